@@ -1,0 +1,7 @@
+//! The fmf metadata engine: what the Python module `fmf` 1.7 gives, node by node and value by value.
+//!
+//! Owns YAML, the tree, inheritance and merging, adjust, selection and fetching. Knows nothing of plans, tests, graph or SUTs.
+
+pub mod value;
+
+pub use value::{Map, Value};

@@ -1,0 +1,66 @@
+//! Trees that are brought to a SUT.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// The files of a slot, as they are on the host.
+#[derive(Clone, Debug, Default)]
+pub struct FileSet {
+    /// Sorted by path, unique.
+    pub files: Vec<FileEntry>,
+}
+
+/// One file, symlink or directory to bring.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileEntry {
+    /// Path below the slot: relative, without `..`, any bytes but NUL.
+    pub path: PathBuf,
+    /// Where it is read from on the host.
+    pub source: PathBuf,
+    /// What it is.
+    pub kind: FileKind,
+}
+
+/// What an entry is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FileKind {
+    /// A regular file: BLAKE3 of its content, whether it is executable, and its size in bytes.
+    File {
+        digest: [u8; 32],
+        executable: bool,
+        size: u64,
+    },
+    /// A symlink with its target as it is.
+    Symlink(PathBuf),
+    /// A directory that would otherwise not exist (an empty one).
+    Directory,
+}
+
+/// A request to bring files.
+#[derive(Clone, Debug)]
+pub struct Upload {
+    /// The directory below `tree/`: `[a-z0-9-]+`.
+    pub slot: String,
+    /// What it must hold.
+    pub files: Arc<FileSet>,
+}
+
+/// How strict a sync is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SyncMode {
+    /// What prepare steps made or changed there stays (it is part of the prepared state); what tests changed, added or deleted is undone.
+    KeepPrepared,
+    /// Exactly the files, nothing else: before a chain is prepared from its first step.
+    Exact,
+}
+
+/// What a sync did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Synced {
+    /// Files sent.
+    pub sent: u64,
+    /// Bytes of file content sent.
+    pub bytes: u64,
+    /// Files removed on the SUT.
+    pub removed: u64,
+}

@@ -1,0 +1,71 @@
+//! Machines that tests run on: the trait, what crosses it, and one file per kind.
+//!
+//! Knows nothing of plans, graph or results: it moves files, runs bash scripts under a wrapper, and keeps a small state on
+//! the machine. Everything here blocks its calling thread, which is the worker that owns the SUT; [`Cancel`] ends a wait.
+
+pub mod cancel;
+pub mod channel;
+pub mod facts;
+pub mod files;
+pub mod job;
+pub mod state;
+pub mod trouble;
+
+pub use cancel::{Cancel, Urgency};
+pub use channel::{Channel, End, Ready};
+pub use facts::{BaseIdentity, Facts};
+pub use files::{FileSet, SyncMode, Synced, Upload};
+pub use job::{EnvFile, Job, JobKind};
+pub use state::{SutState, Taint};
+pub use trouble::{Trouble, TroubleKind};
+
+use std::time::Instant;
+
+/// What a machine says when a runner takes it.
+#[derive(Clone, Debug)]
+pub struct Hello {
+    /// OS, architecture, user, boot id.
+    pub facts: Facts,
+    /// Its own account of what was prepared on it.
+    pub state: SutState,
+}
+
+/// How to treat a lease that somebody else holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnHeld {
+    /// Wait until it is free (the notice callback is told who holds it, once).
+    Wait,
+    /// Fail with [`TroubleKind::Held`].
+    Fail,
+}
+
+/// A machine that tests run on. One worker thread owns it; dropping it drops the lease.
+pub trait Sut: Send {
+    /// The name for people and records: `local`, `root@host`.
+    fn name(&self) -> &str;
+
+    /// Connects, takes the lease, and reads facts and state. `notice` is called with a text for people while it waits.
+    fn open(&mut self, on_held: OnHeld, notice: &mut dyn FnMut(String)) -> Result<Hello, Trouble>;
+
+    /// After `disconnect`/`reconnect` of a test: connects again (retrying until `until`), takes the lease again, and waits until
+    /// the previous job's wrapper is gone (killing it at `until`).
+    fn reopen(&mut self, until: Instant) -> Result<Hello, Trouble>;
+
+    /// Brings `upload.slot` on the SUT to hold exactly the given files, sending only what differs.
+    fn sync(&mut self, upload: &Upload, mode: SyncMode) -> Result<Synced, Trouble>;
+
+    /// Takes what a prepare step changed below the slot as the new baseline, so that the next sync keeps it.
+    fn adopt(&mut self, slot: &str) -> Result<(), Trouble>;
+
+    /// Empties the environment file that scripts of a prepared chain share (when a chain starts from its first step).
+    fn reset_env_file(&mut self) -> Result<(), Trouble>;
+
+    /// Starts a script under the wrapper.
+    fn start(&mut self, job: &Job) -> Result<Box<dyn Channel>, Trouble>;
+
+    /// Writes the machine's state, atomically.
+    fn set_state(&mut self, state: &SutState) -> Result<(), Trouble>;
+
+    /// Lets the machine go: drops lease and connection. The SUT can be opened again later.
+    fn close(&mut self);
+}

@@ -1,0 +1,28 @@
+//! What can go wrong with a machine, apart from what a test says.
+
+/// A failure of the infrastructure, with the machine it befell.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{message}")]
+pub struct Trouble {
+    /// What kind of failure, which decides the kind of the results.
+    pub kind: TroubleKind,
+    /// What happened: a lower-case fragment that names the SUT, path or command.
+    pub message: String,
+    /// What to do about it, if there is something.
+    pub hint: Option<String>,
+}
+
+/// The kinds of [`Trouble`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TroubleKind {
+    /// No connection.
+    Unreachable,
+    /// The connection or the wrapper ended without notice.
+    Aborted,
+    /// Files, wrapper or state could not be put in place.
+    Setup,
+    /// Somebody else holds the lease.
+    Held,
+    /// The user cancelled while it was waited.
+    Cancelled,
+}
