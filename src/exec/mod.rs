@@ -1,1 +1,3 @@
-//! stub
+//! The scheduler and its workers.
+
+pub mod event;

@@ -7,6 +7,7 @@ use crate::sut::{Trouble, Urgency};
 
 /// What a wait came back with.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "four independent facts of one poll")]
 pub struct Ready {
     /// Control bytes, or the end of the control stream, can be read.
     pub control: bool,
