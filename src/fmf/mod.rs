@@ -5,6 +5,7 @@
 mod error;
 mod tree;
 pub mod value;
+mod yaml;
 
 pub use error::{Error, Spot};
 pub use tree::{MetadataFile, Node, Origin, Rule, Selection, Tree};
