@@ -2,6 +2,10 @@
 //!
 //! Owns YAML, the tree, inheritance and merging, adjust, selection and fetching. Knows nothing of plans, tests, graph or SUTs.
 
+pub mod context;
+pub mod filter;
+mod python;
+pub mod regex;
 pub mod value;
 
 pub use value::{Map, Value};
