@@ -5,7 +5,6 @@
 
 use std::collections::HashMap;
 
-use super::python;
 use super::python::chars::is_space;
 use super::regex::{Pattern, PatternError};
 use super::{Map, Value};
@@ -224,8 +223,8 @@ impl Texts<'_> {
 
 fn texts_of(value: &Value) -> Vec<String> {
     match value {
-        Value::List(items) => items.iter().map(python::str).collect(),
-        other => vec![python::str(other)],
+        Value::List(items) => items.iter().map(Value::to_python_str).collect(),
+        other => vec![other.to_python_str()],
     }
 }
 

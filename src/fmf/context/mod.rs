@@ -9,7 +9,6 @@ pub use rule::Rule;
 use version::DimensionValue;
 
 use super::Value;
-use super::python;
 use super::regex::PatternError;
 
 /// Why a rule cannot be decided at all. (What depends on an unknown dimension is an outcome, not an error.)
@@ -103,8 +102,8 @@ impl Rule {
             Value::Bool(value) => Ok(Self::constant(*value)),
             Value::Str(text) => Self::parse(text),
             other => Err(RuleError::NotText {
-                rule: python::repr(other),
-                kind: python::type_name(other),
+                rule: other.to_python_repr(),
+                kind: other.type_name(),
             }),
         }
     }

@@ -28,7 +28,6 @@ class!(LETTER, r"\A\p{L}\z");
 class!(NUMBER, r"\A\p{N}\z");
 class!(DECIMAL, r"\A\p{Nd}\z");
 class!(TITLE, r"\A\p{Lt}\z");
-class!(HIDDEN, r"\A[\p{Cc}\p{Cf}\p{Co}\p{Cn}\p{Z}]\z");
 class!(NAME_START, r"\A[\p{XID_Start}_]\z");
 class!(NAME_PART, r"\A[\p{XID_Continue}]\z");
 
@@ -79,15 +78,6 @@ pub(crate) fn is_title(c: char) -> bool {
     !c.is_ascii() && TITLE.contains(c)
 }
 
-/// Tells whether `str.isprintable()` holds, that is whether `repr()` shows the character as it is.
-pub(crate) fn is_printable(c: char) -> bool {
-    if c.is_ascii() {
-        !c.is_ascii_control()
-    } else {
-        !HIDDEN.contains(c)
-    }
-}
-
 /// Tells whether an identifier can begin with the character.
 pub(crate) fn starts_name(c: char) -> bool {
     if c.is_ascii() {
@@ -123,7 +113,7 @@ pub(crate) fn digit_value(c: char) -> Option<u8> {
         return None;
     }
     let code = u32::from(c);
-    let run = (1..)
+    let run = (1..code)
         .take_while(|back| char::from_u32(code - back).is_some_and(is_decimal))
         .count();
     u8::try_from(run % 10).ok()
@@ -141,8 +131,7 @@ pub(crate) fn casefold(text: &str) -> String {
     let mut folded = String::with_capacity(text.len());
     for c in text.chars() {
         match c {
-            'ı' => folded.push(c),
-            '\u{13a0}'..='\u{13f5}' => folded.push(c),
+            'ı' | '\u{13a0}'..='\u{13f5}' => folded.push(c),
             '\u{13f8}'..='\u{13fd}' | '\u{ab70}'..='\u{abbf}' => folded.extend(c.to_uppercase()),
             _ => {
                 let lower = c.to_lowercase().flat_map(char::to_uppercase);

@@ -1,4 +1,4 @@
-//! Python's reading of integers from text and its shortest form of floats.
+//! Python's reading of integers from text.
 
 use super::chars::{digit_value, strip};
 
@@ -35,25 +35,6 @@ pub(crate) fn read_int(text: &str) -> Option<(bool, String)> {
     Some((negative && !significant.is_empty(), significant))
 }
 
-/// Returns `repr()` of a float: the shortest digits that read back as the same number.
-pub(crate) fn float_repr(value: f64) -> String {
-    if value.is_nan() {
-        return "nan".to_owned();
-    }
-    if value.is_infinite() {
-        return if value < 0.0 { "-inf" } else { "inf" }.to_owned();
-    }
-    let scientific = format!("{value:e}");
-    let (mantissa, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
-    let exponent: i32 = exponent.parse().unwrap_or(0);
-    if (-4..16).contains(&exponent) {
-        let plain = format!("{value}");
-        return if plain.contains('.') { plain } else { plain + ".0" };
-    }
-    let sign = if exponent < 0 { '-' } else { '+' };
-    format!("{mantissa}e{sign}{:02}", exponent.abs())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -79,26 +60,6 @@ mod tests {
             &"9".repeat(4301),
         ] {
             assert_eq!(read(wrong), None, "{wrong}");
-        }
-    }
-
-    #[test]
-    fn floats_have_their_shortest_form() {
-        for (value, text) in [
-            (1.0, "1.0"),
-            (-0.0, "-0.0"),
-            (0.1, "0.1"),
-            (1e16, "1e+16"),
-            (123_456_789_012_345.6, "123456789012345.6"),
-            (1e15, "1000000000000000.0"),
-            (0.0001, "0.0001"),
-            (0.000_01, "1e-05"),
-            (1.5e300, "1.5e+300"),
-            (f64::INFINITY, "inf"),
-            (f64::NEG_INFINITY, "-inf"),
-            (f64::NAN, "nan"),
-        ] {
-            assert_eq!(float_repr(value), text);
         }
     }
 }

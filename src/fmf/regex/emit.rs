@@ -153,7 +153,7 @@ impl Emitter {
             self.out += NOTHING;
             return;
         };
-        if !flags.ignore_case || !(c.is_alphabetic() || !c.is_ascii()) {
+        if !flags.ignore_case || c.is_ascii() && !c.is_ascii_alphabetic() {
             self.character(c);
         } else if flags.ascii {
             self.set(false, &[SetItem::Char(code)], flags);

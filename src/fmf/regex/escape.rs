@@ -104,14 +104,13 @@ impl Parser<'_> {
     /// Refuses, inside a lookbehind, groups that are open or began there.
     pub(super) fn check_behind(&self, group: usize) -> Result<(), PatternError> {
         match self.behind_from {
-            None => Ok(()),
             Some(_) if self.widths.get(group).copied().flatten().is_none() => {
                 Err(self.scanner.invalid("cannot refer to an open group"))
             }
             Some(from) if group >= from => Err(self
                 .scanner
                 .invalid("cannot refer to group defined in the same lookbehind subpattern")),
-            Some(_) => Ok(()),
+            _ => Ok(()),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Reads a Python 3.11 pattern into a tree and refuses what Python refuses.
 //!
-//! The grammar is that of CPython's `re._parser`, with its corners: `{` that begins no repetition is a literal, global
+//! The grammar is that of Python's `re._parser`, with its corners: `{` that begins no repetition is a literal, global
 //! flags stand only at the start, a lookbehind has a fixed width, an open group cannot be referred to.
 
 use std::collections::HashMap;
