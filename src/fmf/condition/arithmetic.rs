@@ -139,12 +139,10 @@ impl Evaluator<'_> {
     }
 
     fn repeated(&self, sequence: &Object, count: &Object) -> Eval {
-        let count = count.as_int().unwrap_or_default();
-        let count = if count.is_negative() {
-            0
-        } else {
-            count.to_usize().unwrap_or(usize::MAX)
-        };
+        let count = count.as_int().and_then(|count| count.to_i64());
+        let count =
+            count.ok_or_else(|| Stop::raise("OverflowError", "cannot fit 'int' into an index-sized integer"))?;
+        let count = usize::try_from(count).unwrap_or(0);
         let length = match sequence {
             Object::Str(text) => text.len(),
             Object::List(items) | Object::Tuple(items) => items.len().saturating_mul(8),

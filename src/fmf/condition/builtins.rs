@@ -761,6 +761,9 @@ fn chr(object: &Object) -> Eval {
             "'{kind}' object cannot be interpreted as an integer"
         )));
     };
+    if int.to_i32().is_none() {
+        return Err(Stop::raise("OverflowError", "Python int too large to convert to C int"));
+    }
     match int.to_u32() {
         Some(0xd800..=0xdfff) => Err(Stop::unsupported("a surrogate in text")),
         code => match code.and_then(char::from_u32) {

@@ -155,7 +155,7 @@ const DATETIME_REFUSED: [&str; 38] = [
     "year",
 ];
 
-const BYTES_REFUSED: [&str; 41] = [
+const BYTES_REFUSED: [&str; 42] = [
     "capitalize",
     "center",
     "count",
@@ -197,6 +197,7 @@ const BYTES_REFUSED: [&str; 41] = [
     "title",
     "translate",
     "upper",
+    "zfill",
 ];
 
 impl Evaluator<'_> {

@@ -151,7 +151,12 @@ impl Evaluator<'_> {
             };
             self.fuel.spend_text(out.len())?;
         }
-        if items.next().is_some() && !matches!(arguments, Object::Dict(_) | Object::List(_) | Object::Range(_)) {
+        if items.next().is_some()
+            && !matches!(
+                arguments,
+                Object::Dict(_) | Object::List(_) | Object::Range(_) | Object::Bytes(_)
+            )
+        {
             return Err(Stop::type_error("not all arguments converted during string formatting"));
         }
         Ok(Object::text(out))
