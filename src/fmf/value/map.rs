@@ -138,11 +138,6 @@ impl Map {
         }
     }
 
-    /// Returns all values for changing.
-    pub(crate) fn values_mut(&mut self) -> impl Iterator<Item = &mut Value> {
-        self.entries.iter_mut().map(|entry| &mut entry.value)
-    }
-
     /// Removes a key.
     pub(crate) fn remove(&mut self, key: &Value) -> Option<Value> {
         let at = self.position_of(key)?;
