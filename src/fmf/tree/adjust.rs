@@ -104,9 +104,10 @@ impl Adjuster<'_> {
                 }
             }
         }
-        let Some(data) = data else {
+        let Some(mut data) = data else {
             return Ok(Arc::clone(before));
         };
+        data.shrink();
         settle(&mut self.heap, Arc::new(data)).map_err(|error| cyclic(&self.tree.shape.nodes[number].name, error))
     }
 
