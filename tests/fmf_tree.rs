@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use atex::fmf::context::Context;
-use atex::fmf::{Error, Selection, Tree};
+use atex::fmf::{Error, Selection, Tree, Value};
 use tempfile::TempDir;
 
 /// A tree in a temporary directory.
@@ -212,7 +212,10 @@ fn selection_that_cannot_be_evaluated_is_refused() {
 fn depth_of_all_kinds_is_limited() {
     let nested = |n: usize| format!("a: {}{}\n", "[".repeat(n), "]".repeat(n));
     assert!(Planted::new(&[("main.fmf", &nested(300))]).load().is_ok());
-    let blocks: String = (0..5000).map(|n| format!("{}a:\n", " ".repeat(n))).collect();
+    let mut blocks = String::new();
+    for n in 0..5000 {
+        let _ = writeln!(blocks, "{:n$}a:", "");
+    }
     let nodes = format!("/{}: {{x: 1}}\n", "a/".repeat(100_000));
     let mut chain = "m0: &m0 {a: 1}\n".to_owned();
     for n in 1..5000 {
@@ -272,13 +275,10 @@ fn large_values_and_many_keys_are_read() {
     let tree = Planted::new(&[("main.fmf", &text)]).tree();
     let child = tree.find("/child").expect("the node is there");
     assert_eq!(
-        child.data().get("long").and_then(|value| value.as_str()).map(str::len),
+        child.data().get("long").and_then(Value::as_str).map(str::len),
         Some(1 << 20)
     );
-    assert_eq!(
-        child.data().get("key19999").and_then(|value| value.as_int()),
-        Some(20_000)
-    );
+    assert_eq!(child.data().get("key19999").and_then(Value::as_int), Some(20_000));
     assert_eq!(child.data().len(), 20_002);
 }
 

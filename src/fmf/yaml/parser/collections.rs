@@ -5,7 +5,7 @@ use crate::fmf::yaml::resolve::Tag;
 use crate::fmf::yaml::scanner::{Kind, Token};
 use crate::fmf::yaml::{Position, Problem};
 
-impl<'a> Parser<'a> {
+impl Parser<'_> {
     fn push_item(&mut self, sequence: NodeId, item: NodeId) {
         if let Content::Sequence(items) = &mut self.nodes[sequence].content {
             items.push(item);
