@@ -58,11 +58,13 @@ def condition(question):
 def pattern(question):
     compiled = re.compile(question["pattern"])
     text = question["text"]
+    groups = "".join(rf"(\g<{group}>)" for group in range(1, compiled.groups + 1))
     return [
         compiled.search(text) is not None,
         compiled.match(text) is not None,
         compiled.sub(r"<\g<0>>", text),
-        compiled.sub(lambda found: "".join(f"({group})" for group in found.groups()), text),
+        groups,
+        compiled.sub(groups, text),
     ]
 
 
