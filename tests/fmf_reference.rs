@@ -4,9 +4,19 @@
 //! `ATEX_SKIP_REFERENCE=1` leaves the comparison out. `ATEX_CORPUS` is a directory of trees, `ATEX_FMF_TREES` the number of
 //! generated trees, `ATEX_FMF_SEED` where the generator begins.
 
+#[path = "fmf_reference/cases.rs"]
+mod cases;
 #[path = "fmf_reference/corpus.rs"]
 mod corpus;
+#[path = "fmf_reference/generated.rs"]
+mod generated;
 #[path = "fmf_reference/oracle.rs"]
 mod oracle;
+#[path = "fmf_reference/random.rs"]
+mod random;
+#[path = "fmf_reference/soup.rs"]
+mod soup;
+#[path = "fmf_reference/trees.rs"]
+mod trees;
 #[path = "fmf_reference/typed.rs"]
 mod typed;
