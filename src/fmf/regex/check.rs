@@ -54,7 +54,9 @@ impl<'w> Loops<'w> {
             Node::Conditional { group, yes, no } => {
                 self.observed.push(*group);
                 self.walk(yes, in_loop);
-                no.iter().for_each(|no| self.walk(no, in_loop));
+                if let Some(no) = no {
+                    self.walk(no, in_loop);
+                }
             }
             Node::Reference(group) => self.observed.push(*group),
             Node::Sequence(items) | Node::Branches(items) => items.iter().for_each(|item| self.walk(item, in_loop)),
