@@ -2,6 +2,8 @@
 //!
 //! Python says what an expression's value looks like; natively, `repr(expression)` must look the same.
 
+use std::fmt;
+
 use atex::fmf::condition::{Condition, ConditionError, Outcome};
 use serde_json::{Value as Json, json};
 
@@ -288,13 +290,23 @@ fn named() -> Vec<Json> {
         .collect()
 }
 
-#[derive(Debug)]
 enum Native {
     Same,
     Refused,
     Missing,
     Raised(String),
     Differs(String),
+}
+
+impl fmt::Display for Native {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Same => f.write_str("the same"),
+            Self::Refused => f.write_str("refused"),
+            Self::Missing => f.write_str("missing"),
+            Self::Raised(what) | Self::Differs(what) => f.write_str(what),
+        }
+    }
 }
 
 /// Tells how the native evaluation compares with what Python says.
@@ -372,11 +384,7 @@ fn conditions_have_the_value_that_python_gives() {
     for (question, answer) in questions.iter().zip(&answers) {
         let native = native(question, answer);
         if !compatible(&native, answer) {
-            differences.note(
-                &question["expression"],
-                &format!("{native:?} with {}", question["data"]),
-                answer,
-            );
+            differences.note(question, &native.to_string(), answer);
         }
         same += usize::from(matches!(native, Native::Same));
         refused += usize::from(matches!(native, Native::Refused));

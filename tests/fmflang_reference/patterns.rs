@@ -184,9 +184,9 @@ fn native(question: &Json, answer: &Answer) -> Result<Json, PatternError> {
 fn same(native: &Result<Json, PatternError>, answer: &Answer) -> bool {
     match (native, answer) {
         (_, Answer::Exception(name)) if name == "timeout" => true,
-        (Err(PatternError::Unsupported { .. } | PatternError::Backtracking { .. }), _) => true,
         (Ok(result), Answer::Result(expected)) => result == expected,
-        (Err(PatternError::Invalid { .. }), Answer::Exception(_)) => true,
+        (Err(PatternError::Unsupported { .. } | PatternError::Backtracking { .. }), _)
+        | (Err(PatternError::Invalid { .. }), Answer::Exception(_)) => true,
         _ => false,
     }
 }
@@ -195,7 +195,7 @@ fn same(native: &Result<Json, PatternError>, answer: &Answer) -> bool {
 fn patterns_match_and_substitute_as_in_python() {
     let mut random = Random::new(3);
     let mut questions = named();
-    questions.extend((0..cases(4000)).map(|_| question(&mut random)));
+    questions.extend((0..cases(1500)).map(|_| question(&mut random)));
     let Some(answers) = ask(&questions) else { return };
     let mut differences = Differences::default();
     for (question, answer) in questions.iter().zip(&answers) {
