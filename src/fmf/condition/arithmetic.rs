@@ -74,10 +74,9 @@ impl Evaluator<'_> {
                 self.fuel.spend(a.len() + b.len())?;
                 Ok(Object::tuple([&a[..], &b[..]].concat()))
             }
-            (Binary::Multiply, sequence, count) if count.as_int().is_some() && is_sequence(sequence) => {
-                self.repeated(sequence, count)
-            }
-            (Binary::Multiply, count, sequence) if count.as_int().is_some() && is_sequence(sequence) => {
+            (Binary::Multiply, sequence, count) | (Binary::Multiply, count, sequence)
+                if count.as_int().is_some() && is_sequence(sequence) =>
+            {
                 self.repeated(sequence, count)
             }
             (Binary::Modulo, Object::Str(template), arguments) => self.percent(template, arguments),

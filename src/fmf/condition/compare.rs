@@ -58,8 +58,8 @@ impl Evaluator<'_> {
             (Object::Range(_), Object::Range(_)) => Key::of(left)? == Key::of(right)?,
             (Object::Slice(a), Object::Slice(b)) => self.equal_items(a.as_slice(), b.as_slice())?,
             _ => match numbers(left, right) {
-                Some(order) => order == Some(Ordering::Equal),
-                None => singletons_equal(left, right)?,
+                Ok(order) => order == Some(Ordering::Equal),
+                Err(NotNumbers) => singletons_equal(left, right)?,
             },
         })
     }
@@ -131,7 +131,7 @@ impl Evaluator<'_> {
                 }
                 Ok(Some(a.len().cmp(&b.len())))
             }
-            _ => numbers(left, right).ok_or_else(|| {
+            _ => numbers(left, right).map_err(|NotNumbers| {
                 let (left, right) = (left.type_name(), right.type_name());
                 Stop::type_error(format!(
                     "'{symbol}' not supported between instances of '{left}' and '{right}'"
@@ -153,12 +153,14 @@ impl Evaluator<'_> {
                     "'in <string>' requires string as left operand, not {kind}"
                 )))
             }
-            (Object::Dict(table) | Object::View(View::Keys, table), key) => table.contains(key),
             // A set looks up a set by its content.
             (Object::Set(table) | Object::FrozenSet(table), Object::Set(set)) => {
                 table.contains(&Object::FrozenSet(Rc::clone(set)))
             }
-            (Object::Set(table) | Object::FrozenSet(table), key) => table.contains(key),
+            (
+                Object::Set(table) | Object::FrozenSet(table) | Object::Dict(table) | Object::View(View::Keys, table),
+                key,
+            ) => table.contains(key),
             (Object::Bytes(_), _) => Err(Stop::unsupported("`in` with bytes")),
             (Object::Namespace, _) => Err(Stop::unsupported("the content of `__builtins__`")),
             (Object::View(View::Items, table), Object::Tuple(pair)) if pair.len() == 2 => match table.get(&pair[0])? {
@@ -184,14 +186,18 @@ impl Evaluator<'_> {
     }
 }
 
-/// Compares numbers exactly; the outer `None` where one is no number, the inner where one is NaN.
-pub(super) fn numbers(left: &Object, right: &Object) -> Option<Option<Ordering>> {
-    match (left, right) {
-        (Object::Float(a), Object::Float(b)) => Some(a.partial_cmp(b)),
-        (Object::Float(a), b) => Some(float_with_int(*a, &b.as_int()?)),
-        (a, Object::Float(b)) => Some(float_with_int(*b, &a.as_int()?).map(Ordering::reverse)),
-        (a, b) => Some(Some(a.as_int()?.cmp(&b.as_int()?))),
-    }
+/// One of two objects is no number.
+struct NotNumbers;
+
+/// Compares numbers exactly; `None` where one is NaN.
+fn numbers(left: &Object, right: &Object) -> Result<Option<Ordering>, NotNumbers> {
+    let int = |object: &Object| object.as_int().ok_or(NotNumbers);
+    Ok(match (left, right) {
+        (Object::Float(a), Object::Float(b)) => a.partial_cmp(b),
+        (Object::Float(a), b) => float_with_int(*a, &int(b)?),
+        (a, Object::Float(b)) => float_with_int(*b, &int(a)?).map(Ordering::reverse),
+        (a, b) => Some(int(a)?.cmp(&int(b)?)),
+    })
 }
 
 fn float_with_int(float: f64, int: &BigInt) -> Option<Ordering> {
@@ -257,7 +263,11 @@ fn identical(left: &Object, right: &Object) -> Eval<bool> {
             Some(-5..=256) => Ok(true),
             _ => unknown(),
         },
-        (Object::Float(a), Object::Float(b)) if a == b || a.is_nan() => unknown(),
+        (Object::Float(a), Object::Float(b))
+            if a.partial_cmp(b) != Some(Ordering::Less) && a.partial_cmp(b) != Some(Ordering::Greater) =>
+        {
+            unknown()
+        }
         (Object::Str(a), Object::Str(b)) if a == b => unknown(),
         (Object::Bytes(a), Object::Bytes(b)) if a == b => unknown(),
         (Object::Date(a), Object::Date(b)) if a == b => unknown(),

@@ -285,20 +285,18 @@ impl Evaluator<'_> {
             if !holds {
                 continue;
             }
-            match comprehension.clauses.get(stack.len()) {
-                Some(clause) => {
-                    let iterable = self.eval(&clause.iterable, Some(scope))?;
-                    stack.push(self.iterate(&iterable).map_err(|stop| stop.at(&clause.iterable.span))?);
-                }
-                None => {
-                    let element = self.eval(&comprehension.element, Some(scope))?;
-                    let value = match &comprehension.value {
-                        Some(value) => self.eval(value, Some(scope))?,
-                        None => Object::None,
-                    };
-                    return Ok(Some((element, value)));
-                }
+            if let Some(clause) = comprehension.clauses.get(stack.len()) {
+                let iterable = self.eval(&clause.iterable, Some(scope))?;
+                let inner = self.iterate(&iterable).map_err(|stop| stop.at(&clause.iterable.span))?;
+                stack.push(inner);
+                continue;
             }
+            let element = self.eval(&comprehension.element, Some(scope))?;
+            let value = match &comprehension.value {
+                Some(value) => self.eval(value, Some(scope))?,
+                None => Object::None,
+            };
+            return Ok(Some((element, value)));
         }
         Ok(None)
     }

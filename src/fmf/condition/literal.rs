@@ -141,7 +141,6 @@ fn field<'t>(text: &'t str, span: &Span) -> Result<(Piece<'t>, &'t str), Problem
                 ));
             }
             (Some(open), c) if c == open => quote = None,
-            (Some(_), _) => {}
             (None, '\'' | '"') => quote = Some(c),
             (None, '(' | '[' | '{') => depth += 1,
             (None, ')' | ']') => depth = depth.saturating_sub(1),

@@ -3,202 +3,12 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
-use super::eval::{Arguments, Evaluator};
+use super::call::Arguments;
+use super::eval::Evaluator;
+use super::names::methods;
 use super::object::{Object, View};
 use super::stop::{Eval, Stop};
-use super::strings::STR_METHODS;
 use super::table::Table;
-
-/// The methods that are here, for each type, and those of Python's that are refused by name.
-fn methods(kind: &str) -> (&'static [&'static str], &'static [&'static str]) {
-    match kind {
-        "str" => (
-            &STR_METHODS,
-            &["encode", "format", "format_map", "maketrans", "translate"],
-        ),
-        "list" => (
-            &["copy", "count", "index"],
-            &[
-                "append", "clear", "extend", "insert", "pop", "remove", "reverse", "sort",
-            ],
-        ),
-        "tuple" => (&["count", "index"], &[]),
-        "dict" => (
-            &["copy", "get", "items", "keys", "values"],
-            &["clear", "fromkeys", "pop", "popitem", "setdefault", "update"],
-        ),
-        "set" => (&SET_METHODS, &SET_CHANGES),
-        "frozenset" => (&SET_METHODS, &[]),
-        "dict_keys" | "dict_items" => (&["isdisjoint"], &["mapping"]),
-        "dict_values" => (&[], &["mapping"]),
-        "int" | "bool" => (
-            &["bit_length"],
-            &[
-                "as_integer_ratio",
-                "bit_count",
-                "conjugate",
-                "denominator",
-                "from_bytes",
-                "imag",
-                "numerator",
-                "real",
-                "to_bytes",
-            ],
-        ),
-        "float" => (
-            &["is_integer"],
-            &["as_integer_ratio", "conjugate", "fromhex", "hex", "imag", "real"],
-        ),
-        "range" => (&[], &["count", "index", "start", "step", "stop"]),
-        "slice" => (&[], &["indices", "start", "step", "stop"]),
-        "datetime.date" => (&["isoformat"], &DATE_REFUSED),
-        "datetime.datetime" => (&["isoformat"], &DATETIME_REFUSED),
-        "bytes" => (&[], &BYTES_REFUSED),
-        "generator" => (
-            &[],
-            &[
-                "close",
-                "gi_code",
-                "gi_frame",
-                "gi_running",
-                "gi_suspended",
-                "gi_yieldfrom",
-                "send",
-                "throw",
-            ],
-        ),
-        "type" => (&[], &["mro"]),
-        _ => (&[], &[]),
-    }
-}
-
-const SET_METHODS: [&str; 8] = [
-    "copy",
-    "difference",
-    "intersection",
-    "isdisjoint",
-    "issubset",
-    "issuperset",
-    "symmetric_difference",
-    "union",
-];
-
-const SET_CHANGES: [&str; 9] = [
-    "add",
-    "clear",
-    "difference_update",
-    "discard",
-    "intersection_update",
-    "pop",
-    "remove",
-    "symmetric_difference_update",
-    "update",
-];
-
-const DATE_REFUSED: [&str; 16] = [
-    "ctime",
-    "fromisocalendar",
-    "fromisoformat",
-    "fromordinal",
-    "fromtimestamp",
-    "isocalendar",
-    "isoweekday",
-    "max",
-    "min",
-    "replace",
-    "resolution",
-    "strftime",
-    "timetuple",
-    "today",
-    "toordinal",
-    "weekday",
-];
-
-const DATETIME_REFUSED: [&str; 38] = [
-    "astimezone",
-    "combine",
-    "ctime",
-    "date",
-    "dst",
-    "fold",
-    "fromisocalendar",
-    "fromisoformat",
-    "fromordinal",
-    "fromtimestamp",
-    "hour",
-    "isocalendar",
-    "isoweekday",
-    "max",
-    "microsecond",
-    "min",
-    "minute",
-    "now",
-    "replace",
-    "resolution",
-    "second",
-    "strftime",
-    "strptime",
-    "time",
-    "timestamp",
-    "timetuple",
-    "timetz",
-    "today",
-    "toordinal",
-    "tzinfo",
-    "tzname",
-    "utcfromtimestamp",
-    "utcnow",
-    "utcoffset",
-    "utctimetuple",
-    "weekday",
-    "isoformat",
-    "year",
-];
-
-const BYTES_REFUSED: [&str; 42] = [
-    "capitalize",
-    "center",
-    "count",
-    "decode",
-    "endswith",
-    "expandtabs",
-    "find",
-    "fromhex",
-    "hex",
-    "index",
-    "isalnum",
-    "isalpha",
-    "isascii",
-    "isdigit",
-    "islower",
-    "isspace",
-    "istitle",
-    "isupper",
-    "join",
-    "ljust",
-    "lower",
-    "lstrip",
-    "maketrans",
-    "partition",
-    "removeprefix",
-    "removesuffix",
-    "replace",
-    "rfind",
-    "rindex",
-    "rjust",
-    "rpartition",
-    "rsplit",
-    "rstrip",
-    "split",
-    "splitlines",
-    "startswith",
-    "strip",
-    "swapcase",
-    "title",
-    "translate",
-    "upper",
-    "zfill",
-];
 
 impl Evaluator<'_> {
     /// Returns `object.name`.
@@ -220,10 +30,10 @@ impl Evaluator<'_> {
                 .ok_or_else(|| Stop::unsupported("an attribute of this date"));
         }
         let (here, refused) = methods(kind);
-        if here.contains(&&**name) {
+        if here.contains(name) {
             return Ok(Object::Method(Rc::new(object.clone()), Arc::clone(name)));
         }
-        if refused.contains(&&**name) {
+        if refused.contains(name) {
             return Err(Stop::unsupported(format!("the attribute `{name}` of {kind}")));
         }
         special(name)?;
@@ -377,10 +187,10 @@ fn type_attribute(of: &'static str, name: &Arc<str>) -> Eval {
         return Ok(Object::text(of.rsplit('.').next().unwrap_or(of)));
     }
     let (here, refused) = methods(of);
-    if here.contains(&&**name) {
+    if here.contains(name) {
         return Ok(Object::Unbound(of, Arc::clone(name)));
     }
-    if refused.contains(&&**name) || **name == *"mro" {
+    if refused.contains(name) || **name == *"mro" {
         return Err(Stop::unsupported(format!("the attribute `{name}` of the type {of}")));
     }
     special(name)?;

@@ -8,6 +8,7 @@
 mod arithmetic;
 mod ast;
 mod builtins;
+mod call;
 mod case;
 mod compare;
 mod eval;
@@ -15,13 +16,18 @@ mod iterate;
 mod lexer;
 mod literal;
 mod methods;
+mod names;
+mod numeric;
 mod object;
+mod order;
 mod parser;
 mod primary;
 mod stop;
 mod strings;
+mod subscript;
 mod table;
 mod text;
+mod trailer;
 
 use std::sync::Arc;
 

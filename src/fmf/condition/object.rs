@@ -76,13 +76,24 @@ pub(super) struct Scope {
     pub(super) parent: Option<Rc<Scope>>,
 }
 
+/// What a name stands for.
+#[derive(Debug)]
+pub(super) enum Found {
+    Bound(Object),
+    /// It is local, and has no value yet.
+    Unbound,
+    Unknown,
+}
+
 impl Scope {
-    /// Returns what a name stands for: nothing known, not bound yet, or an object.
-    pub(super) fn find(&self, name: &str) -> Option<Option<Object>> {
+    /// Returns what a name stands for here and around here.
+    pub(super) fn find(&self, name: &str) -> Found {
         let names = self.names.borrow();
-        match names.iter().find(|(known, _)| **known == *name) {
-            Some((_, object)) => Some(object.clone()),
-            None => self.parent.as_ref()?.find(name),
+        match (names.iter().find(|(known, _)| **known == *name), &self.parent) {
+            (Some((_, Some(object))), _) => Found::Bound(object.clone()),
+            (Some((_, None)), _) => Found::Unbound,
+            (None, Some(parent)) => parent.find(name),
+            (None, None) => Found::Unknown,
         }
     }
 

@@ -4,57 +4,14 @@ use std::sync::Arc;
 
 use num_traits::ToPrimitive;
 
+use super::call::Arguments;
 use super::case;
-use super::eval::{Arguments, Evaluator};
+use super::eval::Evaluator;
 use super::object::Object;
 use super::stop::{Eval, Stop};
-use crate::fmf::python::chars::{casefold, is_alnum, is_alpha, is_decimal, is_identifier, is_printable, is_space};
-
-/// The methods that are here.
-pub(super) const STR_METHODS: [&str; 42] = [
-    "capitalize",
-    "casefold",
-    "center",
-    "count",
-    "endswith",
-    "expandtabs",
-    "find",
-    "index",
-    "isalnum",
-    "isalpha",
-    "isascii",
-    "isdecimal",
-    "isdigit",
-    "isidentifier",
-    "islower",
-    "isnumeric",
-    "isprintable",
-    "isspace",
-    "istitle",
-    "isupper",
-    "join",
-    "ljust",
-    "lower",
-    "lstrip",
-    "partition",
-    "removeprefix",
-    "removesuffix",
-    "replace",
-    "rfind",
-    "rindex",
-    "rjust",
-    "rpartition",
-    "rsplit",
-    "rstrip",
-    "split",
-    "splitlines",
-    "startswith",
-    "strip",
-    "swapcase",
-    "title",
-    "upper",
-    "zfill",
-];
+use crate::fmf::python::chars::{
+    casefold, is_alnum, is_alpha, is_decimal, is_identifier, is_number, is_printable, is_space,
+};
 
 impl Evaluator<'_> {
     pub(super) fn text_method(&self, text: &Arc<str>, name: &str, mut arguments: Arguments) -> Eval {
@@ -188,7 +145,7 @@ impl Evaluator<'_> {
                 format!("{}{text}{}", pad(left, fill), pad(missing - left, fill))
             }
             _ => {
-                let sign = if text.starts_with(['+', '-']) { 1 } else { 0 };
+                let sign = usize::from(text.starts_with(['+', '-']));
                 format!("{}{}{}", &text[..sign], pad(missing, '0'), &text[sign..])
             }
         }))
@@ -441,15 +398,15 @@ fn predicate(text: &str, name: &str) -> Eval<bool> {
         "isalnum" => all(is_alnum),
         "isalpha" => all(is_alpha),
         "isascii" => text.is_ascii(),
-        "isdecimal" => all(is_decimal),
-        "isdigit" | "isnumeric"
-            if !text
-                .chars()
-                .all(|c| is_decimal(c) || c.is_ascii() || is_alpha(c) && name == "isdigit") =>
-        {
-            return Err(Stop::unsupported(format!("`{name}()` of text beyond ASCII")));
+        // Which numbers are digits, and which letters are numbers, no property of Unicode says.
+        "isdigit" if text.chars().any(|c| is_number(c) && !is_decimal(c)) => {
+            return Err(Stop::unsupported("`isdigit()` of numbers that are no decimals"));
         }
-        "isdigit" | "isnumeric" => all(is_decimal),
+        "isnumeric" if text.chars().any(|c| !c.is_ascii() && is_alpha(c)) => {
+            return Err(Stop::unsupported("`isnumeric()` of letters beyond ASCII"));
+        }
+        "isnumeric" => all(is_number),
+        "isdecimal" | "isdigit" => all(is_decimal),
         "isidentifier" => is_identifier(text),
         "isprintable" => text.chars().all(is_printable),
         "isspace" => all(is_space),

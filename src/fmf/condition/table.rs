@@ -80,12 +80,11 @@ impl Table {
     /// Sets a value; a key that is there keeps its place and its own spelling.
     pub(super) fn insert(&mut self, key: Object, value: Object) -> Eval<()> {
         let hashed = Key::of(&key)?;
-        match self.index.get(&hashed) {
-            Some(at) => self.entries[*at].1 = value,
-            None => {
-                self.index.insert(hashed, self.entries.len());
-                self.entries.push((key, value));
-            }
+        if let Some(at) = self.index.get(&hashed) {
+            self.entries[*at].1 = value;
+        } else {
+            self.index.insert(hashed, self.entries.len());
+            self.entries.push((key, value));
         }
         Ok(())
     }

@@ -47,22 +47,10 @@ impl Evaluator<'_> {
                     "the text of a set with several members, whose order Python does not fix",
                 ));
             }
-            Object::Set(table) => {
-                let members: Vec<Object> = table.objects().cloned().collect();
-                if members.is_empty() {
-                    out.push_str("set()")
-                } else {
-                    self.write_items(out, "{", &members, "}")?
-                }
-            }
-            Object::FrozenSet(table) => {
-                let members: Vec<Object> = table.objects().cloned().collect();
-                if members.is_empty() {
-                    out.push_str("frozenset()")
-                } else {
-                    self.write_items(out, "frozenset({", &members, "})")?
-                }
-            }
+            Object::Set(table) if table.len() == 0 => out.push_str("set()"),
+            Object::FrozenSet(table) if table.len() == 0 => out.push_str("frozenset()"),
+            Object::Set(_) => self.write_items(out, "{", &self.collect(object)?, "}")?,
+            Object::FrozenSet(_) => self.write_items(out, "frozenset({", &self.collect(object)?, "})")?,
             Object::View(kind, _) => {
                 let name = match kind {
                     View::Keys => "dict_keys([",
@@ -77,10 +65,17 @@ impl Evaluator<'_> {
                 } else {
                     format!(", {}", range.step)
                 };
-                *out += &format!("range({}, {}{step})", range.start, range.stop);
+                out.extend([
+                    "range(",
+                    &range.start.to_string(),
+                    ", ",
+                    &range.stop.to_string(),
+                    &step,
+                    ")",
+                ]);
             }
-            Object::Builtin(name) if super::object::is_type(name) => *out += &format!("<class '{name}'>"),
-            Object::Builtin(name) => *out += &format!("<built-in function {name}>"),
+            Object::Builtin(name) if super::object::is_type(name) => out.extend(["<class '", name, "'>"]),
+            Object::Builtin(name) => out.extend(["<built-in function ", name, ">"]),
             other => return Err(Stop::unsupported(format!("the text of a {}", other.type_name()))),
         }
         Ok(())
@@ -139,15 +134,11 @@ impl Evaluator<'_> {
                 ('s', item) => self.str(item)?,
                 ('r', item) => self.repr(item)?,
                 (_, Object::Float(value)) => decimal(&super::arithmetic::whole(value.trunc())?)?,
-                (_, item) => match item.as_int() {
-                    Some(int) => decimal(&int)?,
-                    None => {
-                        let kind = item.type_name();
-                        return Err(Stop::type_error(format!(
-                            "%d format: a real number is required, not {kind}"
-                        )));
-                    }
-                },
+                (_, item) => {
+                    let kind = item.type_name();
+                    let message = || format!("%d format: a real number is required, not {kind}");
+                    decimal(&item.as_int().ok_or_else(|| Stop::type_error(message()))?)?
+                }
             };
             self.fuel.spend_text(out.len())?;
         }

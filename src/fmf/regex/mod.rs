@@ -7,6 +7,7 @@
 //! is an error too, never an answer.
 
 mod ast;
+mod check;
 mod emit;
 mod escape;
 mod group;
@@ -217,6 +218,31 @@ impl Pattern {
             pattern: self.source.clone(),
             message: error.to_string(),
         }
+    }
+}
+
+/// A pattern that is compiled when it is first asked for: Python, too, meets an invalid one only then.
+#[derive(Clone, Debug)]
+pub(crate) struct LazyPattern {
+    source: String,
+    compiled: OnceLock<Result<Arc<Pattern>, PatternError>>,
+}
+
+impl LazyPattern {
+    pub(crate) fn new(source: String) -> Self {
+        Self {
+            source,
+            compiled: OnceLock::new(),
+        }
+    }
+
+    pub(crate) fn as_str(&self) -> &str {
+        &self.source
+    }
+
+    pub(crate) fn get(&self) -> Result<&Pattern, PatternError> {
+        let compiled = self.compiled.get_or_init(|| Pattern::cached(&self.source));
+        compiled.as_deref().map_err(Clone::clone)
     }
 }
 
