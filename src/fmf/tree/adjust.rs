@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::heap::{Heap, has_dictionary};
-use super::inherit::{cyclic, merge_error, rewrite_shared, settle};
+use super::inherit::{knot_error, merge_error, rewrite_shared};
 use super::merge::{Merger, bare_key};
 use super::origin::{History, spot_at};
 use super::{Aliases, Shape, Tree};
@@ -110,7 +110,9 @@ impl Adjuster<'_> {
             return Ok(Arc::clone(before));
         };
         data.shrink();
-        settle(&mut self.heap, Arc::new(data)).map_err(|error| cyclic(&self.shape.nodes[number].name, error))
+        self.heap
+            .settle(Arc::new(data))
+            .map_err(|knot| knot_error(&self.shape.nodes[number].name, knot))
     }
 
     /// Merges a rule into a node's data; tells whether dictionaries of the node may have several references now.
