@@ -1,3 +1,5 @@
-//! The scheduler and its workers.
+//! Running a compiled workload on SUTs.
 
 pub mod event;
+pub mod rundir;
+pub mod schedule;
