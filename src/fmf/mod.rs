@@ -2,6 +2,14 @@
 //!
 //! Owns YAML, the tree, inheritance and merging, adjust, selection and fetching. Knows nothing of plans, tests, graph or SUTs.
 
+pub mod context;
+mod error;
+pub mod filter;
+mod python;
+pub mod regex;
+mod tree;
 pub mod value;
 
+pub use error::{Error, Spot};
+pub use tree::{MetadataFile, Node, Origin, Rule, Selection, Tree};
 pub use value::{Map, Value};
