@@ -2,6 +2,10 @@
 //!
 //! Owns YAML, the tree, inheritance and merging, adjust, selection and fetching. Knows nothing of plans, tests, graph or SUTs.
 
+mod error;
+mod tree;
 pub mod value;
 
+pub use error::{Error, Spot};
+pub use tree::{MetadataFile, Node, Origin, Rule, Selection, Tree};
 pub use value::{Map, Value};

@@ -1,10 +1,22 @@
 //! The value model of fmf data, as ruamel's safe loader gives it.
 //!
 //! Values are immutable and shared: cloning costs a reference count, so a child that inherits a 1 MB description shares it.
+//! What Python does with a value lives beside it: text and equality in `python`, arithmetic in `number`, JSON in `json`.
+
+mod json;
+mod map;
+mod number;
+mod python;
 
 use std::sync::Arc;
 
+pub use map::{Entry, Map, Mark};
+pub(crate) use number::{NumberError, add, compare as compare_numbers, decimal, subtract};
+
 /// One YAML value.
+///
+/// Equality (`==`) is Python's: `1 == True == 1.0`, mappings regardless of order, and a NaN differs from itself unless it sits
+/// in a container, where Python finds it by identity.
 #[derive(Clone, Debug)]
 pub enum Value {
     /// `null`, `~`, or nothing.
@@ -27,15 +39,18 @@ pub enum Value {
     List(Arc<Vec<Value>>),
     /// A mapping, in insertion order.
     Map(Arc<Map>),
-}
-
-/// A mapping with Python's `dict` semantics: insertion order, any scalar as key.
-#[derive(Clone, Debug, Default)]
-pub struct Map {
-    entries: Vec<(Value, Value)>,
+    /// A sequence used as a mapping's key, or an item of `!!pairs`.
+    Tuple(Arc<Vec<Value>>),
+    /// `!!set`: distinct values, in the order of the document.
+    Set(Arc<Vec<Value>>),
 }
 
 impl Value {
+    /// Makes text.
+    pub fn text(text: impl Into<Arc<str>>) -> Self {
+        Self::Str(text.into())
+    }
+
     /// Returns the text of a string.
     pub fn as_str(&self) -> Option<&str> {
         match self {
@@ -48,6 +63,14 @@ impl Value {
     pub fn as_bool(&self) -> Option<bool> {
         match self {
             Self::Bool(value) => Some(*value),
+            _ => None,
+        }
+    }
+
+    /// Returns the integer, if it fits 64 bits; a boolean is not one.
+    pub fn as_int(&self) -> Option<i64> {
+        match self {
+            Self::Int(value) => Some(*value),
             _ => None,
         }
     }
@@ -67,19 +90,78 @@ impl Value {
             _ => None,
         }
     }
-}
 
-impl Map {
-    /// Returns the value of a text key.
-    pub fn get(&self, key: &str) -> Option<&Value> {
-        self.entries
-            .iter()
-            .find(|(k, _)| k.as_str() == Some(key))
-            .map(|(_, v)| v)
+    /// Tells whether this is `null`.
+    pub fn is_null(&self) -> bool {
+        matches!(self, Self::Null)
     }
 
-    /// Iterates over the entries in insertion order.
-    pub fn iter(&self) -> impl Iterator<Item = (&Value, &Value)> {
-        self.entries.iter().map(|(key, value)| (key, value))
+    /// Returns the name of the value's Python type, for messages.
+    pub fn type_name(&self) -> &'static str {
+        match self {
+            Self::Null => "NoneType",
+            Self::Bool(_) => "bool",
+            Self::Int(_) | Self::BigInt(_) => "int",
+            Self::Float(_) => "float",
+            Self::Str(_) => "str",
+            Self::Date(text) if text.len() == "2024-01-01".len() => "date",
+            Self::Date(_) => "datetime",
+            Self::Bytes(_) => "bytes",
+            Self::List(_) => "list",
+            Self::Map(_) => "dict",
+            Self::Tuple(_) => "tuple",
+            Self::Set(_) => "set",
+        }
+    }
+
+    /// Tells whether Python can use the value as a dictionary's key.
+    pub fn is_hashable(&self) -> bool {
+        match self {
+            Self::List(_) | Self::Map(_) | Self::Set(_) => false,
+            Self::Tuple(items) => items.iter().all(Self::is_hashable),
+            _ => true,
+        }
+    }
+}
+
+impl From<&str> for Value {
+    fn from(text: &str) -> Self {
+        Self::text(text)
+    }
+}
+
+impl From<String> for Value {
+    fn from(text: String) -> Self {
+        Self::text(text)
+    }
+}
+
+impl From<bool> for Value {
+    fn from(value: bool) -> Self {
+        Self::Bool(value)
+    }
+}
+
+impl From<i64> for Value {
+    fn from(value: i64) -> Self {
+        Self::Int(value)
+    }
+}
+
+impl From<f64> for Value {
+    fn from(value: f64) -> Self {
+        Self::Float(value)
+    }
+}
+
+impl From<Vec<Value>> for Value {
+    fn from(items: Vec<Value>) -> Self {
+        Self::List(Arc::new(items))
+    }
+}
+
+impl From<Map> for Value {
+    fn from(map: Map) -> Self {
+        Self::Map(Arc::new(map))
     }
 }

@@ -1,0 +1,150 @@
+//! Where values come from: the meaning of [`Mark`]s.
+//!
+//! A mark is either a place (file number and line) or a link of the tree's history: a place that took part in a merge, the
+//! mark of what was there before, and the adjust rule that did it. Marks are carried by the entries of mappings, so a value that
+//! is inherited unchanged costs nothing.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::MetadataFile;
+use crate::fmf::value::Mark;
+
+/// Set in marks that are links.
+const LINK: u64 = 1 << 63;
+
+/// A place that made a value, or changed it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Origin {
+    /// The file, relative to the tree's root.
+    pub file: PathBuf,
+    /// The line of the key, from 1.
+    pub line: u32,
+    /// The adjust rule that did it.
+    pub adjust: Option<Rule>,
+}
+
+/// An adjust rule.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rule {
+    /// The text of `when`; rules without it always apply.
+    pub when: Option<Arc<str>>,
+    /// The file of the rule, relative to the tree's root.
+    pub file: PathBuf,
+    /// The line where the rule starts, from 1.
+    pub line: u32,
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.file.display(), self.line)?;
+        match self.adjust.as_ref().map(|rule| rule.when.as_deref()) {
+            None => Ok(()),
+            Some(None) => write!(f, " (adjust)"),
+            Some(Some(when)) => write!(f, " (adjust \"{when}\")"),
+        }
+    }
+}
+
+/// The links of a tree, and the adjust rules that they name.
+#[derive(Clone, Debug, Default)]
+pub(super) struct History {
+    links: Vec<Link>,
+    rules: Vec<RuleRecord>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Link {
+    place: Mark,
+    previous: Mark,
+    rule: Option<u32>,
+}
+
+#[derive(Clone, Debug)]
+struct RuleRecord {
+    when: Option<Arc<str>>,
+    place: Mark,
+}
+
+impl Mark {
+    /// Makes the mark of a place.
+    pub(crate) fn place(file: u32, line: u32) -> Self {
+        Self(((u64::from(file) + 1) << 32 | u64::from(line)) & !LINK)
+    }
+
+    /// Returns the file number and the line of a place.
+    pub(crate) fn as_place(self) -> Option<(u32, u32)> {
+        if self.0 & LINK != 0 || self.0 == 0 {
+            return None;
+        }
+        let file = u32::try_from((self.0 >> 32) - 1).ok()?;
+        Some((file, u32::try_from(self.0 & u64::from(u32::MAX)).ok()?))
+    }
+}
+
+impl History {
+    /// Adds a rule and returns its number.
+    pub(super) fn add_rule(&mut self, when: Option<Arc<str>>, place: Mark) -> u32 {
+        self.rules.push(RuleRecord { when, place });
+        u32::try_from(self.rules.len() - 1).unwrap_or(u32::MAX)
+    }
+
+    /// Adds a link: what stands at `place` changed (or, without `previous`, made) a value.
+    pub(super) fn add_link(&mut self, place: Mark, previous: Mark, rule: Option<u32>) -> Mark {
+        self.links.push(Link {
+            place: self.place_of(place),
+            previous,
+            rule,
+        });
+        Mark(LINK | (self.links.len() as u64 - 1))
+    }
+
+    /// Returns the last place that a mark stands for.
+    pub(super) fn place_of(&self, mark: Mark) -> Mark {
+        self.link(mark).map_or(mark, |link| link.place)
+    }
+
+    /// Returns the chain of a mark, first to last.
+    pub(super) fn chain(&self, mark: Mark, files: &[MetadataFile]) -> Vec<Origin> {
+        let mut chain = Vec::new();
+        let mut next = mark;
+        loop {
+            let link = self.link(next);
+            let rule = link.and_then(|link| link.rule).and_then(|rule| self.rule(rule, files));
+            if let Some((file, line)) = resolve(self.place_of(next), files) {
+                chain.push(Origin {
+                    file,
+                    line,
+                    adjust: rule,
+                });
+            }
+            match link {
+                Some(link) => next = link.previous,
+                None => break,
+            }
+        }
+        chain.reverse();
+        chain
+    }
+
+    fn link(&self, mark: Mark) -> Option<&Link> {
+        let at = usize::try_from(mark.0 & !LINK).ok()?;
+        (mark.0 & LINK != 0).then(|| self.links.get(at)).flatten()
+    }
+
+    fn rule(&self, number: u32, files: &[MetadataFile]) -> Option<Rule> {
+        let record = self.rules.get(number as usize)?;
+        let (file, line) = resolve(self.place_of(record.place), files)?;
+        Some(Rule {
+            when: record.when.clone(),
+            file,
+            line,
+        })
+    }
+}
+
+fn resolve(place: Mark, files: &[MetadataFile]) -> Option<(PathBuf, u32)> {
+    let (file, line) = place.as_place()?;
+    Some((files.get(file as usize)?.path.clone(), line))
+}

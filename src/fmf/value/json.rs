@@ -1,0 +1,163 @@
+//! JSON of a value, as Python's `json.dumps` writes it: `NaN` and `Infinity` are words, integers have no limit.
+//!
+//! Streams to any writer; text beyond ASCII is written as it is. Dates become ISO text, `!!binary` becomes base64.
+
+use std::io::{self, Write};
+
+use super::{Map, Value, python};
+
+impl Value {
+    /// Returns the value as `serde_json` holds it. What that cannot hold becomes text: big integers, NaN and infinities.
+    pub fn to_json(&self) -> serde_json::Value {
+        use serde_json::Value as Json;
+        match self {
+            Self::Null => Json::Null,
+            Self::Bool(flag) => Json::Bool(*flag),
+            Self::Int(int) => Json::from(*int),
+            Self::BigInt(digits) => Json::from(&**digits),
+            Self::Float(float) => {
+                serde_json::Number::from_f64(*float).map_or_else(|| Json::from(self.to_python_str()), Json::Number)
+            }
+            Self::Str(text) | Self::Date(text) => Json::from(&**text),
+            Self::Bytes(bytes) => Json::from(base64(bytes)),
+            Self::List(items) | Self::Tuple(items) | Self::Set(items) => items.iter().map(Self::to_json).collect(),
+            Self::Map(map) => map.to_json(),
+        }
+    }
+
+    /// Writes the value as JSON.
+    pub fn write_json(&self, out: &mut dyn Write) -> io::Result<()> {
+        match self {
+            Self::Null => out.write_all(b"null"),
+            Self::Bool(flag) => write!(out, "{flag}"),
+            Self::Int(int) => write!(out, "{int}"),
+            Self::BigInt(digits) => out.write_all(digits.as_bytes()),
+            Self::Float(float) => out.write_all(float_text(*float).as_bytes()),
+            Self::Str(text) | Self::Date(text) => write_text(text, out),
+            Self::Bytes(bytes) => write_text(&base64(bytes), out),
+            Self::List(items) | Self::Tuple(items) | Self::Set(items) => {
+                out.write_all(b"[")?;
+                for (at, item) in items.iter().enumerate() {
+                    out.write_all(if at == 0 { b"" } else { b", " })?;
+                    item.write_json(out)?;
+                }
+                out.write_all(b"]")
+            }
+            Self::Map(map) => map.write_json(out),
+        }
+    }
+
+    /// Returns the value as a JSON key, as `json.dumps` turns keys into text.
+    fn json_key(&self) -> String {
+        match self {
+            Self::Str(text) | Self::Date(text) => text.to_string(),
+            Self::Null => "null".to_owned(),
+            Self::Bool(flag) => flag.to_string(),
+            Self::Float(float) => float_text(*float),
+            _ => self.to_python_str(),
+        }
+    }
+}
+
+impl Map {
+    /// Returns the mapping as `serde_json` holds it; see [`Value::to_json`].
+    pub fn to_json(&self) -> serde_json::Value {
+        self.iter()
+            .map(|(key, value)| (key.json_key(), value.to_json()))
+            .collect()
+    }
+
+    /// Writes the mapping as JSON.
+    pub fn write_json(&self, out: &mut dyn Write) -> io::Result<()> {
+        out.write_all(b"{")?;
+        for (at, (key, value)) in self.iter().enumerate() {
+            out.write_all(if at == 0 { b"" } else { b", " })?;
+            match key {
+                Value::Str(text) => write_text(text, out)?,
+                _ => write_text(&key.json_key(), out)?,
+            }
+            out.write_all(b": ")?;
+            value.write_json(out)?;
+        }
+        out.write_all(b"}")
+    }
+}
+
+fn float_text(float: f64) -> String {
+    if float.is_nan() {
+        return "NaN".to_owned();
+    }
+    if float.is_infinite() {
+        return if float > 0.0 { "Infinity" } else { "-Infinity" }.to_owned();
+    }
+    let mut text = String::new();
+    python::float_repr(float, &mut text);
+    text
+}
+
+/// Writes JSON text: quotes, backslashes and control characters are escaped, all else is kept.
+pub(crate) fn write_text(text: &str, out: &mut dyn Write) -> io::Result<()> {
+    out.write_all(b"\"")?;
+    let mut kept = 0;
+    for (at, byte) in text.bytes().enumerate() {
+        if byte >= b' ' && byte != b'"' && byte != b'\\' {
+            continue;
+        }
+        out.write_all(&text.as_bytes()[kept..at])?;
+        kept = at + 1;
+        match byte {
+            b'"' => out.write_all(b"\\\"")?,
+            b'\\' => out.write_all(b"\\\\")?,
+            b'\n' => out.write_all(b"\\n")?,
+            b'\r' => out.write_all(b"\\r")?,
+            b'\t' => out.write_all(b"\\t")?,
+            _ => write!(out, "\\u{byte:04x}")?,
+        }
+    }
+    out.write_all(&text.as_bytes()[kept..])?;
+    out.write_all(b"\"")
+}
+
+/// Returns standard base64 with padding.
+fn base64(bytes: &[u8]) -> String {
+    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
+    for chunk in bytes.chunks(3) {
+        let bits = chunk.iter().fold(0_u32, |bits, &byte| bits << 8 | u32::from(byte)) << (8 * (3 - chunk.len()));
+        for place in 0..4 {
+            if place <= chunk.len() {
+                text.push(char::from(ALPHABET[(bits >> (18 - 6 * place)) as usize & 63]));
+            } else {
+                text.push('=');
+            }
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn json_is_what_pythons_json_dumps_writes() {
+        let map: Map = [
+            (Value::text("a\"\u{1}"), Value::Float(f64::NAN)),
+            (Value::Bool(true), Value::Float(f64::NEG_INFINITY)),
+            (Value::Null, Value::BigInt("123456789012345678901".into())),
+            (
+                Value::Float(1.5),
+                Value::from(vec![Value::Float(1e300), Value::text("\u{e9}")]),
+            ),
+            (Value::Int(2), Value::Bytes((*b"hello").into())),
+        ]
+        .into_iter()
+        .collect();
+        let mut out = Vec::new();
+        map.write_json(&mut out).unwrap();
+        assert_eq!(
+            String::from_utf8(out).unwrap(),
+            r#"{"a\"\u0001": NaN, "true": -Infinity, "null": 123456789012345678901, "1.5": [1e+300, "é"], "2": "aGVsbG8="}"#
+        );
+    }
+}

@@ -1,0 +1,222 @@
+//! The mapping: Python's `dict`, with the place in the files that each entry came from.
+//!
+//! Invariant: keys are distinct under Python equality. Small mappings are searched in order; above [`INDEXED_FROM`]
+//! entries a hash index is kept, so that hostile sizes stay linear.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::Value;
+
+/// Number of entries from which lookups use a hash index.
+const INDEXED_FROM: usize = 24;
+
+/// Where an entry came from: a place in a file, or a link of a tree's history of merges.
+///
+/// Opaque here; `tree::origin` gives it meaning. Marks never take part in equality.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Mark(pub(crate) u64);
+
+/// One entry of a mapping.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    /// The key: text in all sane files, any hashable value in others.
+    pub key: Value,
+    /// The value.
+    pub value: Value,
+    /// Where it came from.
+    pub mark: Mark,
+}
+
+/// A mapping with Python's `dict` semantics: insertion order, any hashable value as key.
+#[derive(Clone, Debug, Default)]
+pub struct Map {
+    entries: Vec<Entry>,
+    index: Option<Box<HashMap<Key, u32>>>,
+    /// Nonzero where several places of a document refer to this very mapping (an anchor with aliases): see `tree::heap`.
+    pub(crate) identity: u32,
+}
+
+impl Map {
+    /// Makes an empty mapping.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Makes an empty mapping with room for `capacity` entries.
+    pub fn with_capacity(capacity: usize) -> Self {
+        Self {
+            entries: Vec::with_capacity(capacity),
+            ..Self::default()
+        }
+    }
+
+    /// Returns the value of a text key.
+    pub fn get(&self, key: &str) -> Option<&Value> {
+        self.entry(key).map(|entry| &entry.value)
+    }
+
+    /// Returns the value of any key, under Python equality.
+    pub fn get_value(&self, key: &Value) -> Option<&Value> {
+        self.position_of(key).map(|at| &self.entries[at].value)
+    }
+
+    /// Returns the entry of a text key.
+    pub fn entry(&self, key: &str) -> Option<&Entry> {
+        self.position(key).map(|at| &self.entries[at])
+    }
+
+    /// Tells whether there is an entry with the text key.
+    pub fn contains_key(&self, key: &str) -> bool {
+        self.position(key).is_some()
+    }
+
+    /// Returns the number of entries.
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Tells whether there are no entries.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// Iterates over the entries in insertion order.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = (&Value, &Value)> {
+        self.entries.iter().map(|entry| (&entry.key, &entry.value))
+    }
+
+    /// Iterates over the keys in insertion order.
+    pub fn keys(&self) -> impl ExactSizeIterator<Item = &Value> {
+        self.entries.iter().map(|entry| &entry.key)
+    }
+
+    /// Iterates over the values in insertion order.
+    pub fn values(&self) -> impl ExactSizeIterator<Item = &Value> {
+        self.entries.iter().map(|entry| &entry.value)
+    }
+
+    /// Returns the entries with their marks, in insertion order.
+    pub fn entries(&self) -> &[Entry] {
+        &self.entries
+    }
+
+    /// Sets a text key's value; a key that exists keeps its place.
+    pub fn insert(&mut self, key: impl Into<Arc<str>>, value: Value) {
+        self.set(Value::Str(key.into()), value, Mark::default());
+    }
+
+    /// Sets a key's value and mark; a key that exists keeps its place and its own spelling, as in Python.
+    pub(crate) fn set(&mut self, key: Value, value: Value, mark: Mark) {
+        if let Some(at) = self.position_of(&key) {
+            let entry = &mut self.entries[at];
+            entry.value = value;
+            entry.mark = mark;
+            return;
+        }
+        if let Some(index) = &mut self.index {
+            index.insert(Key(key.clone()), position_number(self.entries.len()));
+        }
+        self.entries.push(Entry { key, value, mark });
+        if self.index.is_none() && self.entries.len() >= INDEXED_FROM {
+            self.reindex();
+        }
+    }
+
+    /// Returns a text key's entry for changing its value or mark.
+    pub(crate) fn entry_mut(&mut self, key: &str) -> Option<(&mut Value, &mut Mark)> {
+        let at = self.position(key)?;
+        let entry = &mut self.entries[at];
+        Some((&mut entry.value, &mut entry.mark))
+    }
+
+    /// Returns all values for changing.
+    pub(crate) fn values_mut(&mut self) -> impl Iterator<Item = &mut Value> {
+        self.entries.iter_mut().map(|entry| &mut entry.value)
+    }
+
+    /// Removes a key.
+    pub(crate) fn remove(&mut self, key: &Value) -> Option<Value> {
+        let at = self.position_of(key)?;
+        let entry = self.entries.remove(at);
+        self.reindex();
+        Some(entry.value)
+    }
+
+    /// Keeps only the entries that the predicate wants.
+    pub(crate) fn retain<E>(&mut self, mut keep: impl FnMut(&Entry) -> Result<bool, E>) -> Result<(), E> {
+        let mut failed = None;
+        self.entries.retain(|entry| {
+            failed.is_some()
+                || keep(entry).unwrap_or_else(|error| {
+                    failed = Some(error);
+                    true
+                })
+        });
+        self.reindex();
+        failed.map_or(Ok(()), Err)
+    }
+
+    fn reindex(&mut self) {
+        self.index = (self.entries.len() >= INDEXED_FROM).then(|| {
+            let numbered = self.entries.iter().enumerate();
+            Box::new(
+                numbered
+                    .map(|(at, entry)| (Key(entry.key.clone()), position_number(at)))
+                    .collect(),
+            )
+        });
+    }
+
+    fn position(&self, key: &str) -> Option<usize> {
+        match &self.index {
+            Some(_) => self.position_of(&Value::text(key)),
+            None => self.entries.iter().position(|entry| entry.key.as_str() == Some(key)),
+        }
+    }
+
+    fn position_of(&self, key: &Value) -> Option<usize> {
+        match &self.index {
+            Some(index) => index.get(&Key(key.clone())).map(|&at| at as usize),
+            None => self.entries.iter().position(|entry| entry.key.same(key)),
+        }
+    }
+}
+
+/// A key as Python's `dict` compares it: a NaN equals itself.
+#[derive(Clone, Debug, Hash)]
+struct Key(Value);
+
+impl PartialEq for Key {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.same(&other.0)
+    }
+}
+
+impl Eq for Key {}
+
+/// Positions are kept in 32 bits: the document size limit is far below.
+fn position_number(at: usize) -> u32 {
+    u32::try_from(at).unwrap_or(u32::MAX)
+}
+
+impl PartialEq for Map {
+    fn eq(&self, other: &Self) -> bool {
+        self.len() == other.len()
+            && self.entries.iter().all(|entry| {
+                other
+                    .get_value(&entry.key)
+                    .is_some_and(|value| value.same(&entry.value))
+            })
+    }
+}
+
+impl FromIterator<(Value, Value)> for Map {
+    fn from_iter<I: IntoIterator<Item = (Value, Value)>>(entries: I) -> Self {
+        let mut map = Self::new();
+        for (key, value) in entries {
+            map.set(key, value, Mark::default());
+        }
+        map
+    }
+}
