@@ -2,7 +2,11 @@
 //!
 //! Owns YAML, the tree, inheritance and merging, adjust, selection and fetching. Knows nothing of plans, tests, graph or SUTs.
 
+pub mod context;
 mod error;
+pub mod filter;
+mod python;
+pub mod regex;
 mod tree;
 pub mod value;
 

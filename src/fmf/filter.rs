@@ -1,0 +1,312 @@
+//! Filters: fmf's `filter()`, a disjunctive normal form over a node's data and name.
+//!
+//! Owns the syntax (`|`, `&`, `-`, `,`, escapes) and its evaluation order, since the first error that is met wins.
+//! Knows nothing of trees.
+
+use std::collections::HashMap;
+
+use super::python::chars::is_space;
+use super::regex::{Pattern, PatternError};
+use super::{Map, Value};
+
+/// Why a filter gives no answer.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum FilterError {
+    /// The data lacks a key that the filter asks for. Selection takes it for a filter that does not match.
+    #[error("invalid filter `{key}`: no such key in the data")]
+    Missing {
+        /// The key.
+        key: String,
+    },
+    /// A value of the filter is no usable pattern.
+    #[error(transparent)]
+    Pattern(#[from] PatternError),
+}
+
+/// How a filter compares.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Mode {
+    /// Values and names are patterns; otherwise they are compared as they are.
+    pub regexp: bool,
+    /// Case matters.
+    pub sensitive: bool,
+}
+
+impl Default for Mode {
+    fn default() -> Self {
+        Self {
+            regexp: true,
+            sensitive: true,
+        }
+    }
+}
+
+/// A parsed filter.
+#[derive(Clone, Debug)]
+pub struct Filter {
+    clauses: Vec<Clause>,
+    mode: Mode,
+}
+
+/// Literals that must all hold.
+#[derive(Clone, Debug, Default)]
+struct Clause {
+    names: Vec<String>,
+    /// For each key, the values that must each match: alternatives, separated by commas.
+    keys: Vec<(String, Vec<Vec<Atom>>)>,
+}
+
+#[derive(Clone, Debug)]
+struct Atom {
+    negative: bool,
+    /// The value as written, or the pattern that stands for it.
+    value: String,
+}
+
+impl Filter {
+    /// Parses a filter as selection uses it: with patterns, and case matters. Every text is a filter.
+    pub fn parse(filter: &str) -> Self {
+        Self::with_mode(filter, Mode::default())
+    }
+
+    /// Parses a filter that compares in another way.
+    pub fn with_mode(filter: &str, mode: Mode) -> Self {
+        if filter.is_empty() {
+            return Self {
+                clauses: vec![Clause::default()],
+                mode,
+            };
+        }
+        let lowered = if mode.sensitive {
+            None
+        } else {
+            Some(filter.to_lowercase())
+        };
+        let filter = lowered.as_deref().unwrap_or(filter);
+        let clauses = split_unescaped(filter, '|')
+            .into_iter()
+            .map(|clause| Clause::parse(&clause, mode))
+            .collect();
+        Self { clauses, mode }
+    }
+
+    /// Tells whether a node matches.
+    pub fn matches(&self, data: &Map, name: &str) -> Result<bool, FilterError> {
+        let mut texts = Texts {
+            data,
+            sensitive: self.mode.sensitive,
+            known: HashMap::new(),
+        };
+        let mut matched = false;
+        // All clauses are evaluated, also after one that holds: a missing key in any of them is an error.
+        for clause in &self.clauses {
+            matched |= self.clause_matches(clause, &mut texts, name)?;
+        }
+        Ok(matched)
+    }
+
+    fn clause_matches(&self, clause: &Clause, texts: &mut Texts<'_>, name: &str) -> Result<bool, FilterError> {
+        for wanted in &clause.names {
+            let found = if self.mode.regexp {
+                Pattern::cached(wanted)?.search(name)?
+            } else {
+                wanted == name
+            };
+            if !found {
+                return Ok(false);
+            }
+        }
+        let mut matched = true;
+        for (key, values) in &clause.keys {
+            let Some(actual) = texts.get(key) else {
+                return Err(FilterError::Missing { key: key.clone() });
+            };
+            for value in values {
+                matched &= self.any_atom(value, actual)?;
+            }
+        }
+        Ok(matched)
+    }
+
+    fn any_atom(&self, atoms: &[Atom], actual: &[String]) -> Result<bool, FilterError> {
+        for atom in atoms {
+            let mut found = false;
+            for text in actual {
+                found = if self.mode.regexp {
+                    Pattern::cached(&atom.value)?.match_start(text)?
+                } else {
+                    atom.value == *text
+                };
+                if found {
+                    break;
+                }
+            }
+            if found != atom.negative {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+}
+
+/// Tells whether a node matches a filter.
+pub fn filter(expression: &str, data: &Map, name: &str) -> Result<bool, FilterError> {
+    Filter::parse(expression).matches(data, name)
+}
+
+impl Clause {
+    fn parse(clause: &str, mode: Mode) -> Self {
+        let mut parsed = Self::default();
+        for literal in split_unescaped(clause, '&') {
+            let Some((key, value)) = key_and_value(&literal) else {
+                parsed.names.push(literal);
+                continue;
+            };
+            let atoms = split_trimmed(value, |_, c| c == ',')
+                .into_iter()
+                .map(|atom| Atom::new(atom, mode))
+                .collect();
+            match parsed.keys.iter_mut().find(|(known, _)| known == key) {
+                Some((_, values)) => values.push(atoms),
+                None => parsed.keys.push((key.to_owned(), vec![atoms])),
+            }
+        }
+        parsed
+    }
+}
+
+impl Atom {
+    fn new(text: &str, mode: Mode) -> Self {
+        let (negative, text) = text.strip_prefix('-').map_or((false, text), |rest| (true, rest));
+        let value = if mode.regexp {
+            format!("^{text}$")
+        } else {
+            text.to_owned()
+        };
+        Self { negative, value }
+    }
+}
+
+/// The data as lists of texts, made when they are asked for.
+struct Texts<'d> {
+    data: &'d Map,
+    sensitive: bool,
+    known: HashMap<String, Option<Vec<String>>>,
+}
+
+impl Texts<'_> {
+    fn get(&mut self, key: &str) -> Option<&[String]> {
+        if !self.known.contains_key(key) {
+            let value = self.find(key).map(texts_of);
+            let value = match value {
+                Some(texts) if !self.sensitive => Some(texts.iter().map(|text| text.to_lowercase()).collect()),
+                value => value,
+            };
+            self.known.insert(key.to_owned(), value);
+        }
+        self.known.get(key)?.as_deref()
+    }
+
+    /// Without regard to case, the last of several keys that become one wins.
+    fn find(&self, key: &str) -> Option<&Value> {
+        if self.sensitive {
+            return self.data.get(key);
+        }
+        let lowered = |entry: &Value| entry.as_str().is_some_and(|entry| entry.to_lowercase() == key);
+        self.data
+            .iter()
+            .filter(|(entry, _)| lowered(entry))
+            .last()
+            .map(|(_, value)| value)
+    }
+}
+
+fn texts_of(value: &Value) -> Vec<String> {
+    match value {
+        Value::List(items) => items.iter().map(Value::to_python_str).collect(),
+        other => vec![other.to_python_str()],
+    }
+}
+
+/// Splits at a separator that no backslash precedes, trims around it, and then drops the backslash of escaped ones.
+fn split_unescaped(text: &str, separator: char) -> Vec<String> {
+    let parts = split_trimmed(text, |before, c| c == separator && before != Some('\\'));
+    let escaped = ['\\', separator].iter().collect::<String>();
+    parts
+        .into_iter()
+        .map(|part| part.replace(&escaped, separator.encode_utf8(&mut [0; 4])))
+        .collect()
+}
+
+/// Splits where `separates` says so of a character and the one before it, and drops the space around these places.
+fn split_trimmed(text: &str, separates: impl Fn(Option<char>, char) -> bool) -> Vec<&str> {
+    let mut parts = Vec::new();
+    let (mut start, mut before) = (0, None);
+    for (index, c) in text.char_indices() {
+        if separates(before, c) {
+            // What was trimmed after the separator before cannot be trimmed once more.
+            parts.push(text[start.min(index)..index].trim_end_matches(is_space));
+            let rest = &text[index + c.len_utf8()..];
+            start = text.len() - rest.trim_start_matches(is_space).len();
+        }
+        before = Some(c);
+    }
+    parts.push(&text[start..]);
+    parts
+}
+
+/// Splits `key: value`; `None` is a search for a name. A value holds no newline but one at its end.
+fn key_and_value(literal: &str) -> Option<(&str, &str)> {
+    let (key, rest) = literal.split_once(':')?;
+    let value = rest.trim_start_matches(is_space);
+    match value.find('\n') {
+        None => Some((key, value)),
+        Some(end) if end + 1 == value.len() => Some((key, &value[..end])),
+        Some(_) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn separators_are_trimmed_and_escapes_dropped() {
+        assert_eq!(split_unescaped(" a | b\\|c |d ", '|'), [" a", "b|c", "d "]);
+        assert_eq!(split_unescaped("a \\ | b", '|'), ["a \\", "b"]);
+        assert_eq!(split_trimmed("a , ,b", |_, c| c == ','), ["a", "", "b"]);
+    }
+
+    #[test]
+    fn a_missing_key_is_an_error_of_its_own() {
+        let data = Map::default();
+        assert_eq!(
+            filter("tag: a", &data, "/x"),
+            Err(FilterError::Missing { key: "tag".into() })
+        );
+        assert_eq!(
+            filter("x | tag: a", &data, "/x"),
+            Err(FilterError::Missing { key: "tag".into() })
+        );
+        assert_eq!(filter("y & tag: a", &data, "/x"), Ok(false));
+    }
+
+    #[test]
+    fn a_filter_without_key_searches_the_name() {
+        let data = Map::default();
+        assert_eq!(filter("^/te.t", &data, "/test/a"), Ok(true));
+        assert_eq!(filter("", &data, "/test/a"), Ok(true));
+        assert!(matches!(filter("(", &data, "/test/a"), Err(FilterError::Pattern(_))));
+        assert_eq!(
+            Filter::with_mode(
+                "/TEST",
+                Mode {
+                    regexp: false,
+                    sensitive: false
+                }
+            )
+            .matches(&data, "/test"),
+            Ok(true)
+        );
+    }
+}
