@@ -132,7 +132,11 @@ pub(crate) fn output_failed(source: io::Error) -> CliError {
 
 /// Makes a message harmless but keeps its line breaks, and takes out the numbers that the system's library adds to its texts.
 fn lines(message: &str) -> String {
-    let lines: Vec<_> = message.trim_end().lines().map(|line| harmless(line).into_owned()).collect();
+    let lines: Vec<_> = message
+        .trim_end()
+        .lines()
+        .map(|line| harmless(line).into_owned())
+        .collect();
     without_os_numbers(&lines.join("\n  "))
 }
 
@@ -183,7 +187,13 @@ mod tests {
 
     #[test]
     fn each_kind_has_the_exit_code_of_the_table() {
-        let kinds = [ErrorKind::Usage, ErrorKind::Nothing, ErrorKind::Infra, ErrorKind::Defect, ErrorKind::ClosedPipe];
+        let kinds = [
+            ErrorKind::Usage,
+            ErrorKind::Nothing,
+            ErrorKind::Infra,
+            ErrorKind::Defect,
+            ErrorKind::ClosedPipe,
+        ];
         assert_eq!(kinds.map(|kind| kind.exit().code()), [2, 4, 3, 5, 0]);
     }
 }

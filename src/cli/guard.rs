@@ -38,7 +38,9 @@ fn describe(info: &PanicHookInfo<'_>) -> CliError {
         .copied()
         .or_else(|| message.downcast_ref::<String>().map(String::as_str))
         .unwrap_or("without a message");
-    let place = info.location().map_or_else(String::new, |place| format!(" ({}:{})", place.file(), place.line()));
+    let place = info
+        .location()
+        .map_or_else(String::new, |place| format!(" ({}:{})", place.file(), place.line()));
     CliError::defect(format!("atex failed: {message}{place}"))
         .hint(format!("{BACKTRACE}=1 in the environment shows where it came from"))
 }

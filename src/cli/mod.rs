@@ -69,12 +69,12 @@ fn work(command: WorkCommand, settings: &Settings) -> Result<Exit, CliError> {
         WorkCommand::Build(args) => command::run::run(&RunRequest::build(args, settings)?, settings),
         WorkCommand::Test(args) => command::run::run(&RunRequest::test(args, settings)?, settings),
         WorkCommand::Finish(args) => command::run::run(&RunRequest::finish(args, settings)?, settings),
+        WorkCommand::Cache(command) => command::cache::run(&command, settings, &mut out),
         WorkCommand::Results(args) => command::results::run(&args, settings, &mut out),
         WorkCommand::Ls(_)
         | WorkCommand::Fmf(_)
         | WorkCommand::Graph(_)
         | WorkCommand::Why(_)
-        | WorkCommand::Cache(_)
         | WorkCommand::Sut(_) => Err(CliError::defect("not wired")),
     }?;
     out.flush()?;

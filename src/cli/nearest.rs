@@ -5,7 +5,7 @@ pub(crate) fn nearest<'a>(given: &str, known: impl IntoIterator<Item = &'a str>)
     let mut best: Option<(f64, &str)> = None;
     for name in known {
         let score = closeness(given, name);
-        if score >= 0.7 && best.is_none_or(|(least, _)| score > least) {
+        if score >= 0.65 && best.is_none_or(|(least, _)| score > least) {
             best = Some((score, name));
         }
     }

@@ -36,8 +36,10 @@ pub(crate) fn resolve(args: &SutArgs, settings: &Settings) -> Result<Vec<SutSpec
                 .hint("give one of them another name and directory, as in `-s 'local?name=two&dir=/srv/two'`"));
         }
         if !dirs.insert(sut.dir.clone()) {
-            return Err(CliError::usage(format!("SUT `{}` has the directory of another one", sut.name))
-                .hint("give it its own, as in `-s 'local?name=two&dir=/srv/two'`"));
+            return Err(
+                CliError::usage(format!("SUT `{}` has the directory of another one", sut.name))
+                    .hint("give it its own, as in `-s 'local?name=two&dir=/srv/two'`"),
+            );
         }
         pool.push(sut);
     }
@@ -52,8 +54,10 @@ fn spec(text: &str, args: &SutArgs, settings: &Settings) -> Result<SutSpec, CliE
     if let TargetKind::Ssh(_) = target.kind {
         let known = settings.config.suts.keys().map(String::as_str).chain(["local"]);
         let meant = nearest(text, known).map(|name| format!("did you mean `{name}`?"));
-        return Err(CliError::usage(format!("SUT `{}`: SSH is not in this version", target.kind))
-            .hint(meant.unwrap_or_else(|| "`local` runs tests on this machine".to_owned())));
+        return Err(
+            CliError::usage(format!("SUT `{}`: SSH is not in this version", target.kind))
+                .hint(meant.unwrap_or_else(|| "`local` runs tests on this machine".to_owned())),
+        );
     }
     let given_dir = args.sut_dir.as_deref().map(|dir| absolute(dir, &settings.start));
     Ok(SutSpec {
@@ -66,20 +70,32 @@ fn spec(text: &str, args: &SutArgs, settings: &Settings) -> Result<SutSpec, CliE
 /// Looks a name up in the configuration. Parameters after the name win over what the configuration says.
 fn named(text: &str, settings: &Settings) -> Result<Option<Target>, CliError> {
     let (name, query) = text.split_once('?').unwrap_or((text, ""));
-    let Some(SutConfig { target, dir, base, file }) = settings.config.suts.get(name) else { return Ok(None) };
+    let Some(SutConfig {
+        target,
+        dir,
+        base,
+        file,
+    }) = settings.config.suts.get(name)
+    else {
+        return Ok(None);
+    };
     let beside = file.parent().unwrap_or(&settings.start);
     let mut found = parse(target, beside)?;
     let given = parse(&format!("local?{query}"), &settings.start)?;
     found.name = given.name.or(found.name).or_else(|| Some(name.to_owned()));
-    found.dir = given.dir.or_else(|| dir.as_ref().map(|dir| absolute(dir.as_ref(), beside))).or(found.dir);
+    found.dir = given
+        .dir
+        .or_else(|| dir.as_ref().map(|dir| absolute(dir.as_ref(), beside)))
+        .or(found.dir);
     found.base = given.base.or_else(|| base.clone()).or(found.base);
     Ok(Some(found))
 }
 
 /// Parses a target; a relative directory of a local one is meant below `base`.
 fn parse(text: &str, base: &std::path::Path) -> Result<Target, CliError> {
-    let mut target: Target =
-        text.parse().map_err(|error: super::target::TargetError| CliError::usage(error.to_string()).hint(error.hint()))?;
+    let mut target: Target = text
+        .parse()
+        .map_err(|error: super::target::TargetError| CliError::usage(error.to_string()).hint(error.hint()))?;
     if target.kind == TargetKind::Local {
         target.dir = target.dir.map(|dir| absolute(&dir, base));
     }

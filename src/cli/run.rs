@@ -66,7 +66,12 @@ pub(crate) struct Values {
 impl RunRequest {
     /// Validates `atex build`.
     pub(crate) fn build(args: BuildArgs, settings: &Settings) -> Result<Self, CliError> {
-        let BuildArgs { plans, until, rerun, run } = args;
+        let BuildArgs {
+            plans,
+            until,
+            rerun,
+            run,
+        } = args;
         Self::new(Action::Build { until, rerun }, plans, run, settings)
     }
 
@@ -85,12 +90,7 @@ impl RunRequest {
     fn new(action: Action, plans: Vec<String>, args: RunArgs, settings: &Settings) -> Result<Self, CliError> {
         settings.tree_root()?;
         let defaults = &settings.config.defaults;
-        let max_age = args.max_age.as_ref().or(defaults.max_age.as_ref());
-        let on_taint = match (args.on_taint, &defaults.on_taint) {
-            (Some(given), _) => given,
-            (None, Some(text)) => values::choice("on-taint", text)?,
-            (None, None) => OnTaint::default(),
-        };
+        let max_age = args.max_age.as_deref().map(values::age).transpose()?;
         Ok(Self {
             action,
             selection: Selection::new(plans, args.select, settings),
@@ -98,8 +98,8 @@ impl RunRequest {
             suts: pool::resolve(&args.sut, settings)?,
             dry_run: args.dry_run,
             fresh: args.fresh,
-            max_age: max_age.map(|text| values::age("--max-age", text)).transpose()?,
-            on_taint,
+            max_age: max_age.or(defaults.max_age),
+            on_taint: args.on_taint.or(defaults.on_taint).unwrap_or_default(),
             wait: !args.no_wait,
             output: args.output.map(|dir| output_dir(&dir, settings)).transpose()?,
         })
@@ -128,10 +128,7 @@ impl Values {
     /// else is taken from atex's own environment, so that it need not stand on a command line.
     pub(crate) fn new(args: &CompileArgs, settings: &Settings) -> Result<Self, CliError> {
         let defaults = &settings.config.defaults;
-        let mut environment = BTreeMap::new();
-        for (key, value) in defaults.environment.iter().flatten() {
-            environment.extend([values::variable(&format!("{key}={value}"))?]);
-        }
+        let mut environment = defaults.environment.clone().unwrap_or_default();
         for text in &args.environment {
             environment.extend([values::variable(text)?]);
         }
@@ -148,7 +145,12 @@ impl Values {
             }
         }
         let strict = args.strict || defaults.strict == Some(true);
-        Ok(Self { environment, context, secrets, strict })
+        Ok(Self {
+            environment,
+            context,
+            secrets,
+            strict,
+        })
     }
 }
 
@@ -157,9 +159,14 @@ fn output_dir(given: &Path, settings: &Settings) -> Result<PathBuf, CliError> {
     let dir = absolute(given, &settings.start);
     match std::fs::read_dir(&dir).map(|mut entries| entries.next().is_none()) {
         Ok(true) => Ok(dir),
-        Ok(false) => Err(CliError::usage(format!("the output directory `{}` is not empty", given.display()))
-            .hint("name a directory that is empty or does not exist, or leave `-o` out")),
+        Ok(false) => Err(
+            CliError::usage(format!("the output directory `{}` is not empty", given.display()))
+                .hint("name a directory that is empty or does not exist, or leave `-o` out"),
+        ),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(dir),
-        Err(error) => Err(CliError::usage(format!("cannot use the output directory `{}`: {error}", given.display()))),
+        Err(error) => Err(CliError::usage(format!(
+            "cannot use the output directory `{}`: {error}",
+            given.display()
+        ))),
     }
 }

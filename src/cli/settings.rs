@@ -28,27 +28,34 @@ impl Settings {
     /// Validates the common options and reads the configuration.
     pub(crate) fn new(args: &GlobalArgs) -> Result<Self, CliError> {
         let start = start_directory(args.directory.as_deref())?;
-        let tree_root = start.ancestors().find(|dir| dir.join(".fmf").is_dir()).map(Path::to_owned);
+        let tree_root = start
+            .ancestors()
+            .find(|dir| dir.join(".fmf").is_dir())
+            .map(Path::to_owned);
         let config = Config::load(tree_root.as_deref(), xdg_dir("XDG_CONFIG_HOME", ".config").as_deref())?;
-        let color = match (args.color, config.defaults.color.as_deref()) {
-            (Some(color), _) => color,
-            (None, Some(text)) => super::values::choice("color", text)?,
-            (None, None) => ColorWhen::Auto,
-        };
+        let color = args.color.or(config.defaults.color).unwrap_or(ColorWhen::Auto);
         let verbosity = match (args.quiet, args.verbose) {
             (true, _) => Verbosity::Quiet,
             (false, false) => Verbosity::Normal,
             (false, true) => Verbosity::Verbose,
         };
         let json = args.json;
-        Ok(Self { start, tree_root, config, json, verbosity, color })
+        Ok(Self {
+            start,
+            tree_root,
+            config,
+            json,
+            verbosity,
+            color,
+        })
     }
 
     /// Returns the root of the tree, or says that there is none.
     pub(crate) fn tree_root(&self) -> Result<&Path, CliError> {
         self.tree_root.as_deref().ok_or_else(|| {
-            CliError::usage(format!("no fmf tree in `{}` or above it", self.start.display()))
-                .hint("`-C DIR` names a tree; the root of a tree has a directory `.fmf` with a file `version` that says 1")
+            CliError::usage(format!("no fmf tree in `{}` or above it", self.start.display())).hint(
+                "`-C DIR` names a tree; the root of a tree has a directory `.fmf` with a file `version` that says 1",
+            )
         })
     }
 
@@ -63,6 +70,11 @@ impl Settings {
     /// Returns the directory below which runs are kept.
     pub(crate) fn runs_dir() -> Result<PathBuf, CliError> {
         place("XDG_STATE_HOME", ".local/state").map(|dir| dir.join("runs"))
+    }
+
+    /// Returns the colours for standard error.
+    pub(crate) fn error_palette(&self) -> Palette {
+        error_palette(Some(self.color))
     }
 
     /// Returns the colours for standard output.
@@ -109,9 +121,13 @@ fn start_directory(given: Option<&Path>) -> Result<PathBuf, CliError> {
 
 /// Returns atex's directory below a base directory of the XDG specification.
 fn place(variable: &str, below_home: &str) -> Result<PathBuf, CliError> {
-    xdg_dir(variable, below_home).map(|dir| dir.join("atex")).ok_or_else(|| {
-        CliError::usage(format!("neither `HOME` nor `{variable}` is set, so there is no place for atex's files"))
-    })
+    xdg_dir(variable, below_home)
+        .map(|dir| dir.join("atex"))
+        .ok_or_else(|| {
+            CliError::usage(format!(
+                "neither `HOME` nor `{variable}` is set, so there is no place for atex's files"
+            ))
+        })
 }
 
 /// Returns a base directory of the XDG specification, which says that relative ones are to be ignored.

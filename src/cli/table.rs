@@ -51,7 +51,12 @@ impl<const N: usize> Columns<N> {
     /// Makes columns with left-aligned headers.
     pub(crate) fn new(headers: [&'static str; N]) -> Self {
         let (align, widths) = ([Align::Left; N], headers.map(width));
-        Self { headers, align, widths, limit: usize::MAX }
+        Self {
+            headers,
+            align,
+            widths,
+            limit: usize::MAX,
+        }
     }
 
     /// Aligns a column to the right.
@@ -91,7 +96,11 @@ impl<const N: usize> Columns<N> {
         let last = row.iter().rposition(|cell| !cell.text.is_empty()).unwrap_or(0);
         for (index, cell) in row.iter().enumerate().take(last + 1) {
             let columns = self.widths[index];
-            let text = if index + 1 == N { cell.text.as_str().into() } else { fit(&cell.text, columns) };
+            let text = if index + 1 == N {
+                cell.text.as_str().into()
+            } else {
+                fit(&cell.text, columns)
+            };
             let blanks = columns.saturating_sub(width(&text));
             let text = match self.align[index] {
                 Align::Right => format!("{:blanks$}{text}", ""),

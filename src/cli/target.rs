@@ -114,7 +114,9 @@ impl FromStr for Target {
     type Err = TargetError;
 
     fn from_str(text: &str) -> Result<Self, TargetError> {
-        let (machine, query) = text.split_once('?').map_or((text, ""), |(machine, query)| (machine, query));
+        let (machine, query) = text
+            .split_once('?')
+            .map_or((text, ""), |(machine, query)| (machine, query));
         if machine.is_empty() {
             return Err(TargetError::Empty(text.to_owned()));
         }
@@ -206,13 +208,22 @@ fn ssh_target(target: &str, machine: &str) -> Result<SshTarget, TargetError> {
     } else if place.parse::<std::net::Ipv6Addr>().is_ok() {
         (place, None)
     } else {
-        place.split_once(':').map_or((place, None), |(host, port)| (host, Some(port)))
+        place
+            .split_once(':')
+            .map_or((place, None), |(host, port)| (host, Some(port)))
     };
     if host.is_empty() || host.starts_with('-') {
         return Err(TargetError::Empty(target.to_owned()));
     }
-    let port = port.map(|port| port_number(target, user.is_none().then_some(host), port)).transpose()?;
-    Ok(SshTarget { user, host: host.to_owned(), port, key: None })
+    let port = port
+        .map(|port| port_number(target, user.is_none().then_some(host), port))
+        .transpose()?;
+    Ok(SshTarget {
+        user,
+        host: host.to_owned(),
+        port,
+        key: None,
+    })
 }
 
 /// Parses a port. What is none is most likely a target of a kind that does not exist, as in `podman:fedora`, where no user is named.
@@ -220,12 +231,18 @@ fn port_number(target: &str, kind: Option<&str>, port: &str) -> Result<u16, Targ
     match (port.parse::<u16>(), kind) {
         (Ok(number), _) if number > 0 => Ok(number),
         (Err(_), Some(kind)) if !port.starts_with(|c: char| c.is_ascii_digit()) => Err(unknown_kind(target, kind)),
-        _ => Err(TargetError::Port { target: target.to_owned(), port: port.to_owned() }),
+        _ => Err(TargetError::Port {
+            target: target.to_owned(),
+            port: port.to_owned(),
+        }),
     }
 }
 
 fn unknown_kind(target: &str, kind: &str) -> TargetError {
-    TargetError::Kind { target: target.to_owned(), kind: kind.to_owned() }
+    TargetError::Kind {
+        target: target.to_owned(),
+        kind: kind.to_owned(),
+    }
 }
 
 /// Decodes `%20`; `None` where the escape or the resulting UTF-8 is bad. `+` stays as it is.
@@ -280,7 +297,9 @@ mod tests {
             assert_eq!(shown(text).as_deref(), Ok(machine), "{text}");
         }
         let target: Target = "ssh://root@host?key=~/.ssh/lab".parse().unwrap();
-        let TargetKind::Ssh(ssh) = target.kind else { panic!("an SSH target") };
+        let TargetKind::Ssh(ssh) = target.kind else {
+            panic!("an SSH target")
+        };
         assert_eq!(ssh.key, Some(PathBuf::from("~/.ssh/lab")));
     }
 
@@ -290,16 +309,31 @@ mod tests {
             ("", "target `` names no machine"),
             ("@host", "target `@host` names no machine"),
             ("-oProxyCommand=x", "target `-oProxyCommand=x` names no machine"),
-            ("podman:fedora:41", "target `podman:fedora:41` is of an unknown kind `podman`"),
+            (
+                "podman:fedora:41",
+                "target `podman:fedora:41` is of an unknown kind `podman`",
+            ),
             ("vm://x", "target `vm://x` is of an unknown kind `vm`"),
             ("host:99999", "target `host:99999` has a bad port `99999`"),
             ("host:0", "target `host:0` has a bad port `0`"),
             ("local?key=k", "target `local?key=k` has an unknown parameter `key`"),
             ("local?dri=/x", "target `local?dri=/x` has an unknown parameter `dri`"),
-            ("local?dir", "target `local?dir` has a bad parameter `dir`: it has no value"),
-            ("local?dir=", "target `local?dir=` has a bad parameter `dir=`: its value is empty"),
-            ("local?dir=/a&dir=/b", "target `local?dir=/a&dir=/b` has a bad parameter `dir=/b`: it is given twice"),
-            ("local?dir=%+1", "target `local?dir=%+1` has a bad parameter `dir=%+1`: `%` needs two hexadecimal digits of UTF-8 text"),
+            (
+                "local?dir",
+                "target `local?dir` has a bad parameter `dir`: it has no value",
+            ),
+            (
+                "local?dir=",
+                "target `local?dir=` has a bad parameter `dir=`: its value is empty",
+            ),
+            (
+                "local?dir=/a&dir=/b",
+                "target `local?dir=/a&dir=/b` has a bad parameter `dir=/b`: it is given twice",
+            ),
+            (
+                "local?dir=%+1",
+                "target `local?dir=%+1` has a bad parameter `dir=%+1`: `%` needs two hexadecimal digits of UTF-8 text",
+            ),
         ] {
             assert_eq!(shown(text), Err(problem.to_owned()), "{text}");
         }

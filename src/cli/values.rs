@@ -7,44 +7,82 @@ use clap::ValueEnum;
 use super::error::CliError;
 use super::nearest::did_you_mean;
 
+/// A text that is no value of its language.
+#[derive(Debug, thiserror::Error)]
+#[error("{problem}")]
+pub(crate) struct ValueError {
+    problem: String,
+    /// What would be one.
+    pub(crate) hint: String,
+}
+
+impl ValueError {
+    fn new(problem: impl Into<String>, hint: impl Into<String>) -> Self {
+        let (problem, hint) = (problem.into(), hint.into());
+        Self { problem, hint }
+    }
+}
+
+impl From<ValueError> for CliError {
+    fn from(error: ValueError) -> Self {
+        Self::usage(error.problem).hint(error.hint)
+    }
+}
+
 /// Splits `KEY=VALUE`; the key must be a name that a shell takes for a variable.
-pub(crate) fn variable(text: &str) -> Result<(String, String), CliError> {
+pub(crate) fn variable(text: &str) -> Result<(String, String), ValueError> {
+    let hint = "write `-e KEY=VALUE`";
     let Some((key, value)) = text.split_once('=') else {
-        return Err(CliError::usage(format!("`-e {text}` has no `=`")).hint("write `-e KEY=VALUE`"));
+        return Err(ValueError::new(format!("`-e {text}` has no `=`"), hint));
     };
     variable_name(key)?;
-    if value.contains('\0') {
-        return Err(CliError::usage(format!("the value of variable `{key}` has a NUL byte")));
-    }
+    variable_value(value)?;
     Ok((key.to_owned(), value.to_owned()))
 }
 
 /// Checks the name of an environment variable.
-pub(crate) fn variable_name(name: &str) -> Result<(), CliError> {
+pub(crate) fn variable_name(name: &str) -> Result<(), ValueError> {
     let starts_well = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
     if starts_well && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') {
         return Ok(());
     }
-    Err(CliError::usage(format!("`{name}` cannot be the name of an environment variable"))
-        .hint("names consist of letters, digits and `_`, and do not start with a digit"))
+    let problem = format!("`{name}` cannot be the name of an environment variable");
+    Err(ValueError::new(
+        problem,
+        "names consist of letters, digits and `_`, and do not start with a digit",
+    ))
+}
+
+/// Checks the value of an environment variable.
+pub(crate) fn variable_value(value: &str) -> Result<(), ValueError> {
+    if value.contains('\0') {
+        return Err(ValueError::new(
+            "the value of a variable has a NUL byte",
+            "variables hold text without NUL",
+        ));
+    }
+    Ok(())
 }
 
 /// Splits `DIM=VALUE[,VALUE]`.
-pub(crate) fn dimension(text: &str) -> Result<(String, Vec<String>), CliError> {
+pub(crate) fn dimension(text: &str) -> Result<(String, Vec<String>), ValueError> {
     let hint = "write `-c DIM=VALUE`, as in `-c distro=fedora-41`";
     let Some((dimension, values)) = text.split_once('=') else {
-        return Err(CliError::usage(format!("`-c {text}` has no `=`")).hint(hint));
+        return Err(ValueError::new(format!("`-c {text}` has no `=`"), hint));
     };
     let dimension = dimension.trim();
     let values: Vec<String> = values.split(',').map(|value| value.trim().to_owned()).collect();
     if dimension.is_empty() || values.iter().any(String::is_empty) {
-        return Err(CliError::usage(format!("`-c {text}` has an empty dimension or value")).hint(hint));
+        return Err(ValueError::new(
+            format!("`-c {text}` has an empty dimension or value"),
+            hint,
+        ));
     }
     Ok((dimension.to_owned(), values))
 }
 
 /// Parses an age: a number and a unit, as in `90s`, `12h`, `30d`, `2w`.
-pub(crate) fn age(option: &str, text: &str) -> Result<Duration, CliError> {
+pub(crate) fn age(text: &str) -> Result<Duration, ValueError> {
     let seconds = number_with_unit(text, |unit| {
         Some(match unit {
             "s" => 1,
@@ -55,14 +93,17 @@ pub(crate) fn age(option: &str, text: &str) -> Result<Duration, CliError> {
             _ => return None,
         })
     });
-    seconds.map(Duration::from_secs).ok_or_else(|| {
-        CliError::usage(format!("`{text}` is no age for `{option}`"))
-            .hint("write a number and a unit (s, m, h, d, w), as in `12h`")
-    })
+    let bad = || {
+        ValueError::new(
+            format!("`{text}` is no age"),
+            "write a number and a unit (s, m, h, d, w), as in `12h`",
+        )
+    };
+    seconds.map(Duration::from_secs).ok_or_else(bad)
 }
 
 /// Parses a size in bytes: a number and a binary unit, as in `500M`, `10G`, `1GiB`.
-pub(crate) fn size(option: &str, text: &str) -> Result<u64, CliError> {
+pub(crate) fn size(text: &str) -> Result<u64, ValueError> {
     let bytes = number_with_unit(text, |unit| {
         let exponent = match unit.trim_end_matches("iB").trim_end_matches('B') {
             "" => 0,
@@ -74,20 +115,23 @@ pub(crate) fn size(option: &str, text: &str) -> Result<u64, CliError> {
         };
         Some(1 << exponent)
     });
-    bytes.ok_or_else(|| {
-        CliError::usage(format!("`{text}` is no size for `{option}`"))
-            .hint("write a number and a unit (K, M, G, T), as in `10G`")
-    })
+    let bad = || {
+        ValueError::new(
+            format!("`{text}` is no size"),
+            "write a number and a unit (K, M, G, T), as in `10G`",
+        )
+    };
+    bytes.ok_or_else(bad)
 }
 
-/// Parses one of the values that an option has, for values from a configuration file.
-pub(crate) fn choice<T: ValueEnum>(key: &str, text: &str) -> Result<T, CliError> {
+/// Parses one of the values that an option has.
+pub(crate) fn choice<T: ValueEnum>(text: &str) -> Result<T, ValueError> {
     T::from_str(text, false).map_err(|_| {
-        let known: Vec<String> =
-            T::value_variants().iter().filter_map(|v| Some(v.to_possible_value()?.get_name().to_owned())).collect();
+        let values = T::value_variants().iter().filter_map(ValueEnum::to_possible_value);
+        let known: Vec<String> = values.map(|value| value.get_name().to_owned()).collect();
         let hint = did_you_mean(text, known.iter().map(String::as_str))
             .unwrap_or_else(|| format!("it is one of `{}`", known.join("`, `")));
-        CliError::usage(format!("`{text}` is no value for `{key}` of the configuration")).hint(hint)
+        ValueError::new(format!("`{text}` is not possible here"), hint)
     })
 }
 
@@ -120,18 +164,26 @@ mod tests {
 
     #[test]
     fn ages_need_a_unit() {
-        assert_eq!(age("--keep", "2w").unwrap(), Duration::from_secs(14 * 86_400));
-        for bad in ["", "12", "h", "-1h", "1.5h", "99999999999999999999h", "18446744073709551615w"] {
-            assert!(age("--keep", bad).is_err(), "{bad}");
+        assert_eq!(age("2w").unwrap(), Duration::from_secs(14 * 86_400));
+        for bad in [
+            "",
+            "12",
+            "h",
+            "-1h",
+            "1.5h",
+            "99999999999999999999h",
+            "18446744073709551615w",
+        ] {
+            assert!(age(bad).is_err(), "{bad}");
         }
     }
 
     #[test]
     fn sizes_are_binary() {
-        let said = ["7", "1K", "10G", "1GiB", "2MB"].map(|text| size("--max-size", text).unwrap());
+        let said = ["7", "1K", "10G", "1GiB", "2MB"].map(|text| size(text).unwrap());
         assert_eq!(said, [7, 1024, 10 << 30, 1 << 30, 2 << 20]);
         for bad in ["", "G", "1X", "20000000T"] {
-            assert!(size("--max-size", bad).is_err(), "{bad}");
+            assert!(size(bad).is_err(), "{bad}");
         }
     }
 }

@@ -86,7 +86,12 @@ impl World {
 
     /// Starts putting a call together.
     pub fn atex(&self) -> Atex {
-        Atex { world: self.clone(), args: Vec::new(), env: Vec::new(), cwd: None }
+        Atex {
+            world: self.clone(),
+            args: Vec::new(),
+            env: Vec::new(),
+            cwd: None,
+        }
     }
 }
 
@@ -117,7 +122,8 @@ impl Atex {
 
     /// Sets a variable.
     pub fn env(mut self, key: impl AsRef<OsStr>, value: impl AsRef<OsStr>) -> Self {
-        self.env.push((key.as_ref().to_owned(), Some(value.as_ref().to_owned())));
+        self.env
+            .push((key.as_ref().to_owned(), Some(value.as_ref().to_owned())));
         self
     }
 
@@ -165,7 +171,10 @@ impl Atex {
 
     /// Normalises the output of a command that was made by [`Self::command`].
     pub fn ran(&self, output: &Output) -> Ran {
-        let code = output.status.code().or_else(|| output.status.signal().map(|signal| 128 + signal));
+        let code = output
+            .status
+            .code()
+            .or_else(|| output.status.signal().map(|signal| 128 + signal));
         Ran {
             stdout: self.normalised(&output.stdout),
             stderr: self.normalised(&output.stderr),

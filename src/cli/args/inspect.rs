@@ -158,11 +158,13 @@ pub(crate) enum CacheCommand {
         /// The record's key, or its beginning
         key: String,
     },
-    /// Print the paths of a record's files in the store
-    #[command(after_help = "Example: atex cache path 3f2a")]
+    /// Print where the files of a record lie in the store
+    #[command(after_help = "Example: less $(atex cache path 3f2a files/output.txt)")]
     Path {
         /// The record's key, or its beginning
         key: String,
+        /// Print only the path of this file
+        file: Option<String>,
     },
     /// Show which inputs of two records differ, value by value
     #[command(after_help = "Example: atex cache diff 3f2a 91bc")]

@@ -29,7 +29,9 @@ pub(crate) fn run(args: &ResultsArgs, settings: &Settings, out: &mut Out) -> Res
         }
         return Ok(Exit::Passed);
     }
-    let mut columns = Columns::new(["STATUS", "TEST", "RESULT", "FILES", "NOTE"]).right(3).limit(WIDEST);
+    let mut columns = Columns::new(["STATUS", "TEST", "RESULT", "FILES", "NOTE"])
+        .right(3)
+        .limit(WIDEST);
     let (palette, mut any) = (out.palette, false);
     for attempt in &attempts {
         each_result(attempt, args.failed, |line| {
@@ -42,7 +44,9 @@ pub(crate) fn run(args: &ResultsArgs, settings: &Settings, out: &mut Out) -> Res
         columns.print_headers(out)?;
     }
     for attempt in &attempts {
-        each_result(attempt, args.failed, |line| columns.print(out, &row(attempt, line, &palette)))?;
+        each_result(attempt, args.failed, |line| {
+            columns.print(out, &row(attempt, line, &palette))
+        })?;
     }
     Ok(Exit::Passed)
 }
@@ -90,7 +94,11 @@ fn row(attempt: &Attempt, line: &ResultLine<'_>, palette: &Palette) -> [Cell; 5]
         (kind, "") => kind.to_owned(),
         (kind, note) => format!("{kind}: {note}"),
     };
-    let files = if line.files == 0 { String::new() } else { line.files.to_string() };
+    let files = if line.files == 0 {
+        String::new()
+    } else {
+        line.files.to_string()
+    };
     [
         Cell::styled(style, &line.status),
         Cell::from(attempt.to_string()),
@@ -117,8 +125,15 @@ fn run_dir(given: Option<&Path>, settings: &Settings) -> Result<PathBuf, CliErro
         return Ok(found.clone());
     }
     let error = match candidates.iter().find(|dir| dir.is_dir()) {
-        Some(dir) => format!("`{}` is not a run's directory: it has neither `events.jsonl` nor `tests`", dir.display()),
-        None => format!("there is no run `{}`, neither here nor in `{}`", given.display(), runs.display()),
+        Some(dir) => format!(
+            "`{}` is not a run's directory: it has neither `events.jsonl` nor `tests`",
+            dir.display()
+        ),
+        None => format!(
+            "there is no run `{}`, neither here nor in `{}`",
+            given.display(),
+            runs.display()
+        ),
     };
     let known = known_runs(&runs)?;
     let near = nearest_few(&given.to_string_lossy(), known.iter().map(String::as_str), 3);
@@ -132,7 +147,10 @@ fn is_run(dir: &Path) -> bool {
 
 fn known_runs(runs: &Path) -> Result<Vec<String>, CliError> {
     match fs::read_dir(runs) {
-        Ok(entries) => Ok(entries.flatten().filter_map(|entry| entry.file_name().into_string().ok()).collect()),
+        Ok(entries) => Ok(entries
+            .flatten()
+            .filter_map(|entry| entry.file_name().into_string().ok())
+            .collect()),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(Vec::new()),
         Err(error) => Err(CliError::usage(format!("cannot read `{}`: {error}", runs.display()))),
     }

@@ -44,7 +44,12 @@ pub(super) fn attempts(run: &Path) -> Result<Vec<Attempt>, CliError> {
     let mut found = Vec::new();
     let tests = run.join("tests");
     if tests.is_dir() {
-        let root = Attempt { test: String::new(), plan: None, number: 1, path: PathBuf::new() };
+        let root = Attempt {
+            test: String::new(),
+            plan: None,
+            number: 1,
+            path: PathBuf::new(),
+        };
         collect(&tests, &root, &mut found)?;
     }
     found.sort_by(|a, b| (&a.test, &a.plan, a.number).cmp(&(&b.test, &b.plan, b.number)));
@@ -66,7 +71,10 @@ fn collect(dir: &Path, here: &Attempt, found: &mut Vec<Attempt>) -> Result<(), C
         }
         let below = if let Some(plan) = name.strip_prefix('@') {
             let plan = format!("/{}", plan.replace(':', "/"));
-            Attempt { plan: Some(plan), ..here.clone() }
+            Attempt {
+                plan: Some(plan),
+                ..here.clone()
+            }
         } else if let Some(number) = name.strip_prefix("attempt-").and_then(|number| number.parse().ok()) {
             Attempt { number, ..here.clone() }
         } else {
@@ -84,7 +92,9 @@ fn unescaped(component: &str) -> String {
     let mut rest = component;
     while let Some((before, after)) = rest.split_once('%') {
         bytes.extend_from_slice(before.as_bytes());
-        let code = after.get(..2).filter(|code| code.bytes().all(|digit| digit.is_ascii_hexdigit()));
+        let code = after
+            .get(..2)
+            .filter(|code| code.bytes().all(|digit| digit.is_ascii_hexdigit()));
         if let Some(byte) = code.and_then(|code| u8::from_str_radix(code, 16).ok()) {
             bytes.push(byte);
             rest = &after[2..];
@@ -149,7 +159,12 @@ impl Lines {
         let file =
             File::open(path).map_err(|error| CliError::usage(format!("cannot open `{}`: {error}", path.display())))?;
         let reader = BufReader::with_capacity(256 * 1024, file);
-        Ok(Self { path: path.to_owned(), reader, line: Vec::new(), number: 0 })
+        Ok(Self {
+            path: path.to_owned(),
+            reader,
+            line: Vec::new(),
+            number: 0,
+        })
     }
 
     /// Returns the next whole line.
@@ -159,7 +174,9 @@ impl Lines {
             .read_until(b'\n', &mut self.line)
             .map_err(|error| CliError::infra(format!("cannot read `{}`: {error}", self.path.display())))?;
         self.number += 1;
-        let Some(json) = self.line.strip_suffix(b"\n") else { return Ok(None) };
+        let Some(json) = self.line.strip_suffix(b"\n") else {
+            return Ok(None);
+        };
         let known: Known<'_> = serde_json::from_slice(json).map_err(|_| {
             CliError::infra(format!("`{}:{}` is no result", self.path.display(), self.number))
                 .hint("something other than atex wrote to the run's directory")
@@ -229,9 +246,23 @@ mod tests {
 
     #[test]
     fn names_are_read_back_as_they_were_written() {
-        let names = ["/a", "/a/b", "/a/files/x", "/a/%66iles", "/a/100%", "/a/attempt-2", "/@x", "/..", "/ü"];
+        let names = [
+            "/a",
+            "/a/b",
+            "/a/files/x",
+            "/a/%66iles",
+            "/a/100%",
+            "/a/attempt-2",
+            "/@x",
+            "/..",
+            "/ü",
+        ];
         let run = run_with(&names.map(|name| test_path(name, None, 1)));
-        let mut read: Vec<_> = attempts(run.path()).unwrap().into_iter().map(|attempt| attempt.test).collect();
+        let mut read: Vec<_> = attempts(run.path())
+            .unwrap()
+            .into_iter()
+            .map(|attempt| attempt.test)
+            .collect();
         let mut names = names.map(str::to_owned);
         names.sort();
         read.sort();
@@ -252,7 +283,11 @@ mod tests {
     #[test]
     fn a_line_that_is_still_being_written_is_not_read() {
         let file = tempfile::NamedTempFile::new().unwrap();
-        fs::write(file.path(), "{\"status\":\"pass\",\"name\":7,\"files\":[\"a\",{}]}\n{\"status\":\"fa").unwrap();
+        fs::write(
+            file.path(),
+            "{\"status\":\"pass\",\"name\":7,\"files\":[\"a\",{}]}\n{\"status\":\"fa",
+        )
+        .unwrap();
         let mut lines = Lines::open(file.path()).unwrap();
         let first = lines.next().unwrap().unwrap();
         assert_eq!((&*first.status, &*first.name, first.files), ("pass", "", 2));

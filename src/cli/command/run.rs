@@ -7,5 +7,8 @@ use crate::report::Exit;
 
 /// Runs what is asked for.
 pub(crate) fn run(request: &RunRequest, settings: &Settings) -> Result<Exit, CliError> {
-    Err(CliError::defect(format!("not wired: {request:?} in {}", settings.start.display())))
+    Err(CliError::defect(format!(
+        "not wired: {request:?} in {}",
+        settings.start.display()
+    )))
 }

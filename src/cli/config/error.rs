@@ -10,10 +10,7 @@ use crate::cli::snippet::Snippet;
 pub(crate) enum ConfigError {
     /// The file is there and cannot be read.
     #[error("cannot read `{}`: {source}", path.display())]
-    Unreadable {
-        path: PathBuf,
-        source: std::io::Error,
-    },
+    Unreadable { path: PathBuf, source: std::io::Error },
     /// The file is no TOML, or holds something that is not known or not of the right type.
     #[error("{problem} in `{}:{}:{}`", path.display(), at.line, at.column)]
     Content {

@@ -1,7 +1,8 @@
 //! The configuration files: `atex.toml` beside `.fmf/`, then `atex/config.toml` of the user.
 //!
 //! Owns finding, reading and merging them. The first file that sets a key wins; a named SUT is taken whole from the first
-//! file that has it. Knows nothing of the command line, which wins over both.
+//! file that has it. Values are validated here, so that an error names the line;
+//! the command line wins over both.
 
 mod error;
 mod parse;
@@ -9,6 +10,10 @@ mod parse;
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::cli::args::ColorWhen;
+use crate::cli::args::run::OnTaint;
 
 pub(crate) use error::ConfigError;
 
@@ -31,9 +36,9 @@ pub(crate) struct Defaults {
     pub(crate) environment: Option<BTreeMap<String, String>>,
     pub(crate) context: Option<BTreeMap<String, Vec<String>>>,
     pub(crate) secret_env: Option<Vec<String>>,
-    pub(crate) max_age: Option<String>,
-    pub(crate) on_taint: Option<String>,
-    pub(crate) color: Option<String>,
+    pub(crate) max_age: Option<Duration>,
+    pub(crate) on_taint: Option<OnTaint>,
+    pub(crate) color: Option<ColorWhen>,
     pub(crate) strict: Option<bool>,
 }
 
@@ -70,9 +75,9 @@ impl Config {
         mine.environment = mine.environment.take().or(theirs.environment);
         mine.context = mine.context.take().or(theirs.context);
         mine.secret_env = mine.secret_env.take().or(theirs.secret_env);
-        mine.max_age = mine.max_age.take().or(theirs.max_age);
-        mine.on_taint = mine.on_taint.take().or(theirs.on_taint);
-        mine.color = mine.color.take().or(theirs.color);
+        mine.max_age = mine.max_age.or(theirs.max_age);
+        mine.on_taint = mine.on_taint.or(theirs.on_taint);
+        mine.color = mine.color.or(theirs.color);
         mine.strict = mine.strict.or(theirs.strict);
         for (name, sut) in other.suts {
             self.suts.entry(name).or_insert(sut);

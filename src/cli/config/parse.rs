@@ -13,6 +13,7 @@ use toml::de::{DeTable, DeValue};
 use super::{Config, ConfigError, Defaults, SutConfig};
 use crate::cli::nearest::did_you_mean;
 use crate::cli::snippet::Snippet;
+use crate::cli::values::{self, ValueError};
 
 /// A file while it is read.
 #[derive(Clone, Copy)]
@@ -39,7 +40,11 @@ pub(super) fn parse(path: &Path, text: &str) -> Result<Config, ConfigError> {
         source.error(span, format!("bad TOML: {message}"), None)
     })?;
     let mut top = Section::new(source, document.get_ref());
-    let defaults = top.take("defaults").map(|item| defaults(source, item)).transpose()?.unwrap_or_default();
+    let defaults = top
+        .take("defaults")
+        .map(|item| defaults(source, item))
+        .transpose()?
+        .unwrap_or_default();
     let mut suts = BTreeMap::new();
     if let Some(item) = top.take("sut") {
         for (name, item) in source.table(item, "sut")? {
@@ -55,12 +60,16 @@ fn defaults(source: Source<'_>, item: Item<'_>) -> Result<Defaults, ConfigError>
     let defaults = Defaults {
         sut: section.read("sut", Source::texts)?,
         plan: section.read("plan", Source::texts)?,
-        environment: section.read("environment", |source, item, key| source.map(item, key, Source::scalar))?,
+        environment: section.read("environment", |source, item, key| {
+            source.map(item, key, Source::variable)
+        })?,
         context: section.read("context", |source, item, key| source.map(item, key, Source::scalars))?,
-        secret_env: section.read("secret-env", Source::texts)?,
-        max_age: section.read("max-age", Source::text)?,
-        on_taint: section.read("on-taint", Source::text)?,
-        color: section.read("color", Source::text)?,
+        secret_env: section.read("secret-env", Source::variable_names)?,
+        max_age: section.read("max-age", |source, item, key| source.checked(item, key, values::age))?,
+        on_taint: section.read("on-taint", |source, item, key| {
+            source.checked(item, key, values::choice)
+        })?,
+        color: section.read("color", |source, item, key| source.checked(item, key, values::choice))?,
         strict: section.read("strict", Source::truth)?,
     };
     section.end()?;
@@ -78,7 +87,12 @@ fn sut(source: Source<'_>, name: &Spanned<toml::de::DeString<'_>>, item: Item<'_
         return Err(source.error(name.span(), problem, Some("as in `target = \"local\"`".to_owned())));
     };
     let file = source.path.to_owned();
-    Ok(SutConfig { target, dir, base, file })
+    Ok(SutConfig {
+        target,
+        dir,
+        base,
+        file,
+    })
 }
 
 impl<'a, 'd> Section<'a, 'd> {
@@ -103,19 +117,31 @@ impl<'a, 'd> Section<'a, 'd> {
 
     /// Refuses the first key, in the order of the file, that was not taken.
     fn end(self) -> Result<(), ConfigError> {
-        let unknown = self.table.keys().filter(|key| !self.known.contains(&key.get_ref().as_ref()));
-        let Some(first) = unknown.min_by_key(|key| key.span().start) else { return Ok(()) };
+        let unknown = self
+            .table
+            .keys()
+            .filter(|key| !self.known.contains(&key.get_ref().as_ref()));
+        let Some(first) = unknown.min_by_key(|key| key.span().start) else {
+            return Ok(());
+        };
         let name = first.get_ref();
         let hint = did_you_mean(name, self.known.iter().copied())
             .unwrap_or_else(|| format!("known keys here are `{}`", self.known.join("`, `")));
-        Err(self.source.error(first.span(), format!("unknown key `{name}`"), Some(hint)))
+        Err(self
+            .source
+            .error(first.span(), format!("unknown key `{name}`"), Some(hint)))
     }
 }
 
 impl Source<'_> {
     fn error(self, span: Range<usize>, problem: String, hint: Option<String>) -> ConfigError {
         let (path, at) = (self.path.to_owned(), Snippet::find(self.text, span));
-        ConfigError::Content { path, at, problem, hint }
+        ConfigError::Content {
+            path,
+            at,
+            problem,
+            hint,
+        }
     }
 
     fn wrong_type(self, item: Item<'_>, key: &str, wanted: &str) -> ConfigError {
@@ -124,16 +150,36 @@ impl Source<'_> {
     }
 
     fn table<'d>(self, item: Item<'d>, key: &str) -> Result<&'d DeTable<'d>, ConfigError> {
-        item.get_ref().as_table().ok_or_else(|| self.wrong_type(item, key, "a table"))
+        item.get_ref()
+            .as_table()
+            .ok_or_else(|| self.wrong_type(item, key, "a table"))
     }
 
     fn text(self, item: Item<'_>, key: &str) -> Result<String, ConfigError> {
         let text = item.get_ref().as_str();
-        text.map(str::to_owned).ok_or_else(|| self.wrong_type(item, key, "a string"))
+        text.map(str::to_owned)
+            .ok_or_else(|| self.wrong_type(item, key, "a string"))
+    }
+
+    /// A string in one of the languages of option values.
+    fn checked<T>(
+        self,
+        item: Item<'_>,
+        key: &str,
+        check: impl FnOnce(&str) -> Result<T, ValueError>,
+    ) -> Result<T, ConfigError> {
+        let text = self.text(item, key)?;
+        check(&text).map_err(|error| self.bad_value(item, &error))
+    }
+
+    fn bad_value(self, item: Item<'_>, error: &ValueError) -> ConfigError {
+        self.error(item.span(), error.to_string(), Some(error.hint.clone()))
     }
 
     fn truth(self, item: Item<'_>, key: &str) -> Result<bool, ConfigError> {
-        item.get_ref().as_bool().ok_or_else(|| self.wrong_type(item, key, "true or false"))
+        item.get_ref()
+            .as_bool()
+            .ok_or_else(|| self.wrong_type(item, key, "true or false"))
     }
 
     /// A string, or several.
@@ -152,6 +198,21 @@ impl Source<'_> {
             DeValue::Integer(_) | DeValue::Float(_) | DeValue::Boolean(_) => Ok(self.text[item.span()].to_owned()),
             _ => Err(self.wrong_type(item, key, "a string, a number, true or false")),
         }
+    }
+
+    /// The value of the variable `name`.
+    fn variable(self, item: Item<'_>, name: &str) -> Result<String, ConfigError> {
+        let value = self.scalar(item, name)?;
+        let checked = values::variable_name(name).and_then(|()| values::variable_value(&value));
+        checked.map_err(|error| self.bad_value(item, &error))?;
+        Ok(value)
+    }
+
+    fn variable_names(self, item: Item<'_>, key: &str) -> Result<Vec<String>, ConfigError> {
+        let names = self.texts(item, key)?;
+        let checked = names.iter().try_for_each(|name| values::variable_name(name));
+        checked.map_err(|error| self.bad_value(item, &error))?;
+        Ok(names)
     }
 
     fn scalars(self, item: Item<'_>, key: &str) -> Result<Vec<String>, ConfigError> {

@@ -81,7 +81,7 @@ fn the_project_wins_key_by_key_over_the_user() {
     config.fill_from(parsed(
         "[defaults]\nmax-age = \"9h\"\nstrict = true\n[sut.a]\ntarget = \"local\"\nbase = \"x\"\n[sut.b]\ntarget = \"local\"\n",
     ));
-    assert_eq!(config.defaults.max_age.as_deref(), Some("1h"));
+    assert_eq!(config.defaults.max_age, Some(std::time::Duration::from_secs(3600)));
     assert_eq!(config.defaults.strict, Some(true));
     assert_eq!(config.suts.keys().collect::<Vec<_>>(), ["a", "b"]);
     assert_eq!(config.suts["a"].base, None, "a SUT is taken whole");
@@ -92,4 +92,26 @@ fn missing_files_are_no_configuration() {
     let dir = tempfile::tempdir().unwrap();
     let config = Config::load(Some(dir.path()), Some(&dir.path().join("none"))).unwrap();
     assert_eq!(config, Config::default());
+}
+
+#[test]
+fn a_bad_value_shows_its_line() {
+    insta::assert_snapshot!(refused("[defaults]\nmax-age = \"12\"\n"), @r#"
+    error: `12` is no age in `atex.toml:2:11`
+      2 | max-age = "12"
+        |           ^^^^
+    hint: write a number and a unit (s, m, h, d, w), as in `12h`
+    "#);
+    insta::assert_snapshot!(refused("[defaults]\non-taint = \"dorp\"\n"), @r#"
+    error: `dorp` is not possible here in `atex.toml:2:12`
+      2 | on-taint = "dorp"
+        |            ^^^^^^
+    hint: did you mean `drop`?
+    "#);
+    insta::assert_snapshot!(refused("[defaults.environment]\n\"A B\" = 1\n"), @r#"
+    error: `A B` cannot be the name of an environment variable in `atex.toml:2:9`
+      2 | "A B" = 1
+        |         ^
+    hint: names consist of letters, digits and `_`, and do not start with a digit
+    "#);
 }
