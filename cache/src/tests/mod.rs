@@ -1,8 +1,14 @@
 //! Tests of the store as a whole: its laws, one file a subject.
 
 mod blobs;
+mod child;
+mod contention;
+mod crash;
+mod faults;
+mod gc;
 mod lookup;
 mod opening;
+mod search;
 
 use std::path::{Path, PathBuf};
 
