@@ -5,6 +5,7 @@ use std::fs::{self, OpenOptions};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::Path;
 use std::process::{Child, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 
@@ -162,6 +163,27 @@ fn threads_of_one_process_run_the_node_once() {
             .sum::<u32>()
     });
     assert_eq!(runs, 1);
+}
+
+#[test]
+fn claim_that_comes_and_goes_is_never_held_twice() {
+    let env = Env::new();
+    let (holders, taken) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                while taken.load(Ordering::SeqCst) < 2000 {
+                    if let Lookup::Miss(ticket) = env.store.claim(key("a")).expect("a lookup") {
+                        assert_eq!(holders.fetch_add(1, Ordering::SeqCst), 0);
+                        taken.fetch_add(1, Ordering::SeqCst);
+                        thread::yield_now();
+                        holders.fetch_sub(1, Ordering::SeqCst);
+                        drop(ticket);
+                    }
+                }
+            });
+        }
+    });
 }
 
 #[test]

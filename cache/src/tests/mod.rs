@@ -5,8 +5,10 @@ mod child;
 mod contention;
 mod crash;
 mod faults;
+mod full_disk;
 mod gc;
 mod lookup;
+mod model;
 mod opening;
 mod search;
 
