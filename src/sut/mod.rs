@@ -13,6 +13,7 @@ mod jobtext;
 pub mod link;
 pub mod local;
 mod manifest;
+pub mod mock;
 mod plan;
 pub mod shell;
 pub mod state;
