@@ -106,7 +106,7 @@ fn saying() -> impl Strategy<Value = Vec<u8>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(300))]
+    #![proptest_config(ProptestConfig::with_cases(120))]
 
     #[test]
     fn no_chunking_changes_what_comes_of_a_stream(
@@ -175,22 +175,12 @@ fn ten_thousand_subtests_have_a_file_each() {
 fn more_testouts_than_an_inode_has_names_are_still_links_to_the_output() {
     // ext4 allows 65,000 names; where there is no such limit, this passes without meeting it.
     let mut test = Running::new();
-    let all: Vec<u8> = (0..65_100)
-        .flat_map(|number| {
-            result(&format!(
-                r#"{{"name":"{}/{number}","status":"pass","testout":"log"}}"#,
-                number % 50
-            ))
-        })
-        .collect();
-    test.say(&all);
-    test.report(r#"{"name":"49/65099","status":"pass","testout":"log"}"#);
+    let testout = |number: usize| result(&format!(r#"{{"name":"s","status":"pass","testout":"{number}"}}"#));
+    test.say((0..65_100).flat_map(testout).collect::<Vec<_>>())
+        .say(testout(65_099));
     test.output.append(b"printed at the end").expect("a disk");
     for number in [0, 64_998, 64_999, 65_000, 65_099] {
-        assert_eq!(
-            test.file(&format!("{}/{number}/log", number % 50)),
-            "printed at the end"
-        );
+        assert_eq!(test.file(&format!("s/{number}")), "printed at the end");
     }
 }
 
