@@ -24,7 +24,7 @@
 //! ```
 //!
 //! Every item says what it is and how long it is, so a stream has one reading only: different manifests cannot give the
-//! same bytes. The golden tests (`tests/golden.rs`) fail if any of this changes; a change on purpose needs a new version.
+//! same bytes. The golden tests (`tests/laws/golden.rs`) fail if any of this changes; a change on purpose needs a new version.
 
 use serde_json::Value;
 

@@ -71,6 +71,9 @@ impl Forest {
                 None => forest.roots.push(id),
             }
         }
+        for children in &mut forest.children {
+            children.sort_by_key(|&id| graph.node(id).kind() == Kind::Finish);
+        }
         let spans = forest.spans(graph.len());
         for (id, node) in graph.nodes().filter(|(_, node)| node.kind() != Kind::Finish) {
             for earlier in node.deps().chain(node.after().iter().copied()) {
