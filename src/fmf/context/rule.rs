@@ -75,6 +75,9 @@ const OPERATORS: [(&str, Test); 14] = [
     ("!~", Test::NoMatch),
 ];
 
+/// What follows `is`, and whether the dimension is to be defined.
+const DEFINED: [(&str, bool); 2] = [(" defined", true), (" not defined", false)];
+
 impl Rule {
     /// Returns the rule that a boolean stands for.
     pub fn constant(value: bool) -> Self {
@@ -154,27 +157,35 @@ impl Expression {
         if dimension.is_empty() {
             return None;
         }
-        let dimension = dimension.to_owned();
-        let rest = rest.trim_start_matches(is_space);
+        let after = rest.trim_start_matches(is_space);
         for (operator, test) in OPERATORS {
-            if let Some(values) = rest.strip_prefix(operator).and_then(raw_values) {
+            if let Some(values) = after.strip_prefix(operator).and_then(raw_values) {
                 let values = values
                     .split(',')
                     .map(|value| DimensionValue::new(strip(value)))
                     .collect();
                 return Some(Self::Compare {
-                    dimension,
+                    dimension: dimension.to_owned(),
                     test,
                     values,
                 });
             }
         }
-        let expected = match rest {
-            rest if rest.starts_with("is defined") => true,
-            rest if rest.starts_with("is not defined") => false,
-            _ => return None,
+        let is = |text: &str| {
+            DEFINED
+                .iter()
+                .find(|(tail, _)| text.starts_with(tail))
+                .map(|(_, expected)| *expected)
         };
-        Some(Self::Defined { dimension, expected })
+        // `distrois defined` is no typing error for fmf.
+        let (dimension, expected) = match after.strip_prefix("is").and_then(is) {
+            Some(expected) => (dimension, expected),
+            None => (dimension.strip_suffix("is").filter(|name| !name.is_empty())?, is(rest)?),
+        };
+        Some(Self::Defined {
+            dimension: dimension.to_owned(),
+            expected,
+        })
     }
 
     fn decide(&self, context: &Context) -> Result<Option<bool>, RuleError> {

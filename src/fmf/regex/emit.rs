@@ -107,6 +107,12 @@ impl Emitter {
     fn repeat(&mut self, min: u32, max: Option<u32>, mode: Mode, body: &Node, flags: Flags) {
         self.out += if mode == Mode::Possessive { "(?>" } else { "" };
         match body {
+            // The engine repeats neither a bare lookaround nor nothing; an alternative that never matches makes it a group.
+            body if is_bare(body) => {
+                self.out += "(?:";
+                self.node(body, flags);
+                self.push(format_args!("|{NOTHING})"));
+            }
             Node::Literal(_) | Node::Any | Node::Set { .. } | Node::Capture { .. } | Node::Flagged { .. } => {
                 self.node(body, flags);
             }
@@ -253,6 +259,16 @@ impl Emitter {
     /// Appends formatted text; writing to a `String` cannot fail.
     fn push(&mut self, text: std::fmt::Arguments<'_>) {
         self.out.write_fmt(text).expect("a string grows");
+    }
+}
+
+/// Tells whether a piece is a lookaround or nothing at all, in groups or not.
+fn is_bare(node: &Node) -> bool {
+    match node {
+        Node::Look { .. } => true,
+        Node::Flagged { body, .. } | Node::Atomic(body) => is_bare(body),
+        Node::Sequence(items) => items.is_empty() || (items.len() == 1 && is_bare(&items[0])),
+        _ => false,
     }
 }
 

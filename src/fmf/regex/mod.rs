@@ -50,9 +50,9 @@ pub enum PatternError {
         /// The construct, in words.
         construct: &'static str,
     },
-    /// The engine takes no pattern of this size.
-    #[error("pattern `{pattern}` is too large: {message}")]
-    TooLarge {
+    /// The engine does not take the pattern, mostly for its size.
+    #[error("pattern `{pattern}` cannot be compiled: {message}")]
+    Engine {
         /// The pattern.
         pattern: String,
         /// What the engine says.
@@ -197,7 +197,7 @@ impl Pattern {
                 }
                 engine => engine,
             };
-            engine.map_err(|error| self.too_large(&error))
+            engine.map_err(|error| self.refused(&error))
         });
         engine.as_ref().map_err(Clone::clone)
     }
@@ -208,12 +208,12 @@ impl Pattern {
                 pattern: self.source.clone(),
                 length: text.len(),
             },
-            other => self.too_large(other),
+            other => self.refused(other),
         }
     }
 
-    fn too_large(&self, error: &EngineError) -> PatternError {
-        PatternError::TooLarge {
+    fn refused(&self, error: &EngineError) -> PatternError {
+        PatternError::Engine {
             pattern: self.source.clone(),
             message: error.to_string(),
         }

@@ -1,0 +1,109 @@
+"""Answers what Python fmf says: one JSON question a line on stdin, one JSON answer a line on stdout.
+
+An answer is {"r": result} or {"e": name of the exception}; "timeout" stands for what takes more than a second.
+"""
+
+import datetime
+import json
+import re
+import signal
+import sys
+import warnings
+
+from fmf import utils
+from fmf.context import CannotDecide, Context
+
+
+class Timeout(BaseException):
+    pass
+
+
+def alarm(_signal, _frame):
+    raise Timeout
+
+
+def revive(value):
+    """Dates travel as {"$date": iso}."""
+    if isinstance(value, list):
+        return [revive(item) for item in value]
+    if isinstance(value, dict):
+        if set(value) == {"$date"}:
+            text = value["$date"]
+            kind = datetime.datetime if "T" in text else datetime.date
+            return kind.fromisoformat(text)
+        return {key: revive(item) for key, item in value.items()}
+    return value
+
+
+def rule(question):
+    context = Context(**question["context"])
+    try:
+        return context.matches(question["rule"])
+    except CannotDecide:
+        return None
+
+
+def filtered(question):
+    return utils.filter(
+        question["filter"], revive(question["data"]), name=question["name"],
+        regexp=question.get("regexp", True), sensitive=question.get("sensitive", True))
+
+
+def condition(question):
+    result = utils.evaluate(question["expression"], revive(question["data"]))
+    return [bool(result), repr(result)]
+
+
+def pattern(question):
+    compiled = re.compile(question["pattern"])
+    text = question["text"]
+    return [
+        compiled.search(text) is not None,
+        compiled.match(text) is not None,
+        compiled.sub(r"<\g<0>>", text),
+        compiled.sub(lambda found: "".join(f"({group})" for group in found.groups()), text),
+    ]
+
+
+def substitution(question):
+    return re.sub(question["pattern"], question["template"], question["text"])
+
+
+def word(question):
+    """Splits of Unicode that the native code makes by tables of its own, over all characters."""
+    wanted = question["class"]
+    found = []
+    for code in range(0x110000):
+        if not 0xD800 <= code < 0xE000 and getattr(chr(code), wanted)():
+            found.append(code)
+    return found
+
+
+def casefold(_question):
+    return {str(code): chr(code).casefold() for code in range(0x110000)
+            if not 0xD800 <= code < 0xE000 and chr(code).casefold() != chr(code)}
+
+
+KINDS = {
+    "rule": rule, "filter": filtered, "condition": condition, "pattern": pattern, "sub": substitution,
+    "word": word, "casefold": casefold,
+}
+
+
+def main():
+    warnings.simplefilter("ignore")
+    signal.signal(signal.SIGALRM, alarm)
+    for line in sys.stdin:
+        question = json.loads(line)
+        signal.setitimer(signal.ITIMER_REAL, 10 if question["kind"] == "word" else 1)
+        try:
+            answer = {"r": KINDS[question["kind"]](question)}
+        except Timeout:
+            answer = {"e": "timeout"}
+        except Exception as error:
+            answer = {"e": type(error).__name__, "m": str(error)}
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        print(json.dumps(answer))
+
+
+main()
