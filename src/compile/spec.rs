@@ -37,6 +37,8 @@ pub struct Request {
     pub secrets: Secrets,
     /// Where fetched repositories are kept.
     pub fetch_cache: PathBuf,
+    /// Where digests of file contents are remembered between runs; `None`: every file is read.
+    pub digest_cache: Option<PathBuf>,
 }
 
 /// Selection of tests from the command line, applied to every section on top of what the section selects.
