@@ -43,6 +43,9 @@ impl Entry {
 
 const SECRET: &str = "(secret ";
 
+/// Start of the path of a dependency; its position follows.
+pub(crate) const DEPS: &str = "deps.";
+
 /// Lists everything that a node's key is made of, in the order in which it enters the key.
 pub fn transcript(node: &Node) -> Vec<Entry> {
     transcript_of(&node.action())
@@ -136,7 +139,7 @@ impl Visitor for Writer {
 
     fn dep(&mut self, position: u64, key: ActionKey, name: &str) {
         self.entries.push(Entry {
-            path: format!("deps.{position}"),
+            path: format!("{DEPS}{position}"),
             value: key.short(),
             origin: Some(name.to_owned()),
         });

@@ -1,6 +1,7 @@
 //! The laws of the graph, from outside: golden keys, models, refusals, drawings.
 
 mod drawings;
+mod explanations;
 mod format;
 mod golden;
 mod keys;
