@@ -168,14 +168,17 @@ impl<'s> Collection<'s> {
     }
 
     fn remove_leftovers(&mut self) -> Result<(), CacheError> {
+        let layout = self.store.layout();
+        let mut leftovers = walk::direct_files(layout.dir())?;
         for bucket in Bucket::ALL {
-            for found in walk::files(&self.store.layout().bucket(bucket))? {
-                if bucket == Bucket::Claims || found.is_temporary() {
-                    self.disk.remove(&found.path)?;
-                    self.report.leftovers_removed += 1;
-                    self.report.bytes_removed += found.size;
-                }
-            }
+            leftovers.extend(walk::files(&layout.bucket(bucket))?);
+        }
+        let claims = layout.bucket(Bucket::Claims);
+        leftovers.retain(|found| found.is_temporary() || found.path.parent() == Some(&claims));
+        for found in leftovers {
+            self.disk.remove(&found.path)?;
+            self.report.leftovers_removed += 1;
+            self.report.bytes_removed += found.size;
         }
         Ok(())
     }

@@ -51,13 +51,18 @@ pub(crate) fn files(bucket: &Path) -> Result<Vec<Found>, CacheError> {
         .partition(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
     let below: Vec<Vec<Found>> = dirs
         .par_iter()
-        .map(|dir| Ok(entries(&dir.path())?.iter().filter_map(found).collect()))
+        .map(|dir| direct_files(&dir.path()))
         .collect::<Result<_, _>>()?;
     Ok(plain
         .iter()
         .filter_map(found)
         .chain(below.into_iter().flatten())
         .collect())
+}
+
+/// Returns the files directly in a directory.
+pub(crate) fn direct_files(dir: &Path) -> Result<Vec<Found>, CacheError> {
+    Ok(entries(dir)?.iter().filter_map(found).collect())
 }
 
 /// Returns the entries of a directory; none where it is not there.

@@ -1,8 +1,16 @@
 //! Tests of the store as a whole: its laws, one file a subject.
 
 mod blobs;
+mod child;
+mod contention;
+mod crash;
+mod faults;
+mod full_disk;
+mod gc;
 mod lookup;
+mod model;
 mod opening;
+mod search;
 
 use std::path::{Path, PathBuf};
 
