@@ -1,6 +1,6 @@
 //! What a test did wrong on its control stream, told so that its author finds it.
 
-use std::fmt;
+use std::fmt::{self, Write};
 
 use super::{InfraKind, StoreError};
 
@@ -52,7 +52,15 @@ pub(crate) struct Excerpt<'a>(pub(crate) &'a [u8]);
 impl fmt::Display for Excerpt<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let shown = &self.0[..self.0.len().min(SHOWN)];
-        write!(f, "`{}`", shown.escape_ascii())?;
+        f.write_char('`')?;
+        for byte in shown {
+            match byte {
+                // Not ambiguous here, and JSON is full of them.
+                b'"' | b'\'' => f.write_char((*byte).into())?,
+                _ => write!(f, "{}", byte.escape_ascii())?,
+            }
+        }
+        f.write_char('`')?;
         match self.0.len() - shown.len() {
             0 => Ok(()),
             more => write!(f, " and {more} more bytes"),
