@@ -5,17 +5,29 @@
 
 pub mod cancel;
 pub mod channel;
+mod exchange;
 pub mod facts;
 pub mod files;
 pub mod job;
+mod jobtext;
+pub mod link;
+pub mod local;
+mod manifest;
+pub mod mock;
+mod plan;
+pub mod shell;
 pub mod state;
+mod tar;
 pub mod trouble;
+mod upload;
+mod wrapped;
 
 pub use cancel::{Cancel, Urgency};
 pub use channel::{Channel, End, Ready};
-pub use facts::{BaseIdentity, Facts};
-pub use files::{FileSet, SyncMode, Synced, Upload};
+pub use facts::{BaseIdentity, Facts, local_facts};
+pub use files::{FileEntry, FileKind, FileSet, SyncMode, Synced, Upload};
 pub use job::{EnvFile, Job, JobKind};
+pub use local::Local;
 pub use state::{SutState, Taint};
 pub use trouble::{Trouble, TroubleKind};
 
