@@ -11,7 +11,7 @@ mod python;
 use std::sync::Arc;
 
 pub use map::{Entry, Map, Mark};
-pub(crate) use number::{NumberError, add, compare as compare_numbers, decimal, subtract};
+pub(crate) use number::{MAX_DIGITS, NumberError, add, decimal, subtract};
 
 /// One YAML value.
 ///
