@@ -2,7 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::{self, Read, Seek};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use atex_graph::BlobDigest;
 
@@ -55,6 +55,11 @@ impl<'s> Blobs<'s> {
     /// Returns whether there is a blob of this digest and size, without reading it.
     pub fn contains(self, digest: BlobDigest, size: u64) -> bool {
         fs::symlink_metadata(self.store.layout().blob(digest)).is_ok_and(|found| found.is_file() && found.len() == size)
+    }
+
+    /// Returns where a blob lies, or would lie, in the store: to show it.
+    pub fn path(self, digest: BlobDigest) -> PathBuf {
+        self.store.layout().blob(digest)
     }
 
     /// Opens a blob and verifies its content; the file stands at its start. `None` where it is not there or was not what it should be.

@@ -50,7 +50,7 @@ impl Summary {
             writeln!(out)?;
         }
         for failure in &self.failures {
-            self.write_failure(out, palette, failure)?;
+            write_failure(out, palette, failure)?;
         }
         for ((outcome, reason), count) in &self.skipped {
             let word = text::pad(skipped_word(*outcome), 9);
@@ -75,32 +75,32 @@ impl Summary {
         }
         Ok(())
     }
+}
 
-    fn write_failure(&self, out: &mut String, palette: &Palette, failure: &Failure) -> std::fmt::Result {
-        let word = text::pad(outcome_word(failure.outcome), 9);
+fn write_failure(out: &mut String, palette: &Palette, failure: &Failure) -> std::fmt::Result {
+    let word = text::pad(outcome_word(failure.outcome), 9);
+    write!(
+        out,
+        "{} {}",
+        paint(outcome_style(palette, failure.outcome), word),
+        harmless(&failure.node)
+    )?;
+    if !failure.sut.is_empty() {
         write!(
             out,
-            "{} {}",
-            paint(outcome_style(palette, failure.outcome), word),
-            harmless(&failure.node)
+            "  {}",
+            paint(palette.dim, format!("on {}", harmless(&failure.sut)))
         )?;
-        if !failure.sut.is_empty() {
-            write!(
-                out,
-                "  {}",
-                paint(palette.dim, format!("on {}", harmless(&failure.sut)))
-            )?;
-        }
-        if !failure.note.is_empty() {
-            write!(out, "  {}", harmless(&failure.note))?;
-        }
-        writeln!(out)?;
-        if let Some(log) = &failure.log {
-            let log = log.to_string_lossy();
-            writeln!(out, "{:9} {}", "", paint(palette.dim, harmless(&log)))?;
-        }
-        Ok(())
     }
+    if !failure.note.is_empty() {
+        write!(out, "  {}", harmless(&failure.note))?;
+    }
+    writeln!(out)?;
+    if let Some(log) = &failure.log {
+        let log = log.to_string_lossy();
+        writeln!(out, "{:9} {}", "", paint(palette.dim, harmless(&log)))?;
+    }
+    Ok(())
 }
 
 /// The word for an outcome of a test or a failed step.

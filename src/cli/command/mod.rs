@@ -1,0 +1,7 @@
+//! The commands that print and end, a file each.
+
+pub(super) mod cache;
+pub(super) mod completions;
+pub(super) mod results;
+mod results_file;
+pub(super) mod run;
