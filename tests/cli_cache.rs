@@ -92,8 +92,9 @@ fn show_has_inputs_and_outputs() {
       took     1m 01s
       notes    {"exit-code":0}
     inputs
-      script: make
-          make install   plans.fmf:4
+      script:   plans.fmf:4
+        make
+        make install
       environment.A\x1b[2J: "1"
     outputs
       FILE  SIZE  PATH

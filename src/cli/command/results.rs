@@ -2,10 +2,11 @@
 //!
 //! For people the files are read twice, once to measure the columns. Nothing but paths, and lines one by one, is kept.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+
+use serde::Serialize;
 
 use super::results_file::{Attempt, Lines, ResultLine, attempts};
 use crate::cli::args::inspect::ResultsArgs;
@@ -66,13 +67,22 @@ fn each_result(
     Ok(())
 }
 
+/// What is printed before a result, as the beginning of its line.
+#[derive(Serialize)]
+struct About<'a> {
+    test: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    plan: Option<&'a str>,
+    attempt: u32,
+}
+
 /// Prints `{"test": …, "attempt": …, "result": {…}}`, the result as it is stored.
 fn print_json(out: &mut Out, attempt: &Attempt, line: &ResultLine<'_>) -> Result<(), CliError> {
-    let mut about = BTreeMap::from([("test", serde_json::Value::from(attempt.test.as_str()))]);
-    if let Some(plan) = &attempt.plan {
-        about.insert("plan", plan.as_str().into());
-    }
-    about.insert("attempt", attempt.number.into());
+    let about = About {
+        test: &attempt.test,
+        plan: attempt.plan.as_deref(),
+        attempt: attempt.number,
+    };
     let about = serde_json::to_string(&about).map_err(|error| CliError::defect(error.to_string()))?;
     out.bytes(about.trim_end_matches('}').as_bytes())?;
     out.bytes(b",\"result\":")?;
