@@ -12,7 +12,7 @@ fn result(json: &str) -> String {
     format!("result {}\n{json}", json.len())
 }
 
-fn measure(name: &str, results: usize, stream: &str) {
+fn measure(name: &str, results: u32, stream: &str) {
     let dir = tempfile::tempdir().expect("a directory");
     let store = ResultStore::create(&dir.path().join("test")).expect("a store");
     let mut protocol = Protocol::new(store, Limits::default());
@@ -25,12 +25,12 @@ fn measure(name: &str, results: usize, stream: &str) {
     }
     let summary = protocol.finish(Finish::Exited(0)).expect("a disk");
     let seconds = start.elapsed().as_secs_f64();
-    assert!(summary.results as usize >= results, "all results are stored");
-    let megabytes = stream.len() as f64 / 1e6;
+    assert!(summary.results >= u64::from(results), "all results are stored");
+    let bytes = u32::try_from(stream.len()).expect("a stream that fits into memory");
     println!(
         "{name:<28} {results:>9} results  {:>10.0} results/s  {:>7.0} MB/s",
-        results as f64 / seconds,
-        megabytes / seconds
+        f64::from(results) / seconds,
+        f64::from(bytes) / 1e6 / seconds
     );
 }
 

@@ -70,7 +70,7 @@ impl<'s> Batch<'s> {
     pub fn put_file(&mut self, source: &Path) -> Result<Stored, CacheError> {
         let disk = self.store.disk()?;
         let mut file = open_regular(source)?;
-        let read_error = |error| CacheError::io("read", source, error);
+        let read_error = |error| CacheError::io("read", source, error).outside();
         let before = file.metadata().map_err(read_error)?;
         let (digest, size) = hash(&mut file).map_err(read_error)?;
         let path = self.store.layout().blob(digest);
@@ -85,7 +85,7 @@ impl<'s> Batch<'s> {
 
     /// Copies a file, and digests what was copied.
     fn copy(&mut self, disk: &Disk, mut file: File, source: &Path) -> Result<Stored, CacheError> {
-        let read_error = |error| CacheError::io("read", source, error);
+        let read_error = |error| CacheError::io("read", source, error).outside();
         let bucket = self.store.layout().bucket(Bucket::Blobs);
         disk.make_dirs(&bucket)?;
         let temporary = disk.temporary(&bucket)?;
@@ -137,12 +137,12 @@ fn open_regular(path: &Path) -> Result<File, CacheError> {
     let file = match rustix::fs::openat(CWD, path, flags, Mode::empty()) {
         Ok(fd) => File::from(fd),
         Err(Errno::LOOP | Errno::NXIO) => return Err(CacheError::NotAFile { path: path.to_owned() }),
-        Err(error) => return Err(CacheError::io("open", path, error.into())),
+        Err(error) => return Err(CacheError::io("open", path, error.into()).outside()),
     };
     match file.metadata() {
         Ok(metadata) if metadata.is_file() => Ok(file),
         Ok(_) => Err(CacheError::NotAFile { path: path.to_owned() }),
-        Err(error) => Err(CacheError::io("read", path, error)),
+        Err(error) => Err(CacheError::io("read", path, error).outside()),
     }
 }
 
@@ -161,13 +161,19 @@ fn is_good(path: &Path, digest: BlobDigest, size: u64) -> Result<bool, CacheErro
 /// Links a complete file into the store; returns whether that could be done.
 fn link(disk: &Disk, file: &File, source: &Path, path: &Path) -> Result<bool, CacheError> {
     disk.make_dirs(path.parent().unwrap_or(Path::new("/")))?;
-    match disk.protect(file, source).and_then(|()| disk.link(source, path)) {
-        Ok(()) => Ok(true),
+    match disk.link(source, path) {
+        Ok(()) => {}
         // A bad blob has the name, or another process was faster: the copy takes its place, or finds it good.
-        Err(CacheError::Io { source, .. }) if source.kind() == ErrorKind::AlreadyExists => Ok(false),
-        Err(error) if needs_copy(&error) => Ok(false),
-        Err(error) => Err(error),
+        Err(CacheError::Io { source, .. }) if source.kind() == ErrorKind::AlreadyExists => return Ok(false),
+        Err(error) if needs_copy(&error) => return Ok(false),
+        Err(error) => return Err(error),
     }
+    // A file whose mode is not ours to change is not ours to keep.
+    let protected = disk.protect(file, source).is_ok();
+    if !protected {
+        disk.remove(path)?;
+    }
+    Ok(protected)
 }
 
 /// Gives a complete temporary file its place among the blobs.

@@ -108,12 +108,15 @@ impl<'s> Blobs<'s> {
         let disk = self.store.disk_outside();
         match disk.link(&self.store.layout().blob(digest), dest) {
             Ok(()) => return Ok(Some(Exported::Linked)),
-            Err(error) if !needs_copy(&error) => return Err(error),
+            Err(error) if !needs_copy(&error) => return Err(error.outside()),
             Err(_) => {}
         }
-        let temporary = disk.temporary(dest.parent().unwrap_or(Path::new("/")))?;
-        disk.copy(&file, temporary.as_file(), dest)?;
-        disk.rename_new(temporary, dest)?;
+        let temporary = disk
+            .temporary(dest.parent().unwrap_or(Path::new("/")))
+            .map_err(CacheError::outside)?;
+        disk.copy(&file, temporary.as_file(), dest)
+            .map_err(CacheError::outside)?;
+        disk.rename_new(temporary, dest).map_err(CacheError::outside)?;
         Ok(Some(Exported::Copied))
     }
 }

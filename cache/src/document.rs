@@ -26,6 +26,12 @@ pub(crate) struct Document {
     pub(crate) outputs: Part<OutputFile>,
 }
 
+/// The part of a [`Document`] that lists need.
+#[derive(Deserialize)]
+struct Head {
+    summary: Summary,
+}
+
 /// A list: here, or elsewhere.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -83,12 +89,16 @@ impl Document {
 
     /// Reads the bytes of the file of `key`.
     pub(crate) fn decode(bytes: &[u8], key: ActionKey) -> Result<Self, Problem> {
-        let document: Self =
-            serde_json::from_slice(envelope::open(bytes)?).map_err(|why| Problem::Malformed(why.to_string()))?;
-        if document.summary.key != key {
-            return Err(Problem::Misplaced);
-        }
+        let document: Self = envelope::read(bytes)?;
+        of_key(&document.summary, key)?;
         Ok(document)
+    }
+
+    /// Reads the summary alone from the bytes of the file of `key`.
+    pub(crate) fn decode_summary(bytes: &[u8], key: ActionKey) -> Result<Summary, Problem> {
+        let Head { summary } = envelope::read(bytes)?;
+        of_key(&summary, key)?;
+        Ok(summary)
     }
 
     /// Reads the lists and puts the record together.
@@ -133,6 +143,14 @@ impl Document {
                 "an output path is not a plain relative path".to_owned(),
             ))
         })
+    }
+}
+
+fn of_key(summary: &Summary, key: ActionKey) -> Result<(), Problem> {
+    if summary.key == key {
+        Ok(())
+    } else {
+        Err(Problem::Misplaced)
     }
 }
 

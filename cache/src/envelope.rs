@@ -6,6 +6,8 @@
 //!
 //! The whole is JSON too, for other tools; it is read back byte by byte, so no change to any byte of the file goes unnoticed.
 
+use serde::de::DeserializeOwned;
+
 use crate::report::Problem;
 
 const HEAD: &[u8] = b"{\"blake3\":\"";
@@ -19,13 +21,18 @@ pub(crate) fn seal(document: &[u8]) -> Vec<u8> {
 }
 
 /// Returns the JSON text in the bytes of a file, or [`Problem::Checksum`].
-pub(crate) fn open(bytes: &[u8]) -> Result<&[u8], Problem> {
+fn open(bytes: &[u8]) -> Result<&[u8], Problem> {
     let split = || {
         let (checksum, rest) = bytes.strip_prefix(HEAD)?.split_at_checked(2 * blake3::OUT_LEN)?;
         let document = rest.strip_prefix(MIDDLE)?.strip_suffix(TAIL)?;
         (blake3::hash(document).to_hex().as_bytes() == checksum).then_some(document)
     };
     split().ok_or(Problem::Checksum)
+}
+
+/// Returns what the bytes of a file hold, validated by its type.
+pub(crate) fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+    serde_json::from_slice(open(bytes)?).map_err(|why| Problem::Malformed(why.to_string()))
 }
 
 #[cfg(test)]

@@ -19,6 +19,16 @@ pub enum CacheError {
         /// Why it failed.
         source: io::Error,
     },
+    /// A system call failed on a file outside the store: one that was to be stored, or the place of an export.
+    #[error("cannot {action} `{}`: {}", path.display(), Cause(source))]
+    Outside {
+        /// What was tried.
+        action: &'static str,
+        /// On what.
+        path: PathBuf,
+        /// Why it failed.
+        source: io::Error,
+    },
     /// Something was to be written into a store that is only read.
     #[error("the cache `{}` is read-only: {reason}", path.display())]
     ReadOnly {
@@ -114,6 +124,14 @@ impl CacheError {
         }
     }
 
+    /// Says that the path of an error lies outside the store.
+    pub(crate) fn outside(self) -> Self {
+        match self {
+            Self::Io { action, path, source } => Self::Outside { action, path, source },
+            other => other,
+        }
+    }
+
     /// Returns advice for the user, where there is some.
     pub fn hint(&self) -> Option<String> {
         match self {
@@ -133,7 +151,8 @@ impl CacheError {
             Self::InUse { .. } => Some("try again when the other atex processes have ended".to_owned()),
             Self::NoRecord { .. } => Some("`atex cache ls` shows the keys".to_owned()),
             Self::Ambiguous { .. } => Some("give more digits of the key".to_owned()),
-            Self::NotAFile { .. }
+            Self::Outside { .. }
+            | Self::NotAFile { .. }
             | Self::WrongKey { .. }
             | Self::MissingBlob { .. }
             | Self::BadOutputPath { .. }
@@ -145,6 +164,7 @@ impl CacheError {
     pub fn path(&self) -> Option<&Path> {
         match self {
             Self::Io { path, .. }
+            | Self::Outside { path, .. }
             | Self::ReadOnly { path, .. }
             | Self::InUse { path, .. }
             | Self::NotAFile { path }

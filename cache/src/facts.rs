@@ -51,8 +51,7 @@ impl Store {
 }
 
 fn decode(bytes: &[u8], target: &str) -> Result<serde_json::Value, Problem> {
-    let document: Facts =
-        serde_json::from_slice(envelope::open(bytes)?).map_err(|why| Problem::Malformed(why.to_string()))?;
+    let document: Facts = envelope::read(bytes)?;
     if document.target == target {
         Ok(document.facts)
     } else {

@@ -20,6 +20,13 @@ pub(crate) struct StoreLock {
     dir: PathBuf,
 }
 
+impl Drop for StoreLock {
+    fn drop(&mut self) {
+        // A child that is being started has the open file too, until it runs its program: closing ours would not end the lock.
+        let _ends_with_the_file = flock(&self.file, FlockOperation::Unlock);
+    }
+}
+
 impl StoreLock {
     /// Takes the shared lock of the store in `dir`.
     pub(crate) fn shared(file: File, dir: &Path) -> Result<Self, CacheError> {

@@ -105,8 +105,8 @@ impl Store {
     ) -> Result<Option<Summary>, CacheError> {
         let problem = match fs::read(path) {
             Ok(bytes) if std::str::from_utf8(&bytes).is_ok_and(|text| !wanted(text)) => return Ok(None),
-            Ok(bytes) => match Document::decode(&bytes, key) {
-                Ok(document) => return Ok(Some(document.summary)),
+            Ok(bytes) => match Document::decode_summary(&bytes, key) {
+                Ok(summary) => return Ok(Some(summary)),
                 Err(problem) => Some(problem),
             },
             Err(error) => judge(error).map_err(|error| CacheError::io("read", path, error))?,

@@ -94,8 +94,8 @@ impl FilesDir {
             Err(Errno::EXIST) => {
                 Err(Violation::new(format!("`testout` names a file that already is there: `{path}`")).into())
             }
-            // The file system lets an inode have no more names (65,000 on ext4).
-            Err(Errno::MLINK) => {
+            // The file system lets an inode have no more names (65,000 on ext4), or only ever one.
+            Err(Errno::MLINK | Errno::PERM | Errno::OPNOTSUPP) => {
                 let link = rustix::fs::symlinkat(self.way_to_output(path), &parent, name);
                 self.output_claimed |= self.output_at == OUTPUT;
                 link.map_err(|source| self.fault(path, source))

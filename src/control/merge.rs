@@ -1,23 +1,23 @@
 //! Partial results: what waits under a name, and how the next piece is merged into it.
 //!
-//! A piece waits as text until another one touches it; then only the objects on the way to what changes are taken apart.
-//! Numbers keep their digits and members their order: that of first appearance.
+//! How values are merged is told in `tree`; this file keeps what waits, and the names of its files.
 //!
 //! Where the protocol leaves room: the first piece is kept as it is, its `null`s too; a `null` in a later piece removes the
 //! key and is not kept, also where there was nothing to remove.
 //!
 //! Invariant: `held` is the sum of the sizes of what is open, and a size follows each change of its result.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::borrow::Cow;
+use std::collections::{BTreeSet, HashMap};
 
 use super::Status;
-use super::json::{self, Members};
 use super::result::{Report, Said, push_line, push_members, testout_is_a_file};
+use super::tree::Node;
 use super::violation::Violation;
 
-/// What it costs to hold an open result, a member of an object that was taken apart, or the name of a file, beside its text.
+/// What it costs to hold an open result, or the name of a file, beside its text.
 const RESULT_COST: usize = 16;
-const MEMBER_COST: usize = 64;
+const NAME_COST: usize = 64;
 
 /// The results that wait, by name. The test itself has the empty name, which no subtest can have.
 #[derive(Debug)]
@@ -101,7 +101,7 @@ struct Attached {
 
 impl Attached {
     fn size(&self) -> usize {
-        self.files_size + self.testout.as_ref().map_or(0, |name| MEMBER_COST + name.len())
+        self.files_size + self.testout.as_ref().map_or(0, |name| NAME_COST + name.len())
     }
 }
 
@@ -110,7 +110,7 @@ impl Open {
     pub(crate) fn empty() -> Self {
         Self {
             appeared: u64::MAX,
-            body: Node::Object(Object::default()),
+            body: Node::default(),
             attached: None,
             size: 0,
         }
@@ -167,7 +167,7 @@ impl Open {
                 let names = attached.files.get_or_insert_default();
                 for file in files {
                     if names.insert(file.name.clone()) {
-                        attached.files_size += MEMBER_COST + file.name.len();
+                        attached.files_size += NAME_COST + file.name.len();
                     }
                 }
             }
@@ -200,11 +200,9 @@ impl Open {
 
     /// Sets a member to a text, whatever it was.
     pub(crate) fn set(&mut self, key: &str, text: &str) {
-        let mut value = Vec::new();
-        json::push_string(&mut value, text);
         self.body
             .taken_apart(&mut self.size)
-            .put(key, Node::text(value), &mut self.size);
+            .put(key, Node::string(text), &mut self.size);
     }
 
     /// Appends the stored line, without its newline.
@@ -214,160 +212,105 @@ impl Open {
     }
 
     fn text(&mut self, key: &str) -> Option<String> {
-        match &self.body.taken_apart(&mut self.size).members.get(key)?.1 {
-            Node::Text(value) => json::string(value).map(std::borrow::Cow::into_owned),
-            Node::Object(_) => None,
-        }
+        self.body
+            .taken_apart(&mut self.size)
+            .get(key)?
+            .as_string()
+            .map(Cow::into_owned)
     }
 }
 
-/// A value: its compact text, or an object that was taken apart.
-#[derive(Debug)]
-enum Node {
-    Text(String),
-    Object(Object),
-}
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
 
-/// The members of an object, each with its place among them.
-#[derive(Debug, Default)]
-struct Object {
-    members: BTreeMap<Box<str>, (u64, Node)>,
-    appeared: u64,
-}
+    use proptest::prelude::*;
+    use serde_json::{Map, Value};
 
-impl Node {
-    fn text(compact: Vec<u8>) -> Self {
-        // What is copied from text at character boundaries is text.
-        Self::Text(String::from_utf8(compact).unwrap_or_default())
-    }
+    use super::*;
+    use crate::control::Limits;
 
-    fn compact(value: &str) -> Self {
-        let mut out = Vec::with_capacity(value.len());
-        json::push_compact(&mut out, value);
-        Self::text(out)
-    }
-
-    fn size(&self) -> usize {
-        match self {
-            Self::Text(text) => text.len(),
-            Self::Object(object) => object
-                .members
-                .iter()
-                .map(|(key, (_, node))| MEMBER_COST + key.len() + node.size())
-                .sum(),
-        }
-    }
-
-    /// The object that this node is; what is none becomes an empty one. Keeps `size` right.
-    fn taken_apart(&mut self, size: &mut usize) -> &mut Object {
-        if let Self::Text(text) = self {
-            let mut object = Object::default();
-            *size -= text.len();
-            for (key, value) in json::members(text).unwrap_or_default() {
-                object.put(&key, Self::Text(value.to_owned()), size);
-            }
-            *self = Self::Object(object);
-        }
-        match self {
-            Self::Object(object) => object,
-            Self::Text(_) => unreachable!("the text was just replaced"),
-        }
-    }
-
-    fn merge(&mut self, value: &str, size: &mut usize) {
-        let is_object = matches!(self, Self::Object(_)) || matches!(self, Self::Text(text) if text.starts_with('{'));
-        match self {
-            _ if is_object && value.starts_with('{') => {
-                let members = json::members(value).unwrap_or_default();
-                self.taken_apart(size).merge(&members, size);
-            }
-            Self::Text(array) if array.starts_with('[') && value.starts_with('[') => {
-                *size -= array.len();
-                append(array, value);
-                *size += array.len();
-            }
-            _ => {
-                *size -= self.size();
-                *self = Self::compact(value);
-                *size += self.size();
-            }
-        }
-    }
-
-    /// Appends what stands between the braces of an object, or any other value.
-    fn push_inner(&self, out: &mut Vec<u8>) {
-        match self {
-            Self::Text(text) => {
-                let inner = text
-                    .strip_prefix('{')
-                    .and_then(|text| text.strip_suffix('}'))
-                    .unwrap_or(text);
-                out.extend_from_slice(inner.as_bytes());
-            }
-            Self::Object(object) => object.push_members(out),
-        }
-    }
-}
-
-impl Object {
-    fn merge(&mut self, members: &Members<'_>, size: &mut usize) {
-        for (key, value) in members {
-            if *value == "null" {
-                if let Some((_, node)) = self.members.remove(key.as_ref()) {
-                    *size -= MEMBER_COST + key.len() + node.size();
+    /// The merging rules on values, as the protocol words them.
+    fn model(into: &mut Map<String, Value>, piece: Map<String, Value>) {
+        for (key, value) in piece {
+            match (into.get_mut(&key), value) {
+                (_, Value::Null) => {
+                    into.remove(&key);
                 }
-            } else if let Some((_, node)) = self.members.get_mut(key.as_ref()) {
-                node.merge(value, size);
-            } else {
-                self.put(key, Node::compact(value), size);
-            }
-        }
-    }
-
-    /// Sets a member: a new one behind the others, one that exists in its place.
-    fn put(&mut self, key: &str, node: Node, size: &mut usize) {
-        if let Some((_, old)) = self.members.get_mut(key) {
-            *size = *size - old.size() + node.size();
-            *old = node;
-        } else {
-            *size += MEMBER_COST + key.len() + node.size();
-            self.members.insert(key.into(), (self.appeared, node));
-            self.appeared += 1;
-        }
-    }
-
-    fn push_members(&self, out: &mut Vec<u8>) {
-        let mut members: Vec<_> = self.members.iter().collect();
-        members.sort_unstable_by_key(|(_, (appeared, _))| *appeared);
-        for (position, (key, (_, node))) in members.into_iter().enumerate() {
-            if position > 0 {
-                out.push(b',');
-            }
-            json::push_string(out, key);
-            out.push(b':');
-            match node {
-                Node::Text(text) => out.extend_from_slice(text.as_bytes()),
-                Node::Object(object) => {
-                    out.push(b'{');
-                    object.push_members(out);
-                    out.push(b'}');
+                (Some(Value::Array(array)), Value::Array(more)) => array.extend(more),
+                (Some(Value::Object(object)), Value::Object(more)) => model(object, more),
+                (_, value) => {
+                    into.insert(key, value);
                 }
             }
         }
     }
-}
 
-/// Appends the elements of an array to another, compact one.
-fn append(array: &mut String, more: &str) {
-    let mut compact = Vec::with_capacity(more.len());
-    json::push_compact(&mut compact, more);
-    let more = String::from_utf8(compact).unwrap_or_default();
-    let Some(elements) = more.strip_prefix('[').filter(|elements| *elements != "]") else {
-        return;
-    };
-    array.pop();
-    if array.len() > 1 {
-        array.push(',');
+    fn value() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<i64>().prop_map(Value::from),
+            "[a-c\"\\\\ \n\u{e9}]{0,4}".prop_map(Value::from),
+        ];
+        leaf.prop_recursive(4, 24, 4, |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+                object(inner).prop_map(Value::from),
+            ]
+        })
     }
-    array.push_str(elements);
+
+    fn object(value: impl Strategy<Value = Value>) -> impl Strategy<Value = Map<String, Value>> {
+        prop::collection::btree_map("[abc\u{e9}\"]", value, 0..4).prop_map(|members| members.into_iter().collect())
+    }
+
+    fn recount(open: &Open, name: usize) -> usize {
+        RESULT_COST + name + open.body.size() + open.attached.as_ref().map_or(0, |attached| attached.size())
+    }
+
+    proptest! {
+        #[test]
+        fn merging_text_is_merging_values_and_sizes_add_up(
+            pieces in prop::collection::vec((object(value()), "(x|y)?", "(t|u)?", any::<bool>()), 1..8),
+        ) {
+            let limits = Limits::default();
+            let mut partials = Partials::new(limits.open);
+            let (mut expected, mut files, mut testout) = (None::<Map<_, _>>, BTreeSet::new(), None);
+            for (piece, file, out, forget) in pieces {
+                let mut json = piece.clone();
+                json.insert("name".into(), "n".into());
+                if !file.is_empty() {
+                    json.insert("files".into(), serde_json::json!([{"name": file, "length": 0}]));
+                    files.insert(file);
+                } else if forget {
+                    json.insert("files".into(), Value::Null);
+                    files.clear();
+                }
+                if !out.is_empty() {
+                    json.insert("testout".into(), out.clone().into());
+                    testout = Some(out);
+                }
+                let text = serde_json::to_vec_pretty(&json).expect("JSON");
+                let report = Report::parse(&text, &limits).expect("a result");
+                partials.keep(&report).expect("small enough");
+                match &mut expected {
+                    None => expected = Some(piece),
+                    Some(expected) => model(expected, piece),
+                }
+                let open = &partials.open["n"];
+                prop_assert_eq!(open.size, recount(open, 1));
+                prop_assert_eq!(partials.held, open.size);
+            }
+            let (_, open) = partials.drain().pop().expect("it waits");
+            let mut line = Vec::new();
+            open.push_line(&mut line);
+            let mut line: Map<String, Value> = serde_json::from_slice(&line).expect("JSON");
+            let named: Vec<_> = testout.into_iter().chain(files).map(Value::from).collect();
+            let stored = line.remove("files").map_or(Vec::new(), |files| files.as_array().cloned().unwrap_or_default());
+            prop_assert_eq!(stored, named);
+            line.remove("name");
+            prop_assert_eq!(Some(line), expected);
+        }
+    }
 }

@@ -15,6 +15,7 @@
 
 mod deadline;
 mod duration;
+mod ending;
 mod files;
 mod json;
 mod limits;
@@ -26,6 +27,7 @@ mod protocol;
 mod result;
 mod store;
 mod summary;
+mod tree;
 mod violation;
 
 pub use deadline::{Deadline, DurationChange};

@@ -15,15 +15,17 @@ use std::fs::File;
 
 use super::limits::Limits;
 use super::line::Command;
-use super::merge::{Open, Partials};
+use super::merge::Partials;
 use super::path::FilePath;
 use super::result::{self, Announced, Report, push_line, push_members, testout_path};
 use super::summary::Tally;
 use super::violation::{ControlError, Violation};
-use super::{DurationChange, Finish, InfraKind, OUTPUT, ResultStore, Status, StoreError, Summary, Verdict, json};
+use super::{DurationChange, ResultStore, Status, json};
 
-/// A buffer that grew beyond this for one result is not kept for the next.
-const KEPT_BUFFER: usize = 64 << 10;
+/// What stays of a buffer that one result made grow, and of a queue that one chunk did: a thousand tests at once each have
+/// them.
+const KEPT_BUFFER: usize = 16 << 10;
+const KEPT_SAID: usize = 64;
 
 /// What the test told the executor.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,26 +50,26 @@ pub enum Said {
 /// The parser of a test's control stream, over all restarts of the test.
 #[derive(Debug)]
 pub struct Protocol {
-    store: ResultStore,
+    pub(super) store: ResultStore,
     limits: Limits,
     state: State,
     /// The beginning of a line or of a JSON of which the rest is still to come.
     held: Vec<u8>,
-    partials: Partials,
-    said: VecDeque<Said>,
+    pub(super) partials: Partials,
+    pub(super) said: VecDeque<Said>,
     exit_code: Option<i32>,
-    ended: Ended,
+    pub(super) ended: Ended,
     broken: Option<ControlError>,
 }
 
 /// What is known of the results that are final.
 #[derive(Debug, Default)]
-struct Ended {
-    tally: Tally,
+pub(super) struct Ended {
+    pub(super) tally: Tally,
     /// The test gave a final result for itself.
-    nameless: bool,
+    pub(super) nameless: bool,
     /// The note of the last such result.
-    note: String,
+    pub(super) note: String,
 }
 
 /// What the next bytes are.
@@ -108,7 +110,8 @@ impl Protocol {
         }
     }
 
-    /// Takes the next bytes of the stream, in chunks of any size. After an error, each call gives it again.
+    /// Takes the next bytes of the stream, in chunks of any size. After an error, each call gives it again; `finish` stores
+    /// what was said before.
     pub fn feed(&mut self, bytes: &[u8]) -> Result<(), ControlError> {
         if let Some(broken) = &self.broken {
             return Err(broken.clone());
@@ -120,7 +123,11 @@ impl Protocol {
 
     /// Gives what the test told the executor, in order. To be emptied after each `feed`, also one that failed.
     pub fn take(&mut self) -> Option<Said> {
-        self.said.pop_front()
+        let said = self.said.pop_front();
+        if said.is_none() {
+            self.said.shrink_to(KEPT_SAID);
+        }
+        said
     }
 
     /// The exit code that was said since the last restart.
@@ -165,39 +172,6 @@ impl Protocol {
         self.state = State::Line;
         self.held.clear();
         self.exit_code = None;
-    }
-
-    /// Ends the test: makes final what is open, adds the fallback result where the test gave none for itself.
-    pub fn finish(mut self, how: Finish) -> Result<Summary, StoreError> {
-        let mut open = self.partials.drain();
-        let violation = self.link_testouts(&mut open)?;
-        let how = match (how, violation) {
-            (Finish::Exited(_), Some(violation)) => Finish::Infra {
-                kind: InfraKind::Control,
-                note: violation.note().to_owned(),
-            },
-            (how, _) => how,
-        };
-        if !self.ended.nameless {
-            let base = open.iter().position(|(name, _)| name.is_empty()).unwrap_or_else(|| {
-                open.push((Box::default(), Open::empty()));
-                open.len() - 1
-            });
-            self.make_fallback(&mut open[base].1, &how)?;
-        }
-        let fallback_is_infra = !self.ended.nameless && matches!(how, Finish::Infra { .. });
-        for (name, mut result) in open {
-            let status = match result.status() {
-                Status::Other(text) if fallback_is_infra && name.is_empty() && &*text == Status::Infra.as_str() => {
-                    Status::Infra
-                }
-                status => status,
-            };
-            self.store.line(|out| result.push_line(out))?;
-            self.note_final(status, Some(&*name).filter(|name| !name.is_empty()), || result.note());
-        }
-        self.store.flush()?;
-        Ok(self.summary(how))
     }
 
     fn consume(&mut self, mut bytes: &[u8]) -> Result<(), ControlError> {
@@ -370,83 +344,20 @@ impl Protocol {
         Ok(())
     }
 
-    fn link_testout(&mut self, subtest: Option<&str>, testout: Option<&str>) -> Result<(), ControlError> {
+    pub(super) fn link_testout(&mut self, subtest: Option<&str>, testout: Option<&str>) -> Result<(), ControlError> {
         let Some(testout) = testout else {
             return Ok(());
         };
         self.store.link_output(&testout_path(subtest, testout)?)
     }
 
-    fn note_final(&mut self, status: Status, name: Option<&str>, note: impl FnOnce() -> Option<String>) {
+    pub(super) fn note_final(&mut self, status: Status, name: Option<&str>, note: impl FnOnce() -> Option<String>) {
         self.ended.tally.count(&status);
         if name.is_none() {
             self.ended.nameless = true;
             self.ended.note = note().unwrap_or_default();
         }
         self.said.push_back(Said::Result(status, name.map(str::to_owned)));
-    }
-
-    /// Links the output for all results that are still open. One that cannot be linked goes without; the first reason why
-    /// is returned.
-    fn link_testouts(&mut self, open: &mut [(Box<str>, Open)]) -> Result<Option<Violation>, StoreError> {
-        let mut first = None;
-        for (name, result) in open {
-            let subtest = Some(&**name).filter(|name| !name.is_empty());
-            match self.link_testout(subtest, result.testout()) {
-                Ok(()) => {}
-                Err(ControlError::Violation(violation)) => {
-                    result.set_testout(None);
-                    first.get_or_insert(violation);
-                }
-                Err(ControlError::Store(error)) => return Err(error),
-            }
-        }
-        Ok(first)
-    }
-
-    /// Makes the runner's own result of what the test left open for itself.
-    fn make_fallback(&mut self, base: &mut Open, how: &Finish) -> Result<(), StoreError> {
-        match how {
-            Finish::Exited(code) if base.status() == Status::Missing => {
-                base.set("status", if *code == 0 { "pass" } else { "fail" });
-            }
-            Finish::Exited(_) => {}
-            Finish::Infra { kind, note } => {
-                base.set("status", Status::Infra.as_str());
-                base.set("error", kind.as_str());
-                base.set("note", note);
-            }
-        }
-        let named = base.testout().is_some() || base.files().is_some_and(|files| files.contains(OUTPUT));
-        if named || !self.store.output_has_its_name() {
-            return Ok(());
-        }
-        match self.link_testout(None, Some(OUTPUT)) {
-            Ok(()) => base.set_testout(Some(OUTPUT)),
-            // Something that is not ours took the name; the output is where it always was.
-            Err(ControlError::Violation(_)) => {}
-            Err(ControlError::Store(error)) => return Err(error),
-        }
-        Ok(())
-    }
-
-    fn summary(self, how: Finish) -> Summary {
-        let infra = match how {
-            Finish::Exited(_) => None,
-            Finish::Infra { kind, note } => Some((kind, note)),
-        };
-        Summary {
-            verdict: if infra.is_some() {
-                Verdict::Infra
-            } else {
-                self.ended.tally.verdict
-            },
-            results: self.ended.tally.results,
-            note: infra.as_ref().map_or(self.ended.note, |(_, note)| note.clone()),
-            counts: self.ended.tally.into_counts(),
-            infra,
-            late: self.said.into(),
-        }
     }
 
     fn remember(&mut self, outcome: Result<(), ControlError>) -> Result<(), ControlError> {

@@ -27,7 +27,10 @@ pub const RESULTS: &str = "results.jsonl";
 pub const OUTPUT: &str = "output.txt";
 
 /// Lines that wait for the end of the chunk they came in are written out beyond this size.
-const BATCH: usize = 256 << 10;
+const BATCH: usize = 128 << 10;
+
+/// What of the buffer for lines stays between chunks: a thousand tests at once each have one.
+const KEPT_BUFFER: usize = 16 << 10;
 
 /// The host could not keep what a test said: a full disk, lacking rights.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -171,9 +174,7 @@ impl Lines {
             let _ = self.file.set_len(self.length);
         }
         self.pending.clear();
-        if self.pending.capacity() > 2 * BATCH {
-            self.pending = Vec::new();
-        }
+        self.pending.shrink_to(KEPT_BUFFER);
         outcome.map_err(|source| StoreError::new("write", &self.path, source))
     }
 

@@ -54,7 +54,8 @@ fn file_of_another_filesystem_is_copied() {
     fs::write(&source, &content).expect("a file there");
     let stored = env.store.blobs().put_file(&source).expect("put");
     assert_eq!(stored.digest, BlobDigest::of(&content));
-    assert_eq!(fs::metadata(&source).expect("the source").nlink(), 1);
+    let found = fs::metadata(&source).expect("the source");
+    assert_eq!((found.nlink(), found.permissions().readonly()), (1, false));
 
     let dest = dir.path().join("back");
     assert_eq!(
@@ -154,6 +155,7 @@ fn export_links_and_never_replaces_a_file() {
     assert_eq!(fs::read(&dest).expect("the file"), b"content");
     let error = env.store.blobs().export(digest, &dest).expect_err("taken");
     assert!(error.to_string().ends_with("dest`: File exists"), "{error}");
+    assert_eq!(error.hint(), None, "it has nothing to do with the cache's place");
     assert_eq!(
         env.store
             .blobs()

@@ -172,7 +172,7 @@ fn claim_that_comes_and_goes_is_never_held_twice() {
     thread::scope(|scope| {
         for _ in 0..4 {
             scope.spawn(|| {
-                while taken.load(Ordering::SeqCst) < 2000 {
+                while taken.load(Ordering::SeqCst) < 400 {
                     if let Lookup::Miss(ticket) = env.store.claim(key("a")).expect("a lookup") {
                         assert_eq!(holders.fetch_add(1, Ordering::SeqCst), 0);
                         taken.fetch_add(1, Ordering::SeqCst);

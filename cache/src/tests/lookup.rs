@@ -4,11 +4,13 @@ use std::fs;
 use std::io::Write;
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
+use std::sync::Once;
 use std::time::{Duration, SystemTime};
 
 use atex_graph::BlobDigest;
 
 use super::{Env, entries, key, put_all, record, ticket};
+use crate::disk::Disk;
 use crate::{CacheError, Lookup, Outcome, OutputFile, Patience, Problem, Store};
 
 fn hit(lookup: Lookup) -> crate::Record {
@@ -76,6 +78,27 @@ fn begun_node_has_no_record() {
     );
     ticket.begin().expect("begin");
     assert_eq!(env.store.peek(key("a")).expect("a lookup"), None);
+}
+
+#[test]
+fn record_committed_between_look_and_claim_is_a_hit() {
+    let env = Env::new();
+    let (other, once) = (env.store.clone(), Once::new());
+    let claim = env.store.layout().claim(key("a"));
+    let disk = Disk::watched(Box::new(move |_, path| {
+        if path == claim {
+            once.call_once(|| {
+                let ticket = other.claim_to_run(key("a")).expect("a ticket");
+                ticket
+                    .commit(record(key("a"), "test /a", Vec::new()))
+                    .expect("a commit");
+            });
+        }
+        Ok(())
+    }));
+    let store = Store::open_on(disk, env.store.dir()).expect("the store");
+    hit(store.claim(key("a")).expect("a lookup"));
+    drop(ticket(store.claim_if(key("a"), |_| false).expect("the claim is free")));
 }
 
 #[test]
