@@ -19,6 +19,8 @@ pub(crate) enum ErrorKind {
     Nothing,
     /// The infrastructure failed: a SUT, the cache, a disk.
     Infra,
+    /// The user interrupted.
+    Interrupted,
     /// atex broke one of its own rules.
     Defect,
     /// Nobody reads standard output any more.
@@ -32,6 +34,7 @@ impl ErrorKind {
             Self::Usage => Exit::Usage,
             Self::Nothing => Exit::Nothing,
             Self::Infra => Exit::Infra,
+            Self::Interrupted => Exit::Interrupted,
             Self::Defect => Exit::Defect,
             Self::ClosedPipe => Exit::Passed,
         }
@@ -71,6 +74,11 @@ impl CliError {
     /// Makes an error of the infrastructure.
     pub(crate) fn infra(message: impl Into<String>) -> Self {
         Self::new(ErrorKind::Infra, message)
+    }
+
+    /// Makes an error of something that the user interrupted.
+    pub(crate) fn interrupted(message: impl Into<String>) -> Self {
+        Self::new(ErrorKind::Interrupted, message)
     }
 
     /// Makes an error that is a defect of atex.
@@ -191,9 +199,10 @@ mod tests {
             ErrorKind::Usage,
             ErrorKind::Nothing,
             ErrorKind::Infra,
+            ErrorKind::Interrupted,
             ErrorKind::Defect,
             ErrorKind::ClosedPipe,
         ];
-        assert_eq!(kinds.map(|kind| kind.exit().code()), [2, 4, 3, 5, 0]);
+        assert_eq!(kinds.map(|kind| kind.exit().code()), [2, 4, 3, 130, 5, 0]);
     }
 }

@@ -1,10 +1,10 @@
 //! Panics become one clear message and exit code 5, from whatever thread they come.
 
 use std::backtrace::Backtrace;
-use std::io::Write as _;
 use std::panic::{self, PanicHookInfo, UnwindSafe};
 
 use super::error::CliError;
+use super::notice::say;
 use crate::report::{Exit, Palette};
 
 /// Shows a backtrace with the message of a defect if this variable is set.
@@ -24,11 +24,6 @@ pub(crate) fn install() {
 /// Runs `body`; a panic in it, which the hook has told, is a defect.
 pub(crate) fn caught(body: impl FnOnce() -> Exit + UnwindSafe) -> Exit {
     panic::catch_unwind(body).unwrap_or(Exit::Defect)
-}
-
-/// Writes to standard error; where that is closed there is nobody left to tell.
-pub(crate) fn say(text: &str) {
-    let _nobody_is_left_to_tell = std::io::stderr().lock().write_all(text.as_bytes());
 }
 
 fn describe(info: &PanicHookInfo<'_>) -> CliError {

@@ -4,11 +4,14 @@
 //! the rest of the program sees only those. Nothing outside this module and `report` prints.
 
 mod args;
+mod clock;
 mod command;
 mod config;
+mod convert;
 mod error;
 mod guard;
 mod nearest;
+mod notice;
 mod out;
 mod pool;
 mod run;
@@ -49,7 +52,7 @@ fn run_command(cli: Cli) -> Exit {
         Ok(exit) => exit,
         Err(error) => {
             if error.kind != ErrorKind::ClosedPipe {
-                guard::say(&error.render(&settings::error_palette(color)));
+                notice::say(&error.render(&settings::error_palette(color)));
             }
             error.kind.exit()
         }
@@ -70,12 +73,10 @@ fn work(command: WorkCommand, settings: &Settings) -> Result<Exit, CliError> {
         WorkCommand::Test(args) => command::run::run(&RunRequest::test(args, settings)?, settings),
         WorkCommand::Finish(args) => command::run::run(&RunRequest::finish(args, settings)?, settings),
         WorkCommand::Cache(command) => command::cache::run(&command, settings, &mut out),
+        WorkCommand::Fmf(command) => command::fmf::run(&command, settings, &mut out),
+        WorkCommand::Sut(command) => command::sut::run(&command, settings, &mut out),
         WorkCommand::Results(args) => command::results::run(&args, settings, &mut out),
-        WorkCommand::Ls(_)
-        | WorkCommand::Fmf(_)
-        | WorkCommand::Graph(_)
-        | WorkCommand::Why(_)
-        | WorkCommand::Sut(_) => Err(CliError::defect("not wired")),
+        WorkCommand::Ls(_) | WorkCommand::Graph(_) | WorkCommand::Why(_) => Err(CliError::defect("not wired")),
     }?;
     out.flush()?;
     Ok(exit)

@@ -39,6 +39,15 @@ impl Out {
             .map_err(output_failed)
     }
 
+    /// Prints `about`, which must be a JSON object that is not empty, with one more key whose value is JSON text already.
+    pub(crate) fn json_with(&mut self, about: &impl Serialize, key: &str, json: &[u8]) -> Result<(), CliError> {
+        let about = serde_json::to_string(about).map_err(|error| CliError::defect(error.to_string()))?;
+        let open = about.strip_suffix('}').unwrap_or(&about);
+        self.bytes(format!("{open},\"{key}\":").as_bytes())?;
+        self.bytes(json)?;
+        self.bytes(b"}\n")
+    }
+
     /// Brings everything to the reader.
     pub(crate) fn flush(&mut self) -> Result<(), CliError> {
         self.writer.flush().map_err(output_failed)

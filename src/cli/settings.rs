@@ -67,9 +67,14 @@ impl Settings {
         place("XDG_CACHE_HOME", ".cache")
     }
 
+    /// Returns the directory for what is neither configuration nor cache.
+    pub(crate) fn state_dir() -> Result<PathBuf, CliError> {
+        place("XDG_STATE_HOME", ".local/state")
+    }
+
     /// Returns the directory below which runs are kept.
     pub(crate) fn runs_dir() -> Result<PathBuf, CliError> {
-        place("XDG_STATE_HOME", ".local/state").map(|dir| dir.join("runs"))
+        Ok(Self::state_dir()?.join("runs"))
     }
 
     /// Returns the colours for standard error.

@@ -21,11 +21,11 @@ use std::sync::Arc;
 
 /// The directories of a test, which live until the last handle to them is dropped.
 #[derive(Clone, Debug)]
-pub struct World(Arc<tempfile::TempDir>);
+pub(crate) struct World(Arc<tempfile::TempDir>);
 
 /// One call of the binary, being put together.
 #[derive(Clone, Debug)]
-pub struct Atex {
+pub(crate) struct Atex {
     world: World,
     args: Vec<OsString>,
     env: Vec<(OsString, Option<OsString>)>,
@@ -34,16 +34,16 @@ pub struct Atex {
 
 /// How a call ended, with paths normalised.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Ran {
-    pub stdout: String,
-    pub stderr: String,
+pub(crate) struct Ran {
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
     /// 128 + the signal's number where a signal ended it, as a shell says it.
-    pub code: i32,
+    pub(crate) code: i32,
 }
 
 impl World {
     /// Makes the directories and an empty fmf tree.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let world = Self(Arc::new(tempfile::tempdir().expect("a temporary directory")));
         for dir in ["tree", "home", "tmp"] {
             fs::create_dir(world.path(dir)).expect("a directory of the test");
@@ -53,22 +53,22 @@ impl World {
     }
 
     /// Returns a path below the temporary directory.
-    pub fn path(&self, relative: impl AsRef<Path>) -> PathBuf {
+    pub(crate) fn path(&self, relative: impl AsRef<Path>) -> PathBuf {
         self.0.path().join(relative)
     }
 
     /// Returns the tree.
-    pub fn tree(&self) -> PathBuf {
+    pub(crate) fn tree(&self) -> PathBuf {
         self.path("tree")
     }
 
     /// Returns a directory for a SUT's files.
-    pub fn sut(&self) -> PathBuf {
+    pub(crate) fn sut(&self) -> PathBuf {
         self.path("sut")
     }
 
     /// Writes a file below the temporary directory, with the directories above it. Scripts (`#!`) become executable.
-    pub fn write(&self, relative: impl AsRef<Path>, content: impl AsRef<[u8]>) {
+    pub(crate) fn write(&self, relative: impl AsRef<Path>, content: impl AsRef<[u8]>) {
         let path = self.path(relative);
         let dir = path.parent().expect("a file below the temporary directory");
         fs::create_dir_all(dir).expect("the directories above a file");
@@ -79,13 +79,13 @@ impl World {
     }
 
     /// Reads a file below the temporary directory.
-    pub fn read(&self, relative: impl AsRef<Path>) -> String {
+    pub(crate) fn read(&self, relative: impl AsRef<Path>) -> String {
         let path = self.path(relative);
         fs::read_to_string(&path).unwrap_or_else(|error| panic!("cannot read {}: {error}", path.display()))
     }
 
     /// Starts putting a call together.
-    pub fn atex(&self) -> Atex {
+    pub(crate) fn atex(&self) -> Atex {
         Atex {
             world: self.clone(),
             args: Vec::new(),
@@ -97,17 +97,17 @@ impl World {
 
 impl Atex {
     /// Starts with a new world.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         World::new().atex()
     }
 
     /// Returns the world, to look at or to make further calls in.
-    pub fn world(&self) -> World {
+    pub(crate) fn world(&self) -> World {
         self.world.clone()
     }
 
     /// Writes files of the tree: pairs of path and content.
-    pub fn tree<P: AsRef<Path>, C: AsRef<[u8]>>(self, files: impl IntoIterator<Item = (P, C)>) -> Self {
+    pub(crate) fn tree<P: AsRef<Path>, C: AsRef<[u8]>>(self, files: impl IntoIterator<Item = (P, C)>) -> Self {
         for (path, content) in files {
             self.world.write(Path::new("tree").join(path), content);
         }
@@ -115,32 +115,32 @@ impl Atex {
     }
 
     /// Appends arguments.
-    pub fn args<A: AsRef<OsStr>>(mut self, args: impl IntoIterator<Item = A>) -> Self {
+    pub(crate) fn args<A: AsRef<OsStr>>(mut self, args: impl IntoIterator<Item = A>) -> Self {
         self.args.extend(args.into_iter().map(|arg| arg.as_ref().to_owned()));
         self
     }
 
     /// Sets a variable.
-    pub fn env(mut self, key: impl AsRef<OsStr>, value: impl AsRef<OsStr>) -> Self {
+    pub(crate) fn env(mut self, key: impl AsRef<OsStr>, value: impl AsRef<OsStr>) -> Self {
         self.env
             .push((key.as_ref().to_owned(), Some(value.as_ref().to_owned())));
         self
     }
 
     /// Takes a variable away.
-    pub fn without_env(mut self, key: impl AsRef<OsStr>) -> Self {
+    pub(crate) fn without_env(mut self, key: impl AsRef<OsStr>) -> Self {
         self.env.push((key.as_ref().to_owned(), None));
         self
     }
 
     /// Runs in another directory of the world than the tree.
-    pub fn cwd(mut self, relative: impl AsRef<Path>) -> Self {
+    pub(crate) fn cwd(mut self, relative: impl AsRef<Path>) -> Self {
         self.cwd = Some(self.world.path(relative));
         self
     }
 
     /// Returns the call as a command, for tests that need more than its output: signals, terminals, many at once.
-    pub fn command(&self) -> Command {
+    pub(crate) fn command(&self) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_atex"));
         command
             .args(&self.args)
@@ -164,13 +164,13 @@ impl Atex {
     }
 
     /// Runs it to its end.
-    pub fn run(&self) -> Ran {
+    pub(crate) fn run(&self) -> Ran {
         let output = self.command().output().expect("the atex binary runs");
         self.ran(&output)
     }
 
     /// Normalises the output of a command that was made by [`Self::command`].
-    pub fn ran(&self, output: &Output) -> Ran {
+    pub(crate) fn ran(&self, output: &Output) -> Ran {
         let code = output
             .status
             .code()
@@ -195,14 +195,14 @@ impl Atex {
 impl Ran {
     /// Returns the run if it ended with `code`, else fails with all that it said.
     #[track_caller]
-    pub fn expect(self, code: i32) -> Self {
+    pub(crate) fn expect(self, code: i32) -> Self {
         assert_eq!(self.code, code, "wrong exit code\n{self:?}");
         self
     }
 
     /// Returns the lines of standard output as JSON values.
     #[track_caller]
-    pub fn json(&self) -> Vec<serde_json::Value> {
+    pub(crate) fn json(&self) -> Vec<serde_json::Value> {
         let parse = |line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error} in {line:?}\n{self:?}"));
         self.stdout.lines().map(parse).collect()
     }

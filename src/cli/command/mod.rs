@@ -2,6 +2,8 @@
 
 pub(super) mod cache;
 pub(super) mod completions;
+pub(super) mod fmf;
 pub(super) mod results;
 mod results_file;
 pub(super) mod run;
+pub(super) mod sut;

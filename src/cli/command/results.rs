@@ -83,11 +83,7 @@ fn print_json(out: &mut Out, attempt: &Attempt, line: &ResultLine<'_>) -> Result
         plan: attempt.plan.as_deref(),
         attempt: attempt.number,
     };
-    let about = serde_json::to_string(&about).map_err(|error| CliError::defect(error.to_string()))?;
-    out.bytes(about.trim_end_matches('}').as_bytes())?;
-    out.bytes(b",\"result\":")?;
-    out.bytes(line.json)?;
-    out.bytes(b"}\n")
+    out.json_with(&about, "result", line.json)
 }
 
 fn row(attempt: &Attempt, line: &ResultLine<'_>, palette: &Palette) -> [Cell; 5] {

@@ -3,17 +3,15 @@
 mod show;
 mod tidy;
 
-use std::time::SystemTime;
-
-use atex_cache::{CacheError, Outcome, Record, Report, Store, Summary};
+use atex_cache::{Outcome, Record, Report, Store, Summary};
 
 use crate::cli::args::inspect::CacheCommand;
+use crate::cli::clock::unix_now;
 use crate::cli::error::CliError;
-use crate::cli::guard;
+use crate::cli::notice;
 use crate::cli::out::Out;
 use crate::cli::settings::Settings;
 use crate::cli::table::{self, Cell, Columns};
-use crate::report::palette::paint;
 use crate::report::text::harmless;
 use crate::report::{Exit, human};
 
@@ -31,7 +29,9 @@ pub(crate) fn run(command: &CacheCommand, settings: &Settings, out: &mut Out) ->
         CacheCommand::Path { key, file } => show::path(&store, &record(&store, key)?, file.as_deref(), settings, out),
         CacheCommand::Diff { old, new } => show::diff(&record(&store, old)?, &record(&store, new)?, settings, out),
         CacheCommand::Du => tidy::du(&store, settings, out),
-        CacheCommand::Gc { keep, max_size } => return tidy::gc(store, keep.as_deref(), max_size.as_deref(), settings, out),
+        CacheCommand::Gc { keep, max_size } => {
+            return tidy::gc(store, keep.as_deref(), max_size.as_deref(), settings, out);
+        }
         CacheCommand::Verify => return tidy::verify(&store, settings, out),
         CacheCommand::Rm { keys } => tidy::rm(&store, keys, settings, out),
     }?;
@@ -66,7 +66,7 @@ fn ls(store: &Store, settings: &Settings, out: &mut Out) -> Result<Exit, CliErro
     let columns = Columns::new(headers).right(2).right(3).right(4);
     let rows: Vec<_> = records.map(|summary| row(&summary, now, out)).collect();
     if rows.is_empty() {
-        guard::say(&format!(
+        notice::say(&format!(
             "nothing is recorded in `{}`\n",
             harmless(&store.dir().to_string_lossy())
         ));
@@ -101,36 +101,6 @@ const fn outcome_word(outcome: Outcome) -> &'static str {
 /// Tells what was found broken, on standard error.
 fn warn(reports: &[Report], settings: &Settings) {
     for report in reports {
-        warning(&report.to_string(), settings);
-    }
-}
-
-fn warning(text: &str, settings: &Settings) {
-    let palette = settings.error_palette();
-    guard::say(&format!("{} {}\n", paint(palette.warn, "warning:"), harmless(text)));
-}
-
-/// Seconds since the epoch.
-fn unix_now() -> u64 {
-    SystemTime::now()
-        .duration_since(SystemTime::UNIX_EPOCH)
-        .map_or(0, |since| since.as_secs())
-}
-
-impl From<CacheError> for CliError {
-    fn from(error: CacheError) -> Self {
-        let (message, hint) = (error.to_string(), error.hint());
-        match error {
-            CacheError::InUse { .. } | CacheError::MissingBlob { .. } => Self::infra(message),
-            CacheError::WrongKey { .. } | CacheError::BadOutputPath { .. } | CacheError::Encode { .. } => {
-                Self::defect(message)
-            }
-            CacheError::Io { .. }
-            | CacheError::ReadOnly { .. }
-            | CacheError::NotAFile { .. }
-            | CacheError::NoRecord { .. }
-            | CacheError::Ambiguous { .. } => Self::usage(message),
-        }
-        .hint_if(hint)
+        notice::warning(&report.to_string(), settings);
     }
 }

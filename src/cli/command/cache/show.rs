@@ -7,7 +7,8 @@ use atex_cache::{OutputFile, Record, Store};
 use atex_graph::Entry;
 use serde_json::json;
 
-use super::{outcome_word, unix_now};
+use super::outcome_word;
+use crate::cli::clock::unix_now;
 use crate::cli::error::CliError;
 use crate::cli::nearest::did_you_mean;
 use crate::cli::out::Out;
@@ -67,7 +68,9 @@ fn input(entry: &Entry, out: &mut Out) -> Result<(), CliError> {
         return out.line(format_args!("  {path}: {}{origin}", harmless(&entry.value)));
     };
     out.line(format_args!("  {path}:{origin}"))?;
-    text.trim_end().lines().try_for_each(|line| out.line(format_args!("    {}", harmless(line))))
+    text.trim_end()
+        .lines()
+        .try_for_each(|line| out.line(format_args!("    {}", harmless(line))))
 }
 
 fn file_row(store: &Store, file: &OutputFile) -> [Cell; 3] {

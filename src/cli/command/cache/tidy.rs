@@ -6,8 +6,9 @@ use atex_cache::{GcPolicy, Store};
 use atex_graph::ActionKey;
 use serde_json::json;
 
-use super::{warn, warning};
+use super::warn;
 use crate::cli::error::CliError;
+use crate::cli::notice;
 use crate::cli::out::Out;
 use crate::cli::settings::Settings;
 use crate::cli::table::{self, Cell, Columns};
@@ -77,7 +78,7 @@ pub(super) fn gc(
         ))?;
     }
     if let Some(reason) = &report.blobs_spared {
-        warning(&format!("blobs were not collected: {reason}"), settings);
+        notice::warning(&format!("blobs were not collected: {reason}"), settings);
     }
     warn(&report.bad, settings);
     Ok(Exit::Passed)
