@@ -9,6 +9,7 @@ mod python;
 pub mod regex;
 mod tree;
 pub mod value;
+mod yaml;
 
 pub use error::{Error, Spot};
 pub use tree::{MetadataFile, Node, Origin, Rule, Selection, Tree};

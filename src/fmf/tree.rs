@@ -3,8 +3,15 @@
 //! A tree is immutable once loaded. [`Tree::adjusted`] makes another one that shares shape, files and all data that stays
 //! the same. Invariants: a node's parent comes before it in the node table; `order` is fmf's `climb(whole=True)`.
 
+mod adjust;
+mod grow;
+mod heap;
+mod inherit;
+mod merge;
 mod origin;
 mod select;
+mod show;
+mod walk;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -12,6 +19,7 @@ use std::sync::Arc;
 pub use origin::{Origin, Rule};
 pub use select::Selection;
 
+use super::Error;
 use super::value::Map;
 use origin::History;
 
@@ -21,6 +29,7 @@ pub struct Tree {
     shape: Arc<Shape>,
     /// Each node's merged (and adjusted) data, by node number.
     data: Vec<Arc<Map>>,
+    aliases: Arc<Vec<Aliases>>,
     history: Arc<History>,
 }
 
@@ -48,6 +57,36 @@ struct Record {
     selected: bool,
 }
 
+/// A node while the tree grows: what was defined for it, before inheritance.
+#[derive(Debug)]
+struct Sprout {
+    name: Arc<str>,
+    parent: Option<u32>,
+    depth: usize,
+    data: Map,
+    children: Vec<u32>,
+    sources: Vec<u32>,
+    directives: Directives,
+    /// Whether data were given at all, even empty ones; directories without stay out of the tree.
+    updated: bool,
+}
+
+/// What a node says under `/`.
+#[derive(Clone, Copy, Debug, Default)]
+struct Directives {
+    inherit: Option<bool>,
+    select: Option<bool>,
+}
+
+/// What references to one and the same dictionary a node may have.
+#[derive(Clone, Copy, Debug)]
+struct Aliases {
+    /// Dictionaries that other nodes may refer to as well.
+    identities: bool,
+    /// Dictionaries that the node itself refers to more than once.
+    repeated: bool,
+}
+
 /// A file that was read to make the tree.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MetadataFile {
@@ -65,6 +104,13 @@ pub struct Node<'t> {
 }
 
 impl Tree {
+    /// Loads the tree that a directory belongs to: its root is there or above.
+    pub fn load(start: &Path) -> Result<Self, Error> {
+        let walk = walk::walk(start)?;
+        let growth = grow::grow(&walk)?;
+        inherit::inherit(walk, growth)
+    }
+
     /// Returns the directory that holds the tree's `.fmf`, as an absolute path.
     pub fn root(&self) -> &Path {
         &self.shape.root

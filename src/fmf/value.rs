@@ -10,8 +10,9 @@ mod python;
 
 use std::sync::Arc;
 
+pub(crate) use json::write_text;
 pub use map::{Entry, Map, Mark};
-pub(crate) use number::{NumberError, add, compare as compare_numbers, decimal, subtract};
+pub(crate) use number::{MAX_DIGITS, NumberError, add, decimal, subtract};
 
 /// One YAML value.
 ///

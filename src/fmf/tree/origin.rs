@@ -5,10 +5,12 @@
 //! is inherited unchanged costs nothing.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::MetadataFile;
+use crate::fmf::Spot;
 use crate::fmf::value::Mark;
 
 /// Set in marks that are links.
@@ -147,4 +149,16 @@ impl History {
 fn resolve(place: Mark, files: &[MetadataFile]) -> Option<(PathBuf, u32)> {
     let (file, line) = place.as_place()?;
     Some((files.get(file as usize)?.path.clone(), line))
+}
+
+/// Returns the spot of a file number and line: its column is that of the line's first character. Reads the file again.
+pub(super) fn spot_at(root: &Path, files: &[MetadataFile], (file, line): (u32, u32)) -> Spot {
+    let path = files
+        .get(file as usize)
+        .map_or_else(PathBuf::new, |file| file.path.clone());
+    let text = fs::read(root.join(&path)).unwrap_or_default();
+    let mut spot = Spot::new(path, &String::from_utf8_lossy(&text), line, 1);
+    let indent = spot.text.chars().take_while(|c| matches!(c, ' ' | '\t')).count();
+    spot.column = u32::try_from(indent).unwrap_or_default() + 1;
+    spot
 }

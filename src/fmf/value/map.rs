@@ -130,6 +130,13 @@ impl Map {
         Some((&mut entry.value, &mut entry.mark))
     }
 
+    /// Sets the value of the entry at a position, which must exist.
+    pub(crate) fn replace_value(&mut self, at: usize, value: Value) {
+        if let Some(entry) = self.entries.get_mut(at) {
+            entry.value = value;
+        }
+    }
+
     /// Returns all values for changing.
     pub(crate) fn values_mut(&mut self) -> impl Iterator<Item = &mut Value> {
         self.entries.iter_mut().map(|entry| &mut entry.value)

@@ -1,0 +1,172 @@
+//! Adjusting: the rules under a node's `adjust` key, applied to its own data where the context matches.
+//!
+//! Each node has inherited its parents' rules as data and applies them all itself; a rule that cannot be decided is
+//! skipped. Rules are decided once per text.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::heap::{Heap, has_dictionary};
+use super::inherit::{merge_error, rewrite_shared, settle};
+use super::merge::{Merger, bare_key};
+use super::origin::{History, spot_at};
+use super::{Aliases, Tree};
+use crate::fmf::Error;
+use crate::fmf::context::Context;
+use crate::fmf::value::{Entry, Map, Mark, Value};
+
+/// The key of the rules.
+const ADJUST: &str = "adjust";
+
+/// Keys of a rule that are not data.
+const CONTROL: [&str; 3] = ["because", "continue", "when"];
+
+struct Adjuster<'t> {
+    tree: &'t Tree,
+    context: &'t Context,
+    heap: Heap,
+    history: History,
+    decisions: HashMap<Arc<str>, Option<bool>>,
+    /// Numbers of the rules that were applied, by their place and condition.
+    numbers: HashMap<(u64, Option<Arc<str>>), u32>,
+}
+
+impl Tree {
+    /// Returns the tree adjusted to a context, as fmf's `Tree.adjust()` does with `undecided='skip'`.
+    pub fn adjusted(&self, context: &Context) -> Result<Self, Error> {
+        let mut adjuster = Adjuster {
+            tree: self,
+            context,
+            heap: Heap::default(),
+            history: History::clone(&self.history),
+            decisions: HashMap::new(),
+            numbers: HashMap::new(),
+        };
+        let mut data = Vec::with_capacity(self.data.len());
+        for (number, before) in self.data.iter().enumerate() {
+            let after = match before.get(ADJUST) {
+                Some(rules) => adjuster.node(number, before, rules)?,
+                None => Arc::clone(before),
+            };
+            data.push(after);
+        }
+        rewrite_shared(&adjuster.heap, &self.aliases, &mut data);
+        Ok(Self {
+            shape: Arc::clone(&self.shape),
+            data,
+            aliases: Arc::clone(&self.aliases),
+            history: Arc::new(adjuster.history),
+        })
+    }
+}
+
+impl Adjuster<'_> {
+    fn node(&mut self, number: usize, before: &Arc<Map>, rules: &Value) -> Result<Arc<Map>, Error> {
+        let rules = match rules {
+            Value::Map(_) => std::slice::from_ref(rules),
+            Value::List(rules) => rules,
+            other => {
+                let problem = format!(
+                    "`adjust` must be a mapping or a list of mappings, not a {}",
+                    other.type_name()
+                );
+                return Err(self.format_error(number, problem, before.entry(ADJUST).map(|entry| entry.mark)));
+            }
+        };
+        let Aliases { repeated, .. } = self.tree.aliases[number];
+        let mut tracked = repeated;
+        let mut data: Option<Map> = None;
+        for rule in rules {
+            let Value::Map(rule) = rule else {
+                let problem = format!("an adjust rule must be a mapping, not a {}", rule.type_name());
+                return Err(self.format_error(number, problem, before.entry(ADJUST).map(|entry| entry.mark)));
+            };
+            let rule = self.heap.current(rule);
+            let place = rule.entries().first().map_or(Mark::default(), |entry| entry.mark);
+            let proceed = match rule.get("continue") {
+                None => true,
+                Some(Value::Bool(proceed)) => *proceed,
+                Some(other) => {
+                    let problem = format!(
+                        "`continue` of an adjust rule must be a boolean, not a {}",
+                        other.type_name()
+                    );
+                    return Err(self.format_error(number, problem, Some(place)));
+                }
+            };
+            if self.decide(number, rule.get("when"), place)? != Some(true) {
+                continue;
+            }
+            let data = data.get_or_insert_with(|| Map::clone(before));
+            // What the rule puts into the data is also still in the rule.
+            tracked |= rule
+                .iter()
+                .any(|(key, value)| has_dictionary(value) || key.as_str().is_some_and(|key| bare_key(key) == ADJUST));
+            let applied: Vec<Entry> = rule
+                .entries()
+                .iter()
+                .filter(|entry| !is_control(&entry.key))
+                .cloned()
+                .collect();
+            let rule_number = self.rule_number(place, rule.get("when"));
+            let mut merger = Merger {
+                heap: &mut self.heap,
+                history: &mut self.history,
+                rule: Some(rule_number),
+                tracked,
+            };
+            let merged = merger.merge(data, &applied);
+            tracked = merger.tracked;
+            merged.map_err(|conflict| merge_error(&self.tree.shape, &self.tree.shape.nodes[number].name, conflict))?;
+            if !proceed {
+                break;
+            }
+        }
+        Ok(data.map_or_else(|| Arc::clone(before), |data| settle(&mut self.heap, Arc::new(data))))
+    }
+
+    /// Decides a rule's condition, once per text.
+    fn decide(&mut self, number: usize, when: Option<&Value>, place: Mark) -> Result<Option<bool>, Error> {
+        let Some(when) = when else { return Ok(Some(true)) };
+        if let Value::Str(text) = when
+            && let Some(&decided) = self.decisions.get(text)
+        {
+            return Ok(decided);
+        }
+        let decided = self
+            .context
+            .matches(when)
+            .map_err(|error| self.format_error(number, error.to_string(), Some(place)))?;
+        if let Value::Str(text) = when {
+            self.decisions.insert(Arc::clone(text), decided);
+        }
+        Ok(decided)
+    }
+
+    fn rule_number(&mut self, place: Mark, when: Option<&Value>) -> u32 {
+        let when = when.map(|when| match when {
+            Value::Str(text) => Arc::clone(text),
+            other => Arc::from(other.to_python_str()),
+        });
+        let history = &mut self.history;
+        *self
+            .numbers
+            .entry((place.0, when.clone()))
+            .or_insert_with(|| history.add_rule(when, place))
+    }
+
+    fn format_error(&self, number: usize, problem: String, mark: Option<Mark>) -> Error {
+        let shape = &self.tree.shape;
+        let place = mark.and_then(|mark| self.history.place_of(mark).as_place());
+        let spot = place.map(|place| Box::new(spot_at(&shape.root, &shape.files, place)));
+        Error::Format {
+            node: shape.nodes[number].name.to_string(),
+            problem,
+            spot,
+        }
+    }
+}
+
+fn is_control(key: &Value) -> bool {
+    key.as_str().is_some_and(|key| CONTROL.contains(&key))
+}

@@ -1,0 +1,231 @@
+//! Python's mutable dictionaries, for the few cases where they show.
+//!
+//! fmf changes dictionaries in place while it merges. Values here are immutable, and nobody notices the difference as long
+//! as a dictionary is referred to from one place. It is not where a YAML alias or merge key shares it (such mappings have
+//! an [`identity`](Map::identity)), where one merge puts the same dictionary into several items of a list, and where an adjust
+//! rule puts its own dictionary into the data. Then the current content is kept here, by the dictionary's identity, until all
+//! references are rewritten to it. Within one node, two references without an identity are the same dictionary if they are the
+//! same allocation.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crate::fmf::value::{Map, Value};
+
+/// Current content of dictionaries that changed in place.
+#[derive(Debug, Default)]
+pub(super) struct Heap {
+    changed: HashMap<Identity, Changed>,
+}
+
+#[derive(Debug)]
+struct Changed {
+    /// Keeps the allocation that is the identity.
+    _original: Arc<Map>,
+    content: Arc<Map>,
+}
+
+/// Which dictionary: the identity from the document, or the address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Identity {
+    Shared(u32),
+    Address(usize),
+}
+
+impl Identity {
+    fn of(map: &Arc<Map>) -> Self {
+        match map.identity {
+            0 => Self::Address(Arc::as_ptr(map).addr()),
+            identity => Self::Shared(identity),
+        }
+    }
+}
+
+impl Heap {
+    /// Returns the current content of a dictionary.
+    pub(super) fn current(&self, map: &Arc<Map>) -> Arc<Map> {
+        if self.changed.is_empty() {
+            return Arc::clone(map);
+        }
+        Arc::clone(
+            self.changed
+                .get(&Identity::of(map))
+                .map_or(map, |changed| &changed.content),
+        )
+    }
+
+    /// Sets the content of a dictionary, for all references.
+    pub(super) fn replace(&mut self, map: &Arc<Map>, content: Map) {
+        let changed = Changed {
+            _original: Arc::clone(map),
+            content: Arc::new(content),
+        };
+        self.changed.insert(Identity::of(map), changed);
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.changed.is_empty()
+    }
+
+    /// Tells whether a dictionary changed whose identity is its address, which has a meaning only within one node.
+    pub(super) fn has_addresses(&self) -> bool {
+        self.changed
+            .keys()
+            .any(|identity| matches!(identity, Identity::Address(_)))
+    }
+
+    /// Forgets what is identified by address, after rewriting the content that stays.
+    pub(super) fn settle(&mut self) {
+        let mut rewriter = Rewriter {
+            heap: self,
+            done: HashMap::new(),
+            copies: false,
+            repeated: false,
+        };
+        let shared = self
+            .changed
+            .iter()
+            .filter(|(identity, _)| matches!(identity, Identity::Shared(_)));
+        let settled: Vec<_> = shared
+            .map(|(identity, changed)| (*identity, rewriter.content(&changed.content)))
+            .collect();
+        self.changed
+            .retain(|identity, _| matches!(identity, Identity::Shared(_)));
+        for (identity, content) in settled {
+            if let Some(changed) = self.changed.get_mut(&identity) {
+                changed.content = content;
+            }
+        }
+    }
+
+    /// Returns data with the current content of all dictionaries, which keep their identities.
+    pub(super) fn rewrite(&self, data: &Arc<Map>) -> Arc<Map> {
+        Rewriter {
+            heap: self,
+            done: HashMap::new(),
+            copies: false,
+            repeated: false,
+        }
+        .content(data)
+    }
+
+    /// Returns Python's `deepcopy()` of data: dictionaries with an identity become others without one, and references to the
+    /// same one stay so. Tells whether there are any such references.
+    pub(super) fn copy(&self, data: &Arc<Map>) -> (Arc<Map>, bool) {
+        let mut rewriter = Rewriter {
+            heap: self,
+            done: HashMap::new(),
+            copies: true,
+            repeated: false,
+        };
+        (rewriter.content(data), rewriter.repeated)
+    }
+
+    /// Returns Python's `deepcopy()` of a dictionary inside of a node, where even unchanged dictionaries must become others.
+    pub(super) fn copy_all(&self, map: &Arc<Map>) -> Map {
+        fn fresh(value: &Value, heap: &Heap, done: &mut HashMap<Identity, Arc<Map>>) -> Value {
+            match value {
+                Value::Map(map) => {
+                    let identity = Identity::of(map);
+                    if let Some(copy) = done.get(&identity) {
+                        return Value::Map(Arc::clone(copy));
+                    }
+                    let copy = Arc::new(fresh_map(&heap.current(map), heap, done));
+                    done.insert(identity, Arc::clone(&copy));
+                    Value::Map(copy)
+                }
+                Value::List(items) => Value::List(Arc::new(items.iter().map(|item| fresh(item, heap, done)).collect())),
+                other => other.clone(),
+            }
+        }
+        fn fresh_map(map: &Map, heap: &Heap, done: &mut HashMap<Identity, Arc<Map>>) -> Map {
+            let mut copy = map.clone();
+            copy.identity = 0;
+            for value in copy.values_mut() {
+                *value = fresh(value, heap, done);
+            }
+            copy
+        }
+        fresh_map(&self.current(map), self, &mut HashMap::new())
+    }
+}
+
+/// One pass over data, which shares all that does not change.
+struct Rewriter<'h> {
+    heap: &'h Heap,
+    done: HashMap<Identity, Arc<Map>>,
+    /// Whether identities are given up.
+    copies: bool,
+    /// Whether some dictionary with an identity was met twice.
+    repeated: bool,
+}
+
+impl Rewriter<'_> {
+    /// Rewrites what is inside of a dictionary.
+    fn content(&mut self, map: &Arc<Map>) -> Arc<Map> {
+        let mut changed: Option<Map> = None;
+        for (at, value) in map.values().enumerate() {
+            if let Some(new) = self.value(value) {
+                changed.get_or_insert_with(|| Map::clone(map)).replace_value(at, new);
+            }
+        }
+        changed.map_or_else(|| Arc::clone(map), Arc::new)
+    }
+
+    /// Returns the rewritten value, or nothing if it stays the same.
+    fn value(&mut self, value: &Value) -> Option<Value> {
+        match value {
+            Value::Map(map) => {
+                let new = self.map(map);
+                (!Arc::ptr_eq(&new, map)).then_some(Value::Map(new))
+            }
+            Value::List(items) => {
+                let mut changed: Option<Vec<Value>> = None;
+                for (at, item) in items.iter().enumerate() {
+                    if let Some(new) = self.value(item) {
+                        changed.get_or_insert_with(|| items.to_vec())[at] = new;
+                    }
+                }
+                changed.map(|items| Value::List(Arc::new(items)))
+            }
+            _ => None,
+        }
+    }
+
+    fn map(&mut self, map: &Arc<Map>) -> Arc<Map> {
+        let identity = Identity::of(map);
+        if let Some(done) = self.done.get(&identity) {
+            self.repeated |= map.identity != 0;
+            return Arc::clone(done);
+        }
+        let mut new = self.content(&self.heap.current(map));
+        if self.copies && new.identity != 0 {
+            Arc::make_mut(&mut new).identity = 0;
+        }
+        if map.identity != 0 || !Arc::ptr_eq(&new, map) {
+            self.done.insert(identity, Arc::clone(&new));
+        }
+        new
+    }
+}
+
+/// Tells whether there is a dictionary in a value.
+pub(super) fn has_dictionary(value: &Value) -> bool {
+    match value {
+        Value::Map(_) => true,
+        Value::List(items) => items.iter().any(has_dictionary),
+        _ => false,
+    }
+}
+
+/// Tells whether there is a dictionary with an identity in a mapping.
+pub(super) fn has_identity(map: &Map) -> bool {
+    fn inside(value: &Value) -> bool {
+        match value {
+            Value::Map(map) => map.identity != 0 || has_identity(map),
+            Value::List(items) => items.iter().any(inside),
+            _ => false,
+        }
+    }
+    map.values().any(inside)
+}

@@ -1,0 +1,164 @@
+//! Inheritance: own data merged into a copy of the parent's, from the root down.
+//!
+//! Nodes are numbered anew in the order in which fmf visits them, so one pass over the numbers is fmf's recursion.
+
+use std::sync::Arc;
+
+use super::grow::Growth;
+use super::heap::{self, Heap};
+use super::merge::{Conflict, Merger};
+use super::origin::{History, spot_at};
+use super::walk::Walk;
+use super::{Aliases, Record, Shape, Sprout, Tree};
+use crate::fmf::Error;
+use crate::fmf::value::Map;
+
+/// Makes the tree of what grew.
+pub(super) fn inherit(walk: Walk, growth: Growth) -> Result<Tree, Error> {
+    let Growth {
+        sprouts,
+        files,
+        mut heap,
+    } = growth;
+    let mut history = History::default();
+    let mut nodes = renumber(sprouts);
+    let mut shape = Shape {
+        root: walk.root,
+        files,
+        nodes: Vec::with_capacity(nodes.len()),
+        order: Vec::new(),
+    };
+    let mut data: Vec<Arc<Map>> = Vec::with_capacity(nodes.len());
+    let mut aliases: Vec<Aliases> = Vec::with_capacity(nodes.len());
+    for sprout in &mut nodes {
+        let own = std::mem::take(&mut sprout.data);
+        let own_identities = heap::has_identity(&own);
+        let parent = sprout.parent.map(|parent| parent as usize);
+        let inherits = sprout.directives.inherit != Some(false);
+        let (mut merged, mut tracked) = match parent.filter(|_| inherits) {
+            None => (Map::new(), false),
+            Some(parent) if aliases[parent].identities => {
+                let (copy, repeated) = heap.copy(&data[parent]);
+                (Arc::unwrap_or_clone(copy), repeated || aliases[parent].repeated)
+            }
+            Some(parent) => (Map::clone(&data[parent]), aliases[parent].repeated),
+        };
+        let mut merger = Merger {
+            heap: &mut heap,
+            history: &mut history,
+            rule: None,
+            tracked,
+        };
+        merger
+            .merge(&mut merged, own.entries())
+            .map_err(|conflict| merge_error(&shape, &sprout.name, conflict))?;
+        tracked = merger.tracked;
+        let merged = settle(&mut heap, Arc::new(merged));
+        aliases.push(Aliases {
+            identities: own_identities,
+            repeated: tracked,
+        });
+        data.push(merged);
+        let record = record(sprout, parent.map(|parent| &shape.nodes[parent]), inherits);
+        shape.nodes.push(record);
+    }
+    rewrite_shared(&heap, &aliases, &mut data);
+    shape.order = climb_order(&shape.nodes);
+    Ok(Tree {
+        shape: Arc::new(shape),
+        data,
+        aliases: Arc::new(aliases),
+        history: Arc::new(history),
+    })
+}
+
+/// Ends the work on one node: what changed in place under an address is rewritten.
+pub(super) fn settle(heap: &mut Heap, data: Arc<Map>) -> Arc<Map> {
+    if !heap.has_addresses() {
+        return data;
+    }
+    let data = heap.rewrite(&data);
+    heap.settle();
+    data
+}
+
+/// Gives nodes with shared dictionaries the content that these have in the end.
+pub(super) fn rewrite_shared(heap: &Heap, aliases: &[Aliases], data: &mut [Arc<Map>]) {
+    if heap.is_empty() {
+        return;
+    }
+    for (node, data) in aliases.iter().zip(data) {
+        if node.identities {
+            *data = heap.rewrite(data);
+        }
+    }
+}
+
+pub(super) fn merge_error(shape: &Shape, node: &str, conflict: Conflict) -> Error {
+    let spot = conflict
+        .mark
+        .as_place()
+        .map(|place| Box::new(spot_at(&shape.root, &shape.files, place)));
+    Error::Merge {
+        node: node.to_owned(),
+        key: conflict.key,
+        problem: conflict.problem,
+        spot,
+    }
+}
+
+/// Orders the nodes as fmf visits them, which leaves out those that were removed.
+fn renumber(mut sprouts: Vec<Sprout>) -> Vec<Sprout> {
+    let mut ordered = Vec::with_capacity(sprouts.len());
+    let mut todo = vec![(0_u32, None)];
+    while let Some((old, parent)) = todo.pop() {
+        let new = u32::try_from(ordered.len()).unwrap_or(u32::MAX);
+        let mut sprout = std::mem::replace(&mut sprouts[old as usize], Sprout::root());
+        sprout.parent = parent;
+        todo.extend(
+            std::mem::take(&mut sprout.children)
+                .into_iter()
+                .rev()
+                .map(|child| (child, Some(new))),
+        );
+        ordered.push(sprout);
+    }
+    for child in 1..ordered.len() {
+        if let Some(parent) = ordered[child].parent {
+            ordered[parent as usize]
+                .children
+                .push(u32::try_from(child).unwrap_or(u32::MAX));
+        }
+    }
+    ordered
+}
+
+fn record(sprout: &Sprout, parent: Option<&Record>, inherits: bool) -> Record {
+    let inherited = parent.filter(|_| inherits).map(|parent| &parent.sources);
+    let sources = match inherited {
+        Some(sources) if sprout.sources.is_empty() => Arc::clone(sources),
+        Some(sources) => sources.iter().chain(&sprout.sources).copied().collect(),
+        None => sprout.sources.iter().copied().collect(),
+    };
+    Record {
+        name: Arc::clone(&sprout.name),
+        sources,
+        file: sprout.sources.last().copied().or(parent.and_then(|parent| parent.file)),
+        selected: sprout.directives.select.unwrap_or(sprout.children.is_empty()),
+        children: sprout.children.clone(),
+    }
+}
+
+/// Returns the order of `climb(whole=True)`: children by name.
+fn climb_order(nodes: &[Record]) -> Vec<u32> {
+    let mut order = Vec::with_capacity(nodes.len());
+    let mut todo = vec![0_u32];
+    while let Some(number) = todo.pop() {
+        order.push(number);
+        let mut children = nodes[number as usize].children.clone();
+        // Children differ from their parent's name by their own, so whole names order them alike.
+        children.sort_by(|&a, &b| nodes[b as usize].name.cmp(&nodes[a as usize].name));
+        todo.extend(children);
+    }
+    order
+}
