@@ -65,7 +65,10 @@ pub struct Secrets {
 
 impl fmt::Debug for Secrets {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("Secrets").field("names", &self.names).finish_non_exhaustive()
+        formatter
+            .debug_struct("Secrets")
+            .field("names", &self.names)
+            .finish_non_exhaustive()
     }
 }
 

@@ -10,6 +10,7 @@ mod inherit;
 mod merge;
 mod origin;
 mod select;
+mod show;
 mod walk;
 
 use std::path::{Path, PathBuf};

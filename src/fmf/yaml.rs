@@ -39,15 +39,6 @@ pub(crate) struct Problem {
     pub text: String,
 }
 
-/// A document's value.
-#[derive(Clone, Debug)]
-pub(crate) struct Document {
-    /// The value; `null` for an empty document.
-    pub value: Value,
-    /// Whether some mapping is referred to from several places: such mappings have an identity.
-    pub aliased: bool,
-}
-
 /// A position in the text, both from 0.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Position {
@@ -65,8 +56,8 @@ impl Position {
     }
 }
 
-/// Reads the single document of a text. Marks in its mappings name `file` as the file's number.
-pub(crate) fn load(text: &str, file: u32) -> Result<Document, Problem> {
+/// Reads the single document of a text; an empty one is `null`. Marks in its mappings name `file` as the file's number.
+pub(crate) fn load(text: &str, file: u32) -> Result<Value, Problem> {
     if text.len() > MAX_BYTES {
         return Err(Position::default().problem(format!("the file is larger than {} MiB", MAX_BYTES >> 20)));
     }

@@ -29,6 +29,7 @@ def typed(value):
     if isinstance(value, float):
         return ["f", repr(value)]
     if isinstance(value, str):
+        value.encode()  # Text that is not Unicode is not compared.
         return ["s", value]
     if isinstance(value, bytes):
         return ["y", value.hex()]
@@ -49,21 +50,50 @@ def relative(source, root):
     return os.path.relpath(source, root)
 
 
-def view_of(path, view):
-    tree = fmf.Tree(path)
-    context = view.get("context")
-    if context is not None:
-        made = fmf.context.Context(**{name: list(values) for name, values in context.items()})
-        tree.adjust(made, undecided="skip")
+def outcome(make):
+    """Calls, and keeps what Python raises: whatever it is, it is a refusal."""
+    try:
+        return make(), None
+    except BaseException as error:
+        return None, {"error": type(error).__name__, "message": str(error)[:300]}
+
+
+def adjusted(tree, context):
+    tree = tree.copy()
+    made = fmf.context.Context(**{name: list(values) for name, values in context.items()})
+    tree.adjust(made, undecided="skip")
+    return tree
+
+
+def nodes_of(tree, view):
     nodes = tree.prune(
         whole=view.get("whole", False),
         keys=view.get("keys", []),
         names=view.get("names", []),
         filters=view.get("filters", []),
         conditions=view.get("conditions", []))
-    return [
+    return {"nodes": [
         [node.name, [relative(source, tree.root) for source in node.sources], typed(node.data)]
-        for node in nodes]
+        for node in nodes]}
+
+
+def answers_to(request):
+    raw, refused = outcome(lambda: fmf.Tree(request["path"]))
+    trees = {}
+    for view in request["views"]:
+        if refused:
+            yield refused
+            continue
+        context = view.get("context")
+        key = json.dumps(context, sort_keys=True)
+        if key not in trees:
+            trees[key] = (raw, None) if context is None else outcome(lambda: adjusted(raw, context))
+        tree, failed = trees[key]
+        if failed:
+            yield failed
+        else:
+            nodes, failed = outcome(lambda: nodes_of(tree, view))
+            yield failed or nodes
 
 
 def main():
@@ -71,13 +101,7 @@ def main():
         request = json.loads(line)
         if request.get("cwd"):
             os.chdir(request["cwd"])
-        answers = []
-        for view in request["views"]:
-            try:
-                answers.append({"nodes": view_of(request["path"], view)})
-            except BaseException as error:  # Whatever Python raises is a refusal.
-                answers.append({"error": type(error).__name__, "message": str(error)[:300]})
-        sys.stdout.write(json.dumps(answers) + "\n")
+        sys.stdout.write(json.dumps(list(answers_to(request))) + "\n")
         sys.stdout.flush()
 
 

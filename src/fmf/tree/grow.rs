@@ -16,7 +16,7 @@ use super::walk::{self, Directory, MAIN, Walk};
 use super::{Directives, MetadataFile, Sprout};
 use crate::fmf::Error;
 use crate::fmf::value::{Entry, Map, Value};
-use crate::fmf::yaml::{self, Document, MAX_DEPTH};
+use crate::fmf::yaml::{self, MAX_DEPTH};
 
 /// All nodes as they were defined, before inheritance.
 #[derive(Debug)]
@@ -29,7 +29,7 @@ pub(super) struct Growth {
 
 struct Grower<'w> {
     walk: &'w Walk,
-    documents: Vec<Document>,
+    documents: Vec<Value>,
     files: Vec<MetadataFile>,
     /// Number of the first metadata file among `files`.
     first: usize,
@@ -66,7 +66,7 @@ pub(super) fn grow(walk: &Walk) -> Result<Growth, Error> {
     })
 }
 
-fn read(root: &Path, relative: &Path, number: u32) -> Result<(MetadataFile, Document), Error> {
+fn read(root: &Path, relative: &Path, number: u32) -> Result<(MetadataFile, Value), Error> {
     let path = root.join(relative);
     let bytes = fs::read(&path).map_err(|source| Error::Read { path, source })?;
     let text = walk::decode(relative, &bytes)?;
@@ -91,7 +91,7 @@ impl Grower<'_> {
         for &file in &directory.files {
             let relative = &self.walk.files[file];
             let name = relative.file_name().unwrap_or_default().to_string_lossy();
-            let value = self.documents[file].value.clone();
+            let value = self.documents[file].clone();
             let number = number_of(self.first + file);
             if name == MAIN {
                 self.sprouts[node as usize].sources.push(number);

@@ -142,7 +142,7 @@ fn read_config(root: &Path, settings: &mut Vec<MetadataFile>) -> Result<Vec<Stri
     });
     let text = decode(&relative, &bytes)?;
     let document = yaml::load(text, 0).map_err(|problem| yaml_error(&relative, text, problem))?;
-    included(&document.value).map_err(|problem| Error::Config {
+    included(&document).map_err(|problem| Error::Config {
         path,
         problem: problem.to_owned(),
     })

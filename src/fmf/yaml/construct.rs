@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::parser::{Content, Node, NodeId, Nodes};
 use super::resolve::Tag;
-use super::{Document, MAX_DEPTH, MAX_VALUES, Problem, scalar};
+use super::{MAX_DEPTH, MAX_VALUES, Problem, scalar};
 use crate::fmf::value::{Map, Mark, Value};
 
 struct Constructor<'a> {
@@ -21,7 +21,6 @@ struct Constructor<'a> {
     made: HashMap<NodeId, Made>,
     /// How many nodes that aliases refer to are around the one that is being made.
     shared: usize,
-    aliased: bool,
     /// How many merge keys are being resolved, one inside of the other.
     merging: usize,
     /// How many values the document stands for so far, aliases written out.
@@ -41,12 +40,9 @@ enum Made {
 }
 
 /// Makes the value of a document.
-pub(super) fn construct(nodes: Nodes<'_>, file: u32) -> Result<Document, Problem> {
+pub(super) fn construct(nodes: Nodes<'_>, file: u32) -> Result<Value, Problem> {
     let Some(root) = nodes.root else {
-        return Ok(Document {
-            value: Value::Null,
-            aliased: false,
-        });
+        return Ok(Value::Null);
     };
     let mut constructor = Constructor {
         nodes: nodes.table,
@@ -54,16 +50,11 @@ pub(super) fn construct(nodes: Nodes<'_>, file: u32) -> Result<Document, Problem
         file,
         made: HashMap::new(),
         shared: 0,
-        aliased: false,
         merging: 0,
         weight: 0,
         texts: HashMap::new(),
     };
-    let value = constructor.value(root)?;
-    Ok(Document {
-        value,
-        aliased: constructor.aliased,
-    })
+    constructor.value(root)
 }
 
 impl<'a> Constructor<'a> {
@@ -229,7 +220,6 @@ impl<'a> Constructor<'a> {
             }
         }
         if self.shared > 0 {
-            self.aliased = true;
             map.identity = new_identity();
         }
         Ok(map)
@@ -351,7 +341,6 @@ impl<'a> Constructor<'a> {
             }
         }
         if self.shared > 0 {
-            self.aliased = true;
             map.identity = new_identity();
         }
         Ok(Value::Map(Arc::new(map)))

@@ -1,0 +1,12 @@
+//! Compares the fmf engine with Python's fmf: trees of a corpus, trees for each feature, and generated ones.
+//!
+//! The interpreter is `$ATEX_FMF_PYTHON`, else `python3`; it must be able to import fmf 1.7.0, otherwise the tests fail.
+//! `ATEX_SKIP_REFERENCE=1` leaves the comparison out. `ATEX_CORPUS` is a directory of trees, `ATEX_FMF_TREES` the number of
+//! generated trees, `ATEX_FMF_SEED` where the generator begins.
+
+#[path = "fmf_reference/corpus.rs"]
+mod corpus;
+#[path = "fmf_reference/oracle.rs"]
+mod oracle;
+#[path = "fmf_reference/typed.rs"]
+mod typed;

@@ -1,0 +1,161 @@
+//! The Python process that answers, and the comparison with its answers.
+
+use std::collections::VecDeque;
+use std::env;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::thread;
+
+use serde_json::{Value as Json, json};
+
+use crate::typed;
+
+/// One tree to compare, under several views.
+pub(crate) struct Case {
+    pub(crate) name: String,
+    pub(crate) path: PathBuf,
+    pub(crate) views: Vec<Json>,
+}
+
+impl Case {
+    pub(crate) fn new(name: impl Into<String>, path: impl Into<PathBuf>, views: Vec<Json>) -> Self {
+        Self {
+            name: name.into(),
+            path: path.into(),
+            views,
+        }
+    }
+}
+
+/// What came out of a comparison.
+pub(crate) struct Outcome {
+    pub(crate) compared: usize,
+    /// Views that both sides refuse.
+    pub(crate) refused: usize,
+    /// For each case that differs, its name and the first difference.
+    pub(crate) differences: Vec<(String, String)>,
+}
+
+/// Asks Python about all cases in one process; `None` where the comparison is to be left out.
+fn ask(cases: &[Case]) -> Option<Vec<Vec<Json>>> {
+    if env::var_os("ATEX_SKIP_REFERENCE").is_some_and(|value| value == "1") {
+        eprintln!("ATEX_SKIP_REFERENCE is set: not compared with Python's fmf");
+        return None;
+    }
+    let python = env::var("ATEX_FMF_PYTHON").unwrap_or_else(|_| "python3".to_owned());
+    let hint = "`python3 -m venv DIR && DIR/bin/pip install fmf==1.7.0`, then ATEX_FMF_PYTHON=DIR/bin/python \
+                (or ATEX_SKIP_REFERENCE=1 to leave the comparison out)";
+    let mut child = Command::new(&python)
+        .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/reference/dump.py"))
+        .env("PYTHONHASHSEED", "0")
+        .env("PYTHONUTF8", "1")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap_or_else(|error| panic!("cannot start `{python}`: {error}; {hint}"));
+    let mut stdin = child.stdin.take().expect("piped");
+    let request = |case: &Case| format!("{}\n", json!({"path": case.path, "cwd": "/", "views": case.views}));
+    let input: String = cases.iter().map(request).collect();
+    // A write error means that Python is gone; its status tells.
+    let writer = thread::spawn(move || stdin.write_all(input.as_bytes()));
+    let output = child.wait_with_output().expect("the process can be waited for");
+    drop(writer.join().expect("the writer does not panic"));
+    assert!(output.status.success(), "`{python}` cannot answer for fmf; {hint}");
+    let text = String::from_utf8(output.stdout).expect("JSON is UTF-8");
+    let answers: Vec<Vec<Json>> = text
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("an answer is JSON"))
+        .collect();
+    assert_eq!(answers.len(), cases.len(), "one answer for each case");
+    Some(answers)
+}
+
+/// Compares all cases; nothing where the comparison is left out.
+pub(crate) fn compare(cases: &[Case]) -> Option<Outcome> {
+    let mut answers: VecDeque<_> = ask(cases)?.into();
+    let mut outcome = Outcome {
+        compared: 0,
+        refused: 0,
+        differences: Vec::new(),
+    };
+    for case in cases {
+        let python = answers.pop_front().expect("one answer for each case");
+        let native = typed::answers(&case.path, &case.views);
+        for ((view, native), python) in case.views.iter().zip(native).zip(python) {
+            outcome.compared += 1;
+            let difference = match (&native, python.get("nodes")) {
+                (Ok(native), Some(nodes)) => first_difference("", native, nodes),
+                (Err(_), None) => {
+                    outcome.refused += 1;
+                    None
+                }
+                (Err(refusal), Some(_)) => Some(format!("only refused here: {refusal}")),
+                (Ok(_), None) => Some(format!("only refused by Python: {python}")),
+            };
+            if let Some(difference) = difference {
+                outcome
+                    .differences
+                    .push((case.name.clone(), format!("under {view}: {difference}")));
+                break;
+            }
+        }
+    }
+    Some(outcome)
+}
+
+/// Fails if there are differences.
+pub(crate) fn assert_same(cases: &[Case]) {
+    assert!(!cases.is_empty(), "nothing to compare");
+    let Some(outcome) = compare(cases) else { return };
+    let shown: Vec<_> = outcome
+        .differences
+        .iter()
+        .take(20)
+        .map(|(name, text)| format!("{name} {text}"))
+        .collect();
+    assert!(
+        shown.is_empty(),
+        "{} of {} trees differ:\n{}",
+        outcome.differences.len(),
+        cases.len(),
+        shown.join("\n")
+    );
+    println!(
+        "{} trees, {} views are the same, {} of them refused",
+        cases.len(),
+        outcome.compared,
+        outcome.refused
+    );
+}
+
+/// Returns where two answers differ first.
+fn first_difference(at: &str, native: &Json, python: &Json) -> Option<String> {
+    match (native, python) {
+        (Json::Array(a), Json::Array(b)) => {
+            // Nodes and typed values start with what names them.
+            let name = a
+                .first()
+                .and_then(Json::as_str)
+                .map_or_else(String::new, |name| format!("({name})"));
+            let inside = a.iter().zip(b).enumerate();
+            let inside = inside
+                .filter_map(|(n, (a, b))| first_difference(&format!("{at}{name}/{n}"), a, b))
+                .next();
+            inside
+                .or_else(|| (a.len() != b.len()).then(|| format!("at {at}{name}: native {native}\n  python {python}")))
+        }
+        _ => (native != python).then(|| format!("at {at}: native {native}\n  python {python}")),
+    }
+}
+
+/// Writes files below a directory; a tree's root is made of it.
+pub(crate) fn plant(root: &Path, files: &[(&str, &[u8])]) {
+    std::fs::create_dir_all(root.join(".fmf")).expect("can be made");
+    std::fs::write(root.join(".fmf/version"), "1\n").expect("can be written");
+    for (name, content) in files {
+        let path = root.join(name);
+        std::fs::create_dir_all(path.parent().expect("has a parent")).expect("can be made");
+        std::fs::write(path, content).expect("can be written");
+    }
+}
