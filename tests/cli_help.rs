@@ -33,7 +33,7 @@ fn help_fits_a_screen_and_shows_examples() {
       -V, --version  Print version
 
     Common options:
-      -C, --directory <DIR>  Work in the tree of this directory
+      -C, --directory <DIR>  Work on the tree of this directory [default: the current one]
           --json             Print JSON, one object a line, on standard output
       -q, --quiet            Print failures and the summary only
       -v, --verbose          Print also what tests and scripts print
@@ -94,7 +94,7 @@ fn help_fits_a_screen_and_shows_examples() {
           --sut-dir <DIR>  Where atex keeps its files on the machine
 
     Common options:
-      -C, --directory <DIR>  Work in the tree of this directory
+      -C, --directory <DIR>  Work on the tree of this directory [default: the current one]
           --json             Print JSON, one object a line, on standard output
       -q, --quiet            Print failures and the summary only
       -v, --verbose          Print also what tests and scripts print

@@ -217,7 +217,7 @@ impl RunDir {
             ("prepare.log", "installing\n\x1b[32mok\x1b[0m\n".to_owned()),
             (
                 "tests/b/files/output.txt",
-                (1..=12).map(|n| format!("line {n}\n")).collect(),
+                (1..=12).fold(String::new(), |text, n| text + &format!("line {n}\n")),
             ),
             ("tests/c/files/output.txt", "10%\r100%\n".to_owned()),
         ] {
@@ -483,7 +483,9 @@ fn when_it_is_over_a_terminal_shows_what_a_pipe_holds() {
         let pipe = {
             let screen = Screen::default();
             let mut sink = Sink::new().with(Console::new(screen.clone(), Palette::new(false), Verbosity::Verbose));
-            script(dir.0.path(), &suts).iter().for_each(|event| sink.event(event));
+            for event in script(dir.0.path(), &suts) {
+                sink.event(&event);
+            }
             screen.text()
         };
         assert!(busiest > pipe.len(), "the region was drawn at a step of {step} ms");

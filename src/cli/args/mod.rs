@@ -42,7 +42,7 @@ Exit codes:
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Common options")]
 pub(crate) struct GlobalArgs {
-    /// Work in the tree of this directory
+    /// Work on the tree of this directory [default: the current one]
     #[arg(short = 'C', long = "directory", value_name = "DIR", global = true)]
     pub(crate) directory: Option<PathBuf>,
 
