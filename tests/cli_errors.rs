@@ -232,7 +232,7 @@ fn a_target_that_this_version_cannot_open_says_so() {
     exit 2
     --- stderr
     error: target `local?dri=/x` has an unknown parameter `dri`
-    hint: parameters are `base`, `dir`, `key`, `name`
+    hint: did you mean `dir`?
     ");
 }
 

@@ -116,3 +116,14 @@ fn a_reader_that_goes_away_ends_it_quietly() {
     let ran = call.ran(&child.wait_with_output().unwrap());
     assert_eq!((ran.code, ran.stderr.as_str()), (0, ""));
 }
+
+#[test]
+fn paths_are_relative_to_where_the_user_is_whatever_tree_is_named() {
+    let world = world();
+    let ran = world
+        .atex()
+        .cwd("home")
+        .args(["-C", "../tree", "results", ".local/state/atex/runs/latest"])
+        .run();
+    assert_eq!(ran.expect(0).stdout.lines().count(), 6);
+}

@@ -7,6 +7,7 @@ use std::io::{self, ErrorKind};
 use atex_cache::CacheError;
 
 use super::error::CliError;
+use crate::compile::CompileError;
 use crate::fmf;
 use crate::sut::{Trouble, TroubleKind};
 
@@ -33,6 +34,18 @@ impl From<CacheError> for CliError {
             | CacheError::Ambiguous { .. } => Self::usage(message),
         }
         .hint_if(hint)
+    }
+}
+
+impl From<CompileError> for CliError {
+    fn from(error: CompileError) -> Self {
+        let message = error.to_string();
+        let kind = match &error {
+            error if error.is_nothing() => Self::nothing(message),
+            CompileError::Graph(_) => Self::defect(message),
+            _ => Self::usage(message),
+        };
+        kind.hint_if(error.hint())
     }
 }
 

@@ -15,11 +15,13 @@ mod notice;
 mod out;
 mod pool;
 mod run;
+mod secret;
 mod settings;
 mod snippet;
 mod table;
 pub mod target;
 mod values;
+mod workload;
 
 use std::process::ExitCode;
 
@@ -76,7 +78,9 @@ fn work(command: WorkCommand, settings: &Settings) -> Result<Exit, CliError> {
         WorkCommand::Fmf(command) => command::fmf::run(&command, settings, &mut out),
         WorkCommand::Sut(command) => command::sut::run(&command, settings, &mut out),
         WorkCommand::Results(args) => command::results::run(&args, settings, &mut out),
-        WorkCommand::Ls(_) | WorkCommand::Graph(_) | WorkCommand::Why(_) => Err(CliError::defect("not wired")),
+        WorkCommand::Ls(args) => command::ls::run(args, settings, &mut out),
+        WorkCommand::Graph(args) => command::graph::run(args, settings, &mut out),
+        WorkCommand::Why(args) => command::why::run(args, settings, &mut out),
     }?;
     out.flush()?;
     Ok(exit)

@@ -49,7 +49,7 @@ pub(crate) fn resolve(args: &SutArgs, settings: &Settings) -> Result<Vec<SutSpec
 fn spec(text: &str, args: &SutArgs, settings: &Settings) -> Result<SutSpec, CliError> {
     let target = match named(text, settings)? {
         Some(target) => target,
-        None => parse(text, &settings.start)?,
+        None => parse(text, &settings.here)?,
     };
     if let TargetKind::Ssh(_) = target.kind {
         let known = settings.config.suts.keys().map(String::as_str).chain(["local"]);
@@ -59,7 +59,7 @@ fn spec(text: &str, args: &SutArgs, settings: &Settings) -> Result<SutSpec, CliE
                 .hint(meant.unwrap_or_else(|| "`local` runs tests on this machine".to_owned())),
         );
     }
-    let given_dir = args.sut_dir.as_deref().map(|dir| absolute(dir, &settings.start));
+    let given_dir = args.sut_dir.as_deref().map(|dir| absolute(dir, &settings.here));
     Ok(SutSpec {
         name: target.name.unwrap_or_else(|| target.kind.to_string()),
         dir: target.dir.or(given_dir),
@@ -79,9 +79,9 @@ fn named(text: &str, settings: &Settings) -> Result<Option<Target>, CliError> {
     else {
         return Ok(None);
     };
-    let beside = file.parent().unwrap_or(&settings.start);
+    let beside = file.parent().unwrap_or(&settings.here);
     let mut found = parse(target, beside)?;
-    let given = parse(&format!("local?{query}"), &settings.start)?;
+    let given = parse(&format!("local?{query}"), &settings.here)?;
     found.name = given.name.or(found.name).or_else(|| Some(name.to_owned()));
     found.dir = given
         .dir

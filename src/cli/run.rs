@@ -156,7 +156,7 @@ impl Values {
 
 /// Checks that a run can be written to a directory without touching what is there.
 fn output_dir(given: &Path, settings: &Settings) -> Result<PathBuf, CliError> {
-    let dir = absolute(given, &settings.start);
+    let dir = absolute(given, &settings.here);
     match std::fs::read_dir(&dir).map(|mut entries| entries.next().is_none()) {
         Ok(true) => Ok(dir),
         Ok(false) => Err(

@@ -14,8 +14,10 @@ use crate::report::{Palette, Verbosity};
 /// What holds for the whole invocation.
 #[derive(Debug)]
 pub(crate) struct Settings {
+    /// The directory that paths on the command line are relative to.
+    pub(crate) here: PathBuf,
     /// Where the search for the tree starts: absolute.
-    pub(crate) start: PathBuf,
+    start: PathBuf,
     /// The nearest directory with `.fmf`, from `start` upwards.
     tree_root: Option<PathBuf>,
     pub(crate) config: Config,
@@ -27,7 +29,7 @@ pub(crate) struct Settings {
 impl Settings {
     /// Validates the common options and reads the configuration.
     pub(crate) fn new(args: &GlobalArgs) -> Result<Self, CliError> {
-        let start = start_directory(args.directory.as_deref())?;
+        let (here, start) = directories(args.directory.as_deref())?;
         let tree_root = start
             .ancestors()
             .find(|dir| dir.join(".fmf").is_dir())
@@ -41,6 +43,7 @@ impl Settings {
         };
         let json = args.json;
         Ok(Self {
+            here,
             start,
             tree_root,
             config,
@@ -62,7 +65,7 @@ impl Settings {
     /// Returns the directory of the cache.
     pub(crate) fn cache_dir(&self) -> Result<PathBuf, CliError> {
         if let Some(dir) = non_empty("ATEX_CACHE") {
-            return Ok(self.start.join(dir));
+            return Ok(self.here.join(dir));
         }
         place("XDG_CACHE_HOME", ".cache")
     }
@@ -110,16 +113,18 @@ fn coloured(when: ColorWhen, detected: ColorChoice) -> bool {
     }
 }
 
-fn start_directory(given: Option<&Path>) -> Result<PathBuf, CliError> {
+/// Returns the current directory, and the one in which the search for the tree starts: what `-C` says, or the same.
+fn directories(given: Option<&Path>) -> Result<(PathBuf, PathBuf), CliError> {
+    let here =
+        env::current_dir().map_err(|error| CliError::usage(format!("cannot tell the current directory: {error}")));
     let Some(given) = given else {
-        return env::current_dir()
-            .map_err(|error| CliError::usage(format!("cannot tell the current directory: {error}")));
+        return here.map(|here| (here.clone(), here));
     };
-    let dir = given
-        .canonicalize()
-        .map_err(|error| CliError::usage(format!("cannot use directory `{}`: {error}", given.display())))?;
-    if dir.is_dir() {
-        return Ok(dir);
+    let unusable = |error| CliError::usage(format!("cannot use directory `{}`: {error}", given.display()));
+    let start = given.canonicalize().map_err(unusable)?;
+    if start.is_dir() {
+        // Where the current directory is gone, an absolute `-C` still works.
+        return Ok((here.unwrap_or_else(|_| start.clone()), start));
     }
     Err(CliError::usage(format!("`{}` is no directory", given.display())))
 }

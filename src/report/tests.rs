@@ -217,7 +217,7 @@ impl RunDir {
             ("prepare.log", "installing\n\x1b[32mok\x1b[0m\n".to_owned()),
             (
                 "tests/b/files/output.txt",
-                (1..=12).map(|n| format!("line {n}\n")).collect(),
+                (1..=12).fold(String::new(), |text, n| text + &format!("line {n}\n")),
             ),
             ("tests/c/files/output.txt", "10%\r100%\n".to_owned()),
         ] {
@@ -408,4 +408,87 @@ fn a_full_disk_is_kept_as_trouble() {
     sink.event(&at(0, run_finished(0)));
     assert!(sink.trouble().is_some());
     assert!(matches!(sink.finish(), Err(ReportError::Output { .. })));
+}
+
+/// As much of a terminal as the live region needs: it writes, moves up, and clears what is below.
+#[derive(Default)]
+struct Terminal {
+    rows: Vec<Vec<char>>,
+    row: usize,
+    column: usize,
+}
+
+impl Terminal {
+    fn show(&mut self, text: &str) {
+        let mut rest = text;
+        while let Some(char) = rest.chars().next() {
+            rest = &rest[char.len_utf8()..];
+            match char {
+                '\r' => self.column = 0,
+                '\n' => (self.row, self.column) = (self.row + 1, 0),
+                '\x1b' => {
+                    let end = rest.find(|c: char| c.is_ascii_alphabetic()).unwrap();
+                    match &rest[1..=end] {
+                        "J" => self.clear_below(),
+                        up => self.row -= up.strip_suffix('A').unwrap().parse::<usize>().unwrap(),
+                    }
+                    rest = &rest[end + 1..];
+                }
+                char => self.put(char),
+            }
+        }
+    }
+
+    fn put(&mut self, char: char) {
+        self.rows.resize(self.rows.len().max(self.row + 1), Vec::new());
+        let row = &mut self.rows[self.row];
+        row.resize(row.len().max(self.column + 1), ' ');
+        row[self.column] = char;
+        self.column += 1;
+    }
+
+    fn clear_below(&mut self) {
+        self.rows.truncate(self.row + 1);
+        if let Some(row) = self.rows.get_mut(self.row) {
+            row.truncate(self.column);
+        }
+    }
+
+    fn text(&self) -> String {
+        let rows = self.rows.iter().map(|row| row.iter().collect::<String>());
+        rows.collect::<Vec<_>>().join("\n")
+    }
+}
+
+#[test]
+fn when_it_is_over_a_terminal_shows_what_a_pipe_holds() {
+    let suts = ["alpha", "beta", "gamma"];
+    for step in [3, 37, 101, 5_000] {
+        let (dir, screen) = (RunDir::new(), Screen::default());
+        let console = Console::new(screen.clone(), Palette::new(false), Verbosity::Verbose);
+        let mut sink = Sink::new().with(console.with_live(Box::new(|| Size { columns: 200, rows: 24 })));
+        let mut now = START;
+        let mut busiest = 0;
+        for event in script(dir.0.path(), &suts) {
+            while now < event.time {
+                sink.tick(now);
+                now += step;
+            }
+            sink.event(&event);
+            busiest = busiest.max(screen.text().len());
+        }
+        drop(sink);
+        let mut terminal = Terminal::default();
+        terminal.show(&screen.text());
+        let pipe = {
+            let screen = Screen::default();
+            let mut sink = Sink::new().with(Console::new(screen.clone(), Palette::new(false), Verbosity::Verbose));
+            for event in script(dir.0.path(), &suts) {
+                sink.event(&event);
+            }
+            screen.text()
+        };
+        assert!(busiest > pipe.len(), "the region was drawn at a step of {step} ms");
+        assert_eq!(terminal.text().trim_end(), pipe.trim_end(), "at a step of {step} ms");
+    }
 }

@@ -8,7 +8,7 @@ pub(crate) mod select;
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 /// Runs fmf/tmt tests on real machines, as a content-addressed build graph
 #[derive(Debug, Parser)]
@@ -17,6 +17,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
     version,
     max_term_width = 100,
     arg_required_else_help = true,
+    disable_help_flag = true,
     after_help = EXAMPLES
 )]
 pub(crate) struct Cli {
@@ -41,7 +42,7 @@ Exit codes:
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Common options")]
 pub(crate) struct GlobalArgs {
-    /// Work in the tree of this directory
+    /// Work on the tree of this directory [default: the current one]
     #[arg(short = 'C', long = "directory", value_name = "DIR", global = true)]
     pub(crate) directory: Option<PathBuf>,
 
@@ -60,6 +61,11 @@ pub(crate) struct GlobalArgs {
     /// When to use colours [default: auto]
     #[arg(long, value_enum, value_name = "WHEN", global = true)]
     pub(crate) color: Option<ColorWhen>,
+
+    /// Print help
+    // One form of help: the short one, which fits a screen.
+    #[arg(short, long, action = ArgAction::HelpShort, global = true)]
+    help: Option<bool>,
 }
 
 /// When output is coloured.

@@ -22,20 +22,18 @@ pub(crate) struct BuildArgs {
     pub(crate) plans: Vec<String>,
 
     /// Stop after this kind of node
-    #[arg(long, value_enum, value_name = "KIND")]
+    #[arg(long, value_enum, value_name = "KIND", help_heading = "Running")]
     pub(crate) until: Option<Until>,
 
     /// Run all tests, also those that passed before with the same inputs
-    #[arg(long)]
+    #[arg(long, help_heading = "Running")]
     pub(crate) rerun: bool,
 
     #[command(flatten)]
     pub(crate) run: RunArgs,
 }
 
-/// Run tests by name, now, on a prepared machine
-///
-/// Prepares what is missing and leaves the machine prepared.
+/// Run tests by name, now; prepare what is missing, and leave the machine prepared
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -83,7 +81,7 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "AGE")]
     pub(crate) max_age: Option<String>,
 
-    /// What to do with a machine that is not trusted after a timeout or a broken step [default: prepare]
+    /// What to do with a machine that a timeout or a broken step left in doubt [default: prepare]
     #[arg(long, value_enum, value_name = "WHAT")]
     pub(crate) on_taint: Option<OnTaint>,
 

@@ -126,7 +126,7 @@ fn run_dir(given: Option<&Path>, settings: &Settings) -> Result<PathBuf, CliErro
                 .hint("`atex build` and `atex test` make runs; a run's directory can be given as an argument"))
         };
     };
-    let candidates = [absolute(given, &settings.start), runs.join(given)];
+    let candidates = [absolute(given, &settings.here), runs.join(given)];
     if let Some(found) = candidates.iter().find(|dir| is_run(dir)) {
         return Ok(found.clone());
     }

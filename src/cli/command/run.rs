@@ -9,6 +9,6 @@ use crate::report::Exit;
 pub(crate) fn run(request: &RunRequest, settings: &Settings) -> Result<Exit, CliError> {
     Err(CliError::defect(format!(
         "not wired: {request:?} in {}",
-        settings.start.display()
+        settings.here.display()
     )))
 }
