@@ -1,51 +1,85 @@
-//! The laws that hold for every kind of SUT, run over each of them. A new kind is a new line at the end of [`conformance`].
+//! The laws that hold for every kind of SUT, run over each of them. A new kind is a line in `conformance!`.
 
+#[path = "sut_support/packages.rs"]
+mod packages;
 mod sut_support;
 
+use std::ffi::OsString;
+use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
+use std::time::Duration;
 
+use atex::sut::link::local::LocalLink;
+use atex::sut::shell::Machine;
 use atex::sut::{Cancel, Local, Sut};
 use sut_support::{World, be_a_runner, laws};
 
-/// Runs a law over a local machine.
-fn on_local(law: fn(&mut World<'_>)) {
+/// Runs a law over a machine of a kind, in a directory of its own.
+fn on(kind: &'static str, law: fn(&mut World<'_>)) {
+    if kind == "nobody" && !rustix::process::geteuid().is_root() {
+        eprintln!("SKIPPED: only root can become another user");
+        return;
+    }
     let home = tempfile::tempdir().unwrap();
+    std::fs::set_permissions(home.path(), PermissionsExt::from_mode(0o777)).unwrap();
     let dir = home.path().join("a sut's dir");
     let cancel = Cancel::new().unwrap();
-    let mut make = || local(dir.clone(), &cancel);
+    let mut make = || machine(kind, dir.clone(), &cancel);
     law(&mut World {
         make: &mut make,
-        kind: "local",
+        kind,
         dir: dir.clone(),
         cancel: cancel.clone(),
     });
 }
 
-fn local(dir: PathBuf, cancel: &Cancel) -> Box<dyn Sut> {
-    Box::new(Local::new(Some(dir), cancel.clone()).unwrap())
+/// Makes a machine: `local`; `nobody`, the same as a user without rights; or `noisy`, where a login shell that is not bash prints
+/// before and the runner must give signs of life.
+fn machine(kind: &str, dir: PathBuf, cancel: &Cancel) -> Box<dyn Sut> {
+    let through = |command: &[&str], heartbeat| {
+        let link = LocalLink::through(kind, command.iter().map(OsString::from).collect(), heartbeat);
+        Box::new(Machine::over(link, Some(dir.clone()), cancel.clone()))
+    };
+    match kind {
+        "local" => Box::new(Local::new(Some(dir), cancel.clone()).unwrap()),
+        "nobody" => {
+            let user = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"];
+            through(&[&user[..], &["bash", "--noprofile", "--norc", "-c"]].concat(), None)
+        }
+        "noisy" => {
+            let login =
+                "echo welcome; printf 'no newline'; echo warning >&2; echo; exec bash --noprofile --norc -c \"$0\"";
+            through(&["sh", "-c", login], Some(Duration::from_secs(4)))
+        }
+        _ => panic!("there is no kind {kind}"),
+    }
 }
 
 #[test]
 #[ignore = "not a test: the process that tests of dying runners start"]
 fn runner_process() {
-    be_a_runner(|dir| local(dir, &Cancel::new().unwrap()));
+    let kind = std::env::var("SUT_KIND").unwrap();
+    be_a_runner(|dir| machine(&kind, dir, &Cancel::new().unwrap()));
 }
 
 macro_rules! conformance {
-    ($($theme:ident: $($law:ident)*;)*) => {
-        mod local {
-            $($(
-                #[test]
-                fn $law() {
-                    super::on_local(super::laws::$theme::$law);
-                }
-            )*)*
-        }
+    ($($theme:ident: $laws:tt)*) => {
+        mod local { $(conformance!(@laws "local" $theme $laws);)* }
+        mod nobody { $(conformance!(@laws "nobody" $theme $laws);)* }
+        mod noisy { $(conformance!(@laws "noisy" $theme $laws);)* }
+    };
+    (@laws $kind:literal $theme:ident { $($law:ident)* }) => {
+        $(
+            #[test]
+            fn $law() {
+                crate::on($kind, crate::laws::$theme::$law);
+            }
+        )*
     };
 }
 
 conformance! {
-    lease:
+    lease: {
         second_runner_is_told_who_holds_the_lease
         second_runner_waits_is_told_once_and_gets_the_lease
         waiting_for_the_lease_ends_when_the_user_cancels
@@ -57,8 +91,8 @@ conformance! {
         machine_directory_is_private
         facts_tell_what_the_machine_is
         directory_that_cannot_be_made_is_a_setup_failure_with_a_hint
-    ;
-    sync:
+    }
+    sync: {
         files_links_modes_and_empty_directories_arrive_as_they_are
         names_of_any_bytes_arrive
         nothing_is_sent_where_nothing_changed
@@ -71,8 +105,8 @@ conformance! {
         interrupted_upload_never_counts_as_whole
         many_files_and_a_big_one_arrive
         directories_that_cannot_be_read_or_written_are_no_obstacle
-    ;
-    prepared:
+    }
+    prepared: {
         what_a_prepare_step_made_stays
         what_tests_add_beside_prepared_files_goes
         new_version_on_the_host_wins_over_prepared_files
@@ -81,8 +115,8 @@ conformance! {
         failed_step_that_is_not_adopted_leaves_nothing
         adopting_a_slot_that_was_never_brought_is_nothing
         environment_file_lasts_until_it_is_reset
-    ;
-    jobs:
+    }
+    jobs: {
         exit_codes_are_told_as_bash_gives_them
         stdout_and_stderr_come_in_order_as_output
         job_runs_in_its_directory_with_nothing_to_read
@@ -101,8 +135,8 @@ conformance! {
         control_stream_takes_any_bytes_and_much_of_them
         control_stream_works_from_other_shells
         partial_control_line_is_neither_mended_nor_lost
-    ;
-    ending:
+    }
+    ending: {
         what_a_test_leaves_in_its_group_is_killed_when_it_ends
         terminate_ends_the_whole_group_also_what_ignores_term
         test_may_clean_up_when_it_is_terminated
@@ -118,5 +152,5 @@ conformance! {
         detached_job_of_a_dead_runner_is_ended_by_the_next_one
         wait_comes_back_for_deadlines_and_for_each_cancellation
         state_is_written_also_after_a_cancellation
-    ;
+    }
 }

@@ -91,9 +91,9 @@ watch() {
 
 # Becomes the job. In the foreground of the wrapper, because bash makes background jobs ignore SIGINT for good.
 run() {
-    local job
+    local job pid=$BASHPID
     umask 022
-    printf '%s\n' "$BASHPID $(started "$BASHPID")" >>"$work/groups"
+    printf '%s\n' "$pid $(started "$pid")" >>"$work/groups"
     : >"$work/leader"
     case $mode in
         test) exec setsid "$BASH" --noprofile --norc "$work/run" 7>&5 >&6 2>&6 5>&- 6>&- 8<&- 9>&- ;;

@@ -36,7 +36,7 @@ pub(crate) fn stdout_and_stderr_come_in_order_as_output(world: &mut World<'_>) {
     let mut sut = world.open();
     let outcome = run(
         &mut *sut,
-        &test("echo 1; echo 2 >&2; printf '3\\0\\377'; echo noop >&$ATEX_TEST_CONTROL; echo 4 >/dev/stderr"),
+        &test("echo 1; echo 2 >&2; printf '3\\0\\377'; echo noop >&$ATEX_TEST_CONTROL; echo 4 >&2"),
     );
     assert_eq!(outcome.output, b"1\n2\n3\0\xff4\n");
     assert_eq!(outcome.control(), "noop\nexitcode 0\n");
@@ -267,7 +267,7 @@ pub(crate) fn control_stream_works_from_other_shells(world: &mut World<'_>) {
     let mut sut = world.open();
     let outcome = run(
         &mut *sut,
-        &test("sh -c 'echo noop >&$ATEX_TEST_CONTROL'; sh -c 'echo noop >/dev/fd/$ATEX_TEST_CONTROL'"),
+        &test("sh -c 'echo noop >&$ATEX_TEST_CONTROL'; bash -c 'printf \"noop\n\" >&$ATEX_TEST_CONTROL'"),
     );
     assert_eq!(outcome.control(), "noop\nnoop\nexitcode 0\n", "{}", outcome.output());
 }
