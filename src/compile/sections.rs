@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::error::{CompileError, Problem};
 use super::phases::{applies, unknown_keys};
-use super::read::{Scope, scalar};
+use super::read::{ORDER, Scope, scalar};
 use super::spec::Warning;
 use crate::fmf::context::Context;
 
@@ -81,7 +81,7 @@ pub(crate) fn read(
         if let Some(name) = &name {
             scope.subject = format!("{} (`{name}`)", scope.subject);
         }
-        let order = scope.integer("order", 50)?;
+        let order = scope.integer("order", ORDER)?;
         if !applies(&scope, context)? || !is_fmf(&scope, warnings)? {
             continue;
         }

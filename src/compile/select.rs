@@ -5,13 +5,11 @@ use std::collections::HashSet;
 use super::error::CompileError;
 use super::names::{any_found, nearest};
 use super::plan::Plan;
-use super::read::Reader;
+use super::read::order;
 use super::sections::Section;
 use super::spec::Narrowing;
 use super::trees::{TreeId, Trees, is_test};
 use crate::fmf::{Node, Selection, Tree};
-
-const ORDER: i64 = 50;
 
 /// A test that a plan takes.
 #[derive(Clone, Debug)]
@@ -77,10 +75,7 @@ fn of_section<'t>(
             if !is_test(node) || any_found(&section.exclude, node.name())? || !seen.insert(node.name()) {
                 continue;
             }
-            let order = Reader::new(tree.metadata_files(), node)
-                .scope("test")
-                .integer("order", ORDER)?;
-            group.push((order, node));
+            group.push((order(tree, node, "test")?, node));
         }
         group.sort_by_key(|(order, _)| *order);
         tests.extend(group);
