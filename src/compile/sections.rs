@@ -19,6 +19,8 @@ pub(crate) struct Section {
     pub(crate) filters: Vec<String>,
     pub(crate) conditions: Vec<String>,
     pub(crate) exclude: Vec<String>,
+    /// To be said if `test` selects a test more than once, which tmt would run as often.
+    pub(crate) repeats: Option<Warning>,
 }
 
 /// Where a section's tree is.
@@ -59,6 +61,7 @@ pub(crate) fn all_tests() -> Section {
         filters: Vec::new(),
         conditions: Vec::new(),
         exclude: Vec::new(),
+        repeats: None,
     }
 }
 
@@ -140,6 +143,7 @@ fn read_section(scope: &Scope<'_>, name: Option<String>, warnings: &mut Vec<Warn
         filters: scope.texts("filter")?,
         conditions: scope.texts("condition")?,
         exclude: scope.texts("exclude")?,
+        repeats: Some(scope.warning("test", "`test` selects tests more than once; each of them runs once")),
     })
 }
 
