@@ -138,10 +138,8 @@ fn first_difference(at: &str, native: &Json, python: &Json) -> Option<String> {
                 .first()
                 .and_then(Json::as_str)
                 .map_or_else(String::new, |name| format!("({name})"));
-            let inside = a.iter().zip(b).enumerate();
-            let inside = inside
-                .filter_map(|(n, (a, b))| first_difference(&format!("{at}{name}/{n}"), a, b))
-                .next();
+            let mut inside = a.iter().zip(b).enumerate();
+            let inside = inside.find_map(|(n, (a, b))| first_difference(&format!("{at}{name}/{n}"), a, b));
             inside
                 .or_else(|| (a.len() != b.len()).then(|| format!("at {at}{name}: native {native}\n  python {python}")))
         }
