@@ -6,7 +6,15 @@
 
 #[path = "fmf_reference/corpus.rs"]
 mod corpus;
+#[path = "fmf_reference/generated.rs"]
+mod generated;
 #[path = "fmf_reference/oracle.rs"]
 mod oracle;
+#[path = "fmf_reference/random.rs"]
+mod random;
+#[path = "fmf_reference/soup.rs"]
+mod soup;
+#[path = "fmf_reference/trees.rs"]
+mod trees;
 #[path = "fmf_reference/typed.rs"]
 mod typed;

@@ -4,6 +4,8 @@
 //! `ATEX_SKIP_REFERENCE=1` leaves the comparison out. `ATEX_REFERENCE_CASES` sets the number of generated cases for each
 //! language, `ATEX_REFERENCE_SEED` where the generator begins.
 
+#[path = "fmflang_reference/conditions.rs"]
+mod conditions;
 #[path = "fmflang_reference/filters.rs"]
 mod filters;
 #[path = "fmflang_reference/oracle.rs"]

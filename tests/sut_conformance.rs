@@ -1,34 +1,156 @@
-//! The laws that hold for every kind of SUT, run over each of them.
+//! The laws that hold for every kind of SUT, run over each of them. A new kind is a line in `conformance!`.
 
+#[path = "sut_support/packages.rs"]
+mod packages;
 mod sut_support;
 
-use atex::sut::{Cancel, Local, Sut, SyncMode};
-use sut_support::{Host, World, describe, run, script, sync, test};
+use std::ffi::OsString;
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+use std::time::Duration;
 
-/// Runs a law over a local machine.
-fn on_local(law: fn(&mut World<'_>)) {
+use atex::sut::link::local::LocalLink;
+use atex::sut::shell::Machine;
+use atex::sut::{Cancel, Local, Sut};
+use sut_support::{World, be_a_runner, laws};
+
+/// Runs a law over a machine of a kind, in a directory of its own.
+fn on(kind: &'static str, law: fn(&mut World<'_>)) {
+    if kind == "nobody" && !rustix::process::geteuid().is_root() {
+        eprintln!("SKIPPED: only root can become another user");
+        return;
+    }
     let home = tempfile::tempdir().unwrap();
-    let dir = home.path().join("sut dir");
+    std::fs::set_permissions(home.path(), PermissionsExt::from_mode(0o777)).unwrap();
+    let dir = home.path().join("a sut's dir");
     let cancel = Cancel::new().unwrap();
-    let mut make = || -> Box<dyn Sut> { Box::new(Local::new(Some(dir.clone()), cancel.clone()).unwrap()) };
+    let mut make = || machine(kind, dir.clone(), &cancel);
     law(&mut World {
         make: &mut make,
+        kind,
         dir: dir.clone(),
         cancel: cancel.clone(),
     });
 }
 
+/// Makes a machine: `local`; `nobody`, the same as a user without rights; or `noisy`, where a login shell that is not bash prints
+/// before and the runner must give signs of life.
+fn machine(kind: &str, dir: PathBuf, cancel: &Cancel) -> Box<dyn Sut> {
+    let through = |command: &[&str], heartbeat| {
+        let link = LocalLink::through(kind, command.iter().map(OsString::from).collect(), heartbeat);
+        Box::new(Machine::over(link, Some(dir.clone()), cancel.clone()))
+    };
+    match kind {
+        "local" => Box::new(Local::new(Some(dir), cancel.clone()).unwrap()),
+        "nobody" => {
+            let user = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"];
+            through(&[&user[..], &["bash", "--noprofile", "--norc", "-c"]].concat(), None)
+        }
+        "noisy" => {
+            let login =
+                "echo welcome; printf 'no newline'; echo warning >&2; echo; exec bash --noprofile --norc -c \"$0\"";
+            through(&["sh", "-c", login], Some(Duration::from_secs(4)))
+        }
+        _ => panic!("there is no kind {kind}"),
+    }
+}
+
 #[test]
-fn a_tree_is_brought_and_a_script_and_a_test_run_in_it() {
-    on_local(|world| {
-        let mut sut = world.open();
-        let host = Host::new(&[("a/x.sh", "echo hello"), ("b c", "1")]);
-        assert_eq!(sync(&mut *sut, &host, SyncMode::Exact).sent, 2);
-        assert_eq!(describe(&world.tree("")), describe(host.dir.path()));
-        assert_eq!(sync(&mut *sut, &host, SyncMode::KeepPrepared).sent, 0);
-        let outcome = run(&mut *sut, &script("bash a/x.sh; exit 3"));
-        assert_eq!((outcome.output().as_str(), outcome.exit_code()), ("hello\n", 3));
-        let outcome = run(&mut *sut, &test("echo noop >&$ATEX_TEST_CONTROL"));
-        assert_eq!(outcome.control(), "noop\nexitcode 0\n");
-    });
+#[ignore = "not a test: the process that tests of dying runners start"]
+fn runner_process() {
+    let kind = std::env::var("SUT_KIND").unwrap();
+    be_a_runner(|dir| machine(&kind, dir, &Cancel::new().unwrap()));
+}
+
+macro_rules! conformance {
+    ($($theme:ident: $laws:tt)*) => {
+        mod local { $(conformance!(@laws "local" $theme $laws);)* }
+        mod nobody { $(conformance!(@laws "nobody" $theme $laws);)* }
+        mod noisy { $(conformance!(@laws "noisy" $theme $laws);)* }
+    };
+    (@laws $kind:literal $theme:ident { $($law:ident)* }) => {
+        $(
+            #[test]
+            fn $law() {
+                crate::on($kind, crate::laws::$theme::$law);
+            }
+        )*
+    };
+}
+
+conformance! {
+    lease: {
+        second_runner_is_told_who_holds_the_lease
+        second_runner_waits_is_told_once_and_gets_the_lease
+        waiting_for_the_lease_ends_when_the_user_cancels
+        lease_is_free_at_once_when_its_holder_is_killed
+        closed_machine_is_free_and_can_be_opened_again
+        state_survives_the_connection
+        state_that_cannot_be_read_is_a_taint
+        interrupted_write_of_the_state_leaves_the_old_one
+        machine_directory_is_private
+        facts_tell_what_the_machine_is
+        directory_that_cannot_be_made_is_a_setup_failure_with_a_hint
+    }
+    sync: {
+        files_links_modes_and_empty_directories_arrive_as_they_are
+        names_of_any_bytes_arrive
+        nothing_is_sent_where_nothing_changed
+        only_what_changed_on_the_host_is_sent
+        file_directory_and_link_may_take_each_others_place
+        what_tests_did_to_the_tree_is_undone
+        nothing_outside_the_tree_is_touched_through_links_that_tests_left
+        file_that_changes_while_it_is_sent_is_a_setup_failure_and_the_next_sync_heals
+        paths_and_slots_that_lead_out_are_refused
+        interrupted_upload_never_counts_as_whole
+        many_files_and_a_big_one_arrive
+        directories_that_cannot_be_read_or_written_are_no_obstacle
+    }
+    prepared: {
+        what_a_prepare_step_made_stays
+        what_tests_add_beside_prepared_files_goes
+        new_version_on_the_host_wins_over_prepared_files
+        exact_sync_restores_everything
+        steps_of_a_chain_add_to_each_other
+        failed_step_that_is_not_adopted_leaves_nothing
+        adopting_a_slot_that_was_never_brought_is_nothing
+        environment_file_lasts_until_it_is_reset
+    }
+    jobs: {
+        exit_codes_are_told_as_bash_gives_them
+        stdout_and_stderr_come_in_order_as_output
+        job_runs_in_its_directory_with_nothing_to_read
+        environment_is_set_in_its_order
+        values_arrive_whatever_they_hold
+        test_sees_what_it_is_promised
+        script_has_no_control_stream
+        environment_of_the_runner_stays_with_the_runner
+        values_show_in_no_command_line
+        signals_are_as_a_login_shell_has_them
+        terminal_is_given_to_a_test_that_asks
+        test_without_terminal_has_none
+        job_leads_a_session_and_a_process_group_of_its_own
+        one_job_at_a_time
+        output_flows_with_backpressure
+        control_stream_takes_any_bytes_and_much_of_them
+        control_stream_works_from_other_shells
+        partial_control_line_is_neither_mended_nor_lost
+    }
+    ending: {
+        what_a_test_leaves_in_its_group_is_killed_when_it_ends
+        terminate_ends_the_whole_group_also_what_ignores_term
+        test_may_clean_up_when_it_is_terminated
+        dropped_channel_ends_the_job
+        killed_runner_leaves_nothing_behind
+        machine_is_taken_only_when_the_last_job_is_gone
+        what_leaves_the_group_neither_dies_nor_hangs_the_runner
+        wrapper_that_is_killed_is_a_broken_end_and_its_job_dies
+        wrapper_and_watcher_killed_leave_their_job_to_the_next_open
+        detached_test_sees_epipe_and_goes_on
+        failed_write_is_an_error_of_the_command_and_children_die_of_it
+        reopening_waits_for_the_old_job_and_ends_it_when_the_time_is_over
+        detached_job_of_a_dead_runner_is_ended_by_the_next_one
+        wait_comes_back_for_deadlines_and_for_each_cancellation
+        state_is_written_also_after_a_cancellation
+    }
 }

@@ -2,6 +2,7 @@
 //!
 //! Owns YAML, the tree, inheritance and merging, adjust, selection and fetching. Knows nothing of plans, tests, graph or SUTs.
 
+pub mod condition;
 pub mod context;
 mod error;
 pub mod filter;

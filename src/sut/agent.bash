@@ -121,7 +121,7 @@ agent_open() {
     fi
     v=$base/v1
     who=$(mkdir -p -- "$base" 2>&1 && chmod 700 -- "$base" 2>&1 && mkdir -p -- "$v"/{env,tree,manifest,job} 2>&1) || {
-        say err "$who"
+        say err "cannot make \`$base\`: $who"
         return
     }
     { : >>"$base/lease" && : >>"$base/run.lock" && : >"$v/complaint"; } 2>/dev/null || {

@@ -94,18 +94,12 @@ fn prologue(job: &Job, data: &Path) -> Result<Vec<u8>, BadJob> {
     }
     text.export("TMT_PLAN_ENVIRONMENT_FILE", env_file.as_os_str())?;
     text.export("TMT_TREE", data.join("tree").join(&job.slot).as_os_str())?;
-    if let JobKind::Test {
-        name, restarts, tty, ..
-    } = &job.kind
-    {
+    if let JobKind::Test { name, restarts, .. } = &job.kind {
         text.export("TMT_TEST_NAME", name.as_ref())?;
         text.export("TMT_TEST_METADATA", work.join("metadata.yaml").as_os_str())?;
         text.export("TMT_REBOOT_COUNT", restarts.to_string().as_ref())?;
         text.export("TMT_TEST_RESTART_COUNT", restarts.to_string().as_ref())?;
         text.export("ATEX_TEST_CONTROL", CONTROL.as_ref())?;
-        if *tty {
-            text.line(&[b"export TERM=\"${TERM:-xterm}\""]);
-        }
     }
     // A write that nobody reads fails and does not end this shell; programs that it starts die of it as usual.
     text.line(&[b"trap : PIPE"]);
@@ -148,6 +142,8 @@ impl Text {
             &groups,
         ]);
         self.line(&[b"unset -v atex_stat; stty rows 24 cols 80"]);
+        // bash sets TERM to `dumb` by itself, without exporting it.
+        self.line(&[b"printenv TERM >/dev/null || export TERM=xterm"]);
         self.line(&[b"if [[ $1 ]]; then export SHELL=\"$1\"; else unset -v SHELL; fi"]);
     }
 }

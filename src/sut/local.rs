@@ -28,7 +28,7 @@ impl Local {
                 format!("`local`: cannot use `{}`: {error}", dir.display()),
             )
         })?;
-        Ok(Self::over(LocalLink, Some(absolute), cancel))
+        Ok(Self::over(LocalLink::default(), Some(absolute), cancel))
     }
 }
 

@@ -14,6 +14,7 @@ pub mod link;
 pub mod local;
 mod manifest;
 pub mod mock;
+pub mod packages;
 mod plan;
 pub mod shell;
 pub mod state;

@@ -106,7 +106,13 @@ pub(crate) fn plan<'a>(set: &'a FileSet, seen: &'a Seen<'a>, mode: SyncMode) -> 
             .filter(|entry| entry.kind == FileKind::Directory)
             .map(bytes),
     );
-    let stale = |dir: &[u8]| !kept.contains(dir) && (!seen.now.has(dir) || seen.changed(dir));
+    let was_none = |dir: &[u8]| {
+        matches!(
+            seen.manifest.files.get(dir),
+            Some(FileKind::File { .. } | FileKind::Symlink(_))
+        )
+    };
+    let stale = |dir: &[u8]| !kept.contains(dir) && (!seen.now.has(dir) || seen.changed(dir) || was_none(dir));
     let dirs = wanted
         .iter()
         .copied()

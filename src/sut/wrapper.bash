@@ -33,13 +33,17 @@ started() {
     printf '%s' "${fields[19]}"
 }
 
-# Signals every group of the job, and its leader, which may not have made the group yet.
+# Signals every group of the job, and its leader, which may not have made the group yet. `script` is asked to end by the end of
+# its child only: it would say another exit code.
 signal() {
-    local pid since
+    local pid since pids=()
     while read -r pid since; do
-        [[ $since ]] || continue
-        kill -s "$1" -- "-$pid" || kill -s "$1" "$pid"
+        [[ $since ]] && pids+=("$pid")
     done <"$work/groups"
+    [[ $mode == tty && $1 != KILL && ${#pids[@]} -gt 1 ]] && pids=("${pids[@]:1}")
+    for pid in "${pids[@]}"; do
+        kill -s "$1" -- "-$pid" || kill -s "$1" "$pid"
+    done
 }
 
 # Whether anything of the job lives.
@@ -87,9 +91,9 @@ watch() {
 
 # Becomes the job. In the foreground of the wrapper, because bash makes background jobs ignore SIGINT for good.
 run() {
-    local job
+    local job pid=$BASHPID
     umask 022
-    printf '%s\n' "$BASHPID $(started "$BASHPID")" >>"$work/groups"
+    printf '%s\n' "$pid $(started "$pid")" >>"$work/groups"
     : >"$work/leader"
     case $mode in
         test) exec setsid "$BASH" --noprofile --norc "$work/run" 7>&5 >&6 2>&6 5>&- 6>&- 8<&- 9>&- ;;
@@ -113,7 +117,7 @@ take_job() {
     exec 9<>"$base/run.lock" || refuse "cannot open \`$base/run.lock\`"
     flock -w 10 9 || refuse "another job still runs there"
     { rm -rf -- "$work" && mkdir -p -- "$work" "$v/env"; } || refuse "cannot empty \`$work\`"
-    head -c "$length" <&8 | { tar -x -m --no-same-owner -f - -C "$work"; rc=$?; cat >/dev/null; exit "$rc"; } || refuse "cannot write below \`$work\`"
+    head -c "$length" <&8 | { tar -x -m --no-same-owner --no-same-permissions -f - -C "$work"; rc=$?; cat >/dev/null; exit "$rc"; } || refuse "cannot write below \`$work\`"
     printf '%s\n' "$(</proc/sys/kernel/random/boot_id)" >"$work/groups" || refuse "cannot write below \`$work\`"
     [[ -e $v/env/base ]] || : >"$v/env/base"
     [[ -e $v/env/prepared ]] || : >"$v/env/prepared"

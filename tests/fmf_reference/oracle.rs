@@ -86,7 +86,10 @@ pub(crate) fn compare(cases: &[Case]) -> Option<Outcome> {
             outcome.compared += 1;
             let difference = match (&native, python.get("nodes")) {
                 (Ok(native), Some(nodes)) => first_difference("", native, nodes),
-                (Err(_), None) => {
+                (Err(why), None) => {
+                    if std::env::var_os("WHY").is_some() {
+                        println!("WHY {}", why.lines().next().unwrap_or_default());
+                    }
                     outcome.refused += 1;
                     None
                 }

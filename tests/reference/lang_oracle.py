@@ -5,6 +5,7 @@ An answer is {"r": result} or {"e": name of the exception}; "timeout" stands for
 
 import datetime
 import json
+import os
 import re
 import signal
 import sys
@@ -93,6 +94,8 @@ KINDS = {
 def main():
     warnings.simplefilter("ignore")
     signal.signal(signal.SIGALRM, alarm)
+    # What an expression prints is no answer.
+    answers, sys.stdout = sys.stdout, open(os.devnull, "w")
     for line in sys.stdin:
         question = json.loads(line)
         signal.setitimer(signal.ITIMER_REAL, 10 if question["kind"] == "word" else 1)
@@ -100,10 +103,10 @@ def main():
             answer = {"r": KINDS[question["kind"]](question)}
         except Timeout:
             answer = {"e": "timeout"}
-        except Exception as error:
+        except BaseException as error:
             answer = {"e": type(error).__name__, "m": str(error)}
         signal.setitimer(signal.ITIMER_REAL, 0)
-        print(json.dumps(answer))
+        print(json.dumps(answer), file=answers)
 
 
 main()

@@ -1,6 +1,6 @@
 //! What the tests of SUTs share: a machine to make again and again, trees to bring, jobs to run to their end.
 
-#![expect(dead_code, reason = "each test binary uses its part of the helpers")]
+pub(crate) mod laws;
 
 use std::ffi::OsStr;
 use std::io;
@@ -21,7 +21,9 @@ pub(crate) const HANG: Duration = Duration::from_secs(60);
 /// A machine under test: makes SUTs that share one directory, which the test can look into.
 pub(crate) struct World<'a> {
     pub(crate) make: &'a mut dyn FnMut() -> Box<dyn Sut>,
-    /// The machine's directory.
+    /// Which kind of SUT it is, for other processes.
+    pub(crate) kind: &'static str,
+    /// The machine's directory. The one above belongs to the test too.
     pub(crate) dir: PathBuf,
     /// The flag of all SUTs that `make` makes.
     pub(crate) cancel: Cancel,
@@ -39,10 +41,81 @@ impl World<'_> {
         (sut, hello)
     }
 
+    /// A SUT that is open, once whoever has it is gone.
+    pub(crate) fn open_waiting(&mut self) -> Box<dyn Sut> {
+        let mut sut = (self.make)();
+        sut.open(OnHeld::Wait, &mut |_| ()).expect("the machine opens");
+        sut
+    }
+
+    /// Starts another process that takes the machine.
+    pub(crate) fn runner(&self, mode: &str) -> Runner {
+        self.runner_with(mode, OsStr::new(""))
+    }
+
+    /// The same, with something to do: `upload DIR`, `test SCRIPT`, `tty SCRIPT`.
+    pub(crate) fn runner_with(&self, mode: &str, argument: &OsStr) -> Runner {
+        let ready = self.dir.with_file_name("ready");
+        let _none = std::fs::remove_file(&ready);
+        let child = std::process::Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "runner_process", "--ignored", "--nocapture"])
+            .env("SUT_KIND", self.kind)
+            .env("SUT_DIR", &self.dir)
+            .env("SUT_READY", &ready)
+            .env("SUT_RUNNER", mode)
+            .env("SUT_ARGUMENT", argument)
+            .stdout(std::process::Stdio::null())
+            .spawn()
+            .unwrap();
+        eventually("the other process has the machine", || ready.exists());
+        Runner(child)
+    }
+
     /// A path in the tree of slot `tree`, as the test sees it.
     pub(crate) fn tree(&self, path: impl AsRef<Path>) -> PathBuf {
         self.dir.join("v1/tree/tree").join(path)
     }
+}
+
+/// Another process that runs on the machine, until it is killed.
+pub(crate) struct Runner(std::process::Child);
+
+impl Runner {
+    pub(crate) fn kill(&mut self) {
+        self.0.kill().unwrap();
+        self.0.wait().unwrap();
+    }
+}
+
+impl Drop for Runner {
+    fn drop(&mut self) {
+        let _gone = self.0.kill();
+        let _reaped = self.0.wait();
+    }
+}
+
+/// The body of the process that [`World::runner_with`] starts: takes the machine, does what it is told, and stays.
+pub(crate) fn be_a_runner(make: impl Fn(PathBuf) -> Box<dyn Sut>) {
+    let var = |name| std::env::var_os(name).unwrap_or_default();
+    let mut sut = make(PathBuf::from(var("SUT_DIR")));
+    let argument = var("SUT_ARGUMENT");
+    sut.open(OnHeld::Fail, &mut |_| ()).unwrap();
+    let ready = || std::fs::write(var("SUT_READY"), "").unwrap();
+    let mode = var("SUT_RUNNER");
+    if mode == "upload" {
+        let upload = list_of(Path::new(&argument));
+        ready();
+        sut.sync(&upload, SyncMode::Exact).unwrap();
+    } else if mode == "open" {
+        ready();
+    } else {
+        let text = argument.to_str().unwrap();
+        let job = if mode == "tty" { tty_test(text) } else { test(text) };
+        let mut running = Running::start(&mut *sut, &job);
+        ready();
+        running.until(|_| false);
+    }
+    std::thread::park();
 }
 
 /// Files on the host, and the list of them.
@@ -86,13 +159,17 @@ impl Host {
     }
 
     pub(crate) fn upload(&self) -> Upload {
-        let mut files = Vec::new();
-        list(self.dir.path(), Path::new(""), &mut files);
-        files.sort_by(|a: &FileEntry, b| a.path.as_os_str().as_bytes().cmp(b.path.as_os_str().as_bytes()));
-        Upload {
-            slot: "tree".into(),
-            files: Arc::new(FileSet { files }),
-        }
+        list_of(self.dir.path())
+    }
+}
+
+fn list_of(dir: &Path) -> Upload {
+    let mut files = Vec::new();
+    list(dir, Path::new(""), &mut files);
+    files.sort_by(|a: &FileEntry, b| a.path.as_os_str().as_bytes().cmp(b.path.as_os_str().as_bytes()));
+    Upload {
+        slot: "tree".into(),
+        files: Arc::new(FileSet { files }),
     }
 }
 

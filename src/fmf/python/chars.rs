@@ -28,6 +28,7 @@ class!(LETTER, r"\A\p{L}\z");
 class!(NUMBER, r"\A\p{N}\z");
 class!(DECIMAL, r"\A\p{Nd}\z");
 class!(TITLE, r"\A\p{Lt}\z");
+class!(HIDDEN, r"\A[\p{Cc}\p{Cf}\p{Co}\p{Cn}\p{Z}]\z");
 class!(NAME_START, r"\A[\p{XID_Start}_]\z");
 class!(NAME_PART, r"\A[\p{XID_Continue}]\z");
 
@@ -76,6 +77,15 @@ pub(crate) fn is_decimal(c: char) -> bool {
 /// Tells whether the character is a titlecase letter such as `ǅ`.
 pub(crate) fn is_title(c: char) -> bool {
     !c.is_ascii() && TITLE.contains(c)
+}
+
+/// Tells whether `str.isprintable()` holds.
+pub(crate) fn is_printable(c: char) -> bool {
+    if c.is_ascii() {
+        !c.is_ascii_control()
+    } else {
+        !HIDDEN.contains(c)
+    }
 }
 
 /// Tells whether an identifier can begin with the character.

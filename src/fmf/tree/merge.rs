@@ -222,7 +222,8 @@ impl Merger<'_> {
             (Value::Map(map), Value::List(keys)) => {
                 return self.change(map, |_, map| {
                     for key in keys.iter() {
-                        if !key.is_hashable() {
+                        // Python does not look at the key where the dictionary is empty.
+                        if !map.is_empty() && !key.is_hashable() {
                             return Err(format!("a {} cannot be a key", key.type_name()));
                         }
                         map.remove(key);

@@ -25,13 +25,41 @@ const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/s
 /// How often the end of a process is looked for where the kernel has no pidfd.
 const WITHOUT_PIDFD: Duration = Duration::from_millis(50);
 
-/// Starts bash as the current user.
-#[derive(Debug, Default)]
-pub struct LocalLink;
+/// Starts bash on this machine.
+#[derive(Clone, Debug)]
+pub struct LocalLink {
+    name: String,
+    /// The program that becomes bash, and the arguments before [`BOOT`].
+    command: Vec<OsString>,
+    heartbeat: Option<Duration>,
+}
+
+impl Default for LocalLink {
+    /// As the current user, directly.
+    fn default() -> Self {
+        Self::through(
+            "local",
+            ["bash", "--noprofile", "--norc", "-c"].map(OsString::from).to_vec(),
+            None,
+        )
+    }
+}
+
+impl LocalLink {
+    /// Makes a link that starts bash by a command of one's own, which gets [`BOOT`] as its last argument: as another user, or
+    /// in a container.
+    pub fn through(name: &str, command: Vec<OsString>, heartbeat: Option<Duration>) -> Self {
+        Self {
+            name: name.to_owned(),
+            command,
+            heartbeat,
+        }
+    }
+}
 
 impl Link for LocalLink {
-    fn name(&self) -> &'static str {
-        "local"
+    fn name(&self) -> &str {
+        &self.name
     }
 
     fn connect(&mut self, _until: Option<Instant>) -> Result<(), Trouble> {
@@ -39,13 +67,17 @@ impl Link for LocalLink {
     }
 
     fn spawn(&mut self) -> Result<Box<dyn Process>, Trouble> {
-        let process = LocalProcess::start()
-            .map_err(|source| Trouble::new(TroubleKind::Setup, format!("cannot start `bash` on `local`: {source}")))?;
+        let process = LocalProcess::start(&self.command).map_err(|source| {
+            Trouble::new(
+                TroubleKind::Setup,
+                format!("`{}`: cannot start bash: {source}", self.name),
+            )
+        })?;
         Ok(Box::new(process))
     }
 
     fn heartbeat(&self) -> Option<Duration> {
-        None
+        self.heartbeat
     }
 
     fn disconnect(&mut self) {}
@@ -75,9 +107,11 @@ struct LocalProcess {
 }
 
 impl LocalProcess {
-    fn start() -> io::Result<Self> {
-        let mut child = Command::new("bash")
-            .args(["--noprofile", "--norc", "-c", BOOT, "atex"])
+    fn start(command: &[OsString]) -> io::Result<Self> {
+        let (program, arguments) = command.split_first().ok_or(io::ErrorKind::InvalidInput)?;
+        let mut child = Command::new(program)
+            .args(arguments)
+            .arg(BOOT)
             .env_clear()
             .envs(base_environment())
             .current_dir("/")

@@ -1,0 +1,669 @@
+//! Conditions.
+//!
+//! Python says what an expression's value looks like; natively, `repr(expression)` must look the same.
+
+use atex::fmf::condition::{Condition, ConditionError, Outcome};
+use serde_json::{Value as Json, json};
+
+use crate::oracle::{Answer, Differences, ask, data};
+use crate::random::{Random, cases};
+
+const NAMES: [&str; 14] = [
+    "tag", "tier", "order", "enabled", "nested", "none", "ratio", "when", "x", "y", "missing", "len", "empty", "text",
+];
+const LITERALS: [&str; 44] = [
+    "1",
+    "0",
+    "-1",
+    "2",
+    "10",
+    "3.5",
+    "0.0",
+    "1e3",
+    "1e16",
+    "True",
+    "False",
+    "None",
+    "'a'",
+    "''",
+    "'Tier1'",
+    "'slow'",
+    "\"it's\"",
+    "'a b  c'",
+    "'é'",
+    "[]",
+    "()",
+    "{}",
+    "[1, 2, 3]",
+    "(1,)",
+    "['a', 'b']",
+    "{'a': 1, 'b': [2]}",
+    "{1, 2}",
+    "{'a'}",
+    "set()",
+    "0x1f",
+    "1_000",
+    "'x' 'y'",
+    "r'\\d'",
+    "b'ab'",
+    "'''t\n'''",
+    "f'{tier}!'",
+    "10**20",
+    "range(3)",
+    "'1'",
+    "' a '",
+    "frozenset({1})",
+    "'ǅ'",
+    "'٣'",
+    "\"\\u00e9\\n\"",
+];
+const BINARY: [&str; 32] = [
+    "+", "-", "*", "/", "//", "%", "**", "&", "|", "^", "<<", ">>", "==", "!=", "<", "<=", ">", ">=", "in", "not in",
+    "is", "is not", "and", "or", "==", "in", "+", "and", "or", "<", "-", "*",
+];
+const METHODS: [&str; 60] = [
+    "upper()",
+    "lower()",
+    "strip()",
+    "split()",
+    "split(',')",
+    "split(None, 1)",
+    "rsplit(' ', 1)",
+    "startswith('T')",
+    "endswith(('w', '1'))",
+    "count('a')",
+    "find('l')",
+    "index('a')",
+    "replace('a', 'bb')",
+    "title()",
+    "capitalize()",
+    "swapcase()",
+    "isdigit()",
+    "isalpha()",
+    "isupper()",
+    "islower()",
+    "isspace()",
+    "isalnum()",
+    "isidentifier()",
+    "istitle()",
+    "center(7, '*')",
+    "ljust(5)",
+    "rjust(5, 'é')",
+    "zfill(6)",
+    "partition('a')",
+    "rpartition('l')",
+    "splitlines()",
+    "join(['a', 'b'])",
+    "join(tag)",
+    "removeprefix('T')",
+    "removesuffix('w')",
+    "expandtabs(2)",
+    "casefold()",
+    "get('a')",
+    "get('a', 0)",
+    "get('zz', 'd')",
+    "keys()",
+    "values()",
+    "items()",
+    "copy()",
+    "count(1)",
+    "index('slow')",
+    "union([1])",
+    "issubset({1, 2, 3})",
+    "isdisjoint(tag)",
+    "bit_length()",
+    "is_integer()",
+    "intersection({1})",
+    "difference([2])",
+    "isoformat()",
+    "year",
+    "find('a', 1)",
+    "count('', 1, 3)",
+    "strip('Ta')",
+    "isprintable()",
+    "rfind('a', -3)",
+];
+const CALLS: [&str; 40] = [
+    "len(@)",
+    "any(@)",
+    "all(@)",
+    "sum(@)",
+    "min(@)",
+    "max(@)",
+    "sorted(@)",
+    "list(reversed(@))",
+    "str(@)",
+    "int(@)",
+    "float(@)",
+    "bool(@)",
+    "list(@)",
+    "dict(@)",
+    "set(@)",
+    "tuple(@)",
+    "list(enumerate(@))",
+    "list(zip(@, @))",
+    "list(map(str, @))",
+    "list(filter(None, @))",
+    "isinstance(@, str)",
+    "isinstance(@, (int, list))",
+    "type(@)",
+    "type(@) == str",
+    "abs(@)",
+    "round(@)",
+    "round(@, 1)",
+    "repr(@)",
+    "hasattr(@, 'lower')",
+    "getattr(@, 'real', 1)",
+    "callable(@)",
+    "sorted(@, key=lambda v: str(v), reverse=True)",
+    "max(@, key=len)",
+    "ord(@)",
+    "chr(@)",
+    "hex(@)",
+    "divmod(@, @)",
+    "next(iter(@), 0)",
+    "min(@, default=7)",
+    "list(range(@))",
+];
+const TEMPLATES: [&str; 34] = [
+    "[x for x in @]",
+    "[x for x in @ if @]",
+    "{x: y for x, y in @}",
+    "{x for x in @}",
+    "any(x for x in @)",
+    "all(x == @ for x in @)",
+    "[(x, y) for x in @ for y in @]",
+    "[y for x in @ if x for y in x]",
+    "(lambda x: @)(@)",
+    "(lambda x, y=@: x)(@)",
+    "(lambda *x: x)(@, *@)",
+    "@ if @ else @",
+    "not @",
+    "-@",
+    "+@",
+    "~@",
+    "@[0]",
+    "@[-1]",
+    "@['a']",
+    "@[1:]",
+    "@[::-1]",
+    "@[:@]",
+    "@[@]",
+    "(@, @)",
+    "[@, @]",
+    "[*@, @]",
+    "{'k': @}",
+    "{**@}",
+    "@ < @ < @",
+    "@ == @ != @",
+    "f'{@}-{@!r}'",
+    "'%s|%r' % (@, @)",
+    "'%d' % @",
+    "[x for x, *y in @ if y]",
+];
+
+fn expression(random: &mut Random, depth: usize) -> String {
+    if depth == 0 {
+        return if random.once_in(2) {
+            random.pick(&NAMES)
+        } else {
+            random.pick(&LITERALS)
+        }
+        .to_owned();
+    }
+    match random.below(8) {
+        0 | 1 => {
+            let (left, right) = (operand(random, depth - 1), operand(random, depth - 1));
+            format!("{left} {} {right}", random.pick(&BINARY))
+        }
+        2 => format!("{}.{}", operand(random, depth - 1), random.pick(&METHODS)),
+        3 | 4 => filled(random, random_template(&CALLS), depth),
+        5 | 6 => filled(random, random_template(&TEMPLATES), depth),
+        _ => expression(random, depth - 1),
+    }
+}
+
+fn random_template(templates: &'static [&'static str]) -> impl Fn(&mut Random) -> &'static str {
+    move |random| templates[random.below(templates.len())]
+}
+
+fn operand(random: &mut Random, depth: usize) -> String {
+    let text = expression(random, depth);
+    if random.once_in(3) || text.contains('\n') {
+        format!("({text})")
+    } else {
+        text
+    }
+}
+
+fn filled(random: &mut Random, template: impl Fn(&mut Random) -> &'static str, depth: usize) -> String {
+    let template = template(random);
+    let mut text = String::new();
+    for (index, piece) in template.split('@').enumerate() {
+        if index > 0 {
+            // A field of an f-string takes no quotes of its own kind.
+            text += &if template.starts_with("f'") {
+                random.pick(&NAMES).to_owned()
+            } else {
+                operand(random, depth - 1)
+            };
+        }
+        text += piece;
+    }
+    text
+}
+
+fn node(random: &mut Random) -> Json {
+    let text = random
+        .pick(&["Tier1", "", "a b  c", "1", "-2.5", "slow\tx", "été", "TRUE", " x "])
+        .to_owned();
+    let tags = [
+        json!(["Tier1", "slow"]),
+        json!([]),
+        json!(["a"]),
+        json!("solo"),
+        json!([1, 2.5, true]),
+        json!([[1, 2], [3, 4]]),
+    ];
+    let tiers = [json!("1"), json!(1), json!(null), json!(2.0)];
+    let dates = ["2024-01-02", "2024-01-02T03:04:05"];
+    json!({
+        "tag": tags[random.below(tags.len())], "tier": tiers[random.below(tiers.len())], "order": random.below(100),
+        "enabled": random.once_in(2), "nested": {"a": 1, "b": {"c": [1, 2]}, "d": "x"}, "none": null,
+        "ratio": f64::from(u8::try_from(random.below(7)).expect("small")) * 12.5 - 25.0, "when": {"$date": random.pick(&dates)}, "empty": [], "text": text, "y": [1, 2, 3],
+    })
+}
+
+/// Cases that differed once, and the corners of the grammar.
+fn named() -> Vec<Json> {
+    let node = json!({"tag": ["Tier1", "slow"], "tier": "1", "order": 50, "nested": {"a": 1}, "len": 3, "when": {"$date": "2024-01-02"}});
+    [
+        "1if tag else 2",
+        "0xfor 1",
+        "1 if 0 else 2 if 0 else 3",
+        "not not 1",
+        "-2**2",
+        "2**-1",
+        "2**3**2",
+        "1 < 2 < 3 == 3",
+        "1 in [1] == True",
+        "(yield)",
+        "lambda: 1",
+        "(lambda: x)()",
+        "[lambda: x for x in (1, 2)][0]()",
+        "[f() for f in [lambda: x for x in (1, 2)]]",
+        "len",
+        "len == 3",
+        "len('a')",
+        "  1",
+        "\n1",
+        "\n  1",
+        "1 # c",
+        "(1\n+\n2)",
+        "1 \\\n+ 1",
+        "1\\",
+        "'a\\\nb'",
+        "'\\q'",
+        "'\\8'",
+        "'\\777'",
+        "b'\\xff'",
+        "br'\\x'",
+        "rb'\\x'",
+        "u'a'",
+        "ur'a'",
+        "'a' f'{1}' 'b'",
+        "f'{{}}'",
+        "f'{1!r:>3}'",
+        "f'{\"a\"}'",
+        "1.",
+        ".5",
+        "1.e5",
+        "1e",
+        "1__0",
+        "00",
+        "0_0",
+        "01",
+        "0b12",
+        "0o8",
+        "1_000.5_5",
+        "9",
+        "x",
+        "nested['b']",
+        "nested.get('b')",
+        "nested.a",
+        "{**nested, 'b': 2}",
+        "[*tag, 1]",
+        "*tag,",
+        "(*tag,)",
+        "tag[:1]",
+        "tag[::0]",
+        "tag['a']",
+        "'abc'[-5:2]",
+        "'abc'[5:]",
+        "'abc'[2:0:-1]",
+        "print",
+        "KeyError",
+        "__name__",
+        "type(when)",
+        "str(when)",
+        "repr(when)",
+        "when.year",
+        "when == when",
+        "when < when",
+        "type(None)",
+        "type(type)",
+        "type(1).__name__",
+        "str.upper('a')",
+        "str.nope",
+        "list(map(str.upper, tag))",
+        "'a' < 1",
+        "1 < 'a'",
+        "[1] < ['a']",
+        "[1, 'a'] < [2, 1]",
+        "{1} < {1, 2}",
+        "{1: 2} < {}",
+        "1 == 1.0 == True",
+        "hash",
+        "sum(['a'], '')",
+        "sum([[1], [2]], [])",
+        "sorted([3, 1, 2], reverse=True)",
+        "sorted([1, 'a'])",
+        "max([])",
+        "max([], default=0)",
+        "min(1, 2, key=lambda v: -v)",
+        "round(2.5)",
+        "round(3.5)",
+        "round(2.675, 2)",
+        "round(-0.5)",
+        "1e22",
+        "1e-5",
+        "123456789.123",
+        "7 // -2",
+        "-7 % 3",
+        "7.5 // -2",
+        "-7.5 % 3",
+        "10**25 / 10**24",
+        "1 / 3",
+        "10**400 / 10**399",
+        "True + True",
+        "~True",
+        "True & False",
+        "1 << 70",
+        "-1 >> 70",
+        "'x' * -1",
+        "[1] * 2",
+        "2 * (1,)",
+        "'%s' % (1, 2)",
+        "'%s %s' % 1",
+        "'%%' % ()",
+        "'%d' % 2.7",
+        "'%d' % 'a'",
+        "[x for x in 1]",
+        "[a for a, b in [1]]",
+        "[a for a, b in [(1, 2, 3)]]",
+        "[(a, b) for a, *b in ['xyz']]",
+        "{1: 'a', True: 'b'}",
+        "{[]: 1}",
+        "{1, True, 1.0}",
+        "locals()['tier']",
+        "'tier' in globals()",
+        "len(locals())",
+        "[k for k in locals() if k == 'tag']",
+        "any(missing for x in [])",
+        "all(x for x in [0, missing])",
+        "next(iter([]))",
+        "list(zip([1], [2, 3], strict=True))",
+        "list(zip())",
+        "dict(a=1, **{'b': 2})",
+        "dict([(1, 2)])",
+        "dict([1])",
+        "int(' 1_0 ')",
+        "int('1.5')",
+        "int(-1.9)",
+        "float(' 1_0.5 ')",
+        "float('nan')",
+        "float('1__0')",
+        "float('infinity')",
+        "int(float('inf'))",
+        "bool('')",
+        "str()",
+        "int()",
+        "isinstance(True, int)",
+        "isinstance(1, 'a')",
+        "hasattr('', 'upper')",
+        "hasattr('', 'nope')",
+        "getattr('ab', 'upper')()",
+        "getattr(1, 'x')",
+        "''.nope",
+        "tag is tag",
+        "None is None",
+        "1 is 1",
+        "tag is not None",
+        "'a'.join('bcd')",
+        "'a'.join([1])",
+        "'a,b,,c'.split(',')",
+        "' a  b '.split()",
+        "' a  b c '.split(None, 1)",
+        "' a  b c '.rsplit(None, 1)",
+        "'a'.split('')",
+        "'abc'.partition('')",
+        "'a\\r\\nb\\x0bc'.splitlines(True)",
+        "'hello world'.title()",
+        "\"they're\".title()",
+        "'aBc'.swapcase()",
+        "'straße'.upper()",
+        "'-5'.zfill(4)",
+        "'ab'.center(5)",
+        "'a\\tb'.expandtabs()",
+        "'banana'.count('an')",
+        "'banana'.replace('a', 'o', 2)",
+        "'banana'.replace('', '-')",
+        "'x'.startswith('')",
+        "''.isalpha()",
+        "'²'.isdigit()",
+        "(x for x in [1])",
+        "list(x for x in [1])",
+        "sum(x for x in [1, 2])",
+        "sum((x for x in [1, 2]), 1)",
+        "sum(x for x in [1], 1)",
+        "f(**1)",
+        "len(*[[1]])",
+        "len()",
+        "len(1)",
+        "len(x=1)",
+        "(1)(2)",
+        "1 2",
+        "a b",
+        "1,",
+        "()",
+        "(,)",
+        "[,]",
+        "[1,,2]",
+        "{,}",
+        "{1:}",
+        "{1: 2, **{3: 4}}",
+        "{*tag}",
+        "tag[*tag]",
+        "1 if 2",
+        "if",
+        "None = 1",
+        "True",
+        "None",
+        "...",
+        "a := 1",
+        "(a := 1)",
+        "await x",
+        "[x async for x in y]",
+        "print(1)",
+        "`a`",
+        "1 <> 2",
+        "a ? b",
+        "$",
+        "é",
+        "'\u{e9}' == 'é'",
+        "[[x for x in r] for r in [[1], [2]]]",
+        "[x for x in [y for y in (1, 2)]]",
+        "(lambda a, b=2, *c: (a, b, c))(1)",
+        "(lambda a: a)()",
+        "(lambda a: a)(1, 2)",
+        "(lambda a: a)(b=1)",
+        "(lambda a, a: 1)",
+        "(lambda a=1, b: 1)",
+        "(lambda: (lambda: tier)())()",
+        "[x for x in x]",
+        "sorted({3: 1, 1: 2})",
+        "list({'a': 1}.items())",
+        "{'a': 1}.keys() & {'a'}",
+        "{'a': 1}.keys() == {'a'}",
+        "{'a': 1}.values()",
+        "reversed([1])",
+        "list(reversed('ab'))",
+        "list(reversed({1: 2}))",
+        "reversed({1})",
+        "range(1, 10, 3)",
+        "list(range(5, 0, -2))",
+        "range(0)",
+        "3 in range(5)",
+        "range(3) == range(0, 3)",
+        "[1, 2, 3][True]",
+        "'abc'[1.0]",
+        "{}[[]]",
+        "1[0]",
+        "None[0]",
+        "abs(-2.5)",
+        "abs('a')",
+        "divmod(-7, 2)",
+        "divmod(7.5, -2)",
+        "pow(2, 3)",
+        "ord('a')",
+        "ord('ab')",
+        "chr(97)",
+        "chr(-1)",
+        "hex(-255)",
+        "bin(5)",
+        "oct(8)",
+        "0.1 + 0.2",
+        "1e308 * 10",
+        "2.0 ** 1024",
+        "(-8) ** 0.5",
+        "0 ** -1",
+        "0.0 ** -1",
+        "1 % 0",
+        "1.0 // 0",
+        "float('inf') > 10**400",
+        "10**400 > 1e308",
+        "2**53 + 1 == 2.0**53",
+        "None < None",
+        "{} == []",
+        "[] == ()",
+        "b'a' == 'a'",
+        "b'a'[0]",
+        "'a' 'b' in 'cab'",
+        "x.y.z",
+        "tag[0][0][0]",
+        "'Tier1'in tag",
+        "1or 2",
+        "(1)if(2)else(3)",
+        "1_000j",
+        "0777",
+        "0x_f",
+    ]
+    .iter()
+    .map(|expression| json!({"kind": "condition", "expression": expression, "data": node}))
+    .collect()
+}
+
+#[derive(Debug)]
+enum Native {
+    Same,
+    Refused,
+    Missing,
+    Raised(String),
+    Differs(String),
+}
+
+/// Tells how the native evaluation compares with what Python says.
+fn native(question: &Json, answer: &Answer) -> Native {
+    let expression = question["expression"].as_str().expect("text");
+    let data = data(&question["data"]);
+    let evaluate = |expression: &str| Condition::parse(expression)?.evaluate(&data, "/test");
+    let outcome = match evaluate(expression) {
+        Ok(Outcome::Missing(_)) => return Native::Missing,
+        Err(ConditionError::Unsupported { .. } | ConditionError::Limit { .. }) => return Native::Refused,
+        Err(ConditionError::Syntax { message, .. }) => return Native::Raised(format!("SyntaxError: {message}")),
+        Err(ConditionError::Raised { exception, .. }) => return Native::Raised(exception.to_owned()),
+        Ok(outcome) => outcome == Outcome::Holds,
+    };
+    let Answer::Result(expected) = answer else {
+        return Native::Differs(outcome.to_string());
+    };
+    if expected[0] != outcome {
+        return Native::Differs(outcome.to_string());
+    }
+    // Lines end an expression; in parentheses they do not, but a comment would swallow the parenthesis.
+    let shown = expected[1].as_str().expect("text");
+    match evaluate(&format!("repr((\n{expression}\n)) == {}", literal(shown))) {
+        Ok(Outcome::Holds) => Native::Same,
+        Err(ConditionError::Unsupported { .. }) => Native::Refused,
+        // The order of a set's members is the interpreter's own.
+        _ if ["set(", "{x for", "{*", "{1, 2}", "{1, True"]
+            .iter()
+            .any(|set| expression.contains(set)) =>
+        {
+            Native::Same
+        }
+        other => Native::Differs(format!("repr: {other:?}")),
+    }
+}
+
+/// Writes text as a literal of Python.
+fn literal(text: &str) -> String {
+    let escaped: String = text
+        .chars()
+        .flat_map(|c| format!("\\U{:08x}", u32::from(c)).chars().collect::<Vec<_>>())
+        .collect();
+    format!("'{escaped}'")
+}
+
+fn compatible(native: &Native, answer: &Answer) -> bool {
+    match (native, answer) {
+        (Native::Same | Native::Refused, _) => true,
+        (_, Answer::Exception(name)) if name == "timeout" => true,
+        (Native::Missing, Answer::Exception(name)) => name == "FilterError",
+        (Native::Raised(native), Answer::Exception(python)) => {
+            native.split(':').next() == Some(python)
+                || (native.starts_with("SyntaxError") && python == "IndentationError")
+        }
+        _ => false,
+    }
+}
+
+#[test]
+fn conditions_have_the_value_that_python_gives() {
+    let mut random = Random::new(4);
+    let mut questions = named();
+    questions.extend((0..cases(4000)).map(|_| {
+        let depth = 1 + random.below(3);
+        json!({"kind": "condition", "expression": expression(&mut random, depth), "data": node(&mut random)})
+    }));
+    let Some(answers) = ask(&questions) else { return };
+    let mut differences = Differences::default();
+    let (mut same, mut refused) = (0, 0);
+    for (question, answer) in questions.iter().zip(&answers) {
+        let native = native(question, answer);
+        if !compatible(&native, answer) {
+            differences.note(
+                &question["expression"],
+                &format!("{native:?} with {}", question["data"]),
+                answer,
+            );
+        }
+        same += usize::from(matches!(native, Native::Same));
+        refused += usize::from(matches!(native, Native::Refused));
+    }
+    differences.none(questions.len());
+    assert!(
+        same > refused,
+        "{same} have a value, {refused} are refused: too few are compared"
+    );
+}
