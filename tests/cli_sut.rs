@@ -25,7 +25,7 @@ fn now() -> u64 {
 
 /// Opens the machine of a world as another process would, and returns it with the lease held.
 fn other(world: &World) -> Local {
-    let mut machine = Local::new(Some(world.sut()), Cancel::new().unwrap()).unwrap();
+    let mut machine = Local::new("local", Some(world.sut()), Cancel::new().unwrap()).unwrap();
     machine.open(OnHeld::Fail, &mut |_| {}).unwrap();
     machine
 }

@@ -41,7 +41,7 @@ fn machine(kind: &str, dir: PathBuf, cancel: &Cancel) -> Box<dyn Sut> {
         Box::new(Machine::over(link, Some(dir.clone()), cancel.clone()))
     };
     match kind {
-        "local" => Box::new(Local::new(Some(dir), cancel.clone()).unwrap()),
+        "local" => Box::new(Local::new("local", Some(dir), cancel.clone()).unwrap()),
         "nobody" => {
             let user = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"];
             through(&[&user[..], &["bash", "--noprofile", "--norc", "-c"]].concat(), None)

@@ -95,8 +95,10 @@ pub struct Workload {
     pub root: PathBuf,
     /// Digest of all files of the tree, for people (`run.json`).
     pub tree_digest: BlobDigest,
+    /// The context it was compiled under.
+    pub context: BTreeMap<String, Vec<String>>,
     /// The sealed graph; the node ids below are its.
-    pub graph: Graph,
+    pub graph: Arc<Graph>,
     /// The selected plans, in tmt's order. Plans without any selected test are there too, with empty `tests`.
     pub plans: Vec<PlanSpec>,
     /// The tests of each plan, plan by plan, in the order in which tmt would run them. A test that several plans hold is there

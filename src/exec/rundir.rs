@@ -146,7 +146,7 @@ fn component(name: &str) -> String {
 
 /// Returns whether a component could be taken for a file of ours, or for no name at all.
 fn reserved(component: &str) -> bool {
-    matches!(component, "files" | "results.jsonl" | "." | "..")
+    matches!(component, "files" | "results.jsonl" | "output.txt" | "." | "..")
         || component.starts_with('@')
         || component
             .strip_prefix("attempt-")

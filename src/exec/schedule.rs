@@ -11,6 +11,8 @@
 
 use std::collections::VecDeque;
 
+use atex_graph::SkipReason;
+
 /// A SUT of the run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SutId(pub u32);
@@ -56,6 +58,16 @@ pub enum Skip {
     Unreachable(String),
     /// The user cancelled.
     Cancelled,
+}
+
+impl Skip {
+    /// The reason as the graph has it.
+    pub(crate) fn reason(&self) -> SkipReason {
+        match self {
+            Self::Cancelled => SkipReason::Cancelled,
+            Self::Prepare(_) | Self::Unreachable(_) => SkipReason::NoSut,
+        }
+    }
 }
 
 /// What befell a SUT.
@@ -186,11 +198,11 @@ impl Schedule {
         lane.pending.iter().chain(&lane.busy).copied()
     }
 
-    /// Takes tests out of their lane before they start, because their output has become known meanwhile.
-    pub fn withdraw(&mut self, known: impl Fn(JobId) -> bool) {
-        for lane in &mut self.lanes {
-            lane.pending.retain(|&job| !known(job));
-            lane.busy.retain(|&job| !known(job));
+    /// Returns the test that a SUT runs.
+    pub fn job_on(&self, sut: SutId) -> Option<JobId> {
+        match self.suts[sut.0 as usize] {
+            Sut::Running(_, job) => Some(job),
+            _ => None,
         }
     }
 
@@ -235,7 +247,7 @@ impl Schedule {
     /// One transition of one SUT.
     fn after(&mut self, sut: SutId, input: Input) -> Sut {
         match (self.suts[sut.0 as usize], input) {
-            (Sut::Opening, Input::Opened) => Sut::Idle {
+            (Sut::Opening, Input::Opened) | (Sut::Leaving, Input::Left) => Sut::Idle {
                 lane: None,
                 tainted: false,
             },
@@ -265,10 +277,6 @@ impl Schedule {
                     tainted: after == After::Tainted,
                 }
             }
-            (Sut::Leaving, Input::Left) => Sut::Idle {
-                lane: None,
-                tainted: false,
-            },
             (_, Input::Lost(reason)) => {
                 self.last_loss = reason;
                 Sut::Gone

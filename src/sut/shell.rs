@@ -23,7 +23,7 @@ const AGENT: &str = include_str!("agent.bash");
 const WRAPPER: &str = include_str!("wrapper.bash");
 
 /// The version of all that lies below the machine's directory but the locks; part of the path there.
-const FORMAT: &str = "v1";
+pub(crate) const FORMAT: &str = "v1";
 
 /// How long a wrapper may take until it runs the job.
 const START: Duration = Duration::from_secs(60);

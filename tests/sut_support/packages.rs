@@ -43,7 +43,7 @@ fn is_root() -> bool {
 /// Runs the script for packages on a local machine.
 fn install(facts: &Facts, packages: &[&str], need: Need, path: Option<&Path>) -> Outcome {
     let home = tempfile::tempdir().unwrap();
-    let mut sut = Local::new(Some(home.path().join("sut")), Cancel::new().unwrap()).unwrap();
+    let mut sut = Local::new("local", Some(home.path().join("sut")), Cancel::new().unwrap()).unwrap();
     sut.open(OnHeld::Fail, &mut |_| ()).unwrap();
     let packages: Vec<String> = packages.iter().map(|name| (*name).to_owned()).collect();
     let text = install_script(facts, &packages, need).unwrap();

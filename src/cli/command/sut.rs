@@ -31,7 +31,7 @@ fn open(spec: &SutSpec) -> Result<(Local, Hello), Trouble> {
         let message = format!("cannot open SUT `{}`: {error}", spec.name);
         Trouble::new(TroubleKind::Setup, message)
     })?;
-    let mut machine = Local::new(spec.dir.clone(), cancel)?;
+    let mut machine = Local::new(&spec.name, spec.dir.clone(), cancel)?;
     let hello = machine.open(OnHeld::Fail, &mut |_| {})?;
     Ok((machine, hello))
 }

@@ -104,7 +104,8 @@ impl<'r> Assembler<'r> {
         Ok(Workload {
             root: own.root.clone(),
             tree_digest: own.digest(),
-            graph: self.builder.seal()?,
+            context: super::super::context_of(self.request),
+            graph: Arc::new(self.builder.seal()?),
             plans: self.plans,
             tests,
             steps: self.steps,

@@ -34,18 +34,16 @@ pub struct LocalLink {
     heartbeat: Option<Duration>,
 }
 
-impl Default for LocalLink {
-    /// As the current user, directly.
-    fn default() -> Self {
+impl LocalLink {
+    /// Makes a link that starts bash as the current user, directly.
+    pub fn new(name: &str) -> Self {
         Self::through(
-            "local",
+            name,
             ["bash", "--noprofile", "--norc", "-c"].map(OsString::from).to_vec(),
             None,
         )
     }
-}
 
-impl LocalLink {
     /// Makes a link that starts bash by a command of one's own, which gets [`BOOT`] as its last argument: as another user, or
     /// in a container.
     pub fn through(name: &str, command: Vec<OsString>, heartbeat: Option<Duration>) -> Self {
