@@ -31,9 +31,9 @@ fn people_see_aligned_keys_and_short_values() {
       summary      Installs it
       test         ./test.sh --all
       description  |
-                   First line.
+                     First line.
 
-                   Third: line.
+                     Third: line.
       environment  {A: "1", B: true}
       when         2024-01-02
       main.fmf, tests/install/main.fmf

@@ -3,20 +3,14 @@
 //! Permanent text is plain lines that a pipe or a log keeps well; only [`Live`] moves the cursor, and it is there only where
 //! the caller says that the output is a terminal.
 
-use std::fmt::Write as _;
 use std::io::Write;
-use std::path::{Path, PathBuf};
 
-use anstyle::Style;
-
-use super::excerpt::{self, Limit};
 use super::live::{Live, SizeProbe};
-use super::palette::{Palette, paint};
+use super::narrate::Narrator;
+use super::palette::Palette;
 use super::progress::Progress;
-use super::summary::{Failure, Summary, Totals, outcome_style, outcome_word, skipped_word};
-use super::text::{harmless, pad, width};
-use super::{ReportError, Reporter, human};
-use crate::exec::event::{Event, NodeOutcome, Stamped};
+use super::{ReportError, Reporter};
+use crate::exec::event::Stamped;
 
 /// How much the console says.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -30,35 +24,13 @@ pub enum Verbosity {
     Verbose,
 }
 
-/// What of a failure's log is shown beside its line.
-const FAILURE_LOG: Limit = Limit {
-    lines: 10,
-    bytes: 16 * 1024,
-};
-/// What of any log is shown with `-v`.
-const VERBOSE_LOG: Limit = Limit {
-    lines: 1000,
-    bytes: 256 * 1024,
-};
-
 /// The console reporter.
 pub struct Console<W: Write> {
     out: W,
     palette: Palette,
-    verbosity: Verbosity,
     live: Option<Live>,
     progress: Progress,
-    summary: Summary,
-    dir: PathBuf,
-    /// Width of the column with the SUT's name; absent with a single SUT.
-    sut_column: Option<usize>,
-}
-
-/// The first columns of a line: the word, its style, the time.
-struct Lead<'a> {
-    word: &'a str,
-    style: Style,
-    time: String,
+    narrator: Narrator,
 }
 
 impl<W: Write + Send> Console<W> {
@@ -67,12 +39,9 @@ impl<W: Write + Send> Console<W> {
         Self {
             out,
             palette,
-            verbosity,
             live: None,
             progress: Progress::default(),
-            summary: Summary::default(),
-            dir: PathBuf::new(),
-            sut_column: None,
+            narrator: Narrator::new(palette, verbosity),
         }
     }
 
@@ -100,7 +69,6 @@ impl<W: Write + Send> Console<W> {
     fn redraw(&mut self, text: &mut String, now: u64) {
         let Some(live) = &mut self.live else { return };
         if live.is_due(now) {
-            live.wipe(text);
             let height = live.height();
             live.draw(text, &self.progress.rows(now, height, &self.palette), now);
         }
@@ -115,237 +83,12 @@ impl<W: Write + Send> Console<W> {
             .and_then(|()| self.out.flush())
             .map_err(|source| ReportError::Output { source })
     }
-
-    /// Writes one line about a node or a SUT.
-    fn line(&self, out: &mut String, lead: &Lead<'_>, sut: &str, what: &str, note: &str) {
-        let _infallible = write!(
-            out,
-            "{} {:>9}  ",
-            paint(lead.style, pad(&harmless(lead.word), 9)),
-            lead.time
-        );
-        if let Some(columns) = self.sut_column {
-            let _infallible = write!(out, "{}  ", paint(self.palette.dim, pad(&harmless(sut), columns)));
-        }
-        out.push_str(&harmless(what));
-        if !note.is_empty() {
-            let _infallible = write!(out, "  {}", paint(self.palette.dim, harmless(note)));
-        }
-        out.push('\n');
-    }
-
-    /// Writes the end of a log, indented.
-    fn log(&self, out: &mut String, log: &Path, limit: Limit) {
-        let excerpt = match excerpt::tail(log, limit) {
-            Ok(excerpt) => excerpt,
-            Err(error) => {
-                let lost = format!("cannot read `{}`: {error}", log.display());
-                let _infallible = writeln!(out, "{:21}{}", "", paint(self.palette.warn, harmless(&lost)));
-                return;
-            }
-        };
-        if excerpt.cut {
-            let _infallible = writeln!(out, "{:21}{}", "", paint(self.palette.dim, "…"));
-        }
-        for line in &excerpt.lines {
-            let _infallible = writeln!(out, "{:21}{}", "", paint(self.palette.dim, line));
-        }
-    }
-
-    fn run_started(&mut self, out: &mut String, event: &Event) {
-        let Event::RunStarted {
-            dir,
-            command,
-            plans,
-            suts,
-            tests,
-            to_run,
-            ..
-        } = event
-        else {
-            return;
-        };
-        self.dir = PathBuf::from(dir);
-        self.sut_column = (suts.len() > 1).then(|| suts.iter().map(|sut| width(&harmless(sut))).max().unwrap_or(0));
-        if self.verbosity == Verbosity::Quiet {
-            return;
-        }
-        let work: Vec<String> = ["prepare", "test", "finish"]
-            .into_iter()
-            .filter_map(|kind| {
-                let number = *to_run.get(kind).filter(|number| **number > 0)?;
-                let noun = if kind == "test" {
-                    kind.to_owned()
-                } else {
-                    format!("{kind} step")
-                };
-                Some(human::count(number, &noun))
-            })
-            .collect();
-        let work = if work.is_empty() {
-            "nothing to run".to_owned()
-        } else {
-            format!("to run: {}", work.join(", "))
-        };
-        let _infallible = writeln!(
-            out,
-            "{} {} on {}: {}; {work}",
-            paint(self.palette.bold, harmless(command)),
-            some_of(plans, "plan"),
-            some_of(suts, "SUT"),
-            human::count(*tests, "test"),
-        );
-    }
-
-    fn node_cached(&self, out: &mut String, node: &str, sut: &str, age: u64) {
-        if self.verbosity == Verbosity::Quiet {
-            return;
-        }
-        let word = if sut.is_empty() { "cached" } else { "prepared" };
-        let lead = Lead {
-            word,
-            style: self.palette.reused,
-            time: human::age(age),
-        };
-        self.line(out, &lead, sut, node, "");
-    }
-
-    fn node_finished(&mut self, out: &mut String, event: &Event) {
-        let Event::NodeFinished {
-            node,
-            sut,
-            outcome,
-            duration,
-            note,
-            log,
-            results,
-            ..
-        } = event
-        else {
-            return;
-        };
-        let passed = *outcome == NodeOutcome::Pass;
-        let log = (!log.is_empty()).then(|| self.dir.join(log));
-        if !passed || self.verbosity > Verbosity::Quiet {
-            let is_test = node.starts_with("test ");
-            let word = if passed && !is_test {
-                "done"
-            } else {
-                outcome_word(*outcome)
-            };
-            let lead = Lead {
-                word,
-                style: outcome_style(&self.palette, *outcome),
-                time: human::span(*duration),
-            };
-            let counted = if note.is_empty() {
-                result_counts(results)
-            } else {
-                note.clone()
-            };
-            self.line(out, &lead, sut, node, &counted);
-        }
-        if let Some(log) = &log {
-            match self.verbosity {
-                Verbosity::Verbose => self.log(out, log, VERBOSE_LOG),
-                Verbosity::Normal if *outcome == NodeOutcome::Fail || *outcome == NodeOutcome::Infra => {
-                    self.log(out, log, FAILURE_LOG);
-                }
-                Verbosity::Normal | Verbosity::Quiet => {}
-            }
-        }
-        if !passed {
-            self.summary.failures.push(Failure {
-                node: node.clone(),
-                sut: if self.sut_column.is_some() {
-                    sut.clone()
-                } else {
-                    String::new()
-                },
-                outcome: *outcome,
-                note: note.clone(),
-                log,
-            });
-        }
-    }
-
-    fn sut(&self, out: &mut String, sut: &str, state: &str, note: &str) {
-        let least = match state {
-            "dropped" => Verbosity::Quiet,
-            "waiting" | "tainted" => Verbosity::Normal,
-            _ => Verbosity::Verbose,
-        };
-        if self.verbosity >= least {
-            let style = if least == Verbosity::Verbose {
-                self.palette.dim
-            } else {
-                self.palette.warn
-            };
-            let lead = Lead {
-                word: state,
-                style,
-                time: String::new(),
-            };
-            self.line(out, &lead, sut, &format!("sut {sut}"), note);
-        }
-    }
-
-    fn describe(&mut self, stamped: &Stamped) -> String {
-        let mut out = String::new();
-        match &stamped.event {
-            event @ Event::RunStarted { .. } => self.run_started(&mut out, event),
-            Event::Warning { text } => {
-                let _infallible = writeln!(out, "{} {}", paint(self.palette.warn, "warning:"), harmless(text));
-            }
-            Event::Sut { sut, state, note } => self.sut(&mut out, sut, state, note),
-            Event::NodeCached { node, sut, age, .. } => self.node_cached(&mut out, node, sut, *age),
-            Event::NodeStarted { .. } => {}
-            Event::Result { node, name, status } => {
-                if let (Verbosity::Verbose, Some(name)) = (self.verbosity, name) {
-                    let lead = Lead {
-                        word: status,
-                        style: self.palette.dim,
-                        time: String::new(),
-                    };
-                    self.line(&mut out, &lead, "", node, name);
-                }
-            }
-            event @ Event::NodeFinished { .. } => self.node_finished(&mut out, event),
-            Event::NodeSkipped { node, reason, outcome } => {
-                if self.verbosity > Verbosity::Quiet {
-                    let lead = Lead {
-                        word: skipped_word(*outcome),
-                        style: self.palette.warn,
-                        time: String::new(),
-                    };
-                    self.line(&mut out, &lead, "", node, reason);
-                }
-                *self.summary.skipped.entry((*outcome, reason.clone())).or_default() += 1;
-            }
-            Event::RunFinished {
-                exit_code,
-                duration,
-                tests,
-                cached,
-            } => {
-                let totals = Totals {
-                    exit_code: *exit_code,
-                    duration: *duration,
-                    tests,
-                    cached: *cached,
-                    dir: &self.dir.to_string_lossy(),
-                };
-                self.summary.write(&mut out, &self.palette, &totals);
-            }
-        }
-        out
-    }
 }
 
 impl<W: Write + Send> Reporter for Console<W> {
     fn event(&mut self, event: &Stamped) -> Result<(), ReportError> {
         self.progress.event(event);
-        let lines = self.describe(event);
+        let lines = self.narrator.describe(event);
         self.print(&lines, event.time)
     }
 
@@ -367,29 +110,4 @@ impl<W: Write> Drop for Console<W> {
             let _nobody_is_left_to_tell = self.out.write_all(text.as_bytes());
         }
     }
-}
-
-/// Names a few things, or says how many there are.
-fn some_of(names: &[String], noun: &str) -> String {
-    match names {
-        [] => format!("no {noun}"),
-        [_] | [_, _] | [_, _, _] => {
-            let names: Vec<_> = names.iter().map(|name| harmless(name)).collect();
-            names.join(", ")
-        }
-        many => human::count(many.len() as u64, noun),
-    }
-}
-
-/// Says what results a test gave, if it gave more than its own.
-fn result_counts(results: &std::collections::BTreeMap<String, u64>) -> String {
-    let all: u64 = results.values().sum();
-    if all < 2 {
-        return String::new();
-    }
-    let parts: Vec<_> = results
-        .iter()
-        .map(|(status, number)| format!("{number} {status}"))
-        .collect();
-    format!("{all} results: {}", parts.join(", "))
 }

@@ -56,15 +56,17 @@ pub(super) struct Live {
     probe: SizeProbe,
     /// Widths of the rows on the screen; empty while the region is wiped.
     drawn: Vec<usize>,
+    /// What was written to draw them.
+    shown: String,
     last: Option<u64>,
 }
 
 impl Live {
     pub(super) fn new(probe: SizeProbe) -> Self {
-        let drawn = Vec::new();
         Self {
             probe,
-            drawn,
+            drawn: Vec::new(),
+            shown: String::new(),
             last: None,
         }
     }
@@ -94,16 +96,23 @@ impl Live {
         self.drawn.clear();
     }
 
-    /// Draws the region; it must be wiped.
+    /// Brings the region to show `rows`; where it does that already, nothing is written.
     pub(super) fn draw(&mut self, out: &mut String, rows: &[Row], now: u64) {
         let columns = (self.probe)().columns.saturating_sub(1);
+        let (mut text, mut widths) = (String::new(), Vec::with_capacity(rows.len()));
         for (index, row) in rows.iter().enumerate() {
             if index > 0 {
-                out.push_str("\r\n");
+                text.push_str("\r\n");
             }
-            self.drawn.push(row.draw(out, columns));
+            widths.push(row.draw(&mut text, columns));
         }
         self.last = Some(now);
+        if self.drawn == widths && self.shown == text {
+            return;
+        }
+        self.wipe(out);
+        out.push_str(&text);
+        (self.drawn, self.shown) = (widths, text);
     }
 }
 
@@ -147,6 +156,19 @@ mod tests {
         out.clear();
         live.wipe(&mut out);
         assert_eq!(out, "", "it is wiped once");
+    }
+
+    #[test]
+    fn what_stands_there_already_is_not_written_again() {
+        let columns = Arc::new(AtomicUsize::new(80));
+        let mut live = live(&columns);
+        let mut out = String::new();
+        live.draw(&mut out, &[row("same")], 0);
+        out.clear();
+        live.draw(&mut out, &[row("same")], 100);
+        assert_eq!(out, "");
+        live.draw(&mut out, &[row("other")], 200);
+        assert_eq!(out, "\r\x1b[Jother");
     }
 
     #[test]

@@ -10,6 +10,7 @@ pub mod exit;
 pub mod human;
 pub mod json;
 pub mod live;
+mod narrate;
 pub mod palette;
 mod progress;
 pub mod recorder;

@@ -1,5 +1,6 @@
 //! `atex fmf show`: nodes of the metadata tree with their data.
 
+use super::yaml;
 use crate::cli::args::inspect::{FmfCommand, FmfShowArgs};
 use crate::cli::error::CliError;
 use crate::cli::out::Out;
@@ -77,96 +78,12 @@ fn print_text(node: Node<'_>, out: &mut Out) -> Result<(), CliError> {
     let columns = keys.iter().map(|key| width(key)).max().unwrap_or(0);
     for (key, value) in keys.iter().zip(node.data().values()) {
         let key = paint(palette.reused, pad(key, columns));
-        let text = match value {
-            Value::Str(text) if text.trim_end().contains('\n') => block(text, columns + 4),
-            value => harmless(&short_yaml(value)).into_owned(),
-        };
-        out.line(format_args!("  {key}  {text}"))?;
+        let mut lines = yaml::lines(value).into_iter();
+        out.line(format_args!("  {key}  {}", lines.next().unwrap_or_default()))?;
+        for line in lines {
+            out.line(format!("  {:columns$}  {line}", "").trim_end())?;
+        }
     }
     let sources: Vec<_> = node.sources().into_iter().map(|path| path.to_string_lossy()).collect();
     out.line(paint(palette.dim, format!("  {}", harmless(&sources.join(", ")))))
-}
-
-/// Shows a text of several lines as YAML's literal block.
-fn block(text: &str, indent: usize) -> String {
-    let mut shown = "|".to_owned();
-    for line in text.trim_end().split('\n') {
-        let line = format!("{:indent$}{}", "", harmless(line));
-        shown.push('\n');
-        shown.push_str(line.trim_end());
-    }
-    shown
-}
-
-/// Shows a value as YAML on one line.
-fn short_yaml(value: &Value) -> String {
-    match value {
-        Value::Str(text) if is_plain(text) => text.to_string(),
-        Value::List(items) => {
-            let items: Vec<_> = items.iter().map(short_yaml).collect();
-            format!("[{}]", items.join(", "))
-        }
-        Value::Map(map) => {
-            let items = map
-                .iter()
-                .map(|(key, value)| format!("{}: {}", short_yaml(key), short_yaml(value)));
-            format!("{{{}}}", items.collect::<Vec<_>>().join(", "))
-        }
-        Value::Date(text) => text.to_string(),
-        other => {
-            let mut json = Vec::new();
-            // Writing to memory cannot fail.
-            let _infallible = other.write_json(&mut json);
-            String::from_utf8_lossy(&json).into_owned()
-        }
-    }
-}
-
-/// Whether a text needs no quotes in YAML's flow style, by a rule that is stricter than YAML's.
-fn is_plain(text: &str) -> bool {
-    let safe = |c: char| {
-        c.is_alphanumeric()
-            || matches!(
-                c,
-                ' ' | '_' | '-' | '.' | '/' | '+' | '(' | ')' | '=' | '$' | ';' | '~' | '^' | '<'
-            )
-    };
-    let starts_well = text.starts_with(|c: char| c.is_alphabetic() || matches!(c, '/' | '.' | '_' | '$'));
-    let is_word = matches!(
-        text.to_ascii_lowercase().as_str(),
-        "true" | "false" | "null" | ".nan" | ".inf"
-    );
-    (starts_well || is_amount(text)) && text.chars().all(safe) && !text.ends_with(' ') && !is_word
-}
-
-/// Whether a text is a number with a unit, such as `5m`, and nothing that YAML reads as a number.
-fn is_amount(text: &str) -> bool {
-    let unit = text.trim_start_matches(|c: char| c.is_ascii_digit());
-    let is_unit = !unit.is_empty() && unit.chars().all(char::is_alphabetic);
-    unit.len() < text.len() && is_unit && !unit.starts_with(['e', 'E', 'x', 'X', 'o', 'O'])
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_texts_that_yaml_reads_back_are_shown_without_quotes() {
-        for (text, shown) in [
-            ("./test.sh --all", "./test.sh --all"),
-            ("Größe", "Größe"),
-            ("true", "\"true\""),
-            ("12", "\"12\""),
-            ("5m", "5m"),
-            ("1e5", "\"1e5\""),
-            ("0x1f", "\"0x1f\""),
-            ("a: b", "\"a: b\""),
-            ("", "\"\""),
-            ("[x", "\"[x\""),
-        ] {
-            assert_eq!(short_yaml(&Value::text(text)), shown);
-        }
-        let list = Value::List(vec![Value::text("a"), Value::Int(1), Value::Null].into());
-        assert_eq!(short_yaml(&list), "[a, 1, null]");
-    }
 }
