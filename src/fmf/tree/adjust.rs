@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::heap::{Heap, has_dictionary};
-use super::inherit::{merge_error, rewrite_shared, settle};
+use super::inherit::{cyclic, merge_error, rewrite_shared, settle};
 use super::merge::{Merger, bare_key};
 use super::origin::{History, spot_at};
 use super::{Aliases, Tree};
@@ -50,7 +50,7 @@ impl Tree {
             };
             data.push(after);
         }
-        rewrite_shared(&adjuster.heap, &self.aliases, &mut data);
+        rewrite_shared(&adjuster.heap, &self.shape, &self.aliases, &mut data)?;
         Ok(Self {
             shape: Arc::clone(&self.shape),
             data,
@@ -67,7 +67,7 @@ impl Adjuster<'_> {
             Value::List(rules) => rules,
             other => {
                 let problem = format!(
-                    "`adjust` must be a mapping or a list of mappings, not a {}",
+                    "`adjust` must be a mapping or a list of mappings, not `{}`",
                     other.type_name()
                 );
                 return Err(self.format_error(number, problem, before.entry(ADJUST).map(|entry| entry.mark)));
@@ -78,7 +78,7 @@ impl Adjuster<'_> {
         let mut data: Option<Map> = None;
         for rule in rules {
             let Value::Map(rule) = rule else {
-                let problem = format!("an adjust rule must be a mapping, not a {}", rule.type_name());
+                let problem = format!("an adjust rule must be a mapping, not `{}`", rule.type_name());
                 return Err(self.format_error(number, problem, before.entry(ADJUST).map(|entry| entry.mark)));
             };
             let rule = self.heap.current(rule);
@@ -88,7 +88,7 @@ impl Adjuster<'_> {
                 Some(Value::Bool(proceed)) => *proceed,
                 Some(other) => {
                     let problem = format!(
-                        "`continue` of an adjust rule must be a boolean, not a {}",
+                        "`continue` of an adjust rule must be a boolean, not `{}`",
                         other.type_name()
                     );
                     return Err(self.format_error(number, problem, Some(place)));
@@ -122,7 +122,10 @@ impl Adjuster<'_> {
                 break;
             }
         }
-        Ok(data.map_or_else(|| Arc::clone(before), |data| settle(&mut self.heap, Arc::new(data))))
+        let Some(data) = data else {
+            return Ok(Arc::clone(before));
+        };
+        settle(&mut self.heap, Arc::new(data)).map_err(|error| cyclic(&self.tree.shape.nodes[number].name, error))
     }
 
     /// Decides a rule's condition, once per text.
