@@ -20,3 +20,5 @@ mod soup;
 mod trees;
 #[path = "fmf_reference/typed.rs"]
 mod typed;
+#[path = "fmf_reference/words.rs"]
+mod words;

@@ -375,7 +375,9 @@ fn symbolic_links_are_entered_once() {
                 ("other/x.fmf", b"c: 1"),
             ],
         );
-        links.iter().for_each(|(name, target)| link(&root, name, target));
+        for (name, target) in links {
+            link(&root, name, target);
+        }
         cases.push(Case::new(name, root, views()));
     }
     assert_same(&cases);

@@ -36,12 +36,12 @@ pub(super) fn inherit(walk: Walk, growth: Growth) -> Result<Tree, Error> {
         let parent = sprout.parent.map(|parent| parent as usize);
         let inherits = sprout.directives.inherit != Some(false);
         let (mut merged, mut tracked) = match parent.filter(|_| inherits) {
-            None => (Map::new(), false),
+            None => (Map::with_capacity(own.len()), false),
             Some(parent) if aliases[parent].identities => {
                 let (copy, repeated) = heap.copy(&data[parent]).map_err(|error| cyclic(&sprout.name, error))?;
                 (Arc::unwrap_or_clone(copy), repeated || aliases[parent].repeated)
             }
-            Some(parent) => (Map::clone(&data[parent]), aliases[parent].repeated),
+            Some(parent) => (data[parent].clone_with_room(own.len()), aliases[parent].repeated),
         };
         let mut merger = Merger {
             heap: &mut heap,
@@ -53,6 +53,7 @@ pub(super) fn inherit(walk: Walk, growth: Growth) -> Result<Tree, Error> {
             .merge(&mut merged, own.entries())
             .map_err(|conflict| merge_error(&shape, &sprout.name, conflict))?;
         tracked = merger.tracked;
+        merged.shrink();
         let merged = settle(&mut heap, Arc::new(merged)).map_err(|error| cyclic(&sprout.name, error))?;
         aliases.push(Aliases {
             identities: own_identities,
