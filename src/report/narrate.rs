@@ -100,6 +100,7 @@ impl Narrator {
                     tests,
                     cached: *cached,
                     dir: &self.dir.to_string_lossy(),
+                    quiet: self.verbosity == Verbosity::Quiet,
                 };
                 self.summary.write(&mut out, &self.palette, &totals);
             }

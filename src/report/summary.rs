@@ -37,6 +37,8 @@ pub(super) struct Totals<'a> {
     pub(super) tests: &'a BTreeMap<NodeOutcome, u64>,
     pub(super) cached: u64,
     pub(super) dir: &'a str,
+    /// Whether nothing but failures stands above.
+    pub(super) quiet: bool,
 }
 
 impl Summary {
@@ -58,7 +60,9 @@ impl Summary {
             write!(out, "{} {}", paint(palette.warn, word), human::count(*count, "node"))?;
             writeln!(out, " did not start: {}", harmless(reason))?;
         }
-        writeln!(out)?;
+        if !totals.quiet || !self.failures.is_empty() || !self.skipped.is_empty() {
+            writeln!(out)?;
+        }
         writeln!(out, "{}", counts(palette, totals))?;
         let any = totals.tests.values().any(|number| *number > 0);
         let meaning = Exit::from_code(totals.exit_code).map_or("unknown", Exit::meaning);
