@@ -325,6 +325,14 @@ fn what_a_probe_prints_is_in_the_first_prepare_key() {
 }
 
 #[test]
+fn what_a_link_leads_to_is_an_input_of_the_test_that_has_the_link() {
+    let mut trial = Trial::new();
+    std::os::unix::fs::symlink("../b/data", trial.path("tests/a/data")).expect("linked");
+    trial.write("tests/b/data/x", "1");
+    assert_eq!(trial.changed_by(|trial| trial.write("tests/b/data/x", "2")), [A, B]);
+}
+
+#[test]
 fn extra_atex_inputs_replace_the_files_of_a_test_or_a_plan() {
     let mut trial = Trial::new();
     trial.replace("tests/a/main.fmf", "test:", "extra-atex-inputs: [./run.sh]\ntest:");

@@ -172,6 +172,18 @@ fn sections_and_the_command_line_narrow_and_never_widen() {
 }
 
 #[test]
+fn a_test_that_is_selected_twice_runs_once_and_that_is_said() {
+    let plan = "discover:\n    how: fmf\n    test: [/tests/b, /tests/a, /tests/b]\n";
+    let trial = Trial::new(&[TESTS, ("plan.fmf", plan)]);
+    let listing = list(&trial.request()).expect("it lists");
+    assert_eq!(tests(&trial.request()), ["/tests/b", "/tests/a"]);
+    assert_eq!(
+        listing.warnings[0].to_string(),
+        "plan.fmf:3: plan `/plan`, discover section 1: `test` selects tests more than once; each of them runs once"
+    );
+}
+
+#[test]
 fn tests_asked_for_by_name_are_exact_first_and_a_name_of_nothing_is_told() {
     let trial = Trial::new(&[
         ("tests.fmf", "/a:\n    test: ./a\n/ab:\n    test: ./ab\n"),

@@ -118,7 +118,7 @@ impl<'r> Assembler<'r> {
         Ok(())
     }
 
-    fn discover(&mut self, plan: &Plan, tests: &[Selected<'_>]) -> Result<NodeId, CompileError> {
+    fn discover(&mut self, plan: &Plan, tests: &[Selected<'r>]) -> Result<NodeId, CompileError> {
         let own = (TreeId::OWN, String::new());
         let places = plan.places(self.trees).into_iter().chain([own]);
         let inputs = DiscoverInputs {
@@ -132,10 +132,10 @@ impl<'r> Assembler<'r> {
             .add(NodeName::discover(&plan.name), inputs.into(), &[], &[])?;
         let mut output = blake3::Hasher::new();
         for test in tests {
-            for part in [&test.name, &super::plan::json(test.node.data())] {
-                output
-                    .update(&(part.len() as u64).to_le_bytes())
-                    .update(part.as_bytes());
+            let facts = self.facts(test)?;
+            for part in [&*test.name, &*facts.data] {
+                output.update(&(part.len() as u64).to_le_bytes());
+                output.update(part.as_bytes());
             }
         }
         self.builder

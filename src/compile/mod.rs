@@ -8,7 +8,7 @@
 //! 4. `walk`, `digests` and `files` look at all files; `inputs` and `mentions` say who depends on which;
 //! 5. `assemble` makes nodes and keys, with `facts` of tests and `uploads` for SUTs.
 //!
-//! [`list`] stops after the third step. Nothing here depends on time, on host paths or on the order of a map, so equal trees give equal
+//! [`list`] stops after the third step, [`list_plans`] after the second. Nothing here depends on time, on host paths or on the order of a map, so equal trees give equal
 //! keys on every host.
 
 mod assemble;
@@ -45,8 +45,11 @@ use crate::fmf::context::Context;
 
 /// Compiles a request: afterwards every node's key is known, and nothing has run but probes.
 pub fn compile(request: &Request) -> Result<Workload, CompileError> {
-    let resolved = Resolved::new(request)?;
-    let selection = resolved.select(request)?;
+    let mut resolved = Resolved::new(request)?;
+    resolved.fetch(request)?;
+    let mut warnings = resolved.warnings.clone();
+    let selection = resolved.select(request, &mut warnings)?;
+    refuse_if_strict(request, &warnings)?;
     let probes = run_probes(&resolved, &selection)?;
     let mut assembler = Assembler::new(request, &resolved.trees);
     for ((plan, tests), probe) in selection.iter().zip(probes) {
@@ -54,7 +57,6 @@ pub fn compile(request: &Request) -> Result<Workload, CompileError> {
     }
     let plans: Vec<&Plan> = selection.iter().map(|(plan, _)| *plan).collect();
     let mut workload = assembler.finish(&plans)?;
-    let mut warnings = resolved.warnings;
     warnings.append(&mut workload.warnings);
     workload.warnings = warnings;
     Ok(workload)
@@ -62,23 +64,18 @@ pub fn compile(request: &Request) -> Result<Workload, CompileError> {
 
 /// Lists plans and tests: no file is read but the metadata, and nothing runs.
 pub fn list(request: &Request) -> Result<Listing, CompileError> {
-    let resolved = Resolved::new(request)?;
-    let selection = resolved.select(request)?;
-    let mut listing = Listing {
-        plans: Vec::new(),
-        tests: Vec::new(),
-        warnings: Vec::new(),
-    };
-    for (plan, tests) in &selection {
-        listing.plans.push(ListedPlan {
-            name: plan.name.clone(),
-            data: plan.data.as_str().into(),
-        });
-        for test in tests {
+    let mut resolved = Resolved::new(request)?;
+    resolved.fetch(request)?;
+    let mut warnings = resolved.warnings.clone();
+    let selection = resolved.select(request, &mut warnings)?;
+    refuse_if_strict(request, &warnings)?;
+    let mut tests = Vec::new();
+    for (plan, selected) in &selection {
+        for test in selected {
             let run = facts::run_directory(&resolved.trees.get(test.tree).tree, test.node)?;
             let dir = format!("{}{}", test.prefix, files::escaped(&run));
             let dir = dir.trim_end_matches('/');
-            listing.tests.push(ListedTest {
+            tests.push(ListedTest {
                 name: test.name.clone(),
                 plan: plan.name.clone(),
                 dir: if dir.is_empty() { "." } else { dir }.to_owned(),
@@ -86,42 +83,82 @@ pub fn list(request: &Request) -> Result<Listing, CompileError> {
             });
         }
     }
-    listing.warnings = resolved.warnings;
-    Ok(listing)
+    let plans = selection.iter().map(|(plan, _)| listed(plan)).collect();
+    Ok(Listing { plans, tests, warnings })
+}
+
+/// Lists plans only: nothing is fetched, and no test is looked at.
+pub fn list_plans(request: &Request) -> Result<Listing, CompileError> {
+    let resolved = Resolved::new(request)?;
+    refuse_if_strict(request, &resolved.warnings)?;
+    let plans = resolved.plans.iter().map(listed).collect();
+    Ok(Listing {
+        plans,
+        tests: Vec::new(),
+        warnings: resolved.warnings,
+    })
+}
+
+fn listed(plan: &Plan) -> ListedPlan {
+    ListedPlan {
+        name: plan.name.clone(),
+        data: plan.data.as_str().into(),
+    }
+}
+
+fn refuse_if_strict(request: &Request, warnings: &[Warning]) -> Result<(), CompileError> {
+    if request.strict && !warnings.is_empty() {
+        return Err(CompileError::Strict {
+            warnings: warnings.to_vec(),
+        });
+    }
+    Ok(())
 }
 
 /// Plans that were asked for, and the trees that they look for tests in.
 struct Resolved {
+    context: Context,
     trees: Trees,
     plans: Vec<Plan>,
     warnings: Vec<Warning>,
 }
 
 impl Resolved {
+    /// Loads the request's tree and reads its plans.
     fn new(request: &Request) -> Result<Self, CompileError> {
         let mut context = Context::new();
         for (dimension, values) in context_of(request) {
             context.set(&dimension, &values);
         }
         let mut warnings = Vec::new();
-        let mut trees = Trees::open(&request.start, &context)?;
+        let trees = Trees::open(&request.start, &context)?;
         let plans = plan::select(&trees.own().tree, &request.plans, &context, &mut warnings)?;
-        if request.strict && !warnings.is_empty() {
-            return Err(CompileError::Strict { warnings });
+        Ok(Self {
+            context,
+            trees,
+            plans,
+            warnings,
+        })
+    }
+
+    /// Loads the trees of all sections.
+    fn fetch(&mut self, request: &Request) -> Result<(), CompileError> {
+        for section in self.plans.iter().flat_map(|plan| &plan.sections) {
+            self.trees.add(&section.source, &self.context, &request.fetch_cache)?;
         }
-        for section in plans.iter().flat_map(|plan| &plan.sections) {
-            trees.add(&section.source, &context, &request.fetch_cache)?;
-        }
-        Ok(Self { trees, plans, warnings })
+        Ok(())
     }
 
     /// The tests of each plan. Where tests were asked for by name, plans that hold none of them are left out.
-    fn select(&self, request: &Request) -> Result<Vec<(&Plan, Vec<Selected<'_>>)>, CompileError> {
-        let tests = self
-            .plans
-            .iter()
-            .map(|plan| select::of_plan(plan, &self.trees, &request.narrowing));
-        let mut tests: Vec<_> = tests.collect::<Result<_, _>>()?;
+    fn select(
+        &self,
+        request: &Request,
+        warnings: &mut Vec<Warning>,
+    ) -> Result<Vec<(&Plan, Vec<Selected<'_>>)>, CompileError> {
+        let mut tests = Vec::with_capacity(self.plans.len());
+        for plan in &self.plans {
+            tests.push(select::of_plan(plan, &self.trees, &request.narrowing, warnings)?);
+        }
         select::keep_named(&mut tests, &request.tests)?;
         let plans = self.plans.iter().zip(tests);
         Ok(plans

@@ -2,25 +2,16 @@
 
 use super::error::CompileError;
 use crate::fmf;
-use crate::fmf::regex::{Pattern, PatternError};
+use crate::fmf::regex::Pattern;
 
 /// How many similar names a hint shows.
 const SHOWN: usize = 3;
-
-/// The error for a regex that somebody wrote on the command line or in the metadata.
-pub(crate) fn pattern_error(pattern: &str, error: &PatternError) -> CompileError {
-    fmf::Error::Pattern {
-        pattern: pattern.to_owned(),
-        problem: error.to_string(),
-    }
-    .into()
-}
 
 /// Whether one of the patterns is found in the text.
 pub(crate) fn any_found(patterns: &[String], text: &str) -> Result<bool, CompileError> {
     for pattern in patterns {
         let found = Pattern::cached(pattern).and_then(|compiled| compiled.search(text));
-        if found.map_err(|error| pattern_error(pattern, &error))? {
+        if found.map_err(fmf::Error::from)? {
             return Ok(true);
         }
     }

@@ -1,13 +1,10 @@
 //! Phases of `prepare` and `finish`: which are honoured, in which order, and a warning for all that is not.
 
 use super::error::{CompileError, Problem};
-use super::read::Scope;
+use super::read::{ORDER, Scope};
 use super::spec::{Action, Warning};
 use crate::fmf::Map;
 use crate::fmf::context::{Context, RuleError};
-
-/// Where a phase without `order` stands.
-const ORDER: i64 = 50;
 
 /// What a plan has phases for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,7 +5,7 @@ use super::error::CompileError;
 use super::inputs::Globs;
 use super::names::{any_found, nearest};
 use super::phases::{self, Phase, Step};
-use super::read::Reader;
+use super::read::{Reader, order};
 use super::sections::{self, Section};
 use super::spec::Warning;
 use super::trees::{TreeId, Trees};
@@ -14,7 +14,6 @@ use crate::fmf::{Map, Node, Tree, Value};
 
 /// The plan of a tree that has none, as tmt calls it.
 const DEFAULT_NAME: &str = "/default/plan";
-const ORDER: i64 = 50;
 
 /// A plan that was asked for.
 #[derive(Clone, Debug)]
@@ -55,8 +54,7 @@ pub(crate) fn select(
 ) -> Result<Vec<Plan>, CompileError> {
     let mut all: Vec<(i64, Node<'_>)> = Vec::new();
     for node in tree.climb(false).filter(|node| is_plan(*node)) {
-        let scope = Reader::new(tree.metadata_files(), node).scope("plan");
-        all.push((scope.integer("order", ORDER)?, node));
+        all.push((order(tree, node, "plan")?, node));
     }
     all.sort_by_key(|(order, _)| *order);
     if all.is_empty() {

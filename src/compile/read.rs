@@ -6,7 +6,10 @@ use super::error::{CompileError, Place, Problem};
 use super::inputs::Globs;
 use super::spec::Warning;
 use crate::fmf::value::{Entry, Mark};
-use crate::fmf::{Map, MetadataFile, Node, Value};
+use crate::fmf::{Map, MetadataFile, Node, Tree, Value};
+
+/// Where something without `order` stands among others.
+pub(crate) const ORDER: i64 = 50;
 
 /// What a value is read for: it names plan, test or phase in messages and knows where things stand.
 #[derive(Clone, Copy, Debug)]
@@ -204,6 +207,17 @@ impl<'t> Scope<'t> {
                 .collect(),
             Some(value) => Err(wrong(value)),
         }
+    }
+}
+
+/// The `order` of a plan or a test.
+pub(crate) fn order(tree: &Tree, node: Node<'_>, kind: &str) -> Result<i64, CompileError> {
+    match node.data().get("order") {
+        None => Ok(ORDER),
+        Some(Value::Int(order)) => Ok(*order),
+        Some(_) => Reader::new(tree.metadata_files(), node)
+            .scope(kind)
+            .integer("order", ORDER),
     }
 }
 

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::error::{CompileError, Problem};
 use super::phases::{applies, unknown_keys};
-use super::read::{Scope, scalar};
+use super::read::{ORDER, Scope, scalar};
 use super::spec::Warning;
 use crate::fmf::context::Context;
 
@@ -19,6 +19,8 @@ pub(crate) struct Section {
     pub(crate) filters: Vec<String>,
     pub(crate) conditions: Vec<String>,
     pub(crate) exclude: Vec<String>,
+    /// To be said if `test` selects a test more than once, which tmt would run as often.
+    pub(crate) repeats: Option<Warning>,
 }
 
 /// Where a section's tree is.
@@ -59,6 +61,7 @@ pub(crate) fn all_tests() -> Section {
         filters: Vec::new(),
         conditions: Vec::new(),
         exclude: Vec::new(),
+        repeats: None,
     }
 }
 
@@ -81,7 +84,7 @@ pub(crate) fn read(
         if let Some(name) = &name {
             scope.subject = format!("{} (`{name}`)", scope.subject);
         }
-        let order = scope.integer("order", 50)?;
+        let order = scope.integer("order", ORDER)?;
         if !applies(&scope, context)? || !is_fmf(&scope, warnings)? {
             continue;
         }
@@ -140,6 +143,7 @@ fn read_section(scope: &Scope<'_>, name: Option<String>, warnings: &mut Vec<Warn
         filters: scope.texts("filter")?,
         conditions: scope.texts("condition")?,
         exclude: scope.texts("exclude")?,
+        repeats: Some(scope.warning("test", "`test` selects tests more than once; each of them runs once")),
     })
 }
 

@@ -5,13 +5,11 @@ use std::collections::HashSet;
 use super::error::CompileError;
 use super::names::{any_found, nearest};
 use super::plan::Plan;
-use super::read::Reader;
+use super::read::order;
 use super::sections::Section;
-use super::spec::Narrowing;
+use super::spec::{Narrowing, Warning};
 use super::trees::{TreeId, Trees, is_test};
 use crate::fmf::{Node, Selection, Tree};
-
-const ORDER: i64 = 50;
 
 /// A test that a plan takes.
 #[derive(Clone, Debug)]
@@ -30,12 +28,13 @@ pub(crate) fn of_plan<'t>(
     plan: &Plan,
     trees: &'t Trees,
     narrowing: &Narrowing,
+    warnings: &mut Vec<Warning>,
 ) -> Result<Vec<Selected<'t>>, CompileError> {
     let mut selected = Vec::new();
     for section in &plan.sections {
         let id = trees.of(&section.source);
         let tree = &trees.get(id).tree;
-        for (order, node) in of_section(section, tree, narrowing)? {
+        for (order, node) in of_section(section, tree, narrowing, warnings)? {
             let name = section.test_name(node.name());
             let named = narrowing.names.is_empty() || any_found(&narrowing.names, &name)?;
             if named && !any_found(&narrowing.exclude, &name)? {
@@ -57,6 +56,7 @@ fn of_section<'t>(
     section: &Section,
     tree: &'t Tree,
     narrowing: &Narrowing,
+    warnings: &mut Vec<Warning>,
 ) -> Result<Vec<(i64, Node<'t>)>, CompileError> {
     let both = |own: &[String], more: &[String]| own.iter().chain(more).cloned().collect::<Vec<_>>();
     let selection = |names: Vec<String>| Selection {
@@ -70,21 +70,23 @@ fn of_section<'t>(
         [] => vec![Vec::new()],
         tests => tests.iter().map(|test| vec![test.clone()]).collect(),
     };
-    let (mut tests, mut seen) = (Vec::new(), HashSet::new());
+    let (mut tests, mut seen, mut repeated) = (Vec::new(), HashSet::new(), false);
     for names in groups {
         let mut group = Vec::new();
         for node in tree.prune(&selection(names))? {
-            if !is_test(node) || any_found(&section.exclude, node.name())? || !seen.insert(node.name()) {
+            if !is_test(node) || any_found(&section.exclude, node.name())? {
                 continue;
             }
-            let order = Reader::new(tree.metadata_files(), node)
-                .scope("test")
-                .integer("order", ORDER)?;
-            group.push((order, node));
+            if seen.insert(node.name()) {
+                group.push((order(tree, node, "test")?, node));
+            } else {
+                repeated = true;
+            }
         }
         group.sort_by_key(|(order, _)| *order);
         tests.extend(group);
     }
+    warnings.extend(section.repeats.clone().filter(|_| repeated));
     Ok(tests)
 }
 

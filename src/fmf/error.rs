@@ -6,6 +6,10 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
+use super::condition::ConditionError;
+use super::filter::FilterError;
+use super::regex::PatternError;
+
 /// Why a tree cannot be read, merged, adjusted or selected from. Where Python's fmf raises an exception, this is returned.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -73,24 +77,20 @@ pub enum Error {
         /// Where the key stands, if known.
         spot: Option<Box<Spot>>,
     },
-    /// A regular expression of the user cannot be used.
-    #[error("invalid regular expression `{pattern}`: {problem}")]
-    Pattern {
-        /// The expression.
-        pattern: String,
-        /// What.
-        problem: String,
+    /// A pattern for names cannot be used.
+    #[error(transparent)]
+    Pattern(#[from] PatternError),
+    /// A filter cannot be evaluated.
+    #[error("filter `{filter}`: {source}")]
+    Filter {
+        /// The filter.
+        filter: String,
+        /// Why.
+        source: FilterError,
     },
-    /// A filter or condition cannot be evaluated.
-    #[error("cannot evaluate `{expression}` for node `{node}`: {problem}")]
-    Selection {
-        /// The filter or condition.
-        expression: String,
-        /// The node's name.
-        node: String,
-        /// What.
-        problem: String,
-    },
+    /// A condition cannot be evaluated.
+    #[error(transparent)]
+    Condition(#[from] ConditionError),
     /// A remote tree cannot be fetched.
     #[error("cannot fetch `{url}`: {problem}")]
     Fetch {

@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 
 use super::python::chars::is_space;
-use super::regex::{Pattern, PatternError};
+use super::regex::{LazyPattern, PatternError};
 use super::{Map, Value};
 
 /// Why a filter gives no answer.
@@ -51,7 +51,7 @@ pub struct Filter {
 /// Literals that must all hold.
 #[derive(Clone, Debug, Default)]
 struct Clause {
-    names: Vec<String>,
+    names: Vec<LazyPattern>,
     /// For each key, the values that must each match: alternatives, separated by commas.
     keys: Vec<(String, Vec<Vec<Atom>>)>,
 }
@@ -60,7 +60,7 @@ struct Clause {
 struct Atom {
     negative: bool,
     /// The value as written, or the pattern that stands for it.
-    value: String,
+    value: LazyPattern,
 }
 
 impl Filter {
@@ -108,9 +108,9 @@ impl Filter {
     fn clause_matches(&self, clause: &Clause, texts: &mut Texts<'_>, name: &str) -> Result<bool, FilterError> {
         for wanted in &clause.names {
             let found = if self.mode.regexp {
-                Pattern::cached(wanted)?.search(name)?
+                wanted.get()?.search(name)?
             } else {
-                wanted == name
+                wanted.as_str() == name
             };
             if !found {
                 return Ok(false);
@@ -133,9 +133,9 @@ impl Filter {
             let mut found = false;
             for text in actual {
                 found = if self.mode.regexp {
-                    Pattern::cached(&atom.value)?.match_start(text)?
+                    atom.value.get()?.match_start(text)?
                 } else {
-                    atom.value == *text
+                    atom.value.as_str() == text
                 };
                 if found {
                     break;
@@ -159,7 +159,7 @@ impl Clause {
         let mut parsed = Self::default();
         for literal in split_unescaped(clause, '&') {
             let Some((key, value)) = key_and_value(&literal) else {
-                parsed.names.push(literal);
+                parsed.names.push(LazyPattern::new(literal));
                 continue;
             };
             let atoms = split_trimmed(value, |_, c| c == ',')
@@ -183,6 +183,7 @@ impl Atom {
         } else {
             text.to_owned()
         };
+        let value = LazyPattern::new(value);
         Self { negative, value }
     }
 }

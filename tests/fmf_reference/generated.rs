@@ -25,6 +25,7 @@ fn views() -> Vec<Json> {
         json!({"whole": true, "context": {"distro": ["fedora-41"], "arch": ["x86_64"]}}),
         json!({"whole": true, "context": {"distro": ["rhel-9.6"], "trigger": ["commit", "manual"]}}),
         json!({"context": {}, "keys": ["text"]}),
+        json!({"whole": true, "conditions": ["number > 1 and text.startswith('a')", "'a' in list or tag"]}),
         json!({"names": ["a", "sub/.*b$"], "filters": ["tag: alpha | text: foo.* & number: -1"]}),
     ]
 }

@@ -86,10 +86,7 @@ pub(crate) fn compare(cases: &[Case]) -> Option<Outcome> {
             outcome.compared += 1;
             let difference = match (&native, python.get("nodes")) {
                 (Ok(native), Some(nodes)) => first_difference("", native, nodes),
-                (Err(why), None) => {
-                    if std::env::var_os("WHY").is_some() {
-                        println!("WHY {}", why.lines().next().unwrap_or_default());
-                    }
+                (Err(_), None) => {
                     outcome.refused += 1;
                     None
                 }
@@ -141,10 +138,8 @@ fn first_difference(at: &str, native: &Json, python: &Json) -> Option<String> {
                 .first()
                 .and_then(Json::as_str)
                 .map_or_else(String::new, |name| format!("({name})"));
-            let inside = a.iter().zip(b).enumerate();
-            let inside = inside
-                .filter_map(|(n, (a, b))| first_difference(&format!("{at}{name}/{n}"), a, b))
-                .next();
+            let mut inside = a.iter().zip(b).enumerate();
+            let inside = inside.find_map(|(n, (a, b))| first_difference(&format!("{at}{name}/{n}"), a, b));
             inside
                 .or_else(|| (a.len() != b.len()).then(|| format!("at {at}{name}: native {native}\n  python {python}")))
         }

@@ -235,6 +235,14 @@ struct Writer<'r> {
     closed: Vec<usize>,
 }
 
+/// How a collection's line ended.
+enum Opening {
+    /// With an alias: the collection is elsewhere.
+    Alias,
+    Anchor(usize),
+    Bare,
+}
+
 /// Makes a tree.
 pub(crate) fn tree(random: &mut Random) -> Plan {
     let mut plan = Plan::default();
@@ -495,7 +503,10 @@ impl Writer<'_> {
 
     /// Writes a mapping whose keys may have suffixes.
     fn map(&mut self, indent: usize, depth: usize) {
-        let Some(anchor) = self.anchor_or_alias() else { return };
+        let opening = self.anchor_or_alias();
+        if matches!(opening, Opening::Alias) {
+            return;
+        }
         if !self.closed.is_empty() && self.random.percent(15) {
             self.pad(indent);
             let number = self.closed[self.random.below(self.closed.len())];
@@ -525,11 +536,14 @@ impl Writer<'_> {
                 self.value(indent + 2, depth + 1);
             }
         }
-        self.closed.extend(anchor);
+        self.close(&opening);
     }
 
     fn dicts(&mut self, indent: usize) {
-        let Some(anchor) = self.anchor_or_alias() else { return };
+        let opening = self.anchor_or_alias();
+        if matches!(opening, Opening::Alias) {
+            return;
+        }
         for _ in 0..=self.random.below(2) {
             self.pad(indent);
             let (name, more) = (
@@ -542,23 +556,29 @@ impl Writer<'_> {
                 writeln!(self.out, "- {name}")
             };
         }
-        self.closed.extend(anchor);
+        self.close(&opening);
     }
 
-    /// Ends the line of a key: with an alias, then there is nothing more to write; or perhaps with an anchor, which is returned.
-    fn anchor_or_alias(&mut self) -> Option<Option<usize>> {
+    /// Ends the line of a key: with an alias, perhaps with an anchor, or with nothing.
+    fn anchor_or_alias(&mut self) -> Opening {
         if !self.closed.is_empty() && self.random.percent(15) {
             let number = self.closed[self.random.below(self.closed.len())];
             let _ = writeln!(self.out, " *x{number}");
-            return None;
+            return Opening::Alias;
         }
         if self.random.percent(85) {
             self.out.push('\n');
-            return Some(None);
+            return Opening::Bare;
         }
         self.anchors += 1;
         let _ = writeln!(self.out, " &x{}", self.anchors - 1);
-        Some(Some(self.anchors - 1))
+        Opening::Anchor(self.anchors - 1)
+    }
+
+    fn close(&mut self, opening: &Opening) {
+        if let Opening::Anchor(number) = opening {
+            self.closed.push(*number);
+        }
     }
 
     /// Writes any value.

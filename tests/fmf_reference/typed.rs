@@ -9,10 +9,7 @@ use serde_json::{Value as Json, json};
 /// Returns the nodes of each view of a tree, or the refusal.
 pub(crate) fn answers(path: &Path, views: &[Json]) -> Vec<Result<Json, String>> {
     let raw = Tree::load(path);
-    views
-        .iter()
-        .map(|view| answer(&raw, view).map_err(|error| error.to_string()))
-        .collect()
+    views.iter().map(|view| answer(&raw, view)).collect()
 }
 
 fn answer(raw: &Result<Tree, Error>, view: &Json) -> Result<Json, String> {
@@ -68,12 +65,12 @@ fn value(item: &Value) -> Json {
         Value::Float(_) => json!(["f", item.to_python_str()]),
         Value::Str(text) => json!(["s", **text]),
         Value::Date(iso) => json!(["d", **iso]),
-        Value::Bytes(bytes) => json!(["y", bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>()]),
+        Value::Bytes(bytes) => json!(["y", hex(bytes)]),
         Value::List(items) => json!(["l", list(items)]),
         Value::Tuple(items) => json!(["t", list(items)]),
         Value::Set(items) => {
             let mut items = list(items);
-            items.sort_by_key(|item| python_json(item));
+            items.sort_by_key(python_json);
             json!(["e", items])
         }
         Value::Map(entries) => map(entries),
@@ -86,4 +83,12 @@ fn python_json(item: &Json) -> String {
         Json::Array(items) => format!("[{}]", items.iter().map(python_json).collect::<Vec<_>>().join(", ")),
         other => other.to_string(),
     }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    let digit = |nibble| char::from_digit(u32::from(nibble), 16).expect("a nibble");
+    bytes
+        .iter()
+        .flat_map(|byte| [digit(byte >> 4), digit(byte & 15)])
+        .collect()
 }

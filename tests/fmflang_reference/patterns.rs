@@ -147,6 +147,9 @@ fn named() -> Vec<Json> {
         ("\\B", ""),
         ("(?i)ı", "I"),
         ("(a|b*)*", "ab"),
+        ("(?=a)*b", "ab"),
+        ("(?:(?#c)){0}a", "a"),
+        ("(?<!}){1,}", ""),
     ]
     .iter()
     .map(|(pattern, text)| json!({"kind": "pattern", "pattern": pattern, "text": text}))

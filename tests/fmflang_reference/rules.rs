@@ -121,6 +121,9 @@ fn named() -> Vec<Json> {
         "x-y==a and",
         "distro >= centos-\u{663}",
         "distro ==\ncentos",
+        "distrois defined",
+        "x-yis not defined",
+        "is defined",
     ]
     .iter()
     .map(|rule| json!({"kind": "rule", "context": context, "rule": rule}))

@@ -66,7 +66,7 @@ impl<'r> Assembler<'r> {
     }
 
     /// What the metadata of a test say, read once.
-    fn facts(&mut self, selected: &Selected<'r>) -> Result<Arc<Facts>, CompileError> {
+    pub(super) fn facts(&mut self, selected: &Selected<'r>) -> Result<Arc<Facts>, CompileError> {
         let place = (selected.tree, selected.node.name());
         if let Some(facts) = self.facts.get(&place) {
             return Ok(Arc::clone(facts));

@@ -9,7 +9,9 @@ use super::case;
 use super::eval::Evaluator;
 use super::object::Object;
 use super::stop::{Eval, Stop};
-use crate::fmf::python::chars::{casefold, is_alnum, is_alpha, is_decimal, is_identifier, is_printable, is_space};
+use crate::fmf::python::chars::{
+    casefold, is_alnum, is_alpha, is_decimal, is_identifier, is_number, is_printable, is_space,
+};
 
 impl Evaluator<'_> {
     pub(super) fn text_method(&self, text: &Arc<str>, name: &str, mut arguments: Arguments) -> Eval {
@@ -396,14 +398,15 @@ fn predicate(text: &str, name: &str) -> Eval<bool> {
         "isalnum" => all(is_alnum),
         "isalpha" => all(is_alpha),
         "isascii" => text.is_ascii(),
-        "isdigit" | "isnumeric"
-            if !text
-                .chars()
-                .all(|c| is_decimal(c) || c.is_ascii() || is_alpha(c) && name == "isdigit") =>
-        {
-            return Err(Stop::unsupported(format!("`{name}()` of text beyond ASCII")));
+        // Which numbers are digits, and which letters are numbers, no property of Unicode says.
+        "isdigit" if text.chars().any(|c| is_number(c) && !is_decimal(c)) => {
+            return Err(Stop::unsupported("`isdigit()` of numbers that are no decimals"));
         }
-        "isdecimal" | "isdigit" | "isnumeric" => all(is_decimal),
+        "isnumeric" if text.chars().any(|c| !c.is_ascii() && is_alpha(c)) => {
+            return Err(Stop::unsupported("`isnumeric()` of letters beyond ASCII"));
+        }
+        "isnumeric" => all(is_number),
+        "isdecimal" | "isdigit" => all(is_decimal),
         "isidentifier" => is_identifier(text),
         "isprintable" => text.chars().all(is_printable),
         "isspace" => all(is_space),

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use super::version::{Comparison, DimensionValue};
 use super::{Context, RuleError};
 use crate::fmf::python::chars::{is_space, is_word, strip};
-use crate::fmf::regex::Pattern;
 
 /// A parsed rule: alternatives of conjunctions.
 #[derive(Clone, Debug)]
@@ -225,8 +224,8 @@ impl Test {
             Self::NotEqual(how) => compare(how).map(std::cmp::Ordering::is_ne),
             Self::GreaterOrEqual(how) => compare(how).map(std::cmp::Ordering::is_ge),
             Self::Greater(how) => compare(how).map(std::cmp::Ordering::is_gt),
-            Self::Match => Some(Pattern::cached(&wanted.raw)?.search(&actual.raw)?),
-            Self::NoMatch => Some(!Pattern::cached(&wanted.raw)?.search(&actual.raw)?),
+            Self::Match => Some(wanted.raw.get()?.search(actual.raw.as_str())?),
+            Self::NoMatch => Some(!wanted.raw.get()?.search(actual.raw.as_str())?),
         })
     }
 }

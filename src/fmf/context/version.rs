@@ -3,11 +3,13 @@
 use std::cmp::Ordering;
 
 use crate::fmf::python::number::read_int;
+use crate::fmf::regex::LazyPattern;
 
 /// A value such as `centos-8.3`: its text, split at `:`, `-` and `.`.
 #[derive(Clone, Debug)]
 pub(super) struct DimensionValue {
-    pub(super) raw: String,
+    /// The value as given, which is also a pattern on the right side of `~`.
+    pub(super) raw: LazyPattern,
     parts: Vec<Part>,
 }
 
@@ -54,7 +56,7 @@ pub(super) struct Comparison {
 impl DimensionValue {
     pub(super) fn new(raw: &str) -> Self {
         Self {
-            raw: raw.to_owned(),
+            raw: LazyPattern::new(raw.to_owned()),
             parts: raw.split([':', '-', '.']).map(Part::new).collect(),
         }
     }

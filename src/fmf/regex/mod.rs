@@ -220,6 +220,31 @@ impl Pattern {
     }
 }
 
+/// A pattern that is compiled when it is first asked for: Python, too, meets an invalid one only then.
+#[derive(Clone, Debug)]
+pub(crate) struct LazyPattern {
+    source: String,
+    compiled: OnceLock<Result<Arc<Pattern>, PatternError>>,
+}
+
+impl LazyPattern {
+    pub(crate) fn new(source: String) -> Self {
+        Self {
+            source,
+            compiled: OnceLock::new(),
+        }
+    }
+
+    pub(crate) fn as_str(&self) -> &str {
+        &self.source
+    }
+
+    pub(crate) fn get(&self) -> Result<&Pattern, PatternError> {
+        let compiled = self.compiled.get_or_init(|| Pattern::cached(&self.source));
+        compiled.as_deref().map_err(Clone::clone)
+    }
+}
+
 /// Tells whether `re.search(pattern, text)` finds a match.
 pub fn search(pattern: &str, text: &str) -> Result<bool, PatternError> {
     Pattern::cached(pattern)?.search(text)

@@ -2,6 +2,7 @@
 
 use super::{Node, Tree};
 use crate::fmf::Error;
+use crate::fmf::condition::{Condition, ConditionError, Outcome};
 use crate::fmf::filter::{Filter, FilterError};
 use crate::fmf::regex::Pattern;
 
@@ -28,10 +29,20 @@ impl Tree {
             .iter()
             .map(|filter| (filter, Filter::parse(filter)))
             .collect();
+        // One that is no expression is told only if a node gets so far.
+        let conditions: Vec<_> = selection
+            .conditions
+            .iter()
+            .map(|condition| Condition::parse(condition))
+            .collect();
         let mut selected = Vec::new();
         for node in self.climb(selection.whole) {
             let has_keys = selection.keys.iter().all(|key| node.data().contains_key(key));
-            if has_keys && name_matches(&selection.names, node)? && filters_match(&filters, node)? {
+            if has_keys
+                && name_matches(&selection.names, node)?
+                && filters_match(&filters, node)?
+                && conditions_hold(&conditions, node)?
+            {
                 selected.push(node);
             }
         }
@@ -43,12 +54,7 @@ impl Tree {
 fn name_matches(names: &[String], node: Node<'_>) -> Result<bool, Error> {
     let mut matched = names.is_empty();
     for name in names {
-        let found = Pattern::cached(name).and_then(|pattern| pattern.search(node.name()));
-        let found = found.map_err(|error| Error::Pattern {
-            pattern: name.clone(),
-            problem: error.to_string(),
-        })?;
-        matched |= found;
+        matched |= Pattern::cached(name)?.search(node.name())?;
     }
     Ok(matched)
 }
@@ -60,15 +66,27 @@ fn filters_match(filters: &[(&String, Filter)], node: Node<'_>) -> Result<bool, 
         match filter.matches(node.data(), node.name()) {
             Ok(found) => matched &= found,
             Err(FilterError::Missing { .. }) => return Ok(false),
-            Err(FilterError::Pattern(error)) => {
-                let (expression, node) = ((*text).clone(), node.name().to_owned());
-                return Err(Error::Selection {
-                    expression,
-                    node,
-                    problem: error.to_string(),
+            Err(source) => {
+                return Err(Error::Filter {
+                    filter: (*text).clone(),
+                    source,
                 });
             }
         }
     }
     Ok(matched)
+}
+
+/// All conditions are evaluated, up to one that misses a name or a key, which is as if it did not hold.
+fn conditions_hold(conditions: &[Result<Condition, ConditionError>], node: Node<'_>) -> Result<bool, Error> {
+    let mut hold = true;
+    for condition in conditions {
+        let condition = condition.as_ref().map_err(Clone::clone)?;
+        match condition.evaluate(node.data(), node.name())? {
+            Outcome::Holds => {}
+            Outcome::Fails => hold = false,
+            Outcome::Missing(_) => return Ok(false),
+        }
+    }
+    Ok(hold)
 }

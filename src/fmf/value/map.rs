@@ -4,6 +4,7 @@
 //! entries a hash index is kept, so that hostile sizes stay linear.
 
 use std::collections::HashMap;
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use super::Value;
@@ -32,7 +33,7 @@ pub struct Entry {
 #[derive(Clone, Debug, Default)]
 pub struct Map {
     entries: Vec<Entry>,
-    index: Option<Box<HashMap<Key, u32>>>,
+    index: Option<Arc<HashMap<Key, u32>>>,
     /// Nonzero where several places of a document refer to this very mapping (an anchor with aliases): see `tree::heap`.
     pub(crate) identity: u32,
 }
@@ -115,7 +116,7 @@ impl Map {
             return;
         }
         if let Some(index) = &mut self.index {
-            index.insert(Key(key.clone()), position_number(self.entries.len()));
+            Arc::make_mut(index).insert(Key(key.clone()), position_number(self.entries.len()));
         }
         self.entries.push(Entry { key, value, mark });
         if self.index.is_none() && self.entries.len() >= INDEXED_FROM {
@@ -167,7 +168,7 @@ impl Map {
     fn reindex(&mut self) {
         self.index = (self.entries.len() >= INDEXED_FROM).then(|| {
             let numbered = self.entries.iter().enumerate();
-            Box::new(
+            Arc::new(
                 numbered
                     .map(|(at, entry)| (Key(entry.key.clone()), position_number(at)))
                     .collect(),
@@ -191,8 +192,14 @@ impl Map {
 }
 
 /// A key as Python's `dict` compares it: a NaN equals itself.
-#[derive(Clone, Debug, Hash)]
+#[derive(Clone, Debug)]
 struct Key(Value);
+
+impl Hash for Key {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.hash(state);
+    }
+}
 
 impl PartialEq for Key {
     fn eq(&self, other: &Self) -> bool {

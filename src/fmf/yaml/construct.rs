@@ -4,7 +4,7 @@
 //! it in place, and a mapping with merge keys may repeat its own keys. Mappings that several places share get an identity.
 //! A document that contains itself is refused: there is no value for it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -26,7 +26,7 @@ struct Constructor<'a> {
     /// How many values the document stands for so far, aliases written out.
     weight: u64,
     /// Keys that repeat in a document, as one allocation.
-    texts: HashMap<Box<str>, Arc<str>>,
+    texts: HashSet<Arc<str>>,
 }
 
 /// The state of a node that aliases refer to.
@@ -52,12 +52,12 @@ pub(super) fn construct(nodes: Nodes<'_>, file: u32) -> Result<Value, Problem> {
         shared: 0,
         merging: 0,
         weight: 0,
-        texts: HashMap::new(),
+        texts: HashSet::new(),
     };
     constructor.value(root)
 }
 
-impl<'a> Constructor<'a> {
+impl Constructor<'_> {
     /// Makes a node's value, once for all aliases.
     fn value(&mut self, id: NodeId) -> Result<Value, Problem> {
         // Inside of shared nodes everything may be reached twice, by merge keys.
@@ -171,14 +171,12 @@ impl<'a> Constructor<'a> {
                 aliased: false,
                 ..
             } => {
-                let shared = match self.texts.get(&**text) {
-                    Some(shared) => Arc::clone(shared),
-                    None => {
-                        let shared: Arc<str> = Arc::from(&**text);
-                        self.texts.insert(Box::from(&**text), Arc::clone(&shared));
-                        shared
-                    }
-                };
+                let known = self.texts.get(&**text).cloned();
+                let shared = known.unwrap_or_else(|| {
+                    let shared: Arc<str> = Arc::from(&**text);
+                    self.texts.insert(Arc::clone(&shared));
+                    shared
+                });
                 self.weigh(id, 1)?;
                 return Ok(Value::Str(shared));
             }

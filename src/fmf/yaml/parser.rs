@@ -315,7 +315,7 @@ impl<'a> Parser<'a> {
                     else {
                         break;
                     };
-                    written = self.written(handle, suffix, position)?;
+                    written = self.written(handle, &suffix, position)?;
                 }
                 _ => break,
             }
@@ -323,12 +323,12 @@ impl<'a> Parser<'a> {
         Ok((anchor, written))
     }
 
-    fn written(&self, handle: Option<&str>, suffix: Cow<'a, str>, position: Position) -> Result<Written, Problem> {
+    fn written(&self, handle: Option<&str>, suffix: &str, position: Position) -> Result<Written, Problem> {
         let Some(handle) = handle else {
             return Ok(if suffix == "!" {
                 Written::Bare
             } else {
-                Written::Named(name_tag(&suffix))
+                Written::Named(name_tag(suffix))
             });
         };
         match self.handles.get(handle) {

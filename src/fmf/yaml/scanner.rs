@@ -209,7 +209,7 @@ impl<'a> Scanner<'a> {
             '>' if !in_flow => self.fetch_block_scalar(true),
             '\'' => self.fetch_single_token(|scanner| scanner.scan_quoted('\'')),
             '"' => self.fetch_single_token(|scanner| scanner.scan_quoted('"')),
-            _ if self.is_plain() => self.fetch_single_token(Self::scan_plain),
+            _ if self.is_plain() => self.fetch_single_token(|scanner| Ok(scanner.scan_plain())),
             '\t' => Err(self.problem("a tab cannot be used here, indent with spaces")),
             c => Err(self.problem(format!("nothing can start with the character `{c}`"))),
         }

@@ -24,7 +24,7 @@ struct Header {
 }
 
 impl<'a> Scanner<'a> {
-    pub(super) fn scan_plain(&mut self) -> Result<Kind<'a>, Problem> {
+    pub(super) fn scan_plain(&mut self) -> Kind<'a> {
         let indent = self.indent + 1;
         let mut run_start = self.reader.offset();
         let mut end = run_start;
@@ -58,7 +58,7 @@ impl<'a> Scanner<'a> {
                 Cow::Owned(text)
             }
         };
-        Ok(Kind::Scalar { text, plain: true })
+        Kind::Scalar { text, plain: true }
     }
 
     /// Returns how many bytes from the cursor belong to the scalar without white space.
