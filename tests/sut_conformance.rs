@@ -158,7 +158,7 @@ fn full_disk_is_a_setup_failure_and_nothing_is_believed_that_is_not_there() {
         eprintln!("SKIPPED: cannot mount a small file system");
         return;
     };
-    let mut sut = Local::new(Some(home.path().join("sut")), Cancel::new().unwrap()).unwrap();
+    let mut sut = Local::new("local", Some(home.path().join("sut")), Cancel::new().unwrap()).unwrap();
     sut.open(OnHeld::Fail, &mut |_| ()).unwrap();
     let host = Host::new(&[("a", "1")]);
     sync(&mut sut, &host, SyncMode::Exact);
