@@ -239,7 +239,7 @@ conformance! {
         state_survives_the_connection
         state_that_cannot_be_read_is_a_taint
         interrupted_write_of_the_state_leaves_the_old_one
-        machine_directory_is_private
+        machine_directory_shows_others_the_trees_only
         facts_tell_what_the_machine_is
         directory_that_cannot_be_made_is_a_setup_failure_with_a_hint
     }
