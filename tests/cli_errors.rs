@@ -286,3 +286,72 @@ fn names_from_outside_do_not_reach_the_terminal_raw() {
     let ran = refused(atex(["build", "-s", "\x1b[2Jevil:22"]));
     assert!(!ran.stderr.contains('\x1b'), "{ran:?}");
 }
+
+#[test]
+fn bad_yaml_is_shown_before_anything_runs() {
+    let atex = Atex::new()
+        .tree(TREE)
+        .tree([("tests/main.fmf", "test: 'true'\ntag: [a, b\n")]);
+    insta::assert_debug_snapshot!(refused(atex.args(["build"]).run()), @"
+    exit 2
+    --- stderr
+    error: tests/main.fmf:3:1: expected `,` or `]`, found the end of the file
+    ");
+}
+
+#[test]
+fn an_unknown_plan_names_the_nearest() {
+    insta::assert_debug_snapshot!(refused(atex(["build", "/plna"])), @"
+    exit 2
+    --- stderr
+    error: no plan matches `/plna`
+    hint: did you mean `/plan`?
+    ");
+}
+
+#[test]
+fn a_test_that_is_not_there_is_an_exit_code_of_its_own() {
+    let ran = atex(["test", "/testss"]).expect(4);
+    insta::assert_debug_snapshot!(ran, @"
+    exit 4
+    --- stderr
+    error: no test matches `/testss`
+    hint: did you mean `/tests`?
+    ");
+}
+
+#[test]
+fn a_cache_that_cannot_be_written_is_named() {
+    let atex = Atex::new().tree(TREE);
+    atex.world().write("file", "");
+    let cache = atex.world().path("file/cache");
+    insta::assert_debug_snapshot!(refused(atex.env("ATEX_CACHE", cache).args(["build"]).run()), @"
+    exit 2
+    --- stderr
+    error: cannot create directory `[TMP]/file/cache`: Not a directory
+    hint: set ATEX_CACHE to a directory
+    ");
+}
+
+#[test]
+fn a_place_for_runs_that_cannot_be_written_is_named() {
+    let atex = Atex::new().tree(TREE);
+    atex.world()
+        .write("home/.local/state/atex", "a file where a directory should be");
+    let sut = atex.world().sut();
+    let ran = atex.args(["build", "--sut-dir"]).args([sut]).run();
+    insta::assert_debug_snapshot!(refused(ran), @"
+    exit 2
+    --- stderr
+    error: cannot use the run's directory `[TMP]/home/.local/state/atex/runs`: Not a directory
+    hint: `-o DIR` names another directory for the run
+    ");
+}
+
+#[test]
+fn nothing_is_left_behind_by_a_refusal() {
+    let atex = Atex::new().tree(TREE);
+    let world = atex.world();
+    refused(atex.args(["build", "/plna"]).run());
+    assert!(!world.path("home/.local").exists(), "no run's directory");
+}

@@ -385,13 +385,13 @@ fn secrets_are_in_keys_and_in_no_text() {
 fn equal_chains_of_many_plans_are_one() {
     let trial = Trial::new();
     fs::remove_file(trial.path("plans/basic.fmf")).expect("removed");
-    let mut plans = String::from("discover:\n    how: fmf\n    test: /tests/a\nexecute:\n    how: tmt\n");
-    for number in 0..75 {
-        plans.push_str(&format!(
-            "/p{number:02}:\n    prepare:\n      - how: install\n        package: tar\n"
-        ));
-        plans.push_str(&format!("      - how: shell\n        script: echo {}\n", number % 3));
-    }
+    let common = "discover:\n    how: fmf\n    test: /tests/a\nexecute:\n    how: tmt\n";
+    let plans = (0..75).map(|number| {
+        let script = number % 3;
+        let install = "  - how: install\n        package: tar\n";
+        format!("/p{number:02}:\n    prepare:\n    {install}      - how: shell\n        script: echo {script}\n")
+    });
+    let plans = format!("{common}{}", plans.collect::<String>());
     trial.write("plans.fmf", &plans);
     let workload = trial.compile();
     assert_eq!(workload.plans.len(), 75);

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
+use std::process::Command;
 
 use atex::compile::spec::{Action, Narrowing, Request, Secrets, UploadKind};
 use atex::compile::{CompileError, compile, list};
@@ -247,6 +248,60 @@ fn many_sections_are_prefixed_by_their_names() {
     assert_eq!(
         error.to_string(),
         "plan.fmf:2: plan `/plan`, discover section 1: discover has several sections, and one has no `name`"
+    );
+}
+
+#[test]
+fn a_section_with_a_url_brings_the_files_of_that_repository() {
+    let other = Trial::new(&[
+        ("nested/.fmf/version", "1\n"),
+        ("nested/x/main.fmf", "test: ./x\n"),
+        ("nested/x/data", "1"),
+    ]);
+    let git = |arguments: &[&str]| {
+        let identity = [
+            "-c",
+            "user.name=a",
+            "-c",
+            "user.email=a@b",
+            "-c",
+            "init.defaultBranch=main",
+        ];
+        let mut command = Command::new("git");
+        let status = command
+            .arg("-C")
+            .arg(other.dir.path())
+            .args(identity)
+            .args(arguments)
+            .status();
+        assert!(status.expect("git runs").success(), "{arguments:?}");
+    };
+    git(&["init", "-q"]);
+    git(&["add", "."]);
+    git(&["commit", "-qm", "tests"]);
+    let url = format!("file://{}", other.dir.path().display());
+    let plan = format!("discover:\n    how: fmf\n    url: {url}\n    ref: main\n    path: nested\n");
+    let trial = Trial::new(&[TESTS, ("plan.fmf", &plan)]);
+    let cache = tempfile::tempdir().expect("a directory");
+    let request = Request {
+        fetch_cache: cache.path().to_owned(),
+        ..trial.request()
+    };
+    assert_eq!(tests(&request), ["/x"]);
+    let workload = compile(&request).unwrap_or_else(|error| panic!("{error}"));
+    let upload = workload.upload(workload.plans[0].upload);
+    let paths: Vec<String> = upload
+        .files
+        .iter()
+        .map(|file| file.path.display().to_string())
+        .collect();
+    assert_eq!(paths, [".fmf/version", "x/data", "x/main.fmf"]);
+    assert_eq!(
+        atex::compile::list_plans(&trial.request())
+            .expect("nothing is fetched")
+            .plans
+            .len(),
+        1
     );
 }
 

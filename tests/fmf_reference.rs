@@ -4,6 +4,8 @@
 //! `ATEX_SKIP_REFERENCE=1` leaves the comparison out. `ATEX_CORPUS` is a directory of trees, `ATEX_FMF_TREES` the number of
 //! generated trees, `ATEX_FMF_SEED` where the generator begins.
 
+#[path = "fmf_reference/cases.rs"]
+mod cases;
 #[path = "fmf_reference/corpus.rs"]
 mod corpus;
 #[path = "fmf_reference/generated.rs"]
@@ -18,3 +20,5 @@ mod soup;
 mod trees;
 #[path = "fmf_reference/typed.rs"]
 mod typed;
+#[path = "fmf_reference/words.rs"]
+mod words;

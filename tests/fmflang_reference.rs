@@ -16,3 +16,5 @@ mod patterns;
 mod random;
 #[path = "fmflang_reference/rules.rs"]
 mod rules;
+#[path = "fmflang_reference/typed.rs"]
+mod typed;

@@ -6,13 +6,14 @@ mod sut_support;
 
 use std::ffi::OsString;
 use std::os::unix::fs::PermissionsExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::Duration;
 
 use atex::sut::link::local::LocalLink;
 use atex::sut::shell::Machine;
-use atex::sut::{Cancel, Local, Sut};
-use sut_support::{World, be_a_runner, laws};
+use atex::sut::{Cancel, Local, OnHeld, Sut, SutState, SyncMode, TroubleKind};
+use sut_support::{Host, World, be_a_runner, describe, laws, run, script, sync, test, tty_test};
 
 /// Runs a law over a machine of a kind, in a directory of its own.
 fn on(kind: &'static str, law: fn(&mut World<'_>)) {
@@ -62,12 +63,146 @@ fn runner_process() {
     be_a_runner(|dir| machine(&kind, dir, &Cancel::new().unwrap()));
 }
 
+/// Makes a directory with the programs of bash, coreutils, tar and util-linux that a SUT must have, but those `without`.
+fn bare_path(without: &[&str]) -> tempfile::TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    let programs = "bash cat chmod cp du env flock head id mkdir mv printenv rm script setsid sha256sum sleep stat stty sync tail tar uname";
+    for program in programs.split(' ').filter(|program| !without.contains(program)) {
+        let path = std::env::split_paths(&std::env::var_os("PATH").unwrap())
+            .map(|dir| dir.join(program))
+            .find(|path| path.exists());
+        std::os::unix::fs::symlink(path.expect(program), dir.path().join(program)).unwrap();
+    }
+    dir
+}
+
+/// Runs something on a machine that has no other programs than those.
+fn on_bare(path: &Path, what: impl FnOnce(&mut dyn Sut, &Path)) {
+    let home = tempfile::tempdir().unwrap();
+    let mut command: Vec<OsString> = vec!["env".into(), OsString::from_iter(["PATH=".as_ref(), path.as_os_str()])];
+    command.extend(["bash", "--noprofile", "--norc", "-c"].map(OsString::from));
+    let link = LocalLink::through("bare", command, None);
+    let mut sut = Machine::over(link, Some(home.path().join("sut")), Cancel::new().unwrap());
+    sut.open(OnHeld::Fail, &mut |_| ()).unwrap();
+    what(&mut sut, &home.path().join("sut/v1/tree/tree"));
+}
+
+#[test]
+fn bash_coreutils_tar_and_util_linux_are_all_that_a_machine_needs() {
+    on_bare(bare_path(&[]).path(), |sut, tree| {
+        let host = Host::new(&[("a/b", "1"), ("c", "2")]);
+        sync(sut, &host, SyncMode::Exact);
+        assert_eq!(run(sut, &script("echo 3 >d; rm c")).exit_code(), 0);
+        sut.adopt("tree").unwrap();
+        sut.reset_env_file().unwrap();
+        sut.set_state(&SutState::default()).unwrap();
+        assert_eq!(run(sut, &test("echo x >a/b; mkdir -p a/new")).exit_code(), 0);
+        assert_eq!(sync(sut, &host, SyncMode::KeepPrepared).sent, 1);
+        assert_eq!(run(sut, &tty_test("[[ -t 0 ]]; sleep 1000 & exit 3")).exit_code(), 3);
+        assert_eq!(sync(sut, &host, SyncMode::Exact).removed, 1);
+        assert_eq!(describe(tree), describe(host.dir.path()));
+    });
+}
+
+#[test]
+fn terminal_without_script_is_a_setup_failure_with_a_hint() {
+    on_bare(bare_path(&["script"]).path(), |sut, _| {
+        let trouble = sut.start(&tty_test("true")).err().expect("there is no terminal");
+        assert_eq!(trouble.kind, TroubleKind::Setup);
+        assert!(trouble.message.contains("`script`"), "{trouble}");
+        assert!(trouble.hint.unwrap().contains("util-linux"));
+        assert_eq!(run(sut, &test("exit 3")).exit_code(), 3, "the machine is fine");
+    });
+}
+
+#[test]
+fn machine_where_bash_does_not_start_is_unreachable() {
+    let dir = tempfile::tempdir().unwrap();
+    let link = LocalLink::through(
+        "dead",
+        ["sh", "-c", "echo no shell for you >&2; exit 1"]
+            .map(OsString::from)
+            .to_vec(),
+        None,
+    );
+    let mut sut = Machine::over(link, Some(dir.path().into()), Cancel::new().unwrap());
+    let trouble = sut.open(OnHeld::Fail, &mut |_| ()).unwrap_err();
+    assert_eq!(trouble.kind, TroubleKind::Unreachable);
+    assert!(trouble.message.contains("no shell for you"), "{trouble}");
+}
+
+/// A file system of 2 MiB, mounted while this lives.
+struct SmallDisk(PathBuf);
+
+impl SmallDisk {
+    fn at(dir: &Path) -> Option<Self> {
+        let mut mount = Command::new("mount");
+        let mounted = mount.args(["-t", "tmpfs", "-o", "size=2m", "atex"]).arg(dir).output();
+        mounted
+            .is_ok_and(|output| output.status.success())
+            .then(|| Self(dir.into()))
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        let _best_effort = Command::new("umount").arg("--lazy").arg(&self.0).status();
+    }
+}
+
+#[test]
+fn full_disk_is_a_setup_failure_and_nothing_is_believed_that_is_not_there() {
+    let home = tempfile::tempdir().unwrap();
+    let Some(_small) = SmallDisk::at(home.path()) else {
+        assert!(std::env::var_os("CI").is_none(), "cannot mount a small file system");
+        eprintln!("SKIPPED: cannot mount a small file system");
+        return;
+    };
+    let mut sut = Local::new("local", Some(home.path().join("sut")), Cancel::new().unwrap()).unwrap();
+    sut.open(OnHeld::Fail, &mut |_| ()).unwrap();
+    let host = Host::new(&[("a", "1")]);
+    sync(&mut sut, &host, SyncMode::Exact);
+    let state = SutState {
+        layers: 4,
+        ..SutState::default()
+    };
+    sut.set_state(&state).unwrap();
+    host.write("big", &"x".repeat(3 << 20));
+    for _ in 0..2 {
+        let trouble = sut.sync(&host.upload(), SyncMode::KeepPrepared).unwrap_err();
+        assert_eq!(trouble.kind, TroubleKind::Setup);
+        assert!(
+            trouble.hint.is_some_and(|hint| hint.contains("full")),
+            "{}",
+            trouble.message
+        );
+    }
+    let reasons = SutState {
+        unfinished: vec!["y".repeat(1 << 20); 3],
+        ..state.clone()
+    };
+    assert_eq!(sut.set_state(&reasons).unwrap_err().kind, TroubleKind::Setup);
+    host.remove("big");
+    sync(&mut sut, &host, SyncMode::KeepPrepared);
+    assert_eq!(
+        describe(&home.path().join("sut/v1/tree/tree")),
+        describe(host.dir.path())
+    );
+    sut.close();
+    assert_eq!(sut.open(OnHeld::Fail, &mut |_| ()).unwrap().state, state);
+}
+
 macro_rules! conformance {
     ($($theme:ident: $laws:tt)*) => {
         mod local { $(conformance!(@laws "local" $theme $laws);)* }
         mod nobody { $(conformance!(@laws "nobody" $theme $laws);)* }
-        mod noisy { $(conformance!(@laws "noisy" $theme $laws);)* }
+        mod noisy { $(conformance!(@noisy $theme $laws);)* }
     };
+    // What the login prints and the signs of life concern these.
+    (@noisy lease $laws:tt) => { conformance!(@laws "noisy" lease $laws); };
+    (@noisy jobs $laws:tt) => { conformance!(@laws "noisy" jobs $laws); };
+    (@noisy ending $laws:tt) => { conformance!(@laws "noisy" ending $laws); };
+    (@noisy $theme:ident $laws:tt) => {};
     (@laws $kind:literal $theme:ident { $($law:ident)* }) => {
         $(
             #[test]

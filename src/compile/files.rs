@@ -123,21 +123,14 @@ impl TreeFiles {
         self.files.get(at)
     }
 
-    /// Digest of paths, kinds and contents of all files, .fmf files too.
+    /// Digest of paths, modes and contents of all files, .fmf files too. Empty directories do not count: git does not keep them.
     pub(crate) fn digest(&self) -> BlobDigest {
         let mut hasher = blake3::Hasher::new();
-        for file in &self.files {
-            let path = file.path.as_os_str().as_bytes();
-            hasher.update(&(path.len() as u64).to_le_bytes()).update(path);
-            match &file.kind {
-                UploadKind::File { digest, executable, .. } => {
-                    hasher.update(&[1, u8::from(*executable)]).update(digest.as_bytes())
-                }
-                UploadKind::Symlink(target) => hasher
-                    .update(&[2])
-                    .update(BlobDigest::of(target.as_os_str().as_bytes()).as_bytes()),
-                UploadKind::Directory => hasher.update(&[3]),
-            };
+        for input in self.files.iter().filter_map(|file| file.input("")) {
+            hasher.update(&(input.path.len() as u64).to_le_bytes());
+            hasher.update(input.path.as_bytes());
+            hasher.update(input.mode.word().as_bytes());
+            hasher.update(input.digest.as_bytes());
         }
         BlobDigest::from_bytes(hasher.finalize().into())
     }

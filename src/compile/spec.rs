@@ -93,13 +93,14 @@ pub struct UploadId(pub u32);
 pub struct Workload {
     /// The root of the tree on the host, absolute.
     pub root: PathBuf,
-    /// Digest of all files of the tree, for people (`run.json`).
+    /// Digest of all files of the tree, .fmf files too, the same in every clone; for people (`run.json`).
     pub tree_digest: BlobDigest,
     /// The context it was compiled under.
     pub context: BTreeMap<String, Vec<String>>,
     /// The sealed graph; the node ids below are its.
     pub graph: Arc<Graph>,
-    /// The selected plans, in tmt's order. Plans without any selected test are there too, with empty `tests`.
+    /// The selected plans, in tmt's order. Plans without any test are there too, with empty `tests`; but where tests were asked for
+    /// by name, plans that hold none of them are left out.
     pub plans: Vec<PlanSpec>,
     /// The tests of each plan, plan by plan, in the order in which tmt would run them. A test that several plans hold is there
     /// once for each; where its key is the same, they share the node.

@@ -45,20 +45,15 @@ impl Trees {
     }
 
     /// Loads the tree of a section, fetching what must be.
-    pub(crate) fn add(&mut self, source: &Source, context: &Context, _fetch_cache: &Path) -> Result<(), CompileError> {
+    pub(crate) fn add(&mut self, source: &Source, context: &Context, fetch_cache: &Path) -> Result<(), CompileError> {
         if self.by_source.contains_key(source) {
             return Ok(());
         }
         let root = match source {
             Source::Own => return Ok(()),
             Source::Path(path) => self.own().tree.root().join(path),
-            Source::Url { url, .. } => {
-                let problem = "this build cannot fetch".to_owned();
-                return Err(fmf::Error::Fetch {
-                    url: url.clone(),
-                    problem,
-                }
-                .into());
+            Source::Url { url, reference, path } => {
+                fmf::fetch(url, reference.as_deref(), path.as_deref(), fetch_cache)?
             }
         };
         let loaded = load(&root, context)?;

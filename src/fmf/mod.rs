@@ -5,6 +5,7 @@
 pub mod condition;
 pub mod context;
 mod error;
+mod fetch;
 pub mod filter;
 mod python;
 pub mod regex;
@@ -13,5 +14,6 @@ pub mod value;
 mod yaml;
 
 pub use error::{Error, Spot};
+pub use fetch::fetch;
 pub use tree::{MetadataFile, Node, Origin, Rule, Selection, Tree};
 pub use value::{Map, Value};

@@ -2,11 +2,12 @@
 //!
 //! Pure: times are passed in. Nothing here is ever parsed again.
 
-/// Says a duration in milliseconds: `0.3s`, `59.9s`, `2m 03s`, `1h 02m`, `3d 4h`.
+/// Says a duration in milliseconds: `0.04s`, `59.9s`, `2m 03s`, `1h 02m`, `3d 4h`.
 pub fn span(milliseconds: u64) -> String {
     let seconds = milliseconds / 1000;
     match seconds {
-        0..60 => format!("{}.{}s", seconds, milliseconds % 1000 / 100),
+        0..10 => format!("{}.{:02}s", seconds, milliseconds % 1000 / 10),
+        10..60 => format!("{}.{}s", seconds, milliseconds % 1000 / 100),
         60..3600 => format!("{}m {:02}s", seconds / 60, seconds % 60),
         3600..86_400 => format!("{}h {:02}m", seconds / 3600, seconds % 3600 / 60),
         _ => format!("{}d {}h", seconds / 86_400, seconds % 86_400 / 3600),
@@ -22,10 +23,10 @@ pub fn running(milliseconds: u64) -> String {
     }
 }
 
-/// Says an age in seconds with its largest unit: `now`, `12s ago`, `3m ago`, `2h ago`, `5d ago`.
+/// Says an age in seconds with its largest unit: `just now`, `12s ago`, `3m ago`, `2h ago`, `5d ago`.
 pub fn age(seconds: u64) -> String {
     let (number, unit) = match seconds {
-        0 => return "now".to_owned(),
+        0 => return "just now".to_owned(),
         1..60 => (seconds, 's'),
         60..3600 => (seconds / 60, 'm'),
         3600..86_400 => (seconds / 3600, 'h'),
@@ -65,7 +66,7 @@ mod tests {
         assert_eq!(
             said,
             [
-                "0.0s", "0.3s", "59.9s", "1m 00s", "2m 03s", "59m 59s", "1h 02m", "3d 4h"
+                "0.00s", "0.34s", "59.9s", "1m 00s", "2m 03s", "59m 59s", "1h 02m", "3d 4h"
             ]
         );
     }
@@ -78,7 +79,7 @@ mod tests {
     #[test]
     fn ages_use_the_largest_unit() {
         let said = [0, 12, 60, 3_599, 7_200, 86_400 * 5 + 1].map(age);
-        assert_eq!(said, ["now", "12s ago", "1m ago", "59m ago", "2h ago", "5d ago"]);
+        assert_eq!(said, ["just now", "12s ago", "1m ago", "59m ago", "2h ago", "5d ago"]);
     }
 
     #[test]

@@ -24,6 +24,9 @@ const VERBOSE_LOG: Limit = Limit {
     bytes: 256 * 1024,
 };
 
+/// Columns of a line's first word; the longest is `connecting`.
+pub(super) const WORD: usize = 10;
+
 /// The first columns of a line: the word, its style, the time.
 struct Lead<'a> {
     word: &'a str,
@@ -97,6 +100,7 @@ impl Narrator {
                     tests,
                     cached: *cached,
                     dir: &self.dir.to_string_lossy(),
+                    quiet: self.verbosity == Verbosity::Quiet,
                 };
                 self.summary.write(&mut out, &self.palette, &totals);
             }
@@ -109,7 +113,7 @@ impl Narrator {
         let _infallible = write!(
             out,
             "{} {:>9}  ",
-            paint(lead.style, pad(&harmless(lead.word), 9)),
+            paint(lead.style, pad(&harmless(lead.word), WORD)),
             lead.time
         );
         if let Some(columns) = self.sut_column {
@@ -128,15 +132,15 @@ impl Narrator {
             Ok(excerpt) => excerpt,
             Err(error) => {
                 let lost = format!("cannot read `{}`: {error}", log.display());
-                let _infallible = writeln!(out, "{:21}{}", "", paint(self.palette.warn, harmless(&lost)));
+                let _infallible = writeln!(out, "{:22}{}", "", paint(self.palette.warn, harmless(&lost)));
                 return;
             }
         };
         if excerpt.cut {
-            let _infallible = writeln!(out, "{:21}{}", "", paint(self.palette.dim, "…"));
+            let _infallible = writeln!(out, "{:22}{}", "", paint(self.palette.dim, "…"));
         }
         for line in &excerpt.lines {
-            let _infallible = writeln!(out, "{:21}{}", "", paint(self.palette.dim, line));
+            let _infallible = writeln!(out, "{:22}{}", "", paint(self.palette.dim, line));
         }
     }
 

@@ -54,6 +54,8 @@ impl Progress {
                 self.tally(node, *outcome);
             }
             Event::NodeSkipped { .. } => self.done += 1,
+            // What a SUT has done already was counted as to be run.
+            Event::NodeCached { sut, .. } if !sut.is_empty() => self.done += 1,
             Event::RunFinished { .. } => self.active.clear(),
             Event::Warning { .. } | Event::NodeCached { .. } | Event::Result { .. } => {}
         }

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use super::exit::Exit;
+use super::narrate::WORD;
 use super::palette::{Palette, paint};
 use super::text::harmless;
 use super::{human, text};
@@ -36,6 +37,8 @@ pub(super) struct Totals<'a> {
     pub(super) tests: &'a BTreeMap<NodeOutcome, u64>,
     pub(super) cached: u64,
     pub(super) dir: &'a str,
+    /// Whether nothing but failures stands above.
+    pub(super) quiet: bool,
 }
 
 impl Summary {
@@ -53,19 +56,24 @@ impl Summary {
             write_failure(out, palette, failure)?;
         }
         for ((outcome, reason), count) in &self.skipped {
-            let word = text::pad(skipped_word(*outcome), 9);
+            let word = text::pad(skipped_word(*outcome), WORD);
             write!(out, "{} {}", paint(palette.warn, word), human::count(*count, "node"))?;
             writeln!(out, " did not start: {}", harmless(reason))?;
         }
-        writeln!(out)?;
+        if !totals.quiet || !self.failures.is_empty() || !self.skipped.is_empty() {
+            writeln!(out)?;
+        }
         writeln!(out, "{}", counts(palette, totals))?;
+        let any = totals.tests.values().any(|number| *number > 0);
         let meaning = Exit::from_code(totals.exit_code).map_or("unknown", Exit::meaning);
         let style = if totals.exit_code == 0 {
             palette.good
         } else {
             palette.bad
         };
-        writeln!(out, "{}", paint(style, format!("exit {}: {meaning}", totals.exit_code)))?;
+        if any || totals.exit_code != 0 {
+            writeln!(out, "{}", paint(style, format!("exit {}: {meaning}", totals.exit_code)))?;
+        }
         if !totals.dir.is_empty() {
             writeln!(
                 out,
@@ -78,7 +86,7 @@ impl Summary {
 }
 
 fn write_failure(out: &mut String, palette: &Palette, failure: &Failure) -> std::fmt::Result {
-    let word = text::pad(outcome_word(failure.outcome), 9);
+    let word = text::pad(outcome_word(failure.outcome), WORD);
     write!(
         out,
         "{} {}",
@@ -98,7 +106,7 @@ fn write_failure(out: &mut String, palette: &Palette, failure: &Failure) -> std:
     writeln!(out)?;
     if let Some(log) = &failure.log {
         let log = log.to_string_lossy();
-        writeln!(out, "{:9} {}", "", paint(palette.dim, harmless(&log)))?;
+        writeln!(out, "{:WORD$} {}", "", paint(palette.dim, harmless(&log)))?;
     }
     Ok(())
 }
@@ -149,7 +157,10 @@ fn counts(palette: &Palette, totals: &Totals<'_>) -> String {
         }
         parts.push(paint(outcome_style(palette, *outcome), part).to_string());
     }
-    let colon = if parts.is_empty() { "" } else { ": " };
+    let took = human::span(totals.duration);
+    if parts.is_empty() {
+        return format!("no tests, {took}");
+    }
     let tests = paint(palette.bold, human::count(all, "test"));
-    format!("{tests}{colon}{} in {}", parts.join(", "), human::span(totals.duration))
+    format!("{tests}: {} in {took}", parts.join(", "))
 }

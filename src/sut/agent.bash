@@ -37,19 +37,17 @@ text() {
 
 # unpack LENGTH DIR: takes a payload that is a tar archive, and reads it to its end also where tar gives up before.
 unpack() {
-    head -c "$1" | {
-        tar -x -p -m --no-same-owner -f - -C "$2" 2>"$v/complaint"
+    said=$(head -c "$1" | {
+        tar -x -p -m --no-same-owner -f - -C "$2" 2>&1
         rc=$?
         cat >/dev/null
         exit "$rc"
-    }
+    })
 }
 
-# complaint WHAT: an error reply that ends with what a tool said last.
+# complain WHAT: an error reply that ends with what a tool said first; it is in said, not in a file, since the disk may be full.
 complain() {
-    local said=
-    [[ -s $v/complaint ]] && said=$(tail -n 3 -- "$v/complaint")
-    say err "$1${said:+: $said}"
+    say err "$1${said:+: ${said%%$'\n'*}}"
 }
 
 # nap: a moment, which the end of stdin ends for good.
@@ -124,7 +122,7 @@ agent_open() {
         say err "cannot make \`$base\`: $who"
         return
     }
-    { : >>"$base/lease" && : >>"$base/run.lock" && : >"$v/complaint"; } 2>/dev/null || {
+    { : >>"$base/lease" && : >>"$base/run.lock"; } 2>/dev/null || {
         say err "cannot write below \`$base\`"
         return
     }
@@ -134,7 +132,7 @@ agent_open() {
         [[ $3 == wait ]] || return
         until flock -n 9; do nap; done
     fi
-    printf '%s\n' "$holder" >"$base/lease" 2>"$v/complaint" || { complain "cannot write \`$base/lease\`"; return; }
+    { printf '%s\n' "$holder" >"$base/lease"; } 2>/dev/null || { complain "cannot write \`$base/lease\`"; return; }
     settle "$4" || { say err "a process of the last job cannot be ended"; return; }
     agent_facts
 }
@@ -147,14 +145,14 @@ agent_facts() {
         printf 'arch=%s\nboot=%s\n' "$(uname -m)" "$(</proc/sys/kernel/random/boot_id)"
         printf 'managers=%s\n' "$(managers)"
         printf 'state=%s\n' "$([[ -e $v/state ]] && printf kept)"
-    } >"$v/facts" 2>"$v/complaint" || { complain "cannot write \`$v/facts\`"; return; }
+    } 2>/dev/null >"$v/facts" || { complain "cannot write \`$v/facts\`"; return; }
     printf '%s' "$base" >"$v/base"
     send ok "$v/base" "$v/facts" "$release" "$v/state"
 }
 
 # state LENGTH: an archive with the file `state.new`.
 agent_state() {
-    unpack "$1" "$v" && sync -- "$v/state.new" && mv -f -- "$v/state.new" "$v/state" 2>"$v/complaint" || {
+    unpack "$1" "$v" && said=$({ sync -- "$v/state.new" && mv -f -- "$v/state.new" "$v/state"; } 2>&1) || {
         complain "cannot write \`$v/state\`"
         return
     }
@@ -164,7 +162,7 @@ agent_state() {
 
 # reset-env: empties the environment file of the prepared chain.
 agent_reset-env() {
-    rm -rf -- "$v/env/prepared" 2>"$v/complaint" && : >"$v/env/prepared" || { complain "cannot empty \`$v/env/prepared\`"; return; }
+    said=$({ rm -rf -- "$v/env/prepared" && : >"$v/env/prepared"; } 2>&1) || { complain "cannot empty \`$v/env/prepared\`"; return; }
     say ok
 }
 
@@ -172,9 +170,9 @@ agent_reset-env() {
 # coreutils that walks any tree and takes names of any bytes. A directory that cannot be read gets its permissions back.
 walk() {
     local tree=$v/tree/$1 out=$v/manifest/$1.walk try
-    [[ -d $tree && ! -L $tree ]] || { rm -rf --one-file-system -- "$tree" && mkdir -- "$tree"; } 2>"$v/complaint" || return
+    [[ -d $tree && ! -L $tree ]] || said=$({ rm -rf --one-file-system -- "$tree" && mkdir -- "$tree"; } 2>&1) || return
     for try in 1 2 3; do
-        (cd -- "$tree" && du -a -l -0 -B1 --apparent-size --time=ctime --time-style=+%s.%N .) >"$out" 2>"$v/complaint" && return
+        said=$(cd -- "$tree" 2>&1 && du -a -l -0 -B1 --apparent-size --time=ctime --time-style=+%s.%N . 2>&1 >"$out") && return
         chmod -R u+rwX -- "$tree" 2>/dev/null
     done
     return 1
@@ -216,7 +214,7 @@ remove() {
     rm -rf --one-file-system -- "$@" && return
     chmod -R u+rwX .
     rm -rf --one-file-system -- "$@"
-} 2>>"$v/complaint"
+}
 
 # Makes way for directories: what stands there and is none, a link to one too, goes; what is one gets its mode.
 clear_way() {
@@ -229,13 +227,12 @@ clear_way() {
         fi
     done
     ((${#dirs[@]} == 0)) || chmod 755 -- "${dirs[@]}"
-} 2>>"$v/complaint"
+}
 
-# The changes of a sync, in the tree: the lists were unpacked as SLOT.touched, .gone, .dirs.
+# The changes of a sync, in the tree: the lists were unpacked as SLOT.touched, .gone, .dirs, .sent.
 make_room() {
     local m=$v/manifest/$1
-    : >"$v/complaint"
-    (cd -- "$v/tree/$1" && chmod 755 . && each "$m.gone" remove && each "$m.dirs" clear_way) 2>>"$v/complaint"
+    said=$({ cd -- "$v/tree/$1" && chmod 755 . && each "$m.gone" remove && each "$m.dirs" clear_way; } 2>&1)
 }
 
 # apply SLOT LISTS-LENGTH TAR-LENGTH, then a line `commit LENGTH` with the new manifest as an archive, or `abort 0`.
@@ -244,16 +241,17 @@ agent_apply() {
     local m=$v/manifest/$1 failed= word length
     unpack "$2" "$v/manifest" && mv -f -- "$m.touched.new" "$m.touched" && make_room "$1" || failed="cannot make room in \`$v/tree/$1\`"
     if [[ $failed ]]; then
-        cp -- "$v/complaint" "$v/complaint.first" 2>/dev/null
         head -c "$3" >/dev/null
     else
-        unpack "$3" "$v/tree/$1" || failed="cannot write below \`$v/tree/$1\`"
-        cp -- "$v/complaint" "$v/complaint.first" 2>/dev/null
+        unpack "$3" "$v/tree/$1" || {
+            failed="cannot write below \`$v/tree/$1\`"
+            # What arrived is not believed anyway, and the disk may be full.
+            (cd -- "$v/tree/$1" && each "$m.sent" remove) 2>/dev/null
+        }
     fi
     read -r word length || exit 0
     if [[ $failed || $word == abort ]]; then
         head -c "$length" >/dev/null
-        mv -f -- "$v/complaint.first" "$v/complaint" 2>/dev/null
         complain "${failed:-aborted}"
         return
     fi
@@ -265,8 +263,8 @@ agent_apply() {
 
 settle_in() {
     local m=$v/manifest/$1
-    mv -f -- "$m.list.new" "$m.list" && mv -f -- "$m.walk" "$m.stat" && rm -f -- "$m.touched"
-} 2>"$v/complaint"
+    said=$({ mv -f -- "$m.list.new" "$m.list" && mv -f -- "$m.walk" "$m.stat" && rm -f -- "$m.touched"; } 2>&1)
+}
 
 # look SLOT: what is there, before `rebase`. `none`: nothing was ever brought there.
 agent_look() {
@@ -284,7 +282,7 @@ agent_rebase() {
     say ok
 }
 
-base= v=
+base= v= said=
 IFS= read -r marker && printf '%s\n' "$marker"
 while IFS=' ' read -r -a request; do
     "agent_${request[0]}" "${request[@]:1}"

@@ -138,6 +138,16 @@ impl Talk {
         Ok(Reply { word, blobs })
     }
 
+    /// Ends the talk: closes the streams, and waits a moment for the process to end by that, so that what it held is free.
+    pub(crate) fn close(&mut self, until: Instant) {
+        self.process.close();
+        while self.process.exit().is_none() && Instant::now() < until {
+            if self.process.wait(Interest::default(), Some(until), None).is_err() {
+                return;
+            }
+        }
+    }
+
     /// Gives the process away, with what was read from it: stdout, then stderr.
     pub(crate) fn into_parts(self) -> (Box<dyn Process>, Vec<u8>, Vec<u8>) {
         (self.process, self.inbox, self.complaints)

@@ -98,7 +98,6 @@ pub(crate) fn plan<'a>(set: &'a FileSet, seen: &'a Seen<'a>, mode: SyncMode) -> 
     let kept = kept(&leaves, seen, mode);
     let send: Vec<&FileEntry> = set.files.iter().filter(|entry| must_send(entry, seen, &kept)).collect();
 
-    let on_the_way: HashSet<&[u8]> = send.iter().flat_map(|entry| ancestors(bytes(entry))).collect();
     let mut wanted: BTreeSet<&[u8]> = leaves.keys().flat_map(|path| ancestors(path)).collect();
     wanted.extend(
         set.files
@@ -106,24 +105,30 @@ pub(crate) fn plan<'a>(set: &'a FileSet, seen: &'a Seen<'a>, mode: SyncMode) -> 
             .filter(|entry| entry.kind == FileKind::Directory)
             .map(bytes),
     );
+    // Where the last sync left a directory, and nothing changed since, there is one.
     let was_none = |dir: &[u8]| {
-        matches!(
+        let file = matches!(
             seen.manifest.files.get(dir),
             Some(FileKind::File { .. } | FileKind::Symlink(_))
-        )
+        );
+        file || seen.manifest.adopted.contains(dir)
     };
-    let stale = |dir: &[u8]| !kept.contains(dir) && (!seen.now.has(dir) || seen.changed(dir) || was_none(dir));
-    let dirs = wanted
+    let stale = |dir: &[u8]| !kept.contains(dir) && (was_none(dir) || !seen.now.has(dir) || seen.changed(dir));
+    let mut dirs: BTreeSet<&[u8]> = wanted.iter().copied().filter(|dir| stale(dir)).collect();
+    let below: Vec<&[u8]> = dirs
         .iter()
         .copied()
-        .filter(|dir| on_the_way.contains(dir) || stale(dir))
+        .chain(send.iter().map(|entry| bytes(entry)))
         .collect();
+    dirs.extend(below.into_iter().flat_map(ancestors));
 
     let sent: HashSet<&[u8]> = send.iter().map(|entry| bytes(entry)).collect();
-    let shelter: HashSet<&[u8]> = kept.iter().flat_map(|path| ancestors(path)).collect();
+    // What a prepare step left absent, and is there now, came from a test.
+    let standing: HashSet<&[u8]> = kept.iter().copied().filter(|path| seen.before.has(path)).collect();
+    let shelter: HashSet<&[u8]> = standing.iter().flat_map(|path| ancestors(path)).collect();
     let stays = |path: &[u8]| {
-        let at_home = leaves.contains_key(path) && !sent.contains(path);
-        at_home || wanted.contains(path) || kept.contains(path) || shelter.contains(path)
+        let brought = leaves.contains_key(path) && !sent.contains(path) || wanted.contains(path);
+        standing.contains(path) || shelter.contains(path) || brought && !kept.contains(path)
     };
     let doomed: HashSet<&[u8]> = seen.now.0.keys().copied().filter(|path| !stays(path)).collect();
     let removed = doomed.difference(&sent).count() as u64;
@@ -134,7 +139,7 @@ pub(crate) fn plan<'a>(set: &'a FileSet, seen: &'a Seen<'a>, mode: SyncMode) -> 
     manifest.adopted = kept.into_iter().map(<[u8]>::to_vec).collect();
     Plan {
         gone,
-        dirs,
+        dirs: dirs.into_iter().collect(),
         send,
         removed,
         manifest,
@@ -182,3 +187,7 @@ fn ancestors(path: &[u8]) -> impl Iterator<Item = &[u8]> {
     let slashes = path.iter().enumerate().rev().filter(|(_, byte)| **byte == b'/');
     slashes.map(|(at, _)| &path[..at])
 }
+
+#[cfg(test)]
+#[path = "plan_model.rs"]
+mod plan_model;

@@ -25,11 +25,18 @@ const WRAPPER: &str = include_str!("wrapper.bash");
 /// The version of all that lies below the machine's directory but the locks; part of the path there.
 pub(crate) const FORMAT: &str = "v1";
 
+/// Said where a test wants a terminal and there is no `script`.
+const HOW_TO_GET_SCRIPT: &str =
+    "install it there: package `util-linux-script` of Fedora, `bsdutils` of Debian, else `util-linux`";
+
 /// How long a wrapper may take until it runs the job.
 const START: Duration = Duration::from_secs(60);
 
 /// How long ending the last job may take, once it is over.
 const ENDING: Duration = Duration::from_secs(20);
+
+/// How long the agent may take to end.
+const GOODBYE: Duration = Duration::from_secs(1);
 
 /// How long a short request may take after the user said "now".
 const HURRY: Duration = Duration::from_secs(2);
@@ -48,6 +55,13 @@ struct Session {
     agent: Talk,
     /// The machine's directory.
     dir: PathBuf,
+}
+
+impl Drop for Session {
+    /// The lease is free when this returns, as a rule.
+    fn drop(&mut self) {
+        self.agent.close(Instant::now() + GOODBYE);
+    }
 }
 
 impl<L: Link> Machine<L> {
@@ -76,6 +90,17 @@ impl<L: Link> Machine<L> {
         }
     }
 
+    /// What ends an agent before it says a word ends the attempt to connect.
+    fn unreachable(&self, error: TalkError) -> Trouble {
+        match error {
+            TalkError::Broken(Broken::Ended(how)) => {
+                self.trouble(TroubleKind::Unreachable, format!("cannot start bash ({how})"))
+            }
+            TalkError::Broken(Broken::TimedOut) => self.trouble(TroubleKind::Unreachable, "no answer in time"),
+            other => self.not_started(other),
+        }
+    }
+
     fn not_started(&self, error: TalkError) -> Trouble {
         match error {
             TalkError::Link(trouble) => trouble,
@@ -86,7 +111,15 @@ impl<L: Link> Machine<L> {
     fn not_synced(&self, error: NotSynced) -> Trouble {
         match error {
             NotSynced::Broken(broken) => self.broken(broken),
-            NotSynced::Refused(why) => self.trouble(TroubleKind::Setup, why),
+            NotSynced::Refused(why) => {
+                let full = why.contains("No space left") || why.contains("Wrote only");
+                let trouble = self.trouble(TroubleKind::Setup, why);
+                if full {
+                    trouble.with_hint("the disk there is full")
+                } else {
+                    trouble
+                }
+            }
             NotSynced::Host(why) => self.trouble(TroubleKind::Setup, format!("upload: {why}")),
         }
     }
@@ -140,7 +173,7 @@ impl<L: Link> Machine<L> {
             until,
         };
         let agent = Talk::start(&mut self.link, AGENT, &marker(), &patience);
-        let mut agent = agent.map_err(|error| self.not_started(error))?;
+        let mut agent = agent.map_err(|error| self.unreachable(error))?;
         let dir = self.dir.as_ref().map_or(&b""[..], |dir| dir.as_os_str().as_bytes());
         let holder = holder();
         let mut request = format!("open {} {} ", dir.len(), holder.len()).into_bytes();
@@ -270,7 +303,15 @@ impl<L: Link> Sut for Machine<L> {
         match started {
             Ok(channel) => Ok(Box::new(channel)),
             Err(NotStarted::Talk(error)) => Err(self.not_started(error)),
-            Err(NotStarted::Refused(why)) => Err(self.trouble(TroubleKind::Setup, why)),
+            Err(NotStarted::Refused(why)) => {
+                let no_terminal = why.contains("`script`");
+                let trouble = self.trouble(TroubleKind::Setup, why);
+                Err(if no_terminal {
+                    trouble.with_hint(HOW_TO_GET_SCRIPT)
+                } else {
+                    trouble
+                })
+            }
         }
     }
 

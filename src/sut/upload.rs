@@ -118,9 +118,12 @@ fn rebase(
 
 fn apply(talk: &mut Talk, slot: &str, plan: &Plan<'_>, id: &str, patience: &Patience<'_>) -> Result<Synced, NotSynced> {
     let sent = plan.send.iter().map(|entry| entry.path.as_os_str().as_bytes());
-    let touched = listed(plan.gone.iter().chain(&plan.dirs).copied().chain(sent));
+    let sent = listed(sent);
+    // A removal that was interrupted is found as what it is: what is left is still too much.
+    let touched = [listed(plan.dirs.iter().copied()), sent.clone()].concat();
     let lists = tar::archive(&[
         (&format!("{slot}.touched.new"), &touched),
+        (&format!("{slot}.sent"), &sent),
         (&format!("{slot}.gone"), &listed(plan.gone.iter().copied())),
         (&format!("{slot}.dirs"), &listed(plan.dirs.iter().copied())),
     ]);

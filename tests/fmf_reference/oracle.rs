@@ -90,6 +90,11 @@ pub(crate) fn compare(cases: &[Case]) -> Option<Outcome> {
                     outcome.refused += 1;
                     None
                 }
+                // Python holds data that contain themselves, as long as nobody prints them.
+                (Err(refusal), Some(_)) if refusal.contains("itself") => {
+                    outcome.refused += 1;
+                    None
+                }
                 (Err(refusal), Some(_)) => Some(format!("only refused here: {refusal}")),
                 (Ok(_), None) => Some(format!("only refused by Python: {python}")),
             };

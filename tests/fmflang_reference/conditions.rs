@@ -2,11 +2,14 @@
 //!
 //! Python says what an expression's value looks like; natively, `repr(expression)` must look the same.
 
+use std::fmt;
+
 use atex::fmf::condition::{Condition, ConditionError, Outcome};
 use serde_json::{Value as Json, json};
 
 use crate::oracle::{Answer, Differences, ask, data};
 use crate::random::{Random, cases};
+use crate::typed;
 
 /// Cases that differed once, and the corners of the grammar: one a line, `␤` for a newline.
 const CORNERS: &str = include_str!("../reference/lang_conditions.txt");
@@ -273,7 +276,7 @@ fn node(random: &mut Random) -> Json {
     json!({
         "tag": tags[random.below(tags.len())], "tier": tiers[random.below(tiers.len())], "order": random.below(100),
         "enabled": random.once_in(2), "nested": {"a": 1, "b": {"c": [1, 2]}, "d": "x"}, "none": null,
-        "ratio": f64::from(u8::try_from(random.below(7)).expect("small")) * 12.5 - 25.0, "when": {"$date": random.pick(&dates)}, "empty": [], "text": text, "y": [1, 2, 3],
+        "ratio": f64::from(u8::try_from(random.below(7)).expect("small")) * 12.5 - 25.0, "when": {"$date": random.pick(&dates)}, "empty": [], "text": text, "tags": ["Tier1", "slow", "a b"], "x_text": "x", "y": [1, 2, 3],
     })
 }
 
@@ -287,13 +290,23 @@ fn named() -> Vec<Json> {
         .collect()
 }
 
-#[derive(Debug)]
 enum Native {
     Same,
     Refused,
     Missing,
     Raised(String),
     Differs(String),
+}
+
+impl fmt::Display for Native {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Same => f.write_str("the same"),
+            Self::Refused => f.write_str("refused"),
+            Self::Missing => f.write_str("missing"),
+            Self::Raised(what) | Self::Differs(what) => f.write_str(what),
+        }
+    }
 }
 
 /// Tells how the native evaluation compares with what Python says.
@@ -358,7 +371,12 @@ fn conditions_have_the_value_that_python_gives() {
     let mut questions = named();
     questions.extend((0..cases(4000)).map(|_| {
         let depth = 1 + random.below(3);
-        json!({"kind": "condition", "expression": expression(&mut random, depth), "data": node(&mut random)})
+        let expression = if random.once_in(3) {
+            expression(&mut random, depth)
+        } else {
+            typed::expression(&mut random, depth)
+        };
+        json!({"kind": "condition", "expression": expression, "data": node(&mut random)})
     }));
     let Some(answers) = ask(&questions) else { return };
     let mut differences = Differences::default();
@@ -366,11 +384,7 @@ fn conditions_have_the_value_that_python_gives() {
     for (question, answer) in questions.iter().zip(&answers) {
         let native = native(question, answer);
         if !compatible(&native, answer) {
-            differences.note(
-                &question["expression"],
-                &format!("{native:?} with {}", question["data"]),
-                answer,
-            );
+            differences.note(question, &native.to_string(), answer);
         }
         same += usize::from(matches!(native, Native::Same));
         refused += usize::from(matches!(native, Native::Refused));

@@ -33,7 +33,8 @@ pub(crate) fn ask(questions: &[Json]) -> Option<Vec<Answer>> {
         .spawn()
         .unwrap_or_else(|error| panic!("cannot start `{python}`: {error}; {hint}"));
     let mut stdin = child.stdin.take().expect("piped");
-    let input: String = questions.iter().map(|question| format!("{question}\n")).collect();
+    let lines: Vec<String> = questions.iter().map(Json::to_string).collect();
+    let input = lines.join("\n");
     // A write error means that Python is gone; its status tells.
     let writer = thread::spawn(move || stdin.write_all(input.as_bytes()));
     let output = child.wait_with_output().expect("the process can be waited for");

@@ -147,6 +147,8 @@ fn named() -> Vec<Json> {
         ("\\B", ""),
         ("(?i)ı", "I"),
         ("(a|b*)*", "ab"),
+        ("(?(1)x)(A{0}){1,}", "ab"),
+        ("(a??A)*+", "aA Ac"),
         ("(?=a)*b", "ab"),
         ("(?:(?#c)){0}a", "a"),
         ("(?<!}){1,}", ""),
@@ -156,27 +158,35 @@ fn named() -> Vec<Json> {
     .collect()
 }
 
-fn native(question: &Json) -> Result<Json, PatternError> {
+fn native(question: &Json, answer: &Answer) -> Result<Json, PatternError> {
     let field = |name: &str| question[name].as_str().expect("text");
     let pattern = Pattern::new(field("pattern"))?;
     let text = field("text");
     if question["kind"] == "sub" {
         return Ok(json!(pattern.sub(field("template"), text)?));
     }
+    // Python knows how many groups there are to show.
+    let groups = if let Answer::Result(expected) = answer {
+        expected[3].as_str().unwrap_or_default()
+    } else {
+        ""
+    };
+    let whole = pattern.sub(r"<\g<0>>", text)?;
     Ok(json!([
         pattern.search(text)?,
         pattern.match_start(text)?,
-        pattern.sub(r"<\g<0>>", text)?
+        whole,
+        groups,
+        pattern.sub(groups, text)?
     ]))
 }
 
 fn same(native: &Result<Json, PatternError>, answer: &Answer) -> bool {
     match (native, answer) {
         (_, Answer::Exception(name)) if name == "timeout" => true,
-        (Err(PatternError::Unsupported { .. } | PatternError::Backtracking { .. }), _) => true,
-        (Ok(Json::Array(results)), Answer::Result(Json::Array(expected))) => results[..] == expected[..3],
         (Ok(result), Answer::Result(expected)) => result == expected,
-        (Err(PatternError::Invalid { .. }), Answer::Exception(_)) => true,
+        (Err(PatternError::Unsupported { .. } | PatternError::Backtracking { .. }), _)
+        | (Err(PatternError::Invalid { .. }), Answer::Exception(_)) => true,
         _ => false,
     }
 }
@@ -185,11 +195,11 @@ fn same(native: &Result<Json, PatternError>, answer: &Answer) -> bool {
 fn patterns_match_and_substitute_as_in_python() {
     let mut random = Random::new(3);
     let mut questions = named();
-    questions.extend((0..cases(4000)).map(|_| question(&mut random)));
+    questions.extend((0..cases(1500)).map(|_| question(&mut random)));
     let Some(answers) = ask(&questions) else { return };
     let mut differences = Differences::default();
     for (question, answer) in questions.iter().zip(&answers) {
-        let native = native(question);
+        let native = native(question, answer);
         if !same(&native, answer) {
             differences.note(question, &format!("{native:?}"), answer);
         }

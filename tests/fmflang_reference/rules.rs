@@ -139,13 +139,16 @@ fn rules_are_decided_as_python_decides_them() {
     let mut differences = Differences::default();
     for (question, answer) in questions.iter().zip(&answers) {
         let native = native(question);
+        // Python takes a dimension's values in the order of a set, so either a match or an error may come first.
+        let dimensions = question["context"].as_object().expect("an object");
+        let unordered = dimensions
+            .values()
+            .any(|values| values.as_array().is_some_and(|values| values.len() > 1));
         let same = match (&native, answer) {
             (Ok(outcome), Answer::Result(expected)) => json!(outcome) == *expected,
             (Err(_), Answer::Exception(_)) => true,
-            // Python takes a dimension's values in the order of a set, so either the match or the error may come first.
-            (Err(error), Answer::Result(_)) => error.starts_with("invalid pattern"),
-            (Ok(_), Answer::Exception(name)) => name == "error",
-            _ => false,
+            (Err(error), Answer::Result(_)) => unordered && error.starts_with("invalid pattern"),
+            (Ok(_), Answer::Exception(name)) => unordered && name == "error",
         };
         if !same {
             differences.note(question, &format!("{native:?}"), answer);

@@ -105,6 +105,10 @@ impl Emitter {
     }
 
     fn repeat(&mut self, min: u32, max: Option<u32>, mode: Mode, body: &Node, flags: Flags) {
+        if max == Some(0) && !captures(body) {
+            self.out += "(?:)";
+            return;
+        }
         self.out += if mode == Mode::Possessive { "(?>" } else { "" };
         match body {
             // The engine repeats neither a bare lookaround nor nothing; an alternative that never matches makes it a group.
@@ -262,12 +266,26 @@ impl Emitter {
     }
 }
 
-/// Tells whether a piece is a lookaround or nothing at all, in groups or not.
+/// Tells whether a piece consists of lookarounds or of nothing at all, in groups or not.
 fn is_bare(node: &Node) -> bool {
     match node {
         Node::Look { .. } => true,
+        Node::Repeat { max: Some(0), body, .. } => !captures(body),
         Node::Flagged { body, .. } | Node::Atomic(body) => is_bare(body),
-        Node::Sequence(items) => items.is_empty() || (items.len() == 1 && is_bare(&items[0])),
+        Node::Sequence(items) => items.iter().all(is_bare),
+        _ => false,
+    }
+}
+
+/// Tells whether there is a group that counts.
+fn captures(node: &Node) -> bool {
+    match node {
+        Node::Capture { .. } => true,
+        Node::Repeat { body, .. } | Node::Flagged { body, .. } | Node::Atomic(body) | Node::Look { body, .. } => {
+            captures(body)
+        }
+        Node::Conditional { yes, no, .. } => captures(yes) || no.as_ref().is_some_and(|no| captures(no)),
+        Node::Sequence(items) | Node::Branches(items) => items.iter().any(captures),
         _ => false,
     }
 }

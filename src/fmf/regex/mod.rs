@@ -7,6 +7,7 @@
 //! is an error too, never an answer.
 
 mod ast;
+mod check;
 mod emit;
 mod escape;
 mod group;

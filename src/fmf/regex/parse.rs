@@ -7,6 +7,7 @@ use std::collections::HashMap;
 
 use super::PatternError;
 use super::ast::{At, Category, CategoryKind, Flags, Mode, Node, SetItem, Width};
+use super::check::Loops;
 use super::scan::{Scanner, Token};
 
 /// How deeply groups may nest: what the engine below takes, with room for the groups that translation adds.
@@ -19,6 +20,8 @@ pub(super) struct Parsed {
     /// The number of groups, the whole match not counted.
     pub(super) groups: usize,
     pub(super) names: HashMap<String, usize>,
+    /// The groups whose content the engine does not tell as Python does.
+    pub(super) unsettled: Vec<usize>,
 }
 
 /// Parses a pattern.
@@ -43,11 +46,17 @@ pub(super) fn parse(pattern: &str) -> Result<Parsed, PatternError> {
         return Err(parser.scanner.invalid(format!("invalid group reference {group}")));
     }
     parser.check_lookbehinds(&root)?;
+    let loops = Loops::of(&root, &parser.widths);
+    if let Some(construct) = loops.refused() {
+        return Err(parser.scanner.unsupported(construct));
+    }
+    let unsettled = loops.unsettled;
     Ok(Parsed {
         root,
         flags: parser.flags,
         groups: parser.widths.len() - 1,
         names: parser.names,
+        unsettled,
     })
 }
 

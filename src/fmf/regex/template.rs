@@ -48,6 +48,9 @@ impl Reader<'_> {
         if group > self.pattern.groups {
             return Err(self.scanner.invalid(format!("invalid group reference {group}")));
         }
+        if self.pattern.unsettled.contains(&group) {
+            return Err(self.scanner.unsupported("a group in a repetition of what can be empty"));
+        }
         self.pieces.push(Piece::Group(group));
         Ok(())
     }

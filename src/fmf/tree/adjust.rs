@@ -6,11 +6,11 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::Tree;
 use super::heap::{Heap, has_dictionary};
-use super::inherit::{merge_error, rewrite_shared, settle};
+use super::inherit::{cyclic, merge_error, rewrite_shared, settle};
 use super::merge::{Merger, bare_key};
 use super::origin::{History, spot_at};
-use super::{Aliases, Tree};
 use crate::fmf::Error;
 use crate::fmf::context::Context;
 use crate::fmf::value::{Entry, Map, Mark, Value};
@@ -50,7 +50,7 @@ impl Tree {
             };
             data.push(after);
         }
-        rewrite_shared(&adjuster.heap, &self.aliases, &mut data);
+        rewrite_shared(&adjuster.heap, &self.shape, &self.aliases, &mut data)?;
         Ok(Self {
             shape: Arc::clone(&self.shape),
             data,
@@ -61,26 +61,28 @@ impl Tree {
 }
 
 impl Adjuster<'_> {
+    /// Applies the rules of one node.
     fn node(&mut self, number: usize, before: &Arc<Map>, rules: &Value) -> Result<Arc<Map>, Error> {
+        let place = before.entry(ADJUST).map(|entry| entry.mark);
         let rules = match rules {
             Value::Map(_) => std::slice::from_ref(rules),
             Value::List(rules) => rules,
             other => {
                 let problem = format!(
-                    "`adjust` must be a mapping or a list of mappings, not a {}",
+                    "`adjust` must be a mapping or a list of mappings, not `{}`",
                     other.type_name()
                 );
-                return Err(self.format_error(number, problem, before.entry(ADJUST).map(|entry| entry.mark)));
+                return Err(self.format_error(number, problem, place));
             }
         };
-        let Aliases { repeated, .. } = self.tree.aliases[number];
-        let mut tracked = repeated;
+        let mut tracked = self.tree.aliases[number].repeated;
         let mut data: Option<Map> = None;
         for rule in rules {
             let Value::Map(rule) = rule else {
-                let problem = format!("an adjust rule must be a mapping, not a {}", rule.type_name());
-                return Err(self.format_error(number, problem, before.entry(ADJUST).map(|entry| entry.mark)));
+                let problem = format!("an adjust rule must be a mapping, not `{}`", rule.type_name());
+                return Err(self.format_error(number, problem, place));
             };
+            // An earlier rule may have changed this one.
             let rule = self.heap.current(rule);
             let place = rule.entries().first().map_or(Mark::default(), |entry| entry.mark);
             let proceed = match rule.get("continue") {
@@ -88,41 +90,51 @@ impl Adjuster<'_> {
                 Some(Value::Bool(proceed)) => *proceed,
                 Some(other) => {
                     let problem = format!(
-                        "`continue` of an adjust rule must be a boolean, not a {}",
+                        "`continue` of an adjust rule must be a boolean, not `{}`",
                         other.type_name()
                     );
                     return Err(self.format_error(number, problem, Some(place)));
                 }
             };
-            if self.decide(number, rule.get("when"), place)? != Some(true) {
-                continue;
-            }
-            let data = data.get_or_insert_with(|| Map::clone(before));
-            // What the rule puts into the data is also still in the rule.
-            tracked |= rule
-                .iter()
-                .any(|(key, value)| has_dictionary(value) || key.as_str().is_some_and(|key| bare_key(key) == ADJUST));
-            let applied: Vec<Entry> = rule
-                .entries()
-                .iter()
-                .filter(|entry| !is_control(&entry.key))
-                .cloned()
-                .collect();
-            let rule_number = self.rule_number(place, rule.get("when"));
-            let mut merger = Merger {
-                heap: &mut self.heap,
-                history: &mut self.history,
-                rule: Some(rule_number),
-                tracked,
-            };
-            let merged = merger.merge(data, &applied);
-            tracked = merger.tracked;
-            merged.map_err(|conflict| merge_error(&self.tree.shape, &self.tree.shape.nodes[number].name, conflict))?;
-            if !proceed {
-                break;
+            if self.decide(number, rule.get("when"), place)? == Some(true) {
+                let data = data.get_or_insert_with(|| Map::clone(before));
+                tracked = self.apply(number, &rule, place, data, tracked)?;
+                if !proceed {
+                    break;
+                }
             }
         }
-        Ok(data.map_or_else(|| Arc::clone(before), |data| settle(&mut self.heap, Arc::new(data))))
+        let Some(mut data) = data else {
+            return Ok(Arc::clone(before));
+        };
+        data.shrink();
+        settle(&mut self.heap, Arc::new(data)).map_err(|error| cyclic(&self.tree.shape.nodes[number].name, error))
+    }
+
+    /// Merges a rule into a node's data; tells whether dictionaries of the node may have several references now.
+    fn apply(&mut self, number: usize, rule: &Map, place: Mark, data: &mut Map, tracked: bool) -> Result<bool, Error> {
+        // What the rule puts into the data is also still in the rule.
+        let puts_dictionaries = rule
+            .iter()
+            .any(|(key, value)| has_dictionary(value) || key.as_str().is_some_and(|key| bare_key(key) == ADJUST));
+        let entries: Vec<Entry> = rule
+            .entries()
+            .iter()
+            .filter(|entry| !is_control(&entry.key))
+            .cloned()
+            .collect();
+        let rule = Some(self.rule_number(place, rule.get("when")));
+        let tracked = tracked || puts_dictionaries;
+        let mut merger = Merger {
+            heap: &mut self.heap,
+            history: &mut self.history,
+            rule,
+            tracked,
+        };
+        let merged = merger.merge(data, &entries);
+        let tracked = merger.tracked;
+        merged.map_err(|conflict| merge_error(&self.tree.shape, &self.tree.shape.nodes[number].name, conflict))?;
+        Ok(tracked)
     }
 
     /// Decides a rule's condition, once per text.

@@ -124,7 +124,7 @@ impl Grower<'_> {
     fn not_a_mapping(&self, file: usize, value: &Value) -> Error {
         let relative = &self.walk.files[file];
         let text = fs::read_to_string(self.walk.root.join(relative)).unwrap_or_default();
-        let problem = format!("the file must hold a mapping, not a {}", value.type_name());
+        let problem = format!("the file must hold a mapping, not `{}`", value.type_name());
         walk::yaml_error(
             relative,
             &text,
@@ -168,7 +168,7 @@ impl Grower<'_> {
             // fmf takes text for a directory to read, relative to wherever it runs. One that is not there adds nothing.
             Value::Str(path) if !Path::new(&**path).is_dir() => {}
             other => {
-                let problem = format!("the content must be a mapping, not a {}", other.type_name());
+                let problem = format!("the content must be a mapping, not `{}`", other.type_name());
                 return Err(self.format_error(child, problem, None));
             }
         }
@@ -227,7 +227,7 @@ impl Grower<'_> {
 
     fn directives(&mut self, node: u32, value: &Value) -> Result<(), Error> {
         let wrong =
-            |what: &str, wanted: &str, value: &Value| format!("{what} must be a {wanted}, not a {}", value.type_name());
+            |what: &str, wanted: &str, value: &Value| format!("{what} must be a {wanted}, not `{}`", value.type_name());
         let Value::Map(map) = value else {
             return Err(self.format_error(node, wrong("the directive `/`", "mapping", value), None));
         };

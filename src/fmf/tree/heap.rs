@@ -20,8 +20,8 @@ pub(super) struct Heap {
 
 #[derive(Debug)]
 struct Changed {
-    /// Keeps the allocation that is the identity.
-    _original: Arc<Map>,
+    /// Kept, since its address may be the identity.
+    original: Arc<Map>,
     content: Arc<Map>,
 }
 
@@ -57,7 +57,7 @@ impl Heap {
     /// Sets the content of a dictionary, for all references.
     pub(super) fn replace(&mut self, map: &Arc<Map>, content: Map) {
         let changed = Changed {
-            _original: Arc::clone(map),
+            original: Arc::clone(map),
             content: Arc::new(content),
         };
         self.changed.insert(Identity::of(map), changed);
@@ -75,137 +75,126 @@ impl Heap {
     }
 
     /// Forgets what is identified by address, after rewriting the content that stays.
-    pub(super) fn settle(&mut self) {
-        let mut rewriter = Rewriter {
-            heap: self,
-            done: HashMap::new(),
-            copies: false,
-            repeated: false,
-        };
-        let shared = self
-            .changed
-            .iter()
-            .filter(|(identity, _)| matches!(identity, Identity::Shared(_)));
-        let settled: Vec<_> = shared
-            .map(|(identity, changed)| (*identity, rewriter.content(&changed.content)))
-            .collect();
-        self.changed
-            .retain(|identity, _| matches!(identity, Identity::Shared(_)));
-        for (identity, content) in settled {
-            if let Some(changed) = self.changed.get_mut(&identity) {
-                changed.content = content;
+    pub(super) fn settle(&mut self) -> Result<(), ContainsItself> {
+        let mut rewriter = Rewriter::new(self, Mode::Rewrite);
+        let mut settled = HashMap::new();
+        for (&identity, changed) in &self.changed {
+            if matches!(identity, Identity::Shared(_)) {
+                let content = rewriter.content(&changed.content)?;
+                settled.insert(
+                    identity,
+                    Changed {
+                        original: Arc::clone(&changed.original),
+                        content,
+                    },
+                );
             }
         }
+        self.changed = settled;
+        Ok(())
     }
 
     /// Returns data with the current content of all dictionaries, which keep their identities.
-    pub(super) fn rewrite(&self, data: &Arc<Map>) -> Arc<Map> {
-        Rewriter {
-            heap: self,
-            done: HashMap::new(),
-            copies: false,
-            repeated: false,
-        }
-        .content(data)
+    pub(super) fn rewrite(&self, data: &Arc<Map>) -> Result<Arc<Map>, ContainsItself> {
+        Rewriter::new(self, Mode::Rewrite).content(data)
     }
 
-    /// Returns Python's `deepcopy()` of data: dictionaries with an identity become others without one, and references to the
-    /// same one stay so. Tells whether there are any such references.
-    pub(super) fn copy(&self, data: &Arc<Map>) -> (Arc<Map>, bool) {
-        let mut rewriter = Rewriter {
-            heap: self,
-            done: HashMap::new(),
-            copies: true,
-            repeated: false,
-        };
-        (rewriter.content(data), rewriter.repeated)
+    /// Returns Python's `deepcopy()` of a node's data: dictionaries with an identity become others without one, and references
+    /// to the same one stay so. Tells whether there are any such references.
+    pub(super) fn copy(&self, data: &Arc<Map>) -> Result<(Arc<Map>, bool), ContainsItself> {
+        let mut rewriter = Rewriter::new(self, Mode::CopyShared);
+        Ok((rewriter.content(data)?, rewriter.repeated))
     }
 
-    /// Returns Python's `deepcopy()` of a dictionary inside of a node, where even unchanged dictionaries must become others.
-    pub(super) fn copy_all(&self, map: &Arc<Map>) -> Map {
-        fn fresh(value: &Value, heap: &Heap, done: &mut HashMap<Identity, Arc<Map>>) -> Value {
-            match value {
-                Value::Map(map) => {
-                    let identity = Identity::of(map);
-                    if let Some(copy) = done.get(&identity) {
-                        return Value::Map(Arc::clone(copy));
-                    }
-                    let copy = Arc::new(fresh_map(&heap.current(map), heap, done));
-                    done.insert(identity, Arc::clone(&copy));
-                    Value::Map(copy)
-                }
-                Value::List(items) => Value::List(Arc::new(items.iter().map(|item| fresh(item, heap, done)).collect())),
-                other => other.clone(),
-            }
-        }
-        fn fresh_map(map: &Map, heap: &Heap, done: &mut HashMap<Identity, Arc<Map>>) -> Map {
-            let mut copy = map.clone();
-            copy.identity = 0;
-            for value in copy.values_mut() {
-                *value = fresh(value, heap, done);
-            }
-            copy
-        }
-        fresh_map(&self.current(map), self, &mut HashMap::new())
+    /// Returns Python's `deepcopy()` of a dictionary inside of a node, where unchanged dictionaries must become others too.
+    pub(super) fn copy_all(&self, map: &Arc<Map>) -> Result<Map, ContainsItself> {
+        let copy = Rewriter::new(self, Mode::CopyAll).map(map)?;
+        Ok(Arc::unwrap_or_clone(copy))
     }
+}
+
+/// A dictionary was put into itself: Python can hold such data, but nothing can print them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct ContainsItself;
+
+/// What a pass over data does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Mode {
+    /// Puts current content in place.
+    Rewrite,
+    /// And gives up identities.
+    CopyShared,
+    /// And makes new allocations of all dictionaries.
+    CopyAll,
 }
 
 /// One pass over data, which shares all that does not change.
 struct Rewriter<'h> {
     heap: &'h Heap,
-    done: HashMap<Identity, Arc<Map>>,
-    /// Whether identities are given up.
-    copies: bool,
+    mode: Mode,
+    /// Results by dictionary; nothing while it is being rewritten.
+    done: HashMap<Identity, Option<Arc<Map>>>,
     /// Whether some dictionary with an identity was met twice.
     repeated: bool,
 }
 
-impl Rewriter<'_> {
+impl<'h> Rewriter<'h> {
+    fn new(heap: &'h Heap, mode: Mode) -> Self {
+        Self {
+            heap,
+            mode,
+            done: HashMap::new(),
+            repeated: false,
+        }
+    }
+
     /// Rewrites what is inside of a dictionary.
-    fn content(&mut self, map: &Arc<Map>) -> Arc<Map> {
+    fn content(&mut self, map: &Arc<Map>) -> Result<Arc<Map>, ContainsItself> {
         let mut changed: Option<Map> = None;
         for (at, value) in map.values().enumerate() {
-            if let Some(new) = self.value(value) {
+            if let Some(new) = self.value(value)? {
                 changed.get_or_insert_with(|| Map::clone(map)).replace_value(at, new);
             }
         }
-        changed.map_or_else(|| Arc::clone(map), Arc::new)
+        Ok(changed.map_or_else(|| Arc::clone(map), Arc::new))
     }
 
     /// Returns the rewritten value, or nothing if it stays the same.
-    fn value(&mut self, value: &Value) -> Option<Value> {
+    fn value(&mut self, value: &Value) -> Result<Option<Value>, ContainsItself> {
         match value {
             Value::Map(map) => {
-                let new = self.map(map);
-                (!Arc::ptr_eq(&new, map)).then_some(Value::Map(new))
+                let new = self.map(map)?;
+                Ok((!Arc::ptr_eq(&new, map)).then_some(Value::Map(new)))
             }
             Value::List(items) => {
                 let mut changed: Option<Vec<Value>> = None;
                 for (at, item) in items.iter().enumerate() {
-                    if let Some(new) = self.value(item) {
+                    if let Some(new) = self.value(item)? {
                         changed.get_or_insert_with(|| items.to_vec())[at] = new;
                     }
                 }
-                changed.map(|items| Value::List(Arc::new(items)))
+                Ok(changed.map(|items| Value::List(Arc::new(items))))
             }
-            _ => None,
+            _ => Ok(None),
         }
     }
 
-    fn map(&mut self, map: &Arc<Map>) -> Arc<Map> {
+    fn map(&mut self, map: &Arc<Map>) -> Result<Arc<Map>, ContainsItself> {
         let identity = Identity::of(map);
         if let Some(done) = self.done.get(&identity) {
             self.repeated |= map.identity != 0;
-            return Arc::clone(done);
+            return done.clone().ok_or(ContainsItself);
         }
-        let mut new = self.content(&self.heap.current(map));
-        if self.copies && new.identity != 0 {
+        self.done.insert(identity, None);
+        let mut new = self.content(&self.heap.current(map))?;
+        if self.mode != Mode::Rewrite && new.identity != 0 {
             Arc::make_mut(&mut new).identity = 0;
         }
-        if map.identity != 0 || !Arc::ptr_eq(&new, map) {
-            self.done.insert(identity, Arc::clone(&new));
+        if self.mode == Mode::CopyAll {
+            new = Arc::new(Map::clone(&new));
         }
-        new
+        self.done.insert(identity, Some(Arc::clone(&new)));
+        Ok(new)
     }
 }
 

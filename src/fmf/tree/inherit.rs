@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use super::grow::Growth;
-use super::heap::{self, Heap};
+use super::heap::{self, ContainsItself, Heap};
 use super::merge::{Conflict, Merger};
 use super::origin::{History, spot_at};
 use super::walk::Walk;
@@ -36,12 +36,12 @@ pub(super) fn inherit(walk: Walk, growth: Growth) -> Result<Tree, Error> {
         let parent = sprout.parent.map(|parent| parent as usize);
         let inherits = sprout.directives.inherit != Some(false);
         let (mut merged, mut tracked) = match parent.filter(|_| inherits) {
-            None => (Map::new(), false),
+            None => (Map::with_capacity(own.len()), false),
             Some(parent) if aliases[parent].identities => {
-                let (copy, repeated) = heap.copy(&data[parent]);
+                let (copy, repeated) = heap.copy(&data[parent]).map_err(|error| cyclic(&sprout.name, error))?;
                 (Arc::unwrap_or_clone(copy), repeated || aliases[parent].repeated)
             }
-            Some(parent) => (Map::clone(&data[parent]), aliases[parent].repeated),
+            Some(parent) => (data[parent].clone_with_room(own.len()), aliases[parent].repeated),
         };
         let mut merger = Merger {
             heap: &mut heap,
@@ -53,7 +53,8 @@ pub(super) fn inherit(walk: Walk, growth: Growth) -> Result<Tree, Error> {
             .merge(&mut merged, own.entries())
             .map_err(|conflict| merge_error(&shape, &sprout.name, conflict))?;
         tracked = merger.tracked;
-        let merged = settle(&mut heap, Arc::new(merged));
+        merged.shrink();
+        let merged = settle(&mut heap, Arc::new(merged)).map_err(|error| cyclic(&sprout.name, error))?;
         aliases.push(Aliases {
             identities: own_identities,
             repeated: tracked,
@@ -62,7 +63,7 @@ pub(super) fn inherit(walk: Walk, growth: Growth) -> Result<Tree, Error> {
         let record = record(sprout, parent.map(|parent| &shape.nodes[parent]), inherits);
         shape.nodes.push(record);
     }
-    rewrite_shared(&heap, &aliases, &mut data);
+    rewrite_shared(&heap, &shape, &aliases, &mut data)?;
     shape.order = climb_order(&shape.nodes);
     Ok(Tree {
         shape: Arc::new(shape),
@@ -73,24 +74,41 @@ pub(super) fn inherit(walk: Walk, growth: Growth) -> Result<Tree, Error> {
 }
 
 /// Ends the work on one node: what changed in place under an address is rewritten.
-pub(super) fn settle(heap: &mut Heap, data: Arc<Map>) -> Arc<Map> {
+pub(super) fn settle(heap: &mut Heap, data: Arc<Map>) -> Result<Arc<Map>, ContainsItself> {
     if !heap.has_addresses() {
-        return data;
+        return Ok(data);
     }
-    let data = heap.rewrite(&data);
-    heap.settle();
-    data
+    let data = heap.rewrite(&data)?;
+    heap.settle()?;
+    Ok(data)
 }
 
 /// Gives nodes with shared dictionaries the content that these have in the end.
-pub(super) fn rewrite_shared(heap: &Heap, aliases: &[Aliases], data: &mut [Arc<Map>]) {
+pub(super) fn rewrite_shared(
+    heap: &Heap,
+    shape: &Shape,
+    aliases: &[Aliases],
+    data: &mut [Arc<Map>],
+) -> Result<(), Error> {
     if heap.is_empty() {
-        return;
+        return Ok(());
     }
-    for (node, data) in aliases.iter().zip(data) {
-        if node.identities {
-            *data = heap.rewrite(data);
+    for (number, data) in data.iter_mut().enumerate() {
+        if aliases[number].identities {
+            *data = heap
+                .rewrite(data)
+                .map_err(|error| cyclic(&shape.nodes[number].name, error))?;
         }
+    }
+    Ok(())
+}
+
+pub(super) fn cyclic(node: &str, _: ContainsItself) -> Error {
+    let problem = "a mapping was put into itself by its alias".to_owned();
+    Error::Format {
+        node: node.to_owned(),
+        problem,
+        spot: None,
     }
 }
 

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use super::heap::{Heap, has_dictionary};
+use super::heap::{ContainsItself, Heap, has_dictionary};
 use super::origin::History;
 use crate::fmf::regex::Pattern;
 use crate::fmf::value::{self, Entry, Map, Mark, NumberError, Value};
@@ -96,7 +96,7 @@ impl Merger<'_> {
         };
         let Value::Str(full) = &entry.key else {
             return Err(conflict(format!(
-                "a key to merge must be text, not a {}",
+                "a key to merge must be text, not `{}`",
                 entry.key.type_name()
             )));
         };
@@ -152,7 +152,7 @@ impl Merger<'_> {
                 for item in Arc::make_mut(items) {
                     let Value::Map(item) = item else {
                         return Err(conflict(format!(
-                            "each item of the list must be a mapping, not a {}",
+                            "each item of the list must be a mapping, not `{}`",
                             item.type_name()
                         )));
                     };
@@ -165,11 +165,12 @@ impl Merger<'_> {
                 for source in sources.iter() {
                     let Value::Map(source) = source else {
                         return Err(conflict(format!(
-                            "each item of the list must be a mapping, not a {}",
+                            "each item of the list must be a mapping, not `{}`",
                             source.type_name()
                         )));
                     };
-                    let mut copy = self.heap.copy_all(parent);
+                    let copy = self.heap.copy_all(parent);
+                    let mut copy = copy.map_err(|ContainsItself| conflict("the mapping contains itself".to_owned()))?;
                     let source = self.heap.current(source);
                     self.merge_inside(&mut copy, &source)?;
                     list.push(Value::Map(Arc::new(copy)));
@@ -224,7 +225,7 @@ impl Merger<'_> {
                     for key in keys.iter() {
                         // Python does not look at the key where the dictionary is empty.
                         if !map.is_empty() && !key.is_hashable() {
-                            return Err(format!("a {} cannot be a key", key.type_name()));
+                            return Err(format!("`{}` cannot be a key", key.type_name()));
                         }
                         map.remove(key);
                     }
@@ -236,7 +237,7 @@ impl Merger<'_> {
                 Err(NumberError::Overflow) => return Err("the integer is too large for a float".to_owned()),
                 Err(NumberError::NotNumbers) => {
                     return Err(format!(
-                        "a {} cannot be removed from a {}",
+                        "`{}` cannot be removed from `{}`",
                         right.type_name(),
                         left.type_name()
                     ));
@@ -271,7 +272,7 @@ impl Merger<'_> {
             }
             other => {
                 return Err(format!(
-                    "nothing can be removed from a {} by pattern",
+                    "nothing can be removed from `{}` by pattern",
                     other.type_name()
                 ));
             }
@@ -294,7 +295,7 @@ fn sum(left: &Value, right: &Value) -> Result<Value, String> {
             Err(NumberError::Overflow) => return Err("the integer is too large for a float".to_owned()),
             Err(NumberError::NotNumbers) => {
                 return Err(format!(
-                    "a {} and a {} cannot be added",
+                    "`{}` and `{}` cannot be added",
                     left.type_name(),
                     right.type_name()
                 ));
@@ -314,7 +315,7 @@ fn texts(value: &Value) -> Result<Vec<&Value>, String> {
         Value::List(items) | Value::Tuple(items) | Value::Set(items) => Ok(items.iter().collect()),
         Value::Map(map) => Ok(map.keys().collect()),
         other => Err(format!(
-            "the value must be text or a list of text, not a {}",
+            "the value must be text or a list of text, not `{}`",
             other.type_name()
         )),
     }
@@ -325,7 +326,7 @@ fn any_found(patterns: &Value, text: &str) -> Result<bool, String> {
     for pattern in texts(patterns)? {
         let pattern = pattern
             .as_str()
-            .ok_or_else(|| format!("a pattern must be text, not a {}", pattern.type_name()))?;
+            .ok_or_else(|| format!("a pattern must be text, not `{}`", pattern.type_name()))?;
         if pattern_of(pattern)?.search(text).map_err(|error| error.to_string())? {
             return Ok(true);
         }
@@ -339,7 +340,7 @@ fn substitute(current: &mut Value, what: &Value) -> Result<(), String> {
     for source in texts(what)? {
         let source = source
             .as_str()
-            .ok_or_else(|| format!("a replacement must be text, not a {}", source.type_name()))?;
+            .ok_or_else(|| format!("a replacement must be text, not `{}`", source.type_name()))?;
         replacements.push(split_replacement(source)?);
     }
     for (pattern, replacement) in replacements {
@@ -352,14 +353,14 @@ fn substitute(current: &mut Value, what: &Value) -> Result<(), String> {
                 let items = items.iter().map(|item| match item {
                     Value::Str(text) => replace(text),
                     other => Err(format!(
-                        "all items of the list must be text, not a {}",
+                        "all items of the list must be text, not `{}`",
                         other.type_name()
                     )),
                 });
                 Value::from(items.collect::<Result<Vec<_>, _>>()?)
             }
             Value::Str(text) => replace(text)?,
-            other => return Err(format!("nothing can be replaced in a {}", other.type_name())),
+            other => return Err(format!("nothing can be replaced in `{}`", other.type_name())),
         };
         *current = new;
     }

@@ -52,6 +52,22 @@ impl Map {
         }
     }
 
+    /// Makes a copy with room for `more` entries.
+    pub(crate) fn clone_with_room(&self, more: usize) -> Self {
+        let mut entries = Vec::with_capacity(self.entries.len() + more);
+        entries.extend_from_slice(&self.entries);
+        Self {
+            entries,
+            index: self.index.clone(),
+            identity: self.identity,
+        }
+    }
+
+    /// Gives back room that is not used.
+    pub(crate) fn shrink(&mut self) {
+        self.entries.shrink_to_fit();
+    }
+
     /// Returns the value of a text key.
     pub fn get(&self, key: &str) -> Option<&Value> {
         self.entry(key).map(|entry| &entry.value)
@@ -136,11 +152,6 @@ impl Map {
         if let Some(entry) = self.entries.get_mut(at) {
             entry.value = value;
         }
-    }
-
-    /// Returns all values for changing.
-    pub(crate) fn values_mut(&mut self) -> impl Iterator<Item = &mut Value> {
-        self.entries.iter_mut().map(|entry| &mut entry.value)
     }
 
     /// Removes a key.

@@ -127,11 +127,24 @@ pub(crate) fn float_repr(float: f64, out: &mut String) {
     if float.is_infinite() {
         return out.push_str(if float > 0.0 { "inf" } else { "-inf" });
     }
-    let scientific = format!("{float:e}");
+    let shortest = format!("{float:e}");
+    // Where two texts of that length are equally near, Python takes the even one, as exact formatting does.
+    let digits = shortest
+        .bytes()
+        .take_while(|byte| *byte != b'e')
+        .filter(u8::is_ascii_digit)
+        .count();
+    let nearest = format!("{float:.*e}", digits.saturating_sub(1));
+    let scientific = if nearest.parse() == Ok(float) {
+        nearest
+    } else {
+        shortest
+    };
     let (mantissa, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
     let exponent: i32 = exponent.parse().unwrap_or_default();
     if (-4..16).contains(&exponent) {
-        let plain = format!("{float}");
+        let decimals = i32::try_from(digits).unwrap_or_default() - 1 - exponent;
+        let plain = format!("{float:.*}", usize::try_from(decimals).unwrap_or_default());
         out.push_str(&plain);
         if !plain.contains('.') {
             out.push_str(".0");
@@ -261,6 +274,7 @@ mod tests {
             (Value::Float(1.0), "1.0"),
             (Value::Float(1e16), "1e+16"),
             (Value::Float(0.00001), "1e-05"),
+            (Value::Float(1_428_571_428_571_427.2), "1428571428571427.2"),
             (Value::Float(123_456_789_012_345.6), "123456789012345.6"),
             (Value::Float(f64::NEG_INFINITY), "-inf"),
             (Value::Bool(true), "True"),

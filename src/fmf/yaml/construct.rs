@@ -192,7 +192,7 @@ impl Constructor<'_> {
             Err(self.problem(
                 id,
                 format!(
-                    "a {} cannot be a key of the mapping that starts in line {line}",
+                    "`{}` cannot be a key of the mapping that starts in line {line}",
                     key.type_name()
                 ),
             ))
@@ -330,7 +330,7 @@ impl Constructor<'_> {
             let line = self.nodes[key].position.line + 1;
             let key_value = self.value(key)?;
             if !key_value.is_hashable() {
-                return Err(self.problem(key, format!("a {} cannot be a key", key_value.type_name())));
+                return Err(self.problem(key, format!("`{}` cannot be a key", key_value.type_name())));
             }
             let value = self.value(value)?;
             map.set(key_value, value, Mark::place(self.file, line));

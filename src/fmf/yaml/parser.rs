@@ -3,6 +3,8 @@
 //! Recursive descent over the grammar, at most [`MAX_DEPTH`] deep. Nodes live in one table; aliases are further references to
 //! the node of their anchor, which may even contain them.
 
+mod collections;
+
 use std::borrow::Cow;
 use std::collections::HashMap;
 
@@ -54,6 +56,30 @@ enum Written {
     /// `!`: as if there were no tag and no quotes.
     Bare,
     Named(Tag),
+}
+
+/// What stands before a node: an anchor and a tag, perhaps.
+struct Properties<'a> {
+    anchor: Option<&'a str>,
+    written: Written,
+    start: Position,
+}
+
+impl Properties<'_> {
+    fn any(&self) -> bool {
+        self.anchor.is_some() || !matches!(self.written, Written::Absent)
+    }
+}
+
+/// The ways to write a collection.
+#[derive(Clone, Copy, Debug)]
+enum Collection {
+    BlockSequence,
+    /// A list at the column of its key.
+    IndentlessSequence,
+    BlockMapping,
+    FlowSequence,
+    FlowMapping,
 }
 
 struct Parser<'a> {
@@ -191,6 +217,7 @@ impl<'a> Parser<'a> {
         self.nodes.len() - 1
     }
 
+    /// Parses a node in a block, where a key may have its list at its own column.
     fn block_node(&mut self, indentless: bool) -> Result<NodeId, Problem> {
         self.node(true, indentless)
     }
@@ -200,105 +227,86 @@ impl<'a> Parser<'a> {
     }
 
     fn node(&mut self, block: bool, indentless: bool) -> Result<NodeId, Problem> {
-        let start = self.scanner.peek()?.position;
-        if let Kind::Alias(name) = self.scanner.peek()?.kind {
+        let first = self.scanner.peek()?;
+        let start = first.position;
+        if let Kind::Alias(name) = first.kind {
             self.scanner.next()?;
-            let id = *self
-                .anchors
-                .get(name)
-                .ok_or_else(|| start.problem(format!("there is no anchor `&{name}` before this alias")))?;
+            let id = self.anchors.get(name).copied();
+            let id = id.ok_or_else(|| start.problem(format!("there is no anchor `&{name}` before this alias")))?;
             self.nodes[id].aliased = true;
             return Ok(id);
         }
-        let (anchor, written) = self.properties()?;
-        let has_properties = anchor.is_some() || !matches!(written, Written::Absent);
-        let tagged = |written, default| {
-            if let Written::Named(tag) = written {
-                tag
-            } else {
-                default
+        let properties = self.properties(start)?;
+        let next = self.scanner.peek()?;
+        let collection = match next.kind {
+            Kind::Scalar { .. } => return self.scalar(properties),
+            Kind::BlockEntry if indentless => Collection::IndentlessSequence,
+            Kind::BlockSequenceStart if block => Collection::BlockSequence,
+            Kind::BlockMappingStart if block => Collection::BlockMapping,
+            Kind::FlowSequenceStart => Collection::FlowSequence,
+            Kind::FlowMappingStart => Collection::FlowMapping,
+            _ if properties.any() => return Ok(self.absent(properties)),
+            ref other => {
+                return Err(next
+                    .position
+                    .problem(format!("expected a value, found {}", other.describe())));
             }
         };
-        let position = self.scanner.peek()?.position;
-        match &self.scanner.peek()?.kind {
-            Kind::BlockEntry if indentless => {
-                let id = self.open(
-                    anchor,
-                    tagged(written, Tag::Sequence),
-                    Content::Sequence(Vec::new()),
-                    start,
-                )?;
-                self.indentless_sequence(id)?;
-                self.depth -= 1;
-                Ok(id)
-            }
-            Kind::Scalar { .. } => {
-                let Token {
-                    kind: Kind::Scalar { text, plain },
-                    ..
-                } = self.scanner.next()?
-                else {
-                    return Err(position.problem("expected a scalar"));
-                };
-                let implicit = plain && matches!(written, Written::Absent) || matches!(written, Written::Bare);
-                let version_1_1 = self.scanner.version_1_1;
-                let tag = match written {
-                    Written::Named(tag) => tag,
-                    _ if implicit => resolve::resolve(&text, version_1_1),
-                    _ => Tag::Text,
-                };
-                let id = self.add(tag, Content::Scalar(text), start);
-                self.anchor(anchor, id);
-                Ok(id)
-            }
-            Kind::FlowSequenceStart => {
-                let id = self.open(
-                    anchor,
-                    tagged(written, Tag::Sequence),
-                    Content::Sequence(Vec::new()),
-                    start,
-                )?;
-                self.flow_sequence(id)?;
-                self.depth -= 1;
-                Ok(id)
-            }
-            Kind::BlockSequenceStart if block => {
-                let id = self.open(
-                    anchor,
-                    tagged(written, Tag::Sequence),
-                    Content::Sequence(Vec::new()),
-                    start,
-                )?;
-                self.block_sequence(id)?;
-                self.depth -= 1;
-                Ok(id)
-            }
-            Kind::FlowMappingStart => {
-                let id = self.open(anchor, tagged(written, Tag::Mapping), new_mapping(), start)?;
-                self.flow_mapping(id)?;
-                self.depth -= 1;
-                Ok(id)
-            }
-            Kind::BlockMappingStart if block => {
-                let id = self.open(anchor, tagged(written, Tag::Mapping), new_mapping(), start)?;
-                self.block_mapping(id)?;
-                self.depth -= 1;
-                Ok(id)
-            }
-            _ if has_properties => {
-                let id = self.empty(start);
-                if let Written::Named(tag) = written {
-                    self.nodes[id].tag = tag;
-                }
-                self.anchor(anchor, id);
-                Ok(id)
-            }
-            other => Err(position.problem(format!("expected a value, found {}", other.describe()))),
+        self.collection(collection, properties)
+    }
+
+    fn scalar(&mut self, properties: Properties<'a>) -> Result<NodeId, Problem> {
+        let Token {
+            kind: Kind::Scalar { text, plain },
+            ..
+        } = self.scanner.next()?
+        else {
+            return Err(properties.start.problem("expected a scalar"));
+        };
+        let tag = match properties.written {
+            Written::Named(tag) => tag,
+            Written::Absent if !plain => Tag::Text,
+            Written::Absent | Written::Bare => resolve::resolve(&text, self.scanner.version_1_1),
+        };
+        let id = self.add(tag, Content::Scalar(text), properties.start);
+        self.anchor(properties.anchor, id);
+        Ok(id)
+    }
+
+    /// Makes the node of an anchor or tag with nothing behind it.
+    fn absent(&mut self, properties: Properties<'a>) -> NodeId {
+        let id = self.empty(properties.start);
+        if let Written::Named(tag) = properties.written {
+            self.nodes[id].tag = tag;
         }
+        self.anchor(properties.anchor, id);
+        id
+    }
+
+    fn collection(&mut self, collection: Collection, properties: Properties<'a>) -> Result<NodeId, Problem> {
+        let (tag, content) = match collection {
+            Collection::BlockMapping | Collection::FlowMapping => (Tag::Mapping, new_mapping()),
+            _ => (Tag::Sequence, Content::Sequence(Vec::new())),
+        };
+        let tag = if let Written::Named(tag) = properties.written {
+            tag
+        } else {
+            tag
+        };
+        let id = self.open(properties.anchor, tag, content, properties.start)?;
+        match collection {
+            Collection::BlockSequence => self.block_sequence(id)?,
+            Collection::IndentlessSequence => self.indentless_sequence(id)?,
+            Collection::BlockMapping => self.block_mapping(id)?,
+            Collection::FlowSequence => self.flow_sequence(id)?,
+            Collection::FlowMapping => self.flow_mapping(id)?,
+        }
+        self.depth -= 1;
+        Ok(id)
     }
 
     /// Takes an anchor and a tag, in either order.
-    fn properties(&mut self) -> Result<(Option<&'a str>, Written), Problem> {
+    fn properties(&mut self, start: Position) -> Result<Properties<'a>, Problem> {
         let mut anchor = None;
         let mut written = Written::Absent;
         loop {
@@ -320,7 +328,7 @@ impl<'a> Parser<'a> {
                 _ => break,
             }
         }
-        Ok((anchor, written))
+        Ok(Properties { anchor, written, start })
     }
 
     fn written(&self, handle: Option<&str>, suffix: &str, position: Position) -> Result<Written, Problem> {
@@ -362,170 +370,6 @@ impl<'a> Parser<'a> {
         self.anchor(anchor, id);
         Ok(id)
     }
-
-    fn push_item(&mut self, sequence: NodeId, item: NodeId) {
-        if let Content::Sequence(items) = &mut self.nodes[sequence].content {
-            items.push(item);
-        }
-    }
-
-    fn push_pair(&mut self, mapping: NodeId, key: NodeId, value: NodeId) {
-        if let Content::Mapping { pairs, .. } = &mut self.nodes[mapping].content {
-            pairs.push((key, value));
-        }
-    }
-
-    fn block_sequence(&mut self, id: NodeId) -> Result<(), Problem> {
-        let start = self.scanner.next()?.position;
-        loop {
-            let token = self.scanner.next()?;
-            match token.kind {
-                Kind::BlockEntry => {
-                    let next = self.scanner.peek()?;
-                    let empty = matches!(next.kind, Kind::BlockEntry | Kind::BlockEnd);
-                    let item = if empty {
-                        self.empty(token.position)
-                    } else {
-                        self.block_node(false)?
-                    };
-                    self.push_item(id, item);
-                }
-                Kind::BlockEnd => return Ok(()),
-                other => return Err(wrong_in_block(&other, token.position, "list", start)),
-            }
-        }
-    }
-
-    fn indentless_sequence(&mut self, id: NodeId) -> Result<(), Problem> {
-        while matches!(self.scanner.peek()?.kind, Kind::BlockEntry) {
-            let position = self.scanner.next()?.position;
-            let next = self.scanner.peek()?;
-            let empty = matches!(next.kind, Kind::BlockEntry | Kind::Key | Kind::Value | Kind::BlockEnd);
-            let item = if empty {
-                self.empty(position)
-            } else {
-                self.block_node(false)?
-            };
-            self.push_item(id, item);
-        }
-        Ok(())
-    }
-
-    fn block_mapping(&mut self, id: NodeId) -> Result<(), Problem> {
-        let start = self.scanner.next()?.position;
-        loop {
-            let version_1_1 = self.scanner.version_1_1;
-            let Token { kind, position } = self.scanner.peek()?;
-            let position = *position;
-            let key = match kind {
-                Kind::Key => {
-                    self.scanner.next()?;
-                    self.block_mapping_part(position)?
-                }
-                Kind::Value if !version_1_1 => self.empty(position),
-                Kind::BlockEnd => {
-                    self.scanner.next()?;
-                    return Ok(());
-                }
-                other => return Err(wrong_in_block(other, position, "mapping", start)),
-            };
-            let next = self.scanner.peek()?;
-            let position = next.position;
-            let value = if matches!(next.kind, Kind::Value) {
-                self.scanner.next()?;
-                self.block_mapping_part(position)?
-            } else {
-                self.empty(position)
-            };
-            self.push_pair(id, key, value);
-        }
-    }
-
-    /// Parses what follows a key's or value's indicator.
-    fn block_mapping_part(&mut self, position: Position) -> Result<NodeId, Problem> {
-        if matches!(self.scanner.peek()?.kind, Kind::Key | Kind::Value | Kind::BlockEnd) {
-            Ok(self.empty(position))
-        } else {
-            self.block_node(true)
-        }
-    }
-
-    fn flow_sequence(&mut self, id: NodeId) -> Result<(), Problem> {
-        self.scanner.next()?;
-        let mut first = true;
-        while !matches!(self.scanner.peek()?.kind, Kind::FlowSequenceEnd) {
-            if !first {
-                self.expect("`,` or `]`", |kind| matches!(kind, Kind::FlowEntry))?;
-            }
-            first = false;
-            let next = self.scanner.peek()?;
-            let position = next.position;
-            let item = match next.kind {
-                Kind::Key => self.single_pair(position)?,
-                Kind::FlowSequenceEnd => break,
-                _ => self.flow_node()?,
-            };
-            self.push_item(id, item);
-        }
-        self.scanner.next()?;
-        Ok(())
-    }
-
-    /// Parses `[key: value]`, a mapping without braces.
-    fn single_pair(&mut self, position: Position) -> Result<NodeId, Problem> {
-        let id = self.open(None, Tag::Mapping, new_mapping(), position)?;
-        self.scanner.next()?;
-        let ends = |kind: &Kind<'_>| matches!(kind, Kind::Value | Kind::FlowEntry | Kind::FlowSequenceEnd);
-        let key = self.flow_part(position, ends)?;
-        let value = self.flow_value(position, ends)?;
-        self.push_pair(id, key, value);
-        self.depth -= 1;
-        Ok(id)
-    }
-
-    fn flow_mapping(&mut self, id: NodeId) -> Result<(), Problem> {
-        self.scanner.next()?;
-        let ends = |kind: &Kind<'_>| matches!(kind, Kind::Value | Kind::FlowEntry | Kind::FlowMappingEnd);
-        let mut first = true;
-        while !matches!(self.scanner.peek()?.kind, Kind::FlowMappingEnd) {
-            if !first {
-                self.expect("`,` or `}`", |kind| matches!(kind, Kind::FlowEntry))?;
-            }
-            first = false;
-            let version_1_1 = self.scanner.version_1_1;
-            let next = self.scanner.peek()?;
-            let position = next.position;
-            let (key, value) = match next.kind {
-                Kind::Key => {
-                    self.scanner.next()?;
-                    (self.flow_part(position, ends)?, self.flow_value(position, ends)?)
-                }
-                Kind::Value if !version_1_1 => (self.empty(position), self.flow_value(position, ends)?),
-                Kind::FlowMappingEnd => break,
-                _ => (self.flow_node()?, self.empty(position)),
-            };
-            self.push_pair(id, key, value);
-        }
-        self.scanner.next()?;
-        Ok(())
-    }
-
-    fn flow_part(&mut self, position: Position, ends: impl Fn(&Kind<'_>) -> bool) -> Result<NodeId, Problem> {
-        if ends(&self.scanner.peek()?.kind) {
-            Ok(self.empty(position))
-        } else {
-            self.flow_node()
-        }
-    }
-
-    fn flow_value(&mut self, position: Position, ends: impl Fn(&Kind<'_>) -> bool) -> Result<NodeId, Problem> {
-        if !matches!(self.scanner.peek()?.kind, Kind::Value) {
-            return Ok(self.empty(position));
-        }
-        self.scanner.next()?;
-        // A second `:` is no end of the value.
-        self.flow_part(position, |kind| !matches!(kind, Kind::Value) && ends(kind))
-    }
 }
 
 fn new_mapping<'a>() -> Content<'a> {
@@ -540,11 +384,4 @@ fn name_tag(name: &str) -> Tag {
     name.strip_prefix(YAML_PREFIX)
         .and_then(Tag::from_name)
         .unwrap_or_else(|| Tag::Unknown(name.into()))
-}
-
-fn wrong_in_block(found: &Kind<'_>, position: Position, what: &str, start: Position) -> Problem {
-    let (found, line) = (found.describe(), start.line + 1);
-    position.problem(format!(
-        "{found} does not fit into the {what} that starts in line {line}, is the indentation right?"
-    ))
 }

@@ -45,7 +45,7 @@ pub(crate) fn what_tests_add_beside_prepared_files_goes(world: &mut World<'_>) {
     let before = describe(&world.tree(""));
     run(
         &mut *sut,
-        &test("echo 1 >build/log; echo 1 >lib/x; mkdir -p build/a/b; rm src/main.c"),
+        &test("echo 1 >build/log; echo 1 >lib/x; mkdir -p build/a/b junk/x; rm src/main.c"),
     );
     let synced = sync(&mut *sut, &host, SyncMode::KeepPrepared);
     assert_eq!(synced.sent, 2);
