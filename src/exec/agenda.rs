@@ -22,6 +22,8 @@ pub struct Agenda {
     pub cached: Vec<CachedTest>,
     /// What jobs share. Indexed by [`LaneId`].
     pub lanes: Vec<LaneSpec>,
+    /// Whether the run is for the finish steps of earlier runs: those that a SUT says are due.
+    finishing: bool,
 }
 
 /// A test to run.
@@ -82,6 +84,7 @@ impl Agenda {
             jobs: Vec::new(),
             cached: Vec::new(),
             lanes: Vec::new(),
+            finishing: options.mode == Mode::Finish,
         };
         agenda.fill(work, options, &mut records);
         agenda.order(work, suts);
@@ -169,6 +172,7 @@ impl Agenda {
             .map(|lane| Lane {
                 jobs: lane.jobs.clone(),
                 entries: narrow(entries),
+                finish: self.finishing,
             })
             .collect()
     }
@@ -176,10 +180,19 @@ impl Agenda {
     /// Counts the nodes that have to run, by kind: `prepare` before any SUT has told what it has.
     pub fn to_run(&self, work: &Workload) -> BTreeMap<String, u64> {
         let mut counts = BTreeMap::new();
-        for id in self.selection.to_run(&work.graph) {
+        for id in work.graph.ids().filter(|&id| self.need(work, id) == Need::Run) {
             *counts.entry(work.graph.node(id).kind().to_string()).or_default() += 1;
         }
         counts
+    }
+
+    /// Returns what is to be done about a node, as far as that is known before any SUT has told what it has and what is due there.
+    pub fn need(&self, work: &Workload, id: NodeId) -> Need {
+        if self.finishing && work.graph.node(id).kind() == Kind::Finish {
+            Need::Run
+        } else {
+            self.selection.need(id)
+        }
     }
 
     /// Orders the jobs of each lane: by `extra-priority`; then on one SUT as the plans say, on several the longest first.

@@ -45,7 +45,7 @@ impl Worker<'_> {
         for &step in &chain[..done] {
             self.tell_reused(step);
         }
-        if done < chain.len() || self.state.taint.is_some() {
+        if done < chain.len() || self.is_distrusted() {
             self.start_chain(chain, done)?;
         }
         for (index, &step) in chain.iter().enumerate().skip(done) {
@@ -63,12 +63,11 @@ impl Worker<'_> {
     /// How many steps of a chain the SUT has done and may be believed.
     fn steps_done(&self, chain: &[StepId]) -> usize {
         let options = self.shared.options;
-        let distrusted = self.state.taint.is_some() && options.on_taint != OnTaint::Ignore;
         let age = self.prepared_age();
         let too_old = options.max_age.is_some_and(|max| age.is_none_or(|age| age > max));
         let anew = options.fresh && !self.prepared_here;
         let Some(last) = self.state.chain.last() else { return 0 };
-        if distrusted || too_old || anew {
+        if self.is_distrusted() || too_old || anew {
             return 0;
         }
         let key = |step: &StepId| {
@@ -80,6 +79,10 @@ impl Worker<'_> {
                 .to_string()
         };
         chain.iter().position(|step| key(step) == *last).map_or(0, |at| at + 1)
+    }
+
+    fn is_distrusted(&self) -> bool {
+        self.state.taint.is_some() && self.shared.options.on_taint != OnTaint::Ignore
     }
 
     fn prepared_age(&self) -> Option<Duration> {
@@ -116,7 +119,9 @@ impl Worker<'_> {
 
     /// Forgets what of the SUT's state the chain does not build on.
     fn start_chain(&mut self, chain: &[StepId], done: usize) -> Result<(), Failed> {
-        if let Some(taint) = self.state.taint.take() {
+        if self.is_distrusted()
+            && let Some(taint) = self.state.taint.take()
+        {
             let text = format!(
                 "`{}` is prepared again from the first step: {}",
                 self.sut.name(),

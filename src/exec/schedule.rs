@@ -107,6 +107,8 @@ pub struct Lane {
     pub jobs: Vec<JobId>,
     /// SUTs to bring into it even where it has no tests (`--until prepare`).
     pub entries: u32,
+    /// Whether every SUT leaves it, having entered it in an earlier run (`atex finish`).
+    pub finish: bool,
 }
 
 #[derive(Debug, Default)]
@@ -114,6 +116,8 @@ struct LaneState {
     pending: VecDeque<JobId>,
     busy: Vec<JobId>,
     entries: u32,
+    finish: bool,
+    finished_on: Vec<SutId>,
     failed_on: Vec<SutId>,
     failure: String,
 }
@@ -161,6 +165,7 @@ impl Schedule {
             .map(|lane| LaneState {
                 pending: lane.jobs.into(),
                 entries: lane.entries,
+                finish: lane.finish,
                 ..LaneState::default()
             })
             .collect();
@@ -180,9 +185,10 @@ impl Schedule {
             .iter()
             .map(|lane| lane.pending.len() + lane.entries as usize)
             .sum();
+        let all = self.lanes.iter().any(|lane| lane.finish);
         let mut decisions = Vec::new();
         for index in 0..self.suts.len() {
-            if index < work {
+            if all || index < work {
                 self.suts[index] = Sut::Opening;
                 decisions.push(Decision::Tell(sut_id(index), Command::Open));
             } else {
@@ -335,7 +341,10 @@ impl Schedule {
                     (Some(lane), None) if !self.cancelled && !self.lanes[lane.0 as usize].busy.is_empty() => continue,
                     (Some(lane), _) => (Sut::Leaving, Command::Leave(lane)),
                     (None, Some(next)) => (Sut::Entering(next), Command::Enter(next)),
-                    (None, None) => (Sut::Closing, Command::Close),
+                    (None, None) => match self.lane_to_finish(sut) {
+                        Some(lane) => (Sut::Leaving, Command::Leave(lane)),
+                        None => (Sut::Closing, Command::Close),
+                    },
                 }
             };
             self.suts[index] = state;
@@ -345,6 +354,14 @@ impl Schedule {
 
     fn next_job(&mut self, lane: LaneId) -> Option<JobId> {
         self.lanes[lane.0 as usize].pending.pop_front()
+    }
+
+    /// A lane of an earlier run that this SUT has not left in this one.
+    fn lane_to_finish(&mut self, sut: SutId) -> Option<LaneId> {
+        let due = |lane: &LaneState| lane.finish && !lane.finished_on.contains(&sut);
+        let at = self.lanes.iter().position(due).filter(|_| !self.cancelled)?;
+        self.lanes[at].finished_on.push(sut);
+        Some(LaneId(u32::try_from(at).unwrap_or(u32::MAX)))
     }
 
     fn may_enter(&self, sut: SutId, lane: LaneId) -> bool {

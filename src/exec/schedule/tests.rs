@@ -150,7 +150,7 @@ fn lanes(sizes: &[usize]) -> Vec<Lane> {
         .iter()
         .map(|&size| Lane {
             jobs: next.by_ref().take(size).map(JobId).collect(),
-            entries: 0,
+            ..Lane::default()
         })
         .collect()
 }
@@ -227,6 +227,24 @@ fn prepare_that_fails_on_every_sut_skips_its_tests_and_no_others() {
     );
     let decisions = schedule.handle(sut, Input::Left);
     assert_eq!(decisions, [Decision::Tell(sut, Command::Enter(LaneId(1)))]);
+}
+
+#[test]
+fn lanes_of_earlier_runs_are_left_once_by_every_sut() {
+    let lane = Lane {
+        finish: true,
+        ..Lane::default()
+    };
+    let mut schedule = Schedule::new(vec![lane.clone(), lane], 2, 0);
+    assert_eq!(schedule.start().len(), 2);
+    for sut in [SutId(0), SutId(1)] {
+        let tell = |command| [Decision::Tell(sut, command)];
+        assert_eq!(schedule.handle(sut, Input::Opened), tell(Command::Leave(LaneId(0))));
+        assert_eq!(schedule.handle(sut, Input::Left), tell(Command::Leave(LaneId(1))));
+        assert_eq!(schedule.handle(sut, Input::Left), tell(Command::Close));
+        assert_eq!(schedule.handle(sut, Input::Closed), []);
+    }
+    assert!(schedule.is_over());
 }
 
 #[test]
