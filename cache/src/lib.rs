@@ -1,1 +1,70 @@
-//! stub
+//! The store at rest: what was done, by action key, and what it produced, by content.
+//!
+//! Owns the cache directory and everything in it. Must not know fmf, plans, machines or the network, nor decide what has to run: it
+//! tells what is recorded and takes what is new. Any number of processes of one user share a store.
+//!
+//! ```text
+//! <dir>/                       mode 0700
+//! ├── CACHEDIR.TAG             backup tools skip the directory
+//! ├── format                   version of this layout; a newer one makes the store read-only, with a reason
+//! ├── lock                     shared flock(2) of every user of the store, exclusive one of `gc`
+//! ├── records-v1/
+//! │   └── 3f/3f9a….json        a record: checksum and JSON document, named by its action key
+//! ├── blobs-v1/
+//! │   └── c0/c0ff…             content, named by its BLAKE3 digest; read-only, may share its inode with a run's directory
+//! ├── claims-v1/
+//! │   └── 3f9a…                exclusive flock(2) of the process that runs the node; the text says who that is
+//! └── facts-v1/
+//!     └── 77d0….json           a small document, named by the digest of its target's name
+//! ```
+//!
+//! Each bucket carries the version of its format in its name; a bucket of another version beside ours is left alone.
+//!
+//! Invariants:
+//!
+//! 1. A file appears under its final name only when it is complete: it is written under a unique temporary name in the same bucket
+//!    (`.….tmp`) and renamed, or hard-linked from a complete file. What a killed process leaves is a temporary file, which nobody
+//!    reads and `gc` removes.
+//! 2. A record is synced before its rename, and committed after the blobs it names are synced; it is removed before its node runs
+//!    again. So a crash at any point leaves the old record before the node began, none while it runs, or the new one.
+//! 3. What is read is verified: records by their checksum, their type and their name, blobs by their digest. What does not pass is a
+//!    miss and is [reported](Store::take_reports), never an answer and never a panic.
+//! 4. Only the holder of a [`Ticket`] writes a record, and a claim dies with its process.
+//! 5. No exclusive lock but a claim (one node) and that of `gc` is held longer than a rename takes.
+
+#![warn(missing_docs)]
+
+mod batch;
+mod blobs;
+mod claim;
+mod disk;
+mod document;
+mod envelope;
+mod error;
+mod facts;
+mod gc;
+mod layout;
+mod lock;
+mod lookup;
+mod record;
+mod report;
+mod search;
+mod store;
+mod usage;
+mod verify;
+mod walk;
+
+#[cfg(test)]
+mod tests;
+
+pub use batch::{Batch, Stored};
+pub use blobs::{Blobs, Exported};
+pub use claim::{Holder, Patience};
+pub use error::{CacheError, Candidate};
+pub use gc::{GcPolicy, GcReport};
+pub use lookup::{Lookup, Ticket};
+pub use record::{Outcome, OutputFile, Record, Summary};
+pub use report::{Problem, Report};
+pub use store::Store;
+pub use usage::{BucketUsage, Usage};
+pub use verify::VerifyReport;

@@ -1,1 +1,48 @@
-//! stub
+//! The build graph of atex, as a pure value: no files, no network, no clock, no threads, no printing.
+//!
+//! A plan becomes nodes of four [`Kind`]s, **discover → prepare → test → finish**. A node has names for people
+//! ([`NodeName`]) and an identity ([`ActionKey`]): the digest of its [`Inputs`] and of the keys of the nodes it depends on. From there:
+//!
+//! - [`GraphBuilder`] collects nodes, and equal ones become one; [`GraphBuilder::seal`] makes the immutable [`Graph`];
+//! - [`Selection`] says what must run, given what can be reused; [`Progress`] follows the run;
+//! - [`transcript()`] lists what a key is made of, [`diff`] compares two such lists, [`explain`] puts that into words;
+//! - [`render`] draws the graph.
+//!
+//! The key and its explanation come from one traversal ([`Manifest`]) with two visitors, so they cannot drift apart. The
+//! encoding is described in [`encode`].
+
+#![warn(missing_docs)]
+
+mod builder;
+mod dag;
+mod digest;
+pub mod encode;
+mod error;
+pub mod explain;
+mod inputs;
+mod manifest;
+mod name;
+mod node;
+mod progress;
+pub mod render;
+mod select;
+mod state;
+mod transcript;
+
+pub use builder::GraphBuilder;
+pub use dag::{Edge, Graph};
+pub use digest::{ActionKey, BlobDigest, Digest, FileSetDigest, OutputDigest, ParseDigestError, kind};
+pub use encode::KeyHasher;
+pub use error::GraphError;
+pub use explain::{Change, diff};
+pub use inputs::{
+    Base, DiscoverInputs, EnvValue, Environment, FileMode, FileSet, FinishInputs, InputFile, InputFiles, Inputs,
+    PrepareInputs, Sourced, StepAction, TestInputs,
+};
+pub use manifest::{Manifest, Visitor};
+pub use name::{Kind, NodeName};
+pub use node::{Node, NodeId};
+pub use progress::Progress;
+pub use select::{Need, Selection};
+pub use state::{Counts, NodeState, Outcome, SkipReason, StateError};
+pub use transcript::{Entry, transcript};

@@ -1,8 +1,88 @@
-//! The command line.
+//! The command line: arguments, configuration, errors and their exit codes, and the commands.
+//!
+//! Arguments are dumb structs ([`args`]); a second step makes validated values of them ([`settings`], [`pool`], [`run`]), and
+//! the rest of the program sees only those. Nothing outside this module and `report` prints.
+
+mod args;
+mod clock;
+mod command;
+mod config;
+mod convert;
+mod error;
+mod guard;
+mod nearest;
+mod notice;
+mod out;
+mod pool;
+mod run;
+mod secret;
+mod settings;
+mod signals;
+mod snippet;
+mod table;
+pub mod target;
+mod values;
+mod workload;
 
 use std::process::ExitCode;
 
+use clap::Parser as _;
+
+use crate::report::Exit;
+use args::{Cli, Command, WorkCommand};
+use error::{CliError, ErrorKind};
+use out::Out;
+use run::RunRequest;
+use settings::Settings;
+
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
-    ExitCode::SUCCESS
+    guard::install();
+    let exit = guard::caught(|| match Cli::try_parse() {
+        Ok(cli) => run_command(cli),
+        Err(error) => {
+            // Help and version come as errors, too, and go to standard output.
+            let _nobody_is_left_to_tell = error.print();
+            if error.use_stderr() { Exit::Usage } else { Exit::Passed }
+        }
+    });
+    ExitCode::from(exit.code())
+}
+
+fn run_command(cli: Cli) -> Exit {
+    let color = cli.global.color;
+    match dispatch(cli) {
+        Ok(exit) => exit,
+        Err(error) => {
+            if error.kind != ErrorKind::ClosedPipe {
+                notice::say(&error.render(&settings::error_palette(color)));
+            }
+            error.kind.exit()
+        }
+    }
+}
+
+fn dispatch(cli: Cli) -> Result<Exit, CliError> {
+    match cli.command {
+        Command::Work(command) => work(command, &Settings::new(&cli.global)?),
+        Command::Completions(args) => command::completions::run(&args),
+    }
+}
+
+fn work(command: WorkCommand, settings: &Settings) -> Result<Exit, CliError> {
+    let mut out = Out::new(settings.palette());
+    let exit = match command {
+        WorkCommand::Build(args) => command::run::run(&RunRequest::build(args, settings)?, settings, &mut out),
+        WorkCommand::Test(args) => command::run::run(&RunRequest::test(args, settings)?, settings, &mut out),
+        WorkCommand::Finish(args) => command::run::run(&RunRequest::finish(args, settings)?, settings, &mut out),
+        WorkCommand::Cache(command) => command::cache::run(&command, settings, &mut out),
+        WorkCommand::Fmf(command) => command::fmf::run(&command, settings, &mut out),
+        WorkCommand::Sut(command) => command::sut::run(&command, settings, &mut out),
+        WorkCommand::Results(args) => command::results::run(&args, settings, &mut out),
+        WorkCommand::Ls(args) => command::ls::run(args, settings, &mut out),
+        WorkCommand::Graph(args) => command::graph::run(args, settings, &mut out),
+        WorkCommand::Why(args) => command::why::run(args, settings, &mut out),
+    }?;
+    out.flush()?;
+    Ok(exit)
 }

@@ -1,1 +1,222 @@
-//! stub
+//! From the metadata tree to a workload: plans, tests, steps, input files and the sealed graph with every key.
+//!
+//! The only module that knows fmf and graph. The way, which the files follow:
+//!
+//! 1. `trees` loads the tree and those that sections name, as the context makes them;
+//! 2. `plan` selects plans and reads them, with `sections`, `phases` and `environment`;
+//! 3. `select` takes each plan's tests, and narrows them;
+//! 4. `walk`, `digests` and `files` look at all files; `inputs` and `mentions` say who depends on which;
+//! 5. `assemble` makes nodes and keys, with `facts` of tests and `uploads` for SUTs.
+//!
+//! [`list`] stops after the third step, [`list_plans`] after the second. Nothing here depends on time, on host paths or on the order of a map, so equal trees give equal
+//! keys on every host.
+
+mod assemble;
+mod digests;
+mod duration;
+mod environment;
+mod error;
+mod facts;
+mod files;
+mod inputs;
+mod mentions;
+mod names;
+mod phases;
+mod plan;
+mod probe;
+mod read;
+mod sections;
+mod select;
+pub mod spec;
+mod trees;
+mod uploads;
+mod walk;
+
+use std::collections::{BTreeMap, HashMap};
+
+use assemble::Assembler;
+pub use error::{CompileError, Place, ProbeProblem, Problem};
+use plan::Plan;
+use select::Selected;
+use spec::{ListedPlan, ListedTest, Listing, Request, Warning, Workload};
+use trees::Trees;
+
+use crate::fmf::context::Context;
+
+/// Compiles a request: afterwards every node's key is known, and nothing has run but probes.
+pub fn compile(request: &Request) -> Result<Workload, CompileError> {
+    let mut resolved = Resolved::new(request)?;
+    resolved.fetch(request)?;
+    let mut warnings = resolved.warnings.clone();
+    let selection = resolved.select(request, &mut warnings)?;
+    refuse_if_strict(request, &warnings)?;
+    let probes = run_probes(&resolved, &selection)?;
+    let mut assembler = Assembler::new(request, &resolved.trees);
+    for ((plan, tests), probe) in selection.iter().zip(probes) {
+        assembler.add(plan, tests, probe)?;
+    }
+    let plans: Vec<&Plan> = selection.iter().map(|(plan, _)| *plan).collect();
+    let mut workload = assembler.finish(&plans)?;
+    warnings.append(&mut workload.warnings);
+    workload.warnings = warnings;
+    Ok(workload)
+}
+
+/// Lists plans and tests: no file is read but the metadata, and nothing runs.
+pub fn list(request: &Request) -> Result<Listing, CompileError> {
+    let mut resolved = Resolved::new(request)?;
+    resolved.fetch(request)?;
+    let mut warnings = resolved.warnings.clone();
+    let selection = resolved.select(request, &mut warnings)?;
+    refuse_if_strict(request, &warnings)?;
+    let mut tests = Vec::new();
+    for (plan, selected) in &selection {
+        for test in selected {
+            let run = facts::run_directory(&resolved.trees.get(test.tree).tree, test.node)?;
+            let dir = format!("{}{}", test.prefix, files::escaped(&run));
+            let dir = dir.trim_end_matches('/');
+            tests.push(ListedTest {
+                name: test.name.clone(),
+                plan: plan.name.clone(),
+                dir: if dir.is_empty() { "." } else { dir }.to_owned(),
+                data: plan::json(test.node.data()).into(),
+            });
+        }
+    }
+    let plans = selection.iter().map(|(plan, _)| listed(plan)).collect();
+    Ok(Listing { plans, tests, warnings })
+}
+
+/// Lists plans only: nothing is fetched, and no test is looked at.
+pub fn list_plans(request: &Request) -> Result<Listing, CompileError> {
+    let resolved = Resolved::new(request)?;
+    refuse_if_strict(request, &resolved.warnings)?;
+    let plans = resolved.plans.iter().map(listed).collect();
+    Ok(Listing {
+        plans,
+        tests: Vec::new(),
+        warnings: resolved.warnings,
+    })
+}
+
+fn listed(plan: &Plan) -> ListedPlan {
+    ListedPlan {
+        name: plan.name.clone(),
+        data: plan.data.as_str().into(),
+    }
+}
+
+fn refuse_if_strict(request: &Request, warnings: &[Warning]) -> Result<(), CompileError> {
+    if request.strict && !warnings.is_empty() {
+        return Err(CompileError::Strict {
+            warnings: warnings.to_vec(),
+        });
+    }
+    Ok(())
+}
+
+/// Plans that were asked for, and the trees that they look for tests in.
+struct Resolved {
+    context: Context,
+    trees: Trees,
+    plans: Vec<Plan>,
+    warnings: Vec<Warning>,
+}
+
+impl Resolved {
+    /// Loads the request's tree and reads its plans.
+    fn new(request: &Request) -> Result<Self, CompileError> {
+        let mut context = Context::new();
+        for (dimension, values) in context_of(request) {
+            context.set(&dimension, &values);
+        }
+        let mut warnings = Vec::new();
+        let trees = Trees::open(&request.start, &context)?;
+        let plans = plan::select(&trees.own().tree, &request.plans, &context, &mut warnings)?;
+        Ok(Self {
+            context,
+            trees,
+            plans,
+            warnings,
+        })
+    }
+
+    /// Loads the trees of all sections.
+    fn fetch(&mut self, request: &Request) -> Result<(), CompileError> {
+        for section in self.plans.iter().flat_map(|plan| &plan.sections) {
+            self.trees.add(&section.source, &self.context, &request.fetch_cache)?;
+        }
+        Ok(())
+    }
+
+    /// The tests of each plan. Where tests were asked for by name, plans that hold none of them are left out.
+    fn select(
+        &self,
+        request: &Request,
+        warnings: &mut Vec<Warning>,
+    ) -> Result<Vec<(&Plan, Vec<Selected<'_>>)>, CompileError> {
+        let mut tests = Vec::with_capacity(self.plans.len());
+        for plan in &self.plans {
+            tests.push(select::of_plan(plan, &self.trees, &request.narrowing, warnings)?);
+        }
+        select::keep_named(&mut tests, &request.tests)?;
+        let plans = self.plans.iter().zip(tests);
+        Ok(plans
+            .filter(|(_, tests)| request.tests.is_empty() || !tests.is_empty())
+            .collect())
+    }
+}
+
+/// Runs the probes of plans that have something to prepare for; each command once.
+fn run_probes(
+    resolved: &Resolved,
+    selection: &[(&Plan, Vec<Selected<'_>>)],
+) -> Result<Vec<Option<String>>, CompileError> {
+    let mut answers: HashMap<&str, String> = HashMap::new();
+    let root = resolved.trees.own().tree.root();
+    let mut probes = Vec::with_capacity(selection.len());
+    for (plan, tests) in selection {
+        let Some(command) = plan
+            .probe
+            .as_deref()
+            .filter(|_| !plan.prepare.is_empty() && !tests.is_empty())
+        else {
+            probes.push(None);
+            continue;
+        };
+        if !answers.contains_key(command) {
+            let failed = |problem| CompileError::Probe {
+                plan: plan.name.clone(),
+                command: command.to_owned(),
+                problem,
+            };
+            answers.insert(command, probe::run(command, root).map_err(failed)?);
+        }
+        probes.push(answers.get(command).cloned());
+    }
+    Ok(probes)
+}
+
+/// The context: what is known of the SUT, and over it what the command line says.
+fn context_of(request: &Request) -> BTreeMap<String, Vec<String>> {
+    let mut context = request.default_context.clone();
+    context.extend(request.context.clone());
+    context
+}
+
+/// What the command line says about the selection, by option.
+fn selection_of(request: &Request) -> BTreeMap<String, Vec<String>> {
+    let narrowing = &request.narrowing;
+    let options = [
+        ("test", &request.tests),
+        ("name", &narrowing.names),
+        ("filter", &narrowing.filters),
+        ("condition", &narrowing.conditions),
+        ("exclude", &narrowing.exclude),
+    ];
+    options
+        .into_iter()
+        .filter(|(_, values)| !values.is_empty())
+        .map(|(name, values)| (name.to_owned(), values.clone()))
+        .collect()
+}

@@ -1,1 +1,40 @@
-//! stub
+//! What a test may say to the runner: the control stream, the results it carries, the deadline it moves, and the files
+//! that lie on disk afterwards.
+//!
+//! Knows bytes, clocks given to it, and one directory. It must not know machines, metadata, graphs or who runs the test:
+//! the executor reads a stream, feeds it here, and does what [`Protocol::take`] tells it.
+//!
+//! ```text
+//! bytes ──> Protocol ──> Said (to the executor)
+//!              │ ├─> merge (open partial results)
+//!              └─┴─> ResultStore ──> results.jsonl, files/…
+//! ```
+//!
+//! A test is not trusted: nothing that it sends makes this module panic, hold more than [`Limits`] allows, or write
+//! outside the test's own directory. What breaks the protocol is a [`Violation`]; what was final before stays stored.
+
+mod deadline;
+mod duration;
+mod ending;
+mod files;
+mod json;
+mod limits;
+mod line;
+mod merge;
+mod output;
+mod path;
+mod protocol;
+mod result;
+mod store;
+mod summary;
+mod tree;
+mod violation;
+
+pub use deadline::{Deadline, DurationChange};
+pub use duration::{DurationError, parse_duration, parse_metadata_duration};
+pub use limits::Limits;
+pub use output::Output;
+pub use protocol::{Protocol, Said};
+pub use store::{OUTPUT, RESULTS, ResultStore, StoreError};
+pub use summary::{Finish, InfraKind, Status, Summary, Verdict};
+pub use violation::{ControlError, Violation};

@@ -73,7 +73,7 @@ pub enum Event {
         /// From 1.
         attempt: u32,
     },
-    /// A test reported a final result.
+    /// A test reported a final result. Only the first thousand of a test are told; all are in its `results.jsonl`.
     Result {
         /// Node name of the test.
         node: String,

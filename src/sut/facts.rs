@@ -1,4 +1,6 @@
-//! What a machine is.
+//! What a machine is: read here from files, or told by an agent, and understood by the same code.
+
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
@@ -43,5 +45,186 @@ impl Facts {
             arch: self.arch.clone(),
             base: base.to_owned(),
         }
+    }
+}
+
+/// Commands of package managers, in the order in which they are preferred, and their names.
+const MANAGERS: [(&str, &str); 7] = [
+    ("dnf5", "dnf5"),
+    ("dnf", "dnf"),
+    ("yum", "yum"),
+    ("rpm-ostree", "rpm-ostree"),
+    ("apt-get", "apt"),
+    ("zypper", "zypper"),
+    ("apk", "apk"),
+];
+
+/// Reads the facts of this machine, for the user that runs this.
+pub fn local_facts() -> Facts {
+    let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
+    let release = ["/etc/os-release", "/usr/lib/os-release"].map(read);
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let dirs: Vec<_> = std::env::split_paths(&path).collect();
+    let installed = |command: &str| dirs.iter().any(|dir| is_executable(&dir.join(command)));
+    let mut commands: Vec<&str> = MANAGERS
+        .iter()
+        .map(|(command, _)| *command)
+        .filter(|command| installed(command))
+        .collect();
+    if Path::new("/run/ostree-booted").exists() {
+        commands.push(OSTREE);
+    }
+    let uid = rustix::process::geteuid();
+    let user = login_name(uid.as_raw(), &read("/etc/passwd")).or_else(|| std::env::var("USER").ok());
+    let release = release.into_iter().find(|text| !text.is_empty()).unwrap_or_default();
+    facts(&Told {
+        user: user.unwrap_or_default(),
+        uid: uid.as_raw().to_string(),
+        arch: rustix::system::uname().machine().to_string_lossy().into_owned(),
+        boot: read("/proc/sys/kernel/random/boot_id"),
+        commands: commands.join(" "),
+        release,
+    })
+}
+
+/// Reads the facts that an agent tells: lines `name=value`, and os-release as it is there.
+pub(crate) fn of_machine(told: &str, release: &str) -> Facts {
+    let value = |name: &str| {
+        let line = told.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('='));
+        line.unwrap_or_default().to_owned()
+    };
+    facts(&Told {
+        user: value("user"),
+        uid: value("uid"),
+        arch: value("arch"),
+        boot: value("boot"),
+        commands: value("managers"),
+        release: release.to_owned(),
+    })
+}
+
+/// The word that stands among the commands where the system is an image that rpm-ostree manages.
+const OSTREE: &str = "ostree-booted";
+
+struct Told {
+    user: String,
+    uid: String,
+    arch: String,
+    boot: String,
+    commands: String,
+    release: String,
+}
+
+fn facts(told: &Told) -> Facts {
+    let os = release_value(&told.release, "ID").unwrap_or_else(|| "linux".to_owned());
+    let like = release_value(&told.release, "ID_LIKE").unwrap_or_default();
+    let found: Vec<&str> = told.commands.split_whitespace().collect();
+    Facts {
+        version: release_value(&told.release, "VERSION_ID").unwrap_or_default(),
+        arch: told.arch.clone(),
+        user: told.user.clone(),
+        root: told.uid == "0",
+        boot_id: told.boot.trim().to_owned(),
+        managers: managers(&os, &like, &found),
+        os,
+    }
+}
+
+/// Orders the managers that are installed: the one that the system is made with first, since some systems carry another
+/// family's as a tool.
+fn managers(os: &str, like: &str, found: &[&str]) -> Vec<String> {
+    let is = |id: &str| os == id || like.split_whitespace().any(|word| word == id);
+    let native = if found.contains(&OSTREE) {
+        "rpm-ostree"
+    } else if is("debian") || is("ubuntu") {
+        "apt"
+    } else if is("suse") || is("opensuse") {
+        "zypper"
+    } else if is("alpine") {
+        "apk"
+    } else {
+        ""
+    };
+    let installed = MANAGERS
+        .iter()
+        .filter(|(command, _)| found.contains(command))
+        .map(|(_, name)| (*name).to_owned());
+    let mut managers: Vec<String> = installed.collect();
+    managers.sort_by_key(|name| name != native);
+    managers
+}
+
+/// A value of os-release: `NAME=value`, quoted as in a shell or not.
+fn release_value(text: &str, name: &str) -> Option<String> {
+    let value = text
+        .lines()
+        .rev()
+        .find_map(|line| line.trim().strip_prefix(name)?.strip_prefix('='))?
+        .trim();
+    let quoted = |mark: char| value.strip_prefix(mark).and_then(|rest| rest.strip_suffix(mark));
+    Some(quoted('"').or_else(|| quoted('\'')).unwrap_or(value).to_owned())
+}
+
+fn login_name(uid: u32, passwd: &str) -> Option<String> {
+    passwd.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let (name, id) = (fields.next()?, fields.nth(1)?);
+        (id == uid.to_string()).then(|| name.to_owned())
+    })
+}
+
+fn is_executable(path: &Path) -> bool {
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::metadata(path).is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn os_release_is_read_with_any_quotes() {
+        let text = "NAME=\"Fedora Linux\"\nID=fedora\nVERSION_ID='41'\n# ID=no\nVERSION_ID_X=7\n";
+        assert_eq!(release_value(text, "ID").as_deref(), Some("fedora"));
+        assert_eq!(release_value(text, "VERSION_ID").as_deref(), Some("41"));
+        assert_eq!(release_value(text, "NAME").as_deref(), Some("Fedora Linux"));
+        assert_eq!(release_value(text, "VARIANT"), None);
+    }
+
+    #[test]
+    fn the_native_manager_comes_first() {
+        assert_eq!(managers("debian", "", &["dnf", "apt-get"]), ["apt", "dnf"]);
+        assert_eq!(
+            managers("fedora", "", &["dnf5", "dnf", "apt-get"]),
+            ["dnf5", "dnf", "apt"]
+        );
+        assert_eq!(
+            managers("opensuse-leap", "suse opensuse", &["dnf", "zypper"]),
+            ["zypper", "dnf"]
+        );
+        assert_eq!(
+            managers("fedora", "", &["dnf5", "rpm-ostree", "ostree-booted"]),
+            ["rpm-ostree", "dnf5"]
+        );
+    }
+
+    #[test]
+    fn what_an_agent_tells_is_what_is_read_here() {
+        let facts = local_facts();
+        let told = format!(
+            "user={}\nuid={}\narch={}\nboot={}\nmanagers=\n",
+            facts.user,
+            u32::from(!facts.root),
+            facts.arch,
+            facts.boot_id
+        );
+        let release = format!("ID={}\nVERSION_ID={}\n", facts.os, facts.version);
+        assert_eq!(
+            of_machine(&told, &release),
+            Facts {
+                managers: Vec::new(),
+                ..facts
+            }
+        );
     }
 }

@@ -2,20 +2,49 @@
 //!
 //! Knows nothing of plans, graph or results: it moves files, runs bash scripts under a wrapper, and keeps a small state on
 //! the machine. Everything here blocks its calling thread, which is the worker that owns the SUT; [`Cancel`] ends a wait.
+//!
+//! What lies on a machine (other users may pass through it and read the trees, because tests act as other users there; the rest is
+//! private; the locks are shared by all versions of atex, the rest is not):
+//!
+//! ```text
+//! <dir>/lease            locked by the agent of the runner that has the machine; its text says who that is
+//! <dir>/run.lock         locked by the wrapper of the job that runs
+//! <dir>/v1/state         what the machine says of itself: JSON of `SutState`
+//! <dir>/v1/env/          `prepared`, `base`: plan environment files, mode 0600
+//! <dir>/v1/tree/SLOT/    what was brought
+//! <dir>/v1/manifest/     SLOT.list: what was brought; SLOT.stat: the tree after that; SLOT.touched: a sync is under way
+//! <dir>/v1/job/          the running job's script, environment, metadata and process groups
+//! ```
+//!
+//! A job's environment starts from `PATH`, `HOME`, `USER`, `LOGNAME`, `SHELL`, `LANG`, `LC_*` and `TMPDIR` of the login there (for
+//! `local`: of atex itself); nothing else of the runner's is seen by it.
 
 pub mod cancel;
 pub mod channel;
+mod exchange;
 pub mod facts;
 pub mod files;
 pub mod job;
+mod jobtext;
+pub mod link;
+pub mod local;
+mod manifest;
+pub mod mock;
+pub mod packages;
+mod plan;
+pub mod shell;
 pub mod state;
+mod tar;
 pub mod trouble;
+mod upload;
+mod wrapped;
 
 pub use cancel::{Cancel, Urgency};
 pub use channel::{Channel, End, Ready};
-pub use facts::{BaseIdentity, Facts};
-pub use files::{FileSet, SyncMode, Synced, Upload};
+pub use facts::{BaseIdentity, Facts, local_facts};
+pub use files::{FileEntry, FileKind, FileSet, SyncMode, Synced, Upload};
 pub use job::{EnvFile, Job, JobKind};
+pub use local::Local;
 pub use state::{SutState, Taint};
 pub use trouble::{Trouble, TroubleKind};
 

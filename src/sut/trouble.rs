@@ -12,6 +12,24 @@ pub struct Trouble {
     pub hint: Option<String>,
 }
 
+impl Trouble {
+    /// Makes one without a hint.
+    pub fn new(kind: TroubleKind, message: impl Into<String>) -> Self {
+        Self {
+            kind,
+            message: message.into(),
+            hint: None,
+        }
+    }
+
+    /// Adds what to do about it.
+    #[must_use]
+    pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+}
+
 /// The kinds of [`Trouble`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TroubleKind {

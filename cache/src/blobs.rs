@@ -1,0 +1,136 @@
+//! Contents by digest: reading and handing out. What is handed out was verified; what does not pass is removed, reported, and a miss.
+
+use std::fs::{self, File};
+use std::io::{self, Read, Seek};
+use std::path::{Path, PathBuf};
+
+use atex_graph::BlobDigest;
+
+use crate::batch::{Batch, Stored};
+use crate::error::CacheError;
+use crate::report::{Problem, judge};
+use crate::store::Store;
+
+/// The contents in a store. All reading verifies; memory use does not depend on a blob's size, except in [`Blobs::read`].
+#[derive(Clone, Copy, Debug)]
+pub struct Blobs<'s> {
+    store: &'s Store,
+}
+
+/// How a blob got outside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exported {
+    /// As a hard link, read-only.
+    Linked,
+    /// As a copy.
+    Copied,
+}
+
+impl<'s> Blobs<'s> {
+    pub(crate) fn new(store: &'s Store) -> Self {
+        Self { store }
+    }
+
+    /// Starts putting many contents at once, which costs one sync.
+    pub fn batch(self) -> Batch<'s> {
+        Batch::new(self.store)
+    }
+
+    /// Puts bytes, durably. As [`Batch::put_bytes`].
+    pub fn put_bytes(self, bytes: &[u8]) -> Result<BlobDigest, CacheError> {
+        let mut batch = self.batch();
+        let digest = batch.put_bytes(bytes)?;
+        batch.finish()?;
+        Ok(digest)
+    }
+
+    /// Puts a file, durably. As [`Batch::put_file`].
+    pub fn put_file(self, source: &Path) -> Result<Stored, CacheError> {
+        let mut batch = self.batch();
+        let stored = batch.put_file(source)?;
+        batch.finish()?;
+        Ok(stored)
+    }
+
+    /// Returns whether there is a blob of this digest and size, without reading it.
+    pub fn contains(self, digest: BlobDigest, size: u64) -> bool {
+        fs::symlink_metadata(self.store.layout().blob(digest)).is_ok_and(|found| found.is_file() && found.len() == size)
+    }
+
+    /// Returns where a blob lies, or would lie, in the store: to show it.
+    pub fn path(self, digest: BlobDigest) -> PathBuf {
+        self.store.layout().blob(digest)
+    }
+
+    /// Opens a blob and verifies its content; the file stands at its start. `None` where it is not there or was not what it should be.
+    pub fn open_verified(self, digest: BlobDigest) -> Result<Option<File>, CacheError> {
+        let path = self.store.layout().blob(digest);
+        let verified = File::open(&path).and_then(|mut file| {
+            let found = hash(&mut file)?.0;
+            file.rewind()?;
+            Ok((file, found))
+        });
+        let problem = match verified {
+            Ok((file, found)) if found == digest => return Ok(Some(file)),
+            Ok(_) => Problem::Content,
+            Err(error) => match judge(error).map_err(|error| CacheError::io("read", &path, error))? {
+                Some(problem) => problem,
+                None => return Ok(None),
+            },
+        };
+        if let Ok(disk) = self.store.disk() {
+            let _stays_and_is_found_again = disk.remove(&path);
+        }
+        self.store.report(path, problem);
+        Ok(None)
+    }
+
+    /// Reads a blob whole. `None` as [`Blobs::open_verified`]. For what is known to be small.
+    pub fn read(self, digest: BlobDigest) -> Result<Option<Vec<u8>>, CacheError> {
+        let Some(mut file) = self.open_verified(digest)? else {
+            return Ok(None);
+        };
+        let mut bytes = Vec::new();
+        let read = file.read_to_end(&mut bytes);
+        read.map_err(|error| CacheError::io("read", self.store.layout().blob(digest), error))?;
+        // The file may have changed after it was verified; what is returned must not have.
+        Ok((BlobDigest::of(&bytes) == digest).then_some(bytes))
+    }
+
+    /// Gives a blob the name `dest` outside the store, which must be free, in a directory that exists: as a hard link, or as a copy where
+    /// that cannot be. `None` as [`Blobs::open_verified`].
+    ///
+    /// A link shares its content with the store: a change to it makes the blob bad, which is found when it is next read.
+    pub fn export(self, digest: BlobDigest, dest: &Path) -> Result<Option<Exported>, CacheError> {
+        let Some(file) = self.open_verified(digest)? else {
+            return Ok(None);
+        };
+        let disk = self.store.disk_outside();
+        match disk.link(&self.store.layout().blob(digest), dest) {
+            Ok(()) => return Ok(Some(Exported::Linked)),
+            Err(error) if !needs_copy(&error) => return Err(error.outside()),
+            Err(_) => {}
+        }
+        let temporary = disk
+            .temporary(dest.parent().unwrap_or(Path::new("/")))
+            .map_err(CacheError::outside)?;
+        disk.copy(&file, temporary.as_file(), dest)
+            .map_err(CacheError::outside)?;
+        disk.rename_new(temporary, dest).map_err(CacheError::outside)?;
+        Ok(Some(Exported::Copied))
+    }
+}
+
+/// Returns whether a link failed only because it was a link: other filesystem, too many links, not the owner, no links there.
+pub(crate) fn needs_copy(error: &CacheError) -> bool {
+    use io::ErrorKind::{CrossesDevices, PermissionDenied, TooManyLinks, Unsupported};
+    matches!(error, CacheError::Io { source, .. }
+        if matches!(source.kind(), CrossesDevices | PermissionDenied | TooManyLinks | Unsupported))
+}
+
+/// Returns the digest of the rest of a file, and how many bytes that is; in constant memory.
+pub(crate) fn hash(file: &mut File) -> io::Result<(BlobDigest, u64)> {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update_reader(file)?;
+    Ok((BlobDigest::from(hasher.finalize()), hasher.count()))
+}

@@ -1,0 +1,167 @@
+//! Claims: the right of one process to run one node, and the waiting of the others.
+//!
+//! A claim is an flock on a file named by the key. It ends with the process, however that dies. The file is removed when the claim ends in
+//! good order; a lock on a file that has lost its name meanwhile is worth nothing, and is taken again on the new file.
+
+use std::fmt;
+use std::fs::{self, File};
+use std::io::Read;
+use std::os::fd::BorrowedFd;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
+
+use crate::disk::Disk;
+use crate::error::CacheError;
+
+/// Who holds a claim, in words: `process 4711 on build1`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Holder(String);
+
+impl Holder {
+    /// Longest text that is read from a claim's file, in bytes.
+    const LONGEST: u64 = 200;
+
+    fn this_process() -> String {
+        let host = rustix::system::uname();
+        format!(
+            "process {} on {}",
+            std::process::id(),
+            host.nodename().to_string_lossy()
+        )
+    }
+
+    /// Reads who holds the claim; between taking it and saying so there is a moment without a text.
+    fn read(file: &File) -> Self {
+        let mut bytes = Vec::new();
+        let _unreadable_is_unknown = file.take(Self::LONGEST).read_to_end(&mut bytes);
+        let text: String = String::from_utf8_lossy(&bytes)
+            .chars()
+            .filter(|c| !c.is_control())
+            .collect();
+        Self(if text.is_empty() {
+            "another process".to_owned()
+        } else {
+            text
+        })
+    }
+}
+
+impl fmt::Display for Holder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A claim that this process holds.
+#[derive(Debug)]
+pub(crate) struct Claim {
+    file: File,
+    path: PathBuf,
+}
+
+impl Claim {
+    /// Takes the claim whose file is `path`, or tells who has it. Never waits.
+    pub(crate) fn take(disk: &Disk, path: &Path) -> Result<Result<Self, Holder>, CacheError> {
+        disk.make_dirs(path.parent().unwrap_or(Path::new("/")))?;
+        loop {
+            let file = disk.open_lock(path)?;
+            match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+                Ok(()) => {}
+                Err(Errno::WOULDBLOCK) => return Ok(Err(Holder::read(&file))),
+                Err(Errno::INTR) => continue,
+                Err(error) => return Err(CacheError::io("lock", path, error.into())),
+            }
+            if !is_named(&file, path) {
+                continue;
+            }
+            let claim = Self {
+                file,
+                path: path.to_owned(),
+            };
+            disk.truncate(&claim.file, path)?;
+            disk.write(&claim.file, path, Holder::this_process().as_bytes())?;
+            return Ok(Ok(claim));
+        }
+    }
+}
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        // First the name, then the lock: who waits on the nameless file sees that, and starts anew. A file that stays is harmless.
+        let _stays = fs::remove_file(&self.path);
+        let _ends_with_the_file = flock(&self.file, FlockOperation::Unlock);
+    }
+}
+
+/// Returns whether `path` still names the open `file`.
+fn is_named(file: &File, path: &Path) -> bool {
+    match (file.metadata(), fs::metadata(path)) {
+        (Ok(open), Ok(named)) => (open.dev(), open.ino()) == (named.dev(), named.ino()),
+        _ => false,
+    }
+}
+
+/// How long to wait for another process.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Patience<'a> {
+    /// At most this long; for ever where absent.
+    pub limit: Option<Duration>,
+    /// Until this is readable, for example an eventfd.
+    pub cancel: Option<BorrowedFd<'a>>,
+}
+
+impl<'a> Patience<'a> {
+    pub(crate) fn start(self) -> Wait<'a> {
+        Wait {
+            until: self.limit.and_then(|limit| Instant::now().checked_add(limit)),
+            cancel: self.cancel,
+            pause: Wait::SHORTEST,
+        }
+    }
+}
+
+/// A wait in progress: short pauses at first, then longer ones.
+#[derive(Debug)]
+pub(crate) struct Wait<'a> {
+    until: Option<Instant>,
+    cancel: Option<BorrowedFd<'a>>,
+    pause: Duration,
+}
+
+impl Wait<'_> {
+    const SHORTEST: Duration = Duration::from_millis(2);
+    const LONGEST: Duration = Duration::from_millis(80);
+
+    /// Pauses for a moment; returns whether to try again.
+    pub(crate) fn pause(&mut self) -> bool {
+        let left = self.until.map(|until| until.saturating_duration_since(Instant::now()));
+        if left == Some(Duration::ZERO) {
+            return false;
+        }
+        let pause = left.map_or(self.pause, |left| left.min(self.pause));
+        self.pause = (self.pause * 2).min(Self::LONGEST);
+        let Some(cancel) = self.cancel else {
+            thread::sleep(pause);
+            return true;
+        };
+        let mut fds = [PollFd::from_borrowed_fd(cancel, PollFlags::IN)];
+        let timeout = Timespec {
+            tv_sec: 0,
+            tv_nsec: pause.subsec_nanos().into(),
+        };
+        match poll(&mut fds, Some(&timeout)) {
+            Ok(readable) => readable == 0,
+            Err(Errno::INTR) => true,
+            Err(_) => {
+                thread::sleep(pause);
+                true
+            }
+        }
+    }
+}

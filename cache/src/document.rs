@@ -1,0 +1,162 @@
+//! A record as it lies on disk.
+//!
+//! The summary and short lists stand in the document itself; a long list (the inputs of a test with thousands of files, the outputs of one with
+//! as many subtests) is a blob of its own, so that a list of all records stays cheap. What is read is checked against everything that its
+//! types promise: a document that passes is the one that was committed.
+
+use atex_graph::{ActionKey, BlobDigest, Entry};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::batch::Batch;
+use crate::envelope;
+use crate::error::CacheError;
+use crate::record::{OutputFile, Record, Summary};
+use crate::report::Problem;
+use crate::store::Store;
+
+/// A list of more bytes of JSON than this is a blob.
+const INLINE: usize = 8 << 10;
+
+/// A record's file.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Document {
+    pub(crate) summary: Summary,
+    pub(crate) inputs: Part<Entry>,
+    pub(crate) outputs: Part<OutputFile>,
+}
+
+/// The part of a [`Document`] that lists need.
+#[derive(Deserialize)]
+struct Head {
+    summary: Summary,
+}
+
+/// A list: here, or elsewhere.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Part<T> {
+    Inline(Vec<T>),
+    Blob { digest: BlobDigest, size: u64 },
+}
+
+impl<T: Serialize + DeserializeOwned> Part<T> {
+    fn store(items: Vec<T>, name: &str, batch: &mut Batch<'_>) -> Result<Self, CacheError> {
+        let bytes = encode(name, &items)?;
+        if bytes.len() <= INLINE {
+            return Ok(Self::Inline(items));
+        }
+        let digest = batch.put_bytes(&bytes)?;
+        Ok(Self::Blob {
+            digest,
+            size: bytes.len() as u64,
+        })
+    }
+
+    /// Returns the list; a blob that is not there or not what it should be is a [`Problem`].
+    pub(crate) fn load(self, store: &Store) -> Result<Result<Vec<T>, Problem>, CacheError> {
+        match self {
+            Self::Inline(items) => Ok(Ok(items)),
+            Self::Blob { digest, .. } => Ok(match store.blobs().read(digest)? {
+                Some(bytes) => serde_json::from_slice(&bytes).map_err(|why| Problem::Malformed(why.to_string())),
+                None => Err(Problem::MissingBlob(digest)),
+            }),
+        }
+    }
+
+    /// Returns the blob that holds the list, and its size.
+    pub(crate) fn blob(&self) -> Option<(BlobDigest, u64)> {
+        match self {
+            Self::Inline(_) => None,
+            Self::Blob { digest, size } => Some((*digest, *size)),
+        }
+    }
+}
+
+impl Document {
+    /// Puts the long lists of `record` into `batch` and returns the bytes of its file.
+    pub(crate) fn encode(record: Record, batch: &mut Batch<'_>) -> Result<Vec<u8>, CacheError> {
+        let summary = record.summary();
+        let inputs = Part::store(record.inputs, &summary.name, batch)?;
+        let outputs = Part::store(record.files, &summary.name, batch)?;
+        let document = Self {
+            summary,
+            inputs,
+            outputs,
+        };
+        Ok(envelope::seal(&encode(&document.summary.name, &document)?))
+    }
+
+    /// Reads the bytes of the file of `key`.
+    pub(crate) fn decode(bytes: &[u8], key: ActionKey) -> Result<Self, Problem> {
+        let document: Self = envelope::read(bytes)?;
+        of_key(&document.summary, key)?;
+        Ok(document)
+    }
+
+    /// Reads the summary alone from the bytes of the file of `key`.
+    pub(crate) fn decode_summary(bytes: &[u8], key: ActionKey) -> Result<Summary, Problem> {
+        let Head { summary } = envelope::read(bytes)?;
+        of_key(&summary, key)?;
+        Ok(summary)
+    }
+
+    /// Reads the lists and puts the record together.
+    pub(crate) fn into_record(self, store: &Store) -> Result<Result<Record, Problem>, CacheError> {
+        let inputs = match self.inputs.load(store)? {
+            Ok(inputs) => inputs,
+            Err(problem) => return Ok(Err(problem)),
+        };
+        let files = match self.outputs.load(store)? {
+            Ok(files) => files,
+            Err(problem) => return Ok(Err(problem)),
+        };
+        let Summary {
+            key,
+            name,
+            aliases,
+            kind,
+            sut,
+            started,
+            duration_ms,
+            outcome,
+            meta,
+            ..
+        } = self.summary;
+        let record = Record {
+            key,
+            name,
+            aliases,
+            kind,
+            sut,
+            started,
+            duration_ms,
+            outcome,
+            inputs,
+            files,
+            meta,
+        };
+        Ok(if record.files.iter().all(OutputFile::has_plain_path) {
+            Ok(record)
+        } else {
+            Err(Problem::Malformed(
+                "an output path is not a plain relative path".to_owned(),
+            ))
+        })
+    }
+}
+
+fn of_key(summary: &Summary, key: ActionKey) -> Result<(), Problem> {
+    if summary.key == key {
+        Ok(())
+    } else {
+        Err(Problem::Misplaced)
+    }
+}
+
+fn encode<T: Serialize>(name: &str, value: &T) -> Result<Vec<u8>, CacheError> {
+    serde_json::to_vec(value).map_err(|source| CacheError::Encode {
+        what: name.to_owned(),
+        source,
+    })
+}

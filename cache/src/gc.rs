@@ -1,0 +1,256 @@
+//! Collecting: what was not of use for long, or is more than may be kept, goes.
+//!
+//! Approach, under the exclusive lock, so that nobody else reads, writes or holds a claim:
+//!
+//! 1. what dead processes left (temporary files, claims) goes;
+//! 2. every record is read, with the blobs it needs; a bad one goes;
+//! 3. those not used for longer than `keep` go, then the longest unused ones until the rest is at most `max_size`;
+//! 4. the blobs that no remaining record needs go.
+//!
+//! Records go before blobs, so a crash in between leaves blobs that nobody needs, never a record without its blobs.
+
+use std::collections::HashMap;
+use std::fs;
+use std::time::{Duration, SystemTime};
+
+use atex_graph::{ActionKey, BlobDigest};
+use rayon::prelude::*;
+
+use crate::disk::Disk;
+use crate::document::Document;
+use crate::error::CacheError;
+use crate::layout::Bucket;
+use crate::report::{Problem, Report, judge};
+use crate::store::{Alone, Store};
+use crate::walk::{self, Found};
+
+/// What may stay.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct GcPolicy {
+    /// Records used within this time stay; all do where absent.
+    pub keep: Option<Duration>,
+    /// Records and their blobs may be so many bytes together; the longest unused go first.
+    pub max_size: Option<u64>,
+    /// How long to wait for other processes that use the store.
+    pub wait: Duration,
+}
+
+/// What a collection did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct GcReport {
+    /// Records that went.
+    pub records_removed: u64,
+    /// Records that stayed.
+    pub records_kept: u64,
+    /// Blobs that went.
+    pub blobs_removed: u64,
+    /// Blobs that stayed.
+    pub blobs_kept: u64,
+    /// Leftovers of dead processes that went.
+    pub leftovers_removed: u64,
+    /// Size of all files that went, in bytes. Content that a run's directory shares stays on the disk until that goes too.
+    pub bytes_removed: u64,
+    /// Size of the records and blobs that stayed, in bytes.
+    pub bytes_kept: u64,
+    /// Why blobs were not collected, if they were not.
+    pub blobs_spared: Option<String>,
+    /// Records that went because they were bad.
+    pub bad: Vec<Report>,
+}
+
+/// A good record, and what it needs.
+struct Good {
+    found: Found,
+    /// Indices into [`Collection::blobs`].
+    needs: Vec<usize>,
+}
+
+#[derive(Default)]
+struct Blob {
+    size: u64,
+    /// How many records need it.
+    users: usize,
+}
+
+/// The state of a collection.
+struct Collection<'s> {
+    store: &'s Store,
+    disk: &'s Disk,
+    good: Vec<Good>,
+    ids: HashMap<BlobDigest, usize>,
+    blobs: Vec<Blob>,
+    report: GcReport,
+}
+
+impl Store {
+    /// Collects as `policy` says, ages counted up to `now`. A record's last use counts, to within ten minutes. Takes the store, because
+    /// nothing of it may be in use.
+    ///
+    /// Fails with [`CacheError::InUse`] where this or another process uses the store and does not end within the policy's `wait`.
+    pub fn gc(self, policy: &GcPolicy, now: SystemTime) -> Result<GcReport, CacheError> {
+        let Alone { store, lock } = self.alone()?;
+        let _exclusive = lock.into_exclusive(policy.wait)?;
+        let mut collection = Collection::survey(&store)?;
+        collection.remove_records(policy, now)?;
+        collection.remove_blobs()?;
+        let mut report = collection.report;
+        report.bad = store.take_reports();
+        Ok(report)
+    }
+
+    /// Reads what a record needs; a bad record is reported, and `None`.
+    fn needs(&self, found: &Found) -> Result<Option<Vec<(BlobDigest, u64)>>, CacheError> {
+        let read_error = |error| CacheError::io("read", &found.path, error);
+        let problem = match (found.key(), fs::read(&found.path)) {
+            (None, _) => Problem::Misplaced,
+            (_, Err(error)) => judge(error).map_err(read_error)?.unwrap_or(Problem::Misplaced),
+            (Some(key), Ok(bytes)) => match self.read_needs(&bytes, key)? {
+                Ok(needs) => return Ok(Some(needs)),
+                Err(problem) => problem,
+            },
+        };
+        self.report(found.path.clone(), problem);
+        Ok(None)
+    }
+
+    fn read_needs(&self, bytes: &[u8], key: ActionKey) -> Result<Result<Vec<(BlobDigest, u64)>, Problem>, CacheError> {
+        let document = match Document::decode(bytes, key) {
+            Ok(document) => document,
+            Err(problem) => return Ok(Err(problem)),
+        };
+        let mut needs: Vec<_> = document
+            .inputs
+            .blob()
+            .into_iter()
+            .chain(document.outputs.blob())
+            .collect();
+        match document.outputs.load(self)? {
+            Ok(files) => needs.extend(files.into_iter().map(|file| (file.digest, file.size))),
+            Err(problem) => return Ok(Err(problem)),
+        }
+        needs.sort_unstable();
+        needs.dedup();
+        let missing = needs
+            .iter()
+            .find(|(digest, size)| !self.blobs().contains(*digest, *size));
+        Ok(match missing {
+            Some((digest, _)) => Err(Problem::MissingBlob(*digest)),
+            None => Ok(needs),
+        })
+    }
+}
+
+impl<'s> Collection<'s> {
+    /// Steps 1 and 2.
+    fn survey(store: &'s Store) -> Result<Self, CacheError> {
+        let (disk, report) = (store.disk()?, GcReport::default());
+        let mut collection = Self {
+            store,
+            disk,
+            good: Vec::new(),
+            ids: HashMap::new(),
+            blobs: Vec::new(),
+            report,
+        };
+        collection.remove_leftovers()?;
+        let found = walk::files(&store.layout().bucket(Bucket::Records))?;
+        let read: Vec<_> = found
+            .par_iter()
+            .map(|found| store.needs(found))
+            .collect::<Result<_, _>>()?;
+        for (found, needs) in found.into_iter().zip(read) {
+            match needs {
+                Some(needs) => collection.add(found, needs),
+                None => collection.remove_record(&found)?,
+            }
+        }
+        Ok(collection)
+    }
+
+    fn remove_leftovers(&mut self) -> Result<(), CacheError> {
+        let layout = self.store.layout();
+        let mut leftovers = walk::direct_files(layout.dir())?;
+        for bucket in Bucket::ALL {
+            leftovers.extend(walk::files(&layout.bucket(bucket))?);
+        }
+        let claims = layout.bucket(Bucket::Claims);
+        leftovers.retain(|found| found.is_temporary() || found.path.parent() == Some(&claims));
+        for found in leftovers {
+            self.disk.remove(&found.path)?;
+            self.report.leftovers_removed += 1;
+            self.report.bytes_removed += found.size;
+        }
+        Ok(())
+    }
+
+    fn add(&mut self, found: Found, needs: Vec<(BlobDigest, u64)>) {
+        self.report.records_kept += 1;
+        self.report.bytes_kept += found.size;
+        let mut ids = Vec::with_capacity(needs.len());
+        for (digest, size) in needs {
+            let next = self.blobs.len();
+            let id = *self.ids.entry(digest).or_insert(next);
+            if id == next {
+                self.blobs.push(Blob { size, users: 0 });
+                self.report.blobs_kept += 1;
+                self.report.bytes_kept += size;
+            }
+            self.blobs[id].users += 1;
+            ids.push(id);
+        }
+        self.good.push(Good { found, needs: ids });
+    }
+
+    fn remove_record(&mut self, found: &Found) -> Result<(), CacheError> {
+        self.disk.remove(&found.path)?;
+        self.report.records_removed += 1;
+        self.report.bytes_removed += found.size;
+        Ok(())
+    }
+
+    /// Step 3.
+    fn remove_records(&mut self, policy: &GcPolicy, now: SystemTime) -> Result<(), CacheError> {
+        let mut good = std::mem::take(&mut self.good);
+        good.sort_by(|a, b| (a.found.modified, &a.found.path).cmp(&(b.found.modified, &b.found.path)));
+        for Good { found, needs } in good {
+            // A time that is to come, by a clock that was wrong, counts as now.
+            let age = now.duration_since(found.modified).unwrap_or_default();
+            let too_old = policy.keep.is_some_and(|keep| age > keep);
+            let too_much = policy.max_size.is_some_and(|most| self.report.bytes_kept > most);
+            if !too_old && !too_much {
+                continue;
+            }
+            self.remove_record(&found)?;
+            self.report.records_kept -= 1;
+            self.report.bytes_kept -= found.size;
+            for id in needs {
+                let blob = &mut self.blobs[id];
+                blob.users -= 1;
+                if blob.users == 0 {
+                    self.report.blobs_kept -= 1;
+                    self.report.bytes_kept -= blob.size;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Step 4.
+    fn remove_blobs(&mut self) -> Result<(), CacheError> {
+        let others = self.store.layout().other_versions(Bucket::Records);
+        if !others.is_empty() {
+            let names = others.join("`, `");
+            self.report.blobs_spared = Some(format!("records of another version may need them: `{names}`"));
+            return Ok(());
+        }
+        for found in walk::files(&self.store.layout().bucket(Bucket::Blobs))? {
+            let id = found.digest().and_then(|digest| self.ids.get(&digest));
+            if id.is_none_or(|id| self.blobs[*id].users == 0) {
+                self.disk.remove(&found.path)?;
+                self.report.blobs_removed += 1;
+                self.report.bytes_removed += found.size;
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,147 @@
+//! Where everything lies: paths, bucket versions, and the marker of the layout's own version.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use atex_graph::{ActionKey, BlobDigest};
+
+/// Version of the layout as a whole, in `format`. It changes only where an older atex would do harm in the directory.
+pub(crate) const FORMAT: u32 = 1;
+/// Version of each bucket's own format.
+const BUCKET: u32 = 1;
+
+/// The signature that <https://bford.info/cachedir/> asks for.
+pub(crate) const TAG: &str = "Signature: 8a477f597d28d172789f06886806bc55\n\
+    # This directory holds what atex can make again; see https://bford.info/cachedir/\n";
+
+/// A directory of the store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Bucket {
+    Records,
+    Blobs,
+    Claims,
+    Facts,
+}
+
+impl Bucket {
+    pub(crate) const ALL: [Self; 4] = [Self::Records, Self::Blobs, Self::Claims, Self::Facts];
+
+    /// Returns the name without its version.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Records => "records",
+            Self::Blobs => "blobs",
+            Self::Claims => "claims",
+            Self::Facts => "facts",
+        }
+    }
+}
+
+/// What the marker in the directory says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Format {
+    /// There is none: the store is new.
+    Absent,
+    /// It is ours.
+    Known,
+    /// It is something else, most likely newer.
+    Unknown(String),
+}
+
+/// The paths of a store.
+#[derive(Clone, Debug)]
+pub(crate) struct Layout {
+    dir: PathBuf,
+}
+
+impl Layout {
+    pub(crate) fn new(dir: PathBuf) -> Self {
+        Self { dir }
+    }
+
+    pub(crate) fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    pub(crate) fn tag(&self) -> PathBuf {
+        self.dir.join("CACHEDIR.TAG")
+    }
+
+    pub(crate) fn format(&self) -> PathBuf {
+        self.dir.join("format")
+    }
+
+    pub(crate) fn lock(&self) -> PathBuf {
+        self.dir.join("lock")
+    }
+
+    pub(crate) fn bucket(&self, bucket: Bucket) -> PathBuf {
+        self.dir.join(format!("{}-v{BUCKET}", bucket.name()))
+    }
+
+    pub(crate) fn record(&self, key: ActionKey) -> PathBuf {
+        let hex = key.to_string();
+        self.bucket(Bucket::Records).join(&hex[..2]).join(format!("{hex}.json"))
+    }
+
+    pub(crate) fn blob(&self, digest: BlobDigest) -> PathBuf {
+        let hex = digest.to_string();
+        self.bucket(Bucket::Blobs).join(&hex[..2]).join(hex)
+    }
+
+    pub(crate) fn claim(&self, key: ActionKey) -> PathBuf {
+        self.bucket(Bucket::Claims).join(key.to_string())
+    }
+
+    pub(crate) fn facts(&self, target: &str) -> PathBuf {
+        let hex = blake3::hash(target.as_bytes()).to_hex();
+        self.bucket(Bucket::Facts).join(format!("{hex}.json"))
+    }
+
+    /// Reads the marker. One that cannot be read counts as unknown.
+    pub(crate) fn read_format(&self) -> Format {
+        match fs::read(self.format()) {
+            Ok(bytes) if bytes == format!("{FORMAT}\n").as_bytes() => Format::Known,
+            Ok(bytes) => Format::Unknown(String::from_utf8_lossy(&bytes).trim().chars().take(20).collect()),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Format::Absent,
+            Err(_) => Format::Unknown("unreadable".to_owned()),
+        }
+    }
+
+    /// Returns the buckets of other versions that lie beside `bucket`.
+    pub(crate) fn other_versions(&self, bucket: Bucket) -> Vec<String> {
+        let Ok(entries) = fs::read_dir(&self.dir) else {
+            return Vec::new();
+        };
+        entries
+            .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+            .filter(|name| {
+                let version = name
+                    .strip_prefix(bucket.name())
+                    .and_then(|rest| rest.strip_prefix("-v"));
+                version.is_some_and(|version| version.parse() != Ok(BUCKET))
+            })
+            .collect()
+    }
+
+    /// Returns whether the directory holds files that no store makes: then it is somebody's directory, and not to be tagged.
+    pub(crate) fn holds_foreign_files(&self) -> bool {
+        let Ok(entries) = fs::read_dir(&self.dir) else {
+            return false;
+        };
+        entries.flatten().any(|entry| {
+            let name = entry.file_name();
+            let ours = ["CACHEDIR.TAG", "format", "lock"].iter().any(|known| name == *known) || is_temporary(&name);
+            !ours && entry.file_type().is_ok_and(|kind| kind.is_file())
+        })
+    }
+}
+
+/// Prefix and suffix of the names that files have while they are written.
+pub(crate) const TEMPORARY: (&str, &str) = (".", ".tmp");
+
+/// Returns whether a file of this name is being written, or was when its writer died.
+pub(crate) fn is_temporary(name: &std::ffi::OsStr) -> bool {
+    let name = name.as_encoded_bytes();
+    name.starts_with(TEMPORARY.0.as_bytes()) && name.ends_with(TEMPORARY.1.as_bytes())
+}

@@ -1,0 +1,227 @@
+//! Looking a node up, and the permission to record it.
+//!
+//! Approach. To look up: read the record; a good one is the answer. Else take the claim of the key. Who gets it looks again, because
+//! another process may have committed just before; finding nothing, it has the ticket. Who does not get it is told who has it, and
+//! waits: the claim ends when that process commits or dies, and the lookup starts anew.
+
+use std::fs::{self, File};
+use std::path::Path;
+use std::time::{Duration, SystemTime};
+
+use atex_graph::{ActionKey, BlobDigest};
+
+use crate::claim::{Claim, Holder, Patience};
+use crate::document::Document;
+use crate::error::CacheError;
+use crate::record::{OutputFile, Record};
+use crate::report::{Problem, judge};
+use crate::store::Store;
+
+/// A record that was marked as used within this time is not marked again.
+const USE_GRAIN: Duration = Duration::from_secs(600);
+
+/// What the store says to one who wants a node's output.
+#[derive(Debug)]
+pub enum Lookup {
+    /// It is recorded, and its outputs are there.
+    Hit(Box<Record>),
+    /// It is not; who holds the ticket may run the node, and nobody else does.
+    Miss(Ticket),
+    /// Another process is running the node.
+    Busy(Holder),
+}
+
+/// The permission to record a node. Dropping it gives the claim up.
+#[derive(Debug)]
+pub struct Ticket {
+    store: Store,
+    key: ActionKey,
+    claim: Option<Claim>,
+}
+
+impl Store {
+    /// Returns the record of `key`, if there is one and its outputs are there. Takes no claim.
+    ///
+    /// Outputs are looked for by size here, and verified when they are read.
+    pub fn peek(&self, key: ActionKey) -> Result<Option<Record>, CacheError> {
+        let Some(record) = self.inspect(key)? else {
+            return Ok(None);
+        };
+        if let Some(digest) = self.missing_output(&record.files) {
+            self.report(self.layout().record(key), Problem::MissingBlob(digest));
+            return Ok(None);
+        }
+        Ok(Some(record))
+    }
+
+    /// Returns the record of `key`, if there is one: to show or explain it. Whether its outputs are still there is not asked.
+    pub fn inspect(&self, key: ActionKey) -> Result<Option<Record>, CacheError> {
+        let path = self.layout().record(key);
+        match self.load(key, &path)? {
+            Ok(record) => Ok(record),
+            Err(problem) => {
+                self.report(path, problem);
+                Ok(None)
+            }
+        }
+    }
+
+    fn load(&self, key: ActionKey, path: &Path) -> Result<Result<Option<Record>, Problem>, CacheError> {
+        let bytes = match fs::read(path) {
+            Ok(bytes) => bytes,
+            Err(error) => {
+                let problem = judge(error).map_err(|error| CacheError::io("read", path, error))?;
+                return Ok(problem.map_or(Ok(None), Err));
+            }
+        };
+        match Document::decode(&bytes, key) {
+            Ok(document) => Ok(document.into_record(self)?.map(Some)),
+            Err(problem) => Ok(Err(problem)),
+        }
+    }
+
+    fn missing_output(&self, files: &[OutputFile]) -> Option<BlobDigest> {
+        let blobs = self.blobs();
+        files
+            .iter()
+            .find(|file| !blobs.contains(file.digest, file.size))
+            .map(|file| file.digest)
+    }
+
+    /// Looks `key` up: any record of it will do. Never waits. See [`Store::claim_if`].
+    pub fn claim(&self, key: ActionKey) -> Result<Lookup, CacheError> {
+        self.claim_if(key, |_| true)
+    }
+
+    /// Looks `key` up; a record that is not `acceptable` (failed, too old) counts as a miss, and stays until [`Ticket::begin`]. Never waits.
+    pub fn claim_if(&self, key: ActionKey, acceptable: impl Fn(&Record) -> bool) -> Result<Lookup, CacheError> {
+        if let Some(record) = self.hit(key, &acceptable)? {
+            return Ok(record);
+        }
+        match Claim::take(self.disk()?, &self.layout().claim(key))? {
+            Err(holder) => Ok(Lookup::Busy(holder)),
+            Ok(claim) => match self.hit(key, &acceptable)? {
+                Some(hit) => Ok(hit),
+                None => Ok(Lookup::Miss(Ticket {
+                    store: self.clone(),
+                    key,
+                    claim: Some(claim),
+                })),
+            },
+        }
+    }
+
+    /// As [`Store::claim_if`], but waits for another process: until that has committed or died, or `patience` is over. `Busy` says the latter.
+    pub fn claim_waiting(
+        &self,
+        key: ActionKey,
+        acceptable: impl Fn(&Record) -> bool,
+        patience: Patience<'_>,
+    ) -> Result<Lookup, CacheError> {
+        let mut wait = patience.start();
+        loop {
+            match self.claim_if(key, &acceptable)? {
+                Lookup::Busy(_) if wait.pause() => {}
+                lookup => return Ok(lookup),
+            }
+        }
+    }
+
+    /// Returns the ticket of a node that runs in any case, and removes its record. Never waits: where another process runs the same
+    /// node, both do, and the later record stands.
+    pub fn claim_to_run(&self, key: ActionKey) -> Result<Ticket, CacheError> {
+        let claim = Claim::take(self.disk()?, &self.layout().claim(key))?.ok();
+        let ticket = Ticket {
+            store: self.clone(),
+            key,
+            claim,
+        };
+        ticket.begin()?;
+        Ok(ticket)
+    }
+
+    fn hit(&self, key: ActionKey, acceptable: impl Fn(&Record) -> bool) -> Result<Option<Lookup>, CacheError> {
+        let Some(record) = self.peek(key)?.filter(acceptable) else {
+            return Ok(None);
+        };
+        self.mark_used(&self.layout().record(key));
+        Ok(Some(Lookup::Hit(Box::new(record))))
+    }
+
+    /// Notes that a record was of use, for the collection. That this fails changes nothing but the order in which records go.
+    fn mark_used(&self, path: &Path) {
+        let (Ok(disk), Ok(file)) = (self.disk(), File::open(path)) else {
+            return;
+        };
+        let marked = file.metadata().and_then(|metadata| metadata.modified());
+        let fresh = marked.is_ok_and(|time| SystemTime::now().duration_since(time).is_ok_and(|age| age < USE_GRAIN));
+        if !fresh {
+            let _goes_earlier = disk.touch(&file, path);
+        }
+    }
+
+    /// Removes the record of `key`; returns whether there was one. Its blobs stay until they are collected.
+    pub fn remove(&self, key: ActionKey) -> Result<bool, CacheError> {
+        let path = self.layout().record(key);
+        let disk = self.disk()?;
+        let removed = disk.remove(&path)?;
+        if removed {
+            disk.sync_dir(path.parent().unwrap_or(Path::new("/")))?;
+        }
+        Ok(removed)
+    }
+}
+
+impl Ticket {
+    /// Returns the key that may be recorded.
+    pub fn key(&self) -> ActionKey {
+        self.key
+    }
+
+    /// Returns whether nobody else runs the node meanwhile; not so for some tickets of [`Store::claim_to_run`].
+    pub fn is_exclusive(&self) -> bool {
+        self.claim.is_some()
+    }
+
+    /// Removes the old record, durably. To be called before the node runs: a crash while it does leaves no record then.
+    pub fn begin(&self) -> Result<(), CacheError> {
+        self.store.remove(self.key).map(drop)
+    }
+
+    /// Records the node, durably, and gives the claim up.
+    ///
+    /// Fails with [`CacheError::WrongKey`], [`CacheError::BadOutputPath`] or [`CacheError::MissingBlob`] where the record is not one of this node, or
+    /// names content that was not put into the store before; with [`CacheError::Io`] where it cannot be written. Then nothing is recorded.
+    pub fn commit(self, record: Record) -> Result<(), CacheError> {
+        if record.key != self.key {
+            return Err(CacheError::WrongKey {
+                ticket: self.key,
+                record: record.key,
+            });
+        }
+        let blobs = self.store.blobs();
+        for file in &record.files {
+            let (name, output) = (&record.name, &file.path);
+            if !file.has_plain_path() {
+                return Err(CacheError::BadOutputPath {
+                    name: name.clone(),
+                    output: output.clone(),
+                });
+            }
+            if !blobs.contains(file.digest, file.size) {
+                let digest = file.digest;
+                return Err(CacheError::MissingBlob {
+                    name: name.clone(),
+                    output: output.clone(),
+                    digest,
+                });
+            }
+        }
+        let mut batch = blobs.batch();
+        let bytes = Document::encode(record, &mut batch)?;
+        batch.finish()?;
+        self.store
+            .disk()?
+            .replace(&self.store.layout().record(self.key), &bytes)
+    }
+}

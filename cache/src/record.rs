@@ -1,0 +1,117 @@
+//! What is known of a node that ran. Only what a node itself did can be put into a record: there is no outcome for trouble with the
+//! infrastructure, so that it cannot be recorded.
+
+use atex_graph::{ActionKey, BlobDigest, Entry, Kind};
+use serde::{Deserialize, Serialize};
+
+/// A node that ran to its end.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Record {
+    /// Digest of everything the node depended on.
+    pub key: ActionKey,
+    /// The node's name, for people: `test /a/b`.
+    pub name: String,
+    /// The other names that the same node has in other plans.
+    pub aliases: Vec<String>,
+    /// What kind of node it is.
+    pub kind: Kind,
+    /// The SUT it ran on.
+    pub sut: String,
+    /// When it started: seconds since the epoch.
+    pub started: u64,
+    /// How long it ran, in milliseconds.
+    pub duration_ms: u64,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// The inputs that its key was made of, in words: to tell why another key is another one.
+    pub inputs: Vec<Entry>,
+    /// What it left: relative path, content, size in bytes. The contents are blobs of the store.
+    pub files: Vec<OutputFile>,
+    /// What else is known; small (counts, an exit code).
+    pub meta: serde_json::Value,
+}
+
+/// How a node ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Outcome {
+    /// It did what it should.
+    Passed,
+    /// It ran to its end and failed.
+    Failed,
+}
+
+/// A file that a node left.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct OutputFile {
+    /// Path below the node's output: relative, `/` between components, without `.`, `..`, empty components and NUL.
+    pub path: String,
+    /// Its content.
+    pub digest: BlobDigest,
+    /// Its size in bytes.
+    pub size: u64,
+}
+
+impl OutputFile {
+    /// Returns whether the path stays below the directory it is joined to.
+    pub fn has_plain_path(&self) -> bool {
+        !self.path.contains('\0')
+            && self
+                .path
+                .split('/')
+                .all(|component| !matches!(component, "" | "." | ".."))
+    }
+}
+
+/// What a list shows of a record.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Summary {
+    /// See [`Record::key`].
+    pub key: ActionKey,
+    /// See [`Record::name`].
+    pub name: String,
+    /// See [`Record::aliases`].
+    pub aliases: Vec<String>,
+    /// See [`Record::kind`].
+    pub kind: Kind,
+    /// See [`Record::sut`].
+    pub sut: String,
+    /// When it started: seconds since the epoch.
+    pub started: u64,
+    /// How long it ran, in milliseconds.
+    pub duration_ms: u64,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// How many files it left.
+    pub files: u64,
+    /// Size of these files together, in bytes.
+    pub size: u64,
+    /// See [`Record::meta`].
+    pub meta: serde_json::Value,
+}
+
+impl Summary {
+    /// Returns whether `name` is one of the node's names.
+    pub fn is_named(&self, name: &str) -> bool {
+        self.name == name || self.aliases.iter().any(|alias| alias == name)
+    }
+}
+
+impl Record {
+    /// Returns what a list shows of the record.
+    pub fn summary(&self) -> Summary {
+        Summary {
+            key: self.key,
+            name: self.name.clone(),
+            aliases: self.aliases.clone(),
+            kind: self.kind,
+            sut: self.sut.clone(),
+            started: self.started,
+            duration_ms: self.duration_ms,
+            outcome: self.outcome,
+            files: self.files.len() as u64,
+            size: self.files.iter().fold(0, |sum, file| sum.saturating_add(file.size)),
+            meta: self.meta.clone(),
+        }
+    }
+}

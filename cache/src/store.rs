@@ -1,0 +1,190 @@
+//! The store as a whole: opening, the right to write, and what was found broken.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::fs::File;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::blobs::Blobs;
+use crate::disk::Disk;
+use crate::error::CacheError;
+use crate::layout::{FORMAT, Format, Layout, TAG};
+use crate::lock::StoreLock;
+use crate::report::{Problem, Report};
+
+/// A store that is open. Clones share it; so do any number of threads and processes.
+///
+/// While one of the clones, or a [`Ticket`](crate::Ticket) of theirs, lives, nothing is collected.
+///
+/// ```
+/// use atex_cache::Store;
+///
+/// let dir = tempfile::tempdir()?;
+/// let store = Store::open(&dir.path().join("cache"))?;
+/// let digest = store.blobs().put_bytes(b"hello\n")?;
+/// assert_eq!(store.blobs().read(digest)?.as_deref(), Some(&b"hello\n"[..]));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone)]
+pub struct Store {
+    inner: Arc<Inner>,
+}
+
+/// What the clones of a store share.
+struct Inner {
+    layout: Layout,
+    disk: Disk,
+    /// Why nothing may be written.
+    read_only: Option<String>,
+    /// Absent where the store is only read and there is no file to lock.
+    lock: Option<StoreLock>,
+    reports: Mutex<BTreeSet<Report>>,
+}
+
+/// What is left of a store that nobody else holds.
+pub(crate) struct Alone {
+    pub(crate) store: Store,
+    pub(crate) lock: StoreLock,
+}
+
+impl fmt::Debug for Store {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Store")
+            .field("dir", &self.dir())
+            .field("read_only", &self.read_only())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Store {
+    /// Opens the store in `dir` for reading and writing, and makes it if it is not there.
+    ///
+    /// Waits up to a minute while it is being collected. A store whose marker says that a newer atex made it is opened for reading only;
+    /// [`Store::read_only`] says why.
+    ///
+    /// Fails with [`CacheError::Io`] where the directory cannot be made or written, [`CacheError::InUse`] where the collection takes longer.
+    pub fn open(dir: &Path) -> Result<Self, CacheError> {
+        Self::open_on(Disk::default(), dir)
+    }
+
+    /// Opens the store in `dir` to look at it: makes nothing, changes nothing. A store that is not there is an empty one.
+    ///
+    /// Fails with [`CacheError::Io`] where it is there and cannot be read, [`CacheError::InUse`] as [`Store::open`].
+    pub fn open_read_only(dir: &Path) -> Result<Self, CacheError> {
+        let layout = Layout::new(absolute(dir)?);
+        let lock = match File::open(layout.lock()) {
+            Ok(file) => Some(StoreLock::shared(file, layout.dir())?),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            Err(error) => return Err(CacheError::io("open", layout.lock(), error)),
+        };
+        Ok(Self::assemble(
+            layout,
+            Disk::default(),
+            Some("it was opened to be read".to_owned()),
+            lock,
+        ))
+    }
+
+    pub(crate) fn open_on(disk: Disk, dir: &Path) -> Result<Self, CacheError> {
+        let layout = Layout::new(absolute(dir)?);
+        disk.make_dirs(layout.dir())?;
+        let lock = StoreLock::shared(disk.open_lock(&layout.lock())?, layout.dir())?;
+        let read_only = match layout.read_format() {
+            Format::Known => None,
+            Format::Absent => {
+                if !layout.holds_foreign_files() {
+                    disk.replace(&layout.tag(), TAG.as_bytes())?;
+                }
+                disk.replace(&layout.format(), format!("{FORMAT}\n").as_bytes())?;
+                None
+            }
+            Format::Unknown(found) => Some(format!("its format is `{found}`, and this atex knows `{FORMAT}`")),
+        };
+        Ok(Self::assemble(layout, disk, read_only, Some(lock)))
+    }
+
+    fn assemble(layout: Layout, disk: Disk, read_only: Option<String>, lock: Option<StoreLock>) -> Self {
+        let reports = Mutex::new(BTreeSet::new());
+        Self {
+            inner: Arc::new(Inner {
+                layout,
+                disk,
+                read_only,
+                lock,
+                reports,
+            }),
+        }
+    }
+
+    /// Returns the store's directory, absolute.
+    pub fn dir(&self) -> &Path {
+        self.inner.layout.dir()
+    }
+
+    /// Returns why nothing can be written, if that is so.
+    pub fn read_only(&self) -> Option<&str> {
+        self.inner.read_only.as_deref()
+    }
+
+    /// Returns the contents by digest.
+    pub fn blobs(&self) -> Blobs<'_> {
+        Blobs::new(self)
+    }
+
+    /// Takes what was found broken since the last call, by path, each once.
+    pub fn take_reports(&self) -> Vec<Report> {
+        let mut reports = self.inner.reports.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::take(&mut *reports).into_iter().collect()
+    }
+
+    pub(crate) fn report(&self, path: PathBuf, problem: Problem) {
+        let mut reports = self.inner.reports.lock().unwrap_or_else(PoisonError::into_inner);
+        reports.insert(Report { path, problem });
+    }
+
+    pub(crate) fn layout(&self) -> &Layout {
+        &self.inner.layout
+    }
+
+    /// Returns the way to the disk, for a change.
+    pub(crate) fn disk(&self) -> Result<&Disk, CacheError> {
+        match &self.inner.read_only {
+            None => Ok(&self.inner.disk),
+            Some(reason) => Err(CacheError::ReadOnly {
+                path: self.dir().to_owned(),
+                reason: reason.clone(),
+            }),
+        }
+    }
+
+    /// Returns the way to the disk outside the store.
+    pub(crate) fn disk_outside(&self) -> &Disk {
+        &self.inner.disk
+    }
+
+    /// Takes the store apart if this is its only holder in the process, for what needs its lock.
+    pub(crate) fn alone(self) -> Result<Alone, CacheError> {
+        self.disk()?;
+        let dir = self.dir().to_owned();
+        let in_use = CacheError::InUse {
+            path: dir,
+            what: "this process is at work",
+        };
+        let Ok(mut inner) = Arc::try_unwrap(self.inner) else {
+            return Err(in_use);
+        };
+        match inner.lock.take() {
+            Some(lock) => Ok(Alone {
+                store: Self { inner: Arc::new(inner) },
+                lock,
+            }),
+            None => Err(in_use),
+        }
+    }
+}
+
+fn absolute(dir: &Path) -> Result<PathBuf, CacheError> {
+    std::path::absolute(dir).map_err(|source| CacheError::io("find", dir, source))
+}

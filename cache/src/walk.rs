@@ -1,0 +1,84 @@
+//! Lists the files of a bucket.
+
+use std::ffi::OsStr;
+use std::fs::{self, DirEntry};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use atex_graph::{ActionKey, BlobDigest};
+use rayon::prelude::*;
+
+use crate::error::CacheError;
+use crate::layout::is_temporary;
+
+/// A file of a bucket.
+#[derive(Debug)]
+pub(crate) struct Found {
+    pub(crate) path: PathBuf,
+    /// Size in bytes.
+    pub(crate) size: u64,
+    /// Last change of its content.
+    pub(crate) modified: std::time::SystemTime,
+}
+
+impl Found {
+    /// Returns whether the file is one that was being written.
+    pub(crate) fn is_temporary(&self) -> bool {
+        self.path.file_name().is_some_and(is_temporary)
+    }
+
+    /// Returns the key that a record's file is named by.
+    pub(crate) fn key(&self) -> Option<ActionKey> {
+        record_key(self.path.file_name()?)
+    }
+
+    /// Returns the digest that a blob is named by.
+    pub(crate) fn digest(&self) -> Option<BlobDigest> {
+        self.path.file_name()?.to_str()?.parse().ok()
+    }
+}
+
+/// Returns the key that the name of a record's file stands for.
+pub(crate) fn record_key(name: &OsStr) -> Option<ActionKey> {
+    name.to_str()?.strip_suffix(".json")?.parse().ok()
+}
+
+/// Returns the files in a bucket and in the directories directly in it, in no order. A bucket that is not there is empty; a file that
+/// goes away meanwhile is left out.
+pub(crate) fn files(bucket: &Path) -> Result<Vec<Found>, CacheError> {
+    let (dirs, plain): (Vec<_>, Vec<_>) = entries(bucket)?
+        .into_iter()
+        .partition(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
+    let below: Vec<Vec<Found>> = dirs
+        .par_iter()
+        .map(|dir| direct_files(&dir.path()))
+        .collect::<Result<_, _>>()?;
+    Ok(plain
+        .iter()
+        .filter_map(found)
+        .chain(below.into_iter().flatten())
+        .collect())
+}
+
+/// Returns the files directly in a directory.
+pub(crate) fn direct_files(dir: &Path) -> Result<Vec<Found>, CacheError> {
+    Ok(entries(dir)?.iter().filter_map(found).collect())
+}
+
+/// Returns the entries of a directory; none where it is not there.
+pub(crate) fn entries(dir: &Path) -> Result<Vec<DirEntry>, CacheError> {
+    let read = fs::read_dir(dir).and_then(Iterator::collect);
+    read.or_else(|error| match error.kind() {
+        io::ErrorKind::NotFound => Ok(Vec::new()),
+        _ => Err(CacheError::io("list", dir, error)),
+    })
+}
+
+fn found(entry: &DirEntry) -> Option<Found> {
+    let metadata = entry.metadata().ok().filter(fs::Metadata::is_file)?;
+    Some(Found {
+        path: entry.path(),
+        size: metadata.len(),
+        modified: metadata.modified().ok()?,
+    })
+}

@@ -1,0 +1,155 @@
+//! Building a graph: nodes get their keys as they are added, and equal nodes become one.
+//!
+//! Invariants: `by_key` and `by_name` know every node; a node's dependencies have smaller ids than it has; what is
+//! checked only at the end, because edges can still be added, is that no node waits for itself.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry as Slot;
+use std::sync::Arc;
+
+use crate::dag::Graph;
+use crate::digest::{ActionKey, OutputDigest};
+use crate::encode::KeyHasher;
+use crate::error::GraphError;
+use crate::explain::diff;
+use crate::inputs::Inputs;
+use crate::name::NodeName;
+use crate::node::{Action, Dep, Node, NodeId};
+use crate::transcript::{transcript, transcript_of};
+
+/// Collects nodes; [`GraphBuilder::seal`] makes the graph.
+///
+/// ```
+/// use atex_graph::{FinishInputs, GraphBuilder, NodeName, TestInputs};
+///
+/// let mut builder = GraphBuilder::new();
+/// let inputs = TestInputs { name: "/a".into(), ..TestInputs::default() };
+/// let test = builder.add(NodeName::test("/a"), inputs.into(), &[], &[])?;
+/// builder.add(NodeName::finish("/plan", 1), FinishInputs::default().into(), &[], &[test])?;
+/// let graph = builder.seal()?;
+/// assert_eq!(graph.len(), 2);
+/// # Ok::<(), atex_graph::GraphError>(())
+/// ```
+#[derive(Debug, Default)]
+pub struct GraphBuilder {
+    nodes: Vec<Node>,
+    by_key: HashMap<ActionKey, NodeId>,
+    by_name: HashMap<NodeName, NodeId>,
+}
+
+impl GraphBuilder {
+    /// Starts without nodes.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a node, or a name to the node that is the same. `deps` are part of the key, in their order; `after` is order only,
+    /// and grows when the same node is added again.
+    pub fn add(
+        &mut self,
+        name: NodeName,
+        inputs: Inputs,
+        deps: &[NodeId],
+        after: &[NodeId],
+    ) -> Result<NodeId, GraphError> {
+        if name.kind() != inputs.kind() {
+            return Err(GraphError::KindMismatch {
+                name,
+                kind: inputs.kind(),
+            });
+        }
+        let deps = deps
+            .iter()
+            .map(|&id| self.dep(id, &name))
+            .collect::<Result<Box<[_]>, _>>()?;
+        for &id in after {
+            self.check(id, || name.to_string())?;
+        }
+        let key = KeyHasher::key_of(&Action {
+            inputs: &inputs,
+            deps: &deps,
+        });
+        if let Some(&known) = self.by_name.get(&name)
+            && self.nodes[known.index()].key != key
+        {
+            let old = transcript(&self.nodes[known.index()]);
+            let new = transcript_of(&Action {
+                inputs: &inputs,
+                deps: &deps,
+            });
+            let differs = diff(&old, &new).iter().map(|change| change.path().to_owned()).collect();
+            return Err(GraphError::DuplicateName { name, differs });
+        }
+        let id = match self.by_key.entry(key) {
+            Slot::Occupied(same) => *same.get(),
+            Slot::Vacant(new) => {
+                let Ok(index) = u32::try_from(self.nodes.len()) else {
+                    return Err(GraphError::TooMany { name });
+                };
+                let label: Arc<str> = name.to_string().into();
+                self.nodes.push(Node {
+                    names: Vec::new(),
+                    label,
+                    inputs,
+                    key,
+                    deps,
+                    after: Vec::new(),
+                    output: None,
+                });
+                *new.insert(NodeId(index))
+            }
+        };
+        let node = &mut self.nodes[id.index()];
+        node.after.extend_from_slice(after);
+        if let Slot::Vacant(slot) = self.by_name.entry(name) {
+            node.names.push(slot.key().clone());
+            slot.insert(id);
+        }
+        Ok(id)
+    }
+
+    /// Makes `node` wait for `earlier`, without a change of its key.
+    pub fn order(&mut self, earlier: NodeId, node: NodeId) -> Result<(), GraphError> {
+        self.check(node, || format!("node {}", node.index()))?;
+        self.check(earlier, || self.nodes[node.index()].label.to_string())?;
+        self.nodes[node.index()].after.push(earlier);
+        Ok(())
+    }
+
+    /// Notes what a node produced, for display.
+    pub fn set_output(&mut self, node: NodeId, output: OutputDigest) -> Result<(), GraphError> {
+        self.check(node, || format!("node {}", node.index()))?;
+        self.nodes[node.index()].output = Some(output);
+        Ok(())
+    }
+
+    /// The key of a node that was added.
+    pub fn key(&self, node: NodeId) -> Option<ActionKey> {
+        self.nodes.get(node.index()).map(Node::key)
+    }
+
+    /// Checks that no node waits for itself, and makes the graph.
+    pub fn seal(mut self) -> Result<Graph, GraphError> {
+        for node in &mut self.nodes {
+            node.after.sort_unstable();
+            node.after.dedup();
+        }
+        Graph::new(self.nodes, self.by_name)
+    }
+
+    fn check(&self, id: NodeId, name: impl FnOnce() -> String) -> Result<&Node, GraphError> {
+        self.nodes.get(id.index()).ok_or_else(|| GraphError::Dangling {
+            name: name(),
+            index: id.index(),
+        })
+    }
+
+    fn dep(&self, id: NodeId, name: &NodeName) -> Result<Dep, GraphError> {
+        let node = self.check(id, || name.to_string())?;
+        Ok(Dep {
+            id,
+            key: node.key,
+            label: Arc::clone(&node.label),
+        })
+    }
+}

@@ -1,0 +1,228 @@
+//! The sealed graph: immutable, acyclic, the only form that is scheduled, printed and explained.
+//!
+//! Nodes lie in one dense vector, by [`NodeId`]; petgraph holds the edges with the same numbers, and its own index
+//! does not leave this file. Edges lead from what comes first to what waits for it.
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap, HashSet, VecDeque};
+
+use petgraph::Direction::{Incoming, Outgoing};
+use petgraph::algo::tarjan_scc;
+use petgraph::graph::{DiGraph, NodeIndex};
+use petgraph::visit::EdgeRef as _;
+
+use crate::digest::ActionKey;
+use crate::error::GraphError;
+use crate::name::{Kind, NodeName};
+use crate::node::{Node, NodeId};
+
+/// What an edge means for the later node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Edge {
+    /// It needs what the earlier one makes; the key holds it.
+    Dep,
+    /// It only waits until the earlier one has ended, however that went.
+    After,
+}
+
+/// An immutable graph without cycles.
+#[derive(Clone, Debug)]
+pub struct Graph {
+    nodes: Vec<Node>,
+    edges: DiGraph<(), Edge>,
+    /// Every node after all it waits for; of those that could come next, the one that was added first.
+    order: Vec<NodeId>,
+    by_name: HashMap<NodeName, NodeId>,
+    by_key: HashMap<ActionKey, NodeId>,
+}
+
+impl Graph {
+    /// Takes nodes whose edges all lead to nodes among them.
+    pub(crate) fn new(nodes: Vec<Node>, by_name: HashMap<NodeName, NodeId>) -> Result<Self, GraphError> {
+        let count = nodes.iter().map(|node| node.deps.len() + node.after.len()).sum();
+        let mut edges = DiGraph::with_capacity(nodes.len(), count);
+        for _ in &nodes {
+            edges.add_node(());
+        }
+        for (id, node) in ids(nodes.len()).zip(&nodes) {
+            for dep in node.deps() {
+                edges.add_edge(inner(dep), inner(id), Edge::Dep);
+            }
+            for &earlier in &node.after {
+                edges.add_edge(inner(earlier), inner(id), Edge::After);
+            }
+        }
+        let order = sorted(&edges);
+        if order.len() < nodes.len() {
+            let path = cycle(&edges)
+                .into_iter()
+                .map(|id| nodes[id.index()].label.to_string())
+                .collect();
+            return Err(GraphError::Cycle { path });
+        }
+        let by_key = ids(nodes.len()).zip(&nodes).map(|(id, node)| (node.key, id)).collect();
+        Ok(Self {
+            nodes,
+            edges,
+            order,
+            by_name,
+            by_key,
+        })
+    }
+
+    /// Number of nodes.
+    pub fn len(&self) -> usize {
+        self.nodes.len()
+    }
+
+    /// Whether there are no nodes.
+    pub fn is_empty(&self) -> bool {
+        self.nodes.is_empty()
+    }
+
+    /// A node of this graph.
+    ///
+    /// # Panics
+    ///
+    /// If the id is of another graph, and this one has fewer nodes.
+    pub fn node(&self, id: NodeId) -> &Node {
+        &self.nodes[id.index()]
+    }
+
+    /// All nodes, in the order in which they were added.
+    pub fn ids(&self) -> impl ExactSizeIterator<Item = NodeId> + DoubleEndedIterator + use<> {
+        ids(self.nodes.len())
+    }
+
+    /// All nodes and their ids, in the order in which they were added.
+    pub fn nodes(&self) -> impl ExactSizeIterator<Item = (NodeId, &Node)> {
+        self.ids().zip(&self.nodes)
+    }
+
+    /// All nodes of a kind, in the order in which they were added.
+    pub fn of_kind(&self, kind: Kind) -> impl Iterator<Item = NodeId> {
+        self.nodes()
+            .filter(move |(_, node)| node.kind() == kind)
+            .map(|(id, _)| id)
+    }
+
+    /// All nodes, each after everything it waits for.
+    pub fn topological(&self) -> &[NodeId] {
+        &self.order
+    }
+
+    /// Nodes that wait for nothing.
+    pub fn roots(&self) -> impl Iterator<Item = NodeId> {
+        self.edges.externals(Incoming).map(outer)
+    }
+
+    /// The nodes whose keys are part of the node's key, in that order.
+    pub fn deps(&self, id: NodeId) -> impl ExactSizeIterator<Item = NodeId> + DoubleEndedIterator {
+        self.node(id).deps()
+    }
+
+    /// The nodes it only waits for.
+    pub fn after(&self, id: NodeId) -> &[NodeId] {
+        self.node(id).after()
+    }
+
+    /// The nodes that depend on it or wait for it, in the order in which they were added.
+    pub fn dependents(&self, id: NodeId) -> Vec<(NodeId, Edge)> {
+        let edges = self.edges.edges_directed(inner(id), Outgoing);
+        let mut dependents: Vec<_> = edges.map(|edge| (outer(edge.target()), *edge.weight())).collect();
+        dependents.sort_by_key(|(id, _)| *id);
+        dependents
+    }
+
+    /// Everything that must have been done before the node can run, then the node itself: its chain of prepare steps.
+    pub fn chain(&self, id: NodeId) -> Vec<NodeId> {
+        let mut chain = vec![id];
+        let mut seen = HashSet::from([id]);
+        let mut next = 0;
+        while let Some(&id) = chain.get(next) {
+            next += 1;
+            chain.extend(self.deps(id).filter(|&dep| seen.insert(dep)));
+        }
+        // A node is added after everything its key depends on.
+        chain.sort_unstable();
+        chain
+    }
+
+    /// The node with exactly this name.
+    pub fn find(&self, name: &NodeName) -> Option<NodeId> {
+        self.by_name.get(name).copied()
+    }
+
+    /// The node with this key.
+    pub fn find_key(&self, key: ActionKey) -> Option<NodeId> {
+        self.by_key.get(&key).copied()
+    }
+}
+
+fn ids(count: usize) -> impl ExactSizeIterator<Item = NodeId> + DoubleEndedIterator {
+    // The builder refuses nodes that cannot be numbered.
+    (0..u32::try_from(count).unwrap_or(u32::MAX)).map(NodeId)
+}
+
+fn inner(id: NodeId) -> NodeIndex {
+    NodeIndex::from(id.0)
+}
+
+fn outer(index: NodeIndex) -> NodeId {
+    // The index type is `u32`.
+    NodeId(u32::try_from(index.index()).unwrap_or(u32::MAX))
+}
+
+/// Kahn's algorithm, smallest id first. Nodes on cycles and behind them are left out.
+fn sorted(edges: &DiGraph<(), Edge>) -> Vec<NodeId> {
+    let mut missing: Vec<usize> = edges
+        .node_indices()
+        .map(|index| edges.edges_directed(index, Incoming).count())
+        .collect();
+    let mut ready: BinaryHeap<_> = edges.externals(Incoming).map(Reverse).collect();
+    let mut order = Vec::with_capacity(missing.len());
+    while let Some(Reverse(index)) = ready.pop() {
+        order.push(outer(index));
+        for next in edges.neighbors(index) {
+            missing[next.index()] -= 1;
+            if missing[next.index()] == 0 {
+                ready.push(Reverse(next));
+            }
+        }
+    }
+    order
+}
+
+/// A shortest cycle through the first node that is on one, as a path against the edges: each node waits for the next.
+fn cycle(edges: &DiGraph<(), Edge>) -> Vec<NodeId> {
+    let components = tarjan_scc(edges);
+    let on_cycle = components.iter().filter(|members| members.len() > 1).flatten().copied();
+    let loops = edges
+        .edge_references()
+        .filter(|edge| edge.source() == edge.target())
+        .map(|edge| edge.source());
+    let Some(start) = on_cycle.chain(loops).min() else {
+        return Vec::new();
+    };
+    let mut from = HashMap::new();
+    let mut queue = VecDeque::from([start]);
+    while let Some(index) = queue.pop_front() {
+        for earlier in edges.neighbors_directed(index, Incoming) {
+            if earlier == start {
+                let mut path = vec![outer(start), outer(index)];
+                let mut at = index;
+                while let Some(&later) = from.get(&at) {
+                    path.push(outer(later));
+                    at = later;
+                }
+                path.reverse();
+                return path;
+            }
+            from.entry(earlier).or_insert_with(|| {
+                queue.push_back(earlier);
+                index
+            });
+        }
+    }
+    Vec::new()
+}

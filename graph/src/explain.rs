@@ -1,0 +1,13 @@
+//! Why a node is not what it was: the differences of two transcripts, and their text for people.
+//!
+//! Compares entries, so it explains nodes of the graph and records of the cache alike.
+
+mod causes;
+mod diff;
+mod lines;
+mod text;
+
+pub use causes::{Cause, causes, render_causes};
+pub use diff::{Change, diff};
+pub(crate) use text::visible;
+pub use text::{render, render_one};

@@ -1,0 +1,38 @@
+//! What a test depends on.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::{Base, Environment, InputFiles, Sourced};
+use crate::manifest::{Field, Manifest, Visitor};
+
+/// What a test depends on, apart from the last prepare step.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct TestInputs {
+    /// The kind of machine, for tests of plans without prepare; the others have it through the chain.
+    pub base: Option<Base>,
+    /// The test's name, which it sees.
+    pub name: String,
+    /// Its working directory, relative to the tree's root.
+    pub dir: String,
+    /// Its metadata, without what does not run.
+    pub metadata: BTreeMap<String, Sourced<Value>>,
+    /// Variables it sees.
+    pub environment: Environment,
+    /// Files it may read.
+    pub files: InputFiles,
+}
+
+impl Manifest for TestInputs {
+    fn visit(&self, visitor: &mut dyn Visitor) {
+        if let Some(base) = &self.base {
+            base.visit(visitor);
+        }
+        self.name.show("name", None, visitor);
+        self.dir.show("dir", None, visitor);
+        self.metadata.show("metadata", None, visitor);
+        self.environment.show("environment", None, visitor);
+        visitor.files("files", &self.files);
+    }
+}

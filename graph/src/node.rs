@@ -1,0 +1,117 @@
+//! A node of the graph: names for people, a key, inputs, and edges.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::digest::{ActionKey, OutputDigest};
+use crate::inputs::Inputs;
+use crate::manifest::{Manifest, Visitor};
+use crate::name::{Kind, NodeName};
+
+/// Version of what the fields of a node mean. Part of every key: a change forgets everything that is recorded.
+const VERSION: u64 = 1;
+
+/// A node of one graph. Means nothing in another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct NodeId(pub(crate) u32);
+
+impl NodeId {
+    /// Position of the node in the graph: dense, from 0, for tables by node.
+    pub const fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// A node. Made by [`crate::GraphBuilder`] only, so its key always fits its inputs.
+#[derive(Clone, Debug)]
+pub struct Node {
+    pub(crate) names: Vec<NodeName>,
+    pub(crate) label: Arc<str>,
+    pub(crate) inputs: Inputs,
+    pub(crate) key: ActionKey,
+    pub(crate) deps: Box<[Dep]>,
+    pub(crate) after: Vec<NodeId>,
+    pub(crate) output: Option<OutputDigest>,
+}
+
+/// A dependency that is part of the key.
+#[derive(Clone, Debug)]
+pub(crate) struct Dep {
+    pub(crate) id: NodeId,
+    pub(crate) key: ActionKey,
+    pub(crate) label: Arc<str>,
+}
+
+impl Node {
+    /// All names the node has, in the order in which they were given; never empty.
+    pub fn names(&self) -> &[NodeName] {
+        &self.names
+    }
+
+    /// The text of the first name.
+    pub fn label(&self) -> &Arc<str> {
+        &self.label
+    }
+
+    /// What the node does.
+    pub const fn kind(&self) -> Kind {
+        self.inputs.kind()
+    }
+
+    /// What it depends on, apart from other nodes.
+    pub const fn inputs(&self) -> &Inputs {
+        &self.inputs
+    }
+
+    /// Its identity.
+    pub const fn key(&self) -> ActionKey {
+        self.key
+    }
+
+    /// The nodes whose keys are part of its key, in that order.
+    pub fn deps(&self) -> impl ExactSizeIterator<Item = NodeId> + DoubleEndedIterator {
+        self.deps.iter().map(|dep| dep.id)
+    }
+
+    /// The nodes it only waits for.
+    pub fn after(&self) -> &[NodeId] {
+        &self.after
+    }
+
+    /// Digest of what it produced, where that is known when the graph is made (of discover nodes); for display.
+    pub const fn output(&self) -> Option<OutputDigest> {
+        self.output
+    }
+
+    /// What the key is made of.
+    pub(crate) fn action(&self) -> Action<'_> {
+        Action {
+            inputs: &self.inputs,
+            deps: &self.deps,
+        }
+    }
+}
+
+impl fmt::Display for Node {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.label)
+    }
+}
+
+/// All that a node's key is made of.
+pub(crate) struct Action<'a> {
+    pub(crate) inputs: &'a Inputs,
+    pub(crate) deps: &'a [Dep],
+}
+
+impl Manifest for Action<'_> {
+    fn visit(&self, visitor: &mut dyn Visitor) {
+        let kind = self.inputs.kind();
+        visitor.begin("atex.action", VERSION);
+        visitor.choice("kind", kind.ordinal(), kind.word());
+        self.inputs.visit(visitor);
+        for (position, dep) in (0..).zip(self.deps) {
+            visitor.dep(position, dep.key, &dep.label);
+        }
+    }
+}

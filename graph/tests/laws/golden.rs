@@ -1,0 +1,251 @@
+//! Keys and transcripts of fixed inputs. If one of these fails, every record that anybody has is forgotten: do not adapt the test, make a
+//! new version of the encoding.
+
+use atex_graph::{
+    Base, BlobDigest, DiscoverInputs, EnvValue, Environment, FileMode, FileSet, FinishInputs, Graph, GraphBuilder,
+    InputFile, InputFiles, Inputs, NodeId, NodeName, PrepareInputs, Sourced, StepAction, TestInputs, transcript,
+};
+use serde_json::{Value, json};
+
+fn files() -> InputFiles {
+    let file = |path: &str, mode| InputFile {
+        path: path.to_owned(),
+        digest: BlobDigest::of(path.as_bytes()),
+        mode,
+    };
+    let shared = FileSet::new(vec![
+        file("lib/common.sh", FileMode::Regular),
+        file("lib/run", FileMode::Executable),
+    ]);
+    InputFiles::union([shared, FileSet::new(vec![file("a/link", FileMode::Symlink)])])
+}
+
+fn environment() -> Environment {
+    let secret = EnvValue::secret(&[7; 32], "hunter2");
+    [
+        ("TOKEN".to_owned(), Sourced::at(secret, "-e")),
+        ("FOO".to_owned(), Sourced::at(EnvValue::from("1"), "plans/main.fmf:12")),
+    ]
+    .into()
+}
+
+fn base() -> Base {
+    let text = str::to_owned;
+    Base {
+        os: text("fedora"),
+        version: text("41"),
+        arch: text("x86_64"),
+        base: text("lab"),
+    }
+}
+
+fn discover() -> Inputs {
+    DiscoverInputs {
+        plan: "/plans/x".to_owned(),
+        files: files(),
+        context: [("distro".to_owned(), vec!["fedora-41".to_owned()])].into(),
+        selection: [("filter".to_owned(), vec!["tag: a".to_owned(), "tag: b".to_owned()])].into(),
+    }
+    .into()
+}
+
+fn install() -> Inputs {
+    let packages = vec!["make".to_owned(), "gcc".to_owned()];
+    let action = StepAction::Install {
+        packages: Sourced::at(packages, "plans/main.fmf:3"),
+    };
+    let probe = Some("c0ffee\n".to_owned());
+    PrepareInputs {
+        base: Some(base()),
+        probe,
+        action,
+        environment: environment(),
+        files: InputFiles::default(),
+    }
+    .into()
+}
+
+fn shell() -> Inputs {
+    let action = StepAction::Shell {
+        script: Sourced::at("make\nmake install\n".to_owned(), "plans/main.fmf:7"),
+    };
+    PrepareInputs {
+        base: None,
+        probe: None,
+        action,
+        environment: Environment::new(),
+        files: files(),
+    }
+    .into()
+}
+
+fn test() -> Inputs {
+    let field =
+        |name: &str, value: Value, line: u32| (name.to_owned(), Sourced::at(value, format!("a/main.fmf:{line}")));
+    TestInputs {
+        base: None,
+        name: "/a".to_owned(),
+        dir: "a".to_owned(),
+        metadata: [
+            field("test", json!("./test.sh"), 2),
+            field("require", json!(["bash", {"type": "library"}]), 3),
+            field(
+                "extra",
+                json!({"none": null, "yes": true, "no": false, "ints": [0, -1, u64::MAX], "half": 0.5, "a.b": {}}),
+                4,
+            ),
+        ]
+        .into(),
+        environment: environment(),
+        files: files(),
+    }
+    .into()
+}
+
+fn finish() -> Inputs {
+    FinishInputs {
+        script: Sourced::at("true".to_owned(), "plans/main.fmf:9"),
+        environment: environment(),
+    }
+    .into()
+}
+
+fn graph() -> (Graph, [NodeId; 5]) {
+    let mut builder = GraphBuilder::new();
+    let mut add =
+        |name, inputs, deps: &[NodeId], after: &[NodeId]| builder.add(name, inputs, deps, after).expect("a fine graph");
+    let discover = add(NodeName::discover("/plans/x"), discover(), &[], &[]);
+    let install = add(NodeName::prepare("/plans/x", 1, "install"), install(), &[], &[discover]);
+    let shell = add(NodeName::prepare("/plans/x", 2, "shell"), shell(), &[install], &[]);
+    let test = add(NodeName::test("/a"), test(), &[shell], &[discover]);
+    let finish = add(NodeName::finish("/plans/x", 1), finish(), &[], &[test]);
+    (
+        builder.seal().expect("a fine graph"),
+        [discover, install, shell, test, finish],
+    )
+}
+
+fn explained(node: usize) -> String {
+    let (graph, ids) = graph();
+    let line = |entry: atex_graph::Entry| {
+        let origin = entry.origin.map(|origin| format!("   {origin}")).unwrap_or_default();
+        format!("{}: {}{origin}\n", entry.path, entry.value)
+    };
+    transcript(graph.node(ids[node])).into_iter().map(line).collect()
+}
+
+#[test]
+fn keys_of_fixed_inputs_never_change() {
+    let (graph, ids) = graph();
+    let keys = ids.map(|id| graph.node(id).key().to_string());
+    assert_eq!(
+        keys,
+        [
+            "b717c501619a223f6b4a788b5b9eb561b3186cfa2452e66af30978479c6f2a57",
+            "8ae9ab02d7ea1ff7783c02b3114c0f471c5baf6e1d7f16de55a634dc5a233e04",
+            "43ee892fa34a4b53a21ec0626eb4c16b19fdeea51e659f63d27db0ea414f7352",
+            "d8664fc93f4dcdd9a22eb608d9c68d77a5214315bce4894b27b74d7ee68178a8",
+            "90bf11ea4f0ddc2d003600b8189c887f7226f125ffe5286bb66e25d1549b12c8",
+        ]
+    );
+}
+
+#[test]
+fn transcript_of_discover() {
+    assert_eq!(
+        explained(0),
+        r#"
+encoding: atex.action 1
+kind: discover
+plan: "/plans/x"
+context.distro: ["fedora-41"]
+selection.filter: ["tag: a","tag: b"]
+files/a/link: 93fd97e33bd3 symlink
+files/lib/common.sh: 727b20bca910 regular
+files/lib/run: 31b10c99a3a7 executable
+"#
+        .trim_start()
+    );
+}
+
+#[test]
+fn transcript_of_install() {
+    assert_eq!(
+        explained(1),
+        r#"
+encoding: atex.action 1
+kind: prepare
+base.os: "fedora"
+base.version: "41"
+base.arch: "x86_64"
+base.base: "lab"
+probe: "c0ffee\n"
+how: install
+package: ["make","gcc"]   plans/main.fmf:3
+environment.FOO: "1"   plans/main.fmf:12
+environment.TOKEN: (secret b9724048f733)   -e
+"#
+        .trim_start()
+    );
+}
+
+#[test]
+fn transcript_of_shell() {
+    assert_eq!(
+        explained(2),
+        r#"
+encoding: atex.action 1
+kind: prepare
+how: shell
+script: "make\nmake install\n"   plans/main.fmf:7
+files/a/link: 93fd97e33bd3 symlink
+files/lib/common.sh: 727b20bca910 regular
+files/lib/run: 31b10c99a3a7 executable
+deps.0: 8ae9ab02d7ea   prepare /plans/x#1 install
+"#
+        .trim_start()
+    );
+}
+
+#[test]
+fn transcript_of_test() {
+    assert_eq!(
+        explained(3),
+        r#"
+encoding: atex.action 1
+kind: test
+name: "/a"
+dir: "a"
+metadata.extra."a.b": {}   a/main.fmf:4
+metadata.extra.half: 0.5   a/main.fmf:4
+metadata.extra.ints: [0,-1,18446744073709551615]   a/main.fmf:4
+metadata.extra.no: false   a/main.fmf:4
+metadata.extra.none: null   a/main.fmf:4
+metadata.extra.yes: true   a/main.fmf:4
+metadata.require: ["bash",{"type":"library"}]   a/main.fmf:3
+metadata.test: "./test.sh"   a/main.fmf:2
+environment.FOO: "1"   plans/main.fmf:12
+environment.TOKEN: (secret b9724048f733)   -e
+files/a/link: 93fd97e33bd3 symlink
+files/lib/common.sh: 727b20bca910 regular
+files/lib/run: 31b10c99a3a7 executable
+deps.0: 43ee892fa34a   prepare /plans/x#2 shell
+"#
+        .trim_start()
+    );
+}
+
+#[test]
+fn transcript_of_finish() {
+    assert_eq!(
+        explained(4),
+        r#"
+encoding: atex.action 1
+kind: finish
+script: "true"   plans/main.fmf:9
+environment.FOO: "1"   plans/main.fmf:12
+environment.TOKEN: (secret b9724048f733)   -e
+"#
+        .trim_start()
+    );
+}

@@ -1,0 +1,12 @@
+//! The laws of the graph, from outside: golden keys, models, refusals, drawings.
+
+mod drawings;
+mod explanations;
+mod format;
+mod golden;
+mod keys;
+mod model;
+mod progress;
+mod refusals;
+mod scale;
+mod selection;

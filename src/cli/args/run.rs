@@ -1,0 +1,125 @@
+//! The commands that run something: `build`, `test`, `finish`.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+
+use super::select::{CompileArgs, SelectArgs, SutArgs};
+
+/// Build the whole graph of plans: discover, prepare, test, finish
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  atex build                            all plans
+  atex build /plans/smoke               one plan, or all whose name has that in it
+  atex build --until prepare            make the machine ready, run no tests
+  atex build --dry-run                  show what would run and why
+  atex build -s lab1 -s lab2            on two machines, whichever is free
+  atex build --max-age 12h              prepare again what is older")]
+pub(crate) struct BuildArgs {
+    /// Plans by name, or regular expressions [default: all that are enabled]
+    #[arg(value_name = "PLAN")]
+    pub(crate) plans: Vec<String>,
+
+    /// Stop after this kind of node
+    #[arg(long, value_enum, value_name = "KIND", help_heading = "Running")]
+    pub(crate) until: Option<Until>,
+
+    /// Run all tests, also those that passed before with the same inputs
+    #[arg(long, help_heading = "Running")]
+    pub(crate) rerun: bool,
+
+    #[command(flatten)]
+    pub(crate) run: RunArgs,
+}
+
+/// Run tests by name, now; prepare what is missing, and leave the machine prepared
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  atex test /smoke/install              one test by its name
+  atex test smoke                       all tests whose name has that in it
+  atex test /a /b --plan /plans/full    tests of a plan
+  atex test /a -e DEBUG=1 -v            with a variable, showing its output")]
+pub(crate) struct TestArgs {
+    /// Tests by name, or regular expressions
+    #[arg(value_name = "NAME", required = true)]
+    pub(crate) tests: Vec<String>,
+
+    #[command(flatten)]
+    pub(crate) run: RunArgs,
+}
+
+/// Run the finish scripts of plans and let the machines go
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  atex finish                           all plans that touched the machine
+  atex finish /plans/smoke              one plan")]
+pub(crate) struct FinishArgs {
+    /// Plans by name, or regular expressions [default: all]
+    #[arg(value_name = "PLAN")]
+    pub(crate) plans: Vec<String>,
+
+    #[command(flatten)]
+    pub(crate) run: RunArgs,
+}
+
+/// Options of all commands that run something.
+#[derive(Debug, Default, Args)]
+#[command(next_help_heading = "Running")]
+pub(crate) struct RunArgs {
+    /// Show what would run, run nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+
+    /// Prepare from the first step, whatever the machine says of itself
+    #[arg(long)]
+    pub(crate) fresh: bool,
+
+    /// Distrust what was prepared longer ago, as in `12h` or `7d`
+    #[arg(long, value_name = "AGE")]
+    pub(crate) max_age: Option<String>,
+
+    /// What to do with a machine that a timeout or a broken step left in doubt [default: prepare]
+    #[arg(long, value_enum, value_name = "WHAT")]
+    pub(crate) on_taint: Option<OnTaint>,
+
+    /// Fail at once if somebody else uses the machine, instead of waiting
+    #[arg(long)]
+    pub(crate) no_wait: bool,
+
+    /// Write the run's results to this directory; it must be empty or not exist
+    #[arg(short = 'o', long = "output", value_name = "DIR")]
+    pub(crate) output: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(crate) select: SelectArgs,
+    #[command(flatten)]
+    pub(crate) compile: CompileArgs,
+    #[command(flatten)]
+    pub(crate) sut: SutArgs,
+}
+
+/// The last kind of node that a build runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Until {
+    /// Resolve the tests
+    Discover,
+    /// Prepare the machines
+    Prepare,
+    /// Run the tests, without finish
+    Test,
+}
+
+/// What to do with a tainted SUT.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum OnTaint {
+    /// Prepare it from the first step
+    #[default]
+    Prepare,
+    /// Leave it out of the run
+    Drop,
+    /// Trust it all the same
+    Ignore,
+}

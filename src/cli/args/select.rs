@@ -1,0 +1,64 @@
+//! Options that several commands share: what is selected, what it is compiled with, and where it runs.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+/// Which plans and tests.
+#[derive(Debug, Default, Args)]
+#[command(next_help_heading = "Selection")]
+pub(crate) struct SelectArgs {
+    /// Only this plan: its name, or a regular expression (repeatable)
+    #[arg(long, value_name = "PLAN")]
+    pub(crate) plan: Vec<String>,
+
+    /// Only tests that this fmf filter selects, as in `tag:smoke & tier:1` (repeatable)
+    #[arg(long = "filter", value_name = "FILTER")]
+    pub(crate) filters: Vec<String>,
+
+    /// Only tests for which this Python expression holds, as in `'smoke' in tag` (repeatable)
+    #[arg(long = "condition", value_name = "EXPR")]
+    pub(crate) conditions: Vec<String>,
+
+    /// Only tests whose name this regular expression finds (repeatable)
+    #[arg(long = "name", value_name = "REGEX")]
+    pub(crate) names: Vec<String>,
+
+    /// Not the tests whose name this regular expression finds (repeatable)
+    #[arg(long = "exclude", value_name = "REGEX")]
+    pub(crate) exclude: Vec<String>,
+}
+
+/// What plans and tests are compiled with.
+#[derive(Debug, Default, Args)]
+#[command(next_help_heading = "Environment and context")]
+pub(crate) struct CompileArgs {
+    /// Set a variable for scripts and tests; wins over plans and tests (repeatable)
+    #[arg(short = 'e', long = "environment", value_name = "KEY=VALUE")]
+    pub(crate) environment: Vec<String>,
+
+    /// Set a dimension of the context for adjust rules, as in `distro=fedora-41` (repeatable)
+    #[arg(short = 'c', long = "context", value_name = "DIM=VALUE[,VALUE]")]
+    pub(crate) context: Vec<String>,
+
+    /// Treat this variable as a secret: it is stored and printed nowhere (repeatable)
+    #[arg(long = "secret-env", value_name = "NAME")]
+    pub(crate) secret_env: Vec<String>,
+
+    /// Refuse what a plan asks for and atex does not honour, instead of warning
+    #[arg(long)]
+    pub(crate) strict: bool,
+}
+
+/// Where things run.
+#[derive(Debug, Default, Args)]
+#[command(next_help_heading = "Machines")]
+pub(crate) struct SutArgs {
+    /// Run on this machine: `local`, or a name from the configuration (repeatable: a pool) [default: local]
+    #[arg(short = 's', long = "sut", value_name = "TARGET")]
+    pub(crate) suts: Vec<String>,
+
+    /// Where atex keeps its files on the machine
+    #[arg(long, value_name = "DIR")]
+    pub(crate) sut_dir: Option<PathBuf>,
+}

@@ -1,0 +1,106 @@
+//! `atex cache …`: what the store holds, in words.
+
+mod show;
+mod tidy;
+
+use atex_cache::{Outcome, Record, Report, Store, Summary};
+
+use crate::cli::args::inspect::CacheCommand;
+use crate::cli::clock::unix_now;
+use crate::cli::error::CliError;
+use crate::cli::notice;
+use crate::cli::out::Out;
+use crate::cli::settings::Settings;
+use crate::cli::table::{self, Cell, Columns};
+use crate::report::text::harmless;
+use crate::report::{Exit, human};
+
+/// Runs a command on the store.
+pub(crate) fn run(command: &CacheCommand, settings: &Settings, out: &mut Out) -> Result<Exit, CliError> {
+    let dir = settings.cache_dir()?;
+    let store = match command {
+        CacheCommand::Gc { .. } | CacheCommand::Verify | CacheCommand::Rm { .. } => Store::open(&dir),
+        _ => Store::open_read_only(&dir),
+    }?;
+    let exit = match command {
+        CacheCommand::Ls => ls(&store, settings, out),
+        CacheCommand::Show { key } => show::show(&store, &record(&store, key)?, settings, out),
+        CacheCommand::Log { key } => show::log(&store, &record(&store, key)?, settings, out),
+        CacheCommand::Path { key, file } => show::path(&store, &record(&store, key)?, file.as_deref(), settings, out),
+        CacheCommand::Diff { old, new } => show::diff(&record(&store, old)?, &record(&store, new)?, settings, out),
+        CacheCommand::Du => tidy::du(&store, settings, out),
+        CacheCommand::Gc { keep, max_size } => {
+            return tidy::gc(store, keep.as_deref(), max_size.as_deref(), settings, out);
+        }
+        CacheCommand::Verify => return tidy::verify(&store, settings, out),
+        CacheCommand::Rm { keys } => tidy::rm(&store, keys, settings, out),
+    }?;
+    warn(&store.take_reports(), settings);
+    Ok(exit)
+}
+
+/// Finds the record whose key starts with `prefix`.
+fn record(store: &Store, prefix: &str) -> Result<Record, CliError> {
+    let key = store.resolve(prefix)?;
+    store.inspect(key)?.ok_or_else(|| {
+        let reports: Vec<_> = store.take_reports().iter().map(ToString::to_string).collect();
+        CliError::infra(format!(
+            "the record `{}` is damaged: {}",
+            key.short(),
+            reports.join("; ")
+        ))
+        .hint("its node will run again when it is needed; `atex cache verify` checks all records")
+    })
+}
+
+fn ls(store: &Store, settings: &Settings, out: &mut Out) -> Result<Exit, CliError> {
+    let records = store.records()?;
+    if settings.json {
+        for summary in records {
+            out.json(&summary)?;
+        }
+        return Ok(Exit::Passed);
+    }
+    let now = unix_now();
+    let headers = ["KEY", "OUTCOME", "AGE", "TOOK", "SIZE", "SUT", "NODE"];
+    let columns = Columns::new(headers).right(2).right(3).right(4);
+    let rows: Vec<_> = records.map(|summary| row(&summary, now, out)).collect();
+    if rows.is_empty() {
+        notice::say(&format!(
+            "nothing is recorded in `{}`\n",
+            harmless(&store.dir().to_string_lossy())
+        ));
+    }
+    table::print(out, columns, &rows)?;
+    Ok(Exit::Passed)
+}
+
+fn row(summary: &Summary, now: u64, out: &Out) -> [Cell; 7] {
+    let style = match summary.outcome {
+        Outcome::Passed => out.palette.good,
+        Outcome::Failed => out.palette.bad,
+    };
+    [
+        Cell::from(summary.key.short()),
+        Cell::styled(style, outcome_word(summary.outcome)),
+        Cell::from(human::age(now.saturating_sub(summary.started))),
+        Cell::from(human::span(summary.duration_ms)),
+        Cell::from(human::size(summary.size)),
+        Cell::from(&summary.sut),
+        Cell::from(&summary.name),
+    ]
+}
+
+const fn outcome_word(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Passed => "passed",
+        Outcome::Failed => "failed",
+    }
+}
+
+/// Tells what was found broken, on standard error.
+fn warn(reports: &[Report], settings: &Settings) {
+    for report in reports {
+        notice::warning(&report.to_string(), settings);
+    }
+}

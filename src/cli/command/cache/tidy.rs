@@ -1,0 +1,126 @@
+//! The store as a whole: its size, its health, and taking things out of it.
+
+use std::time::{Duration, SystemTime};
+
+use atex_cache::{GcPolicy, Store};
+use atex_graph::ActionKey;
+use serde_json::json;
+
+use super::warn;
+use crate::cli::error::CliError;
+use crate::cli::notice;
+use crate::cli::out::Out;
+use crate::cli::settings::Settings;
+use crate::cli::table::{self, Cell, Columns};
+use crate::cli::values;
+use crate::report::{Exit, human};
+
+/// How long `gc` waits for other processes that use the store.
+const GC_PATIENCE: Duration = Duration::from_secs(10);
+
+pub(super) fn du(store: &Store, settings: &Settings, out: &mut Out) -> Result<Exit, CliError> {
+    let usage = store.du()?;
+    if settings.json {
+        for bucket in &usage.buckets {
+            out.json(&json!({"name": bucket.name, "files": bucket.files, "bytes": bucket.bytes}))?;
+        }
+        return Ok(Exit::Passed);
+    }
+    let files = usage.buckets.iter().map(|bucket| bucket.files).sum();
+    let total = ("total", files, usage.bytes());
+    let buckets = usage
+        .buckets
+        .iter()
+        .map(|bucket| (bucket.name, bucket.files, bucket.bytes));
+    let rows: Vec<_> = buckets
+        .chain([total])
+        .map(|(name, files, bytes)| {
+            [
+                Cell::from(name),
+                Cell::from(files.to_string()),
+                Cell::from(human::size(bytes)),
+            ]
+        })
+        .collect();
+    table::print(out, Columns::new(["WHAT", "FILES", "SIZE"]).right(1).right(2), &rows)?;
+    Ok(Exit::Passed)
+}
+
+pub(super) fn gc(
+    store: Store,
+    keep: Option<&str>,
+    max_size: Option<&str>,
+    settings: &Settings,
+    out: &mut Out,
+) -> Result<Exit, CliError> {
+    let policy = GcPolicy {
+        keep: keep.map(values::age).transpose()?,
+        max_size: max_size.map(values::size).transpose()?,
+        wait: GC_PATIENCE,
+    };
+    let report = store.gc(&policy, SystemTime::now())?;
+    if settings.json {
+        out.json(&json!({
+            "records-removed": report.records_removed, "records-kept": report.records_kept,
+            "blobs-removed": report.blobs_removed, "blobs-kept": report.blobs_kept,
+            "leftovers-removed": report.leftovers_removed,
+            "bytes-removed": report.bytes_removed, "bytes-kept": report.bytes_kept,
+        }))?;
+    } else {
+        out.line(format_args!(
+            "removed {} and {}, {}; {} and {} stay, {}",
+            human::count(report.records_removed, "record"),
+            human::count(report.blobs_removed, "blob"),
+            human::size(report.bytes_removed),
+            human::count(report.records_kept, "record"),
+            human::count(report.blobs_kept, "blob"),
+            human::size(report.bytes_kept),
+        ))?;
+    }
+    if let Some(reason) = &report.blobs_spared {
+        notice::warning(&format!("blobs were not collected: {reason}"), settings);
+    }
+    warn(&report.bad, settings);
+    Ok(Exit::Passed)
+}
+
+pub(super) fn verify(store: &Store, settings: &Settings, out: &mut Out) -> Result<Exit, CliError> {
+    let report = store.verify()?;
+    if settings.json {
+        let bad: Vec<_> = report.bad.iter().map(ToString::to_string).collect();
+        out.json(&json!({"records": report.records, "blobs": report.blobs, "bytes": report.bytes, "bad": bad}))?;
+    } else {
+        out.line(format_args!(
+            "read {} and {}, {}: {}",
+            human::count(report.records, "record"),
+            human::count(report.blobs, "blob"),
+            human::size(report.bytes),
+            if report.bad.is_empty() {
+                "all good".to_owned()
+            } else {
+                format!("{} bad", report.bad.len())
+            },
+        ))?;
+    }
+    if report.bad.is_empty() {
+        return Ok(Exit::Passed);
+    }
+    warn(&report.bad, settings);
+    Ok(Exit::Infra)
+}
+
+pub(super) fn rm(store: &Store, prefixes: &[String], settings: &Settings, out: &mut Out) -> Result<Exit, CliError> {
+    let keys: Vec<ActionKey> = prefixes
+        .iter()
+        .map(|prefix| store.resolve(prefix))
+        .collect::<Result<_, _>>()?;
+    for key in keys {
+        let removed = store.remove(key)?;
+        if settings.json {
+            out.json(&json!({"key": key, "removed": removed}))?;
+        } else {
+            out.line(format_args!("removed {}", key.short()))?;
+        }
+    }
+    Ok(Exit::Passed)
+}

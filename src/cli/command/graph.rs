@@ -1,0 +1,40 @@
+//! `atex graph`: what plans compile to, drawn.
+
+use atex_cache::Store;
+use atex_graph::{NodeId, render};
+
+use crate::cli::args::inspect::{GraphArgs, GraphFormat};
+use crate::cli::clock::unix_now;
+use crate::cli::error::CliError;
+use crate::cli::out::Out;
+use crate::cli::settings::Settings;
+use crate::cli::workload;
+use crate::report::{Exit, human};
+
+/// Draws the graph. For people each node has its short key, and the age of its record where there is one.
+pub(crate) fn run(args: GraphArgs, settings: &Settings, out: &mut Out) -> Result<Exit, CliError> {
+    let request = workload::inspect(args.plans, args.select, &args.compile, &args.sut, settings)?;
+    let workload = workload::compiled(&request, settings)?;
+    let (graph, nothing) = (&workload.graph, |_: NodeId| None);
+    let text = match args.format {
+        GraphFormat::Json => return out.json(&render::json(graph)).map(|()| Exit::Passed),
+        _ if settings.json => return out.json(&render::json(graph)).map(|()| Exit::Passed),
+        GraphFormat::Dot => render::dot(graph, nothing),
+        GraphFormat::Mermaid => render::mermaid(graph, nothing),
+        GraphFormat::Tree => {
+            let store = Store::open_read_only(&settings.cache_dir()?)?;
+            let now = unix_now();
+            render::tree(graph, |id| {
+                let key = graph.node(id).key();
+                let record = store.peek(key).ok().flatten();
+                let age = record.map(|record| human::age(now.saturating_sub(record.started)));
+                Some(match age {
+                    Some(age) => format!("{} recorded {age}", key.short()),
+                    None => key.short(),
+                })
+            })
+        }
+    };
+    out.bytes(text.as_bytes())?;
+    Ok(Exit::Passed)
+}

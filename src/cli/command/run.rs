@@ -1,0 +1,194 @@
+//! `atex build`, `atex test`, `atex finish`: the wiring of compiler, executor and reporters.
+//!
+//! Approach: open the cache; learn what the SUTs are; compile; decide what has to run; then either show that (`--dry-run`), or
+//! make the run's directory, start the reporters, run, and tell the end.
+
+mod dry;
+mod sink;
+mod which;
+
+use std::io::IsTerminal as _;
+use std::time::Duration;
+
+use atex_cache::{Outcome, Store};
+
+use crate::cli::args::run::{OnTaint as OnTaintArg, Until as UntilArg};
+use crate::cli::error::CliError;
+use crate::cli::out::Out;
+use crate::cli::pool::SutSpec;
+use crate::cli::run::{Action, RunRequest};
+use crate::cli::settings::Settings;
+use crate::cli::{notice, signals, workload};
+use crate::compile::spec::Workload;
+use crate::exec::agenda::Agenda;
+use crate::exec::options::{Mode, OnTaint, Options, Until};
+use crate::exec::run::{Finished, Run};
+use crate::exec::rundir::{RunDir, RunDirError};
+use crate::report::live::Size;
+use crate::report::{self, Console, Exit, Json, Recorder, RunInfo};
+use crate::sut::{BaseIdentity, Cancel, Local, OnHeld, Sut};
+use sink::RunSink;
+
+/// How long a SUT may be silent before it counts as dead.
+const DEAD_AFTER: Duration = Duration::from_secs(30);
+
+/// Runs what is asked for.
+pub(crate) fn run(request: &RunRequest, settings: &Settings, out: &mut Out) -> Result<Exit, CliError> {
+    let store = Store::open(&settings.cache_dir()?)?;
+    let tests = match &request.action {
+        Action::Test { names } => names.clone(),
+        Action::Build { .. } | Action::Finish => Vec::new(),
+    };
+    let asked = workload::request(&request.selection, tests, &request.values, &request.suts, settings)?;
+    let mut work = workload::compiled(&asked, settings)?;
+    if matches!(request.action, Action::Test { .. }) {
+        which::settle(&mut work, &states(&request.suts))?;
+    }
+    let options = options(request);
+    if options.mode != Mode::Finish && work.plans.iter().all(|plan| plan.tests.is_empty()) {
+        return Err(CliError::nothing("no test matches").hint("`atex ls` shows all tests; `atex ls plans`, the plans"));
+    }
+    let agenda = agenda(&work, &options, request.suts.len(), &store);
+    if request.dry_run {
+        return dry::show(&work, &agenda, settings, out);
+    }
+    let cancel = Cancel::new().map_err(|error| CliError::infra(format!("cannot make an event descriptor: {error}")))?;
+    let suts = suts(&request.suts, &cancel)?;
+    let dir = run_dir(request)?;
+    signals::raise_on_signals(&cancel)?;
+    let info = RunInfo {
+        tree: work.root.to_string_lossy().into_owned(),
+        tree_digest: work.tree_digest.to_string(),
+        context: work.context.clone(),
+    };
+    let mut sink = RunSink::new(reporters(&dir, info, settings)?, cancel.clone());
+    let base = BaseIdentity {
+        os: asked.base.os,
+        version: asked.base.version,
+        arch: asked.base.arch,
+        base: asked.base.base,
+    };
+    let run = Run {
+        work: &work,
+        agenda,
+        options: &options,
+        store: &store,
+        dir: &dir,
+        suts,
+        base,
+        cancel,
+    };
+    let finished = crate::exec::run::run(run, &mut sink).map_err(|source| {
+        CliError::infra(format!(
+            "cannot write the run's directory `{}`: {source}",
+            dir.path().display()
+        ))
+    })?;
+    sink.finish()?;
+    for report in store.take_reports() {
+        notice::warning(&report.to_string(), settings);
+    }
+    ended(&finished)
+}
+
+/// What has to run. A record that cannot be read is a miss: the cache tells of it at the end.
+fn agenda(work: &Workload, options: &Options, suts: usize, store: &Store) -> Agenda {
+    Agenda::new(work, options, suts, |node| {
+        let record = store.peek(work.graph.node(node).key()).ok().flatten()?;
+        (record.outcome == Outcome::Passed).then(|| Box::new(record))
+    })
+}
+
+/// What machines say of themselves, without taking them: for a guess at what the user means.
+fn states(pool: &[SutSpec]) -> Vec<crate::sut::SutState> {
+    pool.iter()
+        .filter_map(|spec| crate::sut::local::peek_state(spec.dir.as_deref()))
+        .collect()
+}
+
+/// What the run's end is for the process: an error where there is more to say than the summary said.
+fn ended(finished: &Finished) -> Result<Exit, CliError> {
+    if let Some(defect) = &finished.defect {
+        return Err(CliError::defect(defect.clone()));
+    }
+    if let Some(reason) = &finished.host_failure {
+        return Err(CliError::infra(reason.clone()));
+    }
+    let code = finished.exit_code();
+    Exit::from_code(code).ok_or_else(|| CliError::defect(format!("exit code {code} is in no table")))
+}
+
+fn reporters(dir: &RunDir, info: RunInfo, settings: &Settings) -> Result<report::Sink, CliError> {
+    let reporters = report::Sink::new().with(Recorder::create(dir.path(), info)?);
+    if settings.json {
+        return Ok(reporters.with(Json::new(std::io::stdout())));
+    }
+    let console = Console::new(std::io::stdout(), settings.palette(), settings.verbosity);
+    Ok(if std::io::stdout().is_terminal() {
+        reporters.with(console.with_live(Box::new(terminal_size)))
+    } else {
+        reporters.with(console)
+    })
+}
+
+/// Columns and rows of the terminal.
+fn terminal_size() -> Size {
+    let size = rustix::termios::tcgetwinsize(std::io::stdout());
+    let size = size.ok().filter(|size| size.ws_col > 0 && size.ws_row > 0);
+    size.map_or(Size { columns: 80, rows: 24 }, |size| Size {
+        columns: size.ws_col.into(),
+        rows: size.ws_row.into(),
+    })
+}
+
+fn suts(pool: &[SutSpec], cancel: &Cancel) -> Result<Vec<Box<dyn Sut>>, CliError> {
+    let make = |spec: &SutSpec| -> Result<Box<dyn Sut>, CliError> {
+        Ok(Box::new(Local::new(&spec.name, spec.dir.clone(), cancel.clone())?))
+    };
+    pool.iter().map(make).collect()
+}
+
+fn run_dir(request: &RunRequest) -> Result<RunDir, CliError> {
+    let made = match &request.output {
+        Some(dir) => RunDir::at(dir),
+        None => RunDir::create(&Settings::runs_dir()?, jiff::Timestamp::now()),
+    };
+    made.map_err(|error| {
+        let hint = match &error {
+            RunDirError::NotEmpty(_) => "name a directory that is empty or does not exist",
+            RunDirError::Io { .. } => "`-o DIR` names another directory for the run",
+        };
+        CliError::usage(error.to_string()).hint(hint)
+    })
+}
+
+fn options(request: &RunRequest) -> Options {
+    let (mode, until, rerun) = match request.action {
+        Action::Build { until, rerun } => (Mode::Build, last_kind(until), rerun),
+        Action::Test { .. } => (Mode::Test, Until::Test, true),
+        Action::Finish => (Mode::Finish, Until::Finish, false),
+    };
+    Options {
+        mode,
+        until,
+        fresh: request.fresh,
+        rerun,
+        max_age: request.max_age,
+        on_taint: match request.on_taint {
+            OnTaintArg::Prepare => OnTaint::Prepare,
+            OnTaintArg::Drop => OnTaint::Drop,
+            OnTaintArg::Ignore => OnTaint::Ignore,
+        },
+        on_held: if request.wait { OnHeld::Wait } else { OnHeld::Fail },
+        dead_after: DEAD_AFTER,
+    }
+}
+
+fn last_kind(until: Option<UntilArg>) -> Until {
+    match until {
+        Some(UntilArg::Discover) => Until::Discover,
+        Some(UntilArg::Prepare) => Until::Prepare,
+        Some(UntilArg::Test) => Until::Test,
+        None => Until::Finish,
+    }
+}

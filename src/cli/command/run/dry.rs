@@ -1,0 +1,33 @@
+//! `--dry-run`: what would run, in order, and what stands; nothing is touched.
+
+use atex_graph::Need;
+
+use crate::cli::error::CliError;
+use crate::cli::out::Out;
+use crate::cli::settings::Settings;
+use crate::compile::spec::Workload;
+use crate::exec::agenda::Agenda;
+use crate::report::Exit;
+use crate::report::palette::paint;
+use crate::report::text::{harmless, pad};
+
+/// Shows every node that the run is about, each after what it waits for.
+pub(super) fn show(work: &Workload, agenda: &Agenda, settings: &Settings, out: &mut Out) -> Result<Exit, CliError> {
+    for &id in work.graph.topological() {
+        let node = work.graph.node(id);
+        let (word, style) = match agenda.need(work, id) {
+            Need::Unneeded => continue,
+            Need::Reuse => ("cached", out.palette.reused),
+            Need::Run => ("run", out.palette.good),
+        };
+        if settings.json {
+            let line = serde_json::json!({ "node": node.label().as_ref(), "key": node.key(), "action": word });
+            out.json(&line)?;
+        } else {
+            let name = harmless(node.label()).into_owned();
+            let key = paint(out.palette.dim, node.key().short());
+            out.line(format_args!("{}  {key}  {name}", paint(style, pad(word, 6))))?;
+        }
+    }
+    Ok(Exit::Passed)
+}

@@ -1,0 +1,43 @@
+//! The executor's sink: hands events to the reporters, and ends the run where they cannot write any more.
+
+use crate::cli::error::CliError;
+use crate::exec::event::Stamped;
+use crate::exec::run::Sink;
+use crate::report;
+use crate::sut::{Cancel, Urgency};
+
+/// Reporters, and the flag that ends the run.
+pub(super) struct RunSink {
+    reporters: report::Sink,
+    cancel: Cancel,
+}
+
+impl RunSink {
+    pub(super) fn new(reporters: report::Sink, cancel: Cancel) -> Self {
+        Self { reporters, cancel }
+    }
+
+    /// Ends the reporters, and says what they could not write.
+    pub(super) fn finish(self) -> Result<(), CliError> {
+        Ok(self.reporters.finish()?)
+    }
+
+    /// A full disk or a closed pipe ends the run as Ctrl-C would: nobody would hear of what it does.
+    fn heed_trouble(&self) {
+        if self.reporters.trouble().is_some() {
+            self.cancel.raise(Urgency::Graceful);
+        }
+    }
+}
+
+impl Sink for RunSink {
+    fn event(&mut self, event: &Stamped) {
+        self.reporters.event(event);
+        self.heed_trouble();
+    }
+
+    fn tick(&mut self, now: u64) {
+        self.reporters.tick(now);
+        self.heed_trouble();
+    }
+}

@@ -1,0 +1,57 @@
+//! `atex test NAME` without `--plan`: which plan's test is meant, where several plans discover it.
+//!
+//! A test that is the same node in several plans is no question. Else the plan that a SUT is prepared for is meant; if that
+//! settles it for no test, or for more than one plan, the user is asked.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::cli::error::CliError;
+use crate::compile::spec::{PlanId, TestId, Workload};
+use crate::sut::SutState;
+
+/// Leaves in the workload, for each test name, only the tests of the plan that is meant.
+pub(super) fn settle(work: &mut Workload, states: &[SutState]) -> Result<(), CliError> {
+    let mut by_name: BTreeMap<&str, Vec<TestId>> = BTreeMap::new();
+    for id in work.plans.iter().flat_map(|plan| &plan.tests) {
+        by_name.entry(&work.test(*id).name).or_default().push(*id);
+    }
+    let mut dropped = BTreeSet::new();
+    for (name, tests) in by_name {
+        let nodes: BTreeSet<_> = tests.iter().map(|&id| work.test(id).node).collect();
+        if nodes.len() < 2 {
+            continue;
+        }
+        let prepared: Vec<TestId> = tests
+            .iter()
+            .copied()
+            .filter(|&id| is_prepared(work, work.test(id).plan, states))
+            .collect();
+        let [meant] = prepared[..] else {
+            let plans: Vec<_> = tests
+                .iter()
+                .map(|&id| format!("`{}`", work.plan(work.test(id).plan).name))
+                .collect();
+            return Err(CliError::usage(format!(
+                "several plans run `{name}`, each in its own way: {}",
+                plans.join(", ")
+            ))
+            .hint("say which one with `--plan PLAN`"));
+        };
+        dropped.extend(tests.into_iter().filter(|&id| id != meant));
+    }
+    for plan in &mut work.plans {
+        plan.tests.retain(|id| !dropped.contains(id));
+    }
+    Ok(())
+}
+
+/// Whether a SUT says that it is in the state that the plan's tests want.
+fn is_prepared(work: &Workload, plan: PlanId, states: &[SutState]) -> bool {
+    let Some(&last) = work.plan(plan).chain.last() else {
+        return false;
+    };
+    let key = work.graph.node(work.step(last).node).key().to_string();
+    states
+        .iter()
+        .any(|state| state.taint.is_none() && state.chain.last() == Some(&key))
+}

@@ -1,0 +1,170 @@
+//! `atex sut ls|show|reset`: what machines say of themselves.
+
+use serde_json::{Value, json};
+
+use crate::cli::args::inspect::SutCommand;
+use crate::cli::clock::unix_now;
+use crate::cli::error::CliError;
+use crate::cli::notice;
+use crate::cli::out::Out;
+use crate::cli::pool::{self, SutSpec};
+use crate::cli::settings::Settings;
+use crate::cli::table::{self, Cell, Columns};
+use crate::report::palette::paint;
+use crate::report::text::harmless;
+use crate::report::{Exit, human};
+use crate::sut::local::Local;
+use crate::sut::{Cancel, Facts, Hello, OnHeld, Sut, SutState, Trouble, TroubleKind};
+
+/// Runs a command on machines.
+pub(crate) fn run(command: &SutCommand, settings: &Settings, out: &mut Out) -> Result<Exit, CliError> {
+    match command {
+        SutCommand::Ls(args) => ls(&pool::resolve(args, settings)?, settings, out),
+        SutCommand::Show(args) => show(&pool::resolve(args, settings)?, settings, out),
+        SutCommand::Reset(args) => reset(&pool::resolve(args, settings)?, settings, out),
+    }
+}
+
+/// Takes a machine; fails at once where somebody else holds it.
+fn open(spec: &SutSpec) -> Result<(Local, Hello), Trouble> {
+    let cancel = Cancel::new().map_err(|error| {
+        let message = format!("cannot open SUT `{}`: {error}", spec.name);
+        Trouble::new(TroubleKind::Setup, message)
+    })?;
+    let mut machine = Local::new(&spec.name, spec.dir.clone(), cancel)?;
+    let hello = machine.open(OnHeld::Fail, &mut |_| {})?;
+    Ok((machine, hello))
+}
+
+/// Lists machines; one that cannot be opened is listed with the reason, and the exit code says that there was one.
+fn ls(pool: &[SutSpec], settings: &Settings, out: &mut Out) -> Result<Exit, CliError> {
+    let (mut rows, mut exit) = (Vec::new(), Exit::Passed);
+    for spec in pool {
+        let opened = open(spec).map(|(_lease, hello)| hello);
+        if opened.as_ref().is_err_and(|trouble| trouble.kind != TroubleKind::Held) {
+            exit = Exit::Infra;
+        }
+        if settings.json {
+            let line = match &opened {
+                Ok(hello) => described(spec, hello),
+                Err(trouble) => json!({"name": spec.name, "trouble": trouble.message}),
+            };
+            out.json(&line)?;
+            continue;
+        }
+        rows.push(match &opened {
+            Ok(hello) => [
+                Cell::from(&spec.name),
+                Cell::from(system(&hello.facts)),
+                Cell::from(&hello.facts.user),
+                state_cell(&hello.state, out),
+            ],
+            Err(trouble) => {
+                let blank = || Cell::from("");
+                let reason = Cell::styled(out.palette.trouble, &trouble.message);
+                [Cell::from(&spec.name), blank(), blank(), reason]
+            }
+        });
+    }
+    table::print(out, Columns::new(["NAME", "SYSTEM", "USER", "STATE"]), &rows)?;
+    Ok(exit)
+}
+
+fn show(pool: &[SutSpec], settings: &Settings, out: &mut Out) -> Result<Exit, CliError> {
+    for spec in pool {
+        let (_lease, hello) = open(spec)?;
+        if settings.json {
+            out.json(&described(spec, &hello))?;
+        } else {
+            show_one(spec, &hello, out)?;
+        }
+    }
+    Ok(Exit::Passed)
+}
+
+fn show_one(spec: &SutSpec, hello: &Hello, out: &mut Out) -> Result<(), CliError> {
+    let Hello { facts, state } = hello;
+    out.line(paint(out.palette.bold, harmless(&spec.name)))?;
+    let lines = [
+        ("system", system(facts)),
+        ("base", spec.base.clone()),
+        ("user", facts.user.clone()),
+        ("packages", facts.managers.join(", ")),
+        ("state", state_words(state)),
+        ("unfinished", state.unfinished.join(", ")),
+        ("layers", state.layers.to_string()),
+    ];
+    for (name, value) in lines.iter().filter(|(_, value)| !value.is_empty()) {
+        out.line(format_args!("  {name:12}{}", harmless(value)))?;
+    }
+    for (index, key) in state.chain.iter().enumerate() {
+        let name = if index == 0 { "chain" } else { "" };
+        out.line(format_args!("  {name:12}{}", harmless(key)))?;
+    }
+    Ok(())
+}
+
+/// Makes machines forget what they were prepared for. What is unfinished there stays so.
+fn reset(pool: &[SutSpec], settings: &Settings, out: &mut Out) -> Result<Exit, CliError> {
+    for spec in pool {
+        let (mut machine, hello) = open(spec)?;
+        let state = SutState {
+            chain: Vec::new(),
+            prepared_at: None,
+            taint: None,
+            ..hello.state.clone()
+        };
+        machine.set_state(&state)?;
+        machine.close();
+        if settings.json {
+            out.json(&json!({"name": spec.name, "was": hello.state}))?;
+        } else {
+            out.line(format_args!(
+                "{}: was {}",
+                harmless(&spec.name),
+                state_words(&hello.state)
+            ))?;
+        }
+        if !state.unfinished.is_empty() {
+            let plans = state.unfinished.join("`, `");
+            notice::warning(
+                &format!("`atex finish` is still due on `{}` for `{plans}`", spec.name),
+                settings,
+            );
+        }
+    }
+    Ok(Exit::Passed)
+}
+
+fn described(spec: &SutSpec, hello: &Hello) -> Value {
+    json!({"name": spec.name, "base": spec.base, "facts": hello.facts, "state": hello.state})
+}
+
+fn system(facts: &Facts) -> String {
+    [&facts.os, &facts.version, &facts.arch]
+        .map(String::as_str)
+        .join(" ")
+        .replace("  ", " ")
+}
+
+fn state_cell(state: &SutState, out: &Out) -> Cell {
+    let style = match state {
+        SutState { taint: Some(_), .. } => out.palette.bad,
+        SutState { chain, .. } if chain.is_empty() => out.palette.dim,
+        _ => out.palette.good,
+    };
+    Cell::styled(style, state_words(state))
+}
+
+fn state_words(state: &SutState) -> String {
+    let ago = |at: u64| human::age(unix_now().saturating_sub(at));
+    if let Some(taint) = &state.taint {
+        return format!("tainted {}: {}", ago(taint.at), taint.reason);
+    }
+    let steps = human::count(state.chain.len() as u64, "step");
+    match state.prepared_at {
+        _ if state.chain.is_empty() => "not prepared".to_owned(),
+        Some(at) => format!("prepared {}, {steps}", ago(at)),
+        None => format!("prepared, {steps}"),
+    }
+}

@@ -1,0 +1,184 @@
+//! `atex why`: whether a node would run in a build now, and what changed since its latest record.
+
+use std::collections::BTreeSet;
+
+use atex_cache::{Outcome, Record, Store};
+use atex_graph::explain::{Cause, causes, render_causes};
+use atex_graph::{Graph, Kind, NodeId, NodeName};
+use serde_json::{Value, json};
+
+use crate::cli::args::inspect::WhyArgs;
+use crate::cli::clock::unix_now;
+use crate::cli::error::CliError;
+use crate::cli::nearest::nearest_few;
+use crate::cli::out::Out;
+use crate::cli::settings::Settings;
+use crate::cli::workload;
+use crate::compile::spec::Workload;
+use crate::fmf::regex::Pattern;
+use crate::report::palette::paint;
+use crate::report::text::harmless;
+use crate::report::{Exit, human};
+
+/// Why a node runs, or does not.
+enum Verdict {
+    /// It runs in every build.
+    Always,
+    /// Nothing is recorded under any of its names.
+    New,
+    /// It is recorded under its key.
+    Recorded(Record),
+    /// It is recorded under its key, and failed.
+    Failed(Record),
+    /// Its latest record has another key.
+    Changed(Record, Vec<Cause>),
+}
+
+/// Explains all nodes of the given name.
+pub(crate) fn run(args: WhyArgs, settings: &Settings, out: &mut Out) -> Result<Exit, CliError> {
+    let request = workload::inspect(Vec::new(), args.select, &args.compile, &args.sut, settings)?;
+    let workload = workload::compiled(&request, settings)?;
+    let store = Store::open_read_only(&settings.cache_dir()?)?;
+    for node in named(&workload, &args.name)? {
+        let verdict = verdict(&workload, node, &store)?;
+        if settings.json {
+            out.json(&as_json(&workload.graph, node, &verdict))?;
+            continue;
+        }
+        explain(&workload.graph, node, &verdict, out)?;
+    }
+    Ok(Exit::Passed)
+}
+
+/// Finds nodes: by a test's or node's exact name, else by the beginning of a node's name, else tests by regular expression.
+fn named(workload: &Workload, name: &str) -> Result<Vec<NodeId>, CliError> {
+    let graph = &workload.graph;
+    let names = |id: NodeId| graph.node(id).names().iter().map(ToString::to_string);
+    let having = |wanted: &dyn Fn(&str) -> bool| -> Vec<NodeId> {
+        graph.ids().filter(|&id| names(id).any(|name| wanted(&name))).collect()
+    };
+    let test = format!("test {name}");
+    let in_plan = format!("{test} (");
+    let mut found = having(&|full| full == name || full == test || full.starts_with(&in_plan));
+    if found.is_empty() {
+        let kinds = Kind::ALL.map(Kind::word);
+        let names_a_kind = kinds
+            .iter()
+            .any(|kind| name.strip_prefix(kind).is_some_and(|rest| rest.starts_with(' ')));
+        found = if names_a_kind {
+            having(&|full| full.starts_with(name))
+        } else {
+            Vec::new()
+        };
+    }
+    if found.is_empty() {
+        let pattern = Pattern::new(name).map_err(|error| CliError::usage(error.to_string()))?;
+        found = having(&|full| {
+            let test = full.strip_prefix("test ");
+            test.is_some_and(|test| pattern.search(test).is_ok_and(|found| found))
+        });
+    }
+    if found.is_empty() {
+        let tests = workload.tests.iter().map(|test| test.name.clone());
+        let known: Vec<String> = graph.ids().flat_map(names).chain(tests).collect();
+        let near = nearest_few(name, known.iter().map(String::as_str), 3);
+        let hint = match near.as_slice() {
+            [] => "`atex graph` shows all names".to_owned(),
+            near => format!("did you mean `{}`?", near.join("` or `")),
+        };
+        return Err(CliError::nothing(format!("no node matches `{name}`")).hint(hint));
+    }
+    Ok(found)
+}
+
+fn verdict(workload: &Workload, id: NodeId, store: &Store) -> Result<Verdict, CliError> {
+    let graph = &workload.graph;
+    let node = graph.node(id);
+    if node.kind() == Kind::Finish {
+        return Ok(Verdict::Always);
+    }
+    if let Some(record) = store.peek(node.key())? {
+        return Ok(match record.outcome {
+            Outcome::Passed => Verdict::Recorded(record),
+            Outcome::Failed => Verdict::Failed(record),
+        });
+    }
+    let mut latest: Option<Record> = None;
+    for name in names_ever(workload, id) {
+        let record = store.latest(&name)?;
+        let is_newer = |record: &Record| latest.as_ref().is_none_or(|latest| record.started > latest.started);
+        latest = record.filter(is_newer).or(latest);
+    }
+    let Some(record) = latest else { return Ok(Verdict::New) };
+    let lookup = |short: &str| {
+        let key = store.resolve(short).ok()?;
+        store.inspect(key).ok().flatten().map(|record| record.inputs)
+    };
+    let causes = causes(graph, id, &record.inputs, lookup);
+    Ok(Verdict::Changed(record, causes))
+}
+
+/// Returns all names that the node may have been recorded under: whether a test's name says its plan depends on what else was
+/// compiled with it.
+fn names_ever(workload: &Workload, id: NodeId) -> BTreeSet<String> {
+    let now = workload.graph.node(id).names().iter().map(ToString::to_string);
+    let tests = workload.tests.iter().filter(|test| test.node == id);
+    let other = tests.flat_map(|test| {
+        let plan = &workload.plan(test.plan).name;
+        [NodeName::test(&test.name), NodeName::test_of(plan, &test.name)].map(|name| name.to_string())
+    });
+    now.chain(other).collect()
+}
+
+fn explain(graph: &Graph, id: NodeId, verdict: &Verdict, out: &mut Out) -> Result<(), CliError> {
+    let palette = out.palette;
+    let node = graph.node(id);
+    let ago = |record: &Record| human::age(unix_now().saturating_sub(record.started));
+    let sentence = match verdict {
+        Verdict::Always => "runs whenever its plan ran: finish is never reused".to_owned(),
+        Verdict::New => "runs: there is no record of it".to_owned(),
+        Verdict::Recorded(record) if node.kind() == Kind::Prepare => format!(
+            "does not run on a SUT that has it in its state: its inputs are those of {}, on {}",
+            ago(record),
+            record.sut
+        ),
+        Verdict::Recorded(record) => format!(
+            "does not run: it passed {} on {}, with the same inputs",
+            ago(record),
+            record.sut
+        ),
+        Verdict::Failed(record) => format!("runs: it failed {} on {}", ago(record), record.sut),
+        Verdict::Changed(record, _) => format!("runs: since {} on {} this changed", ago(record), record.sut),
+    };
+    out.line(format_args!(
+        "{}  {}",
+        paint(palette.bold, harmless(node.label())),
+        harmless(&sentence)
+    ))?;
+    if let Verdict::Changed(_, causes) = verdict {
+        for line in render_causes(graph, id, causes).lines() {
+            out.line(format_args!("  {line}"))?;
+        }
+    }
+    Ok(())
+}
+
+fn as_json(graph: &Graph, id: NodeId, verdict: &Verdict) -> Value {
+    let node = graph.node(id);
+    let names: Vec<_> = node.names().iter().map(ToString::to_string).collect();
+    let (word, runs, record, causes) = match verdict {
+        Verdict::Always => ("always", true, None, &[][..]),
+        Verdict::New => ("new", true, None, &[][..]),
+        Verdict::Recorded(record) => ("recorded", false, Some(record), &[][..]),
+        Verdict::Failed(record) => ("failed", true, Some(record), &[][..]),
+        Verdict::Changed(record, causes) => ("changed", true, Some(record), &causes[..]),
+    };
+    let causes: Vec<_> = causes
+        .iter()
+        .map(|cause| json!({"node": &**graph.node(cause.node).label(), "changes": cause.changes}))
+        .collect();
+    json!({
+        "node": names, "key": node.key(), "runs": runs, "reason": word,
+        "record": record.map(Record::summary), "causes": causes,
+    })
+}

@@ -1,0 +1,32 @@
+//! What can be wrong with a configuration file, and where.
+
+use std::path::PathBuf;
+
+use crate::cli::error::CliError;
+use crate::cli::snippet::Snippet;
+
+/// An error in a configuration file.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ConfigError {
+    /// The file is there and cannot be read.
+    #[error("cannot read `{}`: {source}", path.display())]
+    Unreadable { path: PathBuf, source: std::io::Error },
+    /// The file is no TOML, or holds something that is not known or not of the right type.
+    #[error("{problem} in `{}:{}:{}`", path.display(), at.line, at.column)]
+    Content {
+        path: PathBuf,
+        at: Snippet,
+        problem: String,
+        hint: Option<String>,
+    },
+}
+
+impl From<ConfigError> for CliError {
+    fn from(error: ConfigError) -> Self {
+        let message = error.to_string();
+        match error {
+            ConfigError::Unreadable { .. } => Self::usage(message),
+            ConfigError::Content { at, hint, .. } => Self::usage(message).excerpt(at.render()).hint_if(hint),
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! The configuration files: `atex.toml` beside `.fmf/`, then `atex/config.toml` of the user.
+//!
+//! Owns finding, reading and merging them. The first file that sets a key wins; a named SUT is taken whole from the first
+//! file that has it. Values are validated here, so that an error names the line;
+//! the command line wins over both.
+
+mod error;
+mod parse;
+
+use std::collections::BTreeMap;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::cli::args::ColorWhen;
+use crate::cli::args::run::OnTaint;
+
+pub(crate) use error::ConfigError;
+
+/// The file's name beside `.fmf/`.
+const PROJECT_FILE: &str = "atex.toml";
+
+/// All that configuration files say.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Config {
+    pub(crate) defaults: Defaults,
+    /// Named SUTs.
+    pub(crate) suts: BTreeMap<String, SutConfig>,
+}
+
+/// `[defaults]`: each stands for the option of its name.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Defaults {
+    pub(crate) sut: Option<Vec<String>>,
+    pub(crate) plan: Option<Vec<String>>,
+    pub(crate) environment: Option<BTreeMap<String, String>>,
+    pub(crate) context: Option<BTreeMap<String, Vec<String>>>,
+    pub(crate) secret_env: Option<Vec<String>>,
+    pub(crate) max_age: Option<Duration>,
+    pub(crate) on_taint: Option<OnTaint>,
+    pub(crate) color: Option<ColorWhen>,
+    pub(crate) strict: Option<bool>,
+}
+
+/// `[sut.NAME]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct SutConfig {
+    /// A target as `-s` takes it.
+    pub(crate) target: String,
+    pub(crate) dir: Option<String>,
+    pub(crate) base: Option<String>,
+    /// The file that says so, for messages and for relative paths.
+    pub(crate) file: PathBuf,
+}
+
+impl Config {
+    /// Reads what there is of the project's and the user's file.
+    pub(crate) fn load(tree_root: Option<&Path>, user_dir: Option<&Path>) -> Result<Self, ConfigError> {
+        let project = tree_root.map(|root| root.join(PROJECT_FILE));
+        let user = user_dir.map(|dir| dir.join("atex").join("config.toml"));
+        let mut config = Self::default();
+        for path in [project, user].into_iter().flatten() {
+            if let Some(text) = read(&path)? {
+                config.fill_from(parse::parse(&path, &text)?);
+            }
+        }
+        Ok(config)
+    }
+
+    /// Takes from `other` what is not set here.
+    fn fill_from(&mut self, other: Self) {
+        let (mine, theirs) = (&mut self.defaults, other.defaults);
+        mine.sut = mine.sut.take().or(theirs.sut);
+        mine.plan = mine.plan.take().or(theirs.plan);
+        mine.environment = mine.environment.take().or(theirs.environment);
+        mine.context = mine.context.take().or(theirs.context);
+        mine.secret_env = mine.secret_env.take().or(theirs.secret_env);
+        mine.max_age = mine.max_age.or(theirs.max_age);
+        mine.on_taint = mine.on_taint.or(theirs.on_taint);
+        mine.color = mine.color.or(theirs.color);
+        mine.strict = mine.strict.or(theirs.strict);
+        for (name, sut) in other.suts {
+            self.suts.entry(name).or_insert(sut);
+        }
+    }
+}
+
+/// Reads a file; `None` if there is none.
+fn read(path: &Path) -> Result<Option<String>, ConfigError> {
+    match std::fs::read_to_string(path) {
+        Ok(text) => Ok(Some(text)),
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(None),
+        Err(source) => {
+            let path = path.to_owned();
+            Err(ConfigError::Unreadable { path, source })
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

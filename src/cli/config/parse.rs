@@ -1,0 +1,237 @@
+//! From TOML text to [`Config`], with the place of everything that is wrong.
+//!
+//! Each table is a [`Section`]: keys are taken out by name, and what nobody took is unknown. So the list of known keys that
+//! an error shows is the list of keys that are read.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::path::Path;
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::{Config, ConfigError, Defaults, SutConfig};
+use crate::cli::nearest::did_you_mean;
+use crate::cli::snippet::Snippet;
+use crate::cli::values::{self, ValueError};
+
+/// A file while it is read.
+#[derive(Clone, Copy)]
+struct Source<'a> {
+    path: &'a Path,
+    text: &'a str,
+}
+
+/// A table whose keys are taken out one by one.
+struct Section<'a, 'd> {
+    source: Source<'a>,
+    table: &'d DeTable<'d>,
+    known: Vec<&'static str>,
+}
+
+type Item<'d> = &'d Spanned<DeValue<'d>>;
+
+/// Parses the text of the file `path`.
+pub(super) fn parse(path: &Path, text: &str) -> Result<Config, ConfigError> {
+    let source = Source { path, text };
+    let document = DeTable::parse(text).map_err(|error| {
+        let span = error.span().unwrap_or(0..0);
+        let message = error.message().trim_end().replace('\n', ", ");
+        source.error(span, format!("bad TOML: {message}"), None)
+    })?;
+    let mut top = Section::new(source, document.get_ref());
+    let defaults = top
+        .take("defaults")
+        .map(|item| defaults(source, item))
+        .transpose()?
+        .unwrap_or_default();
+    let mut suts = BTreeMap::new();
+    if let Some(item) = top.take("sut") {
+        for (name, item) in source.table(item, "sut")? {
+            suts.insert(name.get_ref().to_string(), sut(source, name, item)?);
+        }
+    }
+    top.end()?;
+    Ok(Config { defaults, suts })
+}
+
+fn defaults(source: Source<'_>, item: Item<'_>) -> Result<Defaults, ConfigError> {
+    let mut section = Section::new(source, source.table(item, "defaults")?);
+    let defaults = Defaults {
+        sut: section.read("sut", Source::texts)?,
+        plan: section.read("plan", Source::texts)?,
+        environment: section.read("environment", |source, item, key| {
+            source.map(item, key, Source::variable)
+        })?,
+        context: section.read("context", |source, item, key| source.map(item, key, Source::scalars))?,
+        secret_env: section.read("secret-env", Source::variable_names)?,
+        max_age: section.read("max-age", |source, item, key| source.checked(item, key, values::age))?,
+        on_taint: section.read("on-taint", |source, item, key| {
+            source.checked(item, key, values::choice)
+        })?,
+        color: section.read("color", |source, item, key| source.checked(item, key, values::choice))?,
+        strict: section.read("strict", Source::truth)?,
+    };
+    section.end()?;
+    Ok(defaults)
+}
+
+fn sut(source: Source<'_>, name: &Spanned<toml::de::DeString<'_>>, item: Item<'_>) -> Result<SutConfig, ConfigError> {
+    let mut section = Section::new(source, source.table(item, name.get_ref())?);
+    let target = section.read("target", Source::text)?;
+    let dir = section.read("dir", Source::text)?;
+    let base = section.read("base", Source::text)?;
+    section.end()?;
+    let Some(target) = target else {
+        let problem = format!("SUT `{}` has no `target`", name.get_ref());
+        return Err(source.error(name.span(), problem, Some("as in `target = \"local\"`".to_owned())));
+    };
+    let file = source.path.to_owned();
+    Ok(SutConfig {
+        target,
+        dir,
+        base,
+        file,
+    })
+}
+
+impl<'a, 'd> Section<'a, 'd> {
+    fn new(source: Source<'a>, table: &'d DeTable<'d>) -> Self {
+        let known = Vec::new();
+        Self { source, table, known }
+    }
+
+    fn take(&mut self, key: &'static str) -> Option<Item<'d>> {
+        self.known.push(key);
+        self.table.get(key)
+    }
+
+    fn read<T>(
+        &mut self,
+        key: &'static str,
+        read: impl FnOnce(Source<'a>, Item<'d>, &str) -> Result<T, ConfigError>,
+    ) -> Result<Option<T>, ConfigError> {
+        let source = self.source;
+        self.take(key).map(|item| read(source, item, key)).transpose()
+    }
+
+    /// Refuses the first key, in the order of the file, that was not taken.
+    fn end(self) -> Result<(), ConfigError> {
+        let unknown = self
+            .table
+            .keys()
+            .filter(|key| !self.known.contains(&key.get_ref().as_ref()));
+        let Some(first) = unknown.min_by_key(|key| key.span().start) else {
+            return Ok(());
+        };
+        let name = first.get_ref();
+        let hint = did_you_mean(name, self.known.iter().copied())
+            .unwrap_or_else(|| format!("known keys here are `{}`", self.known.join("`, `")));
+        Err(self
+            .source
+            .error(first.span(), format!("unknown key `{name}`"), Some(hint)))
+    }
+}
+
+impl Source<'_> {
+    fn error(self, span: Range<usize>, problem: String, hint: Option<String>) -> ConfigError {
+        let (path, at) = (self.path.to_owned(), Snippet::find(self.text, span));
+        ConfigError::Content {
+            path,
+            at,
+            problem,
+            hint,
+        }
+    }
+
+    fn wrong_type(self, item: Item<'_>, key: &str, wanted: &str) -> ConfigError {
+        let found = item.get_ref().type_str();
+        self.error(item.span(), format!("`{key}` must be {wanted}, not {found}"), None)
+    }
+
+    fn table<'d>(self, item: Item<'d>, key: &str) -> Result<&'d DeTable<'d>, ConfigError> {
+        item.get_ref()
+            .as_table()
+            .ok_or_else(|| self.wrong_type(item, key, "a table"))
+    }
+
+    fn text(self, item: Item<'_>, key: &str) -> Result<String, ConfigError> {
+        let text = item.get_ref().as_str();
+        text.map(str::to_owned)
+            .ok_or_else(|| self.wrong_type(item, key, "a string"))
+    }
+
+    /// A string in one of the languages of option values.
+    fn checked<T>(
+        self,
+        item: Item<'_>,
+        key: &str,
+        check: impl FnOnce(&str) -> Result<T, ValueError>,
+    ) -> Result<T, ConfigError> {
+        let text = self.text(item, key)?;
+        check(&text).map_err(|error| self.bad_value(item, &error))
+    }
+
+    fn bad_value(self, item: Item<'_>, error: &ValueError) -> ConfigError {
+        self.error(item.span(), error.to_string(), Some(error.hint.clone()))
+    }
+
+    fn truth(self, item: Item<'_>, key: &str) -> Result<bool, ConfigError> {
+        item.get_ref()
+            .as_bool()
+            .ok_or_else(|| self.wrong_type(item, key, "true or false"))
+    }
+
+    /// A string, or several.
+    fn texts(self, item: Item<'_>, key: &str) -> Result<Vec<String>, ConfigError> {
+        match item.get_ref() {
+            DeValue::Array(items) => items.iter().map(|item| self.text(item, key)).collect(),
+            DeValue::String(text) => Ok(vec![text.to_string()]),
+            _ => Err(self.wrong_type(item, key, "a string or a list of strings")),
+        }
+    }
+
+    /// What an environment variable or a context dimension can be: a string, or a number or truth as it is written.
+    fn scalar(self, item: Item<'_>, key: &str) -> Result<String, ConfigError> {
+        match item.get_ref() {
+            DeValue::String(text) => Ok(text.to_string()),
+            DeValue::Integer(_) | DeValue::Float(_) | DeValue::Boolean(_) => Ok(self.text[item.span()].to_owned()),
+            _ => Err(self.wrong_type(item, key, "a string, a number, true or false")),
+        }
+    }
+
+    /// The value of the variable `name`.
+    fn variable(self, item: Item<'_>, name: &str) -> Result<String, ConfigError> {
+        let value = self.scalar(item, name)?;
+        let checked = values::variable_name(name).and_then(|()| values::variable_value(&value));
+        checked.map_err(|error| self.bad_value(item, &error))?;
+        Ok(value)
+    }
+
+    fn variable_names(self, item: Item<'_>, key: &str) -> Result<Vec<String>, ConfigError> {
+        let names = self.texts(item, key)?;
+        let checked = names.iter().try_for_each(|name| values::variable_name(name));
+        checked.map_err(|error| self.bad_value(item, &error))?;
+        Ok(names)
+    }
+
+    fn scalars(self, item: Item<'_>, key: &str) -> Result<Vec<String>, ConfigError> {
+        match item.get_ref() {
+            DeValue::Array(items) => items.iter().map(|item| self.scalar(item, key)).collect(),
+            _ => Ok(vec![self.scalar(item, key)?]),
+        }
+    }
+
+    fn map<T>(
+        self,
+        item: Item<'_>,
+        key: &str,
+        read: impl Fn(Self, Item<'_>, &str) -> Result<T, ConfigError>,
+    ) -> Result<BTreeMap<String, T>, ConfigError> {
+        let mut map = BTreeMap::new();
+        for (name, item) in self.table(item, key)? {
+            map.insert(name.get_ref().to_string(), read(self, item, name.get_ref())?);
+        }
+        Ok(map)
+    }
+}

@@ -1,0 +1,67 @@
+//! The errors of other modules as errors of the command line: which class each belongs to.
+//!
+//! The classes are those of a command that has run nothing yet. What befalls a run is told by its events.
+
+use std::io::{self, ErrorKind};
+
+use atex_cache::CacheError;
+
+use super::error::CliError;
+use crate::compile::CompileError;
+use crate::fmf;
+use crate::sut::{Trouble, TroubleKind};
+
+impl From<fmf::Error> for CliError {
+    fn from(error: fmf::Error) -> Self {
+        Self::usage(error.to_string()).hint_if(error.hint())
+    }
+}
+
+impl From<CacheError> for CliError {
+    fn from(error: CacheError) -> Self {
+        let (message, hint) = (error.to_string(), error.hint());
+        match error {
+            CacheError::Io { source, .. } if is_full(&source) => Self::infra(message),
+            CacheError::InUse { .. } | CacheError::MissingBlob { .. } => Self::infra(message),
+            CacheError::WrongKey { .. } | CacheError::BadOutputPath { .. } | CacheError::Encode { .. } => {
+                Self::defect(message)
+            }
+            CacheError::Io { .. }
+            | CacheError::Outside { .. }
+            | CacheError::ReadOnly { .. }
+            | CacheError::NotAFile { .. }
+            | CacheError::NoRecord { .. }
+            | CacheError::Ambiguous { .. } => Self::usage(message),
+        }
+        .hint_if(hint)
+    }
+}
+
+impl From<CompileError> for CliError {
+    fn from(error: CompileError) -> Self {
+        let message = error.to_string();
+        let kind = match &error {
+            error if error.is_nothing() => Self::nothing(message),
+            CompileError::Graph(_) => Self::defect(message),
+            _ => Self::usage(message),
+        };
+        kind.hint_if(error.hint())
+    }
+}
+
+/// Whether there was no room for what was to be written.
+fn is_full(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded)
+}
+
+impl From<Trouble> for CliError {
+    fn from(trouble: Trouble) -> Self {
+        match trouble.kind {
+            TroubleKind::Cancelled => Self::interrupted(trouble.message),
+            TroubleKind::Unreachable | TroubleKind::Aborted | TroubleKind::Setup | TroubleKind::Held => {
+                Self::infra(trouble.message)
+            }
+        }
+        .hint_if(trouble.hint)
+    }
+}

@@ -1,0 +1,208 @@
+//! The one error of the command line: what went wrong, in which class, and what to do about it.
+//!
+//! Every module error becomes a [`CliError`] at its call in a command; [`ErrorKind::exit`] is the only place where an error
+//! becomes an exit code (the table is [`Exit`]'s).
+
+use std::fmt::Write as _;
+use std::io;
+
+use crate::report::palette::{Palette, paint};
+use crate::report::text::harmless;
+use crate::report::{Exit, ReportError};
+
+/// The class of an error, which decides the exit code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ErrorKind {
+    /// What was asked for is wrong: arguments, configuration, metadata, a place that cannot be used.
+    Usage,
+    /// What was asked for selects no test.
+    Nothing,
+    /// The infrastructure failed: a SUT, the cache, a disk.
+    Infra,
+    /// The user interrupted.
+    Interrupted,
+    /// atex broke one of its own rules.
+    Defect,
+    /// Nobody reads standard output any more.
+    ClosedPipe,
+}
+
+impl ErrorKind {
+    /// Returns how the process ends.
+    pub(crate) const fn exit(self) -> Exit {
+        match self {
+            Self::Usage => Exit::Usage,
+            Self::Nothing => Exit::Nothing,
+            Self::Infra => Exit::Infra,
+            Self::Interrupted => Exit::Interrupted,
+            Self::Defect => Exit::Defect,
+            Self::ClosedPipe => Exit::Passed,
+        }
+    }
+}
+
+/// An error for the user's eyes.
+#[derive(Debug)]
+pub(crate) struct CliError {
+    pub(crate) kind: ErrorKind,
+    message: String,
+    /// Lines of a file at fault, shown as they are.
+    excerpt: String,
+    hints: Vec<String>,
+}
+
+impl CliError {
+    fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
+        Self {
+            kind,
+            message: message.into(),
+            excerpt: String::new(),
+            hints: Vec::new(),
+        }
+    }
+
+    /// Makes an error of what was asked for.
+    pub(crate) fn usage(message: impl Into<String>) -> Self {
+        Self::new(ErrorKind::Usage, message)
+    }
+
+    /// Makes an error of a selection that is empty.
+    pub(crate) fn nothing(message: impl Into<String>) -> Self {
+        Self::new(ErrorKind::Nothing, message)
+    }
+
+    /// Makes an error of the infrastructure.
+    pub(crate) fn infra(message: impl Into<String>) -> Self {
+        Self::new(ErrorKind::Infra, message)
+    }
+
+    /// Makes an error of something that the user interrupted.
+    pub(crate) fn interrupted(message: impl Into<String>) -> Self {
+        Self::new(ErrorKind::Interrupted, message)
+    }
+
+    /// Makes an error that is a defect of atex.
+    pub(crate) fn defect(message: impl Into<String>) -> Self {
+        Self::new(ErrorKind::Defect, message)
+            .hint("this is a defect in atex: please report it, with the command line and this message")
+    }
+
+    /// Adds advice.
+    #[must_use]
+    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hints.push(hint.into());
+        self
+    }
+
+    /// Adds advice if there is some.
+    #[must_use]
+    pub(crate) fn hint_if(self, hint: Option<impl Into<String>>) -> Self {
+        match hint {
+            Some(hint) => self.hint(hint),
+            None => self,
+        }
+    }
+
+    /// Adds the lines of a file that are at fault.
+    #[must_use]
+    pub(crate) fn excerpt(mut self, excerpt: impl Into<String>) -> Self {
+        self.excerpt = excerpt.into();
+        self
+    }
+
+    /// Renders message, lines at fault and hints, for standard error.
+    pub(crate) fn render(&self, palette: &Palette) -> String {
+        let mut text = String::new();
+        let _infallible = writeln!(text, "{} {}", paint(palette.bad, "error:"), lines(&self.message));
+        for line in self.excerpt.lines() {
+            let _infallible = writeln!(text, "{}", harmless(line));
+        }
+        for hint in &self.hints {
+            let _infallible = writeln!(text, "{} {}", paint(palette.reused, "hint:"), lines(hint));
+        }
+        text
+    }
+}
+
+impl From<ReportError> for CliError {
+    fn from(error: ReportError) -> Self {
+        match error {
+            error if error.is_broken_pipe() => Self::new(ErrorKind::ClosedPipe, error.to_string()),
+            error => Self::infra(error.to_string()),
+        }
+    }
+}
+
+/// Makes an error of a write to standard output.
+pub(crate) fn output_failed(source: io::Error) -> CliError {
+    ReportError::Output { source }.into()
+}
+
+/// Makes a message harmless but keeps its line breaks, and takes out the numbers that the system's library adds to its texts.
+fn lines(message: &str) -> String {
+    let lines: Vec<_> = message
+        .trim_end()
+        .lines()
+        .map(|line| harmless(line).into_owned())
+        .collect();
+    without_os_numbers(&lines.join("\n  "))
+}
+
+/// Takes ` (os error N)` out of a text: the words before it say the same.
+fn without_os_numbers(text: &str) -> String {
+    let mut rest = text;
+    let mut clean = String::with_capacity(text.len());
+    while let Some((before, after)) = rest.split_once(" (os error ") {
+        clean.push_str(before);
+        match after.split_once(')') {
+            Some((number, after)) if number.bytes().all(|byte| byte.is_ascii_digit()) => rest = after,
+            _ => {
+                clean.push_str(" (os error ");
+                rest = after;
+            }
+        }
+    }
+    clean.push_str(rest);
+    clean
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_has_its_excerpt_and_hints_below() {
+        let error = CliError::usage("unknown key `suts` in `atex.toml:3:1`")
+            .excerpt("3 | suts = 1\n  | ^^^^")
+            .hint("did you mean `sut`?");
+        let text = error.render(&Palette::new(false));
+        insta::assert_snapshot!(text, @r"
+        error: unknown key `suts` in `atex.toml:3:1`
+        3 | suts = 1
+          | ^^^^
+        hint: did you mean `sut`?
+        ");
+    }
+
+    #[test]
+    fn system_errors_lose_their_numbers_and_sequences_their_power() {
+        let error = CliError::usage("cannot open `a\x1b[2J`: No such file or directory (os error 2): end (os error x)");
+        assert_eq!(
+            error.render(&Palette::new(false)),
+            "error: cannot open `a\\x1b[2J`: No such file or directory: end (os error x)\n"
+        );
+    }
+
+    #[test]
+    fn each_kind_has_the_exit_code_of_the_table() {
+        let kinds = [
+            ErrorKind::Usage,
+            ErrorKind::Nothing,
+            ErrorKind::Infra,
+            ErrorKind::Interrupted,
+            ErrorKind::Defect,
+            ErrorKind::ClosedPipe,
+        ];
+        assert_eq!(kinds.map(|kind| kind.exit().code()), [2, 4, 3, 130, 5, 0]);
+    }
+}

@@ -1,0 +1,19 @@
+//! Messages on standard error. Where that is closed there is nobody left to tell.
+
+use std::io::Write as _;
+
+use super::settings::Settings;
+use crate::report::palette::paint;
+use crate::report::text::harmless;
+
+/// Writes a text as it is.
+pub(crate) fn say(text: &str) {
+    let _nobody_is_left_to_tell = std::io::stderr().lock().write_all(text.as_bytes());
+}
+
+/// Writes `warning: …`.
+pub(crate) fn warning(text: &str, settings: &Settings) {
+    let palette = settings.error_palette();
+    let lines: Vec<_> = text.lines().map(harmless).collect();
+    say(&format!("{} {}\n", paint(palette.warn, "warning:"), lines.join("\n  ")));
+}

@@ -1,0 +1,172 @@
+//! `build`, `test`, `finish`: from arguments and configuration to one validated request.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::args::run::{BuildArgs, FinishArgs, OnTaint, RunArgs, TestArgs, Until};
+use super::args::select::{CompileArgs, SelectArgs};
+use super::error::CliError;
+use super::pool::{self, SutSpec};
+use super::settings::{Settings, absolute};
+use super::values;
+
+/// What is to be run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Action {
+    /// Plans, all the way or up to a kind of node.
+    Build { until: Option<Until>, rerun: bool },
+    /// Tests by name.
+    Test { names: Vec<String> },
+    /// Finish scripts.
+    Finish,
+}
+
+/// A validated request to run something.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct RunRequest {
+    pub(crate) action: Action,
+    pub(crate) selection: Selection,
+    pub(crate) values: Values,
+    pub(crate) suts: Vec<SutSpec>,
+    pub(crate) dry_run: bool,
+    pub(crate) fresh: bool,
+    /// Prepared states and records older than this are not believed.
+    pub(crate) max_age: Option<Duration>,
+    pub(crate) on_taint: OnTaint,
+    /// Whether to wait for a SUT that somebody else holds.
+    pub(crate) wait: bool,
+    /// Where to write the run, if not in the default place: absolute, and empty or not there.
+    pub(crate) output: Option<PathBuf>,
+}
+
+/// Which plans and tests.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Selection {
+    pub(crate) plans: Vec<String>,
+    pub(crate) filters: Vec<String>,
+    pub(crate) conditions: Vec<String>,
+    pub(crate) names: Vec<String>,
+    pub(crate) exclude: Vec<String>,
+}
+
+/// What plans and tests are compiled with.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Values {
+    /// Wins over plans and tests.
+    pub(crate) environment: BTreeMap<String, String>,
+    /// Wins over the SUTs' own.
+    pub(crate) context: BTreeMap<String, Vec<String>>,
+    /// Names of variables whose values are stored and printed nowhere.
+    pub(crate) secrets: BTreeSet<String>,
+    pub(crate) strict: bool,
+}
+
+impl RunRequest {
+    /// Validates `atex build`.
+    pub(crate) fn build(args: BuildArgs, settings: &Settings) -> Result<Self, CliError> {
+        let BuildArgs {
+            plans,
+            until,
+            rerun,
+            run,
+        } = args;
+        Self::new(Action::Build { until, rerun }, plans, run, settings)
+    }
+
+    /// Validates `atex test`.
+    pub(crate) fn test(args: TestArgs, settings: &Settings) -> Result<Self, CliError> {
+        let TestArgs { tests, run } = args;
+        Self::new(Action::Test { names: tests }, Vec::new(), run, settings)
+    }
+
+    /// Validates `atex finish`.
+    pub(crate) fn finish(args: FinishArgs, settings: &Settings) -> Result<Self, CliError> {
+        let FinishArgs { plans, run } = args;
+        Self::new(Action::Finish, plans, run, settings)
+    }
+
+    fn new(action: Action, plans: Vec<String>, args: RunArgs, settings: &Settings) -> Result<Self, CliError> {
+        settings.tree_root()?;
+        let defaults = &settings.config.defaults;
+        let max_age = args.max_age.as_deref().map(values::age).transpose()?;
+        Ok(Self {
+            action,
+            selection: Selection::new(plans, args.select, settings),
+            values: Values::new(&args.compile, settings)?,
+            suts: pool::resolve(&args.sut, settings)?,
+            dry_run: args.dry_run,
+            fresh: args.fresh,
+            max_age: max_age.or(defaults.max_age),
+            on_taint: args.on_taint.or(defaults.on_taint).unwrap_or_default(),
+            wait: !args.no_wait,
+            output: args.output.map(|dir| output_dir(&dir, settings)).transpose()?,
+        })
+    }
+}
+
+impl Selection {
+    /// Joins plans given as arguments with the options; the configuration's plans are the default.
+    pub(crate) fn new(mut plans: Vec<String>, args: SelectArgs, settings: &Settings) -> Self {
+        plans.extend(args.plan);
+        if plans.is_empty() {
+            plans = settings.config.defaults.plan.clone().unwrap_or_default();
+        }
+        Self {
+            plans,
+            filters: args.filters,
+            conditions: args.conditions,
+            names: args.names,
+            exclude: args.exclude,
+        }
+    }
+}
+
+impl Values {
+    /// Joins the configuration's values with those of the command line, which win one by one. A secret that is given nowhere
+    /// else is taken from atex's own environment, so that it need not stand on a command line.
+    pub(crate) fn new(args: &CompileArgs, settings: &Settings) -> Result<Self, CliError> {
+        let defaults = &settings.config.defaults;
+        let mut environment = defaults.environment.clone().unwrap_or_default();
+        for text in &args.environment {
+            environment.extend([values::variable(text)?]);
+        }
+        let mut context = defaults.context.clone().unwrap_or_default();
+        for text in &args.context {
+            context.extend([values::dimension(text)?]);
+        }
+        let mut secrets = BTreeSet::new();
+        for name in defaults.secret_env.iter().flatten().chain(&args.secret_env) {
+            values::variable_name(name)?;
+            secrets.insert(name.clone());
+            if let (false, Ok(value)) = (environment.contains_key(name), std::env::var(name)) {
+                environment.insert(name.clone(), value);
+            }
+        }
+        let strict = args.strict || defaults.strict == Some(true);
+        Ok(Self {
+            environment,
+            context,
+            secrets,
+            strict,
+        })
+    }
+}
+
+/// Checks that a run can be written to a directory without touching what is there.
+fn output_dir(given: &Path, settings: &Settings) -> Result<PathBuf, CliError> {
+    let dir = absolute(given, &settings.here);
+    match std::fs::read_dir(&dir).map(|mut entries| entries.next().is_none()) {
+        Ok(true) => Ok(dir),
+        Ok(false) => Err(
+            CliError::usage(format!("the output directory `{}` is not empty", given.display()))
+                .hint("name a directory that is empty or does not exist, or leave `-o` out"),
+        ),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(dir),
+        Err(error) => Err(CliError::usage(format!(
+            "cannot use the output directory `{}`: {error}",
+            given.display()
+        ))),
+    }
+}

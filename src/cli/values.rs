@@ -1,0 +1,189 @@
+//! The small languages of option values: `KEY=VALUE`, `DIM=VALUE,VALUE`, ages, sizes, choices.
+
+use std::time::Duration;
+
+use clap::ValueEnum;
+
+use super::error::CliError;
+use super::nearest::did_you_mean;
+
+/// A text that is no value of its language.
+#[derive(Debug, thiserror::Error)]
+#[error("{problem}")]
+pub(crate) struct ValueError {
+    problem: String,
+    /// What would be one.
+    pub(crate) hint: String,
+}
+
+impl ValueError {
+    fn new(problem: impl Into<String>, hint: impl Into<String>) -> Self {
+        let (problem, hint) = (problem.into(), hint.into());
+        Self { problem, hint }
+    }
+}
+
+impl From<ValueError> for CliError {
+    fn from(error: ValueError) -> Self {
+        Self::usage(error.problem).hint(error.hint)
+    }
+}
+
+/// Splits `KEY=VALUE`; the key must be a name that a shell takes for a variable.
+pub(crate) fn variable(text: &str) -> Result<(String, String), ValueError> {
+    let hint = "write `-e KEY=VALUE`";
+    let Some((key, value)) = text.split_once('=') else {
+        return Err(ValueError::new(format!("`-e {text}` has no `=`"), hint));
+    };
+    variable_name(key)?;
+    variable_value(value)?;
+    Ok((key.to_owned(), value.to_owned()))
+}
+
+/// Checks the name of an environment variable.
+pub(crate) fn variable_name(name: &str) -> Result<(), ValueError> {
+    let starts_well = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
+    if starts_well && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') {
+        return Ok(());
+    }
+    let problem = format!("`{name}` cannot be the name of an environment variable");
+    Err(ValueError::new(
+        problem,
+        "names consist of letters, digits and `_`, and do not start with a digit",
+    ))
+}
+
+/// Checks the value of an environment variable.
+pub(crate) fn variable_value(value: &str) -> Result<(), ValueError> {
+    if value.contains('\0') {
+        return Err(ValueError::new(
+            "the value of a variable has a NUL byte",
+            "variables hold text without NUL",
+        ));
+    }
+    Ok(())
+}
+
+/// Splits `DIM=VALUE[,VALUE]`.
+pub(crate) fn dimension(text: &str) -> Result<(String, Vec<String>), ValueError> {
+    let hint = "write `-c DIM=VALUE`, as in `-c distro=fedora-41`";
+    let Some((dimension, values)) = text.split_once('=') else {
+        return Err(ValueError::new(format!("`-c {text}` has no `=`"), hint));
+    };
+    let dimension = dimension.trim();
+    let values: Vec<String> = values.split(',').map(|value| value.trim().to_owned()).collect();
+    if dimension.is_empty() || values.iter().any(String::is_empty) {
+        return Err(ValueError::new(
+            format!("`-c {text}` has an empty dimension or value"),
+            hint,
+        ));
+    }
+    Ok((dimension.to_owned(), values))
+}
+
+/// Parses an age: a number and a unit, as in `90s`, `12h`, `30d`, `2w`.
+pub(crate) fn age(text: &str) -> Result<Duration, ValueError> {
+    let seconds = number_with_unit(text, |unit| {
+        Some(match unit {
+            "s" => 1,
+            "m" => 60,
+            "h" => 3600,
+            "d" => 86_400,
+            "w" => 7 * 86_400,
+            _ => return None,
+        })
+    });
+    let bad = || {
+        ValueError::new(
+            format!("`{text}` is no age"),
+            "write a number and a unit (s, m, h, d, w), as in `12h`",
+        )
+    };
+    seconds.map(Duration::from_secs).ok_or_else(bad)
+}
+
+/// Parses a size in bytes: a number and a binary unit, as in `500M`, `10G`, `1GiB`.
+pub(crate) fn size(text: &str) -> Result<u64, ValueError> {
+    let bytes = number_with_unit(text, |unit| {
+        let exponent = match unit.trim_end_matches("iB").trim_end_matches('B') {
+            "" => 0,
+            "K" | "k" => 10,
+            "M" => 20,
+            "G" => 30,
+            "T" => 40,
+            _ => return None,
+        };
+        Some(1 << exponent)
+    });
+    let bad = || {
+        ValueError::new(
+            format!("`{text}` is no size"),
+            "write a number and a unit (K, M, G, T), as in `10G`",
+        )
+    };
+    bytes.ok_or_else(bad)
+}
+
+/// Parses one of the values that an option has.
+pub(crate) fn choice<T: ValueEnum>(text: &str) -> Result<T, ValueError> {
+    T::from_str(text, false).map_err(|_| {
+        let values = T::value_variants().iter().filter_map(ValueEnum::to_possible_value);
+        let known: Vec<String> = values.map(|value| value.get_name().to_owned()).collect();
+        let hint = did_you_mean(text, known.iter().map(String::as_str))
+            .unwrap_or_else(|| format!("it is one of `{}`", known.join("`, `")));
+        ValueError::new(format!("`{text}` is not possible here"), hint)
+    })
+}
+
+fn number_with_unit(text: &str, factor: impl Fn(&str) -> Option<u64>) -> Option<u64> {
+    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(digits);
+    number.parse::<u64>().ok()?.checked_mul(factor(unit)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn variables_keep_everything_after_the_first_equals_sign() {
+        assert_eq!(variable("A=b=c").unwrap(), ("A".into(), "b=c".into()));
+        assert_eq!(variable("_X9=").unwrap(), ("_X9".into(), String::new()));
+        for bad in ["A", "=x", "1A=x", "A B=x", "Ä=x"] {
+            assert!(variable(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn dimensions_take_several_values() {
+        assert_eq!(dimension("distro=rhel-9, rhel-10").unwrap().1, ["rhel-9", "rhel-10"]);
+        for bad in ["distro", "=x", "distro=", "distro=a,,b"] {
+            assert!(dimension(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn ages_need_a_unit() {
+        assert_eq!(age("2w").unwrap(), Duration::from_secs(14 * 86_400));
+        for bad in [
+            "",
+            "12",
+            "h",
+            "-1h",
+            "1.5h",
+            "99999999999999999999h",
+            "18446744073709551615w",
+        ] {
+            assert!(age(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn sizes_are_binary() {
+        let said = ["7", "1K", "10G", "1GiB", "2MB"].map(|text| size(text).unwrap());
+        assert_eq!(said, [7, 1024, 10 << 30, 1 << 30, 2 << 20]);
+        for bad in ["", "G", "1X", "20000000T"] {
+            assert!(size(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! From validated options to what `compile` is asked: facts of the machines, context, secrets, places for files.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use atex_graph::Base;
+
+use super::args::select::{CompileArgs, SelectArgs, SutArgs};
+use super::error::CliError;
+use super::notice;
+use super::pool::{self, SutSpec};
+use super::run::{Selection, Values};
+use super::secret;
+use super::settings::Settings;
+use crate::compile;
+use crate::compile::spec::{Narrowing, Request, Secrets, Warning};
+use crate::sut::facts::local_facts;
+
+/// Validates the options of a command that looks at what would run, and makes the request for it.
+pub(crate) fn inspect(
+    plans: Vec<String>,
+    select: SelectArgs,
+    values: &CompileArgs,
+    suts: &SutArgs,
+    settings: &Settings,
+) -> Result<Request, CliError> {
+    let selection = Selection::new(plans, select, settings);
+    let values = Values::new(values, settings)?;
+    request(
+        &selection,
+        Vec::new(),
+        &values,
+        &pool::resolve(suts, settings)?,
+        settings,
+    )
+}
+
+/// Makes the request for the plans and tests that are selected, as they are on the machines of `pool`.
+pub(crate) fn request(
+    selection: &Selection,
+    tests: Vec<String>,
+    values: &Values,
+    pool: &[SutSpec],
+    settings: &Settings,
+) -> Result<Request, CliError> {
+    let (base, cache) = (base(pool)?, settings.cache_dir()?);
+    let narrowing = Narrowing {
+        names: selection.names.clone(),
+        filters: selection.filters.clone(),
+        conditions: selection.conditions.clone(),
+        exclude: selection.exclude.clone(),
+    };
+    Ok(Request {
+        start: settings.tree_root()?.to_owned(),
+        plans: selection.plans.clone(),
+        tests,
+        narrowing,
+        environment: values.environment.clone().into_iter().collect(),
+        default_context: context_of(&base),
+        context: values.context.clone(),
+        base,
+        strict: values.strict,
+        secrets: secrets(&values.secrets)?,
+        fetch_cache: cache.join("trees-v1"),
+        digest_cache: Some(cache),
+    })
+}
+
+/// Tells what of the metadata is ignored.
+pub(crate) fn warn(warnings: &[Warning], settings: &Settings) {
+    for warning in warnings {
+        notice::warning(&warning.to_string(), settings);
+    }
+}
+
+/// Returns the kind of machine of a pool. In this version all machines are this one, and differ at most in what the configuration says
+/// about how they were installed.
+fn base(pool: &[SutSpec]) -> Result<Base, CliError> {
+    let bases: BTreeSet<&str> = pool.iter().map(|sut| sut.base.as_str()).collect();
+    if bases.len() > 1 {
+        let list = pool.iter().map(|sut| match sut.base.as_str() {
+            "" => format!("`{}` has no `base`", sut.name),
+            base => format!("`{}` has base `{base}`", sut.name),
+        });
+        return Err(
+            CliError::usage(format!("the SUTs differ: {}", list.collect::<Vec<_>>().join(", ")))
+                .hint("SUTs of one invocation must be of one kind; run atex once for each kind"),
+        );
+    }
+    let facts = local_facts().base_identity(bases.first().copied().unwrap_or_default());
+    Ok(Base {
+        os: facts.os,
+        version: facts.version,
+        arch: facts.arch,
+        base: facts.base,
+    })
+}
+
+/// Returns the dimensions that machines give by themselves.
+fn context_of(base: &Base) -> BTreeMap<String, Vec<String>> {
+    let distro = match base.version.as_str() {
+        "" => base.os.clone(),
+        version => format!("{}-{version}", base.os),
+    };
+    BTreeMap::from([
+        ("distro".to_owned(), vec![distro]),
+        ("arch".to_owned(), vec![base.arch.clone()]),
+    ])
+}
+
+/// Returns the secret names with the key that hides their values; the key is made only where there are names.
+fn secrets(names: &BTreeSet<String>) -> Result<Secrets, CliError> {
+    if names.is_empty() {
+        return Ok(Secrets::default());
+    }
+    let key = secret::key(&Settings::state_dir()?)?;
+    Ok(Secrets {
+        names: names.clone(),
+        key,
+    })
+}
+
+/// Compiles a request and tells what is ignored.
+pub(crate) fn compiled(request: &Request, settings: &Settings) -> Result<compile::spec::Workload, CliError> {
+    let workload = compile::compile(request)?;
+    warn(&workload.warnings, settings);
+    Ok(workload)
+}

@@ -1,0 +1,203 @@
+//! The second half of assembling: tests, whose names depend on all plans, and the finish steps that wait for them.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use atex_graph::{FinishInputs, NodeId, NodeName, Sourced, TestInputs};
+
+use super::{Assembler, PlanPart, base_of, index, script_text};
+use crate::compile::environment::{self, Variables};
+use crate::compile::error::CompileError;
+use crate::compile::facts::{Facts, metadata_text};
+use crate::compile::plan::Plan;
+use crate::compile::select::Selected;
+use crate::compile::spec::{Action, PlanId, TestId, TestSpec, Warning, Workload};
+use crate::compile::trees::TreeId;
+
+/// A test whose node is not made yet: how it is called depends on the other plans that hold it.
+pub(super) struct Draft<'r> {
+    selected: &'r Selected<'r>,
+    plan: PlanId,
+    facts: Arc<Facts>,
+    inputs: TestInputs,
+    /// The last prepare step of its plan.
+    last: Option<NodeId>,
+    discover: NodeId,
+    env_before: Vec<(String, String)>,
+    env_after: Variables,
+}
+
+impl<'r> Assembler<'r> {
+    pub(super) fn draft(
+        &mut self,
+        part: &PlanPart<'_>,
+        plan: PlanId,
+        selected: &'r Selected<'r>,
+        last: Option<NodeId>,
+    ) -> Result<Draft<'r>, CompileError> {
+        let facts = self.facts(selected)?;
+        let env_after = environment::merged(&facts.environment, &self.command_line);
+        let inputs = self.inputs(selected.tree, &selected.prefix);
+        let files = match &facts.globs {
+            Some(globs) => inputs.matching(globs).0.into(),
+            None => inputs.of_test(&facts.directories),
+        };
+        let inputs = TestInputs {
+            base: base_of(last, self.request),
+            name: selected.name.clone(),
+            dir: format!("{}{}", selected.prefix, facts.dir)
+                .trim_end_matches('/')
+                .to_owned(),
+            metadata: facts.key.clone(),
+            environment: environment::inputs(&part.plan.environment, &env_after, &self.request.secrets),
+            files,
+        };
+        let env_before = environment::pairs(&part.plan.environment);
+        Ok(Draft {
+            selected,
+            plan,
+            facts,
+            inputs,
+            last,
+            discover: part.discover,
+            env_before,
+            env_after,
+        })
+    }
+
+    /// What the metadata of a test say, read once.
+    pub(super) fn facts(&mut self, selected: &Selected<'r>) -> Result<Arc<Facts>, CompileError> {
+        let place = (selected.tree, selected.node.name());
+        if let Some(facts) = self.facts.get(&place) {
+            return Ok(Arc::clone(facts));
+        }
+        let facts = Arc::new(Facts::read(&self.trees.get(selected.tree).tree, selected.node)?);
+        if let Some(globs) = &facts.globs {
+            let (_, unused) = self.inputs(selected.tree, "").matching(globs);
+            self.warnings.extend(unused.into_iter().map(|glob| Warning {
+                text: format!(
+                    "test `{}`: `{glob}` in `extra-atex-inputs` matches no file",
+                    selected.node.name()
+                ),
+                file: None,
+                line: None,
+            }));
+        }
+        self.facts.insert(place, Arc::clone(&facts));
+        Ok(facts)
+    }
+
+    /// Makes the nodes of tests, then the finish steps that wait for them, and seals the graph.
+    pub(crate) fn finish(mut self, plans: &[&Plan]) -> Result<Workload, CompileError> {
+        let drafts = std::mem::take(&mut self.drafts);
+        let differing = differing(&drafts);
+        let mut tests: Vec<TestSpec> = Vec::with_capacity(drafts.len());
+        for draft in drafts {
+            let spec = self.test(draft, &differing)?;
+            self.plans[spec.plan.0 as usize].tests.push(TestId(index(tests.len())));
+            tests.push(spec);
+        }
+        for (position, plan) in plans.iter().enumerate() {
+            self.finish_steps(position, plan, &tests)?;
+        }
+        let own = &self.files[&TreeId::OWN];
+        Ok(Workload {
+            root: own.root.clone(),
+            tree_digest: own.digest(),
+            context: super::super::context_of(self.request),
+            graph: Arc::new(self.builder.seal()?),
+            plans: self.plans,
+            tests,
+            steps: self.steps,
+            uploads: self.uploads.specs,
+            warnings: self.warnings,
+        })
+    }
+
+    fn test(&mut self, draft: Draft<'r>, differing: &HashSet<&'r str>) -> Result<TestSpec, CompileError> {
+        let Draft {
+            selected,
+            plan,
+            facts,
+            inputs,
+            last,
+            discover,
+            env_before,
+            env_after,
+        } = draft;
+        let name = if differing.contains(selected.name.as_str()) {
+            NodeName::test_of(&self.plans[plan.0 as usize].name, &selected.name)
+        } else {
+            NodeName::test(&selected.name)
+        };
+        let dir = inputs.dir.clone();
+        let node = self.builder.add(name, inputs.into(), last.as_slice(), &[discover])?;
+        Ok(TestSpec {
+            name: selected.name.clone(),
+            plan,
+            node,
+            dir,
+            script: facts.script.clone(),
+            env_before,
+            env_after: environment::pairs(&env_after),
+            requires: facts.requires.clone(),
+            recommends: facts.recommends.clone(),
+            duration: facts.duration,
+            tty: facts.tty,
+            metadata: metadata_text(&selected.name, selected.node.data()).into(),
+            data: Arc::clone(&facts.data),
+            tags: facts.tags.clone(),
+            priority: facts.priority,
+            order: selected.order,
+            origin: facts.origin.clone(),
+        })
+    }
+
+    /// The finish steps of a plan: each behind the one before, the first after all tests.
+    fn finish_steps(&mut self, position: usize, plan: &Plan, tests: &[TestSpec]) -> Result<(), CompileError> {
+        let spec = &self.plans[position];
+        let part = PlanPart {
+            plan,
+            discover: spec.discover,
+            upload: spec.upload,
+        };
+        let chain = spec.chain.iter().map(|step| self.steps[step.0 as usize].node);
+        let nodes = spec.tests.iter().map(|test| tests[test.0 as usize].node);
+        let mut after: Vec<NodeId> = [spec.discover].into_iter().chain(chain).chain(nodes).collect();
+        let mut previous = None;
+        for (step, phase) in plan.finish.iter().enumerate() {
+            let Action::Shell { scripts } = &phase.action else {
+                continue;
+            };
+            let origin = phase.origin.as_deref().map(Into::into);
+            let inputs = FinishInputs {
+                script: Sourced {
+                    value: script_text(scripts),
+                    origin,
+                },
+                environment: self.script_environment(&part),
+            };
+            let name = NodeName::finish(&plan.name, index(step + 1));
+            let node = self.builder.add(name, inputs.into(), previous.as_slice(), &after)?;
+            let id = self.step(node, phase, &part);
+            self.plans[position].finish.push(id);
+            previous = Some(node);
+            after.clear();
+        }
+        Ok(())
+    }
+}
+
+/// Names of tests that different plans run differently.
+fn differing<'r>(drafts: &[Draft<'r>]) -> HashSet<&'r str> {
+    let mut first: HashMap<&str, &Draft<'r>> = HashMap::with_capacity(drafts.len());
+    let mut differing = HashSet::new();
+    for draft in drafts {
+        let name = draft.selected.name.as_str();
+        let known = first.entry(name).or_insert(draft);
+        if known.last != draft.last || known.inputs != draft.inputs {
+            differing.insert(name);
+        }
+    }
+    differing
+}

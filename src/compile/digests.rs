@@ -1,0 +1,315 @@
+//! The digests of file contents, remembered between runs, so that an unchanged tree is not read again.
+//!
+//! One file per tree root below a directory that the caller names. An entry holds what `stat` said; it is believed only where all of
+//! that is the same. Invariant: no entry is written for a file that changed shortly before it was looked at, because a second
+//! change within the same tick of the clock could keep size and times (git calls such an entry racy).
+//!
+//! A file of entries that is damaged, of another version or unreadable is nothing more than an empty one.
+
+use std::collections::HashMap;
+use std::fs::Metadata;
+use std::io::{self, Write};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// The directory's name carries the version of the format.
+const BUCKET: &str = "digests-v1";
+/// Times younger than this are not trusted: the coarsest clock of a file system in use (FAT) ticks every two seconds.
+const RACY_NS: i128 = 2_000_000_000;
+const CHECKSUM: usize = 32;
+
+/// What `stat` says of a file's content.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Stamp {
+    dev: u64,
+    ino: u64,
+    size: u64,
+    mtime_ns: i128,
+    ctime_ns: i128,
+}
+
+impl Stamp {
+    pub(crate) fn of(metadata: &Metadata) -> Self {
+        let ns = |seconds: i64, rest: i64| i128::from(seconds) * 1_000_000_000 + i128::from(rest);
+        Self {
+            dev: metadata.dev(),
+            ino: metadata.ino(),
+            size: metadata.len(),
+            mtime_ns: ns(metadata.mtime(), metadata.mtime_nsec()),
+            ctime_ns: ns(metadata.ctime(), metadata.ctime_nsec()),
+        }
+    }
+
+    /// Whether a later change must show in the stamp, for one that was taken at `now`.
+    fn settled(&self, now: i128) -> bool {
+        self.mtime_ns.max(self.ctime_ns) + RACY_NS < now
+    }
+
+    fn encode(&self, out: &mut Vec<u8>) {
+        for number in [self.dev, self.ino, self.size] {
+            out.extend(number.to_le_bytes());
+        }
+        for time in [self.mtime_ns, self.ctime_ns] {
+            out.extend(time.to_le_bytes());
+        }
+    }
+
+    fn decode(bytes: &mut &[u8]) -> Option<Self> {
+        Some(Self {
+            dev: u64::from_le_bytes(take(bytes)?),
+            ino: u64::from_le_bytes(take(bytes)?),
+            size: u64::from_le_bytes(take(bytes)?),
+            mtime_ns: i128::from_le_bytes(take(bytes)?),
+            ctime_ns: i128::from_le_bytes(take(bytes)?),
+        })
+    }
+}
+
+/// The remembered digests of one tree.
+pub(crate) struct DigestCache {
+    /// `None`: nothing is kept.
+    file: Option<PathBuf>,
+    known: HashMap<PathBuf, (Stamp, [u8; 32])>,
+    /// What this run saw; only this is kept, so that files that are gone are forgotten.
+    seen: Mutex<Seen>,
+}
+
+#[derive(Default)]
+struct Seen {
+    entries: Vec<(PathBuf, Stamp, [u8; 32])>,
+    new: bool,
+}
+
+impl DigestCache {
+    /// Opens the entries of the tree at `root`, kept below `directory`.
+    pub(crate) fn open(directory: Option<&Path>, root: &Path) -> Self {
+        let file = directory.map(|directory| {
+            let name = blake3::hash(root.as_os_str().as_bytes()).to_hex();
+            directory.join(BUCKET).join(name.as_str())
+        });
+        let known = file
+            .as_ref()
+            .and_then(|file| std::fs::read(file).ok())
+            .and_then(|bytes| decode(&bytes));
+        Self {
+            file,
+            known: known.unwrap_or_default(),
+            seen: Mutex::default(),
+        }
+    }
+
+    /// The digest of the content at `path` (relative to the root) whose stat is `stamp`; `read` finds it where it is not known.
+    pub(crate) fn digest(
+        &self,
+        path: &Path,
+        stamp: Stamp,
+        read: impl FnOnce() -> io::Result<[u8; 32]>,
+    ) -> io::Result<[u8; 32]> {
+        if self.file.is_none() {
+            return read();
+        }
+        if let Some((known, digest)) = self.known.get(path)
+            && *known == stamp
+        {
+            self.see(path, stamp, *digest, false);
+            return Ok(*digest);
+        }
+        let now = now_ns();
+        let digest = read()?;
+        if stamp.settled(now) {
+            self.see(path, stamp, digest, true);
+        }
+        Ok(digest)
+    }
+
+    fn see(&self, path: &Path, stamp: Stamp, digest: [u8; 32], new: bool) {
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.entries.push((path.to_owned(), stamp, digest));
+        seen.new |= new;
+    }
+
+    /// Writes what this run saw, if there is news. Another process that does the same at once loses nothing: the last one wins.
+    pub(crate) fn save(self) -> io::Result<()> {
+        let Some(file) = self.file else { return Ok(()) };
+        let seen = self.seen.into_inner().unwrap_or_else(PoisonError::into_inner);
+        if !seen.new && seen.entries.len() == self.known.len() {
+            return Ok(());
+        }
+        let Some(directory) = file.parent() else { return Ok(()) };
+        std::fs::create_dir_all(directory)?;
+        let mut temp = tempfile::NamedTempFile::new_in(directory)?;
+        temp.write_all(&encode(&seen.entries))?;
+        // No fsync: the checksum finds a torn file, and all that is lost is time.
+        temp.persist(&file)?;
+        Ok(())
+    }
+}
+
+fn now_ns() -> i128 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i128::try_from(since.as_nanos()).unwrap_or(0)
+}
+
+fn encode(entries: &[(PathBuf, Stamp, [u8; 32])]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(entries.len() * 160);
+    for (path, stamp, digest) in entries {
+        let path = path.as_os_str().as_bytes();
+        out.extend((path.len() as u64).to_le_bytes());
+        out.extend(path);
+        stamp.encode(&mut out);
+        out.extend(digest);
+    }
+    let checksum = blake3::hash(&out);
+    out.extend(checksum.as_bytes());
+    out
+}
+
+fn decode(bytes: &[u8]) -> Option<HashMap<PathBuf, (Stamp, [u8; 32])>> {
+    let (mut rest, checksum) = bytes.split_at_checked(bytes.len().checked_sub(CHECKSUM)?)?;
+    if blake3::hash(rest).as_bytes() != checksum {
+        return None;
+    }
+    let mut known = HashMap::new();
+    while !rest.is_empty() {
+        let length = usize::try_from(u64::from_le_bytes(take(&mut rest)?)).ok()?;
+        let (path, after) = rest.split_at_checked(length)?;
+        rest = after;
+        let stamp = Stamp::decode(&mut rest)?;
+        known.insert(
+            PathBuf::from(std::ffi::OsStr::from_bytes(path)),
+            (stamp, take(&mut rest)?),
+        );
+    }
+    Some(known)
+}
+
+fn take<const N: usize>(bytes: &mut &[u8]) -> Option<[u8; N]> {
+    let (head, rest) = bytes.split_first_chunk::<N>()?;
+    *bytes = rest;
+    Some(*head)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::{self, File};
+    use std::path::Path;
+    use std::time::{Duration, SystemTime};
+
+    use super::{DigestCache, Stamp, now_ns};
+
+    fn stamp(path: &Path) -> Stamp {
+        Stamp::of(&fs::symlink_metadata(path).expect("the file is there"))
+    }
+
+    /// Digests `path` through a cache; whether it was read.
+    fn was_read(cache: &DigestCache, path: &Path, stamp: Stamp) -> bool {
+        let mut read = false;
+        let digest = cache.digest(path, stamp, || {
+            read = true;
+            Ok([7; 32])
+        });
+        assert_eq!(digest.expect("reading cannot fail"), [7; 32]);
+        read
+    }
+
+    fn settled(stamp: Stamp) -> Stamp {
+        Stamp {
+            mtime_ns: stamp.mtime_ns - 10_000_000_000,
+            ctime_ns: stamp.ctime_ns - 10_000_000_000,
+            ..stamp
+        }
+    }
+
+    #[test]
+    fn a_file_that_is_known_is_not_read_again() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let file = dir.path().join("file");
+        fs::write(&file, "text").expect("written");
+        let old = settled(stamp(&file));
+        let cache = DigestCache::open(Some(dir.path()), Path::new("/root"));
+        assert!(was_read(&cache, &file, old));
+        cache.save().expect("saved");
+
+        let cache = DigestCache::open(Some(dir.path()), Path::new("/root"));
+        assert!(!was_read(&cache, &file, old));
+        assert!(was_read(&cache, &file, Stamp { size: 5, ..old }), "another size");
+        assert!(
+            was_read(
+                &cache,
+                &file,
+                Stamp {
+                    ino: old.ino + 1,
+                    ..old
+                }
+            ),
+            "another inode"
+        );
+        assert!(
+            was_read(
+                &cache,
+                &file,
+                Stamp {
+                    ctime_ns: old.ctime_ns + 1,
+                    ..old
+                }
+            ),
+            "another ctime"
+        );
+        let other = DigestCache::open(Some(dir.path()), Path::new("/other"));
+        assert!(was_read(&other, &file, old), "another root");
+    }
+
+    #[test]
+    fn a_file_that_has_just_changed_is_not_remembered() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let file = dir.path().join("file");
+        fs::write(&file, "text").expect("written");
+        // An old mtime does not help: the ctime cannot be set back.
+        let opened = File::options().write(true).open(&file).expect("opened");
+        opened
+            .set_modified(SystemTime::now() - Duration::from_hours(1))
+            .expect("set");
+        let fresh = stamp(&file);
+        assert!(!fresh.settled(now_ns()));
+        let cache = DigestCache::open(Some(dir.path()), Path::new("/root"));
+        assert!(was_read(&cache, &file, fresh));
+        cache.save().expect("saved");
+        assert!(was_read(
+            &DigestCache::open(Some(dir.path()), Path::new("/root")),
+            &file,
+            fresh
+        ));
+    }
+
+    #[test]
+    fn a_damaged_file_of_entries_is_an_empty_one() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let file = dir.path().join("file");
+        fs::write(&file, "text").expect("written");
+        let old = settled(stamp(&file));
+        let cache = DigestCache::open(Some(dir.path()), Path::new("/root"));
+        was_read(&cache, &file, old);
+        let kept = cache.file.clone().expect("a file");
+        cache.save().expect("saved");
+        let whole = fs::read(&kept).expect("read");
+        for damage in 0..whole.len() {
+            let mut bytes = whole.clone();
+            bytes[damage] ^= 1;
+            fs::write(&kept, &bytes).expect("written");
+            assert!(was_read(
+                &DigestCache::open(Some(dir.path()), Path::new("/root")),
+                &file,
+                old
+            ));
+            fs::write(&kept, &whole[..damage]).expect("written");
+            assert!(was_read(
+                &DigestCache::open(Some(dir.path()), Path::new("/root")),
+                &file,
+                old
+            ));
+        }
+    }
+}

@@ -1,0 +1,237 @@
+//! Why a request cannot be compiled. Every error is found before anything runs.
+
+use std::fmt;
+use std::io;
+use std::path::PathBuf;
+
+use atex_graph::GraphError;
+
+use super::spec::Warning;
+use crate::fmf;
+
+/// Why there is no workload.
+#[derive(Debug, thiserror::Error)]
+pub enum CompileError {
+    /// The tree cannot be read, adjusted, selected from or fetched.
+    #[error(transparent)]
+    Fmf(#[from] fmf::Error),
+    /// A plan's or a test's metadata say something that cannot be obeyed.
+    #[error("{place}{subject}: {problem}")]
+    Metadata {
+        /// Where.
+        place: Place,
+        /// What it is about: ``plan `/plans/a`, prepare phase 2 (`install`)``.
+        subject: String,
+        /// What is wrong.
+        problem: Problem,
+    },
+    /// A plan that was asked for does not exist.
+    #[error("no plan matches `{name}`")]
+    UnknownPlan {
+        /// As given.
+        name: String,
+        /// Names that look like it, nearest first.
+        nearest: Vec<String>,
+        /// Disabled plans that match.
+        disabled: Vec<String>,
+    },
+    /// A test that was asked for is in none of the plans: there is nothing to run.
+    #[error("no test matches `{name}`")]
+    NothingMatched {
+        /// As given.
+        name: String,
+        /// Names that look like it, nearest first.
+        nearest: Vec<String>,
+    },
+    /// A plan's probe failed.
+    #[error("plan `{plan}`: probe `{command}` {problem}")]
+    Probe {
+        /// The plan.
+        plan: String,
+        /// The command.
+        command: String,
+        /// How.
+        problem: ProbeProblem,
+    },
+    /// With `--strict`, something would have been ignored.
+    #[error("{}", listed(.warnings))]
+    Strict {
+        /// What; not empty.
+        warnings: Vec<Warning>,
+    },
+    /// The nodes do not make a graph.
+    #[error(transparent)]
+    Graph(#[from] GraphError),
+}
+
+/// What is wrong with metadata.
+#[derive(Debug, thiserror::Error)]
+pub enum Problem {
+    /// A value of the wrong type.
+    #[error("`{key}` must be {expected}, not {found}")]
+    Type {
+        /// The key.
+        key: String,
+        /// Types that would do.
+        expected: &'static str,
+        /// The type it has.
+        found: &'static str,
+    },
+    /// A duration that is none.
+    #[error("duration `{0}` is none")]
+    Duration(String),
+    /// Not a variable's name, or a value that a variable cannot have.
+    #[error("environment variable `{name}` {problem}")]
+    Variable {
+        /// The name as it stands.
+        name: String,
+        /// What is wrong with it.
+        problem: &'static str,
+    },
+    /// A text that should be `KEY=VALUE`.
+    #[error("`{0}` in `environment` is not of the form `KEY=VALUE`")]
+    Assignment(String),
+    /// One of several sections has no name.
+    #[error("discover has several sections, and one has no `name`")]
+    NamelessSection,
+    /// Two sections have one name.
+    #[error("two discover sections are named `{0}`")]
+    SameSection(String),
+    /// A section's name that cannot be a directory's.
+    #[error("`{0}` cannot be the name of a section, because it becomes a directory's")]
+    SectionName(String),
+    /// A phase without what it should do.
+    #[error("`{0}` is missing or empty")]
+    Empty(&'static str),
+    /// A directory that leads out of the tree.
+    #[error("`path` `{0}` leads out of the tree")]
+    Outside(String),
+    /// A pattern that cannot be used.
+    #[error("`{pattern}` cannot be used as a glob: {problem}")]
+    Glob {
+        /// The pattern.
+        pattern: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// A regular expression or a context rule that cannot be used.
+    #[error("`{key}` cannot be evaluated: {problem}")]
+    Expression {
+        /// The key that holds it.
+        key: &'static str,
+        /// What is wrong with it.
+        problem: String,
+    },
+}
+
+/// How a probe failed.
+#[derive(Debug, thiserror::Error)]
+pub enum ProbeProblem {
+    /// It could not be started, or its output could not be read.
+    #[error("cannot run: {0}")]
+    Start(#[from] io::Error),
+    /// It failed by itself.
+    #[error("failed with {status}{}", indented(.stderr))]
+    Failed {
+        /// `exit status: 1`, `signal: 9 (SIGKILL)`.
+        status: String,
+        /// The end of what it said.
+        stderr: String,
+    },
+    /// It did not end in time.
+    #[error("did not end within {seconds} s{}", indented(.stderr))]
+    Timeout {
+        /// How long it had.
+        seconds: u64,
+        /// The end of what it said.
+        stderr: String,
+    },
+    /// It printed more than a probe should.
+    #[error("printed more than {limit} bytes")]
+    TooMuch {
+        /// How much is allowed.
+        limit: u64,
+    },
+}
+
+impl CompileError {
+    /// Advice, where there is some.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Fmf(error) => error.hint().map(str::to_owned),
+            Self::UnknownPlan { disabled, .. } if !disabled.is_empty() => Some(format!(
+                "{} not enabled: name it exactly to run it anyway",
+                quoted(disabled, "is", "are")
+            )),
+            Self::UnknownPlan { nearest, .. } => Some(did_you_mean(nearest, "`atex ls plans` shows all")),
+            Self::NothingMatched { nearest, .. } => Some(did_you_mean(nearest, "`atex ls tests` shows all")),
+            Self::Metadata { problem, .. } => problem.hint().map(str::to_owned),
+            Self::Probe { .. } => {
+                Some("the command of `extra-atex-probe` runs in the tree's root, on this host".to_owned())
+            }
+            Self::Strict { .. } => Some("without `--strict` these are warnings".to_owned()),
+            Self::Graph(_) => None,
+        }
+    }
+
+    /// Whether this says that there is nothing to run (exit code 4), and not that something is wrong (2).
+    pub fn is_nothing(&self) -> bool {
+        matches!(self, Self::NothingMatched { .. })
+    }
+}
+
+impl Problem {
+    fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::Duration(_) => Some("`90`, `5m`, `1h 30m`, `10m *2`"),
+            Self::NamelessSection => Some("give each section a `name`: its tests are then `/name/…`"),
+            Self::Glob { .. } => {
+                Some("globs are relative to the tree's root; `./` stands for the directory of the .fmf file")
+            }
+            _ => None,
+        }
+    }
+}
+
+/// A place in the metadata; nothing where it is not known.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Place {
+    /// The .fmf file, relative to the root of its tree.
+    pub file: Option<PathBuf>,
+    /// The line, from 1.
+    pub line: u32,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.file {
+            Some(file) => write!(formatter, "{}:{}: ", file.display(), self.line),
+            None => Ok(()),
+        }
+    }
+}
+
+fn did_you_mean(nearest: &[String], otherwise: &str) -> String {
+    if nearest.is_empty() {
+        return otherwise.to_owned();
+    }
+    let names: Vec<_> = nearest.iter().map(|name| format!("`{name}`")).collect();
+    format!("did you mean {}?", names.join(" or "))
+}
+
+fn quoted(names: &[String], one: &str, many: &str) -> String {
+    let verb = if names.len() == 1 { one } else { many };
+    let names: Vec<_> = names.iter().map(|name| format!("`{name}`")).collect();
+    format!("{} {verb}", names.join(", "))
+}
+
+fn listed(warnings: &[Warning]) -> String {
+    warnings.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+}
+
+/// The text on lines of its own.
+fn indented(text: &str) -> String {
+    text.trim_end()
+        .lines()
+        .fold(String::new(), |all, line| format!("{all}\n    {line}"))
+}

@@ -1,0 +1,383 @@
+//! The content of a tree: each file with its digest, read in parallel, at most once.
+//!
+//! A tree is looked at once per compilation; inputs of nodes and uploads are made from the same look.
+
+use std::collections::HashSet;
+use std::fmt::Write;
+use std::fs;
+use std::io;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{FileTypeExt, PermissionsExt};
+use std::path::{Component, Path, PathBuf};
+
+use atex_graph::{BlobDigest, FileMode, InputFile};
+use rayon::iter::{IntoParallelIterator, ParallelIterator};
+
+use super::digests::{DigestCache, Stamp};
+use super::spec::{UploadKind, Warning};
+use super::walk;
+
+/// All files of one tree.
+#[derive(Debug)]
+pub(crate) struct TreeFiles {
+    /// The tree's root on the host.
+    pub(crate) root: PathBuf,
+    /// Sorted by path, component by component: what lies below a directory is one range.
+    pub(crate) files: Vec<TreeFile>,
+}
+
+/// One file of a tree.
+#[derive(Clone, Debug)]
+pub(crate) struct TreeFile {
+    /// Relative to the root.
+    pub(crate) path: PathBuf,
+    /// The path as text, see [`escaped`].
+    pub(crate) text: String,
+    /// What it is and holds.
+    pub(crate) kind: UploadKind,
+}
+
+impl TreeFiles {
+    /// Looks at the tree at `root`. What cannot be read, or is neither file, symlink nor directory, is left out with a warning.
+    pub(crate) fn read(root: &Path, cache_dir: Option<&Path>, warnings: &mut Vec<Warning>) -> Self {
+        let mut found = walk::walk(root);
+        let cache = DigestCache::open(cache_dir, root);
+        let empty = empty_directories(&mut found);
+        let looked: Vec<_> = found
+            .files
+            .into_par_iter()
+            .map(|path| look(root, path, &cache))
+            .collect();
+        let mut files = Vec::with_capacity(looked.len() + empty.len());
+        for result in looked {
+            match result {
+                Ok(file) => files.extend(file),
+                Err(problem) => found.unreadable.push(problem),
+            }
+        }
+        files.extend(empty.into_iter().map(|path| TreeFile {
+            text: escaped(&path),
+            path,
+            kind: UploadKind::Directory,
+        }));
+        files.sort_unstable_by(|left, right| left.path.cmp(&right.path));
+        warnings.extend(found.unreadable.into_iter().map(|text| Warning {
+            text,
+            file: None,
+            line: None,
+        }));
+        // A cache that cannot be written costs the next run time, and nothing else.
+        let _ = cache.save();
+        Self {
+            root: root.to_owned(),
+            files,
+        }
+    }
+
+    /// The files below a directory; all, for the empty path.
+    pub(crate) fn below(&self, directory: &Path) -> &[TreeFile] {
+        let start = self.files.partition_point(|file| file.path.as_path() < directory);
+        let length = self.files[start..].partition_point(|file| file.path.starts_with(directory));
+        &self.files[start..start + length]
+    }
+
+    /// Everything below a directory, and what the symlinks there lead to, as far as it is in the tree.
+    pub(crate) fn reachable(&self, directory: &Path) -> Vec<&TreeFile> {
+        let (mut found, mut next) = (Vec::new(), vec![directory.to_owned()]);
+        let mut seen = HashSet::new();
+        while let Some(path) = next.pop() {
+            let Some(path) = self.resolved(path).filter(|path| seen.insert(path.clone())) else {
+                continue;
+            };
+            for file in self.below(&path) {
+                next.extend(file.link_target());
+                found.push(file);
+            }
+        }
+        found
+    }
+
+    /// The path without symlinks in its directories; `None` where they go round in circles.
+    fn resolved(&self, mut path: PathBuf) -> Option<PathBuf> {
+        /// As the kernel does it.
+        const LINKS: usize = 40;
+        for _ in 0..LINKS {
+            let link = path
+                .ancestors()
+                .skip(1)
+                .filter_map(|above| self.get(above))
+                .find_map(|file| {
+                    let target = file.link_target()?;
+                    Some(target.join(path.strip_prefix(&file.path).ok()?))
+                });
+            match link {
+                Some(target) => path = target,
+                None => return Some(path),
+            }
+        }
+        None
+    }
+
+    fn get(&self, path: &Path) -> Option<&TreeFile> {
+        let at = self.files.binary_search_by(|file| file.path.as_path().cmp(path)).ok()?;
+        self.files.get(at)
+    }
+
+    /// Digest of paths, modes and contents of all files, .fmf files too. Empty directories do not count: git does not keep them.
+    pub(crate) fn digest(&self) -> BlobDigest {
+        let mut hasher = blake3::Hasher::new();
+        for input in self.files.iter().filter_map(|file| file.input("")) {
+            hasher.update(&(input.path.len() as u64).to_le_bytes());
+            hasher.update(input.path.as_bytes());
+            hasher.update(input.mode.word().as_bytes());
+            hasher.update(input.digest.as_bytes());
+        }
+        BlobDigest::from_bytes(hasher.finalize().into())
+    }
+}
+
+impl TreeFile {
+    /// The file as an input of a node; `prefix` is the section's directory in the slot, with its slash. Directories are none.
+    pub(crate) fn input(&self, prefix: &str) -> Option<InputFile> {
+        let (digest, mode) = match &self.kind {
+            UploadKind::File {
+                digest,
+                executable: false,
+                ..
+            } => (*digest, FileMode::Regular),
+            UploadKind::File {
+                digest,
+                executable: true,
+                ..
+            } => (*digest, FileMode::Executable),
+            UploadKind::Symlink(target) => (BlobDigest::of(target.as_os_str().as_bytes()), FileMode::Symlink),
+            UploadKind::Directory => return None,
+        };
+        Some(InputFile {
+            path: format!("{prefix}{}", self.text),
+            digest,
+            mode,
+        })
+    }
+
+    /// Where a symlink leads, relative to the root, if that is in the tree.
+    fn link_target(&self) -> Option<PathBuf> {
+        let UploadKind::Symlink(target) = &self.kind else {
+            return None;
+        };
+        let mut path = self.path.parent()?.to_owned();
+        for part in target.components() {
+            match part {
+                Component::Normal(part) => path.push(part),
+                Component::CurDir => {}
+                Component::ParentDir if path.pop() => {}
+                _ => return None,
+            }
+        }
+        Some(path)
+    }
+
+    /// Whether it is metadata: what matters of it is in the nodes already.
+    pub(crate) fn is_metadata(&self) -> bool {
+        self.path.extension().is_some_and(|extension| extension == "fmf")
+            || self.path.components().any(|part| part.as_os_str() == ".fmf")
+            || self.text == "atex.toml"
+    }
+}
+
+/// A path as text that tells different paths apart: bytes that are not UTF-8 become `\xNN`, and a backslash `\\`.
+pub(crate) fn escaped(path: &Path) -> String {
+    let mut text = String::new();
+    for chunk in path.as_os_str().as_bytes().utf8_chunks() {
+        text.push_str(&chunk.valid().replace('\\', "\\\\"));
+        for byte in chunk.invalid() {
+            // Writing to memory cannot fail.
+            let _ = write!(text, "\\x{byte:02x}");
+        }
+    }
+    text
+}
+
+/// Directories that hold nothing; a file keeps the others in existence.
+fn empty_directories(found: &mut walk::Walk) -> Vec<PathBuf> {
+    let mut full = HashSet::new();
+    for path in found.files.iter().chain(&found.directories) {
+        full.extend(path.parent());
+    }
+    let empty = found
+        .directories
+        .iter()
+        .filter(|path| !full.contains(path.as_path()))
+        .cloned()
+        .collect();
+    found.directories.clear();
+    empty
+}
+
+/// Finds kind and digest of a file. `Ok(None)`: it is gone, as a file that an editor had open a moment ago.
+fn look(root: &Path, path: PathBuf, cache: &DigestCache) -> Result<Option<TreeFile>, String> {
+    match kind(&root.join(&path), &path, cache) {
+        Ok(Some(kind)) => Ok(Some(TreeFile {
+            text: escaped(&path),
+            path,
+            kind,
+        })),
+        Ok(None) => Err(format!(
+            "`{}` is neither file, symlink nor directory and is left out",
+            path.display()
+        )),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(format!("cannot read `{}`, which is left out: {error}", path.display())),
+    }
+}
+
+fn kind(place: &Path, path: &Path, cache: &DigestCache) -> io::Result<Option<UploadKind>> {
+    let metadata = fs::symlink_metadata(place)?;
+    let kind = metadata.file_type();
+    if kind.is_symlink() {
+        return Ok(Some(UploadKind::Symlink(fs::read_link(place)?)));
+    }
+    if kind.is_fifo() || kind.is_socket() || kind.is_char_device() || kind.is_block_device() {
+        return Ok(None);
+    }
+    if kind.is_dir() {
+        return Ok(Some(UploadKind::Directory));
+    }
+    let digest = cache.digest(path, Stamp::of(&metadata), || content_digest(place))?;
+    Ok(Some(UploadKind::File {
+        digest: BlobDigest::from_bytes(digest),
+        executable: metadata.permissions().mode() & 0o100 != 0,
+        size: metadata.len(),
+    }))
+}
+
+fn content_digest(place: &Path) -> io::Result<[u8; 32]> {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update_reader(fs::File::open(place)?)?;
+    Ok(hasher.finalize().into())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt;
+    use std::os::unix::fs::symlink;
+    use std::path::Path;
+    use std::{fs, io};
+
+    use super::{TreeFiles, escaped};
+    use crate::compile::spec::UploadKind;
+
+    fn read(root: &Path) -> (TreeFiles, Vec<String>) {
+        let mut warnings = Vec::new();
+        let files = TreeFiles::read(root, None, &mut warnings);
+        (files, warnings.into_iter().map(|warning| warning.text).collect())
+    }
+
+    #[test]
+    fn files_links_and_empty_directories_are_kept_and_the_rest_is_reported() -> io::Result<()> {
+        let dir = tempfile::tempdir()?;
+        let root = dir.path();
+        fs::create_dir_all(root.join("empty/below"))?;
+        fs::write(root.join("file"), "text")?;
+        symlink("/nowhere", root.join("link"))?;
+        symlink("empty", root.join("to-dir"))?;
+        rustix::fs::mknodat(
+            rustix::fs::CWD,
+            root.join("fifo"),
+            rustix::fs::FileType::Fifo,
+            0o600.into(),
+            0,
+        )?;
+        let (files, warnings) = read(root);
+        let kinds: Vec<_> = files
+            .files
+            .iter()
+            .map(|file| (file.text.as_str(), file.kind.clone()))
+            .collect();
+        assert_eq!(kinds.len(), 4, "{kinds:?}");
+        assert_eq!(kinds[0], ("empty/below", UploadKind::Directory));
+        assert!(matches!(
+            kinds[1],
+            (
+                "file",
+                UploadKind::File {
+                    size: 4,
+                    executable: false,
+                    ..
+                }
+            )
+        ));
+        assert_eq!(kinds[2], ("link", UploadKind::Symlink("/nowhere".into())));
+        assert_eq!(kinds[3], ("to-dir", UploadKind::Symlink("empty".into())));
+        assert_eq!(
+            warnings,
+            ["`fifo` is neither file, symlink nor directory and is left out"]
+        );
+        Ok(())
+    }
+
+    #[test]
+    fn what_lies_below_a_directory_is_a_range_by_components() -> io::Result<()> {
+        let dir = tempfile::tempdir()?;
+        for file in ["a/x", "a-b/x", "a.b", "a/y/z", "b"] {
+            let path = dir.path().join(file);
+            fs::create_dir_all(path.parent().expect("a parent"))?;
+            fs::write(path, "")?;
+        }
+        let (files, _) = read(dir.path());
+        let below = |directory: &str| -> Vec<String> {
+            files
+                .below(Path::new(directory))
+                .iter()
+                .map(|file| file.text.clone())
+                .collect()
+        };
+        assert_eq!(below("a"), ["a/x", "a/y/z"]);
+        assert_eq!(below("a/y"), ["a/y/z"]);
+        assert_eq!(below("c"), [""; 0]);
+        assert_eq!(below("").len(), 5);
+        Ok(())
+    }
+
+    #[test]
+    fn what_links_lead_to_is_reachable() -> io::Result<()> {
+        let dir = tempfile::tempdir()?;
+        for file in ["t/a/run", "t/b/data", "lib/d/x", "other/y"] {
+            let path = dir.path().join(file);
+            fs::create_dir_all(path.parent().expect("a parent"))?;
+            fs::write(path, "")?;
+        }
+        symlink("../b/data", dir.path().join("t/a/data"))?;
+        symlink("../../lib", dir.path().join("t/a/lib"))?;
+        symlink("../../../outside", dir.path().join("t/a/out"))?;
+        symlink("../t/a", dir.path().join("lib/back"))?;
+        symlink("t", dir.path().join("alias"))?;
+        symlink("circle", dir.path().join("circle"))?;
+        let (files, _) = read(dir.path());
+        let reachable = |directory: &str| {
+            let mut paths: Vec<_> = files
+                .reachable(Path::new(directory))
+                .iter()
+                .map(|file| file.text.clone())
+                .collect();
+            paths.sort();
+            paths
+        };
+        let expected = [
+            "lib/back", "lib/d/x", "t/a/data", "t/a/lib", "t/a/out", "t/a/run", "t/b/data",
+        ];
+        assert_eq!(reachable("t/a"), expected);
+        assert_eq!(reachable("alias/a"), expected);
+        assert_eq!(reachable("circle/x"), [""; 0]);
+        Ok(())
+    }
+
+    #[test]
+    fn paths_that_are_not_text_stay_apart() {
+        let raw = |bytes: &[u8]| escaped(Path::new(OsStr::from_bytes(bytes)));
+        assert_eq!(raw(b"a/\xff"), r"a/\xff");
+        assert_ne!(raw(b"a/\xff"), raw(br"a/\xff"));
+        assert_eq!(raw("ä b".as_bytes()), "ä b");
+    }
+}

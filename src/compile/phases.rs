@@ -1,0 +1,135 @@
+//! Phases of `prepare` and `finish`: which are honoured, in which order, and a warning for all that is not.
+
+use super::error::{CompileError, Problem};
+use super::read::{ORDER, Scope};
+use super::spec::{Action, Warning};
+use crate::fmf::Map;
+use crate::fmf::context::{Context, RuleError};
+
+/// What a plan has phases for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Step {
+    Prepare,
+    Finish,
+}
+
+impl Step {
+    const fn key(self) -> &'static str {
+        match self {
+            Self::Prepare => "prepare",
+            Self::Finish => "finish",
+        }
+    }
+}
+
+/// A phase that will run.
+#[derive(Clone, Debug)]
+pub(crate) struct Phase {
+    /// `name`, else `how`.
+    pub(crate) label: String,
+    pub(crate) action: Action,
+    /// Where its packages or scripts stand.
+    pub(crate) origin: Option<String>,
+}
+
+/// Reads the phases of a plan, in the order in which they run.
+pub(crate) fn read(
+    plan: &Scope<'_>,
+    step: Step,
+    context: &Context,
+    warnings: &mut Vec<Warning>,
+) -> Result<Vec<Phase>, CompileError> {
+    let key = step.key();
+    let mut phases = Vec::new();
+    for (position, map) in plan.maps(key)?.into_iter().enumerate() {
+        let how = scope_of(plan, key, position, map)
+            .text("how")?
+            .unwrap_or_else(|| "shell".to_owned());
+        let name = map.get("name").and_then(|name| name.as_str()).unwrap_or(&how);
+        let subject = format!("{}, {key} phase {} (`{name}`)", plan.subject, position + 1);
+        let scope = plan.inner(key, map, subject);
+        let order = scope.integer("order", ORDER)?;
+        if !applies(&scope, context)? {
+            continue;
+        }
+        if let Some(phase) = read_phase(&scope, step, &how, name, warnings)? {
+            phases.push((order, phase));
+        }
+    }
+    phases.sort_by_key(|(order, _)| *order);
+    Ok(phases.into_iter().map(|(_, phase)| phase).collect())
+}
+
+fn scope_of<'t>(plan: &Scope<'t>, key: &str, position: usize, map: &'t Map) -> Scope<'t> {
+    plan.inner(key, map, format!("{}, {key} phase {}", plan.subject, position + 1))
+}
+
+fn read_phase(
+    scope: &Scope<'_>,
+    step: Step,
+    how: &str,
+    name: &str,
+    warnings: &mut Vec<Warning>,
+) -> Result<Option<Phase>, CompileError> {
+    let content = match (step, how) {
+        (Step::Prepare, "install") => "package",
+        (_, "shell") => "script",
+        _ => {
+            warnings.push(scope.warning("how", &format!("`how: {how}` is not supported, the phase is ignored")));
+            return Ok(None);
+        }
+    };
+    unknown_keys(scope, &[content], warnings);
+    let mut texts = scope.texts(content)?;
+    if content == "package" {
+        texts = texts.iter().map(|text| text.trim().to_owned()).collect();
+        texts.sort_unstable();
+        texts.dedup();
+    }
+    texts.retain(|text| !text.trim().is_empty());
+    if texts.is_empty() {
+        warnings.push(scope.warning(content, &format!("has no `{content}`, so there is nothing to do")));
+        return Ok(None);
+    }
+    let action = match content {
+        "package" => Action::Install { packages: texts },
+        _ => Action::Shell { scripts: texts },
+    };
+    Ok(Some(Phase {
+        label: name.to_owned(),
+        action,
+        origin: scope.origin(content),
+    }))
+}
+
+/// Whether one of the rules in `when` holds; a rule that cannot be decided does not, as in tmt.
+pub(crate) fn applies(scope: &Scope<'_>, context: &Context) -> Result<bool, CompileError> {
+    let Some(when) = scope.value("when") else {
+        return Ok(true);
+    };
+    let rules = when.as_list().unwrap_or(std::slice::from_ref(when));
+    for rule in rules {
+        let problem = |error: RuleError| Problem::Expression {
+            key: "when",
+            problem: error.to_string(),
+        };
+        if context
+            .matches(rule)
+            .map_err(|error| scope.error("when", problem(error)))?
+            == Some(true)
+        {
+            return Ok(true);
+        }
+    }
+    Ok(rules.is_empty())
+}
+
+/// Warns of every key that is neither common to all phases nor among the given ones.
+pub(crate) fn unknown_keys(scope: &Scope<'_>, known: &[&str], warnings: &mut Vec<Warning>) {
+    const COMMON: [&str; 5] = ["how", "name", "order", "summary", "when"];
+    for key in scope.map.keys().filter_map(|key| key.as_str()) {
+        if !COMMON.contains(&key) && !known.contains(&key) {
+            warnings.push(scope.warning(key, &format!("`{key}` is not supported and ignored")));
+        }
+    }
+}

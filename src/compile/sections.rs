@@ -1,0 +1,165 @@
+//! Sections of `discover`: where tests are looked for and which are taken.
+
+use std::path::PathBuf;
+
+use super::error::{CompileError, Problem};
+use super::phases::{applies, unknown_keys};
+use super::read::{ORDER, Scope, scalar};
+use super::spec::Warning;
+use crate::fmf::context::Context;
+
+/// A section that is honoured.
+#[derive(Clone, Debug)]
+pub(crate) struct Section {
+    /// Its name where the plan has many: the first part of its tests' names, and a directory in the slot.
+    pub(crate) name: Option<String>,
+    pub(crate) source: Source,
+    /// `test`: regexes; the tests come in their order.
+    pub(crate) tests: Vec<String>,
+    pub(crate) filters: Vec<String>,
+    pub(crate) conditions: Vec<String>,
+    pub(crate) exclude: Vec<String>,
+    /// To be said if `test` selects a test more than once, which tmt would run as often.
+    pub(crate) repeats: Option<Warning>,
+}
+
+/// Where a section's tree is.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Source {
+    /// The tree of the plan.
+    Own,
+    /// Another tree on the host: relative to the plan's root, or absolute.
+    Path(PathBuf),
+    /// A repository.
+    Url {
+        url: String,
+        reference: Option<String>,
+        path: Option<String>,
+    },
+}
+
+impl Section {
+    /// What the directory before the paths of the section's files is called: empty, or `name/`.
+    pub(crate) fn prefix(&self) -> String {
+        self.name.as_ref().map_or_else(String::new, |name| format!("{name}/"))
+    }
+
+    /// The name of one of the section's tests.
+    pub(crate) fn test_name(&self, node: &str) -> String {
+        self.name
+            .as_ref()
+            .map_or_else(|| node.to_owned(), |name| format!("/{name}{node}"))
+    }
+}
+
+/// The section of the default plan: all tests of the tree.
+pub(crate) fn all_tests() -> Section {
+    Section {
+        name: None,
+        source: Source::Own,
+        tests: Vec::new(),
+        filters: Vec::new(),
+        conditions: Vec::new(),
+        exclude: Vec::new(),
+        repeats: None,
+    }
+}
+
+/// Reads the sections of a plan in the order in which their tests run.
+pub(crate) fn read(
+    plan: &Scope<'_>,
+    context: &Context,
+    warnings: &mut Vec<Warning>,
+) -> Result<Vec<Section>, CompileError> {
+    let maps = plan.maps("discover")?;
+    if maps.is_empty() {
+        warnings.push(plan.warning("execute", "has no `discover`, so it has no tests"));
+    }
+    let many = maps.len() > 1;
+    let mut sections: Vec<(i64, Section)> = Vec::new();
+    for (position, map) in maps.into_iter().enumerate() {
+        let subject = format!("{}, discover section {}", plan.subject, position + 1);
+        let mut scope = plan.inner("discover", map, subject);
+        let name = scope.text("name")?;
+        if let Some(name) = &name {
+            scope.subject = format!("{} (`{name}`)", scope.subject);
+        }
+        let order = scope.integer("order", ORDER)?;
+        if !applies(&scope, context)? || !is_fmf(&scope, warnings)? {
+            continue;
+        }
+        let name = if many { Some(section_name(&scope, name)?) } else { None };
+        if sections.iter().any(|(_, other)| many && other.name == name) {
+            return Err(scope.error("name", Problem::SameSection(name.unwrap_or_default())));
+        }
+        sections.push((order, read_section(&scope, name, warnings)?));
+    }
+    sections.sort_by_key(|(order, _)| *order);
+    Ok(sections.into_iter().map(|(_, section)| section).collect())
+}
+
+fn is_fmf(scope: &Scope<'_>, warnings: &mut Vec<Warning>) -> Result<bool, CompileError> {
+    match scope.text("how")?.as_deref() {
+        Some("fmf") => return Ok(true),
+        Some(how) => {
+            warnings.push(scope.warning("how", &format!("`how: {how}` is not supported, the section is ignored")));
+        }
+        None => warnings.push(scope.warning(
+            "how",
+            "a section without `how` is `shell`, as in tmt, which is not supported: it is ignored",
+        )),
+    }
+    Ok(false)
+}
+
+fn section_name(scope: &Scope<'_>, name: Option<String>) -> Result<String, CompileError> {
+    let name = name.ok_or_else(|| scope.error("discover", Problem::NamelessSection))?;
+    if name.is_empty() || name == "." || name == ".." || name.contains(['/', '\0', '\n']) {
+        return Err(scope.error("name", Problem::SectionName(name)));
+    }
+    Ok(name)
+}
+
+fn read_section(scope: &Scope<'_>, name: Option<String>, warnings: &mut Vec<Warning>) -> Result<Section, CompileError> {
+    unknown_keys(
+        scope,
+        &["test", "filter", "condition", "exclude", "url", "ref", "path"],
+        warnings,
+    );
+    let (url, path) = (scope.text("url")?, scope.text("path")?);
+    let reference = scope.text("ref")?;
+    if url.is_none() && reference.is_some() {
+        warnings.push(scope.warning("ref", "`ref` without `url` is not supported and ignored"));
+    }
+    let source = match (url, path) {
+        (Some(url), path) => Source::Url { url, reference, path },
+        (None, Some(path)) => Source::Path(path.into()),
+        (None, None) => Source::Own,
+    };
+    Ok(Section {
+        name,
+        source,
+        tests: test_names(scope, warnings)?,
+        filters: scope.texts("filter")?,
+        conditions: scope.texts("condition")?,
+        exclude: scope.texts("exclude")?,
+        repeats: Some(scope.warning("test", "`test` selects tests more than once; each of them runs once")),
+    })
+}
+
+/// tmt also takes mappings in `test`: a `name`, and a rule that adjusts the tests, which is not supported.
+fn test_names(scope: &Scope<'_>, warnings: &mut Vec<Warning>) -> Result<Vec<String>, CompileError> {
+    const EXPECTED: &str = "a text, or a list of texts or mappings with a `name`";
+    let Some(value) = scope.value("test") else {
+        return Ok(Vec::new());
+    };
+    let mut names = Vec::new();
+    for item in value.as_list().unwrap_or(std::slice::from_ref(value)) {
+        let name = item.as_map().map_or(Some(item), |map| map.get("name")).and_then(scalar);
+        names.push(name.ok_or_else(|| scope.wrong("test", EXPECTED, item))?);
+        if item.as_map().is_some_and(|map| map.len() > 1) {
+            warnings.push(scope.warning("test", "rules that adjust tests are not supported and ignored"));
+        }
+    }
+    Ok(names)
+}

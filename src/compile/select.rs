@@ -1,0 +1,129 @@
+//! Selection of tests: what the sections of a plan take, narrowed by what the command line says.
+
+use std::collections::HashSet;
+
+use super::error::CompileError;
+use super::names::{any_found, nearest};
+use super::plan::Plan;
+use super::read::order;
+use super::sections::Section;
+use super::spec::{Narrowing, Warning};
+use super::trees::{TreeId, Trees, is_test};
+use crate::fmf::{Node, Selection, Tree};
+
+/// A test that a plan takes.
+#[derive(Clone, Debug)]
+pub(crate) struct Selected<'t> {
+    /// Its full name, with the section's.
+    pub(crate) name: String,
+    pub(crate) tree: TreeId,
+    pub(crate) node: Node<'t>,
+    /// The section's directory in the slot: empty, or `name/`.
+    pub(crate) prefix: String,
+    pub(crate) order: i64,
+}
+
+/// The tests of a plan, in the order in which tmt runs them.
+pub(crate) fn of_plan<'t>(
+    plan: &Plan,
+    trees: &'t Trees,
+    narrowing: &Narrowing,
+    warnings: &mut Vec<Warning>,
+) -> Result<Vec<Selected<'t>>, CompileError> {
+    let mut selected = Vec::new();
+    for section in &plan.sections {
+        let id = trees.of(&section.source);
+        let tree = &trees.get(id).tree;
+        for (order, node) in of_section(section, tree, narrowing, warnings)? {
+            let name = section.test_name(node.name());
+            let named = narrowing.names.is_empty() || any_found(&narrowing.names, &name)?;
+            if named && !any_found(&narrowing.exclude, &name)? {
+                selected.push(Selected {
+                    name,
+                    tree: id,
+                    node,
+                    prefix: section.prefix(),
+                    order,
+                });
+            }
+        }
+    }
+    Ok(selected)
+}
+
+/// With `test`, tests come regex by regex, each group by `order`; a test that several match comes once.
+fn of_section<'t>(
+    section: &Section,
+    tree: &'t Tree,
+    narrowing: &Narrowing,
+    warnings: &mut Vec<Warning>,
+) -> Result<Vec<(i64, Node<'t>)>, CompileError> {
+    let both = |own: &[String], more: &[String]| own.iter().chain(more).cloned().collect::<Vec<_>>();
+    let selection = |names: Vec<String>| Selection {
+        names,
+        keys: vec!["test".to_owned()],
+        filters: both(&section.filters, &narrowing.filters),
+        conditions: both(&section.conditions, &narrowing.conditions),
+        ..Selection::default()
+    };
+    let groups = match section.tests.as_slice() {
+        [] => vec![Vec::new()],
+        tests => tests.iter().map(|test| vec![test.clone()]).collect(),
+    };
+    let (mut tests, mut seen, mut repeated) = (Vec::new(), HashSet::new(), false);
+    for names in groups {
+        let mut group = Vec::new();
+        for node in tree.prune(&selection(names))? {
+            if !is_test(node) || any_found(&section.exclude, node.name())? {
+                continue;
+            }
+            if seen.insert(node.name()) {
+                group.push((order(tree, node, "test")?, node));
+            } else {
+                repeated = true;
+            }
+        }
+        group.sort_by_key(|(order, _)| *order);
+        tests.extend(group);
+    }
+    warnings.extend(section.repeats.clone().filter(|_| repeated));
+    Ok(tests)
+}
+
+/// Keeps the tests that were asked for by name, in all plans: an exact name stands for that test, any other text is a regex.
+pub(crate) fn keep_named(plans: &mut [Vec<Selected<'_>>], names: &[String]) -> Result<(), CompileError> {
+    if names.is_empty() {
+        return Ok(());
+    }
+    let all: HashSet<&str> = plans.iter().flatten().map(|test| test.name.as_str()).collect();
+    let (mut exact, mut patterns) = (HashSet::new(), Vec::new());
+    for name in names {
+        if all.contains(name.as_str()) {
+            exact.insert(name.as_str());
+            continue;
+        }
+        let pattern = std::slice::from_ref(name);
+        let mut found = false;
+        for test in &all {
+            found = found || any_found(pattern, test)?;
+        }
+        if !found {
+            let nearest = nearest(name, all.iter().copied());
+            return Err(CompileError::NothingMatched {
+                name: name.clone(),
+                nearest,
+            });
+        }
+        patterns.push(name.clone());
+    }
+    for tests in plans {
+        let mut kept = Vec::new();
+        for test in tests.drain(..) {
+            if exact.contains(test.name.as_str()) || any_found(&patterns, &test.name)? {
+                kept.push(test);
+            }
+        }
+        *tests = kept;
+    }
+    Ok(())
+}

@@ -1,0 +1,328 @@
+//! What a compiled workload is: plain data, made once by `compile` and only read by `exec` and `cli`.
+//!
+//! Knows no fmf. Everything that names a place is relative (to the slot on the SUT, to the root of the tree); the two host paths are
+//! [`Workload::root`] and [`UploadFile::source`], and no key contains them. Ids are dense indexes into the vectors of the
+//! [`Workload`] that made them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use atex_graph::{Base, BlobDigest, Graph, NodeId};
+
+/// What the user wants compiled.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// Where to look for the tree: its root or any directory below.
+    pub start: PathBuf,
+    /// Names of plans: exact, else Python-style regexes that are searched. Empty: all that are enabled.
+    pub plans: Vec<String>,
+    /// Names of tests (`atex test NAME…`): exact, else regexes that are searched. Empty: all.
+    pub tests: Vec<String>,
+    /// What narrows every discover section.
+    pub narrowing: Narrowing,
+    /// `-e KEY=VAL`, in the order given.
+    pub environment: Vec<(String, String)>,
+    /// What is known of the SUT: `distro`, `arch`.
+    pub default_context: BTreeMap<String, Vec<String>>,
+    /// `-c DIM=VAL,VAL`; wins over the default, dimension by dimension.
+    pub context: BTreeMap<String, Vec<String>>,
+    /// The base identity that the keys start from.
+    pub base: Base,
+    /// Whether what would be ignored with a warning is an error.
+    pub strict: bool,
+    /// Variables whose values enter keys only as a keyed hash.
+    pub secrets: Secrets,
+    /// Where fetched repositories are kept.
+    pub fetch_cache: PathBuf,
+    /// Where digests of file contents are remembered between runs; `None`: every file is read.
+    pub digest_cache: Option<PathBuf>,
+}
+
+/// Selection of tests from the command line, applied to every section on top of what the section selects.
+#[derive(Clone, Debug, Default)]
+pub struct Narrowing {
+    /// `--name`: regexes, a test must match one of them.
+    pub names: Vec<String>,
+    /// `--filter`: all must hold.
+    pub filters: Vec<String>,
+    /// `--condition`: all must hold.
+    pub conditions: Vec<String>,
+    /// `--exclude`: regexes, a test must match none of them.
+    pub exclude: Vec<String>,
+}
+
+/// Names of secret variables and the key that hides their values.
+#[derive(Clone, Default)]
+pub struct Secrets {
+    /// Names of variables.
+    pub names: BTreeSet<String>,
+    /// The key of the keyed hash.
+    pub key: [u8; 32],
+}
+
+impl fmt::Debug for Secrets {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Secrets")
+            .field("names", &self.names)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Index of a plan in [`Workload::plans`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PlanId(pub u32);
+
+/// Index of a test of a plan in [`Workload::tests`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TestId(pub u32);
+
+/// Index of a prepare or finish step in [`Workload::steps`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct StepId(pub u32);
+
+/// Index of a tree to bring to a SUT in [`Workload::uploads`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct UploadId(pub u32);
+
+/// Everything that may have to run, with the key of each node.
+#[derive(Debug)]
+pub struct Workload {
+    /// The root of the tree on the host, absolute.
+    pub root: PathBuf,
+    /// Digest of all files of the tree, .fmf files too, the same in every clone; for people (`run.json`).
+    pub tree_digest: BlobDigest,
+    /// The context it was compiled under.
+    pub context: BTreeMap<String, Vec<String>>,
+    /// The sealed graph; the node ids below are its.
+    pub graph: Arc<Graph>,
+    /// The selected plans, in tmt's order. Plans without any test are there too, with empty `tests`; but where tests were asked for
+    /// by name, plans that hold none of them are left out.
+    pub plans: Vec<PlanSpec>,
+    /// The tests of each plan, plan by plan, in the order in which tmt would run them. A test that several plans hold is there
+    /// once for each; where its key is the same, they share the node.
+    pub tests: Vec<TestSpec>,
+    /// One for each prepare and finish node; plans share them.
+    pub steps: Vec<StepSpec>,
+    /// The trees that SUTs need.
+    pub uploads: Vec<UploadSpec>,
+    /// What is ignored, in the order of plans.
+    pub warnings: Vec<Warning>,
+}
+
+impl Workload {
+    /// The plan of an id.
+    pub fn plan(&self, id: PlanId) -> &PlanSpec {
+        &self.plans[id.0 as usize]
+    }
+
+    /// The test of an id.
+    pub fn test(&self, id: TestId) -> &TestSpec {
+        &self.tests[id.0 as usize]
+    }
+
+    /// The step of an id.
+    pub fn step(&self, id: StepId) -> &StepSpec {
+        &self.steps[id.0 as usize]
+    }
+
+    /// The upload of an id.
+    pub fn upload(&self, id: UploadId) -> &UploadSpec {
+        &self.uploads[id.0 as usize]
+    }
+}
+
+/// A plan.
+#[derive(Clone, Debug)]
+pub struct PlanSpec {
+    /// Its full name: `/plans/a`.
+    pub name: String,
+    /// Its discover node.
+    pub discover: NodeId,
+    /// Its prepare steps in order; empty: tests run on the base.
+    pub chain: Vec<StepId>,
+    /// Its finish steps in order.
+    pub finish: Vec<StepId>,
+    /// Its selected tests in order.
+    pub tests: Vec<TestId>,
+    /// The tree that its scripts and tests use.
+    pub upload: UploadId,
+    /// The plan's own environment (without `-e`): what its tests get before the plan environment file is sourced.
+    pub environment: Vec<(String, String)>,
+    /// `enabled`, as the metadata say.
+    pub enabled: bool,
+    /// Its metadata as JSON text, keys in fmf's order.
+    pub data: Arc<str>,
+    /// Where it is defined: `plans/main.fmf:3`.
+    pub origin: Option<String>,
+}
+
+/// A prepare or finish step: one node, whose name lists the plans it serves.
+#[derive(Clone, Debug)]
+pub struct StepSpec {
+    /// The node.
+    pub node: NodeId,
+    /// For people: the phase's `name`, else its `how`.
+    pub label: String,
+    /// What it does.
+    pub action: Action,
+    /// Variables of the plan that are set before the plan environment file is sourced.
+    pub env_before: Vec<(String, String)>,
+    /// `-e`: set after it.
+    pub env_after: Vec<(String, String)>,
+    /// The tree in whose root its scripts run. Plans that share the step may have other trees; then every file that it may
+    /// read is the same in them.
+    pub upload: UploadId,
+    /// Where the phase is defined.
+    pub origin: Option<String>,
+}
+
+/// What a step does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Installs packages: sorted, unique, not empty.
+    Install {
+        /// Names, as the package manager takes them.
+        packages: Vec<String>,
+    },
+    /// Runs scripts one after the other, each a job of its own: each starts in the root of the tree and sources the plan
+    /// environment file anew. The first that fails ends the step.
+    Shell {
+        /// Bash texts; not empty.
+        scripts: Vec<String>,
+    },
+}
+
+/// A test of a plan.
+#[derive(Clone, Debug)]
+pub struct TestSpec {
+    /// Its full name, with the section's where the plan has many: `/section/a/b`.
+    pub name: String,
+    /// The plan it belongs to.
+    pub plan: PlanId,
+    /// Its node.
+    pub node: NodeId,
+    /// The directory it runs in, relative to the slot; empty for the slot's root.
+    pub dir: String,
+    /// The bash text of `test`.
+    pub script: String,
+    /// Variables of the plan: set before the plan environment file is sourced.
+    pub env_before: Vec<(String, String)>,
+    /// The test's own, then `-e` over them: set after it.
+    pub env_after: Vec<(String, String)>,
+    /// Packages that must be there, in the order given.
+    pub requires: Vec<String>,
+    /// Packages that may be there.
+    pub recommends: Vec<String>,
+    /// How long it may run.
+    pub duration: Duration,
+    /// Whether it gets a terminal.
+    pub tty: bool,
+    /// Its resolved metadata as YAML: the text of the file that `TMT_TEST_METADATA` names.
+    pub metadata: Arc<str>,
+    /// Its resolved metadata as JSON text, keys in fmf's order.
+    pub data: Arc<str>,
+    /// `tag`, as a list.
+    pub tags: Vec<String>,
+    /// `extra-priority`: higher goes first; 0 by default.
+    pub priority: i64,
+    /// `order`; 50 by default. The vector is already in this order.
+    pub order: i64,
+    /// Where its `test` key comes from: `tests/main.fmf:3`.
+    pub origin: Option<String>,
+}
+
+/// A tree that is brought to a SUT.
+#[derive(Clone, Debug)]
+pub struct UploadSpec {
+    /// The directory below `tree/` there: `[a-z0-9-]+`. `main` is the tree itself.
+    pub slot: String,
+    /// Sorted by path, unique. Holds the whole tree with its .fmf files, without `.git` and what git ignores.
+    pub files: Arc<Vec<UploadFile>>,
+}
+
+/// One file of an upload.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UploadFile {
+    /// Below the slot.
+    pub path: PathBuf,
+    /// On the host.
+    pub source: PathBuf,
+    /// What it is.
+    pub kind: UploadKind,
+}
+
+/// What a file of an upload is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum UploadKind {
+    /// A regular file.
+    File {
+        /// BLAKE3 of its content.
+        digest: BlobDigest,
+        /// Whether its owner may execute it.
+        executable: bool,
+        /// In bytes.
+        size: u64,
+    },
+    /// A symlink, with its target as it is.
+    Symlink(PathBuf),
+    /// A directory that holds nothing else of the upload.
+    Directory,
+}
+
+/// Something in the metadata that is ignored.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Warning {
+    /// One line, with plan and phase, without the place.
+    pub text: String,
+    /// The .fmf file, relative to the root.
+    pub file: Option<String>,
+    /// Its line, from 1.
+    pub line: Option<u32>,
+}
+
+impl fmt::Display for Warning {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (&self.file, self.line) {
+            (Some(file), Some(line)) => write!(formatter, "{file}:{line}: {}", self.text),
+            (Some(file), None) => write!(formatter, "{file}: {}", self.text),
+            _ => formatter.write_str(&self.text),
+        }
+    }
+}
+
+/// What `atex ls` shows: plans and tests, with no file read but the metadata.
+#[derive(Debug)]
+pub struct Listing {
+    /// The selected plans.
+    pub plans: Vec<ListedPlan>,
+    /// Their tests, plan by plan.
+    pub tests: Vec<ListedTest>,
+    /// What is ignored.
+    pub warnings: Vec<Warning>,
+}
+
+/// A plan of a [`Listing`].
+#[derive(Clone, Debug)]
+pub struct ListedPlan {
+    /// Its full name.
+    pub name: String,
+    /// Its metadata as JSON text, keys in fmf's order.
+    pub data: Arc<str>,
+}
+
+/// A test of a [`Listing`].
+#[derive(Clone, Debug)]
+pub struct ListedTest {
+    /// Its full name, with the section's where the plan has many.
+    pub name: String,
+    /// The plan that holds it.
+    pub plan: String,
+    /// The directory that defines it, relative to the root, below the section's name where the plan has many; `.` for the root.
+    pub dir: String,
+    /// Its metadata as JSON text, keys in fmf's order.
+    pub data: Arc<str>,
+}

@@ -1,0 +1,104 @@
+//! The end of a test: what is still open becomes final, and the test gets a result for itself.
+//!
+//! Invariant: after [`Protocol::finish`] the store has at least one result without a name.
+
+use super::merge::Open;
+use super::violation::{ControlError, Violation};
+use super::{Finish, InfraKind, OUTPUT, Protocol, Status, StoreError, Summary, Verdict};
+
+impl Protocol {
+    /// Ends the test: makes final what is open, adds the fallback result where the test gave none for itself.
+    pub fn finish(mut self, how: Finish) -> Result<Summary, StoreError> {
+        let mut open = self.partials.drain();
+        let violation = self.link_testouts(&mut open)?;
+        let how = match (how, violation) {
+            (Finish::Exited(_), Some(violation)) => Finish::Infra {
+                kind: InfraKind::Control,
+                note: violation.note().to_owned(),
+            },
+            (how, _) => how,
+        };
+        if !self.ended.nameless {
+            let base = open.iter().position(|(name, _)| name.is_empty()).unwrap_or_else(|| {
+                open.push((Box::default(), Open::empty()));
+                open.len() - 1
+            });
+            self.make_fallback(&mut open[base].1, &how)?;
+        }
+        let fallback_is_infra = !self.ended.nameless && matches!(how, Finish::Infra { .. });
+        for (name, mut result) in open {
+            let status = if fallback_is_infra && name.is_empty() {
+                Status::Infra
+            } else {
+                result.status()
+            };
+            self.store.line(|out| result.push_line(out))?;
+            self.note_final(status, Some(&*name).filter(|name| !name.is_empty()), || result.note());
+        }
+        self.store.flush()?;
+        Ok(self.summary(how))
+    }
+
+    /// Links the output for all results that are still open. One that cannot be linked goes without; the first reason why
+    /// is returned.
+    fn link_testouts(&mut self, open: &mut [(Box<str>, Open)]) -> Result<Option<Violation>, StoreError> {
+        let mut first = None;
+        for (name, result) in open {
+            let subtest = Some(&**name).filter(|name| !name.is_empty());
+            match self.link_testout(subtest, result.testout()) {
+                Ok(()) => {}
+                Err(ControlError::Violation(violation)) => {
+                    result.set_testout(None);
+                    first.get_or_insert(violation);
+                }
+                Err(ControlError::Store(error)) => return Err(error),
+            }
+        }
+        Ok(first)
+    }
+
+    /// Makes the runner's own result of what the test left open for itself.
+    fn make_fallback(&mut self, base: &mut Open, how: &Finish) -> Result<(), StoreError> {
+        match how {
+            Finish::Exited(code) if base.status() == Status::Missing => {
+                base.set("status", if *code == 0 { "pass" } else { "fail" });
+            }
+            Finish::Exited(_) => {}
+            Finish::Infra { kind, note } => {
+                base.set("status", Status::Infra.as_str());
+                base.set("error", kind.as_str());
+                base.set("note", note);
+            }
+        }
+        let named = base.testout().is_some() || base.files().is_some_and(|files| files.contains(OUTPUT));
+        if named || !self.store.output_has_its_name() {
+            return Ok(());
+        }
+        match self.link_testout(None, Some(OUTPUT)) {
+            Ok(()) => base.set_testout(Some(OUTPUT)),
+            // Something that is not ours took the name; the output is where it always was.
+            Err(ControlError::Violation(_)) => {}
+            Err(ControlError::Store(error)) => return Err(error),
+        }
+        Ok(())
+    }
+
+    fn summary(self, how: Finish) -> Summary {
+        let infra = match how {
+            Finish::Exited(_) => None,
+            Finish::Infra { kind, note } => Some((kind, note)),
+        };
+        Summary {
+            verdict: if infra.is_some() {
+                Verdict::Infra
+            } else {
+                self.ended.tally.verdict
+            },
+            results: self.ended.tally.results,
+            note: infra.as_ref().map_or(self.ended.note, |(_, note)| note.clone()),
+            counts: self.ended.tally.into_counts(),
+            infra,
+            late: self.said.into(),
+        }
+    }
+}

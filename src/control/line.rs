@@ -1,0 +1,147 @@
+//! Control lines: a word, then at most one space and an argument whose form the word defines.
+//!
+//! `disconnect` and `noop` define no argument; what follows them is not looked at. Numbers are digits only.
+
+use super::violation::Violation;
+use super::{DurationChange, parse_duration};
+
+/// A control line that was understood.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Command {
+    /// So many bytes of JSON follow. `None`: more than can be counted.
+    Result(Option<usize>),
+    ExitCode(i32),
+    Duration(DurationChange),
+    Disconnect,
+    Reconnect {
+        always: bool,
+    },
+    Noop,
+}
+
+impl Command {
+    /// Parses a line without its newline.
+    pub(crate) fn parse(line: &[u8]) -> Result<Self, Violation> {
+        if line.is_empty() {
+            return Err(Violation::new("empty control line (a newline alone)"));
+        }
+        let Some(text) = line.is_ascii().then(|| std::str::from_utf8(line).ok()).flatten() else {
+            return Err(Violation::at("control line is not ASCII", line));
+        };
+        let (word, argument) = text
+            .split_once(' ')
+            .map_or((text, None), |(word, argument)| (word, Some(argument)));
+        let given = argument.unwrap_or_default();
+        match word {
+            "result" if is_digits(given) => Ok(Self::Result(given.parse().ok())),
+            "result" => Err(Violation::at("`result` needs the number of bytes of its JSON", line)),
+            "exitcode" => exit_code(given)
+                .map(Self::ExitCode)
+                .ok_or_else(|| Violation::at("`exitcode` needs a number", line)),
+            "duration" => duration(given).map(Self::Duration).ok_or_else(|| {
+                Violation::at(
+                    "`duration` needs `N`, `+N`, `-N` (with a unit of `m`, `h`, `d`, `s`), `save` or `restore`",
+                    line,
+                )
+            }),
+            "disconnect" => Ok(Self::Disconnect),
+            "noop" => Ok(Self::Noop),
+            "reconnect" => match argument {
+                None => Ok(Self::Reconnect { always: false }),
+                Some("always") => Ok(Self::Reconnect { always: true }),
+                Some(_) => Err(Violation::at("`reconnect` takes nothing or `always`", line)),
+            },
+            _ => Err(Violation::at("unknown control word", line)),
+        }
+    }
+}
+
+fn is_digits(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+fn exit_code(text: &str) -> Option<i32> {
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    is_digits(digits).then(|| text.parse().ok()).flatten()
+}
+
+fn duration(text: &str) -> Option<DurationChange> {
+    let length = |text| parse_duration(text).ok();
+    match (text, text.as_bytes().first()) {
+        ("save", _) => Some(DurationChange::Save),
+        ("restore", _) => Some(DurationChange::Restore),
+        (_, Some(b'+')) => length(&text[1..]).map(DurationChange::Extend),
+        (_, Some(b'-')) => length(&text[1..]).map(DurationChange::Shorten),
+        _ => length(text).map(DurationChange::Set),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn each_word_has_its_form() {
+        let minutes = |count: u64| Duration::from_secs(60 * count);
+        for (line, command) in [
+            ("result 15", Command::Result(Some(15))),
+            ("result 99999999999999999999", Command::Result(None)),
+            ("exitcode 255", Command::ExitCode(255)),
+            ("exitcode -1", Command::ExitCode(-1)),
+            ("duration 15m", Command::Duration(DurationChange::Set(minutes(15)))),
+            ("duration +60", Command::Duration(DurationChange::Extend(minutes(1)))),
+            ("duration -5m", Command::Duration(DurationChange::Shorten(minutes(5)))),
+            ("duration save", Command::Duration(DurationChange::Save)),
+            ("duration restore", Command::Duration(DurationChange::Restore)),
+            ("disconnect", Command::Disconnect),
+            ("reconnect", Command::Reconnect { always: false }),
+            ("reconnect always", Command::Reconnect { always: true }),
+            ("noop", Command::Noop),
+        ] {
+            assert_eq!(Command::parse(line.as_bytes()), Ok(command), "{line}");
+        }
+    }
+
+    #[test]
+    fn what_has_no_form_is_refused_with_the_line_shown() {
+        for line in [
+            "result",
+            "result ",
+            "result x",
+            "result +5",
+            "result -1",
+            "result  5",
+            "result 5 ",
+            "result 0x10",
+            "exitcode",
+            "exitcode one",
+            "exitcode 99999999999",
+            "exitcode +1",
+            "duration",
+            "duration ",
+            "duration soon",
+            "duration +",
+            "duration +-5",
+            "duration 1h 30m",
+            "reconnect never",
+            "Result 5",
+            "frobnicate 1",
+            " noop",
+            "noop\r",
+        ] {
+            let note = Command::parse(line.as_bytes()).expect_err(line).note().to_owned();
+            assert!(
+                note.ends_with(&format!("`{}`", line.escape_default())),
+                "{line}: {note}"
+            );
+        }
+        assert!(Command::parse(b"").is_err());
+        let note = Command::parse("noop \u{fc}".as_bytes())
+            .expect_err("not ASCII")
+            .note()
+            .to_owned();
+        assert_eq!(note, r"control line is not ASCII: `noop \xc3\xbc`");
+    }
+}

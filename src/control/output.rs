@@ -1,0 +1,67 @@
+//! What a test prints, appended to its output file as it comes.
+
+use std::fs::File;
+use std::io::Write;
+use std::path::PathBuf;
+
+use super::StoreError;
+
+/// The open output of a test. All names that `testout` gives are this file, so they grow with it.
+#[derive(Debug)]
+pub struct Output {
+    file: File,
+    path: PathBuf,
+    written: u64,
+    dropped: u64,
+    cap: Option<u64>,
+}
+
+impl Output {
+    pub(crate) fn new(file: File, path: PathBuf) -> Self {
+        Self {
+            file,
+            path,
+            written: 0,
+            dropped: 0,
+            cap: None,
+        }
+    }
+
+    /// Keeps at most `cap` bytes. A line at the end of the file then says that there was more.
+    #[must_use]
+    pub fn with_cap(mut self, cap: Option<u64>) -> Self {
+        self.cap = cap;
+        self
+    }
+
+    /// Appends what the test printed, as far as the cap allows.
+    pub fn append(&mut self, bytes: &[u8]) -> Result<(), StoreError> {
+        let room = self.cap.map_or(u64::MAX, |cap| cap - self.written.min(cap));
+        let kept = &bytes[..usize::try_from(room).unwrap_or(usize::MAX).min(bytes.len())];
+        self.write(kept)?;
+        self.written += kept.len() as u64;
+        if kept.len() < bytes.len() {
+            if self.dropped == 0 {
+                self.write(format!("\n[output beyond {} bytes was dropped]\n", self.written).as_bytes())?;
+            }
+            self.dropped += (bytes.len() - kept.len()) as u64;
+        }
+        Ok(())
+    }
+
+    /// Bytes of the test's output that are in the file.
+    pub fn written(&self) -> u64 {
+        self.written
+    }
+
+    /// Bytes that the cap kept out.
+    pub fn dropped(&self) -> u64 {
+        self.dropped
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> Result<(), StoreError> {
+        self.file
+            .write_all(bytes)
+            .map_err(|source| StoreError::new("write", &self.path, source))
+    }
+}

@@ -1,0 +1,376 @@
+//! One test's control stream, from its bytes to stored results.
+//!
+//! Approach: a state says what the next bytes are: a control line, the JSON of a result, the bytes of a file. Each state
+//! takes what it can from the chunk at hand, straight from it where all is there, and collects otherwise; so no chunking
+//! changes what comes out. Lines of `results.jsonl` that become final in one chunk are written when the chunk is used up,
+//! also if it ends in a violation.
+//!
+//! Where the protocol leaves room:
+//! * What follows `disconnect` is not read: the runner has let go. [`Protocol::restart`] begins anew.
+//! * Of several `exitcode`s, the last counts: the wrapper speaks last.
+//! * A last line without its newline is a violation.
+
+use std::collections::VecDeque;
+use std::fs::File;
+
+use super::limits::Limits;
+use super::line::Command;
+use super::merge::Partials;
+use super::path::FilePath;
+use super::result::{self, Announced, Report, push_line, push_members, testout_path};
+use super::summary::Tally;
+use super::violation::{ControlError, Violation};
+use super::{DurationChange, ResultStore, Status, json};
+
+/// What stays of a buffer that one result made grow, and of a queue that one chunk did: a thousand tests at once each have
+/// them.
+const KEPT_BUFFER: usize = 16 << 10;
+const KEPT_SAID: usize = 64;
+
+/// What the test told the executor.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Said {
+    /// The wrapper: the test ended with this exit code.
+    ExitCode(i32),
+    /// The deadline changes; apply it at the moment it is read.
+    Duration(DurationChange),
+    /// The end of the connection that comes is meant; let go of the channel now. Nothing more is read before `restart`.
+    Disconnect,
+    /// The loss of the connection that comes is meant; the channel stays open until then.
+    Reconnect {
+        /// So is each later one.
+        always: bool,
+    },
+    /// Nothing.
+    Noop,
+    /// A result is final: its status, and its subtest unless it is for the test itself.
+    Result(Status, Option<String>),
+}
+
+/// The parser of a test's control stream, over all restarts of the test.
+#[derive(Debug)]
+pub struct Protocol {
+    pub(super) store: ResultStore,
+    limits: Limits,
+    state: State,
+    /// The beginning of a line or of a JSON of which the rest is still to come.
+    held: Vec<u8>,
+    pub(super) partials: Partials,
+    pub(super) said: VecDeque<Said>,
+    exit_code: Option<i32>,
+    pub(super) ended: Ended,
+    broken: Option<ControlError>,
+}
+
+/// What is known of the results that are final.
+#[derive(Debug, Default)]
+pub(super) struct Ended {
+    pub(super) tally: Tally,
+    /// The test gave a final result for itself.
+    pub(super) nameless: bool,
+    /// The note of the last such result.
+    pub(super) note: String,
+}
+
+/// What the next bytes are.
+#[derive(Debug)]
+enum State {
+    Line,
+    Json {
+        length: usize,
+    },
+    Files(Upload),
+    /// Nothing to us: the runner has let go.
+    LetGo,
+}
+
+/// A result whose files are coming.
+#[derive(Debug)]
+struct Upload {
+    json: Vec<u8>,
+    coming: std::vec::IntoIter<Announced>,
+    file: File,
+    path: FilePath,
+    missing: u64,
+}
+
+impl Protocol {
+    /// A parser that stores into `store`.
+    pub fn new(store: ResultStore, limits: Limits) -> Self {
+        Self {
+            store,
+            limits,
+            state: State::Line,
+            held: Vec::new(),
+            partials: Partials::new(limits.open),
+            said: VecDeque::new(),
+            exit_code: None,
+            ended: Ended::default(),
+            broken: None,
+        }
+    }
+
+    /// Takes the next bytes of the stream, in chunks of any size. After an error, each call gives it again; `finish` stores
+    /// what was said before.
+    pub fn feed(&mut self, bytes: &[u8]) -> Result<(), ControlError> {
+        if let Some(broken) = &self.broken {
+            return Err(broken.clone());
+        }
+        let consumed = self.consume(bytes);
+        let stored = self.store.flush().map_err(ControlError::from);
+        self.remember(consumed.and(stored))
+    }
+
+    /// Gives what the test told the executor, in order. To be emptied after each `feed`, also one that failed.
+    pub fn take(&mut self) -> Option<Said> {
+        let said = self.said.pop_front();
+        if said.is_none() {
+            self.said.shrink_to(KEPT_SAID);
+        }
+        said
+    }
+
+    /// The exit code that was said since the last restart.
+    pub fn exit_code(&self) -> Option<i32> {
+        self.exit_code
+    }
+
+    /// Says that the stream is at its end: a violation in the middle of a line, a JSON or a file.
+    ///
+    /// This is for a stream that the test ended. Where the connection ended, it is not the test that broke off: then
+    /// `restart` or `finish` follow instead.
+    pub fn end_of_stream(&mut self) -> Result<(), ControlError> {
+        if let Some(broken) = &self.broken {
+            return Err(broken.clone());
+        }
+        let violation = match &self.state {
+            State::LetGo => return Ok(()),
+            State::Line if self.held.is_empty() => return Ok(()),
+            State::Line => Violation::at("the stream ended in the middle of a control line", &self.held),
+            State::Json { length } => {
+                let missing = length - self.held.len();
+                Violation::at(
+                    format!("the stream ended {missing} bytes before the end of the JSON of a result"),
+                    &self.held,
+                )
+            }
+            State::Files(upload) => {
+                let Upload {
+                    path, missing, json, ..
+                } = upload;
+                Violation::at(
+                    format!("the stream ended {missing} bytes before the end of the file `{path}` of the result"),
+                    json,
+                )
+            }
+        };
+        self.remember(Err(violation.into()))
+    }
+
+    /// Begins a new stream, after the test was started again. Results stay, open ones too; the exit code counts anew.
+    pub fn restart(&mut self) {
+        self.state = State::Line;
+        self.held.clear();
+        self.exit_code = None;
+    }
+
+    fn consume(&mut self, mut bytes: &[u8]) -> Result<(), ControlError> {
+        while !bytes.is_empty() {
+            match &mut self.state {
+                State::Line => self.take_line(&mut bytes)?,
+                State::Json { length } => {
+                    let length = *length;
+                    self.take_json(length, &mut bytes)?;
+                }
+                State::Files(upload) => {
+                    let length = usize::try_from(upload.missing).unwrap_or(usize::MAX).min(bytes.len());
+                    let (now, rest) = bytes.split_at(length);
+                    self.store.append(&mut upload.file, &upload.path, now)?;
+                    upload.missing -= now.len() as u64;
+                    bytes = rest;
+                    if upload.missing == 0 {
+                        self.next_file()?;
+                    }
+                }
+                State::LetGo => return Ok(()),
+            }
+        }
+        Ok(())
+    }
+
+    fn take_line(&mut self, bytes: &mut &[u8]) -> Result<(), ControlError> {
+        let room = self.limits.line.saturating_sub(self.held.len());
+        let window = &bytes[..bytes.len().min(room)];
+        let Some(end) = window.iter().position(|byte| *byte == b'\n') else {
+            self.held.extend_from_slice(window);
+            if window.len() == room {
+                let what = format!("control line is longer than {} bytes", self.limits.line);
+                return Err(Violation::at(what, &self.held).into());
+            }
+            *bytes = &[];
+            return Ok(());
+        };
+        let line = &window[..end];
+        *bytes = &bytes[end + 1..];
+        let command = if self.held.is_empty() {
+            Command::parse(line)
+        } else {
+            self.held.extend_from_slice(line);
+            let command = Command::parse(&self.held);
+            self.held.clear();
+            command
+        };
+        self.obey(command?)
+    }
+
+    fn obey(&mut self, command: Command) -> Result<(), ControlError> {
+        let said = match command {
+            Command::Result(length) => {
+                let limit = self.limits.json;
+                let length = length
+                    .filter(|length| *length <= limit)
+                    .ok_or_else(|| Violation::new(format!("the JSON of a result is longer than {limit} bytes")))?;
+                self.state = State::Json { length };
+                // No byte will come that could tell that there is none.
+                return if length == 0 {
+                    self.take_json(0, &mut &[][..])
+                } else {
+                    Ok(())
+                };
+            }
+            Command::ExitCode(code) => {
+                self.exit_code = Some(code);
+                Said::ExitCode(code)
+            }
+            Command::Duration(change) => Said::Duration(change),
+            Command::Disconnect => {
+                self.state = State::LetGo;
+                Said::Disconnect
+            }
+            Command::Reconnect { always } => Said::Reconnect { always },
+            Command::Noop => Said::Noop,
+        };
+        self.said.push_back(said);
+        Ok(())
+    }
+
+    fn take_json(&mut self, length: usize, bytes: &mut &[u8]) -> Result<(), ControlError> {
+        let (now, rest) = bytes.split_at(bytes.len().min(length - self.held.len()));
+        *bytes = rest;
+        if now.len() == length {
+            return self.take_result(now);
+        }
+        self.held.extend_from_slice(now);
+        if self.held.len() < length {
+            return Ok(());
+        }
+        let mut json = std::mem::take(&mut self.held);
+        self.take_result(&json)?;
+        json.clear();
+        json.shrink_to(KEPT_BUFFER);
+        self.held = json;
+        Ok(())
+    }
+
+    fn take_result(&mut self, json: &[u8]) -> Result<(), ControlError> {
+        self.state = State::Line;
+        let replaced = json::without_lone_surrogates(json);
+        let json = replaced.as_deref().unwrap_or(json);
+        let report = Report::parse(json, &self.limits)?;
+        if !matches!(&report.files, result::Said::Given(files) if !files.is_empty()) {
+            return self.complete(&report);
+        }
+        self.start_upload(json.to_vec(), report.take_files().into_iter())
+    }
+
+    /// Goes to the first file that has bytes to come; without one, the result is complete.
+    fn start_upload(&mut self, json: Vec<u8>, mut coming: std::vec::IntoIter<Announced>) -> Result<(), ControlError> {
+        for Announced { path, length, .. } in coming.by_ref() {
+            let file = self.store.open_file(&path)?;
+            if length > 0 {
+                self.state = State::Files(Upload {
+                    json,
+                    coming,
+                    file,
+                    path,
+                    missing: length,
+                });
+                return Ok(());
+            }
+        }
+        let report = Report::parse(&json, &self.limits)?;
+        self.complete(&report)
+    }
+
+    fn next_file(&mut self) -> Result<(), ControlError> {
+        match std::mem::replace(&mut self.state, State::Line) {
+            State::Files(upload) => self.start_upload(upload.json, upload.coming),
+            State::Line | State::Json { .. } | State::LetGo => Ok(()),
+        }
+    }
+
+    /// Keeps or stores a result whose files are all there.
+    fn complete(&mut self, report: &Report<'_>) -> Result<(), ControlError> {
+        if report.partial {
+            return Ok(self.partials.keep(report)?);
+        }
+        let name = report.name.as_deref();
+        if let Some(mut merged) = self.partials.complete(report)? {
+            self.link_testout(name, merged.testout())?;
+            self.store.line(|out| merged.push_line(out))?;
+            self.note_final(merged.status(), name, || merged.note());
+            return Ok(());
+        }
+        let testout = match &report.testout {
+            result::Said::Given(testout) => Some(testout.as_str()),
+            result::Said::Nothing | result::Said::Null => None,
+        };
+        self.link_testout(name, testout)?;
+        let files = match &report.files {
+            result::Said::Given(files) => Some(sorted_names(files)),
+            result::Said::Nothing | result::Said::Null => None,
+        };
+        self.store.line(|out| {
+            push_line(
+                out,
+                |out| push_members(out, &report.members),
+                testout,
+                files.map(Vec::into_iter),
+            );
+        })?;
+        self.note_final(report.status.clone(), name, || {
+            report.note().map(std::borrow::Cow::into_owned)
+        });
+        Ok(())
+    }
+
+    pub(super) fn link_testout(&mut self, subtest: Option<&str>, testout: Option<&str>) -> Result<(), ControlError> {
+        let Some(testout) = testout else {
+            return Ok(());
+        };
+        self.store.link_output(&testout_path(subtest, testout)?)
+    }
+
+    pub(super) fn note_final(&mut self, status: Status, name: Option<&str>, note: impl FnOnce() -> Option<String>) {
+        self.ended.tally.count(&status);
+        if name.is_none() {
+            self.ended.nameless = true;
+            self.ended.note = note().unwrap_or_default();
+        }
+        self.said.push_back(Said::Result(status, name.map(str::to_owned)));
+    }
+
+    fn remember(&mut self, outcome: Result<(), ControlError>) -> Result<(), ControlError> {
+        if let Err(error) = &outcome {
+            self.broken = Some(error.clone());
+        }
+        outcome
+    }
+}
+
+fn sorted_names(files: &[Announced]) -> Vec<&str> {
+    let mut names: Vec<_> = files.iter().map(|file| file.name.as_str()).collect();
+    names.sort_unstable();
+    names.dedup();
+    names
+}

@@ -1,0 +1,194 @@
+//! The results of one test on disk.
+//!
+//! ```text
+//! <dir>/results.jsonl            one line a result, in the order in which they became final
+//! <dir>/files/output.txt         what the test printed
+//! <dir>/files/[<subtest>/]<file> uploads, and further names of the output
+//! <dir>/output.txt               what the test printed, only where the test took `files/output.txt` for a file of its own
+//! ```
+//!
+//! Invariant: `results.jsonl` holds whole lines whenever nobody is inside a write. Lines that became final together leave
+//! in one write; one that the disk had no room for is taken back.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use super::files::{FilesDir, files_dir};
+use super::json::push_string;
+use super::path::FilePath;
+use super::violation::ControlError;
+use super::{InfraKind, Output};
+
+/// The file of results in a test's directory.
+pub const RESULTS: &str = "results.jsonl";
+
+/// The name of what the test printed, in `files/`.
+pub const OUTPUT: &str = "output.txt";
+
+/// Lines that wait for the end of the chunk they came in are written out beyond this size.
+const BATCH: usize = 128 << 10;
+
+/// What of the buffer for lines stays between chunks: a thousand tests at once each have one.
+const KEPT_BUFFER: usize = 16 << 10;
+
+/// The host could not keep what a test said: a full disk, lacking rights.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("cannot {action} `{}`: {reason}", path.display())]
+pub struct StoreError {
+    action: &'static str,
+    path: PathBuf,
+    reason: String,
+}
+
+impl StoreError {
+    pub(crate) fn new(action: &'static str, path: &Path, source: impl Into<io::Error>) -> Self {
+        Self {
+            action,
+            path: path.to_owned(),
+            reason: source.into().to_string(),
+        }
+    }
+
+    /// What could not be written.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+/// The directory of one test (or of one attempt of it), open for writing.
+#[derive(Debug)]
+pub struct ResultStore {
+    results: Lines,
+    files: FilesDir,
+    path: PathBuf,
+}
+
+impl ResultStore {
+    /// Makes `dir`, where it does not exist, and in it an empty `results.jsonl` and `files/output.txt`, which must not.
+    pub fn create(dir: &Path) -> Result<Self, StoreError> {
+        let results = Lines::create(dir)?;
+        Ok(Self {
+            results,
+            files: FilesDir::create(files_dir(dir))?,
+            path: dir.to_owned(),
+        })
+    }
+
+    /// Stores the only result of a test that never started.
+    pub fn infra(dir: &Path, kind: InfraKind, note: &str) -> Result<(), StoreError> {
+        let mut results = Lines::create(dir)?;
+        let line = &mut results.pending;
+        line.extend_from_slice(br#"{"status":"infra","error":"#);
+        push_string(line, kind.as_str());
+        line.extend_from_slice(br#","note":"#);
+        push_string(line, note);
+        line.extend_from_slice(b"}\n");
+        results.flush()
+    }
+
+    /// Opens the output, to append what the test prints.
+    pub fn output(&self) -> Result<Output, StoreError> {
+        Ok(Output::new(
+            self.files.open_output()?,
+            files_dir(&self.path).join(OUTPUT),
+        ))
+    }
+
+    /// Opens a file that the test uploads, to append to it.
+    pub(crate) fn open_file(&mut self, path: &FilePath) -> Result<File, ControlError> {
+        self.files.open(path)
+    }
+
+    /// Appends bytes of an upload.
+    pub(crate) fn append(&self, file: &mut File, path: &FilePath, bytes: &[u8]) -> Result<(), StoreError> {
+        file.write_all(bytes)
+            .map_err(|source| StoreError::new("write", &files_dir(&self.path).join(path.as_str()), source))
+    }
+
+    /// Gives the output another name.
+    pub(crate) fn link_output(&mut self, path: &FilePath) -> Result<(), ControlError> {
+        self.files.link_output(path)
+    }
+
+    /// Whether `output.txt` is still the test's output.
+    pub(crate) fn output_has_its_name(&self) -> bool {
+        self.files.output_has_its_name()
+    }
+
+    /// Adds a line: `write` appends it, without its newline.
+    pub(crate) fn line(&mut self, write: impl FnOnce(&mut Vec<u8>)) -> Result<(), StoreError> {
+        write(&mut self.results.pending);
+        self.results.pending.push(b'\n');
+        if self.results.pending.len() < BATCH {
+            return Ok(());
+        }
+        self.results.flush()
+    }
+
+    /// Writes out the lines that wait.
+    pub(crate) fn flush(&mut self) -> Result<(), StoreError> {
+        self.results.flush()
+    }
+}
+
+/// A file of lines that is only appended to.
+#[derive(Debug)]
+struct Lines {
+    file: File,
+    path: PathBuf,
+    /// Bytes in the file.
+    length: u64,
+    /// Whole lines that are not yet in the file.
+    pending: Vec<u8>,
+}
+
+impl Lines {
+    fn create(dir: &Path) -> Result<Self, StoreError> {
+        let path = dir.join(RESULTS);
+        let file =
+            std::fs::create_dir_all(dir).and_then(|()| OpenOptions::new().append(true).create_new(true).open(&path));
+        Ok(Self {
+            file: file.map_err(|source| StoreError::new("create", &path, source))?,
+            path,
+            length: 0,
+            pending: Vec::new(),
+        })
+    }
+
+    fn flush(&mut self) -> Result<(), StoreError> {
+        if self.pending.is_empty() {
+            return Ok(());
+        }
+        let (written, outcome) = self.write_pending();
+        let whole = match &outcome {
+            Ok(()) => written,
+            Err(_) => self.pending[..written]
+                .iter()
+                .rposition(|byte| *byte == b'\n')
+                .map_or(0, |end| end + 1),
+        };
+        self.length += whole as u64;
+        if whole < written {
+            // A full disk took part of a line. Should taking it back fail too, the error at hand already tells of the disk.
+            let _ = self.file.set_len(self.length);
+        }
+        self.pending.clear();
+        self.pending.shrink_to(KEPT_BUFFER);
+        outcome.map_err(|source| StoreError::new("write", &self.path, source))
+    }
+
+    /// Writes, in one call unless the system takes less; tells how far it came.
+    fn write_pending(&mut self) -> (usize, io::Result<()>) {
+        let mut written = 0;
+        while written < self.pending.len() {
+            match self.file.write(&self.pending[written..]) {
+                Ok(0) => return (written, Err(io::ErrorKind::WriteZero.into())),
+                Ok(count) => written += count,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return (written, Err(error)),
+            }
+        }
+        (written, Ok(()))
+    }
+}

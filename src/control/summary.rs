@@ -1,0 +1,241 @@
+//! What came of a test: the words for it, and the tally over all its results.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use super::Said;
+
+/// Distinct statuses outside the known ones that are counted by name; a test may invent any number of them.
+const OTHER_STATUSES: usize = 32;
+
+/// The name under which statuses beyond [`OTHER_STATUSES`], or too long for a name, are counted.
+const OTHER: &str = "other";
+
+/// How a test ended, over all that it reported. Severity grows in declaration order.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Verdict {
+    /// Nothing failed.
+    #[default]
+    Pass,
+    /// A result says `fail`, `error`, nothing, or what nobody knows.
+    Fail,
+    /// The infrastructure ended the test.
+    Infra,
+}
+
+/// The status of a result.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Status {
+    Pass,
+    Fail,
+    Info,
+    Warn,
+    Skip,
+    Error,
+    /// The runner's own: the infrastructure failed. Never from a test.
+    Infra,
+    /// Any other text, kept as it is; `infra` from a test too.
+    Other(Box<str>),
+    /// The result has no status.
+    Missing,
+}
+
+impl Status {
+    /// The status that a test's text stands for.
+    pub(crate) fn said(text: &str) -> Self {
+        match text {
+            "pass" => Self::Pass,
+            "fail" => Self::Fail,
+            "info" => Self::Info,
+            "warn" => Self::Warn,
+            "skip" => Self::Skip,
+            "error" => Self::Error,
+            other => Self::Other(other.into()),
+        }
+    }
+
+    /// The text that is stored; `none` where there is none.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Pass => "pass",
+            Self::Fail => "fail",
+            Self::Info => "info",
+            Self::Warn => "warn",
+            Self::Skip => "skip",
+            Self::Error => "error",
+            Self::Infra => "infra",
+            Self::Other(text) => text,
+            Self::Missing => "none",
+        }
+    }
+
+    /// What one result of this status makes of its test.
+    pub fn verdict(&self) -> Verdict {
+        match self {
+            Self::Pass | Self::Info | Self::Warn | Self::Skip => Verdict::Pass,
+            Self::Fail | Self::Error | Self::Other(_) | Self::Missing => Verdict::Fail,
+            Self::Infra => Verdict::Infra,
+        }
+    }
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// How the infrastructure failed a test: the `error` of an `infra` result.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum InfraKind {
+    /// The duration is over.
+    Timeout,
+    /// The connection or the wrapper ended without `disconnect`.
+    Aborted,
+    /// The test broke the protocol.
+    Control,
+    /// A required package, an upload or the wrapper could not be put in place.
+    Setup,
+    /// A prepare step failed, so the test never started.
+    Prepare,
+    /// No connection to the SUT.
+    Unreachable,
+    /// The user cancelled.
+    Cancelled,
+}
+
+impl InfraKind {
+    /// The word in results.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Timeout => "timeout",
+            Self::Aborted => "aborted",
+            Self::Control => "control",
+            Self::Setup => "setup",
+            Self::Prepare => "prepare",
+            Self::Unreachable => "unreachable",
+            Self::Cancelled => "cancelled",
+        }
+    }
+}
+
+impl fmt::Display for InfraKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// How a test ended, told by the executor.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Finish {
+    /// The test ended with this exit code.
+    Exited(i32),
+    /// The infrastructure ended it.
+    Infra {
+        /// The kind of failure.
+        kind: InfraKind,
+        /// The reason, for a person.
+        note: String,
+    },
+}
+
+/// What came of a test, after all its results are stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Summary {
+    /// The worst of all results and of how the test ended.
+    pub verdict: Verdict,
+    /// Lines in `results.jsonl`.
+    pub results: u64,
+    /// The same by status.
+    pub counts: BTreeMap<String, u64>,
+    /// The reason of the infrastructure failure, else the `note` of the last result of the test itself; may be empty.
+    pub note: String,
+    /// What ended the test, if it was the infrastructure.
+    pub infra: Option<(InfraKind, String)>,
+    /// Results that became final only at the end, as [`super::Protocol::take`] would have told them.
+    pub late: Vec<Said>,
+}
+
+/// Counts results as they become final, in constant memory.
+#[derive(Debug, Default)]
+pub(crate) struct Tally {
+    known: [u64; 8],
+    others: BTreeMap<String, u64>,
+    pub(crate) verdict: Verdict,
+    pub(crate) results: u64,
+}
+
+impl Tally {
+    pub(crate) fn count(&mut self, status: &Status) {
+        self.results += 1;
+        self.verdict = self.verdict.max(status.verdict());
+        let slot = match status {
+            Status::Pass => 0,
+            Status::Fail => 1,
+            Status::Info => 2,
+            Status::Warn => 3,
+            Status::Skip => 4,
+            Status::Error => 5,
+            Status::Infra => 6,
+            Status::Missing => 7,
+            Status::Other(text) => return self.count_other(text),
+        };
+        self.known[slot] += 1;
+    }
+
+    fn count_other(&mut self, text: &str) {
+        let room = text.len() <= 64 && self.others.len() < OTHER_STATUSES;
+        let name = if room || self.others.contains_key(text) {
+            text
+        } else {
+            OTHER
+        };
+        *self.others.entry(name.to_owned()).or_default() += 1;
+    }
+
+    /// Counts by status, without those that did not occur.
+    pub(crate) fn into_counts(self) -> BTreeMap<String, u64> {
+        const NAMES: [&str; 8] = ["pass", "fail", "info", "warn", "skip", "error", "infra", "none"];
+        let mut counts = self.others;
+        for (name, count) in NAMES.iter().zip(self.known).filter(|(_, count)| *count > 0) {
+            *counts.entry((*name).to_owned()).or_default() += count;
+        }
+        counts
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_test_fails_by_fail_error_and_unknown_statuses_and_not_by_the_others() {
+        for text in ["pass", "info", "warn", "skip"] {
+            assert_eq!(Status::said(text).verdict(), Verdict::Pass, "{text}");
+        }
+        for text in ["fail", "error", "flaky", "PASS", ""] {
+            assert_eq!(Status::said(text).verdict(), Verdict::Fail, "{text}");
+        }
+        assert_eq!(Status::Missing.verdict(), Verdict::Fail);
+        assert!(Verdict::Pass < Verdict::Fail && Verdict::Fail < Verdict::Infra);
+    }
+
+    #[test]
+    fn infra_from_a_test_is_kept_as_text_and_fails_it_like_any_unknown_status() {
+        let status = Status::said("infra");
+        assert_eq!((status.as_str(), status.verdict()), ("infra", Verdict::Fail));
+    }
+
+    #[test]
+    fn any_number_of_invented_statuses_is_counted_in_bounded_memory() {
+        let mut tally = Tally::default();
+        for number in 0..10_000 {
+            tally.count(&Status::said(&format!("status-{number}")));
+        }
+        tally.count(&Status::said(&"long".repeat(1000)));
+        assert_eq!(tally.results, 10_001);
+        let counts = tally.into_counts();
+        assert_eq!(counts.len(), OTHER_STATUSES + 1);
+        assert_eq!(counts.values().sum::<u64>(), 10_001);
+    }
+}

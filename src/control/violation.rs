@@ -1,0 +1,69 @@
+//! What a test did wrong on its control stream, told so that its author finds it.
+
+use std::fmt::{self, Write};
+
+use super::{InfraKind, StoreError};
+
+/// Bytes of the stream that a note shows at most.
+const SHOWN: usize = 80;
+
+/// A breach of the protocol. It ends the test as [`InfraKind::Control`].
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{note}")]
+pub struct Violation {
+    note: String,
+}
+
+impl Violation {
+    pub(crate) fn new(note: impl Into<String>) -> Self {
+        Self { note: note.into() }
+    }
+
+    /// A violation whose note ends with the bytes at fault.
+    pub(crate) fn at(what: impl fmt::Display, bytes: &[u8]) -> Self {
+        Self::new(format!("{what}: {}", Excerpt(bytes)))
+    }
+
+    /// What was wrong, with the bytes at fault escaped and shortened.
+    pub fn note(&self) -> &str {
+        &self.note
+    }
+
+    /// The kind of failure that a violation is.
+    pub fn kind(&self) -> InfraKind {
+        InfraKind::Control
+    }
+}
+
+/// Why the stream cannot be followed any further.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ControlError {
+    /// The test broke the protocol.
+    #[error(transparent)]
+    Violation(#[from] Violation),
+    /// The host could not keep what the test said.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Bytes for a person: in backticks, escaped, cut in the middle of nowhere after [`SHOWN`].
+pub(crate) struct Excerpt<'a>(pub(crate) &'a [u8]);
+
+impl fmt::Display for Excerpt<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let shown = &self.0[..self.0.len().min(SHOWN)];
+        f.write_char('`')?;
+        for byte in shown {
+            match byte {
+                // Not ambiguous here, and JSON is full of them.
+                b'"' | b'\'' => f.write_char((*byte).into())?,
+                _ => write!(f, "{}", byte.escape_ascii())?,
+            }
+        }
+        f.write_char('`')?;
+        match self.0.len() - shown.len() {
+            0 => Ok(()),
+            more => write!(f, " and {more} more bytes"),
+        }
+    }
+}

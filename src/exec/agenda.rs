@@ -1,0 +1,240 @@
+//! What of a workload has to run: tests whose records stand are taken out, the rest becomes jobs in lanes.
+//!
+//! A pure function of the workload, the options and what the cache answers; run before anything else, and again by `--dry-run`.
+
+use std::collections::{BTreeMap, HashMap};
+
+use atex_cache::Record;
+use atex_graph::{Kind, Need, NodeId, Selection};
+
+use crate::compile::spec::{PlanId, TestId, UploadId, Workload};
+use crate::exec::options::{Mode, Options, Until};
+use crate::exec::schedule::{JobId, Lane, LaneId};
+
+/// What has to run and what stands.
+#[derive(Debug)]
+pub struct Agenda {
+    /// What is to be done about each node of the graph, before any SUT has told its state.
+    pub selection: Selection,
+    /// Tests to run; a node that several plans share is one job. Indexed by [`JobId`].
+    pub jobs: Vec<JobSpec>,
+    /// Tests whose records stand.
+    pub cached: Vec<CachedTest>,
+    /// What jobs share. Indexed by [`LaneId`].
+    pub lanes: Vec<LaneSpec>,
+    /// Whether the run is for the finish steps of earlier runs: those that a SUT says are due.
+    finishing: bool,
+}
+
+/// A test to run.
+#[derive(Clone, Debug)]
+pub struct JobSpec {
+    /// The first plan's test that stands for the node.
+    pub test: TestId,
+    /// Its node.
+    pub node: NodeId,
+    /// Its lane.
+    pub lane: LaneId,
+    /// The plan's name, where another plan of the run holds a test of the same name under another key.
+    pub distinct_in: Option<String>,
+}
+
+/// A test whose record stands.
+#[derive(Debug)]
+pub struct CachedTest {
+    /// The test.
+    pub test: TestId,
+    /// Its node.
+    pub node: NodeId,
+    /// Its lane, where its record turns out to be lost.
+    pub lane: LaneId,
+    /// As for [`JobSpec::distinct_in`].
+    pub distinct_in: Option<String>,
+    /// What the cache holds.
+    pub record: Box<Record>,
+}
+
+/// A prepare chain and a tree, with the plans that use both.
+#[derive(Clone, Debug)]
+pub struct LaneSpec {
+    /// Plans in order; all have the same chain.
+    pub plans: Vec<PlanId>,
+    /// The tree.
+    pub upload: UploadId,
+    /// Its tests, in the order in which they start.
+    pub jobs: Vec<JobId>,
+}
+
+impl Agenda {
+    /// Decides what has to run. `recorded` answers with a passed record of a test's node, if there is one.
+    pub fn new(
+        work: &Workload,
+        options: &Options,
+        suts: usize,
+        mut recorded: impl FnMut(NodeId) -> Option<Box<Record>>,
+    ) -> Self {
+        let mut records = HashMap::new();
+        let selection = Selection::of(&work.graph, &targets(work, options), |id| {
+            let is_test = work.graph.node(id).kind() == Kind::Test;
+            let record = (is_test && options.takes_records()).then(|| recorded(id)).flatten();
+            record.map(|record| records.insert(id, record)).is_some()
+        });
+        let mut agenda = Self {
+            selection,
+            jobs: Vec::new(),
+            cached: Vec::new(),
+            lanes: Vec::new(),
+            finishing: options.mode == Mode::Finish,
+        };
+        agenda.fill(work, options, &mut records);
+        agenda.order(work, suts);
+        agenda
+    }
+
+    /// Approach: plan by plan, each into the lane of its chain and tree; a node that an earlier plan has is not taken again.
+    fn fill(&mut self, work: &Workload, options: &Options, records: &mut HashMap<NodeId, Box<Record>>) {
+        let mut lane_of: HashMap<(Option<NodeId>, UploadId), LaneId> = HashMap::new();
+        let mut taken = vec![false; work.graph.len()];
+        let mut names: BTreeMap<&str, NodeId> = BTreeMap::new();
+        for (index, plan) in work.plans.iter().enumerate() {
+            if options.mode != Mode::Finish && (options.until == Until::Discover || plan.tests.is_empty()) {
+                continue;
+            }
+            let tail = plan.chain.last().map(|&step| work.step(step).node);
+            let lane = *lane_of.entry((tail, plan.upload)).or_insert_with(|| {
+                self.lanes.push(LaneSpec {
+                    plans: Vec::new(),
+                    upload: plan.upload,
+                    jobs: Vec::new(),
+                });
+                LaneId(narrow(self.lanes.len() - 1))
+            });
+            self.lanes[lane.0 as usize].plans.push(PlanId(narrow(index)));
+            for &id in &plan.tests {
+                let test = work.test(id);
+                let need = self.selection.need(test.node);
+                if need == Need::Unneeded || std::mem::replace(&mut taken[test.node.index()], true) {
+                    continue;
+                }
+                let first = *names.entry(&test.name).or_insert(test.node);
+                let distinct_in = (first != test.node).then(|| plan.name.clone());
+                if let Some(record) = records.remove(&test.node) {
+                    self.cached.push(CachedTest {
+                        test: id,
+                        node: test.node,
+                        lane,
+                        distinct_in,
+                        record,
+                    });
+                } else {
+                    self.lanes[lane.0 as usize].jobs.push(JobId(narrow(self.jobs.len())));
+                    self.jobs.push(JobSpec {
+                        test: id,
+                        node: test.node,
+                        lane,
+                        distinct_in,
+                    });
+                }
+            }
+        }
+    }
+
+    /// Puts tests whose records turned out to be damaged among those to run.
+    pub(crate) fn run_after_all(&mut self, lost: Vec<CachedTest>) {
+        for CachedTest {
+            test,
+            node,
+            lane,
+            distinct_in,
+            ..
+        } in lost
+        {
+            self.lanes[lane.0 as usize].jobs.push(JobId(narrow(self.jobs.len())));
+            self.jobs.push(JobSpec {
+                test,
+                node,
+                lane,
+                distinct_in,
+            });
+        }
+    }
+
+    /// Returns the lanes as the schedule wants them.
+    pub(crate) fn for_schedule(&self, options: &Options, suts: usize) -> Vec<Lane> {
+        let only_prepare = options.mode == Mode::Build && options.until == Until::Prepare;
+        let entries = if only_prepare {
+            suts.div_ceil(self.lanes.len().max(1))
+        } else {
+            0
+        };
+        self.lanes
+            .iter()
+            .map(|lane| Lane {
+                jobs: lane.jobs.clone(),
+                entries: narrow(entries),
+                finish: self.finishing,
+            })
+            .collect()
+    }
+
+    /// Counts the nodes that have to run, by kind: `prepare` before any SUT has told what it has.
+    pub fn to_run(&self, work: &Workload) -> BTreeMap<String, u64> {
+        let mut counts = BTreeMap::new();
+        for id in work.graph.ids().filter(|&id| self.need(work, id) == Need::Run) {
+            *counts.entry(work.graph.node(id).kind().to_string()).or_default() += 1;
+        }
+        counts
+    }
+
+    /// Returns what is to be done about a node, as far as that is known before any SUT has told what it has and what is due there.
+    pub fn need(&self, work: &Workload, id: NodeId) -> Need {
+        if self.finishing && work.graph.node(id).kind() == Kind::Finish {
+            Need::Run
+        } else {
+            self.selection.need(id)
+        }
+    }
+
+    /// Orders the jobs of each lane: by `extra-priority`; then on one SUT as the plans say, on several the longest first.
+    fn order(&mut self, work: &Workload, suts: usize) {
+        let jobs = &self.jobs;
+        let test = |job: &JobId| work.test(jobs[job.0 as usize].test);
+        for lane in &mut self.lanes {
+            lane.jobs.sort_by_key(|job| {
+                let duration = if suts > 1 {
+                    test(job).duration
+                } else {
+                    std::time::Duration::ZERO
+                };
+                (std::cmp::Reverse(test(job).priority), std::cmp::Reverse(duration))
+            });
+        }
+    }
+}
+
+/// The nodes that the command is about.
+fn targets(work: &Workload, options: &Options) -> Vec<NodeId> {
+    let tests = || work.tests.iter().map(|test| test.node);
+    let finishes = || {
+        work.plans
+            .iter()
+            .flat_map(|plan| &plan.finish)
+            .map(|&step| work.step(step).node)
+    };
+    let tails = || {
+        work.plans
+            .iter()
+            .filter(|plan| !plan.tests.is_empty())
+            .filter_map(|plan| plan.chain.last())
+    };
+    match (options.mode, options.until) {
+        (Mode::Finish, _) | (Mode::Build, Until::Discover) => Vec::new(),
+        (Mode::Build, Until::Prepare) => tails().map(|&step| work.step(step).node).collect(),
+        (Mode::Test, _) | (Mode::Build, Until::Test) => tests().collect(),
+        (Mode::Build, Until::Finish) => tests().chain(finishes()).collect(),
+    }
+}
+
+fn narrow(index: usize) -> u32 {
+    u32::try_from(index).unwrap_or(u32::MAX)
+}

@@ -1,0 +1,150 @@
+//! `prepare.log` and `finish.log`: what the scripts of a run printed, readable while they run.
+//!
+//! Several SUTs write to one log. Each line is appended in one write, with the SUT's name before it where a run has several.
+//! What one node printed is kept once more, in a file of its own, for the node's record.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+use tempfile::NamedTempFile;
+
+/// How much of the end of a node's output is looked at for its last line, in bytes.
+const LAST: u64 = 4096;
+
+/// A log of the run that several workers append to.
+#[derive(Debug)]
+pub(crate) struct RunLog {
+    file: File,
+    path: PathBuf,
+    name: &'static str,
+    prefixed: bool,
+}
+
+impl RunLog {
+    /// Makes `name` in the run's directory. Lines get the SUT's name where `prefixed`.
+    pub(crate) fn create(dir: &Path, name: &'static str, prefixed: bool) -> io::Result<Self> {
+        let path = dir.join(name);
+        let file = OpenOptions::new().create(true).append(true).open(&path)?;
+        Ok(Self {
+            file,
+            path,
+            name,
+            prefixed,
+        })
+    }
+
+    /// Returns the log's path below the run's directory.
+    pub(crate) fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// Starts the part of one node.
+    pub(crate) fn part(&self, sut: &str, title: &str) -> io::Result<Part<'_>> {
+        let own = NamedTempFile::new_in(self.path.parent().unwrap_or(Path::new(".")))?;
+        let prefix = if self.prefixed {
+            format!("{sut} | ")
+        } else {
+            String::new()
+        };
+        let mut part = Part {
+            log: self,
+            own,
+            prefix,
+            line: Vec::new(),
+        };
+        part.append(format!("==> {title}\n").as_bytes())?;
+        Ok(part)
+    }
+}
+
+/// What one node prints.
+#[derive(Debug)]
+pub(crate) struct Part<'a> {
+    log: &'a RunLog,
+    own: NamedTempFile,
+    prefix: String,
+    line: Vec<u8>,
+}
+
+impl Part<'_> {
+    /// The last line with something on it that was printed so far; empty if there is none.
+    pub(crate) fn last_line(&mut self) -> io::Result<String> {
+        let file = self.own.as_file_mut();
+        let end = file.seek(SeekFrom::End(0))?;
+        file.seek(SeekFrom::Start(end.saturating_sub(LAST)))?;
+        let mut tail = Vec::new();
+        file.read_to_end(&mut tail)?;
+        let text = String::from_utf8_lossy(&tail);
+        Ok(text
+            .lines()
+            .map(str::trim)
+            .rfind(|line| !line.is_empty())
+            .unwrap_or_default()
+            .to_owned())
+    }
+
+    /// Takes what the node printed.
+    pub(crate) fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.own.write_all(bytes)?;
+        if self.prefix.is_empty() {
+            return self.append(bytes);
+        }
+        self.line.extend_from_slice(bytes);
+        let Some(end) = self.line.iter().rposition(|&byte| byte == b'\n') else {
+            return Ok(());
+        };
+        let rest = self.line.split_off(end + 1);
+        let whole = std::mem::replace(&mut self.line, rest);
+        self.append_lines(&whole)
+    }
+
+    /// Ends the part: an unfinished line is completed.
+    pub(crate) fn finish(mut self) -> io::Result<NamedTempFile> {
+        if !self.line.is_empty() {
+            let mut line = std::mem::take(&mut self.line);
+            line.push(b'\n');
+            self.append_lines(&line)?;
+        }
+        Ok(self.own)
+    }
+
+    fn append_lines(&mut self, lines: &[u8]) -> io::Result<()> {
+        let mut text = Vec::with_capacity(lines.len() + 64);
+        for line in lines.split_inclusive(|&byte| byte == b'\n') {
+            text.extend_from_slice(self.prefix.as_bytes());
+            text.extend_from_slice(line);
+        }
+        (&self.log.file).write_all(&text)
+    }
+
+    fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
+        if self.prefix.is_empty() {
+            (&self.log.file).write_all(bytes)
+        } else {
+            self.append_lines(bytes)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_of_several_suts_stay_whole_and_named() {
+        let dir = tempfile::tempdir().unwrap();
+        let log = RunLog::create(dir.path(), "prepare.log", true).unwrap();
+        let (mut one, mut two) = (log.part("one", "step").unwrap(), log.part("two", "step").unwrap());
+        one.write(b"first ha").unwrap();
+        two.write(b"other\n").unwrap();
+        one.write(b"lf\nrest").unwrap();
+        let (own, _) = (one.finish().unwrap(), two.finish().unwrap());
+        let text = std::fs::read_to_string(dir.path().join("prepare.log")).unwrap();
+        assert_eq!(
+            text,
+            "one | ==> step\ntwo | ==> step\ntwo | other\none | first half\none | rest\n"
+        );
+        assert_eq!(own.as_file().metadata().unwrap().len(), "first half\nrest".len() as u64);
+    }
+}

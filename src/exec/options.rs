@@ -1,0 +1,88 @@
+//! How a run is to go, validated: what the engine sees of the command line.
+
+use std::time::Duration;
+
+use crate::sut::OnHeld;
+
+/// Which command a run carries out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// The whole graph; recorded results are taken, finish runs.
+    Build,
+    /// The given tests, always; the SUT stays prepared.
+    Test,
+    /// Only the finish steps of plans that touched the SUTs.
+    Finish,
+}
+
+impl Mode {
+    /// The command's name.
+    pub(crate) const fn word(self) -> &'static str {
+        match self {
+            Self::Build => "build",
+            Self::Test => "test",
+            Self::Finish => "finish",
+        }
+    }
+}
+
+/// The last kind of node that a build runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Until {
+    /// Nothing runs on a SUT.
+    Discover,
+    /// SUTs are prepared.
+    Prepare,
+    /// Tests run; finish does not.
+    Test,
+    /// Everything.
+    Finish,
+}
+
+/// What to do with a SUT whose state is not trusted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnTaint {
+    /// Prepare it again from the first step.
+    Prepare,
+    /// Take it out of the run.
+    Drop,
+    /// Trust it.
+    Ignore,
+}
+
+/// How a run is to go.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Which command.
+    pub mode: Mode,
+    /// How far.
+    pub until: Until,
+    /// Prepare anew, whatever the SUT says of itself.
+    pub fresh: bool,
+    /// Run tests whose results are recorded, too.
+    pub rerun: bool,
+    /// How old a prepared state may be.
+    pub max_age: Option<Duration>,
+    /// What to do with tainted SUTs.
+    pub on_taint: OnTaint,
+    /// What to do with SUTs that somebody else holds.
+    pub on_held: OnHeld,
+    /// How long a SUT may be silent before it counts as dead.
+    pub dead_after: Duration,
+}
+
+impl Options {
+    /// Returns whether recorded results stand for tests.
+    pub(crate) fn takes_records(&self) -> bool {
+        self.mode == Mode::Build && !self.rerun
+    }
+
+    /// Returns whether finish steps run.
+    pub(crate) fn finishes(&self) -> bool {
+        match self.mode {
+            Mode::Build => self.until >= Until::Finish,
+            Mode::Test => false,
+            Mode::Finish => true,
+        }
+    }
+}

@@ -1,0 +1,229 @@
+//! Records of what ran, and records put back into a run's directory.
+//!
+//! Only what a node itself did is recorded. A test's record holds every file of its directory; a prepare step's, its log.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use atex_cache::{CacheError, Outcome, OutputFile, Record, Store, Stored, Ticket};
+use atex_graph::{NodeId, transcript};
+
+use crate::compile::spec::Workload;
+use crate::control::{InfraKind, ResultStore, StoreError, Summary, Verdict};
+use crate::exec::agenda::{CachedTest, JobSpec};
+use crate::exec::event::{Event, NodeOutcome};
+use crate::exec::rundir::{RunDir, RunDirError};
+use crate::exec::schedule::{JobId, Skip};
+use crate::exec::shared::{Shared, identify, unix_now};
+
+/// The path of a step's output in its record.
+const LOG: &str = "log";
+
+/// A failure to keep what ran.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum RecordError {
+    /// The cache.
+    #[error(transparent)]
+    Cache(#[from] CacheError),
+    /// The run's directory.
+    #[error(transparent)]
+    RunDir(#[from] RunDirError),
+    /// A file of the run's directory.
+    #[error("cannot read `{}`: {source}", path.display())]
+    Io {
+        /// The path at fault.
+        path: PathBuf,
+        /// The cause.
+        source: io::Error,
+    },
+    /// The results of a test that never started.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// When and where a node ran.
+pub(crate) struct Ran<'a> {
+    pub(crate) node: NodeId,
+    pub(crate) sut: &'a str,
+    pub(crate) begun: u64,
+    pub(crate) started: Instant,
+    pub(crate) outcome: Outcome,
+    pub(crate) meta: serde_json::Value,
+}
+
+impl Ran<'_> {
+    fn into_record(self, shared: &Shared<'_>, files: Vec<OutputFile>) -> Record {
+        let node = shared.work.graph.node(self.node);
+        let mut names = node.names().iter().map(ToString::to_string);
+        Record {
+            key: node.key(),
+            name: names.next().unwrap_or_default(),
+            aliases: names.collect(),
+            kind: node.kind(),
+            sut: self.sut.to_owned(),
+            started: self.begun,
+            duration_ms: u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX),
+            outcome: self.outcome,
+            inputs: transcript(node),
+            files,
+            meta: self.meta,
+        }
+    }
+}
+
+/// Records a prepare step with its log.
+pub(crate) fn step(shared: &Shared<'_>, ticket: Ticket, ran: Ran<'_>, log: &Path) -> Result<(), RecordError> {
+    let Stored { digest, size } = shared.store.blobs().put_file(log)?;
+    let files = vec![OutputFile {
+        path: LOG.to_owned(),
+        digest,
+        size,
+    }];
+    let record = ran.into_record(shared, files);
+    Ok(ticket.commit(record)?)
+}
+
+/// Records a test with everything that its directory holds.
+pub(crate) fn test(shared: &Shared<'_>, ticket: Ticket, ran: Ran<'_>, dir: &Path) -> Result<(), RecordError> {
+    let mut paths = Vec::new();
+    collect(dir, Path::new(""), &mut paths)?;
+    let mut batch = shared.store.blobs().batch();
+    let mut files = Vec::with_capacity(paths.len());
+    for path in paths {
+        let Stored { digest, size } = batch.put_file(&dir.join(&path))?;
+        // A name that is no UTF-8 cannot come from a result: names are JSON.
+        if let Ok(path) = path.into_os_string().into_string() {
+            files.push(OutputFile { path, digest, size });
+        }
+    }
+    batch.finish()?;
+    let record = ran.into_record(shared, files);
+    Ok(ticket.commit(record)?)
+}
+
+/// Lists the regular files below `dir`, sorted.
+fn collect(dir: &Path, below: &Path, paths: &mut Vec<PathBuf>) -> Result<(), RecordError> {
+    let error = |source| RecordError::Io {
+        path: dir.join(below),
+        source,
+    };
+    let mut entries = fs::read_dir(dir.join(below))
+        .map_err(error)?
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(error)?;
+    entries.sort_by_key(fs::DirEntry::file_name);
+    for entry in entries {
+        let path = below.join(entry.file_name());
+        let kind = entry.file_type().map_err(error)?;
+        if kind.is_dir() {
+            collect(dir, &path, paths)?;
+        } else if kind.is_file() || kind.is_symlink() {
+            // Links are the store's own, to the test's output.
+            paths.push(path);
+        }
+    }
+    Ok(())
+}
+
+/// Where records are put back: a run's directory, and what they come from.
+#[derive(Clone, Copy)]
+pub(crate) struct Place<'a> {
+    pub(crate) work: &'a Workload,
+    pub(crate) store: &'a Store,
+    pub(crate) dir: &'a RunDir,
+}
+
+impl Place<'_> {
+    /// Puts a recorded test into the run's directory. Returns the event that tells so, or nothing where the cache has lost a
+    /// part of the record: then the directory is as it was.
+    pub(crate) fn restore(self, cached: &CachedTest) -> Result<Option<Event>, RecordError> {
+        let test = self.work.test(cached.test);
+        self.put_back(&test.name, cached.distinct_in.as_deref(), cached.node, &cached.record)
+    }
+
+    /// The same for a test that another process ran while this one waited.
+    pub(crate) fn restore_job(self, job: &JobSpec, record: &Record) -> Result<Option<Event>, RecordError> {
+        self.put_back(
+            &self.work.test(job.test).name,
+            job.distinct_in.as_deref(),
+            job.node,
+            record,
+        )
+    }
+
+    fn put_back(
+        self,
+        name: &str,
+        plan: Option<&str>,
+        node: NodeId,
+        record: &Record,
+    ) -> Result<Option<Event>, RecordError> {
+        let dir = self.dir.path().join(self.dir.test(name, plan, 1)?);
+        for file in &record.files {
+            let to = dir.join(&file.path);
+            let io = |path: &Path, source| RecordError::Io {
+                path: path.to_owned(),
+                source,
+            };
+            if let Some(parent) = to.parent() {
+                fs::create_dir_all(parent).map_err(|source| io(parent, source))?;
+            }
+            if self.store.blobs().export(file.digest, &to)?.is_none() {
+                fs::remove_dir_all(&dir).map_err(|source| io(&dir, source))?;
+                return Ok(None);
+            }
+        }
+        let (node, key) = identify(self.work, node);
+        let age = unix_now().saturating_sub(record.started + record.duration_ms / 1000);
+        Ok(Some(Event::NodeCached {
+            node,
+            key,
+            sut: String::new(),
+            age,
+            outcome: NodeOutcome::Pass,
+        }))
+    }
+}
+
+/// Writes the one result of a test that never started.
+pub(crate) fn never_started(dir: &Path, kind: InfraKind, note: String) -> Result<Summary, RecordError> {
+    ResultStore::infra(dir, kind, &note)?;
+    Ok(Summary {
+        verdict: Verdict::Infra,
+        results: 1,
+        counts: [("infra".to_owned(), 1)].into(),
+        note: note.clone(),
+        infra: Some((kind, note)),
+        late: Vec::new(),
+    })
+}
+
+/// Tells of a test that will not start, with its one result.
+pub(crate) fn skipped(shared: &Shared<'_>, job: JobId, skip: &Skip) -> Result<(NodeOutcome, Event), RecordError> {
+    let spec = shared.job(job);
+    let (kind, reason) = match skip {
+        Skip::Prepare(reason) => (InfraKind::Prepare, reason.clone()),
+        Skip::Unreachable(reason) => (InfraKind::Unreachable, reason.clone()),
+        Skip::Cancelled => (InfraKind::Cancelled, "cancelled before it started".to_owned()),
+    };
+    let relative = shared
+        .dir
+        .test(&shared.work.test(spec.test).name, spec.distinct_in.as_deref(), 1)?;
+    ResultStore::infra(&shared.dir.path().join(relative), kind, &reason)?;
+    let outcome = if kind == InfraKind::Cancelled {
+        NodeOutcome::Cancelled
+    } else {
+        NodeOutcome::Infra
+    };
+    let (node, _) = shared.identify(spec.node);
+    Ok((
+        outcome,
+        Event::NodeSkipped {
+            node,
+            reason: format!("{}: {reason}", kind.as_str()),
+            outcome,
+        },
+    ))
+}

@@ -1,0 +1,134 @@
+//! One script on a SUT: a part of a prepare or finish step, or a package transaction.
+
+use std::io;
+use std::time::{Duration, Instant};
+
+use crate::control::InfraKind;
+use crate::exec::attempt::{ENDING_GRACE, kind_of};
+use crate::exec::log::Part;
+use crate::sut::{Cancel, Channel, End, Job, Sut, Trouble, Urgency};
+
+/// How long a prepare or finish script may run.
+pub(crate) const SCRIPT_DURATION: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// The longest `exitcode N` that a wrapper says, in bytes.
+const SAID: usize = 64;
+
+/// How a script ended.
+#[derive(Debug)]
+pub(crate) enum Ran {
+    /// By itself.
+    Exited(i32),
+    /// It did not.
+    Infra(InfraKind, String),
+}
+
+impl Ran {
+    /// Says what went wrong, if something did.
+    pub(crate) fn failure(&self) -> Option<String> {
+        match self {
+            Self::Exited(0) => None,
+            Self::Exited(code) => Some(format!("exited with {code}")),
+            Self::Infra(_, note) => Some(note.clone()),
+        }
+    }
+}
+
+/// Runs a script and writes what it prints. A cancellation ends it if it is more urgent than `borne`. Fails only where the
+/// host cannot write the log.
+pub(crate) fn run(
+    sut: &mut dyn Sut,
+    job: &Job,
+    (cancel, borne): (&Cancel, Urgency),
+    log: &mut Part<'_>,
+) -> io::Result<Ran> {
+    match sut.start(job) {
+        Err(trouble) => Ok(Ran::Infra(kind_of(&trouble), trouble.message)),
+        Ok(channel) => serve(channel, cancel, borne, log),
+    }
+}
+
+/// Approach: as for a test, but the control stream carries only the wrapper's `exitcode N`.
+fn serve(mut channel: Box<dyn Channel>, cancel: &Cancel, borne: Urgency, log: &mut Part<'_>) -> io::Result<Ran> {
+    let mut until = Instant::now() + SCRIPT_DURATION;
+    let mut ending = None;
+    let mut known = borne;
+    let (mut control_open, mut output_open) = (true, true);
+    let mut said = Vec::new();
+    let mut buffer = vec![0; 64 * 1024];
+    while control_open || output_open {
+        let ready = match channel.wait(Some(until), known) {
+            Ok(ready) => ready,
+            Err(trouble) => return Ok(ending.unwrap_or_else(|| aborted(&trouble))),
+        };
+        if ready.output {
+            output_open = read(
+                |buffer| channel.read_output(buffer),
+                &mut buffer,
+                |bytes| log.write(bytes),
+            )?;
+        }
+        if ready.control {
+            control_open = read(
+                |buffer| channel.read_control(buffer),
+                &mut buffer,
+                |bytes| {
+                    said.extend(bytes.iter().take(SAID.saturating_sub(said.len())));
+                    Ok(())
+                },
+            )?;
+        }
+        if ready.timed_out && ending.is_some() {
+            break;
+        }
+        if ready.timed_out || ready.cancelled {
+            known = cancel.urgency();
+            channel.terminate();
+            until = Instant::now() + ENDING_GRACE;
+            ending.get_or_insert_with(|| {
+                if ready.cancelled {
+                    Ran::Infra(InfraKind::Cancelled, "cancelled by the user".to_owned())
+                } else {
+                    Ran::Infra(InfraKind::Timeout, "the script did not end within a day".to_owned())
+                }
+            });
+        }
+    }
+    if let Some(ending) = ending {
+        return Ok(ending);
+    }
+    Ok(match (exit_code(&said), channel.end(Instant::now() + ENDING_GRACE)) {
+        (Some(code), _) => Ran::Exited(code),
+        (None, End::Broken(how)) => Ran::Infra(InfraKind::Aborted, how),
+        (None, End::Clean) => Ran::Infra(InfraKind::Aborted, "the wrapper gave no exit code".to_owned()),
+    })
+}
+
+/// Reads until nothing is left for now. Returns whether more may come.
+fn read(
+    mut from: impl FnMut(&mut [u8]) -> io::Result<usize>,
+    buffer: &mut [u8],
+    mut to: impl FnMut(&[u8]) -> io::Result<()>,
+) -> io::Result<bool> {
+    loop {
+        match from(buffer) {
+            Ok(0) => return Ok(false),
+            Ok(count) => to(&buffer[..count])?,
+            Err(error) => {
+                return Ok(matches!(
+                    error.kind(),
+                    io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted
+                ));
+            }
+        }
+    }
+}
+
+fn exit_code(said: &[u8]) -> Option<i32> {
+    let line = std::str::from_utf8(said).ok()?.lines().next()?;
+    line.strip_prefix("exitcode ")?.parse().ok()
+}
+
+fn aborted(trouble: &Trouble) -> Ran {
+    Ran::Infra(InfraKind::Aborted, trouble.message.clone())
+}

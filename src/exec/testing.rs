@@ -1,0 +1,209 @@
+//! Running one test of the run on the worker's SUT: claim, directory, attempt, record.
+
+use std::path::Path;
+use std::time::Instant;
+
+use atex_cache::{Lookup, Outcome, Ticket};
+
+use crate::compile::spec::TestSpec;
+use crate::control::{InfraKind, Status, Summary, Verdict};
+use crate::exec::attempt::{self, Attempt, SutAfter};
+use crate::exec::enter::host;
+use crate::exec::event::{Event, NodeOutcome};
+use crate::exec::recording::{self, Ran};
+use crate::exec::schedule::{After, Input, JobId};
+use crate::exec::shared::{Shared, What, unix_now};
+use crate::exec::worker::{Failed, Worker};
+use crate::sut::packages::Need;
+use crate::sut::{EnvFile, Job, JobKind, Taint};
+
+/// So many results of a test are told as events; all are in its `results.jsonl`, and their counts in the event of its end.
+const RESULTS_TOLD: u64 = 1000;
+
+impl Worker<'_> {
+    /// Approach: claim the node (another process may run it now, or have run it meanwhile); run the attempt; taint the SUT
+    /// where its end demands that; record what the test said, never what befell the infrastructure.
+    pub(crate) fn run_test(&mut self, job: JobId) -> Result<Input, Failed> {
+        let shared = self.shared;
+        let spec = shared.job(job);
+        let key = shared.work.graph.node(spec.node).key();
+        let ticket = if shared.options.takes_records() {
+            match shared
+                .store
+                .claim_if(key, |record| record.outcome == Outcome::Passed)
+                .map_err(host)?
+            {
+                Lookup::Busy(_) => return Ok(Input::Ended(After::Busy)),
+                Lookup::Miss(ticket) => ticket,
+                Lookup::Hit(record) => match shared.place().restore_job(spec, &record).map_err(host)? {
+                    Some(event) => {
+                        self.outbox.event(event);
+                        self.outbox.send(What::Verdict {
+                            job,
+                            outcome: NodeOutcome::Pass,
+                            cached: true,
+                        });
+                        return Ok(Input::Ended(After::Clean));
+                    }
+                    None => shared.store.claim_to_run(key).map_err(host)?,
+                },
+            }
+        } else {
+            shared.store.claim_to_run(key).map_err(host)?
+        };
+        ticket.begin().map_err(host)?;
+        self.attempt_test(job, ticket)
+    }
+
+    fn attempt_test(&mut self, job: JobId, ticket: Ticket) -> Result<Input, Failed> {
+        let shared = self.shared;
+        let spec = shared.job(job);
+        let test = shared.work.test(spec.test);
+        let (node, key) = shared.identify(spec.node);
+        let sut = self.sut.name().to_owned();
+        let relative = shared
+            .dir
+            .test(&test.name, spec.distinct_in.as_deref(), 1)
+            .map_err(host)?;
+        let dir = shared.dir.path().join(&relative);
+        let (started, begun) = (Instant::now(), unix_now());
+        self.outbox.event(Event::NodeStarted {
+            node: node.clone(),
+            key: key.clone(),
+            sut: sut.clone(),
+            attempt: 1,
+        });
+        let (summary, after) = self.attempt_in(job, test, &dir)?;
+        if let SutAfter::Usable(After::Tainted) = after {
+            let kind = summary.infra.as_ref().map_or("unknown", |(kind, _)| kind.as_str());
+            self.taint(format!("`{node}` ended by {kind}"))?;
+        }
+        let duration = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let outcome = outcome_of(&summary);
+        if summary.infra.is_none() {
+            let outcome = if outcome == NodeOutcome::Pass {
+                Outcome::Passed
+            } else {
+                Outcome::Failed
+            };
+            let meta = serde_json::json!({ "results": summary.counts });
+            let ran = Ran {
+                node: spec.node,
+                sut: &sut,
+                begun,
+                started,
+                outcome,
+                meta,
+            };
+            recording::test(shared, ticket, ran, &dir).map_err(host)?;
+        }
+        self.outbox.send(What::Verdict {
+            job,
+            outcome,
+            cached: false,
+        });
+        self.outbox.event(Event::NodeFinished {
+            node,
+            key,
+            sut,
+            outcome,
+            duration,
+            note: note_of(&summary),
+            log: output_of(shared.dir.path(), &relative),
+            results: summary.counts,
+        });
+        Ok(match after {
+            SutAfter::Usable(after) => Input::Ended(after),
+            SutAfter::Lost(reason) => self.dropped(reason),
+        })
+    }
+
+    fn attempt_in(&mut self, job: JobId, test: &TestSpec, dir: &Path) -> Result<(Summary, SutAfter), Failed> {
+        let shared = self.shared;
+        let lane = shared.job(job).lane;
+        if self.individually
+            && let Some(reason) = self.install(lane, &test.requires, Need::Required)?
+        {
+            let note = format!("the packages it requires cannot be installed: {reason}");
+            let summary = recording::never_started(dir, InfraKind::Setup, note).map_err(host)?;
+            return Ok((summary, SutAfter::Usable(After::Clean)));
+        }
+        let (outbox, node) = (self.outbox.clone(), shared.identify(shared.job(job).node).0);
+        let mut told = 0;
+        let mut on_result = |status: &Status, name: Option<&str>| {
+            told += 1;
+            if told <= RESULTS_TOLD {
+                let (node, name) = (node.clone(), name.map(str::to_owned));
+                outbox.event(Event::Result {
+                    node,
+                    name,
+                    status: status.to_string(),
+                });
+            }
+        };
+        let attempt = Attempt {
+            job: job_of(shared, lane, test),
+            duration: test.duration,
+            dir,
+            cancel: &shared.cancel,
+            dead_after: shared.options.dead_after,
+        };
+        let attempted = attempt::run(attempt, self.sut.as_mut(), &mut on_result).map_err(host)?;
+        Ok((attempted.summary, attempted.after))
+    }
+
+    fn taint(&mut self, reason: String) -> Result<(), Failed> {
+        self.tell("tainted", reason.clone());
+        self.state.taint = Some(Taint { reason, at: unix_now() });
+        self.save_state()
+    }
+}
+
+fn job_of(shared: &Shared<'_>, lane: crate::exec::schedule::LaneId, test: &TestSpec) -> Job {
+    let plan = shared.work.plan(test.plan);
+    Job {
+        kind: JobKind::Test {
+            name: test.name.clone(),
+            metadata: test.metadata.to_string(),
+            restarts: 0,
+            tty: test.tty,
+        },
+        script: test.script.clone(),
+        slot: shared.slot(plan.upload).to_owned(),
+        dir: test.dir.clone(),
+        env_before: test.env_before.clone(),
+        env_after: test.env_after.clone(),
+        env_file: if shared.chain(lane).is_empty() {
+            EnvFile::Base
+        } else {
+            EnvFile::Prepared
+        },
+    }
+}
+
+/// Where a test's output lies, relative to the run's directory. A test that uploads an `output.txt` of its own moves ours.
+fn output_of(run: &Path, test: &Path) -> String {
+    let (usual, moved) = (test.join("files/output.txt"), test.join("output.txt"));
+    let path = if run.join(&moved).exists() { moved } else { usual };
+    if run.join(&path).exists() {
+        path.to_string_lossy().into_owned()
+    } else {
+        String::new()
+    }
+}
+
+fn outcome_of(summary: &Summary) -> NodeOutcome {
+    match (&summary.infra, summary.verdict) {
+        (Some((InfraKind::Cancelled, _)), _) => NodeOutcome::Cancelled,
+        (Some(_), _) | (None, Verdict::Infra) => NodeOutcome::Infra,
+        (None, Verdict::Fail) => NodeOutcome::Fail,
+        (None, Verdict::Pass) => NodeOutcome::Pass,
+    }
+}
+
+fn note_of(summary: &Summary) -> String {
+    match &summary.infra {
+        Some((kind, note)) => format!("{}: {note}", kind.as_str()),
+        None => summary.note.clone(),
+    }
+}

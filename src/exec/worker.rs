@@ -1,0 +1,162 @@
+//! The thread that owns one SUT: takes commands, answers each once, tells events meanwhile.
+//!
+//! What it does for a command lies in `enter` (bring the SUT into a lane), `testing` (run a test) and `finishing`.
+
+use std::io;
+use std::sync::mpsc::Receiver;
+
+use crate::exec::event::Event;
+use crate::exec::options::OnTaint;
+use crate::exec::schedule::{Command, Input, JobId, LaneId};
+use crate::exec::shared::{Outbox, Shared, What};
+use crate::sut::{BaseIdentity, Facts, Sut, SutState, Trouble};
+
+/// A command with what it needs to know of the moment.
+pub(crate) struct Order {
+    pub(crate) command: Command,
+    /// For `Enter`: the tests of the lane that still wait.
+    pub(crate) pending: Vec<JobId>,
+}
+
+/// Why a command could not be carried out.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Failed {
+    /// The SUT.
+    #[error("{0}")]
+    Sut(#[from] Trouble),
+    /// The host's disk.
+    #[error("{0}")]
+    Host(String),
+}
+
+impl From<io::Error> for Failed {
+    fn from(error: io::Error) -> Self {
+        Self::Host(format!("cannot write the run's directory: {error}"))
+    }
+}
+
+/// A worker and its SUT.
+pub(crate) struct Worker<'a> {
+    pub(crate) shared: &'a Shared<'a>,
+    pub(crate) sut: Box<dyn Sut>,
+    pub(crate) base: BaseIdentity,
+    pub(crate) state: SutState,
+    pub(crate) outbox: Outbox,
+    pub(crate) lane: Option<LaneId>,
+    /// The packages of all tests could not be installed at once: each test installs its own.
+    pub(crate) individually: bool,
+    /// Whether a chain was started from its first step in this run (`--fresh` distrusts only older ones).
+    pub(crate) prepared_here: bool,
+    /// What the SUT has told of itself.
+    pub(crate) facts: Option<Facts>,
+}
+
+impl<'a> Worker<'a> {
+    /// Makes a worker; nothing is connected yet.
+    pub(crate) fn new(shared: &'a Shared<'a>, sut: Box<dyn Sut>, base: BaseIdentity, outbox: Outbox) -> Self {
+        Self {
+            shared,
+            sut,
+            base,
+            state: SutState::default(),
+            outbox,
+            lane: None,
+            individually: false,
+            prepared_here: false,
+            facts: None,
+        }
+    }
+
+    /// Serves until there are no more orders.
+    pub(crate) fn serve(mut self, orders: &Receiver<Order>) {
+        while let Ok(order) = orders.recv() {
+            let answer = self.carry_out(&order).unwrap_or_else(|failed| match failed {
+                Failed::Sut(trouble) => self.lost(&trouble),
+                Failed::Host(message) => {
+                    self.outbox.send(What::HostFailed(message.clone()));
+                    self.sut.close();
+                    Input::Lost(message)
+                }
+            });
+            self.outbox.send(What::Answer(answer));
+        }
+    }
+
+    fn carry_out(&mut self, order: &Order) -> Result<Input, Failed> {
+        match order.command {
+            Command::Open => self.open(),
+            Command::Enter(lane) => self.enter(lane, &order.pending),
+            Command::Run(job) => self.run_test(job),
+            Command::Leave(lane) => self.leave(lane),
+            Command::Close => {
+                self.sut.close();
+                self.tell("released", String::new());
+                Ok(Input::Closed)
+            }
+        }
+    }
+
+    fn open(&mut self) -> Result<Input, Failed> {
+        self.tell("connecting", String::new());
+        let (outbox, name) = (self.outbox.clone(), self.sut.name().to_owned());
+        let mut notice = |note: String| {
+            outbox.event(Event::Sut {
+                sut: name.clone(),
+                state: "waiting".to_owned(),
+                note,
+            });
+        };
+        let hello = self.sut.open(self.shared.options.on_held, &mut notice)?;
+        let found = hello.facts.base_identity(&self.base.base);
+        if found != self.base {
+            let message = format!(
+                "`{}` is {} {} {}, but was compiled for as {} {} {}: it was installed anew; run again",
+                self.sut.name(),
+                found.os,
+                found.version,
+                found.arch,
+                self.base.os,
+                self.base.version,
+                self.base.arch
+            );
+            self.sut.close();
+            return Ok(self.dropped(message));
+        }
+        self.facts = Some(hello.facts);
+        self.state = hello.state;
+        if let Some(taint) = &self.state.taint {
+            self.tell("tainted", taint.reason.clone());
+            if self.shared.options.on_taint == OnTaint::Drop {
+                let reason = format!("`{}` is tainted: {}", self.sut.name(), taint.reason);
+                self.sut.close();
+                return Ok(self.dropped(reason));
+            }
+        }
+        self.tell("ready", String::new());
+        Ok(Input::Opened)
+    }
+
+    fn lost(&mut self, trouble: &Trouble) -> Input {
+        self.sut.close();
+        self.dropped(trouble.message.clone())
+    }
+
+    pub(crate) fn dropped(&self, reason: String) -> Input {
+        self.tell("dropped", reason.clone());
+        Input::Lost(reason)
+    }
+
+    /// Tells what the SUT is in now.
+    pub(crate) fn tell(&self, state: &str, note: String) {
+        self.outbox.event(Event::Sut {
+            sut: self.sut.name().to_owned(),
+            state: state.to_owned(),
+            note,
+        });
+    }
+
+    /// Writes the SUT's own account of its state.
+    pub(crate) fn save_state(&mut self) -> Result<(), Failed> {
+        Ok(self.sut.set_state(&self.state)?)
+    }
+}

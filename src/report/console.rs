@@ -1,0 +1,113 @@
+//! The console: one aligned line for each finished node, a live region on a terminal, and a summary.
+//!
+//! Permanent text is plain lines that a pipe or a log keeps well; only [`Live`] moves the cursor, and it is there only where
+//! the caller says that the output is a terminal.
+
+use std::io::Write;
+
+use super::live::{Live, SizeProbe};
+use super::narrate::Narrator;
+use super::palette::Palette;
+use super::progress::Progress;
+use super::{ReportError, Reporter};
+use crate::exec::event::Stamped;
+
+/// How much the console says.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Verbosity {
+    /// Failures and the summary.
+    Quiet,
+    /// A line for each node, the end of the log of failures.
+    #[default]
+    Normal,
+    /// Also what tests and scripts printed, and each result.
+    Verbose,
+}
+
+/// The console reporter.
+pub struct Console<W: Write> {
+    out: W,
+    palette: Palette,
+    live: Option<Live>,
+    progress: Progress,
+    narrator: Narrator,
+}
+
+impl<W: Write + Send> Console<W> {
+    /// Makes a console that writes to `out`, without a live region.
+    pub fn new(out: W, palette: Palette, verbosity: Verbosity) -> Self {
+        Self {
+            out,
+            palette,
+            live: None,
+            progress: Progress::default(),
+            narrator: Narrator::new(palette, verbosity),
+        }
+    }
+
+    /// Adds a live region on a terminal of the size that `probe` tells.
+    #[must_use]
+    pub fn with_live(mut self, probe: SizeProbe) -> Self {
+        self.live = Some(Live::new(probe));
+        self
+    }
+
+    /// Writes permanent lines, with the live region out of the way, and draws it again if it is due.
+    fn print(&mut self, lines: &str, now: u64) -> Result<(), ReportError> {
+        if lines.is_empty() {
+            return Ok(());
+        }
+        let mut text = String::new();
+        if let Some(live) = &mut self.live {
+            live.wipe(&mut text);
+        }
+        text.push_str(lines);
+        self.redraw(&mut text, now);
+        self.write(&text)
+    }
+
+    fn redraw(&mut self, text: &mut String, now: u64) {
+        let Some(live) = &mut self.live else { return };
+        if live.is_due(now) {
+            let height = live.height();
+            live.draw(text, &self.progress.rows(now, height, &self.palette), now);
+        }
+    }
+
+    fn write(&mut self, text: &str) -> Result<(), ReportError> {
+        if text.is_empty() {
+            return Ok(());
+        }
+        self.out
+            .write_all(text.as_bytes())
+            .and_then(|()| self.out.flush())
+            .map_err(|source| ReportError::Output { source })
+    }
+}
+
+impl<W: Write + Send> Reporter for Console<W> {
+    fn event(&mut self, event: &Stamped) -> Result<(), ReportError> {
+        self.progress.event(event);
+        let lines = self.narrator.describe(event);
+        self.print(&lines, event.time)
+    }
+
+    fn tick(&mut self, now: u64) -> Result<(), ReportError> {
+        let mut text = String::new();
+        self.redraw(&mut text, now);
+        self.write(&text)
+    }
+}
+
+impl<W: Write> Drop for Console<W> {
+    /// Leaves a clean terminal also where a run ends without its last event.
+    fn drop(&mut self) {
+        let mut text = String::new();
+        if let Some(live) = &mut self.live {
+            live.wipe(&mut text);
+        }
+        if !text.is_empty() {
+            let _nobody_is_left_to_tell = self.out.write_all(text.as_bytes());
+        }
+    }
+}

@@ -1,0 +1,42 @@
+//! `--json`: each event as one line of JSON on standard output, in the form that `events.jsonl` has.
+
+use std::io::{self, Write};
+
+use super::{ReportError, Reporter};
+use crate::exec::event::{Event, Stamped};
+
+/// Writes events as lines.
+///
+/// Lines are written when the event comes. Only results, of which a test may give millions, wait for the next tick or for
+/// the next other event.
+pub struct Json<W: Write> {
+    out: io::BufWriter<W>,
+}
+
+impl<W: Write + Send> Json<W> {
+    /// Makes a reporter that writes to `out`.
+    pub fn new(out: W) -> Self {
+        let out = io::BufWriter::with_capacity(64 * 1024, out);
+        Self { out }
+    }
+}
+
+impl<W: Write + Send> Reporter for Json<W> {
+    fn event(&mut self, event: &Stamped) -> Result<(), ReportError> {
+        append(&mut self.out, event).map_err(|source| ReportError::Output { source })
+    }
+
+    fn tick(&mut self, _now: u64) -> Result<(), ReportError> {
+        self.out.flush().map_err(|source| ReportError::Output { source })
+    }
+}
+
+/// Appends an event as a line, and flushes unless it is one of many.
+pub(super) fn append<W: Write>(out: &mut io::BufWriter<W>, event: &Stamped) -> io::Result<()> {
+    serde_json::to_writer(&mut *out, event)?;
+    out.write_all(b"\n")?;
+    if matches!(event.event, Event::Result { .. }) {
+        return Ok(());
+    }
+    out.flush()
+}

@@ -1,0 +1,309 @@
+//! Events in words: the lines of the console, without any notion of a terminal.
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+use anstyle::Style;
+
+use super::console::Verbosity;
+use super::excerpt::{self, Limit};
+use super::human;
+use super::palette::{Palette, paint};
+use super::summary::{Failure, Summary, Totals, outcome_style, outcome_word, skipped_word};
+use super::text::{harmless, pad, width};
+use crate::exec::event::{Event, NodeOutcome, Stamped};
+
+/// What of a failure's log is shown beside its line.
+const FAILURE_LOG: Limit = Limit {
+    lines: 10,
+    bytes: 16 * 1024,
+};
+/// What of any log is shown with `-v`.
+const VERBOSE_LOG: Limit = Limit {
+    lines: 1000,
+    bytes: 256 * 1024,
+};
+
+/// Columns of a line's first word; the longest is `connecting`.
+pub(super) const WORD: usize = 10;
+
+/// The first columns of a line: the word, its style, the time.
+struct Lead<'a> {
+    word: &'a str,
+    style: Style,
+    time: String,
+}
+
+/// Turns events into permanent lines, and keeps what the summary needs.
+pub(super) struct Narrator {
+    palette: Palette,
+    verbosity: Verbosity,
+    summary: Summary,
+    dir: PathBuf,
+    /// Width of the column with the SUT's name; absent with a single SUT.
+    sut_column: Option<usize>,
+}
+
+impl Narrator {
+    pub(super) fn new(palette: Palette, verbosity: Verbosity) -> Self {
+        Self {
+            palette,
+            verbosity,
+            summary: Summary::default(),
+            dir: PathBuf::new(),
+            sut_column: None,
+        }
+    }
+
+    /// Describes an event in whole lines; most events of a quiet console have none.
+    pub(super) fn describe(&mut self, stamped: &Stamped) -> String {
+        let mut out = String::new();
+        match &stamped.event {
+            event @ Event::RunStarted { .. } => self.run_started(&mut out, event),
+            Event::Warning { text } => {
+                let _infallible = writeln!(out, "{} {}", paint(self.palette.warn, "warning:"), harmless(text));
+            }
+            Event::Sut { sut, state, note } => self.sut(&mut out, sut, state, note),
+            Event::NodeCached { node, sut, age, .. } => self.node_cached(&mut out, node, sut, *age),
+            Event::NodeStarted { .. } => {}
+            Event::Result { node, name, status } => {
+                if let (Verbosity::Verbose, Some(name)) = (self.verbosity, name) {
+                    let lead = Lead {
+                        word: status,
+                        style: self.palette.dim,
+                        time: String::new(),
+                    };
+                    self.line(&mut out, &lead, "", node, name);
+                }
+            }
+            event @ Event::NodeFinished { .. } => self.node_finished(&mut out, event),
+            Event::NodeSkipped { node, reason, outcome } => {
+                if self.verbosity > Verbosity::Quiet {
+                    let lead = Lead {
+                        word: skipped_word(*outcome),
+                        style: self.palette.warn,
+                        time: String::new(),
+                    };
+                    self.line(&mut out, &lead, "", node, reason);
+                }
+                *self.summary.skipped.entry((*outcome, reason.clone())).or_default() += 1;
+            }
+            Event::RunFinished {
+                exit_code,
+                duration,
+                tests,
+                cached,
+            } => {
+                let totals = Totals {
+                    exit_code: *exit_code,
+                    duration: *duration,
+                    tests,
+                    cached: *cached,
+                    dir: &self.dir.to_string_lossy(),
+                    quiet: self.verbosity == Verbosity::Quiet,
+                };
+                self.summary.write(&mut out, &self.palette, &totals);
+            }
+        }
+        out
+    }
+
+    /// Writes one line about a node or a SUT.
+    fn line(&self, out: &mut String, lead: &Lead<'_>, sut: &str, what: &str, note: &str) {
+        let _infallible = write!(
+            out,
+            "{} {:>9}  ",
+            paint(lead.style, pad(&harmless(lead.word), WORD)),
+            lead.time
+        );
+        if let Some(columns) = self.sut_column {
+            let _infallible = write!(out, "{}  ", paint(self.palette.dim, pad(&harmless(sut), columns)));
+        }
+        out.push_str(&harmless(what));
+        if !note.is_empty() {
+            let _infallible = write!(out, "  {}", paint(self.palette.dim, harmless(note)));
+        }
+        out.push('\n');
+    }
+
+    /// Writes the end of a log, indented.
+    fn log(&self, out: &mut String, log: &Path, limit: Limit) {
+        let excerpt = match excerpt::tail(log, limit) {
+            Ok(excerpt) => excerpt,
+            Err(error) => {
+                let lost = format!("cannot read `{}`: {error}", log.display());
+                let _infallible = writeln!(out, "{:22}{}", "", paint(self.palette.warn, harmless(&lost)));
+                return;
+            }
+        };
+        if excerpt.cut {
+            let _infallible = writeln!(out, "{:22}{}", "", paint(self.palette.dim, "…"));
+        }
+        for line in &excerpt.lines {
+            let _infallible = writeln!(out, "{:22}{}", "", paint(self.palette.dim, line));
+        }
+    }
+
+    fn run_started(&mut self, out: &mut String, event: &Event) {
+        let Event::RunStarted {
+            dir,
+            command,
+            plans,
+            suts,
+            tests,
+            to_run,
+            ..
+        } = event
+        else {
+            return;
+        };
+        self.dir = PathBuf::from(dir);
+        self.sut_column = (suts.len() > 1).then(|| suts.iter().map(|sut| width(&harmless(sut))).max().unwrap_or(0));
+        if self.verbosity == Verbosity::Quiet {
+            return;
+        }
+        let work: Vec<String> = ["prepare", "test", "finish"]
+            .into_iter()
+            .filter_map(|kind| {
+                let number = *to_run.get(kind).filter(|number| **number > 0)?;
+                // How much is prepared, only the SUT knows.
+                Some(match kind {
+                    "prepare" => format!("up to {}", human::count(number, "prepare step")),
+                    "finish" => human::count(number, "finish step"),
+                    kind => human::count(number, kind),
+                })
+            })
+            .collect();
+        let work = if work.is_empty() {
+            "nothing to run".to_owned()
+        } else {
+            format!("to run: {}", work.join(", "))
+        };
+        let _infallible = writeln!(
+            out,
+            "{} {} on {}: {}; {work}",
+            paint(self.palette.bold, harmless(command)),
+            some_of(plans, "plan"),
+            some_of(suts, "SUT"),
+            human::count(*tests, "test"),
+        );
+    }
+
+    fn node_cached(&self, out: &mut String, node: &str, sut: &str, age: u64) {
+        if self.verbosity == Verbosity::Quiet {
+            return;
+        }
+        let word = if sut.is_empty() { "cached" } else { "prepared" };
+        let lead = Lead {
+            word,
+            style: self.palette.reused,
+            time: human::age(age),
+        };
+        self.line(out, &lead, sut, node, "");
+    }
+
+    fn node_finished(&mut self, out: &mut String, event: &Event) {
+        let Event::NodeFinished {
+            node,
+            sut,
+            outcome,
+            duration,
+            note,
+            log,
+            results,
+            ..
+        } = event
+        else {
+            return;
+        };
+        let passed = *outcome == NodeOutcome::Pass;
+        let log = (!log.is_empty()).then(|| self.dir.join(log));
+        if !passed || self.verbosity > Verbosity::Quiet {
+            let is_test = node.starts_with("test ");
+            let word = if passed && !is_test {
+                "done"
+            } else {
+                outcome_word(*outcome)
+            };
+            let lead = Lead {
+                word,
+                style: outcome_style(&self.palette, *outcome),
+                time: human::span(*duration),
+            };
+            let counted = if note.is_empty() {
+                result_counts(results)
+            } else {
+                note.clone()
+            };
+            self.line(out, &lead, sut, node, &counted);
+        }
+        if let Some(log) = &log {
+            match self.verbosity {
+                Verbosity::Verbose => self.log(out, log, VERBOSE_LOG),
+                Verbosity::Normal if *outcome == NodeOutcome::Fail || *outcome == NodeOutcome::Infra => {
+                    self.log(out, log, FAILURE_LOG);
+                }
+                Verbosity::Normal | Verbosity::Quiet => {}
+            }
+        }
+        if !passed {
+            self.summary.failures.push(Failure {
+                node: node.clone(),
+                sut: if self.sut_column.is_some() {
+                    sut.clone()
+                } else {
+                    String::new()
+                },
+                outcome: *outcome,
+                note: note.clone(),
+                log,
+            });
+        }
+    }
+
+    fn sut(&self, out: &mut String, sut: &str, state: &str, note: &str) {
+        let least = match state {
+            "dropped" => Verbosity::Quiet,
+            "waiting" | "tainted" => Verbosity::Normal,
+            _ => Verbosity::Verbose,
+        };
+        if self.verbosity >= least {
+            let style = if least == Verbosity::Verbose {
+                self.palette.dim
+            } else {
+                self.palette.warn
+            };
+            let lead = Lead {
+                word: state,
+                style,
+                time: String::new(),
+            };
+            self.line(out, &lead, sut, &format!("sut {sut}"), note);
+        }
+    }
+}
+
+/// Names a few things, or says how many there are.
+fn some_of(names: &[String], noun: &str) -> String {
+    match names {
+        [] => format!("no {noun}"),
+        [_] | [_, _] | [_, _, _] => {
+            let names: Vec<_> = names.iter().map(|name| harmless(name)).collect();
+            names.join(", ")
+        }
+        many => human::count(many.len() as u64, noun),
+    }
+}
+
+/// Says what results a test gave, if it gave more than its own.
+fn result_counts(results: &std::collections::BTreeMap<String, u64>) -> String {
+    let all: u64 = results.values().sum();
+    if all < 2 {
+        return String::new();
+    }
+    let parts: Vec<_> = results
+        .iter()
+        .map(|(status, number)| format!("{number} {status}"))
+        .collect();
+    format!("{all} results: {}", parts.join(", "))
+}

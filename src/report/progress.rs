@@ -1,0 +1,125 @@
+//! What runs where, since when, and how much is left: the state behind the live region.
+
+use std::collections::BTreeMap;
+
+use super::human;
+use super::live::Row;
+use super::palette::Palette;
+use super::text::{harmless, pad, width};
+use crate::exec::event::{Event, NodeOutcome, Stamped};
+
+/// A SUT at work.
+#[derive(Debug)]
+struct Activity {
+    what: String,
+    since: u64,
+}
+
+/// Counts what happened and knows what is going on.
+#[derive(Debug, Default)]
+pub(super) struct Progress {
+    started: u64,
+    to_run: u64,
+    done: u64,
+    passed: u64,
+    failed: u64,
+    infra: u64,
+    /// By SUT: a SUT does one thing at a time.
+    active: BTreeMap<String, Activity>,
+}
+
+impl Progress {
+    /// Takes an event into account.
+    pub(super) fn event(&mut self, stamped: &Stamped) {
+        match &stamped.event {
+            Event::RunStarted { to_run, .. } => {
+                self.started = stamped.time;
+                self.to_run = to_run.values().sum();
+            }
+            Event::Sut { sut, state, .. } => match state.as_str() {
+                "waiting" | "connecting" | "syncing" => self.begin(sut, state.clone(), stamped.time),
+                _ => drop(self.active.remove(sut)),
+            },
+            Event::NodeStarted { node, sut, attempt, .. } => {
+                let again = if *attempt > 1 {
+                    format!(" (attempt {attempt})")
+                } else {
+                    String::new()
+                };
+                self.begin(sut, format!("{node}{again}"), stamped.time);
+            }
+            Event::NodeFinished { node, sut, outcome, .. } => {
+                self.active.remove(sut);
+                self.done += 1;
+                self.tally(node, *outcome);
+            }
+            Event::NodeSkipped { .. } => self.done += 1,
+            // What a SUT has done already was counted as to be run.
+            Event::NodeCached { sut, .. } if !sut.is_empty() => self.done += 1,
+            Event::RunFinished { .. } => self.active.clear(),
+            Event::Warning { .. } | Event::NodeCached { .. } | Event::Result { .. } => {}
+        }
+    }
+
+    /// Returns the rows of the live region, `height` at most; none while nothing is going on.
+    pub(super) fn rows(&self, now: u64, height: usize, palette: &Palette) -> Vec<Row> {
+        if self.active.is_empty() {
+            return Vec::new();
+        }
+        let mut longest_first: Vec<_> = self.active.iter().collect();
+        longest_first.sort_by_key(|(_, activity)| activity.since);
+        let room = height.saturating_sub(1).max(1);
+        let shown = if longest_first.len() > room { room - 1 } else { room };
+        let hidden = longest_first.len().saturating_sub(shown);
+        longest_first.truncate(shown);
+        let names: Vec<_> = longest_first.iter().map(|(sut, _)| harmless(sut)).collect();
+        let columns = names.iter().map(|name| width(name)).max().unwrap_or(0);
+        let mut rows: Vec<Row> = longest_first
+            .iter()
+            .zip(&names)
+            .map(|((_, activity), name)| {
+                let since = human::running(now.saturating_sub(activity.since));
+                Row::default()
+                    .with(palette.dim, format!("{since:>9}  "))
+                    .with(palette.dim, format!("{}  ", pad(name, columns)))
+                    .with(palette.bold, harmless(&activity.what))
+            })
+            .collect();
+        if hidden > 0 {
+            rows.push(Row::default().with(palette.dim, format!("{:9}  and {hidden} more", "")));
+        }
+        rows.push(self.status(now, palette));
+        rows
+    }
+
+    fn status(&self, now: u64, palette: &Palette) -> Row {
+        let elapsed = human::running(now.saturating_sub(self.started));
+        let left = self.to_run.saturating_sub(self.done);
+        let mut row = Row::default()
+            .with(palette.bold, format!("{elapsed:>9}  "))
+            .with(palette.bold, format!("{left} left, {} running", self.active.len()));
+        for (number, word, style) in [
+            (self.passed, "passed", palette.good),
+            (self.failed, "failed", palette.bad),
+            (self.infra, "infra", palette.trouble),
+        ] {
+            if number > 0 {
+                row = row.with(palette.dim, ", ").with(style, format!("{number} {word}"));
+            }
+        }
+        row
+    }
+
+    fn begin(&mut self, sut: &str, what: String, since: u64) {
+        self.active.insert(sut.to_owned(), Activity { what, since });
+    }
+
+    fn tally(&mut self, node: &str, outcome: NodeOutcome) {
+        match outcome {
+            NodeOutcome::Pass if node.starts_with("test ") => self.passed += 1,
+            NodeOutcome::Pass | NodeOutcome::Cancelled => {}
+            NodeOutcome::Fail => self.failed += 1,
+            NodeOutcome::Infra => self.infra += 1,
+        }
+    }
+}

@@ -1,0 +1,166 @@
+//! What is kept of a run for its last words: what failed, where its log is, and the counts.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::path::PathBuf;
+
+use super::exit::Exit;
+use super::narrate::WORD;
+use super::palette::{Palette, paint};
+use super::text::harmless;
+use super::{human, text};
+use crate::exec::event::NodeOutcome;
+
+/// A node that did not pass.
+#[derive(Debug)]
+pub(super) struct Failure {
+    pub(super) node: String,
+    /// Empty if there was one SUT only.
+    pub(super) sut: String,
+    pub(super) outcome: NodeOutcome,
+    pub(super) note: String,
+    /// The path of the log, if there is one.
+    pub(super) log: Option<PathBuf>,
+}
+
+/// Failures as they come, and nodes that did not start, by reason.
+#[derive(Debug, Default)]
+pub(super) struct Summary {
+    pub(super) failures: Vec<Failure>,
+    pub(super) skipped: BTreeMap<(NodeOutcome, String), u64>,
+}
+
+/// The counts at the end of a run.
+pub(super) struct Totals<'a> {
+    pub(super) exit_code: u8,
+    pub(super) duration: u64,
+    pub(super) tests: &'a BTreeMap<NodeOutcome, u64>,
+    pub(super) cached: u64,
+    pub(super) dir: &'a str,
+    /// Whether nothing but failures stands above.
+    pub(super) quiet: bool,
+}
+
+impl Summary {
+    /// Writes the summary to `out`.
+    pub(super) fn write(&self, out: &mut String, palette: &Palette, totals: &Totals<'_>) {
+        // `fmt::Write` for `String` cannot fail.
+        let _infallible = self.write_all(out, palette, totals);
+    }
+
+    fn write_all(&self, out: &mut String, palette: &Palette, totals: &Totals<'_>) -> std::fmt::Result {
+        if !self.failures.is_empty() || !self.skipped.is_empty() {
+            writeln!(out)?;
+        }
+        for failure in &self.failures {
+            write_failure(out, palette, failure)?;
+        }
+        for ((outcome, reason), count) in &self.skipped {
+            let word = text::pad(skipped_word(*outcome), WORD);
+            write!(out, "{} {}", paint(palette.warn, word), human::count(*count, "node"))?;
+            writeln!(out, " did not start: {}", harmless(reason))?;
+        }
+        if !totals.quiet || !self.failures.is_empty() || !self.skipped.is_empty() {
+            writeln!(out)?;
+        }
+        writeln!(out, "{}", counts(palette, totals))?;
+        let any = totals.tests.values().any(|number| *number > 0);
+        let meaning = Exit::from_code(totals.exit_code).map_or("unknown", Exit::meaning);
+        let style = if totals.exit_code == 0 {
+            palette.good
+        } else {
+            palette.bad
+        };
+        if any || totals.exit_code != 0 {
+            writeln!(out, "{}", paint(style, format!("exit {}: {meaning}", totals.exit_code)))?;
+        }
+        if !totals.dir.is_empty() {
+            writeln!(
+                out,
+                "{}",
+                paint(palette.dim, format!("results in {}", harmless(totals.dir)))
+            )?;
+        }
+        Ok(())
+    }
+}
+
+fn write_failure(out: &mut String, palette: &Palette, failure: &Failure) -> std::fmt::Result {
+    let word = text::pad(outcome_word(failure.outcome), WORD);
+    write!(
+        out,
+        "{} {}",
+        paint(outcome_style(palette, failure.outcome), word),
+        harmless(&failure.node)
+    )?;
+    if !failure.sut.is_empty() {
+        write!(
+            out,
+            "  {}",
+            paint(palette.dim, format!("on {}", harmless(&failure.sut)))
+        )?;
+    }
+    if !failure.note.is_empty() {
+        write!(out, "  {}", harmless(&failure.note))?;
+    }
+    writeln!(out)?;
+    if let Some(log) = &failure.log {
+        let log = log.to_string_lossy();
+        writeln!(out, "{:WORD$} {}", "", paint(palette.dim, harmless(&log)))?;
+    }
+    Ok(())
+}
+
+/// The word for an outcome of a test or a failed step.
+pub(super) const fn outcome_word(outcome: NodeOutcome) -> &'static str {
+    match outcome {
+        NodeOutcome::Pass => "pass",
+        NodeOutcome::Fail => "fail",
+        NodeOutcome::Cancelled => "cancelled",
+        NodeOutcome::Infra => "infra",
+    }
+}
+
+/// The word for a node that did not start.
+pub(super) const fn skipped_word(outcome: NodeOutcome) -> &'static str {
+    match outcome {
+        NodeOutcome::Cancelled => "cancelled",
+        NodeOutcome::Pass | NodeOutcome::Fail | NodeOutcome::Infra => "skipped",
+    }
+}
+
+/// The style of an outcome.
+pub(super) const fn outcome_style(palette: &Palette, outcome: NodeOutcome) -> anstyle::Style {
+    match outcome {
+        NodeOutcome::Pass => palette.good,
+        NodeOutcome::Fail => palette.bad,
+        NodeOutcome::Cancelled => palette.warn,
+        NodeOutcome::Infra => palette.trouble,
+    }
+}
+
+fn counts(palette: &Palette, totals: &Totals<'_>) -> String {
+    let all: u64 = totals.tests.values().sum();
+    let mut parts = Vec::new();
+    for (outcome, &number) in totals.tests {
+        if number == 0 {
+            continue;
+        }
+        let mut part = match outcome {
+            NodeOutcome::Pass => format!("{number} passed"),
+            NodeOutcome::Fail => format!("{number} failed"),
+            NodeOutcome::Cancelled => format!("{number} cancelled"),
+            NodeOutcome::Infra => format!("{number} infra"),
+        };
+        if *outcome == NodeOutcome::Pass && totals.cached > 0 {
+            let _infallible = write!(part, " ({} cached)", totals.cached);
+        }
+        parts.push(paint(outcome_style(palette, *outcome), part).to_string());
+    }
+    let took = human::span(totals.duration);
+    if parts.is_empty() {
+        return format!("no tests, {took}");
+    }
+    let tests = paint(palette.bold, human::count(all, "test"));
+    format!("{tests}: {} in {took}", parts.join(", "))
+}

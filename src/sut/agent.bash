@@ -1,0 +1,292 @@
+# The agent: one per connection. It holds the lease of the machine's directory and answers requests until its stdin ends.
+#
+# A request is a line, `VERB ARGUMENT…`, and then payloads whose lengths the line says; a reply is a line, `WORD LENGTH…`, and
+# then blobs of these lengths. `err` comes with a text for people. What the files of `manifest/` mean, only the runner knows:
+# here they are stored and sent back. Needs bash 4.2, coreutils, tar, util-linux. See sut/shell.rs for the other side.
+
+export LC_ALL=C
+umask 077
+
+# say WORD TEXT…: a reply with texts.
+say() {
+    local line=$1 text
+    shift
+    for text; do line+=" ${#text}"; done
+    printf '%s\n' "$line"
+    printf '%s' "$@"
+}
+
+# send WORD FILE…: a reply with the contents of files; what does not exist is empty.
+send() {
+    local line=$1 file files=() size
+    shift
+    for file; do
+        size=0
+        [[ -s $file ]] && size=$(stat -L -c %s -- "$file") && files+=("$file")
+        line+=" $size"
+    done
+    printf '%s\n' "$line"
+    ((${#files[@]} == 0)) || cat -- "${files[@]}"
+}
+
+# text LENGTH: takes a payload into REPLY.
+text() {
+    REPLY=$(head -c "$1"; printf .)
+    REPLY=${REPLY%.}
+}
+
+# unpack LENGTH DIR: takes a payload that is a tar archive, and reads it to its end also where tar gives up before.
+unpack() {
+    said=$(head -c "$1" | {
+        tar -x -p -m --no-same-owner -f - -C "$2" 2>&1
+        rc=$?
+        cat >/dev/null
+        exit "$rc"
+    })
+}
+
+# complain WHAT: an error reply that ends with what a tool said first; it is in said, not in a file, since the disk may be full.
+complain() {
+    say err "$1${said:+: ${said%%$'\n'*}}"
+}
+
+# nap: a moment, which the end of stdin ends for good.
+nap() {
+    local ignored
+    IFS= read -r -t 0.1 ignored
+    (($? > 128)) || exit 0
+}
+
+# started PID: when a process started, in the kernel's words; nothing if there is none.
+started() {
+    local stat fields
+    { stat=$(<"/proc/$1/stat"); } 2>/dev/null || return 1
+    read -r -a fields <<<"${stat##*) }"
+    printf '%s' "${fields[19]}"
+}
+
+# kill_job SIGNAL: signals the process groups of the last job, unless their numbers belong to somebody else by now.
+kill_job() {
+    local boot pid since now
+    [[ -s $v/job/groups ]] || return 0
+    {
+        read -r boot
+        [[ $boot == "$(</proc/sys/kernel/random/boot_id)" ]] || return 0
+        while read -r pid since; do
+            now=$(started "$pid")
+            [[ ! $now || $now == "$since" ]] && kill -s "$1" -- "-$pid"
+        done
+    } <"$v/job/groups" 2>/dev/null
+}
+
+# settle TENTHS: waits until the wrapper of the last job is gone; ends its job when the time is over.
+settle() {
+    local left=$1 grace=100
+    exec 8<>"$base/run.lock"
+    until flock -n 8; do
+        if ((left > 0)); then
+            ((left--))
+        else
+            ((grace == 100)) && kill_job TERM
+            ((grace < 80)) && kill_job KILL
+            ((grace-- > 0)) || return 1
+        fi
+        nap
+    done
+    # A wrapper that was killed itself leaves its job behind.
+    kill_job KILL
+    rm -f -- "$v/job/groups"
+    exec 8>&-
+}
+
+managers() {
+    local name found=()
+    for name in dnf5 dnf yum rpm-ostree apt-get zypper apk; do
+        type -P "$name" >/dev/null && found+=("$name")
+    done
+    [[ -e /run/ostree-booted ]] && found+=(ostree-booted)
+    printf '%s' "${found[*]}"
+}
+
+# open DIR-LENGTH HOLDER-LENGTH wait|fail TENTHS: takes the lease, waits for the last job, tells facts and state.
+agent_open() {
+    local holder who
+    text "$1" && base=$REPLY
+    text "$2" && holder=$REPLY
+    if [[ ! $base ]]; then
+        base=${XDG_STATE_HOME:-${HOME:-/root}/.local/state}/atex
+        ((EUID)) || base=/var/lib/atex
+    fi
+    v=$base/v1
+    # Others may pass, because tests do things as other users in their tree, but see only the trees.
+    who=$(mkdir -p -- "$base" 2>&1 && mkdir -p -- "$v"/{env,tree,manifest,job} 2>&1 &&
+        chmod 711 -- "$base" "$v" 2>&1 && chmod 755 -- "$v/tree" 2>&1) || {
+        say err "cannot make \`$base\`: $who"
+        return
+    }
+    { : >>"$base/lease" && : >>"$base/run.lock"; } 2>/dev/null || {
+        say err "cannot write below \`$base\`"
+        return
+    }
+    exec 9<>"$base/lease"
+    if ! flock -n 9; then
+        say held "$(<"$base/lease")"
+        [[ $3 == wait ]] || return
+        until flock -n 9; do nap; done
+    fi
+    { printf '%s\n' "$holder" >"$base/lease"; } 2>/dev/null || { complain "cannot write \`$base/lease\`"; return; }
+    settle "$4" || { say err "a process of the last job cannot be ended"; return; }
+    agent_facts
+}
+
+agent_facts() {
+    local release=/etc/os-release
+    [[ -e $release ]] || release=/usr/lib/os-release
+    {
+        printf 'user=%s\nuid=%s\n' "$(id -un 2>/dev/null)" "$EUID"
+        printf 'arch=%s\nboot=%s\n' "$(uname -m)" "$(</proc/sys/kernel/random/boot_id)"
+        printf 'managers=%s\n' "$(managers)"
+        printf 'state=%s\n' "$([[ -e $v/state ]] && printf kept)"
+    } 2>/dev/null >"$v/facts" || { complain "cannot write \`$v/facts\`"; return; }
+    printf '%s' "$base" >"$v/base"
+    send ok "$v/base" "$v/facts" "$release" "$v/state"
+}
+
+# state LENGTH: an archive with the file `state.new`.
+agent_state() {
+    unpack "$1" "$v" && said=$({ sync -- "$v/state.new" && mv -f -- "$v/state.new" "$v/state"; } 2>&1) || {
+        complain "cannot write \`$v/state\`"
+        return
+    }
+    sync -- "$v" 2>/dev/null
+    say ok
+}
+
+# reset-env: empties the environment file of the prepared chain.
+agent_reset-env() {
+    said=$({ rm -rf -- "$v/env/prepared" && : >"$v/env/prepared"; } 2>&1) || { complain "cannot empty \`$v/env/prepared\`"; return; }
+    say ok
+}
+
+# walk SLOT: lists everything in the slot's tree, with size and time of the last change of its inode: `du` is the one program of
+# coreutils that walks any tree and takes names of any bytes. A directory that cannot be read gets its permissions back.
+walk() {
+    local tree=$v/tree/$1 out=$v/manifest/$1.walk try
+    [[ -d $tree && ! -L $tree ]] || said=$({ rm -rf --one-file-system -- "$tree" && mkdir -- "$tree"; } 2>&1) || return
+    for try in 1 2 3; do
+        said=$(cd -- "$tree" 2>&1 && du -a -l -0 -B1 --apparent-size --time=ctime --time-style=+%s.%N . 2>&1 >"$out") && return
+        chmod -R u+rwX -- "$tree" 2>/dev/null
+    done
+    return 1
+}
+
+# same FILE FILE: whether two files have the same content (cmp is not in coreutils).
+same() {
+    local sums
+    sums=$(sha256sum <"$1") && [[ $sums == "$(sha256sum <"$2")" ]]
+} 2>/dev/null
+
+# check SLOT HEAD…: `clean` if the manifest begins with one of the lines HEAD and nothing changed since; else all that is known.
+agent_check() {
+    local slot=$1 m=$v/manifest/$1 head=
+    shift
+    walk "$slot" || { complain "cannot read \`$v/tree/$slot\`"; return; }
+    if [[ -s $m.list && ! -e $m.touched ]] && same "$m.stat" "$m.walk"; then
+        IFS= read -r head <"$m.list"
+        [[ " $* " == *" $head "* ]] && { say clean; return; }
+        send differs "$m.list" /dev/null "$m.walk" /dev/null
+        return
+    fi
+    send changed "$m.list" "$m.stat" "$m.walk" "$m.touched"
+}
+
+# each FILE COMMAND…: runs the command with the NUL-terminated entries of FILE as arguments, some hundred at a time.
+each() {
+    local file=$1 entry batch=()
+    shift
+    while IFS= read -r -d '' entry; do
+        batch+=("./$entry")
+        ((${#batch[@]} < 400)) || { "$@" "${batch[@]}" || return; batch=(); }
+    done <"$file"
+    ((${#batch[@]} == 0)) || "$@" "${batch[@]}"
+}
+
+# Paths are relative to the tree, which is the working directory here.
+remove() {
+    rm -rf --one-file-system -- "$@" && return
+    chmod -R u+rwX .
+    rm -rf --one-file-system -- "$@"
+}
+
+# Makes way for directories: what stands there and is none, a link to one too, goes; what is one gets its mode.
+clear_way() {
+    local path dirs=()
+    for path; do
+        if [[ ! -L $path && -d $path ]]; then
+            dirs+=("$path")
+        elif [[ -L $path || -e $path ]]; then
+            remove "$path" || return
+        fi
+    done
+    ((${#dirs[@]} == 0)) || chmod 755 -- "${dirs[@]}"
+}
+
+# The changes of a sync, in the tree: the lists were unpacked as SLOT.touched, .gone, .dirs, .sent.
+make_room() {
+    local m=$v/manifest/$1
+    said=$({ cd -- "$v/tree/$1" && chmod 755 . && each "$m.gone" remove && each "$m.dirs" clear_way; } 2>&1)
+}
+
+# apply SLOT LISTS-LENGTH TAR-LENGTH, then a line `commit LENGTH` with the new manifest as an archive, or `abort 0`.
+# The list of what is touched is there before anything is, and goes last: until then none of these paths is believed.
+agent_apply() {
+    local m=$v/manifest/$1 failed= word length
+    unpack "$2" "$v/manifest" && mv -f -- "$m.touched.new" "$m.touched" && make_room "$1" || failed="cannot make room in \`$v/tree/$1\`"
+    if [[ $failed ]]; then
+        head -c "$3" >/dev/null
+    else
+        unpack "$3" "$v/tree/$1" || {
+            failed="cannot write below \`$v/tree/$1\`"
+            # What arrived is not believed anyway, and the disk may be full.
+            (cd -- "$v/tree/$1" && each "$m.sent" remove) 2>/dev/null
+        }
+    fi
+    read -r word length || exit 0
+    if [[ $failed || $word == abort ]]; then
+        head -c "$length" >/dev/null
+        complain "${failed:-aborted}"
+        return
+    fi
+    unpack "$length" "$v/manifest" && walk "$1" && settle_in "$1" || { complain "cannot write below \`$v/manifest\`"; return; }
+    # A clock tick, so that no later change has the time of these.
+    sleep 0.02
+    say ok
+}
+
+settle_in() {
+    local m=$v/manifest/$1
+    said=$({ mv -f -- "$m.list.new" "$m.list" && mv -f -- "$m.walk" "$m.stat" && rm -f -- "$m.touched"; } 2>&1)
+}
+
+# look SLOT: what is there, before `rebase`. `none`: nothing was ever brought there.
+agent_look() {
+    local m=$v/manifest/$1
+    [[ -s $m.list ]] || { say none; return; }
+    walk "$1" || { complain "cannot read \`$v/tree/$1\`"; return; }
+    same "$m.stat" "$m.walk" && { say clean; return; }
+    send changed "$m.list" "$m.stat" "$m.walk" "$m.touched"
+}
+
+# rebase SLOT LENGTH: takes what `look` saw as the new baseline, with a new manifest.
+agent_rebase() {
+    unpack "$2" "$v/manifest" && settle_in "$1" || { complain "cannot write below \`$v/manifest\`"; return; }
+    sleep 0.02
+    say ok
+}
+
+base= v= said=
+IFS= read -r marker && printf '%s\n' "$marker"
+while IFS=' ' read -r -a request; do
+    "agent_${request[0]}" "${request[@]:1}"
+done
+exit 0

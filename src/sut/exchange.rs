@@ -1,0 +1,277 @@
+//! Requests and replies over the streams of a process, without deadlock: whatever is waited for, all three streams move.
+//!
+//! Knows framing only: a reply is a line `WORD LENGTH…` and then that many bytes for each length.
+
+use std::io;
+use std::time::{Duration, Instant};
+
+use crate::sut::link::{Exit, Interest, Link, Process};
+use crate::sut::{Cancel, Trouble, Urgency};
+
+/// No reply line is longer.
+const MAX_LINE: usize = 64 * 1024;
+
+/// No single blob of a reply is longer: the list of a million files fits.
+const MAX_BLOB: usize = 1 << 30;
+
+/// What of stderr is kept to explain an unexpected end.
+const KEPT_STDERR: usize = 16 * 1024;
+
+/// How often a second cancellation is looked for after the first: the alarm stays readable then.
+pub(crate) const AFTER_CANCEL: Duration = Duration::from_millis(100);
+
+/// Why an exchange ended early.
+#[derive(Debug)]
+pub(crate) enum Broken {
+    /// The other side ended; the text says how, and what it complained about.
+    Ended(String),
+    /// It said something that is no reply.
+    Nonsense(String),
+    /// The user cancelled.
+    Cancelled,
+    /// Nothing came in time.
+    TimedOut,
+}
+
+/// How long to wait, and what ends the wait before.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Patience<'a> {
+    /// Ends the wait once it rises above `known`.
+    pub cancel: &'a Cancel,
+    /// What the caller knows of already.
+    pub known: Urgency,
+    /// When to give up.
+    pub until: Option<Instant>,
+}
+
+/// A reply: its word, and its blobs.
+#[derive(Debug)]
+pub(crate) struct Reply {
+    pub word: String,
+    pub blobs: Vec<Vec<u8>>,
+}
+
+impl Reply {
+    /// Takes blob `index` as text for people.
+    pub(crate) fn text(&self, index: usize) -> String {
+        self.blobs
+            .get(index)
+            .map(|blob| String::from_utf8_lossy(blob).trim_end().to_owned())
+            .unwrap_or_default()
+    }
+}
+
+/// A process that is talked with.
+pub(crate) struct Talk {
+    process: Box<dyn Process>,
+    /// Stdout that was read and not yet taken.
+    inbox: Vec<u8>,
+    /// The end of stderr.
+    complaints: Vec<u8>,
+    stdout_ended: bool,
+    stderr_ended: bool,
+}
+
+impl Talk {
+    /// Starts bash; what it is to do must be sent.
+    pub(crate) fn open(link: &mut dyn Link) -> Result<Self, TalkError> {
+        Ok(Self {
+            process: link.spawn().map_err(TalkError::Link)?,
+            inbox: Vec::new(),
+            complaints: Vec::new(),
+            stdout_ended: false,
+            stderr_ended: false,
+        })
+    }
+
+    /// Starts `program` and waits until it has said `marker`.
+    pub(crate) fn start(
+        link: &mut dyn Link,
+        program: &str,
+        marker: &str,
+        patience: &Patience<'_>,
+    ) -> Result<Self, TalkError> {
+        let mut talk = Self::open(link)?;
+        talk.program(program.as_bytes(), patience)?;
+        talk.send(format!("{marker}\n").as_bytes(), patience)?;
+        talk.past(marker, patience)?;
+        Ok(talk)
+    }
+
+    /// Sends what bash is to become.
+    pub(crate) fn program(&mut self, program: &[u8], patience: &Patience<'_>) -> Result<(), Broken> {
+        self.send(format!("{}\n", program.len()).as_bytes(), patience)?;
+        self.send(program, patience)
+    }
+
+    /// Reads past the line `marker`: what login shells print comes before it.
+    pub(crate) fn past(&mut self, marker: &str, patience: &Patience<'_>) -> Result<(), Broken> {
+        while self.line(patience)? != marker.as_bytes() {}
+        Ok(())
+    }
+
+    /// Sends bytes, reading meanwhile what comes.
+    pub(crate) fn send(&mut self, mut bytes: &[u8], patience: &Patience<'_>) -> Result<(), Broken> {
+        while !bytes.is_empty() {
+            match self.process.write(bytes) {
+                Ok(count) => bytes = &bytes[count..],
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.step(true, patience)?,
+                Err(error) => return Err(self.obituary(&error.to_string())),
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits for a reply and takes it.
+    pub(crate) fn reply(&mut self, patience: &Patience<'_>) -> Result<Reply, Broken> {
+        let line = self.line(patience)?;
+        let line = String::from_utf8_lossy(&line).into_owned();
+        let mut words = line.split(' ');
+        let word = words.next().unwrap_or_default().to_owned();
+        let mut blobs = Vec::new();
+        for length in words {
+            let length = length.parse().ok().filter(|length| *length <= MAX_BLOB);
+            let length = length.ok_or_else(|| Broken::Nonsense(format!("it said `{line}`")))?;
+            blobs.push(self.take(length, patience)?);
+        }
+        Ok(Reply { word, blobs })
+    }
+
+    /// Ends the talk: closes the streams, and waits a moment for the process to end by that, so that what it held is free.
+    pub(crate) fn close(&mut self, until: Instant) {
+        self.process.close();
+        while self.process.exit().is_none() && Instant::now() < until {
+            if self.process.wait(Interest::default(), Some(until), None).is_err() {
+                return;
+            }
+        }
+    }
+
+    /// Gives the process away, with what was read from it: stdout, then stderr.
+    pub(crate) fn into_parts(self) -> (Box<dyn Process>, Vec<u8>, Vec<u8>) {
+        (self.process, self.inbox, self.complaints)
+    }
+
+    /// Waits for a line and takes it, without its newline.
+    pub(crate) fn line(&mut self, patience: &Patience<'_>) -> Result<Vec<u8>, Broken> {
+        let mut seen = 0;
+        loop {
+            if let Some(end) = self.inbox[seen..].iter().position(|byte| *byte == b'\n') {
+                let mut line: Vec<u8> = self.inbox.drain(..=seen + end).collect();
+                line.pop();
+                return Ok(line);
+            }
+            seen = self.inbox.len();
+            if seen > MAX_LINE {
+                return Err(Broken::Nonsense("it said a line without end".to_owned()));
+            }
+            self.step(false, patience)?;
+        }
+    }
+
+    fn take(&mut self, length: usize, patience: &Patience<'_>) -> Result<Vec<u8>, Broken> {
+        while self.inbox.len() < length {
+            self.step(false, patience)?;
+        }
+        let rest = self.inbox.split_off(length);
+        Ok(std::mem::replace(&mut self.inbox, rest))
+    }
+
+    /// Waits once, and reads what there is.
+    fn step(&mut self, writing: bool, patience: &Patience<'_>) -> Result<(), Broken> {
+        let urgency = patience.cancel.urgency();
+        if urgency > patience.known {
+            return Err(Broken::Cancelled);
+        }
+        let now = Instant::now();
+        if patience.until.is_some_and(|until| now >= until) {
+            return Err(Broken::TimedOut);
+        }
+        if self.stdout_ended {
+            return Err(self.obituary("its output ended"));
+        }
+        let interest = Interest {
+            stdin: writing,
+            stdout: true,
+            stderr: !self.stderr_ended,
+        };
+        let (alarm, until) = alarm(patience.cancel, patience.until);
+        let ready = self.process.wait(interest, until, alarm);
+        let ready = ready.map_err(|error| Broken::Ended(error.to_string()))?;
+        if ready.stderr {
+            self.read_complaints();
+        }
+        if ready.stdout {
+            self.read_inbox()?;
+        }
+        Ok(())
+    }
+
+    fn read_inbox(&mut self) -> Result<(), Broken> {
+        let mut buffer = [0; 16 * 1024];
+        match self.process.read_stdout(&mut buffer) {
+            Ok(0) => self.stdout_ended = true,
+            Ok(count) => self.inbox.extend_from_slice(&buffer[..count]),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Err(error) => return Err(self.obituary(&error.to_string())),
+        }
+        Ok(())
+    }
+
+    /// Reads what is there of stderr, and keeps its end. Says whether there was something.
+    fn read_complaints(&mut self) -> bool {
+        let mut buffer = [0; 4 * 1024];
+        let Ok(count) = self.process.read_stderr(&mut buffer) else {
+            return false;
+        };
+        self.stderr_ended |= count == 0;
+        self.complaints.extend_from_slice(&buffer[..count]);
+        let surplus = self.complaints.len().saturating_sub(KEPT_STDERR);
+        self.complaints.drain(..surplus);
+        count > 0
+    }
+
+    /// Says how the process ended, with the last that it complained about.
+    fn obituary(&mut self, how: &str) -> Broken {
+        let _more_than_is_kept = (0..KEPT_STDERR).find(|_| !self.read_complaints());
+        let end = match self.process.exit() {
+            Some(Exit::Code(code)) => format!("exit code {code}"),
+            Some(Exit::Signal(signal)) => format!("signal {signal}"),
+            Some(Exit::Lost(why)) => why,
+            None => how.to_owned(),
+        };
+        let complaints = String::from_utf8_lossy(&self.complaints);
+        let last = complaints.trim_end().lines().next_back().unwrap_or_default();
+        Broken::Ended(if last.is_empty() { end } else { format!("{end}: {last}") })
+    }
+}
+
+/// Why a program could not be started.
+#[derive(Debug)]
+pub(crate) enum TalkError {
+    /// The link could not start bash.
+    Link(Trouble),
+    /// Bash started, and then this.
+    Broken(Broken),
+}
+
+impl From<Broken> for TalkError {
+    fn from(broken: Broken) -> Self {
+        Self::Broken(broken)
+    }
+}
+
+/// What a wait that `cancel` may end has to poll, and how long: once raised, the alarm is always readable, so that the way to
+/// the second cancellation is to look from time to time.
+pub(crate) fn alarm(cancel: &Cancel, until: Option<Instant>) -> (Option<std::os::fd::BorrowedFd<'_>>, Option<Instant>) {
+    use std::os::fd::AsFd;
+    match cancel.urgency() {
+        Urgency::None => (Some(cancel.as_fd()), until),
+        Urgency::Graceful => {
+            let look = Instant::now() + AFTER_CANCEL;
+            (None, Some(until.map_or(look, |until| until.min(look))))
+        }
+        Urgency::Now => (None, until),
+    }
+}

@@ -1,0 +1,199 @@
+//! The bash text that becomes a job: its environment, in the order of the design, and then its script.
+//!
+//! Order, later wins: what the machine's login gives, the plan's environment, the plan environment file, the test's and the
+//! command line's, the variables that a test is promised. Values travel in a file of mode 0600, never on a command line.
+
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+use crate::sut::{EnvFile, Job, JobKind};
+
+/// The descriptor of the control stream in a test.
+const CONTROL: &str = "7";
+
+/// Why a job cannot be written down.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum BadJob {
+    /// Not a name that bash can export.
+    #[error("`{0}` is not a name that an environment variable can have in bash")]
+    Name(String),
+    /// NUL cannot be part of a value or script.
+    #[error("{0} contains a NUL byte")]
+    Nul(String),
+    /// Leads out of the tree.
+    #[error("`{0}` is not a directory below the tree")]
+    Dir(String),
+    /// Leads out of the trees.
+    #[error("`{0}` is not a name for a slot: it must match `[a-z0-9-]+`")]
+    Slot(String),
+}
+
+/// The files that a wrapper takes: names below `job/`, and contents.
+pub(crate) fn files(job: &Job, data: &Path) -> Result<Vec<(&'static str, Vec<u8>)>, BadJob> {
+    let mut files = vec![
+        ("run", prologue(job, data)?),
+        ("script", without_nul("the script", &job.script)?.into()),
+    ];
+    if let JobKind::Test { metadata, .. } = &job.kind {
+        files.push(("metadata.yaml", metadata.clone().into_bytes()));
+    }
+    Ok(files)
+}
+
+/// Says whether `slot` is the name of a slot.
+pub(crate) fn check_slot(slot: &str) -> Result<(), BadJob> {
+    let fits = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    if !slot.is_empty() && slot.bytes().all(fits) {
+        return Ok(());
+    }
+    Err(BadJob::Slot(slot.to_owned()))
+}
+
+/// Says whether `dir` stays below the tree.
+pub(crate) fn check_dir(dir: &str) -> Result<(), BadJob> {
+    let stays = Path::new(dir)
+        .components()
+        .all(|part| matches!(part, std::path::Component::Normal(_)));
+    if stays && !dir.contains('\0') {
+        return Ok(());
+    }
+    Err(BadJob::Dir(dir.to_owned()))
+}
+
+/// Quotes bytes for bash: one word, nothing in it is special.
+pub(crate) fn quote(bytes: &[u8]) -> Vec<u8> {
+    let mut quoted = vec![b'\''];
+    for byte in bytes {
+        match byte {
+            b'\'' => quoted.extend_from_slice(br"'\''"),
+            other => quoted.push(*other),
+        }
+    }
+    quoted.push(b'\'');
+    quoted
+}
+
+/// The text that sets a job's environment and then reads its script.
+fn prologue(job: &Job, data: &Path) -> Result<Vec<u8>, BadJob> {
+    let work = data.join("job");
+    let env_file = data.join("env").join(match job.env_file {
+        EnvFile::Prepared => "prepared",
+        EnvFile::Base => "base",
+    });
+    let mut text = Text::default();
+    if let JobKind::Test { tty: true, .. } = job.kind {
+        text.enter_terminal(&work);
+    }
+    for (name, value) in &job.env_before {
+        text.export(name, value.as_ref())?;
+    }
+    text.line(&[b"set -a; . ", &quote(env_file.as_os_str().as_bytes()), b"; set +a"]);
+    for (name, value) in &job.env_after {
+        text.export(name, value.as_ref())?;
+    }
+    text.export("TMT_PLAN_ENVIRONMENT_FILE", env_file.as_os_str())?;
+    text.export("TMT_TREE", data.join("tree").join(&job.slot).as_os_str())?;
+    if let JobKind::Test { name, restarts, .. } = &job.kind {
+        text.export("TMT_TEST_NAME", name.as_ref())?;
+        text.export("TMT_TEST_METADATA", work.join("metadata.yaml").as_os_str())?;
+        text.export("TMT_REBOOT_COUNT", restarts.to_string().as_ref())?;
+        text.export("TMT_TEST_RESTART_COUNT", restarts.to_string().as_ref())?;
+        text.export("ATEX_TEST_CONTROL", CONTROL.as_ref())?;
+    }
+    // A write that nobody reads fails and does not end this shell; programs that it starts die of it as usual.
+    text.line(&[b"trap : PIPE"]);
+    text.line(&[b"set --; set -eo pipefail"]);
+    text.line(&[b". ", &quote(work.join("script").as_os_str().as_bytes())]);
+    Ok(text.0)
+}
+
+#[derive(Default)]
+struct Text(Vec<u8>);
+
+impl Text {
+    fn line(&mut self, parts: &[&[u8]]) {
+        for part in parts {
+            self.0.extend_from_slice(part);
+        }
+        self.0.push(b'\n');
+    }
+
+    fn export(&mut self, name: &str, value: &OsStr) -> Result<(), BadJob> {
+        let first = name
+            .bytes()
+            .next()
+            .is_some_and(|byte| byte.is_ascii_alphabetic() || byte == b'_');
+        if !first || !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') {
+            return Err(BadJob::Name(name.to_owned()));
+        }
+        if value.as_bytes().contains(&0) {
+            return Err(BadJob::Nul(format!("the value of `{name}`")));
+        }
+        self.line(&[b"export ", name.as_bytes(), b"=", &quote(value.as_bytes())]);
+        Ok(())
+    }
+
+    /// Under `script`: tells the wrapper of the new session, gives the terminal its size, and puts `SHELL` back.
+    fn enter_terminal(&mut self, work: &Path) {
+        let groups = quote(work.join("groups").as_os_str().as_bytes());
+        self.line(&[
+            b"read -r -a atex_stat </proc/$$/stat; printf '%s %s\\n' $$ \"${atex_stat[21]}\" >>",
+            &groups,
+        ]);
+        self.line(&[b"unset -v atex_stat; stty rows 24 cols 80"]);
+        // bash sets TERM to `dumb` by itself, without exporting it.
+        self.line(&[b"printenv TERM >/dev/null || export TERM=xterm"]);
+        self.line(&[b"if [[ $1 ]]; then export SHELL=\"$1\"; else unset -v SHELL; fi"]);
+    }
+}
+
+fn without_nul<'a>(what: &str, text: &'a str) -> Result<&'a str, BadJob> {
+    if text.contains('\0') {
+        return Err(BadJob::Nul(what.to_owned()));
+    }
+    Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quoting_survives_everything_that_bash_treats_as_special() {
+        for value in ["", "'", "''", "a b", "$HOME `id` $(id) \\ \" ! * ~ \n\t", "ü"] {
+            let script = [b"printf %s ".as_slice(), &quote(value.as_bytes())].concat();
+            let output = std::process::Command::new("bash")
+                .arg("-c")
+                .arg(OsStr::from_bytes(&script))
+                .output()
+                .unwrap();
+            assert_eq!(output.stdout, value.as_bytes());
+        }
+    }
+
+    #[test]
+    fn names_that_bash_cannot_export_are_refused() {
+        for name in ["", "1A", "A B", "A=B", "A-B", "ä", "A;id", "x[$(id)]"] {
+            assert_eq!(
+                Text::default().export(name, "".as_ref()),
+                Err(BadJob::Name(name.to_owned()))
+            );
+        }
+        assert_eq!(Text::default().export("_a1", "".as_ref()), Ok(()));
+    }
+
+    #[test]
+    fn directories_and_slots_stay_below_the_tree() {
+        for dir in ["..", "a/../..", "/etc", "a/./../x\0"] {
+            assert!(check_dir(dir).is_err(), "{dir}");
+        }
+        for dir in ["", "a", "a/b c"] {
+            assert_eq!(check_dir(dir), Ok(()));
+        }
+        for slot in ["", ".", "..", "a/b", "A", "a b"] {
+            assert!(check_slot(slot).is_err(), "{slot}");
+        }
+        assert_eq!(check_slot("tree-1"), Ok(()));
+    }
+}

@@ -1,0 +1,89 @@
+//! How a bash process is started on a machine: all that the kinds of SUT differ in.
+//!
+//! A [`Link`] starts processes, a [`Process`] is one of them with its three streams. Neither knows what the programs do;
+//! everything above ([`crate::sut::shell`]) works over any link.
+
+pub mod local;
+
+use std::io;
+use std::os::fd::BorrowedFd;
+use std::time::{Duration, Instant};
+
+use crate::sut::Trouble;
+
+/// What every link starts, as `bash --noprofile --norc -c BOOT`: it reads a line with a length, then a program of that many
+/// bytes from stdin, and becomes it. So nothing is installed, no text of ours shows in `ps`, and the command holds no single
+/// quote: any login shell can be told to start it.
+pub const BOOT: &str = r#"IFS= read -r atex_n && atex_p=$(head -c "$atex_n"; printf .) && eval "${atex_p%.}""#;
+
+/// A way to start bash on one machine.
+pub trait Link: Send {
+    /// The machine's name for people: `local`, `root@host`.
+    fn name(&self) -> &str;
+
+    /// Connects, where there is something to connect.
+    fn connect(&mut self, until: Option<Instant>) -> Result<(), Trouble>;
+
+    /// Starts `bash` with [`BOOT`].
+    fn spawn(&mut self) -> Result<Box<dyn Process>, Trouble>;
+
+    /// How long a wrapper may hear nothing from the runner before it takes it for dead. `None` where the end of the runner
+    /// always closes the streams.
+    fn heartbeat(&self) -> Option<Duration>;
+
+    /// Lets the connection go.
+    fn disconnect(&mut self);
+}
+
+/// Which streams a wait is for.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Interest {
+    /// Stdin takes bytes.
+    pub stdin: bool,
+    /// Stdout has bytes or ended.
+    pub stdout: bool,
+    /// Stderr has bytes or ended.
+    pub stderr: bool,
+}
+
+/// How a process ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// With a code.
+    Code(i32),
+    /// By a signal.
+    Signal(i32),
+    /// Unknown: the connection ended first.
+    Lost(String),
+}
+
+/// A bash process on the machine. Nothing blocks but [`Process::wait`]; dropping it closes its streams.
+pub trait Process: Send {
+    /// Waits until one of the streams may go on, the process has exited, `alarm` is readable, or `until` passes. What comes back
+    /// may be too much (a stream is called ready and would block), never too little.
+    fn wait(
+        &mut self,
+        interest: Interest,
+        until: Option<Instant>,
+        alarm: Option<BorrowedFd<'_>>,
+    ) -> io::Result<Interest>;
+
+    /// Writes to stdin; `WouldBlock` means wait.
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize>;
+
+    /// Reads stdout. `Ok(0)` is the end. Once the process has exited, a read that finds nothing more of what it wrote returns
+    /// `Ok(0)` too, even if somebody else still holds the stream open.
+    fn read_stdout(&mut self, buffer: &mut [u8]) -> io::Result<usize>;
+
+    /// Reads stderr, under the same rules.
+    fn read_stderr(&mut self, buffer: &mut [u8]) -> io::Result<usize>;
+
+    /// Closes all three streams: the process reads an end of file, and its writes fail with EPIPE.
+    fn close(&mut self);
+
+    /// How it ended, if it did.
+    fn exit(&mut self) -> Option<Exit>;
+
+    /// Ends it at once.
+    fn kill(&mut self);
+}

@@ -1,0 +1,56 @@
+//! This machine as a SUT, for the user that runs atex.
+//!
+//! Never touches anything outside its directory by itself; the scripts that it runs may.
+
+use std::path::{Path, PathBuf};
+
+use crate::sut::link::local::LocalLink;
+use crate::sut::shell::{FORMAT, Machine};
+use crate::sut::{Cancel, SutState, Trouble, TroubleKind};
+
+/// The local machine.
+pub type Local = Machine<LocalLink>;
+
+impl Local {
+    /// Makes the local machine under a name for people, with its things below `dir`, or where they are by default:
+    /// `/var/lib/atex` for root, else `$XDG_STATE_HOME/atex` or `~/.local/state/atex`.
+    pub fn new(name: &str, dir: Option<PathBuf>, cancel: Cancel) -> Result<Self, Trouble> {
+        let dir = dir.or_else(default_dir).ok_or_else(|| {
+            let trouble = Trouble::new(
+                TroubleKind::Setup,
+                format!("`{name}`: neither `XDG_STATE_HOME` nor `HOME` is set"),
+            );
+            trouble.with_hint("give a directory with `--sut-dir`")
+        })?;
+        let absolute = std::path::absolute(&dir).map_err(|error| {
+            Trouble::new(
+                TroubleKind::Setup,
+                format!("`{name}`: cannot use `{}`: {error}", dir.display()),
+            )
+        })?;
+        Ok(Self::over(LocalLink::new(name), Some(absolute), cancel))
+    }
+}
+
+fn default_dir() -> Option<PathBuf> {
+    if rustix::process::geteuid().is_root() {
+        return Some(PathBuf::from("/var/lib/atex"));
+    }
+    let var = |name| {
+        std::env::var_os(name)
+            .filter(|value| !value.is_empty())
+            .map(PathBuf::from)
+    };
+    var("XDG_STATE_HOME")
+        .filter(|dir| dir.is_absolute())
+        .or_else(|| var("HOME").map(|home| home.join(".local/state")))
+        .map(|dir| dir.join("atex"))
+}
+
+/// What the local machine says of itself, read without taking it: it may be about to change. Nothing where there is no state, or
+/// none that can be read.
+pub fn peek_state(dir: Option<&Path>) -> Option<SutState> {
+    let dir = dir.map(Path::to_owned).or_else(default_dir)?;
+    let text = std::fs::read(dir.join(FORMAT).join("state")).ok()?;
+    serde_json::from_slice(&text).ok()
+}

@@ -1,0 +1,289 @@
+//! The plan of a sync against a model: random trees, random hosts, random doings of prepare steps and tests.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+
+use proptest::prelude::*;
+
+use super::{Listing, Plan, Seen, ancestors, plan};
+use crate::sut::SyncMode;
+use crate::sut::files::{FileEntry, FileKind, FileSet};
+use crate::sut::manifest::Manifest;
+
+/// What stands at a path of the model machine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Node {
+    File(u8),
+    Link(u8),
+    Dir,
+}
+
+/// A tree in which each node knows when it was last changed.
+#[derive(Clone, Debug, Default)]
+struct Tree {
+    nodes: BTreeMap<Vec<u8>, (Node, u64)>,
+    clock: u64,
+}
+
+impl Tree {
+    fn remove(&mut self, path: &[u8]) {
+        let below = [path, b"/"].concat();
+        self.nodes
+            .retain(|other, _| other != path && !other.starts_with(&below));
+    }
+
+    /// Puts a node there, and directories above it, as a script would with `rm -rf`, `mkdir -p`.
+    fn force(&mut self, path: &[u8], node: Node) {
+        let above: Vec<Vec<u8>> = ancestors(path).map(<[u8]>::to_vec).collect();
+        for dir in above.iter().rev() {
+            if self.nodes.get(dir).is_none_or(|(node, _)| *node != Node::Dir) {
+                self.remove(dir);
+                self.put(dir, Node::Dir);
+            }
+        }
+        self.remove(path);
+        self.put(path, node);
+    }
+
+    /// Creates a node as tar does: its parents must be directories, and nothing but a directory may be there.
+    fn put(&mut self, path: &[u8], node: Node) {
+        for dir in ancestors(path) {
+            let above = self.nodes.get(dir).map(|(node, _)| node);
+            assert_eq!(
+                above,
+                Some(&Node::Dir),
+                "{} is written through {}",
+                path.escape_ascii(),
+                dir.escape_ascii()
+            );
+        }
+        let there = self.nodes.get(path).map(|(node, _)| node.clone());
+        assert!(
+            there.is_none() || node == Node::Dir && there == Some(Node::Dir),
+            "{} is there",
+            path.escape_ascii()
+        );
+        self.clock += 1;
+        self.nodes.insert(path.to_vec(), (node, self.clock));
+    }
+
+    /// A listing as `du` makes it: a directory is as young as the youngest below it.
+    fn listing(&self) -> Vec<u8> {
+        let mut out = Vec::new();
+        for (path, (_, time)) in &self.nodes {
+            let below = [path.as_slice(), b"/"].concat();
+            let youngest = self
+                .nodes
+                .iter()
+                .filter(|(other, _)| other.starts_with(&below))
+                .map(|(_, (_, time))| *time)
+                .max();
+            out.extend_from_slice(format!("1\t{}.{}\t./", time, youngest.unwrap_or(0)).as_bytes());
+            out.extend_from_slice(path);
+            out.push(0);
+        }
+        out
+    }
+
+    fn plain(&self) -> BTreeMap<Vec<u8>, Node> {
+        self.nodes
+            .iter()
+            .map(|(path, (node, _))| (path.clone(), node.clone()))
+            .collect()
+    }
+
+    fn apply(&mut self, plan: &Plan<'_>, limit: usize) {
+        let gone = plan.gone.iter().map(|path| (*path, None));
+        let dirs = plan.dirs.iter().map(|path| (*path, Some(Node::Dir)));
+        let send = plan
+            .send
+            .iter()
+            .map(|entry| (entry.path.as_os_str().as_bytes(), Some(node(&entry.kind))));
+        for (path, node) in gone.chain(dirs).chain(send).take(limit) {
+            match node {
+                None => self.remove(path),
+                Some(Node::Dir) => {
+                    if self.nodes.get(path).is_some_and(|(node, _)| *node != Node::Dir) {
+                        self.remove(path);
+                    }
+                    self.put(path, Node::Dir);
+                }
+                Some(node) => self.put(path, node),
+            }
+        }
+    }
+}
+
+fn node(kind: &FileKind) -> Node {
+    match kind {
+        FileKind::File { digest, .. } => Node::File(digest[0]),
+        FileKind::Symlink(target) => Node::Link(target.as_os_str().as_bytes()[0]),
+        FileKind::Directory => Node::Dir,
+    }
+}
+
+/// Paths of a small world, so that they collide.
+fn path() -> impl Strategy<Value = Vec<u8>> {
+    proptest::collection::vec(prop_oneof![Just("a"), Just("b"), Just("a.x")], 1..4)
+        .prop_map(|parts| parts.join("/").into_bytes())
+}
+
+fn a_node() -> impl Strategy<Value = Node> {
+    prop_oneof![
+        (0_u8..4).prop_map(Node::File),
+        (b'a'..b'c').prop_map(Node::Link),
+        Just(Node::Dir)
+    ]
+}
+
+/// What a script does: puts nodes, or removes them.
+fn doings() -> impl Strategy<Value = Vec<(Vec<u8>, Option<Node>)>> {
+    proptest::collection::vec((path(), proptest::option::weighted(0.7, a_node())), 0..5)
+}
+
+/// A host's tree, as a list without conflicts: a directory is listed only if it is empty.
+fn host() -> impl Strategy<Value = FileSet> {
+    doings().prop_map(|doings| {
+        let mut tree = Tree::default();
+        for (path, node) in doings {
+            tree.force(&path, node.unwrap_or(Node::File(9)));
+        }
+        let all = tree.plain();
+        let leaf = |path: &Vec<u8>| {
+            !all.keys()
+                .any(|other| other.starts_with(&[path.as_slice(), b"/"].concat()))
+        };
+        let files = all.iter().filter(|(path, _)| leaf(path)).map(|(path, node)| FileEntry {
+            path: OsStr::from_bytes(path).into(),
+            source: OsStr::from_bytes(path).into(),
+            kind: match node {
+                Node::File(content) => FileKind::File {
+                    digest: [*content; 32],
+                    executable: false,
+                    size: 1,
+                },
+                Node::Link(target) => FileKind::Symlink(OsStr::from_bytes(&[*target]).into()),
+                Node::Dir => FileKind::Directory,
+            },
+        });
+        FileSet { files: files.collect() }
+    })
+}
+
+/// The tree that the host describes.
+fn ideal(set: &FileSet) -> BTreeMap<Vec<u8>, Node> {
+    let mut tree = Tree::default();
+    for entry in &set.files {
+        tree.force(entry.path.as_os_str().as_bytes(), node(&entry.kind));
+    }
+    tree.plain()
+}
+
+/// A machine: its tree, and what the agent keeps.
+#[derive(Default)]
+struct Machine {
+    tree: Tree,
+    manifest: Manifest,
+    baseline: Vec<u8>,
+    touched: BTreeSet<Vec<u8>>,
+}
+
+impl Machine {
+    fn run(&mut self, doings: &[(Vec<u8>, Option<Node>)]) {
+        for (path, node) in doings {
+            match node {
+                Some(node) => self.tree.force(path, node.clone()),
+                None => self.tree.remove(path),
+            }
+        }
+    }
+
+    /// Syncs; interrupted after `limit` operations.
+    fn sync(&mut self, set: &FileSet, mode: SyncMode, limit: usize) {
+        let now = self.tree.listing();
+        let mut tree = self.tree.clone();
+        let (manifest, touched) = {
+            let seen = self.seen(&now);
+            let plan = plan(set, &seen, mode);
+            let touched = plan.dirs.iter().map(|path| path.to_vec());
+            let sent = plan.send.iter().map(|entry| entry.path.as_os_str().as_bytes().to_vec());
+            let touched: BTreeSet<Vec<u8>> = touched.chain(sent).collect();
+            let whole = plan.gone.len() + plan.dirs.len() + plan.send.len() <= limit;
+            tree.apply(&plan, limit);
+            (whole.then_some(plan.manifest), touched)
+        };
+        self.tree = tree;
+        if let Some(manifest) = manifest {
+            self.manifest = manifest;
+            self.baseline = self.tree.listing();
+            self.touched.clear();
+        } else {
+            self.touched = touched;
+        }
+    }
+
+    fn adopt(&mut self) {
+        let now = self.tree.listing();
+        self.manifest = self.seen(&now).adopt();
+        self.baseline = now;
+    }
+
+    fn seen<'a>(&'a self, now: &'a [u8]) -> Seen<'a> {
+        Seen {
+            manifest: self.manifest.clone(),
+            before: Listing::parse(&self.baseline),
+            now: Listing::parse(now),
+            touched: self.touched.iter().map(Vec::as_slice).collect(),
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2000))]
+
+    #[test]
+    fn exact_sync_makes_the_tree_the_hosts_whatever_was_there(
+        first in host(), prepare in doings(), other in host(), test in doings(), limit in 0_usize..12, last in host(),
+    ) {
+        let mut machine = Machine::default();
+        machine.sync(&first, SyncMode::Exact, usize::MAX);
+        prop_assert_eq!(machine.tree.plain(), ideal(&first));
+        machine.run(&prepare);
+        machine.adopt();
+        machine.sync(&other, SyncMode::KeepPrepared, limit);
+        machine.run(&test);
+        machine.sync(&last, SyncMode::Exact, usize::MAX);
+        prop_assert_eq!(machine.tree.plain(), ideal(&last));
+    }
+
+    #[test]
+    fn without_prepare_steps_keeping_is_exact(first in host(), test in doings(), limit in 0_usize..12, last in host()) {
+        let mut machine = Machine::default();
+        machine.sync(&first, SyncMode::KeepPrepared, usize::MAX);
+        machine.run(&test);
+        machine.sync(&last, SyncMode::KeepPrepared, limit);
+        machine.sync(&last, SyncMode::KeepPrepared, usize::MAX);
+        prop_assert_eq!(machine.tree.plain(), ideal(&last));
+    }
+
+    #[test]
+    fn same_host_keeps_what_prepare_steps_made_and_undoes_what_tests_added(
+        host in host(), prepare in doings(), added in path(), limit in 0_usize..12,
+    ) {
+        let mut machine = Machine::default();
+        machine.sync(&host, SyncMode::Exact, usize::MAX);
+        machine.run(&prepare);
+        machine.adopt();
+        let prepared = machine.tree.plain();
+        machine.sync(&host, SyncMode::KeepPrepared, usize::MAX);
+        prop_assert_eq!(&machine.tree.plain(), &prepared);
+        let free = !prepared.contains_key(&added) && ancestors(&added).all(|dir| prepared.get(dir).is_none_or(|node| *node == Node::Dir));
+        if free && !ideal(&host).contains_key(&added) {
+            machine.run(&[(added, Some(Node::File(7)))]);
+            machine.sync(&host, SyncMode::KeepPrepared, limit);
+            machine.sync(&host, SyncMode::KeepPrepared, usize::MAX);
+            prop_assert_eq!(&machine.tree.plain(), &prepared);
+        }
+    }
+}

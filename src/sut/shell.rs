@@ -1,0 +1,389 @@
+//! [`Machine`]: a SUT over any link, driven by the bash programs of this module.
+//!
+//! Owns the agent (which holds the lease), and knows what the requests mean; how bash gets there is the link's. The same code
+//! serves every kind of SUT, so what holds for one holds for all.
+
+use std::ffi::{OsStr, OsString};
+use std::fmt::Write;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant, SystemTime};
+
+use crate::sut::exchange::{Broken, Patience, Reply, Talk, TalkError};
+use crate::sut::jobtext::{self, check_dir, check_slot};
+use crate::sut::link::Link;
+use crate::sut::upload::{self, NotSynced, accept};
+use crate::sut::wrapped::{self, NotStarted};
+use crate::sut::{
+    Cancel, Channel, Hello, Job, JobKind, OnHeld, Sut, SutState, SyncMode, Synced, Taint, Trouble, TroubleKind, Upload,
+    Urgency, facts, tar,
+};
+
+const AGENT: &str = include_str!("agent.bash");
+const WRAPPER: &str = include_str!("wrapper.bash");
+
+/// The version of all that lies below the machine's directory but the locks; part of the path there.
+pub(crate) const FORMAT: &str = "v1";
+
+/// Said where a test wants a terminal and there is no `script`.
+const HOW_TO_GET_SCRIPT: &str =
+    "install it there: package `util-linux-script` of Fedora, `bsdutils` of Debian, else `util-linux`";
+
+/// How long a wrapper may take until it runs the job.
+const START: Duration = Duration::from_secs(60);
+
+/// How long ending the last job may take, once it is over.
+const ENDING: Duration = Duration::from_secs(20);
+
+/// How long the agent may take to end.
+const GOODBYE: Duration = Duration::from_secs(1);
+
+/// How long a short request may take after the user said "now".
+const HURRY: Duration = Duration::from_secs(2);
+
+/// A machine behind a link.
+pub struct Machine<L> {
+    link: L,
+    /// Where atex keeps its things there; `None`: the default of the user there.
+    dir: Option<PathBuf>,
+    cancel: Cancel,
+    session: Option<Session>,
+}
+
+/// What is known while the lease is held.
+struct Session {
+    agent: Talk,
+    /// The machine's directory.
+    dir: PathBuf,
+}
+
+impl Drop for Session {
+    /// The lease is free when this returns, as a rule.
+    fn drop(&mut self) {
+        self.agent.close(Instant::now() + GOODBYE);
+    }
+}
+
+impl<L: Link> Machine<L> {
+    /// Makes a machine; nothing is connected yet.
+    pub fn over(link: L, dir: Option<PathBuf>, cancel: Cancel) -> Self {
+        Self {
+            link,
+            dir,
+            cancel,
+            session: None,
+        }
+    }
+
+    fn trouble(&self, kind: TroubleKind, what: impl std::fmt::Display) -> Trouble {
+        Trouble::new(kind, format!("`{}`: {what}", self.link.name()))
+    }
+
+    fn broken(&self, broken: Broken) -> Trouble {
+        match broken {
+            Broken::Ended(how) => self.trouble(TroubleKind::Aborted, format!("the connection ended ({how})")),
+            Broken::Nonsense(what) => {
+                self.trouble(TroubleKind::Setup, format!("the agent there is not understood: {what}"))
+            }
+            Broken::Cancelled => self.trouble(TroubleKind::Cancelled, "cancelled"),
+            Broken::TimedOut => self.trouble(TroubleKind::Aborted, "no answer in time"),
+        }
+    }
+
+    /// What ends an agent before it says a word ends the attempt to connect.
+    fn unreachable(&self, error: TalkError) -> Trouble {
+        match error {
+            TalkError::Broken(Broken::Ended(how)) => {
+                self.trouble(TroubleKind::Unreachable, format!("cannot start bash ({how})"))
+            }
+            TalkError::Broken(Broken::TimedOut) => self.trouble(TroubleKind::Unreachable, "no answer in time"),
+            other => self.not_started(other),
+        }
+    }
+
+    fn not_started(&self, error: TalkError) -> Trouble {
+        match error {
+            TalkError::Link(trouble) => trouble,
+            TalkError::Broken(broken) => self.broken(broken),
+        }
+    }
+
+    fn not_synced(&self, error: NotSynced) -> Trouble {
+        match error {
+            NotSynced::Broken(broken) => self.broken(broken),
+            NotSynced::Refused(why) => {
+                let full = why.contains("No space left") || why.contains("Wrote only");
+                let trouble = self.trouble(TroubleKind::Setup, why);
+                if full {
+                    trouble.with_hint("the disk there is full")
+                } else {
+                    trouble
+                }
+            }
+            NotSynced::Host(why) => self.trouble(TroubleKind::Setup, format!("upload: {why}")),
+        }
+    }
+
+    /// Patience for what only a new cancellation ends.
+    fn until_cancelled(cancel: &Cancel) -> Patience<'_> {
+        Patience {
+            cancel,
+            known: cancel.urgency(),
+            until: None,
+        }
+    }
+
+    /// Patience for what must be done also after a first Ctrl-C.
+    fn brief(cancel: &Cancel) -> Patience<'_> {
+        let hurry = cancel.urgency() == Urgency::Now;
+        Patience {
+            cancel,
+            known: cancel.urgency().max(Urgency::Graceful),
+            until: hurry.then(|| Instant::now() + HURRY),
+        }
+    }
+
+    /// Runs a request on the session. A session that broke is over.
+    fn with_session<T>(&mut self, ask: impl FnOnce(&mut Talk, &Cancel) -> Result<T, NotSynced>) -> Result<T, Trouble> {
+        let Some(session) = &mut self.session else {
+            return Err(self.trouble(TroubleKind::Aborted, "there is no connection"));
+        };
+        let outcome = ask(&mut session.agent, &self.cancel);
+        if matches!(outcome, Err(NotSynced::Broken(_))) {
+            self.session = None;
+        }
+        outcome.map_err(|error| self.not_synced(error))
+    }
+
+    /// Starts an agent and lets it take the lease. `settle`: how long the last job may go on.
+    fn take(
+        &mut self,
+        on_held: OnHeld,
+        settle: Duration,
+        until: Option<Instant>,
+        notice: &mut dyn FnMut(String),
+    ) -> Result<Hello, Trouble> {
+        self.session = None;
+        self.link.connect(until)?;
+        let cancel = self.cancel.clone();
+        // Whoever cancelled wants no machine: also a cancellation from before ends this.
+        let patience = Patience {
+            cancel: &cancel,
+            known: Urgency::None,
+            until,
+        };
+        let agent = Talk::start(&mut self.link, AGENT, &marker(), &patience);
+        let mut agent = agent.map_err(|error| self.unreachable(error))?;
+        let dir = self.dir.as_ref().map_or(&b""[..], |dir| dir.as_os_str().as_bytes());
+        let holder = holder();
+        let mut request = format!("open {} {} ", dir.len(), holder.len()).into_bytes();
+        request.extend_from_slice(if on_held == OnHeld::Wait { b"wait " } else { b"fail " });
+        request.extend_from_slice(format!("{}\n", settle.as_millis() / 100).as_bytes());
+        request.extend_from_slice(dir);
+        request.extend_from_slice(holder.as_bytes());
+        let sent = agent.send(&request, &patience);
+        let mut reply = sent
+            .and_then(|()| agent.reply(&patience))
+            .map_err(|broken| self.broken(broken))?;
+        if reply.word == "held" {
+            let who = self.held_by(&reply);
+            if on_held == OnHeld::Fail {
+                return Err(who.with_hint("wait until it is done, or use another directory there (`--sut-dir`)"));
+            }
+            notice(who.message);
+            reply = agent.reply(&patience).map_err(|broken| self.broken(broken))?;
+        }
+        let reply = accept(reply).map_err(|error| {
+            self.not_synced(error)
+                .with_hint("another directory can be given with `--sut-dir`")
+        })?;
+        let (hello, dir) = self.hello(&reply)?;
+        self.session = Some(Session { agent, dir });
+        Ok(hello)
+    }
+
+    fn held_by(&self, reply: &Reply) -> Trouble {
+        let who = reply.text(0);
+        let who = if who.is_empty() { "another run".to_owned() } else { who };
+        self.trouble(TroubleKind::Held, format!("held by {who}"))
+    }
+
+    /// Reads what an agent says of itself: directory, facts, os-release, state.
+    fn hello(&self, reply: &Reply) -> Result<(Hello, PathBuf), Trouble> {
+        let [dir, told, release, state] = reply.blobs.as_slice() else {
+            let what = format!("it said `{}` with {} blobs", reply.word, reply.blobs.len());
+            return Err(self.broken(Broken::Nonsense(what)));
+        };
+        let told = String::from_utf8_lossy(told);
+        let facts = facts::of_machine(&told, &String::from_utf8_lossy(release));
+        let kept = told.lines().any(|line| line == "state=kept");
+        let state = if kept { read_state(state) } else { SutState::default() };
+        Ok((Hello { facts, state }, PathBuf::from(OsString::from_vec(dir.clone()))))
+    }
+}
+
+impl<L: Link> Sut for Machine<L> {
+    fn name(&self) -> &str {
+        self.link.name()
+    }
+
+    fn open(&mut self, on_held: OnHeld, notice: &mut dyn FnMut(String)) -> Result<Hello, Trouble> {
+        // Whoever has the lease is the only one to want a job there: one that still runs belongs to nobody.
+        self.take(on_held, Duration::ZERO, None, notice)
+    }
+
+    fn reopen(&mut self, until: Instant) -> Result<Hello, Trouble> {
+        self.session = None;
+        let settle = until.saturating_duration_since(Instant::now());
+        self.take(OnHeld::Wait, settle, Some(until + ENDING), &mut |_nobody_else_waits| ())
+    }
+
+    fn sync(&mut self, upload: &Upload, mode: SyncMode) -> Result<Synced, Trouble> {
+        check_slot(&upload.slot).map_err(|error| self.trouble(TroubleKind::Setup, error))?;
+        self.with_session(|agent, cancel| upload::sync(agent, upload, mode, &Self::until_cancelled(cancel)))
+    }
+
+    fn adopt(&mut self, slot: &str) -> Result<(), Trouble> {
+        check_slot(slot).map_err(|error| self.trouble(TroubleKind::Setup, error))?;
+        self.with_session(|agent, cancel| upload::adopt(agent, slot, &Self::brief(cancel)))
+    }
+
+    fn reset_env_file(&mut self) -> Result<(), Trouble> {
+        self.with_session(|agent, cancel| {
+            let patience = Self::brief(cancel);
+            agent.send(b"reset-env\n", &patience)?;
+            accept(agent.reply(&patience)?).map(drop)
+        })
+    }
+
+    fn start(&mut self, job: &Job) -> Result<Box<dyn Channel>, Trouble> {
+        let Some(session) = &self.session else {
+            return Err(self.trouble(TroubleKind::Aborted, "there is no connection"));
+        };
+        let (dir, data) = (&session.dir, session.dir.join(FORMAT));
+        let checked = check_slot(&job.slot).and_then(|()| check_dir(&job.dir));
+        let files = checked.and_then(|()| jobtext::files(job, &data));
+        let files = files.map_err(|error| self.trouble(TroubleKind::Setup, error))?;
+        let named: Vec<(&str, &[u8])> = files
+            .iter()
+            .map(|(name, content)| (*name, content.as_slice()))
+            .collect();
+
+        let beat = self
+            .link
+            .heartbeat()
+            .map(|silence| silence.as_secs().to_string())
+            .unwrap_or_default();
+        let cwd = data.join("tree").join(&job.slot).join(&job.dir);
+        let mode = match job.kind {
+            JobKind::Test { tty: true, .. } => "tty",
+            JobKind::Test { .. } => "test",
+            JobKind::Script => "script",
+        };
+        let mut program = Vec::new();
+        for (name, value) in [
+            ("base", dir.as_os_str()),
+            ("cwd", trimmed(&cwd)),
+            ("mode", OsStr::new(mode)),
+            ("beat", OsStr::new(&beat)),
+        ] {
+            program.extend_from_slice(name.as_bytes());
+            program.push(b'=');
+            program.extend_from_slice(&jobtext::quote(value.as_bytes()));
+            program.push(b'\n');
+        }
+        program.extend_from_slice(WRAPPER.as_bytes());
+
+        let cancel = self.cancel.clone();
+        let patience = Patience {
+            until: Some(Instant::now() + START),
+            ..Self::until_cancelled(&cancel)
+        };
+        let started = wrapped::start(&mut self.link, &program, &marker(), &tar::archive(&named), &patience);
+        match started {
+            Ok(channel) => Ok(Box::new(channel)),
+            Err(NotStarted::Talk(error)) => Err(self.not_started(error)),
+            Err(NotStarted::Refused(why)) => {
+                let no_terminal = why.contains("`script`");
+                let trouble = self.trouble(TroubleKind::Setup, why);
+                Err(if no_terminal {
+                    trouble.with_hint(HOW_TO_GET_SCRIPT)
+                } else {
+                    trouble
+                })
+            }
+        }
+    }
+
+    fn set_state(&mut self, state: &SutState) -> Result<(), Trouble> {
+        let text = serde_json::to_vec_pretty(state).map_err(|error| self.trouble(TroubleKind::Setup, error))?;
+        let archive = tar::archive(&[("state.new", &text)]);
+        self.with_session(|agent, cancel| {
+            let patience = Self::brief(cancel);
+            agent.send(format!("state {}\n", archive.len()).as_bytes(), &patience)?;
+            agent.send(&archive, &patience)?;
+            accept(agent.reply(&patience)?).map(drop)
+        })
+    }
+
+    fn close(&mut self) {
+        self.session = None;
+        self.link.disconnect();
+    }
+}
+
+/// Reads a state file. What cannot be read is not believed: the machine counts as tainted, and the reason says so.
+fn read_state(bytes: &[u8]) -> SutState {
+    serde_json::from_slice(bytes).unwrap_or_else(|error| SutState {
+        taint: Some(Taint {
+            reason: format!("the state file there is unreadable: {error}"),
+            at: SystemTime::now()
+                .duration_since(SystemTime::UNIX_EPOCH)
+                .unwrap_or_default()
+                .as_secs(),
+        }),
+        ..SutState::default()
+    })
+}
+
+/// A path without a slash at its end.
+fn trimmed(path: &Path) -> &OsStr {
+    path.components().as_path().as_os_str()
+}
+
+/// A line that nothing prints by chance.
+fn marker() -> String {
+    let mut random = [0; 16];
+    if getrandom::fill(&mut random).is_err() {
+        // Without randomness a marker that differs from run to run still tells noise from protocol.
+        random[..4].copy_from_slice(&std::process::id().to_ne_bytes());
+    }
+    let mut marker = "atex-".to_owned();
+    for byte in random {
+        let _infallible = write!(marker, "{byte:02x}");
+    }
+    marker
+}
+
+/// One line that says who takes the lease, for whoever finds it held.
+fn holder() -> String {
+    let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    let user = std::env::var("USER")
+        .or_else(|_| std::env::var("LOGNAME"))
+        .unwrap_or_default();
+    let command = std::env::args_os()
+        .map(|word| word.to_string_lossy().into_owned())
+        .collect::<Vec<_>>()
+        .join(" ");
+    let since = jiff::Timestamp::now().strftime("%Y-%m-%d %H:%M:%S UTC");
+    let at = if user.is_empty() {
+        host
+    } else {
+        format!("{user}@{host}")
+    };
+    let line = format!("pid {} of {at} since {since}: {command}", std::process::id());
+    line.chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .take(400)
+        .collect()
+}

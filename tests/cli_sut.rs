@@ -1,0 +1,106 @@
+//! What `atex sut …` says of the local machine, and does to its state.
+
+mod support;
+
+use atex::sut::local::Local;
+use atex::sut::{Cancel, OnHeld, Sut as _, SutState, Taint};
+use support::{Ran, World};
+
+fn sut<const N: usize>(world: &World, args: [&str; N]) -> Ran {
+    world
+        .atex()
+        .args(["sut"])
+        .args(args)
+        .args(["--sut-dir"])
+        .args([world.sut()])
+        .run()
+}
+
+fn now() -> u64 {
+    std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .unwrap()
+        .as_secs()
+}
+
+/// Opens the machine of a world as another process would, and returns it with the lease held.
+fn other(world: &World) -> Local {
+    let mut machine = Local::new("local", Some(world.sut()), Cancel::new().unwrap()).unwrap();
+    machine.open(OnHeld::Fail, &mut |_| {}).unwrap();
+    machine
+}
+
+fn tainted() -> SutState {
+    SutState {
+        chain: vec!["3f".repeat(32), "91".repeat(32)],
+        prepared_at: Some(now() - 7_300),
+        taint: Some(Taint {
+            reason: "test /a ended by timeout".into(),
+            at: now() - 200,
+        }),
+        unfinished: vec!["/plans/a".into()],
+        layers: 1,
+    }
+}
+
+#[test]
+fn a_machine_says_what_it_is_prepared_for() {
+    let world = World::new();
+    assert!(
+        sut(&world, ["ls"])
+            .expect(0)
+            .stdout
+            .trim_end()
+            .ends_with("not prepared")
+    );
+    other(&world)
+        .set_state(&SutState {
+            taint: None,
+            ..tainted()
+        })
+        .unwrap();
+    let ran = sut(&world, ["ls"]).expect(0);
+    assert!(ran.stdout.trim_end().ends_with("prepared 2h ago, 2 steps"), "{ran:?}");
+    let ran = sut(&world, ["show"]).expect(0);
+    assert!(ran.stdout.contains(&"91".repeat(32)), "{ran:?}");
+    assert!(ran.stdout.contains("unfinished  /plans/a"), "{ran:?}");
+}
+
+#[test]
+fn reset_clears_taint_and_chain_and_keeps_what_is_unfinished() {
+    let world = World::new();
+    other(&world).set_state(&tainted()).unwrap();
+    insta::assert_debug_snapshot!(sut(&world, ["reset"]).expect(0), @"
+    exit 0
+    --- stdout
+    local: was tainted 3m ago: test /a ended by timeout
+    --- stderr
+    warning: `atex finish` is still due on `local` for `/plans/a`
+    ");
+    let state = &sut(&world, ["show", "--json"]).expect(0).json()[0]["state"];
+    assert_eq!(state["chain"], serde_json::json!([]));
+    assert_eq!(state["taint"], serde_json::Value::Null);
+    assert_eq!(state["unfinished"], serde_json::json!(["/plans/a"]));
+}
+
+#[test]
+fn a_machine_in_use_says_by_whom_and_is_not_reset() {
+    let world = World::new();
+    let lease = other(&world);
+    let listed = sut(&world, ["ls"]).expect(0);
+    assert!(listed.stdout.contains("local"), "{listed:?}");
+    let refused = sut(&world, ["reset"]).expect(3);
+    assert!(refused.stderr.starts_with("error: "), "{refused:?}");
+    assert!(refused.stderr.contains(&std::process::id().to_string()), "{refused:?}");
+    drop(lease);
+    sut(&world, ["reset"]).expect(0);
+}
+
+#[test]
+fn a_directory_that_cannot_be_used_is_named() {
+    let world = World::new();
+    world.write("sut", "a file");
+    let ran = sut(&world, ["show"]).expect(3);
+    assert!(ran.stderr.contains("[TMP]/sut"), "{ran:?}");
+    assert!(!ran.stderr.contains("os error"), "{ran:?}");
+}

@@ -1,0 +1,11 @@
+//! The main job, end to end: the real binary, real processes, and a witness that counts what ran.
+
+mod chains;
+mod finish;
+mod rebuild;
+mod running;
+mod scene;
+#[path = "../support/mod.rs"]
+mod support;
+mod taint;
+mod variables;

@@ -1,0 +1,7 @@
+//! The laws that hold for every kind of SUT, by theme.
+
+pub(crate) mod ending;
+pub(crate) mod jobs;
+pub(crate) mod lease;
+pub(crate) mod prepared;
+pub(crate) mod sync;

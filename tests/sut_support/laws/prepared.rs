@@ -1,0 +1,131 @@
+//! What prepare steps make in a tree is part of the machine's prepared state.
+
+use atex::sut::SyncMode;
+
+use crate::sut_support::{Host, World, describe, run, script, sync, test};
+
+fn read(world: &World<'_>, path: &str) -> Option<String> {
+    std::fs::read_to_string(world.tree(path)).ok()
+}
+
+/// A machine whose prepare step built something, changed a file, and removed one.
+fn prepared(world: &mut World<'_>) -> (Box<dyn atex::sut::Sut>, Host) {
+    let host = Host::new(&[("conf", "raw"), ("src/main.c", "int"), ("junk", "junk"), ("lib/x", "x")]);
+    let mut sut = world.open();
+    sync(&mut *sut, &host, SyncMode::Exact);
+    let step = "mkdir build; echo built >build/out; echo cooked >conf; rm junk; ln -s ../build/out src/out";
+    assert_eq!(run(&mut *sut, &script(step)).exit_code(), 0);
+    sut.adopt("tree").unwrap();
+    (sut, host)
+}
+
+fn is_prepared(world: &World<'_>) {
+    assert_eq!(read(world, "build/out").as_deref(), Some("built\n"));
+    assert_eq!(read(world, "src/out").as_deref(), Some("built\n"));
+    assert_eq!(read(world, "conf").as_deref(), Some("cooked\n"));
+    assert_eq!(read(world, "junk"), None);
+}
+
+pub(crate) fn what_a_prepare_step_made_stays(world: &mut World<'_>) {
+    let (mut sut, host) = prepared(world);
+    let synced = sync(&mut *sut, &host, SyncMode::KeepPrepared);
+    assert_eq!((synced.sent, synced.removed), (0, 0));
+    is_prepared(world);
+    drop(sut);
+    let mut sut = world.open();
+    host.write("lib/x", "new");
+    host.write("lib/y", "new");
+    assert_eq!(sync(&mut *sut, &host, SyncMode::KeepPrepared).sent, 2);
+    is_prepared(world);
+    assert_eq!(sync(&mut *sut, &host, SyncMode::KeepPrepared).sent, 0);
+}
+
+pub(crate) fn what_tests_add_beside_prepared_files_goes(world: &mut World<'_>) {
+    let (mut sut, host) = prepared(world);
+    let before = describe(&world.tree(""));
+    run(
+        &mut *sut,
+        &test("echo 1 >build/log; echo 1 >lib/x; mkdir -p build/a/b junk/x; rm src/main.c"),
+    );
+    let synced = sync(&mut *sut, &host, SyncMode::KeepPrepared);
+    assert_eq!(synced.sent, 2);
+    assert_eq!(describe(&world.tree("")), before);
+}
+
+pub(crate) fn new_version_on_the_host_wins_over_prepared_files(world: &mut World<'_>) {
+    let (mut sut, host) = prepared(world);
+    host.write("conf", "raw 2");
+    host.write("build/out", "from the host");
+    sync(&mut *sut, &host, SyncMode::KeepPrepared);
+    assert_eq!(read(world, "conf").as_deref(), Some("raw 2"));
+    assert_eq!(read(world, "build/out").as_deref(), Some("from the host"));
+    assert_eq!(read(world, "junk"), None);
+    run(&mut *sut, &test("echo vandal >conf"));
+    sync(&mut *sut, &host, SyncMode::KeepPrepared);
+    assert_eq!(read(world, "conf").as_deref(), Some("raw 2"));
+}
+
+pub(crate) fn exact_sync_restores_everything(world: &mut World<'_>) {
+    let (mut sut, host) = prepared(world);
+    sync(&mut *sut, &host, SyncMode::Exact);
+    assert_eq!(describe(&world.tree("")), describe(host.dir.path()));
+    assert_eq!(sync(&mut *sut, &host, SyncMode::KeepPrepared).sent, 0);
+    assert_eq!(describe(&world.tree("")), describe(host.dir.path()));
+}
+
+pub(crate) fn steps_of_a_chain_add_to_each_other(world: &mut World<'_>) {
+    let (mut sut, host) = prepared(world);
+    sync(&mut *sut, &host, SyncMode::KeepPrepared);
+    run(
+        &mut *sut,
+        &script("echo second >build/second; cat build/out >build/copy"),
+    );
+    sut.adopt("tree").unwrap();
+    run(&mut *sut, &test("echo 1 >build/log"));
+    sync(&mut *sut, &host, SyncMode::KeepPrepared);
+    is_prepared(world);
+    assert_eq!(read(world, "build/second").as_deref(), Some("second\n"));
+    assert_eq!(read(world, "build/copy").as_deref(), Some("built\n"));
+    assert_eq!(read(world, "build/log"), None);
+}
+
+pub(crate) fn failed_step_that_is_not_adopted_leaves_nothing(world: &mut World<'_>) {
+    let host = Host::new(&[("a", "1")]);
+    let mut sut = world.open();
+    sync(&mut *sut, &host, SyncMode::Exact);
+    run(&mut *sut, &script("echo half >b; false"));
+    sync(&mut *sut, &host, SyncMode::KeepPrepared);
+    assert_eq!(describe(&world.tree("")), describe(host.dir.path()));
+}
+
+pub(crate) fn adopting_a_slot_that_was_never_brought_is_nothing(world: &mut World<'_>) {
+    let mut sut = world.open();
+    run(&mut *sut, &script("true"));
+    sut.adopt("tree").unwrap();
+    assert!(sut.adopt("../x").is_err());
+}
+
+pub(crate) fn environment_file_lasts_until_it_is_reset(world: &mut World<'_>) {
+    let mut sut = world.open();
+    run(
+        &mut *sut,
+        &script("echo \"COLOUR='deep red'\" >>\"$TMT_PLAN_ENVIRONMENT_FILE\""),
+    );
+    drop(sut);
+    let mut sut = world.open();
+    let show = test("bash -c 'echo \"<$COLOUR>\"'");
+    assert_eq!(run(&mut *sut, &show).output(), "<deep red>\n");
+    let base = atex::sut::Job {
+        env_file: atex::sut::EnvFile::Base,
+        ..show.clone()
+    };
+    assert_eq!(run(&mut *sut, &base).output(), "<>\n");
+    sut.reset_env_file().unwrap();
+    assert_eq!(run(&mut *sut, &show).output(), "<>\n");
+    run(
+        &mut *sut,
+        &script("rm \"$TMT_PLAN_ENVIRONMENT_FILE\"; mkdir \"$TMT_PLAN_ENVIRONMENT_FILE\""),
+    );
+    sut.reset_env_file().unwrap();
+    assert_eq!(run(&mut *sut, &show).output(), "<>\n");
+}
