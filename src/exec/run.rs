@@ -251,7 +251,11 @@ impl Driver<'_, '_> {
         let mut last_tick = Instant::now();
         while !self.schedule.is_over() {
             match messages.recv_timeout(TICK) {
-                Ok(message) => self.take(message),
+                Ok(message) => {
+                    // What a cancellation caused is heard after it.
+                    self.look_at_cancellation();
+                    self.take(message);
+                }
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => break,
             }
