@@ -250,6 +250,20 @@ fn aliases_that_make_a_document_huge_are_refused() {
 }
 
 #[test]
+fn mappings_that_merges_put_too_deep_into_each_other_are_refused() {
+    let mut text = String::new();
+    for n in 0..20_000 {
+        let _ = writeln!(text, "a{n}: &a{n} {{}}");
+    }
+    for n in 0..19_999 {
+        let _ = writeln!(text, "a{n}+: {{k: *a{}}}", n + 1);
+    }
+    text.push_str("/child: {}\n");
+    let refusal = Planted::new(&[("main.fmf", &text)]).refusal();
+    assert!(refusal.contains("too deep"), "{refusal}");
+}
+
+#[test]
 fn value_that_contains_itself_is_refused() {
     for text in ["a: &a [*a]\n", "a: &a {b: *a}\n", "a: &a {b: {c: [*a]}}\n"] {
         assert!(

@@ -250,12 +250,11 @@ impl Driver<'_, '_> {
         let mut ticks = 0;
         let mut last_tick = Instant::now();
         while !self.schedule.is_over() {
-            match messages.recv_timeout(TICK) {
-                Ok(message) => {
-                    // What a cancellation caused is heard after it.
-                    self.look_at_cancellation();
-                    self.take(message);
-                }
+            let received = messages.recv_timeout(TICK);
+            // Before the message, so that an answer that comes after Ctrl-C starts nothing new.
+            self.look_at_cancellation();
+            match received {
+                Ok(message) => self.take(message),
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => break,
             }
@@ -264,7 +263,6 @@ impl Driver<'_, '_> {
             }
             last_tick = Instant::now();
             self.sink.tick(unix_millis());
-            self.look_at_cancellation();
             ticks += 1;
             if ticks % RETRY_TICKS == 0 && self.schedule.waits_for_others() {
                 let decisions = self.schedule.retry_busy();

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use super::heap::{ContainsItself, Heap, has_dictionary};
+use super::heap::{Heap, has_dictionary};
 use super::origin::History;
 use crate::fmf::regex::Pattern;
 use crate::fmf::value::{self, Entry, Map, Mark, NumberError, Value};
@@ -170,7 +170,7 @@ impl Merger<'_> {
                         )));
                     };
                     let copy = self.heap.copy_all(parent);
-                    let mut copy = copy.map_err(|ContainsItself| conflict("the mapping contains itself".to_owned()))?;
+                    let mut copy = copy.map_err(|knot| conflict(knot.to_string()))?;
                     let source = self.heap.current(source);
                     self.merge_inside(&mut copy, &source)?;
                     list.push(Value::Map(Arc::new(copy)));
