@@ -268,9 +268,6 @@ impl Driver<'_, '_> {
                 let decisions = self.schedule.retry_busy();
                 self.carry_out(decisions);
             }
-            if self.known == Urgency::Now && ticks > 50 {
-                break;
-            }
         }
         self.orders.clear();
         if !self.ledger.is_over() && self.known < Urgency::Now && self.finished.host_failure.is_none() {

@@ -2,10 +2,13 @@
 
 mod chains;
 mod finish;
+mod interrupt;
+mod killed;
 mod rebuild;
 mod running;
 mod scene;
 #[path = "../support/mod.rs"]
 mod support;
 mod taint;
+mod together;
 mod variables;

@@ -8,14 +8,14 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
 use crate::scene::eventually;
-use crate::support::{Atex, Ran};
+use crate::support::{Atex, Ran, World};
 
 /// A running atex. Dropped before its end, it is killed.
 #[derive(Debug)]
 pub(crate) struct Running {
     atex: Atex,
     child: Option<Child>,
-    /// Its run's directory.
+    /// Its run's directory, if it was named.
     pub(crate) dir: PathBuf,
 }
 
@@ -24,12 +24,19 @@ impl Running {
     pub(crate) fn start(atex: Atex, output: &str) -> Self {
         let dir = atex.world().path(output);
         let atex = atex.args(["-o".as_ref(), dir.as_os_str()]);
+        let mut running = Self::plain(atex);
+        running.dir = dir;
+        running
+    }
+
+    /// Starts a call; its run goes where runs go.
+    pub(crate) fn plain(atex: Atex) -> Self {
         let mut command = atex.command();
         let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
         Self {
             atex,
             child: Some(child.expect("the atex binary runs")),
-            dir,
+            dir: PathBuf::new(),
         }
     }
 
@@ -86,4 +93,16 @@ pub(crate) fn events(run: &Path) -> Vec<Value> {
         .filter(|line| line.ends_with('\n'))
         .map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error} in {line:?}")))
         .collect()
+}
+
+/// Ids of the processes that the atex of a world started, and of atex itself: all have the world's HOME.
+pub(crate) fn processes_of(world: &World) -> Vec<u32> {
+    let home = format!("HOME={}\0", world.path("home").display());
+    let is_ours = |pid: &u32| {
+        let environ = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+        environ.windows(home.len()).any(|part| part == home.as_bytes())
+    };
+    let entries = fs::read_dir("/proc").expect("Linux").filter_map(Result::ok);
+    let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    pids.filter(is_ours).collect()
 }
