@@ -285,6 +285,13 @@ const REGRESSIONS: &[Law] = &[
         &[("main.fmf", b"m: {a: 1}\n/c:\n  m-: [[a]]\n")],
     ),
     (
+        "merge_keys_share_what_a_shared_list_brings",
+        &[(
+            "main.fmf",
+            b"a: &x\n- {d: {k: 1}}\n- {e: 1}\n/c:\n  m:\n    <<: *x\n  m+: {d+: {l: 2}}\n  n: *x\n",
+        )],
+    ),
+    (
         "mapping_that_is_merged_into_itself_is_refused",
         &[("main.fmf", b"m: &x {a: 1}\n/c:\n  n: &y {b: 1}\n  n+: {c: *y}\n")],
     ),
