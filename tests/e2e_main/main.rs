@@ -12,3 +12,4 @@ mod support;
 mod taint;
 mod together;
 mod variables;
+mod volume;
