@@ -206,6 +206,7 @@ pub(crate) fn skipped(shared: &Shared<'_>, job: JobId, skip: &Skip) -> Result<(N
     let (kind, reason) = match skip {
         Skip::Prepare(reason) => (InfraKind::Prepare, reason.clone()),
         Skip::Unreachable(reason) => (InfraKind::Unreachable, reason.clone()),
+        Skip::Setup(reason) => (InfraKind::Setup, reason.clone()),
         Skip::Cancelled => (InfraKind::Cancelled, "cancelled before it started".to_owned()),
     };
     let relative = shared

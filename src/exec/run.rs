@@ -316,7 +316,9 @@ impl Driver<'_, '_> {
             }
             What::Panicked(reason) => {
                 self.finished.defect.get_or_insert(reason.clone());
-                let decisions = self.schedule.handle(message.sut, Input::Lost(reason));
+                let decisions = self
+                    .schedule
+                    .handle(message.sut, Input::Lost(Skip::Unreachable(reason)));
                 self.carry_out(decisions);
             }
         }

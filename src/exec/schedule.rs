@@ -54,8 +54,10 @@ pub enum Decision {
 pub enum Skip {
     /// A prepare step of its lane failed on every SUT that is left.
     Prepare(String),
-    /// No SUT is left.
+    /// No SUT is left: the last one cannot be reached.
     Unreachable(String),
+    /// No SUT is left: on the last one something could not be put in place.
+    Setup(String),
     /// The user cancelled.
     Cancelled,
 }
@@ -65,7 +67,7 @@ impl Skip {
     pub(crate) fn reason(&self) -> SkipReason {
         match self {
             Self::Cancelled => SkipReason::Cancelled,
-            Self::Prepare(_) | Self::Unreachable(_) => SkipReason::NoSut,
+            Self::Prepare(_) | Self::Unreachable(_) | Self::Setup(_) => SkipReason::NoSut,
         }
     }
 }
@@ -85,8 +87,8 @@ pub enum Input {
     Left,
     /// It was let go.
     Closed,
-    /// It is gone, whatever it was doing; a test it ran has its result already.
-    Lost(String),
+    /// It is gone, whatever it was doing; a test it ran has its result already. Tests that no other SUT can run are skipped with this.
+    Lost(Skip),
 }
 
 /// What a test left behind.
@@ -148,7 +150,7 @@ pub struct Schedule {
     suts: Vec<Sut>,
     lane_of: Vec<LaneId>,
     cancelled: bool,
-    last_loss: String,
+    last_loss: Skip,
 }
 
 impl Schedule {
@@ -174,7 +176,7 @@ impl Schedule {
             suts: vec![Sut::Unopened; suts],
             lane_of,
             cancelled: false,
-            last_loss: "there is no SUT".to_owned(),
+            last_loss: Skip::Unreachable("there is no SUT".to_owned()),
         }
     }
 
@@ -283,8 +285,8 @@ impl Schedule {
                     tainted: after == After::Tainted,
                 }
             }
-            (_, Input::Lost(reason)) => {
-                self.last_loss = reason;
+            (_, Input::Lost(loss)) => {
+                self.last_loss = loss;
                 Sut::Gone
             }
             (_, Input::Closed) => Sut::Gone,
@@ -306,7 +308,7 @@ impl Schedule {
                 Skip::Cancelled
             } else if alive.is_empty() {
                 if lane.failed_on.is_empty() {
-                    Skip::Unreachable(self.last_loss.clone())
+                    self.last_loss.clone()
                 } else {
                     Skip::Prepare(lane.failure.clone())
                 }

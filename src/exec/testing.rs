@@ -74,9 +74,11 @@ impl Worker<'_> {
             attempt: 1,
         });
         let (summary, after) = self.attempt_in(job, test, &dir)?;
+        // What happens to the SUT or the cache from here on does not take the test's outcome back: it is told first.
+        let mut kept = Ok(());
         if let SutAfter::Usable(After::Tainted) = after {
             let kind = summary.infra.as_ref().map_or("unknown", |(kind, _)| kind.as_str());
-            self.taint(format!("`{node}` ended by {kind}"))?;
+            kept = self.taint(format!("`{node}` ended by {kind}"));
         }
         let duration = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
         let outcome = outcome_of(&summary);
@@ -95,7 +97,7 @@ impl Worker<'_> {
                 outcome,
                 meta,
             };
-            recording::test(shared, ticket, ran, &dir).map_err(host)?;
+            kept = recording::test(shared, ticket, ran, &dir).map_err(host);
         }
         self.outbox.send(What::Verdict {
             job,
@@ -112,6 +114,7 @@ impl Worker<'_> {
             log: output_of(shared.dir.path(), &relative),
             results: summary.counts,
         });
+        kept?;
         Ok(match after {
             SutAfter::Usable(after) => Input::Ended(after),
             SutAfter::Lost(reason) => self.dropped(reason),

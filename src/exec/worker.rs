@@ -7,9 +7,9 @@ use std::sync::mpsc::Receiver;
 
 use crate::exec::event::Event;
 use crate::exec::options::OnTaint;
-use crate::exec::schedule::{Command, Input, JobId, LaneId};
+use crate::exec::schedule::{Command, Input, JobId, LaneId, Skip};
 use crate::exec::shared::{Outbox, Shared, What};
-use crate::sut::{BaseIdentity, Facts, Sut, SutState, Trouble};
+use crate::sut::{BaseIdentity, Facts, Sut, SutState, Trouble, TroubleKind};
 
 /// A command with what it needs to know of the moment.
 pub(crate) struct Order {
@@ -75,7 +75,7 @@ impl<'a> Worker<'a> {
                 Failed::Host(message) => {
                     self.outbox.send(What::HostFailed(message.clone()));
                     self.sut.close();
-                    Input::Lost(message)
+                    Input::Lost(Skip::Unreachable(message))
                 }
             });
             self.outbox.send(What::Answer(answer));
@@ -138,12 +138,17 @@ impl<'a> Worker<'a> {
 
     fn lost(&mut self, trouble: &Trouble) -> Input {
         self.sut.close();
-        self.dropped(trouble.message.clone())
+        let reason = trouble.message.clone();
+        self.tell("dropped", reason.clone());
+        Input::Lost(match trouble.kind {
+            TroubleKind::Setup => Skip::Setup(reason),
+            _ => Skip::Unreachable(reason),
+        })
     }
 
     pub(crate) fn dropped(&self, reason: String) -> Input {
         self.tell("dropped", reason.clone());
-        Input::Lost(reason)
+        Input::Lost(Skip::Unreachable(reason))
     }
 
     /// Tells what the SUT is in now.

@@ -2,6 +2,7 @@
 
 mod chains;
 mod finish;
+mod full_disk;
 mod interrupt;
 mod killed;
 mod rebuild;

@@ -160,3 +160,17 @@ fn a_failed_step_fails_its_tests_as_prepare_and_runs_again() {
         "why it is prepared from the first step: {ran:?}"
     );
 }
+
+#[test]
+fn a_machine_whose_state_cannot_be_kept_is_dropped_and_its_last_test_keeps_its_result() {
+    let scene = suite();
+    scene.write(
+        "clog.fmf",
+        "test: mkdir -p \"${TMT_TREE%/tree/*}/state.new/x\"; sleep 1000\nduration: 1s\norder: 1\n",
+    );
+    let ran = scene.run(3, ["build", "--exclude", "slow"]);
+    assert_eq!(scene.results("/clog")[0]["error"], "timeout", "{ran:?}");
+    assert_eq!(scene.results("/ok")[0]["error"], "setup", "{ran:?}");
+    let end = events(&scene.latest()).pop().unwrap_or_default();
+    assert_eq!(end["tests"], serde_json::json!({"infra": 2}));
+}

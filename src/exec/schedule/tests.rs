@@ -108,7 +108,7 @@ impl World {
                 self.jobs[job.0 as usize] = Seen::Ran;
             }
             self.gone[sut] = true;
-            return Input::Lost("unplugged".to_owned());
+            return Input::Lost(Skip::Unreachable("unplugged".to_owned()));
         }
         match command {
             Command::Open => Input::Opened,
