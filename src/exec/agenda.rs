@@ -2,12 +2,12 @@
 //!
 //! A pure function of the workload, the options and what the cache answers; run before anything else, and again by `--dry-run`.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use atex_cache::Record;
 use atex_graph::{Kind, Need, NodeId, Selection};
 
-use crate::compile::spec::{PlanId, TestId, UploadId, Workload};
+use crate::compile::spec::{PlanId, PlanSpec, TestId, UploadId, Workload};
 use crate::exec::options::{Mode, Options, Until};
 use crate::exec::schedule::{JobId, Lane, LaneId};
 
@@ -94,11 +94,15 @@ impl Agenda {
         let mut taken = vec![false; work.graph.len()];
         let mut names: BTreeMap<&str, NodeId> = BTreeMap::new();
         for (index, plan) in work.plans.iter().enumerate() {
-            if options.mode != Mode::Finish && (options.until == Until::Discover || plan.tests.is_empty()) {
+            if !has_use(plan, options) {
                 continue;
             }
-            let tail = plan.chain.last().map(|&step| work.step(step).node);
-            let lane = *lane_of.entry((tail, plan.upload)).or_insert_with(|| {
+            let place = match options.mode {
+                // No chain is entered: one lane holds all that is to be finished.
+                Mode::Finish => (None, UploadId(0)),
+                Mode::Build | Mode::Test => (plan.chain.last().map(|&step| work.step(step).node), plan.upload),
+            };
+            let lane = *lane_of.entry(place).or_insert_with(|| {
                 self.lanes.push(LaneSpec {
                     plans: Vec::new(),
                     upload: plan.upload,
@@ -156,26 +160,27 @@ impl Agenda {
         }
     }
 
-    /// Returns the lanes as the schedule wants them.
+    /// Returns the lanes as the schedule wants them. Without tests, each SUT enters one: where there are more lanes than SUTs, some
+    /// enter several.
     pub(crate) fn for_schedule(&self, options: &Options, suts: usize) -> Vec<Lane> {
-        let only_prepare = options.mode == Mode::Build && options.until == Until::Prepare;
-        let entries = if only_prepare {
-            suts.div_ceil(self.lanes.len().max(1))
-        } else {
-            0
+        let entered = options.mode == Mode::Finish || options.only_prepares();
+        let lanes = self.lanes.len().max(1);
+        let share = |index: usize| (suts / lanes + usize::from(index < suts % lanes)).max(1);
+        let lane = |(index, lane): (usize, &LaneSpec)| Lane {
+            jobs: lane.jobs.clone(),
+            entries: if entered { narrow(share(index)) } else { 0 },
         };
-        self.lanes
-            .iter()
-            .map(|lane| Lane {
-                jobs: lane.jobs.clone(),
-                entries: narrow(entries),
-            })
-            .collect()
+        self.lanes.iter().enumerate().map(lane).collect()
     }
 
-    /// Counts the nodes that have to run, by kind: `prepare` before any SUT has told what it has.
-    pub fn to_run(&self, work: &Workload) -> BTreeMap<String, u64> {
+    /// Counts the nodes that have to run, by kind: `prepare` and, for `atex finish`, `finish`, before any SUT has told what it has.
+    pub fn to_run(&self, work: &Workload, options: &Options) -> BTreeMap<String, u64> {
         let mut counts = BTreeMap::new();
+        if options.mode == Mode::Finish {
+            let plans = self.lanes.iter().flat_map(|lane| &lane.plans);
+            let steps: BTreeSet<_> = plans.flat_map(|&plan| &work.plan(plan).finish).collect();
+            counts.insert(Kind::Finish.to_string(), steps.len() as u64);
+        }
         for id in self.selection.to_run(&work.graph) {
             *counts.entry(work.graph.node(id).kind().to_string()).or_default() += 1;
         }
@@ -196,6 +201,16 @@ impl Agenda {
                 (std::cmp::Reverse(test(job).priority), std::cmp::Reverse(duration))
             });
         }
+    }
+}
+
+/// Whether a plan has something for which a SUT is needed.
+fn has_use(plan: &PlanSpec, options: &Options) -> bool {
+    match options.mode {
+        Mode::Finish => !plan.finish.is_empty(),
+        Mode::Build if options.until == Until::Discover => false,
+        Mode::Build if options.only_prepares() => !plan.tests.is_empty() && !plan.chain.is_empty(),
+        Mode::Build | Mode::Test => !plan.tests.is_empty(),
     }
 }
 
