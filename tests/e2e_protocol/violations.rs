@@ -106,7 +106,7 @@ fn the_end_of_the_stream_in_the_middle_of_a_json() {
 fn the_end_of_the_stream_in_the_middle_of_a_file() {
     for missing in [10_000, 12, 11, 5] {
         cut(
-            &format!(r#"{{"files":[{{"name":"short","length":{missing}}}]}}"#),
+            &format!(r#"{{"name":"x","files":[{{"name":"short","length":{missing}}}]}}"#),
             missing,
             "",
         );
