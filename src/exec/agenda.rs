@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, HashMap};
 use atex_cache::Record;
 use atex_graph::{Kind, Need, NodeId, Selection};
 
-use crate::compile::spec::{PlanId, TestId, UploadId, Workload};
+use crate::compile::spec::{PlanId, PlanSpec, TestId, UploadId, Workload};
 use crate::exec::options::{Mode, Options, Until};
 use crate::exec::schedule::{JobId, Lane, LaneId};
 
@@ -22,8 +22,6 @@ pub struct Agenda {
     pub cached: Vec<CachedTest>,
     /// What jobs share. Indexed by [`LaneId`].
     pub lanes: Vec<LaneSpec>,
-    /// Whether the run is for the finish steps of earlier runs: those that a SUT says are due.
-    finishing: bool,
 }
 
 /// A test to run.
@@ -84,7 +82,6 @@ impl Agenda {
             jobs: Vec::new(),
             cached: Vec::new(),
             lanes: Vec::new(),
-            finishing: options.mode == Mode::Finish,
         };
         agenda.fill(work, options, &mut records);
         agenda.order(work, suts);
@@ -97,11 +94,15 @@ impl Agenda {
         let mut taken = vec![false; work.graph.len()];
         let mut names: BTreeMap<&str, NodeId> = BTreeMap::new();
         for (index, plan) in work.plans.iter().enumerate() {
-            if options.mode != Mode::Finish && (options.until == Until::Discover || plan.tests.is_empty()) {
+            if !has_use(plan, options) {
                 continue;
             }
-            let tail = plan.chain.last().map(|&step| work.step(step).node);
-            let lane = *lane_of.entry((tail, plan.upload)).or_insert_with(|| {
+            let place = match options.mode {
+                // No chain is entered: one lane holds all that is to be finished.
+                Mode::Finish => (None, UploadId(0)),
+                Mode::Build | Mode::Test => (plan.chain.last().map(|&step| work.step(step).node), plan.upload),
+            };
+            let lane = *lane_of.entry(place).or_insert_with(|| {
                 self.lanes.push(LaneSpec {
                     plans: Vec::new(),
                     upload: plan.upload,
@@ -159,40 +160,32 @@ impl Agenda {
         }
     }
 
-    /// Returns the lanes as the schedule wants them.
+    /// Returns the lanes as the schedule wants them. Without tests, each SUT enters one: where there are more lanes than SUTs, some
+    /// enter several.
     pub(crate) fn for_schedule(&self, options: &Options, suts: usize) -> Vec<Lane> {
-        let only_prepare = options.mode == Mode::Build && options.until == Until::Prepare;
-        let entries = if only_prepare {
-            suts.div_ceil(self.lanes.len().max(1))
-        } else {
-            0
+        let entered = options.mode == Mode::Finish || options.only_prepares();
+        let lanes = self.lanes.len().max(1);
+        let share = |index: usize| (suts / lanes + usize::from(index < suts % lanes)).max(1);
+        let lane = |(index, lane): (usize, &LaneSpec)| Lane {
+            jobs: lane.jobs.clone(),
+            entries: if entered { narrow(share(index)) } else { 0 },
         };
-        self.lanes
-            .iter()
-            .map(|lane| Lane {
-                jobs: lane.jobs.clone(),
-                entries: narrow(entries),
-                finish: self.finishing,
-            })
-            .collect()
+        self.lanes.iter().enumerate().map(lane).collect()
     }
 
-    /// Counts the nodes that have to run, by kind: `prepare` before any SUT has told what it has.
-    pub fn to_run(&self, work: &Workload) -> BTreeMap<String, u64> {
+    /// Counts the nodes that have to run, by kind: `prepare` and, for `atex finish`, `finish`, before any SUT has told what it has.
+    pub fn to_run(&self, work: &Workload, options: &Options) -> BTreeMap<String, u64> {
         let mut counts = BTreeMap::new();
-        for id in work.graph.ids().filter(|&id| self.need(work, id) == Need::Run) {
+        for id in work.graph.ids().filter(|&id| self.need(work, options, id) == Need::Run) {
             *counts.entry(work.graph.node(id).kind().to_string()).or_default() += 1;
         }
         counts
     }
 
     /// Returns what is to be done about a node, as far as that is known before any SUT has told what it has and what is due there.
-    pub fn need(&self, work: &Workload, id: NodeId) -> Need {
-        if self.finishing && work.graph.node(id).kind() == Kind::Finish {
-            Need::Run
-        } else {
-            self.selection.need(id)
-        }
+    pub fn need(&self, work: &Workload, options: &Options, id: NodeId) -> Need {
+        let is_due = options.mode == Mode::Finish && work.graph.node(id).kind() == Kind::Finish;
+        if is_due { Need::Run } else { self.selection.need(id) }
     }
 
     /// Orders the jobs of each lane: by `extra-priority`; then on one SUT as the plans say, on several the longest first.
@@ -209,6 +202,16 @@ impl Agenda {
                 (std::cmp::Reverse(test(job).priority), std::cmp::Reverse(duration))
             });
         }
+    }
+}
+
+/// Whether a plan has something for which a SUT is needed.
+fn has_use(plan: &PlanSpec, options: &Options) -> bool {
+    match options.mode {
+        Mode::Finish => !plan.finish.is_empty(),
+        Mode::Build if options.until == Until::Discover => false,
+        Mode::Build if options.only_prepares() => !plan.tests.is_empty() && !plan.chain.is_empty(),
+        Mode::Build | Mode::Test => !plan.tests.is_empty(),
     }
 }
 

@@ -1,74 +1,93 @@
 //! Leaving a lane: the finish steps of the plans that touched the SUT.
 
-use std::collections::BTreeMap;
 use std::time::Instant;
 
-use crate::compile::spec::StepId;
+use crate::compile::spec::{PlanSpec, StepId, UploadId};
+use crate::control::InfraKind;
 use crate::exec::event::{Event, NodeOutcome};
+use crate::exec::prepare::outcome_of;
 use crate::exec::schedule::{Input, LaneId};
+use crate::exec::script::Ran;
+use crate::exec::shared::Shared;
 use crate::exec::worker::{Failed, Worker};
-use crate::sut::{SyncMode, Upload, Urgency};
+use crate::sut::{EnvFile, SyncMode, TroubleKind, Urgency};
 
 impl Worker<'_> {
     /// Runs the finish steps of the lane's plans that touched this SUT since their last finish. A step that fails is told and
-    /// does not keep the next from running. Afterwards the prepared state is not believed any more: the scripts may have undone it.
-    /// A single Ctrl-C does not end them; a second one does.
+    /// does not keep the next from running. The prepared state is not believed any more from before the first of them: the scripts
+    /// may undo it. A single Ctrl-C does not end them; a second one does, and they are still due then.
     pub(crate) fn leave(&mut self, lane: LaneId) -> Result<Input, Failed> {
-        self.lane = None;
-        if !self.shared.options.finishes() {
+        let shared = self.shared;
+        if !shared.options.finishes() || shared.cancel.urgency() == Urgency::Now {
             return Ok(Input::Left);
         }
-        let plans: Vec<_> = self
-            .shared
-            .plans(lane)
-            .filter(|plan| self.state.unfinished.contains(&plan.name))
-            .collect();
+        let due = |plan: &&PlanSpec| self.state.unfinished.contains(&plan.name);
+        let plans: Vec<_> = shared.plans(lane).filter(due).collect();
         if plans.is_empty() {
             return Ok(Input::Left);
         }
-        let upload = self.shared.lane(lane).upload;
-        let files = self.shared.files[upload.0 as usize].clone();
-        let slot = self.shared.slot(upload).to_owned();
-        self.sut.sync(&Upload { slot, files }, SyncMode::KeepPrepared)?;
+        self.state.chain.clear();
+        self.state.prepared_at = None;
+        self.save_state()?;
+        let mut brought = None;
         for plan in plans {
-            for &step in &plan.finish {
-                self.finish_step(step)?;
+            if brought.as_ref().is_none_or(|(upload, _)| *upload != plan.upload) {
+                brought = Some((plan.upload, self.bring_for_finish(plan.upload)?));
+            }
+            let missing = brought.as_ref().and_then(|(_, missing)| missing.clone());
+            if !self.finish_plan(plan, missing.as_deref())? {
+                break;
             }
             self.state.unfinished.retain(|name| *name != plan.name);
-            self.state.chain.clear();
-            self.state.prepared_at = None;
             self.save_state()?;
         }
         Ok(Input::Left)
     }
 
-    fn finish_step(&mut self, step: StepId) -> Result<(), Failed> {
+    /// Brings the tree that scripts run in. Returns why it is not there, if it is not.
+    fn bring_for_finish(&mut self, upload: UploadId) -> Result<Option<String>, Failed> {
+        match self.bring_tree(upload, SyncMode::KeepPrepared) {
+            Ok(()) => Ok(None),
+            Err(Failed::Sut(trouble)) if trouble.kind == TroubleKind::Setup => Ok(Some(trouble.message)),
+            Err(failed) => Err(failed),
+        }
+    }
+
+    /// Runs a plan's steps; returns whether they are over: not so after a cancellation.
+    fn finish_plan(&mut self, plan: &PlanSpec, missing: Option<&str>) -> Result<bool, Failed> {
+        for &step in &plan.finish {
+            let outcome = self.finish_step(step, Shared::env_file(&plan.chain), missing)?;
+            if outcome == NodeOutcome::Cancelled {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    fn finish_step(&mut self, step: StepId, env_file: EnvFile, missing: Option<&str>) -> Result<NodeOutcome, Failed> {
         let (node, key) = self.shared.identify(self.shared.work.step(step).node);
-        let (sut, started) = (self.sut.name().to_owned(), Instant::now());
+        let started = Instant::now();
         self.outbox.event(Event::NodeStarted {
             node: node.clone(),
             key: key.clone(),
-            sut: sut.clone(),
+            sut: self.sut.name().to_owned(),
             attempt: 1,
         });
-        let mut log = self.shared.finish_log.part(&sut, &node)?;
-        let ran = self.run_step(step, Urgency::Graceful, &mut log)?;
+        let mut log = self.shared.finish_log.part(self.sut.name(), &node)?;
+        let ran = match missing {
+            None => self.run_step(step, env_file, Urgency::Graceful, &mut log)?,
+            Some(reason) => Ran::Infra(InfraKind::Setup, reason.to_owned()),
+        };
         log.finish()?;
-        let failure = ran.failure();
-        self.outbox.event(Event::NodeFinished {
+        let (outcome, failure) = (outcome_of(&ran), ran.failure());
+        self.tell_step(
             node,
             key,
-            sut,
-            outcome: if failure.is_some() {
-                NodeOutcome::Infra
-            } else {
-                NodeOutcome::Pass
-            },
-            duration: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
-            note: failure.unwrap_or_default(),
-            log: self.shared.finish_log.name().to_owned(),
-            results: BTreeMap::new(),
-        });
-        Ok(())
+            outcome,
+            started,
+            failure.as_deref(),
+            self.shared.finish_log.name(),
+        );
+        Ok(outcome)
     }
 }

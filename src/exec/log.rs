@@ -12,6 +12,9 @@ use tempfile::NamedTempFile;
 /// How much of the end of a node's output is looked at for its last line, in bytes.
 const LAST: u64 = 4096;
 
+/// A line that is longer than this is told in parts where lines get a prefix, in bytes.
+const LONGEST_LINE: usize = 64 * 1024;
+
 /// A log of the run that several workers append to.
 #[derive(Debug)]
 pub(crate) struct RunLog {
@@ -92,7 +95,11 @@ impl Part<'_> {
         }
         self.line.extend_from_slice(bytes);
         let Some(end) = self.line.iter().rposition(|&byte| byte == b'\n') else {
-            return Ok(());
+            return if self.line.len() < LONGEST_LINE {
+                Ok(())
+            } else {
+                self.end_line()
+            };
         };
         let rest = self.line.split_off(end + 1);
         let whole = std::mem::replace(&mut self.line, rest);
@@ -102,11 +109,15 @@ impl Part<'_> {
     /// Ends the part: an unfinished line is completed.
     pub(crate) fn finish(mut self) -> io::Result<NamedTempFile> {
         if !self.line.is_empty() {
-            let mut line = std::mem::take(&mut self.line);
-            line.push(b'\n');
-            self.append_lines(&line)?;
+            self.end_line()?;
         }
         Ok(self.own)
+    }
+
+    fn end_line(&mut self) -> io::Result<()> {
+        let mut line = std::mem::take(&mut self.line);
+        line.push(b'\n');
+        self.append_lines(&line)
     }
 
     fn append_lines(&mut self, lines: &[u8]) -> io::Result<()> {
@@ -146,5 +157,20 @@ mod tests {
             "one | ==> step\ntwo | ==> step\ntwo | other\none | first half\none | rest\n"
         );
         assert_eq!(own.as_file().metadata().unwrap().len(), "first half\nrest".len() as u64);
+    }
+
+    #[test]
+    fn a_line_without_an_end_is_not_held_in_memory() {
+        let dir = tempfile::tempdir().unwrap();
+        let log = RunLog::create(dir.path(), "prepare.log", true).unwrap();
+        let mut part = log.part("one", "step").unwrap();
+        for _ in 0..100 {
+            part.write(&[b'x'; 4096]).unwrap();
+            assert!(part.line.len() <= LONGEST_LINE);
+        }
+        part.finish().unwrap();
+        let text = std::fs::read_to_string(dir.path().join("prepare.log")).unwrap();
+        assert_eq!(text.matches('x').count(), 409_600);
+        assert!(text.lines().all(|line| line.starts_with("one | ")));
     }
 }

@@ -77,6 +77,11 @@ impl Options {
         self.mode == Mode::Build && !self.rerun
     }
 
+    /// Returns whether SUTs are prepared and nothing else.
+    pub(crate) fn only_prepares(&self) -> bool {
+        self.mode == Mode::Build && self.until == Until::Prepare
+    }
+
     /// Returns whether finish steps run.
     pub(crate) fn finishes(&self) -> bool {
         match self.mode {

@@ -11,12 +11,15 @@ use atex_cache::{CacheError, Outcome, OutputFile, Record, Store, Stored, Ticket}
 use atex_graph::{NodeId, transcript};
 
 use crate::compile::spec::Workload;
-use crate::control::{InfraKind, ResultStore, StoreError, Summary, Verdict};
+use crate::control::{InfraKind, RESULTS, ResultStore, StoreError, Summary, Verdict};
 use crate::exec::agenda::{CachedTest, JobSpec};
 use crate::exec::event::{Event, NodeOutcome};
 use crate::exec::rundir::{RunDir, RunDirError};
 use crate::exec::schedule::{JobId, Skip};
 use crate::exec::shared::{Shared, identify, unix_now};
+
+/// What of a test's directory is the test's own: below it lie the directories of tests whose names go on from there.
+const OWN: [&str; 3] = ["files", "output.txt", RESULTS];
 
 /// The path of a step's output in its record.
 const LOG: &str = "log";
@@ -88,7 +91,9 @@ pub(crate) fn step(shared: &Shared<'_>, ticket: Ticket, ran: Ran<'_>, log: &Path
 /// Records a test with everything that its directory holds.
 pub(crate) fn test(shared: &Shared<'_>, ticket: Ticket, ran: Ran<'_>, dir: &Path) -> Result<(), RecordError> {
     let mut paths = Vec::new();
-    collect(dir, Path::new(""), &mut paths)?;
+    for own in OWN {
+        collect(dir, Path::new(own), &mut paths)?;
+    }
     let mut batch = shared.store.blobs().batch();
     let mut files = Vec::with_capacity(paths.len());
     for path in paths {
@@ -103,28 +108,45 @@ pub(crate) fn test(shared: &Shared<'_>, ticket: Ticket, ran: Ran<'_>, dir: &Path
     Ok(ticket.commit(record)?)
 }
 
-/// Lists the regular files below `dir`, sorted.
+/// Lists what is a file at `below` in `dir`, or below that, sorted.
 fn collect(dir: &Path, below: &Path, paths: &mut Vec<PathBuf>) -> Result<(), RecordError> {
+    let path = dir.join(below);
     let error = |source| RecordError::Io {
-        path: dir.join(below),
+        path: path.clone(),
         source,
     };
-    let mut entries = fs::read_dir(dir.join(below))
-        .map_err(error)?
-        .collect::<Result<Vec<_>, _>>()
-        .map_err(error)?;
-    entries.sort_by_key(fs::DirEntry::file_name);
-    for entry in entries {
-        let path = below.join(entry.file_name());
-        let kind = entry.file_type().map_err(error)?;
-        if kind.is_dir() {
-            collect(dir, &path, paths)?;
-        } else if kind.is_file() || kind.is_symlink() {
-            // Links are the store's own, to the test's output.
-            paths.push(path);
+    let kind = match fs::symlink_metadata(&path) {
+        Ok(metadata) => metadata.file_type(),
+        Err(source) if source.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(source) => return Err(error(source)),
+    };
+    if !kind.is_dir() {
+        // Links are the store's own, to the test's output.
+        if kind.is_file() || kind.is_symlink() {
+            paths.push(below.to_owned());
         }
+        return Ok(());
     }
-    Ok(())
+    let entries = fs::read_dir(&path).map_err(error)?.collect::<Result<Vec<_>, _>>();
+    let mut names: Vec<_> = entries.map_err(error)?.iter().map(fs::DirEntry::file_name).collect();
+    names.sort();
+    names.iter().try_for_each(|name| collect(dir, &below.join(name), paths))
+}
+
+/// Removes a file, or a directory with all in it, if it is there.
+fn remove(path: &Path) -> Result<(), RecordError> {
+    let gone = if path.is_dir() {
+        fs::remove_dir_all(path)
+    } else {
+        fs::remove_file(path)
+    };
+    gone.or_else(|source| match source.kind() {
+        io::ErrorKind::NotFound => Ok(()),
+        _ => Err(RecordError::Io {
+            path: path.to_owned(),
+            source,
+        }),
+    })
 }
 
 /// Where records are put back: a run's directory, and what they come from.
@@ -171,7 +193,9 @@ impl Place<'_> {
                 fs::create_dir_all(parent).map_err(|source| io(parent, source))?;
             }
             if self.store.blobs().export(file.digest, &to)?.is_none() {
-                fs::remove_dir_all(&dir).map_err(|source| io(&dir, source))?;
+                for own in OWN {
+                    remove(&dir.join(own))?;
+                }
                 return Ok(None);
             }
         }
@@ -205,8 +229,8 @@ pub(crate) fn skipped(shared: &Shared<'_>, job: JobId, skip: &Skip) -> Result<(N
     let spec = shared.job(job);
     let (kind, reason) = match skip {
         Skip::Prepare(reason) => (InfraKind::Prepare, reason.clone()),
-        Skip::Unreachable(reason) => (InfraKind::Unreachable, reason.clone()),
         Skip::Setup(reason) => (InfraKind::Setup, reason.clone()),
+        Skip::Unreachable(reason) => (InfraKind::Unreachable, reason.clone()),
         Skip::Cancelled => (InfraKind::Cancelled, "cancelled before it started".to_owned()),
     };
     let relative = shared

@@ -2,30 +2,24 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::sync::Arc;
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
-use std::time::{Duration, Instant};
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::time::Instant;
 
 use atex_cache::Store;
-use atex_graph::{Kind, NodeId, Outcome, Progress, Selection, StateError};
+use atex_graph::Kind;
 
 use crate::compile::spec::Workload;
 use crate::exec::agenda::{Agenda, CachedTest};
+use crate::exec::driver::Driver;
 use crate::exec::event::{Event, NodeOutcome, Stamped};
 use crate::exec::log::RunLog;
 use crate::exec::options::Options;
-use crate::exec::recording::{self, Place};
+use crate::exec::recording::Place;
 use crate::exec::rundir::RunDir;
-use crate::exec::schedule::{After, Command, Decision, Input, JobId, Schedule, Skip, SutId};
-use crate::exec::shared::{Message, Outbox, Shared, What, file_sets, stamp, unix_millis};
+use crate::exec::schedule::{Schedule, SutId};
+use crate::exec::shared::{Message, Outbox, Shared, What, file_sets, stamp};
 use crate::exec::worker::{Order, Worker};
-use crate::sut::{BaseIdentity, Cancel, Sut, Urgency};
-
-/// How often the sink is ticked and cancellation looked at.
-const TICK: Duration = Duration::from_millis(100);
-
-/// How often tests that another process was running are offered again, in ticks.
-const RETRY_TICKS: u32 = 3;
+use crate::sut::{BaseIdentity, Cancel, Sut};
 
 /// Messages that may wait for the scheduler before workers have to.
 const BACKLOG: usize = 1024;
@@ -69,7 +63,7 @@ pub struct Finished {
     pub tests: BTreeMap<NodeOutcome, u64>,
     /// Tests that were taken from the cache.
     pub cached: u64,
-    /// Whether a prepare or finish step, or a SUT, failed.
+    /// Whether a prepare or finish step failed; in a run without tests, also a SUT.
     pub infra: bool,
     /// Whether the user cancelled.
     pub cancelled: bool,
@@ -97,21 +91,10 @@ impl Finished {
         }
     }
 
-    fn count(&mut self, outcome: NodeOutcome, cached: bool) {
+    pub(crate) fn count(&mut self, outcome: NodeOutcome, cached: bool) {
         *self.tests.entry(outcome).or_default() += 1;
         self.cached += u64::from(cached);
     }
-}
-
-struct Driver<'a, 'b> {
-    shared: &'a Shared<'a>,
-    schedule: Schedule,
-    /// The state of each test's node; what the schedule does must be possible there, and at the end nothing may be left.
-    ledger: Progress,
-    orders: Vec<Sender<Order>>,
-    finished: Finished,
-    sink: &'b mut dyn Sink,
-    known: Urgency,
 }
 
 /// Runs it: from `RunStarted` to `RunFinished`.
@@ -145,18 +128,7 @@ pub fn run(run: Run<'_>, sink: &mut dyn Sink) -> io::Result<Finished> {
         sink.event(&stamp(event));
     }
     let finished = with_workers(&shared, run.suts, &run.base, |schedule, orders, messages| {
-        let ledger = ledger(&shared);
-        let mut driver = Driver {
-            shared: &shared,
-            schedule,
-            ledger,
-            orders,
-            finished,
-            sink,
-            known: Urgency::None,
-        };
-        driver.drive(messages);
-        driver.finished
+        Driver::new(&shared, schedule, orders, finished, sink).drive(messages)
     })?;
     sink.event(&stamp(Event::RunFinished {
         exit_code: finished.exit_code(),
@@ -183,6 +155,11 @@ fn restore(place: Place<'_>, cached: Vec<CachedTest>, finished: &mut Finished) -
 }
 
 fn run_started(shared: &Shared<'_>, suts: &[Box<dyn Sut>], restored: usize) -> Event {
+    let mut to_run = shared.agenda.to_run(shared.work, shared.options);
+    if !shared.agenda.jobs.is_empty() {
+        // Those whose records turned out to be damaged are among them now.
+        to_run.insert(Kind::Test.to_string(), shared.agenda.jobs.len() as u64);
+    }
     Event::RunStarted {
         run: shared.dir.id().to_owned(),
         dir: shared.dir.path().to_string_lossy().into_owned(),
@@ -190,24 +167,17 @@ fn run_started(shared: &Shared<'_>, suts: &[Box<dyn Sut>], restored: usize) -> E
         plans: shared.work.plans.iter().map(|plan| plan.name.clone()).collect(),
         suts: suts.iter().map(|sut| sut.name().to_owned()).collect(),
         tests: (shared.agenda.jobs.len() + restored) as u64,
-        to_run: shared.agenda.to_run(shared.work),
+        to_run,
     }
 }
 
-/// The state of each job's node. Prepare steps are over as far as the ledger goes: each SUT has its own, and says so itself.
-fn ledger(shared: &Shared<'_>) -> Progress {
-    let graph = &shared.work.graph;
-    let targets: Vec<_> = shared.agenda.jobs.iter().map(|job| job.node).collect();
-    let selection = Selection::of(graph, &targets, |id| graph.node(id).kind() != Kind::Test);
-    Progress::new(Arc::clone(graph), &selection, |_| 0)
-}
-
-/// Starts a worker for each SUT, and ends them when `drive` returns.
+/// Starts a worker for each SUT, and ends them when `drive` returns. It takes the receiver of their messages with it: a worker that
+/// is still busy then has nobody to wait for.
 fn with_workers(
     shared: &Shared<'_>,
     suts: Vec<Box<dyn Sut>>,
     base: &BaseIdentity,
-    drive: impl FnOnce(Schedule, Vec<Sender<Order>>, &Receiver<Message>) -> Finished,
+    drive: impl FnOnce(Schedule, Vec<Sender<Order>>, Receiver<Message>) -> Finished,
 ) -> io::Result<Finished> {
     let lanes = shared.agenda.for_schedule(shared.options, suts.len());
     let schedule = Schedule::new(lanes, suts.len(), shared.agenda.jobs.len());
@@ -228,7 +198,7 @@ fn with_workers(
             orders.push(order);
         }
         drop(sender);
-        Ok(drive(schedule, orders, &messages))
+        Ok(drive(schedule, orders, messages))
     })
 }
 
@@ -238,128 +208,5 @@ fn serve(worker: Worker<'_>, inbox: &Receiver<Order>) {
     let served = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| worker.serve(inbox)));
     if served.is_err() {
         outbox.send(What::Panicked(format!("the worker of SUT {} panicked", outbox.sut.0)));
-    }
-}
-
-impl Driver<'_, '_> {
-    /// Approach: each message is an event to pass on, or a worker's answer that the schedule turns into further orders;
-    /// between messages the sink is ticked and cancellation looked at.
-    fn drive(&mut self, messages: &Receiver<Message>) {
-        let decisions = self.schedule.start();
-        self.carry_out(decisions);
-        let mut ticks = 0;
-        let mut last_tick = Instant::now();
-        while !self.schedule.is_over() {
-            let received = messages.recv_timeout(TICK);
-            // Before the message, so that an answer that comes after Ctrl-C starts nothing new.
-            self.look_at_cancellation();
-            match received {
-                Ok(message) => self.take(message),
-                Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => break,
-            }
-            if last_tick.elapsed() < TICK {
-                continue;
-            }
-            last_tick = Instant::now();
-            self.sink.tick(unix_millis());
-            ticks += 1;
-            if ticks % RETRY_TICKS == 0 && self.schedule.waits_for_others() {
-                let decisions = self.schedule.retry_busy();
-                self.carry_out(decisions);
-            }
-        }
-        self.orders.clear();
-        if !self.ledger.is_over() && self.known < Urgency::Now && self.finished.host_failure.is_none() {
-            let left = self.ledger.counts();
-            self.finished
-                .defect
-                .get_or_insert(format!("the run ended with nodes left: {left:?}"));
-        }
-    }
-
-    fn look_at_cancellation(&mut self) {
-        let urgency = self.shared.cancel.urgency();
-        if urgency > self.known {
-            self.known = urgency;
-            self.finished.cancelled = true;
-            let decisions = self.schedule.cancel();
-            self.carry_out(decisions);
-        }
-    }
-
-    fn take(&mut self, message: Message) {
-        match message.what {
-            What::Event(stamped) => {
-                if let Event::NodeFinished { node, outcome, .. } = &stamped.event {
-                    self.finished.infra |= !node.starts_with("test ") && *outcome == NodeOutcome::Infra;
-                }
-                self.sink.event(&stamped);
-            }
-            What::Verdict { job, outcome, cached } => {
-                let passed = outcome == NodeOutcome::Pass;
-                self.note(job, |ledger, node| {
-                    ledger.end(node, if passed { Outcome::Passed } else { Outcome::Failed })
-                });
-                self.finished.count(outcome, cached);
-            }
-            What::Answer(input) => {
-                if let (Input::Ended(After::Busy), Some(job)) = (&input, self.schedule.job_on(message.sut)) {
-                    self.note(job, Progress::give_back);
-                }
-                let decisions = self.schedule.handle(message.sut, input);
-                self.carry_out(decisions);
-            }
-            What::HostFailed(reason) => {
-                self.finished.host_failure.get_or_insert(reason);
-                self.shared.cancel.raise(Urgency::Graceful);
-            }
-            What::Panicked(reason) => {
-                self.finished.defect.get_or_insert(reason.clone());
-                let decisions = self
-                    .schedule
-                    .handle(message.sut, Input::Lost(Skip::Unreachable(reason)));
-                self.carry_out(decisions);
-            }
-        }
-    }
-
-    fn carry_out(&mut self, decisions: Vec<Decision>) {
-        for decision in decisions {
-            match decision {
-                Decision::Tell(sut, command) => {
-                    let mut pending = Vec::new();
-                    match command {
-                        Command::Enter(lane) => pending.extend(self.schedule.pending(lane)),
-                        Command::Run(job) => self.note(job, Progress::start),
-                        Command::Open | Command::Leave(_) | Command::Close => {}
-                    }
-                    // A worker that panicked hears nothing; its panic is a message of its own.
-                    let _ = self.orders[sut.0 as usize].send(Order { command, pending });
-                }
-                Decision::Skip(job, skip) => self.skip(job, &skip),
-            }
-        }
-    }
-
-    fn skip(&mut self, job: JobId, skip: &Skip) {
-        self.note(job, |ledger, node| ledger.skip(node, skip.reason()));
-        match recording::skipped(self.shared, job, skip) {
-            Ok((outcome, event)) => {
-                self.finished.count(outcome, false);
-                self.sink.event(&stamp(event));
-            }
-            Err(error) => {
-                self.finished.host_failure.get_or_insert(error.to_string());
-            }
-        }
-    }
-
-    /// Makes a transition of a test's node. One that is not possible is a defect, and ends the run.
-    fn note<T>(&mut self, job: JobId, step: impl FnOnce(&mut Progress, NodeId) -> Result<T, StateError>) {
-        if let Err(error) = step(&mut self.ledger, self.shared.job(job).node) {
-            self.finished.defect.get_or_insert(error.to_string());
-            self.shared.cancel.raise(Urgency::Graceful);
-        }
     }
 }

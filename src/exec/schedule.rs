@@ -7,140 +7,61 @@
 //! - a SUT has at most one command at a time, and answers each with exactly one input;
 //! - a test is given out at most once at a time, and is answered or skipped exactly once;
 //! - a SUT runs a test only in the test's lane, entered since the SUT was last tainted;
-//! - a SUT that entered a lane leaves it (finish) before it enters another or is closed, also after failures.
+//! - a SUT that entered a lane leaves it (finish) before it enters another or is closed, also after failures;
+//! - no test is skipped for want of a SUT while there is one that was not tried.
+
+mod words;
 
 use std::collections::VecDeque;
 
-use atex_graph::SkipReason;
-
-/// A SUT of the run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct SutId(pub u32);
-
-/// A lane of the run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct LaneId(pub u32);
-
-/// A test of the run that has to run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct JobId(pub u32);
-
-/// What a worker is told to do; it answers with one [`Input`] about its SUT.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Command {
-    /// Connect and take the lease: answered by `Opened` or `Lost`.
-    Open,
-    /// Bring the SUT into the lane: answered by `Entered`, `EnterFailed` or `Lost`.
-    Enter(LaneId),
-    /// Run a test: answered by `Ended`.
-    Run(JobId),
-    /// Run the finish steps of the lane: answered by `Left` or `Lost`.
-    Leave(LaneId),
-    /// Let the SUT go: answered by `Closed`.
-    Close,
-}
-
-/// What the schedule decides.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Decision {
-    /// Tell a worker.
-    Tell(SutId, Command),
-    /// A test will not run.
-    Skip(JobId, Skip),
-}
-
-/// Why a test does not run.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Skip {
-    /// A prepare step of its lane failed on every SUT that is left.
-    Prepare(String),
-    /// No SUT is left: the last one cannot be reached.
-    Unreachable(String),
-    /// No SUT is left: on the last one something could not be put in place.
-    Setup(String),
-    /// The user cancelled.
-    Cancelled,
-}
-
-impl Skip {
-    /// The reason as the graph has it.
-    pub(crate) fn reason(&self) -> SkipReason {
-        match self {
-            Self::Cancelled => SkipReason::Cancelled,
-            Self::Prepare(_) | Self::Unreachable(_) | Self::Setup(_) => SkipReason::NoSut,
-        }
-    }
-}
-
-/// What befell a SUT.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Input {
-    /// It is connected and leased.
-    Opened,
-    /// It is in the lane it was told to enter.
-    Entered,
-    /// The lane cannot be entered on this SUT: a step failed. The SUT itself lives.
-    EnterFailed(String),
-    /// The test it ran is over.
-    Ended(After),
-    /// The lane was left.
-    Left,
-    /// It was let go.
-    Closed,
-    /// It is gone, whatever it was doing; a test it ran has its result already. Tests that no other SUT can run are skipped with this.
-    Lost(Skip),
-}
-
-/// What a test left behind.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum After {
-    /// The SUT as it was.
-    Clean,
-    /// A SUT that must enter its lane again.
-    Tainted,
-    /// The test did not start: another process runs the same node now. It is to be asked for again later.
-    Busy,
-}
-
-/// What a lane needs.
-#[derive(Clone, Debug, Default)]
-pub struct Lane {
-    /// Its tests in the order in which they are to start.
-    pub jobs: Vec<JobId>,
-    /// SUTs to bring into it even where it has no tests (`--until prepare`).
-    pub entries: u32,
-    /// Whether every SUT leaves it, having entered it in an earlier run (`atex finish`).
-    pub finish: bool,
-}
+pub use words::{After, Command, Decision, Input, JobId, Lane, LaneId, Skip, SutId};
 
 #[derive(Debug, Default)]
 struct LaneState {
     pending: VecDeque<JobId>,
+    /// Tests that another process runs.
     busy: Vec<JobId>,
+    /// SUTs to bring into it for its own sake, beside those that come for tests.
     entries: u32,
-    finish: bool,
-    finished_on: Vec<SutId>,
+    /// Those that came.
+    entered: Vec<SutId>,
     failed_on: Vec<SutId>,
-    failure: String,
+    failure: Option<Skip>,
 }
 
 impl LaneState {
-    fn wants_sut(&self) -> bool {
-        !self.pending.is_empty() || self.entries > 0
+    fn wants(&self, sut: SutId) -> bool {
+        let for_itself = self.entries > 0 && !self.entered.contains(&sut);
+        (for_itself || !self.pending.is_empty()) && !self.failed_on.contains(&sut)
+    }
+
+    fn demand(&self) -> usize {
+        self.pending.len() + self.entries as usize
     }
 }
 
 /// Where a SUT stands. `Option<LaneId>` is the lane it is in and has to leave.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Sut {
-    Unopened,
+    /// Not needed so far.
+    Spare,
     Opening,
-    Idle { lane: Option<LaneId>, tainted: bool },
+    Idle {
+        lane: Option<LaneId>,
+        tainted: bool,
+    },
     Entering(LaneId),
     Running(LaneId, JobId),
     Leaving,
     Closing,
     Gone,
+}
+
+impl Sut {
+    /// Whether it can take more work, now or later.
+    fn works(self) -> bool {
+        !matches!(self, Self::Spare | Self::Closing | Self::Gone)
+    }
 }
 
 /// The state machine. Drive it: [`Schedule::start`], then [`Schedule::handle`] for each answer until [`Schedule::is_over`].
@@ -159,7 +80,7 @@ impl Schedule {
         let mut lane_of = vec![LaneId(0); jobs];
         for (index, lane) in lanes.iter().enumerate() {
             for job in &lane.jobs {
-                lane_of[job.0 as usize] = LaneId(u32::try_from(index).unwrap_or(u32::MAX));
+                lane_of[job.0 as usize] = lane_id(index);
             }
         }
         let lanes = lanes
@@ -167,37 +88,21 @@ impl Schedule {
             .map(|lane| LaneState {
                 pending: lane.jobs.into(),
                 entries: lane.entries,
-                finish: lane.finish,
                 ..LaneState::default()
             })
             .collect();
         Self {
             lanes,
-            suts: vec![Sut::Unopened; suts],
+            suts: vec![Sut::Spare; suts],
             lane_of,
             cancelled: false,
             last_loss: Skip::Unreachable("there is no SUT".to_owned()),
         }
     }
 
-    /// Opens as many SUTs as can be of use.
+    /// Opens as many SUTs as can be of use; the others are spares.
     pub fn start(&mut self) -> Vec<Decision> {
-        let work: usize = self
-            .lanes
-            .iter()
-            .map(|lane| lane.pending.len() + lane.entries as usize)
-            .sum();
-        let all = self.lanes.iter().any(|lane| lane.finish);
-        let mut decisions = Vec::new();
-        for index in 0..self.suts.len() {
-            if all || index < work {
-                self.suts[index] = Sut::Opening;
-                decisions.push(Decision::Tell(sut_id(index), Command::Open));
-            } else {
-                self.suts[index] = Sut::Gone;
-            }
-        }
-        decisions
+        self.decide()
     }
 
     /// Returns the tests of a lane that still wait for a SUT.
@@ -214,41 +119,56 @@ impl Schedule {
         }
     }
 
-    /// Returns whether every test is answered and every SUT let go.
+    /// Returns whether every test is answered or skipped, and every SUT that was opened let go.
     pub fn is_over(&self) -> bool {
-        self.suts.iter().all(|sut| *sut == Sut::Gone)
+        let idle = |lane: &LaneState| lane.demand() == 0 && lane.busy.is_empty();
+        self.suts.iter().all(|sut| matches!(sut, Sut::Gone | Sut::Spare)) && self.lanes.iter().all(idle)
     }
 
-    /// Returns whether tests wait for another process that runs the same nodes.
-    pub fn waits_for_others(&self) -> bool {
-        self.lanes.iter().any(|lane| !lane.busy.is_empty())
+    /// Returns the tests that another process was running when they were to start.
+    pub fn busy(&self) -> Vec<JobId> {
+        self.lanes.iter().flat_map(|lane| &lane.busy).copied().collect()
     }
 
     /// Takes a worker's answer and decides what follows from it.
     pub fn handle(&mut self, sut: SutId, input: Input) -> Vec<Decision> {
-        let mut decisions = Vec::new();
         self.suts[sut.0 as usize] = self.after(sut, input);
-        self.skip_what_cannot_run(&mut decisions);
-        self.give_work(&mut decisions);
-        decisions
+        self.decide()
     }
 
-    /// Offers tests again that another process was running.
-    pub fn retry_busy(&mut self) -> Vec<Decision> {
-        for lane in &mut self.lanes {
-            lane.pending.extend(lane.busy.drain(..));
+    /// Offers a test again that another process does not run any more.
+    pub fn offer_again(&mut self, job: JobId) -> Vec<Decision> {
+        if self.forget_busy(job) {
+            self.lanes[self.lane_of[job.0 as usize].0 as usize]
+                .pending
+                .push_back(job);
         }
-        let mut decisions = Vec::new();
-        self.give_work(&mut decisions);
-        decisions
+        self.decide()
+    }
+
+    /// Hears that another process has answered a test.
+    pub fn answered_elsewhere(&mut self, job: JobId) -> Vec<Decision> {
+        self.forget_busy(job);
+        self.decide()
     }
 
     /// Gives out no further test; SUTs that are in a lane leave it, and all are let go.
     pub fn cancel(&mut self) -> Vec<Decision> {
         self.cancelled = true;
+        self.decide()
+    }
+
+    fn forget_busy(&mut self, job: JobId) -> bool {
+        let busy = &mut self.lanes[self.lane_of[job.0 as usize].0 as usize].busy;
+        let at = busy.iter().position(|other| *other == job);
+        at.map(|at| busy.remove(at)).is_some()
+    }
+
+    fn decide(&mut self) -> Vec<Decision> {
         let mut decisions = Vec::new();
         self.skip_what_cannot_run(&mut decisions);
         self.give_work(&mut decisions);
+        self.open_spares(&mut decisions);
         decisions
     }
 
@@ -259,18 +179,14 @@ impl Schedule {
                 lane: None,
                 tainted: false,
             },
-            (Sut::Entering(lane), Input::Entered) => {
-                let state = &mut self.lanes[lane.0 as usize];
-                state.entries = state.entries.saturating_sub(1);
-                Sut::Idle {
-                    lane: Some(lane),
-                    tainted: false,
-                }
-            }
+            (Sut::Entering(lane), Input::Entered) => Sut::Idle {
+                lane: Some(lane),
+                tainted: false,
+            },
             (Sut::Entering(lane), Input::EnterFailed(reason)) => {
                 let state = &mut self.lanes[lane.0 as usize];
                 state.failed_on.push(sut);
-                state.failure = reason;
+                state.failure = Some(reason);
                 Sut::Idle {
                     lane: Some(lane),
                     tainted: true,
@@ -285,8 +201,8 @@ impl Schedule {
                     tainted: after == After::Tainted,
                 }
             }
-            (_, Input::Lost(loss)) => {
-                self.last_loss = loss;
+            (_, Input::Lost(reason)) => {
+                self.last_loss = reason;
                 Sut::Gone
             }
             (_, Input::Closed) => Sut::Gone,
@@ -306,14 +222,8 @@ impl Schedule {
         for lane in &mut self.lanes {
             let skip = if self.cancelled {
                 Skip::Cancelled
-            } else if alive.is_empty() {
-                if lane.failed_on.is_empty() {
-                    self.last_loss.clone()
-                } else {
-                    Skip::Prepare(lane.failure.clone())
-                }
             } else if alive.iter().all(|sut| lane.failed_on.contains(sut)) {
-                Skip::Prepare(lane.failure.clone())
+                lane.failure.clone().unwrap_or_else(|| self.last_loss.clone())
             } else {
                 continue;
             };
@@ -325,8 +235,8 @@ impl Schedule {
 
     /// Gives every idle SUT its next command.
     ///
-    /// Approach: stay in the lane while it has tests; else wait for nodes that another process runs, if nothing else can be
-    /// done; else leave, for the lane with the most tests that no other SUT serves; else let the SUT go.
+    /// Approach: stay in the lane while it has tests; else leave it, for the lane that the fewest other SUTs serve; else wait for
+    /// tests that another process runs; else let the SUT go.
     fn give_work(&mut self, decisions: &mut Vec<Decision>) {
         for index in 0..self.suts.len() {
             let sut = sut_id(index);
@@ -335,18 +245,14 @@ impl Schedule {
             };
             let (state, command) = if let Some(job) = lane.filter(|_| !tainted).and_then(|lane| self.next_job(lane)) {
                 (Sut::Running(self.lane_of[job.0 as usize], job), Command::Run(job))
-            } else if let Some(lane) = lane.filter(|&lane| tainted && self.may_enter(sut, lane)) {
-                (Sut::Entering(lane), Command::Enter(lane))
+            } else if let Some(lane) = lane.filter(|&lane| tainted && self.wants(lane, sut)) {
+                (self.entering(lane, sut), Command::Enter(lane))
             } else {
-                let next = self.choose_lane(sut);
-                match (lane, next) {
-                    (Some(lane), None) if !self.cancelled && !self.lanes[lane.0 as usize].busy.is_empty() => continue,
+                match (lane, self.choose_lane(sut)) {
+                    (_, None) if self.waits_for_others(sut) => continue,
                     (Some(lane), _) => (Sut::Leaving, Command::Leave(lane)),
-                    (None, Some(next)) => (Sut::Entering(next), Command::Enter(next)),
-                    (None, None) => match self.lane_to_finish(sut) {
-                        Some(lane) => (Sut::Leaving, Command::Leave(lane)),
-                        None => (Sut::Closing, Command::Close),
-                    },
+                    (None, Some(next)) => (self.entering(next, sut), Command::Enter(next)),
+                    (None, None) => (Sut::Closing, Command::Close),
                 }
             };
             self.suts[index] = state;
@@ -354,21 +260,39 @@ impl Schedule {
         }
     }
 
+    /// Opens spares until there are as many SUTs as can be of use, in place of those that were lost too.
+    fn open_spares(&mut self, decisions: &mut Vec<Decision>) {
+        let demand: usize = self.lanes.iter().map(LaneState::demand).sum();
+        let of_use =
+            |index: &usize| self.suts[*index].works() && self.lanes.iter().any(|lane| lane.wants(sut_id(*index)));
+        let supply = (0..self.suts.len()).filter(of_use).count();
+        let spares = self.suts.iter_mut().enumerate().filter(|(_, sut)| **sut == Sut::Spare);
+        for (index, spare) in spares.take(demand.saturating_sub(supply)) {
+            *spare = Sut::Opening;
+            decisions.push(Decision::Tell(sut_id(index), Command::Open));
+        }
+    }
+
+    fn entering(&mut self, lane: LaneId, sut: SutId) -> Sut {
+        let state = &mut self.lanes[lane.0 as usize];
+        if state.entries > 0 && !state.entered.contains(&sut) {
+            state.entries -= 1;
+            state.entered.push(sut);
+        }
+        Sut::Entering(lane)
+    }
+
     fn next_job(&mut self, lane: LaneId) -> Option<JobId> {
         self.lanes[lane.0 as usize].pending.pop_front()
     }
 
-    /// A lane of an earlier run that this SUT has not left in this one.
-    fn lane_to_finish(&mut self, sut: SutId) -> Option<LaneId> {
-        let due = |lane: &LaneState| lane.finish && !lane.finished_on.contains(&sut);
-        let at = self.lanes.iter().position(due).filter(|_| !self.cancelled)?;
-        self.lanes[at].finished_on.push(sut);
-        Some(LaneId(u32::try_from(at).unwrap_or(u32::MAX)))
+    fn wants(&self, lane: LaneId, sut: SutId) -> bool {
+        self.lanes[lane.0 as usize].wants(sut)
     }
 
-    fn may_enter(&self, sut: SutId, lane: LaneId) -> bool {
-        let lane = &self.lanes[lane.0 as usize];
-        lane.wants_sut() && !lane.failed_on.contains(&sut)
+    fn waits_for_others(&self, sut: SutId) -> bool {
+        let may_come = |lane: &LaneState| !lane.busy.is_empty() && !lane.failed_on.contains(&sut);
+        self.lanes.iter().any(may_come)
     }
 
     fn choose_lane(&self, sut: SutId) -> Option<LaneId> {
@@ -379,14 +303,19 @@ impl Schedule {
             };
             self.suts.iter().filter(is_in).count()
         };
-        let wanted = |&lane: &LaneId| self.may_enter(sut, lane);
-        let lanes = (0..self.lanes.len()).map(|index| LaneId(u32::try_from(index).unwrap_or(u32::MAX)));
-        lanes.filter(wanted).min_by_key(|&lane| (served(lane), lane))
+        let lanes = (0..self.lanes.len()).map(lane_id);
+        lanes
+            .filter(|&lane| self.wants(lane, sut))
+            .min_by_key(|&lane| (served(lane), lane))
     }
 }
 
 fn sut_id(index: usize) -> SutId {
     SutId(u32::try_from(index).unwrap_or(u32::MAX))
+}
+
+fn lane_id(index: usize) -> LaneId {
+    LaneId(u32::try_from(index).unwrap_or(u32::MAX))
 }
 
 #[cfg(test)]

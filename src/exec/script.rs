@@ -4,8 +4,9 @@ use std::io;
 use std::time::{Duration, Instant};
 
 use crate::control::InfraKind;
-use crate::exec::attempt::{ENDING_GRACE, kind_of};
+use crate::exec::attempt::kind_of;
 use crate::exec::log::Part;
+use crate::exec::streams::{ENDING_GRACE, HURRIED_GRACE};
 use crate::sut::{Cancel, Channel, End, Job, Sut, Trouble, Urgency};
 
 /// How long a prepare or finish script may run.
@@ -84,7 +85,12 @@ fn serve(mut channel: Box<dyn Channel>, cancel: &Cancel, borne: Urgency, log: &m
         if ready.timed_out || ready.cancelled {
             known = cancel.urgency();
             channel.terminate();
-            until = Instant::now() + ENDING_GRACE;
+            let grace = if known == Urgency::Now {
+                HURRIED_GRACE
+            } else {
+                ENDING_GRACE
+            };
+            until = Instant::now() + grace;
             ending.get_or_insert_with(|| {
                 if ready.cancelled {
                     Ran::Infra(InfraKind::Cancelled, "cancelled by the user".to_owned())

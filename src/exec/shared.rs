@@ -16,7 +16,7 @@ use crate::exec::recording::Place;
 use crate::exec::rundir::RunDir;
 use crate::exec::schedule::{Input, JobId, LaneId, SutId};
 use crate::sut::files::{FileEntry, FileKind};
-use crate::sut::{Cancel, FileSet};
+use crate::sut::{Cancel, EnvFile, FileSet};
 
 /// Everything of a run that does not change while it runs.
 pub(crate) struct Shared<'a> {
@@ -42,6 +42,8 @@ pub(crate) struct Message {
 pub(crate) enum What {
     /// For the reporters.
     Event(Stamped),
+    /// A prepare or finish step failed.
+    StepFailed,
     /// A test has its outcome; the result lines are on disk.
     Verdict {
         job: JobId,
@@ -91,6 +93,20 @@ impl<'a> Shared<'a> {
             .plans
             .first()
             .map_or(&[], |&plan| &work.plan(plan).chain)
+    }
+
+    /// The key of a step's node, as SUTs remember it.
+    pub(crate) fn key_of(&self, step: StepId) -> String {
+        self.work.graph.node(self.work.step(step).node).key().to_string()
+    }
+
+    /// Which environment file belongs to a chain.
+    pub(crate) fn env_file(chain: &[StepId]) -> EnvFile {
+        if chain.is_empty() {
+            EnvFile::Base
+        } else {
+            EnvFile::Prepared
+        }
     }
 
     pub(crate) fn slot(&self, upload: UploadId) -> &'a str {

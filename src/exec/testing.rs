@@ -8,17 +8,20 @@ use atex_cache::{Lookup, Outcome, Ticket};
 use crate::compile::spec::TestSpec;
 use crate::control::{InfraKind, Status, Summary, Verdict};
 use crate::exec::attempt::{self, Attempt, SutAfter};
-use crate::exec::enter::host;
+use crate::exec::enter::Installed;
 use crate::exec::event::{Event, NodeOutcome};
 use crate::exec::recording::{self, Ran};
-use crate::exec::schedule::{After, Input, JobId};
+use crate::exec::schedule::{After, Input, JobId, LaneId, Skip};
 use crate::exec::shared::{Shared, What, unix_now};
-use crate::exec::worker::{Failed, Worker};
+use crate::exec::worker::{Failed, Worker, host};
 use crate::sut::packages::Need;
-use crate::sut::{EnvFile, Job, JobKind, Taint};
+use crate::sut::{Job, JobKind};
 
 /// So many results of a test are told as events; all are in its `results.jsonl`, and their counts in the event of its end.
 const RESULTS_TOLD: u64 = 1000;
+
+/// The longest name or status of a result in an event, in characters.
+const LONGEST_TOLD: usize = 500;
 
 impl Worker<'_> {
     /// Approach: claim the node (another process may run it now, or have run it meanwhile); run the attempt; taint the SUT
@@ -33,7 +36,11 @@ impl Worker<'_> {
                 .claim_if(key, |record| record.outcome == Outcome::Passed)
                 .map_err(host)?
             {
-                Lookup::Busy(_) => return Ok(Input::Ended(After::Busy)),
+                Lookup::Busy(holder) => {
+                    let (node, _) = shared.identify(spec.node);
+                    self.tell("waiting", format!("`{node}` is being run by {holder}"));
+                    return Ok(Input::Ended(After::Busy));
+                }
                 Lookup::Miss(ticket) => ticket,
                 Lookup::Hit(record) => match shared.place().restore_job(spec, &record).map_err(host)? {
                     Some(event) => {
@@ -74,31 +81,26 @@ impl Worker<'_> {
             attempt: 1,
         });
         let (summary, after) = self.attempt_in(job, test, &dir)?;
-        // What happens to the SUT or the cache from here on does not take the test's outcome back: it is told first.
-        let mut kept = Ok(());
-        if let SutAfter::Usable(After::Tainted) = after {
-            let kind = summary.infra.as_ref().map_or("unknown", |(kind, _)| kind.as_str());
-            kept = self.taint(format!("`{node}` ended by {kind}"));
-        }
-        let duration = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
         let outcome = outcome_of(&summary);
-        if summary.infra.is_none() {
-            let outcome = if outcome == NodeOutcome::Pass {
-                Outcome::Passed
-            } else {
-                Outcome::Failed
-            };
-            let meta = serde_json::json!({ "results": summary.counts });
+        let recorded = if summary.infra.is_none() {
             let ran = Ran {
                 node: spec.node,
                 sut: &sut,
                 begun,
                 started,
-                outcome,
-                meta,
+                outcome: if outcome == NodeOutcome::Pass {
+                    Outcome::Passed
+                } else {
+                    Outcome::Failed
+                },
+                meta: serde_json::json!({ "results": summary.counts }),
             };
-            kept = recording::test(shared, ticket, ran, &dir).map_err(host);
-        }
+            recording::test(shared, ticket, ran, &dir)
+        } else {
+            Ok(())
+        };
+        let ended_by = summary.infra.as_ref().map_or("unknown", |(kind, _)| kind.as_str());
+        let reason = format!("`{node}` ended by {ended_by}");
         self.outbox.send(What::Verdict {
             job,
             outcome,
@@ -109,38 +111,49 @@ impl Worker<'_> {
             key,
             sut,
             outcome,
-            duration,
+            duration: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
             note: note_of(&summary),
             log: output_of(shared.dir.path(), &relative),
             results: summary.counts,
         });
-        kept?;
-        Ok(match after {
-            SutAfter::Usable(after) => Input::Ended(after),
-            SutAfter::Lost(reason) => self.dropped(reason),
-        })
+        recorded.map_err(host)?;
+        let after = match after {
+            SutAfter::Lost(reason) => return Ok(self.gone(Skip::Unreachable(reason))),
+            SutAfter::Usable(after) => after,
+        };
+        if after == After::Tainted {
+            self.tell("tainted", reason.clone());
+            self.doubt(reason)?;
+        }
+        Ok(Input::Ended(after))
     }
 
     fn attempt_in(&mut self, job: JobId, test: &TestSpec, dir: &Path) -> Result<(Summary, SutAfter), Failed> {
         let shared = self.shared;
         let lane = shared.job(job).lane;
-        if self.individually
-            && let Some(reason) = self.install(lane, &test.requires, Need::Required)?
-        {
-            let note = format!("the packages it requires cannot be installed: {reason}");
-            let summary = recording::never_started(dir, InfraKind::Setup, note).map_err(host)?;
-            return Ok((summary, SutAfter::Usable(After::Clean)));
+        if self.individually {
+            let missing = match self.install(lane, &test.requires, Need::Required)? {
+                Installed::All => None,
+                Installed::Cancelled => Some((InfraKind::Cancelled, "cancelled before it started".to_owned())),
+                Installed::Not(reason) => {
+                    let note = format!("the packages it requires cannot be installed: {reason}");
+                    Some((InfraKind::Setup, note))
+                }
+            };
+            if let Some((kind, note)) = missing {
+                let summary = recording::never_started(dir, kind, note).map_err(host)?;
+                return Ok((summary, SutAfter::Usable(After::Clean)));
+            }
         }
         let (outbox, node) = (self.outbox.clone(), shared.identify(shared.job(job).node).0);
         let mut told = 0;
         let mut on_result = |status: &Status, name: Option<&str>| {
             told += 1;
             if told <= RESULTS_TOLD {
-                let (node, name) = (node.clone(), name.map(str::to_owned));
                 outbox.event(Event::Result {
-                    node,
-                    name,
-                    status: status.to_string(),
+                    node: node.clone(),
+                    name: name.map(shortened),
+                    status: shortened(status.as_str()),
                 });
             }
         };
@@ -154,15 +167,9 @@ impl Worker<'_> {
         let attempted = attempt::run(attempt, self.sut.as_mut(), &mut on_result).map_err(host)?;
         Ok((attempted.summary, attempted.after))
     }
-
-    fn taint(&mut self, reason: String) -> Result<(), Failed> {
-        self.tell("tainted", reason.clone());
-        self.state.taint = Some(Taint { reason, at: unix_now() });
-        self.save_state()
-    }
 }
 
-fn job_of(shared: &Shared<'_>, lane: crate::exec::schedule::LaneId, test: &TestSpec) -> Job {
+fn job_of(shared: &Shared<'_>, lane: LaneId, test: &TestSpec) -> Job {
     let plan = shared.work.plan(test.plan);
     Job {
         kind: JobKind::Test {
@@ -176,11 +183,15 @@ fn job_of(shared: &Shared<'_>, lane: crate::exec::schedule::LaneId, test: &TestS
         dir: test.dir.clone(),
         env_before: test.env_before.clone(),
         env_after: test.env_after.clone(),
-        env_file: if shared.chain(lane).is_empty() {
-            EnvFile::Base
-        } else {
-            EnvFile::Prepared
-        },
+        env_file: Shared::env_file(shared.chain(lane)),
+    }
+}
+
+/// A text of a test for an event: a thousand of them may wait for the scheduler, so a test must not choose their size.
+fn shortened(text: &str) -> String {
+    match text.char_indices().nth(LONGEST_TOLD) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
     }
 }
 

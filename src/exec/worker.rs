@@ -7,9 +7,9 @@ use std::sync::mpsc::Receiver;
 
 use crate::exec::event::Event;
 use crate::exec::options::OnTaint;
-use crate::exec::schedule::{Command, Input, JobId, LaneId, Skip};
+use crate::exec::schedule::{Command, Input, JobId, Skip};
 use crate::exec::shared::{Outbox, Shared, What};
-use crate::sut::{BaseIdentity, Facts, Sut, SutState, Trouble, TroubleKind};
+use crate::sut::{BaseIdentity, Facts, Sut, SutState, Taint, Trouble, TroubleKind};
 
 /// A command with what it needs to know of the moment.
 pub(crate) struct Order {
@@ -35,6 +35,11 @@ impl From<io::Error> for Failed {
     }
 }
 
+/// A failure of the cache on the host.
+pub(crate) fn host(error: impl std::fmt::Display) -> Failed {
+    Failed::Host(error.to_string())
+}
+
 /// A worker and its SUT.
 pub(crate) struct Worker<'a> {
     pub(crate) shared: &'a Shared<'a>,
@@ -42,11 +47,12 @@ pub(crate) struct Worker<'a> {
     pub(crate) base: BaseIdentity,
     pub(crate) state: SutState,
     pub(crate) outbox: Outbox,
-    pub(crate) lane: Option<LaneId>,
     /// The packages of all tests could not be installed at once: each test installs its own.
     pub(crate) individually: bool,
     /// Whether a chain was started from its first step in this run (`--fresh` distrusts only older ones).
     pub(crate) prepared_here: bool,
+    /// A mark that this run was told to ignore; it stays on the SUT until that is prepared from the first step.
+    pub(crate) ignored: Option<Taint>,
     /// What the SUT has told of itself.
     pub(crate) facts: Option<Facts>,
 }
@@ -60,9 +66,9 @@ impl<'a> Worker<'a> {
             base,
             state: SutState::default(),
             outbox,
-            lane: None,
             individually: false,
             prepared_here: false,
+            ignored: None,
             facts: None,
         }
     }
@@ -74,8 +80,7 @@ impl<'a> Worker<'a> {
                 Failed::Sut(trouble) => self.lost(&trouble),
                 Failed::Host(message) => {
                     self.outbox.send(What::HostFailed(message.clone()));
-                    self.sut.close();
-                    Input::Lost(Skip::Unreachable(message))
+                    self.gone(Skip::Unreachable(message))
                 }
             });
             self.outbox.send(What::Answer(answer));
@@ -119,36 +124,41 @@ impl<'a> Worker<'a> {
                 self.base.version,
                 self.base.arch
             );
-            self.sut.close();
-            return Ok(self.dropped(message));
+            return Ok(self.gone(Skip::Unreachable(message)));
         }
         self.facts = Some(hello.facts);
         self.state = hello.state;
         if let Some(taint) = &self.state.taint {
             self.tell("tainted", taint.reason.clone());
-            if self.shared.options.on_taint == OnTaint::Drop {
-                let reason = format!("`{}` is tainted: {}", self.sut.name(), taint.reason);
-                self.sut.close();
-                return Ok(self.dropped(reason));
-            }
+        }
+        if let Some(reason) = self.unwanted() {
+            return Ok(self.gone(reason));
         }
         self.tell("ready", String::new());
         Ok(Input::Opened)
     }
 
-    fn lost(&mut self, trouble: &Trouble) -> Input {
-        self.sut.close();
-        let reason = trouble.message.clone();
-        self.tell("dropped", reason.clone());
-        Input::Lost(match trouble.kind {
-            TroubleKind::Setup => Skip::Setup(reason),
-            _ => Skip::Unreachable(reason),
-        })
+    /// Why a tainted SUT is taken out of the run, if the user wants that.
+    pub(crate) fn unwanted(&self) -> Option<Skip> {
+        let drops = self.shared.options.on_taint == OnTaint::Drop;
+        let taint = self.state.taint.as_ref().filter(|_| drops)?;
+        let reason = format!("`{}` is tainted: {}", self.sut.name(), taint.reason);
+        Some(Skip::Unreachable(reason))
     }
 
-    pub(crate) fn dropped(&self, reason: String) -> Input {
-        self.tell("dropped", reason.clone());
-        Input::Lost(Skip::Unreachable(reason))
+    fn lost(&mut self, trouble: &Trouble) -> Input {
+        self.gone(skip_of(trouble))
+    }
+
+    /// Lets a SUT go that is of no use any more.
+    pub(crate) fn gone(&mut self, reason: Skip) -> Input {
+        self.sut.close();
+        let note = match &reason {
+            Skip::Prepare(note) | Skip::Setup(note) | Skip::Unreachable(note) => note.clone(),
+            Skip::Cancelled => "cancelled".to_owned(),
+        };
+        self.tell("dropped", note);
+        Input::Lost(reason)
     }
 
     /// Tells what the SUT is in now.
@@ -163,5 +173,15 @@ impl<'a> Worker<'a> {
     /// Writes the SUT's own account of its state.
     pub(crate) fn save_state(&mut self) -> Result<(), Failed> {
         Ok(self.sut.set_state(&self.state)?)
+    }
+}
+
+/// What trouble with a SUT means for tests that only it could have run.
+pub(crate) fn skip_of(trouble: &Trouble) -> Skip {
+    let message = trouble.message.clone();
+    match trouble.kind {
+        TroubleKind::Setup => Skip::Setup(message),
+        TroubleKind::Cancelled => Skip::Cancelled,
+        TroubleKind::Unreachable | TroubleKind::Aborted | TroubleKind::Held => Skip::Unreachable(message),
     }
 }

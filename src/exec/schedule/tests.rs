@@ -92,7 +92,15 @@ impl World {
     fn step(&mut self, fate: Fate) {
         let busy: Vec<usize> = (0..self.doing.len()).filter(|&sut| self.doing[sut].is_some()).collect();
         if busy.is_empty() {
-            let decisions = self.schedule.retry_busy();
+            let Some(&job) = self.schedule.busy().first() else {
+                return;
+            };
+            let decisions = if fate.luck < 128 {
+                self.schedule.offer_again(job)
+            } else {
+                self.jobs[job.0 as usize] = Seen::Ran;
+                self.schedule.answered_elsewhere(job)
+            };
             return self.take(decisions);
         }
         let sut = busy[fate.who % busy.len()];
@@ -108,7 +116,7 @@ impl World {
                 self.jobs[job.0 as usize] = Seen::Ran;
             }
             self.gone[sut] = true;
-            return Input::Lost(Skip::Unreachable("unplugged".to_owned()));
+            return Input::Lost(unplugged());
         }
         match command {
             Command::Open => Input::Opened,
@@ -116,7 +124,7 @@ impl World {
                 self.in_lane[sut] = Some(lane);
                 self.tainted[sut] = luck < 40;
                 if luck < 40 {
-                    Input::EnterFailed("no".to_owned())
+                    Input::EnterFailed(no())
                 } else {
                     Input::Entered
                 }
@@ -144,13 +152,21 @@ impl World {
     }
 }
 
+fn unplugged() -> Skip {
+    Skip::Unreachable("unplugged".to_owned())
+}
+
+fn no() -> Skip {
+    Skip::Prepare("no".to_owned())
+}
+
 fn lanes(sizes: &[usize]) -> Vec<Lane> {
     let mut next = 0..;
     sizes
         .iter()
         .map(|&size| Lane {
             jobs: next.by_ref().take(size).map(JobId).collect(),
-            ..Lane::default()
+            entries: 0,
         })
         .collect()
 }
@@ -189,9 +205,7 @@ proptest! {
             world.step(Fate { who, luck: 255 });
         }
         prop_assert!(world.schedule.is_over(), "the run ends: {:?}", world.schedule);
-        if suts > 0 {
-            prop_assert!(world.jobs.iter().all(|seen| matches!(seen, Seen::Ran | Seen::Skipped)), "{:?}", world.jobs);
-        }
+        prop_assert!(world.jobs.iter().all(|seen| matches!(seen, Seen::Ran | Seen::Skipped)), "{:?}", world.jobs);
     }
 }
 
@@ -204,7 +218,7 @@ fn a_sut_whose_prepare_failed_leaves_the_tests_to_the_others() {
         schedule.handle(one, Input::Opened),
         [Decision::Tell(one, Command::Enter(LaneId(0)))]
     );
-    let failed = schedule.handle(one, Input::EnterFailed("no such package".to_owned()));
+    let failed = schedule.handle(one, Input::EnterFailed(no()));
     assert_eq!(failed, [Decision::Tell(one, Command::Leave(LaneId(0)))]);
     schedule.handle(two, Input::Opened);
     let decisions = schedule.handle(two, Input::Entered);
@@ -217,34 +231,16 @@ fn prepare_that_fails_on_every_sut_skips_its_tests_and_no_others() {
     schedule.start();
     let sut = SutId(0);
     schedule.handle(sut, Input::Opened);
-    let decisions = schedule.handle(sut, Input::EnterFailed("no".to_owned()));
+    let decisions = schedule.handle(sut, Input::EnterFailed(no()));
     assert_eq!(
         decisions,
         [
-            Decision::Skip(JobId(0), Skip::Prepare("no".to_owned())),
+            Decision::Skip(JobId(0), no()),
             Decision::Tell(sut, Command::Leave(LaneId(0)))
         ]
     );
     let decisions = schedule.handle(sut, Input::Left);
     assert_eq!(decisions, [Decision::Tell(sut, Command::Enter(LaneId(1)))]);
-}
-
-#[test]
-fn lanes_of_earlier_runs_are_left_once_by_every_sut() {
-    let lane = Lane {
-        finish: true,
-        ..Lane::default()
-    };
-    let mut schedule = Schedule::new(vec![lane.clone(), lane], 2, 0);
-    assert_eq!(schedule.start().len(), 2);
-    for sut in [SutId(0), SutId(1)] {
-        let tell = |command| [Decision::Tell(sut, command)];
-        assert_eq!(schedule.handle(sut, Input::Opened), tell(Command::Leave(LaneId(0))));
-        assert_eq!(schedule.handle(sut, Input::Left), tell(Command::Leave(LaneId(1))));
-        assert_eq!(schedule.handle(sut, Input::Left), tell(Command::Close));
-        assert_eq!(schedule.handle(sut, Input::Closed), []);
-    }
-    assert!(schedule.is_over());
 }
 
 #[test]
@@ -254,4 +250,62 @@ fn suts_without_use_are_not_opened() {
     let mut idle = Schedule::new(lanes(&[0]), 5, 0);
     assert_eq!(idle.start(), []);
     assert!(idle.is_over());
+}
+
+#[test]
+fn a_spare_is_opened_in_place_of_a_sut_that_was_lost() {
+    let mut schedule = Schedule::new(lanes(&[1]), 2, 1);
+    let (one, two) = (SutId(0), SutId(1));
+    assert_eq!(schedule.start(), [Decision::Tell(one, Command::Open)]);
+    let decisions = schedule.handle(one, Input::Lost(unplugged()));
+    assert_eq!(decisions, [Decision::Tell(two, Command::Open)]);
+    let decisions = schedule.handle(two, Input::Lost(unplugged()));
+    assert_eq!(decisions, [Decision::Skip(JobId(0), unplugged())]);
+    assert!(schedule.is_over());
+}
+
+#[test]
+fn a_spare_is_opened_where_prepare_failed_on_the_others() {
+    let mut schedule = Schedule::new(lanes(&[1]), 2, 1);
+    let (one, two) = (SutId(0), SutId(1));
+    schedule.start();
+    schedule.handle(one, Input::Opened);
+    let decisions = schedule.handle(one, Input::EnterFailed(no()));
+    assert!(decisions.contains(&Decision::Tell(two, Command::Open)), "{decisions:?}");
+}
+
+#[test]
+fn a_test_that_another_process_runs_is_not_lost_when_the_sut_has_done_all_else() {
+    let mut schedule = Schedule::new(lanes(&[1, 1]), 1, 2);
+    let sut = SutId(0);
+    schedule.start();
+    schedule.handle(sut, Input::Opened);
+    schedule.handle(sut, Input::Entered);
+    let decisions = schedule.handle(sut, Input::Ended(After::Busy));
+    assert_eq!(decisions, [Decision::Tell(sut, Command::Leave(LaneId(0)))]);
+    schedule.handle(sut, Input::Left);
+    schedule.handle(sut, Input::Entered);
+    assert_eq!(schedule.handle(sut, Input::Ended(After::Clean)), []);
+    assert_eq!(schedule.busy(), [JobId(0)]);
+    let decisions = schedule.offer_again(JobId(0));
+    assert_eq!(decisions, [Decision::Tell(sut, Command::Leave(LaneId(1)))]);
+    let decisions = schedule.handle(sut, Input::Left);
+    assert_eq!(decisions, [Decision::Tell(sut, Command::Enter(LaneId(0)))]);
+}
+
+#[test]
+fn a_lane_that_wants_two_suts_for_itself_is_not_entered_twice_by_one() {
+    let lane = Lane {
+        jobs: Vec::new(),
+        entries: 2,
+    };
+    let mut schedule = Schedule::new(vec![lane], 2, 0);
+    let (one, two) = (SutId(0), SutId(1));
+    assert_eq!(schedule.start().len(), 2);
+    schedule.handle(one, Input::Opened);
+    let decisions = schedule.handle(one, Input::Entered);
+    assert_eq!(decisions, [Decision::Tell(one, Command::Leave(LaneId(0)))]);
+    assert_eq!(schedule.handle(one, Input::Left), [Decision::Tell(one, Command::Close)]);
+    let decisions = schedule.handle(two, Input::Opened);
+    assert_eq!(decisions, [Decision::Tell(two, Command::Enter(LaneId(0)))]);
 }

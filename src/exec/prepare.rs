@@ -1,0 +1,176 @@
+//! One prepare step on a SUT, and the scripts of any step.
+//!
+//! Invariant: from before a step runs until it is complete, the SUT itself says that it is tainted.
+
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use atex_cache::{Outcome, Ticket};
+
+use crate::compile::spec::{Action, StepId};
+use crate::control::InfraKind;
+use crate::exec::event::{Event, NodeOutcome};
+use crate::exec::log::Part;
+use crate::exec::recording;
+use crate::exec::script::{self, Ran};
+use crate::exec::shared::{What, unix_now};
+use crate::exec::worker::{Failed, Worker, host};
+use crate::sut::packages::Need;
+use crate::sut::{EnvFile, Job, JobKind, Taint, Urgency};
+
+impl Worker<'_> {
+    /// Runs the step of a chain whose predecessors are done. Returns why it failed, if it did.
+    pub(crate) fn prepare_step(&mut self, chain: &[StepId], index: usize) -> Result<Option<String>, Failed> {
+        let shared = self.shared;
+        let step = chain[index];
+        let (node, key) = shared.identify(shared.work.step(step).node);
+        let (started, begun) = (Instant::now(), unix_now());
+        self.doubt(format!("`{node}` was interrupted"))?;
+        let ticket = self.ticket(step)?;
+        self.outbox.event(Event::NodeStarted {
+            node: node.clone(),
+            key: key.clone(),
+            sut: self.sut.name().to_owned(),
+            attempt: 1,
+        });
+        let mut log = shared.prepare_log.part(self.sut.name(), &node)?;
+        let ran = self.run_step(step, EnvFile::Prepared, Urgency::None, &mut log)?;
+        let own = log.finish()?;
+        let mut failure = ran.failure();
+        let mut outcome = outcome_of(&ran);
+        let kept = match &failure {
+            None => self.keep(&chain[..=index]),
+            Some(reason) => self.doubt(format!("`{node}` failed: {reason}")),
+        };
+        if let (Err(failed), None) = (&kept, &failure) {
+            (failure, outcome) = (Some(failed.to_string()), NodeOutcome::Infra);
+        }
+        let recorded = match &failure {
+            None => self.record_step(step, ticket, (started, begun), own.path()),
+            Some(_) => Ok(()),
+        };
+        self.tell_step(
+            node.clone(),
+            key,
+            outcome,
+            started,
+            failure.as_deref(),
+            shared.prepare_log.name(),
+        );
+        kept?;
+        recorded?;
+        Ok(failure.map(|reason| format!("`{node}` {reason}")))
+    }
+
+    /// Marks the SUT as not to be trusted, there, before something happens that could leave it half done.
+    pub(crate) fn doubt(&mut self, reason: String) -> Result<(), Failed> {
+        self.state.taint = Some(Taint { reason, at: unix_now() });
+        self.save_state()
+    }
+
+    /// Makes the SUT say that it has done all of `steps`.
+    fn keep(&mut self, steps: &[StepId]) -> Result<(), Failed> {
+        let shared = self.shared;
+        if let Some(&last) = steps.last() {
+            self.sut.adopt(shared.slot(shared.work.step(last).upload))?;
+        }
+        self.state.taint = self.ignored.clone();
+        self.state.chain = steps.iter().map(|&step| shared.key_of(step)).collect();
+        self.state.prepared_at = Some(unix_now());
+        self.save_state()
+    }
+
+    fn ticket(&self, step: StepId) -> Result<Ticket, Failed> {
+        let key = self.shared.work.graph.node(self.shared.work.step(step).node).key();
+        self.shared.store.claim_to_run(key).map_err(host)
+    }
+
+    fn record_step(
+        &self,
+        step: StepId,
+        ticket: Ticket,
+        (started, begun): (Instant, u64),
+        log: &std::path::Path,
+    ) -> Result<(), Failed> {
+        let ran = recording::Ran {
+            node: self.shared.work.step(step).node,
+            sut: self.sut.name(),
+            begun,
+            started,
+            outcome: Outcome::Passed,
+            meta: serde_json::Value::Null,
+        };
+        recording::step(self.shared, ticket, ran, log).map_err(host)
+    }
+
+    /// Tells how a prepare or finish step ended.
+    pub(crate) fn tell_step(
+        &self,
+        node: String,
+        key: String,
+        outcome: NodeOutcome,
+        started: Instant,
+        failure: Option<&str>,
+        log: &str,
+    ) {
+        if outcome == NodeOutcome::Infra {
+            self.outbox.send(What::StepFailed);
+        }
+        self.outbox.event(Event::NodeFinished {
+            node,
+            key,
+            sut: self.sut.name().to_owned(),
+            outcome,
+            duration: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
+            note: failure.unwrap_or_default().to_owned(),
+            log: log.to_owned(),
+            results: BTreeMap::new(),
+        });
+    }
+
+    /// Runs the scripts of a prepare or finish step until one fails.
+    pub(crate) fn run_step(
+        &mut self,
+        step: StepId,
+        env_file: EnvFile,
+        borne: Urgency,
+        log: &mut Part<'_>,
+    ) -> Result<Ran, Failed> {
+        let spec = self.shared.work.step(step);
+        let scripts = match &spec.action {
+            Action::Shell { scripts } => scripts.clone(),
+            Action::Install { packages } => match self.install_script(packages, Need::Required) {
+                Ok(script) => vec![script],
+                Err(reason) => {
+                    log.write(format!("{reason}\n").as_bytes())?;
+                    return Ok(Ran::Infra(InfraKind::Setup, reason));
+                }
+            },
+        };
+        for script in scripts {
+            let job = Job {
+                kind: JobKind::Script,
+                script,
+                slot: self.shared.slot(spec.upload).to_owned(),
+                dir: String::new(),
+                env_before: spec.env_before.clone(),
+                env_after: spec.env_after.clone(),
+                env_file,
+            };
+            let ran = script::run(self.sut.as_mut(), &job, (&self.shared.cancel, borne), log)?;
+            if ran.failure().is_some() {
+                return Ok(ran);
+            }
+        }
+        Ok(Ran::Exited(0))
+    }
+}
+
+/// What the end of its scripts makes of a prepare or finish step.
+pub(crate) fn outcome_of(ran: &Ran) -> NodeOutcome {
+    match ran {
+        Ran::Exited(0) => NodeOutcome::Pass,
+        Ran::Infra(InfraKind::Cancelled, _) => NodeOutcome::Cancelled,
+        Ran::Exited(_) | Ran::Infra(..) => NodeOutcome::Infra,
+    }
+}

@@ -1,0 +1,217 @@
+//! The two streams of one start of a test: read as bytes come, until the test ends or is ended.
+
+use std::io;
+use std::time::{Duration, Instant};
+
+use crate::control::{ControlError, Deadline, InfraKind, Output, Protocol, Said, Status, StoreError};
+use crate::sut::{Cancel, Channel, End, Urgency};
+
+/// How long a job that was told to end may take to do so, before its streams are let go.
+pub(crate) const ENDING_GRACE: Duration = Duration::from_secs(10);
+
+/// The same after the user said "now".
+pub(crate) const HURRIED_GRACE: Duration = Duration::from_secs(1);
+
+/// Bytes read from a stream at once.
+const BUFFER: usize = 64 * 1024;
+
+/// Reads of one stream in a row, before the other one gets its turn.
+const TURN: usize = 16;
+
+/// Why the streams of one start of the test are not read any further.
+pub(crate) enum Stop {
+    /// The test ended by itself.
+    Exited(i32),
+    /// It said `disconnect`.
+    Disconnected,
+    /// The connection ended after it had said `reconnect`.
+    LossWasMeant,
+    /// The infrastructure ended it, or it broke the protocol.
+    Infra(InfraKind, String),
+}
+
+/// Which losses of the connection are meant.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reconnect {
+    No,
+    Once,
+    Always,
+}
+
+/// Both streams of one start of the test.
+pub(crate) struct Streams<'a> {
+    pub(crate) protocol: &'a mut Protocol,
+    pub(crate) deadline: &'a mut Deadline,
+    pub(crate) output: &'a mut Output,
+    pub(crate) cancel: &'a Cancel,
+    pub(crate) name: String,
+    /// Outlives this start of the test.
+    pub(crate) reconnect: &'a mut Reconnect,
+    /// What the wrapper said last.
+    pub(crate) code: Option<i32>,
+    pub(crate) on_result: &'a mut dyn FnMut(&Status, Option<&str>),
+}
+
+/// What one turn of reading came to.
+enum Turn {
+    More,
+    Ended,
+    Disconnect,
+    Violation(String),
+}
+
+impl Streams<'_> {
+    /// Approach: wait for whatever comes first (bytes, the deadline, the user). Whatever ends the test early is noted in
+    /// `ending`, the wrapper is told to end, and the streams are read to their end all the same, within a grace: nothing that
+    /// was reported before is lost. `disconnect` alone stops at once and lets the wrapper be.
+    pub(crate) fn serve(mut self, mut channel: Box<dyn Channel>) -> Result<Stop, StoreError> {
+        let mut ending: Option<(InfraKind, String, Instant)> = None;
+        let (mut control_open, mut output_open) = (true, true);
+        let mut known = Urgency::None;
+        let mut buffer = vec![0; BUFFER];
+        while control_open || output_open {
+            let until = ending
+                .as_ref()
+                .map_or_else(|| self.deadline.expires(), |(_, _, until)| *until);
+            let ready = match channel.wait(Some(until), known) {
+                Ok(ready) => ready,
+                Err(trouble) => return Ok(self.broken(ending, &trouble.message)),
+            };
+            let mut early = None;
+            if ready.output {
+                output_open = copy_output(channel.as_mut(), self.output, &mut buffer)?;
+            }
+            if ready.control {
+                match self.read_control(channel.as_mut(), &mut buffer, ending.is_some())? {
+                    Turn::More => {}
+                    Turn::Ended => control_open = false,
+                    Turn::Disconnect => {
+                        // What was printed before is there already, and nobody reads it later.
+                        copy_output(channel.as_mut(), self.output, &mut buffer)?;
+                        if *self.reconnect == Reconnect::Once {
+                            *self.reconnect = Reconnect::No;
+                        }
+                        channel.detach();
+                        return Ok(Stop::Disconnected);
+                    }
+                    Turn::Violation(note) => early = Some((InfraKind::Control, note)),
+                }
+            }
+            if ready.cancelled {
+                known = self.cancel.urgency();
+                early = Some((InfraKind::Cancelled, "cancelled by the user".to_owned()));
+            }
+            if ready.timed_out {
+                if ending.is_some() {
+                    break;
+                }
+                early = Some((
+                    InfraKind::Timeout,
+                    "the test did not end within its duration".to_owned(),
+                ));
+            }
+            if let Some((kind, note)) = early {
+                channel.terminate();
+                let grace = if known == Urgency::Now {
+                    HURRIED_GRACE
+                } else {
+                    ENDING_GRACE
+                };
+                let (kind, note) = ending.take().map_or((kind, note), |(kind, note, _)| (kind, note));
+                ending = Some((kind, note, Instant::now() + grace));
+            }
+        }
+        let end = if ending.is_some() {
+            End::Clean
+        } else {
+            channel.end(Instant::now() + ENDING_GRACE)
+        };
+        Ok(match (ending, end) {
+            (Some((kind, note, _)), _) => Stop::Infra(kind, note),
+            (None, End::Broken(how)) => self.broken(None, &how),
+            (None, End::Clean) => match (self.protocol.end_of_stream(), self.code) {
+                (Err(ControlError::Store(error)), _) => return Err(error),
+                (Err(ControlError::Violation(violation)), _) => {
+                    Stop::Infra(InfraKind::Control, violation.note().to_owned())
+                }
+                (Ok(()), Some(code)) => Stop::Exited(code),
+                // The wrapper speaks last: what it said was taken for a part of what the test had announced.
+                (Ok(()), None) => Stop::Infra(
+                    InfraKind::Control,
+                    "the stream ended before the end of the last result that the test announced".to_owned(),
+                ),
+            },
+        })
+    }
+
+    /// The connection or the wrapper ended by itself.
+    fn broken(&mut self, ending: Option<(InfraKind, String, Instant)>, how: &str) -> Stop {
+        match (ending, self.code, *self.reconnect) {
+            (Some((kind, note, _)), ..) => Stop::Infra(kind, note),
+            (None, Some(code), _) => Stop::Exited(code),
+            (None, None, Reconnect::Always) => Stop::LossWasMeant,
+            (None, None, Reconnect::Once) => {
+                *self.reconnect = Reconnect::No;
+                Stop::LossWasMeant
+            }
+            (None, None, Reconnect::No) => {
+                let note = format!("the connection to the test on `{}` ended: {how}", self.name);
+                Stop::Infra(InfraKind::Aborted, note)
+            }
+        }
+    }
+
+    fn read_control(&mut self, channel: &mut dyn Channel, buffer: &mut [u8], ending: bool) -> Result<Turn, StoreError> {
+        for _ in 0..TURN {
+            let count = match channel.read_control(buffer) {
+                Ok(0) => return Ok(Turn::Ended),
+                Ok(count) => count,
+                Err(error) if retry(&error) => break,
+                Err(_) => return Ok(Turn::Ended),
+            };
+            let fed = self.protocol.feed(&buffer[..count]);
+            while let Some(said) = self.protocol.take() {
+                match said {
+                    Said::ExitCode(code) => self.code = Some(code),
+                    Said::Duration(change) => self.deadline.apply(change, Instant::now()),
+                    // Who is being ended is not started again; nothing more is heard of it either.
+                    Said::Disconnect if ending => return Ok(Turn::More),
+                    Said::Disconnect => return Ok(Turn::Disconnect),
+                    Said::Reconnect { always } => {
+                        *self.reconnect = match (always, *self.reconnect) {
+                            (false, Reconnect::No | Reconnect::Once) => Reconnect::Once,
+                            (true, _) | (_, Reconnect::Always) => Reconnect::Always,
+                        };
+                    }
+                    Said::Noop => {}
+                    Said::Result(status, name) => (self.on_result)(&status, name.as_deref()),
+                }
+            }
+            match fed {
+                Err(ControlError::Store(error)) => return Err(error),
+                Err(ControlError::Violation(violation)) if !ending => {
+                    return Ok(Turn::Violation(violation.note().to_owned()));
+                }
+                Err(ControlError::Violation(_)) | Ok(()) => {}
+            }
+        }
+        Ok(Turn::More)
+    }
+}
+
+/// Copies what the job printed so far. Returns whether more may come.
+fn copy_output(channel: &mut dyn Channel, to: &mut Output, buffer: &mut [u8]) -> Result<bool, StoreError> {
+    for _ in 0..TURN {
+        match channel.read_output(buffer) {
+            Ok(0) => return Ok(false),
+            Ok(count) => to.append(&buffer[..count])?,
+            Err(error) if retry(&error) => return Ok(true),
+            Err(_) => return Ok(false),
+        }
+    }
+    Ok(true)
+}
+
+fn retry(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted)
+}

@@ -1,0 +1,1 @@
+//! The examples of `docs/control.md` do what the text around them says.

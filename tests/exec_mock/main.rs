@@ -1,0 +1,14 @@
+//! The executor through its Rust API, on machines that are not there.
+//!
+//! `bench` compiles small trees and runs them on scripted SUTs; nothing here starts a process or waits for a clock.
+
+mod bench;
+
+mod busy;
+mod cancelling;
+mod fates;
+mod finishing;
+mod losses;
+mod outcomes;
+mod preparing;
+mod records;

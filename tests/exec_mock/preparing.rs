@@ -1,0 +1,186 @@
+//! Prepare chains: what is reused, what fails, what is forgotten when.
+
+use atex::exec::options::{Mode, Until};
+use atex::sut::mock::Step;
+use atex::sut::{SutState, Trouble, TroubleKind};
+
+use crate::bench::{Bench, aborted, bench, unreachable};
+
+#[test]
+fn a_failed_step_is_prepare_for_every_test_and_finish_runs_all_the_same() {
+    let bench = bench(2);
+    bench.lab.script("prepare", vec![Step::Exit(3)]);
+    let ended = bench.run().exits(3);
+    assert_eq!(ended.jobs_of("one"), ["prepare", "finish"]);
+    assert_eq!(
+        (ended.result("/t1"), ended.result("/t2")),
+        ("infra prepare".into(), "infra prepare".into())
+    );
+    assert!(ended.note("/t1").contains("exited with 3"), "{}", ended.note("/t1"));
+}
+
+#[test]
+fn where_prepare_fails_on_one_sut_the_other_runs_all_tests_and_the_run_ends_with_3() {
+    let bench = bench(3).on(&["one", "two"]);
+    bench.lab.script("prepare", vec![Step::Exit(3)]);
+    let ended = bench.run().exits(3);
+    for test in ["/t1", "/t2", "/t3"] {
+        assert_eq!(ended.result(test), "pass");
+    }
+}
+
+#[test]
+fn an_interrupted_step_leaves_a_tainted_sut() {
+    let bench = bench(1);
+    bench.lab.fail("one", "adopt", aborted());
+    let ended = bench.run().exits(3);
+    assert_eq!(ended.result("/t1"), "infra unreachable");
+    let state = bench.lab.state("one");
+    assert!(state.taint.is_some() && state.chain.is_empty(), "{state:?}");
+}
+
+#[test]
+fn the_taint_is_there_before_the_step_runs_and_the_chain_only_after_it() {
+    let ended = bench(1).run().exits(0);
+    let at = |text: &str| {
+        ended
+            .calls
+            .iter()
+            .position(|call| call.contains(text))
+            .expect("it was called")
+    };
+    let step = at("start prepare");
+    assert!(at("was interrupted") < step);
+    assert!(
+        ended.calls[..step]
+            .iter()
+            .all(|call| !call.contains("set-state [") || call.contains("set-state []"))
+    );
+    assert!(at("adopt") > step);
+}
+
+const TWO_STEPS: &str = "
+discover: {how: fmf}
+execute: {how: tmt}
+prepare: [{how: shell, script: first}, {how: shell, script: second}]
+";
+
+#[test]
+fn what_is_prepared_is_reused_and_a_longer_chain_goes_on_from_there() {
+    let one_step = "discover: {how: fmf}\nexecute: {how: tmt}\nprepare: [{how: shell, script: first}]\n";
+    let bench = Bench::of(&[("plan.fmf", one_step), ("t1.fmf", "test: 'true'\n")]).mode(Mode::Test);
+    assert_eq!(bench.run().jobs_of("one"), ["first", "/t1"]);
+    assert_eq!(bench.run().jobs_of("one"), ["/t1"]);
+    bench.write("plan.fmf", TWO_STEPS);
+    assert_eq!(bench.run().jobs_of("one"), ["second", "/t1"]);
+    bench.write("plan.fmf", &TWO_STEPS.replace("first", "other"));
+    assert_eq!(bench.run().jobs_of("one"), ["other", "second", "/t1"]);
+}
+
+#[test]
+fn a_state_file_that_makes_no_sense_is_not_built_upon() {
+    let bench = Bench::of(&[("plan.fmf", TWO_STEPS), ("t1.fmf", "test: 'true'\n")]).mode(Mode::Test);
+    bench.run().exits(0);
+    let SutState { mut chain, .. } = bench.lab.state("one");
+    // The last step's key stands for the whole chain; what is before it is of no interest.
+    chain.remove(0);
+    bench.lab.set_state(
+        "one",
+        SutState {
+            chain: vec!["x".into(), "y".into(), chain[0].clone()],
+            ..SutState::default()
+        },
+    );
+    bench.write(
+        "plan.fmf",
+        &TWO_STEPS.replace("second}]", "second}, {how: shell, script: third}]"),
+    );
+    assert_eq!(bench.run().exits(0).jobs_of("one"), ["third", "/t1"]);
+    assert_eq!(bench.lab.state("one").chain.len(), 3);
+}
+
+#[test]
+fn a_prepared_state_is_forgotten_before_the_tree_and_the_environment_file_change() {
+    let bench = Bench::of(&[("plan.fmf", TWO_STEPS), ("t1.fmf", "test: 'true'\n")]).mode(Mode::Test);
+    bench.run().exits(0);
+    bench.write("plan.fmf", &TWO_STEPS.replace("first", "other"));
+    bench.lab.fail("one", "sync", unreachable());
+    bench.run().exits(3);
+    assert_eq!(bench.lab.state("one").chain, [""; 0], "the old chain would be believed");
+    let ended = bench.run().exits(0);
+    assert_eq!(ended.jobs_of("one"), ["other", "second", "/t1"]);
+}
+
+#[test]
+fn fresh_prepares_from_the_first_step_once() {
+    let mut bench = bench(2).mode(Mode::Test);
+    bench.run().exits(0);
+    bench.options.fresh = true;
+    assert_eq!(bench.run().jobs_of("one"), ["prepare", "/t1", "/t2"]);
+}
+
+#[test]
+fn until_prepare_brings_every_sut_into_the_lane_once_and_runs_no_test() {
+    for _ in 0..20 {
+        let bench = bench(2).on(&["one", "two", "three"]).until(Until::Prepare);
+        let ended = bench.run().exits(0);
+        for machine in ["one", "two", "three"] {
+            assert_eq!(ended.jobs_of(machine), ["prepare"]);
+            assert_eq!(bench.lab.state(machine).chain.len(), 1);
+        }
+    }
+}
+
+#[test]
+fn until_prepare_on_one_sut_runs_every_chain() {
+    let plan = |script: &str| format!("discover: {{how: fmf}}\nexecute: {{how: tmt}}\nprepare: {{script: {script}}}\n");
+    let files = [
+        ("a.fmf", plan("first")),
+        ("b.fmf", plan("second")),
+        ("t1.fmf", "test: 'true'\n".to_owned()),
+    ];
+    let files: Vec<(&str, &str)> = files.iter().map(|(path, text)| (*path, text.as_str())).collect();
+    let ended = Bench::of(&files).until(Until::Prepare).run().exits(0);
+    assert_eq!(ended.jobs_of("one"), ["first", "second"]);
+}
+
+#[test]
+fn until_prepare_touches_no_sut_where_there_is_nothing_to_prepare() {
+    let bench = Bench::of(&[("t1.fmf", "test: 'true'\n")]).until(Until::Prepare);
+    assert_eq!(bench.run().exits(0).calls, [""; 0]);
+}
+
+#[test]
+fn until_prepare_fails_where_a_sut_cannot_be_had() {
+    let bench = bench(1).on(&["one", "two"]).until(Until::Prepare);
+    bench.lab.fail("two", "open", unreachable());
+    let ended = bench.run().exits(3);
+    assert_eq!(ended.jobs_of("one"), ["prepare"]);
+}
+
+#[test]
+fn packages_that_cannot_be_had_at_once_are_installed_test_by_test() {
+    let bench = Bench::of(&[
+        ("t1.fmf", "test: 'true'\nrequire: good\n"),
+        ("t2.fmf", "test: 'true'\nrequire: ['bad\"name']\n"),
+        ("t3.fmf", "test: 'true'\nrecommend: ['also\"bad']\n"),
+    ]);
+    let ended = bench.run().exits(3);
+    assert_eq!(
+        (ended.result("/t1"), ended.result("/t2"), ended.result("/t3")),
+        ("pass".into(), "infra setup".into(), "pass".into())
+    );
+    assert!(ended.note("/t2").contains("bad\"name"), "{}", ended.note("/t2"));
+    assert_eq!(ended.warnings().len(), 2, "{:?}", ended.warnings());
+}
+
+#[test]
+fn an_environment_file_that_cannot_be_emptied_is_setup() {
+    let bench = bench(1);
+    bench.lab.fail(
+        "one",
+        "reset-env-file",
+        Trouble::new(TroubleKind::Setup, "`one`: cannot empty"),
+    );
+    assert_eq!(bench.run().exits(3).result("/t1"), "infra setup");
+}
