@@ -6,7 +6,7 @@ use rustix::process::Signal;
 use serde_json::Value;
 
 use crate::running::{Running, processes_of};
-use crate::scene::{Scene, eventually, results};
+use crate::scene::{Scene, eventually, report, results, witness};
 
 const PLAN: &str = "discover: {how: fmf}
 execute: {how: tmt}
@@ -15,18 +15,19 @@ prepare: {script: 'echo prepare >> \"$COUNTER\"'}
 
 /// Reports one result, and goes on for ever.
 const LONG: &str = r#"test: |
-    printf 'result 34\n{"name": "early", "status":"pass"}' >&$ATEX_TEST_CONTROL
+    REPORT
     echo begin >> "$COUNTER"
     sleep 1000
 order: 1
 "#;
 
 fn suite() -> Scene {
+    let early = report(r#"{"name":"early","status":"pass"}"#);
     Scene::new([
-        ("plan.fmf", PLAN),
-        ("long.fmf", LONG),
-        ("next.fmf", "test: echo next >> \"$COUNTER\"\n"),
-        ("last.fmf", "test: echo last >> \"$COUNTER\"\n"),
+        ("plan.fmf", PLAN.to_owned()),
+        ("long.fmf", LONG.replace("REPORT", &early)),
+        ("next.fmf", witness("next")),
+        ("last.fmf", witness("last")),
     ])
 }
 
@@ -102,7 +103,7 @@ fn a_cancelled_test_runs_again() {
     scene.run(0, ["build"]);
     assert_eq!(
         scene.ran_in_order(),
-        ["begin", "last", "next"],
+        ["begin", "test last", "test next"],
         "on the machine as it is prepared"
     );
 }
@@ -128,7 +129,7 @@ fn ctrl_c_in_a_preparation_cancels_all_tests_and_leaves_the_machine_in_doubt() {
     complete(&dir, 130);
     scene.world.write("ran.go", "");
     scene.run(0, ["build", "--exclude", "long"]);
-    assert_eq!(scene.ran_in_order(), ["prepare", "prepare", "last", "next"]);
+    assert_eq!(scene.ran_in_order(), ["prepare", "prepare", "test last", "test next"]);
 }
 
 #[test]

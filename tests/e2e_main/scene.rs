@@ -153,6 +153,11 @@ pub(crate) fn witness(name: &str) -> String {
     format!("test: echo 'test {name}' >> \"$COUNTER\"\n")
 }
 
+/// The text of a script that reports a result.
+pub(crate) fn report(json: &str) -> String {
+    format!("printf 'result {}\\n%s' '{json}' >&$ATEX_TEST_CONTROL", json.len())
+}
+
 /// Waits until `look` finds something.
 #[track_caller]
 pub(crate) fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
