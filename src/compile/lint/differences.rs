@@ -11,21 +11,38 @@ use super::schema::{Kind, PLAN_TMT_ONLY, TEST_TMT_ONLY, VARIABLES};
 use super::{Code, Linter, scripts};
 use crate::compile::error::Place;
 use crate::compile::facts::run_directory;
-use crate::compile::read::Scope;
+use crate::compile::read::{Scope, truthy};
 use crate::fmf::{Map, Node, Value};
 
 /// Scripts of more bytes are not read.
 const LARGEST: u64 = 1 << 20;
 
-/// Commands that tmt brings to its guests, by how they begin.
-const COMMANDS: [&str; 7] = [
+/// Commands that tmt brings to its guests.
+const COMMANDS: [&str; 13] = [
+    "rhts-abort",
+    "rhts-reboot",
+    "rhts-report-result",
+    "rhts-submit-log",
+    "rhts_submit_log",
+    "rstrnt-abort",
+    "rstrnt-reboot",
+    "rstrnt-report-log",
+    "rstrnt-report-result",
     "tmt-abort",
     "tmt-file-submit",
     "tmt-reboot",
     "tmt-report-result",
-    "rhts-",
-    "rlFileSubmit",
-    "rstrnt-",
+];
+
+/// Keys of `execute` that change what tmt does.
+const EXECUTE: [&str; 7] = [
+    "duration",
+    "exit-first",
+    "ignore-duration",
+    "restraint-compatible",
+    "script",
+    "upgrade-path",
+    "where",
 ];
 
 /// Variables that are set where tmt runs, which it puts in their places before any script runs.
@@ -48,10 +65,8 @@ fn check_test(linter: &mut Linter<'_>, scope: &Scope<'_>, node: Node<'_>) {
             "result" => Some("respect"),
             _ => None,
         };
-        if scope
-            .value(key)
-            .is_some_and(|value| value.as_str() != default || default.is_none())
-        {
+        let value = scope.value(key).filter(|value| truthy(value));
+        if value.is_some_and(|value| default.is_none() || value.as_str() != default) {
             obeyed(linter, scope, key, key);
         }
     }
@@ -133,7 +148,8 @@ fn check_plan(linter: &mut Linter<'_>, scope: &Scope<'_>) {
             "provision" => Some("local"),
             _ => None,
         };
-        if scope.value(key).is_some_and(|value| !is_plain(value, plain)) {
+        let value = scope.value(key).filter(|value| truthy(value));
+        if value.is_some_and(|value| !is_plain(value, plain)) {
             obeyed(linter, scope, key, key);
         }
     }
@@ -173,8 +189,7 @@ fn check_execute(linter: &mut Linter<'_>, scope: &Scope<'_>) {
         for key in map.keys().filter_map(Value::as_str) {
             let same = match key {
                 "how" => map.get(key).and_then(Value::as_str) == Some("tmt"),
-                "name" | "summary" => true,
-                _ => false,
+                _ => !EXECUTE.contains(&key),
             };
             if !same {
                 let shown = format!("execute: {key}");
@@ -252,7 +267,7 @@ fn words(script: &str, own: &BTreeSet<String>) -> Vec<(String, Code)> {
             let assigned = line.contains(&format!("{word}="));
             if of_tmt && !VARIABLES.contains(&word) && !own.contains(word) && !assigned {
                 found.push((word.to_owned(), Code::TmtVariable));
-            } else if COMMANDS.iter().any(|command| word.starts_with(command)) {
+            } else if COMMANDS.contains(&word) {
                 found.push((word.to_owned(), Code::TmtCommand));
             }
         }

@@ -15,7 +15,7 @@ pub(super) fn check(linter: &mut Linter<'_>, names: &BTreeSet<&str>) {
     for (kind, node) in &linter.nodes.all {
         let id = node.data().get("id").and_then(|id| id.as_str());
         if let Some(id) = id.filter(|_| *kind != Kind::Other) {
-            owners.entry((kind.word(), id)).or_default().push((*kind, *node));
+            owners.entry((kind.plural(), id)).or_default().push((*kind, *node));
         }
     }
     for ((word, id), nodes) in owners {
@@ -28,7 +28,7 @@ pub(super) fn check(linter: &mut Linter<'_>, names: &BTreeSet<&str>) {
             more => format!(" and {more} more"),
         };
         let first = all.get(..SHOWN).unwrap_or(&all).join(", ");
-        let message = format!("{} {word}s have the id `{id}`: {first}{more}", all.len());
+        let message = format!("{} {word} have the id `{id}`: {first}{more}", all.len());
         for (kind, node) in nodes {
             if names.contains(node.name()) {
                 let scope = linter.scope(kind, node);

@@ -29,10 +29,9 @@ impl<'t> Nodes<'t> {
         let mut used = HashSet::new();
         for (kind, node) in &all {
             let scope = scope(tree, *kind, *node);
-            for key in node.data().keys().filter_map(Value::as_str) {
-                if kind.keys().contains(&key) && !COMMON.contains(&key) {
-                    used.insert((key.to_owned(), scope.place(key)));
-                }
+            use_keys(&mut used, &scope, *kind);
+            for rule in rules(node.data()).filter_map(Value::as_map) {
+                use_keys(&mut used, &scope.inner("adjust", rule, String::new()), *kind);
             }
             if let Some(context) = node.data().get("context").and_then(Value::as_map) {
                 dimensions.extend(context.keys().filter_map(Value::as_str).map(str::to_owned));
@@ -50,6 +49,15 @@ impl<'t> Nodes<'t> {
     /// Whether a key at a place has a meaning for another node that has it from there.
     pub(super) fn uses(&self, key: &str, place: &Place) -> bool {
         self.used.contains(&(key.to_owned(), place.clone()))
+    }
+}
+
+/// Notes the keys of a mapping that have a meaning for a kind.
+fn use_keys(used: &mut HashSet<(String, Place)>, scope: &Scope<'_>, kind: Kind) {
+    for key in scope.map.keys().filter_map(Value::as_str) {
+        if kind.keys().contains(&bare(key)) && !COMMON.contains(&bare(key)) {
+            used.insert((bare(key).to_owned(), scope.place(key)));
+        }
     }
 }
 

@@ -21,6 +21,16 @@ impl Kind {
         }
     }
 
+    /// What messages call several.
+    pub(super) const fn plural(self) -> &'static str {
+        match self {
+            Self::Test => "tests",
+            Self::Plan => "plans",
+            Self::Story => "stories",
+            Self::Other => "nodes",
+        }
+    }
+
     /// The keys of its own; those of [`COMMON`] have a meaning in all kinds.
     pub(super) const fn keys(self) -> &'static [&'static str] {
         match self {

@@ -14,9 +14,20 @@ pub(super) fn check(linter: &mut Linter<'_>, plan: &Scope<'_>, node: Node<'_>) {
         Err(error) => return values::refused::<()>(linter, plan, Err(error)),
     };
     if maps.is_empty() && !super::nodes::adjusts(node.data(), "discover") && plan.map.contains_key("execute") {
-        let hint = "atex finds tests by `discover: {how: fmf}`".to_owned();
+        let scripts = plan.maps("execute").unwrap_or_default();
+        let hint = if scripts.iter().any(|execute| execute.contains_key("script")) {
+            "`script` of `execute` is not run: make each script a test, and find it by `discover: {how: fmf}`"
+        } else {
+            "atex finds tests by `discover: {how: fmf}`"
+        };
         let message = "the plan has no `discover`, so it has no tests";
-        linter.add(Code::NoTests, (plan, "execute"), "execute", message, Some(hint));
+        linter.add(
+            Code::NoTests,
+            (plan, "execute"),
+            "execute",
+            message,
+            Some(hint.to_owned()),
+        );
     }
     let many = maps.len() > 1;
     let mut names: Vec<String> = Vec::new();
