@@ -84,13 +84,18 @@ fn check_test(linter: &mut Linter<'_>, scope: &Scope<'_>, node: Node<'_>) {
         return;
     };
     let own = variables(scope.map);
-    for (word, code) in words(script, &own) {
-        let (message, hint) = told(&word, code);
-        linter.add(code, (scope, "test"), &word, message, hint);
-    }
+    check_words(linter, (scope, "test"), script, &own);
     let directory = run_directory(linter.tree, node).ok();
     if let Some(file) = directory.and_then(|directory| scripts::file_of(script, &directory)) {
         check_file(linter, node, &file, &own);
+    }
+}
+
+/// What a script in the metadata uses of tmt.
+fn check_words(linter: &mut Linter<'_>, at: (&Scope<'_>, &str), script: &str, own: &BTreeSet<String>) {
+    for (word, code) in words(script, own) {
+        let (message, hint) = told(&word, code);
+        linter.add(code, at, &word, message, hint);
     }
 }
 
@@ -163,10 +168,14 @@ fn check_plan(linter: &mut Linter<'_>, scope: &Scope<'_>) {
     if let Some(environment) = scope.value("environment").and_then(Value::as_map) {
         check_expansion(linter, &scope.inner("environment", environment, String::new()));
     }
+    let own = variables(scope.map);
     for step in ["discover", "prepare", "finish"] {
         for map in scope.maps(step).unwrap_or_default() {
             let phase = scope.inner(step, map, String::new());
             check_expansion(linter, &phase);
+            for script in phase.texts("script").unwrap_or_default() {
+                check_words(linter, (&phase, "script"), &script, &own);
+            }
             if step == "discover" && phase.value("condition").is_some() {
                 let message = "tmt knows no `condition` in a discover section";
                 linter.add(Code::TmtForm, (&phase, "condition"), "condition", message, None);
