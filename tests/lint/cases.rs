@@ -85,7 +85,7 @@ pub(crate) const CASES: &[Case] = &[
     case!("bad-regex":
         [("a.fmf", "test: x\nadjust:\n- when: distro ~ (\n"), ("p.fmf", "execute: {how: tmt}\ndiscover:\n  how: fmf\n  test:\n  - a\n  - a(\n  exclude: '*'\n  filter: tag:[\n")]
         => ["a.fmf:3:9", "p.fmf:6:5", "p.fmf:7:13", "p.fmf:8:11"];
-        right: [("a.fmf", "test: x\nadjust: {when: distro ~ ^rhel-[89]}\n"), ("p.fmf", "execute: {how: tmt}\ndiscover: {how: fmf, test: '(?i)A', exclude: b$, filter: 'tag:-a.*'}\n")]),
+        right: [("a.fmf", "test: x\nadjust: [{when: \"distro ~ ^rhel-[89]\"}]\n"), ("p.fmf", "execute: {how: tmt}\ndiscover: {how: fmf, test: '(?i)A', exclude: b$, filter: 'tag:-a.*'}\n")]),
     case!("bad-condition":
         [("a.fmf", "test: x\n"), ("p.fmf", "execute: {how: tmt}\ndiscover:\n- how: fmf\n  name: one\n  condition: tag ==\n- how: fmf\n  name: two\n  condition: test + 1 > 2\n")]
         => ["p.fmf:5:14", "p.fmf:8:14"];
@@ -114,7 +114,7 @@ pub(crate) const CASES: &[Case] = &[
         right: [("p.fmf", "execute: {how: tmt}\ndiscover:\n- {how: fmf, name: a}\n- {how: fmf, name: b, when: a == b}\n- {how: fmf, name: b, when: a != b}\n"), ("q.fmf", "discover: [{how: fmf}]\n")]),
     case!("filter-matches-nothing":
         [("a.fmf", "test: x\ntag: smoke\n"), ("p.fmf", "execute: {how: tmt}\ndiscover:\n  how: fmf\n  filter: [\"tag:smoke\", \"tags:smoke\"]\n  condition: tag == 'other'\n")]
-        => ["p.fmf:4:25", "p.fmf:5:14"];
+        => ["p.fmf:4:26", "p.fmf:5:14"];
         right: [("a.fmf", "test: x\ntag: smoke\nadjust: {when: a == b, tag+: other, tier: 1}\n"), ("p.fmf", "execute: {how: tmt}\ndiscover: {how: fmf, filter: 'tag:other & tier:1', condition: tag == 'other'}\n")]),
     case!("name-matches-nothing":
         [("a.fmf", "test: x\n"), ("p.fmf", "execute: {how: tmt}\ndiscover:\n  how: fmf\n  test: [/a, /b]\n  exclude: /c\n")]

@@ -14,22 +14,73 @@ const TREE: &[(&str, &str)] = &[
 
 #[test]
 fn people_see_the_lines_with_carets_grouped_by_file() {
-    insta::assert_debug_snapshot!(lint(TREE, &[]), @"");
+    insta::assert_debug_snapshot!(lint(TREE, &[]), @"
+    exit 1
+    --- stdout
+    main.fmf
+      2:1  warning  unknown-key  nobody reads `tagg` in a test
+          | tagg: y
+          | ^^^^
+            hint: did you mean `tag`?
+            /tests/a and 2 more
+
+    tests/main.fmf
+      1:7   error    missing-file  there is no file `tests/run.sh`
+           | test: ./run.sh
+           |       ^^^^^^^^
+             hint: did you mean `runn.sh`?
+             /tests/a and 2 more
+      2:11  error    bad-duration  duration `5q` is none
+           | duration: 5q
+           |           ^^
+             hint: `90`, `5m`, `1h 30m`, `10m *2`
+             /tests/a and 2 more
+      9:12  warning  not-boolean   `enabled` is not a boolean and counts as true
+           | enabled: no
+           |          ^^
+             hint: YAML 1.2 knows only `true` and `false`
+             /tests/c
+
+    2 errors, 2 warnings in 3 tests, plans and stories
+    ");
 }
 
 #[test]
 fn programs_get_an_object_a_line() {
-    insta::assert_debug_snapshot!(lint(TREE, &["--json", "/tests/c"]), @"");
+    insta::assert_debug_snapshot!(lint(TREE, &["--json", "/tests/c"]), @r#"
+    exit 1
+    --- stdout
+    {"code":"unknown-key","severity":"warning","file":"main.fmf","line":2,"column":1,"message":"nobody reads `tagg` in a test","hint":"did you mean `tag`?","node":"/tests/c","nodes":1}
+    {"code":"missing-file","severity":"error","file":"tests/main.fmf","line":1,"column":7,"message":"there is no file `tests/run.sh`","hint":"did you mean `runn.sh`?","node":"/tests/c","nodes":1}
+    {"code":"bad-duration","severity":"error","file":"tests/main.fmf","line":2,"column":11,"message":"duration `5q` is none","hint":"`90`, `5m`, `1h 30m`, `10m *2`","node":"/tests/c","nodes":1}
+    {"code":"not-boolean","severity":"warning","file":"tests/main.fmf","line":9,"column":12,"message":"`enabled` is not a boolean and counts as true","hint":"YAML 1.2 knows only `true` and `false`","node":"/tests/c","nodes":1}
+    "#);
 }
 
 #[test]
 fn quiet_is_a_line_a_finding() {
-    insta::assert_debug_snapshot!(lint(TREE, &["-q"]), @"");
+    insta::assert_debug_snapshot!(lint(TREE, &["-q"]), @"
+    exit 1
+    --- stdout
+    main.fmf
+      2:1  warning  unknown-key  nobody reads `tagg` in a test
+
+    tests/main.fmf
+      1:7   error    missing-file  there is no file `tests/run.sh`
+      2:11  error    bad-duration  duration `5q` is none
+      9:12  warning  not-boolean   `enabled` is not a boolean and counts as true
+
+    2 errors, 2 warnings in 3 tests, plans and stories
+    ");
 }
 
 #[test]
 fn nothing_found_ends_with_success() {
-    insta::assert_debug_snapshot!(lint(&[("a.fmf", "test: 'true'\n")], &[]), @"");
+    insta::assert_debug_snapshot!(lint(&[("a.fmf", "test: 'true'\n")], &[]), @"
+    exit 0
+    --- stdout
+    nothing found in one test, plan or story
+    ");
 }
 
 #[test]
@@ -60,13 +111,23 @@ fn names_select_exactly_or_by_pattern() {
 
 #[test]
 fn a_name_that_is_none_is_wrong_usage() {
-    insta::assert_debug_snapshot!(lint(TREE, &["/test/a"]).expect(2), @"");
+    insta::assert_debug_snapshot!(lint(TREE, &["/test/a"]).expect(2), @"
+    exit 2
+    --- stderr
+    error: no test, plan or story matches `/test/a`
+    hint: did you mean `/tests/a`?
+    ");
     lint(TREE, &["("]).expect(2);
 }
 
 #[test]
 fn a_code_that_is_none_is_wrong_usage() {
-    insta::assert_debug_snapshot!(lint(TREE, &["--allow", "unknown-keys"]).expect(2), @"");
+    insta::assert_debug_snapshot!(lint(TREE, &["--allow", "unknown-keys"]).expect(2), @"
+    exit 2
+    --- stderr
+    error: `unknown-keys` is no code of a finding
+    hint: did you mean `unknown-key`?
+    ");
 }
 
 #[test]
@@ -84,7 +145,14 @@ fn the_configuration_switches_codes_off() {
     };
     with("").expect(1);
     with("[lint]\nallow = [\"unknown-key\"]\n").expect(0);
-    insta::assert_debug_snapshot!(with("[lint]\nallow = [\"unknown-kei\"]\n").expect(2), @"");
+    insta::assert_debug_snapshot!(with("[lint]\nallow = [\"unknown-kei\"]\n").expect(2), @r#"
+    exit 2
+    --- stderr
+    error: `unknown-kei` is no code of a finding in `[TMP]/tree/atex.toml:2:9`
+      2 | allow = ["unknown-kei"]
+        |         ^^^^^^^^^^^^^^^
+    hint: did you mean `unknown-key`?
+    "#);
 }
 
 #[test]

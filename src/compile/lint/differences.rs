@@ -234,12 +234,18 @@ fn check_expansion(linter: &mut Linter<'_>, scope: &Scope<'_>) {
         let single = std::slice::from_ref(value);
         for text in value.as_list().unwrap_or(single).iter().filter_map(Value::as_str) {
             for name in references(text) {
+                let braced = format!("${{{name}}}");
+                let word = if text.contains(&braced) {
+                    braced
+                } else {
+                    format!("${name}")
+                };
                 if key != "script" || name.starts_with('@') {
                     let message = format!("tmt puts a value in the place of `${name}`, atex leaves it as it is");
-                    linter.add(Code::TmtExpansion, (scope, key), &format!("${name}"), message, None);
+                    linter.add(Code::TmtExpansion, (scope, key), &word, message, None);
                 } else if OF_RUNNER.contains(&name) {
                     let message = format!("tmt puts its own `{name}` in this place, atex leaves it to the machine");
-                    linter.add(Code::TmtExpansion, (scope, key), &format!("${name}"), message, None);
+                    linter.add(Code::TmtExpansion, (scope, key), &word, message, None);
                 }
             }
         }

@@ -59,10 +59,13 @@ fn find(lines: &[String], first: usize, word: &str) -> Option<(usize, usize, usi
     if word.is_empty() {
         return None;
     }
-    let indent = indent(lines.get(first)?);
+    let key = lines.get(first)?;
+    // A key that begins an item stands behind its dash.
+    let indent = key.len() - key.trim_start_matches([' ', '-']).len();
     for (at, line) in lines.iter().enumerate().skip(first).take(SEARCHED) {
-        let deeper = line.trim().is_empty() || self::indent(line) > indent;
-        if at > first && !deeper && !line[self::indent(line)..].starts_with("- ") {
+        let own = self::indent(line);
+        let item = own == indent && line[own..].starts_with("- ");
+        if at > first && own <= indent && !item && !line.trim().is_empty() {
             break;
         }
         if let Some(start) = find_word(line, word) {
@@ -119,6 +122,13 @@ mod tests {
         assert_eq!(find(&lines, 1, "tag:xy"), Some((3, 4, 6)));
         assert_eq!(find(&lines, 1, "tag:x"), Some((2, 4, 5)));
         assert_eq!(find(&lines, 1, "tag:z"), None);
+    }
+
+    #[test]
+    fn the_next_item_is_not_part_of_an_item() {
+        let lines = lines("- how:\n  - x\n- name: y\n");
+        assert_eq!(find(&lines, 0, "x"), Some((1, 4, 1)));
+        assert_eq!(find(&lines, 0, "name"), None);
     }
 
     #[test]
