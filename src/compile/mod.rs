@@ -19,6 +19,7 @@ mod error;
 mod facts;
 mod files;
 mod inputs;
+pub mod lint;
 mod mentions;
 mod names;
 mod phases;
