@@ -80,7 +80,7 @@ pub fn list(request: &Request) -> Result<Listing, CompileError> {
                 name: test.name.clone(),
                 plan: plan.name.clone(),
                 dir: if dir.is_empty() { "." } else { dir }.to_owned(),
-                data: plan::json(test.node.data()).into(),
+                data: test.node.shared_data(),
             });
         }
     }
