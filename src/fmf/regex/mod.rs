@@ -27,6 +27,9 @@ use template::Piece;
 /// How often a search may backtrack before it is given up.
 const BACKTRACK_LIMIT: usize = 4_000_000;
 
+/// How much longer than the text a substitution may make it: a chain of them would grow without end.
+const MAX_GROWTH: usize = 1 << 20;
+
 /// How many compiled patterns are kept.
 const CACHE_SIZE: usize = 1024;
 
@@ -62,6 +65,16 @@ pub enum PatternError {
     /// A search did not come to an end within bounds.
     #[error("pattern `{pattern}` backtracks without end on a text of {length} bytes")]
     Backtracking {
+        /// The pattern.
+        pattern: String,
+        /// The length of the text.
+        length: usize,
+    },
+    /// A substitution asks for more memory than it may have.
+    #[error(
+        "substitution of pattern `{pattern}` makes a text of {length} bytes longer by more than {MAX_GROWTH} bytes"
+    )]
+    Growth {
         /// The pattern.
         pattern: String,
         /// The length of the text.
@@ -143,6 +156,10 @@ impl Pattern {
                 match piece {
                     Piece::Text(literal) => out += literal,
                     Piece::Group(group) => out += found.get(*group).map_or("", |group| group.as_str()),
+                }
+                if out.len() > text.len() + MAX_GROWTH {
+                    let (pattern, length) = (self.source.clone(), text.len());
+                    return Err(PatternError::Growth { pattern, length });
                 }
             }
             (copied, position) = (whole.end(), whole.end());
