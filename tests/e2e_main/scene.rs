@@ -13,7 +13,7 @@ use crate::running::Running;
 use crate::support::{Atex, Ran, World};
 
 /// What is waited for happens in well under a second; a machine that is busy with other things gets this long.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(90);
+const PATIENCE: Duration = Duration::from_secs(90);
 
 /// A world with a witness.
 #[derive(Debug)]
@@ -160,8 +160,14 @@ pub(crate) fn report(json: &str) -> String {
 
 /// Waits until `look` finds something.
 #[track_caller]
-pub(crate) fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
-    let deadline = Instant::now() + PATIENCE;
+pub(crate) fn eventually<T>(what: &str, look: impl FnMut() -> Option<T>) -> T {
+    within(PATIENCE, what, look)
+}
+
+/// Waits so long until `look` finds something.
+#[track_caller]
+pub(crate) fn within<T>(patience: Duration, what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + patience;
     loop {
         if let Some(found) = look() {
             return found;

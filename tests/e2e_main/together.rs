@@ -95,7 +95,7 @@ fn who_does_not_want_to_wait_is_told_who_holds_the_machine() {
 #[test]
 fn the_machine_is_free_when_a_run_is_over() {
     let scene = suite();
-    for _ in 0..10 {
+    for _ in 0..4 {
         scene.run(0, ["test", "/one"]);
         let lease = File::open(scene.world.path("sut/lease")).expect("the lease");
         flock(&lease, FlockOperation::NonBlockingLockExclusive).expect("nobody holds the machine");
