@@ -19,7 +19,7 @@ const SHOWN: usize = 120;
 
 /// A finding as one line of JSON.
 #[derive(Serialize)]
-struct Line<'a> {
+struct JsonFinding<'a> {
     code: &'static str,
     severity: String,
     file: Option<String>,
@@ -47,14 +47,15 @@ pub(crate) fn run(args: &LintArgs, settings: &Settings, out: &mut Out) -> Result
     let report = lint::lint(&request)?;
     if settings.json {
         for finding in &report.findings {
-            out.json(&line(finding))?;
+            out.json(&json(finding))?;
         }
     } else {
         print(&report, settings, out)?;
     }
-    Ok(match report.findings.is_empty() {
-        true => Exit::Passed,
-        false => Exit::Failed,
+    Ok(if report.findings.is_empty() {
+        Exit::Passed
+    } else {
+        Exit::Failed
     })
 }
 
@@ -63,9 +64,9 @@ fn codes(names: &[String]) -> Result<BTreeSet<Code>, CliError> {
     names.iter().map(code).collect()
 }
 
-fn line(finding: &Finding) -> Line<'_> {
+fn json(finding: &Finding) -> JsonFinding<'_> {
     let spot = finding.spot.as_ref();
-    Line {
+    JsonFinding {
         code: finding.code.name(),
         severity: finding.code.severity().to_string(),
         file: spot.map(|spot| spot.file.display().to_string()),

@@ -82,8 +82,14 @@ pub(super) fn check_merging(linter: &mut Linter<'_>, names: &BTreeSet<&str>) {
             scope(linter.tree, Kind::Other, found).place("adjust")
         }),
     };
-    let known = place.file.as_deref();
-    if known.is_some_and(|file| linter.findings.has_rule_error_in(file)) || !names.contains(node) {
+    // What has the wrong form is known by now; what cannot be merged is told here only.
+    let known = matches!(error, Error::Format { .. });
+    let known = known
+        && place
+            .file
+            .as_deref()
+            .is_some_and(|file| linter.findings.has_rule_error_in(file));
+    if known || !names.contains(node) {
         return;
     }
     linter

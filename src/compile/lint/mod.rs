@@ -34,8 +34,7 @@ use std::path::{Path, PathBuf};
 pub use code::{Code, Severity};
 pub use finding::{Finding, Spot};
 
-use super::error::CompileError;
-use super::names::{any_found, nearest};
+use super::names::nearest;
 use super::read::Scope;
 use crate::fmf::{self, Node, Tree};
 use finding::Findings;
@@ -140,7 +139,7 @@ fn choose<'t>(nodes: &Nodes<'t>, names: &[String]) -> Result<Vec<(Kind, Node<'t>
             let matches = if exact {
                 node.name() == name
             } else {
-                any_found(std::slice::from_ref(name), node.name()).map_err(unwrapped)?
+                fmf::regex::search(name, node.name()).map_err(fmf::Error::from)?
             };
             *chosen |= matches;
             found |= matches;
@@ -153,17 +152,6 @@ fn choose<'t>(nodes: &Nodes<'t>, names: &[String]) -> Result<Vec<(Kind, Node<'t>
     }
     let all = nodes.all.iter().zip(chosen);
     Ok(all.filter(|(_, chosen)| *chosen).map(|(node, _)| *node).collect())
-}
-
-/// A search fails with an error of fmf only.
-fn unwrapped(error: CompileError) -> LintError {
-    match error {
-        CompileError::Fmf(error) => LintError::Fmf(error),
-        other => LintError::UnknownName {
-            name: other.to_string(),
-            nearest: Vec::new(),
-        },
-    }
 }
 
 impl<'t> Linter<'t> {

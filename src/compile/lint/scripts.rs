@@ -99,7 +99,7 @@ fn similar(path: &Path) -> Option<String> {
     let entries = fs::read_dir(path.parent()?).ok()?;
     let mut names: Vec<String> = entries
         .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
-        .filter(|name| !name.ends_with(".fmf"))
+        .filter(|name| Path::new(name).extension().is_none_or(|extension| extension != "fmf"))
         .collect();
     names.sort_unstable();
     let nearest = nearest(name, names.iter().map(String::as_str))?;
