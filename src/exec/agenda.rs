@@ -16,6 +16,8 @@ use crate::exec::schedule::{JobId, Lane, LaneId};
 pub struct Agenda {
     /// What is to be done about each node of the graph, before any SUT has told its state.
     pub selection: Selection,
+    /// The finish nodes that `atex finish` may have to run: each SUT says which of them are due.
+    finishing: BTreeSet<NodeId>,
     /// Tests to run; a node that several plans share is one job. Indexed by [`JobId`].
     pub jobs: Vec<JobSpec>,
     /// Tests whose records stand.
@@ -79,6 +81,7 @@ impl Agenda {
         });
         let mut agenda = Self {
             selection,
+            finishing: finishing(work, options),
             jobs: Vec::new(),
             cached: Vec::new(),
             lanes: Vec::new(),
@@ -173,15 +176,19 @@ impl Agenda {
         self.lanes.iter().enumerate().map(lane).collect()
     }
 
-    /// Counts the nodes that have to run, by kind: `prepare` and, for `atex finish`, `finish`, before any SUT has told what it has.
-    pub fn to_run(&self, work: &Workload, options: &Options) -> BTreeMap<String, u64> {
-        let mut counts = BTreeMap::new();
-        if options.mode == Mode::Finish {
-            let plans = self.lanes.iter().flat_map(|lane| &lane.plans);
-            let steps: BTreeSet<_> = plans.flat_map(|&plan| &work.plan(plan).finish).collect();
-            counts.insert(Kind::Finish.to_string(), steps.len() as u64);
+    /// What is to be done about a node, before any SUT has told what it has.
+    pub fn need(&self, id: NodeId) -> Need {
+        if self.finishing.contains(&id) {
+            Need::Run
+        } else {
+            self.selection.need(id)
         }
-        for id in self.selection.to_run(&work.graph) {
+    }
+
+    /// Counts the nodes that have to run, by kind: `prepare` and, for `atex finish`, `finish`, before any SUT has told what it has.
+    pub fn to_run(&self, work: &Workload) -> BTreeMap<String, u64> {
+        let mut counts = BTreeMap::new();
+        for id in work.graph.ids().filter(|&id| self.need(id) == Need::Run) {
             *counts.entry(work.graph.node(id).kind().to_string()).or_default() += 1;
         }
         counts
@@ -202,6 +209,15 @@ impl Agenda {
             });
         }
     }
+}
+
+/// What `atex finish` is about.
+fn finishing(work: &Workload, options: &Options) -> BTreeSet<NodeId> {
+    let plans = work.plans.iter().filter(|_| options.mode == Mode::Finish);
+    plans
+        .flat_map(|plan| &plan.finish)
+        .map(|&step| work.step(step).node)
+        .collect()
 }
 
 /// Whether a plan has something for which a SUT is needed.

@@ -155,7 +155,7 @@ fn restore(place: Place<'_>, cached: Vec<CachedTest>, finished: &mut Finished) -
 }
 
 fn run_started(shared: &Shared<'_>, suts: &[Box<dyn Sut>], restored: usize) -> Event {
-    let mut to_run = shared.agenda.to_run(shared.work, shared.options);
+    let mut to_run = shared.agenda.to_run(shared.work);
     if !shared.agenda.jobs.is_empty() {
         // Those whose records turned out to be damaged are among them now.
         to_run.insert(Kind::Test.to_string(), shared.agenda.jobs.len() as u64);
@@ -204,9 +204,9 @@ fn with_workers(
 
 /// Runs a worker so that its panic becomes a message: the run must end, and the other SUTs be let go.
 fn serve(worker: Worker<'_>, inbox: &Receiver<Order>) {
-    let outbox = worker.outbox.clone();
+    let (outbox, name) = (worker.outbox.clone(), worker.sut.name().to_owned());
     let served = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| worker.serve(inbox)));
     if served.is_err() {
-        outbox.send(What::Panicked(format!("the worker of SUT {} panicked", outbox.sut.0)));
+        outbox.send(What::Panicked(name));
     }
 }

@@ -15,7 +15,7 @@ use crate::report::text::{harmless, pad};
 pub(super) fn show(work: &Workload, agenda: &Agenda, settings: &Settings, out: &mut Out) -> Result<Exit, CliError> {
     for &id in work.graph.topological() {
         let node = work.graph.node(id);
-        let (word, style) = match agenda.selection.need(id) {
+        let (word, style) = match agenda.need(id) {
             Need::Unneeded => continue,
             Need::Reuse => ("cached", out.palette.reused),
             Need::Run => ("run", out.palette.good),
