@@ -60,7 +60,7 @@ fn a_pipe_sees_a_line_for_each_node_and_a_summary() {
     insta::assert_debug_snapshot!(steady(atex(&world, ["build"]).run().expect(0)), @"
     exit 0
     --- stdout
-    build /plan on local: 2 tests; to run: 1 prepare step, 2 tests, 1 finish step
+    build /plan on local: 2 tests; to run: up to 1 prepare step, 2 tests, 1 finish step
     done TIME prepare /plan#1 shell
     pass TIME test /tests/good
     pass TIME test /tests/picky
@@ -97,7 +97,7 @@ fn a_failure_shows_its_log_and_where_it_lies() {
     insta::assert_debug_snapshot!(steady(ran), @"
     exit 1
     --- stdout
-    build /plan on local: 2 tests; to run: 1 prepare step, 2 tests, 1 finish step
+    build /plan on local: 2 tests; to run: up to 1 prepare step, 2 tests, 1 finish step
     done TIME prepare /plan#1 shell
     pass TIME test /tests/good
     fail TIME test /tests/picky

@@ -66,7 +66,7 @@ fn every_value_knows_what_made_it() {
     let adjusted = tree.adjusted(&context("rhel-9")).expect("can be adjusted");
     assert_eq!(
         origins(&adjusted, "/sub/a/v", "duration"),
-        ["main.fmf:7 (adjust \"distro == rhel-9\")"]
+        ["main.fmf:2", "main.fmf:7 (adjust \"distro == rhel-9\")"]
     );
     let tags = ["main.fmf:3", "sub/a.fmf:2", "main.fmf:8 (adjust \"distro == rhel-9\")"];
     assert_eq!(origins(&adjusted, "/sub/a/v", "tag"), tags);
@@ -247,6 +247,20 @@ fn aliases_that_make_a_document_huge_are_refused() {
         let refusal = Planted::new(&[("main.fmf", &text)]).refusal();
         assert!(refusal.contains("stands for more than"), "{refusal}");
     }
+}
+
+#[test]
+fn mappings_that_merges_put_too_deep_into_each_other_are_refused() {
+    let mut text = String::new();
+    for n in 0..20_000 {
+        let _ = writeln!(text, "a{n}: &a{n} {{}}");
+    }
+    for n in 0..19_999 {
+        let _ = writeln!(text, "a{n}+: {{k: *a{}}}", n + 1);
+    }
+    text.push_str("/child: {}\n");
+    let refusal = Planted::new(&[("main.fmf", &text)]).refusal();
+    assert!(refusal.contains("too deep"), "{refusal}");
 }
 
 #[test]

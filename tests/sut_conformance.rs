@@ -13,7 +13,9 @@ use std::time::Duration;
 use atex::sut::link::local::LocalLink;
 use atex::sut::shell::Machine;
 use atex::sut::{Cancel, Local, OnHeld, Sut, SutState, SyncMode, TroubleKind};
-use sut_support::{Host, World, be_a_runner, describe, laws, run, script, sync, test, tty_test};
+use sut_support::{
+    Host, Running, World, be_a_runner, describe, eventually, laws, lives, run, script, sync, test, tty_test,
+};
 
 /// Runs a law over a machine of a kind, in a directory of its own.
 fn on(kind: &'static str, law: fn(&mut World<'_>)) {
@@ -131,6 +133,20 @@ fn machine_where_bash_does_not_start_is_unreachable() {
     assert!(trouble.message.contains("no shell for you"), "{trouble}");
 }
 
+#[test]
+fn job_of_a_runner_that_gives_no_sign_of_life_is_ended() {
+    on("noisy", |world| {
+        let mut sut = world.open();
+        let mut running = Running::start(&mut *sut, &test("echo $$ >&7; sleep 1000"));
+        running.said("\n");
+        let pid = running.seen.control().trim().to_owned();
+        assert!(lives(&pid));
+        // Signs are given by waiting, and nobody waits.
+        eventually("the silence is noticed", || !lives(&pid));
+        assert_eq!(running.finish().exit_code(), 143);
+    });
+}
+
 /// A file system of 2 MiB, mounted while this lives.
 struct SmallDisk(PathBuf);
 
@@ -223,7 +239,7 @@ conformance! {
         state_survives_the_connection
         state_that_cannot_be_read_is_a_taint
         interrupted_write_of_the_state_leaves_the_old_one
-        machine_directory_is_private
+        machine_directory_shows_others_the_trees_only
         facts_tell_what_the_machine_is
         directory_that_cannot_be_made_is_a_setup_failure_with_a_hint
     }

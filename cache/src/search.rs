@@ -1,8 +1,10 @@
 //! Finding records: by the start of a key, by a node's name, all of them.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use atex_graph::ActionKey;
 use rayon::prelude::*;
@@ -88,13 +90,17 @@ impl Store {
         }
     }
 
-    /// Reads all records whose document's text is `wanted`, the newest first.
+    /// Reads all records whose document's text is `wanted`, the newest first. Of those that started within the same second, the one
+    /// that was written last counts as the newest.
     fn summaries(&self, wanted: impl Fn(&str) -> bool + Sync) -> Result<Vec<Summary>, CacheError> {
         let paths = self.record_paths("")?;
-        let read = paths.par_iter().map(|(key, path)| self.summary(*key, path, &wanted));
-        let mut summaries: Vec<Summary> = read.filter_map(Result::transpose).collect::<Result<_, _>>()?;
-        summaries.sort_by(|a, b| b.started.cmp(&a.started).then_with(|| a.key.cmp(&b.key)));
-        Ok(summaries)
+        let read = paths.par_iter().map(|(key, path)| {
+            let found = self.summary(*key, path, &wanted)?;
+            Ok(found.map(|summary| (Reverse((summary.started, written(path))), summary)))
+        });
+        let mut summaries: Vec<_> = read.filter_map(Result::transpose).collect::<Result<_, CacheError>>()?;
+        summaries.sort_by(|(age, a), (other, b)| age.cmp(other).then_with(|| a.key.cmp(&b.key)));
+        Ok(summaries.into_iter().map(|(_, summary)| summary).collect())
     }
 
     fn summary(
@@ -138,4 +144,9 @@ impl Store {
         paths.retain(|(key, _)| key.to_string().starts_with(prefix));
         Ok(paths)
     }
+}
+
+/// When a record was written: a use in the first day does not change this.
+fn written(path: &Path) -> Option<SystemTime> {
+    fs::metadata(path).and_then(|metadata| metadata.modified()).ok()
 }

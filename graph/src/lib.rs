@@ -5,7 +5,7 @@
 //!
 //! - [`GraphBuilder`] collects nodes, and equal ones become one; [`GraphBuilder::seal`] makes the immutable [`Graph`];
 //! - [`Selection`] says what must run, given what can be reused; [`Progress`] follows the run;
-//! - [`transcript`] lists what a key is made of, [`diff`] compares two such lists, [`explain`] puts that into words;
+//! - [`transcript()`] lists what a key is made of, [`diff`] compares two such lists, [`explain`] puts that into words;
 //! - [`render`] draws the graph.
 //!
 //! The key and its explanation come from one traversal ([`Manifest`]) with two visitors, so they cannot drift apart. The

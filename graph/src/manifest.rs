@@ -1,7 +1,7 @@
 //! The one traversal of what a node depends on.
 //!
 //! A [`Manifest`] shows its parts to a [`Visitor`], in an order that never changes. Two visitors exist: [`crate::KeyHasher`]
-//! makes the key, [`crate::transcript`] the text that explains it. As both see the same calls, an explanation cannot
+//! makes the key, [`crate::transcript()`] the text that explains it. As both see the same calls, an explanation cannot
 //! leave out what the key holds, nor the other way round.
 //!
 //! Rules for implementations:

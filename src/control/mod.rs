@@ -31,7 +31,7 @@ mod tree;
 mod violation;
 
 pub use deadline::{Deadline, DurationChange};
-pub use duration::{DurationError, parse_duration, parse_metadata_duration};
+pub use duration::{DurationError, parse_duration};
 pub use limits::Limits;
 pub use output::Output;
 pub use protocol::{Protocol, Said};

@@ -2,7 +2,7 @@
 //!
 //! A pure function of the workload, the options and what the cache answers; run before anything else, and again by `--dry-run`.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 
 use atex_cache::Record;
 use atex_graph::{Kind, Need, NodeId, Selection};
@@ -16,8 +16,6 @@ use crate::exec::schedule::{JobId, Lane, LaneId};
 pub struct Agenda {
     /// What is to be done about each node of the graph, before any SUT has told its state.
     pub selection: Selection,
-    /// The finish nodes that `atex finish` may have to run: each SUT says which of them are due.
-    finishing: BTreeSet<NodeId>,
     /// Tests to run; a node that several plans share is one job. Indexed by [`JobId`].
     pub jobs: Vec<JobSpec>,
     /// Tests whose records stand.
@@ -81,7 +79,6 @@ impl Agenda {
         });
         let mut agenda = Self {
             selection,
-            finishing: finishing(work, options),
             jobs: Vec::new(),
             cached: Vec::new(),
             lanes: Vec::new(),
@@ -176,22 +173,19 @@ impl Agenda {
         self.lanes.iter().enumerate().map(lane).collect()
     }
 
-    /// What is to be done about a node, before any SUT has told what it has.
-    pub fn need(&self, id: NodeId) -> Need {
-        if self.finishing.contains(&id) {
-            Need::Run
-        } else {
-            self.selection.need(id)
-        }
-    }
-
     /// Counts the nodes that have to run, by kind: `prepare` and, for `atex finish`, `finish`, before any SUT has told what it has.
-    pub fn to_run(&self, work: &Workload) -> BTreeMap<String, u64> {
+    pub fn to_run(&self, work: &Workload, options: &Options) -> BTreeMap<String, u64> {
         let mut counts = BTreeMap::new();
-        for id in work.graph.ids().filter(|&id| self.need(id) == Need::Run) {
+        for id in work.graph.ids().filter(|&id| self.need(work, options, id) == Need::Run) {
             *counts.entry(work.graph.node(id).kind().to_string()).or_default() += 1;
         }
         counts
+    }
+
+    /// Returns what is to be done about a node, as far as that is known before any SUT has told what it has and what is due there.
+    pub fn need(&self, work: &Workload, options: &Options, id: NodeId) -> Need {
+        let is_due = options.mode == Mode::Finish && work.graph.node(id).kind() == Kind::Finish;
+        if is_due { Need::Run } else { self.selection.need(id) }
     }
 
     /// Orders the jobs of each lane: by `extra-priority`; then on one SUT as the plans say, on several the longest first.
@@ -209,15 +203,6 @@ impl Agenda {
             });
         }
     }
-}
-
-/// What `atex finish` is about.
-fn finishing(work: &Workload, options: &Options) -> BTreeSet<NodeId> {
-    let plans = work.plans.iter().filter(|_| options.mode == Mode::Finish);
-    plans
-        .flat_map(|plan| &plan.finish)
-        .map(|&step| work.step(step).node)
-        .collect()
 }
 
 /// Whether a plan has something for which a SUT is needed.

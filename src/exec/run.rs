@@ -155,7 +155,7 @@ fn restore(place: Place<'_>, cached: Vec<CachedTest>, finished: &mut Finished) -
 }
 
 fn run_started(shared: &Shared<'_>, suts: &[Box<dyn Sut>], restored: usize) -> Event {
-    let mut to_run = shared.agenda.to_run(shared.work);
+    let mut to_run = shared.agenda.to_run(shared.work, shared.options);
     if !shared.agenda.jobs.is_empty() {
         // Those whose records turned out to be damaged are among them now.
         to_run.insert(Kind::Test.to_string(), shared.agenda.jobs.len() as u64);

@@ -166,12 +166,12 @@ impl Narrator {
             .into_iter()
             .filter_map(|kind| {
                 let number = *to_run.get(kind).filter(|number| **number > 0)?;
-                let noun = if kind == "test" {
-                    kind.to_owned()
-                } else {
-                    format!("{kind} step")
-                };
-                Some(human::count(number, &noun))
+                // How much is prepared, only the SUT knows.
+                Some(match kind {
+                    "prepare" => format!("up to {}", human::count(number, "prepare step")),
+                    "finish" => human::count(number, "finish step"),
+                    kind => human::count(number, kind),
+                })
             })
             .collect();
         let work = if work.is_empty() {

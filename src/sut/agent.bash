@@ -118,7 +118,9 @@ agent_open() {
         ((EUID)) || base=/var/lib/atex
     fi
     v=$base/v1
-    who=$(mkdir -p -- "$base" 2>&1 && chmod 700 -- "$base" 2>&1 && mkdir -p -- "$v"/{env,tree,manifest,job} 2>&1) || {
+    # Others may pass, because tests do things as other users in their tree, but see only the trees.
+    who=$(mkdir -p -- "$base" 2>&1 && mkdir -p -- "$v"/{env,tree,manifest,job} 2>&1 &&
+        chmod 711 -- "$base" "$v" 2>&1 && chmod 755 -- "$v/tree" 2>&1) || {
         say err "cannot make \`$base\`: $who"
         return
     }

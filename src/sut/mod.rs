@@ -3,7 +3,8 @@
 //! Knows nothing of plans, graph or results: it moves files, runs bash scripts under a wrapper, and keeps a small state on
 //! the machine. Everything here blocks its calling thread, which is the worker that owns the SUT; [`Cancel`] ends a wait.
 //!
-//! What lies on a machine (mode 0700; the locks are shared by all versions of atex, the rest is not):
+//! What lies on a machine (other users may pass through it and read the trees, because tests act as other users there; the rest is
+//! private; the locks are shared by all versions of atex, the rest is not):
 //!
 //! ```text
 //! <dir>/lease            locked by the agent of the runner that has the machine; its text says who that is

@@ -285,6 +285,21 @@ const REGRESSIONS: &[Law] = &[
         &[("main.fmf", b"m: {a: 1}\n/c:\n  m-: [[a]]\n")],
     ),
     (
+        "merge_keys_share_what_a_shared_list_brings",
+        &[(
+            "main.fmf",
+            b"a: &x\n- {d: {k: 1}}\n- {e: 1}\n/c:\n  m:\n    <<: *x\n  m+: {d+: {l: 2}}\n  n: *x\n",
+        )],
+    ),
+    (
+        "mapping_that_changes_while_it_is_merged_is_refused",
+        &[("main.fmf", b"a: &x {k+: 1}\na+: *x\n")],
+    ),
+    (
+        "mapping_that_changes_deeper_down_while_it_is_merged_is_refused",
+        &[("main.fmf", b"a: &x\n  p: &y {q: 1}\n  p+: {r: 2}\nb: {p: *y}\nb+: {p+: *y}\nc: *y\nc+: *y\nd: &z {m: *y, m+: *y, n: 1}\nd+: {m+: {new: 1}, m: *z}\ne: &w {f: 1, g+: 2}\ne+: {h: *w}\nh: *w\nh+: *w\n")],
+    ),
+    (
         "mapping_that_is_merged_into_itself_is_refused",
         &[("main.fmf", b"m: &x {a: 1}\n/c:\n  n: &y {b: 1}\n  n+: {c: *y}\n")],
     ),

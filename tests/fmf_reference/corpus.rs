@@ -8,10 +8,24 @@ use serde_json::{Value as Json, json};
 use crate::oracle::{Case, assert_same};
 
 /// Returns the directory of trees, if there is one.
-fn corpus() -> Option<PathBuf> {
+pub(crate) fn corpus() -> Option<PathBuf> {
     let default = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/corpus");
     let directory = std::env::var_os("ATEX_CORPUS").map_or_else(|| PathBuf::from(default), PathBuf::from);
     directory.is_dir().then_some(directory)
+}
+
+/// Collects all metadata files at and below a directory.
+pub(crate) fn texts(directory: &Path, found: &mut Vec<String>) {
+    let Ok(listing) = fs::read_dir(directory) else { return };
+    let mut below: Vec<_> = listing.flatten().map(|entry| entry.path()).collect();
+    below.sort();
+    for path in below {
+        if path.is_dir() {
+            texts(&path, found);
+        } else if path.extension().is_some_and(|suffix| suffix == "fmf") {
+            found.extend(fs::read_to_string(&path).ok());
+        }
+    }
 }
 
 /// Collects all roots at and below a directory.
@@ -45,6 +59,7 @@ fn selections() -> Vec<Json> {
         json!({"keys": ["test"]}),
         json!({"keys": ["summary", "tier"], "whole": true}),
         json!({"names": ["core", "plan[s]?/"]}),
+        json!({"conditions": ["tier and int(tier) < 2 or 'smoke' in tag", "len(summary) > 10"]}),
         json!({"filters": ["tag: -slow & tier: 1, 2 | summary:.*[Tt]est.*"]}),
     ]
 }

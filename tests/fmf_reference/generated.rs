@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use crate::oracle::{Case, compare, plant};
 use crate::random::Random;
 use crate::trees::Plan;
-use crate::{soup, trees};
+use crate::{corpus, soup, trees};
 
 fn setting(name: &str, default: u64) -> u64 {
     env::var(name)
@@ -115,5 +115,28 @@ fn generated_texts_are_read_or_refused_alike() {
         plant(root, &[("main.fmf", soup::text(random).as_bytes())]);
         keep(root);
         vec![json!({"whole": true})]
+    });
+}
+
+#[test]
+fn damaged_real_files_are_read_or_refused_alike() {
+    let mut texts = Vec::new();
+    if let Some(corpus) = corpus::corpus() {
+        corpus::texts(&corpus, &mut texts);
+    }
+    texts.retain(|text| text.len() < 4000);
+    if texts.is_empty() {
+        eprintln!("no corpus: set ATEX_CORPUS to a directory of trees");
+        return;
+    }
+    run("damaged files", setting("ATEX_FMF_DAMAGED", 300), |root, random| {
+        let mut text = texts[random.below(texts.len())].clone();
+        trees::mutate(random, &mut text);
+        plant(root, &[("main.fmf", text.as_bytes())]);
+        keep(root);
+        vec![
+            json!({"whole": true}),
+            json!({"whole": true, "context": {"distro": ["fedora-41"]}}),
+        ]
     });
 }

@@ -91,7 +91,7 @@ pub(crate) fn compare(cases: &[Case]) -> Option<Outcome> {
                     None
                 }
                 // Python holds data that contain themselves, as long as nobody prints them.
-                (Err(refusal), Some(_)) if refusal.contains("itself") => {
+                (Err(refusal), Some(_)) if refusal.contains("itself") || refusal.contains("into themselves") => {
                     outcome.refused += 1;
                     None
                 }

@@ -134,7 +134,7 @@ fn file(random: &mut Random) -> String {
 }
 
 /// Changes a character or two.
-fn mutate(random: &mut Random, text: &mut String) {
+pub(crate) fn mutate(random: &mut Random, text: &mut String) {
     for _ in 0..=random.below(2) {
         let mut at = random.below(text.len() + 1);
         while !text.is_char_boundary(at) {

@@ -1,4 +1,4 @@
-//! Processes of the tests' own: the test binary runs itself, with a test that does what its environment says and is ignored otherwise.
+//! Processes of the tests' own: the test binary runs itself again, with the same test; that asks first whether it is the child.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -8,11 +8,11 @@ use rustix::process::{Signal, getpid, kill_process};
 const DIR: &str = "ATEX_CACHE_TEST_DIR";
 const ARGUMENT: &str = "ATEX_CACHE_TEST_ARGUMENT";
 
-/// Returns the command of a child that runs the ignored test `test` in `dir`.
+/// Returns the command of a child that runs the test `test` in `dir`.
 pub(super) fn command(test: &str, dir: &std::path::Path, argument: &str) -> Command {
     let mut command = Command::new(std::env::current_exe().expect("the test binary"));
     command
-        .args(["--ignored", "--exact", "--nocapture", test])
+        .args(["--exact", "--nocapture", test])
         .env(DIR, dir)
         .env(ARGUMENT, argument);
     command

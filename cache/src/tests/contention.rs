@@ -12,12 +12,8 @@ use std::thread;
 use super::{Env, child, key, put_all, record};
 use crate::{Lookup, Patience, Store};
 
-#[test]
-#[ignore = "the child process of the tests below"]
-fn process_that_wants_the_node() {
-    let Some((dir, id)) = child::orders() else {
-        return;
-    };
+/// The child.
+fn process_that_wants_the_node(dir: &Path, id: String) {
     let store = Store::open(&dir.join("cache")).expect("the store");
     let first = match store.claim(key("a")).expect("a lookup") {
         Lookup::Busy(_) => {
@@ -54,7 +50,11 @@ struct Process(Child);
 
 impl Process {
     fn start(dir: &Path, id: usize, said: &Sender<(usize, String)>) -> Self {
-        let mut command = child::command("tests::contention::process_that_wants_the_node", dir, &id.to_string());
+        let mut command = child::command(
+            "tests::contention::one_process_runs_the_node_and_the_others_take_its_record",
+            dir,
+            &id.to_string(),
+        );
         let mut child = command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -114,6 +114,9 @@ fn taken(said: &Receiver<(usize, String)>, count: usize) -> Vec<String> {
 
 #[test]
 fn one_process_runs_the_node_and_the_others_take_its_record() {
+    if let Some((dir, id)) = child::orders() {
+        return process_that_wants_the_node(&dir, id);
+    }
     for count in [2, 8] {
         let env = Env::new();
         let (mut processes, said, runner) = start(env.dir.path(), count);

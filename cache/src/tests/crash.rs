@@ -95,12 +95,8 @@ fn collect(disk: Disk, dir: &Path) {
         .expect("a collection");
 }
 
-#[test]
-#[ignore = "the child process of the tests below"]
-fn process_that_dies() {
-    let Some((dir, argument)) = child::orders() else {
-        return;
-    };
+/// The child: does a job and is killed before one of its changes.
+fn process_that_dies(dir: &Path, argument: &str) {
     let (job, steps) = argument.split_once(' ').expect("two words");
     let (last, done) = (steps.parse::<usize>().expect("a number"), AtomicUsize::new(0));
     let disk = Disk::watched(Box::new(move |_, _| {
@@ -110,8 +106,8 @@ fn process_that_dies() {
         Ok(())
     }));
     match job {
-        "run" => run_node(disk, &dir),
-        _ => collect(disk, &dir),
+        "run" => run_node(disk, dir),
+        _ => collect(disk, dir),
     }
 }
 
@@ -120,7 +116,11 @@ fn killed_everywhere(job: &str, with_former: bool, least: usize, mut check: impl
     for step in 0..1000 {
         let dir = tempfile::tempdir().expect("a directory");
         prepare(dir.path(), with_former);
-        let mut command = child::command("tests::crash::process_that_dies", dir.path(), &format!("{job} {step}"));
+        let mut command = child::command(
+            "tests::crash::node_killed_at_any_step_is_recorded_right_or_not_at_all",
+            dir.path(),
+            &format!("{job} {step}"),
+        );
         let output = command.stdin(Stdio::null()).output().expect("a child");
         let killed = output.status.signal() == Some(9);
         assert!(
@@ -168,6 +168,9 @@ fn check_sound(dir: &Path, step: usize) {
 
 #[test]
 fn node_killed_at_any_step_is_recorded_right_or_not_at_all() {
+    if let Some((dir, argument)) = child::orders() {
+        return process_that_dies(&dir, &argument);
+    }
     for with_former in [false, true] {
         // 0: the former record; 1: none; 2: the new one. A later death never leaves less.
         let mut stage = usize::from(!with_former);

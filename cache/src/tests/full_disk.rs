@@ -7,7 +7,7 @@ use std::process::{Command, Output};
 use super::{child, key, put_all, record, temporaries_below};
 use crate::Store;
 
-/// Runs the ignored test `test` where `dir` is a new filesystem of 1 MiB; `None` where this machine does not let us.
+/// Runs the test `test` as a child where `dir` is a new filesystem of 1 MiB; `None` where this machine does not let us.
 fn in_small_filesystem(test: &str, dir: &Path) -> Option<Output> {
     let inner = child::command(test, dir, "");
     let mut command = Command::new("unshare");
@@ -40,15 +40,13 @@ fn passes_in_small_filesystem(test: &str) {
 
 #[test]
 fn full_disk_is_a_clear_error_and_leaves_the_store_sound() {
-    passes_in_small_filesystem("tests::full_disk::process_that_fills_the_disk");
+    match child::orders() {
+        Some((dir, _)) => process_that_fills_the_disk(&dir),
+        None => passes_in_small_filesystem("tests::full_disk::full_disk_is_a_clear_error_and_leaves_the_store_sound"),
+    }
 }
 
-#[test]
-#[ignore = "the child process of a test above"]
-fn process_that_fills_the_disk() {
-    let Some((dir, _)) = child::orders() else {
-        return;
-    };
+fn process_that_fills_the_disk(dir: &Path) {
     let store = Store::open(&dir.join("cache")).expect("a store");
     let kept = record(key("kept"), "test /kept", put_all(&store, &[b"small"]));
     store
@@ -69,7 +67,7 @@ fn process_that_fills_the_disk() {
         "{shown}"
     );
     assert!(error.hint().expect("a hint").contains("atex cache gc"));
-    assert_eq!(temporaries_below(&dir).len(), 0);
+    assert_eq!(temporaries_below(dir).len(), 0);
 
     // To the last byte: now not even a record fits.
     let filler = fs::File::create(dir.join("filler")).expect("a file");
@@ -83,7 +81,7 @@ fn process_that_fills_the_disk() {
             .to_string()
             .ends_with(": No space left on device")
     );
-    assert_eq!(temporaries_below(&dir).len(), 0);
+    assert_eq!(temporaries_below(dir).len(), 0);
     assert_eq!(store.verify().expect("a check").bad, []);
     assert_eq!(store.peek(key("kept")).expect("a lookup"), Some(kept));
     assert_eq!(store.peek(key("a")).expect("a lookup"), None);
@@ -99,15 +97,13 @@ fn process_that_fills_the_disk() {
 
 #[test]
 fn read_only_filesystem_can_be_inspected_and_not_written() {
-    passes_in_small_filesystem("tests::full_disk::process_on_a_read_only_filesystem");
+    match child::orders() {
+        Some((dir, _)) => process_on_a_read_only_filesystem(&dir),
+        None => passes_in_small_filesystem("tests::full_disk::read_only_filesystem_can_be_inspected_and_not_written"),
+    }
 }
 
-#[test]
-#[ignore = "the child process of a test above"]
-fn process_on_a_read_only_filesystem() {
-    let Some((dir, _)) = child::orders() else {
-        return;
-    };
+fn process_on_a_read_only_filesystem(dir: &Path) {
     let store = Store::open(&dir.join("cache")).expect("a store");
     let kept = record(key("kept"), "test /kept", put_all(&store, &[b"small"]));
     store
@@ -117,7 +113,7 @@ fn process_on_a_read_only_filesystem() {
     drop(store);
     let remounted = Command::new("mount")
         .args(["-o", "remount,ro"])
-        .arg(&dir)
+        .arg(dir)
         .status()
         .expect("mount");
     assert!(remounted.success());

@@ -1,6 +1,7 @@
 //! Finding records.
 
 use std::fs;
+use std::time::{Duration, SystemTime};
 
 use atex_graph::ActionKey;
 
@@ -44,6 +45,26 @@ fn unique_start_of_a_key_will_do() {
     assert!(matches!(resolve(""), Err(CacheError::Ambiguous { .. })));
     for prefix in ["ad", "xyz", "../ab", "ab\0", "é", &format!("{whole}0")] {
         assert!(matches!(resolve(prefix), Err(CacheError::NoRecord { .. })), "{prefix}");
+    }
+}
+
+#[test]
+fn of_two_records_of_one_second_the_later_one_is_the_latest() {
+    let env = Env::new();
+    for (first, last) in [(1, 2), (4, 3)] {
+        for (key, written) in [(plain_key(first, 0), 5), (plain_key(last, 0), 6)] {
+            commit_at(&env, key, "test /a", &[], 1000);
+            let at = SystemTime::UNIX_EPOCH + Duration::from_millis(written + u64::from(first) * 10);
+            fs::File::open(env.store.layout().record(key))
+                .and_then(|file| file.set_modified(at))
+                .expect("a record");
+        }
+        let latest = env
+            .store
+            .latest("test /a")
+            .expect("a readable store")
+            .expect("a record");
+        assert_eq!(latest.key, plain_key(last, 0));
     }
 }
 

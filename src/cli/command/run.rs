@@ -50,7 +50,7 @@ pub(crate) fn run(request: &RunRequest, settings: &Settings, out: &mut Out) -> R
     }
     let agenda = agenda(&work, &options, request.suts.len(), &store);
     if request.dry_run {
-        return dry::show(&work, &agenda, settings, out);
+        return dry::show((&work, &agenda, &options), settings, out);
     }
     let cancel = Cancel::new().map_err(|error| CliError::infra(format!("cannot make an event descriptor: {error}")))?;
     let suts = suts(&request.suts, &cancel)?;

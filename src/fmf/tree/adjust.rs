@@ -6,11 +6,11 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::Tree;
 use super::heap::{Heap, has_dictionary};
-use super::inherit::{cyclic, merge_error, rewrite_shared, settle};
+use super::inherit::{knot_error, merge_error, rewrite_shared};
 use super::merge::{Merger, bare_key};
 use super::origin::{History, spot_at};
+use super::{Aliases, Shape, Tree};
 use crate::fmf::Error;
 use crate::fmf::context::Context;
 use crate::fmf::value::{Entry, Map, Mark, Value};
@@ -21,9 +21,10 @@ const ADJUST: &str = "adjust";
 /// Keys of a rule that are not data.
 const CONTROL: [&str; 3] = ["because", "continue", "when"];
 
-struct Adjuster<'t> {
-    tree: &'t Tree,
-    context: &'t Context,
+struct Adjuster<'c> {
+    shape: Arc<Shape>,
+    aliases: Arc<Vec<Aliases>>,
+    context: &'c Context,
     heap: Heap,
     history: History,
     decisions: HashMap<Arc<str>, Option<bool>>,
@@ -34,28 +35,29 @@ struct Adjuster<'t> {
 impl Tree {
     /// Returns the tree adjusted to a context, as fmf's `Tree.adjust()` does with `undecided='skip'`.
     pub fn adjusted(&self, context: &Context) -> Result<Self, Error> {
+        self.clone().into_adjusted(context)
+    }
+
+    /// Adjusts the tree to a context as [`Tree::adjusted`] does; data that nothing else needs are let go.
+    pub fn into_adjusted(mut self, context: &Context) -> Result<Self, Error> {
         let mut adjuster = Adjuster {
-            tree: self,
+            shape: Arc::clone(&self.shape),
+            aliases: Arc::clone(&self.aliases),
             context,
             heap: Heap::default(),
-            history: History::clone(&self.history),
+            history: Arc::unwrap_or_clone(self.history),
             decisions: HashMap::new(),
             numbers: HashMap::new(),
         };
-        let mut data = Vec::with_capacity(self.data.len());
-        for (number, before) in self.data.iter().enumerate() {
-            let after = match before.get(ADJUST) {
-                Some(rules) => adjuster.node(number, before, rules)?,
-                None => Arc::clone(before),
-            };
-            data.push(after);
+        for (number, data) in self.data.iter_mut().enumerate() {
+            if let Some(rules) = data.get(ADJUST) {
+                *data = adjuster.node(number, data, rules)?;
+            }
         }
-        rewrite_shared(&adjuster.heap, &self.shape, &self.aliases, &mut data)?;
+        rewrite_shared(&adjuster.heap, &self.shape, &self.aliases, &mut self.data)?;
         Ok(Self {
-            shape: Arc::clone(&self.shape),
-            data,
-            aliases: Arc::clone(&self.aliases),
             history: Arc::new(adjuster.history),
+            ..self
         })
     }
 }
@@ -75,7 +77,7 @@ impl Adjuster<'_> {
                 return Err(self.format_error(number, problem, place));
             }
         };
-        let mut tracked = self.tree.aliases[number].repeated;
+        let mut tracked = self.aliases[number].repeated;
         let mut data: Option<Map> = None;
         for rule in rules {
             let Value::Map(rule) = rule else {
@@ -108,7 +110,9 @@ impl Adjuster<'_> {
             return Ok(Arc::clone(before));
         };
         data.shrink();
-        settle(&mut self.heap, Arc::new(data)).map_err(|error| cyclic(&self.tree.shape.nodes[number].name, error))
+        self.heap
+            .settle(Arc::new(data))
+            .map_err(|knot| knot_error(&self.shape.nodes[number].name, knot))
     }
 
     /// Merges a rule into a node's data; tells whether dictionaries of the node may have several references now.
@@ -133,7 +137,7 @@ impl Adjuster<'_> {
         };
         let merged = merger.merge(data, &entries);
         let tracked = merger.tracked;
-        merged.map_err(|conflict| merge_error(&self.tree.shape, &self.tree.shape.nodes[number].name, conflict))?;
+        merged.map_err(|conflict| merge_error(&self.shape, &self.shape.nodes[number].name, conflict))?;
         Ok(tracked)
     }
 
@@ -168,7 +172,7 @@ impl Adjuster<'_> {
     }
 
     fn format_error(&self, number: usize, problem: String, mark: Option<Mark>) -> Error {
-        let shape = &self.tree.shape;
+        let shape = &self.shape;
         let place = mark.and_then(|mark| self.history.place_of(mark).as_place());
         let spot = place.map(|place| Box::new(spot_at(&shape.root, &shape.files, place)));
         Error::Format {

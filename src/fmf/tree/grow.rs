@@ -91,7 +91,8 @@ impl Grower<'_> {
         for &file in &directory.files {
             let relative = &self.walk.files[file];
             let name = relative.file_name().unwrap_or_default().to_string_lossy();
-            let value = self.documents[file].clone();
+            // Each file is needed once; what no node refers to goes at once.
+            let value = std::mem::replace(&mut self.documents[file], Value::Null);
             let number = number_of(self.first + file);
             if name == MAIN {
                 self.sprouts[node as usize].sources.push(number);

@@ -11,17 +11,22 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::fmf::value::{Map, Value};
+use crate::fmf::yaml::MAX_DEPTH;
 
 /// Current content of dictionaries that changed in place.
 #[derive(Debug, Default)]
 pub(super) struct Heap {
-    changed: HashMap<Identity, Changed>,
+    shared: HashMap<u32, Arc<Map>>,
+    /// Those of the node at hand whose identity is the address.
+    local: HashMap<usize, Changed>,
+    /// Shared ones that changed while the node at hand was merged.
+    touched: Vec<u32>,
 }
 
 #[derive(Debug)]
 struct Changed {
-    /// Kept, since its address may be the identity.
-    original: Arc<Map>,
+    /// Keeps the address from being used again.
+    _original: Arc<Map>,
     content: Arc<Map>,
 }
 
@@ -44,78 +49,79 @@ impl Identity {
 impl Heap {
     /// Returns the current content of a dictionary.
     pub(super) fn current(&self, map: &Arc<Map>) -> Arc<Map> {
-        if self.changed.is_empty() {
-            return Arc::clone(map);
-        }
-        Arc::clone(
-            self.changed
-                .get(&Identity::of(map))
-                .map_or(map, |changed| &changed.content),
-        )
+        let changed = match Identity::of(map) {
+            Identity::Shared(identity) => self.shared.get(&identity),
+            Identity::Address(address) => self.local.get(&address).map(|changed| &changed.content),
+        };
+        Arc::clone(changed.unwrap_or(map))
     }
 
     /// Sets the content of a dictionary, for all references.
     pub(super) fn replace(&mut self, map: &Arc<Map>, content: Map) {
-        let changed = Changed {
-            original: Arc::clone(map),
-            content: Arc::new(content),
-        };
-        self.changed.insert(Identity::of(map), changed);
-    }
-
-    pub(super) fn is_empty(&self) -> bool {
-        self.changed.is_empty()
-    }
-
-    /// Tells whether a dictionary changed whose identity is its address, which has a meaning only within one node.
-    pub(super) fn has_addresses(&self) -> bool {
-        self.changed
-            .keys()
-            .any(|identity| matches!(identity, Identity::Address(_)))
-    }
-
-    /// Forgets what is identified by address, after rewriting the content that stays.
-    pub(super) fn settle(&mut self) -> Result<(), ContainsItself> {
-        let mut rewriter = Rewriter::new(self, Mode::Rewrite);
-        let mut settled = HashMap::new();
-        for (&identity, changed) in &self.changed {
-            if matches!(identity, Identity::Shared(_)) {
-                let content = rewriter.content(&changed.content)?;
-                settled.insert(
-                    identity,
-                    Changed {
-                        original: Arc::clone(&changed.original),
-                        content,
-                    },
-                );
+        let content = Arc::new(content);
+        match Identity::of(map) {
+            Identity::Shared(identity) => {
+                self.touched.push(identity);
+                self.shared.insert(identity, content);
+            }
+            Identity::Address(address) => {
+                let changed = Changed {
+                    _original: Arc::clone(map),
+                    content,
+                };
+                self.local.insert(address, changed);
             }
         }
-        self.changed = settled;
-        Ok(())
+    }
+
+    /// Tells whether no shared dictionary changed.
+    pub(super) fn is_empty(&self) -> bool {
+        self.shared.is_empty()
+    }
+
+    /// Ends the work on a node: rewrites what changed under an address, in the node's data and in shared dictionaries, and
+    /// forgets those addresses.
+    pub(super) fn settle(&mut self, data: Arc<Map>) -> Result<Arc<Map>, Knot> {
+        let touched = std::mem::take(&mut self.touched);
+        if self.local.is_empty() {
+            return Ok(data);
+        }
+        let mut rewriter = Rewriter::new(self, Mode::Rewrite);
+        let data = rewriter.content(&data)?;
+        let mut settled = Vec::with_capacity(touched.len());
+        for identity in touched {
+            if let Some(content) = self.shared.get(&identity) {
+                settled.push((identity, rewriter.content(content)?));
+            }
+        }
+        self.shared.extend(settled);
+        self.local.clear();
+        Ok(data)
     }
 
     /// Returns data with the current content of all dictionaries, which keep their identities.
-    pub(super) fn rewrite(&self, data: &Arc<Map>) -> Result<Arc<Map>, ContainsItself> {
+    pub(super) fn rewrite(&self, data: &Arc<Map>) -> Result<Arc<Map>, Knot> {
         Rewriter::new(self, Mode::Rewrite).content(data)
     }
 
     /// Returns Python's `deepcopy()` of a node's data: dictionaries with an identity become others without one, and references
     /// to the same one stay so. Tells whether there are any such references.
-    pub(super) fn copy(&self, data: &Arc<Map>) -> Result<(Arc<Map>, bool), ContainsItself> {
+    pub(super) fn copy(&self, data: &Arc<Map>) -> Result<(Arc<Map>, bool), Knot> {
         let mut rewriter = Rewriter::new(self, Mode::CopyShared);
         Ok((rewriter.content(data)?, rewriter.repeated))
     }
 
     /// Returns Python's `deepcopy()` of a dictionary inside of a node, where unchanged dictionaries must become others too.
-    pub(super) fn copy_all(&self, map: &Arc<Map>) -> Result<Map, ContainsItself> {
+    pub(super) fn copy_all(&self, map: &Arc<Map>) -> Result<Map, Knot> {
         let copy = Rewriter::new(self, Mode::CopyAll).map(map)?;
         Ok(Arc::unwrap_or_clone(copy))
     }
 }
 
-/// A dictionary was put into itself: Python can hold such data, but nothing can print them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct ContainsItself;
+/// Dictionaries were put into themselves, or too deep into each other: Python fails too, at the latest when it prints them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("aliases put mappings into themselves, or too deep into each other")]
+pub(super) struct Knot;
 
 /// What a pass over data does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -136,6 +142,7 @@ struct Rewriter<'h> {
     done: HashMap<Identity, Option<Arc<Map>>>,
     /// Whether some dictionary with an identity was met twice.
     repeated: bool,
+    depth: usize,
 }
 
 impl<'h> Rewriter<'h> {
@@ -145,22 +152,28 @@ impl<'h> Rewriter<'h> {
             mode,
             done: HashMap::new(),
             repeated: false,
+            depth: 0,
         }
     }
 
     /// Rewrites what is inside of a dictionary.
-    fn content(&mut self, map: &Arc<Map>) -> Result<Arc<Map>, ContainsItself> {
+    fn content(&mut self, map: &Arc<Map>) -> Result<Arc<Map>, Knot> {
+        self.depth += 1;
+        if self.depth > MAX_DEPTH {
+            return Err(Knot);
+        }
         let mut changed: Option<Map> = None;
         for (at, value) in map.values().enumerate() {
             if let Some(new) = self.value(value)? {
                 changed.get_or_insert_with(|| Map::clone(map)).replace_value(at, new);
             }
         }
+        self.depth -= 1;
         Ok(changed.map_or_else(|| Arc::clone(map), Arc::new))
     }
 
     /// Returns the rewritten value, or nothing if it stays the same.
-    fn value(&mut self, value: &Value) -> Result<Option<Value>, ContainsItself> {
+    fn value(&mut self, value: &Value) -> Result<Option<Value>, Knot> {
         match value {
             Value::Map(map) => {
                 let new = self.map(map)?;
@@ -179,11 +192,11 @@ impl<'h> Rewriter<'h> {
         }
     }
 
-    fn map(&mut self, map: &Arc<Map>) -> Result<Arc<Map>, ContainsItself> {
+    fn map(&mut self, map: &Arc<Map>) -> Result<Arc<Map>, Knot> {
         let identity = Identity::of(map);
         if let Some(done) = self.done.get(&identity) {
             self.repeated |= map.identity != 0;
-            return done.clone().ok_or(ContainsItself);
+            return done.clone().ok_or(Knot);
         }
         self.done.insert(identity, None);
         let mut new = self.content(&self.heap.current(map))?;

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use super::grow::Growth;
-use super::heap::{self, ContainsItself, Heap};
+use super::heap::{self, Heap, Knot};
 use super::merge::{Conflict, Merger};
 use super::origin::{History, spot_at};
 use super::walk::Walk;
@@ -38,7 +38,9 @@ pub(super) fn inherit(walk: Walk, growth: Growth) -> Result<Tree, Error> {
         let (mut merged, mut tracked) = match parent.filter(|_| inherits) {
             None => (Map::with_capacity(own.len()), false),
             Some(parent) if aliases[parent].identities => {
-                let (copy, repeated) = heap.copy(&data[parent]).map_err(|error| cyclic(&sprout.name, error))?;
+                let (copy, repeated) = heap
+                    .copy(&data[parent])
+                    .map_err(|knot| knot_error(&sprout.name, knot))?;
                 (Arc::unwrap_or_clone(copy), repeated || aliases[parent].repeated)
             }
             Some(parent) => (data[parent].clone_with_room(own.len()), aliases[parent].repeated),
@@ -54,7 +56,9 @@ pub(super) fn inherit(walk: Walk, growth: Growth) -> Result<Tree, Error> {
             .map_err(|conflict| merge_error(&shape, &sprout.name, conflict))?;
         tracked = merger.tracked;
         merged.shrink();
-        let merged = settle(&mut heap, Arc::new(merged)).map_err(|error| cyclic(&sprout.name, error))?;
+        let merged = heap
+            .settle(Arc::new(merged))
+            .map_err(|knot| knot_error(&sprout.name, knot))?;
         aliases.push(Aliases {
             identities: own_identities,
             repeated: tracked,
@@ -73,16 +77,6 @@ pub(super) fn inherit(walk: Walk, growth: Growth) -> Result<Tree, Error> {
     })
 }
 
-/// Ends the work on one node: what changed in place under an address is rewritten.
-pub(super) fn settle(heap: &mut Heap, data: Arc<Map>) -> Result<Arc<Map>, ContainsItself> {
-    if !heap.has_addresses() {
-        return Ok(data);
-    }
-    let data = heap.rewrite(&data)?;
-    heap.settle()?;
-    Ok(data)
-}
-
 /// Gives nodes with shared dictionaries the content that these have in the end.
 pub(super) fn rewrite_shared(
     heap: &Heap,
@@ -97,17 +91,16 @@ pub(super) fn rewrite_shared(
         if aliases[number].identities {
             *data = heap
                 .rewrite(data)
-                .map_err(|error| cyclic(&shape.nodes[number].name, error))?;
+                .map_err(|knot| knot_error(&shape.nodes[number].name, knot))?;
         }
     }
     Ok(())
 }
 
-pub(super) fn cyclic(node: &str, _: ContainsItself) -> Error {
-    let problem = "a mapping was put into itself by its alias".to_owned();
+pub(super) fn knot_error(node: &str, knot: Knot) -> Error {
     Error::Format {
         node: node.to_owned(),
-        problem,
+        problem: knot.to_string(),
         spot: None,
     }
 }

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use super::heap::{ContainsItself, Heap, has_dictionary};
+use super::heap::{Heap, has_dictionary};
 use super::origin::History;
 use crate::fmf::regex::Pattern;
 use crate::fmf::value::{self, Entry, Map, Mark, NumberError, Value};
@@ -78,10 +78,10 @@ impl Merger<'_> {
             let key = self.merge_entry(data, entry)?;
             let Some((_, mark)) = data.entry_mut(key) else { continue };
             let replaced = matches!(Operation::of(entry.key.as_str().unwrap_or_default()).0, Operation::Set);
-            *mark = match before {
-                Some(previous) if !replaced => self.history.add_link(entry.mark, previous, self.rule),
-                _ if self.rule.is_some() => self.history.add_link(entry.mark, Mark::default(), self.rule),
-                _ => entry.mark,
+            *mark = if self.rule.is_some() || (before.is_some() && !replaced) {
+                self.history.add_link(entry.mark, before.unwrap_or_default(), self.rule)
+            } else {
+                entry.mark
             };
         }
         Ok(())
@@ -127,9 +127,35 @@ impl Merger<'_> {
     }
 
     /// Merges all of a dictionary into another one inside of the node's data.
-    fn merge_inside(&mut self, data: &mut Map, source: &Map) -> Result<(), Conflict> {
-        for entry in source.entries() {
-            self.merge_entry(data, entry)?;
+    fn merge_inside(&mut self, data: &mut Map, source: &Arc<Map>) -> Result<(), Conflict> {
+        if source.identity == 0 {
+            let source = self.heap.current(source);
+            return source
+                .entries()
+                .iter()
+                .try_for_each(|entry| self.merge_entry(data, entry).map(drop));
+        }
+        // The source may be what changes, at once or deeper down: then Python sees new values, and refuses new keys.
+        let same = data.identity == source.identity;
+        let live = |heap: &Heap, data: &Map, at: usize| {
+            let current = heap.current(source);
+            let map = if same { data } else { &*current };
+            (map.entries().get(at).cloned(), map.len())
+        };
+        let (mut entry, length) = live(self.heap, data, 0);
+        for at in 1..=length {
+            let Some(merged) = entry else { break };
+            self.merge_entry(data, &merged)?;
+            let (next, now) = live(self.heap, data, at);
+            if now != length {
+                let problem = "the mapping that is merged changes by it, since an alias makes both the same".to_owned();
+                return Err(Conflict {
+                    key: merged.key.to_python_str(),
+                    problem,
+                    mark: merged.mark,
+                });
+            }
+            entry = next;
         }
         Ok(())
     }
@@ -156,8 +182,7 @@ impl Merger<'_> {
                             item.type_name()
                         )));
                     };
-                    let source = self.heap.current(source);
-                    self.change(item, |this, item| this.merge_inside(item, &source))?;
+                    self.change(item, |this, item| this.merge_inside(item, source))?;
                 }
             }
             (Value::Map(parent), Value::List(sources)) => {
@@ -170,23 +195,14 @@ impl Merger<'_> {
                         )));
                     };
                     let copy = self.heap.copy_all(parent);
-                    let mut copy = copy.map_err(|ContainsItself| conflict("the mapping contains itself".to_owned()))?;
-                    let source = self.heap.current(source);
-                    self.merge_inside(&mut copy, &source)?;
+                    let mut copy = copy.map_err(|knot| conflict(knot.to_string()))?;
+                    self.merge_inside(&mut copy, source)?;
                     list.push(Value::Map(Arc::new(copy)));
                 }
                 *current = Value::List(Arc::new(list));
             }
             (Value::Map(target), Value::Map(source)) => {
-                let source = self.heap.current(source);
-                self.change(target, |this, target| {
-                    let (same, before) = (target.identity != 0 && target.identity == source.identity, target.len());
-                    this.merge_inside(target, &source)?;
-                    if same && target.len() != before {
-                        return Err(conflict("a mapping cannot be merged into itself".to_owned()));
-                    }
-                    Ok(())
-                })?;
+                self.change(target, |this, target| this.merge_inside(target, source))?;
             }
             (left, right) => *current = if prepend { sum(right, left) } else { sum(left, right) }.map_err(conflict)?,
         }

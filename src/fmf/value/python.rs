@@ -274,7 +274,7 @@ mod tests {
             (Value::Float(1.0), "1.0"),
             (Value::Float(1e16), "1e+16"),
             (Value::Float(0.00001), "1e-05"),
-            (Value::Float(1_428_571_428_571_427.2), "1428571428571427.2"),
+            (Value::Float(5_714_285_714_285_709.0 / 4.0), "1428571428571427.2"),
             (Value::Float(123_456_789_012_345.6), "123456789012345.6"),
             (Value::Float(f64::NEG_INFINITY), "-inf"),
             (Value::Bool(true), "True"),

@@ -281,8 +281,10 @@ impl Constructor<'_> {
         match &self.nodes[value].content {
             Content::Mapping { .. } => self.flattened(value),
             Content::Sequence(items) => {
+                let aliased = self.nodes[value].aliased;
                 let mut brought = Vec::new();
                 for item in items.clone() {
+                    self.nodes[item].aliased |= aliased;
                     if !matches!(self.nodes[item].content, Content::Mapping { .. }) {
                         return Err(self.problem(item, "`<<` takes a mapping or a list of mappings"));
                     }

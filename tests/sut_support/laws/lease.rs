@@ -107,11 +107,15 @@ pub(crate) fn interrupted_write_of_the_state_leaves_the_old_one(world: &mut Worl
     assert_eq!(world.open_with_hello().1.state, state);
 }
 
-pub(crate) fn machine_directory_is_private(world: &mut World<'_>) {
+pub(crate) fn machine_directory_shows_others_the_trees_only(world: &mut World<'_>) {
     let mut sut = world.open();
     run(&mut *sut, &script("true"));
     let mode = |path: &str| std::fs::metadata(world.dir.join(path)).unwrap().permissions().mode() & 0o7777;
-    assert_eq!(mode(""), 0o700);
+    assert_eq!((mode(""), mode("v1"), mode("v1/tree")), (0o711, 0o711, 0o755));
+    assert_eq!(
+        (mode("v1/env"), mode("v1/manifest"), mode("v1/job")),
+        (0o700, 0o700, 0o700)
+    );
     assert_eq!(mode("v1/env/prepared"), 0o600);
     assert_eq!(mode("v1/job/run"), 0o600);
     assert_eq!(mode("v1/job/script"), 0o600);

@@ -7,15 +7,20 @@ use crate::cli::out::Out;
 use crate::cli::settings::Settings;
 use crate::compile::spec::Workload;
 use crate::exec::agenda::Agenda;
+use crate::exec::options::Options;
 use crate::report::Exit;
 use crate::report::palette::paint;
 use crate::report::text::{harmless, pad};
 
 /// Shows every node that the run is about, each after what it waits for.
-pub(super) fn show(work: &Workload, agenda: &Agenda, settings: &Settings, out: &mut Out) -> Result<Exit, CliError> {
+pub(super) fn show(
+    (work, agenda, options): (&Workload, &Agenda, &Options),
+    settings: &Settings,
+    out: &mut Out,
+) -> Result<Exit, CliError> {
     for &id in work.graph.topological() {
         let node = work.graph.node(id);
-        let (word, style) = match agenda.need(id) {
+        let (word, style) = match agenda.need(work, options, id) {
             Need::Unneeded => continue,
             Need::Reuse => ("cached", out.palette.reused),
             Need::Run => ("run", out.palette.good),

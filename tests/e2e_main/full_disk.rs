@@ -1,0 +1,100 @@
+//! A disk that is full: one clear message, exit code 3, and what was said before is kept. A small filesystem in a mount namespace of
+//! the test's own stands for the disk.
+
+use std::process::{Command, Output};
+
+use crate::scene::{Scene, results, witness};
+use crate::support::{Atex, Ran};
+
+const PLAN: &str = "discover: {how: fmf}\nexecute: {how: tmt}\n";
+
+/// Runs a call where `small`, a directory of its world, is a filesystem of 256 KiB; whatever is there afterwards is copied to `kept`.
+/// `None` where this machine does not let us mount.
+fn with_little_room(atex: &Atex, small: &str) -> Option<Ran> {
+    let inner = atex.command();
+    let mut command = Command::new("unshare");
+    command.args(["--mount", "--map-root-user", "--propagation", "private", "bash", "-c"]);
+    let script = r#"mkdir -p "$0" && mount -t tmpfs -o size=256k tmpfs "$0" || exit 77
+"${@:2}"; rc=$?
+cp -r "$0" "$1"; exit $rc"#;
+    command
+        .arg(script)
+        .arg(atex.world().path(small))
+        .arg(atex.world().path("kept"));
+    command.arg(inner.get_program()).args(inner.get_args());
+    command.current_dir(atex.world().tree()).env_clear();
+    command.envs(inner.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    let output: Output = command.output().ok()?;
+    if output.status.code() == Some(77) || output.stderr.starts_with(b"unshare:") {
+        eprintln!("SKIPPED: no filesystem can be mounted here (user namespaces, or root, are needed)");
+        return None;
+    }
+    Some(atex.ran(&output))
+}
+
+#[track_caller]
+fn one_message(ran: &Ran) {
+    let all = format!("{}{}", ran.stdout, ran.stderr);
+    assert_eq!(ran.stderr.matches("error: ").count(), 1, "{ran:?}");
+    assert!(all.contains("No space left on device"), "{ran:?}");
+    for trace in ["panicked", "RUST_BACKTRACE", "Err(", "os error", "defect"] {
+        assert!(!all.contains(trace), "`{trace}` in {ran:?}");
+    }
+}
+
+#[test]
+fn a_full_disk_of_the_results_ends_the_run_and_keeps_what_was_written() {
+    let big = "test: |\n    head -c 1000000 /dev/zero | tr '\\0' x\norder: 60\n";
+    let scene = Scene::new([("plan.fmf", PLAN), ("big.fmf", big)]);
+    scene.write("a.fmf", witness("a"));
+    let out = scene.world.path("small/out");
+    let call = scene.atex(["build"]).args(["-o".as_ref(), out.as_os_str()]);
+    let Some(ran) = with_little_room(&call, "small") else {
+        return;
+    };
+    one_message(&ran.expect(3));
+    assert_eq!(results(&scene.world.path("kept/out"), "/a")[0]["status"], "pass");
+    assert_eq!(scene.ran(), ["test a"]);
+    scene.run(0, ["build"]);
+    assert_eq!(scene.ran(), [""; 0], "what passed before is recorded");
+}
+
+#[test]
+fn a_full_disk_of_the_cache_keeps_the_results() {
+    let big = "test: |\n    head -c 1000000 /dev/zero | tr '\\0' x\n";
+    let scene = Scene::new([("plan.fmf", PLAN), ("big.fmf", big)]);
+    let out = scene.world.path("out");
+    let call = scene.atex(["build"]).args(["-o".as_ref(), out.as_os_str()]);
+    let call = call.env("ATEX_CACHE", scene.world.path("small/cache"));
+    let Some(ran) = with_little_room(&call, "small") else {
+        return;
+    };
+    one_message(&ran.expect(3));
+    assert_eq!(results(&out, "/big")[0]["status"], "pass");
+    let end = crate::running::events(&out).pop().unwrap_or_default();
+    assert_eq!(
+        end["tests"],
+        serde_json::json!({"pass": 1}),
+        "the test itself has ended well"
+    );
+}
+
+#[test]
+fn a_full_disk_of_the_machine_is_a_failure_of_the_setup() {
+    let scene = Scene::new([("plan.fmf", PLAN.to_owned()), ("a.fmf", witness("a"))]);
+    scene.write("large", vec![b'x'; 1_000_000]);
+    let call = scene.on("small/sut", ["build"]);
+    let Some(ran) = with_little_room(&call, "small") else {
+        return;
+    };
+    let ran = ran.expect(3);
+    assert!(ran.stdout.contains("cannot write below `[TMP]/small/sut/"), "{ran:?}");
+    let result = &scene.results("/a")[0];
+    assert_eq!(
+        (&result["status"], &result["error"]),
+        (&"infra".into(), &"setup".into())
+    );
+    assert_eq!(scene.ran(), [""; 0]);
+    scene.run(0, ["build"]);
+    assert_eq!(scene.ran(), ["test a"]);
+}

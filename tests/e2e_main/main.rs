@@ -1,0 +1,21 @@
+//! The main job, end to end: the real binary, real processes, and a witness that counts what ran.
+
+mod chains;
+mod exit_codes;
+mod finish;
+mod full_disk;
+mod interrupt;
+mod killed;
+mod options;
+mod packages;
+mod promises;
+mod rebuild;
+mod running;
+mod scene;
+mod sections;
+#[path = "../support/mod.rs"]
+mod support;
+mod taint;
+mod together;
+mod variables;
+mod volume;
