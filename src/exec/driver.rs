@@ -8,7 +8,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
 
 use atex_cache::{Lookup, Record};
-use atex_graph::{Kind, NodeId, Outcome, Progress, Selection, StateError};
+use atex_graph::{Kind, NodeId, NodeState, Outcome, Progress, Selection, StateError};
 
 use crate::exec::event::NodeOutcome;
 use crate::exec::recording;
@@ -144,8 +144,10 @@ impl<'a, 'b> Driver<'a, 'b> {
             What::Verdict { job, outcome, cached } => self.verdict(job, outcome, cached),
             What::Answer(input) => self.answer(message.sut, input),
             What::HostFailed(reason) => self.host_failed(reason),
-            What::Panicked(reason) => {
+            What::Panicked(name) => {
+                let reason = format!("the worker of `{name}` panicked");
                 self.finished.defect.get_or_insert(reason.clone());
+                self.answer_for(message.sut, &name, &reason);
                 self.answer(message.sut, Input::Lost(Skip::Unreachable(reason)));
             }
         }
@@ -159,6 +161,19 @@ impl<'a, 'b> Driver<'a, 'b> {
         };
         self.note(job, |ledger, node| ledger.end(node, ended));
         self.finished.count(outcome, cached);
+    }
+
+    /// Ends the test of a worker that cannot do so any more.
+    fn answer_for(&mut self, sut: SutId, name: &str, reason: &str) {
+        let Some(job) = self.schedule.job_on(sut) else { return };
+        if self.ledger.state(self.shared.job(job).node) != NodeState::Running {
+            return;
+        }
+        self.verdict(job, NodeOutcome::Infra, false);
+        match recording::broken_off(self.shared, job, name, reason) {
+            Ok(event) => self.sink.event(&stamp(event)),
+            Err(error) => self.host_failed(error.to_string()),
+        }
     }
 
     fn answer(&mut self, sut: SutId, input: Input) {

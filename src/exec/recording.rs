@@ -2,6 +2,7 @@
 //!
 //! Only what a node itself did is recorded. A test's record holds every file of its directory; a prepare step's, its log.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -251,4 +252,32 @@ pub(crate) fn skipped(shared: &Shared<'_>, job: JobId, skip: &Skip) -> Result<(N
             outcome,
         },
     ))
+}
+
+/// Tells of a test whose worker is no more. What the test reported stays; where it is nothing, there is one result now.
+pub(crate) fn broken_off(shared: &Shared<'_>, job: JobId, sut: &str, reason: &str) -> Result<Event, RecordError> {
+    let spec = shared.job(job);
+    let name = &shared.work.test(spec.test).name;
+    let dir = shared
+        .dir
+        .path()
+        .join(shared.dir.test(name, spec.distinct_in.as_deref(), 1)?);
+    let results = dir.join(RESULTS);
+    if fs::metadata(&results).is_ok_and(|results| results.len() == 0) {
+        remove(&results)?;
+    }
+    if !results.exists() {
+        ResultStore::infra(&dir, InfraKind::Aborted, reason)?;
+    }
+    let (node, key) = shared.identify(spec.node);
+    Ok(Event::NodeFinished {
+        node,
+        key,
+        sut: sut.to_owned(),
+        outcome: NodeOutcome::Infra,
+        duration: 0,
+        note: format!("{}: {reason}", InfraKind::Aborted.as_str()),
+        log: String::new(),
+        results: BTreeMap::new(),
+    })
 }

@@ -204,9 +204,9 @@ fn with_workers(
 
 /// Runs a worker so that its panic becomes a message: the run must end, and the other SUTs be let go.
 fn serve(worker: Worker<'_>, inbox: &Receiver<Order>) {
-    let outbox = worker.outbox.clone();
+    let (outbox, name) = (worker.outbox.clone(), worker.sut.name().to_owned());
     let served = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| worker.serve(inbox)));
     if served.is_err() {
-        outbox.send(What::Panicked(format!("the worker of SUT {} panicked", outbox.sut.0)));
+        outbox.send(What::Panicked(name));
     }
 }

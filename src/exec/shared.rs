@@ -54,7 +54,7 @@ pub(crate) enum What {
     Answer(Input),
     /// The host cannot go on (a full disk, say); the run ends.
     HostFailed(String),
-    /// A defect in atex.
+    /// A defect in atex: the worker of the SUT of this name is no more.
     Panicked(String),
 }
 

@@ -6,6 +6,7 @@ mod bench;
 
 mod busy;
 mod cancelling;
+mod defects;
 mod fates;
 mod finishing;
 mod losses;

@@ -1,0 +1,98 @@
+//! Defects in atex itself: a worker that panics.
+
+use std::time::Instant;
+
+use atex::exec::event::NodeOutcome;
+use atex::sut::mock::Mock;
+use atex::sut::{Cancel, Channel, Hello, Job, JobKind, OnHeld, Sut, SutState, SyncMode, Synced, Trouble, Upload};
+
+use crate::bench::{Bench, Ended, bench};
+
+/// A machine whose code has a defect: it panics when it is opened, or when a test is started.
+struct Panics {
+    inner: Mock,
+    when_opened: bool,
+}
+
+impl Sut for Panics {
+    fn name(&self) -> &str {
+        self.inner.name()
+    }
+
+    fn open(&mut self, on_held: OnHeld, notice: &mut dyn FnMut(String)) -> Result<Hello, Trouble> {
+        assert!(!self.when_opened, "on purpose, by a test");
+        self.inner.open(on_held, notice)
+    }
+
+    fn reopen(&mut self, until: Instant) -> Result<Hello, Trouble> {
+        self.inner.reopen(until)
+    }
+
+    fn sync(&mut self, upload: &Upload, mode: SyncMode) -> Result<Synced, Trouble> {
+        self.inner.sync(upload, mode)
+    }
+
+    fn adopt(&mut self, slot: &str) -> Result<(), Trouble> {
+        self.inner.adopt(slot)
+    }
+
+    fn reset_env_file(&mut self) -> Result<(), Trouble> {
+        self.inner.reset_env_file()
+    }
+
+    fn start(&mut self, job: &Job) -> Result<Box<dyn Channel>, Trouble> {
+        assert!(matches!(job.kind, JobKind::Script), "on purpose, by a test");
+        self.inner.start(job)
+    }
+
+    fn set_state(&mut self, state: &SutState) -> Result<(), Trouble> {
+        self.inner.set_state(state)
+    }
+
+    fn close(&mut self) {
+        self.inner.close();
+    }
+}
+
+/// Runs on `one`, which panics, and `two`, which does not.
+fn run(bench: &Bench, when_opened: bool) -> Ended {
+    let machines = |cancel: &Cancel| -> Vec<Box<dyn Sut>> {
+        let inner = bench.lab.machine("one", cancel);
+        vec![
+            Box::new(Panics { inner, when_opened }),
+            Box::new(bench.lab.machine("two", cancel)),
+        ]
+    };
+    bench.run_on(machines, |_, _| ()).exits(5)
+}
+
+#[test]
+fn a_defect_in_one_worker_is_5_and_the_other_sut_does_its_work_and_is_let_go() {
+    let bench = bench(2).on(&["one", "two"]);
+    let ended = run(&bench, true);
+    assert!(
+        ended
+            .finished
+            .defect
+            .as_ref()
+            .is_some_and(|defect| defect.contains("`one`")),
+        "{:?}",
+        ended.finished
+    );
+    assert_eq!(ended.calls.last().unwrap(), "two: close");
+    assert_eq!(
+        (ended.result("/t1"), ended.result("/t2")),
+        ("pass".into(), "pass".into())
+    );
+}
+
+#[test]
+fn a_test_whose_worker_panicked_has_a_result_all_the_same() {
+    let bench = bench(6).on(&["one", "two"]);
+    let ended = run(&bench, false);
+    assert_eq!(ended.tests(NodeOutcome::Pass) + ended.tests(NodeOutcome::Infra), 6);
+    for number in 1..=6 {
+        let result = ended.result(&format!("/t{number}"));
+        assert!(["pass", "infra aborted"].contains(&result.as_str()), "{result}");
+    }
+}
