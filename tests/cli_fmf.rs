@@ -2,6 +2,7 @@
 
 mod support;
 
+use serde_json::{Value, json};
 use support::{Atex, Ran};
 
 const TREE: [(&str, &str); 2] = [
@@ -55,6 +56,87 @@ fn a_context_applies_adjust_rules() {
     assert_eq!(duration(show(["--json"]).expect(0)), "5m");
     assert_eq!(duration(show(["--json", "-c", "distro=rhel-9"]).expect(0)), "10m");
     assert_eq!(duration(show(["--json", "-c", "distro=rhel-8"]).expect(0)), "5m");
+}
+
+/// A tree where a duration is inherited and adjusted, and a tag merged.
+const ORIGINS: [(&str, &str); 2] = [
+    (
+        "main.fmf",
+        "duration: 5m\ntag: [all]\nadjust:\n  - when: distro == rhel-9\n    because: slow\n    duration: 30m\n  - tag+: [late]\n",
+    ),
+    (
+        "tests/main.fmf",
+        "test: ./run.sh\ndescription: |\n  One.\n  Two.\n/basic:\n  tag+: [basic]\n",
+    ),
+];
+
+#[test]
+fn origins_name_each_place_that_made_a_value() {
+    let args = ["fmf", "show", "/tests/basic", "--origin", "-c", "distro=rhel-9"];
+    let ran = Atex::new().tree(ORIGINS).args(args).run();
+    insta::assert_debug_snapshot!(ran.expect(0), @r#"
+    exit 0
+    --- stdout
+    /tests/basic
+      duration     30m   main.fmf:1, adjust "distro == rhel-9" at main.fmf:6
+      tag          [all, basic, late]   main.fmf:2, tests/main.fmf:6, adjust at main.fmf:7
+      adjust       [{when: distro == rhel-9, because: slow, duration: 30m}, {tag+: [late]}]   main.fmf:3
+      test         ./run.sh   tests/main.fmf:1
+      description  |   tests/main.fmf:2
+                     One.
+                     Two.
+      main.fmf, tests/main.fmf
+    "#);
+}
+
+#[test]
+fn origins_are_an_object_of_lists_for_programs() {
+    let args = [
+        "fmf",
+        "show",
+        "/tests/basic",
+        "--origin",
+        "--json",
+        "-c",
+        "distro=rhel-9",
+    ];
+    let nodes = Atex::new().tree(ORIGINS).args(args).run().expect(0).json();
+    let origins = &nodes[0]["origins"];
+    let rule = json!({"when": "distro == rhel-9", "file": "main.fmf", "line": 4});
+    let adjusted = json!({"file": "main.fmf", "line": 6, "adjust": rule});
+    assert_eq!(origins["duration"], json!([{"file": "main.fmf", "line": 1}, adjusted]));
+    assert_eq!(origins["tag"][2]["adjust"]["when"], json!(null));
+    let keys = |value: &Value| {
+        value
+            .as_object()
+            .map(|object| object.keys().cloned().collect::<Vec<_>>())
+    };
+    assert_eq!(keys(origins), keys(&nodes[0]["data"]));
+    let plain = Atex::new()
+        .tree(ORIGINS)
+        .args(["fmf", "show", "--json"])
+        .run()
+        .expect(0)
+        .json();
+    assert_eq!(plain[0].get("origins"), None);
+}
+
+#[test]
+fn nodes_are_named_whole_and_a_wrong_name_is_told() {
+    let show = |args: &[&str]| Atex::new().tree(ORIGINS).args(["fmf", "show"]).args(args).run();
+    let ran = show(&["--json", "/tests"]).expect(0).json();
+    assert_eq!((ran.len(), &ran[0]["name"]), (1, &json!("/tests")));
+    insta::assert_debug_snapshot!(show(&["/tests/basi"]), @"
+    exit 4
+    --- stderr
+    error: no node is called `/tests/basi`
+    hint: did you mean `/tests/basic`?
+    ");
+    insta::assert_debug_snapshot!(show(&["/tests", "--key", "nothing"]), @"
+    exit 4
+    --- stderr
+    error: the node `/tests` is not among those selected
+    ");
 }
 
 #[test]

@@ -23,6 +23,7 @@ fn help_fits_a_screen_and_shows_examples() {
       fmf          Look at fmf metadata
       graph        Show the graph that plans compile to
       why          Say why a node would run now, or would not
+      lint         Say what of the metadata is wrong, or not obeyed
       cache        Look at recorded results, or remove them
       sut          Look at machines
       results      Show the results of a run
@@ -130,7 +131,7 @@ fn version_says_its_name() {
 fn completions_name_all_commands() {
     for shell in ["bash", "zsh", "fish"] {
         let script = stdout(["completions", shell]);
-        for command in ["build", "test", "finish", "results", "completions"] {
+        for command in ["build", "test", "finish", "lint", "results", "completions"] {
             assert!(script.contains(command), "{shell} does not complete {command}");
         }
     }

@@ -66,7 +66,7 @@ fn every_value_knows_what_made_it() {
     let adjusted = tree.adjusted(&context("rhel-9")).expect("can be adjusted");
     assert_eq!(
         origins(&adjusted, "/sub/a/v", "duration"),
-        ["main.fmf:7 (adjust \"distro == rhel-9\")"]
+        ["main.fmf:2", "main.fmf:7 (adjust \"distro == rhel-9\")"]
     );
     let tags = ["main.fmf:3", "sub/a.fmf:2", "main.fmf:8 (adjust \"distro == rhel-9\")"];
     assert_eq!(origins(&adjusted, "/sub/a/v", "tag"), tags);

@@ -81,6 +81,7 @@ fn work(command: WorkCommand, settings: &Settings) -> Result<Exit, CliError> {
         WorkCommand::Results(args) => command::results::run(&args, settings, &mut out),
         WorkCommand::Ls(args) => command::ls::run(args, settings, &mut out),
         WorkCommand::Graph(args) => command::graph::run(args, settings, &mut out),
+        WorkCommand::Lint(args) => command::lint::run(&args, settings, &mut out),
         WorkCommand::Why(args) => command::why::run(args, settings, &mut out),
     }?;
     out.flush()?;

@@ -31,6 +31,13 @@ impl Out {
         self.writer.write_all(bytes).map_err(output_failed)
     }
 
+    /// Prints the line that `write` writes, without its end.
+    pub(crate) fn line_with(&mut self, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), CliError> {
+        write(&mut self.writer)
+            .and_then(|()| self.writer.write_all(b"\n"))
+            .map_err(output_failed)
+    }
+
     /// Prints a value as one line of JSON.
     pub(crate) fn json(&mut self, value: &impl Serialize) -> Result<(), CliError> {
         serde_json::to_writer(&mut self.writer, value)
@@ -39,12 +46,17 @@ impl Out {
             .map_err(output_failed)
     }
 
-    /// Prints `about`, which must be a JSON object that is not empty, with one more key whose value is JSON text already.
-    pub(crate) fn json_with(&mut self, about: &impl Serialize, key: &str, json: &[u8]) -> Result<(), CliError> {
+    /// Prints `about`, which must be a JSON object that is not empty, with one more key whose value `json` writes.
+    pub(crate) fn json_with(
+        &mut self,
+        about: &impl Serialize,
+        key: &str,
+        json: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+    ) -> Result<(), CliError> {
         let about = serde_json::to_string(about).map_err(|error| CliError::defect(error.to_string()))?;
         let open = about.strip_suffix('}').unwrap_or(&about);
         self.bytes(format!("{open},\"{key}\":").as_bytes())?;
-        self.bytes(json)?;
+        json(&mut self.writer).map_err(output_failed)?;
         self.bytes(b"}\n")
     }
 

@@ -6,6 +6,7 @@ use clap::ValueEnum;
 
 use super::error::CliError;
 use super::nearest::did_you_mean;
+use crate::compile::lint::Code;
 
 /// A text that is no value of its language.
 #[derive(Debug, thiserror::Error)]
@@ -132,6 +133,15 @@ pub(crate) fn choice<T: ValueEnum>(text: &str) -> Result<T, ValueError> {
         let hint = did_you_mean(text, known.iter().map(String::as_str))
             .unwrap_or_else(|| format!("it is one of `{}`", known.join("`, `")));
         ValueError::new(format!("`{text}` is not possible here"), hint)
+    })
+}
+
+/// Parses the code of a finding of `lint`.
+pub(crate) fn lint_code(text: &str) -> Result<Code, ValueError> {
+    Code::named(text).ok_or_else(|| {
+        let hint = did_you_mean(text, Code::ALL.iter().map(|code| code.name()))
+            .unwrap_or_else(|| "each finding shows its code".to_owned());
+        ValueError::new(format!("`{text}` is no code of a finding"), hint)
     })
 }
 

@@ -194,7 +194,7 @@ impl Problem {
 }
 
 /// A place in the metadata; nothing where it is not known.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Place {
     /// The .fmf file, relative to the root of its tree.
     pub file: Option<PathBuf>,

@@ -19,6 +19,7 @@ mod error;
 mod facts;
 mod files;
 mod inputs;
+pub mod lint;
 mod mentions;
 mod names;
 mod phases;
@@ -79,7 +80,7 @@ pub fn list(request: &Request) -> Result<Listing, CompileError> {
                 name: test.name.clone(),
                 plan: plan.name.clone(),
                 dir: if dir.is_empty() { "." } else { dir }.to_owned(),
-                data: plan::json(test.node.data()).into(),
+                data: test.node.shared_data(),
             });
         }
     }

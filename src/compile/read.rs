@@ -55,6 +55,11 @@ impl<'t> Reader<'t> {
 }
 
 impl<'t> Scope<'t> {
+    /// The name of the node that this is read for.
+    pub(crate) fn node(&self) -> &'t str {
+        self.reader.node.name()
+    }
+
     /// A mapping inside of this one, below its `key`.
     pub(crate) fn inner(&self, key: &str, map: &'t Map, subject: String) -> Self {
         let first = map.entries().first().and_then(|entry| self.reader.place_of(entry.mark));

@@ -12,6 +12,8 @@ use std::time::Duration;
 
 use atex_graph::{Base, BlobDigest, Graph, NodeId};
 
+use crate::fmf::Map;
+
 /// What the user wants compiled.
 #[derive(Clone, Debug)]
 pub struct Request {
@@ -323,6 +325,6 @@ pub struct ListedTest {
     pub plan: String,
     /// The directory that defines it, relative to the root, below the section's name where the plan has many; `.` for the root.
     pub dir: String,
-    /// Its metadata as JSON text, keys in fmf's order.
-    pub data: Arc<str>,
+    /// Its metadata.
+    pub data: Arc<Map>,
 }

@@ -96,7 +96,7 @@ fn load(start: &Path, context: &Context) -> Result<LoadedTree, CompileError> {
         .map(|node| node.dir().to_owned());
     let owners = owners.filter(|directory| !directory.as_os_str().is_empty()).collect();
     Ok(LoadedTree {
-        tree: raw.adjusted(context)?,
+        tree: raw.into_adjusted(context)?,
         owners,
     })
 }

@@ -105,6 +105,23 @@ impl Filter {
         Ok(matched)
     }
 
+    /// Reports the first pattern that cannot be used, also one that no data would lead to.
+    pub fn check(&self) -> Result<(), PatternError> {
+        let atoms = |clause: &Clause| {
+            let values = clause.keys.iter().flat_map(|(_, values)| values.iter().flatten());
+            let values = values.map(|atom| atom.value.clone());
+            clause.names.iter().cloned().chain(values).collect::<Vec<_>>()
+        };
+        let mut patterns = self.clauses.iter().flat_map(atoms).filter(|_| self.mode.regexp);
+        patterns.try_for_each(|pattern| pattern.get()?.search("").map(|_| ()))
+    }
+
+    /// Iterates over the keys that the filter asks for.
+    pub fn keys(&self) -> impl Iterator<Item = &str> {
+        let clauses = self.clauses.iter();
+        clauses.flat_map(|clause| clause.keys.iter().map(|(key, _)| key.as_str()))
+    }
+
     fn clause_matches(&self, clause: &Clause, texts: &mut Texts<'_>, name: &str) -> Result<bool, FilterError> {
         for wanted in &clause.names {
             let found = if self.mode.regexp {

@@ -7,7 +7,7 @@
 //! Where Python raises an exception, whatever it is, there is an [`Error`]. Refused here and not by Python are only: data that contain
 //! themselves; halves of surrogate pairs (`"\ud83d"`); text in place of a node's mapping that names an existing directory, which
 //! Python would read; integers of more than 4,300 digits in any base; files of more than 64 MiB, or that aliases blow up to
-//! more than 8,000,000 values.
+//! more than 8,000,000 values; substitutions that make a text longer by more than 1 MiB.
 
 pub mod condition;
 pub mod context;

@@ -145,6 +145,11 @@ impl<'t> Node<'t> {
         &self.tree.data[self.number as usize]
     }
 
+    /// Returns the node's merged data, to keep beyond the tree.
+    pub fn shared_data(self) -> Arc<Map> {
+        Arc::clone(&self.tree.data[self.number as usize])
+    }
+
     /// Returns the files that define the node, relative to the root, in fmf's order.
     pub fn sources(self) -> Vec<&'t Path> {
         let files = &self.tree.shape.files;
@@ -171,7 +176,8 @@ impl<'t> Node<'t> {
         self.origins(key).pop()
     }
 
-    /// Returns all that made the value of a top-level key, first to last: definition, merges, adjust rules.
+    /// Returns all that made the value of a top-level key, first to last: definition, merges, adjust rules. What an
+    /// adjust rule replaced is part of it; what a child's own definition replaced is not.
     pub fn origins(self, key: &str) -> Vec<Origin> {
         let mark = self.data().entry(key).map(|entry| entry.mark);
         mark.map_or_else(Vec::new, |mark| self.tree.history.chain(mark, &self.tree.shape.files))

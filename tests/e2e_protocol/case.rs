@@ -36,10 +36,10 @@ impl Case {
     /// Makes the test of a script as it is.
     pub(crate) fn raw(script: &str) -> Self {
         let world = World::new();
-        let lines: String = script.lines().map(|line| format!("    {line}\n")).collect();
+        let lines: Vec<_> = script.lines().map(|line| format!("    {line}")).collect();
         Self {
             world,
-            metadata: format!("test: |\n{lines}"),
+            metadata: format!("test: |\n{}\n", lines.join("\n")),
             args: Vec::new(),
             code: 0,
         }

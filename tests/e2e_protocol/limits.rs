@@ -52,8 +52,8 @@ fn a_link_in_the_tests_own_directory_leads_nowhere() {
 
 #[test]
 fn a_control_line_has_at_most_4096_bytes_with_its_newline() {
-    Case::new(r#"printf 'noop %4090s\n' x >&$ATEX_TEST_CONTROL"#).run();
-    let done = Case::new(r#"printf 'noop %4091s\n' x >&$ATEX_TEST_CONTROL; sleep 600"#)
+    Case::new(r"printf 'noop %4090s\n' x >&$ATEX_TEST_CONTROL").run();
+    let done = Case::new(r"printf 'noop %4091s\n' x >&$ATEX_TEST_CONTROL; sleep 600")
         .exits(3)
         .run();
     let note = done.infra("control");

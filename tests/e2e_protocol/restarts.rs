@@ -114,10 +114,10 @@ fn nothing_that_was_printed_before_disconnect_is_lost() {
 #[test]
 fn a_disconnect_holds_for_one_disconnection() {
     let done = Case::new(
-        r#"case $TMT_REBOOT_COUNT in
+        r"case $TMT_REBOOT_COUNT in
             0) let_go ;;
             1) kill -9 $PPID; sleep 600 ;;
-        esac"#,
+        esac",
     )
     .exits(3)
     .run();

@@ -303,28 +303,32 @@ impl Ended {
 
     /// The notes of a state that SUTs went through.
     pub(crate) fn states(&self, wanted: &str) -> Vec<&str> {
-        let note = |event| match event {
-            &Event::Sut {
-                ref state, ref note, ..
-            } if state == wanted => Some(note.as_str()),
-            _ => None,
-        };
-        self.events.iter().filter_map(note).collect()
+        let mut notes = Vec::new();
+        for event in &self.events {
+            if let Event::Sut { state, note, .. } = event
+                && state == wanted
+            {
+                notes.push(note.as_str());
+            }
+        }
+        notes
     }
 
     pub(crate) fn warnings(&self) -> Vec<&str> {
-        let text = |event| match event {
-            &Event::Warning { ref text } => Some(text.as_str()),
-            _ => None,
-        };
-        self.events.iter().filter_map(text).collect()
+        let mut texts = Vec::new();
+        for event in &self.events {
+            if let Event::Warning { text } = event {
+                texts.push(text.as_str());
+            }
+        }
+        texts
     }
 }
 
 fn tells_a_test(event: &Event) -> bool {
-    let node = match event {
-        Event::NodeCached { node, .. } | Event::NodeFinished { node, .. } | Event::NodeSkipped { node, .. } => node,
-        _ => return false,
+    let (Event::NodeCached { node, .. } | Event::NodeFinished { node, .. } | Event::NodeSkipped { node, .. }) = event
+    else {
+        return false;
     };
     node.starts_with("test ")
 }

@@ -116,7 +116,7 @@ fn expected(events: &[Event], cancelled: bool) -> u8 {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 200, max_shrink_iters: 200, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 400, max_shrink_iters: 200, ..ProptestConfig::default() })]
 
     #[test]
     fn no_test_is_lost_and_the_exit_code_says_what_happened(

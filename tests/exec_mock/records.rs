@@ -138,11 +138,13 @@ fn a_run_whose_directory_cannot_be_written_ends_with_3_and_says_so() {
 }
 
 /// A machine that has a defect.
-struct Panics;
+struct Panics {
+    name: String,
+}
 
 impl atex::sut::Sut for Panics {
     fn name(&self) -> &str {
-        "panics"
+        &self.name
     }
     fn open(
         &mut self,
@@ -176,7 +178,10 @@ impl atex::sut::Sut for Panics {
 fn a_defect_in_one_worker_is_5_and_the_other_suts_are_let_go_in_order() {
     let bench = bench(2).on(&["one", "two"]);
     let machines = |cancel: &atex::sut::Cancel| -> Vec<Box<dyn atex::sut::Sut>> {
-        vec![Box::new(Panics), Box::new(bench.lab.machine("two", cancel))]
+        vec![
+            Box::new(Panics { name: "one".to_owned() }),
+            Box::new(bench.lab.machine("two", cancel)),
+        ]
     };
     let ended = bench.run_on(machines, |_, _| ()).exits(5);
     assert!(ended.finished.defect.is_some());

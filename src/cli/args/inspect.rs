@@ -49,8 +49,17 @@ pub(crate) enum FmfCommand {
 Examples:
   atex fmf show                         all leaves, as they are before adjust
   atex fmf show --context distro=rhel-9 after adjust rules
+  atex fmf show /tests/smoke --origin   one node, and where each value comes from
   atex fmf show --name /smoke --json    for scripts")]
 pub(crate) struct FmfShowArgs {
+    /// Nodes by their full names, leaves or not [default: all leaves]
+    #[arg(value_name = "NAME")]
+    pub(crate) nodes: Vec<String>,
+
+    /// Also show where each value comes from: files and lines, merges and adjust rules that made it
+    #[arg(long)]
+    pub(crate) origin: bool,
+
     /// Also nodes that are not leaves
     #[arg(long)]
     pub(crate) whole: bool,

@@ -3,6 +3,7 @@
 //! What values mean is decided by the second step ([`crate::cli::settings`], [`crate::cli::run`], [`crate::cli::pool`]).
 
 pub(crate) mod inspect;
+pub(crate) mod lint;
 pub(crate) mod run;
 pub(crate) mod select;
 
@@ -99,6 +100,7 @@ pub(crate) enum WorkCommand {
     Fmf(inspect::FmfCommand),
     Graph(inspect::GraphArgs),
     Why(inspect::WhyArgs),
+    Lint(lint::LintArgs),
     #[command(subcommand)]
     Cache(inspect::CacheCommand),
     #[command(subcommand)]

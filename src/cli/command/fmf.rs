@@ -3,11 +3,12 @@
 use super::yaml;
 use crate::cli::args::inspect::{FmfCommand, FmfShowArgs};
 use crate::cli::error::CliError;
+use crate::cli::nearest::did_you_mean;
 use crate::cli::out::Out;
 use crate::cli::settings::Settings;
 use crate::cli::values;
 use crate::fmf::context::Context;
-use crate::fmf::{Map, Node, Selection, Tree, Value};
+use crate::fmf::{Node, Origin, Selection, Tree};
 use crate::report::Exit;
 use crate::report::palette::paint;
 use crate::report::text::{harmless, pad, width};
@@ -30,44 +31,51 @@ fn show(args: &FmfShowArgs, settings: &Settings, out: &mut Out) -> Result<Exit, 
         tree = tree.adjusted(&context)?;
     }
     let selection = Selection {
-        whole: args.whole,
+        // Who names a node means it, leaf or not.
+        whole: args.whole || !args.nodes.is_empty(),
         names: args.names.clone(),
         keys: args.keys.clone(),
         filters: args.filters.clone(),
         conditions: args.conditions.clone(),
     };
-    for (index, node) in tree.prune(&selection)?.into_iter().enumerate() {
+    let nodes = tree.prune(&selection)?;
+    for name in &args.nodes {
+        if !nodes.iter().any(|node| node.name() == name) {
+            return Err(no_such_node(name, &tree, &nodes));
+        }
+    }
+    let wanted = |node: &&Node<'_>| args.nodes.is_empty() || args.nodes.iter().any(|name| name == node.name());
+    for (index, &node) in nodes.iter().filter(wanted).enumerate() {
         if settings.json {
-            print_json(node, out)?;
+            let write = if args.origin {
+                Node::write_json_with_origins
+            } else {
+                Node::write_json
+            };
+            out.line_with(|out| write(node, out))?;
             continue;
         }
         if index > 0 {
             out.line("")?;
         }
-        print_text(node, out)?;
+        print_text(node, args.origin, out)?;
     }
     Ok(Exit::Passed)
 }
 
-/// Prints `{"name": …, "data": …, "sources": […]}`, keys of the data in fmf's order.
-fn print_json(node: Node<'_>, out: &mut Out) -> Result<(), CliError> {
-    let sources = node
-        .sources()
-        .into_iter()
-        .map(|path| Value::text(path.to_string_lossy()));
-    let mut object = Map::with_capacity(3);
-    object.insert("name", Value::text(node.name()));
-    object.insert("data", Value::Map(node.data().clone().into()));
-    object.insert("sources", Value::List(sources.collect::<Vec<_>>().into()));
-    let mut line = Vec::new();
-    object
-        .write_json(&mut line)
-        .map_err(|error| CliError::defect(error.to_string()))?;
-    line.push(b'\n');
-    out.bytes(&line)
+/// A name that was asked for is missing: in the tree, or among what the other options select.
+fn no_such_node(name: &str, tree: &Tree, selected: &[Node<'_>]) -> CliError {
+    if tree.find(name).is_some() {
+        return CliError::nothing(format!("the node `{name}` is not among those selected"));
+    }
+    let error = CliError::nothing(format!("no node is called `{name}`"));
+    match did_you_mean(name, selected.iter().map(|node| node.name())) {
+        Some(hint) => error.hint(hint),
+        None => error,
+    }
 }
 
-fn print_text(node: Node<'_>, out: &mut Out) -> Result<(), CliError> {
+fn print_text(node: Node<'_>, with_origins: bool, out: &mut Out) -> Result<(), CliError> {
     let palette = out.palette;
     out.line(paint(palette.bold, harmless(node.name())))?;
     let keys: Vec<String> = node
@@ -76,14 +84,35 @@ fn print_text(node: Node<'_>, out: &mut Out) -> Result<(), CliError> {
         .map(|key| harmless(&key.to_python_str()).into_owned())
         .collect();
     let columns = keys.iter().map(|key| width(key)).max().unwrap_or(0);
-    for (key, value) in keys.iter().zip(node.data().values()) {
-        let key = paint(palette.reused, pad(key, columns));
+    for (shown, (key, value)) in keys.iter().zip(node.data().iter()) {
+        let shown = paint(palette.reused, pad(shown, columns));
         let mut lines = yaml::lines(value).into_iter();
-        out.line(format_args!("  {key}  {}", lines.next().unwrap_or_default()))?;
+        let first = lines.next().unwrap_or_default();
+        let origins = key
+            .as_str()
+            .filter(|_| with_origins)
+            .map(|key| chain(&node.origins(key)));
+        match origins.filter(|chain| !chain.is_empty()) {
+            Some(chain) => out.line(format_args!("  {shown}  {first}   {}", paint(palette.dim, chain)))?,
+            None => out.line(format_args!("  {shown}  {first}"))?,
+        }
         for line in lines {
             out.line(format!("  {:columns$}  {line}", "").trim_end())?;
         }
     }
     let sources: Vec<_> = node.sources().into_iter().map(|path| path.to_string_lossy()).collect();
     out.line(paint(palette.dim, format!("  {}", harmless(&sources.join(", ")))))
+}
+
+/// Shows what made a value, first to last: `tests/main.fmf:12, adjust "distro == rhel-9" at tests/main.fmf:40`.
+fn chain(origins: &[Origin]) -> String {
+    let parts = origins.iter().map(|origin| {
+        let place = format!("{}:{}", origin.file.display(), origin.line);
+        match origin.adjust.as_ref().map(|rule| rule.when.as_deref()) {
+            None => place,
+            Some(None) => format!("adjust at {place}"),
+            Some(Some(when)) => format!("adjust \"{when}\" at {place}"),
+        }
+    });
+    harmless(&parts.collect::<Vec<_>>().join(", ")).into_owned()
 }

@@ -10,6 +10,7 @@ use crate::cli::table::{self, Cell, Columns};
 use crate::cli::workload;
 use crate::compile;
 use crate::compile::spec::Listing;
+use crate::fmf::Value;
 use crate::report::Exit;
 
 /// What is printed before the data of a test, as the beginning of its line.
@@ -47,7 +48,7 @@ fn tests(listing: &Listing, settings: &Settings, out: &mut Out) -> Result<Exit, 
                 plan: &test.plan,
                 dir: &test.dir,
             };
-            out.json_with(&about, "data", test.data.as_bytes())?;
+            out.json_with(&about, "data", |out| test.data.write_json(out))?;
         }
         return Ok(Exit::Passed);
     }
@@ -59,7 +60,7 @@ fn tests(listing: &Listing, settings: &Settings, out: &mut Out) -> Result<Exit, 
             [
                 Cell::from(&test.name),
                 Cell::from(&test.plan),
-                Cell::styled(dim, summary(&test.data)),
+                Cell::styled(dim, first_line(test.data.get("summary").and_then(Value::as_str))),
             ]
         })
         .collect();
@@ -70,7 +71,8 @@ fn tests(listing: &Listing, settings: &Settings, out: &mut Out) -> Result<Exit, 
 fn plans(listing: &Listing, settings: &Settings, out: &mut Out) -> Result<Exit, CliError> {
     if settings.json {
         for plan in &listing.plans {
-            out.json_with(&AboutPlan { name: &plan.name }, "data", plan.data.as_bytes())?;
+            let about = AboutPlan { name: &plan.name };
+            out.json_with(&about, "data", |out| out.write_all(plan.data.as_bytes()))?;
         }
         return Ok(Exit::Passed);
     }
@@ -91,7 +93,7 @@ fn plans(listing: &Listing, settings: &Settings, out: &mut Out) -> Result<Exit, 
     Ok(Exit::Passed)
 }
 
-/// Takes the summary out of metadata in JSON.
+/// Takes the summary out of a plan's metadata in JSON.
 fn summary(data: &str) -> String {
     #[derive(serde::Deserialize)]
     struct Known {
@@ -101,6 +103,9 @@ fn summary(data: &str) -> String {
     let known = serde_json::from_str(data).unwrap_or(Known {
         summary: serde_json::Value::Null,
     });
-    let text = known.summary.as_str().unwrap_or_default();
-    text.lines().next().unwrap_or_default().to_owned()
+    first_line(known.summary.as_str())
+}
+
+fn first_line(text: Option<&str>) -> String {
+    text.and_then(|text| text.lines().next()).unwrap_or_default().to_owned()
 }

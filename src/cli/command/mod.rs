@@ -4,6 +4,7 @@ pub(super) mod cache;
 pub(super) mod completions;
 pub(super) mod fmf;
 pub(super) mod graph;
+pub(super) mod lint;
 pub(super) mod ls;
 pub(super) mod results;
 mod results_file;

@@ -7,13 +7,14 @@
 mod error;
 mod parse;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::cli::args::ColorWhen;
 use crate::cli::args::run::OnTaint;
+use crate::compile::lint::Code;
 
 pub(crate) use error::ConfigError;
 
@@ -26,6 +27,8 @@ pub(crate) struct Config {
     pub(crate) defaults: Defaults,
     /// Named SUTs.
     pub(crate) suts: BTreeMap<String, SutConfig>,
+    /// `[lint] allow`: findings that are not reported.
+    pub(crate) lint_allow: Option<BTreeSet<Code>>,
 }
 
 /// `[defaults]`: each stands for the option of its name.
@@ -79,6 +82,7 @@ impl Config {
         mine.on_taint = mine.on_taint.or(theirs.on_taint);
         mine.color = mine.color.or(theirs.color);
         mine.strict = mine.strict.or(theirs.strict);
+        self.lint_allow = self.lint_allow.take().or(other.lint_allow);
         for (name, sut) in other.suts {
             self.suts.entry(name).or_insert(sut);
         }

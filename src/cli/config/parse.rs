@@ -3,7 +3,7 @@
 //! Each table is a [`Section`]: keys are taken out by name, and what nobody took is unknown. So the list of known keys that
 //! an error shows is the list of keys that are read.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::path::Path;
 
@@ -14,6 +14,7 @@ use super::{Config, ConfigError, Defaults, SutConfig};
 use crate::cli::nearest::did_you_mean;
 use crate::cli::snippet::Snippet;
 use crate::cli::values::{self, ValueError};
+use crate::compile::lint::Code;
 
 /// A file while it is read.
 #[derive(Clone, Copy)]
@@ -51,8 +52,26 @@ pub(super) fn parse(path: &Path, text: &str) -> Result<Config, ConfigError> {
             suts.insert(name.get_ref().to_string(), sut(source, name, item)?);
         }
     }
+    let lint_allow = top.take("lint").map(|item| lint_allow(source, item)).transpose()?;
     top.end()?;
-    Ok(Config { defaults, suts })
+    Ok(Config {
+        defaults,
+        suts,
+        lint_allow: lint_allow.flatten(),
+    })
+}
+
+fn lint_allow(source: Source<'_>, item: Item<'_>) -> Result<Option<BTreeSet<Code>>, ConfigError> {
+    let mut section = Section::new(source, source.table(item, "lint")?);
+    let allow = section.read("allow", |source, item, key| {
+        let names = source.texts(item, key)?;
+        let codes = names.iter().map(|name| values::lint_code(name));
+        codes
+            .collect::<Result<_, _>>()
+            .map_err(|error| source.bad_value(item, &error))
+    })?;
+    section.end()?;
+    Ok(allow)
 }
 
 fn defaults(source: Source<'_>, item: Item<'_>) -> Result<Defaults, ConfigError> {

@@ -5,7 +5,7 @@
 mod rule;
 mod version;
 
-pub use rule::Rule;
+pub use rule::{Doubt, Rule};
 use version::DimensionValue;
 
 use super::Value;

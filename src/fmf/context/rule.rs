@@ -1,6 +1,10 @@
 //! Rules: their grammar, read exactly as fmf's regular expressions read it, and their three-valued outcome.
 
+mod doubts;
+
 use std::sync::Arc;
+
+pub use doubts::Doubt;
 
 use super::version::{Comparison, DimensionValue};
 use super::{Context, RuleError};

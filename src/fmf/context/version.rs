@@ -61,6 +61,11 @@ impl DimensionValue {
         }
     }
 
+    /// Tells whether there is more than a name.
+    pub(super) fn has_version(&self) -> bool {
+        self.parts.len() > 1
+    }
+
     /// Tells whether both have the same parts, whatever separates them.
     pub(super) fn same(&self, other: &Self) -> bool {
         self.parts.len() == other.parts.len() && self.parts.iter().zip(&other.parts).all(|(a, b)| a.text == b.text)

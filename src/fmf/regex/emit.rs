@@ -16,6 +16,16 @@ pub(super) enum Text {
     Any,
 }
 
+impl Text {
+    pub(super) fn of(text: &str) -> Self {
+        if text.is_ascii() && !text.ends_with('\n') {
+            Self::Plain
+        } else {
+            Self::Any
+        }
+    }
+}
+
 /// Where a match may begin.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Anchor {

@@ -27,6 +27,9 @@ use template::Piece;
 /// How often a search may backtrack before it is given up.
 const BACKTRACK_LIMIT: usize = 4_000_000;
 
+/// How much longer than the text a substitution may make it: a chain of them would grow without end.
+const MAX_GROWTH: usize = 1 << 20;
+
 /// How many compiled patterns are kept.
 const CACHE_SIZE: usize = 1024;
 
@@ -62,6 +65,16 @@ pub enum PatternError {
     /// A search did not come to an end within bounds.
     #[error("pattern `{pattern}` backtracks without end on a text of {length} bytes")]
     Backtracking {
+        /// The pattern.
+        pattern: String,
+        /// The length of the text.
+        length: usize,
+    },
+    /// A substitution asks for more memory than it may have.
+    #[error(
+        "substitution of pattern `{pattern}` makes a text of {length} bytes longer by more than {MAX_GROWTH} bytes"
+    )]
+    Growth {
         /// The pattern.
         pattern: String,
         /// The length of the text.
@@ -118,23 +131,25 @@ impl Pattern {
 
     /// Tells whether `re.search` finds a match.
     pub fn search(&self, text: &str) -> Result<bool, PatternError> {
-        let found = self.engine(text, Anchor::Free)?.is_match(text);
+        let found = self.engine(Text::of(text), Anchor::Free)?.is_match(text);
         found.map_err(|error| self.failed(&error, text))
     }
 
     /// Tells whether `re.match` finds a match, that is one at the start of the text.
     pub fn match_start(&self, text: &str) -> Result<bool, PatternError> {
-        let found = self.engine(text, Anchor::Start)?.is_match(text);
+        let found = self.engine(Text::of(text), Anchor::Start)?.is_match(text);
         found.map_err(|error| self.failed(&error, text))
     }
 
     /// Returns `re.sub(pattern, template, text)`.
     pub fn sub(&self, template: &str, text: &str) -> Result<String, PatternError> {
         let pieces = template::parse(template, &self.parsed)?;
+        // Looks at all of the text, so once for all matches.
+        let kind = Text::of(text);
         let mut out = String::with_capacity(text.len());
         let (mut copied, mut position, mut after_empty) = (0, 0, false);
         while position <= text.len() {
-            let Some(found) = self.next_match(text, position, after_empty)? else {
+            let Some(found) = self.next_match(text, kind, position, after_empty)? else {
                 break;
             };
             let Some(whole) = found.get(0) else { break };
@@ -143,6 +158,10 @@ impl Pattern {
                 match piece {
                     Piece::Text(literal) => out += literal,
                     Piece::Group(group) => out += found.get(*group).map_or("", |group| group.as_str()),
+                }
+                if out.len() > text.len() + MAX_GROWTH {
+                    let (pattern, length) = (self.source.clone(), text.len());
+                    return Err(PatternError::Growth { pattern, length });
                 }
             }
             (copied, position) = (whole.end(), whole.end());
@@ -156,11 +175,12 @@ impl Pattern {
     fn next_match<'t>(
         &self,
         text: &'t str,
+        kind: Text,
         position: usize,
         after_empty: bool,
     ) -> Result<Option<Captures<'t, str>>, PatternError> {
         let find = |anchor, position| {
-            let found = self.engine(text, anchor)?.captures_from_pos(text, position);
+            let found = self.engine(kind, anchor)?.captures_from_pos(text, position);
             found.map_err(|error| self.failed(&error, text))
         };
         if !after_empty {
@@ -175,13 +195,8 @@ impl Pattern {
         }
     }
 
-    /// Returns the engine for a text, compiled at first use.
-    fn engine(&self, text: &str, anchor: Anchor) -> Result<&Regex, PatternError> {
-        let kind = if text.is_ascii() && !text.ends_with('\n') {
-            Text::Plain
-        } else {
-            Text::Any
-        };
+    /// Returns the engine for a kind of text, compiled at first use.
+    fn engine(&self, kind: Text, anchor: Anchor) -> Result<&Regex, PatternError> {
         let slot = &self.engines[anchor as usize * 2 + kind as usize];
         let engine = slot.get_or_init(|| {
             let translated = emit::emit(&self.parsed.root, self.parsed.flags, kind, anchor);

@@ -128,3 +128,18 @@ fn endless_backtracking_is_an_error() {
         Err(PatternError::Backtracking { .. })
     ));
 }
+
+#[test]
+fn a_substitution_that_grows_beyond_a_mebibyte_is_an_error() {
+    let pattern = Pattern::new("a").expect("valid");
+    let text = "a".repeat(1 << 12);
+    assert_eq!(
+        pattern.sub(&"b".repeat(1 << 8), &text).map(|new| new.len()),
+        Ok(1 << 20)
+    );
+    let refused = pattern.sub(&"b".repeat(1 << 9), &text);
+    assert!(
+        matches!(refused, Err(PatternError::Growth { length: 4096, .. })),
+        "{refused:?}"
+    );
+}

@@ -78,10 +78,10 @@ impl Merger<'_> {
             let key = self.merge_entry(data, entry)?;
             let Some((_, mark)) = data.entry_mut(key) else { continue };
             let replaced = matches!(Operation::of(entry.key.as_str().unwrap_or_default()).0, Operation::Set);
-            *mark = match before {
-                Some(previous) if !replaced => self.history.add_link(entry.mark, previous, self.rule),
-                _ if self.rule.is_some() => self.history.add_link(entry.mark, Mark::default(), self.rule),
-                _ => entry.mark,
+            *mark = if self.rule.is_some() || (before.is_some() && !replaced) {
+                self.history.add_link(entry.mark, before.unwrap_or_default(), self.rule)
+            } else {
+                entry.mark
             };
         }
         Ok(())

@@ -1,0 +1,331 @@
+//! What the fuzzers run: one function a target, from the bytes of an input.
+//!
+//! Input is text where it can be, so that seeds are written by hand: a line `#@`, with a name after it or not, begins the
+//! next part. `tests/fuzz_seeds.rs` of atex runs every seed through the same functions. Knows the public interface of
+//! `fmf` and `control`, and nothing of libFuzzer.
+//!
+//! Laws that each input is held to: no panic, no hang, no stack that overflows, memory within bounds; and what each
+//! function says.
+
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Component, Path};
+
+use atex::control::{ControlError, Finish, InfraKind, Limits, Protocol, RESULTS, ResultStore, Said};
+use atex::fmf::condition::Condition;
+use atex::fmf::context::Context;
+use atex::fmf::filter::{Filter, Mode};
+use atex::fmf::regex::Pattern;
+use atex::fmf::{Error, Map, Selection, Tree, Value};
+
+/// How much output of one input is looked at: aliases make a line of YAML into gigabytes of JSON.
+const OUTPUT: usize = 1 << 20;
+
+/// How many files of a tree one input makes.
+const FILES: usize = 16;
+
+/// A tree of metadata: YAML of `main.fmf`, then of the files that the parts name. It is built, adjusted, selected from and
+/// shown; or there is an error that can be shown.
+pub fn fmf_tree(input: &[u8]) {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    write_tree(dir.path(), input);
+    if let Err(error) = use_tree(dir.path()) {
+        let shown = format!(
+            "{error} {:?} {:?}",
+            error.hint(),
+            error.spot().map(atex::fmf::Spot::snippet)
+        );
+        assert!(
+            shown.len() < OUTPUT,
+            "the message of an error is of {} bytes",
+            shown.len()
+        );
+    }
+}
+
+/// A rule of `adjust`, then lines `dimension=value,value` of a context. It is decided, in the same way twice.
+pub fn context_rule(input: &[u8]) {
+    let input = String::from_utf8_lossy(input);
+    let mut parts = parts(&input);
+    let rule = Value::text(parts.next().unwrap_or_default());
+    let context = context(parts.next().unwrap_or_default());
+    let decided = context.matches(&rule);
+    assert_eq!(decided, context.matches(&rule));
+    if let Err(error) = decided {
+        let _ = error.to_string();
+    }
+}
+
+/// A filter, then lines `key=value,value` of a node's data. It is matched in each mode, in the same way twice.
+pub fn filter(input: &[u8]) {
+    let input = String::from_utf8_lossy(input);
+    let mut parts = parts(&input);
+    let text = parts.next().unwrap_or_default();
+    let data = data(parts.next().unwrap_or_default());
+    for regexp in [true, false] {
+        for sensitive in [true, false] {
+            let filter = Filter::with_mode(text, Mode { regexp, sensitive });
+            let matched = filter.matches(&data, "/tests/Basic");
+            assert_eq!(matched, filter.matches(&data, "/tests/Basic"));
+            if let Err(error) = matched {
+                let _ = error.to_string();
+            }
+        }
+    }
+}
+
+/// A condition, then lines `key=value,value` of a node's data. It is evaluated, or there is an error that can be shown.
+pub fn condition(input: &[u8]) {
+    let input = String::from_utf8_lossy(input);
+    let mut parts = parts(&input);
+    let text = parts.next().unwrap_or_default();
+    let data = data(parts.next().unwrap_or_default());
+    let outcome = Condition::parse(text).and_then(|condition| condition.evaluate(&data, "/tests/basic"));
+    if let Err(error) = outcome {
+        let _ = error.to_string();
+    }
+}
+
+/// A pattern of Python's `re`, a text, and a template. What matches at the start is found by a search, too.
+pub fn python_regex(input: &[u8]) {
+    let input = String::from_utf8_lossy(input);
+    let mut parts = parts(&input);
+    let [pattern, text, template] = [(); 3].map(|()| parts.next().unwrap_or_default());
+    let pattern = match Pattern::new(pattern) {
+        Ok(pattern) => pattern,
+        Err(error) => {
+            let _ = error.to_string();
+            return;
+        }
+    };
+    let found = pattern.search(text);
+    let started = pattern.match_start(text);
+    if let (Ok(found), Ok(started)) = (&found, &started) {
+        assert!(*found || !started, "`match` finds what `search` does not");
+    }
+    if let (Ok(false), Ok(replaced)) = (&found, pattern.sub(template, text)) {
+        assert_eq!(replaced, text, "`sub` replaces what `search` does not find");
+    }
+}
+
+/// A control stream, written as [`streams`] says. It gives the same in chunks of any size, and nothing is
+/// written outside the test's directory.
+pub fn control_stream(input: &[u8]) {
+    let streams = streams(input);
+    let whole = control_in_chunks(&streams, usize::MAX);
+    for size in [1, 2 + input.len() % 13] {
+        assert_eq!(whole, control_in_chunks(&streams, size), "in chunks of {size} bytes");
+    }
+}
+
+/// Splits an input at its lines `#@…`.
+fn parts(input: &str) -> impl Iterator<Item = &str> {
+    input.split("\n#@\n")
+}
+
+/// Writes the files of a tree. Names that lead out of it are left out, and so are those that cannot be made.
+fn write_tree(root: &Path, input: &[u8]) {
+    let write = |name: &Path, bytes: &[u8]| {
+        let inside = name.components().all(|part| matches!(part, Component::Normal(_)));
+        if inside && let Some(parent) = name.parent() {
+            let _ = fs::create_dir_all(root.join(parent)).and_then(|()| fs::write(root.join(name), bytes));
+        }
+    };
+    write(Path::new(".fmf/version"), b"1\n");
+    let mut name = "main.fmf".to_owned();
+    let mut content = Vec::new();
+    let mut files = 0;
+    for line in input.split_inclusive(|byte| *byte == b'\n') {
+        if let Some(next) = line.strip_prefix(b"#@ ") {
+            write(Path::new(&name), &content);
+            name = String::from_utf8_lossy(next.trim_ascii()).into_owned();
+            content.clear();
+            files += 1;
+            if files == FILES {
+                return;
+            }
+        } else {
+            content.extend_from_slice(line);
+        }
+    }
+    write(Path::new(&name), &content);
+}
+
+fn use_tree(root: &Path) -> Result<(), Error> {
+    let tree = Tree::load(root)?;
+    show(&tree);
+    let tree = tree.into_adjusted(&context(""))?;
+    show(&tree);
+    let selection = Selection {
+        whole: true,
+        names: vec!["^/t".to_owned(), "/".to_owned()],
+        keys: vec!["test".to_owned()],
+        filters: vec!["tag: a|tag: -b & tier: 1".to_owned()],
+        conditions: vec!["tag == 'a' or int(tier) > 1 or duration".to_owned()],
+    };
+    let selected = tree.prune(&selection)?;
+    assert!(selected.len() <= tree.climb(true).count());
+    Ok(())
+}
+
+fn show(tree: &Tree) {
+    let mut out = Bounded(OUTPUT);
+    for node in tree.climb(true) {
+        let _ = node.dir();
+        for key in node.data().keys().take(100).filter_map(Value::as_str) {
+            let _ = node.origins(key);
+        }
+        if node.write_json(&mut out).is_err() {
+            return;
+        }
+    }
+}
+
+/// Takes so many bytes, and forgets them.
+struct Bounded(usize);
+
+impl Write for Bounded {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0 = self.0.checked_sub(bytes.len()).ok_or(io::ErrorKind::WriteZero)?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn assignments(lines: &str) -> impl Iterator<Item = (&str, Vec<&str>)> {
+    let pairs = lines.lines().filter_map(|line| line.split_once('='));
+    pairs.map(|(key, values)| (key, values.split(',').filter(|value| !value.is_empty()).collect()))
+}
+
+/// A context of dimensions that differ in their kind, and of those that the lines give.
+fn context(lines: &str) -> Context {
+    let mut context = Context::new();
+    context.set("distro", &["centos-8.4"]);
+    context.set("arch", &["x86_64"]);
+    context.set("component", &["bash", "dash-0.5"]);
+    context.set("none", &[] as &[&str]);
+    for (dimension, values) in assignments(lines) {
+        context.set(dimension, &values);
+    }
+    context
+}
+
+/// Data with a value of each kind, and those that the lines give.
+fn data(lines: &str) -> Map {
+    let mut inner = Map::new();
+    inner.insert("key", Value::text("value"));
+    let items = vec![Value::text("a"), Value::Int(1), Value::Null];
+    let mut data = Map::new();
+    data.insert("null", Value::Null);
+    data.insert("flag", Value::Bool(true));
+    data.insert("tier", Value::Int(-1));
+    data.insert("big", Value::BigInt("123456789012345678901234567890".into()));
+    data.insert("float", Value::Float(1.5));
+    data.insert("nan", Value::Float(f64::NAN));
+    data.insert("text", Value::text("Text of a test: žluť"));
+    data.insert("date", Value::Date("2024-01-01".into()));
+    data.insert("bytes", Value::Bytes((*b"\x00\xffx").into()));
+    data.insert("tag", Value::from(items.clone()));
+    data.insert("map", Value::from(inner));
+    data.insert("tuple", Value::Tuple(items.clone().into()));
+    data.insert("set", Value::Set(items.into()));
+    for (key, values) in assignments(lines) {
+        data.insert(
+            key,
+            Value::from(values.into_iter().map(Value::from).collect::<Vec<_>>()),
+        );
+    }
+    data
+}
+
+/// What came of a control stream.
+#[derive(Debug, PartialEq)]
+struct Outcome {
+    said: Vec<Said>,
+    broken: Option<ControlError>,
+    results: String,
+}
+
+fn control_in_chunks(streams: &[Vec<u8>], size: usize) -> Outcome {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let test = dir.path().join("test");
+    let store = ResultStore::create(&test).expect("a store");
+    // Small, so that inputs meet them.
+    let limits = Limits {
+        line: 128,
+        json: 2048,
+        depth: 8,
+        open: 4096,
+    };
+    let mut protocol = Protocol::new(store, limits);
+    let mut said = Vec::new();
+    let broken = feed(&mut protocol, streams, size, &mut said).err();
+    let how = match (&broken, protocol.exit_code()) {
+        (None, Some(code)) => Finish::Exited(code),
+        _ => Finish::Infra {
+            kind: InfraKind::Control,
+            note: "the stream".to_owned(),
+        },
+    };
+    let summary = protocol.finish(how);
+    if let Ok(summary) = summary {
+        said.extend(summary.late);
+    }
+    let names: Vec<_> = fs::read_dir(dir.path())
+        .expect("the directory")
+        .filter_map(Result::ok)
+        .map(|entry| entry.file_name())
+        .collect();
+    assert_eq!(names, ["test"], "something else was written");
+    let results = fs::read_to_string(test.join(RESULTS)).expect("results are UTF-8");
+    assert!(results.ends_with('\n'), "a line is not whole: {results}");
+    // Paths of a host's errors differ from run to run.
+    let broken = broken.filter(|error| matches!(error, ControlError::Violation(_)));
+    Outcome { said, broken, results }
+}
+
+fn feed(protocol: &mut Protocol, streams: &[Vec<u8>], size: usize, said: &mut Vec<Said>) -> Result<(), ControlError> {
+    for (number, stream) in streams.iter().enumerate() {
+        if number > 0 {
+            protocol.restart();
+        }
+        for chunk in stream.chunks(size) {
+            let fed = protocol.feed(chunk);
+            said.extend(std::iter::from_fn(|| protocol.take()));
+            fed?;
+        }
+    }
+    protocol.end_of_stream()
+}
+
+/// Makes streams of an input: after `#@j` comes the JSON of a result, of which the line with its length is made here, so
+/// that an input that changes stays one; after `#@r` comes what follows a restart; all else stands for itself.
+fn streams(input: &[u8]) -> Vec<Vec<u8>> {
+    let mut streams = Vec::new();
+    let mut stream = Vec::new();
+    let mut rest = input;
+    while !rest.is_empty() {
+        let marked = rest.strip_prefix(b"#@");
+        let body = marked.and_then(|marked| marked.get(1..)).unwrap_or(rest);
+        let end = (1..body.len())
+            .find(|at| body[*at..].starts_with(b"#@"))
+            .unwrap_or(body.len());
+        match marked.and_then(|marked| marked.first()) {
+            Some(b'j') => {
+                stream.extend_from_slice(format!("result {end}\n").as_bytes());
+                stream.extend_from_slice(&body[..end]);
+            }
+            Some(b'r') => {
+                streams.push(std::mem::take(&mut stream));
+                stream.extend_from_slice(&body[..end]);
+            }
+            _ => stream.extend_from_slice(&body[..end]),
+        }
+        rest = &body[end..];
+    }
+    streams.push(stream);
+    streams
+}

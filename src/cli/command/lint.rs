@@ -1,0 +1,216 @@
+//! `atex lint`: what is wrong with the metadata, grouped by file, with the lines it is about.
+
+use std::collections::BTreeSet;
+
+use serde::Serialize;
+
+use crate::cli::args::lint::LintArgs;
+use crate::cli::error::CliError;
+use crate::cli::out::Out;
+use crate::cli::settings::Settings;
+use crate::cli::values;
+use crate::compile::lint::{self, Code, Finding, LintError, Report, Request, Severity, Spot};
+use crate::report::palette::paint;
+use crate::report::text::{fit, harmless, width};
+use crate::report::{Exit, Verbosity};
+
+/// Longest part of a line that is shown, in columns.
+const SHOWN: usize = 120;
+
+/// A finding as one line of JSON.
+#[derive(Serialize)]
+struct JsonFinding<'a> {
+    code: &'static str,
+    severity: String,
+    file: Option<String>,
+    line: Option<u32>,
+    column: Option<u32>,
+    message: &'a str,
+    hint: Option<&'a str>,
+    node: &'a str,
+    nodes: usize,
+}
+
+/// Looks at the tree and prints what it finds.
+pub(crate) fn run(args: &LintArgs, settings: &Settings, out: &mut Out) -> Result<Exit, CliError> {
+    let defaults = settings.config.defaults.context.iter().flatten();
+    let request = Request {
+        start: settings.tree_root()?.to_owned(),
+        names: args.names.clone(),
+        tmt: args.tmt,
+        allow: codes(&args.allow)?
+            .into_iter()
+            .chain(settings.config.lint_allow.iter().flatten().copied())
+            .collect(),
+        dimensions: defaults.map(|(dimension, _)| dimension.clone()).collect(),
+    };
+    let report = lint::lint(&request)?;
+    if settings.json {
+        for finding in &report.findings {
+            out.json(&json(finding))?;
+        }
+    } else {
+        print(&report, settings, out)?;
+    }
+    Ok(if report.findings.is_empty() {
+        Exit::Passed
+    } else {
+        Exit::Failed
+    })
+}
+
+fn codes(names: &[String]) -> Result<BTreeSet<Code>, CliError> {
+    let code = |name: &String| values::lint_code(name).map_err(CliError::from);
+    names.iter().map(code).collect()
+}
+
+fn json(finding: &Finding) -> JsonFinding<'_> {
+    let spot = finding.spot.as_ref();
+    JsonFinding {
+        code: finding.code.name(),
+        severity: finding.code.severity().to_string(),
+        file: spot.map(|spot| spot.file.display().to_string()),
+        line: spot.map(|spot| spot.line),
+        column: spot.map(|spot| spot.column),
+        message: &finding.message,
+        hint: finding.hint.as_deref(),
+        node: &finding.node,
+        nodes: finding.nodes,
+    }
+}
+
+/// Prints the findings for people, file by file, and how many there are.
+fn print(report: &Report, settings: &Settings, out: &mut Out) -> Result<(), CliError> {
+    let file = |finding: &Finding| finding.spot.as_ref().map(|spot| spot.file.clone());
+    for group in report.findings.chunk_by(|left, right| file(left) == file(right)) {
+        let name = file(&group[0]).map_or_else(|| "(no file)".to_owned(), |file| file.display().to_string());
+        out.line(paint(out.palette.bold, harmless(&name)))?;
+        let columns = Columns::of(group);
+        for finding in group {
+            print_finding(finding, columns, settings.verbosity, out)?;
+        }
+        out.line("")?;
+    }
+    out.line(summary(report))
+}
+
+/// How wide the columns of a group are.
+#[derive(Clone, Copy)]
+struct Columns {
+    position: usize,
+    code: usize,
+}
+
+impl Columns {
+    fn of(group: &[Finding]) -> Self {
+        let widest = |width: &dyn Fn(&Finding) -> usize| group.iter().map(width).max().unwrap_or(0);
+        Self {
+            position: widest(&|finding| position(finding).len()),
+            code: widest(&|finding| finding.code.name().len()),
+        }
+    }
+}
+
+fn print_finding(finding: &Finding, columns: Columns, verbosity: Verbosity, out: &mut Out) -> Result<(), CliError> {
+    let palette = out.palette;
+    let severity = finding.code.severity();
+    let style = match severity {
+        Severity::Error => palette.bad,
+        Severity::Warning => palette.warn,
+    };
+    let position = format!("{:1$}", position(finding), columns.position);
+    let severity = format!("{:7}", severity.to_string());
+    let code = format!("{:1$}", finding.code.name(), columns.code);
+    let message = finding.message.replace('\n', " ");
+    out.line(format_args!(
+        "  {}  {}  {code}  {}",
+        paint(palette.dim, position),
+        paint(style, severity),
+        harmless(&message)
+    ))?;
+    if verbosity == Verbosity::Quiet {
+        return Ok(());
+    }
+    let margin = columns.position + 2;
+    if let Some(spot) = finding.spot.as_ref().filter(|spot| !spot.text.trim().is_empty()) {
+        let (text, marks) = excerpt(spot);
+        out.line(format_args!("{:margin$} {} {text}", "", paint(palette.dim, "|")))?;
+        out.line(format_args!(
+            "{:margin$} {} {}",
+            "",
+            paint(palette.dim, "|"),
+            paint(style, marks)
+        ))?;
+    }
+    if let Some(hint) = &finding.hint {
+        let label = paint(palette.reused, "hint:");
+        out.line(format_args!("{:margin$}   {label} {}", "", harmless(hint)))?;
+    }
+    let more = match finding.nodes.saturating_sub(1) {
+        0 => String::new(),
+        1 => " and one more".to_owned(),
+        more => format!(" and {more} more"),
+    };
+    let node = format!("{}{more}", harmless(&finding.node));
+    out.line(format_args!("{:margin$}   {}", "", paint(palette.dim, node)))
+}
+
+fn position(finding: &Finding) -> String {
+    finding
+        .spot
+        .as_ref()
+        .map_or_else(String::new, |spot| format!("{}:{}", spot.line, spot.column))
+}
+
+/// The line without its indentation, and the marks below it.
+fn excerpt(spot: &Spot) -> (String, String) {
+    let blanks = spot.text.chars().take_while(|c| c.is_whitespace()).count();
+    let column = usize::try_from(spot.column).unwrap_or(1).saturating_sub(1);
+    let marked = usize::try_from(spot.width).unwrap_or(1);
+    let (before, rest): (String, String) = {
+        let shown: Vec<char> = spot.text.chars().skip(blanks).collect();
+        let at = column.saturating_sub(blanks).min(shown.len());
+        (shown[..at].iter().collect(), shown[at..].iter().take(marked).collect())
+    };
+    let plain = |text: &str| harmless(&text.replace('\t', " ")).into_owned();
+    let text = plain(spot.text.trim());
+    let start = width(&plain(&before));
+    let room = SHOWN.saturating_sub(start);
+    let marks = "^".repeat(width(&plain(&rest)).clamp(1, room.max(1)));
+    let marks = if start < SHOWN {
+        format!("{:start$}{marks}", "")
+    } else {
+        String::new()
+    };
+    (fit(&text, SHOWN).into_owned(), marks)
+}
+
+fn summary(report: &Report) -> String {
+    let errors = report
+        .findings
+        .iter()
+        .filter(|finding| finding.code.severity() == Severity::Error);
+    let errors = errors.count();
+    let warnings = report.findings.len() - errors;
+    let looked = match report.nodes {
+        1 => "one test, plan or story".to_owned(),
+        nodes => format!("{nodes} tests, plans and stories"),
+    };
+    let count = |number: usize, word: &str| match number {
+        1 => format!("1 {word}"),
+        number => format!("{number} {word}s"),
+    };
+    match (errors, warnings) {
+        (0, 0) => format!("nothing found in {looked}"),
+        (errors, 0) => format!("{} in {looked}", count(errors, "error")),
+        (0, warnings) => format!("{} in {looked}", count(warnings, "warning")),
+        _ => format!("{}, {} in {looked}", count(errors, "error"), count(warnings, "warning")),
+    }
+}
+
+impl From<LintError> for CliError {
+    fn from(error: LintError) -> Self {
+        let (message, hint) = (error.to_string(), error.hint());
+        Self::usage(message).hint_if(hint)
+    }
+}

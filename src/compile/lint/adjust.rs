@@ -1,0 +1,98 @@
+//! Adjust rules: their form, their conditions, what they set, and whether they are ever reached.
+
+use std::collections::BTreeSet;
+
+use super::nodes::scope;
+use super::schema::Kind;
+use super::{Code, Linter, expressions, keys, values};
+use crate::compile::error::Place;
+use crate::compile::read::Scope;
+use crate::fmf::context::{Context, Rule};
+use crate::fmf::{Error, Map, Node, Value};
+
+/// Checks the rules of a node.
+pub(super) fn check(linter: &mut Linter<'_>, node_scope: &Scope<'_>, kind: Kind, node: Node<'_>) {
+    const KEY: &str = "adjust";
+    let Some(rules) = node_scope.map.get(KEY) else { return };
+    if !matches!(rules, Value::Map(_) | Value::List(_)) {
+        let message = format!(
+            "`adjust` must be a mapping or a list of mappings, not `{}`",
+            rules.type_name()
+        );
+        linter.add(Code::BadAdjust, (node_scope, KEY), KEY, message, None);
+        return;
+    }
+    let mut ended = false;
+    for rule in rules.as_list().unwrap_or(std::slice::from_ref(rules)) {
+        let Value::Map(map) = rule else {
+            let message = format!("an adjust rule must be a mapping, not `{}`", rule.type_name());
+            linter.add(Code::BadAdjust, (node_scope, KEY), &rule.to_python_str(), message, None);
+            continue;
+        };
+        let scope = node_scope.inner(KEY, map, String::new());
+        if ended && let Some(first) = map.entries().first() {
+            let key = first.key.as_str().unwrap_or(KEY);
+            let message = "never applied: a rule before it always holds and has `continue: false`";
+            linter.add(Code::UnreachableRule, (&scope, key), key, message, None);
+        }
+        check_one(linter, &scope, kind, node);
+        ended |= always(map) && map.get("continue").and_then(Value::as_bool) == Some(false);
+    }
+}
+
+fn check_one(linter: &mut Linter<'_>, scope: &Scope<'_>, kind: Kind, node: Node<'_>) {
+    if let Some(when) = scope.map.get("when") {
+        expressions::check_rule(linter, scope, when);
+    }
+    if let Some(value) = scope.map.get("continue").filter(|value| value.as_bool().is_none()) {
+        let message = format!(
+            "`continue` of an adjust rule must be a boolean, not `{}`",
+            value.type_name()
+        );
+        linter.add(Code::BadAdjust, (scope, "continue"), "continue", message, None);
+    }
+    keys::check_rule(linter, scope, kind);
+    values::check(linter, scope, kind, node.dir());
+}
+
+/// Whether a rule holds in every context.
+fn always(rule: &Map) -> bool {
+    let Some(when) = rule.get("when") else { return true };
+    let decided = Rule::from_value(when).and_then(|rule| rule.decide(&Context::new()));
+    // In an empty context only constants hold, and what is not defined.
+    matches!(decided, Ok(Some(true))) && when.as_str().is_none_or(|text| !text.contains("defined"))
+}
+
+/// Applies the rules that hold without a context: a merge that fails there fails in all.
+pub(super) fn check_merging(linter: &mut Linter<'_>, names: &BTreeSet<&str>) {
+    let Err(error) = linter.tree.adjusted(&Context::new()) else {
+        return;
+    };
+    let (node, problem) = match &error {
+        Error::Format { node, problem, .. } => (node.as_str(), problem.clone()),
+        Error::Merge { node, key, problem, .. } => (node.as_str(), format!("cannot merge key `{key}`: {problem}")),
+        other => ("/", other.to_string()),
+    };
+    let place = match error.spot() {
+        Some(spot) => Place {
+            file: Some(spot.file.clone()),
+            line: spot.line,
+        },
+        None => linter.tree.find(node).map_or_else(Place::default, |found| {
+            scope(linter.tree, Kind::Other, found).place("adjust")
+        }),
+    };
+    // What has the wrong form is known by now; what cannot be merged is told here only.
+    let known = matches!(error, Error::Format { .. });
+    let known = known
+        && place
+            .file
+            .as_deref()
+            .is_some_and(|file| linter.findings.has_rule_error_in(file));
+    if known || !names.contains(node) {
+        return;
+    }
+    linter
+        .findings
+        .add_at(Code::BadAdjust, (node, &place), "", problem, None);
+}

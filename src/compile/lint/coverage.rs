@@ -1,0 +1,217 @@
+//! What sections select: parts that match no test, and sections that find none.
+//!
+//! A test that an adjust rule may change in a key that a filter or a condition names counts as matched. Trees that would
+//! have to be fetched are not looked at.
+
+use std::path::Path;
+
+use super::nodes::{adjusted_keys, tests};
+use super::schema::did_you_mean;
+use super::{Code, Linter};
+use crate::compile::names::{any_found, nearest};
+use crate::compile::read::Scope;
+use crate::fmf::condition::{Condition, ConditionError, Outcome};
+use crate::fmf::filter::{Filter, FilterError};
+use crate::fmf::{Node, Tree, Value};
+
+/// What of a section's selection can be used.
+#[derive(Debug, Default)]
+pub(super) struct Selector {
+    pub(super) names: Vec<String>,
+    pub(super) exclude: Vec<String>,
+    pub(super) filters: Vec<(String, Filter)>,
+    pub(super) conditions: Vec<Condition>,
+}
+
+/// Whether something matches a test: `Maybe`, if that depends on the context.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Match {
+    No,
+    Maybe,
+    Yes,
+}
+
+/// Checks what a section selects of its tree.
+pub(super) fn check(linter: &mut Linter<'_>, section: &Scope<'_>, selector: &Selector) {
+    if section.value("url").is_some() {
+        return;
+    }
+    let Some(path) = section.text("path").ok().flatten() else {
+        let all = linter.nodes.tests.clone();
+        return check_tests(linter, section, selector, &all);
+    };
+    if path.contains('$') {
+        return;
+    }
+    match Tree::load(&linter.root().join(Path::new(&path))) {
+        Ok(tree) => {
+            let all = tests(&tree);
+            check_tests(linter, section, selector, &all);
+        }
+        Err(error) => {
+            let message = error.to_string();
+            let message = message.lines().next().unwrap_or_default();
+            linter.add(Code::BadPath, (section, "path"), &path, message, None);
+        }
+    }
+}
+
+fn check_tests(linter: &mut Linter<'_>, section: &Scope<'_>, selector: &Selector, all: &[Node<'_>]) {
+    if all.is_empty() {
+        let message = "finds no tests: the tree has none that could run";
+        return linter.add(Code::NoTests, (section, "how"), "how", message, None);
+    }
+    let parts = [
+        unmatched_names(linter, (section, "test"), &selector.names, all),
+        unmatched_names(linter, (section, "exclude"), &selector.exclude, all),
+        unmatched_filters(linter, section, &selector.filters, all),
+        unmatched_conditions(linter, section, selector, all),
+    ];
+    let any = all.iter().any(|node| selector.matches(*node) != Match::No);
+    if !any && !parts.contains(&true) {
+        let message = "finds no tests: none matches all that it asks for";
+        linter.add(Code::NoTests, (section, "how"), "how", message, None);
+    }
+}
+
+fn unmatched_names(linter: &mut Linter<'_>, at: (&Scope<'_>, &str), names: &[String], all: &[Node<'_>]) -> bool {
+    let mut unmatched = false;
+    for name in names {
+        let found = all.iter().any(|node| found(name, node.name()));
+        if !found {
+            let hint = nearest(name, all.iter().map(|node| node.name())).into_iter().next();
+            let hint = hint.map(|nearest| format!("did you mean `{nearest}`?"));
+            let message = format!("`{name}` in `{}` matches no test", at.1);
+            linter.add(Code::NameMatchesNothing, at, name, message, hint);
+            // Without an exclusion there are more tests, not fewer.
+            unmatched |= at.1 == "test";
+        }
+    }
+    unmatched
+}
+
+fn unmatched_filters(
+    linter: &mut Linter<'_>,
+    section: &Scope<'_>,
+    filters: &[(String, Filter)],
+    all: &[Node<'_>],
+) -> bool {
+    let mut unmatched = false;
+    for (text, filter) in filters {
+        if all.iter().any(|node| matches_filter(text, filter, *node) != Match::No) {
+            continue;
+        }
+        let missing = filter
+            .keys()
+            .find(|key| !all.iter().any(|node| node.data().contains_key(key)));
+        let (message, hint) = match missing {
+            Some(key) => {
+                let known = all.iter().flat_map(|node| node.data().keys());
+                let known = known.filter_map(Value::as_str);
+                (
+                    format!("filter `{text}` matches no test: none has the key `{key}`"),
+                    did_you_mean(key, known),
+                )
+            }
+            None => (format!("filter `{text}` matches no test"), None),
+        };
+        linter.add(Code::FilterMatchesNothing, (section, "filter"), text, message, hint);
+        unmatched = true;
+    }
+    unmatched
+}
+
+fn unmatched_conditions(linter: &mut Linter<'_>, section: &Scope<'_>, selector: &Selector, all: &[Node<'_>]) -> bool {
+    const KEY: &str = "condition";
+    let mut unmatched = false;
+    for condition in &selector.conditions {
+        let text = condition.as_str();
+        let (mut any, mut failed) = (false, None);
+        for node in all {
+            match matches_condition(condition, *node) {
+                Ok(matched) => any |= matched != Match::No,
+                // Only of tests that get so far is the condition asked.
+                Err(error) if selector.reaches_conditions(*node) => failed = failed.or(Some(error)),
+                Err(_) => {}
+            }
+        }
+        if let Some(error) = failed {
+            linter.add(Code::BadCondition, (section, KEY), text, error.to_string(), None);
+            unmatched = true;
+        } else if !any {
+            let message = format!("condition `{text}` matches no test");
+            linter.add(Code::FilterMatchesNothing, (section, KEY), text, message, None);
+            unmatched = true;
+        }
+    }
+    unmatched
+}
+
+impl Selector {
+    fn matches(&self, node: Node<'_>) -> Match {
+        let excluded = self.exclude.iter().any(|pattern| found(pattern, node.name()));
+        if excluded || !self.named(node) {
+            return Match::No;
+        }
+        let filters = self
+            .filters
+            .iter()
+            .map(|(text, filter)| matches_filter(text, filter, node));
+        let conditions = self.conditions.iter();
+        let conditions = conditions.map(|condition| matches_condition(condition, node).unwrap_or(Match::Maybe));
+        filters.chain(conditions).fold(Match::Yes, Match::and)
+    }
+
+    fn named(&self, node: Node<'_>) -> bool {
+        self.names.is_empty() || any_found(&self.names, node.name()).unwrap_or(true)
+    }
+
+    fn reaches_conditions(&self, node: Node<'_>) -> bool {
+        let mut filters = self.filters.iter();
+        self.named(node) && filters.all(|(text, filter)| matches_filter(text, filter, node) == Match::Yes)
+    }
+}
+
+impl Match {
+    fn and(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::No, _) | (_, Self::No) => Self::No,
+            (Self::Yes, Self::Yes) => Self::Yes,
+            _ => Self::Maybe,
+        }
+    }
+
+    /// What is not matched as it is may be after rules that change a key which the text names.
+    fn or_adjusted(matched: bool, text: &str, node: Node<'_>) -> Self {
+        let touched = || adjusted_keys(node.data()).any(|key| !key.is_empty() && text.contains(key));
+        match (matched, touched()) {
+            (_, true) => Self::Maybe,
+            (true, false) => Self::Yes,
+            (false, false) => Self::No,
+        }
+    }
+}
+
+fn found(pattern: &str, name: &str) -> bool {
+    crate::fmf::regex::search(pattern, name).unwrap_or(true)
+}
+
+fn matches_filter(text: &str, filter: &Filter, node: Node<'_>) -> Match {
+    let matched = match filter.matches(node.data(), node.name()) {
+        Ok(matched) => matched,
+        Err(FilterError::Missing { .. }) => false,
+        Err(FilterError::Pattern(_)) => return Match::Maybe,
+    };
+    Match::or_adjusted(matched, text, node)
+}
+
+fn matches_condition(condition: &Condition, node: Node<'_>) -> Result<Match, ConditionError> {
+    let outcome = condition.evaluate(node.data(), node.name());
+    let touched = Match::or_adjusted(false, condition.as_str(), node) == Match::Maybe;
+    match outcome {
+        _ if touched => Ok(Match::Maybe),
+        Ok(Outcome::Holds) => Ok(Match::Yes),
+        Ok(Outcome::Fails | Outcome::Missing(_)) => Ok(Match::No),
+        Err(error) => Err(error),
+    }
+}

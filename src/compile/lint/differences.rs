@@ -1,0 +1,301 @@
+//! Where tmt would treat the tree in another way: what it obeys and atex does not, and the other way round.
+//!
+//! Phases and sections that atex ignores with a warning are findings without this, too, and are not repeated here.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::nodes::may_run;
+use super::schema::{Kind, PLAN_TMT_ONLY, TEST_TMT_ONLY, VARIABLES};
+use super::{Code, Linter, scripts};
+use crate::compile::error::Place;
+use crate::compile::facts::run_directory;
+use crate::compile::read::{Scope, truthy};
+use crate::fmf::{Map, Node, Value};
+
+/// Scripts of more bytes are not read.
+const LARGEST: u64 = 1 << 20;
+
+/// Commands that tmt brings to its guests.
+const COMMANDS: [&str; 13] = [
+    "rhts-abort",
+    "rhts-reboot",
+    "rhts-report-result",
+    "rhts-submit-log",
+    "rhts_submit_log",
+    "rstrnt-abort",
+    "rstrnt-reboot",
+    "rstrnt-report-log",
+    "rstrnt-report-result",
+    "tmt-abort",
+    "tmt-file-submit",
+    "tmt-reboot",
+    "tmt-report-result",
+];
+
+/// Keys of `execute` that change what tmt does.
+const EXECUTE: [&str; 7] = [
+    "duration",
+    "exit-first",
+    "ignore-duration",
+    "restraint-compatible",
+    "script",
+    "upgrade-path",
+    "where",
+];
+
+/// Variables that are set where tmt runs, which it puts in their places before any script runs.
+const OF_RUNNER: [&str; 8] = ["HOME", "LANG", "LOGNAME", "PATH", "PWD", "SHELL", "TERM", "USER"];
+
+/// Checks a node.
+pub(super) fn check(linter: &mut Linter<'_>, kind: Kind, node: Node<'_>) {
+    let scope = linter.scope(kind, node);
+    match kind {
+        Kind::Test if may_run(node) => check_test(linter, &scope, node),
+        Kind::Plan => check_plan(linter, &scope),
+        _ => {}
+    }
+}
+
+fn check_test(linter: &mut Linter<'_>, scope: &Scope<'_>, node: Node<'_>) {
+    for key in TEST_TMT_ONLY {
+        let default = match *key {
+            "framework" => Some("shell"),
+            "result" => Some("respect"),
+            _ => None,
+        };
+        let value = scope.value(key).filter(|value| truthy(value));
+        if value.is_some_and(|value| default.is_none() || value.as_str() != default) {
+            obeyed(linter, scope, key, key);
+        }
+    }
+    check_environment_form(linter, scope);
+    for key in ["require", "recommend"] {
+        check_requires(linter, scope, key);
+    }
+    if let Some(path) = scope.value("path").and_then(Value::as_str)
+        && !path.starts_with('/')
+    {
+        let message = "tmt takes no `path` that does not begin with `/`";
+        linter.add(Code::TmtForm, (scope, "path"), path, message, None);
+    }
+    let Some(script) = scope.value("test").and_then(Value::as_str) else {
+        return;
+    };
+    let own = variables(scope.map);
+    check_words(linter, (scope, "test"), script, &own);
+    let directory = run_directory(linter.tree, node).ok();
+    if let Some(file) = directory.and_then(|directory| scripts::file_of(script, &directory)) {
+        check_file(linter, node, &file, &own);
+    }
+}
+
+/// What a script in the metadata uses of tmt.
+fn check_words(linter: &mut Linter<'_>, at: (&Scope<'_>, &str), script: &str, own: &BTreeSet<String>) {
+    for (word, code) in words(script, own) {
+        let (message, hint) = told(&word, code);
+        linter.add(code, at, &word, message, hint);
+    }
+}
+
+/// What a script file uses of tmt; the first place of each.
+fn check_file(linter: &mut Linter<'_>, node: Node<'_>, file: &Path, own: &BTreeSet<String>) {
+    let Some(text) = read(linter.root(), file) else { return };
+    let mut seen = BTreeSet::new();
+    for (number, line) in (1..).zip(text.lines()) {
+        for (word, code) in words(line, own) {
+            if !seen.insert(word.clone()) {
+                continue;
+            }
+            let place = Place {
+                file: Some(file.to_owned()),
+                line: number,
+            };
+            let (message, hint) = told(&word, code);
+            linter
+                .findings
+                .add_at(code, (node.name(), &place), &word, message, hint);
+        }
+    }
+}
+
+fn read(root: &Path, file: &Path) -> Option<String> {
+    let path: PathBuf = root.join(file);
+    let metadata = fs::metadata(&path).ok()?;
+    if !metadata.is_file() || metadata.len() > LARGEST {
+        return None;
+    }
+    fs::read_to_string(path).ok()
+}
+
+fn check_requires(linter: &mut Linter<'_>, scope: &Scope<'_>, key: &str) {
+    let Some(value) = scope.value(key) else { return };
+    for item in value.as_list().unwrap_or(std::slice::from_ref(value)) {
+        let word = match item {
+            Value::Map(map) => {
+                let told = ["url", "path", "name", "pattern", "type"].into_iter();
+                let mut told = told.filter_map(|key| map.get(key).and_then(Value::as_str));
+                told.next().unwrap_or(key)
+            }
+            Value::Str(text) if text.starts_with("library(") => text,
+            _ => continue,
+        };
+        let message = format!("tmt brings what `{key}` names here; atex ignores it");
+        linter.add(Code::TmtRequire, (scope, key), word, message, None);
+    }
+}
+
+fn check_plan(linter: &mut Linter<'_>, scope: &Scope<'_>) {
+    for key in PLAN_TMT_ONLY {
+        let plain = match *key {
+            "report" => Some("display"),
+            "provision" => Some("local"),
+            _ => None,
+        };
+        let value = scope.value(key).filter(|value| truthy(value));
+        if value.is_some_and(|value| !is_plain(value, plain)) {
+            obeyed(linter, scope, key, key);
+        }
+    }
+    check_execute(linter, scope);
+    check_environment_form(linter, scope);
+    if scope.value("execute").is_none() && scope.value("plan").is_none() && scope.value("discover").is_some() {
+        let message = "tmt takes this for no plan, because it has no `execute`";
+        let hint = Some("`execute: {how: tmt}` makes it one for both".to_owned());
+        linter.add(Code::TmtForm, (scope, "discover"), "discover", message, hint);
+    }
+    if let Some(environment) = scope.value("environment").and_then(Value::as_map) {
+        check_expansion(linter, &scope.inner("environment", environment, String::new()));
+    }
+    let own = variables(scope.map);
+    for step in ["discover", "prepare", "finish"] {
+        for map in scope.maps(step).unwrap_or_default() {
+            let phase = scope.inner(step, map, String::new());
+            check_expansion(linter, &phase);
+            for script in phase.texts("script").unwrap_or_default() {
+                check_words(linter, (&phase, "script"), &script, &own);
+            }
+            if step == "discover" && phase.value("condition").is_some() {
+                let message = "tmt knows no `condition` in a discover section";
+                linter.add(Code::TmtForm, (&phase, "condition"), "condition", message, None);
+            }
+        }
+    }
+}
+
+/// Whether a step says no more than how it is done by default.
+fn is_plain(step: &Value, how: Option<&str>) -> bool {
+    let (Some(map), Some(how)) = (step.as_map(), how) else {
+        return false;
+    };
+    map.len() == 1 && map.get("how").and_then(Value::as_str) == Some(how)
+}
+
+fn check_execute(linter: &mut Linter<'_>, scope: &Scope<'_>) {
+    for map in scope.maps("execute").unwrap_or_default() {
+        let execute = scope.inner("execute", map, String::new());
+        for key in map.keys().filter_map(Value::as_str) {
+            let same = match key {
+                "how" => map.get(key).and_then(Value::as_str) == Some("tmt"),
+                _ => !EXECUTE.contains(&key),
+            };
+            if !same {
+                let shown = format!("execute: {key}");
+                obeyed(linter, &execute, key, &shown);
+            }
+        }
+    }
+}
+
+fn obeyed(linter: &mut Linter<'_>, scope: &Scope<'_>, key: &str, shown: &str) {
+    let message = format!("tmt obeys `{shown}`, atex does not");
+    let hint = match shown {
+        "provision" => Some("`-s TARGET` says where atex runs".to_owned()),
+        "context" => Some("`-c DIM=VALUE` gives atex its context".to_owned()),
+        "check" | "result" | "framework" => Some("the test's own results are what counts".to_owned()),
+        _ => None,
+    };
+    linter.add(Code::TmtKey, (scope, key), key, message, hint);
+}
+
+fn check_environment_form(linter: &mut Linter<'_>, scope: &Scope<'_>) {
+    const KEY: &str = "environment";
+    if scope.value(KEY).is_some_and(|value| value.as_map().is_none()) {
+        let message = "tmt takes only a mapping for `environment`";
+        linter.add(Code::TmtForm, (scope, KEY), KEY, message, None);
+    }
+}
+
+/// tmt expands `$NAME` and `$@dimension` in all data of a plan. In scripts bash does so as well, on the machine.
+fn check_expansion(linter: &mut Linter<'_>, scope: &Scope<'_>) {
+    for (key, value) in scope.map.iter() {
+        let Some(key) = key.as_str() else { continue };
+        let single = std::slice::from_ref(value);
+        for text in value.as_list().unwrap_or(single).iter().filter_map(Value::as_str) {
+            for name in references(text) {
+                let braced = format!("${{{name}}}");
+                let word = if text.contains(&braced) {
+                    braced
+                } else {
+                    format!("${name}")
+                };
+                if key != "script" || name.starts_with('@') {
+                    let message = format!("tmt puts a value in the place of `${name}`, atex leaves it as it is");
+                    linter.add(Code::TmtExpansion, (scope, key), &word, message, None);
+                } else if OF_RUNNER.contains(&name) {
+                    let message = format!("tmt puts its own `{name}` in this place, atex leaves it to the machine");
+                    linter.add(Code::TmtExpansion, (scope, key), &word, message, None);
+                }
+            }
+        }
+    }
+}
+
+/// The names behind dollar signs, in braces or without.
+fn references(text: &str) -> impl Iterator<Item = &str> {
+    text.split('$').skip(1).filter_map(|rest| {
+        let rest = rest.strip_prefix('{').unwrap_or(rest);
+        let at = usize::from(rest.starts_with('@'));
+        let end = rest[at..].find(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
+        let name = &rest[..end.map_or(rest.len(), |end| at + end)];
+        let first = name[at..].chars().next()?;
+        (!first.is_ascii_digit()).then_some(name)
+    })
+}
+
+/// The variables that a node sets itself.
+fn variables(data: &Map) -> BTreeSet<String> {
+    let environment = data.get("environment").and_then(Value::as_map);
+    let keys = environment.into_iter().flat_map(Map::keys);
+    keys.filter_map(Value::as_str).map(str::to_owned).collect()
+}
+
+/// What a script uses that tmt sets or brings: words, in their order.
+fn words(script: &str, own: &BTreeSet<String>) -> Vec<(String, Code)> {
+    let mut found = Vec::new();
+    for line in script.lines().filter(|line| !line.trim_start().starts_with('#')) {
+        for word in line.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_' || c == '-')) {
+            let of_tmt = word
+                .strip_prefix("TMT_")
+                .is_some_and(|rest| !rest.is_empty() && !word.contains('-'));
+            let assigned = line.contains(&format!("{word}="));
+            if of_tmt && !VARIABLES.contains(&word) && !own.contains(word) && !assigned {
+                found.push((word.to_owned(), Code::TmtVariable));
+            } else if COMMANDS.contains(&word) {
+                found.push((word.to_owned(), Code::TmtCommand));
+            }
+        }
+    }
+    found
+}
+
+fn told(word: &str, code: Code) -> (String, Option<String>) {
+    if code == Code::TmtVariable {
+        let hint =
+            (word == "TMT_TEST_DATA").then(|| "what a test leaves is reported through ATEX_TEST_CONTROL".to_owned());
+        return (format!("tmt sets `{word}`, atex does not"), hint);
+    }
+    let hint = "atex hears of results and files through ATEX_TEST_CONTROL".to_owned();
+    (format!("tmt brings the command `{word}`, atex does not"), Some(hint))
+}

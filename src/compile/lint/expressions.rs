@@ -1,0 +1,102 @@
+//! Texts that are small programs: context rules, regular expressions, filters, conditions.
+
+use super::schema::nearest;
+use super::{Code, Linter};
+use crate::compile::read::Scope;
+use crate::fmf::Value;
+use crate::fmf::condition::Condition;
+use crate::fmf::context::{Doubt, Rule, RuleError};
+use crate::fmf::filter::Filter;
+use crate::fmf::regex::Pattern;
+
+/// How like a known dimension another one must be to be taken for a slip.
+const ALIKE: f64 = 0.75;
+
+/// Checks the rules in `when` of a phase, a section or an adjust rule.
+pub(super) fn check_when(linter: &mut Linter<'_>, scope: &Scope<'_>) {
+    let Some(when) = scope.map.get("when") else {
+        return;
+    };
+    for rule in when.as_list().unwrap_or(std::slice::from_ref(when)) {
+        check_rule(linter, scope, rule);
+    }
+}
+
+/// Checks one rule that stands under `when`.
+pub(super) fn check_rule(linter: &mut Linter<'_>, scope: &Scope<'_>, value: &Value) {
+    let word = value.as_str().unwrap_or("when");
+    let at = (scope, "when");
+    let rule = match Rule::from_value(value) {
+        Ok(rule) => rule,
+        Err(error) => {
+            let hint = matches!(error, RuleError::Syntax { .. })
+                .then(|| "a rule reads `distro == fedora-41, rhel-9 and arch != s390x`".to_owned());
+            linter.add(Code::BadRule, at, word, error.to_string(), hint);
+            return;
+        }
+    };
+    for doubt in rule.doubts() {
+        match doubt {
+            Doubt::Pattern(error) => linter.add(Code::BadRegex, at, word, error.to_string(), None),
+            Doubt::Versionless { dimension, value } => {
+                let message = format!("`{dimension}` is never less or greater than `{value}`, which has no version");
+                let hint = Some(format!("as in `{value}-9`"));
+                linter.add(Code::DeadRule, at, word, message, hint);
+            }
+            Doubt::Operator { value } => {
+                let message = format!("`{value}` is one value here: what is in it is no operator");
+                let hint = Some("the operators between expressions are `and` and `or`".to_owned());
+                linter.add(Code::DeadRule, at, word, message, hint);
+            }
+            Doubt::Contradiction { dimension } => {
+                let message = format!("never holds: `{dimension}` is not defined there, so it cannot be compared");
+                linter.add(Code::DeadRule, at, word, message, None);
+            }
+        }
+    }
+    for dimension in rule.dimensions() {
+        check_dimension(linter, scope, dimension);
+    }
+}
+
+fn check_dimension(linter: &mut Linter<'_>, scope: &Scope<'_>, dimension: &str) {
+    let known = &linter.nodes.dimensions;
+    if known.contains(dimension) {
+        return;
+    }
+    let like = nearest(dimension, known.iter().map(String::as_str));
+    let like = like.filter(|like| strsim::normalized_damerau_levenshtein(dimension, like) >= ALIKE);
+    if let Some(like) = like {
+        let hint = Some(format!("did you mean `{like}`?"));
+        let message = format!("nobody is known to set the dimension `{dimension}`");
+        linter.add(Code::UnknownDimension, (scope, "when"), dimension, message, hint);
+    }
+}
+
+/// Compiles a regular expression that stands in a value.
+pub(super) fn pattern(linter: &mut Linter<'_>, at: (&Scope<'_>, &str), text: &str) -> Option<()> {
+    let compiled = Pattern::cached(text).and_then(|pattern| pattern.search("").map(|_| ()));
+    compiled
+        .map_err(|error| linter.add(Code::BadRegex, at, text, error.to_string(), None))
+        .ok()
+}
+
+/// Reads a filter that stands in a value.
+pub(super) fn filter(linter: &mut Linter<'_>, at: (&Scope<'_>, &str), text: &str) -> Option<Filter> {
+    let filter = Filter::parse(text);
+    match filter.check() {
+        Ok(()) => Some(filter),
+        Err(error) => {
+            let message = format!("filter `{text}`: {error}");
+            linter.add(Code::BadRegex, at, text, message, None);
+            None
+        }
+    }
+}
+
+/// Reads a condition that stands in a value.
+pub(super) fn condition(linter: &mut Linter<'_>, at: (&Scope<'_>, &str), text: &str) -> Option<Condition> {
+    Condition::parse(text)
+        .map_err(|error| linter.add(Code::BadCondition, at, text, error.to_string(), None))
+        .ok()
+}

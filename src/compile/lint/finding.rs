@@ -1,0 +1,135 @@
+//! Findings, and their collection: what many nodes inherit from one place is one finding.
+
+use std::collections::{BTreeSet, HashMap};
+use std::path::{Path, PathBuf};
+
+use super::code::Code;
+use super::lines::Lines;
+use crate::compile::error::Place;
+use crate::compile::read::Scope;
+
+/// Something that is wrong with the metadata, or probably not meant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// What kind of thing it is.
+    pub code: Code,
+    /// Where it stands; `None` where nothing in the files says it.
+    pub spot: Option<Spot>,
+    /// What is wrong.
+    pub message: String,
+    /// What to do, where that is clear.
+    pub hint: Option<String>,
+    /// The first node that has it.
+    pub node: String,
+    /// How many nodes have it.
+    pub nodes: usize,
+}
+
+/// A place in a file of the tree, with its text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Spot {
+    /// The file, relative to the tree's root.
+    pub file: PathBuf,
+    /// The line, from 1.
+    pub line: u32,
+    /// The column in characters, from 1.
+    pub column: u32,
+    /// How many characters from there on it is about.
+    pub width: u32,
+    /// The line's text.
+    pub text: String,
+}
+
+/// What makes two findings the same one.
+type Identity = (Option<(PathBuf, u32, u32)>, Code, String);
+
+/// The findings of a tree while they are collected.
+#[derive(Debug)]
+pub(super) struct Findings {
+    lines: Lines,
+    allowed: BTreeSet<Code>,
+    found: Vec<Finding>,
+    seen: HashMap<Identity, Seen>,
+}
+
+#[derive(Debug)]
+struct Seen {
+    index: usize,
+    /// The node that had it last: one node can have it several times and counts once.
+    last: String,
+}
+
+impl Findings {
+    /// Starts a collection without findings; those with an allowed code stay out.
+    pub(super) fn new(root: PathBuf, allowed: BTreeSet<Code>) -> Self {
+        Self {
+            lines: Lines::new(root),
+            allowed,
+            found: Vec::new(),
+            seen: HashMap::new(),
+        }
+    }
+
+    /// Adds a finding about a key of a mapping; `word` is what the caret shows.
+    pub(super) fn add(
+        &mut self,
+        code: Code,
+        at: (&Scope<'_>, &str),
+        word: &str,
+        message: String,
+        hint: Option<String>,
+    ) {
+        let (scope, key) = at;
+        let place = scope.place(key);
+        self.add_at(code, (scope.node(), &place), word, message, hint);
+    }
+
+    /// Adds a finding about a node and a place.
+    pub(super) fn add_at(&mut self, code: Code, at: (&str, &Place), word: &str, message: String, hint: Option<String>) {
+        if self.allowed.contains(&code) {
+            return;
+        }
+        let (node, place) = at;
+        let spot = self.lines.spot(place, word);
+        let position = spot.as_ref().map(|spot| (spot.file.clone(), spot.line, spot.column));
+        if let Some(seen) = self.seen.get_mut(&(position.clone(), code, message.clone())) {
+            if seen.last != node {
+                node.clone_into(&mut seen.last);
+                self.found[seen.index].nodes += 1;
+            }
+            return;
+        }
+        let seen = Seen {
+            index: self.found.len(),
+            last: node.to_owned(),
+        };
+        self.seen.insert((position, code, message.clone()), seen);
+        self.found.push(Finding {
+            code,
+            spot,
+            message,
+            hint,
+            node: node.to_owned(),
+            nodes: 1,
+        });
+    }
+
+    /// Tells whether an adjust rule that cannot be used is known already, in the file of another report of it.
+    pub(super) fn has_rule_error_in(&self, file: &Path) -> bool {
+        self.found.iter().any(|finding| {
+            let here = finding.spot.as_ref().is_some_and(|spot| spot.file == file);
+            here && matches!(finding.code, Code::BadRule | Code::BadAdjust)
+        })
+    }
+
+    /// Returns the findings, ordered by file and line.
+    pub(super) fn into_sorted(self) -> Vec<Finding> {
+        let mut found = self.found;
+        let position = |finding: &Finding| {
+            let spot = finding.spot.as_ref();
+            spot.map(|spot| (spot.file.clone(), spot.line, spot.column))
+        };
+        found.sort_by_cached_key(|finding| (position(finding), finding.code, finding.node.clone()));
+        found
+    }
+}

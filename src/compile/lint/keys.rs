@@ -1,0 +1,169 @@
+//! Keys: those that nobody reads, those of another kind of node, and phases in what is no plan.
+
+use super::schema::{COMMON, EXTRA, Form, Kind, OBSOLETE, PHASE, PLAN, PLAN_REFUSED, TEST, bare, did_you_mean};
+use super::{Code, Linter};
+use crate::compile::read::Scope;
+use crate::fmf::Value;
+
+/// Keys of adjust rules that are not data.
+const OF_RULES: [&str; 3] = ["because", "continue", "when"];
+
+/// Checks the keys of a node.
+pub(super) fn check(linter: &mut Linter<'_>, scope: &Scope<'_>, kind: Kind) {
+    for key in scope.map.keys() {
+        match (kind, key.as_str()) {
+            (Kind::Other, _) => {}
+            (_, Some(key)) => check_key(linter, scope, kind, (key, key)),
+            (_, None) => not_text(linter, scope, key),
+        }
+    }
+    match kind {
+        Kind::Plan => refused(linter, scope),
+        Kind::Other => check_other(linter, scope),
+        Kind::Test | Kind::Story => {}
+    }
+}
+
+/// Checks the keys of an adjust rule of a node.
+pub(super) fn check_rule(linter: &mut Linter<'_>, rule: &Scope<'_>, kind: Kind) {
+    if kind == Kind::Other {
+        return;
+    }
+    for key in rule.map.keys() {
+        match key.as_str() {
+            Some(key) if OF_RULES.contains(&key) => {}
+            Some(key) => check_key(linter, rule, kind, (key, bare(key))),
+            None => not_text(linter, rule, key),
+        }
+    }
+}
+
+/// Checks one key, as written and without its suffix.
+fn check_key(linter: &mut Linter<'_>, scope: &Scope<'_>, kind: Kind, (written, key): (&str, &str)) {
+    if COMMON.contains(&key) || kind.keys().contains(&key) {
+        return;
+    }
+    if key.starts_with("extra-") {
+        if key.starts_with("extra-atex-") && !EXTRA.contains(&key) {
+            let hint = did_you_mean(key, EXTRA.iter().copied());
+            linter.add(
+                Code::UnknownKey,
+                (scope, written),
+                written,
+                unknown(written, kind),
+                hint,
+            );
+        }
+        return;
+    }
+    let owners: Vec<Kind> = [Kind::Test, Kind::Plan, Kind::Story]
+        .into_iter()
+        .filter(|owner| owner.keys().contains(&key))
+        .collect();
+    if let Some(owner) = owners.first() {
+        // One file for tests and plans is a habit: what is inherited from there is somebody's.
+        if !linter.nodes.uses(key, &scope.place(written)) {
+            let message = format!(
+                "`{written}` has a meaning in a {}, not in a {}",
+                owner.word(),
+                kind.word()
+            );
+            linter.add(Code::MisplacedKey, (scope, written), written, message, None);
+        }
+        return;
+    }
+    let known = COMMON.iter().chain(kind.keys()).copied();
+    let hint = if OBSOLETE.contains(&key) {
+        Some("tmt had it once; `adjust` takes its place".to_owned())
+    } else if bare(key) != key && known.clone().any(|known| known == bare(key)) {
+        Some(format!(
+            "at the root of a tree there is nothing to merge with: write `{}`",
+            bare(key)
+        ))
+    } else {
+        did_you_mean(key, known)
+    };
+    linter.add(
+        Code::UnknownKey,
+        (scope, written),
+        written,
+        unknown(written, kind),
+        hint,
+    );
+}
+
+fn unknown(key: &str, kind: Kind) -> String {
+    format!("nobody reads `{key}` in a {}", kind.word())
+}
+
+fn not_text(linter: &mut Linter<'_>, scope: &Scope<'_>, key: &Value) {
+    let text = key.to_python_str();
+    let message = format!("the key `{text}` is not a text: nobody reads it");
+    linter.add(Code::UnknownKey, (scope, &text), &text, message, None);
+}
+
+/// What a plan says and atex warns of when it runs it.
+fn refused(linter: &mut Linter<'_>, scope: &Scope<'_>) {
+    for key in PLAN_REFUSED.iter().filter(|key| scope.value(key).is_some()) {
+        let hint = match *key {
+            "environment-file" => "`-e KEY=VALUE` or `environment` set variables",
+            _ => "atex runs the plans of the tree only",
+        };
+        let message = format!("`{key}` is not supported and ignored");
+        linter.add(Code::IgnoredKey, (scope, key), key, message, Some(hint.to_owned()));
+    }
+}
+
+/// A node that nobody reads may have been meant to be read.
+fn check_other(linter: &mut Linter<'_>, scope: &Scope<'_>) {
+    let has = |keys: &[&str]| keys.iter().any(|key| scope.map.contains_key(key));
+    let mut missing = None;
+    for (kind, deciding, telling) in [
+        (Kind::Test, &["test"][..], TEST),
+        (Kind::Plan, &["execute", "discover"][..], PLAN),
+    ] {
+        if !has(telling) {
+            continue;
+        }
+        for key in scope.map.keys().filter_map(Value::as_str) {
+            let slip = |wanted: &&&str| strsim::damerau_levenshtein(key, wanted) == 1;
+            if let Some(wanted) = deciding.iter().find(slip).filter(|_| !telling.contains(&key)) {
+                let message = format!(
+                    "nobody reads `{key}`, and without `{wanted}` this is no {}",
+                    kind.word()
+                );
+                missing = Some((key, message, format!("did you mean `{wanted}`?")));
+            }
+        }
+    }
+    if let Some((key, message, hint)) = missing {
+        linter.add(Code::UnknownKey, (scope, key), key, message, Some(hint));
+    } else if let Some(key) = ["prepare", "finish"].into_iter().find(|key| scope.value(key).is_some())
+        && !linter.nodes.uses(key, &scope.place(key))
+    {
+        let message = format!("has `{key}`, but neither `execute` nor `discover`, so it is no plan and never runs");
+        linter.add(Code::NotAPlan, (scope, key), key, message, None);
+    }
+}
+
+/// Checks the keys of a phase or a section.
+pub(super) fn check_phase(linter: &mut Linter<'_>, scope: &Scope<'_>, form: Form, what: &str) {
+    for key in scope.map.keys() {
+        let Some(key) = key.as_str() else {
+            not_text(linter, scope, key);
+            continue;
+        };
+        if PHASE.contains(&key) || form.read.contains(&key) {
+            continue;
+        }
+        if form.known.contains(&key) {
+            let message = format!("`{key}` of a {what} is not supported and ignored");
+            let hint = (key == "include").then(|| "`test` selects by name, too".to_owned());
+            linter.add(Code::IgnoredKey, (scope, key), key, message, hint);
+        } else {
+            let known = PHASE.iter().chain(form.read).chain(form.known).copied();
+            let message = format!("nobody reads `{key}` in a {what}");
+            linter.add(Code::UnknownKey, (scope, key), key, message, did_you_mean(key, known));
+        }
+    }
+}

@@ -1,0 +1,192 @@
+//! Lint: what of a tree's metadata is wrong, or is not obeyed, found without running anything.
+//!
+//! Approach: the tree is read as it is written, without a context, and everything that adjust rules may set counts as
+//! possible. So a finding holds in every context, or it names the rule that makes it so. Values are read by the readers that
+//! `compile` itself uses, which makes "lint finds nothing" mean "compile refuses nothing of this kind".
+//!
+//! 1. `nodes` tells tests, plans and stories apart and collects what the checks need of the whole tree;
+//! 2. each node is checked: `keys` and `values`, then `adjust`, and by its kind `phases`, `sections` (with `coverage`) and
+//!    `scripts` (with `command`);
+//! 3. `ids` looks over all nodes, `differences` (with `--tmt`) says where tmt would do something else.
+//!
+//! Findings are data; nothing here prints. Files are only looked at, never changed; nothing is fetched.
+
+mod adjust;
+mod code;
+mod command;
+mod coverage;
+mod differences;
+mod expressions;
+mod finding;
+mod ids;
+mod keys;
+mod lines;
+mod nodes;
+mod phases;
+mod schema;
+mod scripts;
+mod sections;
+mod values;
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+pub use code::{Code, Severity};
+pub use finding::{Finding, Spot};
+
+use super::names::nearest;
+use super::read::Scope;
+use crate::fmf::{self, Node, Tree};
+use finding::Findings;
+use nodes::Nodes;
+use schema::Kind;
+
+/// What to look at.
+#[derive(Clone, Debug, Default)]
+pub struct Request {
+    /// Where to look for the tree: its root or any directory below.
+    pub start: PathBuf,
+    /// Names of nodes: exact, else Python-style regexes that are searched. Empty: all.
+    pub names: Vec<String>,
+    /// Also where tmt would treat the tree in another way.
+    pub tmt: bool,
+    /// Codes that are switched off.
+    pub allow: BTreeSet<Code>,
+    /// Dimensions of contexts that are known to be set.
+    pub dimensions: BTreeSet<String>,
+}
+
+/// What was found.
+#[derive(Clone, Debug)]
+pub struct Report {
+    /// Ordered by file and line.
+    pub findings: Vec<Finding>,
+    /// How many tests, plans and stories were looked at.
+    pub nodes: usize,
+}
+
+/// Why nothing could be looked at.
+#[derive(Debug, thiserror::Error)]
+pub enum LintError {
+    /// The tree cannot be read.
+    #[error(transparent)]
+    Fmf(#[from] fmf::Error),
+    /// A name that was given is no node's.
+    #[error("no test, plan or story matches `{name}`")]
+    UnknownName {
+        /// As given.
+        name: String,
+        /// Names that look like it, nearest first.
+        nearest: Vec<String>,
+    },
+}
+
+impl LintError {
+    /// Returns advice, where there is some.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Fmf(error) => error.hint().map(str::to_owned),
+            Self::UnknownName { nearest, .. } => {
+                let nearest = nearest.first()?;
+                Some(format!("did you mean `{nearest}`?"))
+            }
+        }
+    }
+}
+
+/// What the checks of one node need.
+struct Linter<'t> {
+    tree: &'t Tree,
+    nodes: Nodes<'t>,
+    findings: Findings,
+}
+
+/// Looks at a tree.
+pub fn lint(request: &Request) -> Result<Report, LintError> {
+    let tree = Tree::load(&request.start)?;
+    let nodes = Nodes::of(&tree, request.dimensions.clone());
+    let chosen = choose(&nodes, &request.names)?;
+    let mut linter = Linter {
+        tree: &tree,
+        nodes,
+        findings: Findings::new(tree.root().to_owned(), request.allow.clone()),
+    };
+    for (kind, node) in &chosen {
+        linter.node(*kind, *node);
+        if request.tmt {
+            differences::check(&mut linter, *kind, *node);
+        }
+    }
+    let names: BTreeSet<&str> = chosen.iter().map(|(_, node)| node.name()).collect();
+    ids::check(&mut linter, &names);
+    adjust::check_merging(&mut linter, &names);
+    Ok(Report {
+        findings: linter.findings.into_sorted(),
+        nodes: chosen.iter().filter(|(kind, _)| *kind != Kind::Other).count(),
+    })
+}
+
+/// The nodes that were asked for.
+fn choose<'t>(nodes: &Nodes<'t>, names: &[String]) -> Result<Vec<(Kind, Node<'t>)>, LintError> {
+    if names.is_empty() {
+        return Ok(nodes.all.clone());
+    }
+    let mut chosen = vec![false; nodes.all.len()];
+    for name in names {
+        let mut found = false;
+        let exact = nodes.all.iter().any(|(_, node)| node.name() == name);
+        for ((_, node), chosen) in nodes.all.iter().zip(&mut chosen) {
+            let matches = if exact {
+                node.name() == name
+            } else {
+                fmf::regex::search(name, node.name()).map_err(fmf::Error::from)?
+            };
+            *chosen |= matches;
+            found |= matches;
+        }
+        if !found {
+            let nearest = nearest(name, nodes.all.iter().map(|(_, node)| node.name()));
+            let name = name.clone();
+            return Err(LintError::UnknownName { name, nearest });
+        }
+    }
+    let all = nodes.all.iter().zip(chosen);
+    Ok(all.filter(|(_, chosen)| *chosen).map(|(node, _)| *node).collect())
+}
+
+impl<'t> Linter<'t> {
+    /// Checks a node by itself.
+    fn node(&mut self, kind: Kind, node: Node<'t>) {
+        let scope = self.scope(kind, node);
+        keys::check(self, &scope, kind);
+        values::check(self, &scope, kind, node.dir());
+        adjust::check(self, &scope, kind, node);
+        match kind {
+            Kind::Test => scripts::check_test(self, &scope, node),
+            Kind::Plan => {
+                phases::check(self, &scope);
+                sections::check(self, &scope, node);
+            }
+            Kind::Story | Kind::Other => {}
+        }
+    }
+
+    fn scope(&self, kind: Kind, node: Node<'t>) -> Scope<'t> {
+        nodes::scope(self.tree, kind, node)
+    }
+
+    fn add(
+        &mut self,
+        code: Code,
+        at: (&Scope<'_>, &str),
+        word: &str,
+        message: impl Into<String>,
+        hint: Option<String>,
+    ) {
+        self.findings.add(code, at, word, message.into(), hint);
+    }
+
+    fn root(&self) -> &'t Path {
+        self.tree.root()
+    }
+}

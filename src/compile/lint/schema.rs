@@ -1,0 +1,240 @@
+//! Which keys have a meaning where: those that atex reads and those that tmt knows.
+
+/// What a node is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Kind {
+    Test,
+    Plan,
+    Story,
+    /// Something that neither atex nor tmt reads.
+    Other,
+}
+
+impl Kind {
+    /// What messages call it.
+    pub(super) const fn word(self) -> &'static str {
+        match self {
+            Self::Test => "test",
+            Self::Plan => "plan",
+            Self::Story => "story",
+            Self::Other => "node",
+        }
+    }
+
+    /// What messages call several.
+    pub(super) const fn plural(self) -> &'static str {
+        match self {
+            Self::Test => "tests",
+            Self::Plan => "plans",
+            Self::Story => "stories",
+            Self::Other => "nodes",
+        }
+    }
+
+    /// The keys of its own; those of [`COMMON`] have a meaning in all kinds.
+    pub(super) const fn keys(self) -> &'static [&'static str] {
+        match self {
+            Self::Test => TEST,
+            Self::Plan => PLAN,
+            Self::Story => STORY,
+            Self::Other => &[],
+        }
+    }
+}
+
+/// Keys that tests, plans and stories share.
+pub(super) const COMMON: &[&str] = &[
+    "adjust",
+    "author",
+    "contact",
+    "description",
+    "enabled",
+    "id",
+    "link",
+    "order",
+    "summary",
+    "tag",
+    "tier",
+];
+
+pub(super) const TEST: &[&str] = &[
+    "check",
+    "component",
+    "duration",
+    "environment",
+    "framework",
+    "manual",
+    "path",
+    "recommend",
+    "require",
+    "restart-max-count",
+    "restart-on-exit-code",
+    "restart-with-reboot",
+    "result",
+    "test",
+    "tty",
+];
+
+pub(super) const PLAN: &[&str] = &[
+    "ansible",
+    "cleanup",
+    "context",
+    "discover",
+    "environment",
+    "environment-file",
+    "execute",
+    "finish",
+    "login",
+    "plan",
+    "prepare",
+    "provision",
+    "reboot",
+    "report",
+];
+
+const STORY: &[&str] = &["example", "priority", "story", "title"];
+
+/// Keys of tests that change what tmt does, and that atex reads over.
+pub(super) const TEST_TMT_ONLY: &[&str] = &[
+    "check",
+    "framework",
+    "restart-max-count",
+    "restart-on-exit-code",
+    "restart-with-reboot",
+    "result",
+];
+
+/// Keys of plans that change what tmt does, and that atex reads over.
+pub(super) const PLAN_TMT_ONLY: &[&str] = &[
+    "ansible",
+    "cleanup",
+    "context",
+    "login",
+    "provision",
+    "reboot",
+    "report",
+];
+
+/// Keys of plans that atex warns of when it runs them.
+pub(super) const PLAN_REFUSED: &[&str] = &["environment-file", "plan"];
+
+/// `extra-atex-…`, which atex reads.
+pub(super) const EXTRA: &[&str] = &["extra-atex-inputs", "extra-atex-probe"];
+
+/// Keys that tmt had once.
+pub(super) const OBSOLETE: &[&str] = &["coverage", "relevancy"];
+
+/// Keys of all phases and sections.
+pub(super) const PHASE: &[&str] = &["how", "name", "order", "summary", "when"];
+
+/// What a phase or a section may say: `read` by atex, or only `known` to tmt.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Form {
+    pub(super) read: &'static [&'static str],
+    pub(super) known: &'static [&'static str],
+}
+
+pub(super) const SHELL: Form = Form {
+    read: &["script"],
+    known: &["ref", "url", "where"],
+};
+
+pub(super) const INSTALL: Form = Form {
+    read: &["package"],
+    known: &["check-first", "copr", "directory", "exclude", "missing", "where"],
+};
+
+pub(super) const SECTION: Form = Form {
+    read: &["condition", "exclude", "filter", "path", "ref", "test", "url"],
+    known: &[
+        "adjust-tests",
+        "dist-git-download-only",
+        "dist-git-extract",
+        "dist-git-init",
+        "dist-git-install-builddeps",
+        "dist-git-merge",
+        "dist-git-remove-fmf-root",
+        "dist-git-require",
+        "dist-git-source",
+        "dist-git-type",
+        "fmf-id",
+        "include",
+        "link",
+        "modified-only",
+        "modified-ref",
+        "modified-url",
+        "prune",
+        "repository",
+        "require-test",
+        "revision",
+        "sync-repo",
+        "url-content-type",
+        "where",
+    ],
+};
+
+/// Dimensions of contexts that tmt and its users set.
+pub(super) const DIMENSIONS: &[&str] = &[
+    "arch",
+    "collection",
+    "component",
+    "distro",
+    "how",
+    "initiator",
+    "module",
+    "product",
+    "provision_method",
+    "trigger",
+    "variant",
+];
+
+/// Variables that a test sees under atex.
+pub(super) const VARIABLES: &[&str] = &[
+    "TMT_PLAN_ENVIRONMENT_FILE",
+    "TMT_REBOOT_COUNT",
+    "TMT_TEST_METADATA",
+    "TMT_TEST_NAME",
+    "TMT_TEST_RESTART_COUNT",
+    "TMT_TREE",
+];
+
+/// The known key that is most like one that is not known.
+pub(super) fn nearest<'k>(given: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
+    const ALIKE: f64 = 0.65;
+    let score = |known: &&'k str| strsim::normalized_damerau_levenshtein(given, known);
+    let best = known.into_iter().max_by(|left, right| {
+        let order = score(left).total_cmp(&score(right));
+        order.then_with(|| right.cmp(left))
+    })?;
+    (score(&best) >= ALIKE).then_some(best)
+}
+
+/// `did you mean …?` for the nearest known key.
+pub(super) fn did_you_mean<'k>(given: &str, known: impl IntoIterator<Item = &'k str>) -> Option<String> {
+    nearest(given, known).map(|known| format!("did you mean `{known}`?"))
+}
+
+/// A key of an adjust rule without its merge suffix.
+pub(super) fn bare(key: &str) -> &str {
+    key.trim_end_matches(['+', '<', '-', '~'])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{bare, nearest};
+
+    #[test]
+    fn a_slip_finds_its_key_and_noise_finds_none() {
+        assert_eq!(nearest("durration", ["description", "duration"]), Some("duration"));
+        assert_eq!(nearest("requires", ["result", "require"]), Some("require"));
+        assert_eq!(nearest("xyz", ["tag", "test"]), None);
+    }
+
+    #[test]
+    fn suffixes_are_no_part_of_a_key() {
+        assert_eq!(
+            ["tag+<", "tag-~", "tag+", "a-b"].map(bare),
+            ["tag", "tag", "tag", "a-b"]
+        );
+    }
+}

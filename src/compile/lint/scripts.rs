@@ -1,0 +1,107 @@
+//! Scripts: those without a command, and those that start with a file which is not there or cannot be executed.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Component, Path, PathBuf};
+
+use super::command::{self, How};
+use super::nodes::{adjusts, may_run};
+use super::schema::nearest;
+use super::{Code, Linter, values};
+use crate::compile::facts::run_directory;
+use crate::compile::read::Scope;
+use crate::fmf::{Node, Value};
+
+/// Checks the script of a test.
+pub(super) fn check_test(linter: &mut Linter<'_>, scope: &Scope<'_>, node: Node<'_>) {
+    const KEY: &str = "test";
+    let script = match scope.map.get(KEY) {
+        Some(Value::Str(script)) if !script.trim().is_empty() => script,
+        Some(Value::Str(_) | Value::Null) => {
+            let message = "`test` is empty, so there is nothing to run";
+            return linter.add(Code::EmptyScript, (scope, KEY), KEY, message, None);
+        }
+        _ => return,
+    };
+    if !may_run(node) {
+        return;
+    }
+    let directory = match run_directory(linter.tree, node) {
+        Ok(directory) => directory,
+        Err(error) => return values::refused::<()>(linter, scope, Err(error)),
+    };
+    if !linter.root().join(&directory).is_dir() {
+        // A `path` that a rule may change is wrong in this context only.
+        if !adjusts(node.data(), "path") {
+            let message = format!("there is no directory `{}` in the tree", directory.display());
+            let word = scope.text("path").ok().flatten().unwrap_or_default();
+            linter.add(Code::BadPath, (scope, "path"), &word, message, None);
+        }
+        return;
+    }
+    check_files(linter, (scope, KEY), script, &directory);
+}
+
+/// Checks the file that a script starts with, when it runs in a directory of the tree.
+pub(super) fn check_files(linter: &mut Linter<'_>, at: (&Scope<'_>, &str), script: &str, directory: &Path) {
+    let Some(command) = command::first(script) else { return };
+    let word = command.word.as_str();
+    let Some(path) = inside(directory, word) else { return };
+    let full = linter.root().join(&path);
+    let found = fs::metadata(&full).ok();
+    let shown = path.display();
+    match (command.how, found) {
+        (How::Looked, Some(found)) if word.contains('.') && found.is_file() => {
+            let message = format!("`{word}` is looked for in `PATH`, and not in its directory");
+            let hint = Some(format!("write `./{word}`"));
+            linter.add(Code::NotACommand, at, word, message, hint);
+        }
+        (How::Looked, _) => {}
+        (_, None) => {
+            let message = format!("there is no file `{shown}`");
+            linter.add(Code::MissingFile, at, word, message, similar(&full));
+        }
+        (_, Some(found)) if found.is_dir() => {
+            let message = format!("`{shown}` is a directory");
+            linter.add(Code::NotExecutable, at, word, message, None);
+        }
+        (How::Executed, Some(found)) if found.permissions().mode() & 0o111 == 0 => {
+            let message = format!("`{shown}` is not executable");
+            let hint = Some(format!("`chmod +x {shown}`, or `bash {word}`"));
+            linter.add(Code::NotExecutable, at, word, message, hint);
+        }
+        _ => {}
+    }
+}
+
+/// The script file that a script starts with, if it is in the tree: its path there.
+pub(super) fn file_of(script: &str, directory: &Path) -> Option<PathBuf> {
+    let command = command::first(script).filter(|command| command.how != How::Looked)?;
+    inside(directory, &command.word)
+}
+
+/// The path of a word relative to the tree; `None` if it leads out of it, where atex brings nothing.
+fn inside(directory: &Path, word: &str) -> Option<PathBuf> {
+    let mut path = PathBuf::new();
+    for part in directory.join(word).components() {
+        match part {
+            Component::Normal(part) => path.push(part),
+            Component::ParentDir if !path.pop() => return None,
+            _ => {}
+        }
+    }
+    Some(path)
+}
+
+/// A file of the same directory that may be meant.
+fn similar(path: &Path) -> Option<String> {
+    let name = path.file_name()?.to_str()?;
+    let entries = fs::read_dir(path.parent()?).ok()?;
+    let mut names: Vec<String> = entries
+        .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+        .filter(|name| Path::new(name).extension().is_none_or(|extension| extension != "fmf"))
+        .collect();
+    names.sort_unstable();
+    let nearest = nearest(name, names.iter().map(String::as_str))?;
+    Some(format!("did you mean `{nearest}`?"))
+}

@@ -1,0 +1,89 @@
+//! Values of wrong types, and texts that mean nothing: what the readers of `compile` refuse.
+
+use std::path::Path;
+
+use super::schema::Kind;
+use super::{Code, Linter};
+use crate::compile::duration;
+use crate::compile::environment;
+use crate::compile::error::{CompileError, Problem};
+use crate::compile::read::Scope;
+use crate::fmf::Value;
+
+/// Checks the values of a node that is defined in `here`, or of one of its adjust rules.
+pub(super) fn check(linter: &mut Linter<'_>, scope: &Scope<'_>, kind: Kind, here: &Path) {
+    let flags: &[&str] = match kind {
+        Kind::Test => &["enabled", "manual", "tty"],
+        Kind::Plan => &["enabled"],
+        Kind::Story | Kind::Other => return,
+    };
+    for key in flags {
+        check_flag(linter, scope, key);
+    }
+    refused(linter, scope, scope.integer("order", 0));
+    refused(linter, scope, scope.globs(here));
+    refused(linter, scope, environment::read(scope, kind == Kind::Plan));
+    if kind == Kind::Plan {
+        refused(linter, scope, scope.text("extra-atex-probe"));
+        return;
+    }
+    for key in ["require", "recommend"] {
+        refused(linter, scope, scope.only_texts(key));
+    }
+    refused(linter, scope, scope.texts("tag"));
+    refused(linter, scope, scope.text("path"));
+    refused(linter, scope, scope.integer("extra-priority", 0));
+    check_duration(linter, scope);
+    if let Some(value) = scope.value("test").filter(|value| value.as_str().is_none()) {
+        refused::<()>(linter, scope, Err(scope.wrong("test", "a text", value)));
+    }
+}
+
+/// Reports what a reader refuses.
+pub(super) fn refused<T>(linter: &mut Linter<'_>, scope: &Scope<'_>, read: Result<T, CompileError>) {
+    let Err(error) = read else { return };
+    let hint = error.hint();
+    let CompileError::Metadata { place, problem, .. } = error else {
+        return;
+    };
+    let (code, word) = match &problem {
+        Problem::Type { key, .. } => (Code::WrongType, key.as_str()),
+        Problem::Duration(text) => (Code::BadDuration, text.as_str()),
+        Problem::Variable { name, .. } => (Code::BadVariable, name.as_str()),
+        Problem::Assignment(text) => (Code::BadVariable, text.as_str()),
+        Problem::Glob { pattern, .. } => (Code::BadGlob, pattern.as_str()),
+        Problem::Outside(path) => (Code::BadPath, path.as_str()),
+        Problem::NamelessSection | Problem::SameSection(_) | Problem::SectionName(_) => (Code::SectionName, "name"),
+        Problem::Empty(key) => (Code::EmptyScript, *key),
+        Problem::Expression { key, .. } => (Code::BadRule, *key),
+    };
+    let message = problem.to_string();
+    linter
+        .findings
+        .add_at(code, (scope.node(), &place), word, message, hint);
+}
+
+fn check_duration(linter: &mut Linter<'_>, scope: &Scope<'_>) {
+    match scope.text("duration") {
+        Ok(Some(text)) if duration::parse(&text).is_none() => {
+            let error = scope.error("duration", Problem::Duration(text));
+            refused::<()>(linter, scope, Err(error));
+        }
+        read => refused(linter, scope, read),
+    }
+}
+
+fn check_flag(linter: &mut Linter<'_>, scope: &Scope<'_>, key: &str) {
+    let Some(value) = scope.value(key).filter(|value| value.as_bool().is_none()) else {
+        return;
+    };
+    let counts = if scope.flag(key, true) { "true" } else { "false" };
+    let text = match value {
+        Value::List(_) | Value::Map(_) => key.to_owned(),
+        scalar => scalar.to_python_str(),
+    };
+    let hint = matches!(text.to_lowercase().as_str(), "yes" | "no" | "on" | "off")
+        .then(|| "YAML 1.2 knows only `true` and `false`".to_owned());
+    let message = format!("`{key}` is not a boolean and counts as {counts}");
+    linter.add(Code::NotBoolean, (scope, key), &text, message, hint);
+}
