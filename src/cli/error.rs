@@ -9,6 +9,7 @@ use std::io;
 use crate::report::palette::{Palette, paint};
 use crate::report::text::harmless;
 use crate::report::{Exit, ReportError};
+use crate::sut::trouble::without_os_numbers;
 
 /// The class of an error, which decides the exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -146,24 +147,6 @@ fn lines(message: &str) -> String {
         .map(|line| harmless(line).into_owned())
         .collect();
     without_os_numbers(&lines.join("\n  "))
-}
-
-/// Takes ` (os error N)` out of a text: the words before it say the same.
-fn without_os_numbers(text: &str) -> String {
-    let mut rest = text;
-    let mut clean = String::with_capacity(text.len());
-    while let Some((before, after)) = rest.split_once(" (os error ") {
-        clean.push_str(before);
-        match after.split_once(')') {
-            Some((number, after)) if number.bytes().all(|byte| byte.is_ascii_digit()) => rest = after,
-            _ => {
-                clean.push_str(" (os error ");
-                rest = after;
-            }
-        }
-    }
-    clean.push_str(rest);
-    clean
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ use crate::exec::event::Event;
 use crate::exec::options::OnTaint;
 use crate::exec::schedule::{Command, Input, JobId, Skip};
 use crate::exec::shared::{Outbox, Shared, What};
+use crate::sut::trouble::without_os_numbers;
 use crate::sut::{BaseIdentity, Facts, Sut, SutState, Taint, Trouble, TroubleKind};
 
 /// A command with what it needs to know of the moment.
@@ -31,13 +32,13 @@ pub(crate) enum Failed {
 
 impl From<io::Error> for Failed {
     fn from(error: io::Error) -> Self {
-        Self::Host(format!("cannot write the run's directory: {error}"))
+        host(format!("cannot write the run's directory: {error}"))
     }
 }
 
 /// A failure of the cache on the host.
 pub(crate) fn host(error: impl std::fmt::Display) -> Failed {
-    Failed::Host(error.to_string())
+    Failed::Host(without_os_numbers(&error.to_string()))
 }
 
 /// A worker and its SUT.

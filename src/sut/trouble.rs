@@ -17,7 +17,7 @@ impl Trouble {
     pub fn new(kind: TroubleKind, message: impl Into<String>) -> Self {
         Self {
             kind,
-            message: message.into(),
+            message: without_os_numbers(&message.into()),
             hint: None,
         }
     }
@@ -43,4 +43,22 @@ pub enum TroubleKind {
     Held,
     /// The user cancelled while it was waited.
     Cancelled,
+}
+
+/// Takes ` (os error N)`, which the system's library adds to its texts, out of a text: the words before it say the same.
+pub(crate) fn without_os_numbers(text: &str) -> String {
+    let mut rest = text;
+    let mut clean = String::with_capacity(text.len());
+    while let Some((before, after)) = rest.split_once(" (os error ") {
+        clean.push_str(before);
+        match after.split_once(')') {
+            Some((number, after)) if number.bytes().all(|byte| byte.is_ascii_digit()) => rest = after,
+            _ => {
+                clean.push_str(" (os error ");
+                rest = after;
+            }
+        }
+    }
+    clean.push_str(rest);
+    clean
 }
