@@ -33,7 +33,7 @@ pub fn fmf_tree(input: &[u8]) {
         let shown = format!(
             "{error} {:?} {:?}",
             error.hint(),
-            error.spot().map(|spot| spot.snippet())
+            error.spot().map(atex::fmf::Spot::snippet)
         );
         assert!(
             shown.len() < OUTPUT,
