@@ -32,6 +32,9 @@ fn every_key_is_read() {
         target = "local"
         dir = "/srv/one"
         base = "minimal"
+
+        [lint]
+        allow = ["missing-file"]
         "#,
     );
     insta::assert_debug_snapshot!(config);
