@@ -12,6 +12,8 @@ mod filters;
 mod oracle;
 #[path = "fmflang_reference/patterns.rs"]
 mod patterns;
+#[path = "reference/python.rs"]
+mod python;
 #[path = "fmflang_reference/random.rs"]
 mod random;
 #[path = "fmflang_reference/rules.rs"]

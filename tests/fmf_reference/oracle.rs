@@ -1,15 +1,11 @@
-//! The Python process that answers, and the comparison with its answers.
+//! What Python says of trees, and the comparison with it.
 
 use std::collections::VecDeque;
-use std::env;
-use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::thread;
 
 use serde_json::{Value as Json, json};
 
-use crate::typed;
+use crate::{python, typed};
 
 /// One tree to compare, under several views.
 pub(crate) struct Case {
@@ -39,36 +35,11 @@ pub(crate) struct Outcome {
 
 /// Asks Python about all cases in one process; `None` where the comparison is to be left out.
 fn ask(cases: &[Case]) -> Option<Vec<Vec<Json>>> {
-    if env::var_os("ATEX_SKIP_REFERENCE").is_some_and(|value| value == "1") {
-        eprintln!("ATEX_SKIP_REFERENCE is set: not compared with Python's fmf");
-        return None;
-    }
-    let python = env::var("ATEX_FMF_PYTHON").unwrap_or_else(|_| "python3".to_owned());
-    let hint = "`python3 -m venv DIR && DIR/bin/pip install fmf==1.7.0`, then ATEX_FMF_PYTHON=DIR/bin/python \
-                (or ATEX_SKIP_REFERENCE=1 to leave the comparison out)";
-    let mut child = Command::new(&python)
-        .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/reference/dump.py"))
-        .env("PYTHONHASHSEED", "0")
-        .env("PYTHONUTF8", "1")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap_or_else(|error| panic!("cannot start `{python}`: {error}; {hint}"));
-    let mut stdin = child.stdin.take().expect("piped");
-    let request = |case: &Case| format!("{}\n", json!({"path": case.path, "cwd": "/", "views": case.views}));
-    let input: String = cases.iter().map(request).collect();
-    // A write error means that Python is gone; its status tells.
-    let writer = thread::spawn(move || stdin.write_all(input.as_bytes()));
-    let output = child.wait_with_output().expect("the process can be waited for");
-    drop(writer.join().expect("the writer does not panic"));
-    assert!(output.status.success(), "`{python}` cannot answer for fmf; {hint}");
-    let text = String::from_utf8(output.stdout).expect("JSON is UTF-8");
-    let answers: Vec<Vec<Json>> = text
-        .lines()
-        .map(|line| serde_json::from_str(line).expect("an answer is JSON"))
-        .collect();
-    assert_eq!(answers.len(), cases.len(), "one answer for each case");
-    Some(answers)
+    let request = |case: &Case| json!({"path": case.path, "cwd": "/", "views": case.views}).to_string();
+    let requests: Vec<String> = cases.iter().map(request).collect();
+    let answers = python::answers("dump.py", &requests)?;
+    let parse = |line: &String| serde_json::from_str(line).expect("an answer is JSON");
+    Some(answers.iter().map(parse).collect())
 }
 
 /// Compares all cases; nothing where the comparison is left out.

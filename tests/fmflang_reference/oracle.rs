@@ -1,12 +1,9 @@
-//! The Python process that answers.
-
-use std::env;
-use std::io::Write;
-use std::process::{Command, Stdio};
-use std::thread;
+//! What Python says, and the differences from it.
 
 use atex::fmf::{Map, Value};
 use serde_json::Value as Json;
+
+use crate::python;
 
 /// What Python says: a result, or the name of an exception.
 #[derive(Debug, PartialEq)]
@@ -17,33 +14,9 @@ pub(crate) enum Answer {
 
 /// Asks Python all questions at once; `None` where the comparison is to be left out.
 pub(crate) fn ask(questions: &[Json]) -> Option<Vec<Answer>> {
-    if env::var_os("ATEX_SKIP_REFERENCE").is_some_and(|value| value == "1") {
-        eprintln!("ATEX_SKIP_REFERENCE is set: not compared with Python's fmf");
-        return None;
-    }
-    let python = env::var("ATEX_FMF_PYTHON").unwrap_or_else(|_| "python3".to_owned());
-    let hint = "`python3 -m venv DIR && DIR/bin/pip install fmf==1.7.0`, then ATEX_FMF_PYTHON=DIR/bin/python \
-                (or ATEX_SKIP_REFERENCE=1 to leave the comparison out)";
-    let mut child = Command::new(&python)
-        .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/reference/lang_oracle.py"))
-        .env("PYTHONHASHSEED", "0")
-        .env("PYTHONIOENCODING", "utf-8")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap_or_else(|error| panic!("cannot start `{python}`: {error}; {hint}"));
-    let mut stdin = child.stdin.take().expect("piped");
-    let lines: Vec<String> = questions.iter().map(Json::to_string).collect();
-    let input = lines.join("\n");
-    // A write error means that Python is gone; its status tells.
-    let writer = thread::spawn(move || stdin.write_all(input.as_bytes()));
-    let output = child.wait_with_output().expect("the process can be waited for");
-    drop(writer.join().expect("the writer does not panic"));
-    assert!(output.status.success(), "`{python}` cannot answer for fmf; {hint}");
-    let text = String::from_utf8(output.stdout).expect("JSON is UTF-8");
-    let answers: Vec<Answer> = text.lines().map(answer).collect();
-    assert_eq!(answers.len(), questions.len(), "one answer for each question");
-    Some(answers)
+    let requests: Vec<String> = questions.iter().map(Json::to_string).collect();
+    let answers = python::answers("lang_oracle.py", &requests)?;
+    Some(answers.iter().map(|line| answer(line)).collect())
 }
 
 fn answer(line: &str) -> Answer {

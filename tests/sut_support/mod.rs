@@ -58,7 +58,11 @@ impl World<'_> {
         let ready = self.dir.with_file_name("ready");
         let _none = std::fs::remove_file(&ready);
         let child = std::process::Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "runner_process", "--ignored", "--nocapture"])
+            .args([
+                "--exact",
+                "machine_where_bash_does_not_start_is_unreachable",
+                "--nocapture",
+            ])
             .env("SUT_KIND", self.kind)
             .env("SUT_DIR", &self.dir)
             .env("SUT_READY", &ready)
