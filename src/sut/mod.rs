@@ -33,6 +33,7 @@ pub mod mock;
 pub mod packages;
 mod plan;
 pub mod shell;
+pub mod ssh;
 pub mod state;
 mod tar;
 pub mod trouble;
