@@ -3,6 +3,14 @@
 //! Approach: `config` turns a target and the user's SSH configuration into a [`Login`], which says everything that is needed
 //! to get there and nothing of how. The rest works on a login only.
 
+pub mod auth;
+mod certificate;
+pub mod host_key;
+mod identity;
+mod known_hosts;
 pub mod login;
+pub mod passphrase;
+mod pattern;
+mod wire;
 
 pub use login::{HostKeys, Identity, Login, Via};
