@@ -16,7 +16,7 @@ use ssh2::{Agent, Error, ErrorCode, KeyboardInteractivePrompt, Prompt, PublicKey
 
 use super::identity::Key;
 use super::login::{Login, Password};
-use super::passphrase::Passphrases;
+use super::passphrase::passphrase;
 use crate::sut::{Cancel, Trouble, TroubleKind};
 
 /// libssh2's "would block".
@@ -36,16 +36,10 @@ pub trait Waiting {
 }
 
 /// Logs in over a session whose handshake is done and whose host key was checked.
-pub fn log_in(
-    session: &Session,
-    login: &Login,
-    passphrases: &Passphrases,
-    waiting: &mut dyn Waiting,
-) -> Result<(), Trouble> {
+pub fn log_in(session: &Session, login: &Login, waiting: &mut dyn Waiting) -> Result<(), Trouble> {
     let mut attempt = Attempt {
         session,
         login,
-        passphrases,
         waiting,
         tried: Vec::new(),
     };
@@ -58,7 +52,6 @@ pub fn log_in(
 struct Attempt<'a> {
     session: &'a Session,
     login: &'a Login,
-    passphrases: &'a Passphrases,
     waiting: &'a mut dyn Waiting,
     /// What was offered and why it did not do, for people.
     tried: Vec<String>,
@@ -177,7 +170,7 @@ impl Attempt<'_> {
 
     fn passphrase(&mut self, key: &Key, wrong: Option<&Password>) -> Option<Password> {
         let asked = Instant::now();
-        let answer = self.passphrases.get(&key.file, wrong, self.waiting.cancel());
+        let answer = passphrase(&key.file, wrong, self.waiting.cancel());
         self.waiting.forgive(asked.elapsed());
         answer
     }

@@ -9,7 +9,7 @@ pub mod host_key;
 mod identity;
 mod known_hosts;
 pub mod login;
-pub mod passphrase;
+mod passphrase;
 mod pattern;
 mod wire;
 

@@ -8,7 +8,7 @@ use std::io::{self, Read as _, Write as _};
 use std::os::fd::AsFd as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, poll};
@@ -23,17 +23,20 @@ const QUESTIONS: u32 = 3;
 /// How often one who waits for another's question looks whether all is cancelled.
 const LOOK: Duration = Duration::from_millis(200);
 
-/// The answers of a process. Clones share them.
-#[derive(Clone, Default)]
-pub struct Passphrases(Arc<Shared>);
+/// The answers of this process.
+static ANSWERS: Answers = Answers {
+    state: Mutex::new(State {
+        asking: false,
+        keys: BTreeMap::new(),
+    }),
+    answered: Condvar::new(),
+};
 
-#[derive(Default)]
-struct Shared {
+struct Answers {
     state: Mutex<State>,
     answered: Condvar,
 }
 
-#[derive(Default)]
 struct State {
     asking: bool,
     keys: BTreeMap<PathBuf, Key>,
@@ -45,41 +48,39 @@ struct Key {
     asked: u32,
 }
 
-impl Passphrases {
-    /// Returns the passphrase of a key file. `wrong` is an answer that was no good: there is a new question, unless somebody else
-    /// got another answer meanwhile. `None` where nobody can be asked, or nobody knows.
-    pub(super) fn get(&self, file: &Path, wrong: Option<&Password>, cancel: &Cancel) -> Option<Password> {
-        let mut state = self.state();
-        loop {
-            let key = state.keys.entry(file.to_owned()).or_default();
-            let good = |answer: &&Password| wrong.is_none_or(|wrong| wrong.0 != answer.0);
-            if let Some(answer) = key.answer.as_ref().filter(good) {
-                return Some(answer.clone());
-            }
-            if key.asked >= QUESTIONS || cancel.urgency() != Urgency::None {
-                return None;
-            }
-            if !state.asking {
-                break;
-            }
-            let waited = self.0.answered.wait_timeout(state, LOOK);
-            state = waited.unwrap_or_else(PoisonError::into_inner).0;
-        }
-        state.asking = true;
-        drop(state);
-        let answer = ask(&format!("passphrase of `{}`: ", file.display()), cancel);
-        let mut state = self.state();
-        state.asking = false;
+/// Returns the passphrase of a key file. `wrong` is an answer that was no good: there is a new question, unless somebody else
+/// got another answer meanwhile. `None` where nobody can be asked, or nobody knows.
+pub(super) fn passphrase(file: &Path, wrong: Option<&Password>, cancel: &Cancel) -> Option<Password> {
+    let mut state = locked();
+    loop {
         let key = state.keys.entry(file.to_owned()).or_default();
-        key.asked = if answer.is_some() { key.asked + 1 } else { QUESTIONS };
-        key.answer.clone_from(&answer);
-        self.0.answered.notify_all();
-        answer
+        let good = |answer: &&Password| wrong.is_none_or(|wrong| wrong.0 != answer.0);
+        if let Some(answer) = key.answer.as_ref().filter(good) {
+            return Some(answer.clone());
+        }
+        if key.asked >= QUESTIONS || cancel.urgency() != Urgency::None {
+            return None;
+        }
+        if !state.asking {
+            break;
+        }
+        let waited = ANSWERS.answered.wait_timeout(state, LOOK);
+        state = waited.unwrap_or_else(PoisonError::into_inner).0;
     }
+    state.asking = true;
+    drop(state);
+    let answer = ask(&format!("passphrase of `{}`: ", file.display()), cancel);
+    let mut state = locked();
+    state.asking = false;
+    let key = state.keys.entry(file.to_owned()).or_default();
+    key.asked = if answer.is_some() { key.asked + 1 } else { QUESTIONS };
+    key.answer.clone_from(&answer);
+    ANSWERS.answered.notify_all();
+    answer
+}
 
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+fn locked() -> MutexGuard<'static, State> {
+    ANSWERS.state.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Asks on the terminal; `None` where there is none, for an empty answer, at its end, or where all is cancelled.
