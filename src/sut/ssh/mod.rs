@@ -7,12 +7,23 @@ mod algorithms;
 pub mod auth;
 mod certificate;
 pub mod config;
+mod conn;
+mod dial;
+mod exit;
 pub mod host_key;
 mod identity;
 mod known_hosts;
+mod link;
 pub mod login;
+mod pace;
 mod passphrase;
 mod pattern;
+mod process;
+mod transport;
 mod wire;
 
+pub use link::SshLink;
 pub use login::{HostKeys, Identity, Login, Via};
+
+/// A machine reached by SSH.
+pub type Ssh = crate::sut::shell::Machine<SshLink>;

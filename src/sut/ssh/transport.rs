@@ -1,0 +1,123 @@
+//! [`Transport`]: one SSH session over one socket while it is set up, and the wait that its calls share.
+//!
+//! Owns the socket and the `ssh2` session on it. Knows neither hosts nor keys nor what is run: key exchange, host keys and login
+//! are done by calls that are driven here, each as often as it says "would block".
+//!
+//! Invariant: the session never blocks. So every call ends by its time and by a cancellation, whatever the other side does.
+
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::time::Instant;
+
+use rustix::event::{PollFd, PollFlags, poll};
+use ssh2::{BlockDirections, ErrorCode, Session};
+
+use crate::sut::exchange::{Patience, alarm};
+
+/// What libssh2 returns where a call must be made again (`LIBSSH2_ERROR_EAGAIN`).
+const AGAIN: ErrorCode = ErrorCode::Session(-37);
+
+/// Why a driven call did not succeed.
+#[derive(Debug)]
+pub(crate) enum Halt {
+    /// The call failed.
+    Failed(ssh2::Error),
+    /// It took too long.
+    TimedOut,
+    /// The user cancelled.
+    Cancelled,
+}
+
+impl From<ssh2::Error> for Halt {
+    fn from(error: ssh2::Error) -> Self {
+        Self::Failed(error)
+    }
+}
+
+/// Whether a call must be made again once the socket has moved.
+pub(crate) fn is_again(error: &ssh2::Error) -> bool {
+    error.code() == AGAIN
+}
+
+/// A session and its socket. Fields are dropped in this order: the session uses the socket until its end.
+pub(crate) struct Transport {
+    /// The session; calls on it do not block.
+    pub(crate) session: Session,
+    pub(crate) socket: OwnedFd,
+}
+
+/// What `ssh2` is told of a socket that it does not own.
+struct Number(RawFd);
+
+impl AsRawFd for Number {
+    fn as_raw_fd(&self) -> RawFd {
+        self.0
+    }
+}
+
+impl Transport {
+    /// Puts a session on a connected socket; nothing is sent yet.
+    pub(crate) fn over(socket: OwnedFd) -> Result<Self, ssh2::Error> {
+        let mut session = Session::new()?;
+        session.set_blocking(false);
+        session.set_tcp_stream(Number(socket.as_raw_fd()));
+        Ok(Self { session, socket })
+    }
+
+    /// Exchanges keys. Which host keys are asked for must be said before, on the session.
+    pub(crate) fn handshake(&self, patience: &Patience<'_>) -> Result<(), Halt> {
+        let mut session = self.session.clone();
+        self.drive(patience, |_| session.handshake())
+    }
+
+    /// Makes a call until it has an outcome, and waits for the socket in between.
+    pub(crate) fn drive<T>(
+        &self,
+        patience: &Patience<'_>,
+        mut call: impl FnMut(&Session) -> Result<T, ssh2::Error>,
+    ) -> Result<T, Halt> {
+        loop {
+            match call(&self.session) {
+                Err(error) if is_again(&error) => self.wait(patience)?,
+                outcome => return outcome.map_err(Halt::Failed),
+            }
+        }
+    }
+
+    fn wait(&self, patience: &Patience<'_>) -> Result<(), Halt> {
+        if patience.cancel.urgency() > patience.known {
+            return Err(Halt::Cancelled);
+        }
+        if patience.until.is_some_and(|until| Instant::now() >= until) {
+            return Err(Halt::TimedOut);
+        }
+        let flags = match self.session.block_directions() {
+            BlockDirections::Outbound => PollFlags::OUT,
+            BlockDirections::Both => PollFlags::IN | PollFlags::OUT,
+            BlockDirections::Inbound | BlockDirections::None => PollFlags::IN,
+        };
+        let (alarm, until) = alarm(patience.cancel, patience.until);
+        poll_until(&mut [PollFd::new(&self.socket, flags)], alarm, until);
+        Ok(())
+    }
+}
+
+/// Waits until one of `fds` stirs, `alarm` is readable (then the answer is true), or `until` passes.
+pub(crate) fn poll_until<'a>(fds: &mut [PollFd<'a>], alarm: Option<BorrowedFd<'a>>, until: Option<Instant>) -> bool {
+    let timeout = until.map(|until| until.saturating_duration_since(Instant::now()));
+    // A wait for longer than the kernel can count is one without end.
+    let timeout = timeout.and_then(|left| left.try_into().ok());
+    let mut all: Vec<PollFd<'a>> = fds.to_vec();
+    all.extend(alarm.map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)));
+    let _interrupted_is_a_short_wait = poll(&mut all, timeout.as_ref());
+    let rung = alarm.is_some() && all.last().is_some_and(|last| !last.revents().is_empty());
+    for (fd, seen) in fds.iter_mut().zip(all) {
+        *fd = seen;
+    }
+    rung
+}
+
+impl AsFd for Transport {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+}
