@@ -108,16 +108,40 @@ managers() {
     printf '%s' "${found[*]}"
 }
 
-# open DIR-LENGTH HOLDER-LENGTH wait|fail TENTHS: takes the lease, waits for the last job, tells facts and state.
-agent_open() {
-    local holder who
-    text "$1" && base=$REPLY
-    text "$2" && holder=$REPLY
+# place: where everything lies, unless the runner said so.
+place() {
     if [[ ! $base ]]; then
         base=${XDG_STATE_HOME:-${HOME:-/root}/.local/state}/atex
         ((EUID)) || base=/var/lib/atex
     fi
     v=$base/v1
+    release=/etc/os-release
+    [[ -e $release ]] || release=/usr/lib/os-release
+}
+
+facts() {
+    printf 'user=%s\nuid=%s\n' "$(id -un 2>/dev/null)" "$EUID"
+    printf 'arch=%s\nboot=%s\n' "$(uname -m)" "$(</proc/sys/kernel/random/boot_id)"
+    printf 'managers=%s\n' "$(managers)"
+    printf 'state=%s\n' "$([[ -e $v/state ]] && printf kept)"
+} 2>/dev/null
+
+# look DIR-LENGTH: tells what `open` tells, without the lease, and changes nothing.
+agent_look() {
+    local told state
+    text "$1" && base=$REPLY
+    place
+    told=$(facts)
+    state=$(cat -- "$v/state" 2>/dev/null)
+    say ok "$base" "$told" "$(cat -- "$release" 2>/dev/null)" "$state"
+}
+
+# open DIR-LENGTH HOLDER-LENGTH wait|fail TENTHS: takes the lease, waits for the last job, tells facts and state.
+agent_open() {
+    local holder who
+    text "$1" && base=$REPLY
+    text "$2" && holder=$REPLY
+    place
     # Others may pass, because tests do things as other users in their tree, but see only the trees.
     who=$(mkdir -p -- "$base" 2>&1 && mkdir -p -- "$v"/{env,tree,manifest,job} 2>&1 &&
         chmod 711 -- "$base" "$v" 2>&1 && chmod 755 -- "$v/tree" 2>&1) || {
@@ -140,14 +164,7 @@ agent_open() {
 }
 
 agent_facts() {
-    local release=/etc/os-release
-    [[ -e $release ]] || release=/usr/lib/os-release
-    {
-        printf 'user=%s\nuid=%s\n' "$(id -un 2>/dev/null)" "$EUID"
-        printf 'arch=%s\nboot=%s\n' "$(uname -m)" "$(</proc/sys/kernel/random/boot_id)"
-        printf 'managers=%s\n' "$(managers)"
-        printf 'state=%s\n' "$([[ -e $v/state ]] && printf kept)"
-    } 2>/dev/null >"$v/facts" || { complain "cannot write \`$v/facts\`"; return; }
+    { facts >"$v/facts"; } 2>/dev/null || { complain "cannot write \`$v/facts\`"; return; }
     printf '%s' "$base" >"$v/base"
     send ok "$v/base" "$v/facts" "$release" "$v/state"
 }

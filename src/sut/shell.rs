@@ -202,6 +202,33 @@ impl<L: Link> Machine<L> {
         Ok(hello)
     }
 
+    /// Connects and reads facts and state without taking the lease: for a look at a machine that somebody else may hold. Nothing is
+    /// changed there.
+    pub fn look(&mut self) -> Result<Hello, Trouble> {
+        self.session = None;
+        self.link.connect(None)?;
+        let cancel = self.cancel.clone();
+        let patience = Patience {
+            cancel: &cancel,
+            known: Urgency::None,
+            until: None,
+        };
+        let agent = Talk::start(&mut self.link, AGENT, &marker(), &patience);
+        let mut agent = agent.map_err(|error| self.unreachable(error))?;
+        let dir = self.dir.as_ref().map_or(&b""[..], |dir| dir.as_os_str().as_bytes());
+        let request = [format!("look {}\n", dir.len()).as_bytes(), dir].concat();
+        let sent = agent.send(&request, &patience);
+        let reply = sent
+            .and_then(|()| agent.reply(&patience))
+            .map_err(|broken| self.broken(broken))?;
+        let reply = accept(reply).map_err(|error| self.not_synced(error))?;
+        let (hello, _) = self.hello(&reply)?;
+        agent.close(Instant::now() + GOODBYE);
+        drop(agent);
+        self.link.disconnect();
+        Ok(hello)
+    }
+
     fn held_by(&self, reply: &Reply) -> Trouble {
         let who = reply.text(0);
         let who = if who.is_empty() { "another run".to_owned() } else { who };

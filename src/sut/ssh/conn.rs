@@ -14,7 +14,6 @@
 
 use std::io::{self, Read, Write};
 use std::os::fd::BorrowedFd;
-use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags};
@@ -127,8 +126,6 @@ pub(crate) struct Conn {
     /// Why the connection is over.
     lost: Option<String>,
     next_id: LaneId,
-    /// The other end of the socket that replaces a lost one.
-    grave: Option<UnixStream>,
     // Dropped after the channels, which are in it.
     transport: Transport,
 }
@@ -148,7 +145,6 @@ impl Conn {
             dead_after,
             lost: None,
             next_id: 0,
-            grave: None,
             transport,
         }
     }
@@ -576,23 +572,14 @@ impl Conn {
         self.bury();
     }
 
-    /// Replaces the socket by one that takes a little and never says anything, and completes there what is half sent: libssh2
-    /// frees no session that has such a packet.
+    /// Replaces the socket, and completes there what is half sent: libssh2 frees no session that has such a packet.
     fn bury(&mut self) {
-        if self.grave.is_some() {
-            return;
-        }
-        let Ok((inside, outside)) = UnixStream::pair() else {
-            return;
-        };
-        let quiet = inside.set_nonblocking(true).is_ok();
-        if quiet && rustix::io::dup2(&inside, &mut self.transport.socket).is_ok() {
-            self.grave = Some(outside);
-            if let Some(stuck) = self.stuck.take() {
-                let lost = self.lost.take();
-                self.perform(stuck);
-                self.lost = lost.or(self.lost.take());
-            }
+        if self.transport.bury()
+            && let Some(stuck) = self.stuck.take()
+        {
+            let lost = self.lost.take();
+            self.perform(stuck);
+            self.lost = lost.or(self.lost.take());
         }
     }
 
@@ -638,7 +625,6 @@ impl Drop for Conn {
             let _best_effort = self.transport.session.disconnect(None, "done", None);
         }
         self.bury();
-        // Now the silent socket has ended too, and nothing is waited for.
-        self.grave = None;
+        self.transport.forget();
     }
 }

@@ -12,9 +12,18 @@ pub(crate) const SUCCESS: i32 = 199;
 
 /// The command line that starts bash there, for whatever login shell takes it: no single quote is in it.
 pub(crate) fn command(sudo: bool) -> String {
+    let tell = format!(r#"trap "exit \$((\$? ? \$? : {SUCCESS}))" EXIT; "#);
+    bash(sudo, &tell)
+}
+
+/// The same where the exit code is told as it is: by the `ssh` client.
+pub(crate) fn plain_command(sudo: bool) -> String {
+    bash(sudo, "")
+}
+
+fn bash(sudo: bool, first: &str) -> String {
     let become_root = if sudo { "sudo -n -H -- " } else { "" };
-    let tell = format!(r#"trap "exit \$((\$? ? \$? : {SUCCESS}))" EXIT"#);
-    format!("exec {become_root}bash --noprofile --norc -c '{tell}; {CLEAN}; {BOOT}'")
+    format!("exec {become_root}bash --noprofile --norc -c '{first}{CLEAN}; {BOOT}'")
 }
 
 /// Unsets exported variables and functions.

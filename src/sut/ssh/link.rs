@@ -2,20 +2,21 @@
 //!
 //! Owns the connection: how it comes about, how often it is tried, and which kind of trouble a failure is.
 
+use std::ffi::OsString;
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use ssh2::ErrorCode;
-
 use crate::sut::exchange::Patience;
+use crate::sut::link::local::LocalLink;
 use crate::sut::link::{Link, Process};
 use crate::sut::ssh::conn::{Conn, NoLane};
-use crate::sut::ssh::dial::{self, NoConnection};
+use crate::sut::ssh::connect::connect;
 use crate::sut::ssh::exit;
-use crate::sut::ssh::login::Login;
-use crate::sut::ssh::pace::{Pause, Turn};
+use crate::sut::ssh::login::{Login, Via};
+use crate::sut::ssh::pace::Pause;
 use crate::sut::ssh::process::{SharedConn, SshProcess, locked};
-use crate::sut::ssh::transport::{Halt, Transport};
+use crate::sut::ssh::transport::Halt;
 use crate::sut::{Cancel, Trouble, TroubleKind, Urgency};
 
 /// How long the programs there may hear nothing before they take the runner for dead. With the seconds that ending a job takes
@@ -27,13 +28,6 @@ pub struct SshLink {
     login: Login,
     cancel: Cancel,
     conn: Option<SharedConn>,
-}
-
-/// One try to connect that failed.
-struct Failed {
-    trouble: Trouble,
-    /// Whether another try may go better although the machine is there.
-    busy: bool,
 }
 
 impl SshLink {
@@ -54,90 +48,23 @@ impl SshLink {
         self.trouble(TroubleKind::Cancelled, "cancelled")
     }
 
-    fn no_answer(&self) -> Trouble {
-        let place = self.place();
-        let seconds = self.login.connect_timeout.as_secs();
-        self.trouble(
-            TroubleKind::Unreachable,
-            format!("no answer from {place} within {seconds} s"),
-        )
+    /// The link of the `ssh` client over a master connection that the user has.
+    fn client(&self, control_path: &Path) -> LocalLink {
+        let Login {
+            name,
+            host,
+            port,
+            user,
+            sudo,
+            ..
+        } = &self.login;
+        let words = ["ssh", "-T", "-o", "BatchMode=yes", "-o", "ControlMaster=no", "-S"];
+        let mut command: Vec<OsString> = words.map(OsString::from).to_vec();
+        command.push(control_path.into());
+        command.extend(["-p", &port.to_string(), "-l", user, "--", host].map(OsString::from));
+        command.push(exit::plain_command(*sudo).into());
+        LocalLink::running(name, command, Some(HEARTBEAT))
     }
-
-    /// Host and port, for people.
-    fn place(&self) -> String {
-        let Login { host, port, .. } = &self.login;
-        format!("`{host}` port {port}")
-    }
-
-    /// Tries once, as long as the login allows.
-    fn attempt(&self, patience: &Patience<'_>) -> Result<Conn, Failed> {
-        let hopeless = |trouble| Failed { trouble, busy: false };
-        let Login { host, port, .. } = &self.login;
-        let _turn = Turn::wait(host, *port, patience).map_err(|halt| hopeless(self.halted(halt)))?;
-        let limit = Instant::now() + self.login.connect_timeout;
-        let patience = Patience {
-            until: Some(patience.until.map_or(limit, |until| until.min(limit))),
-            ..*patience
-        };
-        let socket = dial::dial(host, *port, self.login.dead_after, &patience)
-            .map_err(|error| hopeless(self.not_connected(error)))?;
-        let transport = Transport::over(socket).map_err(|error| hopeless(self.halted(error.into())))?;
-        // A server that has enough of connections drops them before it says anything.
-        transport.handshake(&patience).map_err(|halt| Failed {
-            busy: matches!(&halt, Halt::Failed(error) if dropped(error)),
-            trouble: self.halted(halt),
-        })?;
-        let user = &self.login.user;
-        for identity in &self.login.identities {
-            transport
-                .drive(&patience, |session| {
-                    session.userauth_pubkey_file(user, None, &identity.file, None)
-                })
-                .map_err(|halt| hopeless(self.halted(halt)))?;
-        }
-        Ok(Conn::new(transport, self.login.dead_after))
-    }
-
-    fn not_connected(&self, error: NoConnection) -> Trouble {
-        let place = self.place();
-        match error {
-            NoConnection::Unknown(error) => self.trouble(
-                TroubleKind::Unreachable,
-                format!("there is no address for `{}`: {error}", self.login.host),
-            ),
-            NoConnection::Failed(error) => self.trouble(
-                TroubleKind::Unreachable,
-                format!("cannot connect to {place}: {}", told(&error)),
-            ),
-            NoConnection::TimedOut => self.no_answer(),
-            NoConnection::Cancelled => self.cancelled(),
-        }
-    }
-
-    fn halted(&self, halt: Halt) -> Trouble {
-        match halt {
-            Halt::TimedOut => self.no_answer(),
-            Halt::Cancelled => self.cancelled(),
-            Halt::Failed(error) => {
-                let place = self.place();
-                let what = match dropped(&error) {
-                    true => "the connection was closed by the other side",
-                    false => error.message(),
-                };
-                self.trouble(TroubleKind::Unreachable, format!("cannot connect to {place}: {what}"))
-            }
-        }
-    }
-}
-
-/// What an error says, without the system's number.
-fn told(error: &std::io::Error) -> String {
-    error.to_string().to_lowercase()
-}
-
-/// Whether the other side closed the connection.
-fn dropped(error: &ssh2::Error) -> bool {
-    matches!(error.code(), ErrorCode::Session(-2 | -5 | -7 | -8 | -13 | -43))
 }
 
 impl Link for SshLink {
@@ -147,6 +74,9 @@ impl Link for SshLink {
 
     fn connect(&mut self, until: Option<Instant>) -> Result<(), Trouble> {
         self.conn = None;
+        if let Via::ControlPath(_) = self.login.via {
+            return Ok(());
+        }
         let cancel = self.cancel.clone();
         let patience = Patience {
             cancel: &cancel,
@@ -154,19 +84,18 @@ impl Link for SshLink {
             until,
         };
         let mut pause = Pause::new();
-        let mut busy_since = None;
+        let first = Instant::now();
         loop {
-            let failed = match self.attempt(&patience) {
-                Ok(conn) => {
+            let failed = match connect(&self.login, &patience) {
+                Ok(transport) => {
+                    let conn = Conn::new(transport, self.login.dead_after);
                     self.conn = Some(Arc::new(Mutex::new(conn)));
                     return Ok(());
                 }
                 Err(failed) => failed,
             };
-            let since = *busy_since.get_or_insert_with(Instant::now);
-            let again = failed.trouble.kind == TroubleKind::Unreachable
-                && (until.is_some() || failed.busy && since.elapsed() < self.login.connect_timeout);
-            if !again {
+            let patient = until.is_some() || failed.dropped && first.elapsed() < self.login.connect_timeout;
+            if !patient || failed.trouble.kind != TroubleKind::Unreachable {
                 return Err(failed.trouble);
             }
             match pause.sleep(&patience) {
@@ -178,6 +107,9 @@ impl Link for SshLink {
     }
 
     fn spawn(&mut self) -> Result<Box<dyn Process>, Trouble> {
+        if let Via::ControlPath(path) = &self.login.via {
+            return self.client(path).spawn();
+        }
         let Some(conn) = &self.conn else {
             return Err(self.trouble(TroubleKind::Aborted, "there is no connection"));
         };

@@ -8,6 +8,7 @@ pub mod auth;
 mod certificate;
 pub mod config;
 mod conn;
+mod connect;
 mod dial;
 mod exit;
 pub mod host_key;
@@ -19,6 +20,7 @@ mod pace;
 mod passphrase;
 mod pattern;
 mod process;
+mod proxy;
 mod transport;
 mod wire;
 

@@ -5,13 +5,15 @@
 //!
 //! Invariant: the session never blocks. So every call ends by its time and by a cancellation, whatever the other side does.
 
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::os::unix::net::UnixStream;
 use std::time::Instant;
 
 use rustix::event::{PollFd, PollFlags, poll};
 use ssh2::{BlockDirections, ErrorCode, Session};
 
 use crate::sut::exchange::{Patience, alarm};
+use crate::sut::ssh::proxy::Proxy;
 
 /// What libssh2 returns where a call must be made again (`LIBSSH2_ERROR_EAGAIN`).
 const AGAIN: ErrorCode = ErrorCode::Session(-37);
@@ -43,6 +45,10 @@ pub(crate) struct Transport {
     /// The session; calls on it do not block.
     pub(crate) session: Session,
     pub(crate) socket: OwnedFd,
+    /// The other end of the socket that took the place of the first one.
+    grave: Option<UnixStream>,
+    /// What the socket leads to, if it is not the network.
+    _proxy: Option<Proxy>,
 }
 
 /// What `ssh2` is told of a socket that it does not own.
@@ -56,11 +62,16 @@ impl AsRawFd for Number {
 
 impl Transport {
     /// Puts a session on a connected socket; nothing is sent yet.
-    pub(crate) fn over(socket: OwnedFd) -> Result<Self, ssh2::Error> {
+    pub(crate) fn over(socket: OwnedFd, proxy: Option<Proxy>) -> Result<Self, ssh2::Error> {
         let mut session = Session::new()?;
         session.set_blocking(false);
         session.set_tcp_stream(Number(socket.as_raw_fd()));
-        Ok(Self { session, socket })
+        Ok(Self {
+            session,
+            socket,
+            grave: None,
+            _proxy: proxy,
+        })
     }
 
     /// Exchanges keys. Which host keys are asked for must be said before, on the session.
@@ -83,7 +94,27 @@ impl Transport {
         }
     }
 
-    fn wait(&self, patience: &Patience<'_>) -> Result<(), Halt> {
+    /// Ends the connection and puts a socket in its place that takes a little and never says anything. What had come stays to be
+    /// read, and what is half sent can be completed. Says whether it did.
+    pub(crate) fn bury(&mut self) -> bool {
+        if self.grave.is_some() {
+            return false;
+        }
+        let Ok((inside, outside)) = UnixStream::pair() else {
+            return false;
+        };
+        let buried = inside.set_nonblocking(true).is_ok() && rustix::io::dup2(&inside, &mut self.socket).is_ok();
+        self.grave = buried.then_some(outside);
+        buried
+    }
+
+    /// After [`Self::bury`]: ends that socket too, so that nothing is waited for any more.
+    pub(crate) fn forget(&mut self) {
+        self.grave = None;
+    }
+
+    /// Waits until the socket has moved in the direction that the last call wants.
+    pub(crate) fn wait(&self, patience: &Patience<'_>) -> Result<(), Halt> {
         if patience.cancel.urgency() > patience.known {
             return Err(Halt::Cancelled);
         }
@@ -101,6 +132,14 @@ impl Transport {
     }
 }
 
+impl Drop for Transport {
+    /// Lets libssh2 free everything: it frees no session in which something is not sent or not answered, as long as the socket may go on.
+    fn drop(&mut self) {
+        self.bury();
+        self.grave = None;
+    }
+}
+
 /// Waits until one of `fds` stirs, `alarm` is readable (then the answer is true), or `until` passes.
 pub(crate) fn poll_until<'a>(fds: &mut [PollFd<'a>], alarm: Option<BorrowedFd<'a>>, until: Option<Instant>) -> bool {
     let timeout = until.map(|until| until.saturating_duration_since(Instant::now()));
@@ -114,10 +153,4 @@ pub(crate) fn poll_until<'a>(fds: &mut [PollFd<'a>], alarm: Option<BorrowedFd<'a
         *fd = seen;
     }
     rung
-}
-
-impl AsFd for Transport {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.socket.as_fd()
-    }
 }

@@ -192,7 +192,7 @@ impl<'a> Hop<'a> {
             return Err(unusable());
         }
         Ok(Ask {
-            name: format!("{} through {host}", self.ask.name),
+            name: host.to_owned(),
             host: host.to_owned(),
             user: user.map(str::to_owned),
             port,
