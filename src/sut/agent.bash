@@ -136,31 +136,50 @@ agent_look() {
     say ok "$base" "$told" "$(cat -- "$release" 2>/dev/null)" "$state"
 }
 
-# open DIR-LENGTH HOLDER-LENGTH wait|fail TENTHS: takes the lease, waits for the last job, tells facts and state.
-agent_open() {
-    local holder who
-    text "$1" && base=$REPLY
-    text "$2" && holder=$REPLY
-    place
+# make_place: the directories, and the files that are locked.
+make_place() {
     # Others may pass, because tests do things as other users in their tree, but see only the trees.
-    who=$(mkdir -p -- "$base" 2>&1 && mkdir -p -- "$v"/{env,tree,manifest,job} 2>&1 &&
+    said=$(mkdir -p -- "$base" 2>&1 && mkdir -p -- "$v"/{env,tree,manifest,job} 2>&1 &&
         chmod 711 -- "$base" "$v" 2>&1 && chmod 755 -- "$v/tree" 2>&1) || {
-        say err "cannot make \`$base\`: $who"
-        return
+        say err "cannot make \`$base\`: $said"
+        return 1
     }
     { : >>"$base/lease" && : >>"$base/run.lock"; } 2>/dev/null || {
         say err "cannot write below \`$base\`"
-        return
+        return 1
     }
-    exec 9<>"$base/lease"
-    if ! flock -n 9; then
-        say held "$(<"$base/lease")"
-        [[ $3 == wait ]] || return
-        until flock -n 9; do nap; done
-    fi
+}
+
+# open DIR-LENGTH HOLDER-LENGTH wait|fail TENTHS: takes the lease, waits for the last job, tells facts and state.
+agent_open() {
+    local holder told=
+    text "$1" && base=$REPLY
+    text "$2" && holder=$REPLY
+    place
+    # What is locked must be what lies there: `remove` may have come in between.
+    until [[ /proc/self/fd/9 -ef $base/lease ]]; do
+        make_place || return
+        exec 9<>"$base/lease"
+        if ! flock -n 9; then
+            [[ $told ]] || say held "$(<"$base/lease")"
+            told=1
+            [[ $3 == wait ]] || return
+            until flock -n 9; do nap; done
+        fi
+    done
     { printf '%s\n' "$holder" >"$base/lease"; } 2>/dev/null || { complain "cannot write \`$base/lease\`"; return; }
     settle "$4" || { say err "a process of the last job cannot be ended"; return; }
     agent_facts
+}
+
+# remove: everything that is atex's goes, the lease last.
+agent_remove() {
+    said=$(rm -rf --one-file-system -- "$v" 2>&1 && rm -f -- "$base/run.lock" "$base/lease" 2>&1) || {
+        complain "cannot remove \`$base\`"
+        return
+    }
+    rmdir -- "$base" 2>/dev/null
+    say ok
 }
 
 agent_facts() {

@@ -229,6 +229,17 @@ impl<L: Link> Machine<L> {
         Ok(hello)
     }
 
+    /// Removes everything that atex keeps there, while it is open; afterwards it is closed.
+    pub fn remove(&mut self) -> Result<(), Trouble> {
+        self.with_session(|agent, cancel| {
+            let patience = Self::until_cancelled(cancel);
+            agent.send(b"remove\n", &patience)?;
+            accept(agent.reply(&patience)?).map(drop)
+        })?;
+        self.close();
+        Ok(())
+    }
+
     fn held_by(&self, reply: &Reply) -> Trouble {
         let who = reply.text(0);
         let who = if who.is_empty() { "another run".to_owned() } else { who };
