@@ -128,16 +128,28 @@ make_base() {
     [[ $modes == $'711\n711\n755' ]] || said=$(chmod 711 -- "$base" "$v" 2>&1 && chmod 755 -- "$v/tree" 2>&1)
 }
 
-# open DIR-LENGTH HOLDER-LENGTH wait|fail TENTHS: takes the lease, waits for the last job, tells facts and state.
-agent_open() {
-    local holder
-    text "$1" && base=$REPLY
-    text "$2" && holder=$REPLY
+# place: where everything lies, unless the runner said so.
+place() {
     if [[ ! $base ]]; then
         base=${XDG_STATE_HOME:-${HOME:-/root}/.local/state}/atex
         ((EUID)) || base=/var/lib/atex
     fi
     v=$base/v1
+}
+
+# peek DIR-LENGTH: tells what `open` tells, without the lease, and changes nothing.
+agent_peek() {
+    text "$1" && base=$REPLY
+    place
+    agent_facts
+}
+
+# open DIR-LENGTH HOLDER-LENGTH wait|fail TENTHS: takes the lease, waits for the last job, tells facts and state.
+agent_open() {
+    local holder
+    text "$1" && base=$REPLY
+    text "$2" && holder=$REPLY
+    place
     make_base || {
         say err "cannot make \`$base\`: $said"
         return

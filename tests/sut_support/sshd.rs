@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use atex::sut::ssh::login::Algorithms;
 use atex::sut::ssh::{HostKeys, Identity, Login, Via};
 
 /// A running sshd.
@@ -176,5 +177,6 @@ pub(crate) fn login(dir: &Path, name: &str) -> Login {
         via: Via::Direct,
         sudo: false,
         dead_after: Duration::from_secs(30),
+        algorithms: Algorithms::default(),
     }
 }

@@ -9,13 +9,13 @@ use std::time::SystemTime;
 use openssl::base64::encode_block;
 use ssh2::{MethodType, Session};
 
+use super::algorithms;
 use super::certificate::Certificate;
 use super::known_hosts::{self, Entry, Marker, key_type, lookup_name};
 use super::login::{HostKeys, Login};
 use crate::sut::{Trouble, TroubleKind};
 
-/// Algorithms of plain keys that are taken, best first, with the type of key that each is for. Signatures with SHA-1 are not
-/// among them, as in OpenSSH.
+/// Algorithms of plain keys that are taken, best first, with the type of key that each is for.
 const PLAIN: [(&str, &str); 6] = [
     ("ssh-ed25519", "ssh-ed25519"),
     ("ecdsa-sha2-nistp256", "ecdsa-sha2-nistp256"),
@@ -24,6 +24,9 @@ const PLAIN: [(&str, &str); 6] = [
     ("rsa-sha2-512", "ssh-rsa"),
     ("rsa-sha2-256", "ssh-rsa"),
 ];
+
+/// Signatures with SHA-1, taken only where `HostKeyAlgorithms` says so, as in OpenSSH.
+const WEAK: &str = "ssh-rsa";
 
 /// What follows a plain algorithm's name where a certificate is meant.
 const CERTIFIED: &str = "-cert-v01@openssh.com";
@@ -66,8 +69,9 @@ impl<'a> KnownHost<'a> {
         })
     }
 
-    /// Sets which kinds of key the server is asked for, before the handshake.
+    /// Sets what the server is asked for, before the handshake: kinds of keys, and the algorithms that the login names.
     pub fn prefer(&self, session: &Session) -> Result<(), Trouble> {
+        algorithms::prefer(session, self.login)?;
         let list = self.preferences().join(",");
         session
             .method_pref(MethodType::HostKey, &list)
@@ -75,10 +79,14 @@ impl<'a> KnownHost<'a> {
     }
 
     fn preferences(&self) -> Vec<String> {
-        let authority = |entry: &Entry| entry.marker == Marker::Authority;
+        let plain = PLAIN.map(|(algorithm, _)| algorithm.to_owned());
+        let certified = PLAIN.map(|(algorithm, _)| format!("{algorithm}{CERTIFIED}"));
+        let usual = [certified.to_vec(), plain.to_vec()].concat();
+        let possible = [usual.clone(), vec![WEAK.to_owned()]].concat();
+        let allowed = algorithms::changed(&usual, &possible, self.login.algorithms.host_keys.as_deref());
         let mut list = Vec::new();
-        if self.entries.iter().any(authority) {
-            list.extend(PLAIN.map(|(algorithm, _)| format!("{algorithm}{CERTIFIED}")));
+        if self.entries.iter().any(|entry| entry.marker == Marker::Authority) {
+            list.extend(certified);
         }
         let all = || self.entries.iter().chain(&self.without_port);
         let known = |kind: &str| all().any(|entry| entry.marker == Marker::Key && key_type(&entry.key) == kind);
@@ -89,6 +97,8 @@ impl<'a> KnownHost<'a> {
                 .chain(later)
                 .map(|(algorithm, _)| (*algorithm).to_owned()),
         );
+        list.push(WEAK.to_owned());
+        list.retain(|name| allowed.contains(name));
         list
     }
 

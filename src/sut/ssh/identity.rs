@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use openssl::base64::{decode_block, encode_block};
 
+use super::certificate::Certificate;
 use super::known_hosts::key_type;
 use super::login::Identity;
 use super::wire::Wire;
@@ -72,6 +73,22 @@ impl Key {
         let certified = || self.certificate.as_deref().and_then(public_of_line);
         self.public.as_deref() == Some(blob) || certified().as_deref() == Some(blob)
     }
+}
+
+/// Whether a certificate's file is one for the key of another file.
+pub(super) fn is_certified(file: &Path, certificate: &Path) -> bool {
+    let identity = Identity {
+        file: file.to_owned(),
+        certificate: None,
+        named: false,
+    };
+    let certified = || {
+        let text = fs::read_to_string(certificate).ok()?;
+        let blob = public_of_line(&text)?;
+        Certificate::parse(&blob).map(|certificate| certificate.key)
+    };
+    let public = Key::read(&identity).ok().flatten().and_then(|key| key.public);
+    public.is_some() && public == certified()
 }
 
 fn with_suffix(file: &Path, suffix: &str) -> PathBuf {

@@ -3,8 +3,10 @@
 //! Approach: `config` turns a target and the user's SSH configuration into a [`Login`], which says everything that is needed
 //! to get there and nothing of how. The rest works on a login only.
 
+mod algorithms;
 pub mod auth;
 mod certificate;
+pub mod config;
 mod conn;
 mod connect;
 mod dial;

@@ -2,20 +2,29 @@
 
 /// Whether a list of patterns matches: one of them does, and none with `!` before it. Names are compared without regard to case.
 pub(super) fn list_matches<'a>(patterns: impl IntoIterator<Item = &'a str>, name: &str) -> bool {
+    any_matches(patterns, |pattern| matches(pattern, name))
+}
+
+/// The same, under another rule of what one pattern matches.
+pub(super) fn any_matches<'a>(patterns: impl IntoIterator<Item = &'a str>, matches: impl Fn(&str) -> bool) -> bool {
     let mut found = false;
     for pattern in patterns {
         match pattern.strip_prefix('!') {
-            Some(pattern) if matches(pattern, name) => return false,
+            Some(pattern) if matches(pattern) => return false,
             Some(_) => {}
-            None => found |= matches(pattern, name),
+            None => found |= matches(pattern),
         }
     }
     found
 }
 
-/// Whether one pattern matches the whole name.
+/// Whether one pattern matches the whole name, without regard to case.
 pub(super) fn matches(pattern: &str, name: &str) -> bool {
-    let (pattern, name) = (pattern.to_lowercase(), name.to_lowercase());
+    matches_exactly(&pattern.to_lowercase(), &name.to_lowercase())
+}
+
+/// Whether one pattern matches the whole name, with regard to case.
+pub(super) fn matches_exactly(pattern: &str, name: &str) -> bool {
     glob(pattern.as_bytes(), name.as_bytes())
 }
 
