@@ -227,6 +227,7 @@ macro_rules! conformance {
     // What the login prints and the signs of life concern these.
     (@noisy lease $laws:tt) => { conformance!(@laws "noisy" lease $laws); };
     (@noisy jobs $laws:tt) => { conformance!(@laws "noisy" jobs $laws); };
+    (@noisy trust $laws:tt) => { conformance!(@laws "noisy" trust $laws); };
     (@noisy ending $laws:tt) => { conformance!(@laws "noisy" ending $laws); };
     (@noisy $theme:ident $laws:tt) => {};
     (@laws $kind:literal $theme:ident { $($law:ident)* }) => {
@@ -313,5 +314,13 @@ conformance! {
         detached_job_of_a_dead_runner_is_ended_by_the_next_one
         wait_comes_back_for_deadlines_and_for_each_cancellation
         state_is_written_also_after_a_cancellation
+        test_that_deletes_the_list_of_its_groups_leaves_nothing_behind
+    }
+    trust: {
+        job_of_a_runner_that_was_killed_is_a_taint_until_a_state_is_written
+        job_whose_wrapper_was_killed_is_a_taint
+        job_that_was_let_go_is_a_taint_unless_its_runner_comes_back
+        overdue_job_is_a_taint_and_one_that_nobody_wants_is_none
+        job_that_came_to_its_end_is_no_taint
     }
 }

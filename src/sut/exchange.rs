@@ -73,35 +73,17 @@ pub(crate) struct Talk {
 }
 
 impl Talk {
-    /// Starts bash; what it is to do must be sent.
-    pub(crate) fn open(link: &mut dyn Link) -> Result<Self, TalkError> {
-        Ok(Self {
+    /// Starts bash and sends what it is to become and to do. Nothing is waited for: whatever it says comes later.
+    pub(crate) fn start(link: &mut dyn Link, opening: &[u8], patience: &Patience<'_>) -> Result<Self, TalkError> {
+        let mut talk = Self {
             process: link.spawn().map_err(TalkError::Link)?,
             inbox: Vec::new(),
             complaints: Vec::new(),
             stdout_ended: false,
             stderr_ended: false,
-        })
-    }
-
-    /// Starts `program` and waits until it has said `marker`.
-    pub(crate) fn start(
-        link: &mut dyn Link,
-        program: &str,
-        marker: &str,
-        patience: &Patience<'_>,
-    ) -> Result<Self, TalkError> {
-        let mut talk = Self::open(link)?;
-        talk.program(program.as_bytes(), patience)?;
-        talk.send(format!("{marker}\n").as_bytes(), patience)?;
-        talk.past(marker, patience)?;
+        };
+        talk.send(opening, patience)?;
         Ok(talk)
-    }
-
-    /// Sends what bash is to become.
-    pub(crate) fn program(&mut self, program: &[u8], patience: &Patience<'_>) -> Result<(), Broken> {
-        self.send(format!("{}\n", program.len()).as_bytes(), patience)?;
-        self.send(program, patience)
     }
 
     /// Reads past the line `marker`: what login shells print comes before it.
@@ -146,6 +128,11 @@ impl Talk {
                 return;
             }
         }
+    }
+
+    /// Says whether the process has ended, as far as is known without a wait.
+    pub(crate) fn ended(&mut self) -> bool {
+        self.process.exit().is_some()
     }
 
     /// Gives the process away, with what was read from it: stdout, then stderr.

@@ -19,10 +19,9 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags};
 use ssh2::{BlockDirections, Channel, ErrorCode};
 
-use crate::sut::exchange::{Patience, alarm};
 use crate::sut::link::{Exit, Interest};
 use crate::sut::ssh::exit;
-use crate::sut::ssh::transport::{Transport, is_again, poll_until};
+use crate::sut::ssh::transport::{Transport, is_again, poll_until, was_closed};
 
 /// How much of a channel's data may be under way or queued: what a machine can make the runner keep, and what it can send in
 /// one round trip.
@@ -52,29 +51,17 @@ const HARMLESS: [ErrorCode; 5] = [
 /// The name of a lane; never used twice.
 pub(crate) type LaneId = u64;
 
-/// Why a command could not be started.
-#[derive(Debug)]
-pub(crate) enum NoLane {
-    /// The connection is over; the text says why.
-    Lost(String),
-    /// The server opens no further channel; the text is its reason.
-    Refused(String),
-    /// No answer in time.
-    TimedOut,
-    /// The user cancelled.
-    Cancelled,
-}
-
 /// A command and its channel.
 struct Lane {
     id: LaneId,
-    channel: Channel,
+    /// Nothing as long as it is not opened.
+    channel: Option<Channel>,
     command: String,
     /// The server has said that it starts the command.
     started: bool,
-    /// It has said that it does not.
-    refused: bool,
-    /// Bytes that were taken from the owner and may be half sent.
+    /// Why it does not.
+    refused: Option<String>,
+    /// Bytes that were taken from the owner and are not sent, or half sent.
     outbox: Vec<u8>,
     /// How many bytes the owner has read.
     taken: u64,
@@ -82,7 +69,7 @@ struct Lane {
     dry: [Option<u64>; 2],
     /// The owner wants it closed.
     closing: bool,
-    /// Both sides closed it.
+    /// Both sides closed it, or it was never opened and never will.
     closed: bool,
     /// The owner is gone.
     orphan: bool,
@@ -97,22 +84,15 @@ enum Op {
     Flush(LaneId),
     Take(LaneId),
     Close(LaneId),
-    Open,
+    Open(LaneId),
     Ask,
-}
-
-/// The channel after the next.
-enum Spare {
-    None,
-    Opening,
-    Refused(String),
-    Open(Channel),
 }
 
 /// A live session. See the module for its invariants.
 pub(crate) struct Conn {
     lanes: Vec<Lane>,
-    spare: Spare,
+    /// No further channel may be opened until one is closed.
+    full: bool,
     stuck: Option<Op>,
     /// The lane over which the other side was asked whether it lives.
     question: Option<LaneId>,
@@ -136,7 +116,7 @@ impl Conn {
         let now = Instant::now();
         Self {
             lanes: Vec::new(),
-            spare: Spare::None,
+            full: false,
             stuck: None,
             question: None,
             answers: 0,
@@ -149,17 +129,17 @@ impl Conn {
         }
     }
 
-    /// Starts a command. Its start is not waited for: what is written goes out behind the request, in the same flight.
-    pub(crate) fn spawn(&mut self, command: String, patience: &Patience<'_>) -> Result<LaneId, NoLane> {
-        let channel = self.take_channel(patience)?;
+    /// Starts a command. Nothing is waited for: what is written to it goes out behind the request that starts it, in the same
+    /// flight, and a command that cannot be started is one that ended.
+    pub(crate) fn spawn(&mut self, command: String) -> LaneId {
         let id = self.next_id;
         self.next_id += 1;
         self.lanes.push(Lane {
             id,
-            channel,
+            channel: None,
             command,
             started: false,
-            refused: false,
+            refused: None,
             outbox: Vec::new(),
             taken: 0,
             dry: [None; 2],
@@ -168,39 +148,14 @@ impl Conn {
             orphan: false,
             settles: None,
         });
-        self.perform(Op::Start(id));
-        Ok(id)
+        self.come_back();
+        self.advance();
+        id
     }
 
-    /// Begins to open the channel of the next command, if that is not done yet.
-    pub(crate) fn prepare(&mut self) {
-        if matches!(self.spare, Spare::None) {
-            self.spare = Spare::Opening;
-            self.perform(Op::Open);
-        }
-    }
-
-    fn take_channel(&mut self, patience: &Patience<'_>) -> Result<Channel, NoLane> {
-        loop {
-            self.prepare();
-            self.advance();
-            if let Some(why) = &self.lost {
-                return Err(NoLane::Lost(why.clone()));
-            }
-            match std::mem::replace(&mut self.spare, Spare::None) {
-                Spare::Open(channel) => return Ok(channel),
-                Spare::Refused(why) => return Err(NoLane::Refused(why)),
-                waiting => self.spare = waiting,
-            }
-            if patience.cancel.urgency() > patience.known {
-                return Err(NoLane::Cancelled);
-            }
-            if patience.until.is_some_and(|until| Instant::now() >= until) {
-                return Err(NoLane::TimedOut);
-            }
-            let (alarm, until) = alarm(patience.cancel, patience.until);
-            self.sleep(until, alarm);
-        }
+    /// Why the connection is over, if it is.
+    pub(crate) fn lost(&self) -> Option<&str> {
+        self.lost.as_deref()
     }
 
     /// Waits like [`crate::sut::link::Process::wait`], for one lane; all others move too.
@@ -232,12 +187,12 @@ impl Conn {
         if !(interest.stdin || interest.stdout || interest.stderr) {
             return exited.then_some(interest);
         }
-        let ended = over || lane.channel.eof();
+        let ended = over || lane.has_ended();
         let arrived = lane.arrived();
-        let stirred = |stream: usize| ended || lane.dry[stream].is_none_or(|dry| arrived > dry);
-        let takes = || lane.closing || (!stuck && lane.outbox.is_empty() && lane.channel.write_window().remaining > 0);
+        let stirred =
+            |stream: usize| ended || (lane.channel.is_some() && lane.dry[stream].is_none_or(|dry| arrived > dry));
         let ready = Interest {
-            stdin: interest.stdin && (exited || takes()),
+            stdin: interest.stdin && (exited || lane.closing || (!stuck && lane.takes())),
             stdout: interest.stdout && stirred(0),
             stderr: interest.stderr && stirred(1),
         };
@@ -249,13 +204,13 @@ impl Conn {
     fn is_over(&self, id: LaneId) -> bool {
         self.lost.is_some()
             || self.find(id).is_none_or(|lane| {
-                lane.closed || lane.refused || lane.settles.is_some_and(|(answer, _)| self.answers >= answer)
+                lane.closed || lane.refused.is_some() || lane.settles.is_some_and(|(answer, _)| self.answers >= answer)
             })
     }
 
     /// Writes to a lane's stdin.
     pub(crate) fn write(&mut self, id: LaneId, bytes: &[u8]) -> io::Result<usize> {
-        if self.lost.is_some() || self.find(id).is_none_or(|lane| lane.closing || lane.refused) {
+        if self.lost.is_some() || self.find(id).is_none_or(|lane| lane.closing || lane.refused.is_some()) {
             return Err(io::ErrorKind::BrokenPipe.into());
         }
         if self.stuck.is_some() {
@@ -264,11 +219,18 @@ impl Conn {
         let Some(lane) = self.lane(id) else {
             return Err(io::ErrorKind::BrokenPipe.into());
         };
+        let piece = &bytes[..bytes.len().min(PIECE)];
+        let Some(channel) = &mut lane.channel else {
+            if lane.outbox.len() > PIECE {
+                return Err(io::ErrorKind::WouldBlock.into());
+            }
+            lane.outbox.extend_from_slice(piece);
+            return Ok(piece.len());
+        };
         if !lane.outbox.is_empty() {
             return Err(io::ErrorKind::WouldBlock.into());
         }
-        let piece = &bytes[..bytes.len().min(PIECE)];
-        match lane.channel.write(piece) {
+        match channel.write(piece) {
             Ok(count) => Ok(count),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 if self.stuck.is_some() || !self.outbound() {
@@ -293,9 +255,10 @@ impl Conn {
         loop {
             let was_lost = self.lost.is_some();
             let Some(lane) = self.lane(id) else { return Ok(0) };
-            let outcome = match stream {
-                0 => lane.channel.read(buffer),
-                _ => lane.channel.stderr().read(buffer),
+            let outcome = match (&mut lane.channel, stream) {
+                (None, _) => Err(io::ErrorKind::WouldBlock.into()),
+                (Some(channel), 0) => channel.read(buffer),
+                (Some(channel), _) => channel.stderr().read(buffer),
             };
             match outcome {
                 Ok(count) => {
@@ -309,7 +272,7 @@ impl Conn {
                     return if over { Ok(0) } else { Err(error) };
                 }
                 Err(_) if was_lost => return Ok(0),
-                Err(error) => self.lose(&error.to_string()),
+                Err(error) => self.lose(&error),
             }
         }
     }
@@ -322,7 +285,7 @@ impl Conn {
         let Some(lane) = self.lane(id) else {
             return Some(Exit::Lost("the channel is gone".to_owned()));
         };
-        if let Some(exit) = exit::read(&lane.channel) {
+        if let Some(exit) = lane.channel.as_ref().and_then(exit::read) {
             let arrived = lane.arrived();
             if lane.settles.is_none_or(|(_, before)| before != arrived) {
                 // The server tells of the end before it has read all that was written; in the round after the one in which it
@@ -331,8 +294,8 @@ impl Conn {
             }
             return Some(exit);
         }
-        if lane.refused {
-            return Some(Exit::Lost("the server starts no commands".to_owned()));
+        if let Some(why) = &lane.refused {
+            return Some(Exit::Lost(why.clone()));
         }
         if lane.closed {
             return Some(Exit::Lost("the channel was closed".to_owned()));
@@ -354,12 +317,14 @@ impl Conn {
         if let Some(stuck) = self.stuck {
             self.perform(stuck);
         }
+        // One channel is opened at a time.
+        let opens = self.lanes.iter().find(|lane| lane.waits_for_channel());
+        if let Some(id) = opens.map(|lane| lane.id).filter(|_| !self.full) {
+            self.perform(Op::Open(id));
+        }
         let todo: Vec<Op> = self.lanes.iter().flat_map(Lane::todo).collect();
         for op in todo {
             self.perform(op);
-        }
-        if matches!(self.spare, Spare::Opening) {
-            self.perform(Op::Open);
         }
         if self.question.is_some() {
             self.perform(Op::Ask);
@@ -400,7 +365,7 @@ impl Conn {
             Op::Flush(id) => self.flush(id),
             Op::Take(id) => self.take(id),
             Op::Close(id) => self.close_channel(id),
-            Op::Open => self.open(),
+            Op::Open(id) => self.open(id),
             Op::Ask => self.listen(),
         };
         self.note(op, again);
@@ -425,20 +390,26 @@ impl Conn {
     }
 
     fn start(&mut self, id: LaneId) -> bool {
-        let Some(lane) = self.lane(id) else { return false };
-        match lane.channel.exec(&lane.command) {
+        let Some((lane, mut channel)) = self.channel(id) else {
+            return false;
+        };
+        match channel.exec(&lane.command) {
             Ok(()) => lane.started = true,
             Err(error) if is_again(&error) => return true,
-            Err(error) if HARMLESS.contains(&error.code()) => lane.refused = true,
-            Err(error) => self.lose(error.message()),
+            Err(error) if HARMLESS.contains(&error.code()) => {
+                lane.refused = Some("the server runs no commands".to_owned());
+            }
+            Err(error) => self.lose(&error),
         }
         false
     }
 
     fn flush(&mut self, id: LaneId) -> bool {
-        let Some(lane) = self.lane(id) else { return false };
+        let Some((lane, mut channel)) = self.channel(id) else {
+            return false;
+        };
         while !lane.outbox.is_empty() {
-            match lane.channel.write(&lane.outbox) {
+            match channel.write(&lane.outbox) {
                 Ok(count) => drop(lane.outbox.drain(..count.min(lane.outbox.len()))),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return true,
                 // The channel takes no more: nobody will read this.
@@ -451,42 +422,51 @@ impl Conn {
 
     /// Reads from the socket what is there, without taking anything from the lane.
     fn take(&mut self, id: LaneId) -> bool {
-        let Some(lane) = self.lane(id) else { return false };
-        match lane.channel.read(&mut []) {
+        let Some((_, mut channel)) = self.channel(id) else {
+            return false;
+        };
+        match channel.read(&mut []) {
             Ok(_) => false,
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => true,
             Err(error) => {
-                self.lose(&error.to_string());
+                self.lose(&error);
                 false
             }
         }
     }
 
     fn close_channel(&mut self, id: LaneId) -> bool {
-        let Some(lane) = self.lane(id) else { return false };
-        match lane.channel.close() {
-            Err(error) if is_again(&error) => return true,
-            Ok(()) => lane.closed = true,
-            Err(error) => {
-                lane.closed = true;
-                if !HARMLESS.contains(&error.code()) {
-                    self.lose(error.message());
-                }
-            }
+        let Some((lane, mut channel)) = self.channel(id) else {
+            return false;
+        };
+        let closed = channel.close();
+        if closed.as_ref().is_err_and(is_again) {
+            return true;
+        }
+        lane.closed = true;
+        self.full = false;
+        if let Err(error) = closed
+            && !HARMLESS.contains(&error.code())
+        {
+            self.lose(&error);
         }
         false
     }
 
-    fn open(&mut self) -> bool {
-        match self.transport.session.channel_open("session", WINDOW, PACKET, None) {
-            Ok(channel) => self.spare = Spare::Open(channel),
+    fn open(&mut self, id: LaneId) -> bool {
+        let opened = self.transport.session.channel_open("session", WINDOW, PACKET, None);
+        // A channel that is being closed makes room for this one.
+        let room = self.lanes.iter().any(|lane| lane.closing && !lane.closed);
+        let Some(lane) = self.lane(id) else { return false };
+        match opened {
+            Ok(channel) => lane.channel = Some(channel),
             Err(error) if is_again(&error) => return true,
-            Err(error) if HARMLESS.contains(&error.code()) => {
-                self.spare = Spare::Refused(error.message().to_lowercase());
-            }
+            Err(error) if !HARMLESS.contains(&error.code()) => self.lose(&error),
+            Err(_) if room => self.full = true,
             Err(error) => {
-                self.spare = Spare::None;
-                self.lose(error.message());
+                let why = error.message().to_lowercase();
+                lane.refused = Some(format!("the server opens no further channel: {why}"));
+                lane.closed = true;
             }
         }
         false
@@ -495,19 +475,19 @@ impl Conn {
     /// Looks for the answer to the question.
     fn listen(&mut self) -> bool {
         let Some(id) = self.question else { return false };
-        let Some(lane) = self.lane(id) else {
+        let Some((lane, mut channel)) = self.channel(id) else {
             self.question = None;
             return false;
         };
-        match lane.channel.setenv("ATEX_ALIVE", "") {
+        match channel.setenv("ATEX_ALIVE", "") {
             Err(error) if is_again(&error) => {
                 // A channel that ended in between answers no more.
-                if lane.closing || lane.closed || lane.channel.wait_close().is_ok() {
+                if lane.closing || lane.closed || channel.wait_close().is_ok() {
                     self.question = None;
                 }
                 return true;
             }
-            Err(error) if !HARMLESS.contains(&error.code()) => self.lose(error.message()),
+            Err(error) if !HARMLESS.contains(&error.code()) => self.lose(&error),
             Ok(()) | Err(_) => {
                 self.question = None;
                 self.answers += 1;
@@ -531,8 +511,7 @@ impl Conn {
             self.heard = now;
         } else if now >= due.unwrap_or(now) {
             if now >= self.heard + self.dead_after {
-                let silence = self.dead_after.as_secs();
-                self.lose(&format!("no sign of life for {silence} s"));
+                self.lose_for(self.silence());
             } else {
                 self.ask();
             }
@@ -563,13 +542,26 @@ impl Conn {
         }
     }
 
+    /// Ends the connection after an error of the transport.
+    fn lose(&mut self, error: &(dyn std::error::Error + 'static)) {
+        self.lose_for(match error.downcast_ref::<ssh2::Error>() {
+            // The kernel gave up first.
+            _ if self.heard.elapsed() + ABSENCE >= self.dead_after => self.silence(),
+            Some(error) if !was_closed(error) => error.message().to_lowercase(),
+            _ => "the other side closed it".to_owned(),
+        });
+    }
+
+    fn silence(&self) -> String {
+        format!("no sign of life for {} s", self.dead_after.as_secs())
+    }
+
     /// Ends the connection, for a reason. What came before can still be read.
-    fn lose(&mut self, why: &str) {
-        if self.lost.is_some() {
-            return;
+    fn lose_for(&mut self, why: String) {
+        if self.lost.is_none() {
+            self.lost = Some(why);
+            self.bury();
         }
-        self.lost = Some(why.to_owned());
-        self.bury();
     }
 
     /// Replaces the socket, and completes there what is half sent: libssh2 frees no session that has such a packet.
@@ -590,24 +582,55 @@ impl Conn {
     fn lane(&mut self, id: LaneId) -> Option<&mut Lane> {
         self.lanes.iter_mut().find(|lane| lane.id == id)
     }
+
+    /// A lane that has a channel, and another handle of that.
+    fn channel(&mut self, id: LaneId) -> Option<(&mut Lane, Channel)> {
+        let lane = self.lane(id)?;
+        let channel = lane.channel.clone()?;
+        Some((lane, channel))
+    }
 }
 
 impl Lane {
+    fn waits_for_channel(&self) -> bool {
+        self.channel.is_none() && !self.closed
+    }
+
     /// How many bytes have come so far, read or not.
     fn arrived(&self) -> u64 {
-        self.taken + u64::from(self.channel.read_window().available)
+        let waiting = self
+            .channel
+            .as_ref()
+            .map_or(0, |channel| channel.read_window().available);
+        self.taken + u64::from(waiting)
+    }
+
+    /// Whether the other side said that nothing more comes, and all was read.
+    fn has_ended(&self) -> bool {
+        self.channel.as_ref().is_some_and(Channel::eof)
+    }
+
+    /// Whether stdin takes bytes.
+    fn takes(&self) -> bool {
+        match &self.channel {
+            None => self.outbox.len() <= PIECE,
+            Some(channel) => self.outbox.is_empty() && channel.write_window().remaining > 0,
+        }
     }
 
     /// What should be tried in a round.
     fn todo(&self) -> Vec<Op> {
+        if self.channel.is_none() {
+            return Vec::new();
+        }
         let mut todo = vec![Op::Take(self.id)];
-        if !self.started && !self.refused {
+        let answered = self.started || self.refused.is_some();
+        if !answered {
             todo.push(Op::Start(self.id));
         }
         if !self.outbox.is_empty() {
             todo.push(Op::Flush(self.id));
-        }
-        if self.closing && !self.closed && self.outbox.is_empty() && (self.started || self.refused) {
+        } else if self.closing && !self.closed && answered {
             todo.push(Op::Close(self.id));
         }
         todo

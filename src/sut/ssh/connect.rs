@@ -5,7 +5,7 @@
 
 use std::time::{Duration, Instant};
 
-use ssh2::{ErrorCode, Session};
+use ssh2::Session;
 
 use crate::sut::exchange::Patience;
 use crate::sut::ssh::auth::{self, Waiting};
@@ -14,7 +14,7 @@ use crate::sut::ssh::host_key::KnownHost;
 use crate::sut::ssh::login::{Login, Via};
 use crate::sut::ssh::pace::Turn;
 use crate::sut::ssh::proxy::{self, Proxy};
-use crate::sut::ssh::transport::{Halt, Transport};
+use crate::sut::ssh::transport::{Halt, Transport, was_closed};
 use crate::sut::{Cancel, Trouble, TroubleKind};
 
 /// A try that failed.
@@ -156,11 +156,6 @@ impl Attempt<'_> {
             }
         }
     }
-}
-
-/// Whether the other side closed the connection: libssh2 has a code for each thing that it wanted at that moment.
-fn was_closed(error: &ssh2::Error) -> bool {
-    matches!(error.code(), ErrorCode::Session(-2 | -3 | -7 | -8 | -13 | -43))
 }
 
 /// Waits for the calls of a login.

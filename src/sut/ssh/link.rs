@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use crate::sut::exchange::Patience;
 use crate::sut::link::local::LocalLink;
 use crate::sut::link::{Link, Process};
-use crate::sut::ssh::conn::{Conn, NoLane};
+use crate::sut::ssh::conn::Conn;
 use crate::sut::ssh::connect::connect;
 use crate::sut::ssh::exit;
 use crate::sut::ssh::login::{Login, Via};
@@ -113,25 +113,12 @@ impl Link for SshLink {
         let Some(conn) = &self.conn else {
             return Err(self.trouble(TroubleKind::Aborted, "there is no connection"));
         };
-        let patience = Patience {
-            cancel: &self.cancel,
-            known: self.cancel.urgency(),
-            until: Some(Instant::now() + self.login.dead_after),
-        };
-        let lane = locked(conn).spawn(exit::command(self.login.sudo), &patience);
-        match lane {
-            Ok(lane) => Ok(Box::new(SshProcess::new(Arc::clone(conn), lane))),
-            Err(NoLane::Lost(why)) => Err(self.trouble(TroubleKind::Aborted, format!("the connection ended ({why})"))),
-            Err(NoLane::Refused(why)) => {
-                let trouble = self.trouble(
-                    TroubleKind::Setup,
-                    format!("the server opens no further channel: {why}"),
-                );
-                Err(trouble.with_hint("`MaxSessions` of the server must be 4 at least"))
-            }
-            Err(NoLane::TimedOut) => Err(self.trouble(TroubleKind::Aborted, "no answer in time")),
-            Err(NoLane::Cancelled) => Err(self.cancelled()),
+        let mut held = locked(conn);
+        if let Some(why) = held.lost() {
+            return Err(self.trouble(TroubleKind::Aborted, format!("the connection ended ({why})")));
         }
+        let lane = held.spawn(exit::command(self.login.sudo));
+        Ok(Box::new(SshProcess::new(Arc::clone(conn), lane)))
     }
 
     fn heartbeat(&self) -> Option<Duration> {

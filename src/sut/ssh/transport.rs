@@ -40,6 +40,11 @@ pub(crate) fn is_again(error: &ssh2::Error) -> bool {
     error.code() == AGAIN
 }
 
+/// Whether the other side closed the connection: libssh2 has a code for each thing that it wanted at that moment.
+pub(crate) fn was_closed(error: &ssh2::Error) -> bool {
+    matches!(error.code(), ErrorCode::Session(-2 | -3 | -7 | -8 | -13 | -43))
+}
+
 /// A session and its socket. Fields are dropped in this order: the session uses the socket until its end.
 pub(crate) struct Transport {
     /// The session; calls on it do not block.
