@@ -68,7 +68,16 @@ impl Sshd {
         fs::write(self.dir.join("config"), config).unwrap();
         let known = fs::read_to_string(self.dir.join("hostkey.pub")).unwrap();
         fs::write(self.dir.join("known_hosts"), format!("[127.0.0.1]:{port} {known}")).unwrap();
-        let mut child = Command::new("/usr/sbin/sshd")
+        // A file `setup` holds shell commands, each with `&&` after it, that are run in a mount namespace of the sshd's own.
+        let setup = fs::read_to_string(self.dir.join("setup")).unwrap_or_default();
+        let mut command = if setup.is_empty() {
+            Command::new("/usr/sbin/sshd")
+        } else {
+            let mut command = Command::new("unshare");
+            command.args(["-m", "sh", "-c", &format!("{setup} exec /usr/sbin/sshd \"$@\""), "sshd"]);
+            command
+        };
+        let mut child = command
             .args(["-D", "-f"])
             .arg(self.dir.join("config"))
             .arg("-E")
