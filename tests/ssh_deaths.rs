@@ -19,8 +19,8 @@ use sut_support::{HANG, Host, Running, describe, eventually, lives, run, sync, t
 
 /// A machine behind an sshd of its own.
 struct Lab {
-    home: tempfile::TempDir,
     sshd: Sshd,
+    home: tempfile::TempDir,
     cancel: Cancel,
 }
 
@@ -326,7 +326,7 @@ fn keys_are_exchanged_anew_without_loss() {
 fn control_output_and_the_agent_share_a_connection() {
     let lab = Lab::new("");
     let mut sut = lab.open();
-    let flood = "(yes | head -c 30000000 >&7) & yes | head -c 30000000; wait; exit 5";
+    let flood = "flood() { head -c 30000000 /dev/zero | tr '\\0' y; }; flood >&7 & flood; wait; echo >&7; exit 5";
     let mut running = Running::start(&mut sut, &test(flood));
     running.said("y");
     // The agent answers while the streams are full.
@@ -334,7 +334,7 @@ fn control_output_and_the_agent_share_a_connection() {
     let outcome = running.finish();
     assert_eq!(outcome.exit_code(), 5);
     assert_eq!(outcome.output.len(), 30_000_000);
-    assert_eq!(outcome.control.len(), 30_000_000 + "exitcode 5\n".len());
+    assert_eq!(outcome.control.len(), 30_000_000 + "\nexitcode 5\n".len());
 }
 
 #[test]
