@@ -64,9 +64,8 @@ fn machines_that_differ_are_refused_unless_the_context_says_what_holds_for_all()
     let lab = Lab::new();
     lab.run(0, ["ls"]);
     misremember(&remembered(&lab));
-    let both = ["test", "/a", "-s", "local", "--sut-dir"];
-    let dir = lab.world.path("sut-local");
-    let call = |more: &[&str]| lab.atex(both).args([&dir]).args(more).run();
+    let local = format!("local?dir={}", lab.world.path("sut-local").display());
+    let call = |more: &[&str]| lab.atex(["test", "/a"]).args(["-s", &local]).args(more).run();
     let ran = call(&[]).expect(2);
     assert!(ran.stderr.contains("the SUTs differ: `lab` has"), "{ran:?}");
     let ran = call(&["-c", "distro=any-1"]);

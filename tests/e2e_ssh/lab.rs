@@ -1,11 +1,12 @@
 //! A world with an sshd in it: the machine that tests run on is this one, reached by SSH.
 
 use std::fs;
+use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use crate::sshd::{Sshd, port_of};
+use crate::sshd::{Place, Sshd, port_of};
 use crate::support::{Atex, Ran, World};
 
 /// What is waited for happens in a second; a machine that is busy with other things gets this long.
@@ -35,12 +36,16 @@ impl Lab {
 
     /// Makes one whose sshd has more lines of configuration.
     pub(crate) fn with(sshd: &str) -> Self {
-        Self::within(World::new(), sshd)
+        Self::within(World::new(), &[], sshd)
     }
 
-    /// Makes one in a world that was prepared for it.
-    pub(crate) fn within(world: World, sshd: &str) -> Self {
-        let sshd = Sshd::start(&world.path("sshd"), sshd);
+    /// Makes one in a world that was prepared for it, whose sshd is started by a command.
+    pub(crate) fn within(world: World, prefix: &[&str], sshd: &str) -> Self {
+        let place = Place {
+            prefix: prefix.iter().map(|word| (*word).to_owned()).collect(),
+            host: Ipv4Addr::LOCALHOST,
+        };
+        let sshd = Sshd::start_at(place, &world.path("sshd"), sshd);
         for (file, text) in TREE {
             world.write(Path::new("tree").join(file), text);
         }

@@ -136,7 +136,7 @@ fn the_agents_keys_are_offered_as_the_configuration_says() {
         lab.file("rsa.pub").display()
     ));
     let ran = run().expect(3);
-    assert!(ran.stderr.contains("the agent's key"), "{ran:?}");
+    assert!(ran.said("the agent's key"), "{ran:?}");
     authorize(&lab, "rsa.pub");
     run().expect(0);
 }
@@ -291,8 +291,8 @@ fn with_tester(sshd: &str) -> Option<Lab> {
         let file = format!("mount --bind {}/{file} /etc/{file}", dir.display());
         file + " && "
     });
-    world.write("sshd/setup", binds.concat());
-    Some(Lab::within(world, sshd))
+    let prefix = ["unshare", "-m", "sh", "-c", &format!("{} exec \"$@\"", binds.concat()), "sshd"];
+    Some(Lab::within(world, &prefix, sshd))
 }
 
 /// A target for the user `tester`.

@@ -56,7 +56,7 @@ fn quiet_verbose_and_json_say_what_they_say_of_this_machine() {
     let lab = Lab::new();
     lab.world.write("tree/a/main.fmf", "test: echo said from afar\n");
     let quiet = lab.run(0, ["test", "/a", "-q"]);
-    assert!(!quiet.stdout.contains("/a"), "{quiet:?}");
+    assert!(!quiet.stdout.contains("test /a"), "{quiet:?}");
     let verbose = lab.run(0, ["test", "/a", "-v"]);
     assert!(verbose.stdout.contains("said from afar"), "{verbose:?}");
     let events = lab.run(0, ["test", "/a", "--json"]).json();

@@ -93,7 +93,7 @@ fn a_machine_is_reached_by_a_command() {
     let lab = Lab::new();
     let seen = lab.world.path("seen");
     lab.configure(&format!(
-        "ProxyCommand echo %h %p %r %% >>{}; exec bash -c 'exec 3<>/dev/tcp/%h/%p; cat <&3 & cat >&3'\n",
+        "ProxyCommand bash -c 'echo %h %p %r %% >>{}; exec 3<>/dev/tcp/%h/%p; cat <&3 & cat >&3'\n",
         seen.display()
     ));
     lab.run(0, ["build"]);
