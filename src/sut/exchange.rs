@@ -17,6 +17,9 @@ const MAX_BLOB: usize = 1 << 30;
 /// What of stderr is kept to explain an unexpected end.
 const KEPT_STDERR: usize = 16 * 1024;
 
+/// How long the end of a process whose output has ended may take.
+const LAST_BREATH: Duration = Duration::from_secs(1);
+
 /// How often a second cancellation is looked for after the first: the alarm stays readable then.
 pub(crate) const AFTER_CANCEL: Duration = Duration::from_millis(100);
 
@@ -73,35 +76,17 @@ pub(crate) struct Talk {
 }
 
 impl Talk {
-    /// Starts bash; what it is to do must be sent.
-    pub(crate) fn open(link: &mut dyn Link) -> Result<Self, TalkError> {
-        Ok(Self {
+    /// Starts bash and sends what it is to become and to do. Nothing is waited for: whatever it says comes later.
+    pub(crate) fn start(link: &mut dyn Link, opening: &[u8], patience: &Patience<'_>) -> Result<Self, TalkError> {
+        let mut talk = Self {
             process: link.spawn().map_err(TalkError::Link)?,
             inbox: Vec::new(),
             complaints: Vec::new(),
             stdout_ended: false,
             stderr_ended: false,
-        })
-    }
-
-    /// Starts `program` and waits until it has said `marker`.
-    pub(crate) fn start(
-        link: &mut dyn Link,
-        program: &str,
-        marker: &str,
-        patience: &Patience<'_>,
-    ) -> Result<Self, TalkError> {
-        let mut talk = Self::open(link)?;
-        talk.program(program.as_bytes(), patience)?;
-        talk.send(format!("{marker}\n").as_bytes(), patience)?;
-        talk.past(marker, patience)?;
+        };
+        talk.send(opening, patience)?;
         Ok(talk)
-    }
-
-    /// Sends what bash is to become.
-    pub(crate) fn program(&mut self, program: &[u8], patience: &Patience<'_>) -> Result<(), Broken> {
-        self.send(format!("{}\n", program.len()).as_bytes(), patience)?;
-        self.send(program, patience)
     }
 
     /// Reads past the line `marker`: what login shells print comes before it.
@@ -146,6 +131,11 @@ impl Talk {
                 return;
             }
         }
+    }
+
+    /// Says whether the process has ended, as far as is known without a wait.
+    pub(crate) fn ended(&mut self) -> bool {
+        self.process.exit().is_some()
     }
 
     /// Gives the process away, with what was read from it: stdout, then stderr.
@@ -235,6 +225,14 @@ impl Talk {
     /// Says how the process ended, with the last that it complained about.
     fn obituary(&mut self, how: &str) -> Broken {
         let _more_than_is_kept = (0..KEPT_STDERR).find(|_| !self.read_complaints());
+        // The end is told after the last output.
+        let until = Instant::now() + LAST_BREATH;
+        while self.process.exit().is_none() && Instant::now() < until {
+            if self.process.wait(Interest::default(), Some(until), None).is_err() {
+                break;
+            }
+        }
+        let _what_came_meanwhile = (0..KEPT_STDERR).find(|_| !self.read_complaints());
         let end = match self.process.exit() {
             Some(Exit::Code(code)) => format!("exit code {code}"),
             Some(Exit::Signal(signal)) => format!("signal {signal}"),

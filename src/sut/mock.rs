@@ -12,7 +12,7 @@ use std::time::Instant;
 use rustix::event::{PollFd, PollFlags, poll};
 
 use crate::sut::{
-    Cancel, Channel, End, Facts, Hello, Job, JobKind, OnHeld, Ready, Sut, SutState, SyncMode, Synced, Trouble,
+    Cancel, Channel, Cut, End, Facts, Hello, Job, JobKind, OnHeld, Ready, Sut, SutState, SyncMode, Synced, Trouble,
     TroubleKind, Upload, Urgency,
 };
 
@@ -359,7 +359,7 @@ impl Channel for MockChannel {
         take(&mut self.output, buffer, self.end.is_some())
     }
 
-    fn terminate(&mut self) {
+    fn terminate(&mut self, _why: Cut) {
         self.lab.note(&self.machine, Call::Terminate(self.job.clone()));
         if self.end.is_none() {
             self.steps = VecDeque::from([Step::Exit(143)]);

@@ -14,6 +14,7 @@
 //! <dir>/v1/tree/SLOT/    what was brought
 //! <dir>/v1/manifest/     SLOT.list: what was brought; SLOT.stat: the tree after that; SLOT.touched: a sync is under way
 //! <dir>/v1/job/          the running job's script, environment, metadata and process groups
+//! <dir>/v1/unended       what the running job is called; empty when it came to its end and the runner was told
 //! ```
 //!
 //! A job's environment starts from `PATH`, `HOME`, `USER`, `LOGNAME`, `SHELL`, `LANG`, `LC_*` and `TMPDIR` of the login there (for
@@ -32,6 +33,7 @@ mod manifest;
 pub mod mock;
 pub mod packages;
 mod plan;
+mod program;
 pub mod shell;
 pub mod ssh;
 pub mod state;
@@ -41,7 +43,7 @@ mod upload;
 mod wrapped;
 
 pub use cancel::{Cancel, Urgency};
-pub use channel::{Channel, End, Ready};
+pub use channel::{Channel, Cut, End, Ready};
 pub use facts::{BaseIdentity, Facts, local_facts};
 pub use files::{FileEntry, FileKind, FileSet, SyncMode, Synced, Upload};
 pub use job::{EnvFile, Job, JobKind};
