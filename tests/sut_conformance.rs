@@ -2,6 +2,8 @@
 
 #[path = "sut_support/packages.rs"]
 mod packages;
+#[path = "sut_support/sshd.rs"]
+mod sshd;
 mod sut_support;
 
 use std::ffi::OsString;
@@ -12,7 +14,9 @@ use std::time::Duration;
 
 use atex::sut::link::local::LocalLink;
 use atex::sut::shell::Machine;
+use atex::sut::ssh::SshLink;
 use atex::sut::{Cancel, Local, OnHeld, Sut, SutState, SyncMode, TroubleKind};
+use sshd::Sshd;
 use sut_support::{
     Host, Running, World, be_a_runner, describe, eventually, laws, lives, run, script, sync, test, tty_test,
 };
@@ -27,6 +31,9 @@ fn on(kind: &'static str, law: fn(&mut World<'_>)) {
     std::fs::set_permissions(home.path(), PermissionsExt::from_mode(0o777)).unwrap();
     let dir = home.path().join("a sut's dir");
     let cancel = Cancel::new().unwrap();
+    let _sshd = kind
+        .starts_with("ssh")
+        .then(|| Sshd::start(&home.path().join("sshd"), ""));
     let mut make = || machine(kind, dir.clone(), &cancel);
     law(&mut World {
         make: &mut make,
@@ -37,7 +44,7 @@ fn on(kind: &'static str, law: fn(&mut World<'_>)) {
 }
 
 /// Makes a machine: `local`; `nobody`, the same as a user without rights; or `noisy`, where a login shell that is not bash prints
-/// before and the runner must give signs of life.
+/// before and the runner must give signs of life; or `ssh`, this machine through an sshd with its files beside `dir`.
 fn machine(kind: &str, dir: PathBuf, cancel: &Cancel) -> Box<dyn Sut> {
     let through = |command: &[&str], heartbeat| {
         let link = LocalLink::through(kind, command.iter().map(OsString::from).collect(), heartbeat);
@@ -53,6 +60,11 @@ fn machine(kind: &str, dir: PathBuf, cancel: &Cancel) -> Box<dyn Sut> {
             let login =
                 "echo welcome; printf 'no newline'; echo warning >&2; echo; exec bash --noprofile --norc -c \"$0\"";
             through(&["sh", "-c", login], Some(Duration::from_secs(4)))
+        }
+        "ssh" => {
+            let login = sshd::login(&dir.with_file_name("sshd"), kind);
+            let link = SshLink::new(login, cancel.clone());
+            Box::new(Machine::over(link, Some(dir), cancel.clone()))
         }
         _ => panic!("there is no kind {kind}"),
     }
@@ -210,6 +222,7 @@ macro_rules! conformance {
         mod local { $(conformance!(@laws "local" $theme $laws);)* }
         mod nobody { $(conformance!(@laws "nobody" $theme $laws);)* }
         mod noisy { $(conformance!(@noisy $theme $laws);)* }
+        mod ssh { $(conformance!(@laws "ssh" $theme $laws);)* }
     };
     // What the login prints and the signs of life concern these.
     (@noisy lease $laws:tt) => { conformance!(@laws "noisy" lease $laws); };

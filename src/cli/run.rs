@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::args::run::{BuildArgs, FinishArgs, OnTaint, RunArgs, TestArgs, Until};
 use super::args::select::{CompileArgs, SelectArgs};
 use super::error::CliError;
-use super::pool::{self, SutSpec};
+use super::pool::{self, Pool};
 use super::settings::{Settings, absolute};
 use super::values;
 
@@ -24,12 +24,12 @@ pub(crate) enum Action {
 }
 
 /// A validated request to run something.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub(crate) struct RunRequest {
     pub(crate) action: Action,
     pub(crate) selection: Selection,
     pub(crate) values: Values,
-    pub(crate) suts: Vec<SutSpec>,
+    pub(crate) pool: Pool,
     pub(crate) dry_run: bool,
     pub(crate) fresh: bool,
     /// Prepared states and records older than this are not believed.
@@ -95,7 +95,7 @@ impl RunRequest {
             action,
             selection: Selection::new(plans, args.select, settings),
             values: Values::new(&args.compile, settings)?,
-            suts: pool::resolve(&args.sut, settings)?,
+            pool: pool::resolve(&args.sut, settings)?,
             dry_run: args.dry_run,
             fresh: args.fresh,
             max_age: max_age.or(defaults.max_age),

@@ -128,34 +128,65 @@ make_base() {
     [[ $modes == $'711\n711\n755' ]] || said=$(chmod 711 -- "$base" "$v" 2>&1 && chmod 755 -- "$v/tree" 2>&1)
 }
 
-# open DIR-LENGTH HOLDER-LENGTH wait|fail TENTHS: takes the lease, waits for the last job, tells facts and state.
-agent_open() {
-    local holder
-    text "$1" && base=$REPLY
-    text "$2" && holder=$REPLY
+# place: where everything lies, unless the runner said so.
+place() {
     if [[ ! $base ]]; then
         base=${XDG_STATE_HOME:-${HOME:-/root}/.local/state}/atex
         ((EUID)) || base=/var/lib/atex
     fi
     v=$base/v1
+}
+
+# peek DIR-LENGTH: tells what `open` tells, without the lease, and changes nothing.
+agent_peek() {
+    text "$1" && base=$REPLY
+    place
+    agent_facts
+}
+
+# make_place: the directories, and the files that are locked.
+make_place() {
     make_base || {
         say err "cannot make \`$base\`: $said"
-        return
+        return 1
     }
     { : >>"$base/lease" && : >>"$base/run.lock"; } 2>/dev/null || {
         say err "cannot write below \`$base\`"
-        return
+        return 1
     }
-    exec 9<>"$base/lease"
-    if ! flock -n 9; then
-        content "$base/lease"
-        say held "$REPLY"
-        [[ $3 == wait ]] || return
-        until flock -n 9; do nap; done
-    fi
+}
+
+# open DIR-LENGTH HOLDER-LENGTH wait|fail TENTHS: takes the lease, waits for the last job, tells facts and state.
+agent_open() {
+    local holder told=
+    text "$1" && base=$REPLY
+    text "$2" && holder=$REPLY
+    place
+    # What is locked must be what lies there: `remove` may have come in between.
+    until [[ /proc/self/fd/9 -ef $base/lease ]]; do
+        make_place || return
+        exec 9<>"$base/lease"
+        if ! flock -n 9; then
+            content "$base/lease"
+            [[ $told ]] || say held "$REPLY"
+            told=1
+            [[ $3 == wait ]] || return
+            until flock -n 9; do nap; done
+        fi
+    done
     { printf '%s\n' "$holder" >"$base/lease"; } 2>/dev/null || { complain "cannot write \`$base/lease\`"; return; }
     settle "$4" || { say err "a process of the last job cannot be ended"; return; }
     agent_facts
+}
+
+# remove: everything that is atex's goes, the lease last.
+agent_remove() {
+    said=$(rm -rf --one-file-system -- "$v" 2>&1 && rm -f -- "$base/run.lock" "$base/lease" 2>&1) || {
+        complain "cannot remove \`$base\`"
+        return
+    }
+    rmdir -- "$base" 2>/dev/null
+    say ok
 }
 
 # The directory, facts, os-release, state, and what the job is called that was cut off.

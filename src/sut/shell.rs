@@ -249,6 +249,45 @@ impl<L: Link> Machine<L> {
         }
     }
 
+    /// Connects and reads facts and state without taking the lease: for a look at a machine that somebody else may hold. Nothing is
+    /// changed there.
+    pub fn look(&mut self) -> Result<Hello, Trouble> {
+        self.session = None;
+        self.link.connect(None)?;
+        let cancel = self.cancel.clone();
+        let patience = Patience {
+            cancel: &cancel,
+            known: Urgency::None,
+            until: None,
+        };
+        let marker = marker();
+        let dir = self.dir.as_ref().map_or(&b""[..], |dir| dir.as_os_str().as_bytes());
+        let mut request = program::opening(program::AGENT, &marker);
+        request.extend_from_slice(format!("peek {}\n", dir.len()).as_bytes());
+        request.extend_from_slice(dir);
+        let mut agent = Talk::start(&mut self.link, &request, &patience)
+            .and_then(|mut agent| agent.past(&marker, &patience).map(|()| agent).map_err(TalkError::from))
+            .map_err(|error| self.unreachable(error))?;
+        let reply = agent.reply(&patience).map_err(|broken| self.broken(broken))?;
+        let reply = accept(reply).map_err(|error| self.not_synced(error))?;
+        let (hello, _, _) = self.hello(&reply)?;
+        agent.close(Instant::now() + GOODBYE);
+        drop(agent);
+        self.link.disconnect();
+        Ok(hello)
+    }
+
+    /// Removes everything that atex keeps there, while it is open; afterwards it is closed.
+    pub fn remove(&mut self) -> Result<(), Trouble> {
+        self.with_session(|agent, cancel| {
+            let patience = Self::until_cancelled(cancel);
+            agent.send(b"remove\n", &patience)?;
+            accept(agent.reply(&patience)?).map(drop)
+        })?;
+        self.close();
+        Ok(())
+    }
+
     fn held_by(&self, reply: &Reply) -> Trouble {
         let who = reply.text(0);
         let who = if who.is_empty() { "another run".to_owned() } else { who };
