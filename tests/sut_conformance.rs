@@ -15,7 +15,7 @@ use std::time::Duration;
 use atex::sut::link::local::LocalLink;
 use atex::sut::shell::Machine;
 use atex::sut::ssh::SshLink;
-use atex::sut::{Cancel, Local, OnHeld, Sut, SutState, SyncMode, TroubleKind};
+use atex::sut::{Cancel, EnvFile, Local, OnHeld, Sut, SutState, SyncMode, TroubleKind};
 use sshd::Sshd;
 use sut_support::{
     Host, Running, World, be_a_runner, describe, eventually, laws, lives, run, script, sync, test, tty_test,
@@ -101,7 +101,7 @@ fn bash_coreutils_tar_and_util_linux_are_all_that_a_machine_needs() {
         sync(sut, &host, SyncMode::Exact);
         assert_eq!(run(sut, &script("echo 3 >d; rm c")).exit_code(), 0);
         sut.adopt("tree").unwrap();
-        sut.reset_env_file().unwrap();
+        sut.reset_env_file(EnvFile::Prepared).unwrap();
         sut.set_state(&SutState::default()).unwrap();
         assert_eq!(run(sut, &test("echo x >a/b; mkdir -p a/new")).exit_code(), 0);
         assert_eq!(sync(sut, &host, SyncMode::KeepPrepared).sent, 1);

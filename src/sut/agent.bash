@@ -222,9 +222,9 @@ agent_state() {
     say ok
 }
 
-# reset-env: empties the environment file of the prepared chain.
+# reset-env prepared|base: empties an environment file.
 agent_reset-env() {
-    said=$({ rm -rf -- "$v/env/prepared" && : >"$v/env/prepared"; } 2>&1) || { complain "cannot empty \`$v/env/prepared\`"; return; }
+    said=$({ rm -rf -- "$v/env/$1" && : >"$v/env/$1"; } 2>&1) || { complain "cannot empty \`$v/env/$1\`"; return; }
     say ok
 }
 

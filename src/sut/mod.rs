@@ -89,8 +89,8 @@ pub trait Sut: Send {
     /// Takes what a prepare step changed below the slot as the new baseline, so that the next sync keeps it.
     fn adopt(&mut self, slot: &str) -> Result<(), Trouble>;
 
-    /// Empties the environment file that scripts of a prepared chain share (when a chain starts from its first step).
-    fn reset_env_file(&mut self) -> Result<(), Trouble>;
+    /// Empties a plan environment file.
+    fn reset_env_file(&mut self, which: EnvFile) -> Result<(), Trouble>;
 
     /// Starts a script under the wrapper.
     fn start(&mut self, job: &Job) -> Result<Box<dyn Channel>, Trouble>;
