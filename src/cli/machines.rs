@@ -20,8 +20,8 @@ use super::settings::Settings;
 use super::{notice, signals, workload};
 use crate::sut::local::peek_state;
 use crate::sut::{
-    BaseIdentity, Cancel, Channel, EnvFile, Facts, Hello, Job, OnHeld, Sut, SutState, SyncMode, Synced, Trouble, TroubleKind,
-    Upload, local_facts,
+    BaseIdentity, Cancel, Channel, EnvFile, Facts, Hello, Job, OnHeld, Sut, SutState, SyncMode, Synced, Trouble,
+    TroubleKind, Upload, local_facts,
 };
 
 /// The directory of remembered facts, below the state directory.

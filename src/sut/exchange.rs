@@ -68,7 +68,11 @@ impl Reply {
     pub(crate) fn text(&self, index: usize) -> String {
         self.blobs
             .get(index)
-            .map(|blob| String::from_utf8_lossy(&blob[..blob.len().min(4 * MAX_TEXT)]).trim_end().to_owned())
+            .map(|blob| {
+                String::from_utf8_lossy(&blob[..blob.len().min(4 * MAX_TEXT)])
+                    .trim_end()
+                    .to_owned()
+            })
             .map(|text| text.chars().take(MAX_TEXT).collect())
             .unwrap_or_default()
     }

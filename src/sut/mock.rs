@@ -12,8 +12,8 @@ use std::time::Instant;
 use rustix::event::{PollFd, PollFlags, poll};
 
 use crate::sut::{
-    Cancel, Channel, Cut, End, EnvFile, Facts, Hello, Job, JobKind, OnHeld, Ready, Sut, SutState, SyncMode, Synced, Trouble,
-    TroubleKind, Upload, Urgency,
+    Cancel, Channel, Cut, End, EnvFile, Facts, Hello, Job, JobKind, OnHeld, Ready, Sut, SutState, SyncMode, Synced,
+    Trouble, TroubleKind, Upload, Urgency,
 };
 
 /// What a scripted job does next.

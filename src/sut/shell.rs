@@ -15,8 +15,8 @@ use crate::sut::link::Link;
 use crate::sut::upload::{self, NotSynced, accept};
 use crate::sut::wrapped::{NotStarted, WrappedJob, Wrapper};
 use crate::sut::{
-    Cancel, Channel, EnvFile, Hello, Job, JobKind, OnHeld, Sut, SutState, SyncMode, Synced, Taint, Trouble, TroubleKind, Upload,
-    Urgency, facts, program,
+    Cancel, Channel, EnvFile, Hello, Job, JobKind, OnHeld, Sut, SutState, SyncMode, Synced, Taint, Trouble,
+    TroubleKind, Upload, Urgency, facts, program,
 };
 
 /// The version of all that lies below the machine's directory but the locks; part of the path there.

@@ -4,7 +4,9 @@ use std::time::Instant;
 
 use atex::exec::event::NodeOutcome;
 use atex::sut::mock::Mock;
-use atex::sut::{Cancel, Channel, EnvFile, Hello, Job, JobKind, OnHeld, Sut, SutState, SyncMode, Synced, Trouble, Upload};
+use atex::sut::{
+    Cancel, Channel, EnvFile, Hello, Job, JobKind, OnHeld, Sut, SutState, SyncMode, Synced, Trouble, Upload,
+};
 
 use crate::bench::{Bench, Ended, bench};
 
