@@ -291,7 +291,14 @@ fn with_tester(sshd: &str) -> Option<Lab> {
         let file = format!("mount --bind {}/{file} /etc/{file}", dir.display());
         file + " && "
     });
-    let prefix = ["unshare", "-m", "sh", "-c", &format!("{} exec \"$@\"", binds.concat()), "sshd"];
+    let prefix = [
+        "unshare",
+        "-m",
+        "sh",
+        "-c",
+        &format!("{} exec \"$@\"", binds.concat()),
+        "sshd",
+    ];
     Some(Lab::within(world, &prefix, sshd))
 }
 

@@ -60,7 +60,11 @@ pub(crate) fn connect(login: &Login, patience: &Patience<'_>) -> Result<Transpor
         dropped: trouble.kind == TroubleKind::Unreachable && Some(Instant::now()) < patience.until,
         // For those who wait for the machine it is one thing whether it is not there or lets nobody in.
         trouble: Trouble {
-            kind: if trouble.kind == TroubleKind::Setup { TroubleKind::Unreachable } else { trouble.kind },
+            kind: if trouble.kind == TroubleKind::Setup {
+                TroubleKind::Unreachable
+            } else {
+                trouble.kind
+            },
             ..trouble
         },
     })?;
