@@ -15,7 +15,7 @@ use std::time::Duration;
 use atex::sut::link::local::LocalLink;
 use atex::sut::shell::Machine;
 use atex::sut::ssh::SshLink;
-use atex::sut::{Cancel, Local, OnHeld, Sut, SutState, SyncMode, TroubleKind};
+use atex::sut::{Cancel, EnvFile, Local, OnHeld, Sut, SutState, SyncMode, TroubleKind};
 use sshd::Sshd;
 use sut_support::{
     Host, Running, World, be_a_runner, describe, eventually, laws, lives, run, script, sync, test, tty_test,
@@ -73,7 +73,7 @@ fn machine(kind: &str, dir: PathBuf, cancel: &Cancel) -> Box<dyn Sut> {
 /// Makes a directory with the programs of bash, coreutils, tar and util-linux that a SUT must have, but those `without`.
 fn bare_path(without: &[&str]) -> tempfile::TempDir {
     let dir = tempfile::tempdir().unwrap();
-    let programs = "bash cat chmod cp du env flock head id mkdir mv printenv rm script setsid sha256sum sleep stat stty sync tail tar uname";
+    let programs = "bash cat chmod cp du env flock head id ls mkdir mv printenv rm script setsid sha256sum sleep stat stty sync tail tar touch uname";
     for program in programs.split(' ').filter(|program| !without.contains(program)) {
         let path = std::env::split_paths(&std::env::var_os("PATH").unwrap())
             .map(|dir| dir.join(program))
@@ -101,7 +101,7 @@ fn bash_coreutils_tar_and_util_linux_are_all_that_a_machine_needs() {
         sync(sut, &host, SyncMode::Exact);
         assert_eq!(run(sut, &script("echo 3 >d; rm c")).exit_code(), 0);
         sut.adopt("tree").unwrap();
-        sut.reset_env_file().unwrap();
+        sut.reset_env_file(EnvFile::Prepared).unwrap();
         sut.set_state(&SutState::default()).unwrap();
         assert_eq!(run(sut, &test("echo x >a/b; mkdir -p a/new")).exit_code(), 0);
         assert_eq!(sync(sut, &host, SyncMode::KeepPrepared).sent, 1);
@@ -267,6 +267,7 @@ conformance! {
         interrupted_upload_never_counts_as_whole
         many_files_and_a_big_one_arrive
         directories_that_cannot_be_read_or_written_are_no_obstacle
+        trees_that_nobody_used_for_a_month_go_when_a_new_one_comes
     }
     prepared: {
         what_a_prepare_step_made_stays

@@ -20,8 +20,8 @@ use super::settings::Settings;
 use super::{notice, signals, workload};
 use crate::sut::local::peek_state;
 use crate::sut::{
-    BaseIdentity, Cancel, Channel, Facts, Hello, Job, OnHeld, Sut, SutState, SyncMode, Synced, Trouble, TroubleKind,
-    Upload, local_facts,
+    BaseIdentity, Cancel, Channel, EnvFile, Facts, Hello, Job, OnHeld, Sut, SutState, SyncMode, Synced, Trouble,
+    TroubleKind, Upload, local_facts,
 };
 
 /// The directory of remembered facts, below the state directory.
@@ -306,8 +306,8 @@ impl Sut for Known {
         self.sut.adopt(slot)
     }
 
-    fn reset_env_file(&mut self) -> Result<(), Trouble> {
-        self.sut.reset_env_file()
+    fn reset_env_file(&mut self, which: EnvFile) -> Result<(), Trouble> {
+        self.sut.reset_env_file(which)
     }
 
     fn start(&mut self, job: &Job) -> Result<Box<dyn Channel>, Trouble> {

@@ -23,6 +23,9 @@ pub(crate) enum Action {
     Finish,
 }
 
+/// What is kept of an output where nobody said how much.
+const MAX_OUTPUT: u64 = 1 << 30;
+
 /// A validated request to run something.
 #[derive(Clone, Debug)]
 pub(crate) struct RunRequest {
@@ -35,6 +38,8 @@ pub(crate) struct RunRequest {
     /// Prepared states and records older than this are not believed.
     pub(crate) max_age: Option<Duration>,
     pub(crate) on_taint: OnTaint,
+    /// Bytes that are kept of what a test or a step prints.
+    pub(crate) max_output: u64,
     /// Whether to wait for a SUT that somebody else holds.
     pub(crate) wait: bool,
     /// Where to write the run, if not in the default place: absolute, and empty or not there.
@@ -90,6 +95,7 @@ impl RunRequest {
     fn new(action: Action, plans: Vec<String>, args: RunArgs, settings: &Settings) -> Result<Self, CliError> {
         settings.tree_root()?;
         let defaults = &settings.config.defaults;
+        let max_output = args.max_output.as_deref().map(values::size).transpose()?;
         let max_age = args.max_age.as_deref().map(values::age).transpose()?;
         Ok(Self {
             action,
@@ -100,6 +106,7 @@ impl RunRequest {
             fresh: args.fresh,
             max_age: max_age.or(defaults.max_age),
             on_taint: args.on_taint.or(defaults.on_taint).unwrap_or_default(),
+            max_output: max_output.or(defaults.max_output).unwrap_or(MAX_OUTPUT),
             wait: !args.no_wait,
             output: args.output.map(|dir| output_dir(&dir, settings)).transpose()?,
         })

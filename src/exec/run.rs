@@ -118,8 +118,8 @@ pub fn run(run: Run<'_>, sink: &mut dyn Sink) -> io::Result<Finished> {
         store: run.store,
         dir: run.dir,
         cancel: run.cancel,
-        prepare_log: RunLog::create(run.dir.path(), "prepare.log", prefixed)?,
-        finish_log: RunLog::create(run.dir.path(), "finish.log", prefixed)?,
+        prepare_log: RunLog::create(run.dir.path(), "prepare.log", prefixed, run.options.max_output)?,
+        finish_log: RunLog::create(run.dir.path(), "finish.log", prefixed, run.options.max_output)?,
         files: file_sets(run.work),
     };
     sink.event(&stamp(run_started(&shared, &run.suts, restored.len())));

@@ -157,6 +157,7 @@ fn options(request: &RunRequest) -> Options {
         },
         on_held: if request.wait { OnHeld::Wait } else { OnHeld::Fail },
         dead_after: request.pool.dead_after,
+        max_output: request.max_output,
     }
 }
 

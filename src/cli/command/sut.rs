@@ -124,6 +124,7 @@ fn reset(pool: &Pool, settings: &Settings, out: &mut Out) -> Result<Exit, CliErr
         let state = SutState {
             chain: Vec::new(),
             prepared_at: None,
+            done_at: Vec::new(),
             taint: None,
             ..hello.state.clone()
         };
