@@ -52,6 +52,10 @@ const HARMLESS: [ErrorCode; 5] = [
 pub(crate) type LaneId = u64;
 
 /// A command and its channel.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a fact of its own that a server may tell in any order"
+)]
 struct Lane {
     id: LaneId,
     /// Nothing as long as it is not opened.
