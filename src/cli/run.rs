@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::args::run::{BuildArgs, FinishArgs, OnTaint, RunArgs, TestArgs, Until};
 use super::args::select::{CompileArgs, SelectArgs};
 use super::error::CliError;
-use super::pool::{self, SutSpec};
+use super::pool::{self, Pool};
 use super::settings::{Settings, absolute};
 use super::values;
 
@@ -23,18 +23,23 @@ pub(crate) enum Action {
     Finish,
 }
 
+/// What is kept of an output where nobody said how much.
+const MAX_OUTPUT: u64 = 1 << 30;
+
 /// A validated request to run something.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub(crate) struct RunRequest {
     pub(crate) action: Action,
     pub(crate) selection: Selection,
     pub(crate) values: Values,
-    pub(crate) suts: Vec<SutSpec>,
+    pub(crate) pool: Pool,
     pub(crate) dry_run: bool,
     pub(crate) fresh: bool,
     /// Prepared states and records older than this are not believed.
     pub(crate) max_age: Option<Duration>,
     pub(crate) on_taint: OnTaint,
+    /// Bytes that are kept of what a test or a step prints.
+    pub(crate) max_output: u64,
     /// Whether to wait for a SUT that somebody else holds.
     pub(crate) wait: bool,
     /// Where to write the run, if not in the default place: absolute, and empty or not there.
@@ -90,16 +95,18 @@ impl RunRequest {
     fn new(action: Action, plans: Vec<String>, args: RunArgs, settings: &Settings) -> Result<Self, CliError> {
         settings.tree_root()?;
         let defaults = &settings.config.defaults;
+        let max_output = args.max_output.as_deref().map(values::size).transpose()?;
         let max_age = args.max_age.as_deref().map(values::age).transpose()?;
         Ok(Self {
             action,
             selection: Selection::new(plans, args.select, settings),
             values: Values::new(&args.compile, settings)?,
-            suts: pool::resolve(&args.sut, settings)?,
+            pool: pool::resolve(&args.sut, settings)?,
             dry_run: args.dry_run,
             fresh: args.fresh,
             max_age: max_age.or(defaults.max_age),
             on_taint: args.on_taint.or(defaults.on_taint).unwrap_or_default(),
+            max_output: max_output.or(defaults.max_output).unwrap_or(MAX_OUTPUT),
             wait: !args.no_wait,
             output: args.output.map(|dir| output_dir(&dir, settings)).transpose()?,
         })

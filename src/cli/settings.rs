@@ -80,6 +80,11 @@ impl Settings {
         Ok(Self::state_dir()?.join("runs"))
     }
 
+    /// Returns the user's home directory.
+    pub(crate) fn home() -> Option<PathBuf> {
+        home()
+    }
+
     /// Returns the colours for standard error.
     pub(crate) fn error_palette(&self) -> Palette {
         error_palette(Some(self.color))

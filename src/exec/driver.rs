@@ -170,10 +170,11 @@ impl<'a, 'b> Driver<'a, 'b> {
             return;
         }
         self.verdict(job, NodeOutcome::Infra, false);
-        match recording::broken_off(self.shared, job, name, reason) {
-            Ok(event) => self.sink.event(&stamp(event)),
-            Err(error) => self.host_failed(error.to_string()),
+        if let Err(error) = recording::result_of_broken_off(self.shared, job, reason) {
+            self.host_failed(error.to_string());
         }
+        let event = recording::broken_off(self.shared, job, name, reason);
+        self.sink.event(&stamp(event));
     }
 
     fn answer(&mut self, sut: SutId, input: Input) {

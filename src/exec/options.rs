@@ -69,6 +69,8 @@ pub struct Options {
     pub on_held: OnHeld,
     /// How long a SUT may be silent before it counts as dead.
     pub dead_after: Duration,
+    /// Bytes that are kept of what a test or a step prints.
+    pub max_output: u64,
 }
 
 impl Options {

@@ -254,8 +254,8 @@ pub(crate) fn skipped(shared: &Shared<'_>, job: JobId, skip: &Skip) -> Result<(N
     ))
 }
 
-/// Tells of a test whose worker is no more. What the test reported stays; where it is nothing, there is one result now.
-pub(crate) fn broken_off(shared: &Shared<'_>, job: JobId, sut: &str, reason: &str) -> Result<Event, RecordError> {
+/// Writes the result of a test that was broken off. What the test reported stays; where it is nothing, there is one result now.
+pub(crate) fn result_of_broken_off(shared: &Shared<'_>, job: JobId, reason: &str) -> Result<(), RecordError> {
     let spec = shared.job(job);
     let name = &shared.work.test(spec.test).name;
     let dir = shared
@@ -269,8 +269,13 @@ pub(crate) fn broken_off(shared: &Shared<'_>, job: JobId, sut: &str, reason: &st
     if !results.exists() {
         ResultStore::infra(&dir, InfraKind::Aborted, reason)?;
     }
-    let (node, key) = shared.identify(spec.node);
-    Ok(Event::NodeFinished {
+    Ok(())
+}
+
+/// Tells of a test that was broken off.
+pub(crate) fn broken_off(shared: &Shared<'_>, job: JobId, sut: &str, reason: &str) -> Event {
+    let (node, key) = shared.identify(shared.job(job).node);
+    Event::NodeFinished {
         node,
         key,
         sut: sut.to_owned(),
@@ -279,5 +284,5 @@ pub(crate) fn broken_off(shared: &Shared<'_>, job: JobId, sut: &str, reason: &st
         note: format!("{}: {reason}", InfraKind::Aborted.as_str()),
         log: String::new(),
         results: BTreeMap::new(),
-    })
+    }
 }

@@ -50,8 +50,8 @@ pub struct Run<'a> {
     pub dir: &'a RunDir,
     /// The machines.
     pub suts: Vec<Box<dyn Sut>>,
-    /// The base identity that the workload was compiled for.
-    pub base: BaseIdentity,
+    /// What each machine is taken to be; one that turns out to be something else takes no part.
+    pub expected: Vec<BaseIdentity>,
     /// Raised by the user.
     pub cancel: Cancel,
 }
@@ -118,8 +118,8 @@ pub fn run(run: Run<'_>, sink: &mut dyn Sink) -> io::Result<Finished> {
         store: run.store,
         dir: run.dir,
         cancel: run.cancel,
-        prepare_log: RunLog::create(run.dir.path(), "prepare.log", prefixed)?,
-        finish_log: RunLog::create(run.dir.path(), "finish.log", prefixed)?,
+        prepare_log: RunLog::create(run.dir.path(), "prepare.log", prefixed, run.options.max_output)?,
+        finish_log: RunLog::create(run.dir.path(), "finish.log", prefixed, run.options.max_output)?,
         files: file_sets(run.work),
     };
     sink.event(&stamp(run_started(&shared, &run.suts, restored.len())));
@@ -127,9 +127,11 @@ pub fn run(run: Run<'_>, sink: &mut dyn Sink) -> io::Result<Finished> {
         finished.count(NodeOutcome::Pass, true);
         sink.event(&stamp(event));
     }
-    let finished = with_workers(&shared, run.suts, &run.base, |schedule, orders, messages| {
-        Driver::new(&shared, schedule, orders, finished, sink).drive(messages)
-    })?;
+    let finished = with_workers(
+        &shared,
+        run.suts.into_iter().zip(run.expected).collect(),
+        |schedule, orders, messages| Driver::new(&shared, schedule, orders, finished, sink).drive(messages),
+    )?;
     sink.event(&stamp(Event::RunFinished {
         exit_code: finished.exit_code(),
         duration: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
@@ -175,8 +177,7 @@ fn run_started(shared: &Shared<'_>, suts: &[Box<dyn Sut>], restored: usize) -> E
 /// is still busy then has nobody to wait for.
 fn with_workers(
     shared: &Shared<'_>,
-    suts: Vec<Box<dyn Sut>>,
-    base: &BaseIdentity,
+    suts: Vec<(Box<dyn Sut>, BaseIdentity)>,
     drive: impl FnOnce(Schedule, Vec<Sender<Order>>, Receiver<Message>) -> Finished,
 ) -> io::Result<Finished> {
     let lanes = shared.agenda.for_schedule(shared.options, suts.len());
@@ -184,13 +185,13 @@ fn with_workers(
     let (sender, messages) = mpsc::sync_channel(BACKLOG);
     std::thread::scope(|scope| {
         let mut orders = Vec::new();
-        for (index, sut) in suts.into_iter().enumerate() {
+        for (index, (sut, expected)) in suts.into_iter().enumerate() {
             let (order, inbox) = mpsc::channel();
             let outbox = Outbox {
                 sut: SutId(u32::try_from(index).unwrap_or(u32::MAX)),
                 sender: sender.clone(),
             };
-            let worker = Worker::new(shared, sut, base.clone(), outbox);
+            let worker = Worker::new(shared, sut, expected, outbox);
             let thread = std::thread::Builder::new()
                 .name(format!("sut-{index}"))
                 .stack_size(STACK);

@@ -23,10 +23,29 @@ const RESULTS_TOLD: u64 = 1000;
 /// The longest name or status of a result in an event, in characters.
 const LONGEST_TOLD: usize = 500;
 
+/// What came of a claim.
+enum Claimed {
+    /// The test is to be run here.
+    ToRun(Ticket),
+    /// It is not; the answer to the scheduler.
+    Otherwise(Input),
+}
+
 impl Worker<'_> {
     /// Approach: claim the node (another process may run it now, or have run it meanwhile); run the attempt; taint the SUT
     /// where its end demands that; record what the test said, never what befell the infrastructure.
     pub(crate) fn run_test(&mut self, job: JobId) -> Result<Input, Failed> {
+        match self.claim_test(job) {
+            Ok(Claimed::ToRun(ticket)) => self.attempt_test(job, ticket),
+            Ok(Claimed::Otherwise(answer)) => Ok(answer),
+            Err(failed) => {
+                self.break_off(job, &failed.to_string());
+                Err(failed)
+            }
+        }
+    }
+
+    fn claim_test(&mut self, job: JobId) -> Result<Claimed, Failed> {
         let shared = self.shared;
         let spec = shared.job(job);
         let key = shared.work.graph.node(spec.node).key();
@@ -39,7 +58,7 @@ impl Worker<'_> {
                 Lookup::Busy(holder) => {
                     let (node, _) = shared.identify(spec.node);
                     self.tell("waiting", format!("`{node}` is being run by {holder}"));
-                    return Ok(Input::Ended(After::Busy));
+                    return Ok(Claimed::Otherwise(Input::Ended(After::Busy)));
                 }
                 Lookup::Miss(ticket) => ticket,
                 Lookup::Hit(record) => match shared.place().restore_job(spec, &record).map_err(host)? {
@@ -50,7 +69,7 @@ impl Worker<'_> {
                             outcome: NodeOutcome::Pass,
                             cached: true,
                         });
-                        return Ok(Input::Ended(After::Clean));
+                        return Ok(Claimed::Otherwise(Input::Ended(After::Clean)));
                     }
                     None => shared.store.claim_to_run(key).map_err(host)?,
                 },
@@ -59,7 +78,19 @@ impl Worker<'_> {
             shared.store.claim_to_run(key).map_err(host)?
         };
         ticket.begin().map_err(host)?;
-        self.attempt_test(job, ticket)
+        Ok(Claimed::ToRun(ticket))
+    }
+
+    /// Ends a test that the host or the machine broke off. Its result may find no room on the disk any more.
+    fn break_off(&self, job: JobId, reason: &str) {
+        let _told_anyway = recording::result_of_broken_off(self.shared, job, reason);
+        self.outbox.send(What::Verdict {
+            job,
+            outcome: NodeOutcome::Infra,
+            cached: false,
+        });
+        self.outbox
+            .event(recording::broken_off(self.shared, job, self.sut.name(), reason));
     }
 
     fn attempt_test(&mut self, job: JobId, ticket: Ticket) -> Result<Input, Failed> {
@@ -80,7 +111,13 @@ impl Worker<'_> {
             sut: sut.clone(),
             attempt: 1,
         });
-        let (summary, after) = self.attempt_in(job, test, &dir)?;
+        let (summary, after) = match self.attempt_in(job, test, &dir) {
+            Ok(attempted) => attempted,
+            Err(failed) => {
+                self.break_off(job, &failed.to_string());
+                return Err(failed);
+            }
+        };
         let outcome = outcome_of(&summary);
         let recorded = if summary.infra.is_none() {
             let ran = Ran {
@@ -163,6 +200,7 @@ impl Worker<'_> {
             dir,
             cancel: &shared.cancel,
             dead_after: shared.options.dead_after,
+            max_output: shared.options.max_output,
         };
         let attempted = attempt::run(attempt, self.sut.as_mut(), &mut on_result).map_err(host)?;
         Ok((attempted.summary, attempted.after))

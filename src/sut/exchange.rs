@@ -11,8 +11,20 @@ use crate::sut::{Cancel, Trouble, Urgency};
 /// No reply line is longer.
 const MAX_LINE: usize = 64 * 1024;
 
-/// No single blob of a reply is longer: the list of a million files fits.
-const MAX_BLOB: usize = 1 << 30;
+/// Most bytes of all blobs of a reply that is not a list of files.
+pub(crate) const SHORT: usize = 16 << 20;
+
+/// The same for one that is: some hundred bytes for each of a million files.
+pub(crate) const LIST: usize = 256 << 20;
+
+/// What is printed before the program has started is thrown away, if it is not more than this.
+const MAX_NOISE: usize = 1 << 20;
+
+/// What may be said before anybody waits for it: a line, and what came in the same read.
+const MAX_UNASKED: usize = 2 * MAX_LINE;
+
+/// The longest text for people that is taken from a reply, in characters.
+const MAX_TEXT: usize = 4000;
 
 /// What of stderr is kept to explain an unexpected end.
 const KEPT_STDERR: usize = 16 * 1024;
@@ -59,7 +71,12 @@ impl Reply {
     pub(crate) fn text(&self, index: usize) -> String {
         self.blobs
             .get(index)
-            .map(|blob| String::from_utf8_lossy(blob).trim_end().to_owned())
+            .map(|blob| {
+                String::from_utf8_lossy(&blob[..blob.len().min(4 * MAX_TEXT)])
+                    .trim_end()
+                    .to_owned()
+            })
+            .map(|text| text.chars().take(MAX_TEXT).collect())
             .unwrap_or_default()
     }
 }
@@ -91,8 +108,17 @@ impl Talk {
 
     /// Reads past the line `marker`: what login shells print comes before it.
     pub(crate) fn past(&mut self, marker: &str, patience: &Patience<'_>) -> Result<(), Broken> {
-        while self.line(patience)? != marker.as_bytes() {}
-        Ok(())
+        let mut noise = 0;
+        loop {
+            let line = self.line(patience)?;
+            if line == marker.as_bytes() {
+                return Ok(());
+            }
+            noise += line.len() + 1;
+            if noise > MAX_NOISE {
+                return Err(Broken::Nonsense("the login there prints without end".to_owned()));
+            }
+        }
     }
 
     /// Sends bytes, reading meanwhile what comes.
@@ -101,23 +127,34 @@ impl Talk {
             match self.process.write(bytes) {
                 Ok(count) => bytes = &bytes[count..],
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.step(true, patience)?,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    if self.inbox.len() > MAX_UNASKED {
+                        return Err(Broken::Nonsense("it talks without being asked".to_owned()));
+                    }
+                    self.step(true, patience)?;
+                }
                 Err(error) => return Err(self.obituary(&error.to_string())),
             }
         }
         Ok(())
     }
 
-    /// Waits for a reply and takes it.
-    pub(crate) fn reply(&mut self, patience: &Patience<'_>) -> Result<Reply, Broken> {
+    /// Waits for a reply and takes it; its blobs may have `most` bytes together.
+    pub(crate) fn reply(&mut self, most: usize, patience: &Patience<'_>) -> Result<Reply, Broken> {
         let line = self.line(patience)?;
         let line = String::from_utf8_lossy(&line).into_owned();
         let mut words = line.split(' ');
         let word = words.next().unwrap_or_default().to_owned();
-        let mut blobs = Vec::new();
+        let (mut blobs, mut room) = (Vec::new(), most);
         for length in words {
-            let length = length.parse().ok().filter(|length| *length <= MAX_BLOB);
-            let length = length.ok_or_else(|| Broken::Nonsense(format!("it said `{line}`")))?;
+            let Ok(length) = length.parse::<usize>() else {
+                let start: String = line.chars().take(MAX_TEXT).collect();
+                return Err(Broken::Nonsense(format!("it said `{start}`")));
+            };
+            let Some(left) = room.checked_sub(length) else {
+                return Err(Broken::Nonsense(format!("a reply is longer than {most} bytes")));
+            };
+            room = left;
             blobs.push(self.take(length, patience)?);
         }
         Ok(Reply { word, blobs })

@@ -3,7 +3,9 @@
 use std::time::{Duration, Instant};
 
 use super::{Lab, Step};
-use crate::sut::{Cancel, Channel, End, EnvFile, Job, JobKind, OnHeld, Sut, SutState, Trouble, TroubleKind, Urgency};
+use crate::sut::{
+    Cancel, Channel, Cut, End, EnvFile, Job, JobKind, OnHeld, Sut, SutState, Trouble, TroubleKind, Urgency,
+};
 
 fn job() -> Job {
     Job {

@@ -51,7 +51,7 @@ pub use local::Local;
 pub use state::{SutState, Taint};
 pub use trouble::{Trouble, TroubleKind};
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// What a machine says when a runner takes it.
 #[derive(Clone, Debug)]
@@ -71,6 +71,9 @@ pub enum OnHeld {
     Fail,
 }
 
+/// How often at least a machine that is open and idle is to be tended.
+pub const TEND: Duration = Duration::from_secs(10);
+
 /// A machine that tests run on. One worker thread owns it; dropping it drops the lease.
 pub trait Sut: Send {
     /// The name for people and records: `local`, `root@host`.
@@ -89,14 +92,17 @@ pub trait Sut: Send {
     /// Takes what a prepare step changed below the slot as the new baseline, so that the next sync keeps it.
     fn adopt(&mut self, slot: &str) -> Result<(), Trouble>;
 
-    /// Empties the environment file that scripts of a prepared chain share (when a chain starts from its first step).
-    fn reset_env_file(&mut self) -> Result<(), Trouble>;
+    /// Empties a plan environment file.
+    fn reset_env_file(&mut self, which: EnvFile) -> Result<(), Trouble>;
 
     /// Starts a script under the wrapper.
     fn start(&mut self, job: &Job) -> Result<Box<dyn Channel>, Trouble>;
 
     /// Writes the machine's state, atomically.
     fn set_state(&mut self, state: &SutState) -> Result<(), Trouble>;
+
+    /// Gives the machine a sign of life while nothing is wanted of it. To be called every [`TEND`] at least.
+    fn tend(&mut self) {}
 
     /// Lets the machine go: drops lease and connection. The SUT can be opened again later.
     fn close(&mut self);

@@ -11,14 +11,14 @@ use std::time::{Duration, Instant, SystemTime};
 
 use rustix::event::{PollFd, PollFlags, poll};
 
-use crate::sut::exchange::{Broken, Patience, Reply, Talk, TalkError};
+use crate::sut::exchange::{Broken, Patience, Reply, SHORT, Talk, TalkError};
 use crate::sut::jobtext::{self, Packed, check_slot};
 use crate::sut::link::Link;
 use crate::sut::upload::{self, NotSynced, accept};
 use crate::sut::wrapped::{NotStarted, WrappedJob, Wrapper};
 use crate::sut::{
-    Cancel, Channel, Hello, Job, JobKind, OnHeld, Sut, SutState, SyncMode, Synced, Taint, Trouble, TroubleKind, Upload,
-    Urgency, facts, program,
+    Cancel, Channel, EnvFile, Hello, Job, JobKind, OnHeld, Sut, SutState, SyncMode, Synced, Taint, Trouble,
+    TroubleKind, Upload, Urgency, facts, program,
 };
 
 /// The version of all that lies below the machine's directory but the locks; part of the path there.
@@ -204,20 +204,21 @@ impl<L: Link> Machine<L> {
         let mut request = program::opening(program::AGENT, &marker);
         request.extend_from_slice(format!("open {} {} ", dir.len(), holder.len()).as_bytes());
         request.extend_from_slice(if on_held == OnHeld::Wait { b"wait " } else { b"fail " });
-        request.extend_from_slice(format!("{}\n", settle.as_millis() / 100).as_bytes());
+        let beat = self.link.heartbeat().map_or(0, |silence| silence.as_secs().max(1));
+        request.extend_from_slice(format!("{} {beat}\n", settle.as_millis() / 100).as_bytes());
         request.extend_from_slice(dir);
         request.extend_from_slice(holder.as_bytes());
         let mut agent = Talk::start(&mut self.link, &request, &patience)
             .and_then(|mut agent| agent.past(&marker, &patience).map(|()| agent).map_err(TalkError::from))
             .map_err(|error| self.unreachable(error))?;
-        let mut reply = agent.reply(&patience).map_err(|broken| self.broken(broken))?;
+        let mut reply = agent.reply(SHORT, &patience).map_err(|broken| self.broken(broken))?;
         if reply.word == "held" {
             let who = self.held_by(&reply);
             if on_held == OnHeld::Fail {
                 return Err(who.with_hint("wait until it is done, or use another directory there (`--sut-dir`)"));
             }
             notice(who.message);
-            reply = agent.reply(&patience).map_err(|broken| self.broken(broken))?;
+            reply = agent.reply(SHORT, &patience).map_err(|broken| self.broken(broken))?;
         }
         let reply = accept(reply).map_err(|error| {
             self.not_synced(error)
@@ -298,13 +299,24 @@ impl<L: Link> Machine<L> {
         let mut agent = Talk::start(&mut self.link, &request, &patience)
             .and_then(|mut agent| agent.past(&marker, &patience).map(|()| agent).map_err(TalkError::from))
             .map_err(|error| self.unreachable(error))?;
-        let reply = agent.reply(&patience).map_err(|broken| self.broken(broken))?;
+        let reply = agent.reply(SHORT, &patience).map_err(|broken| self.broken(broken))?;
         let reply = accept(reply).map_err(|error| self.not_synced(error))?;
         let (hello, _, _) = self.hello(&reply)?;
         agent.close(Instant::now() + GOODBYE);
         drop(agent);
         self.link.disconnect();
         Ok(hello)
+    }
+
+    /// Removes everything that atex keeps there, while it is open; afterwards it is closed.
+    pub fn remove(&mut self) -> Result<(), Trouble> {
+        self.with_session(|agent, cancel| {
+            let patience = Self::until_cancelled(cancel);
+            agent.send(b"remove\n", &patience)?;
+            accept(agent.reply(SHORT, &patience)?).map(drop)
+        })?;
+        self.close();
+        Ok(())
     }
 
     fn held_by(&self, reply: &Reply) -> Trouble {
@@ -373,11 +385,15 @@ impl<L: Link> Sut for Machine<L> {
         self.with_session(|agent, cancel| upload::adopt(agent, slot, &Self::brief(cancel)))
     }
 
-    fn reset_env_file(&mut self) -> Result<(), Trouble> {
+    fn reset_env_file(&mut self, which: EnvFile) -> Result<(), Trouble> {
+        let request = match which {
+            EnvFile::Prepared => "reset-env prepared\n",
+            EnvFile::Base => "reset-env base\n",
+        };
         self.with_session(|agent, cancel| {
             let patience = Self::brief(cancel);
-            agent.send(b"reset-env\n", &patience)?;
-            accept(agent.reply(&patience)?).map(drop)
+            agent.send(request.as_bytes(), &patience)?;
+            accept(agent.reply(SHORT, &patience)?).map(drop)
         })
     }
 
@@ -415,8 +431,22 @@ impl<L: Link> Sut for Machine<L> {
             let patience = Self::brief(cancel);
             agent.send(format!("state {}\n", text.len()).as_bytes(), &patience)?;
             agent.send(&text, &patience)?;
-            accept(agent.reply(&patience)?).map(drop)
+            accept(agent.reply(SHORT, &patience)?).map(drop)
         })
+    }
+
+    fn tend(&mut self) {
+        if let Some(session) = &mut self.session
+            && self.link.heartbeat().is_some()
+        {
+            let cancel = self.cancel.clone();
+            let patience = Patience {
+                until: Some(Instant::now() + HURRY),
+                ..Self::until_cancelled(&cancel)
+            };
+            // A machine that is lost is found out when it is wanted.
+            let _sign_of_life = session.agent.send(b"\n", &patience);
+        }
     }
 
     fn close(&mut self) {

@@ -70,6 +70,7 @@ impl Bench {
                 on_taint: OnTaint::Prepare,
                 on_held: OnHeld::Wait,
                 dead_after: Duration::from_secs(30),
+                max_output: 1 << 20,
             },
             suts: vec!["one"],
             plans: Vec::new(),

@@ -89,6 +89,10 @@ pub(crate) struct RunArgs {
     #[arg(long)]
     pub(crate) no_wait: bool,
 
+    /// Keep so much of what a test or a step prints, as in `100M` [default: 1G]
+    #[arg(long, value_name = "SIZE")]
+    pub(crate) max_output: Option<String>,
+
     /// Write the run's results to this directory; it must be empty or not exist
     #[arg(short = 'o', long = "output", value_name = "DIR")]
     pub(crate) output: Option<PathBuf>,

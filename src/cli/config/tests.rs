@@ -52,7 +52,7 @@ fn an_unknown_key_shows_its_line_and_the_nearest_key() {
     error: unknown key `qqq` in `atex.toml:3:1`
       3 | qqq = 1
         | ^^^
-    hint: known keys here are `target`, `dir`, `base`
+    hint: known keys here are `target`, `base`, `become`, `control_path`, `dir`, `key`, `name`, `password_env`, `port`, `user`
     "#);
 }
 
@@ -87,7 +87,7 @@ fn the_project_wins_key_by_key_over_the_user() {
     assert_eq!(config.defaults.max_age, Some(Duration::from_secs(3600)));
     assert_eq!(config.defaults.strict, Some(true));
     assert_eq!(config.suts.keys().collect::<Vec<_>>(), ["a", "b"]);
-    assert_eq!(config.suts["a"].base, None, "a SUT is taken whole");
+    assert_eq!(config.suts["a"].parameters.base, None, "a SUT is taken whole");
 }
 
 #[test]

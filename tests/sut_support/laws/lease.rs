@@ -73,6 +73,7 @@ pub(crate) fn state_survives_the_connection(world: &mut World<'_>) {
     let state = SutState {
         chain: vec!["ab".repeat(32), "cd".repeat(32)],
         prepared_at: Some(1_800_000_000),
+        done_at: vec![1_800_000_000],
         taint: Some(Taint {
             reason: "test `/a` — ended\nby \"timeout\"".into(),
             at: 7,

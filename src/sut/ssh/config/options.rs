@@ -102,6 +102,14 @@ impl Options {
         }
     }
 
+    /// Returns whether a file says where the host is.
+    pub fn is_configured(&self) -> bool {
+        ["proxyjump", "proxycommand"]
+            .iter()
+            .any(|name| self.first.contains_key(*name))
+            || self.value("hostname").is_some_and(|value| value.at.line > 0)
+    }
+
     /// Returns the first word of an option, by its name in lower case.
     pub fn first(&self, keyword: &str) -> Option<&str> {
         self.first.get(keyword)?.words.first().map(String::as_str)
