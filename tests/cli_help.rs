@@ -90,9 +90,15 @@ fn help_fits_a_screen_and_shows_examples() {
                                          of warning
 
     Machines:
-      -s, --sut <TARGET>   Run on this machine: `local`, or a name from the configuration (repeatable: a
-                           pool) [default: local]
-          --sut-dir <DIR>  Where atex keeps its files on the machine
+      -s, --sut <TARGET>          Run on this machine: `local`, `[user@]host[:port]`, or a name from the
+                                  configuration (repeatable: a pool) [default: local]
+          --sut-dir <DIR>         Where atex keeps its files on the machine
+          --ssh-config <FILE>     Read this instead of `~/.ssh/config` and the system's file; `none`
+                                  reads nothing
+          --accept-new-host-keys  Take and remember host keys that are not known; a changed one is
+                                  refused all the same
+          --dead-after <TIME>     Count a machine as dead that says nothing for so long, as in `30s`
+                                  [default: 30s]
 
     Common options:
       -C, --directory <DIR>  Work on the tree of this directory [default: the current one]
@@ -107,7 +113,7 @@ fn help_fits_a_screen_and_shows_examples() {
       atex build /plans/smoke               one plan, or all whose name has that in it
       atex build --until prepare            make the machine ready, run no tests
       atex build --dry-run                  show what would run and why
-      atex build -s lab1 -s lab2            on two machines, whichever is free
+      atex build -s lab1 -s root@lab2       on two machines, whichever is free
       atex build --max-age 12h              prepare again what is older
     ");
 }

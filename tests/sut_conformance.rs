@@ -74,7 +74,7 @@ fn machine(kind: &str, dir: PathBuf, cancel: &Cancel) -> Box<dyn Sut> {
 /// Makes a directory with the programs of bash, coreutils, tar and util-linux that a SUT must have, but those `without`.
 fn bare_path(without: &[&str]) -> tempfile::TempDir {
     let dir = tempfile::tempdir().unwrap();
-    let programs = "bash cat chmod cp du env flock head id mkdir mv printenv rm script setsid sha256sum sleep stat stty sync tail tar uname";
+    let programs = "bash cat chmod cp du env flock head id ls mkdir mv printenv rm script setsid sha256sum sleep stat stty sync tail tar touch uname";
     for program in programs.split(' ').filter(|program| !without.contains(program)) {
         let path = std::env::split_paths(&std::env::var_os("PATH").unwrap())
             .map(|dir| dir.join(program))
@@ -284,6 +284,7 @@ conformance! {
         interrupted_upload_never_counts_as_whole
         many_files_and_a_big_one_arrive
         directories_that_cannot_be_read_or_written_are_no_obstacle
+        trees_that_nobody_used_for_a_month_go_when_a_new_one_comes
     }
     prepared: {
         what_a_prepare_step_made_stays

@@ -270,10 +270,33 @@ same() {
     sums=$(sha256sum <"$1") && [[ $sums == "$(sha256sum <"$2")" ]]
 } 2>/dev/null
 
+# prune SLOT: makes room before a tree is brought that was not there: trees that nobody used for a month go, but neither the three
+# used last nor the one that the prepared state was made in.
+prune() {
+    local dir slot kept=0 prepared uses=()
+    content "$v/prepared"
+    prepared=$REPLY
+    for dir in "$v"/tree/*/; do
+        dir=${dir%/} slot=${dir##*/}
+        [[ -d $dir && $slot != "$1" && $slot != "$prepared" ]] || continue
+        # One that was brought before uses were noted counts from now on.
+        [[ -e $v/manifest/$slot.used ]] || : >"$v/manifest/$slot.used"
+        uses+=("$slot.used")
+    done
+    ((${#uses[@]} > 3)) && touch -d '30 days ago' -- "$v/manifest/month" || return 0
+    while IFS= read -r slot; do
+        ((kept++ < 3)) || [[ $v/manifest/$slot -nt $v/manifest/month ]] && continue
+        slot=${slot%.used}
+        rm -rf --one-file-system -- "$v/tree/$slot" && rm -f -- "$v/manifest/$slot".*
+    done < <(cd -- "$v/manifest" && ls -t -- "${uses[@]}")
+} 2>/dev/null
+
 # check SLOT HEAD…: `clean` if the manifest begins with one of the lines HEAD and nothing changed since; else all that is known.
 agent_check() {
     local slot=$1 m=$v/manifest/$1 head=
     shift
+    [[ -e $v/tree/$slot ]] || prune "$slot"
+    { : >"$m.used"; } 2>/dev/null
     walk "$slot" || { complain "cannot read \`$v/tree/$slot\`"; return; }
     if [[ -s $m.list && ! -e $m.touched ]] && same "$m.stat" "$m.walk"; then
         IFS= read -r head <"$m.list"
@@ -352,9 +375,10 @@ settle_in() {
     said=$({ mv -f -- "$m.list.new" "$m.list" && mv -f -- "$m.walk" "$m.stat" && rm -f -- "$m.touched"; } 2>&1)
 }
 
-# look SLOT: what is there, before `rebase`. `none`: nothing was ever brought there.
+# look SLOT: what is there after a prepare step, before `rebase`. `none`: nothing was ever brought there.
 agent_look() {
     local m=$v/manifest/$1
+    { printf %s "$1" >"$v/prepared"; } 2>/dev/null
     [[ -s $m.list ]] || { say none; return; }
     walk "$1" || { complain "cannot read \`$v/tree/$1\`"; return; }
     same "$m.stat" "$m.walk" && { say clean; return; }

@@ -11,8 +11,10 @@
 //! <dir>/run.lock         locked by the wrapper of the job that runs
 //! <dir>/v1/state         what the machine says of itself: JSON of `SutState`
 //! <dir>/v1/env/          `prepared`, `base`: plan environment files, mode 0600
-//! <dir>/v1/tree/SLOT/    what was brought
-//! <dir>/v1/manifest/     SLOT.list: what was brought; SLOT.stat: the tree after that; SLOT.touched: a sync is under way
+//! <dir>/v1/tree/SLOT/    what was brought; goes when nobody used it for a month, but for the three used last
+//! <dir>/v1/manifest/     SLOT.list: what was brought; SLOT.stat: the tree after that; SLOT.touched: a sync is under way;
+//!                        SLOT.used: when it was last asked for
+//! <dir>/v1/prepared      the slot that the last prepare step ran in, which stays
 //! <dir>/v1/job/          the running job's script, environment, metadata and process groups
 //! <dir>/v1/unended       what the running job is called; empty when it came to its end and the runner was told
 //! ```

@@ -170,19 +170,20 @@ impl Bench {
             on_event,
         };
         let calls = self.lab.lines().len();
+        let kind = BaseIdentity {
+            os: "mock".to_owned(),
+            version: "1".to_owned(),
+            arch: "x86_64".to_owned(),
+            base: String::new(),
+        };
         let run = Run {
             work: &work,
             agenda,
             options: &self.options,
             store: &store,
             dir: &dir,
+            expected: vec![kind; suts.len()],
             suts,
-            base: BaseIdentity {
-                os: "mock".to_owned(),
-                version: "1".to_owned(),
-                arch: "x86_64".to_owned(),
-                base: String::new(),
-            },
             cancel,
         };
         let finished = run::run(run, &mut sink).unwrap();
