@@ -318,6 +318,10 @@ impl Sut for Known {
         self.sut.set_state(state)
     }
 
+    fn tend(&mut self) {
+        self.sut.tend();
+    }
+
     fn close(&mut self) {
         self.sut.close();
     }

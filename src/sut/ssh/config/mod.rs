@@ -133,3 +133,6 @@ fn lowered(host: &str) -> String {
         host.to_lowercase()
     }
 }
+
+#[cfg(test)]
+mod tests;
