@@ -148,7 +148,11 @@ impl<'a> Worker<'a> {
     }
 
     fn lost(&mut self, trouble: &Trouble) -> Input {
-        self.gone(skip_of(trouble))
+        self.sut.close();
+        let advice = trouble.hint.iter().map(|hint| format!("; hint: {hint}"));
+        let note = std::iter::once(trouble.message.clone()).chain(advice).collect();
+        self.tell("dropped", note);
+        Input::Lost(skip_of(trouble))
     }
 
     /// Lets a SUT go that is of no use any more.

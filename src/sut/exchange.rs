@@ -29,6 +29,9 @@ const MAX_TEXT: usize = 4000;
 /// What of stderr is kept to explain an unexpected end.
 const KEPT_STDERR: usize = 16 * 1024;
 
+/// How long the end of a process whose output has ended may take.
+const LAST_BREATH: Duration = Duration::from_secs(1);
+
 /// How often a second cancellation is looked for after the first: the alarm stays readable then.
 pub(crate) const AFTER_CANCEL: Duration = Duration::from_millis(100);
 
@@ -259,6 +262,14 @@ impl Talk {
     /// Says how the process ended, with the last that it complained about.
     fn obituary(&mut self, how: &str) -> Broken {
         let _more_than_is_kept = (0..KEPT_STDERR).find(|_| !self.read_complaints());
+        // The end is told after the last output.
+        let until = Instant::now() + LAST_BREATH;
+        while self.process.exit().is_none() && Instant::now() < until {
+            if self.process.wait(Interest::default(), Some(until), None).is_err() {
+                break;
+            }
+        }
+        let _what_came_meanwhile = (0..KEPT_STDERR).find(|_| !self.read_complaints());
         let end = match self.process.exit() {
             Some(Exit::Code(code)) => format!("exit code {code}"),
             Some(Exit::Signal(signal)) => format!("signal {signal}"),

@@ -9,6 +9,8 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::PathBuf;
 use std::time::{Duration, Instant, SystemTime};
 
+use rustix::event::{PollFd, PollFlags, poll};
+
 use crate::sut::exchange::{Broken, Patience, Reply, SHORT, Talk, TalkError};
 use crate::sut::jobtext::{self, Packed, check_slot};
 use crate::sut::link::Link;
@@ -26,6 +28,10 @@ pub(crate) const FORMAT: &str = "v1";
 const HOW_TO_GET_SCRIPT: &str =
     "install it there: package `util-linux-script` of Fedora, `bsdutils` of Debian, else `util-linux`";
 
+/// Said where `sudo` does not make one root there.
+const HOW_TO_BECOME_ROOT: &str =
+    "`sudo` must not ask for a password there: a line `USER ALL=(ALL) NOPASSWD: ALL` in `/etc/sudoers.d/`";
+
 /// How long a wrapper may take until it runs the job.
 const START: Duration = Duration::from_secs(60);
 
@@ -37,6 +43,12 @@ const ENDING: Duration = Duration::from_secs(20);
 
 /// How long the agent may take to end.
 const GOODBYE: Duration = Duration::from_secs(1);
+
+/// How long at least to try to connect, however little time is left.
+const ONE_TRY: Duration = Duration::from_secs(3);
+
+/// How long to wait before another try to connect to a machine that is away.
+const NAP: Duration = Duration::from_millis(500);
 
 /// How long a short request may take after the user said "now".
 const HURRY: Duration = Duration::from_secs(2);
@@ -101,6 +113,10 @@ impl<L: Link> Machine<L> {
     /// What ends an agent before it says a word ends the attempt to connect.
     fn unreachable(&self, error: TalkError) -> Trouble {
         match error {
+            // Said by `sudo`, and no other try will go better.
+            TalkError::Broken(Broken::Ended(how)) if how.contains("sudo: ") => self
+                .trouble(TroubleKind::Setup, format!("cannot become root ({how})"))
+                .with_hint(HOW_TO_BECOME_ROOT),
             TalkError::Broken(Broken::Ended(how)) => {
                 self.trouble(TroubleKind::Unreachable, format!("cannot start bash ({how})"))
             }
@@ -172,7 +188,9 @@ impl<L: Link> Machine<L> {
         notice: &mut dyn FnMut(String),
     ) -> Result<(Hello, CutOff), Trouble> {
         self.session = None;
-        self.link.connect(until)?;
+        // What is left of the time is for the end of the last job.
+        let connected = until.map(|until| (until.checked_sub(ENDING).unwrap_or(until)).max(Instant::now() + ONE_TRY));
+        self.link.connect(connected)?;
         let cancel = self.cancel.clone();
         // Whoever cancelled wants no machine: also a cancellation from before ends this.
         let patience = Patience {
@@ -212,6 +230,18 @@ impl<L: Link> Machine<L> {
             dir,
         });
         Ok((hello, cut_off))
+    }
+
+    /// Waits a little before another try to connect.
+    fn nap(&self, until: Instant) -> Result<(), Trouble> {
+        if self.cancel.urgency() > Urgency::None {
+            return Err(self.trouble(TroubleKind::Cancelled, "cancelled"));
+        }
+        let wake = until.min(Instant::now() + NAP);
+        let left = wake.saturating_duration_since(Instant::now());
+        let mut alarm = [PollFd::new(&self.cancel, PollFlags::IN)];
+        let _short_if_interrupted = poll(&mut alarm, left.try_into().ok().as_ref());
+        Ok(())
     }
 
     /// Hands a job to the wrapper that was started ahead, else to a new one.
@@ -329,10 +359,17 @@ impl<L: Link> Sut for Machine<L> {
 
     fn reopen(&mut self, until: Instant) -> Result<Hello, Trouble> {
         self.session = None;
-        let settle = until.saturating_duration_since(Instant::now());
-        // Whoever comes back knows of the job that was cut off.
-        let (hello, _known) = self.take(OnHeld::Wait, settle, Some(until + ENDING), &mut |_nobody_else_waits| ())?;
-        Ok(hello)
+        loop {
+            let settle = until.saturating_duration_since(Instant::now());
+            // Whoever comes back knows of the job that was cut off.
+            let taken = self.take(OnHeld::Wait, settle, Some(until + ENDING), &mut |_nobody_else_waits| ());
+            match taken {
+                Ok((hello, _known)) => return Ok(hello),
+                // A machine that is about to go down still lets one in, and cuts one off.
+                Err(trouble) if is_away(&trouble) && Instant::now() < until => self.nap(until)?,
+                Err(trouble) => return Err(trouble),
+            }
+        }
     }
 
     fn sync(&mut self, upload: &Upload, mode: SyncMode) -> Result<Synced, Trouble> {
@@ -401,6 +438,11 @@ impl<L: Link> Sut for Machine<L> {
         self.session = None;
         self.link.disconnect();
     }
+}
+
+/// Whether a machine may just be away for a while.
+fn is_away(trouble: &Trouble) -> bool {
+    matches!(trouble.kind, TroubleKind::Unreachable | TroubleKind::Aborted)
 }
 
 /// A reason for distrust, from now on.

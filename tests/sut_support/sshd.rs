@@ -10,15 +10,32 @@ use std::time::{Duration, Instant};
 use atex::sut::ssh::login::Algorithms;
 use atex::sut::ssh::{HostKeys, Identity, Login, Via};
 
+/// Where an sshd runs: what starts it there, and its address.
+#[derive(Clone, Debug)]
+pub(crate) struct Place {
+    pub(crate) prefix: Vec<String>,
+    pub(crate) host: Ipv4Addr,
+}
+
 /// A running sshd.
 pub(crate) struct Sshd {
     dir: PathBuf,
+    place: Place,
     listener: Option<Child>,
 }
 
 impl Sshd {
     /// Starts one with its files in `dir`, and with more lines of configuration (they win).
     pub(crate) fn start(dir: &Path, more: &str) -> Self {
+        let here = Place {
+            prefix: Vec::new(),
+            host: Ipv4Addr::LOCALHOST,
+        };
+        Self::start_at(here, dir, more)
+    }
+
+    /// The same in another place.
+    pub(crate) fn start_at(place: Place, dir: &Path, more: &str) -> Self {
         fs::create_dir_all(dir).unwrap();
         fs::set_permissions(dir, PermissionsExt::from_mode(0o755)).unwrap();
         if rustix::process::geteuid().is_root() {
@@ -38,6 +55,7 @@ impl Sshd {
         fs::write(dir.join("more"), more).unwrap();
         let mut sshd = Self {
             dir: dir.to_owned(),
+            place,
             listener: None,
         };
         // Somebody else may take the port in between.
@@ -57,18 +75,21 @@ impl Sshd {
 
     /// Starts it again on the port that it had. Says whether it listens.
     pub(crate) fn resume(&mut self) -> bool {
-        let (dir, port) = (self.dir.display(), port_of(&self.dir));
+        let (dir, port, host) = (self.dir.display(), port_of(&self.dir), self.place.host);
         let more = fs::read_to_string(self.dir.join("more")).unwrap();
         let config = format!(
-            "{more}\nListenAddress 127.0.0.1\nPort {port}\nHostKey {dir}/hostkey\nPidFile none\n\
+            "{more}\nListenAddress {host}\nPort {port}\nHostKey {dir}/hostkey\nPidFile none\n\
              AuthorizedKeysFile {dir}/authorized_keys\nStrictModes no\nUsePAM no\nPasswordAuthentication no\n\
              KbdInteractiveAuthentication no\nPermitRootLogin prohibit-password\nUseDNS no\nPrintMotd no\nPrintLastLog no\n\
              X11Forwarding no\n"
         );
         fs::write(self.dir.join("config"), config).unwrap();
         let known = fs::read_to_string(self.dir.join("hostkey.pub")).unwrap();
-        fs::write(self.dir.join("known_hosts"), format!("[127.0.0.1]:{port} {known}")).unwrap();
-        let mut child = Command::new("/usr/sbin/sshd")
+        fs::write(self.dir.join("known_hosts"), format!("[{host}]:{port} {known}")).unwrap();
+        let mut words = self.place.prefix.clone();
+        words.push("/usr/sbin/sshd".into());
+        let mut child = Command::new(&words[0])
+            .args(&words[1..])
             .args(["-D", "-f"])
             .arg(self.dir.join("config"))
             .arg("-E")
@@ -81,7 +102,7 @@ impl Sshd {
             if child.try_wait().unwrap().is_some() {
                 return false;
             }
-            if TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok() && child.try_wait().unwrap().is_none() {
+            if TcpStream::connect((host, port)).is_ok() && child.try_wait().unwrap().is_none() {
                 self.listener = Some(child);
                 return true;
             }

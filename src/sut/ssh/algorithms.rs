@@ -40,7 +40,10 @@ pub(super) fn prefer(session: &Session, login: &Login) -> Result<(), Trouble> {
                 Ok(false) => format!("`{option}` leaves nothing that atex can do: `{list}`"),
                 Err(error) => format!("`{option}` cannot be set: {}", error.message()),
             };
-            return Err(Trouble::new(TroubleKind::Setup, format!("`{}`: {problem}", login.name)));
+            return Err(Trouble::new(
+                TroubleKind::Unreachable,
+                format!("`{}`: {problem}", login.name),
+            ));
         }
     }
     Ok(())

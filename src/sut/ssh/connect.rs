@@ -58,7 +58,15 @@ pub(crate) fn connect(login: &Login, patience: &Patience<'_>) -> Result<Transpor
     };
     auth::log_in(&transport.session, login, &mut waiting).map_err(|trouble| Failed {
         dropped: trouble.kind == TroubleKind::Unreachable && Some(Instant::now()) < patience.until,
-        trouble,
+        // For those who wait for the machine it is one thing whether it is not there or lets nobody in.
+        trouble: Trouble {
+            kind: if trouble.kind == TroubleKind::Setup {
+                TroubleKind::Unreachable
+            } else {
+                trouble.kind
+            },
+            ..trouble
+        },
     })?;
     Ok(transport)
 }

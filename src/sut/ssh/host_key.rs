@@ -2,7 +2,7 @@
 //!
 //! Approach: before the handshake, [`KnownHost::read`] looks up what is known, and [`KnownHost::prefer`] asks the server for a key
 //! of a kind that is known: a server that has several keys, or a certificate beside its key, must not look like a changed
-//! one. After it, [`KnownHost::check`] compares. What is refused here is refused for good: its [`TroubleKind`] is `Setup`.
+//! one. After it, [`KnownHost::check`] compares.
 
 use std::time::SystemTime;
 
@@ -245,7 +245,7 @@ fn of_kind(entries: &[Entry], marker: Marker) -> Vec<&Entry> {
 }
 
 fn refused(login: &Login, problem: &str) -> Trouble {
-    Trouble::new(TroubleKind::Setup, format!("`{}`: {problem}", login.name))
+    Trouble::new(TroubleKind::Unreachable, format!("`{}`: {problem}", login.name))
 }
 
 fn place(entry: &Entry) -> String {
