@@ -137,31 +137,35 @@ fn refuse_unsettled(
     if distinct.len() < 2 {
         return Ok(());
     }
-    let described = |(name, kind): (&String, &(BTreeMap<String, String>, String))| {
-        let (dimensions, base) = kind;
-        let mut parts: Vec<String> = dimensions
-            .iter()
-            .map(|(name, value)| format!("{name}={value}"))
-            .collect();
-        if distinct.iter().any(|(_, other)| other != base) {
-            let base = if base.is_empty() {
-                "no `base`".to_owned()
-            } else {
-                format!("base `{base}`")
-            };
-            parts.push(base);
+    let bases_differ = distinct
+        .iter()
+        .any(|(_, base)| Some(base) != distinct.first().map(|(_, base)| base));
+    let differs = |name: &String| {
+        let values: BTreeSet<_> = distinct.iter().map(|(dimensions, _)| dimensions.get(name)).collect();
+        values.len() > 1
+    };
+    let described = |name: &String, (dimensions, base): &(BTreeMap<String, String>, String)| {
+        let own = dimensions.iter().filter(|(name, _)| differs(name));
+        let mut parts: Vec<String> = own.map(|(name, value)| format!("{name}={value}")).collect();
+        match base.as_str() {
+            _ if !bases_differ => {}
+            "" => parts.push("no `base`".to_owned()),
+            base => parts.push(format!("base `{base}`")),
         }
-        format!("`{name}` has {}", parts.join(", "))
+        format!("`{name}` has {}", parts.join(" and "))
     };
     let names = pool.suts.iter().map(|sut| &sut.name);
     let list = names
         .zip(&kinds)
-        .filter_map(|(name, kind)| Some(described((name, kind.as_ref()?))));
+        .filter_map(|(name, kind)| Some(described(name, kind.as_ref()?)));
+    let advice = if bases_differ {
+        "run atex once for each kind"
+    } else {
+        "run atex once for each kind, or say with `-c DIM=VALUE` what is to hold for all"
+    };
     Err(
-        CliError::usage(format!("the SUTs differ: {}", list.collect::<Vec<_>>().join("; "))).hint(
-            "SUTs of one invocation must be of one kind: run atex once for each, or say what context is to hold for all, \
-             as in `-c distro=rhel-9`",
-        ),
+        CliError::usage(format!("the SUTs differ: {}", list.collect::<Vec<_>>().join(", ")))
+            .hint(format!("SUTs of one invocation must be of one kind; {advice}")),
     )
 }
 

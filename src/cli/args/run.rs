@@ -14,7 +14,7 @@ Examples:
   atex build /plans/smoke               one plan, or all whose name has that in it
   atex build --until prepare            make the machine ready, run no tests
   atex build --dry-run                  show what would run and why
-  atex build -s lab1 -s lab2            on two machines, whichever is free
+  atex build -s lab1 -s root@lab2       on two machines, whichever is free
   atex build --max-age 12h              prepare again what is older")]
 pub(crate) struct BuildArgs {
     /// Plans by name, or regular expressions [default: all that are enabled]

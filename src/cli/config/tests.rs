@@ -28,11 +28,20 @@ fn every_key_is_read() {
         on-taint = "drop"
         color = "never"
         strict = true
+        dead-after = "1m"
+        ssh-config = "/etc/lab/ssh"
 
         [sut.lab1]
-        target = "local"
+        target = "ssh://root@10.0.0.7"
         dir = "/srv/one"
         base = "minimal"
+        become = "sudo"
+        control_path = "/run/master"
+        key = "~/.ssh/lab"
+        name = "first"
+        password_env = "LAB"
+        port = 2222
+        user = "root"
 
         [lint]
         allow = ["missing-file"]
