@@ -15,7 +15,7 @@ use std::time::Duration;
 use atex::sut::link::local::LocalLink;
 use atex::sut::shell::Machine;
 use atex::sut::ssh::SshLink;
-use atex::sut::{Cancel, EnvFile, Local, OnHeld, Sut, SutState, SyncMode, TroubleKind};
+use atex::sut::{Cancel, End, EnvFile, Local, OnHeld, Sut, SutState, SyncMode, TroubleKind};
 use sshd::Sshd;
 use sut_support::{
     Host, Running, World, be_a_runner, describe, eventually, laws, lives, run, script, sync, test, tty_test,
@@ -153,7 +153,9 @@ fn job_of_a_runner_that_gives_no_sign_of_life_is_ended() {
         assert!(lives(&pid));
         // Signs are given by waiting, and nobody waits.
         eventually("the silence is noticed", || !lives(&pid));
-        assert_eq!(running.finish().exit_code(), 143);
+        let outcome = running.finish();
+        assert!(matches!(outcome.end, Some(End::Broken(_))), "{:?}", outcome.end);
+        assert!(!outcome.control().contains("exitcode"), "{}", outcome.control());
     });
 }
 

@@ -54,10 +54,10 @@ payload() {
 
 # watch_copy PID: ends a process that reads nothing any more. It waits on a pipe that nobody writes to.
 watch_copy() {
-    local word now seen= left=4
+    local word now seen= left=3
     exec 7<> <(:)
     while IFS= read -r -t "$((beat / 3 + 1))" word <&7 || read -r word now <"/proc/$1/io"; do
-        [[ $now == "$seen" ]] || left=4
+        [[ $now == "$seen" ]] || left=3
         ((--left > 0)) || kill "$1"
         seen=$now
     done
@@ -358,7 +358,7 @@ agent_apply() {
             (cd -- "$v/tree/$1" && each "$m.sent" remove) 2>/dev/null
         }
     fi
-    read -r ${beat:+-t "$beat"} word length || exit 0
+    read -r ${beat:+-t "$((beat / 3 + 1))"} word length || exit 0
     if [[ $failed || $word == abort ]]; then
         payload "$length" >/dev/null
         complain "${failed:-aborted}"
@@ -395,6 +395,8 @@ agent_rebase() {
 # idle: nothing came for a third of the time that the runner may be silent. As long as a job runs its wrapper listens for it.
 idle() {
     if flock -n 8; then
+        # A job that was cut off is a sign of death too.
+        [[ ! -s $v/unended ]] || ((++silence))
         ((++silence < 3)) || exit 0
     else
         silence=0

@@ -73,7 +73,7 @@ impl Wrapper {
         if word != "started" {
             return Err(Broken::Nonsense(format!("the wrapper said `{word}`")).into());
         }
-        let pause = heartbeat.map(|silence| silence / 4);
+        let pause = heartbeat.map(|silence| silence / 3);
         Ok(WrappedJob::new(self.talk, &self.marker, patience.cancel.clone(), pause))
     }
 }

@@ -188,18 +188,19 @@ run() {
     esac
 }
 
-# Says the exit code. What the job read, values among it, is gone when the next one can start.
+# Says the exit code, unless silence was the reason: a runner that comes back after all is not to take that for the test's. What the job read, values among it, is gone when the next one can start.
 leave() {
     local told=
     read_list
-    printf 'exitcode %d\n' "$1" >&5 && told=yes
+    [[ $heard == gone ]] || printf 'exitcode %d\n' "$1" >&5 && told=yes
     case $heard in
         terminate) : >"$v/unended" ;;
         '') [[ ! $told ]] || : >"$v/unended" ;;
     esac
     exec 4>&- 5>&- 6>&- 8<&-
     rm -f -- "$work"/{groups,run,script,metadata.yaml} &
-    exit 0
+    [[ $heard != gone ]]
+    exit
 }
 
 take_job

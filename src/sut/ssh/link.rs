@@ -19,9 +19,9 @@ use crate::sut::ssh::process::{SharedConn, SshProcess, locked};
 use crate::sut::ssh::transport::Halt;
 use crate::sut::{Cancel, Trouble, TroubleKind, Urgency};
 
-/// How long the programs there may hear nothing before they take the runner for dead. With the seconds that ending a job takes
-/// it stays below a minute.
-const HEARTBEAT: Duration = Duration::from_secs(45);
+/// How long the programs there may hear nothing before they take the runner for dead. The agent waits for it once more after the
+/// job was ended: all is over within a minute.
+const HEARTBEAT: Duration = Duration::from_secs(21);
 
 /// A machine reached by SSH.
 pub struct SshLink {
