@@ -60,15 +60,16 @@ fn help_fits_a_screen_and_shows_examples() {
       [PLAN]...  Plans by name, or regular expressions [default: all that are enabled]
 
     Running:
-          --until <KIND>     Stop after this kind of node [possible values: discover, prepare, test]
-          --rerun            Run all tests, also those that passed before with the same inputs
-          --dry-run          Show what would run, run nothing
-          --fresh            Prepare from the first step, whatever the machine says of itself
-          --max-age <AGE>    Distrust what was prepared longer ago, as in `12h` or `7d`
-          --on-taint <WHAT>  What to do with a machine that a timeout or a broken step left in doubt
-                             [default: prepare] [possible values: prepare, drop, ignore]
-          --no-wait          Fail at once if somebody else uses the machine, instead of waiting
-      -o, --output <DIR>     Write the run's results to this directory; it must be empty or not exist
+          --until <KIND>       Stop after this kind of node [possible values: discover, prepare, test]
+          --rerun              Run all tests, also those that passed before with the same inputs
+          --dry-run            Show what would run, run nothing
+          --fresh              Prepare from the first step, whatever the machine says of itself
+          --max-age <AGE>      Distrust what was prepared longer ago, as in `12h` or `7d`
+          --on-taint <WHAT>    What to do with a machine that a timeout or a broken step left in doubt
+                               [default: prepare] [possible values: prepare, drop, ignore]
+          --no-wait            Fail at once if somebody else uses the machine, instead of waiting
+          --max-output <SIZE>  Keep so much of what a test or a step prints, as in `100M` [default: 1G]
+      -o, --output <DIR>       Write the run's results to this directory; it must be empty or not exist
 
     Selection:
           --plan <PLAN>       Only this plan: its name, or a regular expression (repeatable)

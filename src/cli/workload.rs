@@ -56,7 +56,7 @@ pub(crate) fn request(
         base,
         strict: values.strict,
         secrets: secrets(&values.secrets)?,
-        fetch_cache: cache.join("trees-v1"),
+        fetch_cache: settings.fetched_dir()?,
         digest_cache: Some(cache),
     })
 }

@@ -128,21 +128,24 @@ fn what_a_test_says_does_not_act_on_a_terminal() {
         "tree/plan.fmf",
         "discover: {how: fmf}\nexecute: {how: tmt}\nprepare: {script: \"printf '\\\\033[2Jprepared\\\\n'; exit 1\"}\n",
     );
-    let commands: [&[&str]; 9] = [
+    let commands: [&[&str]; 8] = [
         &["test", "/t", "-v", "--sut-dir", "../sut"],
         &["build", "/plan", "-v", "--sut-dir", "../sut"],
         &["results"],
         &["results", "-v"],
-        &["report", "--format", "text"],
         &["cache", "ls"],
-        &["cache", "show", "test /t"],
+        &["graph"],
         &["why", "/t"],
         &["sut", "show", "--sut-dir", "../sut"],
     ];
+    let mut shown = String::new();
     for command in commands {
         let ran = world.atex().args(command.iter().copied()).run();
         let said = format!("{}{}", ran.stdout, ran.stderr);
         let acts = |c: char| c.is_control() && c != '\n' || ('\u{202a}'..='\u{202e}').contains(&c);
+        assert!(ran.code != 2, "{command:?} says {said:?}");
         assert!(!said.contains(acts), "{command:?} says {said:?}");
+        shown.push_str(&said);
     }
+    assert!(shown.contains("\\x1b"), "it is shown as what it is: {shown}");
 }

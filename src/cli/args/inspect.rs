@@ -189,7 +189,7 @@ pub(crate) enum CacheCommand {
     /// Remove old records, and what no record needs
     #[command(after_help = "Example: atex cache gc --keep 30d --max-size 10G")]
     Gc {
-        /// Keep records used since then, as in `30d`
+        /// Keep records and fetched trees used since then, as in `30d` [default: all records, trees of 30 days]
         #[arg(long, value_name = "AGE")]
         keep: Option<String>,
         /// Remove the least recently used records beyond this size, as in `10G`
