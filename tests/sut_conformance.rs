@@ -56,10 +56,11 @@ fn machine(kind: &str, dir: PathBuf, cancel: &Cancel) -> Box<dyn Sut> {
             let user = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"];
             through(&[&user[..], &["bash", "--noprofile", "--norc", "-c"]].concat(), None)
         }
-        "noisy" => {
+        "noisy" | "silent" => {
             let login =
                 "echo welcome; printf 'no newline'; echo warning >&2; echo; exec bash --noprofile --norc -c \"$0\"";
-            through(&["sh", "-c", login], Some(Duration::from_secs(4)))
+            let silence = if kind == "silent" { 4 } else { 40 };
+            through(&["sh", "-c", login], Some(Duration::from_secs(silence)))
         }
         "ssh" => {
             let login = sshd::login(&dir.with_file_name("sshd"), kind);
@@ -144,7 +145,7 @@ fn machine_where_bash_does_not_start_is_unreachable() {
 
 #[test]
 fn job_of_a_runner_that_gives_no_sign_of_life_is_ended() {
-    on("noisy", |world| {
+    on("silent", |world| {
         let mut sut = world.open();
         let mut running = Running::start(&mut *sut, &test("echo $$ >&7; sleep 1000"));
         running.said("\n");
@@ -153,6 +154,22 @@ fn job_of_a_runner_that_gives_no_sign_of_life_is_ended() {
         // Signs are given by waiting, and nobody waits.
         eventually("the silence is noticed", || !lives(&pid));
         assert_eq!(running.finish().exit_code(), 143);
+    });
+}
+
+#[test]
+fn machine_of_a_runner_that_gives_no_sign_of_life_is_free_and_tending_keeps_it() {
+    on("silent", |world| {
+        let mut sut = world.open();
+        for _ in 0..8 {
+            std::thread::sleep(Duration::from_secs(1));
+            sut.tend();
+        }
+        let trouble = (world.make)().open(OnHeld::Fail, &mut |_| ()).unwrap_err();
+        assert_eq!(trouble.kind, TroubleKind::Held, "it is tended");
+        world.open_waiting();
+        let trouble = sut.set_state(&SutState::default()).unwrap_err();
+        assert_eq!(trouble.kind, TroubleKind::Aborted);
     });
 }
 

@@ -32,7 +32,7 @@ send() {
 # text LENGTH: takes a payload without NUL bytes into REPLY.
 text() {
     REPLY=
-    (($1 == 0)) || IFS= read -r -N "$1" REPLY || exit 0
+    (($1 == 0)) || IFS= read -r ${beat:+-t "$beat"} -N "$1" REPLY || exit 0
 }
 
 # content FILE: takes a small text file into REPLY; nothing if it is not there.
@@ -41,9 +41,31 @@ content() {
     [[ -f $1 ]] && IFS= read -r -d '' REPLY <"$1"
 } 2>/dev/null
 
+# payload LENGTH: copies a payload, which ends early where nothing more comes for as long as the runner may be silent.
+payload() {
+    local copy
+    [[ $beat ]] || { head -c "$1"; return; }
+    head -c "$1" <&0 &
+    copy=$!
+    watch_copy "$copy" >/dev/null 2>&1 9>&- &
+    wait "$copy"
+    kill "$!"
+}
+
+# watch_copy PID: ends a process that reads nothing any more. It waits on a pipe that nobody writes to.
+watch_copy() {
+    local word now seen= left=4
+    exec 7<> <(:)
+    while IFS= read -r -t "$((beat / 3 + 1))" word <&7 || read -r word now <"/proc/$1/io"; do
+        [[ $now == "$seen" ]] || left=4
+        ((--left > 0)) || kill "$1"
+        seen=$now
+    done
+}
+
 # unpack LENGTH DIR: takes a payload that is a tar archive, and reads it to its end also where tar gives up before.
 unpack() {
-    said=$(head -c "$1" | {
+    said=$(payload "$1" | {
         tar -x -p -m --no-same-owner -f - -C "$2" 2>&1
         rc=$?
         cat >/dev/null
@@ -156,9 +178,11 @@ make_place() {
     }
 }
 
-# open DIR-LENGTH HOLDER-LENGTH wait|fail TENTHS: takes the lease, waits for the last job, tells facts and state.
+# open DIR-LENGTH HOLDER-LENGTH wait|fail TENTHS BEAT: takes the lease, waits for the last job, tells facts and state. BEAT is the
+# seconds of silence after which the runner is taken for dead, 0 for never.
 agent_open() {
     local holder told=
+    (($5 == 0)) || beat=$5
     text "$1" && base=$REPLY
     text "$2" && holder=$REPLY
     place
@@ -326,7 +350,7 @@ agent_apply() {
     local m=$v/manifest/$1 failed= word length
     unpack "$2" "$v/manifest" && mv -f -- "$m.touched.new" "$m.touched" && make_room "$1" || failed="cannot make room in \`$v/tree/$1\`"
     if [[ $failed ]]; then
-        head -c "$3" >/dev/null
+        payload "$3" >/dev/null
     else
         unpack "$3" "$v/tree/$1" || {
             failed="cannot write below \`$v/tree/$1\`"
@@ -334,9 +358,9 @@ agent_apply() {
             (cd -- "$v/tree/$1" && each "$m.sent" remove) 2>/dev/null
         }
     fi
-    read -r word length || exit 0
+    read -r ${beat:+-t "$beat"} word length || exit 0
     if [[ $failed || $word == abort ]]; then
-        head -c "$length" >/dev/null
+        payload "$length" >/dev/null
         complain "${failed:-aborted}"
         return
     fi
@@ -368,9 +392,27 @@ agent_rebase() {
     say ok
 }
 
-base= v= said=
+# idle: nothing came for a third of the time that the runner may be silent. As long as a job runs its wrapper listens for it.
+idle() {
+    if flock -n 8; then
+        ((++silence < 3)) || exit 0
+    else
+        silence=0
+    fi 8<>"$base/run.lock"
+} 2>/dev/null
+
+base= v= said= beat= silence=0 line=
 IFS= read -r marker && printf '%s\n' "$marker"
-while IFS=' ' read -r -a request; do
-    "agent_${request[0]}" "${request[@]:1}"
+while :; do
+    IFS= read -r ${beat:+-t "$((beat / 3 + 1))"} word
+    rc=$?
+    line+=$word
+    if ((rc > 128)); then
+        idle
+    elif ((rc == 0)); then
+        request=($line) line= silence=0
+        [[ ! $request ]] || "agent_${request[0]}" "${request[@]:1}"
+    else
+        exit 0
+    fi
 done
-exit 0

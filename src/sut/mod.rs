@@ -53,7 +53,7 @@ pub use local::Local;
 pub use state::{SutState, Taint};
 pub use trouble::{Trouble, TroubleKind};
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// What a machine says when a runner takes it.
 #[derive(Clone, Debug)]
@@ -72,6 +72,9 @@ pub enum OnHeld {
     /// Fail with [`TroubleKind::Held`].
     Fail,
 }
+
+/// How often at least a machine that is open and idle is to be tended.
+pub const TEND: Duration = Duration::from_secs(10);
 
 /// A machine that tests run on. One worker thread owns it; dropping it drops the lease.
 pub trait Sut: Send {
@@ -99,6 +102,9 @@ pub trait Sut: Send {
 
     /// Writes the machine's state, atomically.
     fn set_state(&mut self, state: &SutState) -> Result<(), Trouble>;
+
+    /// Gives the machine a sign of life while nothing is wanted of it. To be called every [`TEND`] at least.
+    fn tend(&mut self) {}
 
     /// Lets the machine go: drops lease and connection. The SUT can be opened again later.
     fn close(&mut self);

@@ -204,7 +204,8 @@ impl<L: Link> Machine<L> {
         let mut request = program::opening(program::AGENT, &marker);
         request.extend_from_slice(format!("open {} {} ", dir.len(), holder.len()).as_bytes());
         request.extend_from_slice(if on_held == OnHeld::Wait { b"wait " } else { b"fail " });
-        request.extend_from_slice(format!("{}\n", settle.as_millis() / 100).as_bytes());
+        let beat = self.link.heartbeat().map_or(0, |silence| silence.as_secs().max(1));
+        request.extend_from_slice(format!("{} {beat}\n", settle.as_millis() / 100).as_bytes());
         request.extend_from_slice(dir);
         request.extend_from_slice(holder.as_bytes());
         let mut agent = Talk::start(&mut self.link, &request, &patience)
@@ -432,6 +433,20 @@ impl<L: Link> Sut for Machine<L> {
             agent.send(&text, &patience)?;
             accept(agent.reply(SHORT, &patience)?).map(drop)
         })
+    }
+
+    fn tend(&mut self) {
+        if let Some(session) = &mut self.session
+            && self.link.heartbeat().is_some()
+        {
+            let cancel = self.cancel.clone();
+            let patience = Patience {
+                until: Some(Instant::now() + HURRY),
+                ..Self::until_cancelled(&cancel)
+            };
+            // A machine that is lost is found out when it is wanted.
+            let _sign_of_life = session.agent.send(b"\n", &patience);
+        }
     }
 
     fn close(&mut self) {
