@@ -129,10 +129,10 @@ fn what_a_test_says_does_not_act_on_a_terminal() {
         "discover: {how: fmf}\nexecute: {how: tmt}\nprepare: {script: \"printf '\\\\033[2Jprepared\\\\n'; exit 1\"}\n",
     );
     let commands: [&[&str]; 8] = [
+        &["results", "../out"],
+        &["results", "../out", "-v"],
         &["test", "/t", "-v", "--sut-dir", "../sut"],
         &["build", "/plan", "-v", "--sut-dir", "../sut"],
-        &["results"],
-        &["results", "-v"],
         &["cache", "ls"],
         &["graph"],
         &["why", "/t"],
