@@ -58,7 +58,7 @@ pub(crate) fn kinds(
     let mut known: Vec<Option<Facts>> = pool.suts.iter().map(remembered).collect();
     let unknown: Vec<usize> = (0..known.len()).filter(|&index| known[index].is_none()).collect();
     if !unknown.is_empty() {
-        let own = Cancel::new().map_err(no_descriptor)?;
+        let own = Cancel::new().map_err(|error| no_descriptor(&error))?;
         if cancel.is_none() {
             signals::raise_on_signals(&own)?;
         }
@@ -228,7 +228,7 @@ fn look(suts: &[&SutSpec], cancel: &Cancel) -> Vec<Result<Hello, Trouble>> {
             state: peek_state(sut.dir.as_deref()).unwrap_or_default(),
         }),
         SutKind::Ssh(ssh) => {
-            let hello = sut.over_ssh(&ssh.1, cancel)?.look()?;
+            let hello = sut.over_ssh(&ssh.1, cancel).look()?;
             remember(sut, &hello.facts);
             Ok(hello)
         }
@@ -273,7 +273,7 @@ pub(crate) fn known(spec: &SutSpec, cancel: &Cancel) -> Result<Known, Trouble> {
     })
 }
 
-pub(crate) fn no_descriptor(error: std::io::Error) -> CliError {
+pub(crate) fn no_descriptor(error: &std::io::Error) -> CliError {
     CliError::infra(format!("cannot make an event descriptor: {error}"))
 }
 

@@ -57,17 +57,17 @@ impl SutSpec {
     pub(crate) fn machine(&self, cancel: &Cancel) -> Result<Box<dyn Sut>, Trouble> {
         Ok(match &self.kind {
             SutKind::Local => Box::new(Local::new(&self.name, self.dir.clone(), cancel.clone())?),
-            SutKind::Ssh(ssh) => Box::new(self.over_ssh(&ssh.1, cancel)?),
+            SutKind::Ssh(ssh) => Box::new(self.over_ssh(&ssh.1, cancel)),
         })
     }
 
     /// Makes the machine behind a login.
-    pub(crate) fn over_ssh(&self, login: &Login, cancel: &Cancel) -> Result<Ssh, Trouble> {
-        Ok(Ssh::over(
+    pub(crate) fn over_ssh(&self, login: &Login, cancel: &Cancel) -> Ssh {
+        Ssh::over(
             SshLink::new(login.clone(), cancel.clone()),
             self.dir.clone(),
             cancel.clone(),
-        ))
+        )
     }
 
     /// Which machine it is, for those of the pool to be told apart, and for what is remembered of it.
@@ -146,7 +146,7 @@ impl Resolver<'_> {
         let here = &self.settings.here;
         let (target, beside, is_named) = match named(text, self.settings)? {
             Some((target, beside)) => (target, beside, true),
-            None => (text.parse().map_err(bad_target)?, here.clone(), false),
+            None => (text.parse()?, here.clone(), false),
         };
         let Target { kind, name, dir, base } = target;
         let name = name.unwrap_or_else(|| kind.to_string());
@@ -247,9 +247,10 @@ fn dir_there(name: &str, dir: PathBuf) -> Result<PathBuf, CliError> {
     .hint("a directory on another machine begins with `/`"))
 }
 
-fn bad_target(error: TargetError) -> CliError {
-    let hint = error.hint();
-    CliError::usage(error.to_string()).hint(hint)
+impl From<TargetError> for CliError {
+    fn from(error: TargetError) -> Self {
+        Self::usage(error.to_string()).hint(error.hint())
+    }
 }
 
 /// Looks a name up in the configuration. Parameters after the name win over what the configuration says, and its keys over the
@@ -260,11 +261,11 @@ fn named(text: &str, settings: &Settings) -> Result<Option<(Target, PathBuf)>, C
         return Ok(None);
     };
     let beside = sut.file.parent().unwrap_or(&settings.here).to_owned();
-    let (_, given) = target::parts(&format!("{name}?{query}")).map_err(bad_target)?;
-    let (machine, of_target) = target::parts(&sut.target).map_err(bad_target)?;
+    let (_, given) = target::parts(&format!("{name}?{query}"))?;
+    let (machine, of_target) = target::parts(&sut.target)?;
     let given = given.with_paths_below(&settings.here, machine == "local");
     let parameters = given.or(sut.parameters.clone()).or(of_target);
-    let mut target = Target::new(&sut.target, machine, parameters).map_err(bad_target)?;
+    let mut target = Target::new(&sut.target, machine, parameters)?;
     target.name.get_or_insert_with(|| name.to_owned());
     Ok(Some((target, beside)))
 }

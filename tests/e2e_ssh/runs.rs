@@ -1,8 +1,11 @@
 //! Building, testing and finishing on a machine behind SSH is what it is on this one.
 
+use atex::sut::ssh::{Ssh, SshLink};
+use atex::sut::{Cancel, OnHeld, Sut as _};
 use serde_json::Value;
 
 use crate::lab::Lab;
+use crate::sshd::login;
 
 #[test]
 fn a_build_prepares_tests_and_finishes_and_the_next_one_needs_no_machine() {
@@ -106,4 +109,18 @@ fn two_directories_of_one_host_are_two_machines() {
     let same = lab.target("2");
     let ran = lab.atex(["build"]).args(["-s", &same]).run().expect(2);
     assert!(ran.stderr.contains("has the directory of another one"), "{ran:?}");
+}
+
+#[test]
+fn a_machine_that_somebody_holds_is_looked_at_and_not_waited_for_on_demand() {
+    let lab = Lab::new();
+    let (login, cancel) = (login(&lab.file(""), "other"), Cancel::new().unwrap());
+    let mut holder = Ssh::over(SshLink::new(login, cancel.clone()), Some(lab.world.sut()), cancel);
+    holder.open(OnHeld::Fail, &mut |_| {}).unwrap();
+    lab.run(0, ["ls"]);
+    let ran = lab.run(3, ["test", "/a", "--no-wait"]);
+    assert!(ran.said("held by pid"), "{ran:?}");
+    assert!(lab.run(0, ["sut", "ls"]).said("held by pid"));
+    holder.close();
+    lab.run(0, ["test", "/a", "--no-wait"]);
 }

@@ -88,7 +88,7 @@ impl Sshd {
         fs::write(self.dir.join("known_hosts"), format!("[{host}]:{port} {known}")).unwrap();
         let mut words = self.place.prefix.clone();
         words.push("/usr/sbin/sshd".into());
-        let mut child = Command::new(&words[0])
+        let child = Command::new(&words[0])
             .args(&words[1..])
             .args(["-D", "-f"])
             .arg(self.dir.join("config"))
@@ -97,16 +97,17 @@ impl Sshd {
             .stdin(Stdio::null())
             .spawn()
             .expect("sshd is installed");
+        let child = self.listener.insert(child);
         let until = Instant::now() + Duration::from_secs(20);
-        while Instant::now() < until {
-            if child.try_wait().unwrap().is_some() {
-                return false;
-            }
+        while Instant::now() < until && child.try_wait().unwrap().is_none() {
             if TcpStream::connect((host, port)).is_ok() && child.try_wait().unwrap().is_none() {
-                self.listener = Some(child);
                 return true;
             }
             std::thread::sleep(Duration::from_millis(10));
+        }
+        if let Some(mut child) = self.listener.take() {
+            let _gone = child.kill();
+            let _reaped = child.wait();
         }
         false
     }

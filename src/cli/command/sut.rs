@@ -41,7 +41,7 @@ fn open(spec: &SutSpec, cancel: &Cancel) -> Result<(Known, Hello), Trouble> {
 
 /// What ends the commands here in order: a terminal that was made silent for a passphrase must not stay so.
 fn cancel() -> Result<Cancel, CliError> {
-    let cancel = Cancel::new().map_err(machines::no_descriptor)?;
+    let cancel = Cancel::new().map_err(|error| machines::no_descriptor(&error))?;
     signals::raise_on_signals(&cancel)?;
     Ok(cancel)
 }
@@ -150,7 +150,7 @@ fn remove(pool: &Pool, settings: &Settings, out: &mut Out) -> Result<Exit, CliEr
     for spec in &pool.suts {
         let state = match &spec.kind {
             SutKind::Local => emptied(Local::new(&spec.name, spec.dir.clone(), cancel.clone())?)?,
-            SutKind::Ssh(ssh) => emptied(spec.over_ssh(&ssh.1, &cancel)?)?,
+            SutKind::Ssh(ssh) => emptied(spec.over_ssh(&ssh.1, &cancel))?,
         };
         machines::forget(spec);
         if settings.json {
