@@ -129,13 +129,18 @@ fn atex(world: &Path, args: &[&str]) -> Duration {
 
 /// One test, and many: the difference is what a test after another costs.
 fn binary() {
-    let tests: String = (0..COUNT).map(|n| format!("/t{n}:\n  test: 'true'\n")).collect();
+    let mut tests = String::new();
+    for n in 0..COUNT {
+        let _infallible = writeln!(tests, "/t{n}:\n  test: 'true'");
+    }
     let world = world(&[("tests.fmf", tests)]);
     atex(world.path(), &["test", "/tests/t0$"]);
     let mut one: Vec<_> = (0..9).map(|_| atex(world.path(), &["test", "/tests/t0$"])).collect();
     tell("binary, one test", &mut one);
     let mut each: Vec<_> = (0..3)
-        .map(|_| (atex(world.path(), &["test", "/tests/"]) - one[4]) / u32::try_from(COUNT - 1).unwrap_or(1))
+        .map(|_| {
+            atex(world.path(), &["test", "/tests/"]).saturating_sub(one[4]) / u32::try_from(COUNT - 1).unwrap_or(1)
+        })
         .collect();
     tell("binary, a test after another", &mut each);
 }
