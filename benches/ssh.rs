@@ -3,7 +3,6 @@
 //! Everything runs over a real sshd on loopback that is started here. Nothing is asserted: the table is for people.
 
 #[path = "../tests/sut_support/sshd.rs"]
-#[expect(dead_code, reason = "the tests use more of it")]
 mod sshd;
 
 use std::io::{self, Read, Write};
@@ -21,7 +20,7 @@ use atex::sut::{Cancel, Channel, EnvFile, FileSet, Job, JobKind, OnHeld, Sut, Sy
 use sshd::Sshd;
 
 /// The stack of a thread that drives a machine, as the executor gives it.
-const STACK: usize = 256 * 1024;
+const STACK: usize = 512 * 1024;
 
 /// How long the idle processor time is measured.
 const IDLE: Duration = Duration::from_secs(60);
@@ -36,7 +35,7 @@ fn main() {
     let words: Vec<String> = std::env::args().skip(1).filter(|word| word != "--bench").collect();
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     match words.as_slice() {
-        ["child", dir, count] => return child(Path::new(dir), count.parse().expect("a number")),
+        ["child", dir, count] => child(Path::new(dir), count.parse().expect("a number")),
         ["memory", counts @ ..] if !counts.is_empty() => memory(counts),
         ["memory"] => memory(&["1", "100", "1000"]),
         ["start"] => start(),
@@ -161,11 +160,9 @@ fn child(home: &Path, count: usize) {
             let mut sut = machine(login, dir);
             sut.open(OnHeld::Wait, &mut |_| ()).expect("it opens");
             sut.sync(&nothing(), SyncMode::Exact).expect("it syncs");
-            let mut channel = sut.start(&job("sleep 100000")).expect("it starts");
+            let channel = sut.start(&job("sleep 100000")).expect("it starts");
             ready.wait();
-            loop {
-                channel.wait(None, Urgency::Now).expect("it lives");
-            }
+            drain(channel, |_| ());
         };
         let thread = thread::Builder::new().stack_size(STACK).spawn(drive);
         thread.expect("a thread");
@@ -236,7 +233,7 @@ fn start() {
                 row.push(value);
             }
         }
-        rows.map(|row| middle(row))
+        rows.map(middle)
     });
     for (name, row) in ["open", "… and sync", "… and job started", "… and job ended"]
         .iter()

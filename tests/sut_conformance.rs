@@ -44,7 +44,8 @@ fn on(kind: &'static str, law: fn(&mut World<'_>)) {
 }
 
 /// Makes a machine: `local`; `nobody`, the same as a user without rights; or `noisy`, where a login shell that is not bash prints
-/// before and the runner must give signs of life; or `ssh`, this machine through an sshd with its files beside `dir`.
+/// before and the runner must give signs of life; `ssh`, this machine through an sshd with its files beside `dir`; or `ssh_odd`,
+/// the same with a banner, a login that prints, and a login shell that is not bash.
 fn machine(kind: &str, dir: PathBuf, cancel: &Cancel) -> Box<dyn Sut> {
     let through = |command: &[&str], heartbeat| {
         let link = LocalLink::through(kind, command.iter().map(OsString::from).collect(), heartbeat);
@@ -62,7 +63,7 @@ fn machine(kind: &str, dir: PathBuf, cancel: &Cancel) -> Box<dyn Sut> {
             let silence = if kind == "silent" { 4 } else { 40 };
             through(&["sh", "-c", login], Some(Duration::from_secs(silence)))
         }
-        "ssh" => {
+        "ssh" | "ssh_odd" => {
             let login = sshd::login(&dir.with_file_name("sshd"), kind);
             let link = SshLink::new(login, cancel.clone());
             Box::new(Machine::over(link, Some(dir), cancel.clone()))
@@ -70,6 +71,10 @@ fn machine(kind: &str, dir: PathBuf, cancel: &Cancel) -> Box<dyn Sut> {
         _ => panic!("there is no kind {kind}"),
     }
 }
+
+/// What a login may do before anything of ours runs.
+const ODD: &str = "Banner /etc/passwd\nForceCommand echo welcome; printf 'no newline'; echo warning >&2; echo; \
+                   FOO=bar; export FOO; exec dash -c \"$SSH_ORIGINAL_COMMAND\"";
 
 /// Makes a directory with the programs of bash, coreutils, tar and util-linux that a SUT must have, but those `without`.
 fn bare_path(without: &[&str]) -> tempfile::TempDir {
@@ -242,6 +247,7 @@ macro_rules! conformance {
         mod nobody { $(conformance!(@laws "nobody" $theme $laws);)* }
         mod noisy { $(conformance!(@noisy $theme $laws);)* }
         mod ssh { $(conformance!(@laws "ssh" $theme $laws);)* }
+        mod ssh_odd { $(conformance!(@odd $theme $laws);)* }
     };
     // What the login prints and the signs of life concern these.
     (@noisy lease $laws:tt) => { conformance!(@laws "noisy" lease $laws); };
@@ -249,6 +255,8 @@ macro_rules! conformance {
     (@noisy trust $laws:tt) => { conformance!(@laws "noisy" trust $laws); };
     (@noisy ending $laws:tt) => { conformance!(@laws "noisy" ending $laws); };
     (@noisy $theme:ident $laws:tt) => {};
+    (@odd jobs $laws:tt) => { conformance!(@laws "ssh_odd" jobs $laws); };
+    (@odd $theme:ident $laws:tt) => {};
     (@laws $kind:literal $theme:ident { $($law:ident)* }) => {
         $(
             #[test]

@@ -69,7 +69,10 @@ pub(crate) fn kinds(
                 Ok(hello) => known[index] = Some(hello.facts),
                 Err(trouble) if trouble.kind == TroubleKind::Cancelled => return Err(trouble.into()),
                 // Others may do: the run says of this one what it says of any that is not there.
-                Err(trouble) if pool.suts.len() > 1 => notice::warning(&trouble.message, settings),
+                Err(trouble) if pool.suts.len() > 1 => {
+                    notice::warning(&trouble.message, settings);
+                    trouble.hint.iter().for_each(|text| notice::hint(text, settings));
+                }
                 Err(trouble) => return Err(trouble.into()),
             }
         }

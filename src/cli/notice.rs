@@ -11,6 +11,12 @@ pub(crate) fn say(text: &str) {
     let _nobody_is_left_to_tell = std::io::stderr().lock().write_all(text.as_bytes());
 }
 
+/// Writes `hint: …`.
+pub(crate) fn hint(text: &str, settings: &Settings) {
+    let palette = settings.error_palette();
+    say(&format!("{} {}\n", paint(palette.reused, "hint:"), harmless(text)));
+}
+
 /// Writes `warning: …`.
 pub(crate) fn warning(text: &str, settings: &Settings) {
     let palette = settings.error_palette();

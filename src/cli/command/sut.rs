@@ -2,6 +2,8 @@
 
 mod shell;
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 
 use crate::cli::args::inspect::SutCommand;
@@ -51,14 +53,16 @@ fn ls(pool: &Pool, settings: &Settings, out: &mut Out) -> Result<Exit, CliError>
     let (mut rows, mut exit) = (Vec::new(), Exit::Passed);
     let (cancel, suts) = (cancel()?, pool.suts.iter().collect::<Vec<_>>());
     let opened = machines::for_each(&suts, |spec| open(spec, &cancel).map(|(_lease, hello)| hello));
+    let mut hints = BTreeSet::new();
     for (spec, opened) in suts.into_iter().zip(opened) {
+        hints.extend(opened.as_ref().err().and_then(|trouble| trouble.hint.clone()));
         if opened.as_ref().is_err_and(|trouble| trouble.kind != TroubleKind::Held) {
             exit = Exit::Infra;
         }
         if settings.json {
             let line = match &opened {
                 Ok(hello) => described(spec, hello),
-                Err(trouble) => json!({"name": spec.name, "trouble": trouble.message}),
+                Err(trouble) => json!({"name": spec.name, "trouble": trouble.message, "hint": trouble.hint}),
             };
             out.json(&line)?;
             continue;
@@ -78,6 +82,12 @@ fn ls(pool: &Pool, settings: &Settings, out: &mut Out) -> Result<Exit, CliError>
         });
     }
     table::print(out, Columns::new(["NAME", "SYSTEM", "USER", "STATE"]), &rows)?;
+    if !settings.json {
+        out.flush()?;
+        for text in &hints {
+            notice::hint(text, settings);
+        }
+    }
     Ok(exit)
 }
 

@@ -57,13 +57,18 @@ impl Options {
             }
             return;
         }
-        // What comes first of these two turns the other off.
-        let other = match keyword {
-            "proxyjump" => "proxycommand",
-            "proxycommand" => "proxyjump",
-            _ => "",
+        // What comes first of these two turns the other off, but for `ProxyJump none`, which turns off jumps only.
+        let jumps = self
+            .first("proxyjump")
+            .is_some_and(|jump| !jump.eq_ignore_ascii_case("none"));
+        let turned_off = match keyword {
+            "proxyjump" => self.first.contains_key("proxycommand"),
+            "proxycommand" => jumps,
+            _ => false,
         };
-        if self.first.contains_key(keyword) || self.first.contains_key(other) {
+        // OpenSSH keeps `none` of this one as "not set", so a later line still counts.
+        let says_nothing = keyword == "connecttimeout" && value.words == ["none"];
+        if says_nothing || turned_off || self.first.contains_key(keyword) {
             return;
         }
         let harmless = NOT_HONOURED.iter().find(|(name, _)| *name == keyword);

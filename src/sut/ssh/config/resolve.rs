@@ -301,9 +301,6 @@ impl<'a> Hop<'a> {
             return Ok(CONNECT_TIMEOUT);
         };
         let word = value.words.first().map(String::as_str).unwrap_or_default();
-        if word == "none" {
-            return Ok(CONNECT_TIMEOUT);
-        }
         let time = seconds(word).filter(|time| *time > 0).map(Duration::from_secs);
         time.ok_or_else(|| bad(value, format!("`{word}` is no time")))
     }

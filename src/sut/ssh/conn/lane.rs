@@ -9,6 +9,10 @@ pub(super) const PIECE: usize = 32 * 1024;
 pub(crate) type LaneId = u64;
 
 /// A command and its channel.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "independent facts: what we want, and what the server said"
+)]
 pub(super) struct Lane {
     pub(super) id: LaneId,
     /// Nothing as long as it is not opened.
