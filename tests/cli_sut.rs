@@ -68,6 +68,20 @@ fn a_machine_says_what_it_is_prepared_for() {
 }
 
 #[test]
+fn reset_empties_the_environment_files_of_plans() {
+    let world = World::new();
+    drop(other(&world));
+    let files = ["prepared", "base"].map(|name| world.sut().join("v1/env").join(name));
+    for file in &files {
+        std::fs::write(file, "KEPT=1\n").unwrap();
+    }
+    sut(&world, ["reset"]).expect(0);
+    for file in &files {
+        assert_eq!(std::fs::read_to_string(file).unwrap(), "", "{}", file.display());
+    }
+}
+
+#[test]
 fn reset_clears_taint_and_chain_and_keeps_what_is_unfinished() {
     let world = World::new();
     other(&world).set_state(&tainted()).unwrap();

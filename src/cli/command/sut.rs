@@ -21,7 +21,7 @@ use crate::report::{Exit, human};
 use crate::sut::link::Link;
 use crate::sut::local::Local;
 use crate::sut::shell::Machine;
-use crate::sut::{Cancel, Facts, Hello, OnHeld, Sut, SutState, Trouble, TroubleKind};
+use crate::sut::{Cancel, EnvFile, Facts, Hello, OnHeld, Sut, SutState, Trouble, TroubleKind};
 
 /// Runs a command on machines.
 pub(crate) fn run(command: &SutCommand, settings: &Settings, out: &mut Out) -> Result<Exit, CliError> {
@@ -138,7 +138,10 @@ fn reset(pool: &Pool, settings: &Settings, out: &mut Out) -> Result<Exit, CliErr
             taint: None,
             ..hello.state.clone()
         };
+        // In this order: a chain is never believed whose environment file is gone.
         machine.set_state(&state)?;
+        machine.reset_env_file(EnvFile::Prepared)?;
+        machine.reset_env_file(EnvFile::Base)?;
         machine.close();
         if settings.json {
             out.json(&json!({"name": spec.name, "was": hello.state}))?;
