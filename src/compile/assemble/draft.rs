@@ -37,15 +37,15 @@ impl<'r> Assembler<'r> {
     ) -> Result<Draft<'r>, CompileError> {
         let facts = self.facts(selected)?;
         let env_after = environment::merged(&facts.environment, &self.command_line);
-        let inputs = self.inputs(selected.tree, &selected.prefix);
+        let inputs = self.inputs(selected.tree, &selected.prefix());
         let files = match &facts.globs {
             Some(globs) => inputs.matching(globs).0.into(),
             None => inputs.of_test(&facts.directories),
         };
         let inputs = TestInputs {
             base: base_of(last, self.request),
-            name: selected.name.clone(),
-            dir: format!("{}{}", selected.prefix, facts.dir)
+            name: selected.name.to_string(),
+            dir: format!("{}{}", selected.prefix(), facts.dir)
                 .trim_end_matches('/')
                 .to_owned(),
             metadata: facts.key.clone(),
@@ -125,15 +125,15 @@ impl<'r> Assembler<'r> {
             env_before,
             env_after,
         } = draft;
-        let name = if differing.contains(selected.name.as_str()) {
-            NodeName::test_of(&self.plans[plan.0 as usize].name, &selected.name)
+        let name = if differing.contains(&*selected.name) {
+            NodeName::test_of(&self.plans[plan.0 as usize].name, &*selected.name)
         } else {
-            NodeName::test(&selected.name)
+            NodeName::test(&*selected.name)
         };
         let dir = inputs.dir.clone();
         let node = self.builder.add(name, inputs.into(), last.as_slice(), &[discover])?;
         Ok(TestSpec {
-            name: selected.name.clone(),
+            name: selected.name.to_string(),
             plan,
             node,
             dir,
@@ -193,7 +193,7 @@ fn differing<'r>(drafts: &[Draft<'r>]) -> HashSet<&'r str> {
     let mut first: HashMap<&str, &Draft<'r>> = HashMap::with_capacity(drafts.len());
     let mut differing = HashSet::new();
     for draft in drafts {
-        let name = draft.selected.name.as_str();
+        let name = &*draft.selected.name;
         let known = first.entry(name).or_insert(draft);
         if known.last != draft.last || known.inputs != draft.inputs {
             differing.insert(name);
