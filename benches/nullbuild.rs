@@ -19,6 +19,7 @@ use atex::compile::spec::{Narrowing, Request, Secrets, Workload};
 use atex::sut::facts::local_facts;
 use atex_cache::{Outcome, OutputFile, Record, Store};
 use atex_graph::{Base, NodeId, transcript};
+use nix::sys::resource::{UsageWho, getrusage};
 use rayon::prelude::*;
 
 #[path = "support/tree.rs"]
@@ -46,15 +47,38 @@ fn main() {
     let seeding = Instant::now();
     seed(&work, &Store::open(&place.path().join("cache")).expect("a store"));
     println!("{tests} records are seeded in {:.1} s", seeding.elapsed().as_secs_f64());
-    let mut walls: Vec<f64> = (0..=runs).map(|run| build(place.path(), run, tests)).collect();
-    println!("the first build, which remembers the tree: {:.1} ms", walls.remove(0));
-    walls.sort_unstable_by(f64::total_cmp);
+    let mut costs: Vec<Cost> = (0..=runs).map(|run| build(place.path(), run, tests)).collect();
     println!(
-        "{tests} cached tests: median {:.1} ms, fastest {:.1} ms, slowest {:.1} ms of {runs} builds",
-        walls[walls.len() / 2],
-        walls[0],
-        walls[walls.len() - 1]
+        "the first build, which remembers the tree: {:.1} ms",
+        costs.remove(0).wall
     );
+    let told = |what: &str, cost: fn(&Cost) -> f64| {
+        let mut all: Vec<f64> = costs.iter().map(cost).collect();
+        all.sort_unstable_by(f64::total_cmp);
+        let [fastest, median, slowest] = [0, all.len() / 2, all.len() - 1].map(|at| all[at]);
+        println!("{what:>7} ms: median {median:.1}, fastest {fastest:.1}, slowest {slowest:.1}");
+    };
+    println!("{tests} cached tests, {runs} builds:");
+    told("wall", |cost| cost.wall);
+    told("user", |cost| cost.user);
+    told("system", |cost| cost.system);
+}
+
+/// What a build took, in milliseconds.
+struct Cost {
+    wall: f64,
+    user: f64,
+    system: f64,
+}
+
+/// User and system time of all processes that have ended, in milliseconds.
+fn used() -> (f64, f64) {
+    let usage = getrusage(UsageWho::RUSAGE_CHILDREN).expect("the kernel counts");
+    let [user, system] = [usage.user_time(), usage.system_time()].map(|time| {
+        let microseconds = time.tv_sec() * 1_000_000 + time.tv_usec();
+        i32::try_from(microseconds).map_or(f64::MAX, f64::from) / 1e3
+    });
+    (user, system)
 }
 
 /// What the program asks to be compiled on this machine.
@@ -122,8 +146,8 @@ fn seed(work: &Workload, store: &Store) {
     });
 }
 
-/// Builds once, checks that all was cached, and returns the milliseconds that it took.
-fn build(place: &Path, run: usize, tests: usize) -> f64 {
+/// Builds once, checks that all was cached, and returns what it took.
+fn build(place: &Path, run: usize, tests: usize) -> Cost {
     let binary = env::var_os("ATEX_BINARY").unwrap_or_else(|| env!("CARGO_BIN_EXE_atex").into());
     let output = place.join(format!("run-{run}"));
     let mut command = Command::new(binary);
@@ -138,9 +162,11 @@ fn build(place: &Path, run: usize, tests: usize) -> f64 {
         .env("XDG_STATE_HOME", place.join("state"))
         .stdin(Stdio::null())
         .stdout(Stdio::null());
+    let (user, system) = used();
     let start = Instant::now();
     let status = command.status().expect("the program starts");
-    let wall_ms = start.elapsed().as_secs_f64() * 1e3;
+    let wall = start.elapsed().as_secs_f64() * 1e3;
+    let after = used();
     assert!(status.success(), "the build passes");
     let text = fs::read_to_string(output.join("run.json")).expect("the run is complete");
     let summary: serde_json::Value = serde_json::from_str(&text).expect("JSON");
@@ -148,7 +174,11 @@ fn build(place: &Path, run: usize, tests: usize) -> f64 {
     assert_eq!(results(&output.join("tests")), tests, "all tests have their results");
     // What was written must not be in the way of the next run.
     fs::remove_dir_all(output).expect("removed");
-    wall_ms
+    Cost {
+        wall,
+        user: after.0 - user,
+        system: after.1 - system,
+    }
 }
 
 /// Counts the files of results.

@@ -66,10 +66,19 @@ impl<'s> Blobs<'s> {
 
     /// Opens a blob and verifies its content; the file stands at its start. `None` where it is not there or was not what it should be.
     pub fn open_verified(self, digest: BlobDigest) -> Result<Option<File>, CacheError> {
+        let Some(mut file) = self.verified(digest)? else {
+            return Ok(None);
+        };
+        let rewound = file.rewind();
+        rewound.map_err(|error| CacheError::io("read", self.store.layout().blob(digest), error))?;
+        Ok(Some(file))
+    }
+
+    /// The same; the file stands at its end.
+    fn verified(self, digest: BlobDigest) -> Result<Option<File>, CacheError> {
         let path = self.store.layout().blob(digest);
         let verified = File::open(&path).and_then(|mut file| {
             let found = hash(&mut file)?.0;
-            file.rewind()?;
             Ok((file, found))
         });
         let problem = match verified {
@@ -104,7 +113,7 @@ impl<'s> Blobs<'s> {
     ///
     /// A link shares its content with the store: a change to it makes the blob bad, which is found when it is next read.
     pub fn export(self, digest: BlobDigest, dest: &Path) -> Result<Option<Exported>, CacheError> {
-        let Some(file) = self.open_verified(digest)? else {
+        let Some(file) = self.verified(digest)? else {
             return Ok(None);
         };
         self.place(digest, Some(file), dest)
@@ -118,7 +127,7 @@ impl<'s> Blobs<'s> {
         }
     }
 
-    /// Links or copies a blob that was verified; `file` is that, at its start.
+    /// Links or copies a blob that was verified; `file` is that, if it is still open.
     fn place(self, digest: BlobDigest, file: Option<File>, dest: &Path) -> Result<Option<Exported>, CacheError> {
         let disk = self.store.disk_outside();
         match disk.link(&self.store.layout().blob(digest), dest) {
@@ -127,12 +136,12 @@ impl<'s> Blobs<'s> {
             Err(_) => {}
         }
         let file = match file {
-            Some(file) => file,
-            None => match self.open_verified(digest)? {
-                Some(file) => file,
-                None => return Ok(None),
-            },
+            Some(file) => Some(file),
+            None => self.verified(digest)?,
         };
+        let Some(mut file) = file else { return Ok(None) };
+        let rewound = file.rewind();
+        rewound.map_err(|error| CacheError::io("read", self.store.layout().blob(digest), error))?;
         let temporary = disk
             .temporary(dest.parent().unwrap_or(Path::new("/")))
             .map_err(CacheError::outside)?;
@@ -161,7 +170,7 @@ impl Exporter<'_> {
         let file = if known {
             None
         } else {
-            let Some(file) = self.blobs.open_verified(digest)? else {
+            let Some(file) = self.blobs.verified(digest)? else {
                 return Ok(None);
             };
             self.verified

@@ -36,7 +36,9 @@ pub(super) struct Packed {
     pub(super) root: PathBuf,
     pub(super) files: Vec<MetadataFile>,
     index: Index,
-    cursor: Mutex<Cursor>,
+    file: File,
+    /// Places that were looked at: as many as threads looked at once.
+    cursors: Mutex<Vec<Cursor>>,
     /// Data that were asked for to stay.
     kept: OnceLock<Box<[OnceLock<Arc<Map>>]>>,
 }
@@ -93,7 +95,8 @@ impl Packed {
             root,
             files,
             index,
-            cursor: Mutex::new(Cursor::new(file)),
+            file,
+            cursors: Mutex::default(),
             kept: OnceLock::new(),
         }
     }
@@ -243,13 +246,23 @@ impl Packed {
         self.index.keys.get(slot.key as usize)
     }
 
+    /// Takes the cursor that stands nearest before a node.
+    fn nearest(&self, number: u32) -> Cursor {
+        let mut cursors = self.cursors.lock().unwrap_or_else(PoisonError::into_inner);
+        let distance = |at: &usize| number.wrapping_sub(cursors[*at].number());
+        let nearest = (0..cursors.len()).min_by_key(distance);
+        nearest.map_or_else(Cursor::default, |at| cursors.swap_remove(at))
+    }
+
     /// Goes to a node and looks at it.
     ///
     /// The file was verified as a whole, and nobody writes to it. Where it can still not be read, the disk fails under us: there is no
     /// answer then, and a wrong one is worse than none.
     fn at<T>(&self, number: u32, look: impl FnOnce(&Cursor) -> Option<T>) -> T {
-        let mut cursor = self.cursor.lock().unwrap_or_else(PoisonError::into_inner);
-        match cursor.go_to(&self.index, number).map(|()| look(&cursor)) {
+        let mut cursor = self.nearest(number);
+        let found = cursor.go_to(&self.file, &self.index, number).map(|()| look(&cursor));
+        self.cursors.lock().unwrap_or_else(PoisonError::into_inner).push(cursor);
+        match found {
             Ok(Some(found)) => found,
             Ok(None) => panic!("the packed tree holds no sense at `{}`", self.name(number)),
             Err(error) => panic!("the packed tree cannot be read again: {error}"),

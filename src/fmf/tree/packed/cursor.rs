@@ -12,9 +12,8 @@ use super::bytes::Reader;
 const WINDOW: usize = 32 << 10;
 
 /// The place, and what was read of the file to get there.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Cursor {
-    file: File,
     /// The nodes from the root to this one.
     levels: Vec<Level>,
     /// Levels that were left, for their memory.
@@ -47,18 +46,13 @@ pub(super) struct Slot {
 }
 
 impl Cursor {
-    pub(super) fn new(file: File) -> Self {
-        Self {
-            file,
-            levels: Vec::new(),
-            spare: Vec::new(),
-            window: Vec::new(),
-            start: 0,
-        }
+    /// Returns the node's number; one of the root, too, before the first.
+    pub(super) fn number(&self) -> u32 {
+        self.levels.last().map_or(0, |level| level.number)
     }
 
     /// Goes to a node.
-    pub(super) fn go_to(&mut self, index: &Index, number: u32) -> io::Result<()> {
+    pub(super) fn go_to(&mut self, file: &File, index: &Index, number: u32) -> io::Result<()> {
         let mut missing = Vec::new();
         let mut next = number;
         while !self.levels.iter().rev().any(|level| level.number == next) {
@@ -76,7 +70,7 @@ impl Cursor {
         while let Some(number) = missing.pop() {
             let mut level = self.spare.pop().unwrap_or_default();
             level.number = number;
-            self.read(index.record(number), &mut level.bytes)?;
+            self.read(file, index.record(number), &mut level.bytes)?;
             let parent = self.levels.last();
             parse(&mut level, self.levels.len(), parent).ok_or(io::ErrorKind::InvalidData)?;
             self.levels.push(level);
@@ -107,14 +101,14 @@ impl Cursor {
         })
     }
 
-    fn read(&mut self, (from, to): (u32, u32), into: &mut Vec<u8>) -> io::Result<()> {
+    fn read(&mut self, file: &File, (from, to): (u32, u32), into: &mut Vec<u8>) -> io::Result<()> {
         let (from, to) = (from as usize, to as usize);
         into.clear();
         if from < self.start || to > self.start + self.window.len() {
             self.window.resize(WINDOW.max(to - from), 0);
             let mut filled = 0;
             while filled < self.window.len() {
-                match self.file.read_at(&mut self.window[filled..], (from + filled) as u64) {
+                match file.read_at(&mut self.window[filled..], (from + filled) as u64) {
                     Ok(0) => break,
                     Ok(more) => filled += more,
                     Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
