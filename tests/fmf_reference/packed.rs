@@ -40,8 +40,8 @@ fn shown(tree: &Tree) -> String {
             .filter_map(|key| key.as_str())
             .all(|key| node.has_key(key));
         let rest = format!(
-            "\n{:?} {} {has} {:?} {:?}\n",
-            node.dir(),
+            "\n{} {} {has} {:?} {:?}\n",
+            node.dir().display(),
             node.is_branch(),
             node.value("text").map(|value| format!("{value:?}")),
             node.sources()
