@@ -40,13 +40,15 @@ pub(super) struct Grower<'w> {
 /// Reads all files of a walk and makes their nodes.
 pub(super) fn grow(walk: &Walk) -> Result<Growth, Error> {
     let first = walk.settings.len();
-    let parsed: Result<Vec<_>, Error> = walk
+    let parsed: Vec<Result<_, Error>> = walk
         .files
         .par_iter()
         .enumerate()
         .map(|(number, relative)| read(&walk.root, relative, number_of(first + number)))
         .collect();
-    let (read, mut documents): (Vec<_>, Vec<_>) = parsed?.into_iter().unzip();
+    // Of several files with errors the first one is told, whichever was read first.
+    let parsed = parsed.into_iter().collect::<Result<Vec<_>, _>>()?;
+    let (read, mut documents): (Vec<_>, Vec<_>) = parsed.into_iter().unzip();
     let files = walk.settings.iter().cloned().chain(read).collect();
     let mut grower = Grower::new(walk, files);
     grower.directory(0, &walk.top, &mut documents)?;
