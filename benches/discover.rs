@@ -1,9 +1,10 @@
 //! Discovery against Python's fmf: `cargo bench --bench discover [-- [--pairs N] [TESTS…]]`.
 //!
 //! Makes trees of 1,000 and 10,000 tests, or of the sizes that are given (such as 100000), and lists each with
-//! `atex ls tests --json` and with Python's fmf doing load, adjust, prune and JSON. The two take turns, so that what else the machine
-//! does meets both. Printed are medians of wall time, user CPU and peak memory, and the ratios; nothing is asserted but that
-//! both list the same tests.
+//! `atex ls tests --json`, first without a cache and then from it, and with Python's fmf doing load, adjust, prune and JSON. `show` and
+//! `origins` are `atex fmf show --json` without and with `--origin`: what it costs to tell where each value came from. All
+//! take turns, so that what else the machine does meets all. Printed are medians of wall time, user CPU and peak memory, and what they
+//! are to each other; nothing is asserted but that all list the same tests.
 //!
 //! The interpreter is `$ATEX_FMF_PYTHON`, else `python3`; where it has no fmf, only atex is measured. `ATEX_BINARY` measures
 //! another build of atex.
@@ -12,20 +13,18 @@
 //! small process of its own, which is this program again and only waits and says what the kernel counted.
 
 use std::env;
-use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio, exit};
 use std::time::Instant;
 
+#[path = "support/tree.rs"]
+mod tree;
+
 use nix::sys::resource::{UsageWho, getrusage};
 
 /// The first argument of the process that starts a run.
 const STARTER: &str = "--start-and-measure";
-
-const TESTS_A_FILE: usize = 20;
-
-const FILES_A_DIRECTORY: usize = 10;
 
 /// The context of both sides; `arch` decides nothing in these trees.
 const DISTRO: &str = "rhel-9.4";
@@ -53,6 +52,8 @@ struct Contender {
     name: &'static str,
     program: PathBuf,
     args: Vec<String>,
+    /// Whether nothing is to be remembered from earlier runs.
+    cold: bool,
 }
 
 fn main() {
@@ -85,26 +86,34 @@ fn main() {
         sizes = vec![1_000, 10_000];
     }
     println!(
-        "{:>8}  {:<6}  {:>10}  {:>10}  {:>9}  {:>12}",
+        "{:>8}  {:<8}  {:>10}  {:>10}  {:>9}  {:>12}",
         "tests", "", "wall ms", "user ms", "peak MiB", "wall µs/test"
     );
+    let mut first = None;
     for tests in sizes {
-        measure(tests, pairs);
+        let share = measure(tests, pairs);
+        let first = *first.get_or_insert(share);
+        println!(
+            "{tests:>8}  a test takes {:.2} of what it takes in the first tree",
+            share / first
+        );
     }
 }
 
-/// Makes a tree, runs the contenders in turns and prints what they took.
-fn measure(tests: usize, pairs: usize) {
+/// Makes a tree, runs the contenders in turns and prints what they took; returns the time of one test without a cache.
+fn measure(tests: usize, pairs: usize) -> f64 {
     let place = tempfile::tempdir().expect("a temporary directory");
     let tree = place.path().join("tree");
-    make_tree(&tree, tests);
+    tree::make(&tree, tests);
+    // Files that were just written are not believed to be unchanged.
+    std::thread::sleep(std::time::Duration::from_millis(2100));
     let contenders = contenders(&tree);
     let names: Vec<_> = contenders
         .iter()
         .map(|contender| contender.names(place.path()))
         .collect();
     assert_eq!(names[0].len(), tests, "atex lists every test");
-    assert!(names.iter().all(|other| *other == names[0]), "both list the same tests");
+    assert!(names.iter().all(|other| *other == names[0]), "all list the same tests");
     let mut costs = vec![Vec::new(); contenders.len()];
     for _ in 0..pairs {
         for (contender, costs) in contenders.iter().zip(&mut costs) {
@@ -115,7 +124,7 @@ fn measure(tests: usize, pairs: usize) {
     let count = u32::try_from(tests).map_or(f64::MAX, f64::from);
     for (contender, cost) in contenders.iter().zip(&medians) {
         println!(
-            "{tests:>8}  {:<6}  {:>10.1}  {:>10.1}  {:>9.1}  {:>12.2}",
+            "{tests:>8}  {:<8}  {:>10.1}  {:>10.1}  {:>9.1}  {:>12.2}",
             contender.name,
             cost.wall_ms,
             cost.user_ms,
@@ -123,28 +132,49 @@ fn measure(tests: usize, pairs: usize) {
             cost.wall_ms * 1000.0 / count
         );
     }
-    if let [atex, python] = medians.as_slice() {
+    let ratio = |what: &str, more: &Cost, less: &Cost| {
         println!(
-            "{tests:>8}  {:<6}  {:>9.1}x  {:>9.1}x  {:>8.2}x",
-            "ratio",
-            python.wall_ms / atex.wall_ms,
-            python.user_ms / atex.user_ms,
-            python.peak_mib / atex.peak_mib
+            "{tests:>8}  {what:<14}  wall {:.3}  user {:.3}  memory {:.3}",
+            more.wall_ms / less.wall_ms,
+            more.user_ms / less.user_ms,
+            more.peak_mib / less.peak_mib
         );
+    };
+    if let [atex, cached, show, origins, rest @ ..] = medians.as_slice() {
+        ratio("cached/atex", cached, atex);
+        ratio("origins/show", origins, show);
+        if let [python] = rest {
+            ratio("python/atex", python, atex);
+            ratio("atex/python", atex, python);
+        }
     }
+    medians[0].wall_ms / count
 }
 
 fn contenders(tree: &Path) -> Vec<Contender> {
     let tree = tree.to_string_lossy().into_owned();
     let binary = env::var_os("ATEX_BINARY").unwrap_or_else(|| env!("CARGO_BIN_EXE_atex").into());
     let context = format!("distro={DISTRO}");
-    let mut contenders = vec![Contender {
-        name: "atex",
-        program: binary.into(),
-        args: ["ls", "tests", "--json", "-C", &tree, "-c", &context]
+    let atex = |name, cold, args: &[&str]| Contender {
+        name,
+        program: PathBuf::from(&binary),
+        args: [args, &["-C", &tree, "-c", &context]]
+            .concat()
+            .into_iter()
             .map(str::to_owned)
-            .to_vec(),
-    }];
+            .collect(),
+        cold,
+    };
+    let mut contenders = vec![
+        atex("atex", true, &["ls", "tests", "--json"]),
+        atex("cached", false, &["ls", "tests", "--json"]),
+        atex("show", false, &["fmf", "show", "--json", "--key", "test"]),
+        atex(
+            "origins",
+            false,
+            &["fmf", "show", "--json", "--key", "test", "--origin"],
+        ),
+    ];
     let python = env::var_os("ATEX_FMF_PYTHON").unwrap_or_else(|| "python3".into());
     let has_fmf = Command::new(&python)
         .args(["-c", "import fmf"])
@@ -155,6 +185,7 @@ fn contenders(tree: &Path) -> Vec<Contender> {
             name: "python",
             program: python.into(),
             args: ["-c", PYTHON, &tree, DISTRO].map(str::to_owned).to_vec(),
+            cold: false,
         });
     } else {
         eprintln!("`{}` has no fmf: only atex is measured", python.display());
@@ -169,6 +200,7 @@ impl Contender {
         let output = command
             .args(&self.args)
             .env("HOME", home)
+            .env("ATEX_CACHE", home.join("cache"))
             .stderr(Stdio::inherit())
             .output();
         let output = output.expect("the program starts");
@@ -185,10 +217,15 @@ impl Contender {
 
     /// Runs once with the output thrown away, and returns what it took.
     fn run(&self, home: &Path) -> Cost {
+        if self.cold {
+            // There is none before the first run.
+            drop(fs::remove_dir_all(home.join("cache")));
+        }
         let mut starter = Command::new(env::current_exe().expect("this program has a path"));
         starter.arg(STARTER).arg(&self.program).args(&self.args);
         let output = starter
             .env("HOME", home)
+            .env("ATEX_CACHE", home.join("cache"))
             .stderr(Stdio::inherit())
             .output()
             .expect("this program starts");
@@ -241,48 +278,5 @@ fn median(costs: &[Cost]) -> Cost {
         wall_ms: middle(|cost| cost.wall_ms),
         user_ms: middle(|cost| cost.user_ms),
         peak_mib: middle(|cost| cost.peak_mib),
-    }
-}
-
-/// Writes a tree: settings at the root, for each directory and each file; a file holds virtual tests, every fifth of which
-/// has an adjust rule of its own.
-fn make_tree(root: &Path, tests: usize) {
-    let write = |path: PathBuf, text: &str| {
-        let parent = path.parent().expect("a file lies in a directory");
-        fs::create_dir_all(parent).expect("a directory");
-        fs::write(path, text).expect("a file");
-    };
-    write(root.join(".fmf/version"), "1\n");
-    write(root.join("plans.fmf"), "discover: {how: fmf}\nexecute: {how: tmt}\n");
-    write(
-        root.join("tests/main.fmf"),
-        "contact: Quality <quality@example.org>\nduration: 5m\nframework: shell\ntag: [all]\n\
-         require: [bash, coreutils]\nenvironment: {LANG: C.UTF-8}\n\
-         adjust:\n  - when: distro == rhel-9\n    duration: 10m\n    because: it is slow there\n  \
-         - when: distro < rhel-8\n    enabled: false\n    because: not there\n",
-    );
-    let mut made = 0;
-    for file in 0..tests.div_ceil(TESTS_A_FILE) {
-        let directory = root.join(format!("tests/area{:04}", file / FILES_A_DIRECTORY));
-        if file % FILES_A_DIRECTORY == 0 {
-            let component = format!("component: [component{}]\ntag+: [area]\n", file / FILES_A_DIRECTORY);
-            write(directory.join("main.fmf"), &component);
-        }
-        let mut text = format!("test: ./run.sh\nrequire+: [package{file}]\nenvironment+: {{GROUP: \"{file}\"}}\n");
-        for _ in 0..TESTS_A_FILE.min(tests - made) {
-            // Writing to memory cannot fail.
-            let _infallible = write!(
-                text,
-                "\n/case{made}:\n  summary: Checks that case {made} does what it says\n  tier: {}\n  tag+: [tag{}]\n  \
-                 description: |\n    The first line of what case {made} is about.\n    And one more line.\n",
-                made % 4,
-                made % 7
-            );
-            if made % 5 == 0 {
-                text.push_str("  adjust+:\n    - when: distro == rhel-9 and arch != s390x\n      tag+: [adjusted]\n");
-            }
-            made += 1;
-        }
-        write(directory.join(format!("group{file:05}.fmf")), &text);
     }
 }

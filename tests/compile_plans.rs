@@ -5,8 +5,8 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 
-use atex::compile::spec::{Action, Narrowing, Request, Secrets, UploadKind};
-use atex::compile::{CompileError, compile, list};
+use atex::compile::spec::{Action, Narrowing, Request, Secrets, UploadKind, Warning};
+use atex::compile::{CompileError, compile, resolve};
 
 /// A tree made of files.
 struct Trial {
@@ -49,22 +49,44 @@ impl Trial {
     }
 }
 
+/// What a listing shows.
+#[derive(Debug)]
+struct Listed {
+    plans: Vec<String>,
+    tests: Vec<ListedTest>,
+    warnings: Vec<Warning>,
+}
+
+#[derive(Debug)]
+struct ListedTest {
+    name: String,
+    dir: String,
+}
+
+fn list(request: &Request) -> Result<Listed, CompileError> {
+    let resolved = resolve(request)?;
+    let listing = resolved.list(request)?;
+    let tests = listing.tests().map(|test| {
+        let test = test?;
+        Ok(ListedTest {
+            name: test.name.to_owned(),
+            dir: test.dir,
+        })
+    });
+    Ok(Listed {
+        plans: listing.plans().map(|plan| plan.name).collect(),
+        tests: tests.collect::<Result<_, CompileError>>()?,
+        warnings: listing.warnings.clone(),
+    })
+}
+
 fn plans(request: &Request) -> Vec<String> {
-    list(request)
-        .expect("it lists")
-        .plans
-        .into_iter()
-        .map(|plan| plan.name)
-        .collect()
+    list(request).expect("it lists").plans
 }
 
 fn tests(request: &Request) -> Vec<String> {
-    list(request)
-        .expect("it lists")
-        .tests
-        .into_iter()
-        .map(|test| test.name)
-        .collect()
+    let listed = list(request).expect("it lists");
+    listed.tests.into_iter().map(|test| test.name).collect()
 }
 
 fn strings(texts: &[&str]) -> Vec<String> {
@@ -299,7 +321,6 @@ fn a_section_with_a_url_brings_the_files_of_that_repository() {
     assert_eq!(
         atex::compile::list_plans(&trial.request())
             .expect("nothing is fetched")
-            .plans
             .len(),
         1
     );

@@ -12,6 +12,8 @@ mod corpus;
 mod generated;
 #[path = "fmf_reference/oracle.rs"]
 mod oracle;
+#[path = "fmf_reference/packed.rs"]
+mod packed;
 #[path = "reference/python.rs"]
 mod python;
 #[path = "fmf_reference/random.rs"]

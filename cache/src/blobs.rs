@@ -1,8 +1,10 @@
 //! Contents by digest: reading and handing out. What is handed out was verified; what does not pass is removed, reported, and a miss.
 
+use std::collections::HashSet;
 use std::fs::{self, File};
 use std::io::{self, Read, Seek};
 use std::path::{Path, PathBuf};
+use std::sync::{PoisonError, RwLock};
 
 use atex_graph::BlobDigest;
 
@@ -64,10 +66,19 @@ impl<'s> Blobs<'s> {
 
     /// Opens a blob and verifies its content; the file stands at its start. `None` where it is not there or was not what it should be.
     pub fn open_verified(self, digest: BlobDigest) -> Result<Option<File>, CacheError> {
+        let Some(mut file) = self.verified(digest)? else {
+            return Ok(None);
+        };
+        let rewound = file.rewind();
+        rewound.map_err(|error| CacheError::io("read", self.store.layout().blob(digest), error))?;
+        Ok(Some(file))
+    }
+
+    /// The same; the file stands at its end.
+    fn verified(self, digest: BlobDigest) -> Result<Option<File>, CacheError> {
         let path = self.store.layout().blob(digest);
         let verified = File::open(&path).and_then(|mut file| {
             let found = hash(&mut file)?.0;
-            file.rewind()?;
             Ok((file, found))
         });
         let problem = match verified {
@@ -102,15 +113,35 @@ impl<'s> Blobs<'s> {
     ///
     /// A link shares its content with the store: a change to it makes the blob bad, which is found when it is next read.
     pub fn export(self, digest: BlobDigest, dest: &Path) -> Result<Option<Exported>, CacheError> {
-        let Some(file) = self.open_verified(digest)? else {
+        let Some(file) = self.verified(digest)? else {
             return Ok(None);
         };
+        self.place(digest, Some(file), dest)
+    }
+
+    /// Starts exporting many blobs in a row, of which some are the same.
+    pub fn exporter(self) -> Exporter<'s> {
+        Exporter {
+            blobs: self,
+            verified: RwLock::default(),
+        }
+    }
+
+    /// Links or copies a blob that was verified; `file` is that, if it is still open.
+    fn place(self, digest: BlobDigest, file: Option<File>, dest: &Path) -> Result<Option<Exported>, CacheError> {
         let disk = self.store.disk_outside();
         match disk.link(&self.store.layout().blob(digest), dest) {
             Ok(()) => return Ok(Some(Exported::Linked)),
             Err(error) if !needs_copy(&error) => return Err(error.outside()),
             Err(_) => {}
         }
+        let file = match file {
+            Some(file) => Some(file),
+            None => self.verified(digest)?,
+        };
+        let Some(mut file) = file else { return Ok(None) };
+        let rewound = file.rewind();
+        rewound.map_err(|error| CacheError::io("read", self.store.layout().blob(digest), error))?;
         let temporary = disk
             .temporary(dest.parent().unwrap_or(Path::new("/")))
             .map_err(CacheError::outside)?;
@@ -118,6 +149,37 @@ impl<'s> Blobs<'s> {
             .map_err(CacheError::outside)?;
         disk.rename_new(temporary, dest).map_err(CacheError::outside)?;
         Ok(Some(Exported::Copied))
+    }
+}
+
+/// Exports many blobs in a row: each content is verified once. For any number of threads, and for seconds rather than days.
+#[derive(Debug)]
+pub struct Exporter<'s> {
+    blobs: Blobs<'s>,
+    verified: RwLock<HashSet<BlobDigest>>,
+}
+
+impl Exporter<'_> {
+    /// As [`Blobs::export`].
+    pub fn export(&self, digest: BlobDigest, dest: &Path) -> Result<Option<Exported>, CacheError> {
+        let known = self
+            .verified
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .contains(&digest);
+        let file = if known {
+            None
+        } else {
+            let Some(file) = self.blobs.verified(digest)? else {
+                return Ok(None);
+            };
+            self.verified
+                .write()
+                .unwrap_or_else(PoisonError::into_inner)
+                .insert(digest);
+            Some(file)
+        };
+        self.blobs.place(digest, file, dest)
     }
 }
 

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::batch::Batch;
 use crate::envelope;
 use crate::error::CacheError;
-use crate::record::{OutputFile, Record, Summary};
+use crate::record::{Output, OutputFile, Record, Summary};
 use crate::report::Problem;
 use crate::store::Store;
 
@@ -30,6 +30,13 @@ pub(crate) struct Document {
 #[derive(Deserialize)]
 struct Head {
     summary: Summary,
+}
+
+/// The part of a [`Document`] that taking the record needs. The inputs are the longest part, and are not needed.
+#[derive(Deserialize)]
+struct Taken {
+    summary: Summary,
+    outputs: Part<OutputFile>,
 }
 
 /// A list: here, or elsewhere.
@@ -101,6 +108,31 @@ impl Document {
         Ok(summary)
     }
 
+    /// Reads what taking the record needs from the bytes of the file of `key`, and the list of outputs.
+    pub(crate) fn decode_output(
+        bytes: &[u8],
+        key: ActionKey,
+        store: &Store,
+    ) -> Result<Result<Output, Problem>, CacheError> {
+        let Taken { summary, outputs } = match envelope::read(bytes) {
+            Ok(taken) => taken,
+            Err(problem) => return Ok(Err(problem)),
+        };
+        if let Err(problem) = of_key(&summary, key) {
+            return Ok(Err(problem));
+        }
+        let files = match outputs.load(store)? {
+            Ok(files) => files,
+            Err(problem) => return Ok(Err(problem)),
+        };
+        Ok(plain(&files).map(|()| Output {
+            started: summary.started,
+            duration_ms: summary.duration_ms,
+            outcome: summary.outcome,
+            files,
+        }))
+    }
+
     /// Reads the lists and puts the record together.
     pub(crate) fn into_record(self, store: &Store) -> Result<Result<Record, Problem>, CacheError> {
         let inputs = match self.inputs.load(store)? {
@@ -136,13 +168,17 @@ impl Document {
             files,
             meta,
         };
-        Ok(if record.files.iter().all(OutputFile::has_plain_path) {
-            Ok(record)
-        } else {
-            Err(Problem::Malformed(
-                "an output path is not a plain relative path".to_owned(),
-            ))
-        })
+        Ok(plain(&record.files).map(|()| record))
+    }
+}
+
+fn plain(files: &[OutputFile]) -> Result<(), Problem> {
+    if files.iter().all(OutputFile::has_plain_path) {
+        Ok(())
+    } else {
+        Err(Problem::Malformed(
+            "an output path is not a plain relative path".to_owned(),
+        ))
     }
 }
 

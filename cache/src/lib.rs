@@ -58,12 +58,12 @@ mod walk;
 mod tests;
 
 pub use batch::{Batch, Stored};
-pub use blobs::{Blobs, Exported};
+pub use blobs::{Blobs, Exported, Exporter};
 pub use claim::{Holder, Patience};
 pub use error::{CacheError, Candidate};
 pub use gc::{GcPolicy, GcReport};
 pub use lookup::{Lookup, Ticket};
-pub use record::{Outcome, OutputFile, Record, Summary};
+pub use record::{Outcome, Output, OutputFile, Record, Summary};
 pub use report::{Problem, Report};
 pub use store::Store;
 pub use usage::{BucketUsage, Usage};

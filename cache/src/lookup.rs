@@ -13,7 +13,7 @@ use atex_graph::{ActionKey, BlobDigest};
 use crate::claim::{Claim, Holder, Patience};
 use crate::document::Document;
 use crate::error::CacheError;
-use crate::record::{OutputFile, Record};
+use crate::record::{Output, OutputFile, Record};
 use crate::report::{Problem, judge};
 use crate::store::Store;
 
@@ -54,6 +54,26 @@ impl Store {
         Ok(Some(record))
     }
 
+    /// As [`Store::peek`], without the inputs, which are most of a record: to take it instead of running its node.
+    pub fn output(&self, key: ActionKey) -> Result<Option<Output>, CacheError> {
+        let path = self.layout().record(key);
+        let output = match read_record(&path)? {
+            Ok(None) => return Ok(None),
+            Ok(Some(bytes)) => Document::decode_output(&bytes, key, self)?,
+            Err(problem) => Err(problem),
+        };
+        match output {
+            Ok(output) => {
+                let Some(digest) = self.missing_output(&output.files) else {
+                    return Ok(Some(output));
+                };
+                self.report(path, Problem::MissingBlob(digest));
+            }
+            Err(problem) => self.report(path, problem),
+        }
+        Ok(None)
+    }
+
     /// Returns the record of `key`, if there is one: to show or explain it. Whether its outputs are still there is not asked.
     pub fn inspect(&self, key: ActionKey) -> Result<Option<Record>, CacheError> {
         let path = self.layout().record(key);
@@ -67,12 +87,10 @@ impl Store {
     }
 
     fn load(&self, key: ActionKey, path: &Path) -> Result<Result<Option<Record>, Problem>, CacheError> {
-        let bytes = match fs::read(path) {
-            Ok(bytes) => bytes,
-            Err(error) => {
-                let problem = judge(error).map_err(|error| CacheError::io("read", path, error))?;
-                return Ok(problem.map_or(Ok(None), Err));
-            }
+        let bytes = match read_record(path)? {
+            Ok(Some(bytes)) => bytes,
+            Ok(None) => return Ok(Ok(None)),
+            Err(problem) => return Ok(Err(problem)),
         };
         match Document::decode(&bytes, key) {
             Ok(document) => Ok(document.into_record(self)?.map(Some)),
@@ -169,6 +187,17 @@ impl Store {
             disk.sync_dir(path.parent().unwrap_or(Path::new("/")))?;
         }
         Ok(removed)
+    }
+}
+
+/// Reads a record's file; nothing where there is none.
+fn read_record(path: &Path) -> Result<Result<Option<Vec<u8>>, Problem>, CacheError> {
+    match fs::read(path) {
+        Ok(bytes) => Ok(Ok(Some(bytes))),
+        Err(error) => {
+            let problem = judge(error).map_err(|error| CacheError::io("read", path, error))?;
+            Ok(problem.map_or(Ok(None), Err))
+        }
     }
 }
 

@@ -63,6 +63,19 @@ impl OutputFile {
     }
 }
 
+/// What is needed of a record to take it instead of running its node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Output {
+    /// See [`Record::started`].
+    pub started: u64,
+    /// See [`Record::duration_ms`].
+    pub duration_ms: u64,
+    /// See [`Record::outcome`].
+    pub outcome: Outcome,
+    /// See [`Record::files`].
+    pub files: Vec<OutputFile>,
+}
+
 /// What a list shows of a record.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Summary {
@@ -98,6 +111,16 @@ impl Summary {
 }
 
 impl Record {
+    /// Returns what is needed to take the record instead of running its node.
+    pub fn into_output(self) -> Output {
+        Output {
+            started: self.started,
+            duration_ms: self.duration_ms,
+            outcome: self.outcome,
+            files: self.files,
+        }
+    }
+
     /// Returns what a list shows of the record.
     pub fn summary(&self) -> Summary {
         Summary {

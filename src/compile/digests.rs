@@ -1,6 +1,6 @@
 //! The digests of file contents, remembered between runs, so that an unchanged tree is not read again.
 //!
-//! One file per tree root below a directory that the caller names. An entry holds what `stat` said; it is believed only where all of
+//! One or two files per tree root below a directory that the caller names. An entry holds what `stat` said; it is believed only where all of
 //! that is the same. Invariant: no entry is written for a file that changed shortly before it was looked at, because a second
 //! change within the same tick of the clock could keep size and times (git calls such an entry racy).
 //!
@@ -68,6 +68,15 @@ impl Stamp {
     }
 }
 
+/// Which files of a tree: each look at a tree sees all of its kind, and forgets what is gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Of {
+    /// All files, as git sees them.
+    Inputs,
+    /// Metadata files, as fmf sees them: through symbolic links too.
+    Metadata,
+}
+
 /// The remembered digests of one tree.
 pub(crate) struct DigestCache {
     /// `None`: nothing is kept.
@@ -85,10 +94,14 @@ struct Seen {
 
 impl DigestCache {
     /// Opens the entries of the tree at `root`, kept below `directory`.
-    pub(crate) fn open(directory: Option<&Path>, root: &Path) -> Self {
+    pub(crate) fn open(directory: Option<&Path>, root: &Path, of: Of) -> Self {
         let file = directory.map(|directory| {
             let name = blake3::hash(root.as_os_str().as_bytes()).to_hex();
-            directory.join(BUCKET).join(name.as_str())
+            let name = match of {
+                Of::Inputs => name.as_str().to_owned(),
+                Of::Metadata => format!("{name}-fmf"),
+            };
+            directory.join(BUCKET).join(name)
         });
         let known = file
             .as_ref()
@@ -117,12 +130,27 @@ impl DigestCache {
             self.see(path, stamp, *digest, false);
             return Ok(*digest);
         }
+        self.learn(path, stamp, read)
+    }
+
+    /// The same, without asking what is known.
+    pub(crate) fn learn(
+        &self,
+        path: &Path,
+        stamp: Stamp,
+        read: impl FnOnce() -> io::Result<[u8; 32]>,
+    ) -> io::Result<[u8; 32]> {
         let now = now_ns();
         let digest = read()?;
         if stamp.settled(now) {
             self.see(path, stamp, digest, true);
         }
         Ok(digest)
+    }
+
+    /// Tells whether there is nothing from earlier runs.
+    pub(crate) fn knows_nothing(&self) -> bool {
+        self.known.is_empty()
     }
 
     fn see(&self, path: &Path, stamp: Stamp, digest: [u8; 32], new: bool) {
@@ -198,7 +226,7 @@ mod tests {
     use std::path::Path;
     use std::time::{Duration, SystemTime};
 
-    use super::{DigestCache, Stamp, now_ns};
+    use super::{DigestCache, Of, Stamp, now_ns};
 
     fn stamp(path: &Path) -> Stamp {
         Stamp::of(&fs::symlink_metadata(path).expect("the file is there"))
@@ -229,11 +257,11 @@ mod tests {
         let file = dir.path().join("file");
         fs::write(&file, "text").expect("written");
         let old = settled(stamp(&file));
-        let cache = DigestCache::open(Some(dir.path()), Path::new("/root"));
+        let cache = DigestCache::open(Some(dir.path()), Path::new("/root"), Of::Inputs);
         assert!(was_read(&cache, &file, old));
         cache.save().expect("saved");
 
-        let cache = DigestCache::open(Some(dir.path()), Path::new("/root"));
+        let cache = DigestCache::open(Some(dir.path()), Path::new("/root"), Of::Inputs);
         assert!(!was_read(&cache, &file, old));
         assert!(was_read(&cache, &file, Stamp { size: 5, ..old }), "another size");
         assert!(
@@ -258,7 +286,7 @@ mod tests {
             ),
             "another ctime"
         );
-        let other = DigestCache::open(Some(dir.path()), Path::new("/other"));
+        let other = DigestCache::open(Some(dir.path()), Path::new("/other"), Of::Inputs);
         assert!(was_read(&other, &file, old), "another root");
     }
 
@@ -274,11 +302,11 @@ mod tests {
             .expect("set");
         let fresh = stamp(&file);
         assert!(!fresh.settled(now_ns()));
-        let cache = DigestCache::open(Some(dir.path()), Path::new("/root"));
+        let cache = DigestCache::open(Some(dir.path()), Path::new("/root"), Of::Inputs);
         assert!(was_read(&cache, &file, fresh));
         cache.save().expect("saved");
         assert!(was_read(
-            &DigestCache::open(Some(dir.path()), Path::new("/root")),
+            &DigestCache::open(Some(dir.path()), Path::new("/root"), Of::Inputs),
             &file,
             fresh
         ));
@@ -290,7 +318,7 @@ mod tests {
         let file = dir.path().join("file");
         fs::write(&file, "text").expect("written");
         let old = settled(stamp(&file));
-        let cache = DigestCache::open(Some(dir.path()), Path::new("/root"));
+        let cache = DigestCache::open(Some(dir.path()), Path::new("/root"), Of::Inputs);
         was_read(&cache, &file, old);
         let kept = cache.file.clone().expect("a file");
         cache.save().expect("saved");
@@ -300,13 +328,13 @@ mod tests {
             bytes[damage] ^= 1;
             fs::write(&kept, &bytes).expect("written");
             assert!(was_read(
-                &DigestCache::open(Some(dir.path()), Path::new("/root")),
+                &DigestCache::open(Some(dir.path()), Path::new("/root"), Of::Inputs),
                 &file,
                 old
             ));
             fs::write(&kept, &whole[..damage]).expect("written");
             assert!(was_read(
-                &DigestCache::open(Some(dir.path()), Path::new("/root")),
+                &DigestCache::open(Some(dir.path()), Path::new("/root"), Of::Inputs),
                 &file,
                 old
             ));

@@ -97,7 +97,7 @@ impl Facts {
 
 /// The directory in which a test runs: `path` (from the tree's root), else that of the .fmf file that defines it.
 pub(crate) fn run_directory(tree: &Tree, node: Node<'_>) -> Result<PathBuf, CompileError> {
-    if !node.data().contains_key("path") {
+    if !node.has_key("path") {
         return Ok(node.dir().to_owned());
     }
     let scope = Reader::new(tree.metadata_files(), node).scope("test");

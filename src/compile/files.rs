@@ -13,7 +13,7 @@ use std::path::{Component, Path, PathBuf};
 use atex_graph::{BlobDigest, FileMode, InputFile};
 use rayon::iter::{IntoParallelIterator, ParallelIterator};
 
-use super::digests::{DigestCache, Stamp};
+use super::digests::{DigestCache, Of, Stamp};
 use super::spec::{UploadKind, Warning};
 use super::walk;
 
@@ -41,7 +41,7 @@ impl TreeFiles {
     /// Looks at the tree at `root`. What cannot be read, or is neither file, symlink nor directory, is left out with a warning.
     pub(crate) fn read(root: &Path, cache_dir: Option<&Path>, warnings: &mut Vec<Warning>) -> Self {
         let mut found = walk::walk(root);
-        let cache = DigestCache::open(cache_dir, root);
+        let cache = DigestCache::open(cache_dir, root, Of::Inputs);
         let empty = empty_directories(&mut found);
         let looked: Vec<_> = found
             .files

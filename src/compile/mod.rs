@@ -8,11 +8,12 @@
 //! 4. `walk`, `digests` and `files` look at all files; `inputs` and `mentions` say who depends on which;
 //! 5. `assemble` makes nodes and keys, with `facts` of tests and `uploads` for SUTs.
 //!
-//! [`list`] stops after the third step, [`list_plans`] after the second. Nothing here depends on time, on host paths or on the order of a map, so equal trees give equal
+//! [`Resolved::list`] stops after the third step, [`list_plans`] after the second. Nothing here depends on time, on host paths or on the order of a map, so equal trees give equal
 //! keys on every host.
 
 mod assemble;
 mod digests;
+mod discovered;
 mod duration;
 mod environment;
 mod error;
@@ -20,6 +21,7 @@ mod facts;
 mod files;
 mod inputs;
 pub mod lint;
+mod listing;
 mod mentions;
 mod names;
 mod phases;
@@ -37,9 +39,10 @@ use std::collections::{BTreeMap, HashMap};
 
 use assemble::Assembler;
 pub use error::{CompileError, Place, ProbeProblem, Problem};
+pub use listing::{ListedPlan, ListedTest, Listing};
 use plan::Plan;
 use select::Selected;
-use spec::{ListedPlan, ListedTest, Listing, Request, Warning, Workload};
+use spec::{Request, Warning, Workload};
 use trees::Trees;
 
 use crate::fmf::context::Context;
@@ -63,48 +66,18 @@ pub fn compile(request: &Request) -> Result<Workload, CompileError> {
     Ok(workload)
 }
 
-/// Lists plans and tests: no file is read but the metadata, and nothing runs.
-pub fn list(request: &Request) -> Result<Listing, CompileError> {
+/// Loads what a request is about, for [`Resolved::list`]: no file is read but the metadata, and nothing runs.
+pub fn resolve(request: &Request) -> Result<Resolved, CompileError> {
     let mut resolved = Resolved::new(request)?;
     resolved.fetch(request)?;
-    let mut warnings = resolved.warnings.clone();
-    let selection = resolved.select(request, &mut warnings)?;
-    refuse_if_strict(request, &warnings)?;
-    let mut tests = Vec::new();
-    for (plan, selected) in &selection {
-        for test in selected {
-            let run = facts::run_directory(&resolved.trees.get(test.tree).tree, test.node)?;
-            let dir = format!("{}{}", test.prefix, files::escaped(&run));
-            let dir = dir.trim_end_matches('/');
-            tests.push(ListedTest {
-                name: test.name.clone(),
-                plan: plan.name.clone(),
-                dir: if dir.is_empty() { "." } else { dir }.to_owned(),
-                data: test.node.shared_data(),
-            });
-        }
-    }
-    let plans = selection.iter().map(|(plan, _)| listed(plan)).collect();
-    Ok(Listing { plans, tests, warnings })
+    Ok(resolved)
 }
 
 /// Lists plans only: nothing is fetched, and no test is looked at.
-pub fn list_plans(request: &Request) -> Result<Listing, CompileError> {
+pub fn list_plans(request: &Request) -> Result<Vec<ListedPlan>, CompileError> {
     let resolved = Resolved::new(request)?;
     refuse_if_strict(request, &resolved.warnings)?;
-    let plans = resolved.plans.iter().map(listed).collect();
-    Ok(Listing {
-        plans,
-        tests: Vec::new(),
-        warnings: resolved.warnings,
-    })
-}
-
-fn listed(plan: &Plan) -> ListedPlan {
-    ListedPlan {
-        name: plan.name.clone(),
-        data: plan.data.as_str().into(),
-    }
+    Ok(resolved.plans.iter().map(|plan| ListedPlan::of(plan, 0)).collect())
 }
 
 fn refuse_if_strict(request: &Request, warnings: &[Warning]) -> Result<(), CompileError> {
@@ -117,7 +90,7 @@ fn refuse_if_strict(request: &Request, warnings: &[Warning]) -> Result<(), Compi
 }
 
 /// Plans that were asked for, and the trees that they look for tests in.
-struct Resolved {
+pub struct Resolved {
     context: Context,
     trees: Trees,
     plans: Vec<Plan>,
@@ -132,7 +105,7 @@ impl Resolved {
             context.set(&dimension, &values);
         }
         let mut warnings = Vec::new();
-        let trees = Trees::open(&request.start, &context)?;
+        let trees = Trees::open(&request.start, &context, request.digest_cache.as_deref())?;
         let plans = plan::select(&trees.own().tree, &request.plans, &context, &mut warnings)?;
         Ok(Self {
             context,

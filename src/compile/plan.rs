@@ -67,8 +67,7 @@ pub(crate) fn select(
 }
 
 fn is_plan(node: Node<'_>) -> bool {
-    let data = node.data();
-    !data.contains_key("test") && (data.contains_key("execute") || data.contains_key("discover"))
+    !node.has_key("test") && (node.has_key("execute") || node.has_key("discover"))
 }
 
 /// Whether each plan was asked for: by its exact name, else, if it is enabled, by a regex; without any names, all that are enabled.

@@ -217,9 +217,9 @@ impl<'t> Scope<'t> {
 
 /// The `order` of a plan or a test.
 pub(crate) fn order(tree: &Tree, node: Node<'_>, kind: &str) -> Result<i64, CompileError> {
-    match node.data().get("order") {
+    match node.value("order") {
         None => Ok(ORDER),
-        Some(Value::Int(order)) => Ok(*order),
+        Some(Value::Int(order)) => Ok(order),
         Some(_) => Reader::new(tree.metadata_files(), node)
             .scope(kind)
             .integer("order", ORDER),

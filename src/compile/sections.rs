@@ -1,5 +1,6 @@
 //! Sections of `discover`: where tests are looked for and which are taken.
 
+use std::borrow::Cow;
 use std::path::PathBuf;
 
 use super::error::{CompileError, Problem};
@@ -45,10 +46,10 @@ impl Section {
     }
 
     /// The name of one of the section's tests.
-    pub(crate) fn test_name(&self, node: &str) -> String {
+    pub(crate) fn test_name<'n>(&self, node: &'n str) -> Cow<'n, str> {
         self.name
             .as_ref()
-            .map_or_else(|| node.to_owned(), |name| format!("/{name}{node}"))
+            .map_or(Cow::Borrowed(node), |name| Cow::Owned(format!("/{name}{node}")))
     }
 }
 

@@ -1,5 +1,6 @@
 //! Selection of tests: what the sections of a plan take, narrowed by what the command line says.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 
 use super::error::CompileError;
@@ -15,17 +16,23 @@ use crate::fmf::{Node, Selection, Tree};
 #[derive(Clone, Debug)]
 pub(crate) struct Selected<'t> {
     /// Its full name, with the section's.
-    pub(crate) name: String,
+    pub(crate) name: Cow<'t, str>,
     pub(crate) tree: TreeId,
     pub(crate) node: Node<'t>,
-    /// The section's directory in the slot: empty, or `name/`.
-    pub(crate) prefix: String,
+    section: &'t Section,
     pub(crate) order: i64,
+}
+
+impl Selected<'_> {
+    /// The section's directory in the slot: empty, or `name/`.
+    pub(crate) fn prefix(&self) -> String {
+        self.section.prefix()
+    }
 }
 
 /// The tests of a plan, in the order in which tmt runs them.
 pub(crate) fn of_plan<'t>(
-    plan: &Plan,
+    plan: &'t Plan,
     trees: &'t Trees,
     narrowing: &Narrowing,
     warnings: &mut Vec<Warning>,
@@ -42,7 +49,7 @@ pub(crate) fn of_plan<'t>(
                     name,
                     tree: id,
                     node,
-                    prefix: section.prefix(),
+                    section,
                     order,
                 });
             }
@@ -70,6 +77,7 @@ fn of_section<'t>(
         [] => vec![Vec::new()],
         tests => tests.iter().map(|test| vec![test.clone()]).collect(),
     };
+    let many = groups.len() > 1;
     let (mut tests, mut seen, mut repeated) = (Vec::new(), HashSet::new(), false);
     for names in groups {
         let mut group = Vec::new();
@@ -77,7 +85,7 @@ fn of_section<'t>(
             if !is_test(node) || any_found(&section.exclude, node.name())? {
                 continue;
             }
-            if seen.insert(node.name()) {
+            if !many || seen.insert(node.name()) {
                 group.push((order(tree, node, "test")?, node));
             } else {
                 repeated = true;
@@ -95,7 +103,7 @@ pub(crate) fn keep_named(plans: &mut [Vec<Selected<'_>>], names: &[String]) -> R
     if names.is_empty() {
         return Ok(());
     }
-    let all: HashSet<&str> = plans.iter().flatten().map(|test| test.name.as_str()).collect();
+    let all: HashSet<&str> = plans.iter().flatten().map(|test| &*test.name).collect();
     let (mut exact, mut patterns) = (HashSet::new(), Vec::new());
     for name in names {
         if all.contains(name.as_str()) {
@@ -119,7 +127,7 @@ pub(crate) fn keep_named(plans: &mut [Vec<Selected<'_>>], names: &[String]) -> R
     for tests in plans {
         let mut kept = Vec::new();
         for test in tests.drain(..) {
-            if exact.contains(test.name.as_str()) || any_found(&patterns, &test.name)? {
+            if exact.contains(&*test.name) || any_found(&patterns, &test.name)? {
                 kept.push(test);
             }
         }

@@ -12,8 +12,6 @@ use std::time::Duration;
 
 use atex_graph::{Base, BlobDigest, Graph, NodeId};
 
-use crate::fmf::Map;
-
 /// What the user wants compiled.
 #[derive(Clone, Debug)]
 pub struct Request {
@@ -294,37 +292,4 @@ impl fmt::Display for Warning {
             _ => formatter.write_str(&self.text),
         }
     }
-}
-
-/// What `atex ls` shows: plans and tests, with no file read but the metadata.
-#[derive(Debug)]
-pub struct Listing {
-    /// The selected plans.
-    pub plans: Vec<ListedPlan>,
-    /// Their tests, plan by plan.
-    pub tests: Vec<ListedTest>,
-    /// What is ignored.
-    pub warnings: Vec<Warning>,
-}
-
-/// A plan of a [`Listing`].
-#[derive(Clone, Debug)]
-pub struct ListedPlan {
-    /// Its full name.
-    pub name: String,
-    /// Its metadata as JSON text, keys in fmf's order.
-    pub data: Arc<str>,
-}
-
-/// A test of a [`Listing`].
-#[derive(Clone, Debug)]
-pub struct ListedTest {
-    /// Its full name, with the section's where the plan has many.
-    pub name: String,
-    /// The plan that holds it.
-    pub plan: String,
-    /// The directory that defines it, relative to the root, below the section's name where the plan has many; `.` for the root.
-    pub dir: String,
-    /// Its metadata.
-    pub data: Arc<Map>,
 }

@@ -3,12 +3,13 @@
 use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
+use super::discovered;
 use super::error::CompileError;
 use super::read::truthy;
 use super::sections::Source;
 use crate::fmf;
 use crate::fmf::context::Context;
-use crate::fmf::{Node, Tree, Value};
+use crate::fmf::{Map, Metadata, Node, Tree, Value};
 
 /// Index of a tree in [`Trees`]; the request's own is the first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -22,8 +23,10 @@ impl TreeId {
 /// Loaded trees.
 #[derive(Debug)]
 pub(crate) struct Trees {
-    trees: Vec<LoadedTree>,
+    loaded: Vec<LoadedTree>,
     by_source: HashMap<Source, TreeId>,
+    /// Where discovered trees are remembered.
+    cache: Option<PathBuf>,
 }
 
 /// A tree as the context makes it.
@@ -36,10 +39,11 @@ pub(crate) struct LoadedTree {
 
 impl Trees {
     /// Loads the tree that `start` lies in.
-    pub(crate) fn open(start: &Path, context: &Context) -> Result<Self, CompileError> {
-        let own = load(start, context)?;
+    pub(crate) fn open(start: &Path, context: &Context, cache: Option<&Path>) -> Result<Self, CompileError> {
+        let own = load(start, context, cache)?;
         Ok(Self {
-            trees: vec![own],
+            cache: cache.map(Path::to_owned),
+            loaded: vec![own],
             by_source: HashMap::from([(Source::Own, TreeId::OWN)]),
         })
     }
@@ -56,14 +60,14 @@ impl Trees {
                 fmf::fetch(url, reference.as_deref(), path.as_deref(), fetch_cache)?
             }
         };
-        let loaded = load(&root, context)?;
+        let loaded = load(&root, context, self.cache.as_deref())?;
         let same = self
-            .trees
+            .loaded
             .iter()
             .position(|other| other.tree.root() == loaded.tree.root());
-        let id = same.unwrap_or(self.trees.len());
+        let id = same.unwrap_or(self.loaded.len());
         if same.is_none() {
-            self.trees.push(loaded);
+            self.loaded.push(loaded);
         }
         self.by_source.insert(source.clone(), TreeId(id));
         Ok(())
@@ -76,34 +80,49 @@ impl Trees {
 
     /// The tree that the request starts in.
     pub(crate) fn own(&self) -> &LoadedTree {
-        &self.trees[0]
+        &self.loaded[0]
     }
 
     pub(crate) fn get(&self, id: TreeId) -> &LoadedTree {
-        &self.trees[id.0]
+        &self.loaded[id.0]
     }
 
     pub(crate) fn ids(&self) -> impl Iterator<Item = TreeId> + use<> {
-        (0..self.trees.len()).map(TreeId)
+        (0..self.loaded.len()).map(TreeId)
     }
 }
 
-fn load(start: &Path, context: &Context) -> Result<LoadedTree, CompileError> {
-    let raw = Tree::load(start)?;
-    let owners = raw
-        .climb(false)
-        .filter(|node| may_be_test(*node))
-        .map(|node| node.dir().to_owned());
-    let owners = owners.filter(|directory| !directory.as_os_str().is_empty()).collect();
+fn load(start: &Path, context: &Context, cache: Option<&Path>) -> Result<LoadedTree, CompileError> {
+    let metadata = Metadata::find(start)?;
+    let found = cache.and_then(|cache| discovered::tree(&metadata, context, may_be_test, cache));
+    if let Some(tree) = found {
+        let owners = owners(&tree, |node| node.mark() == Some(true));
+        return Ok(LoadedTree { tree, owners });
+    }
+    let tree = metadata.grow()?;
+    let owners = owners(&tree, |node| may_be_test(node.data()));
     Ok(LoadedTree {
-        tree: raw.into_adjusted(context)?,
+        tree: tree.into_adjusted(context)?,
         owners,
     })
 }
 
-/// Whether the node is a test in some context.
-fn may_be_test(node: Node<'_>) -> bool {
-    let data = node.data();
+fn owners(tree: &Tree, may_be_test: impl Fn(Node<'_>) -> bool) -> BTreeSet<PathBuf> {
+    let mut owners = BTreeSet::new();
+    let mut last = Path::new("");
+    for node in tree.climb(false).filter(|node| may_be_test(*node)) {
+        let directory = node.dir();
+        // Most nodes are of the file of the one before; to compare paths takes longer than the rest.
+        if !std::ptr::eq(directory, last) && !directory.as_os_str().is_empty() {
+            owners.insert(directory.to_owned());
+        }
+        last = directory;
+    }
+    owners
+}
+
+/// Whether a node with these data is a test in some context.
+fn may_be_test(data: &Map) -> bool {
     let rules = data
         .get("adjust")
         .map(|rules| rules.as_list().unwrap_or(std::slice::from_ref(rules)));
@@ -119,12 +138,11 @@ fn is_test_key(key: &Value) -> bool {
 
 /// Whether a node is a test that can run: enabled, not manual, no story.
 pub(crate) fn is_test(node: Node<'_>) -> bool {
-    let data = node.data();
-    let flag = |key: &str, default: bool| match data.get(key) {
+    let flag = |key: &str, default: bool| match node.value(key) {
         None | Some(Value::Null) => default,
-        Some(value) => truthy(value),
+        Some(value) => truthy(&value),
     };
-    data.get("test").is_some_and(|test| !test.is_null())
+    node.value("test").is_some_and(|test| !test.is_null())
         && flag("enabled", true)
         && !flag("manual", false)
         && !flag("story", false)

@@ -2,9 +2,9 @@
 //!
 //! A pure function of the workload, the options and what the cache answers; run before anything else, and again by `--dry-run`.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use atex_cache::Record;
+use atex_cache::Output;
 use atex_graph::{Kind, Need, NodeId, Selection};
 
 use crate::compile::spec::{PlanId, PlanSpec, TestId, UploadId, Workload};
@@ -49,7 +49,7 @@ pub struct CachedTest {
     /// As for [`JobSpec::distinct_in`].
     pub distinct_in: Option<String>,
     /// What the cache holds.
-    pub record: Box<Record>,
+    pub record: Output,
 }
 
 /// A prepare chain and a tree, with the plans that use both.
@@ -64,12 +64,26 @@ pub struct LaneSpec {
 }
 
 impl Agenda {
+    /// Returns the nodes that `recorded` of [`Agenda::new`] may be asked for.
+    pub fn recordable(work: &Workload, options: &Options) -> Vec<NodeId> {
+        if !options.takes_records() {
+            return Vec::new();
+        }
+        let nodes: BTreeSet<NodeId> = work
+            .plans
+            .iter()
+            .flat_map(|plan| &plan.tests)
+            .map(|&test| work.test(test).node)
+            .collect();
+        nodes.into_iter().collect()
+    }
+
     /// Decides what has to run. `recorded` answers with a passed record of a test's node, if there is one.
     pub fn new(
         work: &Workload,
         options: &Options,
         suts: usize,
-        mut recorded: impl FnMut(NodeId) -> Option<Box<Record>>,
+        mut recorded: impl FnMut(NodeId) -> Option<Output>,
     ) -> Self {
         let mut records = HashMap::new();
         let selection = Selection::of(&work.graph, &targets(work, options), |id| {
@@ -89,7 +103,7 @@ impl Agenda {
     }
 
     /// Approach: plan by plan, each into the lane of its chain and tree; a node that an earlier plan has is not taken again.
-    fn fill(&mut self, work: &Workload, options: &Options, records: &mut HashMap<NodeId, Box<Record>>) {
+    fn fill(&mut self, work: &Workload, options: &Options, records: &mut HashMap<NodeId, Output>) {
         let mut lane_of: HashMap<(Option<NodeId>, UploadId), LaneId> = HashMap::new();
         let mut taken = vec![false; work.graph.len()];
         let mut names: BTreeMap<&str, NodeId> = BTreeMap::new();

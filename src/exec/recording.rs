@@ -8,7 +8,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use atex_cache::{CacheError, Outcome, OutputFile, Record, Store, Stored, Ticket};
+use atex_cache::{CacheError, Exporter, Outcome, Output, OutputFile, Record, Store, Stored, Ticket};
 use atex_graph::{NodeId, transcript};
 
 use crate::compile::spec::Workload;
@@ -161,27 +161,32 @@ pub(crate) struct Place<'a> {
 impl Place<'_> {
     /// Puts a recorded test into the run's directory. Returns the event that tells so, or nothing where the cache has lost a
     /// part of the record: then the directory is as it was.
-    pub(crate) fn restore(self, cached: &CachedTest) -> Result<Option<Event>, RecordError> {
+    pub(crate) fn restore(self, exporter: &Exporter<'_>, cached: &CachedTest) -> Result<Option<Event>, RecordError> {
         let test = self.work.test(cached.test);
-        self.put_back(&test.name, cached.distinct_in.as_deref(), cached.node, &cached.record)
+        self.put_back(
+            exporter,
+            (&test.name, cached.distinct_in.as_deref()),
+            cached.node,
+            &cached.record,
+        )
     }
 
     /// The same for a test that another process ran while this one waited.
-    pub(crate) fn restore_job(self, job: &JobSpec, record: &Record) -> Result<Option<Event>, RecordError> {
+    pub(crate) fn restore_job(self, job: &JobSpec, record: Record) -> Result<Option<Event>, RecordError> {
         self.put_back(
-            &self.work.test(job.test).name,
-            job.distinct_in.as_deref(),
+            &self.store.blobs().exporter(),
+            (&self.work.test(job.test).name, job.distinct_in.as_deref()),
             job.node,
-            record,
+            &record.into_output(),
         )
     }
 
     fn put_back(
         self,
-        name: &str,
-        plan: Option<&str>,
+        exporter: &Exporter<'_>,
+        (name, plan): (&str, Option<&str>),
         node: NodeId,
-        record: &Record,
+        record: &Output,
     ) -> Result<Option<Event>, RecordError> {
         let dir = self.dir.path().join(self.dir.test(name, plan, 1)?);
         for file in &record.files {
@@ -190,10 +195,10 @@ impl Place<'_> {
                 path: path.to_owned(),
                 source,
             };
-            if let Some(parent) = to.parent() {
+            if let Some(parent) = to.parent().filter(|&parent| parent != dir) {
                 fs::create_dir_all(parent).map_err(|source| io(parent, source))?;
             }
-            if self.store.blobs().export(file.digest, &to)?.is_none() {
+            if exporter.export(file.digest, &to)?.is_none() {
                 for own in OWN {
                     remove(&dir.join(own))?;
                 }

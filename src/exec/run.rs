@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use atex_cache::Store;
 use atex_graph::Kind;
+use rayon::iter::{IntoParallelIterator as _, ParallelIterator as _};
 
 use crate::compile::spec::Workload;
 use crate::exec::agenda::{Agenda, CachedTest};
@@ -144,8 +145,14 @@ pub fn run(run: Run<'_>, sink: &mut dyn Sink) -> io::Result<Finished> {
 /// Puts recorded tests into the run's directory; returns their events, and those whose record turned out to be damaged.
 fn restore(place: Place<'_>, cached: Vec<CachedTest>, finished: &mut Finished) -> (Vec<Event>, Vec<CachedTest>) {
     let (mut events, mut lost) = (Vec::with_capacity(cached.len()), Vec::new());
-    for test in cached {
-        match place.restore(&test) {
+    let exporter = place.store.blobs().exporter();
+    // Two tests share no file, so they need not wait for each other.
+    let done: Vec<_> = cached
+        .into_par_iter()
+        .map(|test| (place.restore(&exporter, &test), test))
+        .collect();
+    for (restored, test) in done {
+        match restored {
             Ok(Some(event)) => events.push(event),
             Ok(None) => lost.push(test),
             Err(error) => {

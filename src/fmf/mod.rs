@@ -2,7 +2,7 @@
 //!
 //! Owns YAML, the tree, inheritance and merging, adjust, selection and fetching. Knows nothing of plans, tests, graph or SUTs.
 //! [`Tree::load`] reads a tree, [`Tree::adjusted`] applies a context, [`Tree::prune`] selects nodes; `tests/fmf_reference.rs`
-//! compares all of it with Python's module.
+//! compares all of it with Python's module. [`Metadata`] makes trees that need not fit into memory, and finds them again.
 //!
 //! Where Python raises an exception, whatever it is, there is an [`Error`]. Refused here and not by Python are only: data that contain
 //! themselves; halves of surrogate pairs (`"\ud83d"`); text in place of a node's mapping that names an existing directory, which
@@ -24,5 +24,5 @@ mod yaml;
 pub use error::{Error, Spot};
 pub use fetch::fetch;
 pub use prune::{Pruned, prune};
-pub use tree::{MetadataFile, Node, Origin, Rule, Selection, Tree};
+pub use tree::{Metadata, MetadataFile, Node, Origin, Packing, ReadFile, Rule, Selection, Tree};
 pub use value::{Map, Value};

@@ -2,30 +2,52 @@
 //!
 //! A tree is immutable once loaded. [`Tree::adjusted`] makes another one that shares shape, files and all data that stays
 //! the same. Invariants: a node's parent comes before it in the node table; `order` is fmf's `climb(whole=True)`.
+//!
+//! There are two ways to have a tree. One that [has grown](grow) is in memory, as it must be where something can still change it. One that
+//! is [packed] is adjusted and lies in a file: for large trees, and for the next process. [`Metadata`] makes both.
 
 mod adjust;
+mod ahead;
 mod grow;
 mod heap;
 mod inherit;
 mod merge;
+mod metadata;
 mod origin;
+mod packed;
 mod select;
 mod show;
+mod stream;
 mod walk;
 
+use std::collections::HashMap;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+pub use metadata::{Metadata, Packing, ReadFile};
 
 pub use origin::{Origin, Rule};
 pub use select::Selection;
 
 use super::Error;
-use super::value::Map;
+use super::value::{Map, Value};
 use origin::History;
+use packed::Packed;
 
 /// A loaded metadata tree.
 #[derive(Clone, Debug)]
-pub struct Tree {
+pub struct Tree(Body);
+
+#[derive(Clone, Debug)]
+enum Body {
+    Grown(Grown),
+    Packed(Arc<Packed>),
+}
+
+/// A tree in memory.
+#[derive(Clone, Debug)]
+struct Grown {
     shape: Arc<Shape>,
     /// Each node's merged (and adjusted) data, by node number.
     data: Vec<Arc<Map>>,
@@ -65,6 +87,8 @@ struct Sprout {
     depth: usize,
     data: Map,
     children: Vec<u32>,
+    /// The same, by the last part of their names.
+    by_name: HashMap<Box<str>, u32>,
     sources: Vec<u32>,
     directives: Directives,
     /// Whether data were given at all, even empty ones; directories without stay out of the tree.
@@ -106,26 +130,40 @@ pub struct Node<'t> {
 impl Tree {
     /// Loads the tree that a directory belongs to: its root is there or above.
     pub fn load(start: &Path) -> Result<Self, Error> {
-        let walk = walk::walk(start)?;
-        let growth = grow::grow(&walk)?;
-        inherit::inherit(walk, growth)
+        Metadata::find(start)?.grow()
     }
 
     /// Returns the directory that holds the tree's `.fmf`, as an absolute path.
     pub fn root(&self) -> &Path {
-        &self.shape.root
+        match &self.0 {
+            Body::Grown(grown) => &grown.shape.root,
+            Body::Packed(packed) => &packed.root,
+        }
     }
 
     /// Returns every file that was read to make the tree: `.fmf/version` and `.fmf/config` too.
     pub fn metadata_files(&self) -> &[MetadataFile] {
-        &self.shape.files
+        match &self.0 {
+            Body::Grown(grown) => &grown.shape.files,
+            Body::Packed(packed) => &packed.files,
+        }
     }
 
     /// Iterates over the nodes as fmf's `climb()` does, children sorted by name: all of them, or those that are leaves or
     /// have the `select` directive.
     pub fn climb(&self, whole: bool) -> impl Iterator<Item = Node<'_>> {
-        let nodes = self.shape.order.iter().map(|&number| Node { tree: self, number });
-        nodes.filter(move |node| whole || node.record().selected)
+        let count = match &self.0 {
+            Body::Grown(grown) => u32::try_from(grown.shape.order.len()).unwrap_or(u32::MAX),
+            Body::Packed(packed) => packed.len(),
+        };
+        let nodes = (0..count).map(|at| Node {
+            tree: self,
+            number: match &self.0 {
+                Body::Grown(grown) => grown.shape.order[at as usize],
+                Body::Packed(_) => at,
+            },
+        });
+        nodes.filter(move |node| whole || node.is_selected())
     }
 
     /// Returns the first node with the given name, or nothing.
@@ -137,38 +175,89 @@ impl Tree {
 impl<'t> Node<'t> {
     /// Returns the node's name, such as `/tests/basic`.
     pub fn name(self) -> &'t str {
-        &self.record().name
+        match &self.tree.0 {
+            Body::Grown(grown) => &grown.record(self.number).name,
+            Body::Packed(packed) => packed.name(self.number),
+        }
     }
 
-    /// Returns the node's merged data.
+    /// Returns the node's merged data. Of a packed tree they stay in memory from then on.
     pub fn data(self) -> &'t Map {
-        &self.tree.data[self.number as usize]
+        match &self.tree.0 {
+            Body::Grown(grown) => grown.data(self.number),
+            Body::Packed(packed) => packed.data(self.number),
+        }
     }
 
-    /// Returns the node's merged data, to keep beyond the tree.
+    /// Returns the node's merged data, to keep beyond the tree, or for a moment.
     pub fn shared_data(self) -> Arc<Map> {
-        Arc::clone(&self.tree.data[self.number as usize])
+        match &self.tree.0 {
+            Body::Grown(grown) => Arc::clone(grown.data(self.number)),
+            Body::Packed(packed) => packed.load(self.number),
+        }
+    }
+
+    /// Tells whether the node's data have a key.
+    pub fn has_key(self, key: &str) -> bool {
+        match &self.tree.0 {
+            Body::Grown(grown) => grown.data(self.number).contains_key(key),
+            Body::Packed(packed) => packed.has_key(self.number, key),
+        }
+    }
+
+    /// Returns the value of one of the node's keys.
+    pub fn value(self, key: &str) -> Option<Value> {
+        match &self.tree.0 {
+            Body::Grown(grown) => grown.data(self.number).get(key).cloned(),
+            Body::Packed(packed) => packed.value(self.number, key),
+        }
+    }
+
+    /// Writes the node's data as JSON, as [`Map::write_json`] does.
+    pub fn write_data(self, out: &mut dyn Write) -> io::Result<()> {
+        match &self.tree.0 {
+            Body::Grown(grown) => grown.data(self.number).write_json(out),
+            Body::Packed(packed) => packed.write_data(self.number, out),
+        }
     }
 
     /// Returns the files that define the node, relative to the root, in fmf's order.
     pub fn sources(self) -> Vec<&'t Path> {
-        let files = &self.tree.shape.files;
-        self.record()
-            .sources
-            .iter()
-            .map(|&file| files[file as usize].path.as_path())
-            .collect()
+        let files = self.tree.metadata_files();
+        let path = |&file: &u32| files.get(file as usize).map(|file| file.path.as_path());
+        match &self.tree.0 {
+            Body::Grown(grown) => grown.record(self.number).sources.iter().filter_map(path).collect(),
+            Body::Packed(packed) => packed.sources(self.number).iter().filter_map(path).collect(),
+        }
     }
 
     /// Returns the directory of the file that defines the node, relative to the root.
     pub fn dir(self) -> &'t Path {
-        let file = self.record().file.map(|file| &self.tree.shape.files[file as usize]);
+        let file = match &self.tree.0 {
+            Body::Grown(grown) => {
+                let file = grown.record(self.number).file;
+                file.map(|file| &grown.shape.files[file as usize])
+            }
+            Body::Packed(packed) => packed.file(self.number),
+        };
         file.and_then(|file| file.path.parent()).unwrap_or(Path::new(""))
     }
 
     /// Tells whether the node has children.
     pub fn is_branch(self) -> bool {
-        !self.record().children.is_empty()
+        match &self.tree.0 {
+            Body::Grown(grown) => !grown.record(self.number).children.is_empty(),
+            Body::Packed(packed) => packed.is_branch(self.number),
+        }
+    }
+
+    /// Tells what the caller of [`Metadata::pack`] wanted to know of the node's data before they were adjusted; nothing is known of
+    /// a tree that is not packed.
+    pub fn mark(self) -> Option<bool> {
+        match &self.tree.0 {
+            Body::Grown(_) => None,
+            Body::Packed(packed) => Some(packed.is_marked(self.number)),
+        }
     }
 
     /// Returns where the value of a top-level key came from, finally.
@@ -179,11 +268,29 @@ impl<'t> Node<'t> {
     /// Returns all that made the value of a top-level key, first to last: definition, merges, adjust rules. What an
     /// adjust rule replaced is part of it; what a child's own definition replaced is not.
     pub fn origins(self, key: &str) -> Vec<Origin> {
-        let mark = self.data().entry(key).map(|entry| entry.mark);
-        mark.map_or_else(Vec::new, |mark| self.tree.history.chain(mark, &self.tree.shape.files))
+        match &self.tree.0 {
+            Body::Grown(grown) => {
+                let mark = grown.data(self.number).entry(key).map(|entry| entry.mark);
+                mark.map_or_else(Vec::new, |mark| grown.history.chain(mark, &grown.shape.files))
+            }
+            Body::Packed(packed) => packed.origins(self.number, key),
+        }
     }
 
-    fn record(self) -> &'t Record {
-        &self.tree.shape.nodes[self.number as usize]
+    fn is_selected(self) -> bool {
+        match &self.tree.0 {
+            Body::Grown(grown) => grown.record(self.number).selected,
+            Body::Packed(packed) => packed.is_selected(self.number),
+        }
+    }
+}
+
+impl Grown {
+    fn record(&self, number: u32) -> &Record {
+        &self.shape.nodes[number as usize]
+    }
+
+    fn data(&self, number: u32) -> &Arc<Map> {
+        &self.data[number as usize]
     }
 }

@@ -161,8 +161,8 @@ impl Bench {
         let dir = RunDir::at(&self.dir.path().join(format!("run-{number}"))).unwrap();
         let suts = machines(&cancel);
         let agenda = Agenda::new(&work, &self.options, suts.len(), |node| {
-            let record = store.peek(work.graph.node(node).key()).unwrap()?;
-            (record.outcome == Outcome::Passed).then(|| Box::new(record))
+            let output = store.output(work.graph.node(node).key()).unwrap()?;
+            (output.outcome == Outcome::Passed).then_some(output)
         });
         let mut sink = Seen {
             events: Vec::new(),

@@ -12,7 +12,7 @@ use crate::random::Random;
 use crate::trees::Plan;
 use crate::{corpus, soup, trees};
 
-fn setting(name: &str, default: u64) -> u64 {
+pub(crate) fn setting(name: &str, default: u64) -> u64 {
     env::var(name)
         .ok()
         .and_then(|value| value.parse().ok())
@@ -30,7 +30,7 @@ fn views() -> Vec<Json> {
     ]
 }
 
-fn plant_plan(root: &Path, plan: &Plan) {
+pub(crate) fn plant_plan(root: &Path, plan: &Plan) {
     plant(root, &[]);
     for (name, text) in &plan.files {
         plant_file(&root.join(name), text);

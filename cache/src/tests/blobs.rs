@@ -179,3 +179,25 @@ fn thousands_of_blobs_are_one_batch() {
     );
     assert!(digests.iter().all(|digest| env.store.blobs().contains(*digest, 4)));
 }
+
+#[test]
+fn exporter_verifies_each_content_and_gives_it_many_names() {
+    let env = Env::new();
+    let (good, bad) = (
+        env.store.blobs().put_bytes(b"good").expect("put"),
+        env.store.blobs().put_bytes(b"bad").expect("put"),
+    );
+    let path = env.store.blobs().path(bad);
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).expect("a mode");
+    fs::write(&path, b"worse").expect("written");
+    let exporter = env.store.blobs().exporter();
+    let outside = env.store.dir().parent().expect("a directory");
+    for name in ["one", "two"] {
+        let dest = outside.join(name);
+        assert_eq!(exporter.export(good, &dest).expect("exported"), Some(Exported::Linked));
+        assert_eq!(fs::read(dest).expect("read"), b"good");
+    }
+    assert_eq!(exporter.export(bad, &outside.join("bad")).expect("a miss"), None);
+    assert!(!outside.join("bad").exists());
+    assert_eq!(env.store.take_reports().len(), 1);
+}

@@ -280,3 +280,42 @@ fn removed_record_is_gone() {
     assert!(!env.store.remove(key("a")).expect("nothing to remove"));
     assert_eq!(env.store.peek(key("a")).expect("a lookup"), None);
 }
+
+#[test]
+fn output_is_the_record_without_its_inputs() {
+    let env = Env::new();
+    assert_eq!(env.store.output(key("a")).expect("a lookup"), None);
+    let ticket = ticket(env.store.claim(key("a")).expect("a lookup"));
+    let mut record = record(key("a"), "test /a", put_all(&env.store, &[b"one", b"two"]));
+    record.inputs = entries(5_000);
+    ticket.commit(record.clone()).expect("a commit");
+    let output = env.store.output(key("a")).expect("a lookup");
+    assert_eq!(output, Some(record.into_output()));
+    assert!(env.store.take_reports().is_empty());
+}
+
+#[test]
+fn output_of_a_bad_record_or_without_its_blobs_is_none_and_is_reported() {
+    let env = Env::new();
+    let record = env.commit(key("a"), "test /a", &[b"content"]);
+    let path = env.store.layout().record(key("a"));
+    let whole = fs::read(&path).expect("the record");
+    for at in (0..whole.len()).step_by(7) {
+        let mut bytes = whole.clone();
+        bytes[at] ^= 1;
+        fs::write(&path, bytes).expect("written");
+        assert_eq!(env.store.output(key("a")).expect("a lookup"), None, "byte {at}");
+        assert_eq!(env.store.take_reports().len(), 1, "byte {at}");
+    }
+    let other = env.store.layout().record(key("b"));
+    fs::create_dir_all(other.parent().expect("a directory")).expect("made");
+    fs::write(&other, &whole).expect("written");
+    assert_eq!(env.store.output(key("b")).expect("a lookup"), None, "of another key");
+    env.store.take_reports();
+    fs::write(&path, whole).expect("written");
+    assert!(env.store.output(key("a")).expect("a lookup").is_some());
+    fs::remove_file(env.store.blobs().path(record.files[0].digest)).expect("removed");
+    assert_eq!(env.store.output(key("a")).expect("a lookup"), None);
+    let reports = env.store.take_reports();
+    assert_eq!(reports[0].problem, Problem::MissingBlob(record.files[0].digest));
+}

@@ -9,7 +9,7 @@ use crate::cli::settings::Settings;
 use crate::cli::table::{self, Cell, Columns};
 use crate::cli::workload;
 use crate::compile;
-use crate::compile::spec::Listing;
+use crate::compile::Listing;
 use crate::fmf::Value;
 use crate::report::Exit;
 
@@ -30,47 +30,48 @@ struct AboutPlan<'a> {
 /// Lists. Nothing that matches is told by the exit code, as when it was to be run.
 pub(crate) fn run(args: LsArgs, settings: &Settings, out: &mut Out) -> Result<Exit, CliError> {
     let request = workload::inspect(Vec::new(), args.select, &args.compile, &args.sut, settings)?;
-    let listing = compile::list(&request)?;
+    let resolved = compile::resolve(&request)?;
+    let listing = resolved.list(&request)?;
     workload::warn(&listing.warnings, settings);
     match args.what {
-        LsWhat::Tests if listing.tests.is_empty() => Err(CliError::nothing("no test matches")),
-        LsWhat::Plans if listing.plans.is_empty() => Err(CliError::nothing("no plan matches")),
+        LsWhat::Tests if listing.has_no_tests() => Err(CliError::nothing("no test matches")),
+        LsWhat::Plans if listing.plans().len() == 0 => Err(CliError::nothing("no plan matches")),
         LsWhat::Tests => tests(&listing, settings, out),
         LsWhat::Plans => plans(&listing, settings, out),
     }
 }
 
-fn tests(listing: &Listing, settings: &Settings, out: &mut Out) -> Result<Exit, CliError> {
+fn tests(listing: &Listing<'_>, settings: &Settings, out: &mut Out) -> Result<Exit, CliError> {
     if settings.json {
-        for test in &listing.tests {
+        for test in listing.tests() {
+            let test = test?;
             let about = AboutTest {
-                name: &test.name,
-                plan: &test.plan,
+                name: test.name,
+                plan: test.plan,
                 dir: &test.dir,
             };
-            out.json_with(&about, "data", |out| test.data.write_json(out))?;
+            out.json_with(&about, "data", |out| test.write_data(out))?;
         }
         return Ok(Exit::Passed);
     }
     let dim = out.palette.dim;
-    let rows: Vec<_> = listing
-        .tests
-        .iter()
-        .map(|test| {
-            [
-                Cell::from(&test.name),
-                Cell::from(&test.plan),
-                Cell::styled(dim, first_line(test.data.get("summary").and_then(Value::as_str))),
-            ]
-        })
-        .collect();
+    let mut rows = Vec::new();
+    for test in listing.tests() {
+        let test = test?;
+        let summary = test.value("summary");
+        rows.push([
+            Cell::from(test.name),
+            Cell::from(test.plan),
+            Cell::styled(dim, first_line(summary.as_ref().and_then(Value::as_str))),
+        ]);
+    }
     table::print(out, Columns::new(["TEST", "PLAN", "SUMMARY"]), &rows)?;
     Ok(Exit::Passed)
 }
 
-fn plans(listing: &Listing, settings: &Settings, out: &mut Out) -> Result<Exit, CliError> {
+fn plans(listing: &Listing<'_>, settings: &Settings, out: &mut Out) -> Result<Exit, CliError> {
     if settings.json {
-        for plan in &listing.plans {
+        for plan in listing.plans() {
             let about = AboutPlan { name: &plan.name };
             out.json_with(&about, "data", |out| out.write_all(plan.data.as_bytes()))?;
         }
@@ -78,13 +79,11 @@ fn plans(listing: &Listing, settings: &Settings, out: &mut Out) -> Result<Exit, 
     }
     let dim = out.palette.dim;
     let rows: Vec<_> = listing
-        .plans
-        .iter()
+        .plans()
         .map(|plan| {
-            let tests = listing.tests.iter().filter(|test| test.plan == plan.name).count();
             [
                 Cell::from(&plan.name),
-                Cell::from(tests.to_string()),
+                Cell::from(plan.tests.to_string()),
                 Cell::styled(dim, summary(&plan.data)),
             ]
         })

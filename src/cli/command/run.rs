@@ -7,9 +7,12 @@ mod dry;
 mod sink;
 mod which;
 
+use std::collections::HashMap;
 use std::io::IsTerminal as _;
 
-use atex_cache::{Outcome, Store};
+use atex_cache::{Outcome, Output, Store};
+use atex_graph::NodeId;
+use rayon::iter::{IntoParallelRefIterator as _, ParallelIterator as _};
 
 use crate::cli::args::run::{OnTaint as OnTaintArg, Until as UntilArg};
 use crate::cli::error::CliError;
@@ -83,10 +86,13 @@ pub(crate) fn run(request: &RunRequest, settings: &Settings, out: &mut Out) -> R
 
 /// What has to run. A record that cannot be read is a miss: the cache tells of it at the end.
 fn agenda(work: &Workload, options: &Options, suts: usize, store: &Store) -> Agenda {
-    Agenda::new(work, options, suts, |node| {
-        let record = store.peek(work.graph.node(node).key()).ok().flatten()?;
-        (record.outcome == Outcome::Passed).then(|| Box::new(record))
-    })
+    let output = |&node: &NodeId| {
+        let output = store.output(work.graph.node(node).key()).ok().flatten()?;
+        (output.outcome == Outcome::Passed).then_some((node, output))
+    };
+    let nodes = Agenda::recordable(work, options);
+    let mut recorded: HashMap<NodeId, Output> = nodes.par_iter().filter_map(output).collect();
+    Agenda::new(work, options, suts, |node| recorded.remove(&node))
 }
 
 /// What the run's end is for the process: an error where there is more to say than the summary said.

@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use atex_graph::{FinishInputs, NodeId, NodeName, Sourced, TestInputs};
+use rayon::iter::{IntoParallelRefIterator as _, ParallelIterator as _};
 
 use super::{Assembler, PlanPart, base_of, index, script_text};
 use crate::compile::environment::{self, Variables};
@@ -37,15 +38,15 @@ impl<'r> Assembler<'r> {
     ) -> Result<Draft<'r>, CompileError> {
         let facts = self.facts(selected)?;
         let env_after = environment::merged(&facts.environment, &self.command_line);
-        let inputs = self.inputs(selected.tree, &selected.prefix);
+        let inputs = self.inputs(selected.tree, &selected.prefix());
         let files = match &facts.globs {
             Some(globs) => inputs.matching(globs).0.into(),
             None => inputs.of_test(&facts.directories),
         };
         let inputs = TestInputs {
             base: base_of(last, self.request),
-            name: selected.name.clone(),
-            dir: format!("{}{}", selected.prefix, facts.dir)
+            name: selected.name.to_string(),
+            dir: format!("{}{}", selected.prefix(), facts.dir)
                 .trim_end_matches('/')
                 .to_owned(),
             metadata: facts.key.clone(),
@@ -65,13 +66,31 @@ impl<'r> Assembler<'r> {
         })
     }
 
+    /// Reads what the metadata of tests say, as far as that is not done, in parallel; the first test with a problem is told.
+    pub(super) fn read_facts(&mut self, tests: &'r [Selected<'r>]) -> Result<(), CompileError> {
+        let trees = self.trees;
+        let is_new = |test: &&Selected<'r>| !self.facts.contains_key(&(test.tree, test.node.name()));
+        let new: Vec<&Selected<'r>> = tests.iter().filter(is_new).collect();
+        let read = |test: &&Selected<'r>| Facts::read(&trees.get(test.tree).tree, test.node);
+        let read: Vec<Result<Facts, CompileError>> = new.par_iter().map(read).collect();
+        for (test, facts) in new.into_iter().zip(read) {
+            self.keep_facts(test, facts?);
+        }
+        Ok(())
+    }
+
     /// What the metadata of a test say, read once.
     pub(super) fn facts(&mut self, selected: &Selected<'r>) -> Result<Arc<Facts>, CompileError> {
         let place = (selected.tree, selected.node.name());
         if let Some(facts) = self.facts.get(&place) {
             return Ok(Arc::clone(facts));
         }
-        let facts = Arc::new(Facts::read(&self.trees.get(selected.tree).tree, selected.node)?);
+        let facts = Facts::read(&self.trees.get(selected.tree).tree, selected.node)?;
+        Ok(self.keep_facts(selected, facts))
+    }
+
+    fn keep_facts(&mut self, selected: &Selected<'r>, facts: Facts) -> Arc<Facts> {
+        let facts = Arc::new(facts);
         if let Some(globs) = &facts.globs {
             let (_, unused) = self.inputs(selected.tree, "").matching(globs);
             self.warnings.extend(unused.into_iter().map(|glob| Warning {
@@ -83,8 +102,9 @@ impl<'r> Assembler<'r> {
                 line: None,
             }));
         }
+        let place = (selected.tree, selected.node.name());
         self.facts.insert(place, Arc::clone(&facts));
-        Ok(facts)
+        facts
     }
 
     /// Makes the nodes of tests, then the finish steps that wait for them, and seals the graph.
@@ -125,15 +145,15 @@ impl<'r> Assembler<'r> {
             env_before,
             env_after,
         } = draft;
-        let name = if differing.contains(selected.name.as_str()) {
-            NodeName::test_of(&self.plans[plan.0 as usize].name, &selected.name)
+        let name = if differing.contains(&*selected.name) {
+            NodeName::test_of(&self.plans[plan.0 as usize].name, &*selected.name)
         } else {
-            NodeName::test(&selected.name)
+            NodeName::test(&*selected.name)
         };
         let dir = inputs.dir.clone();
         let node = self.builder.add(name, inputs.into(), last.as_slice(), &[discover])?;
         Ok(TestSpec {
-            name: selected.name.clone(),
+            name: selected.name.to_string(),
             plan,
             node,
             dir,
@@ -193,8 +213,11 @@ fn differing<'r>(drafts: &[Draft<'r>]) -> HashSet<&'r str> {
     let mut first: HashMap<&str, &Draft<'r>> = HashMap::with_capacity(drafts.len());
     let mut differing = HashSet::new();
     for draft in drafts {
-        let name = draft.selected.name.as_str();
-        let known = first.entry(name).or_insert(draft);
+        let name = &*draft.selected.name;
+        let known = *first.entry(name).or_insert(draft);
+        if std::ptr::eq(known, draft) {
+            continue;
+        }
         if known.last != draft.last || known.inputs != draft.inputs {
             differing.insert(name);
         }

@@ -27,38 +27,31 @@ pub(super) struct Growth {
     pub(super) heap: Heap,
 }
 
-struct Grower<'w> {
+/// Makes nodes of what files say.
+#[derive(Debug)]
+pub(super) struct Grower<'w> {
     walk: &'w Walk,
-    documents: Vec<Value>,
+    /// For the places in messages.
     files: Vec<MetadataFile>,
-    /// Number of the first metadata file among `files`.
-    first: usize,
-    sprouts: Vec<Sprout>,
-    by_name: HashMap<(u32, Arc<str>), u32>,
+    pub(super) sprouts: Vec<Sprout>,
     heap: Heap,
 }
 
 /// Reads all files of a walk and makes their nodes.
 pub(super) fn grow(walk: &Walk) -> Result<Growth, Error> {
     let first = walk.settings.len();
-    let parsed: Result<Vec<_>, Error> = walk
+    let parsed: Vec<Result<_, Error>> = walk
         .files
         .par_iter()
         .enumerate()
         .map(|(number, relative)| read(&walk.root, relative, number_of(first + number)))
         .collect();
-    let (read, documents): (Vec<_>, Vec<_>) = parsed?.into_iter().unzip();
+    // Of several files with errors the first one is told, whichever was read first.
+    let parsed = parsed.into_iter().collect::<Result<Vec<_>, _>>()?;
+    let (read, mut documents): (Vec<_>, Vec<_>) = parsed.into_iter().unzip();
     let files = walk.settings.iter().cloned().chain(read).collect();
-    let mut grower = Grower {
-        walk,
-        documents,
-        files,
-        first,
-        sprouts: vec![Sprout::root()],
-        by_name: HashMap::new(),
-        heap: Heap::default(),
-    };
-    grower.directory(0, &walk.top)?;
+    let mut grower = Grower::new(walk, files);
+    grower.directory(0, &walk.top, &mut documents)?;
     Ok(Growth {
         sprouts: grower.sprouts,
         files: grower.files,
@@ -69,8 +62,7 @@ pub(super) fn grow(walk: &Walk) -> Result<Growth, Error> {
 fn read(root: &Path, relative: &Path, number: u32) -> Result<(MetadataFile, Value), Error> {
     let path = root.join(relative);
     let bytes = fs::read(&path).map_err(|source| Error::Read { path, source })?;
-    let text = walk::decode(relative, &bytes)?;
-    let document = yaml::load(text, number).map_err(|problem| walk::yaml_error(relative, text, problem))?;
+    let document = parse(relative, &bytes, number)?;
     Ok((
         MetadataFile {
             path: relative.to_owned(),
@@ -80,37 +72,38 @@ fn read(root: &Path, relative: &Path, number: u32) -> Result<(MetadataFile, Valu
     ))
 }
 
+/// Parses a file's content; `number` is the file's in marks.
+pub(super) fn parse(relative: &Path, bytes: &[u8], number: u32) -> Result<Value, Error> {
+    let text = walk::decode(relative, bytes)?;
+    yaml::load(text, number).map_err(|problem| walk::yaml_error(relative, text, problem))
+}
+
 /// Files and nodes are numbered in 32 bits.
-fn number_of(index: usize) -> u32 {
+pub(super) fn number_of(index: usize) -> u32 {
     u32::try_from(index).unwrap_or(u32::MAX)
 }
 
-impl Grower<'_> {
+impl<'w> Grower<'w> {
+    /// Starts with the root alone.
+    pub(super) fn new(walk: &'w Walk, files: Vec<MetadataFile>) -> Self {
+        Self {
+            walk,
+            files,
+            sprouts: vec![Sprout::root()],
+            heap: Heap::default(),
+        }
+    }
+
     /// Adds a directory's files and directories to its node.
-    fn directory(&mut self, node: u32, directory: &Directory) -> Result<(), Error> {
+    fn directory(&mut self, node: u32, directory: &Directory, documents: &mut [Value]) -> Result<(), Error> {
         for &file in &directory.files {
-            let relative = &self.walk.files[file];
-            let name = relative.file_name().unwrap_or_default().to_string_lossy();
             // Each file is needed once; what no node refers to goes at once.
-            let value = std::mem::replace(&mut self.documents[file], Value::Null);
-            let number = number_of(self.first + file);
-            if name == MAIN {
-                self.sprouts[node as usize].sources.push(number);
-                match &value {
-                    Value::Map(_) | Value::Null => self.update(node, &value)?,
-                    other => return Err(self.not_a_mapping(file, other)),
-                }
-            } else {
-                if !matches!(value, Value::Map(_) | Value::Null | Value::Str(_)) {
-                    return Err(self.not_a_mapping(file, &value));
-                }
-                let child = self.child(node, stem(&name), &value)?;
-                self.sprouts[child as usize].sources.push(number);
-            }
+            let value = std::mem::replace(&mut documents[file], Value::Null);
+            self.file(node, file, &value)?;
         }
         for (name, inside) in &directory.directories {
             let child = self.child_node(node, name)?;
-            self.directory(child, inside)?;
+            self.directory(child, inside, documents)?;
         }
         let children = std::mem::take(&mut self.sprouts[node as usize].children);
         let kept = children.into_iter().filter(|&child| {
@@ -119,6 +112,25 @@ impl Grower<'_> {
         });
         let kept = kept.collect();
         self.sprouts[node as usize].children = kept;
+        Ok(())
+    }
+
+    /// Adds a file to the node of its directory.
+    fn file(&mut self, node: u32, file: usize, value: &Value) -> Result<(), Error> {
+        let number = self.walk.number(file);
+        let name = self.walk.name(file);
+        if name == MAIN {
+            self.sprouts[node as usize].sources.push(number);
+            return match value {
+                Value::Map(_) | Value::Null => self.update(node, value),
+                other => Err(self.not_a_mapping(file, other)),
+            };
+        }
+        if !matches!(value, Value::Map(_) | Value::Null | Value::Str(_)) {
+            return Err(self.not_a_mapping(file, value));
+        }
+        let child = self.child(node, stem(&name), value)?;
+        self.sprouts[child as usize].sources.push(number);
         Ok(())
     }
 
@@ -138,14 +150,13 @@ impl Grower<'_> {
     }
 
     /// Returns a node's child, made if it is not there.
-    fn child_node(&mut self, node: u32, name: &str) -> Result<u32, Error> {
-        let name: Arc<str> = Arc::from(name);
-        if let Some(&child) = self.by_name.get(&(node, Arc::clone(&name))) {
+    pub(super) fn child_node(&mut self, node: u32, name: &str) -> Result<u32, Error> {
+        if let Some(&child) = self.sprouts[node as usize].by_name.get(name) {
             return Ok(child);
         }
         let parent = &self.sprouts[node as usize];
         let depth = parent.depth + 1;
-        let path = join(&parent.name, &name);
+        let path = join(&parent.name, name);
         if depth > MAX_DEPTH {
             return Err(self.format_error(node, format!("there are more than {MAX_DEPTH} levels of nodes"), None));
         }
@@ -156,8 +167,9 @@ impl Grower<'_> {
             depth,
             ..Sprout::root()
         });
-        self.sprouts[node as usize].children.push(child);
-        self.by_name.insert((node, name), child);
+        let parent = &mut self.sprouts[node as usize];
+        parent.children.push(child);
+        parent.by_name.insert(name.into(), child);
         Ok(child)
     }
 
@@ -177,7 +189,7 @@ impl Grower<'_> {
     }
 
     /// Gives data to a node: directives, virtual children, and its own keys.
-    fn update(&mut self, node: u32, value: &Value) -> Result<(), Error> {
+    pub(super) fn update(&mut self, node: u32, value: &Value) -> Result<(), Error> {
         self.sprouts[node as usize].updated = true;
         let Value::Map(map) = value else { return Ok(()) };
         let map = self.heap.current(map);
@@ -274,7 +286,7 @@ fn join(parent: &str, name: &str) -> Arc<str> {
 }
 
 /// Returns a file's name without the suffix, as Python's `splitext` sees it: leading dots belong to the name.
-fn stem(name: &str) -> &str {
+pub(super) fn stem(name: &str) -> &str {
     name.strip_suffix(".fmf")
         .filter(|stem| stem.chars().any(|c| c != '.'))
         .unwrap_or(name)
@@ -291,6 +303,7 @@ impl Sprout {
             sources: Vec::new(),
             directives: Directives::default(),
             updated: false,
+            by_name: HashMap::new(),
         }
     }
 }

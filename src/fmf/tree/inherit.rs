@@ -2,6 +2,7 @@
 //!
 //! Nodes are numbered anew in the order in which fmf visits them, so one pass over the numbers is fmf's recursion.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use super::grow::Growth;
@@ -9,7 +10,7 @@ use super::heap::{self, Heap, Knot};
 use super::merge::{Conflict, Merger};
 use super::origin::{History, spot_at};
 use super::walk::Walk;
-use super::{Aliases, Record, Shape, Sprout, Tree};
+use super::{Aliases, Body, Grown, MetadataFile, Record, Shape, Sprout, Tree};
 use crate::fmf::Error;
 use crate::fmf::value::Map;
 
@@ -35,30 +36,11 @@ pub(super) fn inherit(walk: Walk, growth: Growth) -> Result<Tree, Error> {
         let own_identities = heap::has_identity(&own);
         let parent = sprout.parent.map(|parent| parent as usize);
         let inherits = sprout.directives.inherit != Some(false);
-        let (mut merged, mut tracked) = match parent.filter(|_| inherits) {
-            None => (Map::with_capacity(own.len()), false),
-            Some(parent) if aliases[parent].identities => {
-                let (copy, repeated) = heap
-                    .copy(&data[parent])
-                    .map_err(|knot| knot_error(&sprout.name, knot))?;
-                (Arc::unwrap_or_clone(copy), repeated || aliases[parent].repeated)
-            }
-            Some(parent) => (data[parent].clone_with_room(own.len()), aliases[parent].repeated),
-        };
-        let mut merger = Merger {
-            heap: &mut heap,
-            history: &mut history,
-            rule: None,
-            tracked,
-        };
-        merger
-            .merge(&mut merged, own.entries())
-            .map_err(|conflict| merge_error(&shape, &sprout.name, conflict))?;
-        tracked = merger.tracked;
-        merged.shrink();
-        let merged = heap
-            .settle(Arc::new(merged))
-            .map_err(|knot| knot_error(&sprout.name, knot))?;
+        let above = parent
+            .filter(|_| inherits)
+            .map(|parent| (&data[parent], aliases[parent]));
+        let (merged, tracked) =
+            merge_own(above, &own, &mut heap, &mut history).map_err(|obstacle| obstacle.error(&shape, &sprout.name))?;
         aliases.push(Aliases {
             identities: own_identities,
             repeated: tracked,
@@ -69,12 +51,57 @@ pub(super) fn inherit(walk: Walk, growth: Growth) -> Result<Tree, Error> {
     }
     rewrite_shared(&heap, &shape, &aliases, &mut data)?;
     shape.order = climb_order(&shape.nodes);
-    Ok(Tree {
+    Ok(Tree(Body::Grown(Grown {
         shape: Arc::new(shape),
         data,
         aliases: Arc::new(aliases),
         history: Arc::new(history),
-    })
+    })))
+}
+
+/// Why a node's data cannot be merged into those of its parent.
+#[derive(Debug)]
+pub(super) enum Obstacle {
+    Conflict(Conflict),
+    Knot(Knot),
+}
+
+impl Obstacle {
+    fn error(self, shape: &Shape, node: &str) -> Error {
+        match self {
+            Self::Conflict(conflict) => merge_error(&shape.root, &shape.files, node, conflict),
+            Self::Knot(knot) => knot_error(node, knot),
+        }
+    }
+}
+
+/// Merges a node's own data into a copy of what it inherits; tells too whether the node may have several references to one
+/// dictionary.
+pub(super) fn merge_own(
+    above: Option<(&Arc<Map>, Aliases)>,
+    own: &Map,
+    heap: &mut Heap,
+    history: &mut History,
+) -> Result<(Arc<Map>, bool), Obstacle> {
+    let (mut merged, tracked) = match above {
+        None => (Map::with_capacity(own.len()), false),
+        Some((data, aliases)) if aliases.identities => {
+            let (copy, repeated) = heap.copy(data).map_err(Obstacle::Knot)?;
+            (Arc::unwrap_or_clone(copy), repeated || aliases.repeated)
+        }
+        Some((data, aliases)) => (data.clone_with_room(own.len()), aliases.repeated),
+    };
+    let mut merger = Merger {
+        heap,
+        history,
+        rule: None,
+        tracked,
+    };
+    merger.merge(&mut merged, own.entries()).map_err(Obstacle::Conflict)?;
+    let tracked = merger.tracked;
+    merged.shrink();
+    let merged = heap.settle(Arc::new(merged)).map_err(Obstacle::Knot)?;
+    Ok((merged, tracked))
 }
 
 /// Gives nodes with shared dictionaries the content that these have in the end.
@@ -105,11 +132,11 @@ pub(super) fn knot_error(node: &str, knot: Knot) -> Error {
     }
 }
 
-pub(super) fn merge_error(shape: &Shape, node: &str, conflict: Conflict) -> Error {
+pub(super) fn merge_error(root: &Path, files: &[MetadataFile], node: &str, conflict: Conflict) -> Error {
     let spot = conflict
         .mark
         .as_place()
-        .map(|place| Box::new(spot_at(&shape.root, &shape.files, place)));
+        .map(|place| Box::new(spot_at(root, files, place)));
     Error::Merge {
         node: node.to_owned(),
         key: conflict.key,

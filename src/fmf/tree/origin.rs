@@ -56,6 +56,13 @@ pub(super) struct History {
     rules: Vec<RuleRecord>,
 }
 
+/// A moment in the growth of a [`History`].
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Length {
+    links: usize,
+    rules: usize,
+}
+
 #[derive(Clone, Copy, Debug)]
 struct Link {
     place: Mark,
@@ -100,6 +107,38 @@ impl History {
             rule,
         });
         Mark(LINK | (self.links.len() as u64 - 1))
+    }
+
+    /// Returns how much there is, for [`History::forget`].
+    pub(super) fn length(&self) -> Length {
+        Length {
+            links: self.links.len(),
+            rules: self.rules.len(),
+        }
+    }
+
+    /// Forgets all links and rules that were added since; no mark of them may be asked for any more.
+    pub(super) fn forget(&mut self, since: Length) {
+        self.links.truncate(since.links);
+        self.rules.truncate(since.rules);
+    }
+
+    /// Tells whether a mark is none that [`History::forget`] would forget.
+    pub(super) fn keeps(mark: Mark, length: Length) -> bool {
+        mark.0 & LINK == 0 || usize::try_from(mark.0 & !LINK).is_ok_and(|at| at < length.links)
+    }
+
+    /// Returns the steps of a mark as marks of places, last to first, each with its rule: condition and place.
+    pub(super) fn steps(&self, mark: Mark) -> impl Iterator<Item = (Mark, Option<(Option<&str>, Mark)>)> {
+        let mut next = Some(mark);
+        std::iter::from_fn(move || {
+            let mark = next?;
+            let link = self.link(mark);
+            next = link.map(|link| link.previous);
+            let rule = link.and_then(|link| self.rules.get(link.rule? as usize));
+            let rule = rule.map(|rule| (rule.when.as_deref(), self.place_of(rule.place)));
+            Some((self.place_of(mark), rule))
+        })
     }
 
     /// Returns the last place that a mark stands for.

@@ -5,6 +5,7 @@ use crate::fmf::Error;
 use crate::fmf::condition::{Condition, ConditionError, Outcome};
 use crate::fmf::filter::{Filter, FilterError};
 use crate::fmf::regex::Pattern;
+use crate::fmf::value::Map;
 
 /// What nodes to select. Everything given must hold; an empty selection gives all leaves.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -37,14 +38,17 @@ impl Tree {
             .collect();
         let mut selected = Vec::new();
         for node in self.climb(selection.whole) {
-            let has_keys = selection.keys.iter().all(|key| node.data().contains_key(key));
-            if has_keys
-                && name_matches(&selection.names, node)?
-                && filters_match(&filters, node)?
-                && conditions_hold(&conditions, node)?
-            {
-                selected.push(node);
+            let has_keys = selection.keys.iter().all(|key| node.has_key(key));
+            if !has_keys || !name_matches(&selection.names, node)? {
+                continue;
             }
+            if !filters.is_empty() || !conditions.is_empty() {
+                let data = &node.shared_data();
+                if !filters_match(&filters, node, data)? || !conditions_hold(&conditions, node, data)? {
+                    continue;
+                }
+            }
+            selected.push(node);
         }
         Ok(selected)
     }
@@ -60,10 +64,10 @@ fn name_matches(names: &[String], node: Node<'_>) -> Result<bool, Error> {
 }
 
 /// All filters are tried; a key that is missing is as a filter that does not match.
-fn filters_match(filters: &[(&String, Filter)], node: Node<'_>) -> Result<bool, Error> {
+fn filters_match(filters: &[(&String, Filter)], node: Node<'_>, data: &Map) -> Result<bool, Error> {
     let mut matched = true;
     for (text, filter) in filters {
-        match filter.matches(node.data(), node.name()) {
+        match filter.matches(data, node.name()) {
             Ok(found) => matched &= found,
             Err(FilterError::Missing { .. }) => return Ok(false),
             Err(source) => {
@@ -78,11 +82,15 @@ fn filters_match(filters: &[(&String, Filter)], node: Node<'_>) -> Result<bool, 
 }
 
 /// All conditions are evaluated, up to one that misses a name or a key, which is as if it did not hold.
-fn conditions_hold(conditions: &[Result<Condition, ConditionError>], node: Node<'_>) -> Result<bool, Error> {
+fn conditions_hold(
+    conditions: &[Result<Condition, ConditionError>],
+    node: Node<'_>,
+    data: &Map,
+) -> Result<bool, Error> {
     let mut hold = true;
     for condition in conditions {
         let condition = condition.as_ref().map_err(Clone::clone)?;
-        match condition.evaluate(node.data(), node.name())? {
+        match condition.evaluate(data, node.name())? {
             Outcome::Holds => {}
             Outcome::Fails => hold = false,
             Outcome::Missing(_) => return Ok(false),

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use super::{Node, Origin};
-use crate::fmf::value::{Map, Value, write_text};
+use crate::fmf::value::{Value, write_text};
 
 impl Node<'_> {
     /// Writes `{"name": …, "data": …, "sources": […]}`, without a line end: keys in fmf's order, sources relative to the root.
@@ -17,20 +17,25 @@ impl Node<'_> {
     pub fn write_json_with_origins(self, out: &mut dyn Write) -> io::Result<()> {
         self.write_members(out)?;
         out.write_all(b", \"origins\": ")?;
-        let keys = self.data().keys().filter_map(Value::as_str);
-        let origins = keys.map(|key| {
-            let chain = self.origins(key).iter().map(Origin::to_value).collect::<Vec<_>>();
-            (Value::text(key), Value::from(chain))
-        });
-        origins.collect::<Map>().write_json(out)?;
-        out.write_all(b"}")
+        out.write_all(b"{")?;
+        for (at, key) in self.data().keys().filter_map(Value::as_str).enumerate() {
+            out.write_all(if at == 0 { b"" } else { b", " })?;
+            write_text(key, out)?;
+            out.write_all(b": [")?;
+            for (at, origin) in self.origins(key).iter().enumerate() {
+                out.write_all(if at == 0 { b"" } else { b", " })?;
+                origin.write_json(out)?;
+            }
+            out.write_all(b"]")?;
+        }
+        out.write_all(b"}}")
     }
 
     fn write_members(self, out: &mut dyn Write) -> io::Result<()> {
         out.write_all(b"{\"name\": ")?;
         write_text(self.name(), out)?;
         out.write_all(b", \"data\": ")?;
-        self.data().write_json(out)?;
+        self.write_data(out)?;
         out.write_all(b", \"sources\": [")?;
         for (at, source) in self.sources().into_iter().enumerate() {
             out.write_all(if at == 0 { b"" } else { b", " })?;
@@ -41,20 +46,25 @@ impl Node<'_> {
 }
 
 impl Origin {
-    /// Returns `{"file": …, "line": …}`; that of an adjust rule has `"adjust": {"when": …, "file": …, "line": …}` too.
-    fn to_value(&self) -> Value {
-        let place = |object: &mut Map, file: &Path, line: u32| {
-            object.insert("file", Value::text(file.to_string_lossy()));
-            object.insert("line", Value::from(i64::from(line)));
+    /// Writes `{"file": …, "line": …}`; that of an adjust rule has `"adjust": {"when": …, "file": …, "line": …}` too.
+    fn write_json(&self, out: &mut dyn Write) -> io::Result<()> {
+        let place = |out: &mut dyn Write, file: &Path, line: u32| {
+            out.write_all(b"\"file\": ")?;
+            write_text(&file.to_string_lossy(), out)?;
+            write!(out, ", \"line\": {line}")
         };
-        let mut object = Map::with_capacity(3);
-        place(&mut object, &self.file, self.line);
+        out.write_all(b"{")?;
+        place(out, &self.file, self.line)?;
         if let Some(rule) = &self.adjust {
-            let mut adjust = Map::with_capacity(3);
-            adjust.insert("when", rule.when.clone().map_or(Value::Null, Value::Str));
-            place(&mut adjust, &rule.file, rule.line);
-            object.insert("adjust", Value::from(adjust));
+            out.write_all(b", \"adjust\": {\"when\": ")?;
+            match &rule.when {
+                None => out.write_all(b"null")?,
+                Some(when) => write_text(when, out)?,
+            }
+            out.write_all(b", ")?;
+            place(out, &rule.file, rule.line)?;
+            out.write_all(b"}")?;
         }
-        Value::from(object)
+        out.write_all(b"}")
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! Owns the root search, `.fmf/version`, `.fmf/config`, and what is hidden, ignored or entered once. Reads no metadata file.
 
+use std::borrow::Cow;
 use std::ffi::OsStr;
 use std::fs;
 use std::path::{Component, Path, PathBuf};
@@ -28,6 +29,18 @@ pub(super) struct Walk {
     /// Metadata files, relative to the root, in fmf's order.
     pub(super) files: Vec<PathBuf>,
     pub(super) top: Directory,
+}
+
+impl Walk {
+    /// Returns the number of one of [`Walk::files`] among all files that make the tree.
+    pub(super) fn number(&self, file: usize) -> u32 {
+        u32::try_from(self.settings.len() + file).unwrap_or(u32::MAX)
+    }
+
+    /// Returns the file's name without its directory.
+    pub(super) fn name(&self, file: usize) -> Cow<'_, str> {
+        self.files[file].file_name().unwrap_or_default().to_string_lossy()
+    }
 }
 
 /// One directory: what it has to offer, in fmf's order.

@@ -48,7 +48,7 @@ impl Value {
     }
 
     /// Returns the value as a JSON key, as `json.dumps` turns keys into text.
-    fn json_key(&self) -> String {
+    pub(crate) fn json_key(&self) -> String {
         match self {
             Self::Str(text) | Self::Date(text) => text.to_string(),
             Self::Null => "null".to_owned(),
@@ -83,7 +83,8 @@ impl Map {
     }
 }
 
-fn float_text(float: f64) -> String {
+/// Returns a float as `json.dumps` writes it.
+pub(crate) fn float_text(float: f64) -> String {
     if float.is_nan() {
         return "NaN".to_owned();
     }
@@ -119,7 +120,7 @@ pub(crate) fn write_text(text: &str, out: &mut dyn Write) -> io::Result<()> {
 }
 
 /// Returns standard base64 with padding.
-fn base64(bytes: &[u8]) -> String {
+pub(crate) fn base64(bytes: &[u8]) -> String {
     const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
     for chunk in bytes.chunks(3) {

@@ -1,0 +1,120 @@
+//! What `atex ls` shows: plans and tests as the metadata say, made while they are printed, since there may be very many.
+
+use std::io::{self, Write};
+
+use super::error::CompileError;
+use super::facts::run_directory;
+use super::files::escaped;
+use super::plan::Plan;
+use super::select::Selected;
+use super::spec::{Request, Warning};
+use super::{Resolved, refuse_if_strict};
+use crate::fmf::Value;
+
+/// The selected plans and their tests.
+pub struct Listing<'r> {
+    resolved: &'r Resolved,
+    plans: Vec<(&'r Plan, Vec<Selected<'r>>)>,
+    /// What is ignored.
+    pub warnings: Vec<Warning>,
+}
+
+/// A plan of a [`Listing`].
+#[derive(Clone, Debug)]
+pub struct ListedPlan {
+    /// Its full name.
+    pub name: String,
+    /// Its metadata as JSON text, keys in fmf's order.
+    pub data: String,
+    /// How many tests it holds.
+    pub tests: usize,
+}
+
+/// A test of a [`Listing`].
+pub struct ListedTest<'l> {
+    /// Its full name, with the section's where the plan has many.
+    pub name: &'l str,
+    /// The plan that holds it.
+    pub plan: &'l str,
+    /// The directory that defines it, relative to the root, below the section's name where the plan has many; `.` for the root.
+    pub dir: String,
+    selected: &'l Selected<'l>,
+}
+
+impl ListedPlan {
+    pub(super) fn of(plan: &Plan, tests: usize) -> Self {
+        Self {
+            name: plan.name.clone(),
+            data: plan.data.clone(),
+            tests,
+        }
+    }
+}
+
+impl Resolved {
+    /// Selects tests; all that is wrong with them is told now.
+    pub fn list(&self, request: &Request) -> Result<Listing<'_>, CompileError> {
+        let mut warnings = self.warnings.clone();
+        let plans = self.select(request, &mut warnings)?;
+        refuse_if_strict(request, &warnings)?;
+        let listing = Listing {
+            resolved: self,
+            plans,
+            warnings,
+        };
+        for test in listing.plans.iter().flat_map(|(_, tests)| tests) {
+            // Only such a directory can be wrong.
+            if test.node.has_key("path") {
+                listing.run_directory(test)?;
+            }
+        }
+        Ok(listing)
+    }
+}
+
+impl Listing<'_> {
+    /// Iterates over the plans.
+    pub fn plans(&self) -> impl ExactSizeIterator<Item = ListedPlan> {
+        self.plans.iter().map(|(plan, tests)| ListedPlan::of(plan, tests.len()))
+    }
+
+    /// Tells whether no plan has a test.
+    pub fn has_no_tests(&self) -> bool {
+        self.plans.iter().all(|(_, tests)| tests.is_empty())
+    }
+
+    /// Iterates over the tests, plan by plan.
+    pub fn tests(&self) -> impl Iterator<Item = Result<ListedTest<'_>, CompileError>> {
+        let tests = self
+            .plans
+            .iter()
+            .flat_map(|(plan, tests)| tests.iter().map(move |test| (plan, test)));
+        tests.map(|(plan, test)| {
+            Ok(ListedTest {
+                name: &test.name,
+                plan: &plan.name,
+                dir: self.run_directory(test)?,
+                selected: test,
+            })
+        })
+    }
+
+    fn run_directory(&self, test: &Selected<'_>) -> Result<String, CompileError> {
+        let run = run_directory(&self.resolved.trees.get(test.tree).tree, test.node)?;
+        let dir = format!("{}{}", test.prefix(), escaped(&run));
+        let dir = dir.trim_end_matches('/');
+        Ok(if dir.is_empty() { "." } else { dir }.to_owned())
+    }
+}
+
+impl ListedTest<'_> {
+    /// Writes the test's metadata as JSON.
+    pub fn write_data(&self, out: &mut dyn Write) -> io::Result<()> {
+        self.selected.node.write_data(out)
+    }
+
+    /// Returns the value of one key of the metadata.
+    pub fn value(&self, key: &str) -> Option<Value> {
+        self.selected.node.value(key)
+    }
+}
