@@ -9,6 +9,7 @@ mod command;
 mod config;
 mod convert;
 mod error;
+mod fleet;
 mod guard;
 mod nearest;
 mod notice;

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use super::args::select::SutArgs;
 use super::config::SutConfig;
 use super::error::CliError;
+use super::fleet;
 use super::nearest::nearest;
 use super::settings::{Settings, absolute};
 use super::target::{Target, TargetKind};
@@ -24,12 +25,29 @@ pub(crate) struct SutSpec {
 /// Resolves `-s` and `--sut-dir`, with the configuration's `sut` and then `local` as default.
 pub(crate) fn resolve(args: &SutArgs, settings: &Settings) -> Result<Vec<SutSpec>, CliError> {
     let configured = settings.config.defaults.sut.as_deref().unwrap_or_default();
-    let given = if args.suts.is_empty() { configured } else { &args.suts };
-    let local = ["local".to_owned()];
-    let given = if given.is_empty() { &local } else { given };
+    let given = if args.suts.is_empty() && args.sut_file.is_none() {
+        configured
+    } else {
+        &args.suts
+    };
+    let mut given = given.to_vec();
+    if let Some(path) = &args.sut_file {
+        let lines = fleet::read(&absolute(path, &settings.here))?;
+        given.extend(lines.into_iter().map(|line| line.target));
+        if given.is_empty() {
+            return Err(
+                CliError::usage(format!("the file of SUTs `{}` names none", path.display()))
+                    .hint("the first must be there when the run starts; others can be added while it goes on"),
+            );
+        }
+    }
+    if given.is_empty() {
+        given.push("local".to_owned());
+    }
+    let given = fleet::spread(&given, args, settings)?;
     let mut pool: Vec<SutSpec> = Vec::new();
     let (mut names, mut dirs) = (BTreeSet::new(), BTreeSet::new());
-    for text in given {
+    for text in &given {
         let sut = spec(text, args, settings)?;
         if !names.insert(sut.name.clone()) {
             return Err(CliError::usage(format!("two SUTs are called `{}`", sut.name))
@@ -44,6 +62,21 @@ pub(crate) fn resolve(args: &SutArgs, settings: &Settings) -> Result<Vec<SutSpec
         pool.push(sut);
     }
     Ok(pool)
+}
+
+/// Resolves a target that joins a pool. Fails where the pool has one of its name or directory.
+pub(crate) fn joining(text: &str, pool: &[SutSpec], settings: &Settings) -> Result<SutSpec, CliError> {
+    let sut = spec(text, &SutArgs::default(), settings)?;
+    if pool.iter().any(|other| other.name == sut.name) {
+        return Err(CliError::usage(format!("two SUTs are called `{}`", sut.name)));
+    }
+    if pool.iter().any(|other| other.dir == sut.dir) {
+        return Err(CliError::usage(format!(
+            "SUT `{}` has the directory of another one",
+            sut.name
+        )));
+    }
+    Ok(sut)
 }
 
 fn spec(text: &str, args: &SutArgs, settings: &Settings) -> Result<SutSpec, CliError> {

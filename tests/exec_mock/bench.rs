@@ -12,6 +12,7 @@ use atex::exec::event::{Event, NodeOutcome, Stamped};
 use atex::exec::options::{Mode, OnTaint, Options, Until};
 use atex::exec::run::{self, Finished, Run, Sink};
 use atex::exec::rundir::RunDir;
+use atex::exec::schedule::Rules;
 use atex::sut::mock::{Lab, Step};
 use atex::sut::{BaseIdentity, Cancel, OnHeld, Sut, Trouble, TroubleKind, Urgency};
 use atex_cache::{Outcome, Store};
@@ -70,6 +71,10 @@ impl Bench {
                 on_taint: OnTaint::Prepare,
                 on_held: OnHeld::Wait,
                 dead_after: Duration::from_secs(30),
+                rules: Rules {
+                    retry_infra: 0,
+                    ..Rules::default()
+                },
             },
             suts: vec!["one"],
             plans: Vec::new(),
@@ -176,6 +181,7 @@ impl Bench {
             store: &store,
             dir: &dir,
             suts,
+            arrivals: None,
             base: BaseIdentity {
                 os: "mock".to_owned(),
                 version: "1".to_owned(),

@@ -3,6 +3,7 @@
 //! Approach: open the cache; learn what the SUTs are; compile; decide what has to run; then either show that (`--dry-run`), or
 //! make the run's directory, start the reporters, run, and tell the end.
 
+mod arrivals;
 mod dry;
 mod sink;
 mod which;
@@ -22,11 +23,12 @@ use crate::cli::{notice, signals, workload};
 use crate::compile::spec::Workload;
 use crate::exec::agenda::Agenda;
 use crate::exec::options::{Mode, OnTaint, Options, Until};
-use crate::exec::run::{Finished, Run};
+use crate::exec::run::{Arrivals, Finished, Run};
 use crate::exec::rundir::{RunDir, RunDirError};
 use crate::report::live::Size;
 use crate::report::{self, Console, Exit, Json, Recorder, RunInfo};
 use crate::sut::{BaseIdentity, Cancel, Local, OnHeld, Sut};
+use arrivals::SutFile;
 use sink::RunSink;
 
 /// How long a SUT may be silent before it counts as dead.
@@ -44,6 +46,14 @@ pub(crate) fn run(request: &RunRequest, settings: &Settings, out: &mut Out) -> R
     if matches!(request.action, Action::Test { .. }) {
         which::settle(&mut work, &states(&request.suts))?;
     }
+    if let Some(shard) = request.shard {
+        shard.narrow(&mut work);
+        if work.plans.iter().all(|plan| plan.tests.is_empty()) {
+            return Err(
+                CliError::nothing("no test is in this part").hint("there are more parts than tests, or long ones")
+            );
+        }
+    }
     let options = options(request);
     if options.mode != Mode::Finish && work.plans.iter().all(|plan| plan.tests.is_empty()) {
         return Err(CliError::nothing("no test matches").hint("`atex ls` shows all tests; `atex ls plans`, the plans"));
@@ -53,7 +63,14 @@ pub(crate) fn run(request: &RunRequest, settings: &Settings, out: &mut Out) -> R
         return dry::show((&work, &agenda, &options), settings, out);
     }
     let cancel = Cancel::new().map_err(|error| CliError::infra(format!("cannot make an event descriptor: {error}")))?;
-    let suts = suts(&request.suts, &cancel)?;
+    let suts: Vec<_> = request
+        .suts
+        .iter()
+        .map(|spec| machine(spec, &cancel))
+        .collect::<Result<_, _>>()?;
+    let arrivals = request.sut_file.clone().map(|path| -> Box<dyn Arrivals + '_> {
+        Box::new(SutFile::new(path, &request.suts, cancel.clone(), settings))
+    });
     let dir = run_dir(request)?;
     signals::raise_on_signals(&cancel)?;
     let info = RunInfo {
@@ -75,6 +92,7 @@ pub(crate) fn run(request: &RunRequest, settings: &Settings, out: &mut Out) -> R
         store: &store,
         dir: &dir,
         suts,
+        arrivals,
         base,
         cancel,
     };
@@ -141,11 +159,9 @@ fn terminal_size() -> Size {
     })
 }
 
-fn suts(pool: &[SutSpec], cancel: &Cancel) -> Result<Vec<Box<dyn Sut>>, CliError> {
-    let make = |spec: &SutSpec| -> Result<Box<dyn Sut>, CliError> {
-        Ok(Box::new(Local::new(&spec.name, spec.dir.clone(), cancel.clone())?))
-    };
-    pool.iter().map(make).collect()
+/// Makes a machine that can be opened.
+fn machine(spec: &SutSpec, cancel: &Cancel) -> Result<Box<dyn Sut>, CliError> {
+    Ok(Box::new(Local::new(&spec.name, spec.dir.clone(), cancel.clone())?))
 }
 
 fn run_dir(request: &RunRequest) -> Result<RunDir, CliError> {
@@ -181,6 +197,7 @@ fn options(request: &RunRequest) -> Options {
         },
         on_held: if request.wait { OnHeld::Wait } else { OnHeld::Fail },
         dead_after: DEAD_AFTER,
+        rules: request.rules,
     }
 }
 

@@ -33,6 +33,9 @@ fn every_key_is_read() {
         dir = "/srv/one"
         base = "minimal"
 
+        [group.lab]
+        suts = ["lab1", "local*4"]
+
         [lint]
         allow = ["missing-file"]
         "#,
