@@ -152,20 +152,21 @@ impl Schedule {
     /// Takes what came of an attempt, before the SUT answers, and decides whether the test runs once more.
     pub fn verdict(&mut self, now: u64, sut: SutId, said: Said) -> (Ruling, Vec<Decision>) {
         self.now = now;
-        let row = &mut self.suts[sut.0 as usize];
+        let &Row { state, since, .. } = &self.suts[sut.0 as usize];
         let Sut::Running {
+            lane,
             job,
-            ruled: ruled @ false,
-            ..
-        } = &mut row.state
+            end,
+            ruled: false,
+        } = state
         else {
             debug_assert!(false, "{sut:?} runs no test, and has a verdict");
             return (Ruling::Final { flaky: false }, Vec::new());
         };
-        *ruled = true;
-        let job = *job;
+        let ruled = true;
+        self.set(sut, Sut::Running { lane, job, end, ruled });
         if matches!(said, Said::Passed | Said::Failed) {
-            self.pace.note(self.jobs.expected(job), now.saturating_sub(row.since));
+            self.pace.note(self.jobs.expected(job), now.saturating_sub(since));
         }
         let ruling = match self.halted {
             Some(_) => Ruling::Final { flaky: false },
@@ -429,9 +430,13 @@ impl Schedule {
         Command::Enter(lane)
     }
 
-    /// Opens spares until there are as many SUTs as can be of use, in place of those that were lost too.
+    /// Opens spares until there is a SUT for each test that runs or waits, in place of those that were lost too.
     fn open_spares(&mut self, decisions: &mut Vec<Decision>) {
-        while self.halted.is_none() && self.counts.supply < self.demand && self.counts.opening < self.rules.connecting {
+        while self.halted.is_none()
+            && self.demand > 0
+            && self.counts.supply < self.demand + self.counts.testing
+            && self.counts.opening < self.rules.connecting
+        {
             let Some(sut) = self.spares.pop_front() else { return };
             decisions.push(self.open(sut));
         }

@@ -10,7 +10,7 @@ use atex::compile::spec::{Narrowing, Request, Secrets, Workload};
 use atex::exec::agenda::Agenda;
 use atex::exec::event::{Event, NodeOutcome, Stamped};
 use atex::exec::options::{Mode, OnTaint, Options, Until};
-use atex::exec::run::{self, Finished, Run, Sink};
+use atex::exec::run::{self, Arrivals, Finished, Run, Sink};
 use atex::exec::rundir::RunDir;
 use atex::exec::schedule::Rules;
 use atex::sut::mock::{Lab, Step};
@@ -154,10 +154,32 @@ impl Bench {
         self.run_on(machines, on_event)
     }
 
+    /// Runs it while more machines come.
+    pub(crate) fn run_joined<'a>(
+        &'a self,
+        arrivals: impl FnOnce(&Cancel) -> Box<dyn Arrivals + 'a>,
+        on_event: impl FnMut(&Event, &Cancel),
+    ) -> Ended {
+        let machines = |cancel: &Cancel| -> Vec<Box<dyn Sut>> {
+            let machine = |name: &&str| -> Box<dyn Sut> { Box::new(self.lab.machine(name, cancel)) };
+            self.suts.iter().map(machine).collect()
+        };
+        self.run_all(machines, |cancel| Some(arrivals(cancel)), on_event)
+    }
+
     /// Runs it on other machines.
     pub(crate) fn run_on(
         &self,
         machines: impl FnOnce(&Cancel) -> Vec<Box<dyn Sut>>,
+        on_event: impl FnMut(&Event, &Cancel),
+    ) -> Ended {
+        self.run_all(machines, |_| None, on_event)
+    }
+
+    fn run_all<'a>(
+        &'a self,
+        machines: impl FnOnce(&Cancel) -> Vec<Box<dyn Sut>>,
+        arrivals: impl FnOnce(&Cancel) -> Option<Box<dyn Arrivals + 'a>>,
         on_event: impl FnMut(&Event, &Cancel),
     ) -> Ended {
         let number = self.runs.replace(self.runs.get() + 1);
@@ -181,7 +203,7 @@ impl Bench {
             store: &store,
             dir: &dir,
             suts,
-            arrivals: None,
+            arrivals: arrivals(&cancel),
             base: BaseIdentity {
                 os: "mock".to_owned(),
                 version: "1".to_owned(),
@@ -331,7 +353,11 @@ impl Ended {
     }
 }
 
+/// Whether it is the last word about a test.
 fn tells_a_test(event: &Event) -> bool {
+    if matches!(event, Event::NodeFinished { again: true, .. }) {
+        return false;
+    }
     let (Event::NodeCached { node, .. } | Event::NodeFinished { node, .. } | Event::NodeSkipped { node, .. }) = event
     else {
         return false;

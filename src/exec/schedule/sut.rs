@@ -85,6 +85,8 @@ pub(super) struct Counts {
     pub(super) supply: usize,
     /// That are being connected to.
     pub(super) opening: u32,
+    /// That run a test.
+    pub(super) testing: usize,
 }
 
 impl Sut {
@@ -120,6 +122,8 @@ impl Schedule {
         self.count(old, |count| *count -= 1);
         self.count(new, |count| *count += 1);
         self.counts.supply = self.counts.supply + usize::from(new.works()) - usize::from(old.works());
+        let tests = |state| usize::from(matches!(state, Sut::Running { ruled: false, .. }));
+        self.counts.testing = self.counts.testing + tests(new) - tests(old);
         if let Sut::Running { lane, end, .. } = old {
             self.lanes[lane.0 as usize].ends -= end;
         }
