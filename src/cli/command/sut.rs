@@ -13,8 +13,9 @@ use crate::cli::table::{self, Cell, Columns};
 use crate::report::palette::paint;
 use crate::report::text::harmless;
 use crate::report::{Exit, human};
-use crate::sut::local::Local;
-use crate::sut::{Cancel, Facts, Hello, OnHeld, Sut, SutState, Trouble, TroubleKind};
+use crate::sut::lease;
+use crate::sut::local::{Local, peek_state};
+use crate::sut::{Cancel, Facts, Hello, OnHeld, Sut, SutState, Trouble, TroubleKind, local_facts};
 
 /// Runs a command on machines.
 pub(crate) fn run(command: &SutCommand, settings: &Settings, out: &mut Out) -> Result<Exit, CliError> {
@@ -36,37 +37,64 @@ fn open(spec: &SutSpec) -> Result<(Local, Hello), Trouble> {
     Ok((machine, hello))
 }
 
-/// Lists machines; one that cannot be opened is listed with the reason, and the exit code says that there was one.
+/// What is seen of a machine without keeping anybody waiting for it.
+struct Seen {
+    facts: Facts,
+    state: SutState,
+    /// Who has it now.
+    lease: Option<String>,
+}
+
+/// Looks at the local machine from outside: what it is, what it says of itself, and who holds it.
+fn look(spec: &SutSpec) -> Result<Seen, Trouble> {
+    let lease = lease::peek(spec.dir.as_deref());
+    if lease.is_none() && peek_state(spec.dir.as_deref()).is_none() {
+        // It was never used, or cannot be: opening it tells which.
+        let (_free, Hello { facts, state }) = open(spec)?;
+        return Ok(Seen { facts, state, lease });
+    }
+    let state = peek_state(spec.dir.as_deref()).unwrap_or_default();
+    let facts = local_facts();
+    Ok(Seen { facts, state, lease })
+}
+
+/// Lists machines; one that cannot be used is listed with the reason, and the exit code says that there was one.
 fn ls(pool: &[SutSpec], settings: &Settings, out: &mut Out) -> Result<Exit, CliError> {
     let (mut rows, mut exit) = (Vec::new(), Exit::Passed);
     for spec in pool {
-        let opened = open(spec).map(|(_lease, hello)| hello);
-        if opened.as_ref().is_err_and(|trouble| trouble.kind != TroubleKind::Held) {
+        let seen = look(spec);
+        if seen.as_ref().is_err_and(|trouble| trouble.kind != TroubleKind::Held) {
             exit = Exit::Infra;
         }
         if settings.json {
-            let line = match &opened {
-                Ok(hello) => described(spec, hello),
+            let line = match &seen {
+                Ok(Seen { facts, state, lease }) => {
+                    json!({"name": spec.name, "base": spec.base, "facts": facts, "state": state, "lease": lease})
+                }
                 Err(trouble) => json!({"name": spec.name, "trouble": trouble.message}),
             };
             out.json(&line)?;
             continue;
         }
-        rows.push(match &opened {
-            Ok(hello) => [
+        rows.push(match &seen {
+            Ok(Seen { facts, state, lease }) => [
                 Cell::from(&spec.name),
-                Cell::from(system(&hello.facts)),
-                Cell::from(&hello.facts.user),
-                state_cell(&hello.state, out),
+                Cell::from(system(facts)),
+                Cell::from(&facts.user),
+                state_cell(state, out),
+                match lease {
+                    Some(holder) => Cell::styled(out.palette.warn, holder),
+                    None => Cell::styled(out.palette.dim, "free"),
+                },
             ],
             Err(trouble) => {
                 let blank = || Cell::from("");
                 let reason = Cell::styled(out.palette.trouble, &trouble.message);
-                [Cell::from(&spec.name), blank(), blank(), reason]
+                [Cell::from(&spec.name), blank(), blank(), reason, blank()]
             }
         });
     }
-    table::print(out, Columns::new(["NAME", "SYSTEM", "USER", "STATE"]), &rows)?;
+    table::print(out, Columns::new(["NAME", "SYSTEM", "USER", "STATE", "LEASE"]), &rows)?;
     Ok(exit)
 }
 
