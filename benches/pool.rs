@@ -28,7 +28,7 @@ fn main() -> ExitCode {
                 "/t{number}:\n    test: sleep {}.{:03}\n    duration: {}s\n",
                 time / 1000,
                 time % 1000,
-                time / 500 + 1
+                60 + time / 10
             )
         })
         .collect();
