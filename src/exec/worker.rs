@@ -171,9 +171,8 @@ impl<'a> Worker<'a> {
     pub(crate) fn gone(&mut self, reason: Skip) -> Input {
         self.sut.close();
         let note = match &reason {
-            Skip::Prepare(note) | Skip::Setup(note) | Skip::Unreachable(note) => note.clone(),
+            Skip::Prepare(note) | Skip::Setup(note) | Skip::Unreachable(note) | Skip::Stopped(note) => note.clone(),
             Skip::Cancelled => "cancelled".to_owned(),
-            Skip::Stopped(note) => note.clone(),
         };
         self.tell("dropped", note);
         Input::Lost(reason)

@@ -155,9 +155,9 @@ impl Bench {
     }
 
     /// Runs it while more machines come.
-    pub(crate) fn run_joined<'a>(
-        &'a self,
-        arrivals: impl FnOnce(&Cancel) -> Box<dyn Arrivals + 'a>,
+    pub(crate) fn run_joined(
+        &self,
+        arrivals: impl FnOnce(&Cancel) -> Box<dyn Arrivals>,
         on_event: impl FnMut(&Event, &Cancel),
     ) -> Ended {
         let machines = |cancel: &Cancel| -> Vec<Box<dyn Sut>> {
@@ -176,10 +176,10 @@ impl Bench {
         self.run_all(machines, |_| None, on_event)
     }
 
-    fn run_all<'a>(
-        &'a self,
+    fn run_all(
+        &self,
         machines: impl FnOnce(&Cancel) -> Vec<Box<dyn Sut>>,
-        arrivals: impl FnOnce(&Cancel) -> Option<Box<dyn Arrivals + 'a>>,
+        arrivals: impl FnOnce(&Cancel) -> Option<Box<dyn Arrivals>>,
         on_event: impl FnMut(&Event, &Cancel),
     ) -> Ended {
         let number = self.runs.replace(self.runs.get() + 1);
