@@ -3,6 +3,7 @@
 //! 1,000 tests that sleep 0.1 to 2 s, on the targets that are given, else on 50 local ones. The ideal is all tests spread evenly; what
 //! starting atex, opening, preparing and letting go takes is part of the run, and counts against it.
 
+use std::fmt::Write as _;
 use std::fs;
 use std::process::{Command, ExitCode};
 use std::time::Instant;
@@ -21,17 +22,15 @@ fn main() -> ExitCode {
     let tree = dir.path().join("tree");
     fs::create_dir_all(tree.join(".fmf")).expect("a tree");
     fs::write(tree.join(".fmf/version"), "1\n").expect("a file");
-    let tests: String = (0..TESTS)
-        .map(|number| {
-            let time = millis(number);
-            format!(
-                "/t{number}:\n    test: sleep {}.{:03}\n    duration: {}s\n",
-                time / 1000,
-                time % 1000,
-                60 + time / 10
-            )
-        })
-        .collect();
+    let mut tests = String::new();
+    for number in 0..TESTS {
+        let time = millis(number);
+        let (seconds, rest, limit) = (time / 1000, time % 1000, 60 + time / 10);
+        let _infallible = write!(
+            tests,
+            "/t{number}:\n    test: sleep {seconds}.{rest:03}\n    duration: {limit}s\n"
+        );
+    }
     fs::write(tree.join("tests.fmf"), tests).expect("a file");
     let mut call = Command::new(env!("CARGO_BIN_EXE_atex"));
     call.args(["build", "--quiet", "--rerun"]).current_dir(&tree);
@@ -43,7 +42,9 @@ fn main() -> ExitCode {
             .arg(dir.path().join("suts"));
         SUTS
     } else {
-        targets.iter().for_each(|target| drop(call.args(["-s", target])));
+        for target in &targets {
+            call.args(["-s", target]);
+        }
         u32::try_from(targets.len()).expect("few targets")
     };
     for run in ["first", "measured"] {
