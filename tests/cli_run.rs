@@ -199,6 +199,39 @@ fn a_terminal_shows_what_runs_and_is_clean_afterwards() {
     assert!(!after.contains("running"), "{after}");
 }
 
+/// Everything that a process says to a terminal until it ends.
+fn said_to(mut terminal: File) -> String {
+    let mut seen = Vec::new();
+    // The last read fails once nobody has the other side open any more.
+    let _hung_up = terminal.read_to_end(&mut seen);
+    String::from_utf8_lossy(&seen).into_owned()
+}
+
+#[test]
+fn a_log_does_not_act_on_a_terminal() {
+    let world = world();
+    world.write(
+        "tree/tests.fmf",
+        "/evil:\n  test: printf '\\033]0;title\\007shown\\033[2J\\n\\tnext\\n'\n",
+    );
+    let run = atex(&world, ["build"]).run().expect(0);
+    let list = world.atex().args(["cache", "ls", "--json"]).run().expect(0).stdout;
+    let key = list
+        .lines()
+        .find(|line| line.contains("test /tests/evil"))
+        .unwrap_or_else(|| panic!("{run:?} {list}"));
+    let key: serde_json::Value = serde_json::from_str(key).unwrap();
+    let call = world.atex().args(["cache", "log", key["key"].as_str().unwrap()]);
+    assert!(
+        call.run().stdout.contains('\x1b'),
+        "other programs get what was printed"
+    );
+    let (terminal, tty) = pseudo_terminal();
+    let mut child = call.command().stdout(tty).spawn().unwrap();
+    assert_eq!(said_to(terminal), "shown\r\n    next\r\n");
+    assert!(child.wait().unwrap().success());
+}
+
 /// Makes a pseudo-terminal of 80 columns: the side to read from, and the side for the process.
 fn pseudo_terminal() -> (File, OwnedFd) {
     use rustix::pty::{OpenptFlags, grantpt, ioctl_tiocgptpeer, openpt, unlockpt};

@@ -34,6 +34,7 @@ fn tainted() -> SutState {
     SutState {
         chain: vec!["3f".repeat(32), "91".repeat(32)],
         prepared_at: Some(now() - 7_300),
+        done_at: vec![now() - 8_000, now() - 7_300],
         taint: Some(Taint {
             reason: "test /a ended by timeout".into(),
             at: now() - 200,

@@ -1,11 +1,12 @@
 //! Fetching from local repositories: branches, tags, commits, concurrent processes, and what is refused.
 
-use std::fs;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread;
+use std::time::{Duration, SystemTime};
 
-use atex::fmf::{Error, Tree, fetch};
+use atex::fmf::{Error, Pruned, Tree, fetch, prune};
 use tempfile::TempDir;
 
 /// A repository with one tree, and a cache to fetch into.
@@ -220,5 +221,42 @@ fn many_at_once_give_one_and_the_same_directory() {
         fetched
             .iter()
             .all(|directory| *directory == fetched[0] && summary(directory) == "first")
+    );
+}
+
+#[test]
+fn commits_that_nobody_used_for_long_go_and_come_back_when_they_are_wanted() {
+    let repository = Repository::new();
+    let (url, cache) = (repository.url(), repository.cache());
+    let first = fetch(&url, None, None, &cache).unwrap();
+    repository.commit("second");
+    let second = fetch(&url, None, None, &cache).unwrap();
+    assert_ne!(first, second);
+    let day = Duration::from_secs(86_400);
+    let used = |tree: &Path| tree.with_extension("used");
+    let ago = |days: u32| SystemTime::now() - day * days;
+    File::options()
+        .write(true)
+        .open(used(&first))
+        .unwrap()
+        .set_modified(ago(9))
+        .unwrap();
+    let pruned = prune(&cache, 10 * day, SystemTime::now()).unwrap();
+    assert_eq!(pruned, Pruned::default());
+    let pruned = prune(&cache, 8 * day, SystemTime::now()).unwrap();
+    assert!(pruned.commits == 1 && pruned.bytes > 0, "{pruned:?}");
+    assert!(!first.exists() && !used(&first).exists() && second.exists());
+    // What was just asked for may be about to be read.
+    assert_eq!(prune(&cache, Duration::ZERO, SystemTime::now()).unwrap().commits, 0);
+    assert_eq!(
+        prune(&cache, Duration::ZERO, SystemTime::now() + day).unwrap().commits,
+        1
+    );
+    assert!(!second.exists() && !second.with_file_name("repository").exists());
+    assert_eq!(fetch(&url, None, None, &cache).unwrap(), second);
+    assert!(second.join(".fmf").is_dir());
+    assert_eq!(
+        prune(&cache.join("nothing"), day, SystemTime::now()).unwrap(),
+        Pruned::default()
     );
 }

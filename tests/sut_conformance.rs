@@ -2,6 +2,8 @@
 
 #[path = "sut_support/packages.rs"]
 mod packages;
+#[path = "sut_support/sshd.rs"]
+mod sshd;
 mod sut_support;
 
 use std::ffi::OsString;
@@ -12,7 +14,9 @@ use std::time::Duration;
 
 use atex::sut::link::local::LocalLink;
 use atex::sut::shell::Machine;
-use atex::sut::{Cancel, Local, OnHeld, Sut, SutState, SyncMode, TroubleKind};
+use atex::sut::ssh::SshLink;
+use atex::sut::{Cancel, EnvFile, Local, OnHeld, Sut, SutState, SyncMode, TroubleKind};
+use sshd::Sshd;
 use sut_support::{
     Host, Running, World, be_a_runner, describe, eventually, laws, lives, run, script, sync, test, tty_test,
 };
@@ -27,6 +31,9 @@ fn on(kind: &'static str, law: fn(&mut World<'_>)) {
     std::fs::set_permissions(home.path(), PermissionsExt::from_mode(0o777)).unwrap();
     let dir = home.path().join("a sut's dir");
     let cancel = Cancel::new().unwrap();
+    let _sshd = kind
+        .starts_with("ssh")
+        .then(|| Sshd::start(&home.path().join("sshd"), ""));
     let mut make = || machine(kind, dir.clone(), &cancel);
     law(&mut World {
         make: &mut make,
@@ -37,7 +44,7 @@ fn on(kind: &'static str, law: fn(&mut World<'_>)) {
 }
 
 /// Makes a machine: `local`; `nobody`, the same as a user without rights; or `noisy`, where a login shell that is not bash prints
-/// before and the runner must give signs of life.
+/// before and the runner must give signs of life; or `ssh`, this machine through an sshd with its files beside `dir`.
 fn machine(kind: &str, dir: PathBuf, cancel: &Cancel) -> Box<dyn Sut> {
     let through = |command: &[&str], heartbeat| {
         let link = LocalLink::through(kind, command.iter().map(OsString::from).collect(), heartbeat);
@@ -49,10 +56,16 @@ fn machine(kind: &str, dir: PathBuf, cancel: &Cancel) -> Box<dyn Sut> {
             let user = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"];
             through(&[&user[..], &["bash", "--noprofile", "--norc", "-c"]].concat(), None)
         }
-        "noisy" => {
+        "noisy" | "silent" => {
             let login =
                 "echo welcome; printf 'no newline'; echo warning >&2; echo; exec bash --noprofile --norc -c \"$0\"";
-            through(&["sh", "-c", login], Some(Duration::from_secs(4)))
+            let silence = if kind == "silent" { 4 } else { 40 };
+            through(&["sh", "-c", login], Some(Duration::from_secs(silence)))
+        }
+        "ssh" => {
+            let login = sshd::login(&dir.with_file_name("sshd"), kind);
+            let link = SshLink::new(login, cancel.clone());
+            Box::new(Machine::over(link, Some(dir), cancel.clone()))
         }
         _ => panic!("there is no kind {kind}"),
     }
@@ -61,7 +74,7 @@ fn machine(kind: &str, dir: PathBuf, cancel: &Cancel) -> Box<dyn Sut> {
 /// Makes a directory with the programs of bash, coreutils, tar and util-linux that a SUT must have, but those `without`.
 fn bare_path(without: &[&str]) -> tempfile::TempDir {
     let dir = tempfile::tempdir().unwrap();
-    let programs = "bash cat chmod cp du env flock head id mkdir mv printenv rm script setsid sha256sum sleep stat stty sync tail tar uname";
+    let programs = "bash cat chmod cp du env flock head id ls mkdir mv printenv rm script setsid sha256sum sleep stat stty sync tail tar touch uname";
     for program in programs.split(' ').filter(|program| !without.contains(program)) {
         let path = std::env::split_paths(&std::env::var_os("PATH").unwrap())
             .map(|dir| dir.join(program))
@@ -89,7 +102,7 @@ fn bash_coreutils_tar_and_util_linux_are_all_that_a_machine_needs() {
         sync(sut, &host, SyncMode::Exact);
         assert_eq!(run(sut, &script("echo 3 >d; rm c")).exit_code(), 0);
         sut.adopt("tree").unwrap();
-        sut.reset_env_file().unwrap();
+        sut.reset_env_file(EnvFile::Prepared).unwrap();
         sut.set_state(&SutState::default()).unwrap();
         assert_eq!(run(sut, &test("echo x >a/b; mkdir -p a/new")).exit_code(), 0);
         assert_eq!(sync(sut, &host, SyncMode::KeepPrepared).sent, 1);
@@ -132,7 +145,7 @@ fn machine_where_bash_does_not_start_is_unreachable() {
 
 #[test]
 fn job_of_a_runner_that_gives_no_sign_of_life_is_ended() {
-    on("noisy", |world| {
+    on("silent", |world| {
         let mut sut = world.open();
         let mut running = Running::start(&mut *sut, &test("echo $$ >&7; sleep 1000"));
         running.said("\n");
@@ -141,6 +154,22 @@ fn job_of_a_runner_that_gives_no_sign_of_life_is_ended() {
         // Signs are given by waiting, and nobody waits.
         eventually("the silence is noticed", || !lives(&pid));
         assert_eq!(running.finish().exit_code(), 143);
+    });
+}
+
+#[test]
+fn machine_of_a_runner_that_gives_no_sign_of_life_is_free_and_tending_keeps_it() {
+    on("silent", |world| {
+        let mut sut = world.open();
+        for _ in 0..8 {
+            std::thread::sleep(Duration::from_secs(1));
+            sut.tend();
+        }
+        let trouble = (world.make)().open(OnHeld::Fail, &mut |_| ()).unwrap_err();
+        assert_eq!(trouble.kind, TroubleKind::Held, "it is tended");
+        world.open_waiting();
+        let trouble = sut.set_state(&SutState::default()).unwrap_err();
+        assert_eq!(trouble.kind, TroubleKind::Aborted);
     });
 }
 
@@ -210,10 +239,12 @@ macro_rules! conformance {
         mod local { $(conformance!(@laws "local" $theme $laws);)* }
         mod nobody { $(conformance!(@laws "nobody" $theme $laws);)* }
         mod noisy { $(conformance!(@noisy $theme $laws);)* }
+        mod ssh { $(conformance!(@laws "ssh" $theme $laws);)* }
     };
     // What the login prints and the signs of life concern these.
     (@noisy lease $laws:tt) => { conformance!(@laws "noisy" lease $laws); };
     (@noisy jobs $laws:tt) => { conformance!(@laws "noisy" jobs $laws); };
+    (@noisy trust $laws:tt) => { conformance!(@laws "noisy" trust $laws); };
     (@noisy ending $laws:tt) => { conformance!(@laws "noisy" ending $laws); };
     (@noisy $theme:ident $laws:tt) => {};
     (@laws $kind:literal $theme:ident { $($law:ident)* }) => {
@@ -253,6 +284,7 @@ conformance! {
         interrupted_upload_never_counts_as_whole
         many_files_and_a_big_one_arrive
         directories_that_cannot_be_read_or_written_are_no_obstacle
+        trees_that_nobody_used_for_a_month_go_when_a_new_one_comes
     }
     prepared: {
         what_a_prepare_step_made_stays
@@ -300,5 +332,13 @@ conformance! {
         detached_job_of_a_dead_runner_is_ended_by_the_next_one
         wait_comes_back_for_deadlines_and_for_each_cancellation
         state_is_written_also_after_a_cancellation
+        test_that_deletes_the_list_of_its_groups_leaves_nothing_behind
+    }
+    trust: {
+        job_of_a_runner_that_was_killed_is_a_taint_until_a_state_is_written
+        job_whose_wrapper_was_killed_is_a_taint
+        job_that_was_let_go_is_a_taint_unless_its_runner_comes_back
+        overdue_job_is_a_taint_and_one_that_nobody_wants_is_none
+        job_that_came_to_its_end_is_no_taint
     }
 }

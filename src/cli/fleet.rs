@@ -23,8 +23,32 @@ pub(crate) struct Line {
     pub(crate) target: String,
 }
 
+/// Returns the targets of an invocation, each for one machine: those of `-s` and `--sut-file`, else those of the configuration, else
+/// `local`.
+pub(crate) fn given(args: &SutArgs, settings: &Settings) -> Result<Vec<String>, CliError> {
+    let configured = settings.config.defaults.sut.as_deref().unwrap_or_default();
+    let mut given = match &args.suts[..] {
+        [] if args.sut_file.is_none() => configured.to_vec(),
+        given => given.to_vec(),
+    };
+    if let Some(path) = &args.sut_file {
+        let lines = read(&absolute(path, &settings.here))?;
+        given.extend(lines.into_iter().map(|line| line.target));
+        if given.is_empty() {
+            return Err(
+                CliError::usage(format!("the file of SUTs `{}` names none", path.display()))
+                    .hint("the first must be there when the run starts; others can be added while it goes on"),
+            );
+        }
+    }
+    if given.is_empty() {
+        given.push("local".to_owned());
+    }
+    spread(&given, args, settings)
+}
+
 /// Replaces each target that stands for several by those.
-pub(crate) fn spread(given: &[String], args: &SutArgs, settings: &Settings) -> Result<Vec<String>, CliError> {
+fn spread(given: &[String], args: &SutArgs, settings: &Settings) -> Result<Vec<String>, CliError> {
     let mut targets = Vec::new();
     for text in given {
         spread_one(text, (args, settings), &mut BTreeSet::new(), &mut targets)?;

@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::args::run::{BuildArgs, FailingArgs, FinishArgs, OnTaint, RunArgs, TestArgs, Until};
-use super::args::select::{CompileArgs, SelectArgs};
+use super::args::select::{CompileArgs, SelectArgs, SutArgs};
 use super::error::CliError;
-use super::pool::{self, SutSpec};
+use super::pool::{self, Pool};
 use super::settings::{Settings, absolute};
 use super::values;
 use crate::exec::schedule::Rules;
@@ -25,15 +25,18 @@ pub(crate) enum Action {
     Finish,
 }
 
+/// What is kept of an output where nobody said how much.
+const MAX_OUTPUT: u64 = 1 << 30;
+
 /// A validated request to run something.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub(crate) struct RunRequest {
     pub(crate) action: Action,
     pub(crate) selection: Selection,
     pub(crate) values: Values,
-    pub(crate) suts: Vec<SutSpec>,
-    /// A file that is watched for more: absolute.
-    pub(crate) sut_file: Option<PathBuf>,
+    pub(crate) pool: Pool,
+    /// What the pool was made of: a file is watched for more.
+    pub(crate) sut_args: SutArgs,
     pub(crate) rules: Rules,
     /// Which part of the tests.
     pub(crate) shard: Option<Shard>,
@@ -42,6 +45,8 @@ pub(crate) struct RunRequest {
     /// Prepared states and records older than this are not believed.
     pub(crate) max_age: Option<Duration>,
     pub(crate) on_taint: OnTaint,
+    /// Bytes that are kept of what a test or a step prints.
+    pub(crate) max_output: u64,
     /// Whether to wait for a SUT that somebody else holds.
     pub(crate) wait: bool,
     /// Where to write the run, if not in the default place: absolute, and empty or not there.
@@ -103,19 +108,21 @@ impl RunRequest {
     ) -> Result<Self, CliError> {
         settings.tree_root()?;
         let defaults = &settings.config.defaults;
+        let max_output = args.max_output.as_deref().map(values::size).transpose()?;
         let max_age = args.max_age.as_deref().map(values::age).transpose()?;
         Ok(Self {
             action,
             selection: Selection::new(plans, args.select, settings),
             values: Values::new(&args.compile, settings)?,
-            suts: pool::resolve(&args.sut, settings)?,
-            sut_file: args.sut.sut_file.map(|path| absolute(&path, &settings.here)),
+            pool: pool::resolve(&args.sut, settings)?,
+            sut_args: args.sut,
             rules: rules(&failing),
             shard: failing.shard.as_deref().map(values::shard).transpose()?,
             dry_run: args.dry_run,
             fresh: args.fresh,
             max_age: max_age.or(defaults.max_age),
             on_taint: args.on_taint.or(defaults.on_taint).unwrap_or_default(),
+            max_output: max_output.or(defaults.max_output).unwrap_or(MAX_OUTPUT),
             wait: !args.no_wait,
             output: args.output.map(|dir| output_dir(&dir, settings)).transpose()?,
         })

@@ -70,6 +70,11 @@ impl Settings {
         place("XDG_CACHE_HOME", ".cache")
     }
 
+    /// Returns the directory of fetched trees.
+    pub(crate) fn fetched_dir(&self) -> Result<PathBuf, CliError> {
+        Ok(self.cache_dir()?.join("trees-v1"))
+    }
+
     /// Returns the directory for what is neither configuration nor cache.
     pub(crate) fn state_dir() -> Result<PathBuf, CliError> {
         place("XDG_STATE_HOME", ".local/state")
@@ -78,6 +83,11 @@ impl Settings {
     /// Returns the directory below which runs are kept.
     pub(crate) fn runs_dir() -> Result<PathBuf, CliError> {
         Ok(Self::state_dir()?.join("runs"))
+    }
+
+    /// Returns the user's home directory.
+    pub(crate) fn home() -> Option<PathBuf> {
+        home()
     }
 
     /// Returns the colours for standard error.

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use super::nearest::did_you_mean;
+use super::parameters::Parameters;
 
 /// What a SUT is made from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,7 +33,7 @@ pub enum TargetKind {
 }
 
 /// A machine that is reached by SSH.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SshTarget {
     /// The login user.
     pub user: Option<String>,
@@ -42,6 +43,12 @@ pub struct SshTarget {
     pub port: Option<u16>,
     /// The private key.
     pub key: Option<PathBuf>,
+    /// The socket of a master connection of the `ssh` client, to be used instead of a connection of atex's own.
+    pub control_path: Option<PathBuf>,
+    /// The environment variable that holds a password.
+    pub password_env: Option<String>,
+    /// Whether everything there is done as root, by `sudo`.
+    pub sudo: bool,
 }
 
 /// Why a text is no target.
@@ -90,8 +97,8 @@ impl TargetError {
     /// Returns advice.
     pub fn hint(&self) -> String {
         match self {
-            Self::Parameter { parameter, .. } => did_you_mean(parameter, PARAMETERS)
-                .unwrap_or_else(|| format!("parameters are `{}`", PARAMETERS.join("`, `"))),
+            Self::Parameter { parameter, .. } => did_you_mean(parameter, Parameters::NAMES)
+                .unwrap_or_else(|| format!("parameters are `{}`", Parameters::NAMES.join("`, `"))),
             _ => "targets are `local`, `[user@]host[:port]`, `ssh://[user@]host[:port]`, \
                   each with parameters as in `local?dir=/srv/atex&name=one`"
                 .to_owned(),
@@ -99,38 +106,35 @@ impl TargetError {
     }
 }
 
-const PARAMETERS: [&str; 4] = ["base", "dir", "key", "name"];
-
-/// Parameters as they are written, decoded.
-#[derive(Default)]
-struct Parameters {
-    base: Option<String>,
-    dir: Option<String>,
-    key: Option<String>,
-    name: Option<String>,
-}
-
 impl FromStr for Target {
     type Err = TargetError;
 
     fn from_str(text: &str) -> Result<Self, TargetError> {
-        let (machine, query) = text
-            .split_once('?')
-            .map_or((text, ""), |(machine, query)| (machine, query));
-        if machine.is_empty() {
-            return Err(TargetError::Empty(text.to_owned()));
-        }
-        let parameters = Parameters::parse(text, query)?;
+        let (machine, parameters) = parts(text)?;
+        Self::new(text, machine, parameters)
+    }
+}
+
+/// Takes a text apart into the machine and its parameters.
+pub(crate) fn parts(text: &str) -> Result<(&str, Parameters), TargetError> {
+    let (machine, query) = text.split_once('?').unwrap_or((text, ""));
+    if machine.is_empty() {
+        return Err(TargetError::Empty(text.to_owned()));
+    }
+    Ok((machine, Parameters::parse(text, query)?))
+}
+
+impl Target {
+    /// Makes a target; `text` is what the user wrote, for messages.
+    pub(crate) fn new(text: &str, machine: &str, parameters: Parameters) -> Result<Self, TargetError> {
         let kind = if machine == "local" {
-            if parameters.key.is_some() {
-                let (target, parameter) = (text.to_owned(), "key".to_owned());
+            if let Some(parameter) = parameters.of_ssh() {
+                let (target, parameter) = (text.to_owned(), parameter.to_owned());
                 return Err(TargetError::Parameter { target, parameter });
             }
             TargetKind::Local
         } else {
-            let mut ssh = ssh_target(text, machine)?;
-            ssh.key = parameters.key.map(PathBuf::from);
-            TargetKind::Ssh(ssh)
+            TargetKind::Ssh(ssh(text, machine, &parameters)?)
         };
         Ok(Self {
             kind,
@@ -139,6 +143,38 @@ impl FromStr for Target {
             base: parameters.base,
         })
     }
+}
+
+/// Joins what stands before the parameters with what stands among them.
+fn ssh(text: &str, machine: &str, parameters: &Parameters) -> Result<SshTarget, TargetError> {
+    let bad = |parameter: String, problem| TargetError::Value {
+        target: text.to_owned(),
+        parameter,
+        problem,
+    };
+    let mut ssh = ssh_target(text, machine)?;
+    if let Some(user) = &parameters.user {
+        if ssh.user.as_ref().is_some_and(|before| before != user) {
+            return Err(bad(format!("user={user}"), "the target names another one"));
+        }
+        ssh.user = Some(user.clone());
+    }
+    if let Some(port) = &parameters.port {
+        let number = port_number(text, None, port)?;
+        if ssh.port.is_some_and(|before| before != number) {
+            return Err(bad(format!("port={port}"), "the target names another one"));
+        }
+        ssh.port = Some(number);
+    }
+    ssh.key = parameters.key.as_ref().map(PathBuf::from);
+    ssh.control_path = parameters.control_path.as_ref().map(PathBuf::from);
+    ssh.password_env.clone_from(&parameters.password_env);
+    ssh.sudo = match parameters.r#become.as_deref() {
+        None => false,
+        Some("sudo") => true,
+        Some(other) => return Err(bad(format!("become={other}"), "`sudo` is the only way")),
+    };
+    Ok(ssh)
 }
 
 impl fmt::Display for TargetKind {
@@ -156,38 +192,6 @@ impl fmt::Display for TargetKind {
             Some(port) => write!(f, "{}:{port}", ssh.host),
             None => f.write_str(&ssh.host),
         }
-    }
-}
-
-impl Parameters {
-    fn parse(target: &str, query: &str) -> Result<Self, TargetError> {
-        let mut parameters = Self::default();
-        for pair in query.split('&').filter(|pair| !pair.is_empty()) {
-            let bad = |problem| TargetError::Value {
-                target: target.to_owned(),
-                parameter: pair.to_owned(),
-                problem,
-            };
-            let (key, value) = pair.split_once('=').ok_or_else(|| bad("it has no value"))?;
-            let slot = match key {
-                "base" => &mut parameters.base,
-                "dir" => &mut parameters.dir,
-                "key" => &mut parameters.key,
-                "name" => &mut parameters.name,
-                _ => {
-                    let (target, parameter) = (target.to_owned(), key.to_owned());
-                    return Err(TargetError::Parameter { target, parameter });
-                }
-            };
-            let value = percent_decoded(value).ok_or_else(|| bad("`%` needs two hexadecimal digits of UTF-8 text"))?;
-            if value.is_empty() {
-                return Err(bad("its value is empty"));
-            }
-            if slot.replace(value).is_some() {
-                return Err(bad("it is given twice"));
-            }
-        }
-        Ok(parameters)
     }
 }
 
@@ -222,7 +226,7 @@ fn ssh_target(target: &str, machine: &str) -> Result<SshTarget, TargetError> {
         user,
         host: host.to_owned(),
         port,
-        key: None,
+        ..SshTarget::default()
     })
 }
 
@@ -243,27 +247,6 @@ fn unknown_kind(target: &str, kind: &str) -> TargetError {
         target: target.to_owned(),
         kind: kind.to_owned(),
     }
-}
-
-/// Decodes `%20`; `None` where the escape or the resulting UTF-8 is bad. `+` stays as it is.
-fn percent_decoded(text: &str) -> Option<String> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((&byte, tail)) = rest.split_first() {
-        if byte != b'%' {
-            bytes.push(byte);
-            rest = tail;
-            continue;
-        }
-        let (digits, tail) = tail.split_at_checked(2)?;
-        let digits = std::str::from_utf8(digits).ok()?;
-        if !digits.bytes().all(|digit| digit.is_ascii_hexdigit()) {
-            return None;
-        }
-        bytes.push(u8::from_str_radix(digits, 16).ok()?);
-        rest = tail;
-    }
-    String::from_utf8(bytes).ok()
 }
 
 #[cfg(test)]
@@ -296,11 +279,19 @@ mod tests {
         ] {
             assert_eq!(shown(text).as_deref(), Ok(machine), "{text}");
         }
-        let target: Target = "ssh://root@host?key=~/.ssh/lab".parse().unwrap();
-        let TargetKind::Ssh(ssh) = target.kind else {
-            panic!("an SSH target")
+        let target: Target = "ssh://host?key=~/.ssh/lab&user=me&port=2222&become=sudo&control_path=/c&password_env=P"
+            .parse()
+            .unwrap();
+        let ssh = SshTarget {
+            user: Some("me".into()),
+            host: "host".into(),
+            port: Some(2222),
+            key: Some("~/.ssh/lab".into()),
+            control_path: Some("/c".into()),
+            password_env: Some("P".into()),
+            sudo: true,
         };
-        assert_eq!(ssh.key, Some(PathBuf::from("~/.ssh/lab")));
+        assert_eq!(target.kind, TargetKind::Ssh(ssh));
     }
 
     #[test]
@@ -317,6 +308,15 @@ mod tests {
             ("host:99999", "target `host:99999` has a bad port `99999`"),
             ("host:0", "target `host:0` has a bad port `0`"),
             ("local?key=k", "target `local?key=k` has an unknown parameter `key`"),
+            (
+                "root@host?user=me",
+                "target `root@host?user=me` has a bad parameter `user=me`: the target names another one",
+            ),
+            (
+                "host?become=su",
+                "target `host?become=su` has a bad parameter `become=su`: `sudo` is the only way",
+            ),
+            ("host?port=x", "target `host?port=x` has a bad port `x`"),
             ("local?dri=/x", "target `local?dri=/x` has an unknown parameter `dri`"),
             (
                 "local?dir",

@@ -114,6 +114,28 @@ pub(crate) fn shard(text: &str) -> Result<Shard, ValueError> {
     })
 }
 
+/// Parses how long a machine may be silent, as in `30s` or `2m`: a second at least.
+pub(crate) fn silence(text: &str) -> Result<Duration, ValueError> {
+    let bad = || {
+        ValueError::new(
+            format!("`{text}` is no time"),
+            "write a number and a unit (s, m, h), as in `30s`",
+        )
+    };
+    age(text).ok().filter(|time| !time.is_zero()).ok_or_else(bad)
+}
+
+/// Takes a text that says something.
+pub(crate) fn not_empty(key: &str, text: &str) -> Result<String, ValueError> {
+    if text.is_empty() {
+        return Err(ValueError::new(
+            format!("`{key}` is empty"),
+            "give it a value, or leave the key out",
+        ));
+    }
+    Ok(text.to_owned())
+}
+
 /// Parses a size in bytes: a number and a binary unit, as in `500M`, `10G`, `1GiB`.
 pub(crate) fn size(text: &str) -> Result<u64, ValueError> {
     let bytes = number_with_unit(text, |unit| {

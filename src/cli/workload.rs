@@ -6,14 +6,14 @@ use atex_graph::Base;
 
 use super::args::select::{CompileArgs, SelectArgs, SutArgs};
 use super::error::CliError;
+use super::machines;
 use super::notice;
-use super::pool::{self, SutSpec};
+use super::pool;
 use super::run::{Selection, Values};
 use super::secret;
 use super::settings::Settings;
 use crate::compile;
 use crate::compile::spec::{Narrowing, Request, Secrets, Warning};
-use crate::sut::facts::local_facts;
 
 /// Validates the options of a command that looks at what would run, and makes the request for it.
 pub(crate) fn inspect(
@@ -25,24 +25,20 @@ pub(crate) fn inspect(
 ) -> Result<Request, CliError> {
     let selection = Selection::new(plans, select, settings);
     let values = Values::new(values, settings)?;
-    request(
-        &selection,
-        Vec::new(),
-        &values,
-        &pool::resolve(suts, settings)?,
-        settings,
-    )
+    let pool = pool::resolve(suts, settings)?;
+    let kinds = machines::kinds(&pool, &values.context, None, settings)?;
+    request(&selection, Vec::new(), &values, kinds.base, settings)
 }
 
-/// Makes the request for the plans and tests that are selected, as they are on the machines of `pool`.
+/// Makes the request for the plans and tests that are selected, as they are on machines of the kind `base`.
 pub(crate) fn request(
     selection: &Selection,
     tests: Vec<String>,
     values: &Values,
-    pool: &[SutSpec],
+    base: Base,
     settings: &Settings,
 ) -> Result<Request, CliError> {
-    let (base, cache) = (base(pool)?, settings.cache_dir()?);
+    let cache = settings.cache_dir()?;
     let narrowing = Narrowing {
         names: selection.names.clone(),
         filters: selection.filters.clone(),
@@ -60,7 +56,7 @@ pub(crate) fn request(
         base,
         strict: values.strict,
         secrets: secrets(&values.secrets)?,
-        fetch_cache: cache.join("trees-v1"),
+        fetch_cache: settings.fetched_dir()?,
         digest_cache: Some(cache),
     })
 }
@@ -72,31 +68,8 @@ pub(crate) fn warn(warnings: &[Warning], settings: &Settings) {
     }
 }
 
-/// Returns the kind of machine of a pool. In this version all machines are this one, and differ at most in what the configuration says
-/// about how they were installed.
-fn base(pool: &[SutSpec]) -> Result<Base, CliError> {
-    let bases: BTreeSet<&str> = pool.iter().map(|sut| sut.base.as_str()).collect();
-    if bases.len() > 1 {
-        let list = pool.iter().map(|sut| match sut.base.as_str() {
-            "" => format!("`{}` has no `base`", sut.name),
-            base => format!("`{}` has base `{base}`", sut.name),
-        });
-        return Err(
-            CliError::usage(format!("the SUTs differ: {}", list.collect::<Vec<_>>().join(", ")))
-                .hint("SUTs of one invocation must be of one kind; run atex once for each kind"),
-        );
-    }
-    let facts = local_facts().base_identity(bases.first().copied().unwrap_or_default());
-    Ok(Base {
-        os: facts.os,
-        version: facts.version,
-        arch: facts.arch,
-        base: facts.base,
-    })
-}
-
 /// Returns the dimensions that machines give by themselves.
-fn context_of(base: &Base) -> BTreeMap<String, Vec<String>> {
+pub(crate) fn context_of(base: &Base) -> BTreeMap<String, Vec<String>> {
     let distro = match base.version.as_str() {
         "" => base.os.clone(),
         version => format!("{}-{version}", base.os),

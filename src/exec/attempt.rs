@@ -23,6 +23,8 @@ pub(crate) struct Attempt<'a> {
     pub(crate) cancel: &'a Cancel,
     /// How long a SUT may be silent before it counts as dead.
     pub(crate) dead_after: Duration,
+    /// Bytes that are kept of its output.
+    pub(crate) max_output: u64,
 }
 
 /// What an attempt ended with.
@@ -50,7 +52,7 @@ pub(crate) fn run(
     on_result: &mut dyn FnMut(&Status, Option<&str>),
 ) -> Result<Attempted, StoreError> {
     let store = ResultStore::create(attempt.dir)?;
-    let mut output = store.output()?;
+    let mut output = store.output()?.with_cap(Some(attempt.max_output));
     let mut protocol = Protocol::new(store, Limits::default());
     let mut deadline = Deadline::new(attempt.duration, Instant::now());
     let mut job = attempt.job;

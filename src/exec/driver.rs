@@ -312,19 +312,17 @@ impl<'a, 'b> Driver<'a, 'b> {
             return;
         }
         let attempt = self.schedule.attempt(job);
-        match recording::broken_off(self.shared, (job, attempt), name, reason) {
-            Ok(event) => self.verdict(
-                sut,
-                Told {
-                    job,
-                    outcome: NodeOutcome::Infra,
-                    said: Said::Broken,
-                    cached: false,
-                    event: stamp(event),
-                },
-            ),
-            Err(error) => self.host_failed(error.to_string()),
+        if let Err(error) = recording::result_of_broken_off(self.shared, (job, attempt), reason) {
+            self.host_failed(error.to_string());
         }
+        let told = Told {
+            job,
+            outcome: NodeOutcome::Infra,
+            said: Said::Broken,
+            cached: false,
+            event: stamp(recording::broken_off(self.shared, job, name, reason)),
+        };
+        self.verdict(sut, told);
     }
 
     fn answer(&mut self, sut: SutId, input: Input) {

@@ -60,14 +60,18 @@ impl Worker<'_> {
         if done == 0 && !chain.is_empty() || self.state.taint.is_some() && !ignores {
             self.start_anew(chain)?;
         }
+        // A build begins with the first step; where there is none, with nothing said by those before.
+        if chain.is_empty() && shared.options.mode == Mode::Build {
+            self.sut.reset_env_file(EnvFile::Base)?;
+        }
         let mode = if done == 0 && !chain.is_empty() {
             SyncMode::Exact
         } else {
             SyncMode::KeepPrepared
         };
         self.bring_tree(shared.lane(lane).upload, mode)?;
-        for &step in &chain[..done] {
-            self.tell_reused(step);
+        for (index, &step) in chain[..done].iter().enumerate() {
+            self.tell_reused(step, index);
         }
         for index in done..chain.len() {
             if let Some(reason) = self.prepare_step(chain, index)? {
@@ -93,30 +97,33 @@ impl Worker<'_> {
     pub(crate) fn steps_done(&self, chain: &[StepId]) -> usize {
         let options = self.shared.options;
         let distrusted = self.state.taint.is_some() && options.on_taint != OnTaint::Ignore;
-        let age = self.prepared_age();
-        let too_old = options.max_age.is_some_and(|max| age.is_none_or(|age| age > max));
         let anew = options.fresh && !self.prepared_here;
         let Some(last) = self.state.chain.last() else { return 0 };
-        if distrusted || too_old || anew {
+        if distrusted || anew {
             return 0;
         }
         let is_last = |&step: &StepId| self.shared.key_of(step) == *last;
-        chain.iter().position(is_last).map_or(0, |at| at + 1)
+        let done = chain.iter().position(is_last).map_or(0, |at| at + 1);
+        let Some(most) = options.max_age else { return done };
+        // What stands on a step that is too old is no better.
+        let too_old = |&step: &usize| self.prepared_age(step).is_none_or(|age| age > most);
+        (0..done).find(too_old).unwrap_or(done)
     }
 
-    fn prepared_age(&self) -> Option<Duration> {
-        self.state
-            .prepared_at
+    /// How long ago a step of the SUT's chain ended.
+    fn prepared_age(&self, step: usize) -> Option<Duration> {
+        let at = self.state.done_at.get(step).copied();
+        at.or(self.state.prepared_at)
             .map(|at| Duration::from_secs(unix_now().saturating_sub(at)))
     }
 
-    fn tell_reused(&self, step: StepId) {
+    fn tell_reused(&self, step: StepId, index: usize) {
         let (node, key) = self.shared.identify(self.shared.work.step(step).node);
         self.outbox.event(Event::NodeCached {
             node,
             key,
             sut: self.sut.name().to_owned(),
-            age: self.prepared_age().unwrap_or_default().as_secs(),
+            age: self.prepared_age(index).unwrap_or_default().as_secs(),
             outcome: NodeOutcome::Pass,
         });
     }
@@ -153,11 +160,12 @@ impl Worker<'_> {
             self.state.layers += 1;
         }
         self.state.chain.clear();
+        self.state.done_at.clear();
         self.state.prepared_at = None;
         self.save_state()?;
         if !chain.is_empty() {
             self.prepared_here = true;
-            self.sut.reset_env_file()?;
+            self.sut.reset_env_file(EnvFile::Prepared)?;
         }
         Ok(())
     }

@@ -28,6 +28,7 @@ impl Worker<'_> {
         }
         self.tell("leaving", String::new());
         self.state.chain.clear();
+        self.state.done_at.clear();
         self.state.prepared_at = None;
         self.save_state()?;
         let mut brought = None;
@@ -38,6 +39,9 @@ impl Worker<'_> {
             let missing = brought.as_ref().and_then(|(_, missing)| missing.clone());
             if !self.finish_plan(plan, missing.as_deref())? {
                 break;
+            }
+            if plan.chain.is_empty() {
+                self.sut.reset_env_file(EnvFile::Base)?;
             }
             self.state.unfinished.retain(|name| *name != plan.name);
             self.save_state()?;

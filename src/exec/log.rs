@@ -22,11 +22,13 @@ pub(crate) struct RunLog {
     path: PathBuf,
     name: &'static str,
     prefixed: bool,
+    /// Bytes of one node's output that are kept.
+    most: u64,
 }
 
 impl RunLog {
-    /// Makes `name` in the run's directory. Lines get the SUT's name where `prefixed`.
-    pub(crate) fn create(dir: &Path, name: &'static str, prefixed: bool) -> io::Result<Self> {
+    /// Makes `name` in the run's directory. Lines get the SUT's name where `prefixed`. What a node prints beyond `most` bytes is dropped.
+    pub(crate) fn create(dir: &Path, name: &'static str, prefixed: bool, most: u64) -> io::Result<Self> {
         let path = dir.join(name);
         let file = OpenOptions::new().create(true).append(true).open(&path)?;
         Ok(Self {
@@ -34,6 +36,7 @@ impl RunLog {
             path,
             name,
             prefixed,
+            most,
         })
     }
 
@@ -55,6 +58,8 @@ impl RunLog {
             own,
             prefix,
             line: Vec::new(),
+            room: self.most,
+            full: false,
         };
         part.append(format!("==> {title}\n").as_bytes())?;
         Ok(part)
@@ -68,6 +73,10 @@ pub(crate) struct Part<'a> {
     own: NamedTempFile,
     prefix: String,
     line: Vec<u8>,
+    /// Bytes that are still kept.
+    room: u64,
+    /// Something was dropped, and the log says so.
+    full: bool,
 }
 
 impl Part<'_> {
@@ -87,8 +96,19 @@ impl Part<'_> {
             .to_owned())
     }
 
-    /// Takes what the node printed.
+    /// Takes what the node printed, as far as there is room.
     pub(crate) fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let kept = &bytes[..usize::try_from(self.room).unwrap_or(usize::MAX).min(bytes.len())];
+        self.room -= kept.len() as u64;
+        self.keep(kept)?;
+        if kept.len() == bytes.len() || self.full {
+            return Ok(());
+        }
+        self.full = true;
+        self.keep(format!("\n[output beyond {} bytes was dropped]\n", self.log.most).as_bytes())
+    }
+
+    fn keep(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.own.write_all(bytes)?;
         if self.prefix.is_empty() {
             return self.append(bytes);
@@ -145,7 +165,7 @@ mod tests {
     #[test]
     fn lines_of_several_suts_stay_whole_and_named() {
         let dir = tempfile::tempdir().unwrap();
-        let log = RunLog::create(dir.path(), "prepare.log", true).unwrap();
+        let log = RunLog::create(dir.path(), "prepare.log", true, u64::MAX).unwrap();
         let (mut one, mut two) = (log.part("one", "step").unwrap(), log.part("two", "step").unwrap());
         one.write(b"first ha").unwrap();
         two.write(b"other\n").unwrap();
@@ -160,9 +180,24 @@ mod tests {
     }
 
     #[test]
+    fn what_is_too_much_is_dropped_and_the_log_says_so() {
+        let dir = tempfile::tempdir().unwrap();
+        let log = RunLog::create(dir.path(), "prepare.log", false, 10).unwrap();
+        let mut part = log.part("one", "step").unwrap();
+        for _ in 0..4 {
+            part.write(b"1234567\n").unwrap();
+        }
+        let own = part.finish().unwrap();
+        let expected = "1234567\n12\n[output beyond 10 bytes was dropped]\n";
+        assert_eq!(std::fs::read_to_string(own.path()).unwrap(), expected);
+        let text = std::fs::read_to_string(dir.path().join("prepare.log")).unwrap();
+        assert_eq!(text, format!("==> step\n{expected}"));
+    }
+
+    #[test]
     fn a_line_without_an_end_is_not_held_in_memory() {
         let dir = tempfile::tempdir().unwrap();
-        let log = RunLog::create(dir.path(), "prepare.log", true).unwrap();
+        let log = RunLog::create(dir.path(), "prepare.log", true, u64::MAX).unwrap();
         let mut part = log.part("one", "step").unwrap();
         for _ in 0..100 {
             part.write(&[b'x'; 4096]).unwrap();

@@ -72,6 +72,8 @@ pub struct Options {
     pub dead_after: Duration,
     /// How often what fails is tried again, and when enough has failed.
     pub rules: Rules,
+    /// Bytes that are kept of what a test or a step prints.
+    pub max_output: u64,
 }
 
 impl Options {

@@ -76,7 +76,12 @@ impl Worker<'_> {
         }
         self.state.taint = self.ignored.clone();
         self.state.chain = steps.iter().map(|&step| shared.key_of(step)).collect();
-        self.state.prepared_at = Some(unix_now());
+        let now = unix_now();
+        // Of steps from before these times were kept, the last one's stands for all.
+        let before = self.state.prepared_at.unwrap_or_default();
+        self.state.done_at.resize(steps.len().saturating_sub(1), before);
+        self.state.done_at.push(now);
+        self.state.prepared_at = Some(now);
         self.save_state()
     }
 

@@ -259,13 +259,12 @@ pub(crate) fn skipped(
     ))
 }
 
-/// Tells of a test whose worker is no more. What the test reported stays; where it is nothing, there is one result now.
-pub(crate) fn broken_off(
+/// Writes the result of a test that was broken off. What the test reported stays; where it is nothing, there is one result now.
+pub(crate) fn result_of_broken_off(
     shared: &Shared<'_>,
     (job, attempt): (JobId, u32),
-    sut: &str,
     reason: &str,
-) -> Result<Event, RecordError> {
+) -> Result<(), RecordError> {
     let spec = shared.job(job);
     let name = &shared.work.test(spec.test).name;
     let dir = shared
@@ -279,8 +278,13 @@ pub(crate) fn broken_off(
     if !results.exists() {
         ResultStore::infra(&dir, InfraKind::Aborted, reason)?;
     }
-    let (node, key) = shared.identify(spec.node);
-    Ok(Event::NodeFinished {
+    Ok(())
+}
+
+/// Tells of a test that was broken off.
+pub(crate) fn broken_off(shared: &Shared<'_>, job: JobId, sut: &str, reason: &str) -> Event {
+    let (node, key) = shared.identify(shared.job(job).node);
+    Event::NodeFinished {
         node,
         key,
         sut: sut.to_owned(),
@@ -290,5 +294,5 @@ pub(crate) fn broken_off(
         log: String::new(),
         results: BTreeMap::new(),
         again: false,
-    })
+    }
 }

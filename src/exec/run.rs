@@ -67,8 +67,8 @@ pub struct Run<'a> {
     pub suts: Vec<Box<dyn Sut>>,
     /// Where more come from.
     pub arrivals: Option<Box<dyn Arrivals + 'a>>,
-    /// The base identity that the workload was compiled for.
-    pub base: BaseIdentity,
+    /// What each machine is taken to be; one that turns out to be something else takes no part. One that joins must be as the first.
+    pub expected: Vec<BaseIdentity>,
     /// Raised by the user.
     pub cancel: Cancel,
 }
@@ -144,8 +144,8 @@ pub fn run(run: Run<'_>, sink: &mut dyn Sink) -> io::Result<Finished> {
         store: run.store,
         dir: run.dir,
         cancel: run.cancel,
-        prepare_log: RunLog::create(run.dir.path(), "prepare.log", prefixed)?,
-        finish_log: RunLog::create(run.dir.path(), "finish.log", prefixed)?,
+        prepare_log: RunLog::create(run.dir.path(), "prepare.log", prefixed, run.options.max_output)?,
+        finish_log: RunLog::create(run.dir.path(), "finish.log", prefixed, run.options.max_output)?,
         files: file_sets(run.work),
     };
     sink.event(&stamp(run_started(&shared, &run.suts, restored.len())));
@@ -158,7 +158,7 @@ pub fn run(run: Run<'_>, sink: &mut dyn Sink) -> io::Result<Finished> {
         .for_schedule(run.work, run.options, run.suts.len(), &times);
     let schedule = Schedule::new(lanes, run.suts.len(), run.options.rules);
     let arrivals = run.arrivals;
-    let finished = with_workers(&shared, run.suts, &run.base, schedule, |crew, messages| {
+    let finished = with_workers(&shared, run.suts, &run.expected, schedule, |crew, messages| {
         Driver::new(&shared, crew, (finished, times), arrivals, sink).drive(messages)
     })?;
     sink.event(&stamp(Event::RunFinished {
@@ -207,19 +207,21 @@ fn run_started(shared: &Shared<'_>, suts: &[Box<dyn Sut>], restored: usize) -> E
 fn with_workers(
     shared: &Shared<'_>,
     suts: Vec<Box<dyn Sut>>,
-    base: &BaseIdentity,
+    expected: &[BaseIdentity],
     schedule: Schedule,
     drive: impl FnOnce(Crew<'_>, Receiver<Message>) -> Finished,
 ) -> io::Result<Finished> {
     let (sender, messages) = mpsc::sync_channel(BACKLOG);
     std::thread::scope(|scope| {
         let hire = |id: SutId, sut: Box<dyn Sut>| -> io::Result<Sender<Order>> {
+            let known = expected.get(id.0 as usize).or(expected.first());
+            let expected = known.cloned().ok_or(io::ErrorKind::InvalidInput)?;
             let (order, inbox) = mpsc::channel();
             let outbox = Outbox {
                 sut: id,
                 sender: sender.clone(),
             };
-            let worker = Worker::new(shared, sut, base.clone(), outbox);
+            let worker = Worker::new(shared, sut, expected, outbox);
             let thread = std::thread::Builder::new()
                 .name(format!("sut-{}", id.0))
                 .stack_size(STACK);

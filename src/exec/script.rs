@@ -7,7 +7,7 @@ use crate::control::InfraKind;
 use crate::exec::attempt::kind_of;
 use crate::exec::log::Part;
 use crate::exec::streams::{ENDING_GRACE, HURRIED_GRACE};
-use crate::sut::{Cancel, Channel, End, Job, Sut, Trouble, Urgency};
+use crate::sut::{Cancel, Channel, Cut, End, Job, Sut, Trouble, Urgency};
 
 /// How long a prepare or finish script may run.
 pub(crate) const SCRIPT_DURATION: Duration = Duration::from_secs(24 * 60 * 60);
@@ -84,7 +84,7 @@ fn serve(mut channel: Box<dyn Channel>, cancel: &Cancel, borne: Urgency, log: &m
         }
         if ready.timed_out || ready.cancelled {
             known = cancel.urgency();
-            channel.terminate();
+            channel.terminate(if ready.cancelled { Cut::Wanted } else { Cut::Overdue });
             let grace = if known == Urgency::Now {
                 HURRIED_GRACE
             } else {

@@ -4,7 +4,7 @@ use std::io;
 use std::time::{Duration, Instant};
 
 use crate::control::{ControlError, Deadline, InfraKind, Output, Protocol, Said, Status, StoreError};
-use crate::sut::{Cancel, Channel, End, Urgency};
+use crate::sut::{Cancel, Channel, Cut, End, Urgency};
 
 /// How long a job that was told to end may take to do so, before its streams are let go.
 pub(crate) const ENDING_GRACE: Duration = Duration::from_secs(10);
@@ -111,7 +111,11 @@ impl Streams<'_> {
                 ));
             }
             if let Some((kind, note)) = early {
-                channel.terminate();
+                channel.terminate(if kind == InfraKind::Timeout {
+                    Cut::Overdue
+                } else {
+                    Cut::Wanted
+                });
                 let grace = if known == Urgency::Now {
                     HURRIED_GRACE
                 } else {

@@ -31,10 +31,29 @@ struct Came {
     started_there: bool,
 }
 
+/// What came of a claim.
+enum Claimed {
+    /// The test is to be run here.
+    ToRun(Ticket),
+    /// It is not; the answer to the scheduler.
+    Otherwise(Input),
+}
+
 impl Worker<'_> {
     /// Approach: claim the node (another process may run it now, or have run it meanwhile); run the attempt; taint the SUT
     /// where its end demands that; record what the test said, never what befell the infrastructure.
     pub(crate) fn run_test(&mut self, job: JobId, attempt: u32) -> Result<Input, Failed> {
+        match self.claim_test(job) {
+            Ok(Claimed::ToRun(ticket)) => self.attempt_test((job, attempt), ticket),
+            Ok(Claimed::Otherwise(answer)) => Ok(answer),
+            Err(failed) => {
+                self.break_off((job, attempt), &failed);
+                Err(failed)
+            }
+        }
+    }
+
+    fn claim_test(&mut self, job: JobId) -> Result<Claimed, Failed> {
         let shared = self.shared;
         let spec = shared.job(job);
         let key = shared.work.graph.node(spec.node).key();
@@ -47,7 +66,7 @@ impl Worker<'_> {
                 Lookup::Busy(holder) => {
                     let (node, _) = shared.identify(spec.node);
                     self.tell("waiting", format!("`{node}` is being run by {holder}"));
-                    return Ok(Input::Ended(After::Busy));
+                    return Ok(Claimed::Otherwise(Input::Ended(After::Busy)));
                 }
                 Lookup::Miss(ticket) => ticket,
                 Lookup::Hit(record) => match shared.place().restore_job(spec, &record).map_err(host)? {
@@ -59,7 +78,7 @@ impl Worker<'_> {
                             cached: true,
                             event: stamp(event),
                         })));
-                        return Ok(Input::Ended(After::Clean));
+                        return Ok(Claimed::Otherwise(Input::Ended(After::Clean)));
                     }
                     None => shared.store.claim_to_run(key).map_err(host)?,
                 },
@@ -68,7 +87,24 @@ impl Worker<'_> {
             shared.store.claim_to_run(key).map_err(host)?
         };
         ticket.begin().map_err(host)?;
-        self.attempt_test((job, attempt), ticket)
+        Ok(Claimed::ToRun(ticket))
+    }
+
+    /// Ends a test that the host or the machine broke off. Its result may find no room on the disk any more.
+    fn break_off(&self, (job, attempt): (JobId, u32), failed: &Failed) {
+        let reason = failed.to_string();
+        let _told_anyway = recording::result_of_broken_off(self.shared, (job, attempt), &reason);
+        self.outbox.send(What::Verdict(Box::new(Told {
+            job,
+            outcome: NodeOutcome::Infra,
+            said: match failed {
+                Failed::Sut(_) => Said::Broken,
+                // Nothing is tried again on a host that cannot go on.
+                Failed::Host(_) => Said::Cancelled,
+            },
+            cached: false,
+            event: stamp(recording::broken_off(self.shared, job, self.sut.name(), &reason)),
+        })));
     }
 
     fn attempt_test(&mut self, (job, attempt): (JobId, u32), ticket: Ticket) -> Result<Input, Failed> {
@@ -93,7 +129,13 @@ impl Worker<'_> {
             summary,
             after,
             started_there,
-        } = self.attempt_in(job, test, &dir)?;
+        } = match self.attempt_in(job, test, &dir) {
+            Ok(came) => came,
+            Err(failed) => {
+                self.break_off((job, attempt), &failed);
+                return Err(failed);
+            }
+        };
         let outcome = outcome_of(&summary);
         let recorded = if summary.infra.is_none() {
             let ran = Ran {
@@ -189,6 +231,7 @@ impl Worker<'_> {
             dir,
             cancel: &shared.cancel,
             dead_after: shared.options.dead_after,
+            max_output: shared.options.max_output,
         };
         let attempted = attempt::run(attempt, self.sut.as_mut(), &mut on_result).map_err(host)?;
         Ok(Came {

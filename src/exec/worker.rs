@@ -3,7 +3,7 @@
 //! What it does for a command lies in `enter` (bring the SUT into a lane), `testing` (run a test) and `finishing`.
 
 use std::io;
-use std::sync::mpsc::Receiver;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
 
 use crate::compile::spec::StepId;
 use crate::exec::event::Event;
@@ -11,7 +11,7 @@ use crate::exec::options::OnTaint;
 use crate::exec::schedule::{Command, Input, JobId, Skip, StepNo};
 use crate::exec::shared::{Outbox, Shared, What};
 use crate::sut::trouble::without_os_numbers;
-use crate::sut::{BaseIdentity, Facts, Sut, SutState, Taint, Trouble, TroubleKind};
+use crate::sut::{BaseIdentity, Facts, Sut, SutState, TEND, Taint, Trouble, TroubleKind};
 
 /// A command with what it needs to know of the moment.
 pub(crate) struct Order {
@@ -79,7 +79,15 @@ impl<'a> Worker<'a> {
 
     /// Serves until there are no more orders.
     pub(crate) fn serve(mut self, orders: &Receiver<Order>) {
-        while let Ok(order) = orders.recv() {
+        loop {
+            let order = match orders.recv_timeout(TEND) {
+                Ok(order) => order,
+                Err(RecvTimeoutError::Timeout) => {
+                    self.sut.tend();
+                    continue;
+                }
+                Err(RecvTimeoutError::Disconnected) => return,
+            };
             let answer = self.carry_out(&order).unwrap_or_else(|failed| match failed {
                 Failed::Sut(trouble) => self.lost(&trouble),
                 Failed::Host(message) => {
@@ -164,7 +172,11 @@ impl<'a> Worker<'a> {
     }
 
     fn lost(&mut self, trouble: &Trouble) -> Input {
-        self.gone(skip_of(trouble))
+        self.sut.close();
+        let advice = trouble.hint.iter().map(|hint| format!("; hint: {hint}"));
+        let note = std::iter::once(trouble.message.clone()).chain(advice).collect();
+        self.tell("dropped", note);
+        Input::Lost(skip_of(trouble))
     }
 
     /// Lets a SUT go that is of no use any more.

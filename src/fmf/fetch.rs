@@ -7,6 +7,7 @@
 //!   lock          held while something below changes
 //!   repository/   bare, what was fetched
 //!   <commit>/     the files of one commit; complete once it has this name, and never changed
+//!   <commit>.used empty; changed when somebody asked for the commit
 //! ```
 //!
 //! So whoever reads a commit's files is not disturbed by another process that fetches a newer one. What a name stands for
@@ -17,6 +18,7 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Component, Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::time::SystemTime;
 
 use super::Error;
 
@@ -25,6 +27,20 @@ const PROTOCOLS: &str = "file:git:http:https:ssh";
 
 /// Where the fetched default branch is kept in the repository.
 const DEFAULT: &str = "refs/atex/default";
+
+/// The file that is locked while something of a repository changes.
+pub(super) const LOCK: &str = "lock";
+
+/// The bare repository.
+pub(super) const REPOSITORY: &str = "repository";
+
+/// How names begin that stand for nothing whole.
+pub(super) const UNFINISHED: &str = "unfinished-";
+
+/// The file that tells by its age when a commit was last asked for.
+pub(super) fn used_file(directory: &Path, commit: &str) -> PathBuf {
+    directory.join(format!("{commit}.used"))
+}
 
 /// One repository at one `ref`, in the cache.
 struct Fetcher<'a> {
@@ -117,7 +133,7 @@ impl Fetcher<'_> {
             let file = File::options()
                 .create(true)
                 .append(true)
-                .open(self.directory.join("lock"))?;
+                .open(self.directory.join(LOCK))?;
             file.lock()?;
             Ok(file)
         });
@@ -173,12 +189,13 @@ impl Fetcher<'_> {
     /// Returns the directory with a commit's files, made if it is not there.
     fn files_of(&self, commit: &str) -> Result<PathBuf, Error> {
         let files = self.directory.join(commit);
+        File::create(used_file(&self.directory, commit))
+            .and_then(|used| used.set_modified(SystemTime::now()))
+            .map_err(|error| self.io_error("write to", &error))?;
         if files.is_dir() {
             return Ok(files);
         }
-        let unfinished = tempfile::Builder::new()
-            .prefix("unfinished-")
-            .tempdir_in(&self.directory);
+        let unfinished = tempfile::Builder::new().prefix(UNFINISHED).tempdir_in(&self.directory);
         let unfinished = unfinished.map_err(|error| self.io_error("create a directory in", &error))?;
         let checkout = Checkout {
             files: unfinished.path().join("files"),
@@ -197,7 +214,7 @@ impl Fetcher<'_> {
     }
 
     fn repository(&self) -> PathBuf {
-        self.directory.join("repository")
+        self.directory.join(REPOSITORY)
     }
 
     fn git(&self, arguments: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Result<(), Error> {

@@ -14,6 +14,7 @@ pub mod context;
 mod error;
 mod fetch;
 pub mod filter;
+mod prune;
 mod python;
 pub mod regex;
 mod tree;
@@ -22,5 +23,6 @@ mod yaml;
 
 pub use error::{Error, Spot};
 pub use fetch::fetch;
+pub use prune::{Pruned, prune};
 pub use tree::{MetadataFile, Node, Origin, Rule, Selection, Tree};
 pub use value::{Map, Value};

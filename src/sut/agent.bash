@@ -29,15 +29,43 @@ send() {
     ((${#files[@]} == 0)) || cat -- "${files[@]}"
 }
 
-# text LENGTH: takes a payload into REPLY.
+# text LENGTH: takes a payload without NUL bytes into REPLY.
 text() {
-    REPLY=$(head -c "$1"; printf .)
-    REPLY=${REPLY%.}
+    REPLY=
+    (($1 == 0)) || IFS= read -r ${beat:+-t "$beat"} -N "$1" REPLY || exit 0
+}
+
+# content FILE: takes a small text file into REPLY; nothing if it is not there.
+content() {
+    REPLY=
+    [[ -f $1 ]] && IFS= read -r -d '' REPLY <"$1"
+} 2>/dev/null
+
+# payload LENGTH: copies a payload, which ends early where nothing more comes for as long as the runner may be silent.
+payload() {
+    local copy
+    [[ $beat ]] || { head -c "$1"; return; }
+    head -c "$1" <&0 &
+    copy=$!
+    watch_copy "$copy" >/dev/null 2>&1 9>&- &
+    wait "$copy"
+    kill "$!"
+}
+
+# watch_copy PID: ends a process that reads nothing any more. It waits on a pipe that nobody writes to.
+watch_copy() {
+    local word now seen= left=4
+    exec 7<> <(:)
+    while IFS= read -r -t "$((beat / 3 + 1))" word <&7 || read -r word now <"/proc/$1/io"; do
+        [[ $now == "$seen" ]] || left=4
+        ((--left > 0)) || kill "$1"
+        seen=$now
+    done
 }
 
 # unpack LENGTH DIR: takes a payload that is a tar archive, and reads it to its end also where tar gives up before.
 unpack() {
-    said=$(head -c "$1" | {
+    said=$(payload "$1" | {
         tar -x -p -m --no-same-owner -f - -C "$2" 2>&1
         rc=$?
         cat >/dev/null
@@ -57,24 +85,27 @@ nap() {
     (($? > 128)) || exit 0
 }
 
-# started PID: when a process started, in the kernel's words; nothing if there is none.
+# started PID: takes when a process started into REPLY, in the kernel's words; nothing if there is none.
 started() {
-    local stat fields
-    { stat=$(<"/proc/$1/stat"); } 2>/dev/null || return 1
-    read -r -a fields <<<"${stat##*) }"
-    printf '%s' "${fields[19]}"
-}
+    local fields
+    REPLY=
+    IFS= read -r -d '' REPLY <"/proc/$1/stat"
+    fields=(${REPLY##*) })
+    REPLY=${fields[19]}
+} 2>/dev/null
 
 # kill_job SIGNAL: signals the process groups of the last job, unless their numbers belong to somebody else by now.
 kill_job() {
-    local boot pid since now
+    local here boot pid since
     [[ -s $v/job/groups ]] || return 0
+    read -r here </proc/sys/kernel/random/boot_id
     {
         read -r boot
-        [[ $boot == "$(</proc/sys/kernel/random/boot_id)" ]] || return 0
+        [[ $boot == "$here" ]] || return 0
         while read -r pid since; do
-            now=$(started "$pid")
-            [[ ! $now || $now == "$since" ]] && kill -s "$1" -- "-$pid"
+            [[ $since ]] || continue
+            started "$pid"
+            [[ ! $REPLY || $REPLY == "$since" ]] && kill -s "$1" -- "-$pid"
         done
     } <"$v/job/groups" 2>/dev/null
 }
@@ -95,76 +126,129 @@ settle() {
     done
     # A wrapper that was killed itself leaves its job behind.
     kill_job KILL
-    rm -f -- "$v/job/groups"
+    [[ ! -e $v/job/groups ]] || rm -f -- "$v/job/groups"
     exec 8>&-
 }
 
-managers() {
-    local name found=()
-    for name in dnf5 dnf yum rpm-ostree apt-get zypper apk; do
-        type -P "$name" >/dev/null && found+=("$name")
-    done
-    [[ -e /run/ostree-booted ]] && found+=(ostree-booted)
-    printf '%s' "${found[*]}"
+# user: takes the name of the user into REPLY.
+user() {
+    local ignored uid
+    while IFS=: read -r REPLY ignored uid ignored; do
+        [[ $uid != "$EUID" ]] || return 0
+    done </etc/passwd
+    REPLY=$(id -un)
+} 2>/dev/null
+
+# make_base: what lies below the directory. Others may pass, because tests do things as other users in their tree, but see only
+# the trees.
+make_base() {
+    local modes
+    [[ -d $base && -d $v/env && -d $v/tree && -d $v/manifest && -d $v/job ]] || {
+        said=$(mkdir -p -- "$base" 2>&1 && mkdir -p -- "$v"/{env,tree,manifest,job} 2>&1)
+    } || return
+    modes=$(stat -L -c %a -- "$base" "$v" "$v/tree" 2>/dev/null)
+    [[ $modes == $'711\n711\n755' ]] || said=$(chmod 711 -- "$base" "$v" 2>&1 && chmod 755 -- "$v/tree" 2>&1)
 }
 
-# open DIR-LENGTH HOLDER-LENGTH wait|fail TENTHS: takes the lease, waits for the last job, tells facts and state.
-agent_open() {
-    local holder who
-    text "$1" && base=$REPLY
-    text "$2" && holder=$REPLY
+# place: where everything lies, unless the runner said so.
+place() {
     if [[ ! $base ]]; then
         base=${XDG_STATE_HOME:-${HOME:-/root}/.local/state}/atex
         ((EUID)) || base=/var/lib/atex
     fi
     v=$base/v1
-    # Others may pass, because tests do things as other users in their tree, but see only the trees.
-    who=$(mkdir -p -- "$base" 2>&1 && mkdir -p -- "$v"/{env,tree,manifest,job} 2>&1 &&
-        chmod 711 -- "$base" "$v" 2>&1 && chmod 755 -- "$v/tree" 2>&1) || {
-        say err "cannot make \`$base\`: $who"
-        return
+}
+
+# peek DIR-LENGTH: tells what `open` tells, without the lease, and changes nothing.
+agent_peek() {
+    text "$1" && base=$REPLY
+    place
+    agent_facts
+}
+
+# make_place: the directories, and the files that are locked.
+make_place() {
+    make_base || {
+        say err "cannot make \`$base\`: $said"
+        return 1
     }
     { : >>"$base/lease" && : >>"$base/run.lock"; } 2>/dev/null || {
         say err "cannot write below \`$base\`"
-        return
+        return 1
     }
-    exec 9<>"$base/lease"
-    if ! flock -n 9; then
-        say held "$(<"$base/lease")"
-        [[ $3 == wait ]] || return
-        until flock -n 9; do nap; done
-    fi
+}
+
+# open DIR-LENGTH HOLDER-LENGTH wait|fail TENTHS BEAT: takes the lease, waits for the last job, tells facts and state. BEAT is the
+# seconds of silence after which the runner is taken for dead, 0 for never.
+agent_open() {
+    local holder told=
+    (($5 == 0)) || beat=$5
+    text "$1" && base=$REPLY
+    text "$2" && holder=$REPLY
+    place
+    # What is locked must be what lies there: `remove` may have come in between.
+    until [[ /proc/self/fd/9 -ef $base/lease ]]; do
+        make_place || return
+        exec 9<>"$base/lease"
+        if ! flock -n 9; then
+            content "$base/lease"
+            [[ $told ]] || say held "$REPLY"
+            told=1
+            [[ $3 == wait ]] || return
+            until flock -n 9; do nap; done
+        fi
+    done
     { printf '%s\n' "$holder" >"$base/lease"; } 2>/dev/null || { complain "cannot write \`$base/lease\`"; return; }
     settle "$4" || { say err "a process of the last job cannot be ended"; return; }
     agent_facts
 }
 
-agent_facts() {
-    local release=/etc/os-release
-    [[ -e $release ]] || release=/usr/lib/os-release
-    {
-        printf 'user=%s\nuid=%s\n' "$(id -un 2>/dev/null)" "$EUID"
-        printf 'arch=%s\nboot=%s\n' "$(uname -m)" "$(</proc/sys/kernel/random/boot_id)"
-        printf 'managers=%s\n' "$(managers)"
-        printf 'state=%s\n' "$([[ -e $v/state ]] && printf kept)"
-    } 2>/dev/null >"$v/facts" || { complain "cannot write \`$v/facts\`"; return; }
-    printf '%s' "$base" >"$v/base"
-    send ok "$v/base" "$v/facts" "$release" "$v/state"
+# remove: everything that is atex's goes, the lease last.
+agent_remove() {
+    said=$(rm -rf --one-file-system -- "$v" 2>&1 && rm -f -- "$base/run.lock" "$base/lease" 2>&1) || {
+        complain "cannot remove \`$base\`"
+        return
+    }
+    rmdir -- "$base" 2>/dev/null
+    say ok
 }
 
-# state LENGTH: an archive with the file `state.new`.
+# The directory, facts, os-release, state, and what the job is called that was cut off.
+agent_facts() {
+    local name told release=/etc/os-release state
+    user
+    told="user=$REPLY"$'\n'"uid=$EUID"$'\n'"arch=$(uname -m)"$'\n'managers=
+    for name in dnf5 dnf yum rpm-ostree apt-get zypper apk; do
+        type -P "$name" >/dev/null && told+="$name "
+    done
+    [[ -e /run/ostree-booted ]] && told+=ostree-booted
+    [[ -e $v/state ]] && told+=$'\n'state=kept
+    content /proc/sys/kernel/random/boot_id
+    told+=$'\n'boot=$REPLY
+    [[ -e $release ]] || release=/usr/lib/os-release
+    content "$release"
+    release=$REPLY
+    content "$v/state"
+    state=$REPLY
+    content "$v/unended"
+    say ok "$base" "$told" "$release" "$state" "$REPLY"
+}
+
+# state LENGTH: the new state. Whoever writes one knows what became of the last job.
 agent_state() {
-    unpack "$1" "$v" && said=$({ sync -- "$v/state.new" && mv -f -- "$v/state.new" "$v/state"; } 2>&1) || {
+    text "$1"
+    said=$({ printf %s "$REPLY" >"$v/state.new" && sync -- "$v/state.new" && mv -f -- "$v/state.new" "$v/state"; } 2>&1) || {
         complain "cannot write \`$v/state\`"
         return
     }
+    [[ ! -s $v/unended ]] || : >"$v/unended"
     sync -- "$v" 2>/dev/null
     say ok
 }
 
-# reset-env: empties the environment file of the prepared chain.
+# reset-env prepared|base: empties an environment file.
 agent_reset-env() {
-    said=$({ rm -rf -- "$v/env/prepared" && : >"$v/env/prepared"; } 2>&1) || { complain "cannot empty \`$v/env/prepared\`"; return; }
+    said=$({ rm -rf -- "$v/env/$1" && : >"$v/env/$1"; } 2>&1) || { complain "cannot empty \`$v/env/$1\`"; return; }
     say ok
 }
 
@@ -186,10 +270,33 @@ same() {
     sums=$(sha256sum <"$1") && [[ $sums == "$(sha256sum <"$2")" ]]
 } 2>/dev/null
 
+# prune SLOT: makes room before a tree is brought that was not there: trees that nobody used for a month go, but neither the three
+# used last nor the one that the prepared state was made in.
+prune() {
+    local dir slot kept=0 prepared uses=()
+    content "$v/prepared"
+    prepared=$REPLY
+    for dir in "$v"/tree/*/; do
+        dir=${dir%/} slot=${dir##*/}
+        [[ -d $dir && $slot != "$1" && $slot != "$prepared" ]] || continue
+        # One that was brought before uses were noted counts from now on.
+        [[ -e $v/manifest/$slot.used ]] || : >"$v/manifest/$slot.used"
+        uses+=("$slot.used")
+    done
+    ((${#uses[@]} > 3)) && touch -d '30 days ago' -- "$v/manifest/month" || return 0
+    while IFS= read -r slot; do
+        ((kept++ < 3)) || [[ $v/manifest/$slot -nt $v/manifest/month ]] && continue
+        slot=${slot%.used}
+        rm -rf --one-file-system -- "$v/tree/$slot" && rm -f -- "$v/manifest/$slot".*
+    done < <(cd -- "$v/manifest" && ls -t -- "${uses[@]}")
+} 2>/dev/null
+
 # check SLOT HEAD…: `clean` if the manifest begins with one of the lines HEAD and nothing changed since; else all that is known.
 agent_check() {
     local slot=$1 m=$v/manifest/$1 head=
     shift
+    [[ -e $v/tree/$slot ]] || prune "$slot"
+    { : >"$m.used"; } 2>/dev/null
     walk "$slot" || { complain "cannot read \`$v/tree/$slot\`"; return; }
     if [[ -s $m.list && ! -e $m.touched ]] && same "$m.stat" "$m.walk"; then
         IFS= read -r head <"$m.list"
@@ -243,7 +350,7 @@ agent_apply() {
     local m=$v/manifest/$1 failed= word length
     unpack "$2" "$v/manifest" && mv -f -- "$m.touched.new" "$m.touched" && make_room "$1" || failed="cannot make room in \`$v/tree/$1\`"
     if [[ $failed ]]; then
-        head -c "$3" >/dev/null
+        payload "$3" >/dev/null
     else
         unpack "$3" "$v/tree/$1" || {
             failed="cannot write below \`$v/tree/$1\`"
@@ -251,9 +358,9 @@ agent_apply() {
             (cd -- "$v/tree/$1" && each "$m.sent" remove) 2>/dev/null
         }
     fi
-    read -r word length || exit 0
+    read -r ${beat:+-t "$beat"} word length || exit 0
     if [[ $failed || $word == abort ]]; then
-        head -c "$length" >/dev/null
+        payload "$length" >/dev/null
         complain "${failed:-aborted}"
         return
     fi
@@ -268,9 +375,10 @@ settle_in() {
     said=$({ mv -f -- "$m.list.new" "$m.list" && mv -f -- "$m.walk" "$m.stat" && rm -f -- "$m.touched"; } 2>&1)
 }
 
-# look SLOT: what is there, before `rebase`. `none`: nothing was ever brought there.
+# look SLOT: what is there after a prepare step, before `rebase`. `none`: nothing was ever brought there.
 agent_look() {
     local m=$v/manifest/$1
+    { printf %s "$1" >"$v/prepared"; } 2>/dev/null
     [[ -s $m.list ]] || { say none; return; }
     walk "$1" || { complain "cannot read \`$v/tree/$1\`"; return; }
     same "$m.stat" "$m.walk" && { say clean; return; }
@@ -284,9 +392,27 @@ agent_rebase() {
     say ok
 }
 
-base= v= said=
+# idle: nothing came for a third of the time that the runner may be silent. As long as a job runs its wrapper listens for it.
+idle() {
+    if flock -n 8; then
+        ((++silence < 3)) || exit 0
+    else
+        silence=0
+    fi 8<>"$base/run.lock"
+} 2>/dev/null
+
+base= v= said= beat= silence=0 line=
 IFS= read -r marker && printf '%s\n' "$marker"
-while IFS=' ' read -r -a request; do
-    "agent_${request[0]}" "${request[@]:1}"
+while :; do
+    IFS= read -r ${beat:+-t "$((beat / 3 + 1))"} word
+    rc=$?
+    line+=$word
+    if ((rc > 128)); then
+        idle
+    elif ((rc == 0)); then
+        request=($line) line= silence=0
+        [[ ! $request ]] || "agent_${request[0]}" "${request[@]:1}"
+    else
+        exit 0
+    fi
 done
-exit 0

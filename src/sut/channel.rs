@@ -28,6 +28,15 @@ pub enum End {
     Broken(String),
 }
 
+/// Why a job is ended early, which decides what the machine thinks of itself until a state is written there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cut {
+    /// Nobody wants it any more.
+    Wanted,
+    /// Its time is over: what it leaves is not to be trusted.
+    Overdue,
+}
+
 /// A job under its wrapper. Reads never block: wait first.
 pub trait Channel: Send {
     /// Waits until something can be read, `until` passes, or cancellation rises above `known`.
@@ -42,7 +51,7 @@ pub trait Channel: Send {
     fn read_output(&mut self, buffer: &mut [u8]) -> io::Result<usize>;
 
     /// Ends the job: its process group gets TERM, then KILL after a short grace. Streams end soon after; keep reading them.
-    fn terminate(&mut self);
+    fn terminate(&mut self, why: Cut);
 
     /// Lets go without ending the job (`disconnect`): closes the control stream so that the test's writes fail with EPIPE.
     fn detach(self: Box<Self>);

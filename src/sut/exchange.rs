@@ -11,11 +11,26 @@ use crate::sut::{Cancel, Trouble, Urgency};
 /// No reply line is longer.
 const MAX_LINE: usize = 64 * 1024;
 
-/// No single blob of a reply is longer: the list of a million files fits.
-const MAX_BLOB: usize = 1 << 30;
+/// Most bytes of all blobs of a reply that is not a list of files.
+pub(crate) const SHORT: usize = 16 << 20;
+
+/// The same for one that is: some hundred bytes for each of a million files.
+pub(crate) const LIST: usize = 256 << 20;
+
+/// What is printed before the program has started is thrown away, if it is not more than this.
+const MAX_NOISE: usize = 1 << 20;
+
+/// What may be said before anybody waits for it: a line, and what came in the same read.
+const MAX_UNASKED: usize = 2 * MAX_LINE;
+
+/// The longest text for people that is taken from a reply, in characters.
+const MAX_TEXT: usize = 4000;
 
 /// What of stderr is kept to explain an unexpected end.
 const KEPT_STDERR: usize = 16 * 1024;
+
+/// How long the end of a process whose output has ended may take.
+const LAST_BREATH: Duration = Duration::from_secs(1);
 
 /// How often a second cancellation is looked for after the first: the alarm stays readable then.
 pub(crate) const AFTER_CANCEL: Duration = Duration::from_millis(100);
@@ -56,7 +71,12 @@ impl Reply {
     pub(crate) fn text(&self, index: usize) -> String {
         self.blobs
             .get(index)
-            .map(|blob| String::from_utf8_lossy(blob).trim_end().to_owned())
+            .map(|blob| {
+                String::from_utf8_lossy(&blob[..blob.len().min(4 * MAX_TEXT)])
+                    .trim_end()
+                    .to_owned()
+            })
+            .map(|text| text.chars().take(MAX_TEXT).collect())
             .unwrap_or_default()
     }
 }
@@ -73,41 +93,32 @@ pub(crate) struct Talk {
 }
 
 impl Talk {
-    /// Starts bash; what it is to do must be sent.
-    pub(crate) fn open(link: &mut dyn Link) -> Result<Self, TalkError> {
-        Ok(Self {
+    /// Starts bash and sends what it is to become and to do. Nothing is waited for: whatever it says comes later.
+    pub(crate) fn start(link: &mut dyn Link, opening: &[u8], patience: &Patience<'_>) -> Result<Self, TalkError> {
+        let mut talk = Self {
             process: link.spawn().map_err(TalkError::Link)?,
             inbox: Vec::new(),
             complaints: Vec::new(),
             stdout_ended: false,
             stderr_ended: false,
-        })
-    }
-
-    /// Starts `program` and waits until it has said `marker`.
-    pub(crate) fn start(
-        link: &mut dyn Link,
-        program: &str,
-        marker: &str,
-        patience: &Patience<'_>,
-    ) -> Result<Self, TalkError> {
-        let mut talk = Self::open(link)?;
-        talk.program(program.as_bytes(), patience)?;
-        talk.send(format!("{marker}\n").as_bytes(), patience)?;
-        talk.past(marker, patience)?;
+        };
+        talk.send(opening, patience)?;
         Ok(talk)
-    }
-
-    /// Sends what bash is to become.
-    pub(crate) fn program(&mut self, program: &[u8], patience: &Patience<'_>) -> Result<(), Broken> {
-        self.send(format!("{}\n", program.len()).as_bytes(), patience)?;
-        self.send(program, patience)
     }
 
     /// Reads past the line `marker`: what login shells print comes before it.
     pub(crate) fn past(&mut self, marker: &str, patience: &Patience<'_>) -> Result<(), Broken> {
-        while self.line(patience)? != marker.as_bytes() {}
-        Ok(())
+        let mut noise = 0;
+        loop {
+            let line = self.line(patience)?;
+            if line == marker.as_bytes() {
+                return Ok(());
+            }
+            noise += line.len() + 1;
+            if noise > MAX_NOISE {
+                return Err(Broken::Nonsense("the login there prints without end".to_owned()));
+            }
+        }
     }
 
     /// Sends bytes, reading meanwhile what comes.
@@ -116,23 +127,34 @@ impl Talk {
             match self.process.write(bytes) {
                 Ok(count) => bytes = &bytes[count..],
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.step(true, patience)?,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    if self.inbox.len() > MAX_UNASKED {
+                        return Err(Broken::Nonsense("it talks without being asked".to_owned()));
+                    }
+                    self.step(true, patience)?;
+                }
                 Err(error) => return Err(self.obituary(&error.to_string())),
             }
         }
         Ok(())
     }
 
-    /// Waits for a reply and takes it.
-    pub(crate) fn reply(&mut self, patience: &Patience<'_>) -> Result<Reply, Broken> {
+    /// Waits for a reply and takes it; its blobs may have `most` bytes together.
+    pub(crate) fn reply(&mut self, most: usize, patience: &Patience<'_>) -> Result<Reply, Broken> {
         let line = self.line(patience)?;
         let line = String::from_utf8_lossy(&line).into_owned();
         let mut words = line.split(' ');
         let word = words.next().unwrap_or_default().to_owned();
-        let mut blobs = Vec::new();
+        let (mut blobs, mut room) = (Vec::new(), most);
         for length in words {
-            let length = length.parse().ok().filter(|length| *length <= MAX_BLOB);
-            let length = length.ok_or_else(|| Broken::Nonsense(format!("it said `{line}`")))?;
+            let Ok(length) = length.parse::<usize>() else {
+                let start: String = line.chars().take(MAX_TEXT).collect();
+                return Err(Broken::Nonsense(format!("it said `{start}`")));
+            };
+            let Some(left) = room.checked_sub(length) else {
+                return Err(Broken::Nonsense(format!("a reply is longer than {most} bytes")));
+            };
+            room = left;
             blobs.push(self.take(length, patience)?);
         }
         Ok(Reply { word, blobs })
@@ -146,6 +168,11 @@ impl Talk {
                 return;
             }
         }
+    }
+
+    /// Says whether the process has ended, as far as is known without a wait.
+    pub(crate) fn ended(&mut self) -> bool {
+        self.process.exit().is_some()
     }
 
     /// Gives the process away, with what was read from it: stdout, then stderr.
@@ -235,6 +262,14 @@ impl Talk {
     /// Says how the process ended, with the last that it complained about.
     fn obituary(&mut self, how: &str) -> Broken {
         let _more_than_is_kept = (0..KEPT_STDERR).find(|_| !self.read_complaints());
+        // The end is told after the last output.
+        let until = Instant::now() + LAST_BREATH;
+        while self.process.exit().is_none() && Instant::now() < until {
+            if self.process.wait(Interest::default(), Some(until), None).is_err() {
+                break;
+            }
+        }
+        let _what_came_meanwhile = (0..KEPT_STDERR).find(|_| !self.read_complaints());
         let end = match self.process.exit() {
             Some(Exit::Code(code)) => format!("exit code {code}"),
             Some(Exit::Signal(signal)) => format!("signal {signal}"),

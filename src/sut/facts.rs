@@ -75,16 +75,23 @@ pub fn local_facts() -> Facts {
         commands.push(OSTREE);
     }
     let uid = rustix::process::geteuid();
-    let user = login_name(uid.as_raw(), &read("/etc/passwd")).or_else(|| std::env::var("USER").ok());
     let release = release.into_iter().find(|text| !text.is_empty()).unwrap_or_default();
     facts(&Told {
-        user: user.unwrap_or_default(),
+        user: login_user(),
         uid: uid.as_raw().to_string(),
         arch: rustix::system::uname().machine().to_string_lossy().into_owned(),
         boot: read("/proc/sys/kernel/random/boot_id"),
         commands: commands.join(" "),
         release,
     })
+}
+
+/// The name of the user that runs this; empty where nobody knows it.
+pub fn login_user() -> String {
+    let uid = rustix::process::geteuid().as_raw();
+    let passwd = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
+    let user = login_name(uid, &passwd).or_else(|| std::env::var("USER").ok());
+    user.unwrap_or_default()
 }
 
 /// Reads the facts that an agent tells: lines `name=value`, and os-release as it is there.

@@ -6,6 +6,7 @@
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
+use std::time::Duration;
 
 use crate::sut::{EnvFile, Job, JobKind};
 
@@ -29,16 +30,68 @@ pub(crate) enum BadJob {
     Slot(String),
 }
 
-/// The files that a wrapper takes: names below `job/`, and contents.
-pub(crate) fn files(job: &Job, data: &Path) -> Result<Vec<(&'static str, Vec<u8>)>, BadJob> {
-    let mut files = vec![
-        ("run", prologue(job, data)?),
-        ("script", without_nul("the script", &job.script)?.into()),
-    ];
-    if let JobKind::Test { metadata, .. } = &job.kind {
-        files.push(("metadata.yaml", metadata.clone().into_bytes()));
+/// A job as a wrapper takes it.
+pub(crate) struct Packed {
+    mode: &'static str,
+    /// The machine's directory, the job's, what it is called, and its files.
+    payloads: [Vec<u8>; 6],
+}
+
+impl Packed {
+    /// The line and the payloads. Without a heartbeat the wrapper bears any silence.
+    pub(crate) fn message(&self, heartbeat: Option<Duration>) -> Vec<u8> {
+        let beat = heartbeat.map_or(0, |silence| silence.as_secs().max(1));
+        let mut message = format!("{} {beat}", self.mode).into_bytes();
+        for payload in &self.payloads {
+            message.extend_from_slice(format!(" {}", payload.len()).as_bytes());
+        }
+        message.push(b'\n');
+        message.extend(self.payloads.iter().flatten());
+        message
     }
-    Ok(files)
+}
+
+/// Packs a job for the machine whose directory is `dir`, with its data in `data`.
+pub(crate) fn pack(job: &Job, dir: &Path, data: &Path) -> Result<Packed, BadJob> {
+    check_slot(&job.slot)?;
+    check_dir(&job.dir)?;
+    let cwd = data.join("tree").join(&job.slot).join(&job.dir);
+    let (mode, name, metadata) = match &job.kind {
+        JobKind::Test {
+            name, metadata, tty, ..
+        } => (if *tty { "tty" } else { "test" }, name.as_str(), metadata.as_str()),
+        JobKind::Script => ("script", "", ""),
+    };
+    let (called, prologue) = (called(name), prologue(job, data)?);
+    let texts = [
+        ("the directory there", trimmed(dir)),
+        ("the working directory", trimmed(&cwd)),
+        ("the name", called.as_bytes()),
+        ("the environment", prologue.as_slice()),
+        ("the script", job.script.as_bytes()),
+        ("the metadata", metadata.as_bytes()),
+    ];
+    if let Some((what, _)) = texts.iter().find(|(_, text)| text.contains(&0)) {
+        return Err(BadJob::Nul((*what).to_owned()));
+    }
+    Ok(Packed {
+        mode,
+        payloads: texts.map(|(_, text)| text.to_vec()),
+    })
+}
+
+/// What a job is called where it was cut off.
+fn called(test: &str) -> String {
+    if test.is_empty() {
+        "a script".to_owned()
+    } else {
+        format!("`{test}`")
+    }
+}
+
+/// A path without a slash at its end.
+fn trimmed(path: &Path) -> &[u8] {
+    path.components().as_path().as_os_str().as_bytes()
 }
 
 /// Says whether `slot` is the name of a slot.
@@ -51,7 +104,7 @@ pub(crate) fn check_slot(slot: &str) -> Result<(), BadJob> {
 }
 
 /// Says whether `dir` stays below the tree.
-pub(crate) fn check_dir(dir: &str) -> Result<(), BadJob> {
+fn check_dir(dir: &str) -> Result<(), BadJob> {
     let stays = Path::new(dir)
         .components()
         .all(|part| matches!(part, std::path::Component::Normal(_)));
@@ -146,13 +199,6 @@ impl Text {
         self.line(&[b"printenv TERM >/dev/null || export TERM=xterm"]);
         self.line(&[b"if [[ $1 ]]; then export SHELL=\"$1\"; else unset -v SHELL; fi"]);
     }
-}
-
-fn without_nul<'a>(what: &str, text: &'a str) -> Result<&'a str, BadJob> {
-    if text.contains('\0') {
-        return Err(BadJob::Nul(what.to_owned()));
-    }
-    Ok(text)
 }
 
 #[cfg(test)]

@@ -12,8 +12,8 @@ use std::time::Instant;
 use rustix::event::{PollFd, PollFlags, poll};
 
 use crate::sut::{
-    Cancel, Channel, End, Facts, Hello, Job, JobKind, OnHeld, Ready, Sut, SutState, SyncMode, Synced, Trouble,
-    TroubleKind, Upload, Urgency,
+    Cancel, Channel, Cut, End, EnvFile, Facts, Hello, Job, JobKind, OnHeld, Ready, Sut, SutState, SyncMode, Synced,
+    Trouble, TroubleKind, Upload, Urgency,
 };
 
 /// What a scripted job does next.
@@ -74,7 +74,7 @@ pub enum Call {
     /// [`Sut::adopt`]: slot.
     Adopt(String),
     /// [`Sut::reset_env_file`].
-    ResetEnvFile,
+    ResetEnvFile(EnvFile),
     /// [`Sut::start`]: the job.
     Start(String),
     /// [`Channel::terminate`]: the job.
@@ -94,7 +94,8 @@ impl fmt::Display for Call {
             Self::Reopen => f.write_str("reopen"),
             Self::Sync(slot, mode, files) => write!(f, "sync {slot} {mode:?} {files}"),
             Self::Adopt(slot) => write!(f, "adopt {slot}"),
-            Self::ResetEnvFile => f.write_str("reset-env-file"),
+            Self::ResetEnvFile(EnvFile::Prepared) => f.write_str("reset-env-file"),
+            Self::ResetEnvFile(EnvFile::Base) => f.write_str("reset-env-file base"),
             Self::Start(job) => write!(f, "start {job}"),
             Self::Terminate(job) => write!(f, "terminate {job}"),
             Self::Detach(job) => write!(f, "detach {job}"),
@@ -259,8 +260,8 @@ impl Sut for Mock {
         self.attempt("adopt")
     }
 
-    fn reset_env_file(&mut self) -> Result<(), Trouble> {
-        self.note(Call::ResetEnvFile);
+    fn reset_env_file(&mut self, which: EnvFile) -> Result<(), Trouble> {
+        self.note(Call::ResetEnvFile(which));
         self.attempt("reset-env-file")
     }
 
@@ -364,7 +365,7 @@ impl Channel for MockChannel {
         take(&mut self.output, buffer, self.end.is_some())
     }
 
-    fn terminate(&mut self) {
+    fn terminate(&mut self, _why: Cut) {
         self.lab.note(&self.machine, Call::Terminate(self.job.clone()));
         if self.end.is_none() {
             self.steps = VecDeque::from([Step::Exit(143)]);

@@ -3,7 +3,9 @@
 use std::time::{Duration, Instant};
 
 use super::{Lab, Step};
-use crate::sut::{Cancel, Channel, End, EnvFile, Job, JobKind, OnHeld, Sut, SutState, Trouble, TroubleKind, Urgency};
+use crate::sut::{
+    Cancel, Channel, Cut, End, EnvFile, Job, JobKind, OnHeld, Sut, SutState, Trouble, TroubleKind, Urgency,
+};
 
 fn job() -> Job {
     Job {
@@ -69,7 +71,7 @@ fn an_overrun_is_a_passed_deadline_and_ends_when_it_is_told() {
     let mut channel = mock.start(&job()).unwrap();
     let far = Instant::now() + Duration::from_secs(3600);
     assert!(channel.wait(Some(far), Urgency::None).unwrap().timed_out);
-    channel.terminate();
+    channel.terminate(Cut::Wanted);
     assert_eq!(drain(&mut *channel).0, b"exitcode 143\n");
 }
 

@@ -11,9 +11,12 @@
 //! <dir>/run.lock         locked by the wrapper of the job that runs
 //! <dir>/v1/state         what the machine says of itself: JSON of `SutState`
 //! <dir>/v1/env/          `prepared`, `base`: plan environment files, mode 0600
-//! <dir>/v1/tree/SLOT/    what was brought
-//! <dir>/v1/manifest/     SLOT.list: what was brought; SLOT.stat: the tree after that; SLOT.touched: a sync is under way
+//! <dir>/v1/tree/SLOT/    what was brought; goes when nobody used it for a month, but for the three used last
+//! <dir>/v1/manifest/     SLOT.list: what was brought; SLOT.stat: the tree after that; SLOT.touched: a sync is under way;
+//!                        SLOT.used: when it was last asked for
+//! <dir>/v1/prepared      the slot that the last prepare step ran in, which stays
 //! <dir>/v1/job/          the running job's script, environment, metadata and process groups
+//! <dir>/v1/unended       what the running job is called; empty when it came to its end and the runner was told
 //! ```
 //!
 //! A job's environment starts from `PATH`, `HOME`, `USER`, `LOGNAME`, `SHELL`, `LANG`, `LC_*` and `TMPDIR` of the login there (for
@@ -33,6 +36,7 @@ mod manifest;
 pub mod mock;
 pub mod packages;
 mod plan;
+mod program;
 pub mod shell;
 pub mod ssh;
 pub mod state;
@@ -42,7 +46,7 @@ mod upload;
 mod wrapped;
 
 pub use cancel::{Cancel, Urgency};
-pub use channel::{Channel, End, Ready};
+pub use channel::{Channel, Cut, End, Ready};
 pub use facts::{BaseIdentity, Facts, local_facts};
 pub use files::{FileEntry, FileKind, FileSet, SyncMode, Synced, Upload};
 pub use job::{EnvFile, Job, JobKind};
@@ -50,7 +54,7 @@ pub use local::Local;
 pub use state::{SutState, Taint};
 pub use trouble::{Trouble, TroubleKind};
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// What a machine says when a runner takes it.
 #[derive(Clone, Debug)]
@@ -70,6 +74,9 @@ pub enum OnHeld {
     Fail,
 }
 
+/// How often at least a machine that is open and idle is to be tended.
+pub const TEND: Duration = Duration::from_secs(10);
+
 /// A machine that tests run on. One worker thread owns it; dropping it drops the lease.
 pub trait Sut: Send {
     /// The name for people and records: `local`, `root@host`.
@@ -88,14 +95,17 @@ pub trait Sut: Send {
     /// Takes what a prepare step changed below the slot as the new baseline, so that the next sync keeps it.
     fn adopt(&mut self, slot: &str) -> Result<(), Trouble>;
 
-    /// Empties the environment file that scripts of a prepared chain share (when a chain starts from its first step).
-    fn reset_env_file(&mut self) -> Result<(), Trouble>;
+    /// Empties a plan environment file.
+    fn reset_env_file(&mut self, which: EnvFile) -> Result<(), Trouble>;
 
     /// Starts a script under the wrapper.
     fn start(&mut self, job: &Job) -> Result<Box<dyn Channel>, Trouble>;
 
     /// Writes the machine's state, atomically.
     fn set_state(&mut self, state: &SutState) -> Result<(), Trouble>;
+
+    /// Gives the machine a sign of life while nothing is wanted of it. To be called every [`TEND`] at least.
+    fn tend(&mut self) {}
 
     /// Lets the machine go: drops lease and connection. The SUT can be opened again later.
     fn close(&mut self);

@@ -3,24 +3,23 @@
 //! Owns the agent (which holds the lease), and knows what the requests mean; how bash gets there is the link's. The same code
 //! serves every kind of SUT, so what holds for one holds for all.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::fmt::Write;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::{Duration, Instant, SystemTime};
 
-use crate::sut::exchange::{Broken, Patience, Reply, Talk, TalkError};
-use crate::sut::jobtext::{self, check_dir, check_slot};
+use rustix::event::{PollFd, PollFlags, poll};
+
+use crate::sut::exchange::{Broken, Patience, Reply, SHORT, Talk, TalkError};
+use crate::sut::jobtext::{self, Packed, check_slot};
 use crate::sut::link::Link;
 use crate::sut::upload::{self, NotSynced, accept};
-use crate::sut::wrapped::{self, NotStarted};
+use crate::sut::wrapped::{NotStarted, WrappedJob, Wrapper};
 use crate::sut::{
-    Cancel, Channel, Hello, Job, JobKind, OnHeld, Sut, SutState, SyncMode, Synced, Taint, Trouble, TroubleKind, Upload,
-    Urgency, facts, tar,
+    Cancel, Channel, EnvFile, Hello, Job, JobKind, OnHeld, Sut, SutState, SyncMode, Synced, Taint, Trouble,
+    TroubleKind, Upload, Urgency, facts, program,
 };
-
-const AGENT: &str = include_str!("agent.bash");
-const WRAPPER: &str = include_str!("wrapper.bash");
 
 /// The version of all that lies below the machine's directory but the locks; part of the path there.
 pub(crate) const FORMAT: &str = "v1";
@@ -29,8 +28,15 @@ pub(crate) const FORMAT: &str = "v1";
 const HOW_TO_GET_SCRIPT: &str =
     "install it there: package `util-linux-script` of Fedora, `bsdutils` of Debian, else `util-linux`";
 
+/// Said where `sudo` does not make one root there.
+const HOW_TO_BECOME_ROOT: &str =
+    "`sudo` must not ask for a password there: a line `USER ALL=(ALL) NOPASSWD: ALL` in `/etc/sudoers.d/`";
+
 /// How long a wrapper may take until it runs the job.
 const START: Duration = Duration::from_secs(60);
+
+/// How long a wrapper may take to be started ahead.
+const SPARE: Duration = Duration::from_secs(2);
 
 /// How long ending the last job may take, once it is over.
 const ENDING: Duration = Duration::from_secs(20);
@@ -38,8 +44,20 @@ const ENDING: Duration = Duration::from_secs(20);
 /// How long the agent may take to end.
 const GOODBYE: Duration = Duration::from_secs(1);
 
+/// How long at least to try to connect, however little time is left.
+const ONE_TRY: Duration = Duration::from_secs(3);
+
+/// How long to wait before another try to connect to a machine that is away.
+const NAP: Duration = Duration::from_millis(500);
+
 /// How long a short request may take after the user said "now".
 const HURRY: Duration = Duration::from_secs(2);
+
+/// What is kept of the name of a job, which comes from the machine.
+const LONGEST_NAME: usize = 500;
+
+/// What a job is called that did not come to its end there.
+type CutOff = Option<String>;
 
 /// A machine behind a link.
 pub struct Machine<L> {
@@ -53,6 +71,8 @@ pub struct Machine<L> {
 /// What is known while the lease is held.
 struct Session {
     agent: Talk,
+    /// A wrapper that was started ahead, for the next job.
+    spare: Option<Wrapper>,
     /// The machine's directory.
     dir: PathBuf,
 }
@@ -93,6 +113,10 @@ impl<L: Link> Machine<L> {
     /// What ends an agent before it says a word ends the attempt to connect.
     fn unreachable(&self, error: TalkError) -> Trouble {
         match error {
+            // Said by `sudo`, and no other try will go better.
+            TalkError::Broken(Broken::Ended(how)) if how.contains("sudo: ") => self
+                .trouble(TroubleKind::Setup, format!("cannot become root ({how})"))
+                .with_hint(HOW_TO_BECOME_ROOT),
             TalkError::Broken(Broken::Ended(how)) => {
                 self.trouble(TroubleKind::Unreachable, format!("cannot start bash ({how})"))
             }
@@ -162,9 +186,11 @@ impl<L: Link> Machine<L> {
         settle: Duration,
         until: Option<Instant>,
         notice: &mut dyn FnMut(String),
-    ) -> Result<Hello, Trouble> {
+    ) -> Result<(Hello, CutOff), Trouble> {
         self.session = None;
-        self.link.connect(until)?;
+        // What is left of the time is for the end of the last job.
+        let connected = until.map(|until| (until.checked_sub(ENDING).unwrap_or(until)).max(Instant::now() + ONE_TRY));
+        self.link.connect(connected)?;
         let cancel = self.cancel.clone();
         // Whoever cancelled wants no machine: also a cancellation from before ends this.
         let patience = Patience {
@@ -172,34 +198,125 @@ impl<L: Link> Machine<L> {
             known: Urgency::None,
             until,
         };
-        let agent = Talk::start(&mut self.link, AGENT, &marker(), &patience);
-        let mut agent = agent.map_err(|error| self.unreachable(error))?;
+        let marker = marker();
         let dir = self.dir.as_ref().map_or(&b""[..], |dir| dir.as_os_str().as_bytes());
         let holder = holder();
-        let mut request = format!("open {} {} ", dir.len(), holder.len()).into_bytes();
+        let mut request = program::opening(program::AGENT, &marker);
+        request.extend_from_slice(format!("open {} {} ", dir.len(), holder.len()).as_bytes());
         request.extend_from_slice(if on_held == OnHeld::Wait { b"wait " } else { b"fail " });
-        request.extend_from_slice(format!("{}\n", settle.as_millis() / 100).as_bytes());
+        let beat = self.link.heartbeat().map_or(0, |silence| silence.as_secs().max(1));
+        request.extend_from_slice(format!("{} {beat}\n", settle.as_millis() / 100).as_bytes());
         request.extend_from_slice(dir);
         request.extend_from_slice(holder.as_bytes());
-        let sent = agent.send(&request, &patience);
-        let mut reply = sent
-            .and_then(|()| agent.reply(&patience))
-            .map_err(|broken| self.broken(broken))?;
+        let mut agent = Talk::start(&mut self.link, &request, &patience)
+            .and_then(|mut agent| agent.past(&marker, &patience).map(|()| agent).map_err(TalkError::from))
+            .map_err(|error| self.unreachable(error))?;
+        let mut reply = agent.reply(SHORT, &patience).map_err(|broken| self.broken(broken))?;
         if reply.word == "held" {
             let who = self.held_by(&reply);
             if on_held == OnHeld::Fail {
                 return Err(who.with_hint("wait until it is done, or use another directory there (`--sut-dir`)"));
             }
             notice(who.message);
-            reply = agent.reply(&patience).map_err(|broken| self.broken(broken))?;
+            reply = agent.reply(SHORT, &patience).map_err(|broken| self.broken(broken))?;
         }
         let reply = accept(reply).map_err(|error| {
             self.not_synced(error)
                 .with_hint("another directory can be given with `--sut-dir`")
         })?;
-        let (hello, dir) = self.hello(&reply)?;
-        self.session = Some(Session { agent, dir });
+        let (hello, cut_off, dir) = self.hello(&reply)?;
+        self.session = Some(Session {
+            agent,
+            spare: None,
+            dir,
+        });
+        Ok((hello, cut_off))
+    }
+
+    /// Waits a little before another try to connect.
+    fn nap(&self, until: Instant) -> Result<(), Trouble> {
+        if self.cancel.urgency() > Urgency::None {
+            return Err(self.trouble(TroubleKind::Cancelled, "cancelled"));
+        }
+        let wake = until.min(Instant::now() + NAP);
+        let left = wake.saturating_duration_since(Instant::now());
+        let mut alarm = [PollFd::new(&self.cancel, PollFlags::IN)];
+        let _short_if_interrupted = poll(&mut alarm, left.try_into().ok().as_ref());
+        Ok(())
+    }
+
+    /// Hands a job to the wrapper that was started ahead, else to a new one.
+    fn start_under(&mut self, spare: Option<Wrapper>, job: &Packed) -> Result<WrappedJob, NotStarted> {
+        let cancel = self.cancel.clone();
+        let patience = Patience {
+            until: Some(Instant::now() + START),
+            ..Self::until_cancelled(&cancel)
+        };
+        let heartbeat = self.link.heartbeat();
+        if let Some(mut spare) = spare
+            && !spare.is_gone()
+        {
+            match spare.start(job, heartbeat, &patience) {
+                // It ended before it took the job, or before it ran it: had it begun, it would have said so first.
+                Err(NotStarted::Talk(TalkError::Broken(Broken::Ended(_)))) => {}
+                other => return other,
+            }
+        }
+        let wrapper = Wrapper::launch(&mut self.link, marker(), &patience)?;
+        wrapper.start(job, heartbeat, &patience)
+    }
+
+    /// Starts the next wrapper ahead, so that the next job costs one round trip to start; one that cannot be started is none. What
+    /// a login gives is then as old as the job before: good for tests, which owe each other nothing, not for steps that follow
+    /// upon scripts.
+    fn spare_wrapper(&mut self) {
+        let cancel = self.cancel.clone();
+        let patience = Patience {
+            until: Some(Instant::now() + SPARE),
+            ..Self::until_cancelled(&cancel)
+        };
+        if let Some(session) = self.session.as_mut().filter(|session| session.spare.is_none()) {
+            session.spare = Wrapper::launch(&mut self.link, marker(), &patience).ok();
+        }
+    }
+
+    /// Connects and reads facts and state without taking the lease: for a look at a machine that somebody else may hold. Nothing is
+    /// changed there.
+    pub fn look(&mut self) -> Result<Hello, Trouble> {
+        self.session = None;
+        self.link.connect(None)?;
+        let cancel = self.cancel.clone();
+        let patience = Patience {
+            cancel: &cancel,
+            known: Urgency::None,
+            until: None,
+        };
+        let marker = marker();
+        let dir = self.dir.as_ref().map_or(&b""[..], |dir| dir.as_os_str().as_bytes());
+        let mut request = program::opening(program::AGENT, &marker);
+        request.extend_from_slice(format!("peek {}\n", dir.len()).as_bytes());
+        request.extend_from_slice(dir);
+        let mut agent = Talk::start(&mut self.link, &request, &patience)
+            .and_then(|mut agent| agent.past(&marker, &patience).map(|()| agent).map_err(TalkError::from))
+            .map_err(|error| self.unreachable(error))?;
+        let reply = agent.reply(SHORT, &patience).map_err(|broken| self.broken(broken))?;
+        let reply = accept(reply).map_err(|error| self.not_synced(error))?;
+        let (hello, _, _) = self.hello(&reply)?;
+        agent.close(Instant::now() + GOODBYE);
+        drop(agent);
+        self.link.disconnect();
         Ok(hello)
+    }
+
+    /// Removes everything that atex keeps there, while it is open; afterwards it is closed.
+    pub fn remove(&mut self) -> Result<(), Trouble> {
+        self.with_session(|agent, cancel| {
+            let patience = Self::until_cancelled(cancel);
+            agent.send(b"remove\n", &patience)?;
+            accept(agent.reply(SHORT, &patience)?).map(drop)
+        })?;
+        self.close();
+        Ok(())
     }
 
     fn held_by(&self, reply: &Reply) -> Trouble {
@@ -208,9 +325,9 @@ impl<L: Link> Machine<L> {
         self.trouble(TroubleKind::Held, format!("held by {who}"))
     }
 
-    /// Reads what an agent says of itself: directory, facts, os-release, state.
-    fn hello(&self, reply: &Reply) -> Result<(Hello, PathBuf), Trouble> {
-        let [dir, told, release, state] = reply.blobs.as_slice() else {
+    /// Reads what an agent says of itself: directory, facts, os-release, state, and a job that was cut off.
+    fn hello(&self, reply: &Reply) -> Result<(Hello, CutOff, PathBuf), Trouble> {
+        let [dir, told, release, state, unended] = reply.blobs.as_slice() else {
             let what = format!("it said `{}` with {} blobs", reply.word, reply.blobs.len());
             return Err(self.broken(Broken::Nonsense(what)));
         };
@@ -218,7 +335,10 @@ impl<L: Link> Machine<L> {
         let facts = facts::of_machine(&told, &String::from_utf8_lossy(release));
         let kept = told.lines().any(|line| line == "state=kept");
         let state = if kept { read_state(state) } else { SutState::default() };
-        Ok((Hello { facts, state }, PathBuf::from(OsString::from_vec(dir.clone()))))
+        let job = String::from_utf8_lossy(&unended[..unended.len().min(LONGEST_NAME)]).into_owned();
+        let cut_off = Some(job).filter(|job| !job.is_empty());
+        let dir = PathBuf::from(OsString::from_vec(dir.clone()));
+        Ok((Hello { facts, state }, cut_off, dir))
     }
 }
 
@@ -229,17 +349,34 @@ impl<L: Link> Sut for Machine<L> {
 
     fn open(&mut self, on_held: OnHeld, notice: &mut dyn FnMut(String)) -> Result<Hello, Trouble> {
         // Whoever has the lease is the only one to want a job there: one that still runs belongs to nobody.
-        self.take(on_held, Duration::ZERO, None, notice)
+        let (mut hello, cut_off) = self.take(on_held, Duration::ZERO, None, notice)?;
+        if let Some(job) = cut_off {
+            let reason = format!("{job} was cut off there before its end was seen");
+            hello.state.taint.get_or_insert_with(|| taint(reason));
+            self.set_state(&hello.state)?;
+        }
+        Ok(hello)
     }
 
     fn reopen(&mut self, until: Instant) -> Result<Hello, Trouble> {
         self.session = None;
-        let settle = until.saturating_duration_since(Instant::now());
-        self.take(OnHeld::Wait, settle, Some(until + ENDING), &mut |_nobody_else_waits| ())
+        loop {
+            let settle = until.saturating_duration_since(Instant::now());
+            // Whoever comes back knows of the job that was cut off.
+            let taken = self.take(OnHeld::Wait, settle, Some(until + ENDING), &mut |_nobody_else_waits| ());
+            match taken {
+                Ok((hello, _known)) => return Ok(hello),
+                // A machine that is about to go down still lets one in, and cuts one off.
+                Err(trouble) if is_away(&trouble) && Instant::now() < until => self.nap(until)?,
+                Err(trouble) => return Err(trouble),
+            }
+        }
     }
 
     fn sync(&mut self, upload: &Upload, mode: SyncMode) -> Result<Synced, Trouble> {
         check_slot(&upload.slot).map_err(|error| self.trouble(TroubleKind::Setup, error))?;
+        // A job follows, as a rule.
+        self.spare_wrapper();
         self.with_session(|agent, cancel| upload::sync(agent, upload, mode, &Self::until_cancelled(cancel)))
     }
 
@@ -248,82 +385,68 @@ impl<L: Link> Sut for Machine<L> {
         self.with_session(|agent, cancel| upload::adopt(agent, slot, &Self::brief(cancel)))
     }
 
-    fn reset_env_file(&mut self) -> Result<(), Trouble> {
+    fn reset_env_file(&mut self, which: EnvFile) -> Result<(), Trouble> {
+        let request = match which {
+            EnvFile::Prepared => "reset-env prepared\n",
+            EnvFile::Base => "reset-env base\n",
+        };
         self.with_session(|agent, cancel| {
             let patience = Self::brief(cancel);
-            agent.send(b"reset-env\n", &patience)?;
-            accept(agent.reply(&patience)?).map(drop)
+            agent.send(request.as_bytes(), &patience)?;
+            accept(agent.reply(SHORT, &patience)?).map(drop)
         })
     }
 
     fn start(&mut self, job: &Job) -> Result<Box<dyn Channel>, Trouble> {
-        let Some(session) = &self.session else {
+        let Some(session) = &mut self.session else {
             return Err(self.trouble(TroubleKind::Aborted, "there is no connection"));
         };
-        let (dir, data) = (&session.dir, session.dir.join(FORMAT));
-        let checked = check_slot(&job.slot).and_then(|()| check_dir(&job.dir));
-        let files = checked.and_then(|()| jobtext::files(job, &data));
-        let files = files.map_err(|error| self.trouble(TroubleKind::Setup, error))?;
-        let named: Vec<(&str, &[u8])> = files
-            .iter()
-            .map(|(name, content)| (*name, content.as_slice()))
-            .collect();
-
-        let beat = self
-            .link
-            .heartbeat()
-            .map(|silence| silence.as_secs().to_string())
-            .unwrap_or_default();
-        let cwd = data.join("tree").join(&job.slot).join(&job.dir);
-        let mode = match job.kind {
-            JobKind::Test { tty: true, .. } => "tty",
-            JobKind::Test { .. } => "test",
-            JobKind::Script => "script",
+        let packed = jobtext::pack(job, &session.dir, &session.dir.join(FORMAT));
+        let packed = match packed {
+            Ok(packed) => packed,
+            Err(error) => return Err(self.trouble(TroubleKind::Setup, error)),
         };
-        let mut program = Vec::new();
-        for (name, value) in [
-            ("base", dir.as_os_str()),
-            ("cwd", trimmed(&cwd)),
-            ("mode", OsStr::new(mode)),
-            ("beat", OsStr::new(&beat)),
-        ] {
-            program.extend_from_slice(name.as_bytes());
-            program.push(b'=');
-            program.extend_from_slice(&jobtext::quote(value.as_bytes()));
-            program.push(b'\n');
-        }
-        program.extend_from_slice(WRAPPER.as_bytes());
-
-        let cancel = self.cancel.clone();
-        let patience = Patience {
-            until: Some(Instant::now() + START),
-            ..Self::until_cancelled(&cancel)
-        };
-        let started = wrapped::start(&mut self.link, &program, &marker(), &tar::archive(&named), &patience);
-        match started {
-            Ok(channel) => Ok(Box::new(channel)),
-            Err(NotStarted::Talk(error)) => Err(self.not_started(error)),
-            Err(NotStarted::Refused(why)) => {
+        let spare = session.spare.take();
+        let channel = self.start_under(spare, &packed).map_err(|error| match error {
+            NotStarted::Talk(error) => self.not_started(error),
+            NotStarted::Refused(why) => {
                 let no_terminal = why.contains("`script`");
                 let trouble = self.trouble(TroubleKind::Setup, why);
-                Err(if no_terminal {
+                if no_terminal {
                     trouble.with_hint(HOW_TO_GET_SCRIPT)
                 } else {
                     trouble
-                })
+                }
             }
+        })?;
+        if let JobKind::Test { .. } = job.kind {
+            self.spare_wrapper();
         }
+        Ok(Box::new(channel))
     }
 
     fn set_state(&mut self, state: &SutState) -> Result<(), Trouble> {
         let text = serde_json::to_vec_pretty(state).map_err(|error| self.trouble(TroubleKind::Setup, error))?;
-        let archive = tar::archive(&[("state.new", &text)]);
         self.with_session(|agent, cancel| {
             let patience = Self::brief(cancel);
-            agent.send(format!("state {}\n", archive.len()).as_bytes(), &patience)?;
-            agent.send(&archive, &patience)?;
-            accept(agent.reply(&patience)?).map(drop)
+            agent.send(format!("state {}\n", text.len()).as_bytes(), &patience)?;
+            agent.send(&text, &patience)?;
+            accept(agent.reply(SHORT, &patience)?).map(drop)
         })
+    }
+
+    fn tend(&mut self) {
+        if let Some(session) = &mut self.session
+            && self.link.heartbeat().is_some()
+        {
+            let cancel = self.cancel.clone();
+            let patience = Patience {
+                until: Some(Instant::now() + HURRY),
+                ..Self::until_cancelled(&cancel)
+            };
+            // A machine that is lost is found out when it is wanted.
+            let _sign_of_life = session.agent.send(b"\n", &patience);
+        }
     }
 
     fn close(&mut self) {
@@ -332,23 +455,28 @@ impl<L: Link> Sut for Machine<L> {
     }
 }
 
+/// Whether a machine may just be away for a while.
+fn is_away(trouble: &Trouble) -> bool {
+    matches!(trouble.kind, TroubleKind::Unreachable | TroubleKind::Aborted)
+}
+
+/// A reason for distrust, from now on.
+fn taint(reason: String) -> Taint {
+    Taint {
+        reason,
+        at: SystemTime::now()
+            .duration_since(SystemTime::UNIX_EPOCH)
+            .unwrap_or_default()
+            .as_secs(),
+    }
+}
+
 /// Reads a state file. What cannot be read is not believed: the machine counts as tainted, and the reason says so.
 fn read_state(bytes: &[u8]) -> SutState {
     serde_json::from_slice(bytes).unwrap_or_else(|error| SutState {
-        taint: Some(Taint {
-            reason: format!("the state file there is unreadable: {error}"),
-            at: SystemTime::now()
-                .duration_since(SystemTime::UNIX_EPOCH)
-                .unwrap_or_default()
-                .as_secs(),
-        }),
+        taint: Some(taint(format!("the state file there is unreadable: {error}"))),
         ..SutState::default()
     })
-}
-
-/// A path without a slash at its end.
-fn trimmed(path: &Path) -> &OsStr {
-    path.components().as_path().as_os_str()
 }
 
 /// A line that nothing prints by chance.

@@ -9,6 +9,9 @@ pub struct SutState {
     pub chain: Vec<String>,
     /// When the last step of the chain ended: seconds since the epoch, by the runner's clock.
     pub prepared_at: Option<u64>,
+    /// When each step of the chain ended, as far as it is known.
+    #[serde(default)]
+    pub done_at: Vec<u64>,
     /// Why the state cannot be trusted.
     pub taint: Option<Taint>,
     /// Plans (names) that touched the machine since their last finish.

@@ -6,7 +6,7 @@ use std::io::{self, Read};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-use crate::sut::exchange::{Broken, Patience, Reply, Talk};
+use crate::sut::exchange::{Broken, LIST, Patience, Reply, Talk};
 use crate::sut::files::{FileEntry, FileKind, FileSet};
 use crate::sut::manifest::{self, Manifest};
 use crate::sut::plan::{Listing, Plan, Seen, plan};
@@ -48,7 +48,7 @@ pub(crate) fn sync(
     }
     let request = format!("check {} {}\n", upload.slot, heads.join(" "));
     talk.send(request.as_bytes(), patience)?;
-    let reply = accept(talk.reply(patience)?)?;
+    let reply = accept(talk.reply(LIST, patience)?)?;
     if reply.word == "clean" {
         return Ok(Synced::default());
     }
@@ -64,7 +64,7 @@ pub(crate) fn sync(
 /// Takes what changed in the slot since its last sync as the work of a prepare step.
 pub(crate) fn adopt(talk: &mut Talk, slot: &str, patience: &Patience<'_>) -> Result<(), NotSynced> {
     talk.send(format!("look {slot}\n").as_bytes(), patience)?;
-    let reply = accept(talk.reply(patience)?)?;
+    let reply = accept(talk.reply(LIST, patience)?)?;
     if reply.word != "changed" {
         return Ok(());
     }
@@ -113,7 +113,7 @@ fn rebase(
     let list = tar::archive(&[(&format!("{slot}.list.new"), &manifest.encode(id))]);
     talk.send(format!("rebase {slot} {}\n", list.len()).as_bytes(), patience)?;
     talk.send(&list, patience)?;
-    accept(talk.reply(patience)?).map(drop)
+    accept(talk.reply(LIST, patience)?).map(drop)
 }
 
 fn apply(talk: &mut Talk, slot: &str, plan: &Plan<'_>, id: &str, patience: &Patience<'_>) -> Result<Synced, NotSynced> {
@@ -148,7 +148,7 @@ fn apply(talk: &mut Talk, slot: &str, plan: &Plan<'_>, id: &str, patience: &Pati
         }
         Err(_) => talk.send(b"abort 0\n", patience)?,
     }
-    let reply = talk.reply(patience)?;
+    let reply = talk.reply(LIST, patience)?;
     let bytes = streamed.map_err(NotSynced::Host)?;
     accept(reply)?;
     Ok(Synced {

@@ -6,10 +6,11 @@
 use std::io;
 use std::time::{Duration, Instant};
 
-use crate::sut::channel::{Channel, End, Ready};
+use crate::sut::channel::{Channel, Cut, End, Ready};
 use crate::sut::exchange::{Broken, Patience, Talk, TalkError, alarm};
+use crate::sut::jobtext::Packed;
 use crate::sut::link::{Exit, Interest, Link, Process};
-use crate::sut::{Cancel, Trouble, TroubleKind, Urgency};
+use crate::sut::{Cancel, Trouble, TroubleKind, Urgency, program};
 
 /// What shells print before the marker is thrown away, if it is not more than this.
 const MAX_NOISE: usize = 1 << 20;
@@ -38,28 +39,43 @@ impl From<Broken> for NotStarted {
     }
 }
 
-/// Starts a wrapper with the archive of a job's files, and waits until it has said that it starts the job.
-pub(crate) fn start(
-    link: &mut dyn Link,
-    program: &[u8],
-    marker: &str,
-    archive: &[u8],
-    patience: &Patience<'_>,
-) -> Result<WrappedJob, NotStarted> {
-    let mut talk = Talk::open(link)?;
-    talk.program(program, patience)?;
-    talk.send(format!("{marker}\n{}\n", archive.len()).as_bytes(), patience)?;
-    talk.send(archive, patience)?;
-    talk.past(marker, patience)?;
-    let word = String::from_utf8_lossy(&talk.line(patience)?).into_owned();
-    if let Some(reason) = word.strip_prefix("refused ") {
-        return Err(NotStarted::Refused(reason.to_owned()));
+/// A wrapper that waits for its job. It holds nothing on the machine, and ends by itself where none comes for a minute.
+pub(crate) struct Wrapper {
+    talk: Talk,
+    marker: String,
+}
+
+impl Wrapper {
+    /// Starts one, and waits for nothing.
+    pub(crate) fn launch(link: &mut dyn Link, marker: String, patience: &Patience<'_>) -> Result<Self, TalkError> {
+        let talk = Talk::start(link, &program::opening(program::WRAPPER, &marker), patience)?;
+        Ok(Self { talk, marker })
     }
-    if word != "started" {
-        return Err(Broken::Nonsense(format!("the wrapper said `{word}`")).into());
+
+    /// Says whether it is of no use any more, as far as is known.
+    pub(crate) fn is_gone(&mut self) -> bool {
+        self.talk.ended()
     }
-    let heartbeat = link.heartbeat().map(|silence| silence / 4);
-    Ok(WrappedJob::new(talk, marker, patience.cancel.clone(), heartbeat))
+
+    /// Hands it a job, and waits until it has said that it starts it. `heartbeat`: the longest silence that it is to bear.
+    pub(crate) fn start(
+        mut self,
+        job: &Packed,
+        heartbeat: Option<Duration>,
+        patience: &Patience<'_>,
+    ) -> Result<WrappedJob, NotStarted> {
+        self.talk.send(&job.message(heartbeat), patience)?;
+        self.talk.past(&self.marker, patience)?;
+        let word = String::from_utf8_lossy(&self.talk.line(patience)?).into_owned();
+        if let Some(reason) = word.strip_prefix("refused ") {
+            return Err(NotStarted::Refused(reason.to_owned()));
+        }
+        if word != "started" {
+            return Err(Broken::Nonsense(format!("the wrapper said `{word}`")).into());
+        }
+        let pause = heartbeat.map(|silence| silence / 4);
+        Ok(WrappedJob::new(self.talk, &self.marker, patience.cancel.clone(), pause))
+    }
 }
 
 /// A job under its wrapper.
@@ -238,8 +254,11 @@ impl Channel for WrappedJob {
         Ok(count)
     }
 
-    fn terminate(&mut self) {
-        self.words.extend_from_slice(b"terminate\n");
+    fn terminate(&mut self, why: Cut) {
+        self.words.extend_from_slice(match why {
+            Cut::Wanted => b"terminate\n",
+            Cut::Overdue => b"overdue\n",
+        });
         self.push_words();
     }
 

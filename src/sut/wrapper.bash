@@ -1,14 +1,17 @@
 # The wrapper: one per job. It starts the job in a session of its own, watches stdin for the runner, and ends what is left of
-# the job's process groups. Needs bash 4.2, coreutils, tar, util-linux. See sut/wrapped.rs for the other side.
+# the job's process groups. Needs bash 4.2, coreutils, util-linux. See sut/wrapped.rs for the other side.
 #
-# The lines that the runner puts before this text set: base, the machine's directory; cwd, the job's; mode: `test`, `tty` or
-# `script`; beat: seconds of silence after which the runner is taken for dead, or nothing.
-# Stdin: a marker line, the length of an archive with the job's files, the archive, then words, one a line: `terminate`,
-# `detach`, or nothing as a sign of life. Stdout: the marker, then `started` or `refused TEXT`, then the control stream of the
-# test, and `exitcode N` last. Stderr: the marker, then what the job prints.
+# Stdin: a marker line; a line `MODE BEAT LENGTH…` and then payloads of these lengths, without NUL bytes: the machine's
+# directory, the job's directory, what the job is called, and the job's files `run`, `script`, `metadata.yaml`; then words, one
+# a line: `terminate`, `overdue`, `detach`, or nothing as a sign of life. MODE is `test`, `tty` or `script`. BEAT is the seconds
+# of silence after which the runner is taken for dead, 0 for never. Nothing on the machine is touched before the job has come.
+# Stdout: the marker, then `started` or `refused TEXT`, then the control stream of the test, and `exitcode N` last. Stderr: the
+# marker, then what the job prints.
 #
-# Descriptors: 5 control, 6 output, 8 commands, 9 run.lock. The job sees 0, 1, 2, and 7 for the control stream: one digit,
-# because `>&$ATEX_TEST_CONTROL` takes no more in dash.
+# Descriptors: 4 the list of process groups, 5 control, 6 output, 8 commands, 9 run.lock. The job sees 0, 1, 2, and 7 for the
+# control stream: one digit, because `>&$ATEX_TEST_CONTROL` takes no more in dash.
+#
+# A test after another must cost little: what happens for each of them is done by bash itself, where it can.
 
 umask 077
 trap : PIPE
@@ -18,28 +21,94 @@ for fd in /proc/self/fd/*; do
 done
 unset -v fd OLDPWD
 exec 5>&1 6>&2 8<&0 </dev/null >/dev/null 2>/dev/null
-v=$base/v1 work=$base/v1/job
+# Lengths are bytes. The job gets back what was there.
+locale=${LC_ALL+is$LC_ALL}
+LC_ALL=C
 
 refuse() {
     printf 'refused %s\n' "${1//$'\n'/; }" >&5
     exit 0
 }
 
-# started PID: when a process started, in the kernel's words.
-started() {
-    local stat fields
-    stat=$(<"/proc/$1/stat") || return
-    read -r -a fields <<<"${stat##*) }"
-    printf '%s' "${fields[19]}"
+# take NAME LENGTH: takes a payload into a variable.
+take() {
+    printf -v "$1" ''
+    (($2 == 0)) || IFS= read -r -N "$2" "$1" <&8 || exit
+}
+
+# Waits for a job, not for ever: a runner that vanished is no reason to stay.
+take_job() {
+    local marker lengths
+    IFS= read -r marker <&8 || exit
+    printf '%s\n' "$marker" >&5
+    printf '%s\n' "$marker" >&6
+    read -r -t 60 mode beat lengths <&8 || exit
+    lengths=($lengths)
+    ((beat > 0)) || beat=
+    take base "${lengths[0]}"
+    take cwd "${lengths[1]}"
+    take name "${lengths[2]}"
+    take prologue "${lengths[3]}"
+    take script "${lengths[4]}"
+    take metadata "${lengths[5]}"
+    v=$base/v1 work=$base/v1/job
+}
+
+# Makes sure that the job's directory is there and empty.
+clear_work() {
+    local left
+    shopt -s nullglob dotglob
+    left=("$work"/*)
+    shopt -u nullglob dotglob
+    [[ -d $work && ! -L $work && ${#left[@]} == 0 ]] || { rm -rf -- "$work" && mkdir -p -- "$work"; } || return
+    [[ -d $v/env ]] || mkdir -p -- "$v/env"
+}
+
+# The file `unended` says what runs, and is emptied when the runner was told the end or wanted it: what is found in it later
+# was cut off.
+put_job() {
+    local tool boot
+    for tool in setsid flock; do
+        type -P "$tool" >/dev/null || refuse "\`$tool\` is not installed"
+    done
+    [[ $mode != tty ]] || type -P script >/dev/null || refuse "a test with a terminal needs \`script\` of util-linux, which is not installed"
+    exec 9<>"$base/run.lock" || refuse "cannot open \`$base/run.lock\`"
+    flock -w 10 9 || refuse "another job still runs there"
+    clear_work || refuse "cannot empty \`$work\`"
+    read -r boot </proc/sys/kernel/random/boot_id
+    {
+        exec 4>>"$work/groups" && printf '%s\n' "$boot" >&4 &&
+            printf %s "$prologue" >"$work/run" && printf %s "$script" >"$work/script" && printf %s "$metadata" >"$work/metadata.yaml"
+    } || refuse "cannot write below \`$work\`"
+    [[ -e $v/env/base ]] || : >"$v/env/base"
+    [[ -e $v/env/prepared ]] || : >"$v/env/prepared"
+    [[ -L $cwd || $cwd == "$v"/tree/*/* || -d $cwd ]] || mkdir -p -- "$cwd"
+    cd -- "$cwd" || refuse "there is no directory \`$cwd\`"
+    printf %s "$name" >"$v/unended" || { : >"$v/unended"; refuse "cannot write \`$v/unended\`"; }
+}
+
+# The lines of the list: the machine's boot id; PID and time of start of a process that leads a group, in the kernel's words; what
+# the watcher has heard. It is read through the descriptor, which outlives the file.
+read_list() {
+    local pid since
+    pids=() heard=
+    {
+        read -r pid
+        while read -r pid since; do
+            if [[ $since ]]; then
+                pids+=("$pid")
+            else
+                heard=$pid
+            fi
+        done
+    } </proc/self/fd/4
 }
 
 # Signals every group of the job, and its leader, which may not have made the group yet. `script` is asked to end by the end of
 # its child only: it would say another exit code.
 signal() {
-    local pid since pids=()
-    while read -r pid since; do
-        [[ $since ]] && pids+=("$pid")
-    done <"$work/groups"
+    local pid
+    read_list
     [[ $mode == tty && $1 != KILL && ${#pids[@]} -gt 1 ]] && pids=("${pids[@]:1}")
     for pid in "${pids[@]}"; do
         kill -s "$1" -- "-$pid" || kill -s "$1" "$pid"
@@ -48,11 +117,11 @@ signal() {
 
 # Whether anything of the job lives.
 alive() {
-    local pid since
-    while read -r pid since; do
-        [[ $since ]] || continue
+    local pid
+    read_list
+    for pid in "${pids[@]}"; do
         kill -0 -- "-$pid" || kill -0 "$pid" && return
-    done <"$work/groups"
+    done
     return 1
 }
 
@@ -75,15 +144,26 @@ end_groups() {
 
 # Waits for the runner's word, or for its end.
 watch() {
-    local word left
-    while IFS= read -r ${beat:+-t "$beat"} word <&8; do
-        case $word in
-            detach) exit ;;
-            terminate) break ;;
-        esac
+    local word rest rc left
+    IFS= read -r -t 1 word <&8
+    rc=$?
+    if ((rc > 128)); then
+        # A machine that crashes is to know of what ran for more than a moment.
+        sync -- "$v/unended" 4>&- 8<&- 9>&- &
+        IFS= read -r ${beat:+-t "$beat"} rest <&8
+        rc=$?
+        word+=$rest
+    fi
+    while ((rc == 0)) && [[ ! $word ]]; do
+        IFS= read -r ${beat:+-t "$beat"} word <&8
+        rc=$?
     done
+    ((rc == 0)) || word=gone
+    printf '%s\n' "$word" >&4
+    [[ $word != detach ]] || exit
     for ((left = 100; left > 0; left--)); do
-        [[ -e $work/leader ]] && break
+        read_list
+        ((${#pids[@]} == 0)) || break
         sleep 0.05
     done
     end_groups
@@ -91,48 +171,45 @@ watch() {
 
 # Becomes the job. In the foreground of the wrapper, because bash makes background jobs ignore SIGINT for good.
 run() {
-    local job pid=$BASHPID
+    local job stat fields pid=$BASHPID
+    IFS= read -r -d '' stat <"/proc/$pid/stat"
+    fields=(${stat##*) })
+    printf '%s\n' "$pid ${fields[19]}" >&4
     umask 022
-    printf '%s\n' "$pid $(started "$pid")" >>"$work/groups"
-    : >"$work/leader"
+    unset -v LC_ALL
+    [[ ! $locale ]] || export LC_ALL="${locale#is}"
     case $mode in
-        test) exec setsid "$BASH" --noprofile --norc "$work/run" 7>&5 >&6 2>&6 5>&- 6>&- 8<&- 9>&- ;;
-        script) exec setsid "$BASH" --noprofile --norc "$work/run" >&6 2>&6 5>&- 6>&- 8<&- 9>&- ;;
+        test) exec setsid "$BASH" --noprofile --norc "$work/run" 7>&5 >&6 2>&6 4>&- 5>&- 6>&- 8<&- 9>&- ;;
+        script) exec setsid "$BASH" --noprofile --norc "$work/run" >&6 2>&6 4>&- 5>&- 6>&- 8<&- 9>&- ;;
         tty)
             printf -v job 'exec %q --noprofile --norc %q %q' "$BASH" "$work/run" "${SHELL-}"
-            SHELL=$BASH exec setsid script -q -e -f -c "$job" /dev/null 7>&5 >&6 2>&6 5>&- 6>&- 8<&- 9>&-
+            SHELL=$BASH exec setsid script -q -e -f -c "$job" /dev/null 7>&5 >&6 2>&6 4>&- 5>&- 6>&- 8<&- 9>&-
             ;;
     esac
 }
 
-take_job() {
-    local marker length tool
-    IFS= read -r marker <&8 && IFS= read -r length <&8 || exit
-    printf '%s\n' "$marker" >&5
-    printf '%s\n' "$marker" >&6
-    for tool in setsid flock tar head; do
-        type -P "$tool" >/dev/null || refuse "\`$tool\` is not installed"
-    done
-    [[ $mode != tty ]] || type -P script >/dev/null || refuse "a test with a terminal needs \`script\` of util-linux, which is not installed"
-    exec 9<>"$base/run.lock" || refuse "cannot open \`$base/run.lock\`"
-    flock -w 10 9 || refuse "another job still runs there"
-    { rm -rf -- "$work" && mkdir -p -- "$work" "$v/env"; } || refuse "cannot empty \`$work\`"
-    head -c "$length" <&8 | { tar -x -m --no-same-owner --no-same-permissions -f - -C "$work"; rc=$?; cat >/dev/null; exit "$rc"; } || refuse "cannot write below \`$work\`"
-    printf '%s\n' "$(</proc/sys/kernel/random/boot_id)" >"$work/groups" || refuse "cannot write below \`$work\`"
-    [[ -e $v/env/base ]] || : >"$v/env/base"
-    [[ -e $v/env/prepared ]] || : >"$v/env/prepared"
-    [[ ! -L $cwd && $cwd != "$v"/tree/*/* ]] && mkdir -p -- "$cwd"
-    cd -- "$cwd" || refuse "there is no directory \`$cwd\`"
+# Says the exit code. What the job read, values among it, is gone when the next one can start.
+leave() {
+    local told=
+    read_list
+    printf 'exitcode %d\n' "$1" >&5 && told=yes
+    case $heard in
+        terminate) : >"$v/unended" ;;
+        '') [[ ! $told ]] || : >"$v/unended" ;;
+    esac
+    exec 4>&- 5>&- 6>&- 8<&-
+    rm -f -- "$work"/{groups,run,script,metadata.yaml} &
+    exit 0
 }
 
 take_job
+put_job
 printf 'started\n' >&5
+unset -v prologue script metadata
 watch >/dev/null 5>&- 6>&- &
 watcher=$!
 (run)
 rc=$?
 end_groups
 kill "$watcher"
-rm -f -- "$work/groups" "$work/leader"
-printf 'exitcode %d\n' "$rc" >&5
-exit 0
+leave "$rc"

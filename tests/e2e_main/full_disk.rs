@@ -54,6 +54,10 @@ fn a_full_disk_of_the_results_ends_the_run_and_keeps_what_was_written() {
     };
     one_message(&ran.expect(3));
     assert_eq!(results(&scene.world.path("kept/out"), "/a")[0]["status"], "pass");
+    let end = crate::running::events(&scene.world.path("kept/out"))
+        .pop()
+        .unwrap_or_default();
+    assert_eq!(end["tests"], serde_json::json!({"pass": 1, "infra": 1}), "{end}");
     assert_eq!(scene.ran(), ["test a"]);
     scene.run(0, ["build"]);
     assert_eq!(scene.ran(), [""; 0], "what passed before is recorded");

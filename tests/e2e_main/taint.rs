@@ -174,3 +174,54 @@ fn a_machine_whose_state_cannot_be_kept_is_dropped_and_its_last_test_keeps_its_r
     let end = events(&scene.latest()).pop().unwrap_or_default();
     assert_eq!(end["tests"], serde_json::json!({"infra": 2}));
 }
+
+#[test]
+fn a_machine_that_cannot_be_marked_after_a_timeout_is_an_infrastructure_failure_and_not_believed_later() {
+    for sabotage in [
+        // Nothing can be written there any more.
+        "mkdir \"${TMT_TREE%/*/*}/state.new\"",
+        // Who would write it is gone: the process that holds the lease.
+        "for p in /proc/[0-9]*; do [ \"$(readlink $p/fd/9)\" != \"${TMT_TREE%/*/*/*}/lease\" ] || kill -9 ${p#/proc/}; done",
+    ] {
+        let scene = suite();
+        scene.write(
+            "slow.fmf",
+            format!("test: |\n    {sabotage}\n    sleep 1000\nduration: 2s\n"),
+        );
+        let ran = scene.run(3, ["test", "/slow", "/ok"]);
+        let result = &scene.results("/slow")[0];
+        assert_eq!(result["error"], "timeout", "{ran:?}");
+        assert_eq!(ran.stderr, "", "{ran:?}");
+        scene.ran();
+        let _gone = std::fs::remove_dir(scene.world.path("sut/v1/state.new"));
+        let again = scene.run(0, ["test", "/ok"]);
+        assert_eq!(
+            scene.ran_in_order(),
+            ["prepare one", "prepare two", "test ok"],
+            "{again:?}"
+        );
+        assert!(again.stdout.contains("`/slow`"), "{again:?}");
+    }
+}
+
+#[test]
+fn a_run_that_was_killed_in_a_test_leaves_a_machine_that_is_prepared_again() {
+    let scene = suite();
+    scene.write("slow.fmf", "test: echo began >> \"$COUNTER\"; sleep 1000\n");
+    let run = scene.start("out", ["test", "/slow"]);
+    crate::scene::eventually("the start of the test", || {
+        scene.world.read("ran").contains("began").then_some(())
+    });
+    run.signal(rustix::process::Signal::KILL);
+    run.end();
+    scene.ran();
+    let ran = scene.run(0, ["test", "/ok"]);
+    assert_eq!(
+        scene.ran_in_order(),
+        ["prepare one", "prepare two", "test ok"],
+        "{ran:?}"
+    );
+    assert!(ran.stdout.contains("`/slow` was cut off"), "{ran:?}");
+    scene.run(0, ["test", "/ok"]);
+    assert_eq!(scene.ran_in_order(), ["test ok"]);
+}

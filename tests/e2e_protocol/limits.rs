@@ -102,3 +102,50 @@ fn results_nested_without_end_are_refused() {
     .run();
     done.infra("control");
 }
+
+#[test]
+fn output_beyond_what_is_kept_is_dropped_with_a_mark_and_the_test_goes_on() {
+    let script =
+        r#"head -c 300000 /dev/zero | tr '\0' x; result '{"status":"pass","name":"after"}'; head -c 300000 /dev/zero"#;
+    let done = Case::new(script).arg("--max-output").arg("100K").run();
+    assert_eq!(done.results()[0]["name"], "after");
+    let expected = "x".repeat(100 << 10) + "\n[output beyond 102400 bytes was dropped]\n";
+    assert_eq!(done.world.read("out/tests/t/files/output.txt"), expected);
+}
+
+#[test]
+fn what_a_test_says_does_not_act_on_a_terminal() {
+    let json =
+        r#"{"status":"fail\u001b[2J","name":"a\u001b]0;title\u0007\u009b31m\u202e","note":"\u001bc\rnote\u0008"}"#;
+    let script = format!(
+        "printf '\\033]0;title\\007printed\\033[2J\\n'; result '{json}'; result '{}'; exit 1",
+        json.replace(r#""name""#, r#""not-a-name""#)
+    );
+    let case = Case::new(&script).exits(1);
+    let world = case.world();
+    case.run();
+    world.write(
+        "tree/plan.fmf",
+        "discover: {how: fmf}\nexecute: {how: tmt}\nprepare: {script: \"printf '\\\\033[2Jprepared\\\\n'; exit 1\"}\n",
+    );
+    let commands: [&[&str]; 8] = [
+        &["test", "/t", "-v", "--sut-dir", "../sut"],
+        &["build", "/plan", "-v", "--sut-dir", "../sut"],
+        &["results"],
+        &["results", "-v"],
+        &["cache", "ls"],
+        &["graph"],
+        &["why", "/t"],
+        &["sut", "show", "--sut-dir", "../sut"],
+    ];
+    let mut shown = String::new();
+    for command in commands {
+        let ran = world.atex().args(command.iter().copied()).run();
+        let said = format!("{}{}", ran.stdout, ran.stderr);
+        let acts = |c: char| c.is_control() && c != '\n' || ('\u{202a}'..='\u{202e}').contains(&c);
+        assert!(ran.code != 2, "{command:?} says {said:?}");
+        assert!(!said.contains(acts), "{command:?} says {said:?}");
+        shown.push_str(&said);
+    }
+    assert!(shown.contains("\\x1b"), "it is shown as what it is: {shown}");
+}

@@ -71,6 +71,7 @@ impl Bench {
                 on_taint: OnTaint::Prepare,
                 on_held: OnHeld::Wait,
                 dead_after: Duration::from_secs(30),
+                max_output: 1 << 20,
                 rules: Rules {
                     retry_infra: 0,
                     ..Rules::default()
@@ -196,20 +197,21 @@ impl Bench {
             on_event,
         };
         let calls = self.lab.lines().len();
+        let kind = BaseIdentity {
+            os: "mock".to_owned(),
+            version: "1".to_owned(),
+            arch: "x86_64".to_owned(),
+            base: String::new(),
+        };
         let run = Run {
             work: &work,
             agenda,
             options: &self.options,
             store: &store,
             dir: &dir,
+            expected: vec![kind; suts.len()],
             suts,
             arrivals: arrivals(&cancel),
-            base: BaseIdentity {
-                os: "mock".to_owned(),
-                version: "1".to_owned(),
-                arch: "x86_64".to_owned(),
-                base: String::new(),
-            },
             cancel,
         };
         let finished = run::run(run, &mut sink).unwrap();

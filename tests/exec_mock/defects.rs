@@ -4,7 +4,9 @@ use std::time::Instant;
 
 use atex::exec::event::NodeOutcome;
 use atex::sut::mock::Mock;
-use atex::sut::{Cancel, Channel, Hello, Job, JobKind, OnHeld, Sut, SutState, SyncMode, Synced, Trouble, Upload};
+use atex::sut::{
+    Cancel, Channel, EnvFile, Hello, Job, JobKind, OnHeld, Sut, SutState, SyncMode, Synced, Trouble, Upload,
+};
 
 use crate::bench::{Bench, Ended, bench};
 
@@ -36,8 +38,8 @@ impl Sut for Panics {
         self.inner.adopt(slot)
     }
 
-    fn reset_env_file(&mut self) -> Result<(), Trouble> {
-        self.inner.reset_env_file()
+    fn reset_env_file(&mut self, which: EnvFile) -> Result<(), Trouble> {
+        self.inner.reset_env_file(which)
     }
 
     fn start(&mut self, job: &Job) -> Result<Box<dyn Channel>, Trouble> {

@@ -322,3 +322,22 @@ fn reconnect_bears_one_loss_and_always_bears_each() {
     let ended = bench.run().exits(0);
     assert_eq!(ended.starts("/t1"), 5);
 }
+
+#[test]
+fn a_machine_that_cannot_be_marked_after_a_timeout_is_let_go_with_the_reason() {
+    for kind in [TroubleKind::Setup, TroubleKind::Aborted] {
+        let bench = bench(2);
+        bench.lab.script("/t1", vec![Step::Overrun]);
+        let lab = bench.lab.clone();
+        let ended = bench
+            .run_with(|event, _| {
+                if started(event, "/t1") {
+                    lab.fail("one", "set-state", Trouble::new(kind, "`one`: cannot write `/state`"));
+                }
+            })
+            .exits(3);
+        assert_eq!(ended.result("/t1"), "infra timeout");
+        assert!(ended.result("/t2").starts_with("infra "), "{}", ended.result("/t2"));
+        assert_eq!(ended.note("/t2"), "`one`: cannot write `/state`");
+    }
+}

@@ -1,10 +1,16 @@
 //! Prepare chains: what is reused, what fails, what is forgotten when.
 
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
 use atex::exec::options::{Mode, Until};
 use atex::sut::mock::Step;
 use atex::sut::{SutState, Trouble, TroubleKind};
 
 use crate::bench::{Bench, aborted, bench, unreachable};
+
+fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs()
+}
 
 #[test]
 fn a_failed_step_is_prepare_for_every_test_and_finish_runs_all_the_same() {
@@ -183,4 +189,65 @@ fn an_environment_file_that_cannot_be_emptied_is_setup() {
         Trouble::new(TroubleKind::Setup, "`one`: cannot empty"),
     );
     assert_eq!(bench.run().exits(3).result("/t1"), "infra setup");
+}
+
+#[test]
+fn a_chain_is_distrusted_from_its_first_step_that_is_too_old() {
+    let mut bench = Bench::of(&[(
+        "plan.fmf",
+        "discover: {how: fmf}\nexecute: {how: tmt}\nprepare: [{script: p1}, {script: p2}, {script: p3}]\n",
+    )]);
+    bench.write("t.fmf", "test: 'true'\n");
+    assert_eq!(bench.run().exits(0).jobs_of("one"), ["p1", "p2", "p3", "/t"]);
+    let whole = bench.lab.state("one");
+    assert_eq!(whole.done_at.len(), 3);
+    bench.options.rerun = true;
+    bench.options.max_age = Some(Duration::from_secs(3600));
+    let hours = |ago: &[u64]| SutState {
+        done_at: ago.iter().map(|hours| now() - hours * 3600).collect(),
+        prepared_at: Some(now()),
+        ..whole.clone()
+    };
+    for (state, ran) in [
+        (hours(&[0, 0, 0]), &["/t"][..]),
+        (hours(&[5, 0, 0]), &["p1", "p2", "p3", "/t"]),
+        (hours(&[0, 5, 0]), &["p2", "p3", "/t"]),
+        (hours(&[0, 0, 5]), &["p3", "/t"]),
+    ] {
+        bench.lab.set_state("one", state);
+        assert_eq!(bench.run().exits(0).jobs_of("one"), ran);
+        let done_at = bench.lab.state("one").done_at;
+        assert!(
+            done_at.len() == 3 && done_at.iter().all(|at| now() - at < 3600),
+            "{done_at:?}"
+        );
+    }
+}
+
+#[test]
+fn what_tests_of_plans_without_steps_said_to_each_other_ends_with_the_build() {
+    let plan = "discover: {how: fmf}\nexecute: {how: tmt}\n";
+    let resets = |ended: &crate::bench::Ended| {
+        let is_reset = |call: &&String| call.contains("reset-env-file");
+        ended.calls.iter().filter(is_reset).count()
+    };
+    let bench = Bench::of(&[("plan.fmf", plan), ("t.fmf", "test: 'true'\n")]);
+    assert_eq!(resets(&bench.run().exits(0)), 1, "a build begins with none of it");
+    let bench = bench.mode(Mode::Test);
+    assert_eq!(
+        resets(&bench.run().exits(0)),
+        0,
+        "a test by name goes on from what is there"
+    );
+    let bench = Bench::of(&[
+        ("plan.fmf", &format!("{plan}finish: {{script: f}}\n")),
+        ("t.fmf", "test: 'true'\n"),
+    ]);
+    let ended = bench.run().exits(0);
+    assert_eq!(resets(&ended), 2, "and ends with none");
+    let last = ended
+        .calls
+        .iter()
+        .rposition(|call| call.contains("reset-env-file base"));
+    assert!(last > ended.calls.iter().position(|call| call.contains("start f")));
 }

@@ -91,6 +91,8 @@ def main():
             answer = {"e": type(error).__name__, "m": str(error)}
         signal.setitimer(signal.ITIMER_REAL, 0)
         print(json.dumps(answer), file=answers)
+    # At its end Python flushes what is `sys.stdout` then.
+    answers.flush()
 
 
 main()

@@ -22,6 +22,7 @@ pub(crate) fn answers(script: &str, requests: &[String]) -> Option<Vec<String>> 
         .arg(format!("{}/tests/reference/{script}", env!("CARGO_MANIFEST_DIR")))
         .env("PYTHONHASHSEED", "0")
         .env("PYTHONUTF8", "1")
+        .env_remove("PYTHONUNBUFFERED")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()

@@ -200,6 +200,11 @@ impl Ran {
         self
     }
 
+    /// Returns whether one of its streams has this text in it.
+    pub(crate) fn said(&self, text: &str) -> bool {
+        self.stdout.contains(text) || self.stderr.contains(text)
+    }
+
     /// Returns the lines of standard output as JSON values.
     #[track_caller]
     pub(crate) fn json(&self) -> Vec<serde_json::Value> {

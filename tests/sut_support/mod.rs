@@ -48,6 +48,12 @@ impl World<'_> {
         sut
     }
 
+    /// The same machine under a new connection.
+    pub(crate) fn open_again(&mut self, sut: Box<dyn Sut>) -> Box<dyn Sut> {
+        drop(sut);
+        self.open_waiting()
+    }
+
     /// Starts another process that takes the machine.
     pub(crate) fn runner(&self, mode: &str) -> Runner {
         self.runner_with(mode, OsStr::new(""))

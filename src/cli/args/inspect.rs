@@ -189,7 +189,7 @@ pub(crate) enum CacheCommand {
     /// Remove old records, and what no record needs
     #[command(after_help = "Example: atex cache gc --keep 30d --max-size 10G")]
     Gc {
-        /// Keep records used since then, as in `30d`
+        /// Keep records and fetched trees used since then, as in `30d` [default: all records, trees of 30 days]
         #[arg(long, value_name = "AGE")]
         keep: Option<String>,
         /// Remove the least recently used records beyond this size, as in `10G`
@@ -213,6 +213,7 @@ pub(crate) enum CacheCommand {
 #[command(after_help = "\
 Examples:
   atex sut ls                           what the machines say of themselves
+  atex sut shell -s lab1                a shell there
   atex sut reset                        forget what this machine was prepared for")]
 pub(crate) enum SutCommand {
     /// List machines: name, system, what is prepared, who uses it
@@ -221,9 +222,24 @@ pub(crate) enum SutCommand {
     /// Show all that a machine says of itself
     #[command(after_help = "Example: atex sut show")]
     Show(SutArgs),
+    /// Open a shell on a machine, or run a command there, as the user that atex is there
+    #[command(after_help = "\
+Examples:
+  atex sut shell -s lab1                a shell
+  atex sut shell -s lab1 -- dmesg -T    a command; its exit code is passed on")]
+    Shell {
+        /// What to run instead of a shell
+        #[arg(last = true, value_name = "COMMAND")]
+        command: Vec<String>,
+        #[command(flatten)]
+        sut: SutArgs,
+    },
     /// Forget what a machine was prepared for, and that it was tainted
     #[command(after_help = "Example: atex sut reset -s lab1")]
     Reset(SutArgs),
+    /// Remove everything that atex keeps on a machine
+    #[command(after_help = "Example: atex sut rm -s lab1")]
+    Rm(SutArgs),
 }
 
 /// Show the results of a run

@@ -14,7 +14,7 @@ Examples:
   atex build /plans/smoke               one plan, or all whose name has that in it
   atex build --until prepare            make the machine ready, run no tests
   atex build --dry-run                  show what would run and why
-  atex build -s lab1 -s lab2            on two machines, whichever is free
+  atex build -s lab1 -s root@lab2       on two machines, whichever is free
   atex build -s 'local*4' --retries 1   four at once on this machine; what fails runs twice
   atex build --shard 2/5                the second of five parts, for five invocations
   atex build --max-age 12h              prepare again what is older")]
@@ -123,6 +123,10 @@ pub(crate) struct RunArgs {
     /// Fail at once if somebody else uses the machine, instead of waiting
     #[arg(long)]
     pub(crate) no_wait: bool,
+
+    /// Keep so much of what a test or a step prints, as in `100M` [default: 1G]
+    #[arg(long, value_name = "SIZE")]
+    pub(crate) max_output: Option<String>,
 
     /// Write the run's results to this directory; it must be empty or not exist
     #[arg(short = 'o', long = "output", value_name = "DIR")]

@@ -51,10 +51,11 @@ pub(crate) struct CompileArgs {
 }
 
 /// Where things run.
-#[derive(Debug, Default, Args)]
+#[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = "Machines")]
 pub(crate) struct SutArgs {
-    /// Run on this machine: `local`, `local*4`, or a name or group from the configuration (repeatable: a pool) [default: local]
+    /// Run on this machine: `local`, `local*4`, `[user@]host[:port]`, or a name or group from the configuration
+    /// (repeatable: a pool) [default: local]
     #[arg(short = 's', long = "sut", value_name = "TARGET")]
     pub(crate) suts: Vec<String>,
 
@@ -65,4 +66,16 @@ pub(crate) struct SutArgs {
     /// Where atex keeps its files on the machine
     #[arg(long, value_name = "DIR")]
     pub(crate) sut_dir: Option<PathBuf>,
+
+    /// Read this instead of `~/.ssh/config` and the system's file; `none` reads nothing
+    #[arg(long, value_name = "FILE")]
+    pub(crate) ssh_config: Option<PathBuf>,
+
+    /// Take and remember host keys that are not known; a changed one is refused all the same
+    #[arg(long)]
+    pub(crate) accept_new_host_keys: bool,
+
+    /// Count a machine as dead that says nothing for so long, as in `30s` [default: 30s]
+    #[arg(long, value_name = "TIME")]
+    pub(crate) dead_after: Option<String>,
 }

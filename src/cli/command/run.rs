@@ -9,17 +9,15 @@ mod sink;
 mod which;
 
 use std::io::IsTerminal as _;
-use std::time::Duration;
 
 use atex_cache::{Outcome, Store};
 
 use crate::cli::args::run::{OnTaint as OnTaintArg, Until as UntilArg};
 use crate::cli::error::CliError;
 use crate::cli::out::Out;
-use crate::cli::pool::SutSpec;
 use crate::cli::run::{Action, RunRequest};
 use crate::cli::settings::Settings;
-use crate::cli::{notice, signals, workload};
+use crate::cli::{machines, notice, signals, workload};
 use crate::compile::spec::Workload;
 use crate::exec::agenda::Agenda;
 use crate::exec::options::{Mode, OnTaint, Options, Until};
@@ -27,12 +25,9 @@ use crate::exec::run::{Arrivals, Finished, Run};
 use crate::exec::rundir::{RunDir, RunDirError};
 use crate::report::live::Size;
 use crate::report::{self, Console, Exit, Json, Recorder, RunInfo};
-use crate::sut::{BaseIdentity, Cancel, Local, OnHeld, Sut};
+use crate::sut::{Cancel, OnHeld};
 use arrivals::SutFile;
 use sink::RunSink;
-
-/// How long a SUT may be silent before it counts as dead.
-const DEAD_AFTER: Duration = Duration::from_secs(30);
 
 /// Runs what is asked for.
 pub(crate) fn run(request: &RunRequest, settings: &Settings, out: &mut Out) -> Result<Exit, CliError> {
@@ -41,10 +36,13 @@ pub(crate) fn run(request: &RunRequest, settings: &Settings, out: &mut Out) -> R
         Action::Test { names } => names.clone(),
         Action::Build { .. } | Action::Finish => Vec::new(),
     };
-    let asked = workload::request(&request.selection, tests, &request.values, &request.suts, settings)?;
+    let cancel = Cancel::new().map_err(|error| CliError::infra(format!("cannot make an event descriptor: {error}")))?;
+    signals::raise_on_signals(&cancel)?;
+    let kinds = machines::kinds(&request.pool, &request.values.context, Some(&cancel), settings)?;
+    let asked = workload::request(&request.selection, tests, &request.values, kinds.base, settings)?;
     let mut work = workload::compiled(&asked, settings)?;
     if matches!(request.action, Action::Test { .. }) {
-        which::settle(&mut work, &states(&request.suts))?;
+        which::settle(&mut work, || machines::states(&request.pool, &cancel))?;
     }
     if let Some(shard) = request.shard {
         shard.narrow(&mut work);
@@ -58,33 +56,21 @@ pub(crate) fn run(request: &RunRequest, settings: &Settings, out: &mut Out) -> R
     if options.mode != Mode::Finish && work.plans.iter().all(|plan| plan.tests.is_empty()) {
         return Err(CliError::nothing("no test matches").hint("`atex ls` shows all tests; `atex ls plans`, the plans"));
     }
-    let agenda = agenda(&work, &options, request.suts.len(), &store);
+    let agenda = agenda(&work, &options, request.pool.suts.len(), &store);
     if request.dry_run {
         return dry::show((&work, &agenda, &options), settings, out);
     }
-    let cancel = Cancel::new().map_err(|error| CliError::infra(format!("cannot make an event descriptor: {error}")))?;
-    let suts: Vec<_> = request
-        .suts
-        .iter()
-        .map(|spec| machine(spec, &cancel))
-        .collect::<Result<_, _>>()?;
-    let arrivals = request.sut_file.clone().map(|path| -> Box<dyn Arrivals + '_> {
-        Box::new(SutFile::new(path, &request.suts, cancel.clone(), settings))
+    let suts = machines::open_later(&request.pool, &cancel)?;
+    let arrivals = request.sut_args.sut_file.as_ref().map(|_| -> Box<dyn Arrivals + '_> {
+        Box::new(SutFile::new(&request.sut_args, &request.pool, cancel.clone(), settings))
     });
     let dir = run_dir(request)?;
-    signals::raise_on_signals(&cancel)?;
     let info = RunInfo {
         tree: work.root.to_string_lossy().into_owned(),
         tree_digest: work.tree_digest.to_string(),
         context: work.context.clone(),
     };
     let mut sink = RunSink::new(reporters(&dir, info, settings)?, cancel.clone());
-    let base = BaseIdentity {
-        os: asked.base.os,
-        version: asked.base.version,
-        arch: asked.base.arch,
-        base: asked.base.base,
-    };
     let run = Run {
         work: &work,
         agenda,
@@ -93,7 +79,7 @@ pub(crate) fn run(request: &RunRequest, settings: &Settings, out: &mut Out) -> R
         dir: &dir,
         suts,
         arrivals,
-        base,
+        expected: kinds.expected,
         cancel,
     };
     let finished = crate::exec::run::run(run, &mut sink).map_err(|source| {
@@ -115,13 +101,6 @@ fn agenda(work: &Workload, options: &Options, suts: usize, store: &Store) -> Age
         let record = store.peek(work.graph.node(node).key()).ok().flatten()?;
         (record.outcome == Outcome::Passed).then(|| Box::new(record))
     })
-}
-
-/// What machines say of themselves, without taking them: for a guess at what the user means.
-fn states(pool: &[SutSpec]) -> Vec<crate::sut::SutState> {
-    pool.iter()
-        .filter_map(|spec| crate::sut::local::peek_state(spec.dir.as_deref()))
-        .collect()
 }
 
 /// What the run's end is for the process: an error where there is more to say than the summary said.
@@ -159,11 +138,6 @@ fn terminal_size() -> Size {
     })
 }
 
-/// Makes a machine that can be opened.
-fn machine(spec: &SutSpec, cancel: &Cancel) -> Result<Box<dyn Sut>, CliError> {
-    Ok(Box::new(Local::new(&spec.name, spec.dir.clone(), cancel.clone())?))
-}
-
 fn run_dir(request: &RunRequest) -> Result<RunDir, CliError> {
     let made = match &request.output {
         Some(dir) => RunDir::at(dir),
@@ -196,8 +170,9 @@ fn options(request: &RunRequest) -> Options {
             OnTaintArg::Ignore => OnTaint::Ignore,
         },
         on_held: if request.wait { OnHeld::Wait } else { OnHeld::Fail },
-        dead_after: DEAD_AFTER,
+        dead_after: request.pool.dead_after,
         rules: request.rules,
+        max_output: request.max_output,
     }
 }
 

@@ -1,20 +1,25 @@
-//! `atex sut ls|show|reset`: what machines say of themselves.
+//! `atex sut ls|show|reset|rm`: what machines say of themselves.
+
+mod shell;
 
 use serde_json::{Value, json};
 
 use crate::cli::args::inspect::SutCommand;
 use crate::cli::clock::unix_now;
 use crate::cli::error::CliError;
-use crate::cli::notice;
+use crate::cli::machines::{self, Known};
 use crate::cli::out::Out;
-use crate::cli::pool::{self, SutSpec};
+use crate::cli::pool::{self, Pool, SutKind, SutSpec};
 use crate::cli::settings::Settings;
 use crate::cli::table::{self, Cell, Columns};
+use crate::cli::{notice, signals};
 use crate::report::palette::paint;
 use crate::report::text::harmless;
 use crate::report::{Exit, human};
 use crate::sut::lease;
+use crate::sut::link::Link;
 use crate::sut::local::{Local, peek_state};
+use crate::sut::shell::Machine;
 use crate::sut::{Cancel, Facts, Hello, OnHeld, Sut, SutState, Trouble, TroubleKind, local_facts};
 
 /// Runs a command on machines.
@@ -22,22 +27,27 @@ pub(crate) fn run(command: &SutCommand, settings: &Settings, out: &mut Out) -> R
     match command {
         SutCommand::Ls(args) => ls(&pool::resolve(args, settings)?, settings, out),
         SutCommand::Show(args) => show(&pool::resolve(args, settings)?, settings, out),
+        SutCommand::Shell { command, sut } => shell::run(&pool::resolve(sut, settings)?, command),
         SutCommand::Reset(args) => reset(&pool::resolve(args, settings)?, settings, out),
+        SutCommand::Rm(args) => remove(&pool::resolve(args, settings)?, settings, out),
     }
 }
 
 /// Takes a machine; fails at once where somebody else holds it.
-fn open(spec: &SutSpec) -> Result<(Local, Hello), Trouble> {
-    let cancel = Cancel::new().map_err(|error| {
-        let message = format!("cannot open SUT `{}`: {error}", spec.name);
-        Trouble::new(TroubleKind::Setup, message)
-    })?;
-    let mut machine = Local::new(&spec.name, spec.dir.clone(), cancel)?;
+fn open(spec: &SutSpec, cancel: &Cancel) -> Result<(Known, Hello), Trouble> {
+    let mut machine = machines::known(spec, cancel)?;
     let hello = machine.open(OnHeld::Fail, &mut |_| {})?;
     Ok((machine, hello))
 }
 
-/// What is seen of a machine without keeping anybody waiting for it.
+/// What ends the commands here in order: a terminal that was made silent for a passphrase must not stay so.
+fn cancel() -> Result<Cancel, CliError> {
+    let cancel = Cancel::new().map_err(|error| machines::no_descriptor(&error))?;
+    signals::raise_on_signals(&cancel)?;
+    Ok(cancel)
+}
+
+/// What is seen of a machine.
 struct Seen {
     facts: Facts,
     state: SutState,
@@ -45,24 +55,29 @@ struct Seen {
     lease: Option<String>,
 }
 
-/// Looks at the local machine from outside: what it is, what it says of itself, and who holds it.
-fn look(spec: &SutSpec) -> Result<Seen, Trouble> {
-    let lease = lease::peek(spec.dir.as_deref());
-    if lease.is_none() && peek_state(spec.dir.as_deref()).is_none() {
-        // It was never used, or cannot be: opening it tells which.
-        let (_free, Hello { facts, state }) = open(spec)?;
+/// Looks at a machine: the local one from outside, so that nobody is kept waiting for it; another one has to be opened.
+fn look(spec: &SutSpec, cancel: &Cancel) -> Result<Seen, Trouble> {
+    let is_local = matches!(spec.kind, SutKind::Local);
+    let lease = is_local.then(|| lease::peek(spec.dir.as_deref())).flatten();
+    let state = is_local.then(|| peek_state(spec.dir.as_deref())).flatten();
+    if lease.is_none() && state.is_none() {
+        // One that was never used, or cannot be: opening it tells which.
+        let (_free, Hello { facts, state }) = open(spec, cancel)?;
         return Ok(Seen { facts, state, lease });
     }
-    let state = peek_state(spec.dir.as_deref()).unwrap_or_default();
-    let facts = local_facts();
-    Ok(Seen { facts, state, lease })
+    Ok(Seen {
+        facts: local_facts(),
+        state: state.unwrap_or_default(),
+        lease,
+    })
 }
 
 /// Lists machines; one that cannot be used is listed with the reason, and the exit code says that there was one.
-fn ls(pool: &[SutSpec], settings: &Settings, out: &mut Out) -> Result<Exit, CliError> {
+fn ls(pool: &Pool, settings: &Settings, out: &mut Out) -> Result<Exit, CliError> {
     let (mut rows, mut exit) = (Vec::new(), Exit::Passed);
-    for spec in pool {
-        let seen = look(spec);
+    let (cancel, suts) = (cancel()?, pool.suts.iter().collect::<Vec<_>>());
+    let seen = machines::for_each(&suts, |spec| look(spec, &cancel));
+    for (spec, seen) in suts.into_iter().zip(seen) {
         if seen.as_ref().is_err_and(|trouble| trouble.kind != TroubleKind::Held) {
             exit = Exit::Infra;
         }
@@ -98,9 +113,10 @@ fn ls(pool: &[SutSpec], settings: &Settings, out: &mut Out) -> Result<Exit, CliE
     Ok(exit)
 }
 
-fn show(pool: &[SutSpec], settings: &Settings, out: &mut Out) -> Result<Exit, CliError> {
-    for spec in pool {
-        let (_lease, hello) = open(spec)?;
+fn show(pool: &Pool, settings: &Settings, out: &mut Out) -> Result<Exit, CliError> {
+    let cancel = cancel()?;
+    for spec in &pool.suts {
+        let (_lease, hello) = open(spec, &cancel)?;
         if settings.json {
             out.json(&described(spec, &hello))?;
         } else {
@@ -133,12 +149,14 @@ fn show_one(spec: &SutSpec, hello: &Hello, out: &mut Out) -> Result<(), CliError
 }
 
 /// Makes machines forget what they were prepared for. What is unfinished there stays so.
-fn reset(pool: &[SutSpec], settings: &Settings, out: &mut Out) -> Result<Exit, CliError> {
-    for spec in pool {
-        let (mut machine, hello) = open(spec)?;
+fn reset(pool: &Pool, settings: &Settings, out: &mut Out) -> Result<Exit, CliError> {
+    let cancel = cancel()?;
+    for spec in &pool.suts {
+        let (mut machine, hello) = open(spec, &cancel)?;
         let state = SutState {
             chain: Vec::new(),
             prepared_at: None,
+            done_at: Vec::new(),
             taint: None,
             ..hello.state.clone()
         };
@@ -153,15 +171,43 @@ fn reset(pool: &[SutSpec], settings: &Settings, out: &mut Out) -> Result<Exit, C
                 state_words(&hello.state)
             ))?;
         }
-        if !state.unfinished.is_empty() {
-            let plans = state.unfinished.join("`, `");
-            notice::warning(
-                &format!("`atex finish` is still due on `{}` for `{plans}`", spec.name),
-                settings,
-            );
-        }
+        warn_unfinished(spec, &state, settings);
     }
     Ok(Exit::Passed)
+}
+
+/// Removes what is atex's from machines, and what is remembered of them here.
+fn remove(pool: &Pool, settings: &Settings, out: &mut Out) -> Result<Exit, CliError> {
+    let cancel = cancel()?;
+    for spec in &pool.suts {
+        let state = match &spec.kind {
+            SutKind::Local => emptied(Local::new(&spec.name, spec.dir.clone(), cancel.clone())?)?,
+            SutKind::Ssh(ssh) => emptied(spec.over_ssh(&ssh.1, &cancel))?,
+        };
+        machines::forget(spec);
+        if settings.json {
+            out.json(&json!({"name": spec.name, "was": state}))?;
+        } else {
+            out.line(format_args!("{}: was {}", harmless(&spec.name), state_words(&state)))?;
+        }
+        warn_unfinished(spec, &state, settings);
+    }
+    Ok(Exit::Passed)
+}
+
+/// Takes a machine and removes what is there; returns what it said of itself.
+fn emptied<L: Link>(mut machine: Machine<L>) -> Result<SutState, Trouble> {
+    let hello = machine.open(OnHeld::Fail, &mut |_| {})?;
+    machine.remove()?;
+    Ok(hello.state)
+}
+
+fn warn_unfinished(spec: &SutSpec, state: &SutState, settings: &Settings) {
+    if !state.unfinished.is_empty() {
+        let plans = state.unfinished.join("`, `");
+        let text = format!("`atex finish` is still due on `{}` for `{plans}`", spec.name);
+        notice::warning(&text, settings);
+    }
 }
 
 fn described(spec: &SutSpec, hello: &Hello) -> Value {

@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use crate::cli::args::ColorWhen;
 use crate::cli::args::run::OnTaint;
+use crate::cli::parameters::Parameters;
 use crate::compile::lint::Code;
 
 pub(crate) use error::ConfigError;
@@ -42,9 +43,13 @@ pub(crate) struct Defaults {
     pub(crate) context: Option<BTreeMap<String, Vec<String>>>,
     pub(crate) secret_env: Option<Vec<String>>,
     pub(crate) max_age: Option<Duration>,
+    pub(crate) max_output: Option<u64>,
     pub(crate) on_taint: Option<OnTaint>,
     pub(crate) color: Option<ColorWhen>,
     pub(crate) strict: Option<bool>,
+    pub(crate) dead_after: Option<Duration>,
+    /// A file, `none`, or nothing.
+    pub(crate) ssh_config: Option<String>,
 }
 
 /// `[sut.NAME]`.
@@ -52,8 +57,8 @@ pub(crate) struct Defaults {
 pub(crate) struct SutConfig {
     /// A target as `-s` takes it.
     pub(crate) target: String,
-    pub(crate) dir: Option<String>,
-    pub(crate) base: Option<String>,
+    /// What a target has after its `?`, each as a key of its own.
+    pub(crate) parameters: Parameters,
     /// The file that says so, for messages and for relative paths.
     pub(crate) file: PathBuf,
 }
@@ -88,9 +93,12 @@ impl Config {
         mine.context = mine.context.take().or(theirs.context);
         mine.secret_env = mine.secret_env.take().or(theirs.secret_env);
         mine.max_age = mine.max_age.or(theirs.max_age);
+        mine.max_output = mine.max_output.or(theirs.max_output);
         mine.on_taint = mine.on_taint.or(theirs.on_taint);
         mine.color = mine.color.or(theirs.color);
         mine.strict = mine.strict.or(theirs.strict);
+        mine.dead_after = mine.dead_after.or(theirs.dead_after);
+        mine.ssh_config = mine.ssh_config.take().or(theirs.ssh_config);
         self.lint_allow = self.lint_allow.take().or(other.lint_allow);
         for (name, sut) in other.suts {
             self.suts.entry(name).or_insert(sut);

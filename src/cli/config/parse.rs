@@ -12,6 +12,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::{Config, ConfigError, Defaults, GroupConfig, SutConfig};
 use crate::cli::nearest::did_you_mean;
+use crate::cli::parameters::Parameters;
 use crate::cli::snippet::Snippet;
 use crate::cli::values::{self, ValueError};
 use crate::compile::lint::Code;
@@ -92,11 +93,20 @@ fn defaults(source: Source<'_>, item: Item<'_>) -> Result<Defaults, ConfigError>
         context: section.read("context", |source, item, key| source.map(item, key, Source::scalars))?,
         secret_env: section.read("secret-env", Source::variable_names)?,
         max_age: section.read("max-age", |source, item, key| source.checked(item, key, values::age))?,
+        max_output: section.read("max-output", |source, item, key| {
+            source.checked(item, key, values::size)
+        })?,
         on_taint: section.read("on-taint", |source, item, key| {
             source.checked(item, key, values::choice)
         })?,
         color: section.read("color", |source, item, key| source.checked(item, key, values::choice))?,
         strict: section.read("strict", Source::truth)?,
+        dead_after: section.read("dead-after", |source, item, key| {
+            source.checked(item, key, values::silence)
+        })?,
+        ssh_config: section.read("ssh-config", |source, item, key| {
+            source.checked(item, key, |text| Ok(text.to_owned()))
+        })?,
     };
     section.end()?;
     Ok(defaults)
@@ -105,8 +115,14 @@ fn defaults(source: Source<'_>, item: Item<'_>) -> Result<Defaults, ConfigError>
 fn sut(source: Source<'_>, name: &Spanned<toml::de::DeString<'_>>, item: Item<'_>) -> Result<SutConfig, ConfigError> {
     let mut section = Section::new(source, source.table(item, name.get_ref())?);
     let target = section.read("target", Source::text)?;
-    let dir = section.read("dir", Source::text)?;
-    let base = section.read("base", Source::text)?;
+    let mut parameters = Parameters::default();
+    for name in Parameters::NAMES {
+        // A port is a number for people.
+        let value = section.read(name, Source::scalar_named)?;
+        if let Some(slot) = parameters.slot(name) {
+            *slot = value;
+        }
+    }
     section.end()?;
     let Some(target) = target else {
         let problem = format!("SUT `{}` has no `target`", name.get_ref());
@@ -115,8 +131,7 @@ fn sut(source: Source<'_>, name: &Spanned<toml::de::DeString<'_>>, item: Item<'_
     let file = source.path.to_owned();
     Ok(SutConfig {
         target,
-        dir,
-        base,
+        parameters,
         file,
     })
 }
@@ -244,6 +259,14 @@ impl Source<'_> {
             DeValue::String(text) => Ok(text.to_string()),
             DeValue::Integer(_) | DeValue::Float(_) | DeValue::Boolean(_) => Ok(self.text[item.span()].to_owned()),
             _ => Err(self.wrong_type(item, key, "a string, a number, true or false")),
+        }
+    }
+
+    /// The value of a parameter of a target: a string that is not empty, or a number.
+    fn scalar_named(self, item: Item<'_>, key: &str) -> Result<String, ConfigError> {
+        match item.get_ref() {
+            DeValue::Integer(_) => self.scalar(item, key),
+            _ => self.checked(item, key, |text| values::not_empty(key, text)),
         }
     }
 

@@ -24,14 +24,24 @@ fn every_key_is_read() {
         context = { distro = "fedora-41", variant = ["a", 2] }
         secret-env = ["TOKEN"]
         max-age = "12h"
+        max-output = "100M"
         on-taint = "drop"
         color = "never"
         strict = true
+        dead-after = "1m"
+        ssh-config = "/etc/lab/ssh"
 
         [sut.lab1]
-        target = "local"
+        target = "ssh://root@10.0.0.7"
         dir = "/srv/one"
         base = "minimal"
+        become = "sudo"
+        control_path = "/run/master"
+        key = "~/.ssh/lab"
+        name = "first"
+        password_env = "LAB"
+        port = 2222
+        user = "root"
 
         [group.lab]
         suts = ["lab1", "local*4"]
@@ -55,7 +65,7 @@ fn an_unknown_key_shows_its_line_and_the_nearest_key() {
     error: unknown key `qqq` in `atex.toml:3:1`
       3 | qqq = 1
         | ^^^
-    hint: known keys here are `target`, `dir`, `base`
+    hint: known keys here are `target`, `base`, `become`, `control_path`, `dir`, `key`, `name`, `password_env`, `port`, `user`
     "#);
 }
 
@@ -90,7 +100,7 @@ fn the_project_wins_key_by_key_over_the_user() {
     assert_eq!(config.defaults.max_age, Some(Duration::from_secs(3600)));
     assert_eq!(config.defaults.strict, Some(true));
     assert_eq!(config.suts.keys().collect::<Vec<_>>(), ["a", "b"]);
-    assert_eq!(config.suts["a"].base, None, "a SUT is taken whole");
+    assert_eq!(config.suts["a"].parameters.base, None, "a SUT is taken whole");
 }
 
 #[test]

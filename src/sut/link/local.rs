@@ -29,7 +29,7 @@ const WITHOUT_PIDFD: Duration = Duration::from_millis(50);
 #[derive(Clone, Debug)]
 pub struct LocalLink {
     name: String,
-    /// The program that becomes bash, and the arguments before [`BOOT`].
+    /// The program that becomes bash with [`BOOT`], and its arguments.
     command: Vec<OsString>,
     heartbeat: Option<Duration>,
 }
@@ -46,7 +46,13 @@ impl LocalLink {
 
     /// Makes a link that starts bash by a command of one's own, which gets [`BOOT`] as its last argument: as another user, or
     /// in a container.
-    pub fn through(name: &str, command: Vec<OsString>, heartbeat: Option<Duration>) -> Self {
+    pub fn through(name: &str, mut command: Vec<OsString>, heartbeat: Option<Duration>) -> Self {
+        command.push(BOOT.into());
+        Self::running(name, command, heartbeat)
+    }
+
+    /// The same for a command that has [`BOOT`] in it already.
+    pub fn running(name: &str, command: Vec<OsString>, heartbeat: Option<Duration>) -> Self {
         Self {
             name: name.to_owned(),
             command,
@@ -109,7 +115,6 @@ impl LocalProcess {
         let (program, arguments) = command.split_first().ok_or(io::ErrorKind::InvalidInput)?;
         let mut child = Command::new(program)
             .args(arguments)
-            .arg(BOOT)
             .env_clear()
             .envs(base_environment())
             .current_dir("/")

@@ -12,9 +12,9 @@ use std::time::{Duration, Instant};
 use crate::sut::Trouble;
 
 /// What every link starts, as `bash --noprofile --norc -c BOOT`: it reads a line with a length, then a program of that many
-/// bytes from stdin, and becomes it. So nothing is installed, no text of ours shows in `ps`, and the command holds no single
-/// quote: any login shell can be told to start it.
-pub const BOOT: &str = r#"IFS= read -r atex_n && atex_p=$(head -c "$atex_n"; printf .) && eval "${atex_p%.}""#;
+/// characters from stdin, and becomes it; the program is ASCII, so that the locale does not matter. So nothing is installed, no
+/// text of ours shows in `ps`, and the command holds no single quote: any login shell can be told to start it.
+pub const BOOT: &str = r#"IFS= read -r atex_n && IFS= read -r -N "$atex_n" atex_p && eval "$atex_p""#;
 
 /// A way to start bash on one machine.
 pub trait Link: Send {

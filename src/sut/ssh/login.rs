@@ -40,6 +40,24 @@ pub struct Login {
     pub sudo: bool,
     /// How long the machine may be silent before it counts as dead.
     pub dead_after: Duration,
+    /// What is used of what both sides can do.
+    pub algorithms: Algorithms,
+}
+
+/// Lists of algorithms as `ssh_config` has them: names in order, or changes (`+`, `-`, `^`) of the usual list. Without one, the
+/// usual list.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Algorithms {
+    /// `Ciphers`.
+    pub ciphers: Option<String>,
+    /// `MACs`.
+    pub macs: Option<String>,
+    /// `KexAlgorithms`.
+    pub key_exchange: Option<String>,
+    /// `HostKeyAlgorithms`.
+    pub host_keys: Option<String>,
+    /// `PubkeyAcceptedAlgorithms`.
+    pub signatures: Option<String>,
 }
 
 /// A private key.

@@ -3,6 +3,29 @@
 //! Approach: `config` turns a target and the user's SSH configuration into a [`Login`], which says everything that is needed
 //! to get there and nothing of how. The rest works on a login only.
 
+mod algorithms;
+pub mod auth;
+mod certificate;
+pub mod config;
+mod conn;
+mod connect;
+mod dial;
+mod exit;
+pub mod host_key;
+mod identity;
+mod known_hosts;
+mod link;
 pub mod login;
+mod pace;
+mod passphrase;
+mod pattern;
+mod process;
+mod proxy;
+mod transport;
+mod wire;
 
+pub use link::SshLink;
 pub use login::{HostKeys, Identity, Login, Via};
+
+/// A machine reached by SSH.
+pub type Ssh = crate::sut::shell::Machine<SshLink>;

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use atex::sut::{End, OnHeld, TroubleKind, Urgency};
+use atex::sut::{Cut, End, OnHeld, TroubleKind, Urgency};
 
 use crate::sut_support::{HANG, Running, World, eventually, lives, run, test, tty_test};
 
@@ -53,7 +53,7 @@ pub(crate) fn terminate_ends_the_whole_group_also_what_ignores_term(world: &mut 
     ] {
         let mut running = Running::start(&mut *sut, &job);
         running.said("ready");
-        running.channel.terminate();
+        running.channel.terminate(Cut::Wanted);
         let outcome = running.finish();
         assert_eq!(outcome.end, Some(End::Clean));
         assert!(outcome.exit_code() >= 128, "{}", outcome.control());
@@ -68,7 +68,7 @@ pub(crate) fn test_may_clean_up_when_it_is_terminated(world: &mut World<'_>) {
         &test("trap 'echo cleaned up; exit 5' TERM; echo ready >&7; while :; do sleep 0.1; done"),
     );
     running.said("ready");
-    running.channel.terminate();
+    running.channel.terminate(Cut::Wanted);
     let outcome = running.finish();
     assert_eq!(
         (outcome.output().lines().last(), outcome.exit_code()),
@@ -231,7 +231,7 @@ pub(crate) fn wait_comes_back_for_deadlines_and_for_each_cancellation(world: &mu
         assert!(ready.cancelled && !ready.timed_out);
         waker.join().unwrap();
     }
-    channel.terminate();
+    channel.terminate(Cut::Wanted);
     assert_eq!(running.finish().exit_code(), 143);
 }
 
@@ -248,4 +248,27 @@ pub(crate) fn state_is_written_also_after_a_cancellation(world: &mut World<'_>) 
     sut.set_state(&state).unwrap();
     let trouble = (world.make)().open(OnHeld::Wait, &mut |_| ()).unwrap_err();
     assert_eq!(trouble.kind, TroubleKind::Cancelled);
+}
+
+pub(crate) fn test_that_deletes_the_list_of_its_groups_leaves_nothing_behind(world: &mut World<'_>) {
+    for whole in ["rm -rf \"${TMT_TREE%/*/*}/job\";", "rm -rf \"${TMT_TREE%/*/*}\";"] {
+        let mut sut = world.open();
+        let outcome = run(&mut *sut, &test(&format!("{whole} {}", company("exit 3"))));
+        assert_eq!(outcome.exit_code(), 3);
+        all_gone(&pids(&outcome.control()));
+        sut = world.open_again(sut);
+        for drops in [false, true] {
+            let mut running = Running::start(&mut *sut, &test(&format!("{whole} {}", company("sleep 1000"))));
+            running.said("ready");
+            let pids = pids(&running.seen.control());
+            if drops {
+                drop(running);
+            } else {
+                running.channel.terminate(Cut::Wanted);
+                running.finish();
+            }
+            all_gone(&pids);
+            sut = world.open_again(sut);
+        }
+    }
 }

@@ -4,9 +4,9 @@ use std::os::unix::fs::PermissionsExt;
 use std::sync::mpsc;
 use std::thread;
 
-use atex::sut::{OnHeld, SutState, Taint, TroubleKind, Urgency};
+use atex::sut::{Cut, OnHeld, SutState, Taint, TroubleKind, Urgency};
 
-use crate::sut_support::{World, run, script};
+use crate::sut_support::{Running, World, eventually, run, script, test};
 
 pub(crate) fn second_runner_is_told_who_holds_the_lease(world: &mut World<'_>) {
     let _first = world.open();
@@ -73,6 +73,7 @@ pub(crate) fn state_survives_the_connection(world: &mut World<'_>) {
     let state = SutState {
         chain: vec!["ab".repeat(32), "cd".repeat(32)],
         prepared_at: Some(1_800_000_000),
+        done_at: vec![1_800_000_000],
         taint: Some(Taint {
             reason: "test `/a` — ended\nby \"timeout\"".into(),
             at: 7,
@@ -109,7 +110,8 @@ pub(crate) fn interrupted_write_of_the_state_leaves_the_old_one(world: &mut Worl
 
 pub(crate) fn machine_directory_shows_others_the_trees_only(world: &mut World<'_>) {
     let mut sut = world.open();
-    run(&mut *sut, &script("true"));
+    let mut running = Running::start(&mut *sut, &test("echo runs >&7; sleep 1000"));
+    running.said("runs");
     let mode = |path: &str| std::fs::metadata(world.dir.join(path)).unwrap().permissions().mode() & 0o7777;
     assert_eq!((mode(""), mode("v1"), mode("v1/tree")), (0o711, 0o711, 0o755));
     assert_eq!(
@@ -117,8 +119,16 @@ pub(crate) fn machine_directory_shows_others_the_trees_only(world: &mut World<'_
         (0o700, 0o700, 0o700)
     );
     assert_eq!(mode("v1/env/prepared"), 0o600);
-    assert_eq!(mode("v1/job/run"), 0o600);
-    assert_eq!(mode("v1/job/script"), 0o600);
+    for file in ["run", "script", "metadata.yaml", "groups"] {
+        assert_eq!(mode(&format!("v1/job/{file}")), 0o600, "{file}");
+    }
+    assert_eq!(mode("v1/unended"), 0o600);
+    running.channel.terminate(Cut::Wanted);
+    running.finish();
+    let job = world.dir.join("v1/job");
+    eventually("what the job read is gone", || {
+        std::fs::read_dir(&job).unwrap().count() == 0
+    });
 }
 
 pub(crate) fn facts_tell_what_the_machine_is(world: &mut World<'_>) {

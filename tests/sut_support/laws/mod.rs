@@ -5,3 +5,4 @@ pub(crate) mod jobs;
 pub(crate) mod lease;
 pub(crate) mod prepared;
 pub(crate) mod sync;
+pub(crate) mod trust;

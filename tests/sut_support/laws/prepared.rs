@@ -1,6 +1,6 @@
 //! What prepare steps make in a tree is part of the machine's prepared state.
 
-use atex::sut::SyncMode;
+use atex::sut::{EnvFile, SyncMode};
 
 use crate::sut_support::{Host, World, describe, run, script, sync, test};
 
@@ -116,16 +116,25 @@ pub(crate) fn environment_file_lasts_until_it_is_reset(world: &mut World<'_>) {
     let show = test("bash -c 'echo \"<$COLOUR>\"'");
     assert_eq!(run(&mut *sut, &show).output(), "<deep red>\n");
     let base = atex::sut::Job {
-        env_file: atex::sut::EnvFile::Base,
+        env_file: EnvFile::Base,
         ..show.clone()
     };
     assert_eq!(run(&mut *sut, &base).output(), "<>\n");
-    sut.reset_env_file().unwrap();
+    let base_says = atex::sut::Job {
+        env_file: EnvFile::Base,
+        ..script("echo COLOUR=pale >>\"$TMT_PLAN_ENVIRONMENT_FILE\"")
+    };
+    run(&mut *sut, &base_says);
+    assert_eq!(run(&mut *sut, &base).output(), "<pale>\n");
+    sut.reset_env_file(EnvFile::Base).unwrap();
+    assert_eq!(run(&mut *sut, &base).output(), "<>\n");
+    assert_eq!(run(&mut *sut, &show).output(), "<deep red>\n");
+    sut.reset_env_file(EnvFile::Prepared).unwrap();
     assert_eq!(run(&mut *sut, &show).output(), "<>\n");
     run(
         &mut *sut,
         &script("rm \"$TMT_PLAN_ENVIRONMENT_FILE\"; mkdir \"$TMT_PLAN_ENVIRONMENT_FILE\""),
     );
-    sut.reset_env_file().unwrap();
+    sut.reset_env_file(EnvFile::Prepared).unwrap();
     assert_eq!(run(&mut *sut, &show).output(), "<>\n");
 }

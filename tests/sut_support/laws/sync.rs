@@ -4,8 +4,9 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::PathBuf;
+use std::time::{Duration, SystemTime};
 
-use atex::sut::{FileEntry, FileKind, FileSet, SyncMode, Synced, TroubleKind, Upload};
+use atex::sut::{FileEntry, FileKind, FileSet, Sut, SyncMode, Synced, TroubleKind, Upload};
 
 use crate::sut_support::{Host, World, describe, eventually, run, script, sync, test};
 
@@ -313,4 +314,49 @@ pub(crate) fn directories_that_cannot_be_read_or_written_are_no_obstacle(world: 
         sync(&mut *sut, &host, SyncMode::KeepPrepared);
         same(world, &host);
     }
+}
+
+pub(crate) fn trees_that_nobody_used_for_a_month_go_when_a_new_one_comes(world: &mut World<'_>) {
+    let host = Host::new(&[("a", "1")]);
+    let bring = |sut: &mut dyn Sut, slot: &str| {
+        let upload = Upload {
+            slot: slot.to_owned(),
+            ..host.upload()
+        };
+        sut.sync(&upload, SyncMode::KeepPrepared).expect("the sync works");
+    };
+    let mut sut = world.open();
+    let slots = ["tree", "prepared", "old-1", "old-2", "old-3", "old-4", "young"];
+    for slot in slots {
+        bring(&mut *sut, slot);
+    }
+    sut.adopt("prepared").unwrap();
+    let here = |world: &World<'_>| {
+        let is_here = |slot: &&&str| world.dir.join("v1/tree").join(slot).exists();
+        slots.iter().filter(is_here).copied().collect::<Vec<_>>()
+    };
+    bring(&mut *sut, "another");
+    assert_eq!(here(world), slots, "a month has not passed");
+    let day = Duration::from_secs(86_400);
+    for (slot, days) in [
+        ("prepared", 90),
+        ("old-1", 80),
+        ("old-2", 70),
+        ("old-3", 60),
+        ("old-4", 50),
+        ("tree", 40),
+        ("young", 20),
+    ] {
+        let used = std::fs::File::options()
+            .write(true)
+            .open(world.dir.join(format!("v1/manifest/{slot}.used")));
+        used.unwrap().set_modified(SystemTime::now() - day * days).unwrap();
+    }
+    bring(&mut *sut, "another");
+    assert_eq!(here(world), slots, "it was there before");
+    bring(&mut *sut, "new");
+    // `another`, `young` and `tree` are the three used last.
+    assert_eq!(here(world), ["tree", "prepared", "young"]);
+    bring(&mut *sut, "old-1");
+    assert_eq!(describe(&world.dir.join("v1/tree/old-1")), describe(host.dir.path()));
 }

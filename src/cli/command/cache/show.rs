@@ -1,6 +1,6 @@
 //! One record, or two: inputs, outputs, logs, differences.
 
-use std::io::Read as _;
+use std::io::{BufRead as _, BufReader, IsTerminal as _, Read as _};
 use std::path::PathBuf;
 
 use atex_cache::{OutputFile, Record, Store};
@@ -15,11 +15,14 @@ use crate::cli::out::Out;
 use crate::cli::settings::Settings;
 use crate::cli::table::{self, Cell, Columns};
 use crate::report::palette::paint;
-use crate::report::text::harmless;
+use crate::report::text::{harmless, output_line};
 use crate::report::{Exit, human};
 
 /// Names of the files of a record that hold what its node printed: of a step, of a test.
 const LOGS: [&str; 2] = ["log", "files/output.txt"];
+
+/// A line of a log that is longer is shown as several on a terminal, in bytes.
+const LONGEST_LINE: u64 = 64 * 1024;
 
 pub(super) fn show(store: &Store, record: &Record, settings: &Settings, out: &mut Out) -> Result<Exit, CliError> {
     let summary = record.summary();
@@ -100,6 +103,20 @@ pub(super) fn log(store: &Store, record: &Record, settings: &Settings, out: &mut
         content.read_to_end(&mut bytes).map_err(failed)?;
         let text = String::from_utf8_lossy(&bytes);
         out.json(&json!({"key": record.key, "name": record.name, "log": text}))?;
+        return Ok(Exit::Passed);
+    }
+    if std::io::stdout().is_terminal() {
+        let mut content = BufReader::new(content);
+        let mut line = Vec::new();
+        while (&mut content)
+            .take(LONGEST_LINE)
+            .read_until(b'\n', &mut line)
+            .map_err(failed)?
+            > 0
+        {
+            out.line(output_line(&line))?;
+            line.clear();
+        }
         return Ok(Exit::Passed);
     }
     let mut buffer = vec![0; 64 * 1024];

@@ -13,7 +13,11 @@ use crate::cli::out::Out;
 use crate::cli::settings::Settings;
 use crate::cli::table::{self, Cell, Columns};
 use crate::cli::values;
+use crate::fmf;
 use crate::report::{Exit, human};
+
+/// What was fetched can be fetched again: without a word it goes after so long.
+const KEEP_FETCHED: Duration = Duration::from_secs(30 * 86_400);
 
 /// How long `gc` waits for other processes that use the store.
 const GC_PATIENCE: Duration = Duration::from_secs(10);
@@ -58,13 +62,19 @@ pub(super) fn gc(
         max_size: max_size.map(values::size).transpose()?,
         wait: GC_PATIENCE,
     };
-    let report = store.gc(&policy, SystemTime::now())?;
+    let now = SystemTime::now();
+    let report = store.gc(&policy, now)?;
+    // Nobody who reads a fetched tree now has read it for an hour: such a process would have held the store.
+    let trees = settings.fetched_dir()?;
+    let fetched = fmf::prune(&trees, policy.keep.unwrap_or(KEEP_FETCHED), now)
+        .map_err(|error| CliError::infra(format!("cannot prune `{}`: {error}", trees.display())))?;
     if settings.json {
         out.json(&json!({
             "records-removed": report.records_removed, "records-kept": report.records_kept,
             "blobs-removed": report.blobs_removed, "blobs-kept": report.blobs_kept,
             "leftovers-removed": report.leftovers_removed,
             "bytes-removed": report.bytes_removed, "bytes-kept": report.bytes_kept,
+            "fetched-removed": fetched.commits, "fetched-bytes-removed": fetched.bytes,
         }))?;
     } else {
         out.line(format_args!(
@@ -76,6 +86,13 @@ pub(super) fn gc(
             human::count(report.blobs_kept, "blob"),
             human::size(report.bytes_kept),
         ))?;
+        if fetched.commits > 0 {
+            out.line(format_args!(
+                "removed {}, {}",
+                human::count(fetched.commits, "fetched commit"),
+                human::size(fetched.bytes)
+            ))?;
+        }
     }
     if let Some(reason) = &report.blobs_spared {
         notice::warning(&format!("blobs were not collected: {reason}"), settings);

@@ -4,38 +4,43 @@
 //! disappears from the file stays in the pool.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use crate::cli::args::select::SutArgs;
 use crate::cli::fleet::{self, Line};
-use crate::cli::pool::{self, SutSpec};
-use crate::cli::settings::Settings;
+use crate::cli::machines;
+use crate::cli::pool::{self, Pool};
+use crate::cli::settings::{Settings, absolute};
 use crate::exec::run::{Arrival, Arrivals};
 use crate::sut::Cancel;
 
 /// A file that is watched.
 pub(super) struct SutFile<'a> {
     path: PathBuf,
+    /// How machines are reached.
+    args: &'a SutArgs,
     settings: &'a Settings,
     cancel: Cancel,
     /// What the file looked like when it was read last.
     seen: Option<(SystemTime, u64)>,
     taken: BTreeSet<String>,
-    pool: Vec<SutSpec>,
+    pool: Pool,
 }
 
 impl<'a> SutFile<'a> {
-    /// Watches a file whose targets were read into `pool` already.
-    pub(super) fn new(path: PathBuf, pool: &[SutSpec], cancel: Cancel, settings: &'a Settings) -> Self {
+    /// Watches the file whose targets were read into `pool` already.
+    pub(super) fn new(args: &'a SutArgs, pool: &Pool, cancel: Cancel, settings: &'a Settings) -> Self {
+        let path = absolute(args.sut_file.as_deref().unwrap_or(Path::new("")), &settings.here);
         let taken = fleet::read(&path).unwrap_or_default();
         Self {
             path,
+            args,
             settings,
             cancel,
             seen: None,
             taken: taken.into_iter().map(|line| line.target).collect(),
-            pool: pool.to_vec(),
+            pool: pool.clone(),
         }
     }
 
@@ -50,23 +55,19 @@ impl<'a> SutFile<'a> {
     }
 
     fn take(&mut self, line: &Line) -> Vec<Arrival> {
-        let args = SutArgs::default();
-        let targets = match fleet::spread(std::slice::from_ref(&line.target), &args, self.settings) {
-            Ok(targets) => targets,
+        let joined = match pool::joining(&line.target, self.args, &self.pool, self.settings) {
+            Ok(joined) => joined,
             Err(error) => return vec![problem(line, error.message())],
         };
-        let arrival = |target: String| {
-            let spec = pool::joining(&target, &self.pool, self.settings);
-            let sut = spec.and_then(|spec| Ok((super::machine(&spec, &self.cancel)?, spec)));
-            match sut {
-                Ok((sut, spec)) => {
-                    self.pool.push(spec);
-                    Arrival::Sut(sut)
-                }
-                Err(error) => problem(line, error.message()),
-            }
-        };
-        targets.into_iter().map(arrival).collect()
+        let mut arrivals = Vec::new();
+        for spec in joined {
+            arrivals.push(match machines::known(&spec, &self.cancel) {
+                Ok(machine) => Arrival::Sut(Box::new(machine)),
+                Err(trouble) => problem(line, &trouble.message),
+            });
+            self.pool.suts.push(spec);
+        }
+        arrivals
     }
 }
 

@@ -9,22 +9,25 @@ use crate::cli::error::CliError;
 use crate::compile::spec::{PlanId, TestId, Workload};
 use crate::sut::SutState;
 
-/// Leaves in the workload, for each test name, only the tests of the plan that is meant.
-pub(super) fn settle(work: &mut Workload, states: &[SutState]) -> Result<(), CliError> {
+/// Leaves in the workload, for each test name, only the tests of the plan that is meant. The machines are asked only where that
+/// is a question.
+pub(super) fn settle(work: &mut Workload, ask: impl FnOnce() -> Vec<SutState>) -> Result<(), CliError> {
     let mut by_name: BTreeMap<&str, Vec<TestId>> = BTreeMap::new();
     for id in work.plans.iter().flat_map(|plan| &plan.tests) {
         by_name.entry(&work.test(*id).name).or_default().push(*id);
     }
+    let is_question = |tests: &Vec<TestId>| {
+        let nodes: BTreeSet<_> = tests.iter().map(|&id| work.test(id).node).collect();
+        nodes.len() > 1
+    };
+    by_name.retain(|_, tests| is_question(tests));
+    let states = if by_name.is_empty() { Vec::new() } else { ask() };
     let mut dropped = BTreeSet::new();
     for (name, tests) in by_name {
-        let nodes: BTreeSet<_> = tests.iter().map(|&id| work.test(id).node).collect();
-        if nodes.len() < 2 {
-            continue;
-        }
         let prepared: Vec<TestId> = tests
             .iter()
             .copied()
-            .filter(|&id| is_prepared(work, work.test(id).plan, states))
+            .filter(|&id| is_prepared(work, work.test(id).plan, &states))
             .collect();
         let [meant] = prepared[..] else {
             let plans: Vec<_> = tests

@@ -1,0 +1,195 @@
+//! What a test costs beside its own work, and how fast its results come, on the local machine: `cargo bench --bench jobs`.
+//!
+//! Trivial tests in a row through [`Machine`](atex::sut::shell::Machine) and through the binary, beside a loop of `bash -c true`. For
+//! results, a test copies a prepared file into its control stream, beside the same copy into a pipe that somebody empties.
+
+use std::fmt::Write as _;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use atex::sut::{Cancel, EnvFile, FileSet, Job, JobKind, Local, OnHeld, Sut, SyncMode, Upload, Urgency};
+
+/// Tests of one measurement.
+const COUNT: usize = 200;
+
+/// Results that the test of results gives.
+const RESULTS: u32 = 1_000_000;
+
+fn main() {
+    bare();
+    machine();
+    binary();
+    results();
+}
+
+/// Bash, started and ended.
+fn bare() {
+    let mut took = Vec::with_capacity(COUNT);
+    for _ in 0..COUNT {
+        let start = Instant::now();
+        let status = Command::new("bash")
+            .args(["--noprofile", "--norc", "-c", "true"])
+            .status()
+            .expect("bash");
+        took.push(start.elapsed());
+        assert!(status.success(), "bash works");
+    }
+    tell("bash -c true", &mut took);
+}
+
+fn machine() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let mut sut = Local::new("local", Some(dir.path().join("sut")), Cancel::new().expect("a flag")).expect("a machine");
+    let start = Instant::now();
+    sut.open(OnHeld::Fail, &mut |_| ()).expect("it opens");
+    println!("{:<28} {:>8.2} ms", "open, first time", millis(start.elapsed()));
+    let start = Instant::now();
+    let upload = Upload {
+        slot: "tree".to_owned(),
+        files: std::sync::Arc::new(FileSet { files: Vec::new() }),
+    };
+    sut.sync(&upload, SyncMode::Exact).expect("it syncs");
+    println!("{:<28} {:>8.2} ms", "sync, first time", millis(start.elapsed()));
+    sut.close();
+    let start = Instant::now();
+    sut.open(OnHeld::Fail, &mut |_| ()).expect("it opens");
+    println!("{:<28} {:>8.2} ms", "open", millis(start.elapsed()));
+    let start = Instant::now();
+    sut.sync(&upload, SyncMode::KeepPrepared).expect("it syncs");
+    println!("{:<28} {:>8.2} ms", "sync, nothing to do", millis(start.elapsed()));
+
+    let job = job("true");
+    let (mut started, mut took) = (Vec::with_capacity(COUNT), Vec::with_capacity(COUNT));
+    for _ in 0..COUNT {
+        let start = Instant::now();
+        let mut channel = sut.start(&job).expect("it starts");
+        started.push(start.elapsed());
+        let (mut control, mut output) = (true, true);
+        let mut buffer = vec![0; 64 << 10];
+        while control || output {
+            let ready = channel.wait(None, Urgency::Now).expect("it waits");
+            if ready.control {
+                control = !matches!(channel.read_control(&mut buffer), Ok(0));
+            }
+            if ready.output {
+                output = !matches!(channel.read_output(&mut buffer), Ok(0));
+            }
+        }
+        channel.end(Instant::now() + Duration::from_secs(10));
+        took.push(start.elapsed());
+    }
+    tell("until a test starts", &mut started);
+    tell("a test", &mut took);
+}
+
+fn job(script: &str) -> Job {
+    Job {
+        kind: JobKind::Test {
+            name: "/test".to_owned(),
+            metadata: "summary: none\n".to_owned(),
+            restarts: 0,
+            tty: false,
+        },
+        script: script.to_owned(),
+        slot: "tree".to_owned(),
+        dir: String::new(),
+        env_before: Vec::new(),
+        env_after: Vec::new(),
+        env_file: EnvFile::Prepared,
+    }
+}
+
+/// A tree, and places for all that atex keeps.
+fn world(files: &[(&str, String)]) -> tempfile::TempDir {
+    let world = tempfile::tempdir().expect("a directory");
+    std::fs::create_dir_all(world.path().join("tree/.fmf")).expect("a directory");
+    for (path, content) in [(".fmf/version", "1\n".to_owned())].iter().chain(files) {
+        std::fs::write(world.path().join("tree").join(path), content).expect("a file");
+    }
+    world
+}
+
+/// Runs the binary; returns how long it took.
+fn atex(world: &Path, args: &[&str]) -> Duration {
+    let start = Instant::now();
+    let output = Command::new(env!("CARGO_BIN_EXE_atex"))
+        .args(args)
+        .arg("--sut-dir")
+        .arg(world.join("sut"))
+        .current_dir(world.join("tree"))
+        .env("ATEX_CACHE", world.join("cache"))
+        .env("XDG_STATE_HOME", world.join("state"))
+        .output()
+        .expect("the binary");
+    let took = start.elapsed();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    took
+}
+
+/// One test, and many: the difference is what a test after another costs.
+fn binary() {
+    let tests: String = (0..COUNT).map(|n| format!("/t{n}:\n  test: 'true'\n")).collect();
+    let world = world(&[("tests.fmf", tests)]);
+    atex(world.path(), &["test", "/tests/t0$"]);
+    let mut one: Vec<_> = (0..9).map(|_| atex(world.path(), &["test", "/tests/t0$"])).collect();
+    tell("binary, one test", &mut one);
+    let mut each: Vec<_> = (0..3)
+        .map(|_| (atex(world.path(), &["test", "/tests/"]) - one[4]) / u32::try_from(COUNT - 1).unwrap_or(1))
+        .collect();
+    tell("binary, a test after another", &mut each);
+}
+
+/// A million results, as a test gives them that does nothing else.
+fn results() {
+    let mut text = String::new();
+    for n in 0..RESULTS {
+        let json = format!(r#"{{"status":"pass","name":"sub/{n}"}}"#);
+        let _infallible = write!(text, "result {}\n{json}", json.len());
+    }
+    let bytes = text.len();
+    let world = world(&[
+        ("results", text),
+        (
+            "t.fmf",
+            "test: cat results >&$ATEX_TEST_CONTROL\nduration: 1h\n".to_owned(),
+        ),
+    ]);
+    let start = Instant::now();
+    let copied = Command::new("bash")
+        .args(["-c", "cat results | cat >/dev/null"])
+        .current_dir(world.path().join("tree"))
+        .stdin(Stdio::null())
+        .status();
+    assert!(copied.is_ok_and(|status| status.success()), "bash works");
+    tell_rate("results through a pipe", start.elapsed(), bytes);
+    atex(world.path(), &["test", "/t", "--dry-run"]);
+    atex(world.path(), &["build", "--until", "prepare"]);
+    for _ in 0..3 {
+        tell_rate("results, the whole run", atex(world.path(), &["test", "/t"]), bytes);
+    }
+}
+
+fn tell_rate(what: &str, took: Duration, bytes: usize) {
+    let seconds = took.as_secs_f64();
+    let bytes = u32::try_from(bytes).map_or(f64::INFINITY, f64::from);
+    println!(
+        "{what:<28} {:>8.0} results/s {:>8.1} MB/s",
+        f64::from(RESULTS) / seconds,
+        bytes / 1e6 / seconds
+    );
+}
+
+fn millis(time: Duration) -> f64 {
+    time.as_secs_f64() * 1e3
+}
+
+/// Prints the median, and what nine of ten stay below.
+fn tell(what: &str, took: &mut [Duration]) {
+    took.sort_unstable();
+    println!(
+        "{what:<28} {:>8.2} ms median {:>8.2} ms 90 %",
+        millis(took[took.len() / 2]),
+        millis(took[took.len() * 9 / 10])
+    );
+}

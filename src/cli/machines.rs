@@ -1,0 +1,324 @@
+//! What the machines of a pool are: remembered from the last time, or asked.
+//!
+//! Context and keys depend on what kind of machine tests run on, and most invocations should not have to connect to know it. So facts
+//! are kept below the state directory, one file for each machine, written whole. They are no more than a guess: a machine
+//! that turns out to be something else when it is opened takes no part in the run, and what it is now is remembered.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::DirBuilder;
+use std::io::Write as _;
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::PathBuf;
+use std::time::Instant;
+
+use atex_graph::Base;
+use serde::{Deserialize, Serialize};
+
+use super::error::CliError;
+use super::pool::{Pool, SutKind, SutSpec};
+use super::settings::Settings;
+use super::{notice, signals, workload};
+use crate::sut::local::peek_state;
+use crate::sut::{
+    BaseIdentity, Cancel, Channel, EnvFile, Facts, Hello, Job, OnHeld, Sut, SutState, SyncMode, Synced, Trouble,
+    TroubleKind, Upload, local_facts,
+};
+
+/// The directory of remembered facts, below the state directory.
+const REMEMBERED: &str = "facts-v1";
+
+/// How many machines are asked at once.
+const AT_ONCE: usize = 128;
+
+/// What a workload is compiled for.
+#[derive(Debug)]
+pub(crate) struct Kinds {
+    /// What joins the keys.
+    pub(crate) base: Base,
+    /// What each machine of the pool is taken to be, in its order.
+    pub(crate) expected: Vec<BaseIdentity>,
+}
+
+/// A file of remembered facts.
+#[derive(Serialize, Deserialize)]
+struct Remembered {
+    /// Which machine, for people who look into the file.
+    place: String,
+    facts: Facts,
+}
+
+/// Finds out what the machines are, and refuses those that differ, unless the context of the command line settles it. `cancel` ends
+/// the questions; without one, signals are handled here.
+pub(crate) fn kinds(
+    pool: &Pool,
+    context: &BTreeMap<String, Vec<String>>,
+    cancel: Option<&Cancel>,
+    settings: &Settings,
+) -> Result<Kinds, CliError> {
+    let mut known: Vec<Option<Facts>> = pool.suts.iter().map(remembered).collect();
+    let unknown: Vec<usize> = (0..known.len()).filter(|&index| known[index].is_none()).collect();
+    if !unknown.is_empty() {
+        let own = Cancel::new().map_err(|error| no_descriptor(&error))?;
+        if cancel.is_none() {
+            signals::raise_on_signals(&own)?;
+        }
+        let specs: Vec<&SutSpec> = unknown.iter().map(|&index| &pool.suts[index]).collect();
+        let asked = look(&specs, cancel.unwrap_or(&own));
+        for (index, answer) in unknown.into_iter().zip(asked) {
+            match answer {
+                Ok(hello) => known[index] = Some(hello.facts),
+                Err(trouble) if trouble.kind == TroubleKind::Cancelled => return Err(trouble.into()),
+                // Others may do: the run says of this one what it says of any that is not there.
+                Err(trouble) if pool.suts.len() > 1 => notice::warning(&trouble.message, settings),
+                Err(trouble) => return Err(trouble.into()),
+            }
+        }
+    }
+    let found: Vec<Option<BaseIdentity>> = known
+        .iter()
+        .zip(&pool.suts)
+        .map(|(facts, sut)| Some(facts.as_ref()?.base_identity(&sut.base)))
+        .collect();
+    let distinct: BTreeSet<[&str; 4]> = found.iter().flatten().map(fields).collect();
+    if distinct.is_empty() {
+        return Err(CliError::infra("no machine can be reached").hint("`-s` names another one"));
+    }
+    if distinct.len() > 1 {
+        refuse_unsettled(pool, &found, context)?;
+    }
+    let joined = |field: usize| {
+        let values: BTreeSet<&str> = distinct.iter().map(|kind| kind[field]).collect();
+        values.into_iter().collect::<Vec<_>>().join("|")
+    };
+    let base = Base {
+        os: joined(0),
+        version: joined(1),
+        arch: joined(2),
+        base: joined(3),
+    };
+    let whole = BaseIdentity {
+        os: base.os.clone(),
+        version: base.version.clone(),
+        arch: base.arch.clone(),
+        base: base.base.clone(),
+    };
+    let expected = found.into_iter().map(|kind| kind.unwrap_or_else(|| whole.clone()));
+    Ok(Kinds {
+        expected: expected.collect(),
+        base,
+    })
+}
+
+fn fields(kind: &BaseIdentity) -> [&str; 4] {
+    [&kind.os, &kind.version, &kind.arch, &kind.base].map(String::as_str)
+}
+
+/// Refuses machines that differ in what the command line says nothing of.
+fn refuse_unsettled(
+    pool: &Pool,
+    found: &[Option<BaseIdentity>],
+    context: &BTreeMap<String, Vec<String>>,
+) -> Result<(), CliError> {
+    let of = |kind: &BaseIdentity| {
+        let dimensions = workload::context_of(&Base {
+            os: kind.os.clone(),
+            version: kind.version.clone(),
+            arch: kind.arch.clone(),
+            base: String::new(),
+        });
+        let own = dimensions.into_iter().filter(|(name, _)| !context.contains_key(name));
+        let own = own
+            .map(|(name, values)| (name, values.join(",")))
+            .collect::<BTreeMap<_, _>>();
+        (own, kind.base.clone())
+    };
+    let kinds: Vec<_> = found.iter().map(|kind| kind.as_ref().map(of)).collect();
+    let distinct: BTreeSet<_> = kinds.iter().flatten().collect();
+    if distinct.len() < 2 {
+        return Ok(());
+    }
+    let bases_differ = distinct
+        .iter()
+        .any(|(_, base)| Some(base) != distinct.first().map(|(_, base)| base));
+    let differs = |name: &String| {
+        let values: BTreeSet<_> = distinct.iter().map(|(dimensions, _)| dimensions.get(name)).collect();
+        values.len() > 1
+    };
+    let described = |name: &String, (dimensions, base): &(BTreeMap<String, String>, String)| {
+        let own = dimensions.iter().filter(|(name, _)| differs(name));
+        let mut parts: Vec<String> = own.map(|(name, value)| format!("{name}={value}")).collect();
+        match base.as_str() {
+            _ if !bases_differ => {}
+            "" => parts.push("no `base`".to_owned()),
+            base => parts.push(format!("base `{base}`")),
+        }
+        format!("`{name}` has {}", parts.join(" and "))
+    };
+    let names = pool.suts.iter().map(|sut| &sut.name);
+    let list = names
+        .zip(&kinds)
+        .filter_map(|(name, kind)| Some(described(name, kind.as_ref()?)));
+    let advice = if bases_differ {
+        "run atex once for each kind"
+    } else {
+        "run atex once for each kind, or say with `-c DIM=VALUE` what is to hold for all"
+    };
+    Err(
+        CliError::usage(format!("the SUTs differ: {}", list.collect::<Vec<_>>().join(", ")))
+            .hint(format!("SUTs of one invocation must be of one kind; {advice}")),
+    )
+}
+
+/// What is known of a machine without a question.
+fn remembered(sut: &SutSpec) -> Option<Facts> {
+    if matches!(sut.kind, SutKind::Local) {
+        return Some(local_facts());
+    }
+    let text = std::fs::read(file_of(sut)?).ok()?;
+    let remembered: Remembered = serde_json::from_slice(&text).ok()?;
+    Some(remembered.facts)
+}
+
+fn file_of(sut: &SutSpec) -> Option<PathBuf> {
+    let name = blake3::hash(sut.place().as_bytes()).to_hex();
+    Some(
+        Settings::state_dir()
+            .ok()?
+            .join(REMEMBERED)
+            .join(format!("{name}.json")),
+    )
+}
+
+/// Remembers what a machine is; a place that cannot be written to costs a question next time.
+fn remember(sut: &SutSpec, facts: &Facts) {
+    let write = || -> Option<()> {
+        let file = file_of(sut)?;
+        let dir = file.parent()?;
+        DirBuilder::new().recursive(true).mode(0o700).create(dir).ok()?;
+        let remembered = Remembered {
+            place: sut.place(),
+            facts: facts.clone(),
+        };
+        let mut new = tempfile::NamedTempFile::new_in(dir).ok()?;
+        new.write_all(&serde_json::to_vec_pretty(&remembered).ok()?).ok()?;
+        new.persist(&file).ok().map(drop)
+    };
+    let same = |known: Facts| {
+        let boot_id = facts.boot_id.clone();
+        *facts == Facts { boot_id, ..known }
+    };
+    let is_news = matches!(sut.kind, SutKind::Ssh(_)) && !remembered(sut).is_some_and(same);
+    if is_news {
+        let _asked_next_time = write();
+    }
+}
+
+/// Forgets what a machine is.
+pub(crate) fn forget(sut: &SutSpec) {
+    if let Some(file) = file_of(sut) {
+        let _not_there = std::fs::remove_file(file);
+    }
+}
+
+/// Asks machines what they are and what they are prepared for, many at once, without taking them.
+fn look(suts: &[&SutSpec], cancel: &Cancel) -> Vec<Result<Hello, Trouble>> {
+    for_each(suts, |sut| match &sut.kind {
+        SutKind::Local => Ok(Hello {
+            facts: local_facts(),
+            state: peek_state(sut.dir.as_deref()).unwrap_or_default(),
+        }),
+        SutKind::Ssh(ssh) => {
+            let hello = sut.over_ssh(&ssh.1, cancel).look()?;
+            remember(sut, &hello.facts);
+            Ok(hello)
+        }
+    })
+}
+
+/// Does something with each machine, many at once; the answers are in the order of the machines.
+pub(crate) fn for_each<T: Send>(suts: &[&SutSpec], act: impl Fn(&SutSpec) -> T + Sync) -> Vec<T> {
+    let mut answers = Vec::with_capacity(suts.len());
+    for group in suts.chunks(AT_ONCE) {
+        std::thread::scope(|scope| {
+            let act = &act;
+            let threads: Vec<_> = group.iter().map(|sut| scope.spawn(move || act(sut))).collect();
+            let done = threads.into_iter().map(|thread| match thread.join() {
+                Ok(answer) => answer,
+                Err(panic) => std::panic::resume_unwind(panic),
+            });
+            answers.extend(done);
+        });
+    }
+    answers
+}
+
+/// What machines say of themselves, for a guess at what the user means. Those that do not answer say nothing.
+pub(crate) fn states(pool: &Pool, cancel: &Cancel) -> Vec<SutState> {
+    let suts: Vec<&SutSpec> = pool.suts.iter().collect();
+    let answers = look(&suts, cancel).into_iter();
+    answers.filter_map(|answer| Some(answer.ok()?.state)).collect()
+}
+
+/// Makes all machines of a pool. When one is opened, what it is will be remembered.
+pub(crate) fn open_later(pool: &Pool, cancel: &Cancel) -> Result<Vec<Box<dyn Sut>>, CliError> {
+    let make = |spec: &SutSpec| -> Result<Box<dyn Sut>, CliError> { Ok(Box::new(known(spec, cancel)?)) };
+    pool.suts.iter().map(make).collect()
+}
+
+/// Makes one machine that is remembered when it is opened.
+pub(crate) fn known(spec: &SutSpec, cancel: &Cancel) -> Result<Known, Trouble> {
+    Ok(Known {
+        sut: spec.machine(cancel)?,
+        spec: spec.clone(),
+    })
+}
+
+pub(crate) fn no_descriptor(error: &std::io::Error) -> CliError {
+    CliError::infra(format!("cannot make an event descriptor: {error}"))
+}
+
+/// A machine; what it is is remembered whenever it is opened.
+pub(crate) struct Known {
+    sut: Box<dyn Sut>,
+    spec: SutSpec,
+}
+
+impl Sut for Known {
+    fn name(&self) -> &str {
+        self.sut.name()
+    }
+
+    fn open(&mut self, on_held: OnHeld, notice: &mut dyn FnMut(String)) -> Result<Hello, Trouble> {
+        let hello = self.sut.open(on_held, notice)?;
+        remember(&self.spec, &hello.facts);
+        Ok(hello)
+    }
+
+    fn reopen(&mut self, until: Instant) -> Result<Hello, Trouble> {
+        self.sut.reopen(until)
+    }
+
+    fn sync(&mut self, upload: &Upload, mode: SyncMode) -> Result<Synced, Trouble> {
+        self.sut.sync(upload, mode)
+    }
+
+    fn adopt(&mut self, slot: &str) -> Result<(), Trouble> {
+        self.sut.adopt(slot)
+    }
+
+    fn reset_env_file(&mut self, which: EnvFile) -> Result<(), Trouble> {
+        self.sut.reset_env_file(which)
+    }
+
+    fn start(&mut self, job: &Job) -> Result<Box<dyn Channel>, Trouble> {
+        self.sut.start(job)
+    }
+
+    fn set_state(&mut self, state: &SutState) -> Result<(), Trouble> {
+        self.sut.set_state(state)
+    }
+
+    fn close(&mut self) {
+        self.sut.close();
+    }
+}

@@ -1,0 +1,135 @@
+//! The user's SSH configuration: what it says of a host, and the [`crate::sut::ssh::Login`] that a target makes of it.
+//!
+//! Approach: [`look_up`] reads the files for one host into [`Options`], which hold what is written; [`resolve`] gives it a meaning.
+//! What is written and cannot be honoured, although it matters, is a [`Warning`].
+
+mod error;
+mod line;
+mod options;
+mod read;
+mod resolve;
+mod tokens;
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+pub use error::ConfigError;
+pub use options::{Options, Value};
+pub use resolve::{Ask, Resolved, resolve};
+pub use tokens::Here;
+
+use read::Reader;
+
+/// The system's file; the user's wins.
+const SYSTEM: &str = "/etc/ssh/ssh_config";
+
+/// Which files are read.
+#[derive(Clone, Debug)]
+pub struct Files {
+    /// Who reads them.
+    pub here: Here,
+    /// Instead of the usual ones.
+    pub only: Option<Only>,
+}
+
+/// What `--ssh-config` says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Only {
+    /// One file.
+    File(PathBuf),
+    /// None at all.
+    Nothing,
+}
+
+/// A line of a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// The file.
+    pub file: PathBuf,
+    /// The line, from 1.
+    pub line: usize,
+}
+
+/// Something that is written and not honoured.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Warning {
+    /// The option.
+    pub what: String,
+    /// Where it stands.
+    pub at: Place,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.file.display(), self.line)
+    }
+}
+
+impl fmt::Display for Warning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "`{}` of the SSH configuration is not honoured (`{}`)",
+            self.what, self.at
+        )
+    }
+}
+
+impl Files {
+    /// The files, first one first, each with the directory that relative `Include`s are below.
+    fn given(&self) -> Vec<(PathBuf, PathBuf)> {
+        let user_dir = self.here.home.join(".ssh");
+        match &self.only {
+            Some(Only::Nothing) => Vec::new(),
+            Some(Only::File(file)) => vec![(file.clone(), user_dir)],
+            None => vec![
+                (user_dir.join("config"), user_dir),
+                (PathBuf::from(SYSTEM), PathBuf::from("/etc/ssh")),
+            ],
+        }
+    }
+
+    /// Whether the user named the file, so that it must be there.
+    fn is_named(&self, file: &Path) -> bool {
+        matches!(&self.only, Some(Only::File(named)) if named == file)
+    }
+}
+
+/// Reads what the files say of a host. `user` is who the target says to be there.
+pub fn look_up(files: &Files, host: &str, user: Option<&str>) -> Result<Options, ConfigError> {
+    let mut options = Options::default();
+    if let Some(user) = user {
+        let nowhere = Place {
+            file: PathBuf::new(),
+            line: 0,
+        };
+        options.set("user", vec![user.to_owned()], &nowhere);
+    }
+    let mut reader = Reader {
+        files,
+        original: host,
+        host: host.to_owned(),
+        options,
+        final_pass: false,
+        wants_final_pass: false,
+    };
+    reader.read()?;
+    let found = lowered(&reader.found_host());
+    if reader.wants_final_pass {
+        reader.host.clone_from(&found);
+        reader.final_pass = true;
+        reader.options.settle("hostname", &found);
+        reader.read()?;
+    }
+    reader.options.settle("hostname", &found);
+    Ok(reader.options)
+}
+
+/// A name as it is compared with others: in lower case, unless it is an address.
+fn lowered(host: &str) -> String {
+    if host.parse::<std::net::IpAddr>().is_ok() {
+        host.to_owned()
+    } else {
+        host.to_lowercase()
+    }
+}

@@ -1,0 +1,132 @@
+//! What holds for one host: first values, lists that grow, and what must be told because it is not honoured.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use super::{Place, Warning};
+
+/// Options that are not honoured although they would change how or whether a machine is reached. With the values, if any, that
+/// change nothing.
+const NOT_HONOURED: [(&str, &[&str]); 15] = [
+    ("addressfamily", &["any"]),
+    ("bindaddress", &[]),
+    ("bindinterface", &[]),
+    ("canonicalizehostname", &["no"]),
+    ("hostbasedauthentication", &["no"]),
+    ("knownhostscommand", &["none"]),
+    ("passwordauthentication", &["yes"]),
+    ("pkcs11provider", &["none"]),
+    ("preferredauthentications", &[]),
+    ("proxyusefdpass", &["no"]),
+    ("pubkeyauthentication", &["yes"]),
+    ("remotecommand", &["none"]),
+    ("revokedhostkeys", &["none"]),
+    ("setenv", &[]),
+    ("verifyhostkeydns", &["no"]),
+];
+
+/// Options of which each line adds something.
+const LISTS: [&str; 2] = ["identityfile", "certificatefile"];
+
+/// A value and where it stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Value {
+    /// Its words.
+    pub words: Vec<String>,
+    /// Where it stands; a value of the target stands nowhere.
+    pub at: Place,
+}
+
+/// The options of one host.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    first: BTreeMap<String, Value>,
+    lists: BTreeMap<&'static str, Vec<Value>>,
+    warnings: Vec<Warning>,
+}
+
+impl Options {
+    /// Takes a line that holds.
+    pub(super) fn set(&mut self, keyword: &str, words: Vec<String>, at: &Place) {
+        let value = Value { words, at: at.clone() };
+        if let Some(list) = LISTS.into_iter().find(|list| *list == keyword) {
+            let list = self.lists.entry(list).or_default();
+            // The second pass finds the same lines again.
+            if !list.iter().any(|known| known.words == value.words) {
+                list.push(value);
+            }
+            return;
+        }
+        // What comes first of these two turns the other off.
+        let other = match keyword {
+            "proxyjump" => "proxycommand",
+            "proxycommand" => "proxyjump",
+            _ => "",
+        };
+        if self.first.contains_key(keyword) || self.first.contains_key(other) {
+            return;
+        }
+        let harmless = NOT_HONOURED.iter().find(|(name, _)| *name == keyword);
+        if let Some((_, harmless)) = harmless
+            && !value
+                .words
+                .first()
+                .is_some_and(|word| harmless.contains(&word.to_lowercase().as_str()))
+        {
+            self.not_honoured(keyword, at);
+        }
+        self.first.insert(keyword.to_owned(), value);
+    }
+
+    /// Replaces an option by what it turned out to mean, or sets it.
+    pub(super) fn settle(&mut self, keyword: &str, word: &str) {
+        let nowhere = Place {
+            file: PathBuf::new(),
+            line: 0,
+        };
+        let value = self.first.entry(keyword.to_owned()).or_insert(Value {
+            words: Vec::new(),
+            at: nowhere,
+        });
+        value.words = vec![word.to_owned()];
+    }
+
+    /// Notes something that is not honoured.
+    pub(super) fn not_honoured(&mut self, what: &str, at: &Place) {
+        let warning = Warning {
+            what: what.to_owned(),
+            at: at.clone(),
+        };
+        if !self.warnings.contains(&warning) {
+            self.warnings.push(warning);
+        }
+    }
+
+    /// Returns whether a file says where the host is.
+    pub fn is_configured(&self) -> bool {
+        ["proxyjump", "proxycommand"]
+            .iter()
+            .any(|name| self.first.contains_key(*name))
+            || self.value("hostname").is_some_and(|value| value.at.line > 0)
+    }
+
+    /// Returns the first word of an option, by its name in lower case.
+    pub fn first(&self, keyword: &str) -> Option<&str> {
+        self.first.get(keyword)?.words.first().map(String::as_str)
+    }
+
+    /// Returns an option with its place.
+    pub fn value(&self, keyword: &str) -> Option<&Value> {
+        self.first.get(keyword)
+    }
+
+    /// Returns all lines of an option that grows.
+    pub fn list(&self, keyword: &str) -> &[Value] {
+        self.lists.get(keyword).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// Returns what is not honoured.
+    pub(super) fn warnings(&self) -> &[Warning] {
+        &self.warnings
+    }
+}

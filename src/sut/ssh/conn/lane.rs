@@ -1,0 +1,110 @@
+//! [`Lane`]: one command of a session, and its channel.
+
+use ssh2::Channel;
+
+/// No write takes more: libssh2 sends one packet for each.
+pub(super) const PIECE: usize = 32 * 1024;
+
+/// The name of a lane; never used twice.
+pub(crate) type LaneId = u64;
+
+/// A command and its channel.
+pub(super) struct Lane {
+    pub(super) id: LaneId,
+    /// Nothing as long as it is not opened.
+    pub(super) channel: Option<Channel>,
+    pub(super) command: String,
+    /// The server has said that it starts the command.
+    pub(super) started: bool,
+    /// Why it does not.
+    pub(super) refused: Option<String>,
+    /// Bytes that were taken from the owner and are not sent, or half sent.
+    pub(super) outbox: Vec<u8>,
+    /// How many bytes the owner has read.
+    pub(super) taken: u64,
+    /// For each stream: how many bytes had arrived when it was found empty.
+    pub(super) dry: [Option<u64>; 2],
+    /// The owner wants it closed.
+    pub(super) closing: bool,
+    /// Both sides closed it, or it was never opened and never will.
+    pub(super) closed: bool,
+    /// The owner is gone.
+    pub(super) orphan: bool,
+    /// Once the command has exited: the answer with which all that it wrote has come, and how much had arrived when that was set.
+    pub(super) settles: Option<(u64, u64)>,
+}
+
+/// A call that may leave a packet half sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Op {
+    Start(LaneId),
+    Flush(LaneId),
+    Take(LaneId),
+    Close(LaneId),
+    Open(LaneId),
+    Ask,
+}
+
+impl Lane {
+    /// A lane without a channel.
+    pub(super) fn new(id: LaneId, command: String) -> Self {
+        Self {
+            id,
+            channel: None,
+            command,
+            started: false,
+            refused: None,
+            outbox: Vec::new(),
+            taken: 0,
+            dry: [None; 2],
+            closing: false,
+            closed: false,
+            orphan: false,
+            settles: None,
+        }
+    }
+
+    pub(super) fn waits_for_channel(&self) -> bool {
+        self.channel.is_none() && !self.closed
+    }
+
+    /// How many bytes have come so far, read or not.
+    pub(super) fn arrived(&self) -> u64 {
+        let waiting = self
+            .channel
+            .as_ref()
+            .map_or(0, |channel| channel.read_window().available);
+        self.taken + u64::from(waiting)
+    }
+
+    /// Whether the other side said that nothing more comes, and all was read.
+    pub(super) fn has_ended(&self) -> bool {
+        self.channel.as_ref().is_some_and(Channel::eof)
+    }
+
+    /// Whether stdin takes bytes.
+    pub(super) fn takes(&self) -> bool {
+        match &self.channel {
+            None => self.outbox.len() <= PIECE,
+            Some(channel) => self.outbox.is_empty() && channel.write_window().remaining > 0,
+        }
+    }
+
+    /// What should be tried in a round.
+    pub(super) fn todo(&self) -> Vec<Op> {
+        if self.channel.is_none() {
+            return Vec::new();
+        }
+        let mut todo = vec![Op::Take(self.id)];
+        let answered = self.started || self.refused.is_some();
+        if !answered {
+            todo.push(Op::Start(self.id));
+        }
+        if !self.outbox.is_empty() {
+            todo.push(Op::Flush(self.id));
+        } else if self.closing && !self.closed && answered {
+            todo.push(Op::Close(self.id));
+        }
+        todo
+    }
+}

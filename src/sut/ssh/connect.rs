@@ -1,0 +1,190 @@
+//! One try to connect and log in: from a [`Login`] to a session that is ready.
+//!
+//! Knows the order of things (a turn, a socket, keys, the host's key, the login) and which trouble a failure is. How often it is
+//! tried is the link's.
+
+use std::time::{Duration, Instant};
+
+use ssh2::Session;
+
+use crate::sut::exchange::Patience;
+use crate::sut::ssh::auth::{self, Waiting};
+use crate::sut::ssh::dial::{self, NoConnection};
+use crate::sut::ssh::host_key::KnownHost;
+use crate::sut::ssh::login::{Login, Via};
+use crate::sut::ssh::pace::Turn;
+use crate::sut::ssh::proxy::{self, Proxy};
+use crate::sut::ssh::transport::{Halt, Transport, was_closed};
+use crate::sut::{Cancel, Trouble, TroubleKind};
+
+/// A try that failed.
+pub(crate) struct Failed {
+    /// What befell it.
+    pub(crate) trouble: Trouble,
+    /// Whether the machine was there, and dropped the connection: it may have too many at this time.
+    pub(crate) dropped: bool,
+}
+
+impl From<Trouble> for Failed {
+    fn from(trouble: Trouble) -> Self {
+        Self {
+            trouble,
+            dropped: false,
+        }
+    }
+}
+
+/// Connects and logs in, as long as the login and the patience allow.
+pub(crate) fn connect(login: &Login, patience: &Patience<'_>) -> Result<Transport, Failed> {
+    let attempt = Attempt { login };
+    let _turn = Turn::wait(&login.host, login.port, patience).map_err(|halt| attempt.halted(halt))?;
+    let limit = Instant::now() + login.connect_timeout;
+    let patience = Patience {
+        until: Some(patience.until.map_or(limit, |until| until.min(limit))),
+        ..*patience
+    };
+    let transport = attempt.reach(&patience)?;
+    let known = KnownHost::read(login)?;
+    known.prefer(&transport.session)?;
+    transport.handshake(&patience).map_err(|halt| Failed {
+        dropped: matches!(&halt, Halt::Failed(error) if was_closed(error)),
+        trouble: attempt.halted(halt),
+    })?;
+    known.check(&transport.session)?;
+    let mut waiting = Wait {
+        attempt: &attempt,
+        transport: &transport,
+        patience,
+    };
+    auth::log_in(&transport.session, login, &mut waiting).map_err(|trouble| Failed {
+        dropped: trouble.kind == TroubleKind::Unreachable && Some(Instant::now()) < patience.until,
+        // For those who wait for the machine it is one thing whether it is not there or lets nobody in.
+        trouble: Trouble {
+            kind: if trouble.kind == TroubleKind::Setup {
+                TroubleKind::Unreachable
+            } else {
+                trouble.kind
+            },
+            ..trouble
+        },
+    })?;
+    Ok(transport)
+}
+
+struct Attempt<'a> {
+    login: &'a Login,
+}
+
+impl Attempt<'_> {
+    /// Gets a socket that leads to the machine, and a session on it.
+    fn reach(&self, patience: &Patience<'_>) -> Result<Transport, Failed> {
+        let Login { host, port, .. } = self.login;
+        let (socket, proxy) = match &self.login.via {
+            Via::Direct | Via::ControlPath(_) => {
+                let socket = dial::dial(host, *port, self.login.dead_after, patience);
+                (socket.map_err(|error| self.not_connected(error))?, None)
+            }
+            Via::Command(command) => {
+                let started = proxy::command(command);
+                let (socket, proxy) =
+                    started.map_err(|error| self.unreachable(format!("cannot run `{command}`: {error}")))?;
+                (socket, Some(proxy))
+            }
+            Via::Jump(jump) => {
+                let (socket, proxy) = self.jump(jump, patience)?;
+                (socket, Some(proxy))
+            }
+        };
+        Ok(Transport::over(socket, proxy).map_err(|error| self.halted(error.into()))?)
+    }
+
+    /// Connects to the machine before, and from there to this one.
+    fn jump(&self, jump: &Login, patience: &Patience<'_>) -> Result<(std::os::fd::OwnedFd, Proxy), Failed> {
+        let through = |trouble: Trouble| Trouble {
+            message: format!("`{}`: through {}", self.login.name, trouble.message),
+            ..trouble
+        };
+        let transport = connect(jump, patience).map_err(|failed| Failed {
+            trouble: through(failed.trouble),
+            ..failed
+        })?;
+        let (host, port) = (&self.login.host, self.login.port);
+        let channel = transport.drive(patience, |session| session.channel_direct_tcpip(host, port, None));
+        let channel = channel.map_err(|halt| match halt {
+            Halt::Failed(error) => self.unreachable(format!("`{}` does not reach it: {}", jump.name, error.message())),
+            halt => self.halted(halt),
+        })?;
+        let pumped = proxy::channel(transport, channel);
+        Ok(pumped.map_err(|error| self.unreachable(format!("cannot go through `{}`: {error}", jump.name)))?)
+    }
+
+    fn trouble(&self, kind: TroubleKind, what: impl std::fmt::Display) -> Trouble {
+        Trouble::new(kind, format!("`{}`: {what}", self.login.name))
+    }
+
+    fn unreachable(&self, what: impl std::fmt::Display) -> Trouble {
+        self.trouble(TroubleKind::Unreachable, what)
+    }
+
+    fn no_answer(&self) -> Trouble {
+        let seconds = self.login.connect_timeout.as_secs();
+        self.unreachable(format!("no answer from {} within {seconds} s", self.place()))
+    }
+
+    /// Host and port, for people.
+    fn place(&self) -> String {
+        let Login { host, port, .. } = self.login;
+        format!("`{host}` port {port}")
+    }
+
+    fn not_connected(&self, error: NoConnection) -> Trouble {
+        match error {
+            NoConnection::Unknown(error) => {
+                self.unreachable(format!("there is no address for `{}`: {error}", self.login.host))
+            }
+            NoConnection::Failed(error) => {
+                let what = error.to_string().to_lowercase();
+                self.unreachable(format!("cannot connect to {}: {what}", self.place()))
+            }
+            NoConnection::TimedOut => self.no_answer(),
+            NoConnection::Cancelled => self.halted(Halt::Cancelled),
+        }
+    }
+
+    fn halted(&self, halt: Halt) -> Trouble {
+        match halt {
+            Halt::TimedOut => self.no_answer(),
+            Halt::Cancelled => self.trouble(TroubleKind::Cancelled, "cancelled"),
+            Halt::Failed(error) if was_closed(&error) => {
+                self.unreachable(format!("{} closed the connection", self.place()))
+            }
+            Halt::Failed(error) => {
+                let what = error.message().to_lowercase();
+                self.unreachable(format!("cannot talk with {}: {what}", self.place()))
+            }
+        }
+    }
+}
+
+/// Waits for the calls of a login.
+struct Wait<'a> {
+    attempt: &'a Attempt<'a>,
+    transport: &'a Transport,
+    patience: Patience<'a>,
+}
+
+impl Waiting for Wait<'_> {
+    fn ready(&mut self, _session: &Session) -> Result<(), Trouble> {
+        self.transport
+            .wait(&self.patience)
+            .map_err(|halt| self.attempt.halted(halt))
+    }
+
+    fn forgive(&mut self, time: Duration) {
+        self.patience.until = self.patience.until.map(|until| until + time);
+    }
+
+    fn cancel(&self) -> &Cancel {
+        self.patience.cancel
+    }
+}

@@ -1,0 +1,131 @@
+//! [`SshLink`]: a machine reached by SSH, as a [`Link`].
+//!
+//! Owns the connection: how it comes about, how often it is tried, and which kind of trouble a failure is.
+
+use std::ffi::OsString;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use crate::sut::exchange::Patience;
+use crate::sut::link::local::LocalLink;
+use crate::sut::link::{Link, Process};
+use crate::sut::ssh::conn::Conn;
+use crate::sut::ssh::connect::connect;
+use crate::sut::ssh::exit;
+use crate::sut::ssh::login::{Login, Via};
+use crate::sut::ssh::pace::Pause;
+use crate::sut::ssh::process::{SharedConn, SshProcess, locked};
+use crate::sut::ssh::transport::Halt;
+use crate::sut::{Cancel, Trouble, TroubleKind, Urgency};
+
+/// How long the programs there may hear nothing before they take the runner for dead. With the seconds that ending a job takes
+/// it stays below a minute.
+const HEARTBEAT: Duration = Duration::from_secs(45);
+
+/// A machine reached by SSH.
+pub struct SshLink {
+    login: Login,
+    cancel: Cancel,
+    conn: Option<SharedConn>,
+}
+
+impl SshLink {
+    /// Makes a link; nothing is connected yet.
+    pub fn new(login: Login, cancel: Cancel) -> Self {
+        Self {
+            login,
+            cancel,
+            conn: None,
+        }
+    }
+
+    fn trouble(&self, kind: TroubleKind, what: impl std::fmt::Display) -> Trouble {
+        Trouble::new(kind, format!("`{}`: {what}", self.login.name))
+    }
+
+    fn cancelled(&self) -> Trouble {
+        self.trouble(TroubleKind::Cancelled, "cancelled")
+    }
+
+    /// The link of the `ssh` client over a master connection that the user has.
+    fn client(&self, control_path: &Path) -> LocalLink {
+        let Login {
+            name,
+            host,
+            port,
+            user,
+            sudo,
+            ..
+        } = &self.login;
+        let words = ["ssh", "-T", "-o", "BatchMode=yes", "-o", "ControlMaster=no", "-S"];
+        let mut command: Vec<OsString> = words.map(OsString::from).to_vec();
+        command.push(control_path.into());
+        command.extend(["-p", &port.to_string(), "-l", user, "--", host].map(OsString::from));
+        command.push(exit::plain_command(*sudo).into());
+        LocalLink::running(name, command, Some(HEARTBEAT))
+    }
+}
+
+impl Link for SshLink {
+    fn name(&self) -> &str {
+        &self.login.name
+    }
+
+    fn connect(&mut self, until: Option<Instant>) -> Result<(), Trouble> {
+        self.conn = None;
+        if let Via::ControlPath(_) = self.login.via {
+            return Ok(());
+        }
+        let cancel = self.cancel.clone();
+        let patience = Patience {
+            cancel: &cancel,
+            known: Urgency::None,
+            until,
+        };
+        let mut pause = Pause::new();
+        let first = Instant::now();
+        loop {
+            let failed = match connect(&self.login, &patience) {
+                Ok(transport) => {
+                    let conn = Conn::new(transport, self.login.dead_after);
+                    self.conn = Some(Arc::new(Mutex::new(conn)));
+                    return Ok(());
+                }
+                Err(failed) => failed,
+            };
+            let patient = until.is_some() || failed.dropped && first.elapsed() < self.login.connect_timeout;
+            if !patient || failed.trouble.kind != TroubleKind::Unreachable {
+                return Err(failed.trouble);
+            }
+            match pause.sleep(&patience) {
+                Ok(()) => {}
+                Err(Halt::Cancelled) => return Err(self.cancelled()),
+                Err(_) => return Err(failed.trouble),
+            }
+        }
+    }
+
+    fn spawn(&mut self) -> Result<Box<dyn Process>, Trouble> {
+        if let Via::ControlPath(path) = &self.login.via {
+            return self.client(path).spawn();
+        }
+        let Some(conn) = &self.conn else {
+            return Err(self.trouble(TroubleKind::Aborted, "there is no connection"));
+        };
+        let mut held = locked(conn);
+        if let Some(why) = held.lost() {
+            return Err(self.trouble(TroubleKind::Aborted, format!("the connection ended ({why})")));
+        }
+        let lane = held.spawn(exit::command(self.login.sudo));
+        Ok(Box::new(SshProcess::new(Arc::clone(conn), lane)))
+    }
+
+    fn heartbeat(&self) -> Option<Duration> {
+        Some(HEARTBEAT)
+    }
+
+    fn disconnect(&mut self) {
+        self.conn = None;
+    }
+}

@@ -1,0 +1,14 @@
+//! The real binary against real sshds on loopback: from the command line to the exit code.
+
+#[path = "../sut_support/sshd.rs"]
+mod sshd;
+#[path = "../support/mod.rs"]
+mod support;
+
+mod host_keys;
+mod kinds;
+mod lab;
+mod logins;
+mod runs;
+mod targets;
+mod troubles;

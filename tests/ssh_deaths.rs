@@ -1,0 +1,654 @@
+//! What befalls machines reached by SSH: each death is told as what it is, within its bound, and what ran there is gone.
+
+#[path = "sut_support/sshd.rs"]
+mod sshd;
+#[expect(dead_code, reason = "the laws are for the conformance suite")]
+mod sut_support;
+
+use std::net::{Ipv4Addr, TcpListener};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use atex::sut::shell::Machine;
+use atex::sut::ssh::{Login, Ssh, SshLink, Via};
+use atex::sut::{Cancel, End, OnHeld, Sut, SyncMode, TroubleKind, Urgency};
+use rustix::process::Signal;
+use sshd::Sshd;
+use sut_support::{HANG, Host, Running, describe, eventually, lives, run, sync, test};
+
+/// A machine behind an sshd of its own.
+struct Lab {
+    sshd: Sshd,
+    home: tempfile::TempDir,
+    cancel: Cancel,
+}
+
+impl Lab {
+    fn new(more: &str) -> Self {
+        let home = tempfile::tempdir().unwrap();
+        let sshd = Sshd::start(&home.path().join("sshd"), more);
+        Self {
+            home,
+            sshd,
+            cancel: Cancel::new().unwrap(),
+        }
+    }
+
+    fn dir(&self) -> PathBuf {
+        self.home.path().join("sut")
+    }
+
+    fn login(&self) -> Login {
+        sshd::login(&self.home.path().join("sshd"), "lab")
+    }
+
+    fn over(&self, login: Login) -> Ssh {
+        let link = SshLink::new(login, self.cancel.clone());
+        Machine::over(link, Some(self.dir()), self.cancel.clone())
+    }
+
+    fn open(&self) -> Ssh {
+        self.open_as(self.login())
+    }
+
+    fn open_as(&self, login: Login) -> Ssh {
+        let mut sut = self.over(login);
+        sut.open(OnHeld::Wait, &mut |_| ()).expect("the machine opens");
+        sut
+    }
+}
+
+/// A test that says its pid and stays.
+const STAYS: &str = "echo $$ >&7; trap '' TERM HUP; while :; do sleep 1 & wait; done";
+
+fn pid(running: &mut Running) -> String {
+    running.said("\n");
+    running.seen.control().trim().to_owned()
+}
+
+/// How a job ended that nobody ended.
+fn broken(running: Running) -> String {
+    match running.finish().end {
+        Some(End::Broken(how)) => how,
+        other => panic!("it ended with {other:?}"),
+    }
+}
+
+/// A server that is none: what it does with each connection.
+fn server(act: impl Fn(std::net::TcpStream) + Send + 'static) -> u16 {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let port = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || listener.incoming().for_each(|stream| act(stream.unwrap())));
+    port
+}
+
+fn short(lab: &Lab, port: u16) -> Login {
+    Login {
+        port,
+        connect_timeout: Duration::from_secs(2),
+        ..lab.login()
+    }
+}
+
+#[test]
+fn refused_connection_is_unreachable_at_once() {
+    let mut lab = Lab::new("");
+    lab.sshd.stop();
+    let before = Instant::now();
+    let trouble = lab.over(lab.login()).open(OnHeld::Wait, &mut |_| ()).unwrap_err();
+    assert_eq!(trouble.kind, TroubleKind::Unreachable);
+    assert!(trouble.message.starts_with("`lab`: "), "{trouble}");
+    assert!(trouble.message.contains("refused"), "{trouble}");
+    assert!(before.elapsed() < Duration::from_secs(20));
+}
+
+#[test]
+fn name_without_address_is_unreachable() {
+    let lab = Lab::new("");
+    let login = Login {
+        host: "no-such-host.invalid".into(),
+        ..lab.login()
+    };
+    let trouble = lab.over(login).open(OnHeld::Wait, &mut |_| ()).unwrap_err();
+    assert_eq!(trouble.kind, TroubleKind::Unreachable);
+    assert!(trouble.message.contains("no-such-host.invalid"), "{trouble}");
+}
+
+#[test]
+fn server_that_says_nothing_is_unreachable_after_the_connect_timeout() {
+    let lab = Lab::new("");
+    let kept = std::sync::Mutex::new(Vec::new());
+    let port = server(move |stream| kept.lock().unwrap().push(stream));
+    let trouble = lab.over(short(&lab, port)).open(OnHeld::Wait, &mut |_| ()).unwrap_err();
+    assert_eq!(trouble.kind, TroubleKind::Unreachable);
+    assert!(trouble.message.contains("no answer"), "{trouble}");
+}
+
+#[test]
+fn server_that_drops_connections_is_tried_again_and_then_unreachable() {
+    let lab = Lab::new("");
+    let tries = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    let counted = std::sync::Arc::clone(&tries);
+    let port = server(move |_| {
+        counted.fetch_add(1, Ordering::SeqCst);
+    });
+    let trouble = lab.over(short(&lab, port)).open(OnHeld::Wait, &mut |_| ()).unwrap_err();
+    assert_eq!(trouble.kind, TroubleKind::Unreachable);
+    assert!(trouble.message.contains("closed the connection"), "{trouble}");
+    assert!(tries.load(Ordering::SeqCst) > 1);
+}
+
+#[test]
+fn connecting_ends_when_the_user_cancels() {
+    let lab = Lab::new("");
+    let cancel = lab.cancel.clone();
+    let kept = std::sync::Mutex::new(Vec::new());
+    let port = server(move |stream| {
+        kept.lock().unwrap().push(stream);
+        cancel.raise(Urgency::Graceful);
+    });
+    let login = Login { port, ..lab.login() };
+    let trouble = lab.over(login).open(OnHeld::Wait, &mut |_| ()).unwrap_err();
+    assert_eq!(trouble.kind, TroubleKind::Cancelled);
+}
+
+#[test]
+fn silent_machine_is_dead_after_its_time_and_what_it_said_is_kept() {
+    let lab = Lab::new("");
+    let login = Login {
+        dead_after: Duration::from_secs(3),
+        ..lab.login()
+    };
+    let mut sut = lab.open_as(login);
+    let mut running = Running::start(&mut sut, &test("echo early >&7; sleep 1000"));
+    running.said("early\n");
+    lab.sshd.signal(Signal::STOP);
+    let before = Instant::now();
+    let outcome = running.finish();
+    let waited = before.elapsed();
+    lab.sshd.signal(Signal::CONT);
+    assert!(
+        matches!(&outcome.end, Some(End::Broken(how)) if how.contains("no sign of life for 3 s")),
+        "{:?}",
+        outcome.end
+    );
+    assert!(
+        waited >= Duration::from_secs(1) && waited < Duration::from_secs(30),
+        "{waited:?}"
+    );
+    assert_eq!(outcome.control(), "early\n");
+}
+
+#[test]
+fn busy_machine_that_answers_is_not_dead() {
+    let lab = Lab::new("");
+    let login = Login {
+        dead_after: Duration::from_secs(2),
+        ..lab.login()
+    };
+    let mut sut = lab.open_as(login);
+    assert_eq!(run(&mut sut, &test("sleep 7; exit 3")).exit_code(), 3);
+}
+
+#[test]
+fn killed_sshd_ends_the_test_at_once_and_its_processes() {
+    let mut lab = Lab::new("");
+    let mut sut = lab.open();
+    let mut running = Running::start(&mut sut, &test(STAYS));
+    let pid = pid(&mut running);
+    lab.sshd.stop();
+    let how = broken(running);
+    assert!(how.contains("connection"), "{how}");
+    eventually("the test is gone", || !lives(&pid));
+    assert!(lab.sshd.resume());
+    let hello = sut.reopen(Instant::now() + HANG).expect("it comes back");
+    assert!(!hello.facts.boot_id.is_empty());
+    assert_eq!(run(&mut sut, &test("exit 4")).exit_code(), 4);
+}
+
+#[test]
+fn killed_sshd_during_an_upload_is_told_and_the_half_never_counts_as_whole() {
+    let mut lab = Lab::new("");
+    let host = Host::new(&[("a", "1")]);
+    let big = std::fs::File::create(host.path("big")).unwrap();
+    big.set_len(150 << 20).unwrap();
+    let mut sut = lab.open();
+    let arriving = lab.dir().join("v1/tree/tree/big");
+    let upload = host.upload();
+    let done = AtomicBool::new(false);
+    let trouble = std::thread::scope(|scope| {
+        let syncing = scope.spawn(|| {
+            let outcome = sut.sync(&upload, SyncMode::Exact);
+            done.store(true, Ordering::SeqCst);
+            outcome
+        });
+        eventually("a part arrives", || {
+            done.load(Ordering::SeqCst) || std::fs::metadata(&arriving).is_ok_and(|meta| meta.len() > 1 << 20)
+        });
+        lab.sshd.stop();
+        syncing.join().unwrap()
+    });
+    let trouble = trouble.expect_err("150 MiB take longer");
+    assert_eq!(trouble.kind, TroubleKind::Aborted);
+    assert!(trouble.message.starts_with("`lab`: "), "{trouble}");
+    assert!(lab.sshd.resume());
+    sut.reopen(Instant::now() + HANG).expect("it comes back");
+    assert!(sync(&mut sut, &host, SyncMode::KeepPrepared).sent >= 1);
+    assert_eq!(describe(&lab.dir().join("v1/tree/tree")), describe(host.dir.path()));
+}
+
+#[test]
+fn machine_that_goes_away_and_comes_back_goes_on() {
+    let mut lab = Lab::new("");
+    let mut sut = lab.open();
+    let leave = "echo disconnect >&7; while :; do echo noop >&7 || break; sleep 0.1; done; echo went on >mark";
+    let mut running = Running::start(&mut sut, &test(leave));
+    running.said("noop\n");
+    running.channel.detach();
+    let mark = lab.dir().join("v1/tree/tree/mark");
+    std::thread::scope(|scope| {
+        let sshd = &mut lab.sshd;
+        let mark = &mark;
+        scope.spawn(move || {
+            eventually("the runner has let go", || mark.exists());
+            sshd.stop();
+            std::thread::sleep(Duration::from_secs(2));
+            assert!(sshd.resume());
+        });
+        eventually("the runner has let go", || mark.exists());
+        sut.reopen(Instant::now() + HANG).expect("the machine comes back");
+    });
+    assert_eq!(run(&mut sut, &test("exit 6")).exit_code(), 6);
+}
+
+#[test]
+fn machine_that_stays_away_is_unreachable_when_the_time_is_over() {
+    let mut lab = Lab::new("");
+    let mut sut = lab.open();
+    lab.sshd.stop();
+    let trouble = sut.reopen(Instant::now() + Duration::from_secs(2)).unwrap_err();
+    assert_eq!(trouble.kind, TroubleKind::Unreachable);
+}
+
+#[test]
+fn server_with_default_limits_takes_forty_machines_at_once() {
+    let lab = Lab::new("");
+    std::thread::scope(|scope| {
+        for index in 0..40 {
+            let lab = &lab;
+            scope.spawn(move || {
+                let link = SshLink::new(lab.login(), lab.cancel.clone());
+                let dir = lab.home.path().join(format!("sut-{index}"));
+                let mut sut = Machine::over(link, Some(dir), lab.cancel.clone());
+                sut.open(OnHeld::Fail, &mut |_| ()).expect("it opens");
+                assert_eq!(run(&mut sut, &test("exit 7")).exit_code(), 7);
+            });
+        }
+    });
+}
+
+#[test]
+fn refusals_of_a_busy_server_are_waited_out() {
+    // Every connection that is not logged in makes the server refuse the next one.
+    let lab = Lab::new("MaxStartups 1:100:1\nLoginGraceTime 4");
+    let blocker = std::net::TcpStream::connect((Ipv4Addr::LOCALHOST, lab.login().port)).unwrap();
+    let mut sut = lab.open();
+    drop(blocker);
+    assert_eq!(run(&mut sut, &test("exit 7")).exit_code(), 7);
+}
+
+#[test]
+fn two_sessions_on_a_connection_are_enough() {
+    let lab = Lab::new("MaxSessions 2");
+    let mut sut = lab.open();
+    let host = Host::new(&[("a", "1")]);
+    for code in 1..4 {
+        sync(&mut sut, &host, SyncMode::Exact);
+        assert_eq!(run(&mut sut, &test(&format!("exit {code}"))).exit_code(), code);
+    }
+}
+
+#[test]
+fn keys_are_exchanged_anew_without_loss() {
+    let lab = Lab::new("RekeyLimit 1M");
+    let mut sut = lab.open();
+    let host = Host::new(&[]);
+    let content: Vec<u8> = (0..24_u32 << 20).map(|n| (n / 977 % 251) as u8).collect();
+    std::fs::write(host.path("big"), &content).unwrap();
+    sync(&mut sut, &host, SyncMode::Exact);
+    let outcome = run(&mut sut, &test("cat big >&7 & cat big; wait"));
+    assert!(outcome.control.starts_with(&content));
+    assert_eq!(outcome.output, content);
+}
+
+#[test]
+fn control_output_and_the_agent_share_a_connection() {
+    let lab = Lab::new("");
+    let mut sut = lab.open();
+    let flood = "flood() { head -c 30000000 /dev/zero | tr '\\0' y; }; flood >&7 & flood; wait; echo >&7; exit 5";
+    let mut running = Running::start(&mut sut, &test(flood));
+    running.said("y");
+    // The agent answers while the streams are full.
+    sut.set_state(&atex::sut::SutState::default()).unwrap();
+    let outcome = running.finish();
+    assert_eq!(outcome.exit_code(), 5);
+    assert_eq!(outcome.output.len(), 30_000_000);
+    assert_eq!(outcome.control.len(), 30_000_000 + "\nexitcode 5\n".len());
+}
+
+#[test]
+fn machine_behind_another_is_reached_and_lost_with_it() {
+    let mut front = Lab::new("");
+    let lab = Lab::new("");
+    let login = Login {
+        via: Via::Jump(Box::new(front.login())),
+        ..lab.login()
+    };
+    let mut sut = lab.open_as(login);
+    let outcome = run(&mut sut, &test("head -c 5000000 /dev/zero; exit 8"));
+    assert_eq!((outcome.output.len(), outcome.exit_code()), (5_000_000, 8));
+    let mut running = Running::start(&mut sut, &test(STAYS));
+    let pid = pid(&mut running);
+    front.sshd.stop();
+    broken(running);
+    eventually("the test is gone", || !lives(&pid));
+}
+
+#[test]
+fn jump_that_does_not_reach_the_machine_is_told_with_both_names() {
+    let front = Lab::new("");
+    let mut lab = Lab::new("");
+    lab.sshd.stop();
+    let login = Login {
+        via: Via::Jump(Box::new(Login {
+            name: "front".into(),
+            ..front.login()
+        })),
+        ..lab.login()
+    };
+    let trouble = lab.over(login).open(OnHeld::Wait, &mut |_| ()).unwrap_err();
+    assert_eq!(trouble.kind, TroubleKind::Unreachable);
+    assert!(
+        trouble.message.contains("`lab`") && trouble.message.contains("`front`"),
+        "{trouble}"
+    );
+}
+
+#[test]
+fn proxy_command_leads_to_the_machine_and_ends_with_the_connection() {
+    let front = Lab::new("");
+    let lab = Lab::new("");
+    let files = front.home.path().join("sshd");
+    let command = format!(
+        "ssh -F none -i {0}/key -o IdentitiesOnly=yes -o UserKnownHostsFile={0}/known_hosts -p {1} -W 127.0.0.1:{2} {3}@127.0.0.1",
+        files.display(),
+        front.login().port,
+        lab.login().port,
+        front.login().user,
+    );
+    let login = Login {
+        via: Via::Command(command),
+        ..lab.login()
+    };
+    let mut sut = lab.open_as(login.clone());
+    assert_eq!(run(&mut sut, &test("exit 8")).exit_code(), 8);
+    sut.close();
+    eventually("the command is gone", || front.sshd.sessions().is_empty());
+    let failing = Login {
+        via: Via::Command("false".into()),
+        connect_timeout: Duration::from_secs(1),
+        ..login
+    };
+    let trouble = lab.over(failing).open(OnHeld::Wait, &mut |_| ()).unwrap_err();
+    assert_eq!(trouble.kind, TroubleKind::Unreachable);
+}
+
+#[test]
+fn master_connection_of_the_user_is_used_where_it_is_named() {
+    let lab = Lab::new("");
+    let files = lab.home.path().join("sshd");
+    let socket = lab.home.path().join("master");
+    let mut master = std::process::Command::new("ssh")
+        .args(["-F", "none", "-M", "-N", "-S"])
+        .arg(&socket)
+        .arg("-i")
+        .arg(files.join("key"))
+        .arg(format!("-oUserKnownHostsFile={}", files.join("known_hosts").display()))
+        .args([
+            "-p",
+            &lab.login().port.to_string(),
+            "-l",
+            &lab.login().user,
+            "127.0.0.1",
+        ])
+        .spawn()
+        .unwrap();
+    eventually("the master is there", || socket.exists());
+    let login = Login {
+        via: Via::ControlPath(socket),
+        ..lab.login()
+    };
+    let mut sut = lab.open_as(login);
+    assert_eq!(run(&mut sut, &test("exit 8")).exit_code(), 8);
+    drop(sut);
+    master.kill().unwrap();
+    master.wait().unwrap();
+}
+
+#[test]
+fn sudo_makes_root_of_a_login_and_one_that_asks_is_told_with_a_hint() {
+    let lab = Lab::new("");
+    let login = Login {
+        sudo: true,
+        ..lab.login()
+    };
+    let mut sut = lab.open_as(login.clone());
+    assert_eq!(run(&mut sut, &test("[[ $EUID = 0 ]] && exit 9")).exit_code(), 9);
+    drop(sut);
+
+    let fake = lab.home.path().join("bin");
+    std::fs::create_dir(&fake).unwrap();
+    std::fs::write(
+        fake.join("sudo"),
+        "#!/bin/sh\necho 'sudo: a password is required' >&2\nexit 1\n",
+    )
+    .unwrap();
+    std::fs::set_permissions(fake.join("sudo"), std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let asks = Lab::new(&format!("SetEnv PATH={}:/usr/bin:/bin", fake.display()));
+    let login = Login {
+        sudo: true,
+        ..asks.login()
+    };
+    let trouble = asks.over(login).open(OnHeld::Wait, &mut |_| ()).unwrap_err();
+    assert_eq!(trouble.kind, TroubleKind::Setup);
+    assert!(trouble.message.contains("a password is required"), "{trouble}");
+    assert!(trouble.hint.unwrap().contains("NOPASSWD"));
+}
+
+/// Two networks of the test's own, joined by a cable: this process in one, a machine in the other.
+struct Cable(std::process::Child);
+
+impl Cable {
+    /// Puts the machine there. To be called in a process that has a network of its own.
+    fn lay() -> Self {
+        let far = std::process::Command::new("unshare")
+            .args(["--net", "sleep", "1000"])
+            .spawn()
+            .unwrap();
+        let cable = Self(far);
+        let pid = cable.0.id().to_string();
+        let own = |net: String| std::fs::read_link(format!("/proc/{net}/ns/net")).unwrap();
+        eventually("the other network is there", || own(pid.clone()) != own("self".into()));
+        ip(&["link", "set", "lo", "up"]);
+        ip(&[
+            "link", "add", "near", "type", "veth", "peer", "name", "far", "netns", &pid,
+        ]);
+        ip(&["addr", "add", "10.99.0.1/24", "dev", "near"]);
+        ip(&["link", "set", "near", "up"]);
+        cable.there(&["addr", "add", "10.99.0.2/24", "dev", "far"]);
+        cable.there(&["link", "set", "lo", "up"]);
+        cable.there(&["link", "set", "far", "up"]);
+        cable
+    }
+
+    fn there(&self, arguments: &[&str]) {
+        let there = std::process::Command::new("nsenter")
+            .args(["--net", "--target", &self.0.id().to_string(), "ip"])
+            .args(arguments)
+            .status();
+        assert!(there.unwrap().success(), "{arguments:?}");
+    }
+
+    fn cut(&self) {
+        self.there(&["link", "set", "far", "down"]);
+    }
+
+    fn place(&self) -> sshd::Place {
+        let words = ["nsenter", "--net", "--target", &self.0.id().to_string()];
+        sshd::Place {
+            prefix: words.map(str::to_owned).to_vec(),
+            host: Ipv4Addr::new(10, 99, 0, 2),
+        }
+    }
+
+    fn lab(&self) -> Lab {
+        let home = tempfile::tempdir().unwrap();
+        let sshd = Sshd::start_at(self.place(), &home.path().join("sshd"), "");
+        Lab {
+            sshd,
+            home,
+            cancel: Cancel::new().unwrap(),
+        }
+    }
+}
+
+impl Drop for Cable {
+    fn drop(&mut self) {
+        let _gone = self.0.kill();
+        let _reaped = self.0.wait();
+    }
+}
+
+fn ip(arguments: &[&str]) {
+    let done = std::process::Command::new("ip").args(arguments).status();
+    assert!(done.unwrap().success(), "{arguments:?}");
+}
+
+/// Runs a test again in a process that has a network of its own. Says whether this is that process.
+fn has_own_network(test: &str) -> bool {
+    if std::env::var_os("OWN_NETWORK").is_some() {
+        return true;
+    }
+    if !rustix::process::geteuid().is_root() {
+        assert!(std::env::var_os("CI").is_none(), "only root can make a network");
+        eprintln!("SKIPPED: only root can make a network");
+        return false;
+    }
+    let status = std::process::Command::new("unshare")
+        .args(["--net", "--"])
+        .arg(std::env::current_exe().unwrap())
+        .args(["--exact", test, "--nocapture"])
+        .env("OWN_NETWORK", "yes")
+        .status();
+    assert!(status.unwrap().success());
+    false
+}
+
+/// The login of a machine at the other end of a cable.
+fn cut_login(lab: &Lab) -> Login {
+    Login {
+        host: "10.99.0.2".into(),
+        dead_after: Duration::from_secs(4),
+        connect_timeout: Duration::from_secs(3),
+        ..lab.login()
+    }
+}
+
+/// The most that the programs there may take to notice, and to end what they do.
+const VANISHED: Duration = Duration::from_secs(60);
+
+#[test]
+fn vanished_network_ends_the_test_there_and_frees_the_machine_within_a_minute() {
+    if !has_own_network("vanished_network_ends_the_test_there_and_frees_the_machine_within_a_minute") {
+        return;
+    }
+    let cable = Cable::lay();
+    let lab = cable.lab();
+    let mut sut = lab.open_as(cut_login(&lab));
+    let mut running = Running::start(&mut sut, &test(STAYS));
+    let pid = pid(&mut running);
+    cable.cut();
+    let cut = Instant::now();
+    let how = broken(running);
+    assert!(how.contains("no sign of life"), "{how}");
+    assert!(cut.elapsed() < Duration::from_secs(30));
+    let trouble = lab.over(cut_login(&lab)).open(OnHeld::Fail, &mut |_| ()).unwrap_err();
+    assert_eq!(trouble.kind, TroubleKind::Unreachable);
+    let lease = std::fs::File::open(lab.dir().join("lease")).unwrap();
+    let free = || {
+        use rustix::fs::{FlockOperation, flock};
+        let free = flock(&lease, FlockOperation::NonBlockingLockExclusive).is_ok();
+        let _free_again = flock(&lease, FlockOperation::Unlock);
+        free
+    };
+    assert!(!free());
+    let until = cut + VANISHED;
+    while lives(&pid) || !free() {
+        assert!(
+            Instant::now() < until,
+            "test lives: {}, lease free: {}",
+            lives(&pid),
+            free()
+        );
+        std::thread::sleep(Duration::from_millis(200));
+    }
+}
+
+#[test]
+fn vanished_network_during_an_upload_frees_the_machine_within_a_minute() {
+    if !has_own_network("vanished_network_during_an_upload_frees_the_machine_within_a_minute") {
+        return;
+    }
+    let cable = Cable::lay();
+    let lab = cable.lab();
+    let host = Host::new(&[]);
+    std::fs::File::create(host.path("big"))
+        .unwrap()
+        .set_len(2 << 30)
+        .unwrap();
+    let digest = [7; 32];
+    let upload = atex::sut::Upload {
+        slot: "tree".into(),
+        files: std::sync::Arc::new(atex::sut::FileSet {
+            files: vec![atex::sut::FileEntry {
+                path: "big".into(),
+                source: host.path("big"),
+                kind: atex::sut::FileKind::File {
+                    digest,
+                    executable: false,
+                    size: 2 << 30,
+                },
+            }],
+        }),
+    };
+    let mut sut = lab.open_as(cut_login(&lab));
+    let arriving = lab.dir().join("v1/tree/tree/big");
+    let (trouble, cut) = std::thread::scope(|scope| {
+        let syncing = scope.spawn(|| sut.sync(&upload, SyncMode::Exact));
+        eventually("a part arrives", || {
+            std::fs::metadata(&arriving).is_ok_and(|meta| meta.len() > 1 << 20)
+        });
+        cable.cut();
+        let cut = Instant::now();
+        (syncing.join().unwrap().unwrap_err(), cut)
+    });
+    assert_eq!(trouble.kind, TroubleKind::Aborted);
+    assert!(cut.elapsed() < Duration::from_secs(30));
+    let lease = std::fs::File::open(lab.dir().join("lease")).unwrap();
+    use rustix::fs::{FlockOperation, flock};
+    while flock(&lease, FlockOperation::NonBlockingLockExclusive).is_err() {
+        assert!(cut.elapsed() < VANISHED, "the lease is held");
+        std::thread::sleep(Duration::from_millis(200));
+    }
+}
