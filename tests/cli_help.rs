@@ -61,15 +61,16 @@ fn help_fits_a_screen_and_shows_examples() {
       [PLAN]...  Plans by name, or regular expressions [default: all that are enabled]
 
     Running:
-          --until <KIND>     Stop after this kind of node [possible values: discover, prepare, test]
-          --rerun            Run all tests, also those that passed before with the same inputs
-          --dry-run          Show what would run, run nothing
-          --fresh            Prepare from the first step, whatever the machine says of itself
-          --max-age <AGE>    Distrust what was prepared longer ago, as in `12h` or `7d`
-          --on-taint <WHAT>  What to do with a machine that a timeout or a broken step left in doubt
-                             [default: prepare] [possible values: prepare, drop, ignore]
-          --no-wait          Fail at once if somebody else uses the machine, instead of waiting
-      -o, --output <DIR>     Write the run's results to this directory; it must be empty or not exist
+          --until <KIND>       Stop after this kind of node [possible values: discover, prepare, test]
+          --rerun              Run all tests, also those that passed before with the same inputs
+          --dry-run            Show what would run, run nothing
+          --fresh              Prepare from the first step, whatever the machine says of itself
+          --max-age <AGE>      Distrust what was prepared longer ago, as in `12h` or `7d`
+          --on-taint <WHAT>    What to do with a machine that a timeout or a broken step left in doubt
+                               [default: prepare] [possible values: prepare, drop, ignore]
+          --no-wait            Fail at once if somebody else uses the machine, instead of waiting
+          --max-output <SIZE>  Keep so much of what a test or a step prints, as in `100M` [default: 1G]
+      -o, --output <DIR>       Write the run's results to this directory; it must be empty or not exist
 
     Failures and parts:
           --retries <N>               Run a test that failed again, up to so many times; one that passes
@@ -103,11 +104,18 @@ fn help_fits_a_screen_and_shows_examples() {
                                          of warning
 
     Machines:
-      -s, --sut <TARGET>     Run on this machine: `local`, `local*4`, or a name or group from the
-                             configuration (repeatable: a pool) [default: local]
-          --sut-file <FILE>  Run also on the machines of this file, one a line; those that are added
-                             while the run goes on join it
-          --sut-dir <DIR>    Where atex keeps its files on the machine
+      -s, --sut <TARGET>          Run on this machine: `local`, `local*4`, `[user@]host[:port]`, or a
+                                  name or group from the configuration (repeatable: a pool) [default:
+                                  local]
+          --sut-file <FILE>       Run also on the machines of this file, one a line; those that are
+                                  added while the run goes on join it
+          --sut-dir <DIR>         Where atex keeps its files on the machine
+          --ssh-config <FILE>     Read this instead of `~/.ssh/config` and the system's file; `none`
+                                  reads nothing
+          --accept-new-host-keys  Take and remember host keys that are not known; a changed one is
+                                  refused all the same
+          --dead-after <TIME>     Count a machine as dead that says nothing for so long, as in `30s`
+                                  [default: 30s]
 
     Common options:
       -C, --directory <DIR>  Work on the tree of this directory [default: the current one]
@@ -122,7 +130,7 @@ fn help_fits_a_screen_and_shows_examples() {
       atex build /plans/smoke               one plan, or all whose name has that in it
       atex build --until prepare            make the machine ready, run no tests
       atex build --dry-run                  show what would run and why
-      atex build -s lab1 -s lab2            on two machines, whichever is free
+      atex build -s lab1 -s root@lab2       on two machines, whichever is free
       atex build -s 'local*4' --retries 1   four at once on this machine; what fails runs twice
       atex build --shard 2/5                the second of five parts, for five invocations
       atex build --max-age 12h              prepare again what is older
