@@ -113,7 +113,7 @@ fn a_sut_that_is_written_into_the_file_joins_the_run_that_goes_on() {
     });
     scene
         .world
-        .write("pool", format!("{}{}not a target\n{}", line(1), line(2), line(2)));
+        .write("pool", format!("{}{}vm://x\n{}", line(1), line(2), line(2)));
     let dir = run.dir.clone();
     let ran = run.end().expect(0);
     assert!(ran.stdout.contains("joined"), "{ran:?}");
