@@ -27,6 +27,7 @@ fn help_fits_a_screen_and_shows_examples() {
       cache        Look at recorded results, or remove them
       sut          Look at machines
       results      Show the results of a run
+      report       Write a run in a form that other programs read
       completions  Print a completion script for a shell
       help         Print this message or the help of the given subcommand(s)
 
@@ -71,6 +72,18 @@ fn help_fits_a_screen_and_shows_examples() {
           --max-output <SIZE>  Keep so much of what a test or a step prints, as in `100M` [default: 1G]
       -o, --output <DIR>       Write the run's results to this directory; it must be empty or not exist
 
+    Failures and parts:
+          --retries <N>               Run a test that failed again, up to so many times; one that passes
+                                      then is `flaky`, which is no failure [default: 0]
+          --retry-infra <N>           Run a test again that its machine broke off, up to so many times
+                                      [default: 1]
+          --max-failures <N>          Start no further test once so many have failed
+      -x, --exit-first                Start no further test once one has failed
+          --max-prepare-failures <N>  Give a prepare chain up once it failed in the same way on so many
+                                      machines [default: 2]
+          --shard <M/N>               Run part M of N: each test is in one, and they take about the same
+                                      time by `duration`
+
     Selection:
           --plan <PLAN>       Only this plan: its name, or a regular expression (repeatable)
           --filter <FILTER>   Only tests that this fmf filter selects, as in `tag:smoke & tier:1`
@@ -91,8 +104,11 @@ fn help_fits_a_screen_and_shows_examples() {
                                          of warning
 
     Machines:
-      -s, --sut <TARGET>          Run on this machine: `local`, `[user@]host[:port]`, or a name from the
-                                  configuration (repeatable: a pool) [default: local]
+      -s, --sut <TARGET>          Run on this machine: `local`, `local*4`, `[user@]host[:port]`, or a
+                                  name or group from the configuration (repeatable: a pool) [default:
+                                  local]
+          --sut-file <FILE>       Run also on the machines of this file, one a line; those that are
+                                  added while the run goes on join it
           --sut-dir <DIR>         Where atex keeps its files on the machine
           --ssh-config <FILE>     Read this instead of `~/.ssh/config` and the system's file; `none`
                                   reads nothing
@@ -115,6 +131,8 @@ fn help_fits_a_screen_and_shows_examples() {
       atex build --until prepare            make the machine ready, run no tests
       atex build --dry-run                  show what would run and why
       atex build -s lab1 -s root@lab2       on two machines, whichever is free
+      atex build -s 'local*4' --retries 1   four at once on this machine; what fails runs twice
+      atex build --shard 2/5                the second of five parts, for five invocations
       atex build --max-age 12h              prepare again what is older
     ");
 }

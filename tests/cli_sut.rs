@@ -52,7 +52,7 @@ fn a_machine_says_what_it_is_prepared_for() {
             .expect(0)
             .stdout
             .trim_end()
-            .ends_with("not prepared")
+            .ends_with("not prepared  free")
     );
     other(&world)
         .set_state(&SutState {
@@ -61,7 +61,10 @@ fn a_machine_says_what_it_is_prepared_for() {
         })
         .unwrap();
     let ran = sut(&world, ["ls"]).expect(0);
-    assert!(ran.stdout.trim_end().ends_with("prepared 2h ago, 2 steps"), "{ran:?}");
+    assert!(
+        ran.stdout.trim_end().ends_with("prepared 2h ago, 2 steps  free"),
+        "{ran:?}"
+    );
     let ran = sut(&world, ["show"]).expect(0);
     assert!(ran.stdout.contains(&"91".repeat(32)), "{ran:?}");
     assert!(ran.stdout.contains("unfinished  /plans/a"), "{ran:?}");
@@ -103,12 +106,32 @@ fn a_machine_in_use_says_by_whom_and_is_not_reset() {
     let world = World::new();
     let lease = other(&world);
     let listed = sut(&world, ["ls"]).expect(0);
-    assert!(listed.stdout.contains("local"), "{listed:?}");
+    let holder = format!("pid {} of ", std::process::id());
+    assert!(
+        listed.stdout.contains("local") && listed.stdout.contains(&holder),
+        "{listed:?}"
+    );
     let refused = sut(&world, ["reset"]).expect(3);
     assert!(refused.stderr.starts_with("error: "), "{refused:?}");
     assert!(refused.stderr.contains(&std::process::id().to_string()), "{refused:?}");
     drop(lease);
     sut(&world, ["reset"]).expect(0);
+}
+
+#[test]
+fn looking_at_a_machine_that_is_in_use_shows_its_state_and_takes_nothing() {
+    let world = World::new();
+    let mut lease = other(&world);
+    lease.set_state(&tainted()).unwrap();
+    for _ in 0..3 {
+        let listed = sut(&world, ["ls", "--json"]).expect(0).json();
+        assert!(listed[0]["state"]["taint"].is_object(), "{listed:?}");
+        assert!(listed[0]["lease"].as_str().unwrap().contains("pid "), "{listed:?}");
+    }
+    lease.set_state(&SutState::default()).unwrap();
+    drop(lease);
+    let listed = sut(&world, ["ls", "--json"]).expect(0).json();
+    assert_eq!(listed[0]["lease"], serde_json::Value::Null);
 }
 
 #[test]

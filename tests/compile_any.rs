@@ -20,7 +20,7 @@ const PLAN_KEYS: [&str; 9] = [
     "extra-atex-inputs",
     "environment-file",
 ];
-const TEST_KEYS: [&str; 14] = [
+const TEST_KEYS: [&str; 15] = [
     "test",
     "duration",
     "environment",
@@ -33,6 +33,7 @@ const TEST_KEYS: [&str; 14] = [
     "enabled",
     "manual",
     "extra-atex-inputs",
+    "extra-destructive",
     "extra-priority",
     "adjust",
 ];

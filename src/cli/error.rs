@@ -88,6 +88,11 @@ impl CliError {
             .hint("this is a defect in atex: please report it, with the command line and this message")
     }
 
+    /// Returns what happened, without hints.
+    pub(crate) fn message(&self) -> &str {
+        &self.message
+    }
+
     /// Adds advice.
     #[must_use]
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {

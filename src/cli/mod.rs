@@ -9,6 +9,7 @@ mod command;
 mod config;
 mod convert;
 mod error;
+mod fleet;
 mod guard;
 mod machines;
 mod nearest;
@@ -81,6 +82,7 @@ fn work(command: WorkCommand, settings: &Settings) -> Result<Exit, CliError> {
         WorkCommand::Fmf(command) => command::fmf::run(&command, settings, &mut out),
         WorkCommand::Sut(command) => command::sut::run(&command, settings, &mut out),
         WorkCommand::Results(args) => command::results::run(&args, settings, &mut out),
+        WorkCommand::Report(args) => command::report::run(&args, settings, &mut out),
         WorkCommand::Ls(args) => command::ls::run(args, settings, &mut out),
         WorkCommand::Graph(args) => command::graph::run(args, settings, &mut out),
         WorkCommand::Lint(args) => command::lint::run(&args, settings, &mut out),

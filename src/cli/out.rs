@@ -31,6 +31,11 @@ impl Out {
         self.writer.write_all(bytes).map_err(output_failed)
     }
 
+    /// Returns the way to standard output, for what writes by itself.
+    pub(crate) fn writer(&mut self) -> &mut impl Write {
+        &mut self.writer
+    }
+
     /// Prints the line that `write` writes, without its end.
     pub(crate) fn line_with(&mut self, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), CliError> {
         write(&mut self.writer)

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::args::select::SutArgs;
 use super::error::CliError;
+use super::fleet;
 use super::nearest::nearest;
 use super::notice;
 use super::settings::{Settings, absolute};
@@ -93,13 +94,7 @@ fn place(login: &Login) -> String {
 /// Resolves `-s` and its kin, with the configuration's `sut` and then `local` as default.
 pub(crate) fn resolve(args: &SutArgs, settings: &Settings) -> Result<Pool, CliError> {
     let defaults = &settings.config.defaults;
-    let given = if args.suts.is_empty() {
-        defaults.sut.as_deref().unwrap_or_default()
-    } else {
-        &args.suts
-    };
-    let local = ["local".to_owned()];
-    let given = if given.is_empty() { &local } else { given };
+    let given = fleet::given(args, settings)?;
     let dead_after = args.dead_after.as_deref().map(values::silence).transpose()?;
     let mut resolver = Resolver {
         args,
@@ -110,7 +105,7 @@ pub(crate) fn resolve(args: &SutArgs, settings: &Settings) -> Result<Pool, CliEr
     };
     let mut suts: Vec<SutSpec> = Vec::new();
     let (mut names, mut places) = (BTreeSet::new(), BTreeSet::new());
-    for text in given {
+    for text in &given {
         let sut = resolver.spec(text)?;
         if !names.insert(sut.name.clone()) {
             return Err(CliError::usage(format!("two SUTs are called `{}`", sut.name))
@@ -129,6 +124,27 @@ pub(crate) fn resolve(args: &SutArgs, settings: &Settings) -> Result<Pool, CliEr
         dead_after: resolver.dead_after,
         files: resolver.files,
     })
+}
+
+/// Resolves a target that joins a pool, or several. Fails where the pool has one of its name or directory.
+pub(crate) fn joining(text: &str, args: &SutArgs, pool: &Pool, settings: &Settings) -> Result<Vec<SutSpec>, CliError> {
+    let args = SutArgs {
+        suts: vec![text.to_owned()],
+        sut_file: None,
+        ..args.clone()
+    };
+    let joined = resolve(&args, settings)?.suts;
+    for sut in &joined {
+        if pool.suts.iter().any(|other| other.name == sut.name) {
+            return Err(CliError::usage(format!("two SUTs are called `{}`", sut.name)));
+        }
+        let place = (sut.place(), &sut.dir);
+        if pool.suts.iter().any(|other| (other.place(), &other.dir) == place) {
+            let message = format!("SUT `{}` has the directory of another one", sut.name);
+            return Err(CliError::usage(message));
+        }
+    }
+    Ok(joined)
 }
 
 /// What targets are resolved with.

@@ -5,12 +5,14 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::args::run::{BuildArgs, FinishArgs, OnTaint, RunArgs, TestArgs, Until};
-use super::args::select::{CompileArgs, SelectArgs};
+use super::args::run::{BuildArgs, FailingArgs, FinishArgs, OnTaint, RunArgs, TestArgs, Until};
+use super::args::select::{CompileArgs, SelectArgs, SutArgs};
 use super::error::CliError;
 use super::pool::{self, Pool};
 use super::settings::{Settings, absolute};
 use super::values;
+use crate::exec::schedule::Rules;
+use crate::exec::shard::Shard;
 
 /// What is to be run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,6 +35,11 @@ pub(crate) struct RunRequest {
     pub(crate) selection: Selection,
     pub(crate) values: Values,
     pub(crate) pool: Pool,
+    /// What the pool was made of: a file is watched for more.
+    pub(crate) sut_args: SutArgs,
+    pub(crate) rules: Rules,
+    /// Which part of the tests.
+    pub(crate) shard: Option<Shard>,
     pub(crate) dry_run: bool,
     pub(crate) fresh: bool,
     /// Prepared states and records older than this are not believed.
@@ -75,24 +82,30 @@ impl RunRequest {
             plans,
             until,
             rerun,
+            failing,
             run,
         } = args;
-        Self::new(Action::Build { until, rerun }, plans, run, settings)
+        Self::new(Action::Build { until, rerun }, plans, (failing, run), settings)
     }
 
     /// Validates `atex test`.
     pub(crate) fn test(args: TestArgs, settings: &Settings) -> Result<Self, CliError> {
-        let TestArgs { tests, run } = args;
-        Self::new(Action::Test { names: tests }, Vec::new(), run, settings)
+        let TestArgs { tests, failing, run } = args;
+        Self::new(Action::Test { names: tests }, Vec::new(), (failing, run), settings)
     }
 
     /// Validates `atex finish`.
     pub(crate) fn finish(args: FinishArgs, settings: &Settings) -> Result<Self, CliError> {
         let FinishArgs { plans, run } = args;
-        Self::new(Action::Finish, plans, run, settings)
+        Self::new(Action::Finish, plans, (FailingArgs::default(), run), settings)
     }
 
-    fn new(action: Action, plans: Vec<String>, args: RunArgs, settings: &Settings) -> Result<Self, CliError> {
+    fn new(
+        action: Action,
+        plans: Vec<String>,
+        (failing, args): (FailingArgs, RunArgs),
+        settings: &Settings,
+    ) -> Result<Self, CliError> {
         settings.tree_root()?;
         let defaults = &settings.config.defaults;
         let max_output = args.max_output.as_deref().map(values::size).transpose()?;
@@ -102,6 +115,9 @@ impl RunRequest {
             selection: Selection::new(plans, args.select, settings),
             values: Values::new(&args.compile, settings)?,
             pool: pool::resolve(&args.sut, settings)?,
+            sut_args: args.sut,
+            rules: rules(&failing),
+            shard: failing.shard.as_deref().map(values::shard).transpose()?,
             dry_run: args.dry_run,
             fresh: args.fresh,
             max_age: max_age.or(defaults.max_age),
@@ -158,6 +174,17 @@ impl Values {
             secrets,
             strict,
         })
+    }
+}
+
+fn rules(args: &FailingArgs) -> Rules {
+    let usual = Rules::default();
+    Rules {
+        retries: args.retries.unwrap_or(usual.retries),
+        retry_infra: args.retry_infra.unwrap_or(usual.retry_infra),
+        max_failures: if args.exit_first { Some(1) } else { args.max_failures },
+        same_failures: args.max_prepare_failures.unwrap_or(usual.same_failures),
+        ..usual
     }
 }
 

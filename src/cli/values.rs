@@ -7,6 +7,7 @@ use clap::ValueEnum;
 use super::error::CliError;
 use super::nearest::did_you_mean;
 use crate::compile::lint::Code;
+use crate::exec::shard::Shard;
 
 /// A text that is no value of its language.
 #[derive(Debug, thiserror::Error)]
@@ -101,6 +102,16 @@ pub(crate) fn age(text: &str) -> Result<Duration, ValueError> {
         )
     };
     seconds.map(Duration::from_secs).ok_or_else(bad)
+}
+
+/// Parses a part of the tests: `M/N`.
+pub(crate) fn shard(text: &str) -> Result<Shard, ValueError> {
+    text.parse().map_err(|()| {
+        ValueError::new(
+            format!("`{text}` is no part"),
+            "write which part and how many there are, as in `--shard 2/5`",
+        )
+    })
 }
 
 /// Parses how long a machine may be silent, as in `30s` or `2m`: a second at least.

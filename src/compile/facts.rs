@@ -18,7 +18,7 @@ use crate::fmf::{Map, Node, Tree, Value};
 
 /// Keys that say something to people, to selection or to the scheduler, but change nothing of what a test does. All other keys are part
 /// of the test's key, whatever they mean. `environment` and `extra-atex-inputs` are in it in another form.
-const INERT: [&str; 22] = [
+const INERT: [&str; 23] = [
     "adjust",
     "author",
     "because",
@@ -29,6 +29,7 @@ const INERT: [&str; 22] = [
     "environment",
     "extra-atex-inputs",
     "extra-atex-probe",
+    "extra-destructive",
     "extra-nitrate",
     "extra-polarion",
     "extra-priority",
@@ -57,6 +58,7 @@ pub(crate) struct Facts {
     pub(crate) duration: Duration,
     pub(crate) tty: bool,
     pub(crate) tags: Vec<String>,
+    pub(crate) destructive: bool,
     pub(crate) priority: i64,
     pub(crate) globs: Option<Globs>,
     pub(crate) origin: Option<String>,
@@ -76,6 +78,7 @@ impl Facts {
         let run = run_directory(tree, node)?;
         let mut directories = vec![node.dir().to_owned()];
         directories.extend((run != node.dir()).then(|| run.clone()));
+        let tags = scope.texts("tag")?;
         Ok(Self {
             dir: escaped(&run),
             directories,
@@ -85,7 +88,8 @@ impl Facts {
             recommends: packages(&scope, "recommend")?,
             duration: read_duration(&scope)?,
             tty: scope.flag("tty", false),
-            tags: scope.texts("tag")?,
+            destructive: scope.flag("extra-destructive", false) || tags.iter().any(|tag| tag == "destructive"),
+            tags,
             priority: scope.integer("extra-priority", 0)?,
             globs: scope.globs(node.dir())?,
             origin: scope.origin("test"),

@@ -227,6 +227,8 @@ pub struct TestSpec {
     pub data: Arc<str>,
     /// `tag`, as a list.
     pub tags: Vec<String>,
+    /// Whether it leaves its machine in a state that nothing else may run in: `extra-destructive: true`, or a tag `destructive`.
+    pub destructive: bool,
     /// `extra-priority`: higher goes first; 0 by default.
     pub priority: i64,
     /// `order`; 50 by default. The vector is already in this order.

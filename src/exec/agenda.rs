@@ -2,14 +2,17 @@
 //!
 //! A pure function of the workload, the options and what the cache answers; run before anything else, and again by `--dry-run`.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::time::Duration;
 
 use atex_cache::Output;
 use atex_graph::{Kind, Need, NodeId, Selection};
 
-use crate::compile::spec::{PlanId, PlanSpec, TestId, UploadId, Workload};
+use crate::compile::spec::{PlanId, PlanSpec, StepId, TestId, UploadId, Workload};
 use crate::exec::options::{Mode, Options, Until};
-use crate::exec::schedule::{JobId, Lane, LaneId};
+use crate::exec::schedule::{JobId, Lane, LaneId, StepNo, Task};
+use crate::exec::times::Times;
 
 /// What has to run and what stands.
 #[derive(Debug)]
@@ -35,7 +38,12 @@ pub struct JobSpec {
     pub lane: LaneId,
     /// The plan's name, where another plan of the run holds a test of the same name under another key.
     pub distinct_in: Option<String>,
+    /// How long it is expected to take.
+    pub expected: Duration,
 }
+
+/// How long a prepare step is expected to take that was never seen.
+const UNKNOWN_STEP: Duration = Duration::from_secs(30);
 
 /// A test whose record stands.
 #[derive(Debug)]
@@ -148,6 +156,7 @@ impl Agenda {
                         node: test.node,
                         lane,
                         distinct_in,
+                        expected: test.duration,
                     });
                 }
             }
@@ -155,7 +164,7 @@ impl Agenda {
     }
 
     /// Puts tests whose records turned out to be damaged among those to run.
-    pub(crate) fn run_after_all(&mut self, lost: Vec<CachedTest>) {
+    pub(crate) fn run_after_all(&mut self, work: &Workload, lost: Vec<CachedTest>) {
         for CachedTest {
             test,
             node,
@@ -170,19 +179,30 @@ impl Agenda {
                 node,
                 lane,
                 distinct_in,
+                expected: work.test(test).duration,
             });
         }
     }
 
     /// Returns the lanes as the schedule wants them. Without tests, each SUT enters one: where there are more lanes than SUTs, some
     /// enter several.
-    pub(crate) fn for_schedule(&self, options: &Options, suts: usize) -> Vec<Lane> {
+    pub(crate) fn for_schedule(&self, work: &Workload, options: &Options, suts: usize, times: &Times) -> Vec<Lane> {
         let entered = options.mode == Mode::Finish || options.only_prepares();
         let lanes = self.lanes.len().max(1);
         let share = |index: usize| (suts / lanes + usize::from(index < suts % lanes)).max(1);
+        let chain = |lane: &LaneSpec| -> &[StepId] {
+            let plan = lane.plans.first().filter(|_| options.mode != Mode::Finish);
+            plan.map_or(&[], |&plan| &work.plan(plan).chain)
+        };
+        let finishes = |lane: &LaneSpec| lane.plans.iter().any(|&plan| !work.plan(plan).finish.is_empty());
         let lane = |(index, lane): (usize, &LaneSpec)| Lane {
-            jobs: lane.jobs.clone(),
+            tasks: lane.jobs.iter().map(|&job| self.task(work, job)).collect(),
             entries: if entered { narrow(share(index)) } else { 0 },
+            chain: chain(lane)
+                .iter()
+                .map(|&step| expected_step(work, step, times))
+                .collect(),
+            finishes: options.finishes() && finishes(lane),
         };
         self.lanes.iter().enumerate().map(lane).collect()
     }
@@ -202,21 +222,54 @@ impl Agenda {
         if is_due { Need::Run } else { self.selection.need(id) }
     }
 
+    fn task(&self, work: &Workload, job: JobId) -> Task {
+        let spec = &self.jobs[job.0 as usize];
+        Task {
+            job,
+            expected: u32::try_from(spec.expected.as_millis()).unwrap_or(u32::MAX),
+            priority: work.test(spec.test).priority,
+        }
+    }
+
+    /// Replaces what tests may take by what they are expected to take, and orders them by that. Of a test that was never
+    /// measured, the `duration` is believed as far as it was right of those that were.
+    pub(crate) fn weigh(&mut self, work: &Workload, suts: usize, times: &Times) {
+        let measured: Vec<Option<Duration>> = self.jobs.iter().map(|job| times.of(work, job.node)).collect();
+        let (mut took, mut allowed) = (Duration::ZERO, Duration::ZERO);
+        for (job, measured) in self.jobs.iter().zip(&measured) {
+            if let Some(measured) = *measured {
+                took += measured;
+                allowed += work.test(job.test).duration;
+            }
+        }
+        let pace = if allowed.is_zero() {
+            1.0
+        } else {
+            took.as_secs_f64() / allowed.as_secs_f64()
+        };
+        for (job, measured) in self.jobs.iter_mut().zip(measured) {
+            job.expected = measured.unwrap_or_else(|| work.test(job.test).duration.mul_f64(pace));
+        }
+        self.order(work, suts);
+    }
+
     /// Orders the jobs of each lane: by `extra-priority`; then on one SUT as the plans say, on several the longest first.
     fn order(&mut self, work: &Workload, suts: usize) {
         let jobs = &self.jobs;
-        let test = |job: &JobId| work.test(jobs[job.0 as usize].test);
         for lane in &mut self.lanes {
             lane.jobs.sort_by_key(|job| {
-                let duration = if suts > 1 {
-                    test(job).duration
-                } else {
-                    std::time::Duration::ZERO
-                };
-                (std::cmp::Reverse(test(job).priority), std::cmp::Reverse(duration))
+                let job = &jobs[job.0 as usize];
+                let length = if suts > 1 { job.expected } else { Duration::ZERO };
+                (Reverse(work.test(job.test).priority), Reverse(length))
             });
         }
     }
+}
+
+/// The number of a step, and how long it is expected to take.
+fn expected_step(work: &Workload, step: StepId, times: &Times) -> (StepNo, u64) {
+    let expected = times.of(work, work.step(step).node).unwrap_or(UNKNOWN_STEP);
+    (StepNo(step.0), u64::try_from(expected.as_millis()).unwrap_or(u64::MAX))
 }
 
 /// Whether a plan has something for which a SUT is needed.

@@ -3,6 +3,7 @@
 //! Invariants: every transition of a test's node goes through the ledger, which refuses what is not possible; a cancellation is
 //! taken note of before any message that it caused.
 
+use std::io;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
@@ -10,13 +11,14 @@ use std::time::{Duration, Instant};
 use atex_cache::{Lookup, Record};
 use atex_graph::{Kind, NodeId, NodeState, Outcome, Progress, Selection, StateError};
 
-use crate::exec::event::NodeOutcome;
+use crate::exec::event::{Event, NodeOutcome, Stamped};
 use crate::exec::recording;
-use crate::exec::run::{Finished, Sink};
-use crate::exec::schedule::{After, Command, Decision, Input, JobId, Schedule, Skip, SutId};
-use crate::exec::shared::{Message, Shared, What, stamp, unix_millis};
+use crate::exec::run::{Arrival, Arrivals, Finished, Sink};
+use crate::exec::schedule::{After, Command, Decision, Input, JobId, Ruling, Said, Schedule, Skip, SutId};
+use crate::exec::shared::{Message, Shared, Told, What, stamp, unix_millis};
+use crate::exec::times::Times;
 use crate::exec::worker::Order;
-use crate::sut::Urgency;
+use crate::sut::{Sut, Urgency};
 
 /// How often the sink is ticked and cancellation looked at, where nothing happens.
 const TICK: Duration = Duration::from_millis(100);
@@ -24,8 +26,22 @@ const TICK: Duration = Duration::from_millis(100);
 /// How often tests that another process was running are looked at again, in ticks.
 const RETRY_TICKS: u32 = 3;
 
+/// How often the outlook is reckoned, and newcomers are looked for, in ticks.
+const SECOND_TICKS: u32 = 10;
+
 /// How long SUTs may take to be let go after the user said "now".
 const HURRY: Duration = Duration::from_secs(5);
+
+/// Starts the worker of a SUT that joins.
+pub(crate) type Hire<'a> = dyn Fn(SutId, Box<dyn Sut>) -> io::Result<Sender<Order>> + 'a;
+
+/// What a run brings to its driver.
+pub(crate) struct Crew<'b> {
+    pub(crate) schedule: Schedule,
+    /// To each SUT's worker.
+    pub(crate) orders: Vec<Sender<Order>>,
+    pub(crate) hire: &'b Hire<'b>,
+}
 
 /// What the scheduler thread owns.
 pub(crate) struct Driver<'a, 'b> {
@@ -34,38 +50,54 @@ pub(crate) struct Driver<'a, 'b> {
     /// The state of each test's node; what the schedule does must be possible there, and at the end nothing may be left.
     ledger: Progress,
     orders: Vec<Sender<Order>>,
+    hire: &'b Hire<'b>,
+    arrivals: Option<Box<dyn Arrivals + 'b>>,
+    times: Times,
     finished: Finished,
     sink: &'b mut dyn Sink,
     known: Urgency,
     /// When the user's patience ends.
     until: Option<Instant>,
+    begun: Instant,
+    /// The end of the run that was told last.
+    outlook: u64,
 }
 
 impl<'a, 'b> Driver<'a, 'b> {
-    /// Makes the driver of workers that listen to `orders`; `finished` holds what was taken from the cache.
+    /// Makes the driver of a crew; `finished` holds what was taken from the cache.
     pub(crate) fn new(
         shared: &'a Shared<'a>,
-        schedule: Schedule,
-        orders: Vec<Sender<Order>>,
-        finished: Finished,
+        crew: Crew<'b>,
+        (finished, times): (Finished, Times),
+        arrivals: Option<Box<dyn Arrivals + 'b>>,
         sink: &'b mut dyn Sink,
     ) -> Self {
         Self {
             shared,
-            schedule,
+            schedule: crew.schedule,
             ledger: ledger(shared),
-            orders,
+            orders: crew.orders,
+            hire: crew.hire,
+            arrivals,
+            times,
             finished,
             sink,
             known: Urgency::None,
             until: None,
+            begun: Instant::now(),
+            outlook: 0,
         }
+    }
+
+    /// The clock that the schedule is handed.
+    fn now(&self) -> u64 {
+        u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 
     /// Approach: each message is an event to pass on, or a worker's answer that the schedule turns into further orders;
     /// between messages the sink is ticked, and tests that others run are looked at.
     pub(crate) fn drive(mut self, messages: Receiver<Message>) -> Finished {
-        let decisions = self.schedule.start();
+        let decisions = self.schedule.start(self.now());
         self.carry_out(decisions);
         let mut ticks = 0;
         let mut last_tick = Instant::now();
@@ -84,6 +116,10 @@ impl<'a, 'b> Driver<'a, 'b> {
                 if ticks % RETRY_TICKS == 0 {
                     self.look_at_busy();
                 }
+                if ticks % SECOND_TICKS == 0 {
+                    self.look_for_arrivals();
+                    self.tell_outlook();
+                }
             }
         }
         self.look_at_cancellation();
@@ -93,7 +129,60 @@ impl<'a, 'b> Driver<'a, 'b> {
             let defect = format!("the run ended with nodes left: {left:?}");
             self.finished.defect.get_or_insert(defect);
         }
+        self.finished.stopped = self.schedule.is_stopped();
+        let now = Duration::from_millis(unix_millis());
+        std::mem::take(&mut self.times).save(self.shared.store, now);
         self.finished
+    }
+
+    /// Tells when the run is expected to end, where that has changed by more than a twentieth of what is left.
+    fn tell_outlook(&mut self) {
+        if self.shared.agenda.jobs.is_empty() {
+            return;
+        }
+        let outlook = self.schedule.outlook(self.now());
+        let end = unix_millis() + outlook.left;
+        if outlook.waiting + outlook.running == 0 || end.abs_diff(self.outlook) <= (outlook.left / 20).max(2000) {
+            return;
+        }
+        self.outlook = end;
+        self.sink.event(&stamp(Event::Outlook {
+            waiting: outlook.waiting,
+            running: outlook.running,
+            end,
+        }));
+    }
+
+    /// Takes SUTs into the pool that have come since.
+    fn look_for_arrivals(&mut self) {
+        let arrived = self
+            .arrivals
+            .as_mut()
+            .map(|arrivals| arrivals.look())
+            .unwrap_or_default();
+        for arrival in arrived {
+            match arrival {
+                Arrival::Sut(sut) => self.take_in(sut),
+                Arrival::Problem(text) => self.sink.event(&stamp(Event::Warning { text })),
+            }
+        }
+    }
+
+    fn take_in(&mut self, sut: Box<dyn Sut>) {
+        let name = sut.name().to_owned();
+        let id = SutId(u32::try_from(self.orders.len()).unwrap_or(u32::MAX));
+        match (self.hire)(id, sut) {
+            Ok(orders) => self.orders.push(orders),
+            Err(error) => return self.host_failed(format!("cannot start a thread for `{name}`: {error}")),
+        }
+        self.sink.event(&stamp(Event::Sut {
+            sut: name,
+            state: "joined".to_owned(),
+            note: String::new(),
+        }));
+        let (joined, decisions) = self.schedule.join(self.now());
+        debug_assert_eq!(joined, id, "SUTs are numbered alike");
+        self.carry_out(decisions);
     }
 
     fn look_at_cancellation(&mut self) {
@@ -106,7 +195,7 @@ impl<'a, 'b> Driver<'a, 'b> {
         if urgency == Urgency::Now {
             self.until = Some(Instant::now() + HURRY);
         }
-        let decisions = self.schedule.cancel();
+        let decisions = self.schedule.cancel(self.now());
         self.carry_out(decisions);
     }
 
@@ -123,13 +212,13 @@ impl<'a, 'b> Driver<'a, 'b> {
                 Err(error) => Err(error.into()),
             };
             let decisions = match restored {
-                Ok(None) => self.schedule.offer_again(job),
+                Ok(None) => self.schedule.offer_again(self.now(), job),
                 Ok(Some(event)) => {
                     self.note(job, Progress::start);
                     self.note(job, |ledger, node| ledger.end(node, Outcome::Passed));
                     self.finished.count(NodeOutcome::Pass, true);
                     self.sink.event(&stamp(event));
-                    self.schedule.answered_elsewhere(job)
+                    self.schedule.answered_elsewhere(self.now(), job)
                 }
                 Err(error) => return self.host_failed(error.to_string()),
             };
@@ -139,9 +228,25 @@ impl<'a, 'b> Driver<'a, 'b> {
 
     fn take(&mut self, message: Message) {
         match message.what {
-            What::Event(stamped) => self.sink.event(&stamped),
+            What::Event(stamped) => {
+                if let Event::NodeFinished {
+                    node,
+                    key,
+                    outcome: NodeOutcome::Pass,
+                    duration,
+                    ..
+                } = &stamped.event
+                {
+                    self.measured(node, key, *duration);
+                }
+                self.sink.event(&stamped);
+            }
             What::StepFailed => self.finished.infra = true,
-            What::Verdict { job, outcome, cached } => self.verdict(job, outcome, cached),
+            What::Verdict(told) => self.verdict(message.sut, *told),
+            What::Held => {
+                let decisions = self.schedule.held(self.now(), message.sut);
+                self.carry_out(decisions);
+            }
             What::Answer(input) => self.answer(message.sut, input),
             What::HostFailed(reason) => self.host_failed(reason),
             What::Panicked(name) => {
@@ -153,14 +258,51 @@ impl<'a, 'b> Driver<'a, 'b> {
         }
     }
 
-    fn verdict(&mut self, job: JobId, outcome: NodeOutcome, cached: bool) {
-        let ended = if outcome == NodeOutcome::Pass {
-            Outcome::Passed
-        } else {
-            Outcome::Failed
-        };
-        self.note(job, |ledger, node| ledger.end(node, ended));
-        self.finished.count(outcome, cached);
+    fn measured(&mut self, node: &str, key: &str, duration: u64) {
+        let now = Duration::from_millis(unix_millis());
+        self.times.note(node, key, Duration::from_millis(duration), now);
+    }
+
+    /// Hears what came of an attempt: the test's last word, or it runs once more.
+    fn verdict(&mut self, sut: SutId, told: Told) {
+        let Told {
+            job,
+            outcome: said_outcome,
+            said,
+            cached,
+            event: Stamped { time, mut event },
+        } = told;
+        let (ruling, decisions) = self.schedule.verdict(self.now(), sut, said);
+        if let Event::NodeFinished {
+            node,
+            key,
+            duration,
+            outcome,
+            again,
+            ..
+        } = &mut event
+        {
+            if matches!(outcome, NodeOutcome::Pass | NodeOutcome::Fail) {
+                let now = Duration::from_millis(unix_millis());
+                self.times.note(node, key, Duration::from_millis(*duration), now);
+            }
+            *again = ruling == Ruling::Again;
+            if ruling == (Ruling::Final { flaky: true }) {
+                *outcome = NodeOutcome::Flaky;
+            }
+        }
+        match ruling {
+            Ruling::Again => self.note(job, Progress::give_back),
+            Ruling::Final { flaky } => {
+                let passed = said_outcome == NodeOutcome::Pass;
+                let ended = if passed { Outcome::Passed } else { Outcome::Failed };
+                self.note(job, |ledger, node| ledger.end(node, ended));
+                let outcome = if flaky { NodeOutcome::Flaky } else { said_outcome };
+                self.finished.count(outcome, cached);
+            }
+        }
+        self.sink.event(&Stamped { time, event });
+        self.carry_out(decisions);
     }
 
     /// Ends the test of a worker that cannot do so any more.
@@ -169,12 +311,18 @@ impl<'a, 'b> Driver<'a, 'b> {
         if self.ledger.state(self.shared.job(job).node) != NodeState::Running {
             return;
         }
-        self.verdict(job, NodeOutcome::Infra, false);
-        if let Err(error) = recording::result_of_broken_off(self.shared, job, reason) {
+        let attempt = self.schedule.attempt(job);
+        if let Err(error) = recording::result_of_broken_off(self.shared, (job, attempt), reason) {
             self.host_failed(error.to_string());
         }
-        let event = recording::broken_off(self.shared, job, name, reason);
-        self.sink.event(&stamp(event));
+        let told = Told {
+            job,
+            outcome: NodeOutcome::Infra,
+            said: Said::Broken,
+            cached: false,
+            event: stamp(recording::broken_off(self.shared, job, name, reason)),
+        };
+        self.verdict(sut, told);
     }
 
     fn answer(&mut self, sut: SutId, input: Input) {
@@ -186,7 +334,7 @@ impl<'a, 'b> Driver<'a, 'b> {
             }
             _ => {}
         }
-        let decisions = self.schedule.handle(sut, input);
+        let decisions = self.schedule.handle(self.now(), sut, input);
         self.carry_out(decisions);
     }
 
@@ -199,14 +347,21 @@ impl<'a, 'b> Driver<'a, 'b> {
         for decision in decisions {
             match decision {
                 Decision::Tell(sut, command) => {
-                    let mut pending = Vec::new();
+                    let (mut pending, mut attempt) = (Vec::new(), 1);
                     match command {
                         Command::Enter(lane) => pending.extend(self.schedule.pending(lane)),
-                        Command::Run(job) => self.note(job, Progress::start),
+                        Command::Run(job) => {
+                            attempt = self.schedule.attempt(job);
+                            self.note(job, Progress::start);
+                        }
                         Command::Open | Command::Leave(_) | Command::Close => {}
                     }
                     // A worker that panicked hears nothing; its panic is a message of its own.
-                    let _ = self.orders[sut.0 as usize].send(Order { command, pending });
+                    let _ = self.orders[sut.0 as usize].send(Order {
+                        command,
+                        pending,
+                        attempt,
+                    });
                 }
                 Decision::Skip(job, skip) => self.skip(job, &skip),
             }
@@ -215,7 +370,7 @@ impl<'a, 'b> Driver<'a, 'b> {
 
     fn skip(&mut self, job: JobId, skip: &Skip) {
         self.note(job, |ledger, node| ledger.skip(node, skip.reason()));
-        match recording::skipped(self.shared, job, skip) {
+        match recording::skipped(self.shared, (job, self.schedule.attempt(job)), skip) {
             Ok((outcome, event)) => {
                 self.finished.count(outcome, false);
                 self.sink.event(&stamp(event));

@@ -34,6 +34,8 @@ impl Worker<'_> {
         if let Some(reason) = self.unwanted() {
             return Ok(Input::EnterFailed(reason));
         }
+        let plans: Vec<_> = self.shared.plans(lane).map(|plan| plan.name.as_str()).collect();
+        self.tell("entering", plans.join(" "));
         match self.bring_into(lane, pending) {
             Ok(None) => {
                 self.tell("ready", String::new());
@@ -92,7 +94,7 @@ impl Worker<'_> {
     }
 
     /// How many steps of a chain the SUT has done and may be believed.
-    fn steps_done(&self, chain: &[StepId]) -> usize {
+    pub(crate) fn steps_done(&self, chain: &[StepId]) -> usize {
         let options = self.shared.options;
         let distrusted = self.state.taint.is_some() && options.on_taint != OnTaint::Ignore;
         let anew = options.fresh && !self.prepared_here;
@@ -219,6 +221,7 @@ impl Worker<'_> {
             env_after: Vec::new(),
             env_file: EnvFile::Base,
         };
+        self.tell("installing", String::new());
         let title = format!("packages: {}", packages.join(" "));
         let mut log = self.shared.prepare_log.part(self.sut.name(), &title)?;
         let ran = script::run(self.sut.as_mut(), &job, (&self.shared.cancel, Urgency::None), &mut log)?;

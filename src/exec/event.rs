@@ -44,9 +44,10 @@ pub enum Event {
     Sut {
         /// Its name.
         sut: String,
-        /// `waiting`, `connecting`, `ready`, `syncing`, `tainted`, `dropped`, `released`.
+        /// `joined`, `waiting`, `connecting`, `entering`, `syncing`, `installing`, `ready`, `idle`, `leaving`, `tainted`, `dropped`,
+        /// `released`.
         state: String,
-        /// Who holds it, why it was dropped, what was found there.
+        /// Who holds it, why it was dropped, what was found there, which plans it enters.
         note: String,
     },
     /// A node's output was taken from the cache, or the SUT was already in its state.
@@ -100,6 +101,18 @@ pub enum Event {
         log: String,
         /// Number of results a test gave, by status.
         results: BTreeMap<String, u64>,
+        /// Whether the test runs once more: then this is not its last word.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        again: bool,
+    },
+    /// When the run is expected to end, where that changed.
+    Outlook {
+        /// Tests that wait for a SUT.
+        waiting: u64,
+        /// Tests that run.
+        running: u64,
+        /// Milliseconds since the epoch.
+        end: u64,
     },
     /// A node will not run: what it needs failed, or the user cancelled.
     NodeSkipped {
@@ -129,6 +142,8 @@ pub enum Event {
 pub enum NodeOutcome {
     /// It did what it should.
     Pass,
+    /// The test passed after it had failed in this run.
+    Flaky,
     /// The test said so, or its script failed.
     Fail,
     /// The user cancelled.

@@ -26,6 +26,7 @@ impl Worker<'_> {
         if plans.is_empty() {
             return Ok(Input::Left);
         }
+        self.tell("leaving", String::new());
         self.state.chain.clear();
         self.state.done_at.clear();
         self.state.prepared_at = None;

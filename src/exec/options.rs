@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::exec::schedule::Rules;
 use crate::sut::OnHeld;
 
 /// Which command a run carries out.
@@ -69,6 +70,8 @@ pub struct Options {
     pub on_held: OnHeld,
     /// How long a SUT may be silent before it counts as dead.
     pub dead_after: Duration,
+    /// How often what fails is tried again, and when enough has failed.
+    pub rules: Rules,
     /// Bytes that are kept of what a test or a step prints.
     pub max_output: u64,
 }

@@ -130,6 +130,7 @@ impl Worker<'_> {
             note: failure.unwrap_or_default().to_owned(),
             log: log.to_owned(),
             results: BTreeMap::new(),
+            again: false,
         });
     }
 

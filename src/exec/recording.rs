@@ -230,18 +230,23 @@ pub(crate) fn never_started(dir: &Path, kind: InfraKind, note: String) -> Result
     })
 }
 
-/// Tells of a test that will not start, with its one result.
-pub(crate) fn skipped(shared: &Shared<'_>, job: JobId, skip: &Skip) -> Result<(NodeOutcome, Event), RecordError> {
+/// Tells of a test that will not start (any more: there may have been attempts), with its one result.
+pub(crate) fn skipped(
+    shared: &Shared<'_>,
+    (job, attempt): (JobId, u32),
+    skip: &Skip,
+) -> Result<(NodeOutcome, Event), RecordError> {
     let spec = shared.job(job);
     let (kind, reason) = match skip {
         Skip::Prepare(reason) => (InfraKind::Prepare, reason.clone()),
         Skip::Setup(reason) => (InfraKind::Setup, reason.clone()),
         Skip::Unreachable(reason) => (InfraKind::Unreachable, reason.clone()),
         Skip::Cancelled => (InfraKind::Cancelled, "cancelled before it started".to_owned()),
+        Skip::Stopped(reason) => (InfraKind::Cancelled, reason.clone()),
     };
     let relative = shared
         .dir
-        .test(&shared.work.test(spec.test).name, spec.distinct_in.as_deref(), 1)?;
+        .test(&shared.work.test(spec.test).name, spec.distinct_in.as_deref(), attempt)?;
     ResultStore::infra(&shared.dir.path().join(relative), kind, &reason)?;
     let outcome = if kind == InfraKind::Cancelled {
         NodeOutcome::Cancelled
@@ -260,13 +265,17 @@ pub(crate) fn skipped(shared: &Shared<'_>, job: JobId, skip: &Skip) -> Result<(N
 }
 
 /// Writes the result of a test that was broken off. What the test reported stays; where it is nothing, there is one result now.
-pub(crate) fn result_of_broken_off(shared: &Shared<'_>, job: JobId, reason: &str) -> Result<(), RecordError> {
+pub(crate) fn result_of_broken_off(
+    shared: &Shared<'_>,
+    (job, attempt): (JobId, u32),
+    reason: &str,
+) -> Result<(), RecordError> {
     let spec = shared.job(job);
     let name = &shared.work.test(spec.test).name;
     let dir = shared
         .dir
         .path()
-        .join(shared.dir.test(name, spec.distinct_in.as_deref(), 1)?);
+        .join(shared.dir.test(name, spec.distinct_in.as_deref(), attempt)?);
     let results = dir.join(RESULTS);
     if fs::metadata(&results).is_ok_and(|results| results.len() == 0) {
         remove(&results)?;
@@ -289,5 +298,6 @@ pub(crate) fn broken_off(shared: &Shared<'_>, job: JobId, sut: &str, reason: &st
         note: format!("{}: {reason}", InfraKind::Aborted.as_str()),
         log: String::new(),
         results: BTreeMap::new(),
+        again: false,
     }
 }

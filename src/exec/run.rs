@@ -11,7 +11,7 @@ use rayon::iter::{IntoParallelIterator as _, ParallelIterator as _};
 
 use crate::compile::spec::Workload;
 use crate::exec::agenda::{Agenda, CachedTest};
-use crate::exec::driver::Driver;
+use crate::exec::driver::{Crew, Driver};
 use crate::exec::event::{Event, NodeOutcome, Stamped};
 use crate::exec::log::RunLog;
 use crate::exec::options::Options;
@@ -19,6 +19,7 @@ use crate::exec::recording::Place;
 use crate::exec::rundir::RunDir;
 use crate::exec::schedule::{Schedule, SutId};
 use crate::exec::shared::{Message, Outbox, Shared, What, file_sets, stamp};
+use crate::exec::times::Times;
 use crate::exec::worker::{Order, Worker};
 use crate::sut::{BaseIdentity, Cancel, Sut};
 
@@ -37,6 +38,20 @@ pub trait Sink {
     fn tick(&mut self, now: u64);
 }
 
+/// What comes to a pool while its run goes on.
+pub enum Arrival {
+    /// A machine.
+    Sut(Box<dyn Sut>),
+    /// Something that was meant to be one, in a line for the user.
+    Problem(String),
+}
+
+/// Where machines come from while a run goes on.
+pub trait Arrivals {
+    /// Returns what has come since this was asked last. Is called about once a second, and must not block.
+    fn look(&mut self) -> Vec<Arrival>;
+}
+
 /// What a run needs.
 pub struct Run<'a> {
     /// The compiled workload.
@@ -51,7 +66,9 @@ pub struct Run<'a> {
     pub dir: &'a RunDir,
     /// The machines.
     pub suts: Vec<Box<dyn Sut>>,
-    /// What each machine is taken to be; one that turns out to be something else takes no part.
+    /// Where more come from.
+    pub arrivals: Option<Box<dyn Arrivals + 'a>>,
+    /// What each machine is taken to be; one that turns out to be something else takes no part. One that joins must be as the first.
     pub expected: Vec<BaseIdentity>,
     /// Raised by the user.
     pub cancel: Cancel,
@@ -68,6 +85,8 @@ pub struct Finished {
     pub infra: bool,
     /// Whether the user cancelled.
     pub cancelled: bool,
+    /// Whether enough tests failed: what did not run is no failure of the infrastructure.
+    pub stopped: bool,
     /// The host could not go on; why.
     pub host_failure: Option<String>,
     /// A defect in atex.
@@ -85,7 +104,7 @@ impl Finished {
             3
         } else if self.cancelled {
             130
-        } else if self.infra || any(NodeOutcome::Infra) || any(NodeOutcome::Cancelled) {
+        } else if self.infra || any(NodeOutcome::Infra) || any(NodeOutcome::Cancelled) && !self.stopped {
             3
         } else {
             u8::from(any(NodeOutcome::Fail))
@@ -101,7 +120,7 @@ impl Finished {
 /// Runs it: from `RunStarted` to `RunFinished`.
 pub fn run(run: Run<'_>, sink: &mut dyn Sink) -> io::Result<Finished> {
     let started = Instant::now();
-    let prefixed = run.suts.len() > 1;
+    let prefixed = run.suts.len() > 1 || run.arrivals.is_some();
     let mut agenda = run.agenda;
     let cached = std::mem::take(&mut agenda.cached);
     let mut finished = Finished::default();
@@ -111,7 +130,14 @@ pub fn run(run: Run<'_>, sink: &mut dyn Sink) -> io::Result<Finished> {
         dir: run.dir,
     };
     let (restored, lost) = restore(place, cached, &mut finished);
-    agenda.run_after_all(lost);
+    agenda.run_after_all(run.work, lost);
+    let times = if agenda.jobs.is_empty() {
+        Times::default()
+    } else {
+        Times::load(run.store)
+    };
+    let many = if run.arrivals.is_some() { 2 } else { run.suts.len() };
+    agenda.weigh(run.work, many, &times);
     let shared = Shared {
         work: run.work,
         agenda: &agenda,
@@ -128,11 +154,14 @@ pub fn run(run: Run<'_>, sink: &mut dyn Sink) -> io::Result<Finished> {
         finished.count(NodeOutcome::Pass, true);
         sink.event(&stamp(event));
     }
-    let finished = with_workers(
-        &shared,
-        run.suts.into_iter().zip(run.expected).collect(),
-        |schedule, orders, messages| Driver::new(&shared, schedule, orders, finished, sink).drive(messages),
-    )?;
+    let lanes = shared
+        .agenda
+        .for_schedule(run.work, run.options, run.suts.len(), &times);
+    let schedule = Schedule::new(lanes, run.suts.len(), run.options.rules);
+    let arrivals = run.arrivals;
+    let finished = with_workers(&shared, run.suts, &run.expected, schedule, |crew, messages| {
+        Driver::new(&shared, crew, (finished, times), arrivals, sink).drive(messages)
+    })?;
     sink.event(&stamp(Event::RunFinished {
         exit_code: finished.exit_code(),
         duration: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
@@ -184,29 +213,38 @@ fn run_started(shared: &Shared<'_>, suts: &[Box<dyn Sut>], restored: usize) -> E
 /// is still busy then has nobody to wait for.
 fn with_workers(
     shared: &Shared<'_>,
-    suts: Vec<(Box<dyn Sut>, BaseIdentity)>,
-    drive: impl FnOnce(Schedule, Vec<Sender<Order>>, Receiver<Message>) -> Finished,
+    suts: Vec<Box<dyn Sut>>,
+    expected: &[BaseIdentity],
+    schedule: Schedule,
+    drive: impl FnOnce(Crew<'_>, Receiver<Message>) -> Finished,
 ) -> io::Result<Finished> {
-    let lanes = shared.agenda.for_schedule(shared.options, suts.len());
-    let schedule = Schedule::new(lanes, suts.len(), shared.agenda.jobs.len());
     let (sender, messages) = mpsc::sync_channel(BACKLOG);
     std::thread::scope(|scope| {
-        let mut orders = Vec::new();
-        for (index, (sut, expected)) in suts.into_iter().enumerate() {
+        let hire = |id: SutId, sut: Box<dyn Sut>| -> io::Result<Sender<Order>> {
+            let known = expected.get(id.0 as usize).or(expected.first());
+            let expected = known.cloned().ok_or(io::ErrorKind::InvalidInput)?;
             let (order, inbox) = mpsc::channel();
             let outbox = Outbox {
-                sut: SutId(u32::try_from(index).unwrap_or(u32::MAX)),
+                sut: id,
                 sender: sender.clone(),
             };
             let worker = Worker::new(shared, sut, expected, outbox);
             let thread = std::thread::Builder::new()
-                .name(format!("sut-{index}"))
+                .name(format!("sut-{}", id.0))
                 .stack_size(STACK);
             thread.spawn_scoped(scope, move || serve(worker, &inbox))?;
-            orders.push(order);
+            Ok(order)
+        };
+        let mut orders = Vec::new();
+        for (sut, index) in suts.into_iter().zip(0..) {
+            orders.push(hire(SutId(index), sut)?);
         }
-        drop(sender);
-        Ok(drive(schedule, orders, messages))
+        let crew = Crew {
+            schedule,
+            orders,
+            hire: &hire,
+        };
+        Ok(drive(crew, messages))
     })
 }
 

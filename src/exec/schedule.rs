@@ -1,211 +1,321 @@
 //! Who does what next: a pure state machine, inputs in, commands out.
 //!
-//! Knows SUTs, lanes and tests as numbers; has no clock, no threads and no I/O, so that any order of events can be played to
-//! it. A **lane** is what tests share that a SUT must be brought into before they start: a prepare chain and an uploaded tree.
+//! Knows SUTs, lanes and tests as numbers; the time is handed in (milliseconds since any moment), and there are no threads and
+//! no I/O, so that any order of events can be played to it. A **lane** is what tests share that a SUT must be brought into before
+//! they start: a prepare chain and an uploaded tree. What follows from an event is found without looking at all SUTs or tests:
+//! only a SUT that has to choose a lane looks at the lanes that have something to do.
 //!
 //! Invariants:
 //! - a SUT has at most one command at a time, and answers each with exactly one input;
-//! - a test is given out at most once at a time, and is answered or skipped exactly once;
+//! - a test is given out at most once at a time, and is answered for good or skipped exactly once;
 //! - a SUT runs a test only in the test's lane, entered since the SUT was last tainted;
 //! - a SUT that entered a lane leaves it (finish) before it enters another or is closed, also after failures;
-//! - no test is skipped for want of a SUT while there is one that was not tried.
+//! - no test is skipped for want of a SUT while there is one on which its lane did not fail, unless the lane is closed: then while
+//!   there is one inside.
 
+mod choose;
+mod jobs;
+mod lane;
+mod sut;
 mod words;
 
 use std::collections::VecDeque;
 
-pub use words::{After, Command, Decision, Input, JobId, Lane, LaneId, Skip, SutId};
-
-#[derive(Debug, Default)]
-struct LaneState {
-    pending: VecDeque<JobId>,
-    /// Tests that another process runs.
-    busy: Vec<JobId>,
-    /// SUTs to bring into it for its own sake, beside those that come for tests.
-    entries: u32,
-    /// Those that came.
-    entered: Vec<SutId>,
-    failed_on: Vec<SutId>,
-    failure: Option<Skip>,
-}
-
-impl LaneState {
-    fn wants(&self, sut: SutId) -> bool {
-        let for_itself = self.entries > 0 && !self.entered.contains(&sut);
-        (for_itself || !self.pending.is_empty()) && !self.failed_on.contains(&sut)
-    }
-
-    fn demand(&self) -> usize {
-        self.pending.len() + self.entries as usize
-    }
-}
-
-/// Where a SUT stands. `Option<LaneId>` is the lane it is in and has to leave.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Sut {
-    /// Not needed so far.
-    Spare,
-    Opening,
-    Idle {
-        lane: Option<LaneId>,
-        tainted: bool,
-    },
-    Entering(LaneId),
-    Running(LaneId, JobId),
-    Leaving,
-    Closing,
-    Gone,
-}
-
-impl Sut {
-    /// Whether it can take more work, now or later.
-    fn works(self) -> bool {
-        !matches!(self, Self::Spare | Self::Closing | Self::Gone)
-    }
-}
+use jobs::{Jobs, Pace};
+use lane::LaneState;
+use sut::{Counts, Fit, Row, Sut};
+pub use words::{
+    After, Command, Decision, Input, JobId, Lane, LaneId, Outlook, Rules, Ruling, Said, Skip, StepNo, SutId, Task,
+};
 
 /// The state machine. Drive it: [`Schedule::start`], then [`Schedule::handle`] for each answer until [`Schedule::is_over`].
 #[derive(Debug)]
 pub struct Schedule {
+    rules: Rules,
     lanes: Vec<LaneState>,
-    suts: Vec<Sut>,
-    lane_of: Vec<LaneId>,
-    cancelled: bool,
+    jobs: Jobs,
+    suts: Vec<Row>,
+    counts: Counts,
+    /// SUTs that were not opened so far.
+    spares: VecDeque<SutId>,
+    /// SUTs that were let go because there was nothing for them to do.
+    rested: Vec<SutId>,
+    /// Idle SUTs that wait for tests that another process runs.
+    parked: Vec<SutId>,
+    /// Lanes that have something to do, in no order.
+    listed: Vec<LaneId>,
+    /// Tests that wait, and entries for a lane's own sake.
+    demand: usize,
+    busy: usize,
+    failures: u32,
+    pace: Pace,
+    /// Why nothing starts any more.
+    halted: Option<Skip>,
     last_loss: Skip,
+    /// Whether something happened after which a lane may be beyond all SUTs.
+    review: bool,
+    /// Decisions since a change of lanes was last considered.
+    patience: usize,
+    now: u64,
 }
 
 impl Schedule {
-    /// Makes a schedule of `lanes` over `suts` machines. `jobs` is the number of tests in all lanes.
-    pub fn new(lanes: Vec<Lane>, suts: usize, jobs: usize) -> Self {
-        let mut lane_of = vec![LaneId(0); jobs];
-        for (index, lane) in lanes.iter().enumerate() {
-            for job in &lane.jobs {
-                lane_of[job.0 as usize] = lane_id(index);
-            }
-        }
-        let lanes = lanes
-            .into_iter()
-            .map(|lane| LaneState {
-                pending: lane.jobs.into(),
-                entries: lane.entries,
-                ..LaneState::default()
-            })
-            .collect();
-        Self {
-            lanes,
-            suts: vec![Sut::Spare; suts],
-            lane_of,
-            cancelled: false,
+    /// Makes a schedule of `lanes` over `suts` machines.
+    pub fn new(lanes: Vec<Lane>, suts: usize, rules: Rules) -> Self {
+        let jobs = Jobs::new(&lanes);
+        let mut schedule = Self {
+            rules,
+            lanes: lanes.into_iter().map(LaneState::new).collect(),
+            jobs,
+            suts: Vec::new(),
+            counts: Counts::default(),
+            spares: VecDeque::new(),
+            rested: Vec::new(),
+            parked: Vec::new(),
+            listed: Vec::new(),
+            demand: 0,
+            busy: 0,
+            failures: 0,
+            pace: Pace::default(),
+            halted: None,
             last_loss: Skip::Unreachable("there is no SUT".to_owned()),
+            review: true,
+            patience: 0,
+            now: 0,
+        };
+        for _ in 0..suts {
+            schedule.add();
         }
+        schedule.demand = schedule.lanes.iter().map(LaneState::demand).sum();
+        for index in 0..schedule.lanes.len() {
+            schedule.list(lane_id(index));
+        }
+        schedule
     }
 
     /// Opens as many SUTs as can be of use; the others are spares.
-    pub fn start(&mut self) -> Vec<Decision> {
-        self.decide()
+    pub fn start(&mut self, now: u64) -> Vec<Decision> {
+        self.decide(now, None)
+    }
+
+    /// Takes one more SUT into the pool.
+    pub fn join(&mut self, now: u64) -> (SutId, Vec<Decision>) {
+        let sut = self.add();
+        (sut, self.decide(now, None))
+    }
+
+    /// Hears that a SUT that is opened is held by somebody else: it may take long, and others can be connected to meanwhile.
+    pub fn held(&mut self, now: u64, sut: SutId) -> Vec<Decision> {
+        if self.suts[sut.0 as usize].state == Sut::Opening {
+            self.set(sut, Sut::Held);
+        }
+        self.decide(now, None)
     }
 
     /// Returns the tests of a lane that still wait for a SUT.
     pub fn pending(&self, lane: LaneId) -> impl Iterator<Item = JobId> + '_ {
         let lane = &self.lanes[lane.0 as usize];
-        lane.pending.iter().chain(&lane.busy).copied()
+        lane.jobs().chain(lane.busy.iter().copied())
     }
 
-    /// Returns the test that a SUT runs.
+    /// Returns the test that a SUT runs and that has no verdict so far.
     pub fn job_on(&self, sut: SutId) -> Option<JobId> {
-        match self.suts[sut.0 as usize] {
-            Sut::Running(_, job) => Some(job),
+        match self.suts[sut.0 as usize].state {
+            Sut::Running { job, ruled: false, .. } => Some(job),
             _ => None,
         }
     }
 
+    /// Returns the number of the attempt that a test has next, or that runs: from 1.
+    pub fn attempt(&self, job: JobId) -> u32 {
+        self.jobs.attempt(job)
+    }
+
     /// Returns whether every test is answered or skipped, and every SUT that was opened let go.
     pub fn is_over(&self) -> bool {
-        let idle = |lane: &LaneState| lane.demand() == 0 && lane.busy.is_empty();
-        self.suts.iter().all(|sut| matches!(sut, Sut::Gone | Sut::Spare)) && self.lanes.iter().all(idle)
+        self.counts.active == 0 && self.demand == 0 && self.busy == 0
     }
 
     /// Returns the tests that another process was running when they were to start.
     pub fn busy(&self) -> Vec<JobId> {
+        if self.busy == 0 {
+            return Vec::new();
+        }
         self.lanes.iter().flat_map(|lane| &lane.busy).copied().collect()
     }
 
+    /// Returns whether enough tests failed.
+    pub fn is_stopped(&self) -> bool {
+        matches!(self.halted, Some(Skip::Stopped(_)))
+    }
+
+    /// Takes what came of an attempt, before the SUT answers, and decides whether the test runs once more.
+    pub fn verdict(&mut self, now: u64, sut: SutId, said: Said) -> (Ruling, Vec<Decision>) {
+        self.now = now;
+        let &Row { state, since, .. } = &self.suts[sut.0 as usize];
+        let Sut::Running {
+            lane,
+            job,
+            end,
+            ruled: false,
+        } = state
+        else {
+            debug_assert!(false, "{sut:?} runs no test, and has a verdict");
+            return (Ruling::Final { flaky: false }, Vec::new());
+        };
+        let ruled = true;
+        self.set(sut, Sut::Running { lane, job, end, ruled });
+        if matches!(said, Said::Passed | Said::Failed) {
+            self.pace.note(self.jobs.expected(job), now.saturating_sub(since));
+        }
+        let ruling = match self.halted {
+            Some(_) => Ruling::Final { flaky: false },
+            None => self.jobs.rule(job, sut, said, &self.rules),
+        };
+        match (ruling, said) {
+            (Ruling::Again, _) => {
+                self.put_first(job);
+                (ruling, self.decide(now, None))
+            }
+            (Ruling::Final { .. }, Said::Failed | Said::Broken) => {
+                self.failures += 1;
+                (ruling, self.stop_if_enough())
+            }
+            (Ruling::Final { .. }, Said::Passed | Said::Cancelled) => (ruling, Vec::new()),
+        }
+    }
+
     /// Takes a worker's answer and decides what follows from it.
-    pub fn handle(&mut self, sut: SutId, input: Input) -> Vec<Decision> {
-        self.suts[sut.0 as usize] = self.after(sut, input);
-        self.decide()
+    pub fn handle(&mut self, now: u64, sut: SutId, input: Input) -> Vec<Decision> {
+        self.now = now;
+        let next = self.after(sut, input);
+        self.set(sut, next);
+        self.decide(now, Some(sut))
     }
 
     /// Offers a test again that another process does not run any more.
-    pub fn offer_again(&mut self, job: JobId) -> Vec<Decision> {
+    pub fn offer_again(&mut self, now: u64, job: JobId) -> Vec<Decision> {
         if self.forget_busy(job) {
-            self.lanes[self.lane_of[job.0 as usize].0 as usize]
-                .pending
-                .push_back(job);
+            self.put_first(job);
         }
-        self.decide()
+        self.decide(now, None)
     }
 
     /// Hears that another process has answered a test.
-    pub fn answered_elsewhere(&mut self, job: JobId) -> Vec<Decision> {
+    pub fn answered_elsewhere(&mut self, now: u64, job: JobId) -> Vec<Decision> {
         self.forget_busy(job);
-        self.decide()
+        self.decide(now, None)
     }
 
     /// Gives out no further test; SUTs that are in a lane leave it, and all are let go.
-    pub fn cancel(&mut self) -> Vec<Decision> {
-        self.cancelled = true;
-        self.decide()
+    pub fn cancel(&mut self, now: u64) -> Vec<Decision> {
+        self.halt(now, Skip::Cancelled)
+    }
+
+    fn stop_if_enough(&mut self) -> Vec<Decision> {
+        if self.rules.max_failures.is_none_or(|most| self.failures < most) {
+            return Vec::new();
+        }
+        let reason = match self.failures {
+            1 => "stopped after a test failed".to_owned(),
+            many => format!("stopped after {many} tests failed"),
+        };
+        self.halt(self.now, Skip::Stopped(reason))
+    }
+
+    fn halt(&mut self, now: u64, reason: Skip) -> Vec<Decision> {
+        self.halted = Some(reason);
+        self.review = true;
+        self.decide(now, None)
     }
 
     fn forget_busy(&mut self, job: JobId) -> bool {
-        let busy = &mut self.lanes[self.lane_of[job.0 as usize].0 as usize].busy;
-        let at = busy.iter().position(|other| *other == job);
-        at.map(|at| busy.remove(at)).is_some()
+        let lane = self.jobs.lane(job);
+        let busy = &mut self.lanes[lane.0 as usize].busy;
+        let Some(at) = busy.iter().position(|other| *other == job) else {
+            return false;
+        };
+        busy.remove(at);
+        self.busy -= 1;
+        self.list(lane);
+        true
     }
 
-    fn decide(&mut self) -> Vec<Decision> {
+    fn put_first(&mut self, job: JobId) {
+        let lane = self.jobs.lane(job);
+        self.lanes[lane.0 as usize].put_first(job, &self.jobs);
+        self.demand += 1;
+        self.review = true;
+        self.list(lane);
+    }
+
+    /// Approach: skip what no SUT can run; give work to the SUT that answered and to those that wait for it; open spares.
+    fn decide(&mut self, now: u64, answered: Option<SutId>) -> Vec<Decision> {
+        self.now = now;
         let mut decisions = Vec::new();
-        self.skip_what_cannot_run(&mut decisions);
-        self.give_work(&mut decisions);
+        self.look_over(&mut decisions);
+        for sut in answered.into_iter().chain(std::mem::take(&mut self.parked)) {
+            if let Some(command) = self.give(sut) {
+                decisions.push(Decision::Tell(sut, command));
+            }
+        }
+        self.look_over(&mut decisions);
         self.open_spares(&mut decisions);
         decisions
     }
 
+    /// Looks after lanes that may have nobody left.
+    fn look_over(&mut self, decisions: &mut Vec<Decision>) {
+        if std::mem::take(&mut self.review) {
+            self.skip_what_cannot_run(decisions);
+            self.open_rescuers(decisions);
+        }
+    }
+
     /// One transition of one SUT.
     fn after(&mut self, sut: SutId, input: Input) -> Sut {
-        match (self.suts[sut.0 as usize], input) {
-            (Sut::Opening, Input::Opened) | (Sut::Leaving, Input::Left) => Sut::Idle {
-                lane: None,
-                tainted: false,
-            },
-            (Sut::Entering(lane), Input::Entered) => Sut::Idle {
-                lane: Some(lane),
-                tainted: false,
-            },
-            (Sut::Entering(lane), Input::EnterFailed(reason)) => {
-                let state = &mut self.lanes[lane.0 as usize];
-                state.failed_on.push(sut);
-                state.failure = Some(reason);
-                Sut::Idle {
-                    lane: Some(lane),
-                    tainted: true,
-                }
+        let (state, since) = (self.suts[sut.0 as usize].state, self.suts[sut.0 as usize].since);
+        match (state, input) {
+            (Sut::Opening | Sut::Held, Input::Opened(at)) => {
+                self.suts[sut.0 as usize].at = at;
+                Sut::Idle(None)
             }
-            (Sut::Running(lane, job), Input::Ended(after)) => {
+            (Sut::Leaving { lane, next }, Input::Left) => {
+                self.suts[sut.0 as usize].bound = next;
+                if self.lanes[lane.0 as usize].finishes {
+                    self.suts[sut.0 as usize].at = None;
+                }
+                Sut::Idle(None)
+            }
+            (Sut::Entering(lane), Input::Entered) => {
+                let (row, state) = (&mut self.suts[sut.0 as usize], &mut self.lanes[lane.0 as usize]);
+                if state.is_whole(row.at) {
+                    state.measure(self.now.saturating_sub(since));
+                }
+                row.at = state.last_step().or(row.at);
+                Sut::Idle(Some((lane, Fit::Ready)))
+            }
+            (Sut::Entering(lane), Input::EnterFailed(reason)) => {
+                self.enter_failed(sut, lane, &reason);
+                Sut::Idle(Some((lane, Fit::Failed)))
+            }
+            (Sut::Running { lane, job, .. }, Input::Ended(after)) => {
                 if after == After::Busy {
                     self.lanes[lane.0 as usize].busy.push(job);
+                    self.busy += 1;
+                    self.list(lane);
                 }
-                Sut::Idle {
-                    lane: Some(lane),
-                    tainted: after == After::Tainted,
+                let tainted = after == After::Tainted;
+                if tainted {
+                    self.suts[sut.0 as usize].at = None;
                 }
+                Sut::Idle(Some((lane, if tainted { Fit::Tainted } else { Fit::Ready })))
             }
             (_, Input::Lost(reason)) => {
                 self.last_loss = reason;
                 Sut::Gone
             }
-            (_, Input::Closed) => Sut::Gone,
+            (_, Input::Closed) => Sut::Rested,
             (state, input) => {
                 debug_assert!(false, "`{input:?}` cannot happen to a SUT that is {state:?}");
                 state
@@ -213,105 +323,157 @@ impl Schedule {
         }
     }
 
+    fn enter_failed(&mut self, sut: SutId, lane: LaneId, reason: &Skip) {
+        let row = &mut self.suts[sut.0 as usize];
+        row.at = None;
+        row.failed.push(lane);
+        let state = &mut self.lanes[lane.0 as usize];
+        state.failed_on += 1;
+        let seen = state.note_failure(reason);
+        // What failed is the chain itself, and not a machine.
+        state.closed |= matches!(reason, Skip::Prepare(_)) && seen >= self.rules.same_failures;
+        self.review = true;
+    }
+
     /// Skips what no SUT that is left can run.
     fn skip_what_cannot_run(&mut self, decisions: &mut Vec<Decision>) {
-        let alive: Vec<SutId> = (0..self.suts.len())
-            .filter(|&index| self.suts[index] != Sut::Gone)
-            .map(sut_id)
-            .collect();
-        for lane in &mut self.lanes {
-            let skip = if self.cancelled {
-                Skip::Cancelled
-            } else if alive.iter().all(|sut| lane.failed_on.contains(sut)) {
+        let alive = self.counts.alive;
+        for id in self.listed.clone() {
+            self.drop_idle_entries(id);
+            let lane = &mut self.lanes[id.0 as usize];
+            let skip = if let Some(halted) = &self.halted {
+                halted.clone()
+            } else if lane.failed_on == alive || lane.closed && lane.inside == 0 {
                 lane.failure.clone().unwrap_or_else(|| self.last_loss.clone())
             } else {
                 continue;
             };
-            lane.entries = 0;
-            let gone = lane.pending.drain(..).chain(lane.busy.drain(..));
-            decisions.extend(gone.map(|job| Decision::Skip(job, skip.clone())));
+            self.demand -= lane.demand();
+            self.busy -= lane.busy.len();
+            let gone = lane.drain();
+            decisions.extend(gone.into_iter().map(|job| Decision::Skip(job, skip.clone())));
+            self.list(id);
         }
     }
 
-    /// Gives every idle SUT its next command.
+    /// Gives up entries of a lane for its own sake for which there is no SUT that was not in it.
+    fn drop_idle_entries(&mut self, id: LaneId) {
+        let can_come = |row: &Row| row.state != Sut::Gone && !row.entered.contains(&id) && !row.failed.contains(&id);
+        let lane = &mut self.lanes[id.0 as usize];
+        if lane.entries > 0 && !self.suts.iter().any(can_come) {
+            self.demand -= std::mem::take(&mut lane.entries) as usize;
+            self.list(id);
+        }
+    }
+
+    /// Gives an idle SUT its next command.
     ///
-    /// Approach: stay in the lane while it has tests; else leave it, for the lane that the fewest other SUTs serve; else wait for
-    /// tests that another process runs; else let the SUT go.
-    fn give_work(&mut self, decisions: &mut Vec<Decision>) {
-        for index in 0..self.suts.len() {
-            let sut = sut_id(index);
-            let Sut::Idle { lane, tainted } = self.suts[index] else {
-                continue;
-            };
-            let (state, command) = if let Some(job) = lane.filter(|_| !tainted).and_then(|lane| self.next_job(lane)) {
-                (Sut::Running(self.lane_of[job.0 as usize], job), Command::Run(job))
-            } else if let Some(lane) = lane.filter(|&lane| tainted && self.wants(lane, sut)) {
-                (self.entering(lane, sut), Command::Enter(lane))
-            } else {
-                match (lane, self.choose_lane(sut)) {
-                    (_, None) if self.waits_for_others(sut) => continue,
-                    (Some(lane), _) => (Sut::Leaving, Command::Leave(lane)),
-                    (None, Some(next)) => (self.entering(next, sut), Command::Enter(next)),
-                    (None, None) => (Sut::Closing, Command::Close),
-                }
-            };
-            self.suts[index] = state;
-            decisions.push(Decision::Tell(sut, command));
-        }
-    }
-
-    /// Opens spares until there are as many SUTs as can be of use, in place of those that were lost too.
-    fn open_spares(&mut self, decisions: &mut Vec<Decision>) {
-        let demand: usize = self.lanes.iter().map(LaneState::demand).sum();
-        let of_use =
-            |index: &usize| self.suts[*index].works() && self.lanes.iter().any(|lane| lane.wants(sut_id(*index)));
-        let supply = (0..self.suts.len()).filter(of_use).count();
-        let spares = self.suts.iter_mut().enumerate().filter(|(_, sut)| **sut == Sut::Spare);
-        for (index, spare) in spares.take(demand.saturating_sub(supply)) {
-            *spare = Sut::Opening;
-            decisions.push(Decision::Tell(sut_id(index), Command::Open));
-        }
-    }
-
-    fn entering(&mut self, lane: LaneId, sut: SutId) -> Sut {
-        let state = &mut self.lanes[lane.0 as usize];
-        if state.entries > 0 && !state.entered.contains(&sut) {
-            state.entries -= 1;
-            state.entered.push(sut);
-        }
-        Sut::Entering(lane)
-    }
-
-    fn next_job(&mut self, lane: LaneId) -> Option<JobId> {
-        self.lanes[lane.0 as usize].pending.pop_front()
-    }
-
-    fn wants(&self, lane: LaneId, sut: SutId) -> bool {
-        self.lanes[lane.0 as usize].wants(sut)
-    }
-
-    fn waits_for_others(&self, sut: SutId) -> bool {
-        let may_come = |lane: &LaneState| !lane.busy.is_empty() && !lane.failed_on.contains(&sut);
-        self.lanes.iter().any(may_come)
-    }
-
-    fn choose_lane(&self, sut: SutId) -> Option<LaneId> {
-        let served = |lane: LaneId| {
-            let is_in = |other: &&Sut| match other {
-                Sut::Idle { lane: Some(other), .. } | Sut::Entering(other) | Sut::Running(other, _) => *other == lane,
-                _ => false,
-            };
-            self.suts.iter().filter(is_in).count()
+    /// Approach: stay in the lane while it has tests, unless a change pays; else leave it for the lane where the SUT is needed
+    /// most; else wait for tests that another process runs; else let the SUT go.
+    fn give(&mut self, sut: SutId) -> Option<Command> {
+        let Sut::Idle(place) = self.suts[sut.0 as usize].state else {
+            return None;
         };
-        let lanes = (0..self.lanes.len()).map(lane_id);
-        lanes
-            .filter(|&lane| self.wants(lane, sut))
-            .min_by_key(|&lane| (served(lane), lane))
+        let bound = self.suts[sut.0 as usize].bound.take();
+        let mut next = bound.filter(|&lane| self.is_needed(lane, sut));
+        if let Some((lane, fit)) = place.filter(|_| self.halted.is_none()) {
+            next = self.better_lane(sut, lane).filter(|_| fit == Fit::Ready);
+            if next.is_none()
+                && fit == Fit::Ready
+                && let Some(job) = self.take_job(lane, sut)
+            {
+                return Some(Command::Run(job));
+            }
+            if fit == Fit::Tainted && self.is_short(lane) {
+                return Some(self.enter(lane, sut));
+            }
+        }
+        let next = next.or_else(|| self.choose(sut));
+        match (place, next) {
+            (_, None) if self.waits_for_others(sut) => {
+                self.parked.push(sut);
+                None
+            }
+            (Some((lane, _)), next) => {
+                self.review |= self.lanes[lane.0 as usize].closed;
+                self.set(sut, Sut::Leaving { lane, next });
+                Some(Command::Leave(lane))
+            }
+            (None, Some(next)) => Some(self.enter(next, sut)),
+            (None, None) => {
+                self.set(sut, Sut::Closing);
+                Some(Command::Close)
+            }
+        }
     }
-}
 
-fn sut_id(index: usize) -> SutId {
-    SutId(u32::try_from(index).unwrap_or(u32::MAX))
+    fn take_job(&mut self, lane: LaneId, sut: SutId) -> Option<JobId> {
+        let job = self.lanes[lane.0 as usize].take(sut, &self.jobs)?;
+        self.demand -= 1;
+        self.list(lane);
+        let end = self.now + self.pace.scaled(self.jobs.expected(job));
+        let ruled = false;
+        self.set(sut, Sut::Running { lane, job, end, ruled });
+        Some(job)
+    }
+
+    fn enter(&mut self, lane: LaneId, sut: SutId) -> Command {
+        let state = &mut self.lanes[lane.0 as usize];
+        let row = &mut self.suts[sut.0 as usize];
+        if state.entries > 0 && !row.entered.contains(&lane) {
+            state.entries -= 1;
+            self.demand -= 1;
+            row.entered.push(lane);
+            self.list(lane);
+        }
+        self.set(sut, Sut::Entering(lane));
+        Command::Enter(lane)
+    }
+
+    /// Opens spares until there is a SUT for each test that runs or waits, in place of those that were lost too.
+    fn open_spares(&mut self, decisions: &mut Vec<Decision>) {
+        while self.halted.is_none()
+            && self.demand > 0
+            && self.counts.supply < self.demand + self.counts.testing
+            && self.counts.opening < self.rules.connecting
+        {
+            let Some(sut) = self.spares.pop_front() else { return };
+            decisions.push(self.open(sut));
+        }
+    }
+
+    fn open(&mut self, sut: SutId) -> Decision {
+        self.set(sut, Sut::Opening);
+        Decision::Tell(sut, Command::Open)
+    }
+
+    /// Keeps the list of lanes that have something to do.
+    fn list(&mut self, lane: LaneId) {
+        let state = &mut self.lanes[lane.0 as usize];
+        let wanted = state.demand() > 0 || !state.busy.is_empty();
+        match (wanted, state.listed) {
+            (true, None) => {
+                state.listed = u32::try_from(self.listed.len()).ok();
+                self.listed.push(lane);
+            }
+            (false, Some(at)) => {
+                state.listed = None;
+                self.listed.swap_remove(at as usize);
+                if let Some(moved) = self.listed.get(at as usize) {
+                    self.lanes[moved.0 as usize].listed = Some(at);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn add(&mut self) -> SutId {
+        let sut = SutId(u32::try_from(self.suts.len()).unwrap_or(u32::MAX));
+        self.suts.push(Row::default());
+        self.counts.alive += 1;
+        self.spares.push_back(sut);
+        sut
+    }
 }
 
 fn lane_id(index: usize) -> LaneId {

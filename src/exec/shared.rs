@@ -14,7 +14,7 @@ use crate::exec::log::RunLog;
 use crate::exec::options::Options;
 use crate::exec::recording::Place;
 use crate::exec::rundir::RunDir;
-use crate::exec::schedule::{Input, JobId, LaneId, SutId};
+use crate::exec::schedule::{Input, JobId, LaneId, Said, SutId};
 use crate::sut::files::{FileEntry, FileKind};
 use crate::sut::{Cancel, EnvFile, FileSet};
 
@@ -44,18 +44,26 @@ pub(crate) enum What {
     Event(Stamped),
     /// A prepare or finish step failed.
     StepFailed,
-    /// A test has its outcome; the result lines are on disk.
-    Verdict {
-        job: JobId,
-        outcome: NodeOutcome,
-        cached: bool,
-    },
+    /// An attempt of a test is over; the result lines are on disk.
+    Verdict(Box<Told>),
+    /// Somebody else holds the SUT that is opened.
+    Held,
     /// The answer to the last command.
     Answer(Input),
     /// The host cannot go on (a full disk, say); the run ends.
     HostFailed(String),
     /// A defect in atex: the worker of the SUT of this name is no more.
     Panicked(String),
+}
+
+/// What came of an attempt.
+pub(crate) struct Told {
+    pub(crate) job: JobId,
+    pub(crate) outcome: NodeOutcome,
+    pub(crate) said: Said,
+    pub(crate) cached: bool,
+    /// The event that tells of it.
+    pub(crate) event: Stamped,
 }
 
 /// A worker's way to the scheduler.

@@ -11,8 +11,8 @@ use crate::exec::attempt::{self, Attempt, SutAfter};
 use crate::exec::enter::Installed;
 use crate::exec::event::{Event, NodeOutcome};
 use crate::exec::recording::{self, Ran};
-use crate::exec::schedule::{After, Input, JobId, LaneId, Skip};
-use crate::exec::shared::{Shared, What, unix_now};
+use crate::exec::schedule::{After, Input, JobId, LaneId, Said, Skip};
+use crate::exec::shared::{Shared, Told, What, stamp, unix_now};
 use crate::exec::worker::{Failed, Worker, host};
 use crate::sut::packages::Need;
 use crate::sut::{Job, JobKind};
@@ -22,6 +22,14 @@ const RESULTS_TOLD: u64 = 1000;
 
 /// The longest name or status of a result in an event, in characters.
 const LONGEST_TOLD: usize = 500;
+
+/// What came of an attempt on its SUT.
+struct Came {
+    summary: Summary,
+    after: SutAfter,
+    /// Whether the SUT was told to start the test.
+    started_there: bool,
+}
 
 /// What came of a claim.
 enum Claimed {
@@ -34,12 +42,12 @@ enum Claimed {
 impl Worker<'_> {
     /// Approach: claim the node (another process may run it now, or have run it meanwhile); run the attempt; taint the SUT
     /// where its end demands that; record what the test said, never what befell the infrastructure.
-    pub(crate) fn run_test(&mut self, job: JobId) -> Result<Input, Failed> {
+    pub(crate) fn run_test(&mut self, job: JobId, attempt: u32) -> Result<Input, Failed> {
         match self.claim_test(job) {
-            Ok(Claimed::ToRun(ticket)) => self.attempt_test(job, ticket),
+            Ok(Claimed::ToRun(ticket)) => self.attempt_test((job, attempt), ticket),
             Ok(Claimed::Otherwise(answer)) => Ok(answer),
             Err(failed) => {
-                self.break_off(job, &failed.to_string());
+                self.break_off((job, attempt), &failed);
                 Err(failed)
             }
         }
@@ -63,12 +71,13 @@ impl Worker<'_> {
                 Lookup::Miss(ticket) => ticket,
                 Lookup::Hit(record) => match shared.place().restore_job(spec, *record).map_err(host)? {
                     Some(event) => {
-                        self.outbox.event(event);
-                        self.outbox.send(What::Verdict {
+                        self.outbox.send(What::Verdict(Box::new(Told {
                             job,
                             outcome: NodeOutcome::Pass,
+                            said: Said::Passed,
                             cached: true,
-                        });
+                            event: stamp(event),
+                        })));
                         return Ok(Claimed::Otherwise(Input::Ended(After::Clean)));
                     }
                     None => shared.store.claim_to_run(key).map_err(host)?,
@@ -82,18 +91,23 @@ impl Worker<'_> {
     }
 
     /// Ends a test that the host or the machine broke off. Its result may find no room on the disk any more.
-    fn break_off(&self, job: JobId, reason: &str) {
-        let _told_anyway = recording::result_of_broken_off(self.shared, job, reason);
-        self.outbox.send(What::Verdict {
+    fn break_off(&self, (job, attempt): (JobId, u32), failed: &Failed) {
+        let reason = failed.to_string();
+        let _told_anyway = recording::result_of_broken_off(self.shared, (job, attempt), &reason);
+        self.outbox.send(What::Verdict(Box::new(Told {
             job,
             outcome: NodeOutcome::Infra,
+            said: match failed {
+                Failed::Sut(_) => Said::Broken,
+                // Nothing is tried again on a host that cannot go on.
+                Failed::Host(_) => Said::Cancelled,
+            },
             cached: false,
-        });
-        self.outbox
-            .event(recording::broken_off(self.shared, job, self.sut.name(), reason));
+            event: stamp(recording::broken_off(self.shared, job, self.sut.name(), &reason)),
+        })));
     }
 
-    fn attempt_test(&mut self, job: JobId, ticket: Ticket) -> Result<Input, Failed> {
+    fn attempt_test(&mut self, (job, attempt): (JobId, u32), ticket: Ticket) -> Result<Input, Failed> {
         let shared = self.shared;
         let spec = shared.job(job);
         let test = shared.work.test(spec.test);
@@ -101,7 +115,7 @@ impl Worker<'_> {
         let sut = self.sut.name().to_owned();
         let relative = shared
             .dir
-            .test(&test.name, spec.distinct_in.as_deref(), 1)
+            .test(&test.name, spec.distinct_in.as_deref(), attempt)
             .map_err(host)?;
         let dir = shared.dir.path().join(&relative);
         let (started, begun) = (Instant::now(), unix_now());
@@ -109,12 +123,16 @@ impl Worker<'_> {
             node: node.clone(),
             key: key.clone(),
             sut: sut.clone(),
-            attempt: 1,
+            attempt,
         });
-        let (summary, after) = match self.attempt_in(job, test, &dir) {
-            Ok(attempted) => attempted,
+        let Came {
+            summary,
+            after,
+            started_there,
+        } = match self.attempt_in(job, test, &dir) {
+            Ok(came) => came,
             Err(failed) => {
-                self.break_off(job, &failed.to_string());
+                self.break_off((job, attempt), &failed);
                 return Err(failed);
             }
         };
@@ -130,20 +148,18 @@ impl Worker<'_> {
                 } else {
                     Outcome::Failed
                 },
-                meta: serde_json::json!({ "results": summary.counts }),
+                meta: serde_json::json!({ "results": summary.counts, "attempt": attempt }),
             };
             recording::test(shared, ticket, ran, &dir)
         } else {
+            // Another SUT may claim the node as soon as the verdict is known.
+            drop(ticket);
             Ok(())
         };
         let ended_by = summary.infra.as_ref().map_or("unknown", |(kind, _)| kind.as_str());
-        let reason = format!("`{node}` ended by {ended_by}");
-        self.outbox.send(What::Verdict {
-            job,
-            outcome,
-            cached: false,
-        });
-        self.outbox.event(Event::NodeFinished {
+        let mut reason = format!("`{node}` ended by {ended_by}");
+        let destructive = format!("`{node}` is destructive");
+        let event = Event::NodeFinished {
             node,
             key,
             sut,
@@ -151,13 +167,24 @@ impl Worker<'_> {
             duration: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
             note: note_of(&summary),
             log: output_of(shared.dir.path(), &relative),
-            results: summary.counts,
-        });
+            results: summary.counts.clone(),
+            again: false,
+        };
+        self.outbox.send(What::Verdict(Box::new(Told {
+            job,
+            outcome,
+            said: said_by(&summary, started_there),
+            cached: false,
+            event: stamp(event),
+        })));
         recorded.map_err(host)?;
-        let after = match after {
+        let mut after = match after {
             SutAfter::Lost(reason) => return Ok(self.gone(Skip::Unreachable(reason))),
             SutAfter::Usable(after) => after,
         };
+        if after == After::Clean && started_there && test.destructive {
+            (after, reason) = (After::Tainted, destructive);
+        }
         if after == After::Tainted {
             self.tell("tainted", reason.clone());
             self.doubt(reason)?;
@@ -165,7 +192,7 @@ impl Worker<'_> {
         Ok(Input::Ended(after))
     }
 
-    fn attempt_in(&mut self, job: JobId, test: &TestSpec, dir: &Path) -> Result<(Summary, SutAfter), Failed> {
+    fn attempt_in(&mut self, job: JobId, test: &TestSpec, dir: &Path) -> Result<Came, Failed> {
         let shared = self.shared;
         let lane = shared.job(job).lane;
         if self.individually {
@@ -179,7 +206,11 @@ impl Worker<'_> {
             };
             if let Some((kind, note)) = missing {
                 let summary = recording::never_started(dir, kind, note).map_err(host)?;
-                return Ok((summary, SutAfter::Usable(After::Clean)));
+                return Ok(Came {
+                    summary,
+                    after: SutAfter::Usable(After::Clean),
+                    started_there: false,
+                });
             }
         }
         let (outbox, node) = (self.outbox.clone(), shared.identify(shared.job(job).node).0);
@@ -203,7 +234,11 @@ impl Worker<'_> {
             max_output: shared.options.max_output,
         };
         let attempted = attempt::run(attempt, self.sut.as_mut(), &mut on_result).map_err(host)?;
-        Ok((attempted.summary, attempted.after))
+        Ok(Came {
+            summary: attempted.summary,
+            after: attempted.after,
+            started_there: true,
+        })
     }
 }
 
@@ -250,6 +285,18 @@ fn outcome_of(summary: &Summary) -> NodeOutcome {
         (Some(_), _) | (None, Verdict::Infra) => NodeOutcome::Infra,
         (None, Verdict::Fail) => NodeOutcome::Fail,
         (None, Verdict::Pass) => NodeOutcome::Pass,
+    }
+}
+
+/// Whose fault the end of an attempt was: a machine's is tried again elsewhere, a test's only where the user wants that.
+fn said_by(summary: &Summary, started_there: bool) -> Said {
+    match (&summary.infra, summary.verdict) {
+        (None, Verdict::Pass) => Said::Passed,
+        (Some((InfraKind::Cancelled, _)), _) => Said::Cancelled,
+        (Some((InfraKind::Aborted | InfraKind::Unreachable, _)), _) => Said::Broken,
+        // Packages that a test requires and that cannot be had are its own affair.
+        (Some((InfraKind::Setup, _)), _) if started_there => Said::Broken,
+        _ => Said::Failed,
     }
 }
 

@@ -5,9 +5,10 @@
 use std::io;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 
+use crate::compile::spec::StepId;
 use crate::exec::event::Event;
 use crate::exec::options::OnTaint;
-use crate::exec::schedule::{Command, Input, JobId, Skip};
+use crate::exec::schedule::{Command, Input, JobId, Skip, StepNo};
 use crate::exec::shared::{Outbox, Shared, What};
 use crate::sut::trouble::without_os_numbers;
 use crate::sut::{BaseIdentity, Facts, Sut, SutState, TEND, Taint, Trouble, TroubleKind};
@@ -17,6 +18,8 @@ pub(crate) struct Order {
     pub(crate) command: Command,
     /// For `Enter`: the tests of the lane that still wait.
     pub(crate) pending: Vec<JobId>,
+    /// For `Run`: the number of the attempt, from 1.
+    pub(crate) attempt: u32,
 }
 
 /// Why a command could not be carried out.
@@ -100,8 +103,12 @@ impl<'a> Worker<'a> {
         match order.command {
             Command::Open => self.open(),
             Command::Enter(lane) => self.enter(lane, &order.pending),
-            Command::Run(job) => self.run_test(job),
-            Command::Leave(lane) => self.leave(lane),
+            Command::Run(job) => self.run_test(job, order.attempt),
+            Command::Leave(lane) => {
+                let left = self.leave(lane)?;
+                self.tell("idle", String::new());
+                Ok(left)
+            }
             Command::Close => {
                 self.sut.close();
                 self.tell("released", String::new());
@@ -119,6 +126,7 @@ impl<'a> Worker<'a> {
                 state: "waiting".to_owned(),
                 note,
             });
+            outbox.send(What::Held);
         };
         let hello = self.sut.open(self.shared.options.on_held, &mut notice)?;
         let found = hello.facts.base_identity(&self.base.base);
@@ -144,7 +152,15 @@ impl<'a> Worker<'a> {
             return Ok(self.gone(reason));
         }
         self.tell("ready", String::new());
-        Ok(Input::Opened)
+        Ok(Input::Opened(self.last_step()))
+    }
+
+    /// The last step of those known here that the SUT says it has done, and may be believed.
+    fn last_step(&self) -> Option<StepNo> {
+        let steps = (0..self.shared.work.steps.len()).filter_map(|step| u32::try_from(step).ok());
+        let last = self.state.chain.last()?;
+        let step = steps.map(StepId).find(|&step| self.shared.key_of(step) == *last)?;
+        (self.steps_done(&[step]) == 1).then_some(StepNo(step.0))
     }
 
     /// Why a tainted SUT is taken out of the run, if the user wants that.
@@ -167,7 +183,7 @@ impl<'a> Worker<'a> {
     pub(crate) fn gone(&mut self, reason: Skip) -> Input {
         self.sut.close();
         let note = match &reason {
-            Skip::Prepare(note) | Skip::Setup(note) | Skip::Unreachable(note) => note.clone(),
+            Skip::Prepare(note) | Skip::Setup(note) | Skip::Unreachable(note) | Skip::Stopped(note) => note.clone(),
             Skip::Cancelled => "cancelled".to_owned(),
         };
         self.tell("dropped", note);

@@ -16,6 +16,7 @@ mod progress;
 pub mod recorder;
 mod summary;
 pub mod text;
+pub mod trace;
 
 pub use console::{Console, Verbosity};
 pub use exit::Exit;

@@ -65,7 +65,7 @@ impl Narrator {
             }
             Event::Sut { sut, state, note } => self.sut(&mut out, sut, state, note),
             Event::NodeCached { node, sut, age, .. } => self.node_cached(&mut out, node, sut, *age),
-            Event::NodeStarted { .. } => {}
+            Event::NodeStarted { .. } | Event::Outlook { .. } => {}
             Event::Result { node, name, status } => {
                 if let (Verbosity::Verbose, Some(name)) = (self.verbosity, name) {
                     let lead = Lead {
@@ -211,12 +211,13 @@ impl Narrator {
             note,
             log,
             results,
+            again,
             ..
         } = event
         else {
             return;
         };
-        let passed = *outcome == NodeOutcome::Pass;
+        let passed = matches!(outcome, NodeOutcome::Pass | NodeOutcome::Flaky);
         let log = (!log.is_empty()).then(|| self.dir.join(log));
         if !passed || self.verbosity > Verbosity::Quiet {
             let is_test = node.starts_with("test ");
@@ -230,10 +231,12 @@ impl Narrator {
                 style: outcome_style(&self.palette, *outcome),
                 time: human::span(*duration),
             };
-            let counted = if note.is_empty() {
-                result_counts(results)
-            } else {
-                note.clone()
+            let counted = match (*again, *outcome) {
+                (true, _) if note.is_empty() => "it runs again".to_owned(),
+                (true, _) => format!("{note}; it runs again"),
+                (false, NodeOutcome::Flaky) => "passed after it had failed".to_owned(),
+                (false, _) if note.is_empty() => result_counts(results),
+                (false, _) => note.clone(),
             };
             self.line(out, &lead, sut, node, &counted);
         }
@@ -246,7 +249,7 @@ impl Narrator {
                 Verbosity::Normal | Verbosity::Quiet => {}
             }
         }
-        if !passed {
+        if *outcome != NodeOutcome::Pass && !again {
             self.summary.failures.push(Failure {
                 node: node.clone(),
                 sut: if self.sut_column.is_some() {
@@ -261,14 +264,18 @@ impl Narrator {
         }
     }
 
-    fn sut(&self, out: &mut String, sut: &str, state: &str, note: &str) {
+    fn sut(&mut self, out: &mut String, sut: &str, state: &str, note: &str) {
+        if state == "joined" {
+            let columns = self.sut_column.get_or_insert(0);
+            *columns = (*columns).max(width(&harmless(sut)));
+        }
         let least = match state {
             "dropped" => Verbosity::Quiet,
-            "waiting" | "tainted" => Verbosity::Normal,
+            "waiting" | "tainted" | "joined" => Verbosity::Normal,
             _ => Verbosity::Verbose,
         };
         if self.verbosity >= least {
-            let style = if least == Verbosity::Verbose {
+            let style = if least == Verbosity::Verbose || state == "joined" {
                 self.palette.dim
             } else {
                 self.palette.warn

@@ -8,6 +8,9 @@ use super::palette::Palette;
 use super::text::{harmless, pad, width};
 use crate::exec::event::{Event, NodeOutcome, Stamped};
 
+/// What a SUT does that waits for work.
+const IDLE: &str = "idle";
+
 /// A SUT at work.
 #[derive(Debug)]
 struct Activity {
@@ -24,6 +27,9 @@ pub(super) struct Progress {
     passed: u64,
     failed: u64,
     infra: u64,
+    flaky: u64,
+    /// When the run is expected to end, in milliseconds since the epoch; 0 while nothing is known.
+    end: u64,
     /// By SUT: a SUT does one thing at a time.
     active: BTreeMap<String, Activity>,
 }
@@ -37,8 +43,11 @@ impl Progress {
                 self.to_run = to_run.values().sum();
             }
             Event::Sut { sut, state, .. } => match state.as_str() {
-                "waiting" | "connecting" | "syncing" => self.begin(sut, state.clone(), stamped.time),
-                _ => drop(self.active.remove(sut)),
+                "dropped" | "released" => drop(self.active.remove(sut)),
+                // What it was doing, if anything, goes on.
+                "joined" | "tainted" => {}
+                "ready" => self.begin(sut, IDLE.to_owned(), stamped.time),
+                state => self.begin(sut, state.to_owned(), stamped.time),
             },
             Event::NodeStarted { node, sut, attempt, .. } => {
                 let again = if *attempt > 1 {
@@ -48,11 +57,20 @@ impl Progress {
                 };
                 self.begin(sut, format!("{node}{again}"), stamped.time);
             }
-            Event::NodeFinished { node, sut, outcome, .. } => {
-                self.active.remove(sut);
-                self.done += 1;
-                self.tally(node, *outcome);
+            Event::NodeFinished {
+                node,
+                sut,
+                outcome,
+                again,
+                ..
+            } => {
+                self.begin(sut, IDLE.to_owned(), stamped.time);
+                if !again {
+                    self.done += 1;
+                    self.tally(node, *outcome);
+                }
             }
+            Event::Outlook { end, .. } => self.end = *end,
             Event::NodeSkipped { .. } => self.done += 1,
             // What a SUT has done already was counted as to be run.
             Event::NodeCached { sut, .. } if !sut.is_empty() => self.done += 1,
@@ -67,8 +85,11 @@ impl Progress {
             return Vec::new();
         }
         let mut longest_first: Vec<_> = self.active.iter().collect();
-        longest_first.sort_by_key(|(_, activity)| activity.since);
+        longest_first.sort_by_key(|(_, activity)| (activity.what == IDLE, activity.since));
         let room = height.saturating_sub(1).max(1);
+        if longest_first.len() > room {
+            longest_first.retain(|(_, activity)| activity.what != IDLE);
+        }
         let shown = if longest_first.len() > room { room - 1 } else { room };
         let hidden = longest_first.len().saturating_sub(shown);
         longest_first.truncate(shown);
@@ -95,17 +116,22 @@ impl Progress {
     fn status(&self, now: u64, palette: &Palette) -> Row {
         let elapsed = human::running(now.saturating_sub(self.started));
         let left = self.to_run.saturating_sub(self.done);
+        let running = self.active.values().filter(|activity| activity.what != IDLE).count();
         let mut row = Row::default()
             .with(palette.bold, format!("{elapsed:>9}  "))
-            .with(palette.bold, format!("{left} left, {} running", self.active.len()));
+            .with(palette.bold, format!("{left} left, {running} running"));
         for (number, word, style) in [
             (self.passed, "passed", palette.good),
+            (self.flaky, "flaky", palette.warn),
             (self.failed, "failed", palette.bad),
             (self.infra, "infra", palette.trouble),
         ] {
             if number > 0 {
                 row = row.with(palette.dim, ", ").with(style, format!("{number} {word}"));
             }
+        }
+        if self.end > now {
+            row = row.with(palette.dim, format!("; about {} to go", human::running(self.end - now)));
         }
         row
     }
@@ -118,6 +144,7 @@ impl Progress {
         match outcome {
             NodeOutcome::Pass if node.starts_with("test ") => self.passed += 1,
             NodeOutcome::Pass | NodeOutcome::Cancelled => {}
+            NodeOutcome::Flaky => self.flaky += 1,
             NodeOutcome::Fail => self.failed += 1,
             NodeOutcome::Infra => self.infra += 1,
         }

@@ -11,7 +11,7 @@ use super::text::harmless;
 use super::{human, text};
 use crate::exec::event::NodeOutcome;
 
-/// A node that did not pass.
+/// A node that did not pass, or not at once.
 #[derive(Debug)]
 pub(super) struct Failure {
     pub(super) node: String,
@@ -115,6 +115,7 @@ fn write_failure(out: &mut String, palette: &Palette, failure: &Failure) -> std:
 pub(super) const fn outcome_word(outcome: NodeOutcome) -> &'static str {
     match outcome {
         NodeOutcome::Pass => "pass",
+        NodeOutcome::Flaky => "flaky",
         NodeOutcome::Fail => "fail",
         NodeOutcome::Cancelled => "cancelled",
         NodeOutcome::Infra => "infra",
@@ -125,7 +126,7 @@ pub(super) const fn outcome_word(outcome: NodeOutcome) -> &'static str {
 pub(super) const fn skipped_word(outcome: NodeOutcome) -> &'static str {
     match outcome {
         NodeOutcome::Cancelled => "cancelled",
-        NodeOutcome::Pass | NodeOutcome::Fail | NodeOutcome::Infra => "skipped",
+        NodeOutcome::Pass | NodeOutcome::Flaky | NodeOutcome::Fail | NodeOutcome::Infra => "skipped",
     }
 }
 
@@ -134,7 +135,7 @@ pub(super) const fn outcome_style(palette: &Palette, outcome: NodeOutcome) -> an
     match outcome {
         NodeOutcome::Pass => palette.good,
         NodeOutcome::Fail => palette.bad,
-        NodeOutcome::Cancelled => palette.warn,
+        NodeOutcome::Flaky | NodeOutcome::Cancelled => palette.warn,
         NodeOutcome::Infra => palette.trouble,
     }
 }
@@ -148,6 +149,7 @@ fn counts(palette: &Palette, totals: &Totals<'_>) -> String {
         }
         let mut part = match outcome {
             NodeOutcome::Pass => format!("{number} passed"),
+            NodeOutcome::Flaky => format!("{number} flaky"),
             NodeOutcome::Fail => format!("{number} failed"),
             NodeOutcome::Cancelled => format!("{number} cancelled"),
             NodeOutcome::Infra => format!("{number} infra"),

@@ -106,6 +106,7 @@ fn finished(node: &str, sut: &str, outcome: NodeOutcome, duration: u64, note: &s
         note: note.into(),
         log: log.into(),
         results: BTreeMap::new(),
+        again: false,
     }
 }
 

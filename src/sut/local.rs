@@ -32,7 +32,8 @@ impl Local {
     }
 }
 
-fn default_dir() -> Option<PathBuf> {
+/// Where the local machine keeps its things if nobody says otherwise.
+pub fn default_dir() -> Option<PathBuf> {
     if rustix::process::geteuid().is_root() {
         return Some(PathBuf::from("/var/lib/atex"));
     }

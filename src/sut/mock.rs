@@ -48,6 +48,11 @@ impl Gate {
         self.0.1.notify_all();
     }
 
+    /// Returns whether it is open.
+    pub fn is_open(&self) -> bool {
+        *lock(&self.0.0)
+    }
+
     /// Waits until it is open.
     pub fn pass(&self) {
         let mut open = lock(&self.0.0);

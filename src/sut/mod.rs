@@ -29,6 +29,7 @@ pub mod facts;
 pub mod files;
 pub mod job;
 mod jobtext;
+pub mod lease;
 pub mod link;
 pub mod local;
 mod manifest;

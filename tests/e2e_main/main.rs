@@ -8,6 +8,7 @@ mod interrupt;
 mod killed;
 mod options;
 mod packages;
+mod pool;
 mod promises;
 mod rebuild;
 mod running;

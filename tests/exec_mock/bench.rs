@@ -10,8 +10,9 @@ use atex::compile::spec::{Narrowing, Request, Secrets, Workload};
 use atex::exec::agenda::Agenda;
 use atex::exec::event::{Event, NodeOutcome, Stamped};
 use atex::exec::options::{Mode, OnTaint, Options, Until};
-use atex::exec::run::{self, Finished, Run, Sink};
+use atex::exec::run::{self, Arrivals, Finished, Run, Sink};
 use atex::exec::rundir::RunDir;
+use atex::exec::schedule::Rules;
 use atex::sut::mock::{Lab, Step};
 use atex::sut::{BaseIdentity, Cancel, OnHeld, Sut, Trouble, TroubleKind, Urgency};
 use atex_cache::{Outcome, Store};
@@ -71,6 +72,10 @@ impl Bench {
                 on_held: OnHeld::Wait,
                 dead_after: Duration::from_secs(30),
                 max_output: 1 << 20,
+                rules: Rules {
+                    retry_infra: 0,
+                    ..Rules::default()
+                },
             },
             suts: vec!["one"],
             plans: Vec::new(),
@@ -150,10 +155,32 @@ impl Bench {
         self.run_on(machines, on_event)
     }
 
+    /// Runs it while more machines come.
+    pub(crate) fn run_joined(
+        &self,
+        arrivals: impl FnOnce(&Cancel) -> Box<dyn Arrivals>,
+        on_event: impl FnMut(&Event, &Cancel),
+    ) -> Ended {
+        let machines = |cancel: &Cancel| -> Vec<Box<dyn Sut>> {
+            let machine = |name: &&str| -> Box<dyn Sut> { Box::new(self.lab.machine(name, cancel)) };
+            self.suts.iter().map(machine).collect()
+        };
+        self.run_all(machines, |cancel| Some(arrivals(cancel)), on_event)
+    }
+
     /// Runs it on other machines.
     pub(crate) fn run_on(
         &self,
         machines: impl FnOnce(&Cancel) -> Vec<Box<dyn Sut>>,
+        on_event: impl FnMut(&Event, &Cancel),
+    ) -> Ended {
+        self.run_all(machines, |_| None, on_event)
+    }
+
+    fn run_all(
+        &self,
+        machines: impl FnOnce(&Cancel) -> Vec<Box<dyn Sut>>,
+        arrivals: impl FnOnce(&Cancel) -> Option<Box<dyn Arrivals>>,
         on_event: impl FnMut(&Event, &Cancel),
     ) -> Ended {
         let number = self.runs.replace(self.runs.get() + 1);
@@ -184,6 +211,7 @@ impl Bench {
             dir: &dir,
             expected: vec![kind; suts.len()],
             suts,
+            arrivals: arrivals(&cancel),
             cancel,
         };
         let finished = run::run(run, &mut sink).unwrap();
@@ -327,7 +355,11 @@ impl Ended {
     }
 }
 
+/// Whether it is the last word about a test.
 fn tells_a_test(event: &Event) -> bool {
+    if matches!(event, Event::NodeFinished { again: true, .. }) {
+        return false;
+    }
     let (Event::NodeCached { node, .. } | Event::NodeFinished { node, .. } | Event::NodeSkipped { node, .. }) = event
     else {
         return false;

@@ -11,5 +11,7 @@ mod fates;
 mod finishing;
 mod losses;
 mod outcomes;
+mod pool;
 mod preparing;
 mod records;
+mod retries;

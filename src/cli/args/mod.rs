@@ -4,6 +4,7 @@
 
 pub(crate) mod inspect;
 pub(crate) mod lint;
+pub(crate) mod report;
 pub(crate) mod run;
 pub(crate) mod select;
 
@@ -106,6 +107,7 @@ pub(crate) enum WorkCommand {
     #[command(subcommand)]
     Sut(inspect::SutCommand),
     Results(inspect::ResultsArgs),
+    Report(report::ReportArgs),
 }
 
 #[cfg(test)]

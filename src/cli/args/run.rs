@@ -15,6 +15,8 @@ Examples:
   atex build --until prepare            make the machine ready, run no tests
   atex build --dry-run                  show what would run and why
   atex build -s lab1 -s root@lab2       on two machines, whichever is free
+  atex build -s 'local*4' --retries 1   four at once on this machine; what fails runs twice
+  atex build --shard 2/5                the second of five parts, for five invocations
   atex build --max-age 12h              prepare again what is older")]
 pub(crate) struct BuildArgs {
     /// Plans by name, or regular expressions [default: all that are enabled]
@@ -29,6 +31,8 @@ pub(crate) struct BuildArgs {
     #[arg(long, help_heading = "Running")]
     pub(crate) rerun: bool,
 
+    #[command(flatten)]
+    pub(crate) failing: FailingArgs,
     #[command(flatten)]
     pub(crate) run: RunArgs,
 }
@@ -47,6 +51,8 @@ pub(crate) struct TestArgs {
     pub(crate) tests: Vec<String>,
 
     #[command(flatten)]
+    pub(crate) failing: FailingArgs,
+    #[command(flatten)]
     pub(crate) run: RunArgs,
 }
 
@@ -63,6 +69,35 @@ pub(crate) struct FinishArgs {
 
     #[command(flatten)]
     pub(crate) run: RunArgs,
+}
+
+/// What to do about failures, and which part of the tests to run.
+#[derive(Debug, Default, Args)]
+#[command(next_help_heading = "Failures and parts")]
+pub(crate) struct FailingArgs {
+    /// Run a test that failed again, up to so many times; one that passes then is `flaky`, which is no failure [default: 0]
+    #[arg(long, value_name = "N")]
+    pub(crate) retries: Option<u32>,
+
+    /// Run a test again that its machine broke off, up to so many times [default: 1]
+    #[arg(long, value_name = "N")]
+    pub(crate) retry_infra: Option<u32>,
+
+    /// Start no further test once so many have failed
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) max_failures: Option<u32>,
+
+    /// Start no further test once one has failed
+    #[arg(short = 'x', long, conflicts_with = "max_failures")]
+    pub(crate) exit_first: bool,
+
+    /// Give a prepare chain up once it failed in the same way on so many machines [default: 2]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) max_prepare_failures: Option<u32>,
+
+    /// Run part M of N: each test is in one, and they take about the same time by `duration`
+    #[arg(long, value_name = "M/N")]
+    pub(crate) shard: Option<String>,
 }
 
 /// Options of all commands that run something.

@@ -51,13 +51,17 @@ pub(crate) struct CompileArgs {
 }
 
 /// Where things run.
-#[derive(Debug, Default, Args)]
+#[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = "Machines")]
 pub(crate) struct SutArgs {
-    /// Run on this machine: `local`, `[user@]host[:port]`, or a name from the configuration (repeatable: a pool)
-    /// [default: local]
+    /// Run on this machine: `local`, `local*4`, `[user@]host[:port]`, or a name or group from the configuration
+    /// (repeatable: a pool) [default: local]
     #[arg(short = 's', long = "sut", value_name = "TARGET")]
     pub(crate) suts: Vec<String>,
+
+    /// Run also on the machines of this file, one a line; those that are added while the run goes on join it
+    #[arg(long, value_name = "FILE")]
+    pub(crate) sut_file: Option<PathBuf>,
 
     /// Where atex keeps its files on the machine
     #[arg(long, value_name = "DIR")]

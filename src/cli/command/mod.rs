@@ -6,6 +6,7 @@ pub(super) mod fmf;
 pub(super) mod graph;
 pub(super) mod lint;
 pub(super) mod ls;
+pub(super) mod report;
 pub(super) mod results;
 mod results_file;
 pub(super) mod run;

@@ -115,7 +115,7 @@ fn row(attempt: &Attempt, line: &ResultLine<'_>, palette: &Palette) -> [Cell; 5]
 }
 
 /// Finds the run's directory: a path, a name below the runs directory, or the latest run.
-fn run_dir(given: Option<&Path>, settings: &Settings) -> Result<PathBuf, CliError> {
+pub(super) fn run_dir(given: Option<&Path>, settings: &Settings) -> Result<PathBuf, CliError> {
     let runs = Settings::runs_dir()?;
     let Some(given) = given else {
         let latest = runs.join("latest");

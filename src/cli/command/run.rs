@@ -3,6 +3,7 @@
 //! Approach: open the cache; learn what the SUTs are; compile; decide what has to run; then either show that (`--dry-run`), or
 //! make the run's directory, start the reporters, run, and tell the end.
 
+mod arrivals;
 mod dry;
 mod sink;
 mod which;
@@ -23,11 +24,12 @@ use crate::cli::{machines, notice, signals, workload};
 use crate::compile::spec::Workload;
 use crate::exec::agenda::Agenda;
 use crate::exec::options::{Mode, OnTaint, Options, Until};
-use crate::exec::run::{Finished, Run};
+use crate::exec::run::{Arrivals, Finished, Run};
 use crate::exec::rundir::{RunDir, RunDirError};
 use crate::report::live::Size;
 use crate::report::{self, Console, Exit, Json, Recorder, RunInfo};
 use crate::sut::{Cancel, OnHeld};
+use arrivals::SutFile;
 use sink::RunSink;
 
 /// Runs what is asked for.
@@ -45,6 +47,14 @@ pub(crate) fn run(request: &RunRequest, settings: &Settings, out: &mut Out) -> R
     if matches!(request.action, Action::Test { .. }) {
         which::settle(&mut work, || machines::states(&request.pool, &cancel))?;
     }
+    if let Some(shard) = request.shard {
+        shard.narrow(&mut work);
+        if work.plans.iter().all(|plan| plan.tests.is_empty()) {
+            return Err(
+                CliError::nothing("no test is in this part").hint("there are more parts than tests, or long ones")
+            );
+        }
+    }
     let options = options(request);
     if options.mode != Mode::Finish && work.plans.iter().all(|plan| plan.tests.is_empty()) {
         return Err(CliError::nothing("no test matches").hint("`atex ls` shows all tests; `atex ls plans`, the plans"));
@@ -54,6 +64,9 @@ pub(crate) fn run(request: &RunRequest, settings: &Settings, out: &mut Out) -> R
         return dry::show((&work, &agenda, &options), settings, out);
     }
     let suts = machines::open_later(&request.pool, &cancel)?;
+    let arrivals = request.sut_args.sut_file.as_ref().map(|_| -> Box<dyn Arrivals + '_> {
+        Box::new(SutFile::new(&request.sut_args, &request.pool, cancel.clone(), settings))
+    });
     let dir = run_dir(request)?;
     let info = RunInfo {
         tree: work.root.to_string_lossy().into_owned(),
@@ -68,6 +81,7 @@ pub(crate) fn run(request: &RunRequest, settings: &Settings, out: &mut Out) -> R
         store: &store,
         dir: &dir,
         suts,
+        arrivals,
         expected: kinds.expected,
         cancel,
     };
@@ -163,6 +177,7 @@ fn options(request: &RunRequest) -> Options {
         },
         on_held: if request.wait { OnHeld::Wait } else { OnHeld::Fail },
         dead_after: request.pool.dead_after,
+        rules: request.rules,
         max_output: request.max_output,
     }
 }

@@ -18,10 +18,11 @@ use crate::cli::{notice, signals};
 use crate::report::palette::paint;
 use crate::report::text::harmless;
 use crate::report::{Exit, human};
+use crate::sut::lease;
 use crate::sut::link::Link;
-use crate::sut::local::Local;
+use crate::sut::local::{Local, peek_state};
 use crate::sut::shell::Machine;
-use crate::sut::{Cancel, EnvFile, Facts, Hello, OnHeld, Sut, SutState, Trouble, TroubleKind};
+use crate::sut::{Cancel, EnvFile, Facts, Hello, OnHeld, Sut, SutState, Trouble, TroubleKind, local_facts};
 
 /// Runs a command on machines.
 pub(crate) fn run(command: &SutCommand, settings: &Settings, out: &mut Out) -> Result<Exit, CliError> {
@@ -48,40 +49,71 @@ fn cancel() -> Result<Cancel, CliError> {
     Ok(cancel)
 }
 
-/// Lists machines; one that cannot be opened is listed with the reason, and the exit code says that there was one.
+/// What is seen of a machine.
+struct Seen {
+    facts: Facts,
+    state: SutState,
+    /// Who has it now.
+    lease: Option<String>,
+}
+
+/// Looks at a machine: the local one from outside, so that nobody is kept waiting for it; another one has to be opened.
+fn look(spec: &SutSpec, cancel: &Cancel) -> Result<Seen, Trouble> {
+    let is_local = matches!(spec.kind, SutKind::Local);
+    let lease = is_local.then(|| lease::peek(spec.dir.as_deref())).flatten();
+    let state = is_local.then(|| peek_state(spec.dir.as_deref())).flatten();
+    if lease.is_none() && state.is_none() {
+        // One that was never used, or cannot be: opening it tells which.
+        let (_free, Hello { facts, state }) = open(spec, cancel)?;
+        return Ok(Seen { facts, state, lease });
+    }
+    Ok(Seen {
+        facts: local_facts(),
+        state: state.unwrap_or_default(),
+        lease,
+    })
+}
+
+/// Lists machines; one that cannot be used is listed with the reason, and the exit code says that there was one.
 fn ls(pool: &Pool, settings: &Settings, out: &mut Out) -> Result<Exit, CliError> {
     let (mut rows, mut exit) = (Vec::new(), Exit::Passed);
     let (cancel, suts) = (cancel()?, pool.suts.iter().collect::<Vec<_>>());
-    let opened = machines::for_each(&suts, |spec| open(spec, &cancel).map(|(_lease, hello)| hello));
+    let seen = machines::for_each(&suts, |spec| look(spec, &cancel));
     let mut hints = BTreeSet::new();
-    for (spec, opened) in suts.into_iter().zip(opened) {
-        hints.extend(opened.as_ref().err().and_then(|trouble| trouble.hint.clone()));
-        if opened.as_ref().is_err_and(|trouble| trouble.kind != TroubleKind::Held) {
+    for (spec, seen) in suts.into_iter().zip(seen) {
+        hints.extend(seen.as_ref().err().and_then(|trouble| trouble.hint.clone()));
+        if seen.as_ref().is_err_and(|trouble| trouble.kind != TroubleKind::Held) {
             exit = Exit::Infra;
         }
         if settings.json {
-            let line = match &opened {
-                Ok(hello) => described(spec, hello),
+            let line = match &seen {
+                Ok(Seen { facts, state, lease }) => {
+                    json!({"name": spec.name, "base": spec.base, "facts": facts, "state": state, "lease": lease})
+                }
                 Err(trouble) => json!({"name": spec.name, "trouble": trouble.message, "hint": trouble.hint}),
             };
             out.json(&line)?;
             continue;
         }
-        rows.push(match &opened {
-            Ok(hello) => [
+        rows.push(match &seen {
+            Ok(Seen { facts, state, lease }) => [
                 Cell::from(&spec.name),
-                Cell::from(system(&hello.facts)),
-                Cell::from(&hello.facts.user),
-                state_cell(&hello.state, out),
+                Cell::from(system(facts)),
+                Cell::from(&facts.user),
+                state_cell(state, out),
+                match lease {
+                    Some(holder) => Cell::styled(out.palette.warn, holder),
+                    None => Cell::styled(out.palette.dim, "free"),
+                },
             ],
             Err(trouble) => {
                 let blank = || Cell::from("");
                 let reason = Cell::styled(out.palette.trouble, &trouble.message);
-                [Cell::from(&spec.name), blank(), blank(), reason]
+                [Cell::from(&spec.name), blank(), blank(), reason, blank()]
             }
         });
     }
-    table::print(out, Columns::new(["NAME", "SYSTEM", "USER", "STATE"]), &rows)?;
+    table::print(out, Columns::new(["NAME", "SYSTEM", "USER", "STATE", "LEASE"]), &rows)?;
     if !settings.json {
         out.flush()?;
         for text in &hints {

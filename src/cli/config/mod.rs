@@ -1,7 +1,7 @@
 //! The configuration files: `atex.toml` beside `.fmf/`, then `atex/config.toml` of the user.
 //!
-//! Owns finding, reading and merging them. The first file that sets a key wins; a named SUT is taken whole from the first
-//! file that has it. Values are validated here, so that an error names the line;
+//! Owns finding, reading and merging them. The first file that sets a key wins; a named SUT or group is taken whole from the
+//! first file that has it. Values are validated here, so that an error names the line;
 //! the command line wins over both.
 
 mod error;
@@ -28,6 +28,8 @@ pub(crate) struct Config {
     pub(crate) defaults: Defaults,
     /// Named SUTs.
     pub(crate) suts: BTreeMap<String, SutConfig>,
+    /// Groups of SUTs.
+    pub(crate) groups: BTreeMap<String, GroupConfig>,
     /// `[lint] allow`: findings that are not reported.
     pub(crate) lint_allow: Option<BTreeSet<Code>>,
 }
@@ -59,6 +61,13 @@ pub(crate) struct SutConfig {
     pub(crate) parameters: Parameters,
     /// The file that says so, for messages and for relative paths.
     pub(crate) file: PathBuf,
+}
+
+/// `[group.NAME]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct GroupConfig {
+    /// Targets as `-s` takes them: named SUTs and other groups, too.
+    pub(crate) suts: Vec<String>,
 }
 
 impl Config {
@@ -93,6 +102,9 @@ impl Config {
         self.lint_allow = self.lint_allow.take().or(other.lint_allow);
         for (name, sut) in other.suts {
             self.suts.entry(name).or_insert(sut);
+        }
+        for (name, group) in other.groups {
+            self.groups.entry(name).or_insert(group);
         }
     }
 }

@@ -10,7 +10,7 @@ use std::path::Path;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::{Config, ConfigError, Defaults, SutConfig};
+use super::{Config, ConfigError, Defaults, GroupConfig, SutConfig};
 use crate::cli::nearest::did_you_mean;
 use crate::cli::parameters::Parameters;
 use crate::cli::snippet::Snippet;
@@ -53,11 +53,18 @@ pub(super) fn parse(path: &Path, text: &str) -> Result<Config, ConfigError> {
             suts.insert(name.get_ref().to_string(), sut(source, name, item)?);
         }
     }
+    let mut groups = BTreeMap::new();
+    if let Some(item) = top.take("group") {
+        for (name, item) in source.table(item, "group")? {
+            groups.insert(name.get_ref().to_string(), group(source, name, item)?);
+        }
+    }
     let lint_allow = top.take("lint").map(|item| lint_allow(source, item)).transpose()?;
     top.end()?;
     Ok(Config {
         defaults,
         suts,
+        groups,
         lint_allow: lint_allow.flatten(),
     })
 }
@@ -127,6 +134,27 @@ fn sut(source: Source<'_>, name: &Spanned<toml::de::DeString<'_>>, item: Item<'_
         parameters,
         file,
     })
+}
+
+fn group(
+    source: Source<'_>,
+    name: &Spanned<toml::de::DeString<'_>>,
+    item: Item<'_>,
+) -> Result<GroupConfig, ConfigError> {
+    let mut section = Section::new(source, source.table(item, name.get_ref())?);
+    let suts = section.read("suts", Source::texts)?;
+    section.end()?;
+    match suts {
+        Some(suts) if !suts.is_empty() => Ok(GroupConfig { suts }),
+        _ => {
+            let problem = format!("group `{}` has no `suts`", name.get_ref());
+            Err(source.error(
+                name.span(),
+                problem,
+                Some("as in `suts = [\"lab1\", \"lab2\"]`".to_owned()),
+            ))
+        }
+    }
 }
 
 impl<'a, 'd> Section<'a, 'd> {

@@ -43,6 +43,9 @@ fn every_key_is_read() {
         port = 2222
         user = "root"
 
+        [group.lab]
+        suts = ["lab1", "local*4"]
+
         [lint]
         allow = ["missing-file"]
         "#,

@@ -167,6 +167,7 @@ impl<'r> Assembler<'r> {
             metadata: metadata_text(&selected.name, selected.node.data()).into(),
             data: Arc::clone(&facts.data),
             tags: facts.tags.clone(),
+            destructive: facts.destructive,
             priority: facts.priority,
             order: selected.order,
             origin: facts.origin.clone(),

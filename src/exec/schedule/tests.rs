@@ -1,156 +1,17 @@
-//! The schedule against its invariants: thousands of seeded runs with failures at random moments.
+//! The schedule against its invariants: thousands of seeded runs with failures at random moments, and single laws.
 
 use proptest::prelude::*;
 
 use super::*;
+use crate::exec::simulation::{Dice, Fate, Simulation, Truth};
 
-/// One step of a random world: which SUT answers next, and how.
-#[derive(Clone, Copy, Debug)]
-struct Fate {
-    who: usize,
-    luck: u8,
-}
-
-/// What happened to each test.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Seen {
-    Waiting,
-    Running,
-    Ran,
-    Skipped,
-}
-
-struct World {
-    schedule: Schedule,
-    lanes: Vec<Lane>,
-    doing: Vec<Option<Command>>,
-    in_lane: Vec<Option<LaneId>>,
-    tainted: Vec<bool>,
-    gone: Vec<bool>,
-    jobs: Vec<Seen>,
-}
-
-impl World {
-    fn new(lanes: Vec<Lane>, suts: usize) -> Self {
-        let jobs = lanes.iter().map(|lane| lane.jobs.len()).sum();
-        Self {
-            schedule: Schedule::new(lanes.clone(), suts, jobs),
-            lanes,
-            doing: vec![None; suts],
-            in_lane: vec![None; suts],
-            tainted: vec![false; suts],
-            gone: vec![false; suts],
-            jobs: vec![Seen::Waiting; jobs],
-        }
-    }
-
-    fn lane_of(&self, job: JobId) -> LaneId {
-        let at = self.lanes.iter().position(|lane| lane.jobs.contains(&job)).unwrap();
-        LaneId(u32::try_from(at).unwrap())
-    }
-
-    fn take(&mut self, decisions: Vec<Decision>) {
-        for decision in decisions {
-            match decision {
-                Decision::Skip(job, _) => {
-                    assert_eq!(
-                        self.jobs[job.0 as usize],
-                        Seen::Waiting,
-                        "only a waiting test is skipped"
-                    );
-                    self.jobs[job.0 as usize] = Seen::Skipped;
-                }
-                Decision::Tell(sut, command) => self.tell(sut.0 as usize, command),
-            }
-        }
-    }
-
-    fn tell(&mut self, sut: usize, command: Command) {
-        assert_eq!(self.doing[sut], None, "a SUT has one command at a time");
-        assert!(!self.gone[sut], "a SUT that is gone is told nothing");
-        match command {
-            Command::Run(job) => {
-                assert_eq!(self.in_lane[sut], Some(self.lane_of(job)), "a test runs in its lane");
-                assert!(!self.tainted[sut], "no test runs on a tainted SUT");
-                assert_eq!(self.jobs[job.0 as usize], Seen::Waiting, "no test runs twice");
-                self.jobs[job.0 as usize] = Seen::Running;
-            }
-            Command::Enter(lane) => {
-                assert!(
-                    self.in_lane[sut].is_none_or(|now| now == lane && self.tainted[sut]),
-                    "a lane is left first"
-                );
-            }
-            Command::Leave(lane) => assert_eq!(self.in_lane[sut], Some(lane)),
-            Command::Close => assert_eq!(self.in_lane[sut], None, "a lane is left before the SUT is let go"),
-            Command::Open => {}
-        }
-        self.doing[sut] = Some(command);
-    }
-
-    /// Lets one SUT answer.
-    fn step(&mut self, fate: Fate) {
-        let busy: Vec<usize> = (0..self.doing.len()).filter(|&sut| self.doing[sut].is_some()).collect();
-        if busy.is_empty() {
-            let Some(&job) = self.schedule.busy().first() else {
-                return;
-            };
-            let decisions = if fate.luck < 128 {
-                self.schedule.offer_again(job)
-            } else {
-                self.jobs[job.0 as usize] = Seen::Ran;
-                self.schedule.answered_elsewhere(job)
-            };
-            return self.take(decisions);
-        }
-        let sut = busy[fate.who % busy.len()];
-        let Some(command) = self.doing[sut].take() else { return };
-        let input = self.answer(sut, command, fate.luck);
-        let decisions = self.schedule.handle(sut_id(sut), input);
-        self.take(decisions);
-    }
-
-    fn answer(&mut self, sut: usize, command: Command, luck: u8) -> Input {
-        if luck < 8 && command != Command::Close {
-            if let Command::Run(job) = command {
-                self.jobs[job.0 as usize] = Seen::Ran;
-            }
-            self.gone[sut] = true;
-            return Input::Lost(unplugged());
-        }
-        match command {
-            Command::Open => Input::Opened,
-            Command::Enter(lane) => {
-                self.in_lane[sut] = Some(lane);
-                self.tainted[sut] = luck < 40;
-                if luck < 40 {
-                    Input::EnterFailed(no())
-                } else {
-                    Input::Entered
-                }
-            }
-            Command::Run(job) => {
-                let after = match luck {
-                    0..40 => After::Tainted,
-                    40..60 => After::Busy,
-                    _ => After::Clean,
-                };
-                self.tainted[sut] = after == After::Tainted;
-                self.jobs[job.0 as usize] = if after == After::Busy { Seen::Waiting } else { Seen::Ran };
-                Input::Ended(after)
-            }
-            Command::Leave(_) => {
-                self.in_lane[sut] = None;
-                self.tainted[sut] = false;
-                Input::Left
-            }
-            Command::Close => {
-                self.gone[sut] = true;
-                Input::Closed
-            }
-        }
-    }
-}
+const RULES: Rules = Rules {
+    retries: 0,
+    retry_infra: 0,
+    max_failures: None,
+    same_failures: 2,
+    connecting: 32,
+};
 
 fn unplugged() -> Skip {
     Skip::Unreachable("unplugged".to_owned())
@@ -160,78 +21,149 @@ fn no() -> Skip {
     Skip::Prepare("no".to_owned())
 }
 
-fn lanes(sizes: &[usize]) -> Vec<Lane> {
-    let mut next = 0..;
-    sizes
-        .iter()
-        .map(|&size| Lane {
-            jobs: next.by_ref().take(size).map(JobId).collect(),
-            entries: 0,
-        })
-        .collect()
+fn task(job: u32, expected: u32) -> Task {
+    Task {
+        job: JobId(job),
+        expected,
+        priority: 0,
+    }
 }
 
-fn fates() -> impl Strategy<Value = Vec<Fate>> {
-    let fate = (any::<usize>(), any::<u8>()).prop_map(|(who, luck)| Fate { who, luck });
-    proptest::collection::vec(fate, 0..200)
+/// Lanes of so many tests of a second each, with a chain of one step that takes `prepare`.
+fn lanes_with(sizes: &[usize], prepare: u64) -> Vec<Lane> {
+    let mut next = 0..;
+    let lane = |(size, step): (&usize, u32)| Lane {
+        tasks: next.by_ref().take(*size).map(|job| task(job, 1000)).collect(),
+        entries: 0,
+        chain: vec![(StepNo(step), prepare)],
+        finishes: false,
+    };
+    sizes.iter().zip(0..).map(lane).collect()
+}
+
+fn lanes(sizes: &[usize]) -> Vec<Lane> {
+    lanes_with(sizes, 0)
+}
+
+fn schedule(sizes: &[usize], suts: usize) -> Schedule {
+    Schedule::new(lanes(sizes), suts, RULES)
+}
+
+fn truth(lanes: &[Lane]) -> Truth {
+    let mut times: Vec<_> = lanes.iter().flat_map(|lane| &lane.tasks).collect();
+    times.sort_by_key(|task| task.job);
+    Truth {
+        times: times.iter().map(|task| task.expected.into()).collect(),
+        prepare: lanes
+            .iter()
+            .map(|lane| lane.chain.iter().map(|step| step.1).sum())
+            .collect(),
+        open: 10,
+        finish: 100,
+    }
+}
+
+/// How often things go wrong in a world, in thousandths.
+#[derive(Clone, Copy, Debug)]
+struct Weather {
+    loss: u64,
+    unprepared: u64,
+    trouble: u64,
+}
+
+/// Fates by the weather, the same for the same seed.
+fn fates(seed: u64, weather: Weather) -> impl FnMut(SutId, Command) -> Fate {
+    let mut dice = Dice(seed);
+    move |_, command| {
+        let luck = dice.below(1000);
+        match command {
+            Command::Close => Fate::Well,
+            _ if luck < weather.loss => Fate::Lost(u16::try_from(dice.below(1001)).unwrap()),
+            Command::Enter(_) if luck < weather.loss + weather.unprepared => {
+                Fate::Unprepared(u8::try_from(dice.below(3)).unwrap())
+            }
+            Command::Run(_) if luck < weather.loss + weather.trouble => match dice.below(4) {
+                0 => Fate::Fails,
+                1 => Fate::Overruns,
+                2 => Fate::Breaks,
+                _ => Fate::Busy,
+            },
+            _ => Fate::Well,
+        }
+    }
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2000))]
+    #![proptest_config(ProptestConfig::with_cases(5000))]
 
+    /// The laws themselves are in the simulation.
     #[test]
     fn every_test_is_answered_once_whatever_befalls_the_suts(
-        sizes in proptest::collection::vec(0_usize..6, 0..5),
-        suts in 0_usize..5,
-        fates in fates(),
-        cancel_at in proptest::option::of(0_usize..200),
+        sizes in proptest::collection::vec(0_usize..8, 0..6),
+        suts in 0_usize..6,
+        seed in any::<u64>(),
+        (loss, unprepared, trouble) in (0_u64..150, 0_u64..500, 0_u64..400),
+        (retries, retry_infra) in (0_u32..3, 0_u32..3),
+        max_failures in proptest::option::weighted(0.2, 1_u32..4),
+        (same_failures, connecting) in (1_u32..4, 1_u32..4),
+        prepare in prop_oneof![Just(0_u64), Just(500), Just(60_000)],
+        (finishes, entries) in (any::<bool>(), prop_oneof![3 => Just(0_u32), 1 => 1_u32..4]),
+        joins in proptest::collection::vec(0_u64..20_000, 0..3),
+        cancel_at in proptest::option::weighted(0.2, 0_u64..20_000),
     ) {
-        let mut world = World::new(lanes(&sizes), suts);
-        let decisions = world.schedule.start();
-        world.take(decisions);
-        for (at, &fate) in fates.iter().enumerate() {
-            if cancel_at == Some(at) {
-                let decisions = world.schedule.cancel();
-                world.take(decisions);
-            }
-            world.step(fate);
+        let mut lanes = lanes_with(&sizes, prepare);
+        for lane in &mut lanes {
+            (lane.finishes, lane.entries) = (finishes, entries);
         }
-        // From here on everything goes well, so it must come to an end.
-        let bound = 10 * (world.jobs.len() + suts + 10);
-        for who in 0..bound {
-            if world.schedule.is_over() {
-                break;
-            }
-            world.step(Fate { who, luck: 255 });
+        let rules = Rules { retries, retry_infra, max_failures, same_failures, connecting };
+        let weather = Weather { loss, unprepared, trouble };
+        let mut simulation = Simulation::new(lanes.clone(), suts, rules, truth(&lanes), fates(seed, weather));
+        if let Some(at) = cancel_at {
+            simulation = simulation.cancelled_at(at);
         }
-        prop_assert!(world.schedule.is_over(), "the run ends: {:?}", world.schedule);
-        prop_assert!(world.jobs.iter().all(|seen| matches!(seen, Seen::Ran | Seen::Skipped)), "{:?}", world.jobs);
+        for at in joins {
+            simulation = simulation.joined_at(at);
+        }
+        let report = simulation.run();
+        prop_assert_eq!(report.passed + report.failed + report.skipped, sizes.iter().sum::<usize>() as u64);
+    }
+
+    #[test]
+    fn where_all_goes_well_every_test_passes_and_each_sut_enters_few_lanes(
+        sizes in proptest::collection::vec(1_usize..40, 1..6),
+        suts in 1_usize..12,
+        prepare in 0_u64..20_000,
+    ) {
+        let lanes = lanes_with(&sizes, prepare);
+        let report = Simulation::new(lanes.clone(), suts, RULES, truth(&lanes), |_, _| Fate::Well).run();
+        prop_assert_eq!(report.passed, sizes.iter().sum::<usize>() as u64);
+        prop_assert!(report.entries <= (suts + sizes.len()) as u64 * 2, "{:?}", report);
     }
 }
 
 #[test]
 fn a_sut_whose_prepare_failed_leaves_the_tests_to_the_others() {
-    let mut schedule = Schedule::new(lanes(&[3]), 2, 3);
-    assert_eq!(schedule.start().len(), 2);
+    let mut schedule = schedule(&[3], 2);
+    assert_eq!(schedule.start(0).len(), 2);
     let (one, two) = (SutId(0), SutId(1));
     assert_eq!(
-        schedule.handle(one, Input::Opened),
+        schedule.handle(0, one, Input::Opened(None)),
         [Decision::Tell(one, Command::Enter(LaneId(0)))]
     );
-    let failed = schedule.handle(one, Input::EnterFailed(no()));
+    let failed = schedule.handle(0, one, Input::EnterFailed(no()));
     assert_eq!(failed, [Decision::Tell(one, Command::Leave(LaneId(0)))]);
-    schedule.handle(two, Input::Opened);
-    let decisions = schedule.handle(two, Input::Entered);
+    schedule.handle(0, two, Input::Opened(None));
+    let decisions = schedule.handle(0, two, Input::Entered);
     assert_eq!(decisions, [Decision::Tell(two, Command::Run(JobId(0)))]);
 }
 
 #[test]
 fn prepare_that_fails_on_every_sut_skips_its_tests_and_no_others() {
-    let mut schedule = Schedule::new(lanes(&[1, 1]), 1, 2);
-    schedule.start();
+    let mut schedule = schedule(&[1, 1], 1);
+    schedule.start(0);
     let sut = SutId(0);
-    schedule.handle(sut, Input::Opened);
-    let decisions = schedule.handle(sut, Input::EnterFailed(no()));
+    schedule.handle(0, sut, Input::Opened(None));
+    let decisions = schedule.handle(0, sut, Input::EnterFailed(no()));
     assert_eq!(
         decisions,
         [
@@ -239,73 +171,314 @@ fn prepare_that_fails_on_every_sut_skips_its_tests_and_no_others() {
             Decision::Tell(sut, Command::Leave(LaneId(0)))
         ]
     );
-    let decisions = schedule.handle(sut, Input::Left);
+    let decisions = schedule.handle(0, sut, Input::Left);
     assert_eq!(decisions, [Decision::Tell(sut, Command::Enter(LaneId(1)))]);
 }
 
 #[test]
+fn prepare_that_fails_the_same_way_on_two_suts_does_not_eat_the_other_fifty() {
+    let lanes = lanes(&[500]);
+    let rules = Rules { connecting: 1, ..RULES };
+    let broken = |_, command| match command {
+        Command::Enter(_) => Fate::Unprepared(1),
+        _ => Fate::Well,
+    };
+    let truth = Truth {
+        prepare: vec![60_000],
+        ..truth(&lanes)
+    };
+    let slow = Truth { open: 100_000, ..truth };
+    let report = Simulation::new(lanes, 50, rules, slow, broken).run();
+    assert_eq!((report.skipped, report.entries), (500, 2));
+}
+
+#[test]
+fn prepare_that_fails_in_different_ways_goes_on_to_the_next_sut() {
+    let mut seen = 0;
+    let broken = move |_, command| match command {
+        Command::Enter(_) if seen < 3 => {
+            seen += 1;
+            Fate::Unprepared(seen)
+        }
+        _ => Fate::Well,
+    };
+    let lanes = lanes(&[5]);
+    let report = Simulation::new(lanes.clone(), 4, RULES, truth(&lanes), broken).run();
+    assert_eq!((report.passed, report.entries), (5, 4));
+}
+
+#[test]
+fn a_lane_that_is_closed_goes_on_where_it_was_entered() {
+    let broken = |sut: SutId, command| match command {
+        Command::Enter(_) if sut.0 > 0 => Fate::Unprepared(1),
+        _ => Fate::Well,
+    };
+    let lanes = lanes(&[20]);
+    let report = Simulation::new(lanes.clone(), 10, RULES, truth(&lanes), broken).run();
+    assert_eq!(report.passed, 20);
+}
+
+#[test]
 fn suts_without_use_are_not_opened() {
-    let mut schedule = Schedule::new(lanes(&[2]), 5, 2);
-    assert_eq!(schedule.start().len(), 2);
-    let mut idle = Schedule::new(lanes(&[0]), 5, 0);
-    assert_eq!(idle.start(), []);
+    assert_eq!(schedule(&[2], 5).start(0).len(), 2);
+    let mut idle = schedule(&[0], 5);
+    assert_eq!(idle.start(0), []);
     assert!(idle.is_over());
 }
 
 #[test]
+fn suts_are_connected_to_a_few_at_a_time_and_those_that_are_held_do_not_count() {
+    let rules = Rules { connecting: 2, ..RULES };
+    let mut schedule = Schedule::new(lanes(&[10]), 5, rules);
+    assert_eq!(schedule.start(0).len(), 2);
+    assert_eq!(schedule.held(0, SutId(0)), [Decision::Tell(SutId(2), Command::Open)]);
+    let decisions = schedule.handle(0, SutId(1), Input::Opened(None));
+    assert!(
+        decisions.contains(&Decision::Tell(SutId(3), Command::Open)),
+        "{decisions:?}"
+    );
+}
+
+#[test]
 fn a_spare_is_opened_in_place_of_a_sut_that_was_lost() {
-    let mut schedule = Schedule::new(lanes(&[1]), 2, 1);
+    let mut schedule = schedule(&[1], 2);
     let (one, two) = (SutId(0), SutId(1));
-    assert_eq!(schedule.start(), [Decision::Tell(one, Command::Open)]);
-    let decisions = schedule.handle(one, Input::Lost(unplugged()));
+    assert_eq!(schedule.start(0), [Decision::Tell(one, Command::Open)]);
+    let decisions = schedule.handle(0, one, Input::Lost(unplugged()));
     assert_eq!(decisions, [Decision::Tell(two, Command::Open)]);
-    let decisions = schedule.handle(two, Input::Lost(unplugged()));
+    let decisions = schedule.handle(0, two, Input::Lost(unplugged()));
     assert_eq!(decisions, [Decision::Skip(JobId(0), unplugged())]);
     assert!(schedule.is_over());
 }
 
 #[test]
 fn a_spare_is_opened_where_prepare_failed_on_the_others() {
-    let mut schedule = Schedule::new(lanes(&[1]), 2, 1);
+    let mut schedule = schedule(&[1], 2);
     let (one, two) = (SutId(0), SutId(1));
-    schedule.start();
-    schedule.handle(one, Input::Opened);
-    let decisions = schedule.handle(one, Input::EnterFailed(no()));
+    schedule.start(0);
+    schedule.handle(0, one, Input::Opened(None));
+    let decisions = schedule.handle(0, one, Input::EnterFailed(no()));
     assert!(decisions.contains(&Decision::Tell(two, Command::Open)), "{decisions:?}");
 }
 
 #[test]
-fn a_test_that_another_process_runs_is_not_lost_when_the_sut_has_done_all_else() {
-    let mut schedule = Schedule::new(lanes(&[1, 1]), 1, 2);
+fn a_sut_that_joins_takes_work_at_once() {
+    let lanes = lanes(&[100]);
+    let alone = Simulation::new(lanes.clone(), 1, RULES, truth(&lanes), |_, _| Fate::Well).run();
+    let joined = Simulation::new(lanes.clone(), 1, RULES, truth(&lanes), |_, _| Fate::Well);
+    let joined = joined.joined_at(10_000).run();
+    assert_eq!((alone.passed, joined.passed), (100, 100));
+    assert!(joined.makespan < alone.makespan * 6 / 10, "{joined:?} {alone:?}");
+}
+
+#[test]
+fn a_sut_that_was_let_go_comes_back_where_all_others_are_lost() {
+    let mut schedule = schedule(&[2], 2);
+    let (one, two) = (SutId(0), SutId(1));
+    schedule.start(0);
+    for sut in [one, two] {
+        schedule.handle(0, sut, Input::Opened(None));
+        schedule.handle(0, sut, Input::Entered);
+    }
+    schedule.verdict(0, one, Said::Passed);
+    schedule.handle(0, one, Input::Ended(After::Clean));
+    schedule.handle(0, one, Input::Left);
+    schedule.handle(0, one, Input::Closed);
+    let mut rules = RULES;
+    rules.retry_infra = 1;
+    schedule.rules = rules;
+    assert_eq!(schedule.verdict(0, two, Said::Broken).0, Ruling::Again);
+    let decisions = schedule.handle(0, two, Input::Lost(unplugged()));
+    assert_eq!(decisions, [Decision::Tell(one, Command::Open)]);
+}
+
+#[test]
+fn a_test_that_its_sut_broke_off_goes_to_another_one_before_all_that_waits() {
+    let rules = Rules {
+        retry_infra: 1,
+        ..RULES
+    };
+    let mut schedule = Schedule::new(lanes(&[6]), 2, rules);
+    let (one, two) = (SutId(0), SutId(1));
+    schedule.start(0);
+    for sut in [one, two] {
+        schedule.handle(0, sut, Input::Opened(None));
+        schedule.handle(0, sut, Input::Entered);
+    }
+    assert_eq!(schedule.verdict(0, one, Said::Broken).0, Ruling::Again);
+    assert_eq!(schedule.attempt(JobId(0)), 2);
+    let same = schedule.handle(0, one, Input::Ended(After::Clean));
+    assert_eq!(same, [Decision::Tell(one, Command::Run(JobId(2)))]);
+    schedule.verdict(0, two, Said::Passed);
+    let other = schedule.handle(0, two, Input::Ended(After::Clean));
+    assert_eq!(other, [Decision::Tell(two, Command::Run(JobId(0)))]);
+    assert_eq!(schedule.verdict(0, two, Said::Broken).0, Ruling::Final { flaky: false });
+}
+
+#[test]
+fn a_test_that_passes_after_it_failed_is_flaky_and_one_that_fails_always_is_not() {
+    let rules = Rules { retries: 1, ..RULES };
+    let mut schedule = Schedule::new(lanes(&[2]), 1, rules);
     let sut = SutId(0);
-    schedule.start();
-    schedule.handle(sut, Input::Opened);
-    schedule.handle(sut, Input::Entered);
-    let decisions = schedule.handle(sut, Input::Ended(After::Busy));
+    schedule.start(0);
+    schedule.handle(0, sut, Input::Opened(None));
+    schedule.handle(0, sut, Input::Entered);
+    assert_eq!(schedule.verdict(0, sut, Said::Failed).0, Ruling::Again);
+    let again = schedule.handle(0, sut, Input::Ended(After::Clean));
+    assert_eq!(
+        again,
+        [Decision::Tell(sut, Command::Run(JobId(0)))],
+        "reruns come as early as they can"
+    );
+    assert_eq!(schedule.verdict(0, sut, Said::Passed).0, Ruling::Final { flaky: true });
+    schedule.handle(0, sut, Input::Ended(After::Clean));
+    assert_eq!(schedule.verdict(0, sut, Said::Failed).0, Ruling::Again);
+    schedule.handle(0, sut, Input::Ended(After::Clean));
+    assert_eq!(schedule.verdict(0, sut, Said::Failed).0, Ruling::Final { flaky: false });
+}
+
+#[test]
+fn after_enough_failures_nothing_starts_and_what_runs_goes_on() {
+    let rules = Rules {
+        max_failures: Some(1),
+        ..RULES
+    };
+    let mut schedule = Schedule::new(lanes(&[3]), 2, rules);
+    let (one, two) = (SutId(0), SutId(1));
+    schedule.start(0);
+    for sut in [one, two] {
+        schedule.handle(0, sut, Input::Opened(None));
+        schedule.handle(0, sut, Input::Entered);
+    }
+    let (ruling, decisions) = schedule.verdict(0, one, Said::Failed);
+    assert_eq!(ruling, Ruling::Final { flaky: false });
+    assert!(
+        matches!(decisions[..], [Decision::Skip(JobId(2), Skip::Stopped(_))]),
+        "{decisions:?}"
+    );
+    assert_eq!(
+        schedule.handle(0, one, Input::Ended(After::Clean)),
+        [Decision::Tell(one, Command::Leave(LaneId(0)))]
+    );
+    assert_eq!(schedule.job_on(two), Some(JobId(1)));
+}
+
+#[test]
+fn suts_that_are_prepared_for_a_lane_serve_that_lane() {
+    let lanes = lanes_with(&[40, 40], 100_000);
+    let simulation = Simulation::new(lanes.clone(), 4, RULES, truth(&lanes), |_, _| Fate::Well);
+    let homes = [1, 0, 1, 0];
+    let simulation = homes.iter().zip(0..).fold(simulation, |simulation, (&lane, sut)| {
+        simulation.prepared(SutId(sut), LaneId(lane))
+    });
+    let report = simulation.run();
+    assert_eq!((report.passed, report.entries), (80, 4));
+    assert!(
+        report.makespan < 25_000,
+        "nobody was prepared for another lane: {report:?}"
+    );
+}
+
+#[test]
+fn lanes_get_suts_by_the_work_they_hold() {
+    let lanes = lanes_with(&[300, 100], 1_000);
+    let report = Simulation::new(lanes.clone(), 4, RULES, truth(&lanes), |_, _| Fate::Well).run();
+    assert_eq!(
+        report.entries, 4,
+        "three for the one, one for the other, and nobody changes: {report:?}"
+    );
+    assert!(report.makespan < 103_000, "{report:?}");
+}
+
+#[test]
+fn a_sut_does_not_change_its_lane_where_that_takes_longer_than_what_is_left() {
+    let lanes = lanes_with(&[10, 20], 60_000);
+    let report = Simulation::new(lanes.clone(), 2, RULES, truth(&lanes), |_, _| Fate::Well).run();
+    assert_eq!((report.passed, report.entries), (30, 2));
+}
+
+#[test]
+fn a_lane_that_lost_its_only_sut_gets_another_one_before_the_large_one_is_over() {
+    let lanes = lanes_with(&[1000, 3], 1_000);
+    let mut lost = false;
+    let fate = move |_, command| {
+        if command == Command::Enter(LaneId(1)) && !lost {
+            lost = true;
+            return Fate::Lost(500);
+        }
+        Fate::Well
+    };
+    let report = Simulation::new(lanes.clone(), 5, RULES, truth(&lanes), fate).run();
+    assert_eq!(report.passed, 1003);
+    assert!(report.makespan < 256_000, "{report:?}");
+}
+
+#[test]
+fn a_lane_with_a_test_of_higher_priority_goes_first() {
+    let mut lanes = lanes(&[5, 1]);
+    lanes[1].tasks[0].priority = 1;
+    let mut schedule = Schedule::new(lanes, 1, RULES);
+    schedule.start(0);
+    let decisions = schedule.handle(0, SutId(0), Input::Opened(None));
+    assert_eq!(decisions, [Decision::Tell(SutId(0), Command::Enter(LaneId(1)))]);
+}
+
+#[test]
+fn a_test_that_another_process_runs_is_not_lost_when_the_sut_has_done_all_else() {
+    let mut schedule = schedule(&[1, 1], 1);
+    let sut = SutId(0);
+    schedule.start(0);
+    schedule.handle(0, sut, Input::Opened(None));
+    schedule.handle(0, sut, Input::Entered);
+    let decisions = schedule.handle(0, sut, Input::Ended(After::Busy));
     assert_eq!(decisions, [Decision::Tell(sut, Command::Leave(LaneId(0)))]);
-    schedule.handle(sut, Input::Left);
-    schedule.handle(sut, Input::Entered);
-    assert_eq!(schedule.handle(sut, Input::Ended(After::Clean)), []);
+    schedule.handle(0, sut, Input::Left);
+    schedule.handle(0, sut, Input::Entered);
+    schedule.verdict(0, sut, Said::Passed);
+    assert_eq!(schedule.handle(0, sut, Input::Ended(After::Clean)), []);
     assert_eq!(schedule.busy(), [JobId(0)]);
-    let decisions = schedule.offer_again(JobId(0));
+    let decisions = schedule.offer_again(0, JobId(0));
     assert_eq!(decisions, [Decision::Tell(sut, Command::Leave(LaneId(1)))]);
-    let decisions = schedule.handle(sut, Input::Left);
+    let decisions = schedule.handle(0, sut, Input::Left);
     assert_eq!(decisions, [Decision::Tell(sut, Command::Enter(LaneId(0)))]);
 }
 
 #[test]
 fn a_lane_that_wants_two_suts_for_itself_is_not_entered_twice_by_one() {
     let lane = Lane {
-        jobs: Vec::new(),
         entries: 2,
+        ..Lane::default()
     };
-    let mut schedule = Schedule::new(vec![lane], 2, 0);
+    let mut schedule = Schedule::new(vec![lane], 2, RULES);
     let (one, two) = (SutId(0), SutId(1));
-    assert_eq!(schedule.start().len(), 2);
-    schedule.handle(one, Input::Opened);
-    let decisions = schedule.handle(one, Input::Entered);
+    assert_eq!(schedule.start(0).len(), 2);
+    schedule.handle(0, one, Input::Opened(None));
+    let decisions = schedule.handle(0, one, Input::Entered);
     assert_eq!(decisions, [Decision::Tell(one, Command::Leave(LaneId(0)))]);
-    assert_eq!(schedule.handle(one, Input::Left), [Decision::Tell(one, Command::Close)]);
-    let decisions = schedule.handle(two, Input::Opened);
+    assert_eq!(
+        schedule.handle(0, one, Input::Left),
+        [Decision::Tell(one, Command::Close)]
+    );
+    let decisions = schedule.handle(0, two, Input::Opened(None));
     assert_eq!(decisions, [Decision::Tell(two, Command::Enter(LaneId(0)))]);
+}
+
+#[test]
+fn the_outlook_counts_what_waits_and_tells_the_end_by_the_pace_of_the_run() {
+    let mut schedule = schedule(&[101], 1);
+    schedule.start(0);
+    schedule.handle(0, SutId(0), Input::Opened(None));
+    schedule.handle(0, SutId(0), Input::Entered);
+    let outlook = schedule.outlook(0);
+    assert_eq!((outlook.waiting, outlook.running, outlook.left), (100, 1, 101_000));
+    for number in 1..=50 {
+        schedule.verdict(number * 10, SutId(0), Said::Passed);
+        schedule.handle(number * 10, SutId(0), Input::Ended(After::Clean));
+    }
+    let outlook = schedule.outlook(500);
+    assert_eq!((outlook.waiting, outlook.running), (50, 1));
+    assert!(
+        outlook.left < 1_000,
+        "tests take ten milliseconds, not a second: {outlook:?}"
+    );
 }

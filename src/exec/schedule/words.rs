@@ -14,13 +14,59 @@ pub struct LaneId(pub u32);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct JobId(pub u32);
 
+/// A step of a prepare chain. Chains that begin with the same steps share them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct StepNo(pub u32);
+
 /// What a lane needs.
 #[derive(Clone, Debug, Default)]
 pub struct Lane {
     /// Its tests in the order in which they are to start.
-    pub jobs: Vec<JobId>,
+    pub tasks: Vec<Task>,
     /// SUTs to bring into it once each, even where it has no tests (`--until prepare`, `finish`).
     pub entries: u32,
+    /// Its prepare chain, with how long each step is expected to take, in milliseconds.
+    pub chain: Vec<(StepNo, u64)>,
+    /// Whether leaving it runs finish steps, after which nothing counts as prepared.
+    pub finishes: bool,
+}
+
+/// A test as the schedule sees it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Task {
+    /// Which.
+    pub job: JobId,
+    /// How long it is expected to take, in milliseconds.
+    pub expected: u32,
+    /// `extra-priority`: higher goes first.
+    pub priority: i64,
+}
+
+/// How the schedule is to behave.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rules {
+    /// How often a test that failed is run again.
+    pub retries: u32,
+    /// How often a test is run again that its machine broke off.
+    pub retry_infra: u32,
+    /// After so many failed tests no further one starts.
+    pub max_failures: Option<u32>,
+    /// After its prepare failed in the same way on so many SUTs, no further one enters a lane.
+    pub same_failures: u32,
+    /// So many SUTs are connected to at once.
+    pub connecting: u32,
+}
+
+impl Default for Rules {
+    fn default() -> Self {
+        Self {
+            retries: 0,
+            retry_infra: 1,
+            max_failures: None,
+            same_failures: 2,
+            connecting: 32,
+        }
+    }
 }
 
 /// What a worker is told to do; it answers with one [`Input`] about its SUT.
@@ -58,13 +104,15 @@ pub enum Skip {
     Unreachable(String),
     /// The user cancelled.
     Cancelled,
+    /// Enough tests failed.
+    Stopped(String),
 }
 
 impl Skip {
     /// The reason as the graph has it.
     pub(crate) fn reason(&self) -> SkipReason {
         match self {
-            Self::Cancelled => SkipReason::Cancelled,
+            Self::Cancelled | Self::Stopped(_) => SkipReason::Cancelled,
             Self::Prepare(_) | Self::Setup(_) | Self::Unreachable(_) => SkipReason::NoSut,
         }
     }
@@ -73,13 +121,13 @@ impl Skip {
 /// What befell a SUT. A [`Skip`] is why tests do not run that only this SUT could have run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Input {
-    /// It is connected and leased.
-    Opened,
+    /// It is connected and leased. If it says that it is prepared: the last step that it has done.
+    Opened(Option<StepNo>),
     /// It is in the lane it was told to enter.
     Entered,
     /// The lane cannot be entered on this SUT: a step failed. The SUT itself lives.
     EnterFailed(Skip),
-    /// The test it ran is over.
+    /// The test it ran is over. Unless it did not start, [`Said`] has told how before.
     Ended(After),
     /// The lane was left.
     Left,
@@ -98,4 +146,40 @@ pub enum After {
     Tainted,
     /// The test did not start: another process runs the same node now. It is to be offered again later.
     Busy,
+}
+
+/// What came of one attempt of a test.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Said {
+    /// It passed.
+    Passed,
+    /// It failed, or overran its duration, or broke the protocol: by its own fault.
+    Failed,
+    /// Its machine broke it off.
+    Broken,
+    /// The user cancelled it.
+    Cancelled,
+}
+
+/// What follows from an attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ruling {
+    /// It was the last one. Flaky: it passed, after it had failed.
+    Final {
+        /// Whether attempts of the test differ.
+        flaky: bool,
+    },
+    /// The test runs once more.
+    Again,
+}
+
+/// What is left to do.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Outlook {
+    /// Tests that have not started.
+    pub waiting: u64,
+    /// Tests that run.
+    pub running: u64,
+    /// Milliseconds until the last of them is expected to be over.
+    pub left: u64,
 }

@@ -1,0 +1,90 @@
+//! `--sut-file`: the machines that are written into the file while the run goes on.
+//!
+//! Each line is taken once. A line that is no target, or names a machine that the pool has, is told of and left out; what
+//! disappears from the file stays in the pool.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use crate::cli::args::select::SutArgs;
+use crate::cli::fleet::{self, Line};
+use crate::cli::machines;
+use crate::cli::pool::{self, Pool};
+use crate::cli::settings::{Settings, absolute};
+use crate::exec::run::{Arrival, Arrivals};
+use crate::sut::Cancel;
+
+/// A file that is watched.
+pub(super) struct SutFile<'a> {
+    path: PathBuf,
+    /// How machines are reached.
+    args: &'a SutArgs,
+    settings: &'a Settings,
+    cancel: Cancel,
+    /// What the file looked like when it was read last.
+    seen: Option<(SystemTime, u64)>,
+    taken: BTreeSet<String>,
+    pool: Pool,
+}
+
+impl<'a> SutFile<'a> {
+    /// Watches the file whose targets were read into `pool` already.
+    pub(super) fn new(args: &'a SutArgs, pool: &Pool, cancel: Cancel, settings: &'a Settings) -> Self {
+        let path = absolute(args.sut_file.as_deref().unwrap_or(Path::new("")), &settings.here);
+        let taken = fleet::read(&path).unwrap_or_default();
+        Self {
+            path,
+            args,
+            settings,
+            cancel,
+            seen: None,
+            taken: taken.into_iter().map(|line| line.target).collect(),
+            pool: pool.clone(),
+        }
+    }
+
+    fn has_changed(&mut self) -> bool {
+        let Ok(metadata) = std::fs::metadata(&self.path) else {
+            return false;
+        };
+        let now = metadata.modified().ok().map(|time| (time, metadata.len()));
+        let changed = now.is_none() || now != self.seen;
+        self.seen = now;
+        changed
+    }
+
+    fn take(&mut self, line: &Line) -> Vec<Arrival> {
+        let joined = match pool::joining(&line.target, self.args, &self.pool, self.settings) {
+            Ok(joined) => joined,
+            Err(error) => return vec![problem(line, error.message())],
+        };
+        let mut arrivals = Vec::new();
+        for spec in joined {
+            arrivals.push(match machines::known(&spec, &self.cancel) {
+                Ok(machine) => Arrival::Sut(Box::new(machine)),
+                Err(trouble) => problem(line, &trouble.message),
+            });
+            self.pool.suts.push(spec);
+        }
+        arrivals
+    }
+}
+
+fn problem(line: &Line, message: &str) -> Arrival {
+    Arrival::Problem(format!("`{}`: {message}", line.place))
+}
+
+impl Arrivals for SutFile<'_> {
+    fn look(&mut self) -> Vec<Arrival> {
+        if !self.has_changed() {
+            return Vec::new();
+        }
+        let lines = fleet::read(&self.path).unwrap_or_default();
+        let fresh: Vec<_> = lines
+            .into_iter()
+            .filter(|line| self.taken.insert(line.target.clone()))
+            .collect();
+        fresh.iter().flat_map(|line| self.take(line)).collect()
+    }
+}

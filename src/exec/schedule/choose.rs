@@ -1,0 +1,203 @@
+//! Which lane a SUT is needed in most, what it costs to go there, and whether that pays.
+//!
+//! A lane's *end* is when its work would be over with the SUTs that serve it now. A free SUT goes where the end is last, so that
+//! SUTs are spread until all lanes end together. It goes only where it can start a test before those that are there have started
+//! all of them. A SUT that is prepared for a lane goes there first, while that lane has not its share of the SUTs.
+
+use super::Schedule;
+use super::lane::LaneState;
+use super::sut::{Row, Sut};
+use super::words::{Decision, LaneId, Outlook, SutId};
+
+/// How much a lane needs a SUT: what is greater is chosen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Need {
+    priority: i64,
+    at_home: bool,
+    end: u64,
+    /// First come, first served.
+    order: std::cmp::Reverse<LaneId>,
+}
+
+impl Schedule {
+    /// Chooses the lane that an idle SUT, in no lane or about to leave its own, goes to.
+    pub(super) fn choose(&self, sut: SutId) -> Option<LaneId> {
+        if self.halted.is_some() {
+            return None;
+        }
+        let share = self.share();
+        let needs = self
+            .listed
+            .iter()
+            .filter_map(|&lane| Some((self.need(lane, sut, share)?, lane)));
+        needs.max().map(|(_, lane)| lane)
+    }
+
+    /// Whether a lane still has a use for a SUT that set out for it.
+    pub(super) fn is_needed(&self, lane: LaneId, sut: SutId) -> bool {
+        self.halted.is_none() && self.need(lane, sut, 0).is_some()
+    }
+
+    /// How much a lane needs a SUT; nothing where it cannot be of use there.
+    fn need(&self, id: LaneId, sut: SutId, share: u64) -> Option<Need> {
+        let lane = &self.lanes[id.0 as usize];
+        if !self.may_enter(id, sut) {
+            return None;
+        }
+        let order = std::cmp::Reverse(id);
+        if self.wants_for_itself(lane, id, sut) {
+            return Some(Need {
+                priority: 0,
+                at_home: lane.is_prepared(self.suts[sut.0 as usize].at),
+                end: u64::MAX - u64::from(lane.served),
+                order,
+            });
+        }
+        let first = lane.first().filter(|_| lane.waiting() > lane.coming as usize)?;
+        let row = &self.suts[sut.0 as usize];
+        let cost = lane.cost(row.at);
+        let pays = lane.served == 0 || cost == 0 || cost < self.end(lane);
+        pays.then(|| Need {
+            priority: self.jobs.priority(first),
+            at_home: lane.is_prepared(row.at) && (lane.served == 0 || self.end(lane) > share),
+            end: self.end(lane),
+            order,
+        })
+    }
+
+    /// In how many milliseconds the work of a lane is over with those that serve it; where there are none, with one.
+    fn end(&self, lane: &LaneState) -> u64 {
+        match lane.served {
+            0 => lane.cost(None) + lane.left(self.now, &self.pace),
+            served => lane.left(self.now, &self.pace) / u64::from(served),
+        }
+    }
+
+    /// In how many milliseconds all work would be over, were it spread evenly.
+    fn share(&self) -> u64 {
+        let work = |lane: &LaneId| {
+            let lane = &self.lanes[lane.0 as usize];
+            let enter = if lane.served == 0 { lane.cost(None) } else { 0 };
+            enter + lane.left(self.now, &self.pace)
+        };
+        let all: u64 = self.listed.iter().map(work).sum();
+        all / (self.counts.supply.max(1) as u64)
+    }
+
+    fn wants_for_itself(&self, lane: &LaneState, id: LaneId, sut: SutId) -> bool {
+        lane.entries > 0 && !self.suts[sut.0 as usize].entered.contains(&id)
+    }
+
+    fn may_enter(&self, lane: LaneId, sut: SutId) -> bool {
+        !self.lanes[lane.0 as usize].closed && !self.suts[sut.0 as usize].failed.contains(&lane)
+    }
+
+    /// Whether a lane has a test for one more SUT.
+    pub(super) fn is_short(&self, lane: LaneId) -> bool {
+        let lane = &self.lanes[lane.0 as usize];
+        lane.waiting() > lane.coming as usize
+    }
+
+    /// Whether an idle SUT has to stay for tests that another process runs.
+    pub(super) fn waits_for_others(&self, sut: SutId) -> bool {
+        let may_come = |&id: &LaneId| !self.lanes[id.0 as usize].busy.is_empty() && self.may_run(id, sut);
+        self.busy > 0 && self.halted.is_none() && self.listed.iter().any(may_come)
+    }
+
+    fn may_run(&self, lane: LaneId, sut: SutId) -> bool {
+        let row = &self.suts[sut.0 as usize];
+        !row.failed.contains(&lane) && (!self.lanes[lane.0 as usize].closed || row.state.serves() == Some(lane))
+    }
+
+    /// Finds a lane that nobody serves, for which a SUT does better to leave one that still has tests.
+    ///
+    /// Approach: where it stays, that lane is entered when the tests here are over. Where it goes, those who stay have more to do.
+    /// Whichever of the two ends earlier is right. It is considered as rarely as there are lanes, so that it costs nothing.
+    pub(super) fn better_lane(&mut self, sut: SutId, from: LaneId) -> Option<LaneId> {
+        if self.listed.len() < 2 || self.lanes[from.0 as usize].served < 2 {
+            return None;
+        }
+        self.patience += 1;
+        if self.patience < self.listed.len() {
+            return None;
+        }
+        self.patience = 0;
+        let here = &self.lanes[from.0 as usize];
+        let end = self.end(here);
+        let slower = end.saturating_mul(u64::from(here.served)) / u64::from(here.served - 1);
+        let pays = |&id: &LaneId| {
+            let lane = &self.lanes[id.0 as usize];
+            if id == from || lane.served > 0 || lane.waiting() == 0 || !self.may_enter(id, sut) {
+                return false;
+            }
+            let longest = lane.first().map_or(0, |job| self.pace.scaled(self.jobs.expected(job)));
+            let there = lane.cost(self.suts[sut.0 as usize].at) + longest;
+            slower.max(there) < end.saturating_add(there)
+        };
+        self.listed.iter().copied().find(pays)
+    }
+
+    /// Opens SUTs for lanes that have tests and nobody who could run them, however many others there are.
+    pub(super) fn open_rescuers(&mut self, decisions: &mut Vec<Decision>) {
+        if self.halted.is_some() || self.spares.is_empty() && self.rested.is_empty() {
+            return;
+        }
+        for id in self.listed.clone() {
+            let lane = &self.lanes[id.0 as usize];
+            if lane.demand() == 0 || lane.served > 0 || lane.closed {
+                continue;
+            }
+            let for_tests = lane.waiting() > 0;
+            let can_come =
+                |row: &Row| row.state.works() && !row.failed.contains(&id) && (for_tests || !row.entered.contains(&id));
+            if self.suts.iter().any(can_come) {
+                continue;
+            }
+            let rested = self
+                .rested
+                .iter()
+                .rposition(|sut| !self.suts[sut.0 as usize].failed.contains(&id));
+            let rescuer = self
+                .spares
+                .pop_front()
+                .or_else(|| rested.map(|at| self.rested.swap_remove(at)));
+            if let Some(sut) = rescuer {
+                decisions.push(self.open(sut));
+            }
+        }
+    }
+
+    /// What is left to do, and how long it will take.
+    pub fn outlook(&self, now: u64) -> Outlook {
+        let mut running = 0;
+        let mut last = 0;
+        for row in &self.suts {
+            if let Sut::Running { end, .. } = row.state {
+                running += 1;
+                last = last.max(end.saturating_sub(now));
+            }
+        }
+        let waiting: usize = self.lanes.iter().map(LaneState::waiting).sum();
+        let longest = self
+            .listed
+            .iter()
+            .filter_map(|lane| self.lanes[lane.0 as usize].first());
+        let longest = longest.map(|job| self.pace.scaled(self.jobs.expected(job))).max();
+        let spread = if waiting == 0 { 0 } else { self.outlook_of_work(now) };
+        Outlook {
+            waiting: waiting as u64,
+            running,
+            left: last.max(spread).max(longest.unwrap_or_default()),
+        }
+    }
+
+    fn outlook_of_work(&self, now: u64) -> u64 {
+        let running: u64 = self.lanes.iter().map(|lane| lane.left(now, &self.pace)).sum();
+        let enter = |lane: &LaneId| match &self.lanes[lane.0 as usize] {
+            lane if lane.served == 0 => lane.cost(None),
+            _ => 0,
+        };
+        let entering: u64 = self.listed.iter().map(enter).sum();
+        (running + entering) / (self.counts.supply.max(1) as u64)
+    }
+}

@@ -1,0 +1,123 @@
+//! What is known of each test while it waits: small, because there may be a hundred thousand.
+
+use super::words::{JobId, Lane, LaneId, Rules, Ruling, Said, SutId};
+
+/// No SUT.
+const NONE: u32 = u32::MAX;
+
+#[derive(Clone, Copy, Debug)]
+struct Job {
+    priority: i64,
+    lane: LaneId,
+    /// In milliseconds.
+    expected: u32,
+    /// The SUT that broke off the last attempt.
+    broken_by: u32,
+    /// Attempts that failed and were followed by another one.
+    failed: u16,
+    /// Attempts that a machine broke off, and that were followed by another one.
+    broken: u16,
+}
+
+/// All tests of a run.
+#[derive(Debug)]
+pub(super) struct Jobs(Vec<Job>);
+
+impl Jobs {
+    pub(super) fn new(lanes: &[Lane]) -> Self {
+        let count = lanes
+            .iter()
+            .flat_map(|lane| &lane.tasks)
+            .map(|task| task.job.0 + 1)
+            .max();
+        let none = Job {
+            priority: 0,
+            lane: LaneId(0),
+            expected: 0,
+            broken_by: NONE,
+            failed: 0,
+            broken: 0,
+        };
+        let mut jobs = vec![none; count.unwrap_or_default() as usize];
+        for (lane, index) in lanes.iter().zip(0..) {
+            for task in &lane.tasks {
+                jobs[task.job.0 as usize] = Job {
+                    priority: task.priority,
+                    lane: LaneId(index),
+                    expected: task.expected,
+                    ..none
+                };
+            }
+        }
+        Self(jobs)
+    }
+
+    pub(super) fn lane(&self, job: JobId) -> LaneId {
+        self.0[job.0 as usize].lane
+    }
+
+    pub(super) fn expected(&self, job: JobId) -> u64 {
+        self.0[job.0 as usize].expected.into()
+    }
+
+    pub(super) fn priority(&self, job: JobId) -> i64 {
+        self.0[job.0 as usize].priority
+    }
+
+    pub(super) fn was_broken_by(&self, job: JobId, sut: SutId) -> bool {
+        self.0[job.0 as usize].broken_by == sut.0
+    }
+
+    /// The number of the attempt that comes next, or runs: from 1.
+    pub(super) fn attempt(&self, job: JobId) -> u32 {
+        let Job { failed, broken, .. } = self.0[job.0 as usize];
+        1 + u32::from(failed) + u32::from(broken)
+    }
+
+    /// Decides whether a test runs once more.
+    pub(super) fn rule(&mut self, job: JobId, sut: SutId, said: Said, rules: &Rules) -> Ruling {
+        let state = &mut self.0[job.0 as usize];
+        match said {
+            Said::Failed if u32::from(state.failed) < rules.retries && state.failed < u16::MAX => {
+                state.failed += 1;
+                state.broken_by = NONE;
+                Ruling::Again
+            }
+            Said::Broken if u32::from(state.broken) < rules.retry_infra && state.broken < u16::MAX => {
+                state.broken += 1;
+                state.broken_by = sut.0;
+                Ruling::Again
+            }
+            said => Ruling::Final {
+                flaky: said == Said::Passed && state.failed > 0,
+            },
+        }
+    }
+}
+
+/// How much longer or shorter tests take in this run than was expected of them.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Pace {
+    seen: u32,
+    expected: u64,
+    took: u64,
+}
+
+/// From so many tests on, the pace is believed.
+const ENOUGH: u32 = 5;
+
+impl Pace {
+    pub(super) fn note(&mut self, expected: u64, took: u64) {
+        self.seen = self.seen.saturating_add(1);
+        self.expected = self.expected.saturating_add(expected);
+        self.took = self.took.saturating_add(took);
+    }
+
+    pub(super) fn scaled(&self, expected: u64) -> u64 {
+        if self.seen < ENOUGH || self.expected == 0 {
+            return expected;
+        }
+        let scaled = u128::from(expected) * u128::from(self.took) / u128::from(self.expected);
+        u64::try_from(scaled).unwrap_or(u64::MAX)
+    }
+}

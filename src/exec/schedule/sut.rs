@@ -1,0 +1,184 @@
+//! Where a SUT stands, and the counts that follow from it: [`Schedule::set`] is the only place where either changes.
+
+use super::Schedule;
+use super::lane::LaneState;
+use super::words::{JobId, LaneId, StepNo, SutId};
+
+/// What a SUT is worth to the lane it is in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fit {
+    /// It can run the lane's tests.
+    Ready,
+    /// It has to enter it again first.
+    Tainted,
+    /// It could not be brought into it.
+    Failed,
+}
+
+/// Where a SUT stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Sut {
+    /// Not needed so far.
+    Spare,
+    Opening,
+    /// As `Opening`, but it waits for somebody else to let it go.
+    Held,
+    /// In a lane that it has to leave, or in none.
+    Idle(Option<(LaneId, Fit)>),
+    Entering(LaneId),
+    Running {
+        lane: LaneId,
+        job: JobId,
+        /// When the test is expected to be over.
+        end: u64,
+        /// Whether its verdict is known, and only the SUT's answer is not.
+        ruled: bool,
+    },
+    Leaving {
+        lane: LaneId,
+        /// Where it is needed next.
+        next: Option<LaneId>,
+    },
+    Closing,
+    /// Let go, because there was nothing to do.
+    Rested,
+    Gone,
+}
+
+/// A SUT.
+#[derive(Debug)]
+pub(super) struct Row {
+    pub(super) state: Sut,
+    /// When it came into its state.
+    pub(super) since: u64,
+    /// The last step of a chain that it has done.
+    pub(super) at: Option<StepNo>,
+    /// The lane for which it has left another one.
+    pub(super) bound: Option<LaneId>,
+    /// Lanes that failed on it.
+    pub(super) failed: Vec<LaneId>,
+    /// Lanes that it was brought into for their own sake.
+    pub(super) entered: Vec<LaneId>,
+}
+
+impl Default for Row {
+    fn default() -> Self {
+        Self {
+            state: Sut::Spare,
+            since: 0,
+            at: None,
+            bound: None,
+            failed: Vec::new(),
+            entered: Vec::new(),
+        }
+    }
+}
+
+/// How many SUTs there are of each sort.
+#[derive(Debug, Default)]
+pub(super) struct Counts {
+    /// Not gone.
+    pub(super) alive: u32,
+    /// Opened, and not let go.
+    pub(super) active: u32,
+    /// That work, or will.
+    pub(super) supply: usize,
+    /// That are being connected to.
+    pub(super) opening: u32,
+    /// That run a test.
+    pub(super) testing: usize,
+}
+
+impl Sut {
+    /// Whether it can take more work, now or later.
+    pub(super) fn works(self) -> bool {
+        match self {
+            Self::Opening | Self::Held | Self::Idle(_) | Self::Entering(_) | Self::Running { .. } => true,
+            Self::Leaving { next, .. } => next.is_some(),
+            Self::Spare | Self::Closing | Self::Rested | Self::Gone => false,
+        }
+    }
+
+    fn is_active(self) -> bool {
+        !matches!(self, Self::Spare | Self::Rested | Self::Gone)
+    }
+
+    /// The lane that it serves, or will.
+    pub(super) fn serves(self) -> Option<LaneId> {
+        match self {
+            Self::Idle(Some((lane, Fit::Ready | Fit::Tainted))) | Self::Entering(lane) | Self::Running { lane, .. } => {
+                Some(lane)
+            }
+            Self::Leaving { next, .. } => next,
+            _ => None,
+        }
+    }
+}
+
+impl Schedule {
+    /// Brings a SUT into a state.
+    pub(super) fn set(&mut self, sut: SutId, new: Sut) {
+        let old = self.suts[sut.0 as usize].state;
+        self.count(old, |count| *count -= 1);
+        self.count(new, |count| *count += 1);
+        self.counts.supply = self.counts.supply + usize::from(new.works()) - usize::from(old.works());
+        let tests = |state| usize::from(matches!(state, Sut::Running { ruled: false, .. }));
+        self.counts.testing = self.counts.testing + tests(new) - tests(old);
+        if let Sut::Running { lane, end, .. } = old {
+            self.lanes[lane.0 as usize].ends -= end;
+        }
+        if let Sut::Running { lane, end, .. } = new {
+            self.lanes[lane.0 as usize].ends += end;
+        }
+        match new {
+            Sut::Gone if old != Sut::Gone => self.forget(sut),
+            Sut::Rested => {
+                self.rested.push(sut);
+                self.review = true;
+            }
+            _ => {}
+        }
+        let row = &mut self.suts[sut.0 as usize];
+        (row.state, row.since) = (new, self.now);
+    }
+
+    /// Changes every count that a SUT in this state is part of.
+    fn count(&mut self, state: Sut, change: impl Fn(&mut u32)) {
+        if state.is_active() {
+            change(&mut self.counts.active);
+        }
+        if state == Sut::Opening {
+            change(&mut self.counts.opening);
+        }
+        let Some(lane) = state.serves() else { return };
+        let LaneState {
+            served,
+            coming,
+            inside,
+            running,
+            ..
+        } = &mut self.lanes[lane.0 as usize];
+        change(served);
+        match state {
+            Sut::Leaving { .. } => change(coming),
+            Sut::Entering(_) => {
+                change(coming);
+                change(inside);
+            }
+            Sut::Running { .. } => {
+                change(running);
+                change(inside);
+            }
+            _ => change(inside),
+        }
+    }
+
+    /// Takes out a SUT that is gone.
+    fn forget(&mut self, sut: SutId) {
+        self.counts.alive -= 1;
+        self.review = true;
+        for lane in std::mem::take(&mut self.suts[sut.0 as usize].failed) {
+            self.lanes[lane.0 as usize].failed_on -= 1;
+        }
+    }
+}

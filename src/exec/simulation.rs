@@ -1,0 +1,435 @@
+//! A pool that exists only in time: plays machines, tests and failures to the [`Schedule`], with a clock of its own.
+//!
+//! For the scheduler's tests and figures. Whatever it plays, it holds the schedule against a model of its own, and panics where
+//! the two disagree: that no test runs twice or is lost, that none runs on a machine that is tainted or in another lane, that what
+//! was touched is finished once, and that a cancellation is heard at once.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
+use crate::exec::schedule::{
+    After, Command, Decision, Input, JobId, Lane, LaneId, Rules, Ruling, Said, Schedule, Skip, SutId,
+};
+
+/// How one command goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// As it should.
+    Well,
+    /// The SUT is lost, after this many thousandths of the time that the command takes.
+    Lost(u16),
+    /// Prepare fails, in one of several ways.
+    Unprepared(u8),
+    /// The test fails.
+    Fails,
+    /// The test overruns and leaves the SUT tainted.
+    Overruns,
+    /// The SUT breaks the test off, and comes back tainted.
+    Breaks,
+    /// Another process runs the test.
+    Busy,
+}
+
+/// What is true of the simulated pool, whatever the schedule believes.
+#[derive(Clone, Debug, Default)]
+pub struct Truth {
+    /// How long each test takes, in milliseconds.
+    pub times: Vec<u64>,
+    /// How long it takes to enter each lane from nothing.
+    pub prepare: Vec<u64>,
+    /// How long it takes to connect, to leave a lane, to let go.
+    pub open: u64,
+    /// How long finish steps take.
+    pub finish: u64,
+}
+
+/// What a simulation came to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Report {
+    /// When the last SUT was let go.
+    pub end: u64,
+    /// When the last test was over.
+    pub makespan: u64,
+    /// What the schedule decided, all in all.
+    pub decisions: u64,
+    /// Tests that have passed.
+    pub passed: u64,
+    /// Tests that failed for good.
+    pub failed: u64,
+    /// Tests that did not run.
+    pub skipped: u64,
+    /// How often a SUT entered a lane.
+    pub entries: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Test {
+    Waits,
+    Runs,
+    /// Another process runs it.
+    Elsewhere,
+    Over,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Machine {
+    doing: Option<(Command, Fate)>,
+    opened: bool,
+    gone: bool,
+    lane: Option<LaneId>,
+    /// The lane whose chain it has done.
+    prepared: Option<LaneId>,
+    tainted: bool,
+    failed: Vec<LaneId>,
+    since_halt: u32,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Happening {
+    Answer(SutId),
+    Join,
+    Cancel,
+}
+
+/// A pool at work.
+pub struct Simulation<F> {
+    schedule: Schedule,
+    truth: Truth,
+    lanes: Vec<Lane>,
+    rules: Rules,
+    lane_of: Vec<LaneId>,
+    fate: F,
+    now: u64,
+    queue: BinaryHeap<Reverse<(u64, u64, Happening)>>,
+    number: u64,
+    machines: Vec<Machine>,
+    tests: Vec<Test>,
+    unprepared: Vec<u32>,
+    cancelled: bool,
+    report: Report,
+}
+
+impl<F: FnMut(SutId, Command) -> Fate> Simulation<F> {
+    /// Makes a pool; `fate` says how each command goes.
+    pub fn new(lanes: Vec<Lane>, suts: usize, rules: Rules, truth: Truth, fate: F) -> Self {
+        let mut lane_of = vec![LaneId(0); truth.times.len()];
+        for (lane, index) in lanes.iter().zip(0..) {
+            for task in &lane.tasks {
+                lane_of[task.job.0 as usize] = LaneId(index);
+            }
+        }
+        Self {
+            schedule: Schedule::new(lanes.clone(), suts, rules),
+            tests: vec![Test::Waits; truth.times.len()],
+            unprepared: vec![0; lanes.len()],
+            truth,
+            lanes,
+            rules,
+            lane_of,
+            fate,
+            now: 0,
+            queue: BinaryHeap::new(),
+            number: 0,
+            machines: vec![Machine::default(); suts],
+            cancelled: false,
+            report: Report::default(),
+        }
+    }
+
+    /// Lets one more SUT join at that time.
+    #[must_use]
+    pub fn joined_at(mut self, time: u64) -> Self {
+        self.later(time, Happening::Join);
+        self
+    }
+
+    /// Cancels at that time.
+    #[must_use]
+    pub fn cancelled_at(mut self, time: u64) -> Self {
+        self.later(time, Happening::Cancel);
+        self
+    }
+
+    /// Says for which lane a SUT is prepared when it is opened.
+    #[must_use]
+    pub fn prepared(mut self, sut: SutId, lane: LaneId) -> Self {
+        self.machines[sut.0 as usize].prepared = Some(lane);
+        self
+    }
+
+    /// Plays it to its end.
+    ///
+    /// # Panics
+    ///
+    /// Where the schedule breaks one of its laws.
+    pub fn run(mut self) -> Report {
+        let decisions = self.schedule.start(0);
+        self.carry_out(decisions);
+        loop {
+            if let Some(Reverse((time, _, happening))) = self.queue.pop() {
+                self.now = time;
+                self.happen(happening);
+            } else if let Some(&job) = self.schedule.busy().first() {
+                self.free(job);
+            } else {
+                break;
+            }
+            assert!(self.number < 1_000_000_000, "the run does not end");
+        }
+        assert!(
+            self.schedule.is_over(),
+            "nothing happens any more: {:?}",
+            self.schedule.outlook(self.now)
+        );
+        assert!(self.tests.iter().all(|test| *test == Test::Over), "a test is lost");
+        let left = self.machines.iter().find(|machine| machine.opened && !machine.gone);
+        assert!(left.is_none(), "a SUT was not let go: {left:?}");
+        self.report
+    }
+
+    fn happen(&mut self, happening: Happening) {
+        match happening {
+            Happening::Answer(sut) => self.answer(sut),
+            Happening::Join if self.schedule.is_over() => {}
+            Happening::Join => {
+                self.machines.push(Machine::default());
+                let (sut, decisions) = self.schedule.join(self.now);
+                assert_eq!(sut.0 as usize + 1, self.machines.len());
+                self.carry_out(decisions);
+            }
+            Happening::Cancel => {
+                self.cancelled = true;
+                let decisions = self.schedule.cancel(self.now);
+                self.carry_out(decisions);
+            }
+        }
+    }
+
+    /// Another process ends the test that it runs: with a record, or without one.
+    fn free(&mut self, job: JobId) {
+        let decisions = if job.0.is_multiple_of(2) {
+            self.tests[job.0 as usize] = Test::Over;
+            self.report.passed += 1;
+            self.schedule.answered_elsewhere(self.now, job)
+        } else {
+            self.tests[job.0 as usize] = Test::Waits;
+            self.schedule.offer_again(self.now, job)
+        };
+        self.carry_out(decisions);
+    }
+
+    fn later(&mut self, time: u64, happening: Happening) {
+        self.number += 1;
+        self.queue.push(Reverse((time, self.number, happening)));
+    }
+
+    fn carry_out(&mut self, decisions: Vec<Decision>) {
+        self.report.decisions += decisions.len() as u64;
+        for decision in decisions {
+            match decision {
+                Decision::Tell(sut, command) => self.tell(sut, command),
+                Decision::Skip(job, skip) => self.skip(job, &skip),
+            }
+        }
+    }
+
+    fn is_halted(&self) -> bool {
+        self.cancelled || self.schedule.is_stopped()
+    }
+
+    fn skip(&mut self, job: JobId, skip: &Skip) {
+        let state = &mut self.tests[job.0 as usize];
+        assert!(
+            matches!(state, Test::Waits | Test::Elsewhere),
+            "{job:?} is skipped, but {state:?}"
+        );
+        *state = Test::Over;
+        self.report.skipped += 1;
+        if matches!(skip, Skip::Cancelled | Skip::Stopped(_)) {
+            assert!(self.is_halted());
+            return;
+        }
+        let lane = self.lane_of[job.0 as usize];
+        let closed = self.unprepared[lane.0 as usize] >= self.rules.same_failures;
+        let could = |machine: &Machine| !machine.gone && !machine.failed.contains(&lane);
+        assert!(
+            closed || !self.machines.iter().any(could),
+            "{job:?} is skipped while a SUT is left for it"
+        );
+    }
+
+    fn tell(&mut self, sut: SutId, command: Command) {
+        let halted = self.is_halted();
+        let machine = &mut self.machines[sut.0 as usize];
+        assert_eq!(machine.doing, None, "{sut:?} has one command at a time");
+        assert_eq!(machine.opened, command != Command::Open, "{sut:?}: {command:?}");
+        if halted {
+            machine.since_halt += 1;
+            assert!(
+                machine.since_halt <= 2,
+                "a halted SUT leaves its lane and is let go, no more"
+            );
+            assert!(
+                matches!(command, Command::Leave(_) | Command::Close),
+                "{command:?} after the end"
+            );
+        }
+        let takes = match command {
+            Command::Open => {
+                (machine.opened, machine.gone) = (true, false);
+                self.truth.open
+            }
+            Command::Enter(lane) => {
+                assert!(!machine.failed.contains(&lane), "{lane:?} failed on {sut:?}");
+                assert!(
+                    machine.lane.is_none_or(|now| now == lane && machine.tainted),
+                    "a lane is left first"
+                );
+                self.report.entries += 1;
+                let done = machine.prepared == Some(lane) && !machine.tainted;
+                machine.lane = Some(lane);
+                if done { 0 } else { self.truth.prepare[lane.0 as usize] }
+            }
+            Command::Run(job) => {
+                let lane = self.lane_of[job.0 as usize];
+                assert_eq!(machine.lane, Some(lane), "a test runs in its lane");
+                assert!(!machine.tainted, "no test runs on a tainted SUT");
+                let state = &mut self.tests[job.0 as usize];
+                assert_eq!(*state, Test::Waits, "{job:?} is given out once");
+                *state = Test::Runs;
+                self.truth.times[job.0 as usize]
+            }
+            Command::Leave(lane) => {
+                assert_eq!(machine.lane.take(), Some(lane), "what was touched is finished once");
+                if self.lanes[lane.0 as usize].finishes {
+                    machine.prepared = None;
+                    self.truth.finish
+                } else {
+                    0
+                }
+            }
+            Command::Close => {
+                assert_eq!(machine.lane, None, "a lane is left before the SUT is let go");
+                0
+            }
+        };
+        let fate = (self.fate)(sut, command);
+        self.machines[sut.0 as usize].doing = Some((command, fate));
+        let takes = match fate {
+            Fate::Lost(when) => takes * u64::from(when) / 1000,
+            Fate::Busy if matches!(command, Command::Run(_)) => 0,
+            _ => takes,
+        };
+        self.later(self.now + takes, Happening::Answer(sut));
+    }
+
+    fn answer(&mut self, sut: SutId) {
+        let machine = &mut self.machines[sut.0 as usize];
+        let Some((command, fate)) = machine.doing.take() else {
+            panic!("{sut:?} answers twice")
+        };
+        self.report.end = self.now;
+        if let Command::Run(job) = command {
+            self.over(sut, job, fate);
+        }
+        let machine = &mut self.machines[sut.0 as usize];
+        let input = match (command, fate) {
+            (Command::Close, _) => {
+                machine.opened = false;
+                Input::Closed
+            }
+            (_, Fate::Lost(_)) => {
+                machine.gone = true;
+                machine.lane = None;
+                Input::Lost(Skip::Unreachable("unplugged".to_owned()))
+            }
+            (Command::Open, _) => {
+                let prepared = machine.prepared.map(|lane| &self.lanes[lane.0 as usize].chain);
+                Input::Opened(prepared.and_then(|chain| chain.last()).map(|&(step, _)| step))
+            }
+            (Command::Enter(lane), Fate::Unprepared(how)) => {
+                machine.failed.push(lane);
+                (machine.prepared, machine.tainted) = (None, true);
+                self.unprepared[lane.0 as usize] += 1;
+                Input::EnterFailed(Skip::Prepare(format!("exited with {how}")))
+            }
+            (Command::Enter(lane), _) => {
+                (machine.prepared, machine.tainted) = (Some(lane), false);
+                Input::Entered
+            }
+            (Command::Run(_), fate) => {
+                let after = match fate {
+                    Fate::Busy => After::Busy,
+                    Fate::Overruns | Fate::Breaks => After::Tainted,
+                    _ => After::Clean,
+                };
+                machine.tainted = after == After::Tainted;
+                Input::Ended(after)
+            }
+            (Command::Leave(_), _) => {
+                machine.tainted = false;
+                Input::Left
+            }
+        };
+        let decisions = self.schedule.handle(self.now, sut, input);
+        self.carry_out(decisions);
+    }
+
+    /// Tells the schedule what came of a test.
+    fn over(&mut self, sut: SutId, job: JobId, fate: Fate) {
+        let state = &mut self.tests[job.0 as usize];
+        assert_eq!(*state, Test::Runs);
+        let said = match fate {
+            Fate::Busy => {
+                *state = Test::Elsewhere;
+                return;
+            }
+            Fate::Well | Fate::Unprepared(_) => Said::Passed,
+            Fate::Fails | Fate::Overruns => Said::Failed,
+            Fate::Breaks | Fate::Lost(_) => Said::Broken,
+        };
+        self.report.makespan = self.now;
+        // It may be given out again before its SUT has answered.
+        *state = Test::Waits;
+        let (ruling, decisions) = self.schedule.verdict(self.now, sut, said);
+        match ruling {
+            Ruling::Again => assert_ne!(said, Said::Passed, "what passed does not run again"),
+            Ruling::Final { .. } => {
+                self.tests[job.0 as usize] = Test::Over;
+                if said == Said::Passed {
+                    self.report.passed += 1;
+                } else {
+                    self.report.failed += 1;
+                }
+            }
+        }
+        self.carry_out(decisions);
+    }
+}
+
+/// A small generator of numbers that look random, the same for the same seed (splitmix64, by Steele, Lea and Flood).
+#[derive(Clone, Debug)]
+pub struct Dice(pub u64);
+
+impl Dice {
+    /// The next number.
+    pub fn roll(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    /// A number below `end`, which is not 0.
+    pub fn below(&mut self, end: u64) -> u64 {
+        self.roll() % end
+    }
+
+    /// A number from 0 to below 1.
+    pub fn unit(&mut self) -> f64 {
+        #[expect(clippy::cast_precision_loss, reason = "53 bits fit")]
+        let numerator = (self.roll() >> 11) as f64;
+        numerator / 9_007_199_254_740_992.0
+    }
+}

@@ -1,0 +1,130 @@
+//! How long nodes took in earlier runs: what the schedule expects of them.
+//!
+//! A small document in the cache, by the node's name, with the key it had then. It holds guesses and nothing else: where two processes
+//! write it at once, the later one wins, and where it cannot be read or written, the guesses are worse.
+
+use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
+
+use atex_cache::Store;
+use atex_graph::NodeId;
+
+use crate::compile::spec::Workload;
+use crate::exec::shared::identify;
+
+/// What the document is called in the cache.
+const DOCUMENT: &str = "times";
+
+/// So much of a key is kept, in hex digits.
+const KEY: usize = 16;
+
+/// Beyond so many nodes, those that were not seen for long are forgotten.
+const MANY: usize = 50_000;
+
+/// For so many days they are kept.
+const DAYS: u64 = 90;
+
+/// The name's latest key, its time in milliseconds, and when that was: days since the epoch.
+type Entry = (String, u32, u64);
+
+/// What was measured, of all trees of the user.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Times {
+    by_name: BTreeMap<String, Entry>,
+    by_key: HashMap<String, u32>,
+    changed: bool,
+}
+
+impl Times {
+    /// Reads what the cache holds; what cannot be read is not known.
+    pub(crate) fn load(store: &Store) -> Self {
+        let document = store.facts(DOCUMENT).ok().flatten().unwrap_or_default();
+        let by_name: BTreeMap<String, Entry> = serde_json::from_value(document).unwrap_or_default();
+        let by_key = by_name.values().map(|(key, took, _)| (key.clone(), *took)).collect();
+        Self {
+            by_name,
+            by_key,
+            changed: false,
+        }
+    }
+
+    /// Returns how long a node is expected to take: what its very inputs took, or the node of its name.
+    pub(crate) fn expected(&self, name: &str, key: &str) -> Option<Duration> {
+        let key = key.get(..KEY).unwrap_or(key);
+        let took = self.by_key.get(key).copied();
+        let took = took.or_else(|| self.by_name.get(name).map(|&(_, took, _)| took))?;
+        Some(Duration::from_millis(took.into()))
+    }
+
+    /// Returns how long a node of a workload is expected to take.
+    pub(crate) fn of(&self, work: &Workload, node: NodeId) -> Option<Duration> {
+        if self.by_name.is_empty() {
+            return None;
+        }
+        let (name, key) = identify(work, node);
+        self.expected(&name, &key)
+    }
+
+    /// Takes note of what a node took. What was known of the same inputs counts for a half.
+    pub(crate) fn note(&mut self, name: &str, key: &str, took: Duration, now: Duration) {
+        let key = key.get(..KEY).unwrap_or(key).to_owned();
+        let took = u32::try_from(took.as_millis()).unwrap_or(u32::MAX);
+        let took = self.by_key.get(&key).map_or(took, |&before| before / 2 + took / 2);
+        let day = now.as_secs() / (24 * 3600);
+        self.by_key.insert(key.clone(), took);
+        self.by_name.insert(name.to_owned(), (key, took, day));
+        self.changed = true;
+    }
+
+    /// Writes it to the cache, if there is something new.
+    pub(crate) fn save(mut self, store: &Store, now: Duration) {
+        if !self.changed {
+            return;
+        }
+        if self.by_name.len() > MANY {
+            let oldest = (now.as_secs() / (24 * 3600)).saturating_sub(DAYS);
+            self.by_name.retain(|_, &mut (_, _, day)| day >= oldest);
+        }
+        if let Ok(document) = serde_json::to_value(&self.by_name) {
+            let _only_a_guess = store.remember_facts(DOCUMENT, &document);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Duration = Duration::from_secs(1_800_000_000);
+
+    #[test]
+    fn what_took_long_is_expected_to_do_so_again_by_its_inputs_or_else_its_name() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(dir.path()).unwrap();
+        let mut times = Times::load(&store);
+        assert_eq!(times.expected("test /a", &"a".repeat(64)), None);
+        times.note("test /a", &"a".repeat(64), Duration::from_millis(500), NOW);
+        times.note("test /a", &"b".repeat(64), Duration::from_millis(900), NOW);
+        times.save(&store, NOW);
+        let times = Times::load(&store);
+        assert_eq!(
+            times.expected("test /a", &"c".repeat(64)),
+            Some(Duration::from_millis(900))
+        );
+        assert_eq!(
+            times.expected("test /renamed", &"b".repeat(64)),
+            Some(Duration::from_millis(900))
+        );
+        assert_eq!(times.expected("test /b", &"c".repeat(64)), None);
+    }
+
+    #[test]
+    fn a_document_that_is_none_is_no_knowledge() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(dir.path()).unwrap();
+        store
+            .remember_facts(DOCUMENT, &serde_json::json!(["nonsense"]))
+            .unwrap();
+        assert_eq!(Times::load(&store).expected("test /a", "a"), None);
+    }
+}

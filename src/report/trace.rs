@@ -1,0 +1,303 @@
+//! A run as a trace of the kind that Perfetto and Chrome's `about:tracing` show: one track for each SUT, with what it did and when.
+//!
+//! The form is the JSON array of the Trace Event Format (Google, 2016): complete events (`X`) for spans, `M` for names, `i` for moments,
+//! `C` for counters. Invariant: the spans of a track do not overlap, also where clocks jump or a run was cut off. Memory
+//! does not grow with the run.
+
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+
+use serde_json::{Value, json};
+
+use crate::exec::event::{Event, Stamped};
+
+/// All tracks are one process to the viewer.
+const PID: u32 = 1;
+
+/// What a SUT does now.
+#[derive(Debug)]
+struct Span {
+    name: String,
+    category: &'static str,
+    begin: u64,
+    args: Value,
+}
+
+/// A SUT.
+#[derive(Debug)]
+struct Track {
+    id: usize,
+    /// The end of its last span.
+    free: u64,
+    open: Option<Span>,
+}
+
+/// Writes a trace, event by event.
+pub struct Trace<W> {
+    out: W,
+    tracks: BTreeMap<String, Track>,
+    /// When the run started, in milliseconds since the epoch.
+    origin: Option<u64>,
+    now: u64,
+    any: bool,
+}
+
+impl<W: Write> Trace<W> {
+    /// Starts a trace.
+    pub fn new(mut out: W) -> io::Result<Self> {
+        out.write_all(b"{\"displayTimeUnit\":\"ms\",\"traceEvents\":[")?;
+        Ok(Self {
+            out,
+            tracks: BTreeMap::new(),
+            origin: None,
+            now: 0,
+            any: false,
+        })
+    }
+
+    /// Takes the next event of the run.
+    pub fn event(&mut self, stamped: &Stamped) -> io::Result<()> {
+        let origin = *self.origin.get_or_insert(stamped.time);
+        let time = stamped.time.saturating_sub(origin);
+        self.now = self.now.max(time);
+        match &stamped.event {
+            Event::RunStarted { command, run, suts, .. } => {
+                let args = json!({ "name": format!("atex {command} ({run})") });
+                self.write(&json!({"name": "process_name", "ph": "M", "pid": PID, "args": args}))?;
+                suts.iter().try_for_each(|sut| self.track(sut).map(drop))
+            }
+            Event::Sut { sut, state, note } => self.sut(sut, state, note, time),
+            Event::NodeStarted {
+                node,
+                key,
+                sut,
+                attempt,
+            } => {
+                let args = json!({ "key": key, "attempt": attempt });
+                self.begin(sut, node.clone(), category(node), args, time)
+            }
+            Event::NodeFinished {
+                sut,
+                outcome,
+                note,
+                results,
+                ..
+            } => {
+                let more = json!({ "outcome": outcome, "note": note, "results": results });
+                self.end(sut, &more, time)
+            }
+            Event::NodeCached { node, sut, age, .. } => {
+                let args = json!({ "age": age, "sut": sut });
+                self.moment(&format!("cached {node}"), &args, time)
+            }
+            Event::NodeSkipped { node, reason, .. } => {
+                self.moment(&format!("skipped {node}"), &json!({ "reason": reason }), time)
+            }
+            Event::Warning { text } => self.moment("warning", &json!({ "text": text }), time),
+            Event::Outlook { waiting, running, .. } => {
+                let args = json!({ "waiting": waiting, "running": running });
+                self.write(&json!({"name": "tests", "ph": "C", "pid": PID, "ts": micros(time), "args": args}))
+            }
+            Event::RunFinished { .. } | Event::Result { .. } => Ok(()),
+        }
+    }
+
+    /// Ends the trace. What was going on ends with it.
+    pub fn finish(mut self) -> io::Result<W> {
+        let suts: Vec<String> = self.tracks.keys().cloned().collect();
+        for sut in suts {
+            self.end(&sut, &Value::Null, self.now)?;
+        }
+        self.out.write_all(b"\n]}\n")?;
+        self.out.flush()?;
+        Ok(self.out)
+    }
+
+    fn sut(&mut self, sut: &str, state: &str, note: &str, time: u64) -> io::Result<()> {
+        match state {
+            "ready" | "idle" => self.end(sut, &Value::Null, time),
+            "joined" => self.track(sut).map(drop),
+            "tainted" | "dropped" | "released" => {
+                if state != "tainted" {
+                    self.end(sut, &Value::Null, time)?;
+                }
+                self.moment(&format!("{state} {sut}"), &json!({ "note": note }), time)
+            }
+            state => self.begin(sut, state.to_owned(), "sut", json!({ "note": note }), time),
+        }
+    }
+
+    /// Returns the track of a SUT; a new one is named.
+    fn track(&mut self, sut: &str) -> io::Result<&mut Track> {
+        if !self.tracks.contains_key(sut) {
+            let id = self.tracks.len() + 1;
+            self.write(&json!({"name": "thread_name", "ph": "M", "pid": PID, "tid": id, "args": { "name": sut }}))?;
+            self.write(
+                &json!({"name": "thread_sort_index", "ph": "M", "pid": PID, "tid": id, "args": { "sort_index": id }}),
+            )?;
+        }
+        let id = self.tracks.len() + 1;
+        Ok(self.tracks.entry(sut.to_owned()).or_insert(Track {
+            id,
+            free: 0,
+            open: None,
+        }))
+    }
+
+    /// Begins a span, which ends the one before it.
+    fn begin(&mut self, sut: &str, name: String, category: &'static str, args: Value, time: u64) -> io::Result<()> {
+        self.end(sut, &Value::Null, time)?;
+        let track = self.track(sut)?;
+        let begin = time.max(track.free);
+        track.open = Some(Span {
+            name,
+            category,
+            begin,
+            args,
+        });
+        Ok(())
+    }
+
+    fn end(&mut self, sut: &str, more: &Value, time: u64) -> io::Result<()> {
+        let track = self.track(sut)?;
+        let Some(Span {
+            name,
+            category,
+            begin,
+            mut args,
+        }) = track.open.take()
+        else {
+            return Ok(());
+        };
+        let end = time.max(begin);
+        track.free = end;
+        let id = track.id;
+        if let (Value::Object(args), Value::Object(more)) = (&mut args, more) {
+            args.extend(more.clone());
+        }
+        self.write(&json!({
+            "name": name, "cat": category, "ph": "X", "pid": PID, "tid": id,
+            "ts": micros(begin), "dur": micros(end - begin), "args": args,
+        }))
+    }
+
+    fn moment(&mut self, name: &str, args: &Value, time: u64) -> io::Result<()> {
+        self.write(&json!({"name": name, "ph": "i", "s": "p", "pid": PID, "tid": 0, "ts": micros(time), "args": args}))
+    }
+
+    fn write(&mut self, value: &Value) -> io::Result<()> {
+        let separator: &[u8] = if std::mem::replace(&mut self.any, true) {
+            b",\n"
+        } else {
+            b"\n"
+        };
+        self.out.write_all(separator)?;
+        serde_json::to_writer(&mut self.out, value).map_err(io::Error::from)
+    }
+}
+
+fn micros(milliseconds: u64) -> u64 {
+    milliseconds.saturating_mul(1000)
+}
+
+fn category(node: &str) -> &'static str {
+    match node.split(' ').next() {
+        Some("test") => "test",
+        Some("prepare") => "prepare",
+        Some("finish") => "finish",
+        _ => "node",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::exec::event::NodeOutcome;
+
+    fn sut(sut: &str, state: &str) -> Event {
+        Event::Sut {
+            sut: sut.into(),
+            state: state.into(),
+            note: String::new(),
+        }
+    }
+
+    fn started(node: &str, sut: &str) -> Event {
+        Event::NodeStarted {
+            node: node.into(),
+            key: "00".into(),
+            sut: sut.into(),
+            attempt: 1,
+        }
+    }
+
+    fn finished(node: &str, sut: &str) -> Event {
+        Event::NodeFinished {
+            node: node.into(),
+            key: "00".into(),
+            sut: sut.into(),
+            outcome: NodeOutcome::Pass,
+            duration: 1,
+            note: String::new(),
+            log: String::new(),
+            results: BTreeMap::new(),
+            again: false,
+        }
+    }
+
+    /// The spans of a trace: track, name, begin, end.
+    fn spans(events: &[(u64, Event)]) -> Vec<(u64, String, u64, u64)> {
+        let mut trace = Trace::new(Vec::new()).unwrap();
+        for (time, event) in events {
+            let event = event.clone();
+            trace.event(&Stamped { time: *time, event }).unwrap();
+        }
+        let json: Value = serde_json::from_slice(&trace.finish().unwrap()).unwrap();
+        let events = json["traceEvents"].as_array().unwrap();
+        let number = |event: &Value, key: &str| event[key].as_u64().unwrap();
+        events
+            .iter()
+            .filter(|event| event["ph"] == "X")
+            .map(|event| {
+                let begin = number(event, "ts");
+                let name = event["name"].as_str().unwrap().to_owned();
+                (number(event, "tid"), name, begin, begin + number(event, "dur"))
+            })
+            .collect()
+    }
+
+    #[test]
+    fn each_sut_has_a_track_with_what_it_did() {
+        let spans = spans(&[
+            (1000, sut("a", "connecting")),
+            (1010, sut("a", "ready")),
+            (1010, sut("b", "connecting")),
+            (1011, started("test /t", "a")),
+            (1031, finished("test /t", "a")),
+            (1032, sut("b", "dropped")),
+        ]);
+        assert_eq!(
+            spans,
+            [
+                (1, "connecting".into(), 0, 10_000),
+                (1, "test /t".into(), 11_000, 31_000),
+                (2, "connecting".into(), 10_000, 32_000),
+            ]
+        );
+    }
+
+    #[test]
+    fn spans_of_a_track_do_not_overlap_where_the_clock_goes_back_or_the_run_is_cut_off() {
+        let spans = spans(&[
+            (1000, started("test /a", "a")),
+            (1100, finished("test /a", "a")),
+            (1050, started("test /b", "a")),
+            (1060, sut("a", "syncing")),
+            (1070, started("test /c", "a")),
+        ]);
+        assert_eq!(spans.len(), 4);
+        for pair in spans.windows(2) {
+            assert!(pair[0].3 <= pair[1].2, "{pair:?}");
+        }
+    }
+}
