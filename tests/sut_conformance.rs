@@ -31,9 +31,12 @@ fn on(kind: &'static str, law: fn(&mut World<'_>)) {
     std::fs::set_permissions(home.path(), PermissionsExt::from_mode(0o777)).unwrap();
     let dir = home.path().join("a sut's dir");
     let cancel = Cancel::new().unwrap();
-    let _sshd = kind
-        .starts_with("ssh")
-        .then(|| Sshd::start(&home.path().join("sshd"), ""));
+    let files = home.path().join("sshd");
+    let _sshd = match kind {
+        "ssh" => Some(Sshd::start(&files, "")),
+        "ssh_odd" => Some(Sshd::start(&files, ODD)),
+        _ => None,
+    };
     let mut make = || machine(kind, dir.clone(), &cancel);
     law(&mut World {
         make: &mut make,

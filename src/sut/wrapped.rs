@@ -172,6 +172,14 @@ impl WrappedJob {
         }
     }
 
+    /// Gives a sign of life if one is due: whoever has much to read waits for nothing.
+    fn tend(&mut self) {
+        if self.next_beat.is_some() {
+            self.beat();
+            self.push_words();
+        }
+    }
+
     fn beat(&mut self) {
         if let (Some(pause), Some(due)) = (self.heartbeat, self.next_beat)
             && Instant::now() >= due
@@ -228,6 +236,7 @@ impl Channel for WrappedJob {
     }
 
     fn read_control(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.tend();
         if !self.control.is_empty() {
             return Ok(self.control.take(buffer));
         }
@@ -240,6 +249,7 @@ impl Channel for WrappedJob {
     }
 
     fn read_output(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.tend();
         while !self.marker.is_empty() {
             self.read_noisy()?;
         }

@@ -57,6 +57,8 @@ impl Conn {
             Ok(()) | Err(_) => {
                 self.question = None;
                 self.answers += 1;
+                // It may have come between two looks at the socket.
+                self.heard = Instant::now();
             }
         }
         false

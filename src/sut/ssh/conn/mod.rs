@@ -191,6 +191,7 @@ impl Conn {
             match outcome {
                 Ok(count) => {
                     lane.taken += count as u64;
+                    self.heard = Instant::now();
                     return Ok(count);
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
