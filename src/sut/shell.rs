@@ -407,6 +407,8 @@ impl<L: Link> Sut for Machine<L> {
             Err(error) => return Err(self.trouble(TroubleKind::Setup, error)),
         };
         let spare = session.spare.take();
+        // A wrapper on a busy machine takes its time, and the agent is not to lose patience over that.
+        self.tend();
         let channel = self.start_under(spare, &packed).map_err(|error| match error {
             NotStarted::Talk(error) => self.not_started(error),
             NotStarted::Refused(why) => {

@@ -28,7 +28,7 @@ impl Conn {
 
     /// Asks the other side for a sign of life. Nothing is asked while a packet is stuck: what is stuck is silence enough.
     pub(super) fn ask(&mut self) {
-        let asks = |lane: &&Lane| lane.started && !lane.closing && !lane.closed;
+        let asks = |lane: &&Lane| lane.started && !lane.closing && !lane.closed && !lane.has_ended();
         if let Some(lane) = self.lanes.iter().find(asks)
             && self.stuck.is_none()
             && self.lost.is_none()
