@@ -52,6 +52,10 @@ fn help_fits_a_screen_and_shows_examples() {
       0 all passed, 1 a test failed, 2 wrong usage or metadata, 3 the infrastructure failed,
       4 nothing to run, 5 a defect in atex, 130 interrupted
     ");
+}
+
+#[test]
+fn help_of_build_tells_all_options() {
     insta::assert_snapshot!(stdout(["build", "--help"]), @"
     Build the whole graph of plans: discover, prepare, test, finish
 
