@@ -12,6 +12,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use atex::sut::link::{Interest, Link, Process};
 use atex::sut::shell::Machine;
 use atex::sut::ssh::{Login, Ssh, SshLink, Via};
 use atex::sut::{Cancel, End, OnHeld, Sut, SyncMode, TroubleKind, Urgency};
@@ -308,6 +309,61 @@ fn two_sessions_on_a_connection_are_enough() {
     for code in 1..4 {
         sync(&mut sut, &host, SyncMode::Exact);
         assert_eq!(run(&mut sut, &test(&format!("exit {code}"))).exit_code(), code);
+    }
+}
+
+#[test]
+fn commands_that_start_together_all_start() {
+    // With this bash reads no start-up file.
+    let lab = Lab::new("MaxSessions 20\nSetEnv SHLVL=5");
+    let mut link = SshLink::new(lab.login(), lab.cancel.clone());
+    link.connect(None).unwrap();
+    for round in 0..200 {
+        // The answers of a connection come in one stream, whatever each of these waits for.
+        let mut processes: Vec<_> = (0..8).map(|_| link.spawn().unwrap()).collect();
+        for (number, process) in processes.iter_mut().enumerate() {
+            let program = format!("echo {number}");
+            write(&mut **process, format!("{}\n{program}", program.len()).as_bytes());
+        }
+        for (number, process) in processes.iter_mut().enumerate() {
+            let said = stdout(&mut **process);
+            assert_eq!(said, format!("{number}\n"), "round {round}: {:?}", process.exit());
+        }
+    }
+}
+
+/// Writes all of `bytes` to a process.
+fn write(process: &mut dyn Process, mut bytes: &[u8]) {
+    let interest = Interest {
+        stdin: true,
+        ..Interest::default()
+    };
+    while !bytes.is_empty() {
+        match process.write(bytes) {
+            Ok(count) => bytes = &bytes[count..],
+            Err(error) => assert_eq!(error.kind(), std::io::ErrorKind::WouldBlock),
+        }
+        let until = (!bytes.is_empty()).then(|| Instant::now() + HANG);
+        until.map(|until| process.wait(interest, Some(until), None).unwrap());
+    }
+}
+
+/// All that a process writes to stdout.
+fn stdout(process: &mut dyn Process) -> String {
+    let (mut said, mut buffer) = (Vec::new(), [0; 1024]);
+    let interest = Interest {
+        stdout: true,
+        ..Interest::default()
+    };
+    loop {
+        let before = Instant::now();
+        process.wait(interest, Some(before + HANG), None).unwrap();
+        match process.read_stdout(&mut buffer) {
+            Ok(0) => return String::from_utf8(said).unwrap(),
+            Ok(count) => said.extend_from_slice(&buffer[..count]),
+            Err(error) => assert_eq!(error.kind(), std::io::ErrorKind::WouldBlock),
+        }
+        assert!(before.elapsed() < HANG / 4, "nobody looked for an answer that had come");
     }
 }
 

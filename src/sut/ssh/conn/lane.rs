@@ -18,6 +18,8 @@ pub(super) struct Lane {
     /// Nothing as long as it is not opened.
     pub(super) channel: Option<Channel>,
     pub(super) command: String,
+    /// The request that starts the command was made.
+    pub(super) requested: bool,
     /// The server has said that it starts the command.
     pub(super) started: bool,
     /// Why it does not.
@@ -56,6 +58,7 @@ impl Lane {
             id,
             channel: None,
             command,
+            requested: false,
             started: false,
             refused: None,
             outbox: Vec::new(),
@@ -70,6 +73,21 @@ impl Lane {
 
     pub(super) fn waits_for_channel(&self) -> bool {
         self.channel.is_none() && !self.closed
+    }
+
+    /// Whether the server has said what becomes of the command.
+    pub(super) fn answered(&self) -> bool {
+        self.started || self.refused.is_some()
+    }
+
+    /// Whether the command's start is to be asked for, or was and is not answered.
+    pub(super) fn waits_for_start(&self) -> bool {
+        self.channel.is_some() && !self.answered() && !self.closed
+    }
+
+    /// The channel, once bytes may follow the request that starts the command.
+    pub(super) fn stdin(&mut self) -> Option<&mut Channel> {
+        self.channel.as_mut().filter(|_| self.requested)
     }
 
     /// How many bytes have come so far, read or not.
@@ -88,25 +106,24 @@ impl Lane {
 
     /// Whether stdin takes bytes.
     pub(super) fn takes(&self) -> bool {
-        match &self.channel {
+        match self.channel.as_ref().filter(|_| self.requested) {
             None => self.outbox.len() <= PIECE,
             Some(channel) => self.outbox.is_empty() && channel.write_window().remaining > 0,
         }
     }
 
-    /// What should be tried in a round.
+    /// What should be tried in a round, once the command was asked for.
     pub(super) fn todo(&self) -> Vec<Op> {
         if self.channel.is_none() {
             return Vec::new();
         }
         let mut todo = vec![Op::Take(self.id)];
-        let answered = self.started || self.refused.is_some();
-        if !answered {
-            todo.push(Op::Start(self.id));
+        if !self.requested {
+            return todo;
         }
         if !self.outbox.is_empty() {
             todo.push(Op::Flush(self.id));
-        } else if self.closing && !self.closed && answered {
+        } else if self.closing && !self.closed && self.answered() {
             todo.push(Op::Close(self.id));
         }
         todo

@@ -6,12 +6,15 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags};
 
 use crate::sut::ssh::conn::Conn;
-use crate::sut::ssh::conn::lane::{Lane, Op};
+use crate::sut::ssh::conn::lane::{Lane, LaneId, Op};
 use crate::sut::ssh::conn::round::HARMLESS;
 use crate::sut::ssh::transport::{is_again, poll_until, was_closed};
 
 /// The longest silence before the other side is asked whether it lives.
 const QUIET: Duration = Duration::from_secs(15);
+
+/// The first pause after which an answer is looked for where the socket does not move; each next one is twice as long.
+pub(super) const FIRST_PAUSE: Duration = Duration::from_millis(4);
 
 /// Absences of the owner that are longer are not the other side's silence.
 const ABSENCE: Duration = Duration::from_millis(500);
@@ -26,16 +29,24 @@ impl Conn {
         }
     }
 
-    /// Asks the other side for a sign of life. Nothing is asked while a packet is stuck: what is stuck is silence enough.
+    /// Asks the other side for a sign of life, if there is a lane to ask over and no answer is awaited already.
     pub(super) fn ask(&mut self) {
-        let asks = |lane: &&Lane| lane.started && !lane.closing && !lane.closed && !lane.has_ended();
-        if let Some(lane) = self.lanes.iter().find(asks)
-            && self.stuck.is_none()
-            && self.lost.is_none()
-        {
-            self.question = Some(lane.id);
+        if let Some(id) = self.askable().filter(|_| self.lost.is_none() && !self.awaits_answer()) {
+            self.question = Some(id);
             self.perform(Op::Ask);
         }
+    }
+
+    /// A lane over which a question is answered.
+    fn askable(&self) -> Option<LaneId> {
+        let asks = |lane: &&Lane| lane.started && !lane.closing && !lane.closed && !lane.has_ended();
+        self.lanes.iter().find(asks).map(|lane| lane.id)
+    }
+
+    /// Whether the other side owes an answer, or does not even take what is sent: silence enough, nothing more is asked.
+    fn awaits_answer(&self) -> bool {
+        let waits = |lane: &Lane| lane.waits_for_start() || (lane.waits_for_channel() && !self.full);
+        self.question.is_some() || self.stuck.is_some() || self.lanes.iter().any(waits)
     }
 
     /// Looks for the answer to the question.
@@ -47,8 +58,9 @@ impl Conn {
         };
         match channel.setenv("ATEX_ALIVE", "") {
             Err(error) if is_again(&error) => {
-                // A channel that ended in between answers no more.
-                if lane.closing || lane.closed || channel.wait_close().is_ok() {
+                // A channel that the other side closed answers no more. Before that an answer comes, and nothing else may be
+                // asked until it has.
+                if lane.closed || channel.wait_close().is_ok() {
                     self.question = None;
                 }
                 return true;
@@ -70,13 +82,18 @@ impl Conn {
         let mut flags = PollFlags::IN;
         flags.set(PollFlags::OUT, self.stuck.is_some());
         let due = self.due();
+        let closes = |lane: &Lane| lane.closing && !lane.closed;
+        let unanswered = self.awaits_answer() || self.lanes.iter().any(closes);
+        let look = unanswered.then(|| Instant::now() + self.pause);
         let mut fds = [PollFd::new(&self.transport.socket, flags)];
-        let rung = poll_until(&mut fds, alarm, until.into_iter().chain(due).min());
+        let rung = poll_until(&mut fds, alarm, until.into_iter().chain(due).chain(look).min());
         let stirred = fds[0].revents();
         let now = Instant::now();
         self.looked = now;
+        self.pause = (self.pause * 2).min(QUIET);
         if stirred.intersects(PollFlags::IN | PollFlags::HUP | PollFlags::ERR) {
             self.heard = now;
+            self.pause = FIRST_PAUSE;
         } else if now >= due.unwrap_or(now) {
             if now >= self.heard + self.dead_after {
                 self.lose_for(self.silence());
@@ -92,13 +109,11 @@ impl Conn {
         if self.lost.is_some() {
             return None;
         }
-        let asked = self.question.is_some() || self.stuck.is_some() || !self.lanes.iter().any(|lane| lane.started);
-        let patience = if asked {
-            self.dead_after
-        } else {
-            (self.dead_after / 2).min(QUIET)
-        };
-        Some(self.heard + patience)
+        if self.awaits_answer() {
+            return Some(self.heard + self.dead_after);
+        }
+        // Where nothing can be asked, nothing is owed: whoever waits there has a time of its own.
+        self.askable().map(|_| self.heard + (self.dead_after / 2).min(QUIET))
     }
 
     /// Counts only the silence that somebody listened to.

@@ -6,7 +6,10 @@
 //! Invariants, each of them because of how libssh2 works:
 //! - A packet that the socket took a part of must be completed before any other, by the very call that began it. [`Conn::stuck`]
 //!   remembers which one that is, and every round begins with it.
-//! - What a call reads from the socket it keeps for whichever channel it is for. So a wait looks at what is queued before it sleeps.
+//! - What a call reads from the socket it keeps for whichever channel it is for. So a wait looks at what is queued before it
+//!   sleeps, and it sleeps shortly ([`Conn::sleep`]) while a call is unanswered: a later call of the round may have taken the answer in.
+//! - A call that waits for "success" or "failure" of its channel fails for good where it reads one that is for another channel. So
+//!   one request is under way at a time: the start of a command, or a question.
 //! - A session whose transport failed gives out nothing that was queued before. So then the socket is replaced by one that is
 //!   silent for ever ([`Conn::lose`]), and the streams are read to what came last.
 //! - A keepalive of libssh2 keeps the packet that answers it for ever. So the sign of life that is asked for is the answer to a
@@ -24,6 +27,7 @@ use ssh2::Channel;
 
 use crate::sut::link::{Exit, Interest};
 use crate::sut::ssh::conn::lane::{Lane, Op, PIECE};
+use crate::sut::ssh::conn::life::FIRST_PAUSE;
 use crate::sut::ssh::exit;
 use crate::sut::ssh::transport::Transport;
 
@@ -39,6 +43,8 @@ pub(crate) struct Conn {
     question: Option<LaneId>,
     /// How many questions were answered.
     answers: u64,
+    /// How long the next wait for an answer lasts at most.
+    pause: Duration,
     /// When something last came.
     heard: Instant,
     /// When somebody last looked.
@@ -61,6 +67,7 @@ impl Conn {
             stuck: None,
             question: None,
             answers: 0,
+            pause: FIRST_PAUSE,
             heard: now,
             looked: now,
             dead_after,
@@ -148,14 +155,15 @@ impl Conn {
             return Err(io::ErrorKind::BrokenPipe.into());
         };
         let piece = &bytes[..bytes.len().min(PIECE)];
-        let Some(channel) = &mut lane.channel else {
-            if lane.outbox.len() > PIECE {
+        let pending = lane.outbox.len();
+        let Some(channel) = lane.stdin() else {
+            if pending > PIECE {
                 return Err(io::ErrorKind::WouldBlock.into());
             }
             lane.outbox.extend_from_slice(piece);
             return Ok(piece.len());
         };
-        if !lane.outbox.is_empty() {
+        if pending > 0 {
             return Err(io::ErrorKind::WouldBlock.into());
         }
         match channel.write(piece) {

@@ -37,12 +37,16 @@ impl Conn {
         if let Some(id) = opens.map(|lane| lane.id).filter(|_| !self.full) {
             self.perform(Op::Open(id));
         }
+        // One request is made at a time, and lanes are in the order of their starts.
+        let starts = self.lanes.iter().find(|lane| lane.waits_for_start());
+        match (self.question, starts.map(|lane| lane.id)) {
+            (Some(_), _) => self.perform(Op::Ask),
+            (None, Some(id)) => self.perform(Op::Start(id)),
+            (None, None) => {}
+        }
         let todo: Vec<Op> = self.lanes.iter().flat_map(Lane::todo).collect();
         for op in todo {
             self.perform(op);
-        }
-        if self.question.is_some() {
-            self.perform(Op::Ask);
         }
         let lost = self.lost.is_some();
         self.lanes.retain(|lane| !(lane.orphan && (lane.closed || lost)));
@@ -87,6 +91,7 @@ impl Conn {
         let Some((lane, mut channel)) = self.channel(id) else {
             return false;
         };
+        lane.requested = true;
         match channel.exec(&lane.command) {
             Ok(()) => lane.started = true,
             Err(error) if is_again(&error) => return true,
