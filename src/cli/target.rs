@@ -216,7 +216,7 @@ fn ssh_target(target: &str, machine: &str) -> Result<SshTarget, TargetError> {
             .split_once(':')
             .map_or((place, None), |(host, port)| (host, Some(port)))
     };
-    if host.is_empty() || host.starts_with('-') {
+    if host.is_empty() || host.starts_with('-') || host.contains(char::is_whitespace) {
         return Err(TargetError::Empty(target.to_owned()));
     }
     let port = port
@@ -299,6 +299,7 @@ mod tests {
         for (text, problem) in [
             ("", "target `` names no machine"),
             ("@host", "target `@host` names no machine"),
+            ("not a target", "target `not a target` names no machine"),
             ("-oProxyCommand=x", "target `-oProxyCommand=x` names no machine"),
             (
                 "podman:fedora:41",

@@ -16,7 +16,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// The directory's name carries the version of the format.
-const BUCKET: &str = "digests-v1";
+pub(super) const BUCKET: &str = "digests-v1";
 /// Times younger than this are not trusted: the coarsest clock of a file system in use (FAT) ticks every two seconds.
 const RACY_NS: i128 = 2_000_000_000;
 const CHECKSUM: usize = 32;

@@ -28,7 +28,7 @@ use crate::fmf::context::Context;
 use crate::fmf::{Map, Metadata, Packing, Tree};
 
 /// The directory's name carries the version of the format.
-const BUCKET: &str = "discover-v1";
+pub(super) const BUCKET: &str = "discover-v1";
 
 /// How many trees of one root are kept: for as many contexts, or states of the files.
 const KEPT: usize = 8;

@@ -19,6 +19,7 @@ mod environment;
 mod error;
 mod facts;
 mod files;
+mod forget;
 mod inputs;
 pub mod lint;
 mod listing;
@@ -39,6 +40,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use assemble::Assembler;
 pub use error::{CompileError, Place, ProbeProblem, Problem};
+pub use forget::{Forgotten, forget};
 pub use listing::{ListedPlan, ListedTest, Listing};
 use plan::Plan;
 use select::Selected;

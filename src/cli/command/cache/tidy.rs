@@ -13,11 +13,11 @@ use crate::cli::out::Out;
 use crate::cli::settings::Settings;
 use crate::cli::table::{self, Cell, Columns};
 use crate::cli::values;
-use crate::fmf;
 use crate::report::{Exit, human};
+use crate::{compile, fmf};
 
-/// What was fetched can be fetched again: without a word it goes after so long.
-const KEEP_FETCHED: Duration = Duration::from_secs(30 * 86_400);
+/// What was fetched can be fetched again, and what was remembered of trees be found out again: without a word it goes after so long.
+const KEEP: Duration = Duration::from_secs(30 * 86_400);
 
 /// How long `gc` waits for other processes that use the store.
 const GC_PATIENCE: Duration = Duration::from_secs(10);
@@ -66,8 +66,12 @@ pub(super) fn gc(
     let report = store.gc(&policy, now)?;
     // Nobody who reads a fetched tree now has read it for an hour: such a process would have held the store.
     let trees = settings.fetched_dir()?;
-    let fetched = fmf::prune(&trees, policy.keep.unwrap_or(KEEP_FETCHED), now)
+    let keep = policy.keep.unwrap_or(KEEP);
+    let fetched = fmf::prune(&trees, keep, now)
         .map_err(|error| CliError::infra(format!("cannot prune `{}`: {error}", trees.display())))?;
+    let cache = settings.cache_dir()?;
+    let forgotten = compile::forget(&cache, keep, now)
+        .map_err(|error| CliError::infra(format!("cannot tidy `{}`: {error}", cache.display())))?;
     if settings.json {
         out.json(&json!({
             "records-removed": report.records_removed, "records-kept": report.records_kept,
@@ -75,6 +79,7 @@ pub(super) fn gc(
             "leftovers-removed": report.leftovers_removed,
             "bytes-removed": report.bytes_removed, "bytes-kept": report.bytes_kept,
             "fetched-removed": fetched.commits, "fetched-bytes-removed": fetched.bytes,
+            "remembered-removed": forgotten.files, "remembered-bytes-removed": forgotten.bytes,
         }))?;
     } else {
         out.line(format_args!(
@@ -91,6 +96,12 @@ pub(super) fn gc(
                 "removed {}, {}",
                 human::count(fetched.commits, "fetched commit"),
                 human::size(fetched.bytes)
+            ))?;
+        }
+        if forgotten.files > 0 {
+            out.line(format_args!(
+                "removed what was remembered of trees, {}",
+                human::size(forgotten.bytes)
             ))?;
         }
     }
