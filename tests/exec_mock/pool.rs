@@ -8,31 +8,46 @@ use atex::exec::run::{Arrival, Arrivals};
 use atex::sut::Cancel;
 use atex::sut::mock::{Gate, Lab, Step};
 
-use crate::bench::{Bench, bench, breaks, started, unreachable};
+use crate::bench::{Bench, Ended, bench, breaks, started, unreachable};
 
 fn plan(script: &str) -> String {
     format!("discover: {{how: fmf, test: /{script}/}}\nexecute: {{how: tmt}}\nprepare: {{script: {script}}}\n")
 }
 
-/// Two plans with chains of their own, of so many tests each.
-fn two_chains(tests: usize) -> Bench {
+/// Two plans with chains of their own, of one test each.
+fn two_chains() -> Bench {
     let bench = Bench::of(&[("a.fmf", &plan("a")), ("b.fmf", &plan("b"))]);
     for chain in ["a", "b"] {
-        for number in 1..=tests {
-            bench.write(&format!("tests/{chain}/t{number}.fmf"), "test: 'true'\n");
-        }
+        bench.write(&format!("tests/{chain}/t1.fmf"), "test: 'true'\n");
     }
     bench
 }
 
+/// Runs it so that no test of `tests` ends before two have started: neither machine does all the work before the other one is there.
+fn run_side_by_side(bench: &Bench, tests: &[&str]) -> Ended {
+    let both = Gate::default();
+    for test in tests {
+        bench.lab.script(test, vec![Step::Until(both.clone()), Step::Exit(0)]);
+    }
+    let mut running = 0;
+    bench.run_with(|event, _| {
+        running += usize::from(tests.iter().any(|test| started(event, test)));
+        if running == 2 {
+            both.open();
+        }
+    })
+}
+
 #[test]
 fn a_sut_that_is_prepared_for_a_chain_runs_the_tests_of_that_chain() {
-    let bench = two_chains(2).on(&["one", "two"]).mode(Mode::Test);
-    bench.run().exits(0);
+    // Of one test each: whoever is done first would help with the rest of the other chain, as preparing takes no time here.
+    let bench = two_chains().on(&["one", "two"]).mode(Mode::Test);
+    let tests = ["/tests/a/t1", "/tests/b/t1"];
+    run_side_by_side(&bench, &tests).exits(0);
     let prepared: Vec<_> = ["one", "two"].map(|machine| bench.lab.state(machine).chain).into();
     assert_ne!(prepared[0], prepared[1], "each has one of the chains");
     for _ in 0..3 {
-        let ended = bench.run().exits(0);
+        let ended = run_side_by_side(&bench, &tests).exits(0);
         assert_eq!(
             (ended.starts("a"), ended.starts("b")),
             (0, 0),
@@ -98,7 +113,7 @@ fn after_so_many_failures_nothing_starts_and_the_exit_code_is_that_of_failures()
 }
 
 #[test]
-fn what_was_measured_decides_which_test_starts_first() {
+fn what_was_measured_decides_which_tests_start_first() {
     let mut bench = bench(3).on(&["one"]);
     bench.options.rerun = true;
     let wait = Gate::default();
@@ -113,12 +128,13 @@ fn what_was_measured_decides_which_test_starts_first() {
         })
         .exits(0);
     let bench = bench.on(&["one", "two"]);
-    let ended = bench.run().exits(0);
-    let first = ended.events.iter().find_map(|event| match event {
+    let ended = run_side_by_side(&bench, &["/t1", "/t2", "/t3"]).exits(0);
+    let starts = ended.events.iter().filter_map(|event| match event {
         Event::NodeStarted { node, .. } if node.starts_with("test ") => Some(node.as_str()),
         _ => None,
     });
-    assert_eq!(first, Some("test /t3"));
+    // Which of the two machines tells first is chance.
+    assert!(starts.take(2).any(|test| test == "test /t3"), "{:?}", ended.events);
 }
 
 /// Machines that come when a gate is open.

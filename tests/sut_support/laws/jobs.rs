@@ -164,7 +164,11 @@ pub(crate) fn values_show_in_no_command_line(world: &mut World<'_>) {
         env_after: pairs(&[("SECRET", "hush-hush-7351")]),
         ..test("cat /proc/[0-9]*/cmdline | tr '\\0' ' '; true; # text-of-the-script-7351")
     };
-    assert!(!run(&mut *sut, &job).output().contains("7351"));
+    let shown = run(&mut *sut, &job).output();
+    assert!(
+        !shown.contains("hush-hush-7351") && !shown.contains("text-of-the-script-7351"),
+        "{shown}"
+    );
 }
 
 pub(crate) fn signals_are_as_a_login_shell_has_them(world: &mut World<'_>) {

@@ -82,8 +82,9 @@ impl Conn {
         let mut flags = PollFlags::IN;
         flags.set(PollFlags::OUT, self.stuck.is_some());
         let due = self.due();
-        let closes = |lane: &Lane| lane.closing && !lane.closed;
-        let unanswered = self.awaits_answer() || self.lanes.iter().any(closes);
+        // What a lane waits for to close, or to send what is left.
+        let waits = |lane: &Lane| (lane.closing && !lane.closed) || !lane.outbox.is_empty();
+        let unanswered = self.awaits_answer() || self.lanes.iter().any(waits);
         let look = unanswered.then(|| Instant::now() + self.pause);
         let mut fds = [PollFd::new(&self.transport.socket, flags)];
         let rung = poll_until(&mut fds, alarm, until.into_iter().chain(due).chain(look).min());
