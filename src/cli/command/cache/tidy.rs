@@ -13,8 +13,9 @@ use crate::cli::out::Out;
 use crate::cli::settings::Settings;
 use crate::cli::table::{self, Cell, Columns};
 use crate::cli::values;
+use crate::compile;
+use crate::fmf;
 use crate::report::{Exit, human};
-use crate::{compile, fmf};
 
 /// What was fetched can be fetched again, and what was remembered of trees be found out again: without a word it goes after so long.
 const KEEP: Duration = Duration::from_secs(30 * 86_400);
