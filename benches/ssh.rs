@@ -59,7 +59,9 @@ struct Lab {
 impl Lab {
     fn new() -> Self {
         let home = tempfile::tempdir().expect("a directory");
-        let sshd = Sshd::start(&home.path().join("sshd"), "MaxStartups 4096\nMaxSessions 1000");
+        // With this level bash reads no start-up file: what those cost is not ours.
+        let more = "MaxStartups 4096\nMaxSessions 1000\nSetEnv SHLVL=5";
+        let sshd = Sshd::start(&home.path().join("sshd"), more);
         Self { _sshd: sshd, home }
     }
 
