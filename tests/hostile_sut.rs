@@ -150,9 +150,9 @@ fn upload(dir: &Path) -> Upload {
     }
 }
 
-#[test]
-fn list_of_files_that_is_too_long_is_refused() {
-    let agent = format!("{OPENED}read -r _; echo changed 300000000 0 0 0; cat /dev/zero");
+/// What a sync comes to on a machine whose agent answers so.
+fn sync_fails(answer: &str) -> Trouble {
+    let agent = format!("{OPENED}read -r _; {answer}");
     let (mut sut, _dir) = machine(&Says {
         agent: &agent,
         wrapper: "exit",
@@ -160,21 +160,18 @@ fn list_of_files_that_is_too_long_is_refused() {
     sut.open(OnHeld::Fail, &mut |_| ()).unwrap();
     let dir = tempfile::tempdir().unwrap();
     let upload = upload(dir.path());
-    let trouble = fails(|| sut.sync(&upload, SyncMode::Exact));
+    fails(|| sut.sync(&upload, SyncMode::Exact))
+}
+
+#[test]
+fn list_of_files_that_is_too_long_is_refused() {
+    let trouble = sync_fails("echo changed 300000000 0 0 0; cat /dev/zero");
     assert!(trouble.message.contains("a reply is longer than"), "{trouble}");
 }
 
 #[test]
 fn machine_that_talks_instead_of_listening_is_given_up() {
-    let agent = format!("{OPENED}read -r _; echo changed 0 0 0 0; yes");
-    let (mut sut, _dir) = machine(&Says {
-        agent: &agent,
-        wrapper: "exit",
-    });
-    sut.open(OnHeld::Fail, &mut |_| ()).unwrap();
-    let dir = tempfile::tempdir().unwrap();
-    let upload = upload(dir.path());
-    let trouble = fails(|| sut.sync(&upload, SyncMode::Exact));
+    let trouble = sync_fails("echo changed 0 0 0 0; yes");
     assert!(trouble.message.contains("without being asked"), "{trouble}");
 }
 
