@@ -64,7 +64,7 @@ pub(crate) struct Facts {
     pub(crate) origin: Option<String>,
     pub(crate) data: Arc<str>,
     /// What of the metadata is part of the key.
-    pub(crate) key: BTreeMap<String, Sourced<serde_json::Value>>,
+    pub(crate) key: Arc<BTreeMap<String, Sourced<serde_json::Value>>>,
 }
 
 impl Facts {
@@ -94,7 +94,7 @@ impl Facts {
             globs: scope.globs(node.dir())?,
             origin: scope.origin("test"),
             data: json(node.data()).into(),
-            key: key_part(&scope),
+            key: Arc::new(key_part(&scope)),
         })
     }
 }

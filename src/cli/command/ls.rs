@@ -1,5 +1,7 @@
 //! `atex ls`: plans, or the tests that they discover.
 
+use std::mem::ManuallyDrop;
+
 use serde::Serialize;
 
 use crate::cli::args::inspect::{LsArgs, LsWhat};
@@ -30,7 +32,8 @@ struct AboutPlan<'a> {
 /// Lists. Nothing that matches is told by the exit code, as when it was to be run.
 pub(crate) fn run(args: LsArgs, settings: &Settings, out: &mut Out) -> Result<Exit, CliError> {
     let request = workload::inspect(Vec::new(), args.select, &args.compile, &args.sut, settings)?;
-    let resolved = compile::resolve(&request)?;
+    // Dropping it takes longer than the process would live on.
+    let resolved = ManuallyDrop::new(compile::resolve(&request)?);
     let listing = resolved.list(&request)?;
     workload::warn(&listing.warnings, settings);
     match args.what {
