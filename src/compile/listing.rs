@@ -1,7 +1,5 @@
 //! What `atex ls` shows: plans and tests as the metadata say, made while they are printed, since there may be very many.
 
-use std::io::{self, Write};
-
 use super::error::CompileError;
 use super::facts::run_directory;
 use super::files::escaped;
@@ -108,9 +106,9 @@ impl Listing<'_> {
 }
 
 impl ListedTest<'_> {
-    /// Writes the test's metadata as JSON.
-    pub fn write_data(&self, out: &mut dyn Write) -> io::Result<()> {
-        self.selected.node.write_data(out)
+    /// Appends the test's metadata as JSON.
+    pub fn write_data(&self, out: &mut String) {
+        self.selected.node.write_data(out);
     }
 
     /// Returns the value of one key of the metadata.

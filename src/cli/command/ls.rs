@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::cli::args::inspect::{LsArgs, LsWhat};
 use crate::cli::error::CliError;
-use crate::cli::out::Out;
+use crate::cli::out::{Out, open_object};
 use crate::cli::settings::Settings;
 use crate::cli::table::{self, Cell, Columns};
 use crate::cli::workload;
@@ -46,15 +46,18 @@ pub(crate) fn run(args: LsArgs, settings: &Settings, out: &mut Out) -> Result<Ex
 
 fn tests(listing: &Listing<'_>, settings: &Settings, out: &mut Out) -> Result<Exit, CliError> {
     if settings.json {
-        for test in listing.tests() {
-            let test = test?;
+        let tests: Vec<_> = listing.tests().collect::<Result<_, _>>()?;
+        out.lines(&tests, |test, line| {
             let about = AboutTest {
                 name: test.name,
                 plan: test.plan,
                 dir: &test.dir,
             };
-            out.json_with(&about, "data", |out| test.write_data(out))?;
-        }
+            line.push_str(&open_object(&about, "data")?);
+            test.write_data(line);
+            line.push('}');
+            Ok(())
+        })?;
         return Ok(Exit::Passed);
     }
     let dim = out.palette.dim;
@@ -76,7 +79,7 @@ fn plans(listing: &Listing<'_>, settings: &Settings, out: &mut Out) -> Result<Ex
     if settings.json {
         for plan in listing.plans() {
             let about = AboutPlan { name: &plan.name };
-            out.json_with(&about, "data", |out| out.write_all(plan.data.as_bytes()))?;
+            out.json_with(&about, "data", plan.data.as_bytes())?;
         }
         return Ok(Exit::Passed);
     }
