@@ -46,12 +46,12 @@ pub(crate) fn run(args: LsArgs, settings: &Settings, out: &mut Out) -> Result<Ex
 
 fn tests(listing: &Listing<'_>, settings: &Settings, out: &mut Out) -> Result<Exit, CliError> {
     if settings.json {
-        let tests: Vec<_> = listing.tests().collect::<Result<_, _>>()?;
+        let tests: Vec<_> = listing.tests().collect();
         out.lines(&tests, |test, line| {
             let about = AboutTest {
                 name: test.name,
                 plan: test.plan,
-                dir: &test.dir,
+                dir: &test.dir()?,
             };
             line.push_str(&open_object(&about, "data")?);
             test.write_data(line);
@@ -63,7 +63,6 @@ fn tests(listing: &Listing<'_>, settings: &Settings, out: &mut Out) -> Result<Ex
     let dim = out.palette.dim;
     let mut rows = Vec::new();
     for test in listing.tests() {
-        let test = test?;
         let summary = test.value("summary");
         rows.push([
             Cell::from(test.name),

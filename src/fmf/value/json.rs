@@ -104,26 +104,35 @@ pub(crate) fn write_int(int: i64, out: &mut String) {
 /// Appends JSON text: quotes, backslashes and control characters are escaped, all else is kept.
 pub(crate) fn write_text(text: &str, out: &mut String) {
     out.push('"');
-    let mut kept = 0;
-    for (at, byte) in text.bytes().enumerate() {
-        if byte >= b' ' && byte != b'"' && byte != b'\\' {
-            continue;
-        }
-        out.push_str(&text[kept..at]);
-        kept = at + 1;
-        match byte {
+    let mut rest = text;
+    while let Some(at) = special(rest.as_bytes()) {
+        out.push_str(&rest[..at]);
+        match rest.as_bytes()[at] {
             b'"' => out.push_str("\\\""),
             b'\\' => out.push_str("\\\\"),
             b'\n' => out.push_str("\\n"),
             b'\r' => out.push_str("\\r"),
             b'\t' => out.push_str("\\t"),
-            _ => {
+            byte => {
                 let _infallible = write!(out, "\\u{byte:04x}");
             }
         }
+        rest = &rest[at + 1..];
     }
-    out.push_str(&text[kept..]);
+    out.push_str(rest);
     out.push('"');
+}
+
+/// Returns the place of the first byte that has to be escaped. Blocks without one are passed in a few instructions each.
+fn special(bytes: &[u8]) -> Option<usize> {
+    const BLOCK: usize = 16;
+    let is_special = |byte: &u8| (*byte < b' ') | (*byte == b'"') | (*byte == b'\\');
+    let clean = bytes
+        .chunks_exact(BLOCK)
+        .take_while(|block| !block.iter().fold(false, |any, byte| any | is_special(byte)))
+        .count();
+    let start = clean * BLOCK;
+    bytes[start..].iter().position(is_special).map(|at| start + at)
 }
 
 /// Returns standard base64 with padding.
