@@ -7,7 +7,7 @@
 //! are to each other; nothing is asserted but that all list the same tests.
 //!
 //! `ATEX_PLAIN` names a build of atex that keeps no origins at all, for what it costs to keep them:
-//! `RUSTFLAGS='--cfg atex_plain' cargo build --release --target-dir target/plain` makes one.
+//! `ATEX_PLAIN_BUILD=1 cargo build --release --target-dir target/plain` makes one.
 //!
 //! The interpreter is `$ATEX_FMF_PYTHON`, else `python3`; where it has no fmf, only atex is measured. `ATEX_BINARY` measures
 //! another build of atex.
