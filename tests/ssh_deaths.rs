@@ -129,6 +129,17 @@ fn server_that_says_nothing_is_unreachable_after_the_connect_timeout() {
 }
 
 #[test]
+fn login_that_never_comes_to_bash_is_unreachable_after_its_time() {
+    let lab = Lab::new("ForceCommand sleep 1000");
+    let mut sut = lab.over(short(&lab, lab.login().port));
+    for trouble in [sut.open(OnHeld::Wait, &mut |_| ()), sut.look()].map(Result::unwrap_err) {
+        assert_eq!(trouble.kind, TroubleKind::Unreachable);
+        assert!(trouble.message.contains("did not start bash within 8 s"), "{trouble}");
+        assert!(trouble.hint.is_some_and(|hint| hint.contains("`.bashrc`")));
+    }
+}
+
+#[test]
 fn server_that_drops_connections_is_tried_again_and_then_unreachable() {
     let lab = Lab::new("");
     let tries = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));

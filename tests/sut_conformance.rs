@@ -76,8 +76,8 @@ fn machine(kind: &str, dir: PathBuf, cancel: &Cancel) -> Box<dyn Sut> {
 }
 
 /// What a login may do before anything of ours runs.
-const ODD: &str = "Banner /etc/passwd\nForceCommand echo welcome; printf 'no newline'; echo warning >&2; echo; \
-                   FOO=bar; export FOO; exec dash -c \"$SSH_ORIGINAL_COMMAND\"";
+const ODD: &str = "Banner /etc/passwd\nForceCommand echo welcome; FOO=bar; export FOO; echo warning >&2; \
+                   printf 'no newline'; printf 'none here' >&2; exec dash -c \"$SSH_ORIGINAL_COMMAND\"";
 
 /// Makes a directory with the programs of bash, coreutils, tar and util-linux that a SUT must have, but those `without`.
 fn bare_path(without: &[&str]) -> tempfile::TempDir {

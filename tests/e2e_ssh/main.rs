@@ -10,5 +10,7 @@ mod kinds;
 mod lab;
 mod logins;
 mod runs;
+mod shells;
 mod targets;
 mod troubles;
+mod users;
