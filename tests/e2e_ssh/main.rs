@@ -5,6 +5,7 @@ mod sshd;
 #[path = "../support/mod.rs"]
 mod support;
 
+mod dropbear;
 mod host_keys;
 mod kinds;
 mod lab;
