@@ -2,6 +2,10 @@
 
 #[path = "ssh_deaths/network.rs"]
 mod network;
+#[path = "sut_support/proxy.rs"]
+mod proxy;
+#[path = "ssh_deaths/resets.rs"]
+mod resets;
 #[path = "sut_support/sshd.rs"]
 mod sshd;
 #[expect(dead_code, reason = "the laws are for the conformance suite")]

@@ -1,5 +1,7 @@
 //! The real binary against real sshds on loopback: from the command line to the exit code.
 
+#[path = "../sut_support/proxy.rs"]
+mod proxy;
 #[path = "../sut_support/sshd.rs"]
 mod sshd;
 #[path = "../support/mod.rs"]
