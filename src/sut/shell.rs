@@ -32,6 +32,9 @@ const HOW_TO_GET_SCRIPT: &str =
 const HOW_TO_BECOME_ROOT: &str =
     "`sudo` must not ask for a password there: a line `USER ALL=(ALL) NOPASSWD: ALL` in `/etc/sudoers.d/`";
 
+/// Said where there is no room for something there.
+const FULL: &str = "the disk there is full";
+
 /// Said where a login goes on for too long.
 const STARTUP_FILES: &str =
     "look at what the login shell reads when it starts (`.bashrc` and its like): it must come to an end";
@@ -140,13 +143,9 @@ impl<L: Link> Machine<L> {
         match error {
             NotSynced::Broken(broken) => self.broken(broken),
             NotSynced::Refused(why) => {
-                let full = why.contains("No space left") || why.contains("Wrote only");
+                let full = is_full(&why);
                 let trouble = self.trouble(TroubleKind::Setup, why);
-                if full {
-                    trouble.with_hint("the disk there is full")
-                } else {
-                    trouble
-                }
+                if full { trouble.with_hint(FULL) } else { trouble }
             }
             NotSynced::Host(why) => self.trouble(TroubleKind::Setup, format!("upload: {why}")),
         }
@@ -431,12 +430,12 @@ impl<L: Link> Sut for Machine<L> {
         let channel = self.start_under(spare, &packed).map_err(|error| match error {
             NotStarted::Talk(error) => self.not_started(error),
             NotStarted::Refused(why) => {
-                let no_terminal = why.contains("`script`");
+                let (no_terminal, full) = (why.contains("`script`"), is_full(&why));
                 let trouble = self.trouble(TroubleKind::Setup, why);
-                if no_terminal {
-                    trouble.with_hint(HOW_TO_GET_SCRIPT)
-                } else {
-                    trouble
+                match () {
+                    () if no_terminal => trouble.with_hint(HOW_TO_GET_SCRIPT),
+                    () if full => trouble.with_hint(FULL),
+                    () => trouble,
                 }
             }
         })?;
@@ -498,6 +497,12 @@ fn read_state(bytes: &[u8]) -> SutState {
         taint: Some(taint(format!("the state file there is unreadable: {error}"))),
         ..SutState::default()
     })
+}
+
+/// Whether it is a lack of room that a tool complains about.
+fn is_full(why: &str) -> bool {
+    // The second one is said by tar.
+    why.contains("No space left") || why.contains("Wrote only")
 }
 
 /// A line that nothing prints by chance.

@@ -8,6 +8,7 @@ mod sshd;
 mod support;
 
 mod dropbear;
+mod full_disk;
 mod host_keys;
 mod kinds;
 mod lab;
