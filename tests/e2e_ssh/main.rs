@@ -7,6 +7,7 @@ mod sshd;
 #[path = "../support/mod.rs"]
 mod support;
 
+mod clock;
 mod dropbear;
 mod full_disk;
 mod host_keys;
@@ -18,3 +19,4 @@ mod shells;
 mod targets;
 mod troubles;
 mod users;
+mod vm;

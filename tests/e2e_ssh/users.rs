@@ -29,7 +29,7 @@ impl User {
             shell: shell.to_owned(),
         };
         fs::create_dir(user.home()).unwrap();
-        user.own(&user.home(), 0o755);
+        own(&user.home(), 0o755);
         user
     }
 
@@ -43,16 +43,8 @@ impl User {
         self.world.write(Path::new("tester").join(relative), text);
         let path = self.home().join(relative);
         for dir in path.ancestors().take_while(|dir| *dir != self.home()) {
-            self.own(dir, if dir.is_dir() { 0o700 } else { 0o600 });
+            own(dir, if dir.is_dir() { 0o700 } else { 0o600 });
         }
-    }
-
-    /// Gives a file or directory to the user.
-    pub(crate) fn own(&self, path: &Path, mode: u32) {
-        if rustix::process::geteuid().is_root() {
-            chown(path, Some(ID), Some(ID)).unwrap();
-        }
-        fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
     }
 
     /// The command that starts another one where the user is known. Nothing where this machine does not let us.
@@ -65,13 +57,13 @@ impl User {
             eprintln!("SKIPPED: users of a server can be made by root only");
             return None;
         }
-        let mut mounts = String::new();
-        for (file, mode, text) in self.etc() {
+        let mounts = self.etc().map(|(file, mode, text)| {
             self.world.write(Path::new("etc").join(file), text);
             let path = self.world.path("etc").join(file);
             fs::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
-            mounts += &format!("mount --bind {} /etc/{file} && ", path.display());
-        }
+            format!("mount --bind {} /etc/{file} && ", path.display())
+        });
+        let mounts = mounts.concat();
         let script = format!("{mounts} exec \"$@\"");
         Some(
             ["unshare", "-m", "sh", "-c", &script, "server"]
@@ -116,4 +108,12 @@ impl User {
 pub(crate) fn tester(lab: &Lab, more: &str) -> String {
     let port = lab.port();
     format!("ssh://tester@127.0.0.1:{port}?name=lab{more}")
+}
+
+/// Gives a file or directory to the user.
+fn own(path: &Path, mode: u32) {
+    if rustix::process::geteuid().is_root() {
+        chown(path, Some(ID), Some(ID)).unwrap();
+    }
+    fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
 }
