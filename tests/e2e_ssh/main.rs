@@ -14,6 +14,7 @@ mod host_keys;
 mod kinds;
 mod lab;
 mod logins;
+mod reboots;
 mod runs;
 mod shells;
 mod targets;
