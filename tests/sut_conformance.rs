@@ -296,6 +296,7 @@ conformance! {
         paths_and_slots_that_lead_out_are_refused
         interrupted_upload_never_counts_as_whole
         many_files_and_a_big_one_arrive
+        large_tree_of_all_kinds_arrives_and_what_became_of_it_there_is_found
         directories_that_cannot_be_read_or_written_are_no_obstacle
         trees_that_nobody_used_for_a_month_go_when_a_new_one_comes
     }
