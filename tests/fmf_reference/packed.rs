@@ -29,26 +29,26 @@ fn contexts() -> Vec<Context> {
 
 /// All that can be asked of a tree, as text.
 fn shown(tree: &Tree) -> String {
-    let mut text = Vec::new();
+    let mut text = String::new();
     for node in tree.climb(true) {
-        node.write_json_with_origins(&mut text).expect("written");
-        text.push(b'\n');
-        node.write_data(&mut text).expect("written");
+        node.write_json_with_origins(&mut text);
+        text.push('\n');
+        node.write_data(&mut text);
         let has = node
             .data()
             .keys()
             .filter_map(|key| key.as_str())
             .all(|key| node.has_key(key));
+        let has_not = !node.has_key("no such key") && node.value("no such key").is_none();
         let rest = format!(
-            "\n{} {} {has} {:?} {:?}\n",
+            "\n{} {} {has} {has_not} {:?} {:?}\n",
             node.dir().display(),
             node.is_branch(),
             node.value("text").map(|value| format!("{value:?}")),
             node.sources()
         );
-        text.extend(rest.into_bytes());
+        text.push_str(&rest);
     }
-    let mut text = String::from_utf8_lossy(&text).into_owned();
     let leaves: Vec<_> = tree.climb(false).map(|node| node.name().to_owned()).collect();
     let _infallible = write!(text, "{leaves:?} {:?}", tree.metadata_files());
     let selection = Selection {
