@@ -2,6 +2,10 @@
 
 #[path = "ssh_deaths/network.rs"]
 mod network;
+#[path = "sut_support/proxy.rs"]
+mod proxy;
+#[path = "ssh_deaths/resets.rs"]
+mod resets;
 #[path = "sut_support/sshd.rs"]
 mod sshd;
 #[expect(dead_code, reason = "the laws are for the conformance suite")]
@@ -126,6 +130,17 @@ fn server_that_says_nothing_is_unreachable_after_the_connect_timeout() {
     let trouble = lab.over(short(&lab, port)).open(OnHeld::Wait, &mut |_| ()).unwrap_err();
     assert_eq!(trouble.kind, TroubleKind::Unreachable);
     assert!(trouble.message.contains("no answer"), "{trouble}");
+}
+
+#[test]
+fn login_that_never_comes_to_bash_is_unreachable_after_its_time() {
+    let lab = Lab::new("ForceCommand sleep 1000");
+    let mut sut = lab.over(short(&lab, lab.login().port));
+    for trouble in [sut.open(OnHeld::Wait, &mut |_| ()), sut.look()].map(Result::unwrap_err) {
+        assert_eq!(trouble.kind, TroubleKind::Unreachable);
+        assert!(trouble.message.contains("did not start bash within 8 s"), "{trouble}");
+        assert!(trouble.hint.is_some_and(|hint| hint.contains("`.bashrc`")));
+    }
 }
 
 #[test]

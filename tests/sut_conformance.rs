@@ -76,8 +76,8 @@ fn machine(kind: &str, dir: PathBuf, cancel: &Cancel) -> Box<dyn Sut> {
 }
 
 /// What a login may do before anything of ours runs.
-const ODD: &str = "Banner /etc/passwd\nForceCommand echo welcome; printf 'no newline'; echo warning >&2; echo; \
-                   FOO=bar; export FOO; exec dash -c \"$SSH_ORIGINAL_COMMAND\"";
+const ODD: &str = "Banner /etc/passwd\nForceCommand echo welcome; FOO=bar; export FOO; echo warning >&2; \
+                   printf 'no newline'; printf 'none here' >&2; exec dash -c \"$SSH_ORIGINAL_COMMAND\"";
 
 /// Makes a directory with the programs of bash, coreutils, tar and util-linux that a SUT must have, but those `without`.
 fn bare_path(without: &[&str]) -> tempfile::TempDir {
@@ -296,6 +296,7 @@ conformance! {
         paths_and_slots_that_lead_out_are_refused
         interrupted_upload_never_counts_as_whole
         many_files_and_a_big_one_arrive
+        large_tree_of_all_kinds_arrives_and_what_became_of_it_there_is_found
         directories_that_cannot_be_read_or_written_are_no_obstacle
         trees_that_nobody_used_for_a_month_go_when_a_new_one_comes
     }

@@ -61,7 +61,7 @@ pub(crate) fn run(
     let (finish, after) = loop {
         set_restarts(&mut job, restarts);
         let stop = match sut.start(&job) {
-            Err(trouble) => Stop::Infra(kind_of(&trouble), trouble.message),
+            Err(trouble) => Stop::Infra(kind_of(&trouble), trouble.with_advice()),
             Ok(channel) => {
                 let name = sut.name().to_owned();
                 let streams = Streams {

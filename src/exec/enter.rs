@@ -44,7 +44,7 @@ impl Worker<'_> {
             Ok(Some(reason)) => Ok(Input::EnterFailed(reason)),
             // The machine answers: only this lane is beyond it.
             Err(Failed::Sut(trouble)) if trouble.kind == TroubleKind::Setup => {
-                Ok(Input::EnterFailed(Skip::Setup(trouble.message)))
+                Ok(Input::EnterFailed(Skip::Setup(trouble.with_advice())))
             }
             Err(failed) => Err(failed),
         }

@@ -53,7 +53,7 @@ impl Worker<'_> {
     fn bring_for_finish(&mut self, upload: UploadId) -> Result<Option<String>, Failed> {
         match self.bring_tree(upload, SyncMode::KeepPrepared) {
             Ok(()) => Ok(None),
-            Err(Failed::Sut(trouble)) if trouble.kind == TroubleKind::Setup => Ok(Some(trouble.message)),
+            Err(Failed::Sut(trouble)) if trouble.kind == TroubleKind::Setup => Ok(Some(trouble.with_advice())),
             Err(failed) => Err(failed),
         }
     }

@@ -44,7 +44,7 @@ pub(crate) fn run(
     log: &mut Part<'_>,
 ) -> io::Result<Ran> {
     match sut.start(job) {
-        Err(trouble) => Ok(Ran::Infra(kind_of(&trouble), trouble.message)),
+        Err(trouble) => Ok(Ran::Infra(kind_of(&trouble), trouble.with_advice())),
         Ok(channel) => serve(channel, cancel, borne, log),
     }
 }

@@ -159,7 +159,7 @@ impl Streams<'_> {
                 Stop::LossWasMeant
             }
             (None, None, Reconnect::No) => {
-                let note = format!("the connection to the test on `{}` ended: {how}", self.name);
+                let note = format!("`{}`: {how}", self.name);
                 Stop::Infra(InfraKind::Aborted, note)
             }
         }

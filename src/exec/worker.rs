@@ -173,9 +173,7 @@ impl<'a> Worker<'a> {
 
     fn lost(&mut self, trouble: &Trouble) -> Input {
         self.sut.close();
-        let advice = trouble.hint.iter().map(|hint| format!("; hint: {hint}"));
-        let note = std::iter::once(trouble.message.clone()).chain(advice).collect();
-        self.tell("dropped", note);
+        self.tell("dropped", trouble.with_advice());
         Input::Lost(skip_of(trouble))
     }
 

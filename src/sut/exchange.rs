@@ -106,12 +106,12 @@ impl Talk {
         Ok(talk)
     }
 
-    /// Reads past the line `marker`: what login shells print comes before it.
+    /// Reads past the line `marker`: what login shells print comes before it, and may end without a newline.
     pub(crate) fn past(&mut self, marker: &str, patience: &Patience<'_>) -> Result<(), Broken> {
         let mut noise = 0;
         loop {
             let line = self.line(patience)?;
-            if line == marker.as_bytes() {
+            if line.ends_with(marker.as_bytes()) {
                 return Ok(());
             }
             noise += line.len() + 1;

@@ -32,6 +32,13 @@ const HOW_TO_GET_SCRIPT: &str =
 const HOW_TO_BECOME_ROOT: &str =
     "`sudo` must not ask for a password there: a line `USER ALL=(ALL) NOPASSWD: ALL` in `/etc/sudoers.d/`";
 
+/// Said where there is no room for something there.
+const FULL: &str = "the disk there is full";
+
+/// Said where a login goes on for too long.
+const STARTUP_FILES: &str =
+    "look at what the login shell reads when it starts (`.bashrc` and its like): it must come to an end";
+
 /// How long a wrapper may take until it runs the job.
 const START: Duration = Duration::from_secs(60);
 
@@ -136,13 +143,9 @@ impl<L: Link> Machine<L> {
         match error {
             NotSynced::Broken(broken) => self.broken(broken),
             NotSynced::Refused(why) => {
-                let full = why.contains("No space left") || why.contains("Wrote only");
+                let full = is_full(&why);
                 let trouble = self.trouble(TroubleKind::Setup, why);
-                if full {
-                    trouble.with_hint("the disk there is full")
-                } else {
-                    trouble
-                }
+                if full { trouble.with_hint(FULL) } else { trouble }
             }
             NotSynced::Host(why) => self.trouble(TroubleKind::Setup, format!("upload: {why}")),
         }
@@ -208,9 +211,7 @@ impl<L: Link> Machine<L> {
         request.extend_from_slice(format!("{} {beat}\n", settle.as_millis() / 100).as_bytes());
         request.extend_from_slice(dir);
         request.extend_from_slice(holder.as_bytes());
-        let mut agent = Talk::start(&mut self.link, &request, &patience)
-            .and_then(|mut agent| agent.past(&marker, &patience).map(|()| agent).map_err(TalkError::from))
-            .map_err(|error| self.unreachable(error))?;
+        let mut agent = self.agent(&request, &marker, &patience)?;
         let mut reply = agent.reply(SHORT, &patience).map_err(|broken| self.broken(broken))?;
         if reply.word == "held" {
             let who = self.held_by(&reply);
@@ -231,6 +232,25 @@ impl<L: Link> Machine<L> {
             dir,
         });
         Ok((hello, cut_off))
+    }
+
+    /// Starts an agent with its first request, and reads past what the login prints.
+    fn agent(&mut self, request: &[u8], marker: &str, patience: &Patience<'_>) -> Result<Talk, Trouble> {
+        let limit = Instant::now() + self.link.login_time();
+        let patience = Patience {
+            until: Some(patience.until.map_or(limit, |until| until.min(limit))),
+            ..*patience
+        };
+        let mut agent = Talk::start(&mut self.link, request, &patience).map_err(|error| self.unreachable(error))?;
+        match agent.past(marker, &patience) {
+            Ok(()) => Ok(agent),
+            Err(Broken::TimedOut) if Instant::now() >= limit => {
+                let seconds = self.link.login_time().as_secs();
+                let what = format!("the login there did not start bash within {seconds} s");
+                Err(self.trouble(TroubleKind::Unreachable, what).with_hint(STARTUP_FILES))
+            }
+            Err(broken) => Err(self.unreachable(broken.into())),
+        }
     }
 
     /// Waits a little before another try to connect.
@@ -296,9 +316,7 @@ impl<L: Link> Machine<L> {
         let mut request = program::opening(program::AGENT, &marker);
         request.extend_from_slice(format!("peek {}\n", dir.len()).as_bytes());
         request.extend_from_slice(dir);
-        let mut agent = Talk::start(&mut self.link, &request, &patience)
-            .and_then(|mut agent| agent.past(&marker, &patience).map(|()| agent).map_err(TalkError::from))
-            .map_err(|error| self.unreachable(error))?;
+        let mut agent = self.agent(&request, &marker, &patience)?;
         let reply = agent.reply(SHORT, &patience).map_err(|broken| self.broken(broken))?;
         let reply = accept(reply).map_err(|error| self.not_synced(error))?;
         let (hello, _, _) = self.hello(&reply)?;
@@ -412,12 +430,12 @@ impl<L: Link> Sut for Machine<L> {
         let channel = self.start_under(spare, &packed).map_err(|error| match error {
             NotStarted::Talk(error) => self.not_started(error),
             NotStarted::Refused(why) => {
-                let no_terminal = why.contains("`script`");
+                let (no_terminal, full) = (why.contains("`script`"), is_full(&why));
                 let trouble = self.trouble(TroubleKind::Setup, why);
-                if no_terminal {
-                    trouble.with_hint(HOW_TO_GET_SCRIPT)
-                } else {
-                    trouble
+                match () {
+                    () if no_terminal => trouble.with_hint(HOW_TO_GET_SCRIPT),
+                    () if full => trouble.with_hint(FULL),
+                    () => trouble,
                 }
             }
         })?;
@@ -479,6 +497,12 @@ fn read_state(bytes: &[u8]) -> SutState {
         taint: Some(taint(format!("the state file there is unreadable: {error}"))),
         ..SutState::default()
     })
+}
+
+/// Whether it is a lack of room that a tool complains about.
+fn is_full(why: &str) -> bool {
+    // The second one is said by tar.
+    why.contains("No space left") || why.contains("Wrote only")
 }
 
 /// A line that nothing prints by chance.

@@ -28,6 +28,12 @@ impl Trouble {
         self.hint = Some(hint.into());
         self
     }
+
+    /// What happened and what to do about it, in one text: for where there is no place for a hint of its own.
+    pub fn with_advice(&self) -> String {
+        let advice = self.hint.iter().map(|hint| format!("; hint: {hint}"));
+        std::iter::once(self.message.clone()).chain(advice).collect()
+    }
 }
 
 /// The kinds of [`Trouble`].

@@ -295,7 +295,7 @@ impl Channel for WrappedJob {
                 Some(Exit::Code(0)) => return End::Clean,
                 Some(Exit::Code(code)) => return End::Broken(format!("the wrapper ended with exit code {code}")),
                 Some(Exit::Signal(signal)) => return End::Broken(format!("the wrapper was ended by signal {signal}")),
-                Some(Exit::Lost(why)) => return End::Broken(format!("the connection ended: {why}")),
+                Some(Exit::Lost(why)) => return End::Broken(format!("the connection ended ({why})")),
                 None if Instant::now() >= until => return End::Broken("the wrapper does not end".to_owned()),
                 None => {}
             }

@@ -30,6 +30,14 @@ refuse() {
     exit 0
 }
 
+# refuse_for WHAT COMMAND: refuses because the command failed; it runs once more, to say why.
+refuse_for() {
+    local why
+    why=$("$2" 2>&1)
+    why=${why%%$'\n'*}
+    refuse "$1${why:+: ${why##*: }}"
+}
+
 # take NAME LENGTH: takes a payload into a variable.
 take() {
     printf -v "$1" ''
@@ -76,15 +84,20 @@ put_job() {
     flock -w 10 9 || refuse "another job still runs there"
     clear_work || refuse "cannot empty \`$work\`"
     read -r boot </proc/sys/kernel/random/boot_id
-    {
-        exec 4>>"$work/groups" && printf '%s\n' "$boot" >&4 &&
-            printf %s "$prologue" >"$work/run" && printf %s "$script" >"$work/script" && printf %s "$metadata" >"$work/metadata.yaml"
-    } || refuse "cannot write below \`$work\`"
+    exec 4>>"$work/groups" && printf '%s\n' "$boot" >&4 && put_files || refuse_for "cannot write below \`$work\`" put_files
     [[ -e $v/env/base ]] || : >"$v/env/base"
     [[ -e $v/env/prepared ]] || : >"$v/env/prepared"
     [[ -L $cwd || $cwd == "$v"/tree/*/* || -d $cwd ]] || mkdir -p -- "$cwd"
     cd -- "$cwd" || refuse "there is no directory \`$cwd\`"
-    printf %s "$name" >"$v/unended" || { : >"$v/unended"; refuse "cannot write \`$v/unended\`"; }
+    put_name || { : >"$v/unended"; refuse_for "cannot write \`$v/unended\`" put_name; }
+}
+
+put_files() {
+    printf %s "$prologue" >"$work/run" && printf %s "$script" >"$work/script" && printf %s "$metadata" >"$work/metadata.yaml"
+}
+
+put_name() {
+    printf %s "$name" >"$v/unended"
 }
 
 # The lines of the list: the machine's boot id; PID and time of start of a process that leads a group, in the kernel's words; what

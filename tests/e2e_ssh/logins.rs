@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use crate::lab::{Lab, eventually, ssh_keygen};
-use crate::support::World;
+use crate::users::{User, tester};
 
 /// Adds a key's public half to those that the sshd takes, or replaces them.
 fn authorize(lab: &Lab, public: &str) {
@@ -240,77 +240,11 @@ fn asked(text: &str) -> usize {
     text.matches("passphrase of").count()
 }
 
-/// A lab whose machine has a user `tester` with the password `let me in` who may do everything by sudo: in a mount namespace, so that
-/// this machine keeps its own users.
-fn with_tester(sshd: &str) -> Option<Lab> {
-    if !rustix::process::geteuid().is_root() {
-        assert!(
-            std::env::var_os("CI").is_none(),
-            "users of an sshd can be made by root only"
-        );
-        eprintln!("not tested: users of an sshd can be made by root only");
-        return None;
-    }
-    let world = World::new();
-    // The user must reach its key and its home.
-    std::fs::set_permissions(world.path(""), std::fs::Permissions::from_mode(0o711)).unwrap();
-    let home = world.path("tester");
-    std::fs::create_dir(&home).unwrap();
-    std::os::unix::fs::chown(&home, Some(54_321), Some(54_321)).unwrap();
-    let hash = Command::new("perl")
-        .args(["-e", r#"print crypt("let me in", "\$6\$salt\$")"#])
-        .output()
-        .unwrap();
-    let hash = String::from_utf8(hash.stdout).unwrap();
-    let etc = |name: &str| std::fs::read_to_string(Path::new("/etc").join(name)).unwrap();
-    let home = home.display();
-    world.write(
-        "etc/passwd",
-        format!("{}tester:x:54321:54321::{home}:/bin/sh\n", etc("passwd")),
-    );
-    world.write(
-        "etc/shadow",
-        format!("{}tester:{hash}:19000:0:99999:7:::\n", etc("shadow")),
-    );
-    world.write("etc/group", format!("{}tester:x:54321:\n", etc("group")));
-    world.write(
-        "etc/sudoers",
-        "root ALL=(ALL:ALL) ALL\ntester ALL=(ALL:ALL) NOPASSWD: ALL\n",
-    );
-    for (file, mode) in [
-        ("passwd", 0o644),
-        ("shadow", 0o600),
-        ("group", 0o644),
-        ("sudoers", 0o440),
-    ] {
-        let path = world.path("etc").join(file);
-        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
-    }
-    let dir = world.path("etc");
-    let binds = ["passwd", "shadow", "group", "sudoers"].map(|file| {
-        let file = format!("mount --bind {}/{file} /etc/{file}", dir.display());
-        file + " && "
-    });
-    let prefix = [
-        "unshare",
-        "-m",
-        "sh",
-        "-c",
-        &format!("{} exec \"$@\"", binds.concat()),
-        "sshd",
-    ];
-    Some(Lab::within(world, &prefix, sshd))
-}
-
-/// A target for the user `tester`.
-fn tester(lab: &Lab, more: &str) -> String {
-    let port = lab.port();
-    format!("ssh://tester@127.0.0.1:{port}?name=lab{more}")
-}
-
 #[test]
 fn a_user_without_rights_works_below_its_home_or_by_sudo_as_root() {
-    let Some(lab) = with_tester("") else { return };
+    let Some(lab) = User::new("/bin/sh").lab("") else {
+        return;
+    };
     let key = format!("&key={}", lab.file("key").display());
     let whoami = lab.world.path("tester/who");
     lab.world
@@ -331,7 +265,9 @@ fn a_password_is_used_where_the_target_says_where_it_is() {
         "PasswordAuthentication yes\n",
         "UsePAM yes\nKbdInteractiveAuthentication yes\n",
     ] {
-        let Some(lab) = with_tester(method) else { return };
+        let Some(lab) = User::new("/bin/sh").lab(method) else {
+            return;
+        };
         let target = tester(&lab, "&password_env=LAB_PASSWORD");
         let call = || lab.on(&target, ["sut", "ls"]).args(["--json"]);
         let ran = call().env("LAB_PASSWORD", "let me in").run().expect(0);

@@ -1,14 +1,23 @@
 //! The real binary against real sshds on loopback: from the command line to the exit code.
 
+#[path = "../sut_support/proxy.rs"]
+mod proxy;
 #[path = "../sut_support/sshd.rs"]
 mod sshd;
 #[path = "../support/mod.rs"]
 mod support;
 
+mod clock;
+mod dropbear;
+mod full_disk;
 mod host_keys;
 mod kinds;
 mod lab;
 mod logins;
+mod reboots;
 mod runs;
+mod shells;
 mod targets;
 mod troubles;
+mod users;
+mod vm;

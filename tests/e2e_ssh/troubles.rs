@@ -1,10 +1,13 @@
 //! Machines that are not there, or go away: which failure it is, and that the rest goes on.
 
+use std::fs;
 use std::net::TcpListener;
+use std::process::Stdio;
 
 use rustix::process::Signal;
 
 use crate::lab::{Lab, eventually};
+use crate::proxy::Proxy;
 
 /// A port on which nobody listens.
 fn free_port() -> u16 {
@@ -59,8 +62,8 @@ fn a_machine_that_dies_in_the_middle_is_exit_code_3_and_costs_only_what_ran_ther
     let atex = lab.atex(["build", "-o", "../out", "--dead-after", "5s"]);
     let running = atex
         .command()
-        .stdout(std::process::Stdio::piped())
-        .stderr(std::process::Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
         .spawn()
         .unwrap();
     eventually("the test runs", || started.exists().then_some(()));
@@ -73,4 +76,56 @@ fn a_machine_that_dies_in_the_middle_is_exit_code_3_and_costs_only_what_ran_ther
     );
     let results = lab.world.read("out/tests/a/results.jsonl");
     assert!(!results.is_empty(), "{ran:?}");
+}
+
+#[test]
+fn a_connection_that_is_reset_in_the_middle_aborts_the_test_and_the_machine_is_prepared_again() {
+    let lab = Lab::new();
+    let proxy = Proxy::to(lab.port());
+    lab.configure(&format!("Host *\n HostKeyAlias [127.0.0.1]:{}\n", lab.port()));
+    let target = lab
+        .target("")
+        .replace(&lab.port().to_string(), &proxy.port().to_string());
+    // Only the first time.
+    lab.world.write(
+        "tree/b/main.fmf",
+        "test: |\n    echo b >>$COUNTER\n    echo said from afar\n    test -e $COUNTER.up || { touch $COUNTER.up; sleep 600; }\n\
+         duration: 1h\n",
+    );
+    let started = lab.world.path("ran.up");
+    let reset_once = |args: [&str; 3], out: &str| {
+        // Silence is not what tells: it would take longer than the test may.
+        let atex = lab
+            .on(&target, args)
+            .args(["--dead-after", "30m", "-o", &format!("../{out}")]);
+        let mut command = atex.command();
+        let running = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        // What has arrived is kept, and nothing else.
+        let output = lab.world.path(out).join("tests/b/files/output.txt");
+        eventually("the test runs", || {
+            let said = fs::read_to_string(&output).unwrap_or_default();
+            (started.exists() && said == "said from afar\n").then_some(())
+        });
+        proxy.reset();
+        atex.ran(&running.wait_with_output().unwrap())
+    };
+    let result = |file: &str| lab.world.read(file);
+    let ran = reset_once(["build", "--retry-infra", "1"], "out").expect(0);
+    let why = "aborted: `lab`: the connection ended (the other side closed it)";
+    assert!(ran.said(&format!("{why}; it runs again")), "{ran:?}");
+    assert!(ran.said("`lab` is prepared again from the first step"), "{ran:?}");
+    assert_eq!(lab.ran(), ["prepare", "a", "b", "prepare", "b", "finish"]);
+    let first = result("out/tests/b/results.jsonl");
+    assert!(first.contains(r#""error":"aborted""#), "{first}");
+    let second = result("out/tests/b/attempt-2/results.jsonl");
+    assert!(second.contains(r#""status":"pass""#), "{second}");
+
+    fs::remove_file(&started).unwrap();
+    let ran = reset_once(["build", "--rerun", "--retry-infra=0"], "none").expect(3);
+    assert!(ran.said(why), "{ran:?}");
+    assert_eq!(lab.ran(), ["prepare", "a", "b", "finish"]);
+    assert!(result("none/tests/b/results.jsonl").contains(r#""error":"aborted""#));
+    assert!(result("none/tests/a/results.jsonl").contains(r#""status":"pass""#));
+    let ran = lab.on(&target, ["sut", "ls"]).run().expect(0);
+    assert!(ran.said("tainted"), "{ran:?}");
 }

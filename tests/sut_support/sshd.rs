@@ -148,8 +148,23 @@ impl Sshd {
 
     /// Ends it and all its sessions, as a machine that goes down does.
     pub(crate) fn stop(&mut self) {
+        let pid = |pid: u32| i32::try_from(pid).ok().and_then(rustix::process::Pid::from_raw);
+        let mut ends = Vec::new();
         if self.listener.is_some() {
+            // What was started by another command is no child of ours: a handle tells when it is gone, and its port free.
+            let handle = |pid| rustix::process::pidfd_open(pid, rustix::process::PidfdFlags::empty());
+            ends.extend(
+                self.sessions()
+                    .into_iter()
+                    .filter_map(pid)
+                    .filter_map(|pid| handle(pid).ok()),
+            );
             self.signal(rustix::process::Signal::KILL);
+        }
+        for end in ends {
+            let mut fds = [rustix::event::PollFd::new(&end, rustix::event::PollFlags::IN)];
+            let patience = rustix::time::Timespec { tv_sec: 20, tv_nsec: 0 };
+            let _gone_or_stuck = rustix::event::poll(&mut fds, Some(&patience));
         }
         if let Some(mut child) = self.listener.take() {
             let _gone = child.kill();

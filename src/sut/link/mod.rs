@@ -27,6 +27,11 @@ pub trait Link: Send {
     /// Starts `bash` with [`BOOT`].
     fn spawn(&mut self) -> Result<Box<dyn Process>, Trouble>;
 
+    /// How long a login may take from the connection until bash is there: start-up files may wait for something that never comes.
+    fn login_time(&self) -> Duration {
+        Duration::from_secs(120)
+    }
+
     /// How long a wrapper may hear nothing from the runner before it takes it for dead. `None` where the end of the runner
     /// always closes the streams.
     fn heartbeat(&self) -> Option<Duration>;

@@ -23,6 +23,9 @@ use crate::sut::{Cancel, Trouble, TroubleKind, Urgency};
 /// job was ended: all is over within a minute.
 const HEARTBEAT: Duration = Duration::from_secs(21);
 
+/// How many times longer a login may take than a connection: a machine on which hundreds log in at once is slow.
+const LOGIN_TIMES: u32 = 4;
+
 /// A machine reached by SSH.
 pub struct SshLink {
     login: Login,
@@ -119,6 +122,10 @@ impl Link for SshLink {
         }
         let lane = held.spawn(exit::command(self.login.sudo));
         Ok(Box::new(SshProcess::new(Arc::clone(conn), lane)))
+    }
+
+    fn login_time(&self) -> Duration {
+        self.login.connect_timeout.saturating_mul(LOGIN_TIMES)
     }
 
     fn heartbeat(&self) -> Option<Duration> {

@@ -302,6 +302,51 @@ pub(crate) fn many_files_and_a_big_one_arrive(world: &mut World<'_>) {
     same(world, &host);
 }
 
+pub(crate) fn large_tree_of_all_kinds_arrives_and_what_became_of_it_there_is_found(world: &mut World<'_>) {
+    let (host, mut sut) = (Host::new(&[]), world.open());
+    // Names with a newline, bytes that are no UTF-8, spaces, quotes, and what a shell or an option parser would take.
+    let odd: [&[u8]; 5] = [b"plain", b"new\nline", b"\xff\xc3(", b"-r 'q\" ", b"$(id)*"];
+    let dir = |number: usize| [format!("d{number} ").as_bytes(), odd[number % odd.len()]].concat();
+    for number in 0..2_000 {
+        let name = [
+            &dir(number / 100)[..],
+            b"/",
+            odd[number % odd.len()],
+            number.to_string().as_bytes(),
+        ]
+        .concat();
+        let path = OsStr::from_bytes(&name);
+        match number % 20 {
+            0 => std::fs::create_dir_all(host.path(path)).unwrap(),
+            1 => symlink(OsStr::from_bytes(odd[number % odd.len()]), host.path(path)).unwrap(),
+            kind => {
+                host.write(path, &"x".repeat(number % 7));
+                host.executable(path, kind == 2);
+            }
+        }
+    }
+    assert_eq!(
+        sync(&mut *sut, &host, SyncMode::Exact).sent,
+        1_900,
+        "all but empty directories"
+    );
+    same(world, &host);
+    assert_eq!(sync(&mut *sut, &host, SyncMode::KeepPrepared), NOTHING);
+    // In each of four directories something else: content of the same size, files that are new, files that are gone, modes.
+    let vandal = "cd d4*; for f in *; do [[ ! -f $f || -L $f || ! -s $f ]] || printf %s yyyyyyy | head -c $(stat -c %s -- \"./$f\") >\"./$f\"; done; \
+                  cd ../d5*; for n in {1..50}; do echo >\"n$n\"$'\\n\\xfe'; done; \
+                  cd ../d6*; rm -r -- ./*1*; \
+                  cd ../d7*; chmod 600 -- ./*8";
+    for mode in [SyncMode::KeepPrepared, SyncMode::Exact] {
+        assert_eq!(run(&mut *sut, &test(vandal)).exit_code(), 0);
+        let synced = sync(&mut *sut, &host, mode);
+        assert_eq!(synced.removed, 50, "{synced:?}");
+        assert!((80..300).contains(&synced.sent), "{synced:?}");
+        same(world, &host);
+        assert_eq!(sync(&mut *sut, &host, SyncMode::KeepPrepared), NOTHING);
+    }
+}
+
 pub(crate) fn directories_that_cannot_be_read_or_written_are_no_obstacle(world: &mut World<'_>) {
     let (host, mut sut) = (sample(), world.open());
     sync(&mut *sut, &host, SyncMode::Exact);

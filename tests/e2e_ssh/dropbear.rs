@@ -1,0 +1,202 @@
+//! Another server than OpenSSH: dropbear, which takes five connections of an address that are not logged in, and drops the others.
+
+use std::fs;
+use std::io::Read as _;
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::lab::ssh_keygen;
+use crate::support::{Atex, World};
+use crate::users::User;
+
+/// Connections of one address that are not logged in: `MAX_UNAUTH_PER_IP` of dropbear, compiled in.
+const UNAUTHENTICATED: usize = 5;
+
+/// A dropbear of the test's own, with a user `tester`.
+struct Dropbear {
+    world: World,
+    port: u16,
+    child: Child,
+}
+
+impl Dropbear {
+    /// Starts one, where this machine lets us.
+    fn start() -> Option<Self> {
+        let user = User::new("/bin/sh");
+        let world = user.world.clone();
+        let key = world.path("key");
+        ssh_keygen(["-q", "-t", "ed25519", "-N", "", "-f", key.to_str().unwrap()]);
+        user.write(".ssh/authorized_keys", &world.read("key.pub"));
+        let prefix = user.prefix()?;
+        let hostkey = world.path("hostkey");
+        let made = Command::new("dropbearkey")
+            .args(["-t", "ed25519", "-f"])
+            .arg(&hostkey)
+            .output()
+            .expect("dropbear is installed");
+        let told = String::from_utf8(made.stdout).unwrap();
+        let public = told.lines().find(|line| line.starts_with("ssh-ed25519 ")).unwrap();
+        // Somebody else may take the port in between.
+        for _ in 0..20 {
+            let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+            let port = listener.local_addr().unwrap().port();
+            drop(listener);
+            world.write("known_hosts", format!("[127.0.0.1]:{port} {public}\n"));
+            let log = fs::File::create(world.path("log")).unwrap();
+            let child = Command::new(&prefix[0])
+                .args(&prefix[1..])
+                .args(["/usr/sbin/dropbear", "-F", "-E", "-r"])
+                .arg(&hostkey)
+                .args(["-p", &format!("127.0.0.1:{port}")])
+                .args(["-P", "/dev/null"])
+                .stdin(Stdio::null())
+                .stdout(Stdio::null())
+                .stderr(log)
+                .spawn()
+                .expect("the command runs");
+            let mut dropbear = Self {
+                world: world.clone(),
+                port,
+                child,
+            };
+            if dropbear.listens() {
+                return Some(dropbear);
+            }
+        }
+        panic!("dropbear does not start: {}", world.read("log"));
+    }
+
+    fn listens(&mut self) -> bool {
+        let until = Instant::now() + Duration::from_secs(20);
+        while Instant::now() < until && self.child.try_wait().unwrap().is_none() {
+            if TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).is_ok() {
+                return self.child.try_wait().unwrap().is_none();
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        false
+    }
+
+    /// A target on it, with a directory of its own.
+    fn target(&self, name: &str) -> String {
+        let (port, key) = (self.port, self.world.path("key"));
+        let dir = self.world.path("tester").join(name);
+        format!(
+            "ssh://tester@127.0.0.1:{port}?key={}&dir={}&name={name}",
+            key.display(),
+            dir.display()
+        )
+    }
+
+    /// A call of atex that knows the server's key.
+    fn atex<const N: usize>(&self, args: [&str; N]) -> Atex {
+        let known = self.world.path("known_hosts");
+        let text = format!(
+            "Host *\n UserKnownHostsFile {}\n GlobalKnownHostsFile none\n",
+            known.display()
+        );
+        self.world.write("home/.ssh/config", text);
+        let counter = format!("COUNTER={}", self.world.path("ran").display());
+        self.world.atex().args(args).args(["-e", &counter])
+    }
+
+    /// Writes a tree in which tests leave a line with their name.
+    fn tree<const N: usize>(&self, tests: [&str; N]) {
+        let plan = "discover: {how: fmf}\nprepare: {how: shell, script: echo prepare >>$COUNTER}\nexecute: {how: tmt}\n\
+                    finish: {how: shell, script: echo finish >>$COUNTER}\n";
+        self.world.write("tree/plan.fmf", plan);
+        for test in tests {
+            let text = format!("test: echo {test} >>$COUNTER; echo from afar; test -e file\n");
+            self.world.write(Path::new("tree").join(test).join("main.fmf"), text);
+            self.world.write(Path::new("tree").join(test).join("file"), "");
+        }
+        self.world.write("ran", "");
+        fs::set_permissions(self.world.path("ran"), fs::Permissions::from_mode(0o666)).unwrap();
+    }
+
+    /// What ran, sorted, since this was asked last.
+    fn ran(&self) -> Vec<String> {
+        let mut lines: Vec<_> = self.world.read("ran").lines().map(str::to_owned).collect();
+        lines.sort();
+        fs::write(self.world.path("ran"), "").unwrap();
+        lines
+    }
+}
+
+impl Drop for Dropbear {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("the log of dropbear:\n{}", self.world.read("log"));
+        }
+        let _gone = self.child.kill();
+        let _reaped = self.child.wait();
+    }
+}
+
+#[test]
+fn a_machine_behind_dropbear_is_like_any_other() {
+    let Some(dropbear) = Dropbear::start() else { return };
+    dropbear.tree(["a", "b"]);
+    let target = dropbear.target("lab");
+    let build = |out: &str| dropbear.atex(["build", "-s", &target, "-o", out]).run();
+    build("../out").expect(0);
+    assert_eq!(dropbear.ran(), ["a", "b", "finish", "prepare"]);
+    assert_eq!(dropbear.world.read("out/tests/a/files/output.txt"), "from afar\n");
+    assert!(build("../again").expect(0).stdout.contains("2 cached"));
+    dropbear
+        .world
+        .write("tree/b/main.fmf", "test: echo b >>$COUNTER; exit 3\n");
+    build("../failed").expect(1);
+    assert_eq!(dropbear.ran(), ["b", "finish", "prepare"]);
+    dropbear
+        .world
+        .write("tree/b/main.fmf", "test: kill -9 $PPID; sleep 100\n");
+    let ran = build("../aborted").expect(3);
+    let result = dropbear.world.read("aborted/tests/b/results.jsonl");
+    assert!(result.contains("aborted"), "{result} {ran:?}");
+}
+
+#[test]
+fn more_machines_than_dropbear_lets_in_at_once_are_all_served() {
+    let Some(dropbear) = Dropbear::start() else { return };
+    let tests = ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l"];
+    dropbear.tree(tests);
+    for test in tests {
+        // Each waits for all others to run: so each has a machine of its own.
+        let all = format!(
+            "test: echo {test} >>$COUNTER; until [[ $(grep -c '^.$' $COUNTER) = {} ]]; do sleep 0.1; done\n",
+            tests.len()
+        );
+        dropbear.world.write(Path::new("tree").join(test).join("main.fmf"), all);
+    }
+    // Others knock at the same time, and do not log in: at first there is no room for anybody.
+    let knock = || TcpStream::connect((Ipv4Addr::LOCALHOST, dropbear.port)).unwrap();
+    let knocks: Vec<_> = (0..UNAUTHENTICATED).map(|_| knock()).collect();
+    for mut knock in &knocks {
+        knock.read_exact(&mut [0; 4]).expect("dropbear says its version");
+    }
+    let dropped = knock().read(&mut [0; 4]);
+    assert!(!matches!(dropped, Ok(1..)), "the next one is dropped: {dropped:?}");
+    let mut atex = dropbear.atex(["build", "-o", "../out"]);
+    for test in tests {
+        atex = atex.args(["-s", &dropbear.target(&format!("lab-{test}"))]);
+    }
+    let running = atex
+        .command()
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // All of them were dropped at least once by then.
+    std::thread::sleep(Duration::from_secs(2));
+    drop(knocks);
+    let ran = atex.ran(&running.wait_with_output().unwrap()).expect(0);
+    assert!(!ran.said("closed the connection"), "{ran:?}");
+    for test in tests {
+        let results = dropbear.world.read(format!("out/tests/{test}/results.jsonl"));
+        assert!(results.contains(r#""status":"pass""#), "{test}: {results}");
+    }
+}
