@@ -245,8 +245,14 @@ impl<L: Link> Machine<L> {
         Ok(())
     }
 
-    /// Hands a job to the wrapper that was started ahead, else to a new one.
-    fn start_under(&mut self, spare: Option<Wrapper>, job: &Packed) -> Result<WrappedJob, NotStarted> {
+    /// Hands a job to the wrapper that was started ahead, else to a new one, and starts the one for the test that follows on a
+    /// test: its way there is not waited for by anybody then.
+    fn start_under(
+        &mut self,
+        spare: Option<Wrapper>,
+        job: &Packed,
+        another: bool,
+    ) -> Result<WrappedJob, NotStarted> {
         let cancel = self.cancel.clone();
         let patience = Patience {
             until: Some(Instant::now() + START),
@@ -256,14 +262,22 @@ impl<L: Link> Machine<L> {
         if let Some(mut spare) = spare
             && !spare.is_gone()
         {
-            match spare.start(job, heartbeat, &patience) {
+            let handed = spare.hand(job, heartbeat, &patience);
+            if another {
+                self.spare_wrapper();
+            }
+            match handed.map_err(NotStarted::from).and_then(|()| spare.started(heartbeat, &patience)) {
                 // It ended before it took the job, or before it ran it: had it begun, it would have said so first.
                 Err(NotStarted::Talk(TalkError::Broken(Broken::Ended(_)))) => {}
                 other => return other,
             }
         }
-        let wrapper = Wrapper::launch(&mut self.link, marker(), &patience)?;
-        wrapper.start(job, heartbeat, &patience)
+        let mut wrapper = Wrapper::launch(&mut self.link, marker(), &patience)?;
+        wrapper.hand(job, heartbeat, &patience)?;
+        if another {
+            self.spare_wrapper();
+        }
+        wrapper.started(heartbeat, &patience)
     }
 
     /// Starts the next wrapper ahead, so that the next job costs one round trip to start; one that cannot be started is none. What
@@ -409,7 +423,8 @@ impl<L: Link> Sut for Machine<L> {
         let spare = session.spare.take();
         // A wrapper on a busy machine takes its time, and the agent is not to lose patience over that.
         self.tend();
-        let channel = self.start_under(spare, &packed).map_err(|error| match error {
+        let another = matches!(job.kind, JobKind::Test { .. });
+        let channel = self.start_under(spare, &packed, another).map_err(|error| match error {
             NotStarted::Talk(error) => self.not_started(error),
             NotStarted::Refused(why) => {
                 let no_terminal = why.contains("`script`");
@@ -421,9 +436,6 @@ impl<L: Link> Sut for Machine<L> {
                 }
             }
         })?;
-        if let JobKind::Test { .. } = job.kind {
-            self.spare_wrapper();
-        }
         Ok(Box::new(channel))
     }
 
