@@ -208,9 +208,13 @@ impl<L: Link> Machine<L> {
         request.extend_from_slice(format!("{} {beat}\n", settle.as_millis() / 100).as_bytes());
         request.extend_from_slice(dir);
         request.extend_from_slice(holder.as_bytes());
-        let mut agent = Talk::start(&mut self.link, &request, &patience)
-            .and_then(|mut agent| agent.past(&marker, &patience).map(|()| agent).map_err(TalkError::from))
-            .map_err(|error| self.unreachable(error))?;
+        let mut agent =
+            Talk::start(&mut self.link, &request, &patience).map_err(|error| self.unreachable(error))?;
+        // A job follows, as a rule.
+        let spare = self.launch_spare();
+        agent
+            .past(&marker, &patience)
+            .map_err(|broken| self.unreachable(broken.into()))?;
         let mut reply = agent.reply(SHORT, &patience).map_err(|broken| self.broken(broken))?;
         if reply.word == "held" {
             let who = self.held_by(&reply);
@@ -227,7 +231,7 @@ impl<L: Link> Machine<L> {
         let (hello, cut_off, dir) = self.hello(&reply)?;
         self.session = Some(Session {
             agent,
-            spare: None,
+            spare,
             dir,
         });
         Ok((hello, cut_off))
@@ -284,14 +288,21 @@ impl<L: Link> Machine<L> {
     /// a login gives is then as old as the job before: good for tests, which owe each other nothing, not for steps that follow
     /// upon scripts.
     fn spare_wrapper(&mut self) {
+        if self.session.as_ref().is_some_and(|session| session.spare.is_none()) {
+            let spare = self.launch_spare();
+            if let Some(session) = &mut self.session {
+                session.spare = spare;
+            }
+        }
+    }
+
+    fn launch_spare(&mut self) -> Option<Wrapper> {
         let cancel = self.cancel.clone();
         let patience = Patience {
             until: Some(Instant::now() + SPARE),
             ..Self::until_cancelled(&cancel)
         };
-        if let Some(session) = self.session.as_mut().filter(|session| session.spare.is_none()) {
-            session.spare = Wrapper::launch(&mut self.link, marker(), &patience).ok();
-        }
+        Wrapper::launch(&mut self.link, marker(), &patience).ok()
     }
 
     /// Connects and reads facts and state without taking the lease: for a look at a machine that somebody else may hold. Nothing is
