@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 
 use crate::sshd::{self, Sshd};
 
-/// Session of bash that read no start-up files: what those cost is not ours. (With this level bash takes itself for one that was
+/// Sessions of bash that read no start-up files: what those cost is not ours. (With this level bash takes itself for one that was
 /// not started by sshd.)
 pub(crate) const PLAIN_BASH: &str = "SetEnv SHLVL=5";
 
@@ -62,15 +62,21 @@ impl Lab {
         }
     }
 
-    /// The binary, in the tree.
+    /// The binary, in the tree, with hosts of the laboratory.
     pub(crate) fn atex(&self, args: &[&str]) -> Command {
+        let mut call = self.atex_as_here(args);
+        call.arg("--ssh-config")
+            .arg(self.path("ssh-config"))
+            .env("HOME", self.path("home"));
+        call
+    }
+
+    /// The binary, in the tree, with the SSH configuration of whoever runs this.
+    pub(crate) fn atex_as_here(&self, args: &[&str]) -> Command {
         let mut call = Command::new(env!("CARGO_BIN_EXE_atex"));
         call.args(args)
-            .arg("--ssh-config")
-            .arg(self.path("ssh-config"))
             .current_dir(self.path("tree"))
             .stdin(Stdio::null())
-            .env("HOME", self.path("home"))
             .env("ATEX_CACHE", self.path("cache"))
             .env("XDG_STATE_HOME", self.path("state"))
             .env("XDG_CONFIG_HOME", self.path("config"));

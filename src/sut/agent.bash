@@ -266,8 +266,12 @@ walk() {
 
 # same FILE FILE: whether two files have the same content (cmp is not in coreutils).
 same() {
-    local sums
-    sums=$(sha256sum <"$1") && [[ $sums == "$(sha256sum <"$2")" ]]
+    local one two rest
+    {
+        read -r one rest
+        read -r two rest
+    } < <(sha256sum -- "$1" "$2")
+    [[ $two && $one == "$two" ]]
 } 2>/dev/null
 
 # prune SLOT: makes room before a tree is brought that was not there: trees that nobody used for a month go, but neither the three

@@ -208,8 +208,7 @@ impl<L: Link> Machine<L> {
         request.extend_from_slice(format!("{} {beat}\n", settle.as_millis() / 100).as_bytes());
         request.extend_from_slice(dir);
         request.extend_from_slice(holder.as_bytes());
-        let mut agent =
-            Talk::start(&mut self.link, &request, &patience).map_err(|error| self.unreachable(error))?;
+        let mut agent = Talk::start(&mut self.link, &request, &patience).map_err(|error| self.unreachable(error))?;
         // A job follows, as a rule.
         let spare = self.launch_spare();
         agent
@@ -229,11 +228,7 @@ impl<L: Link> Machine<L> {
                 .with_hint("another directory can be given with `--sut-dir`")
         })?;
         let (hello, cut_off, dir) = self.hello(&reply)?;
-        self.session = Some(Session {
-            agent,
-            spare,
-            dir,
-        });
+        self.session = Some(Session { agent, spare, dir });
         Ok((hello, cut_off))
     }
 
@@ -251,12 +246,7 @@ impl<L: Link> Machine<L> {
 
     /// Hands a job to the wrapper that was started ahead, else to a new one, and starts the one for the test that follows on a
     /// test: its way there is not waited for by anybody then.
-    fn start_under(
-        &mut self,
-        spare: Option<Wrapper>,
-        job: &Packed,
-        another: bool,
-    ) -> Result<WrappedJob, NotStarted> {
+    fn start_under(&mut self, spare: Option<Wrapper>, job: &Packed, another: bool) -> Result<WrappedJob, NotStarted> {
         let cancel = self.cancel.clone();
         let patience = Patience {
             until: Some(Instant::now() + START),
@@ -270,7 +260,10 @@ impl<L: Link> Machine<L> {
             if another {
                 self.spare_wrapper();
             }
-            match handed.map_err(NotStarted::from).and_then(|()| spare.started(heartbeat, &patience)) {
+            match handed
+                .map_err(NotStarted::from)
+                .and_then(|()| spare.started(heartbeat, &patience))
+            {
                 // It ended before it took the job, or before it ran it: had it begun, it would have said so first.
                 Err(NotStarted::Talk(TalkError::Broken(Broken::Ended(_)))) => {}
                 other => return other,
