@@ -6,6 +6,7 @@
 mod lab;
 mod library;
 mod memory;
+mod others;
 #[path = "../support/proxy.rs"]
 mod proxy;
 mod row;
@@ -31,11 +32,13 @@ fn main() {
         ["memory"] => memory::memory(&memory::COUNTS),
         ["start"] => start::start(),
         ["row"] => row::row(),
+        ["others"] => others::others(),
         ["upload"] => streams::upload(),
         ["results"] => streams::results(),
         _ => {
             start::start();
             row::row();
+            others::others();
             streams::upload();
             streams::results();
             memory::memory(&memory::COUNTS);

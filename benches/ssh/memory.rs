@@ -10,6 +10,7 @@ use atex::sut::{OnHeld, Sut, SyncMode};
 
 use crate::lab::Lab;
 use crate::library::{drain, job, login_at, machine, nothing};
+use crate::others::pss;
 
 /// So many sessions are measured where nobody says how many.
 pub(crate) const COUNTS: [&str; 3] = ["1", "100", "1000"];
@@ -36,7 +37,7 @@ pub(crate) fn memory(counts: &[&str]) {
 
 /// That process.
 pub(crate) fn child(sshd: &Path, count: usize) {
-    let base = pss();
+    let base = pss(std::process::id());
     let ready = Arc::new(Barrier::new(count + 1));
     let (stop, _running) = mpsc::channel::<()>();
     let login = login_at(sshd);
@@ -56,7 +57,7 @@ pub(crate) fn child(sshd: &Path, count: usize) {
     }
     ready.wait();
     thread::sleep(Duration::from_secs(5));
-    let all = pss();
+    let all = pss(std::process::id());
     let (before, since) = (cpu(), Instant::now());
     thread::sleep(IDLE);
     let idle = (cpu() - before) / since.elapsed().as_secs_f64() * 100.0;
@@ -70,14 +71,6 @@ pub(crate) fn child(sshd: &Path, count: usize) {
 
 fn number(count: usize) -> f64 {
     f64::from(u32::try_from(count).unwrap_or(u32::MAX))
-}
-
-/// Proportional memory of this process in MB.
-fn pss() -> f64 {
-    let text = std::fs::read_to_string("/proc/self/smaps_rollup").expect("the kernel tells");
-    let line = text.lines().find_map(|line| line.strip_prefix("Pss:")).expect("a line");
-    let kilobytes: f64 = line.trim().trim_end_matches(" kB").parse().expect("a number");
-    kilobytes * 1.024 / 1000.0
 }
 
 /// Processor time of this process in seconds.
