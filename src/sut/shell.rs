@@ -14,7 +14,7 @@ use rustix::event::{PollFd, PollFlags, poll};
 use crate::sut::exchange::{Broken, Patience, Reply, SHORT, Talk, TalkError};
 use crate::sut::jobtext::{self, Packed, check_slot};
 use crate::sut::link::Link;
-use crate::sut::upload::{self, NotSynced, accept};
+use crate::sut::upload::{self, Ahead, NotSynced, accept};
 use crate::sut::wrapped::{NotStarted, WrappedJob, Wrapper};
 use crate::sut::{
     Cancel, Channel, EnvFile, Hello, Job, JobKind, OnHeld, Sut, SutState, SyncMode, Synced, Taint, Trouble,
@@ -65,6 +65,8 @@ pub struct Machine<L> {
     /// Where atex keeps its things there; `None`: the default of the user there.
     dir: Option<PathBuf>,
     cancel: Cancel,
+    /// The question to be sent with the next opening.
+    ahead: Option<String>,
     session: Option<Session>,
 }
 
@@ -73,6 +75,10 @@ struct Session {
     agent: Talk,
     /// A wrapper that was started ahead, for the next job.
     spare: Option<Wrapper>,
+    /// What was asked with the opening; nothing once a job may have changed what is there.
+    ahead: Option<Ahead>,
+    /// How long its agent is given to end.
+    goodbye: Duration,
     /// The machine's directory.
     dir: PathBuf,
 }
@@ -80,7 +86,7 @@ struct Session {
 impl Drop for Session {
     /// The lease is free when this returns, as a rule.
     fn drop(&mut self) {
-        self.agent.close(Instant::now() + GOODBYE);
+        self.agent.close(Instant::now() + self.goodbye);
     }
 }
 
@@ -91,6 +97,7 @@ impl<L: Link> Machine<L> {
             link,
             dir,
             cancel,
+            ahead: None,
             session: None,
         }
     }
@@ -172,7 +179,13 @@ impl<L: Link> Machine<L> {
         let Some(session) = &mut self.session else {
             return Err(self.trouble(TroubleKind::Aborted, "there is no connection"));
         };
-        let outcome = ask(&mut session.agent, &self.cancel);
+        let heard = match &mut session.ahead {
+            Some(ahead) => ahead.hear(&mut session.agent, &Self::brief(&self.cancel)),
+            None => Ok(()),
+        };
+        let outcome = heard
+            .map_err(NotSynced::from)
+            .and_then(|()| ask(&mut session.agent, &self.cancel));
         if matches!(outcome, Err(NotSynced::Broken(_))) {
             self.session = None;
         }
@@ -208,6 +221,8 @@ impl<L: Link> Machine<L> {
         request.extend_from_slice(format!("{} {beat}\n", settle.as_millis() / 100).as_bytes());
         request.extend_from_slice(dir);
         request.extend_from_slice(holder.as_bytes());
+        let ahead = self.ahead.take();
+        request.extend(ahead.iter().flat_map(|question| question.bytes()));
         let mut agent = Talk::start(&mut self.link, &request, &patience).map_err(|error| self.unreachable(error))?;
         // A job follows, as a rule.
         let spare = self.launch_spare();
@@ -228,7 +243,13 @@ impl<L: Link> Machine<L> {
                 .with_hint("another directory can be given with `--sut-dir`")
         })?;
         let (hello, cut_off, dir) = self.hello(&reply)?;
-        self.session = Some(Session { agent, spare, dir });
+        self.session = Some(Session {
+            agent,
+            spare,
+            ahead: ahead.map(Ahead::sent),
+            goodbye: GOODBYE,
+            dir,
+        });
         Ok((hello, cut_off))
     }
 
@@ -391,11 +412,17 @@ impl<L: Link> Sut for Machine<L> {
         }
     }
 
+    fn expect(&mut self, upload: &Upload) {
+        let sound = check_slot(&upload.slot).is_ok();
+        self.ahead = sound.then(|| upload::question(upload, SyncMode::KeepPrepared));
+    }
+
     fn sync(&mut self, upload: &Upload, mode: SyncMode) -> Result<Synced, Trouble> {
         check_slot(&upload.slot).map_err(|error| self.trouble(TroubleKind::Setup, error))?;
         // A job follows, as a rule.
         self.spare_wrapper();
-        self.with_session(|agent, cancel| upload::sync(agent, upload, mode, &Self::until_cancelled(cancel)))
+        let ahead = self.session.as_mut().and_then(|session| session.ahead.take());
+        self.with_session(|agent, cancel| upload::sync(agent, (upload, mode), ahead, &Self::until_cancelled(cancel)))
     }
 
     fn adopt(&mut self, slot: &str) -> Result<(), Trouble> {
@@ -416,6 +443,9 @@ impl<L: Link> Sut for Machine<L> {
     }
 
     fn start(&mut self, job: &Job) -> Result<Box<dyn Channel>, Trouble> {
+        if self.session.as_ref().is_some_and(|session| session.ahead.is_some()) {
+            self.with_session(|_, _| Ok(()))?;
+        }
         let Some(session) = &mut self.session else {
             return Err(self.trouble(TroubleKind::Aborted, "there is no connection"));
         };
@@ -425,6 +455,7 @@ impl<L: Link> Sut for Machine<L> {
             Err(error) => return Err(self.trouble(TroubleKind::Setup, error)),
         };
         let spare = session.spare.take();
+        session.ahead = None;
         // A wrapper on a busy machine takes its time, and the agent is not to lose patience over that.
         self.tend();
         let another = matches!(job.kind, JobKind::Test { .. });
@@ -468,6 +499,14 @@ impl<L: Link> Sut for Machine<L> {
     }
 
     fn close(&mut self) {
+        // The end of a machine far away costs a round trip, and whoever takes the lease next gives it a moment. Where a job was cut off,
+        // the last word to it must arrive.
+        if let Some(session) = &mut self.session
+            && self.link.is_far()
+            && self.cancel.urgency() == Urgency::None
+        {
+            session.goodbye = Duration::ZERO;
+        }
         self.session = None;
         self.link.disconnect();
     }
