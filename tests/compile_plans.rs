@@ -67,10 +67,9 @@ fn list(request: &Request) -> Result<Listed, CompileError> {
     let resolved = resolve(request)?;
     let listing = resolved.list(request)?;
     let tests = listing.tests().map(|test| {
-        let test = test?;
         Ok(ListedTest {
             name: test.name.to_owned(),
-            dir: test.dir,
+            dir: test.dir()?,
         })
     });
     Ok(Listed {

@@ -104,14 +104,13 @@ fn outcome(request: &Request) -> String {
         Ok(resolved) => match resolved.list(request) {
             Err(error) => format!("{error}\n{error:?}\n"),
             Ok(listing) => {
-                let mut out =
-                    format!("{:?}\n{:?}\n", listing.warnings, listing.plans().collect::<Vec<_>>()).into_bytes();
+                let mut out = format!("{:?}\n{:?}\n", listing.warnings, listing.plans().collect::<Vec<_>>());
                 for test in listing.tests() {
-                    let test = test.expect("was looked at");
-                    out.extend(format!("{} {} {} ", test.name, test.plan, test.dir).into_bytes());
-                    test.write_data(&mut out).expect("written");
+                    let dir = test.dir().expect("was looked at");
+                    out.push_str(&format!("{} {} {dir} ", test.name, test.plan));
+                    test.write_data(&mut out);
                 }
-                String::from_utf8_lossy(&out).into_owned()
+                out
             }
         },
     };

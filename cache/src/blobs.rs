@@ -190,9 +190,26 @@ pub(crate) fn needs_copy(error: &CacheError) -> bool {
         if matches!(source.kind(), CrossesDevices | PermissionDenied | TooManyLinks | Unsupported))
 }
 
+/// How much of a file is read into a buffer of its own, in bytes.
+const SMALL: usize = 4096;
+
 /// Returns the digest of the rest of a file, and how many bytes that is; in constant memory.
 pub(crate) fn hash(file: &mut File) -> io::Result<(BlobDigest, u64)> {
     let mut hasher = blake3::Hasher::new();
-    hasher.update_reader(file)?;
+    // Most contents are small, and fit here: the hasher's own buffer is large, and has to be made first.
+    let mut start = [0; SMALL];
+    let mut filled = 0;
+    while filled < SMALL {
+        match file.read(&mut start[filled..]) {
+            Ok(0) => break,
+            Ok(count) => filled += count,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    hasher.update(&start[..filled]);
+    if filled == SMALL {
+        hasher.update_reader(file)?;
+    }
     Ok((BlobDigest::from(hasher.finalize()), hasher.count()))
 }

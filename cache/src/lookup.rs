@@ -47,14 +47,11 @@ impl Store {
         let Some(record) = self.inspect(key)? else {
             return Ok(None);
         };
-        if let Some(digest) = self.missing_output(&record.files) {
-            self.report(self.layout().record(key), Problem::MissingBlob(digest));
-            return Ok(None);
-        }
-        Ok(Some(record))
+        Ok(self.holds(key, &record.files).then_some(record))
     }
 
-    /// As [`Store::peek`], without the inputs, which are most of a record: to take it instead of running its node.
+    /// As [`Store::inspect`], without the inputs, which are most of a record: to take it instead of running its node. Whether its
+    /// outputs are still there, [`Store::holds`] says; whoever takes them finds it out anyway.
     pub fn output(&self, key: ActionKey) -> Result<Option<Output>, CacheError> {
         let path = self.layout().record(key);
         let output = match read_record(&path)? {
@@ -63,15 +60,21 @@ impl Store {
             Err(problem) => Err(problem),
         };
         match output {
-            Ok(output) => {
-                let Some(digest) = self.missing_output(&output.files) else {
-                    return Ok(Some(output));
-                };
-                self.report(path, Problem::MissingBlob(digest));
+            Ok(output) => Ok(Some(output)),
+            Err(problem) => {
+                self.report(path, problem);
+                Ok(None)
             }
-            Err(problem) => self.report(path, problem),
         }
-        Ok(None)
+    }
+
+    /// Returns whether all files of a record are there, by size. What is missing is reported.
+    pub fn holds(&self, key: ActionKey, files: &[OutputFile]) -> bool {
+        let missing = self.missing_output(files);
+        if let Some(digest) = missing {
+            self.report(self.layout().record(key), Problem::MissingBlob(digest));
+        }
+        missing.is_none()
     }
 
     /// Returns the record of `key`, if there is one: to show or explain it. Whether its outputs are still there is not asked.

@@ -8,7 +8,6 @@
 //! function says.
 
 use std::fs;
-use std::io::{self, Write};
 use std::path::{Component, Path};
 
 use atex::control::{ControlError, Finish, InfraKind, Limits, Protocol, RESULTS, ResultStore, Said};
@@ -169,29 +168,40 @@ fn use_tree(root: &Path) -> Result<(), Error> {
 }
 
 fn show(tree: &Tree) {
-    let mut out = Bounded(OUTPUT);
+    let (mut out, mut left) = (String::new(), OUTPUT);
     for node in tree.climb(true) {
         let _ = node.dir();
         for key in node.data().keys().take(100).filter_map(Value::as_str) {
             let _ = node.origins(key);
         }
-        if node.write_json(&mut out).is_err() {
+        if !fits(node.data().iter(), &mut left) {
             return;
         }
+        out.clear();
+        node.write_json(&mut out);
     }
 }
 
-/// Takes so many bytes, and forgets them.
-struct Bounded(usize);
+/// Takes what a mapping needs, about, from what is left, as far as there is enough.
+fn fits<'v>(map: impl Iterator<Item = (&'v Value, &'v Value)>, left: &mut usize) -> bool {
+    let mut map = map;
+    map.all(|(key, value)| value_fits(key, left) && value_fits(value, left))
+}
 
-impl Write for Bounded {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0 = self.0.checked_sub(bytes.len()).ok_or(io::ErrorKind::WriteZero)?;
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
+fn value_fits(value: &Value, left: &mut usize) -> bool {
+    let own = match value {
+        Value::Str(text) | Value::Date(text) | Value::BigInt(text) => text.len(),
+        Value::Bytes(bytes) => bytes.len(),
+        _ => 8,
+    };
+    let Some(rest) = left.checked_sub(own + 1) else {
+        return false;
+    };
+    *left = rest;
+    match value {
+        Value::List(items) | Value::Tuple(items) | Value::Set(items) => items.iter().all(|item| value_fits(item, left)),
+        Value::Map(map) => fits(map.iter(), left),
+        _ => true,
     }
 }
 

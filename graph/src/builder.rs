@@ -37,6 +37,16 @@ pub struct GraphBuilder {
     by_name: HashMap<NodeName, NodeId>,
 }
 
+/// A node with its key, to be added to the builder that made it.
+#[derive(Debug)]
+pub struct Keyed {
+    name: NodeName,
+    label: Arc<str>,
+    inputs: Inputs,
+    deps: Box<[Dep]>,
+    key: ActionKey,
+}
+
 impl GraphBuilder {
     /// Starts without nodes.
     pub fn new() -> Self {
@@ -52,6 +62,12 @@ impl GraphBuilder {
         deps: &[NodeId],
         after: &[NodeId],
     ) -> Result<NodeId, GraphError> {
+        let keyed = self.key_for(name, inputs, deps)?;
+        self.insert(keyed, after)
+    }
+
+    /// Makes the key of a node that is not added yet. This is most of the work, and many threads can do it at once.
+    pub fn key_for(&self, name: NodeName, inputs: Inputs, deps: &[NodeId]) -> Result<Keyed, GraphError> {
         if name.kind() != inputs.kind() {
             return Err(GraphError::KindMismatch {
                 name,
@@ -62,13 +78,31 @@ impl GraphBuilder {
             .iter()
             .map(|&id| self.dep(id, &name))
             .collect::<Result<Box<[_]>, _>>()?;
-        for &id in after {
-            self.check(id, || name.to_string())?;
-        }
         let key = KeyHasher::key_of(&Action {
             inputs: &inputs,
             deps: &deps,
         });
+        Ok(Keyed {
+            label: name.to_string().into(),
+            name,
+            inputs,
+            deps,
+            key,
+        })
+    }
+
+    /// Adds what [`GraphBuilder::key_for`] of this builder made; see [`GraphBuilder::add`].
+    pub fn insert(&mut self, node: Keyed, after: &[NodeId]) -> Result<NodeId, GraphError> {
+        let Keyed {
+            name,
+            label,
+            inputs,
+            deps,
+            key,
+        } = node;
+        for &id in after {
+            self.check(id, || name.to_string())?;
+        }
         if let Some(&known) = self.by_name.get(&name)
             && self.nodes[known.index()].key != key
         {
@@ -86,7 +120,6 @@ impl GraphBuilder {
                 let Ok(index) = u32::try_from(self.nodes.len()) else {
                     return Err(GraphError::TooMany { name });
                 };
-                let label: Arc<str> = name.to_string().into();
                 self.nodes.push(Node {
                     names: Vec::new(),
                     label,

@@ -29,7 +29,7 @@ mod select;
 mod state;
 mod transcript;
 
-pub use builder::GraphBuilder;
+pub use builder::{GraphBuilder, Keyed};
 pub use dag::{Edge, Graph};
 pub use digest::{ActionKey, BlobDigest, Digest, FileSetDigest, OutputDigest, ParseDigestError, kind};
 pub use encode::KeyHasher;

@@ -3,10 +3,21 @@
 use std::fmt;
 use std::io::{self, BufWriter, Stdout, Write};
 
+use rayon::iter::ParallelIterator as _;
+use rayon::slice::ParallelSlice as _;
 use serde::Serialize;
 
 use super::error::{CliError, output_failed};
 use crate::report::Palette;
+
+/// How many lines are made before any of them is printed.
+const BATCH: usize = 1024;
+
+/// How many of them one core makes in a row.
+const AT_ONCE: usize = 64;
+
+/// After how many bytes it stops with those that it has, because lines may be of any length.
+const LARGE: usize = 256 << 10;
 
 /// Where a command prints.
 pub(crate) struct Out {
@@ -36,11 +47,38 @@ impl Out {
         &mut self.writer
     }
 
-    /// Prints the line that `write` writes, without its end.
-    pub(crate) fn line_with(&mut self, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), CliError> {
-        write(&mut self.writer)
-            .and_then(|()| self.writer.write_all(b"\n"))
-            .map_err(output_failed)
+    /// Prints a line for each item, in their order; `render` appends it without its end, for many items at once on all cores.
+    pub(crate) fn lines<T: Sync>(
+        &mut self,
+        items: &[T],
+        render: impl Fn(&T, &mut String) -> Result<(), CliError> + Sync,
+    ) -> Result<(), CliError> {
+        let some = |items: &[T]| -> Result<(usize, String), CliError> {
+            let (mut lines, mut done) = (String::new(), 0);
+            for item in items {
+                render(item, &mut lines)?;
+                lines.push('\n');
+                done += 1;
+                if lines.len() > LARGE {
+                    break;
+                }
+            }
+            Ok((done, lines))
+        };
+        for batch in items.chunks(BATCH) {
+            let made: Vec<_> = batch.par_chunks(AT_ONCE).map(some).collect();
+            for (items, made) in batch.chunks(AT_ONCE).zip(made) {
+                let (mut done, mut lines) = made?;
+                self.bytes(lines.as_bytes())?;
+                while done < items.len() {
+                    let more;
+                    (more, lines) = some(&items[done..])?;
+                    self.bytes(lines.as_bytes())?;
+                    done += more;
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Prints a value as one line of JSON.
@@ -51,17 +89,10 @@ impl Out {
             .map_err(output_failed)
     }
 
-    /// Prints `about`, which must be a JSON object that is not empty, with one more key whose value `json` writes.
-    pub(crate) fn json_with(
-        &mut self,
-        about: &impl Serialize,
-        key: &str,
-        json: impl FnOnce(&mut dyn Write) -> io::Result<()>,
-    ) -> Result<(), CliError> {
-        let about = serde_json::to_string(about).map_err(|error| CliError::defect(error.to_string()))?;
-        let open = about.strip_suffix('}').unwrap_or(&about);
-        self.bytes(format!("{open},\"{key}\":").as_bytes())?;
-        json(&mut self.writer).map_err(output_failed)?;
+    /// Prints `about`, which must be a JSON object that is not empty, with one more key whose value is `json`.
+    pub(crate) fn json_with(&mut self, about: &impl Serialize, key: &str, json: &[u8]) -> Result<(), CliError> {
+        self.bytes(open_object(about, key)?.as_bytes())?;
+        self.bytes(json)?;
         self.bytes(b"}\n")
     }
 
@@ -69,4 +100,14 @@ impl Out {
     pub(crate) fn flush(&mut self) -> Result<(), CliError> {
         self.writer.flush().map_err(output_failed)
     }
+}
+
+/// Returns the JSON object `about`, which must not be empty, with one more key, up to that key's value.
+pub(crate) fn open_object(about: &impl Serialize, key: &str) -> Result<String, CliError> {
+    let mut text = serde_json::to_string(about).map_err(|error| CliError::defect(error.to_string()))?;
+    let _brace = text.pop();
+    text.push_str(",\"");
+    text.push_str(key);
+    text.push_str("\":");
+    Ok(text)
 }

@@ -100,10 +100,8 @@ impl<'r> Assembler<'r> {
         self.warn_of_globs(plan);
         let chain = self.chain(&part, probe)?;
         let last = chain.last().map(|step| self.steps[step.0 as usize].node);
-        for selected in tests {
-            let draft = self.draft(&part, id, selected, last)?;
-            self.drafts.push(draft);
-        }
+        let mut drafts = self.drafts(&part, id, tests, last)?;
+        self.drafts.append(&mut drafts);
         self.plans.push(PlanSpec {
             name: plan.name.clone(),
             discover,

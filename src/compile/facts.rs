@@ -64,7 +64,7 @@ pub(crate) struct Facts {
     pub(crate) origin: Option<String>,
     pub(crate) data: Arc<str>,
     /// What of the metadata is part of the key.
-    pub(crate) key: BTreeMap<String, Sourced<serde_json::Value>>,
+    pub(crate) key: Arc<BTreeMap<String, Sourced<serde_json::Value>>>,
 }
 
 impl Facts {
@@ -94,7 +94,7 @@ impl Facts {
             globs: scope.globs(node.dir())?,
             origin: scope.origin("test"),
             data: json(node.data()).into(),
-            key: key_part(&scope),
+            key: Arc::new(key_part(&scope)),
         })
     }
 }
@@ -155,24 +155,23 @@ fn key_part(scope: &Scope<'_>) -> BTreeMap<String, Sourced<serde_json::Value>> {
 
 /// The text of the file that `TMT_TEST_METADATA` names: YAML, a line a key, each value in the flow style that JSON is.
 pub(crate) fn metadata_text(name: &str, data: &Map) -> String {
-    let mut out = Vec::new();
+    let mut out = String::new();
     let mut line = |key: &str, value: &Value| {
         let plain = key
             .chars()
             .all(|character| character.is_ascii_alphanumeric() || character == '-' || character == '_');
         if plain && key.starts_with(|first: char| first.is_ascii_alphabetic()) {
-            out.extend_from_slice(key.as_bytes());
+            out.push_str(key);
         } else {
-            // Writing to memory cannot fail, here and below.
-            let _ = Value::from(key).write_json(&mut out);
+            Value::from(key).write_json(&mut out);
         }
-        out.extend_from_slice(b": ");
-        let _ = value.write_json(&mut out);
-        out.push(b'\n');
+        out.push_str(": ");
+        value.write_json(&mut out);
+        out.push('\n');
     };
     line("name", &Value::from(name));
     for (key, value) in data.iter().filter(|(key, _)| key.as_str() != Some("name")) {
         line(&key.to_python_str(), value);
     }
-    String::from_utf8_lossy(&out).into_owned()
+    out
 }

@@ -1,7 +1,5 @@
 //! What `atex ls` shows: plans and tests as the metadata say, made while they are printed, since there may be very many.
 
-use std::io::{self, Write};
-
 use super::error::CompileError;
 use super::facts::run_directory;
 use super::files::escaped;
@@ -36,8 +34,7 @@ pub struct ListedTest<'l> {
     pub name: &'l str,
     /// The plan that holds it.
     pub plan: &'l str,
-    /// The directory that defines it, relative to the root, below the section's name where the plan has many; `.` for the root.
-    pub dir: String,
+    listing: &'l Listing<'l>,
     selected: &'l Selected<'l>,
 }
 
@@ -84,18 +81,16 @@ impl Listing<'_> {
     }
 
     /// Iterates over the tests, plan by plan.
-    pub fn tests(&self) -> impl Iterator<Item = Result<ListedTest<'_>, CompileError>> {
+    pub fn tests(&self) -> impl Iterator<Item = ListedTest<'_>> {
         let tests = self
             .plans
             .iter()
             .flat_map(|(plan, tests)| tests.iter().map(move |test| (plan, test)));
-        tests.map(|(plan, test)| {
-            Ok(ListedTest {
-                name: &test.name,
-                plan: &plan.name,
-                dir: self.run_directory(test)?,
-                selected: test,
-            })
+        tests.map(|(plan, test)| ListedTest {
+            name: &test.name,
+            plan: &plan.name,
+            listing: self,
+            selected: test,
         })
     }
 
@@ -108,9 +103,14 @@ impl Listing<'_> {
 }
 
 impl ListedTest<'_> {
-    /// Writes the test's metadata as JSON.
-    pub fn write_data(&self, out: &mut dyn Write) -> io::Result<()> {
-        self.selected.node.write_data(out)
+    /// Returns the directory in which it runs, relative to the root, below the section's name where the plan has many; `.` for the root.
+    pub fn dir(&self) -> Result<String, CompileError> {
+        self.listing.run_directory(self.selected)
+    }
+
+    /// Appends the test's metadata as JSON.
+    pub fn write_data(&self, out: &mut String) {
+        self.selected.node.write_data(out);
     }
 
     /// Returns the value of one key of the metadata.

@@ -51,24 +51,10 @@ use crate::fmf::context::Context;
 
 /// Compiles a request: afterwards every node's key is known, and nothing has run but probes.
 pub fn compile(request: &Request) -> Result<Workload, CompileError> {
-    let mut resolved = Resolved::new(request)?;
-    resolved.fetch(request)?;
-    let mut warnings = resolved.warnings.clone();
-    let selection = resolved.select(request, &mut warnings)?;
-    refuse_if_strict(request, &warnings)?;
-    let probes = run_probes(&resolved, &selection)?;
-    let mut assembler = Assembler::new(request, &resolved.trees);
-    for ((plan, tests), probe) in selection.iter().zip(probes) {
-        assembler.add(plan, tests, probe)?;
-    }
-    let plans: Vec<&Plan> = selection.iter().map(|(plan, _)| *plan).collect();
-    let mut workload = assembler.finish(&plans)?;
-    warnings.append(&mut workload.warnings);
-    workload.warnings = warnings;
-    Ok(workload)
+    resolve(request)?.compile(request)
 }
 
-/// Loads what a request is about, for [`Resolved::list`]: no file is read but the metadata, and nothing runs.
+/// Loads what a request is about, for [`Resolved::list`] and [`Resolved::compile`]: no file is read but the metadata, and nothing runs.
 pub fn resolve(request: &Request) -> Result<Resolved, CompileError> {
     let mut resolved = Resolved::new(request)?;
     resolved.fetch(request)?;
@@ -100,6 +86,23 @@ pub struct Resolved {
 }
 
 impl Resolved {
+    /// Compiles the request that this was loaded for; see [`compile`].
+    pub fn compile(&self, request: &Request) -> Result<Workload, CompileError> {
+        let mut warnings = self.warnings.clone();
+        let selection = self.select(request, &mut warnings)?;
+        refuse_if_strict(request, &warnings)?;
+        let probes = run_probes(self, &selection)?;
+        let mut assembler = Assembler::new(request, &self.trees);
+        for ((plan, tests), probe) in selection.iter().zip(probes) {
+            assembler.add(plan, tests, probe)?;
+        }
+        let plans: Vec<&Plan> = selection.iter().map(|(plan, _)| *plan).collect();
+        let mut workload = assembler.finish(&plans)?;
+        warnings.append(&mut workload.warnings);
+        workload.warnings = warnings;
+        Ok(workload)
+    }
+
     /// Loads the request's tree and reads its plans.
     fn new(request: &Request) -> Result<Self, CompileError> {
         let mut context = Context::new();

@@ -174,8 +174,7 @@ fn default_plan(names: &[String]) -> Result<Vec<Plan>, CompileError> {
 
 /// A node's data as JSON text, keys in fmf's order.
 pub(crate) fn json(data: &Map) -> String {
-    let mut text = Vec::new();
-    // Writing to memory cannot fail.
-    let _ = data.write_json(&mut text);
-    String::from_utf8_lossy(&text).into_owned()
+    let mut text = String::new();
+    data.write_json(&mut text);
+    text
 }

@@ -45,12 +45,23 @@ impl<'t> Reader<'t> {
     }
 
     fn place_of(self, mark: Mark) -> Option<Place> {
-        let (file, line) = mark.as_place()?;
-        let file = self.files.get(usize::try_from(file).ok()?)?;
+        let (file, line) = self.spot(mark)?;
         Some(Place {
-            file: Some(file.path.clone()),
+            file: Some(file.to_owned()),
             line,
         })
+    }
+
+    /// A place as text for people, `file:line`.
+    fn text_of(self, mark: Mark) -> Option<String> {
+        let (file, line) = self.spot(mark)?;
+        Some(format!("{}:{line}", file.display()))
+    }
+
+    fn spot(self, mark: Mark) -> Option<(&'t Path, u32)> {
+        let (file, line) = mark.as_place()?;
+        let file = self.files.get(usize::try_from(file).ok()?)?;
+        Some((&file.path, line))
     }
 }
 
@@ -94,7 +105,10 @@ impl<'t> Scope<'t> {
     /// The place of a key as text for people, `file:line`, with the adjust rule that set it.
     pub(crate) fn origin(&self, key: &str) -> Option<String> {
         if self.place.is_none() {
-            return self.reader.node.origin(key).map(|origin| origin.to_string());
+            // Most values come from one place, and their marks say which.
+            let entry = self.map.entry(key)?;
+            let place = self.reader.text_of(entry.mark);
+            return place.or_else(|| self.reader.node.origin(key).map(|origin| origin.to_string()));
         }
         let place = self.place(key);
         place.file.map(|file| format!("{}:{}", file.display(), place.line))
@@ -102,7 +116,10 @@ impl<'t> Scope<'t> {
 
     /// The place of an entry of a mapping that is the value of `key`.
     pub(crate) fn entry_origin(&self, key: &str, entry: &Entry) -> Option<String> {
-        let place = self.reader.place_of(entry.mark).unwrap_or_else(|| self.place(key));
+        if let Some(text) = self.reader.text_of(entry.mark) {
+            return Some(text);
+        }
+        let place = self.place(key);
         place.file.map(|file| format!("{}:{}", file.display(), place.line))
     }
 

@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::collections::HashSet;
 
+use rayon::iter::{IndexedParallelIterator as _, IntoParallelIterator as _, ParallelIterator as _};
+
 use super::error::CompileError;
 use super::names::{any_found, nearest};
 use super::plan::Plan;
@@ -11,6 +13,9 @@ use super::sections::Section;
 use super::spec::{Narrowing, Warning};
 use super::trees::{TreeId, Trees, is_test};
 use crate::fmf::{Node, Selection, Tree};
+
+/// How many nodes one core looks at in a row.
+const IN_A_ROW: usize = 256;
 
 /// A test that a plan takes.
 #[derive(Clone, Debug)]
@@ -77,16 +82,24 @@ fn of_section<'t>(
         [] => vec![Vec::new()],
         tests => tests.iter().map(|test| vec![test.clone()]).collect(),
     };
+    let judge = |node: Node<'t>| -> Result<_, CompileError> {
+        let taken = is_test(node) && !any_found(&section.exclude, node.name())?;
+        Ok(if taken {
+            Some((order(tree, node, "test")?, node))
+        } else {
+            None
+        })
+    };
     let many = groups.len() > 1;
     let (mut tests, mut seen, mut repeated) = (Vec::new(), HashSet::new(), false);
     for names in groups {
+        let nodes = tree.prune(&selection(names))?;
+        let judged: Vec<_> = nodes.into_par_iter().with_min_len(IN_A_ROW).map(judge).collect();
         let mut group = Vec::new();
-        for node in tree.prune(&selection(names))? {
-            if !is_test(node) || any_found(&section.exclude, node.name())? {
-                continue;
-            }
+        for judged in judged {
+            let Some((order, node)) = judged? else { continue };
             if !many || seen.insert(node.name()) {
-                group.push((order(tree, node, "test")?, node));
+                group.push((order, node));
             } else {
                 repeated = true;
             }

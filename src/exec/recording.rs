@@ -199,6 +199,8 @@ impl Place<'_> {
                 fs::create_dir_all(parent).map_err(|source| io(parent, source))?;
             }
             if exporter.export(file.digest, &to)?.is_none() {
+                // The cache tells of it.
+                self.store.holds(self.work.graph.node(node).key(), &record.files);
                 for own in OWN {
                     remove(&dir.join(own))?;
                 }

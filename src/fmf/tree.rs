@@ -21,7 +21,6 @@ mod stream;
 mod walk;
 
 use std::collections::HashMap;
-use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -213,8 +212,8 @@ impl<'t> Node<'t> {
         }
     }
 
-    /// Writes the node's data as JSON, as [`Map::write_json`] does.
-    pub fn write_data(self, out: &mut dyn Write) -> io::Result<()> {
+    /// Appends the node's data as JSON, as [`Map::write_json`] does.
+    pub fn write_data(self, out: &mut String) {
         match &self.tree.0 {
             Body::Grown(grown) => grown.data(self.number).write_json(out),
             Body::Packed(packed) => packed.write_data(self.number, out),

@@ -25,8 +25,11 @@ pub(crate) const MAX_DEPTH: usize = 328;
 /// Largest text that is read.
 pub(crate) const MAX_BYTES: usize = 64 << 20;
 
-/// Most values that a document may stand for when its aliases are written out.
+/// Most values that a document may stand for when its aliases are written out; a long text counts as one for each [`TEXT_AS_ONE`] bytes.
 pub(crate) const MAX_VALUES: u64 = 8_000_000;
+
+/// How many bytes of a text count as one value.
+pub(crate) const TEXT_AS_ONE: usize = 64;
 
 /// Why a text cannot be read, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -8,7 +8,14 @@ use tempfile::TempDir;
 use crate::oracle::{Case, assert_same, plant};
 
 /// A law, and the files of a tree that shows it.
-type Law = (&'static str, &'static [(&'static str, &'static [u8])]);
+pub(crate) type Law = (&'static str, &'static [(&'static str, &'static [u8])]);
+
+/// All of them.
+pub(crate) fn laws() -> impl Iterator<Item = &'static Law> {
+    [GROWING, NODES, MERGING, ALIASES, ADJUST, YAML, REGRESSIONS]
+        .into_iter()
+        .flatten()
+}
 
 const GROWING: &[Law] = &[
     (
@@ -276,6 +283,10 @@ const YAML: &[Law] = &[
 
 /// What once differed.
 const REGRESSIONS: &[Law] = &[
+    (
+        "text_in_place_of_a_node_below_another_makes_none",
+        &[("main.fmf", b"a: 1\n/b: text\n/c:\n  /d: text\n  x: 1\n"), ("sub/main.fmf", b"/main: text\n")],
+    ),
     (
         "unhashable_key_goes_unseen_where_the_dictionary_is_empty",
         &[("main.fmf", b"m: {}\n/c:\n  m-: [[a]]\n")],

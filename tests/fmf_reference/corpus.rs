@@ -38,7 +38,7 @@ pub(crate) fn texts(directory: &Path, found: &mut Vec<String>) {
 }
 
 /// Collects all roots at and below a directory.
-fn roots(directory: &Path, found: &mut Vec<PathBuf>) {
+pub(crate) fn roots(directory: &Path, found: &mut Vec<PathBuf>) {
     if directory.join(".fmf").is_dir() {
         found.push(directory.to_owned());
     }

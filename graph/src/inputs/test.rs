@@ -1,6 +1,7 @@
 //! What a test depends on.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde_json::Value;
 
@@ -16,8 +17,8 @@ pub struct TestInputs {
     pub name: String,
     /// Its working directory, relative to the tree's root.
     pub dir: String,
-    /// Its metadata, without what does not run.
-    pub metadata: BTreeMap<String, Sourced<Value>>,
+    /// Its metadata, without what does not run. Shared with the nodes of other plans that hold the test.
+    pub metadata: Arc<BTreeMap<String, Sourced<Value>>>,
     /// Variables it sees.
     pub environment: Environment,
     /// Files it may read.

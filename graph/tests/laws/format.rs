@@ -1,5 +1,8 @@
 //! The documented format against the bytes that are hashed.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use atex_graph::{
     Base, BlobDigest, EnvValue, Environment, FileMode, GraphBuilder, InputFile, InputFiles, NodeName, PrepareInputs,
     Sourced, StepAction, TestInputs,
@@ -103,11 +106,10 @@ fn a_key_is_the_digest_of_what_the_format_says() {
         }),
         name: "/n".to_owned(),
         dir: "d".to_owned(),
-        metadata: [
+        metadata: Arc::new(BTreeMap::from([
             ("b".to_owned(), json!({"y": false, "x": null}).into()),
             ("a".to_owned(), json!([null, false, true, -1, 5, 0.5, "é"]).into()),
-        ]
-        .into(),
+        ])),
         environment: [
             ("S".to_owned(), EnvValue::Secret([9; 32]).into()),
             ("P".to_owned(), EnvValue::from("1").into()),

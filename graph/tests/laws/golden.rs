@@ -1,6 +1,9 @@
 //! Keys and transcripts of fixed inputs. If one of these fails, every record that anybody has is forgotten: do not adapt the test, make a
 //! new version of the encoding.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use atex_graph::{
     Base, BlobDigest, DiscoverInputs, EnvValue, Environment, FileMode, FileSet, FinishInputs, Graph, GraphBuilder,
     InputFile, InputFiles, Inputs, NodeId, NodeName, PrepareInputs, Sourced, StepAction, TestInputs, transcript,
@@ -86,7 +89,7 @@ fn test() -> Inputs {
         base: None,
         name: "/a".to_owned(),
         dir: "a".to_owned(),
-        metadata: [
+        metadata: Arc::new(BTreeMap::from([
             field("test", json!("./test.sh"), 2),
             field("require", json!(["bash", {"type": "library"}]), 3),
             field(
@@ -94,8 +97,7 @@ fn test() -> Inputs {
                 json!({"none": null, "yes": true, "no": false, "ints": [0, -1, u64::MAX], "half": 0.5, "a.b": {}}),
                 4,
             ),
-        ]
-        .into(),
+        ])),
         environment: environment(),
         files: files(),
     }

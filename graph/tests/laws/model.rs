@@ -1,6 +1,7 @@
 //! A naive description of graphs, for comparison: identities are text, everything is found by search.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use atex_graph::{
     Base, BlobDigest, DiscoverInputs, EnvValue, Environment, FileMode, FileSet, FinishInputs, Graph, GraphBuilder,
@@ -142,11 +143,12 @@ impl Spec {
                 base,
                 name: self.text.to_owned(),
                 dir: "dir".to_owned(),
-                metadata: self
-                    .metadata
-                    .iter()
-                    .map(|(name, value)| ((*name).to_owned(), Sourced::at(value.clone(), origin.as_str())))
-                    .collect(),
+                metadata: Arc::new(
+                    self.metadata
+                        .iter()
+                        .map(|(name, value)| ((*name).to_owned(), Sourced::at(value.clone(), origin.as_str())))
+                        .collect(),
+                ),
                 environment,
                 files: self.input_files(),
             }

@@ -45,16 +45,20 @@ fn show(args: &FmfShowArgs, settings: &Settings, out: &mut Out) -> Result<Exit, 
         }
     }
     let wanted = |node: &&Node<'_>| args.nodes.is_empty() || args.nodes.iter().any(|name| name == node.name());
-    for (index, &node) in nodes.iter().filter(wanted).enumerate() {
-        if settings.json {
-            let write = if args.origin {
-                Node::write_json_with_origins
-            } else {
-                Node::write_json
-            };
-            out.line_with(|out| write(node, out))?;
-            continue;
-        }
+    let nodes: Vec<Node<'_>> = nodes.iter().filter(wanted).copied().collect();
+    if settings.json {
+        let write = if args.origin {
+            Node::write_json_with_origins
+        } else {
+            Node::write_json
+        };
+        out.lines(&nodes, |&node, line| {
+            write(node, line);
+            Ok(())
+        })?;
+        return Ok(Exit::Passed);
+    }
+    for (index, node) in nodes.into_iter().enumerate() {
         if index > 0 {
             out.line("")?;
         }

@@ -1,10 +1,12 @@
 //! `atex ls`: plans, or the tests that they discover.
 
+use std::mem::ManuallyDrop;
+
 use serde::Serialize;
 
 use crate::cli::args::inspect::{LsArgs, LsWhat};
 use crate::cli::error::CliError;
-use crate::cli::out::Out;
+use crate::cli::out::{Out, open_object};
 use crate::cli::settings::Settings;
 use crate::cli::table::{self, Cell, Columns};
 use crate::cli::workload;
@@ -30,7 +32,8 @@ struct AboutPlan<'a> {
 /// Lists. Nothing that matches is told by the exit code, as when it was to be run.
 pub(crate) fn run(args: LsArgs, settings: &Settings, out: &mut Out) -> Result<Exit, CliError> {
     let request = workload::inspect(Vec::new(), args.select, &args.compile, &args.sut, settings)?;
-    let resolved = compile::resolve(&request)?;
+    // Dropping it takes longer than the process would live on.
+    let resolved = ManuallyDrop::new(compile::resolve(&request)?);
     let listing = resolved.list(&request)?;
     workload::warn(&listing.warnings, settings);
     match args.what {
@@ -43,21 +46,23 @@ pub(crate) fn run(args: LsArgs, settings: &Settings, out: &mut Out) -> Result<Ex
 
 fn tests(listing: &Listing<'_>, settings: &Settings, out: &mut Out) -> Result<Exit, CliError> {
     if settings.json {
-        for test in listing.tests() {
-            let test = test?;
+        let tests: Vec<_> = listing.tests().collect();
+        out.lines(&tests, |test, line| {
             let about = AboutTest {
                 name: test.name,
                 plan: test.plan,
-                dir: &test.dir,
+                dir: &test.dir()?,
             };
-            out.json_with(&about, "data", |out| test.write_data(out))?;
-        }
+            line.push_str(&open_object(&about, "data")?);
+            test.write_data(line);
+            line.push('}');
+            Ok(())
+        })?;
         return Ok(Exit::Passed);
     }
     let dim = out.palette.dim;
     let mut rows = Vec::new();
     for test in listing.tests() {
-        let test = test?;
         let summary = test.value("summary");
         rows.push([
             Cell::from(test.name),
@@ -73,7 +78,7 @@ fn plans(listing: &Listing<'_>, settings: &Settings, out: &mut Out) -> Result<Ex
     if settings.json {
         for plan in listing.plans() {
             let about = AboutPlan { name: &plan.name };
-            out.json_with(&about, "data", |out| out.write_all(plan.data.as_bytes()))?;
+            out.json_with(&about, "data", plan.data.as_bytes())?;
         }
         return Ok(Exit::Passed);
     }

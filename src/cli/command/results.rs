@@ -83,7 +83,7 @@ fn print_json(out: &mut Out, attempt: &Attempt, line: &ResultLine<'_>) -> Result
         plan: attempt.plan.as_deref(),
         attempt: attempt.number,
     };
-    out.json_with(&about, "result", |out| out.write_all(line.json))
+    out.json_with(&about, "result", line.json)
 }
 
 fn row(attempt: &Attempt, line: &ResultLine<'_>, palette: &Palette) -> [Cell; 5] {

@@ -10,6 +10,7 @@ mod which;
 
 use std::collections::HashMap;
 use std::io::IsTerminal as _;
+use std::mem::ManuallyDrop;
 
 use atex_cache::{Outcome, Output, Store};
 use atex_graph::NodeId;
@@ -21,6 +22,7 @@ use crate::cli::out::Out;
 use crate::cli::run::{Action, RunRequest};
 use crate::cli::settings::Settings;
 use crate::cli::{machines, notice, signals, workload};
+use crate::compile;
 use crate::compile::spec::Workload;
 use crate::exec::agenda::Agenda;
 use crate::exec::options::{Mode, OnTaint, Options, Until};
@@ -43,7 +45,10 @@ pub(crate) fn run(request: &RunRequest, settings: &Settings, out: &mut Out) -> R
     signals::raise_on_signals(&cancel)?;
     let kinds = machines::kinds(&request.pool, &request.values.context, Some(&cancel), settings)?;
     let asked = workload::request(&request.selection, tests, &request.values, kinds.base, settings)?;
-    let mut work = workload::compiled(&asked, settings)?;
+    let resolved = compile::resolve(&asked)?;
+    // Dropping it takes longer than the process would live on.
+    let mut work = ManuallyDrop::new(resolved.compile(&asked)?);
+    workload::warn(&work.warnings, settings);
     if matches!(request.action, Action::Test { .. }) {
         which::settle(&mut work, || machines::states(&request.pool, &cancel))?;
     }
@@ -59,7 +64,13 @@ pub(crate) fn run(request: &RunRequest, settings: &Settings, out: &mut Out) -> R
     if options.mode != Mode::Finish && work.plans.iter().all(|plan| plan.tests.is_empty()) {
         return Err(CliError::nothing("no test matches").hint("`atex ls` shows all tests; `atex ls plans`, the plans"));
     }
-    let agenda = agenda(&work, &options, request.pool.suts.len(), &store);
+    let agenda = agenda(&work, &options, request, &store);
+    // The metadata are not needed any more; but their memory is, only where the run goes on for a while.
+    if agenda.jobs.is_empty() {
+        std::mem::forget(resolved);
+    } else {
+        drop(resolved);
+    }
     if request.dry_run {
         return dry::show((&work, &agenda, &options), settings, out);
     }
@@ -98,15 +109,18 @@ pub(crate) fn run(request: &RunRequest, settings: &Settings, out: &mut Out) -> R
     ended(&finished)
 }
 
-/// What has to run. A record that cannot be read is a miss: the cache tells of it at the end.
-fn agenda(work: &Workload, options: &Options, suts: usize, store: &Store) -> Agenda {
+/// What has to run. A record that cannot be read is a miss: the cache tells of it at the end. Whether a record's files are there is
+/// found when they are taken; where they are not going to be, they are looked for here.
+fn agenda(work: &Workload, options: &Options, request: &RunRequest, store: &Store) -> Agenda {
     let output = |&node: &NodeId| {
-        let output = store.output(work.graph.node(node).key()).ok().flatten()?;
-        (output.outcome == Outcome::Passed).then_some((node, output))
+        let key = work.graph.node(node).key();
+        let output = store.output(key).ok().flatten()?;
+        let stands = output.outcome == Outcome::Passed && (!request.dry_run || store.holds(key, &output.files));
+        stands.then_some((node, output))
     };
     let nodes = Agenda::recordable(work, options);
     let mut recorded: HashMap<NodeId, Output> = nodes.par_iter().filter_map(output).collect();
-    Agenda::new(work, options, suts, |node| recorded.remove(&node))
+    Agenda::new(work, options, request.pool.suts.len(), |node| recorded.remove(&node))
 }
 
 /// What the run's end is for the process: an error where there is more to say than the summary said.

@@ -74,10 +74,9 @@ fn flow(value: &Value) -> String {
         }
         Value::Date(text) => text.to_string(),
         other => {
-            let mut json = Vec::new();
-            // Writing to memory cannot fail.
-            let _infallible = other.write_json(&mut json);
-            String::from_utf8_lossy(&json).into_owned()
+            let mut json = String::new();
+            other.write_json(&mut json);
+            json
         }
     }
 }

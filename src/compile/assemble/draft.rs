@@ -3,11 +3,11 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use atex_graph::{FinishInputs, NodeId, NodeName, Sourced, TestInputs};
-use rayon::iter::{IntoParallelRefIterator as _, ParallelIterator as _};
+use atex_graph::{FinishInputs, InputFiles, Keyed, NodeId, NodeName, Sourced, TestInputs};
+use rayon::iter::{IntoParallelIterator as _, IntoParallelRefIterator as _, ParallelIterator as _};
 
 use super::{Assembler, PlanPart, base_of, index, script_text};
-use crate::compile::environment::{self, Variables};
+use crate::compile::environment;
 use crate::compile::error::CompileError;
 use crate::compile::facts::{Facts, metadata_text};
 use crate::compile::plan::Plan;
@@ -16,6 +16,7 @@ use crate::compile::spec::{Action, PlanId, TestId, TestSpec, Warning, Workload};
 use crate::compile::trees::TreeId;
 
 /// A test whose node is not made yet: how it is called depends on the other plans that hold it.
+#[derive(Debug)]
 pub(super) struct Draft<'r> {
     selected: &'r Selected<'r>,
     plan: PlanId,
@@ -25,45 +26,70 @@ pub(super) struct Draft<'r> {
     last: Option<NodeId>,
     discover: NodeId,
     env_before: Vec<(String, String)>,
-    env_after: Variables,
+    env_after: Vec<(String, String)>,
+    /// The text of the file that `TMT_TEST_METADATA` names.
+    metadata: Arc<str>,
 }
 
 impl<'r> Assembler<'r> {
-    pub(super) fn draft(
+    /// Drafts the tests of a plan. What files they depend on is found test by test; the rest in parallel.
+    pub(super) fn drafts(
         &mut self,
         part: &PlanPart<'_>,
         plan: PlanId,
-        selected: &'r Selected<'r>,
+        tests: &'r [Selected<'r>],
         last: Option<NodeId>,
-    ) -> Result<Draft<'r>, CompileError> {
-        let facts = self.facts(selected)?;
-        let env_after = environment::merged(&facts.environment, &self.command_line);
+    ) -> Result<Vec<Draft<'r>>, CompileError> {
+        let facts = tests
+            .iter()
+            .map(|test| self.facts(test))
+            .collect::<Result<Vec<_>, _>>()?;
+        let found = tests.iter().zip(facts).map(|(test, facts)| {
+            let files = self.files_of(test, &facts);
+            (test, facts, files)
+        });
+        let found: Vec<_> = found.collect();
+        let draft = |(selected, facts, files)| self.draft(part, plan, (selected, facts, files), last);
+        Ok(found.into_par_iter().map(draft).collect())
+    }
+
+    fn files_of(&mut self, selected: &Selected<'r>, facts: &Facts) -> InputFiles {
         let inputs = self.inputs(selected.tree, &selected.prefix());
-        let files = match &facts.globs {
+        match &facts.globs {
             Some(globs) => inputs.matching(globs).0.into(),
             None => inputs.of_test(&facts.directories),
-        };
+        }
+    }
+
+    fn draft(
+        &self,
+        part: &PlanPart<'_>,
+        plan: PlanId,
+        (selected, facts, files): (&'r Selected<'r>, Arc<Facts>, InputFiles),
+        last: Option<NodeId>,
+    ) -> Draft<'r> {
+        let env_after = environment::merged(&facts.environment, &self.command_line);
         let inputs = TestInputs {
             base: base_of(last, self.request),
             name: selected.name.to_string(),
             dir: format!("{}{}", selected.prefix(), facts.dir)
                 .trim_end_matches('/')
                 .to_owned(),
-            metadata: facts.key.clone(),
+            metadata: Arc::clone(&facts.key),
             environment: environment::inputs(&part.plan.environment, &env_after, &self.request.secrets),
             files,
         };
-        let env_before = environment::pairs(&part.plan.environment);
-        Ok(Draft {
+        Draft {
             selected,
             plan,
             facts,
             inputs,
             last,
             discover: part.discover,
-            env_before,
-            env_after,
-        })
+            env_before: environment::pairs(&part.plan.environment),
+            env_after: environment::pairs(&env_after),
+            metadata: metadata_text(&selected.name, selected.node.data()).into(),
+        }
     }
 
     /// Reads what the metadata of tests say, as far as that is not done, in parallel; the first test with a problem is told.
@@ -111,11 +137,14 @@ impl<'r> Assembler<'r> {
     pub(crate) fn finish(mut self, plans: &[&Plan]) -> Result<Workload, CompileError> {
         let drafts = std::mem::take(&mut self.drafts);
         let differing = differing(&drafts);
-        let mut tests: Vec<TestSpec> = Vec::with_capacity(drafts.len());
-        for draft in drafts {
-            let spec = self.test(draft, &differing)?;
+        let keyed = |draft| self.keyed(draft, &differing);
+        let keyed: Vec<_> = drafts.into_par_iter().map(keyed).collect();
+        let mut tests: Vec<TestSpec> = Vec::with_capacity(keyed.len());
+        for made in keyed {
+            let (keyed, discover, spec) = made?;
+            let node = self.builder.insert(keyed, &[discover])?;
             self.plans[spec.plan.0 as usize].tests.push(TestId(index(tests.len())));
-            tests.push(spec);
+            tests.push(TestSpec { node, ..spec });
         }
         for (position, plan) in plans.iter().enumerate() {
             self.finish_steps(position, plan, &tests)?;
@@ -134,7 +163,8 @@ impl<'r> Assembler<'r> {
         })
     }
 
-    fn test(&mut self, draft: Draft<'r>, differing: &HashSet<&'r str>) -> Result<TestSpec, CompileError> {
+    /// A test with the key of its node, and the discover node that it waits for. The spec's own node is not known before that is added.
+    fn keyed(&self, draft: Draft<'r>, differing: &HashSet<&'r str>) -> Result<(Keyed, NodeId, TestSpec), CompileError> {
         let Draft {
             selected,
             plan,
@@ -144,6 +174,7 @@ impl<'r> Assembler<'r> {
             discover,
             env_before,
             env_after,
+            metadata,
         } = draft;
         let name = if differing.contains(&*selected.name) {
             NodeName::test_of(&self.plans[plan.0 as usize].name, &*selected.name)
@@ -151,27 +182,28 @@ impl<'r> Assembler<'r> {
             NodeName::test(&*selected.name)
         };
         let dir = inputs.dir.clone();
-        let node = self.builder.add(name, inputs.into(), last.as_slice(), &[discover])?;
-        Ok(TestSpec {
+        let keyed = self.builder.key_for(name, inputs.into(), last.as_slice())?;
+        let spec = TestSpec {
             name: selected.name.to_string(),
             plan,
-            node,
+            node: discover,
             dir,
             script: facts.script.clone(),
             env_before,
-            env_after: environment::pairs(&env_after),
+            env_after,
             requires: facts.requires.clone(),
             recommends: facts.recommends.clone(),
             duration: facts.duration,
             tty: facts.tty,
-            metadata: metadata_text(&selected.name, selected.node.data()).into(),
+            metadata,
             data: Arc::clone(&facts.data),
             tags: facts.tags.clone(),
             destructive: facts.destructive,
             priority: facts.priority,
             order: selected.order,
             origin: facts.origin.clone(),
-        })
+        };
+        Ok((keyed, discover, spec))
     }
 
     /// The finish steps of a plan: each behind the one before, the first after all tests.

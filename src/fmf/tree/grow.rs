@@ -34,6 +34,8 @@ pub(super) struct Grower<'w> {
     /// For the places in messages.
     files: Vec<MetadataFile>,
     pub(super) sprouts: Vec<Sprout>,
+    /// Whether text stood in place of a node. Such a node stays out of the tree if nothing else makes it one.
+    pub(super) saw_text: bool,
     heap: Heap,
 }
 
@@ -90,6 +92,7 @@ impl<'w> Grower<'w> {
             walk,
             files,
             sprouts: vec![Sprout::root()],
+            saw_text: false,
             heap: Heap::default(),
         }
     }
@@ -179,7 +182,7 @@ impl<'w> Grower<'w> {
         match value {
             Value::Map(_) | Value::Null => self.update(child, value)?,
             // fmf takes text for a directory to read, relative to wherever it runs. One that is not there adds nothing.
-            Value::Str(path) if !Path::new(&**path).is_dir() => {}
+            Value::Str(path) if !Path::new(&**path).is_dir() => self.saw_text = true,
             other => {
                 let problem = format!("the content must be a mapping, not `{}`", other.type_name());
                 return Err(self.format_error(child, problem, None));

@@ -19,7 +19,6 @@ mod index;
 mod pack;
 
 use std::fs::File;
-use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
@@ -50,6 +49,8 @@ struct Index {
     keys: Vec<Arc<str>>,
     /// All names, one behind the other.
     names: String,
+    /// The sets of keys that nodes have, each once: the numbers of the keys, sorted.
+    shapes: Vec<Box<[u32]>>,
     nodes: Vec<Packet>,
 }
 
@@ -63,6 +64,8 @@ struct Packet {
     parent: u32,
     /// The file at or above it, from 1; or 0.
     file: u32,
+    /// The number of the set of its keys.
+    shape: u32,
     flags: u8,
 }
 
@@ -82,6 +85,11 @@ impl Index {
     fn record(&self, number: u32) -> (u32, u32) {
         let start = number.checked_sub(1).map_or(0, |before| self.packet(before).record);
         (start, self.packet(number).record)
+    }
+
+    fn has_key(&self, number: u32, key: u32) -> bool {
+        let shape = self.packet(number).shape;
+        self.shapes[shape as usize].binary_search(&key).is_ok()
     }
 
     fn packet(&self, number: u32) -> &Packet {
@@ -155,7 +163,7 @@ impl Packed {
 
     /// Returns the value of one key.
     pub(super) fn value(&self, number: u32, key: &str) -> Option<Value> {
-        let id = self.id(key)?;
+        let id = self.id(key).filter(|&id| self.index.has_key(number, id))?;
         self.at(number, |cursor| {
             let Some(slot) = cursor.slots().iter().find(|slot| slot.key == id) else {
                 return Some(None);
@@ -165,24 +173,22 @@ impl Packed {
     }
 
     pub(super) fn has_key(&self, number: u32, key: &str) -> bool {
-        let Some(id) = self.id(key) else { return false };
-        self.at(number, |cursor| Some(cursor.slots().iter().any(|slot| slot.key == id)))
+        self.id(key).is_some_and(|id| self.index.has_key(number, id))
     }
 
-    /// Writes a node's data as JSON.
-    pub(super) fn write_data(&self, number: u32, out: &mut dyn Write) -> io::Result<()> {
+    /// Appends a node's data as JSON.
+    pub(super) fn write_data(&self, number: u32, out: &mut String) {
         self.at(number, |cursor| {
-            Some((|| {
-                out.write_all(b"{")?;
-                for (at, slot) in cursor.slots().iter().enumerate() {
-                    out.write_all(if at == 0 { b"" } else { b", " })?;
-                    write_text(self.key(slot).map_or("", |key| key), out)?;
-                    out.write_all(b": ")?;
-                    Reader(cursor.value(slot)).write_json(out)?;
-                }
-                out.write_all(b"}")
-            })())
-        })
+            out.push('{');
+            for (at, slot) in cursor.slots().iter().enumerate() {
+                out.push_str(if at == 0 { "" } else { ", " });
+                write_text(self.key(slot)?, out);
+                out.push_str(": ");
+                Reader(cursor.value(slot)).write_json(out)?;
+            }
+            out.push('}');
+            Some(())
+        });
     }
 
     /// Returns the numbers of the files that define a node.

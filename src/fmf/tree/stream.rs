@@ -208,6 +208,9 @@ impl Streamer<'_> {
         }
         self.digests[file] = Some(parsed.digest);
         self.grower.update(node, &parsed.value)?;
+        if self.grower.saw_text {
+            return Err(Unfit);
+        }
         let number = self.walk.number(file);
         self.grower.sprouts[node as usize].sources.push(number);
         Ok(())

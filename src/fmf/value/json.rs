@@ -1,8 +1,8 @@
 //! JSON of a value, as Python's `json.dumps` writes it: `NaN` and `Infinity` are words, integers have no limit.
 //!
-//! Streams to any writer; text beyond ASCII is written as it is. Dates become ISO text, `!!binary` becomes base64.
+//! Text beyond ASCII is written as it is. Dates become ISO text, `!!binary` becomes base64.
 
-use std::io::{self, Write};
+use std::fmt::Write as _;
 
 use super::{Map, Value, python};
 
@@ -25,23 +25,23 @@ impl Value {
         }
     }
 
-    /// Writes the value as JSON.
-    pub fn write_json(&self, out: &mut dyn Write) -> io::Result<()> {
+    /// Appends the value as JSON.
+    pub fn write_json(&self, out: &mut String) {
         match self {
-            Self::Null => out.write_all(b"null"),
-            Self::Bool(flag) => write!(out, "{flag}"),
-            Self::Int(int) => write!(out, "{int}"),
-            Self::BigInt(digits) => out.write_all(digits.as_bytes()),
-            Self::Float(float) => out.write_all(float_text(*float).as_bytes()),
+            Self::Null => out.push_str("null"),
+            Self::Bool(flag) => out.push_str(if *flag { "true" } else { "false" }),
+            Self::Int(int) => write_int(*int, out),
+            Self::BigInt(digits) => out.push_str(digits),
+            Self::Float(float) => out.push_str(&float_text(*float)),
             Self::Str(text) | Self::Date(text) => write_text(text, out),
             Self::Bytes(bytes) => write_text(&base64(bytes), out),
             Self::List(items) | Self::Tuple(items) | Self::Set(items) => {
-                out.write_all(b"[")?;
+                out.push('[');
                 for (at, item) in items.iter().enumerate() {
-                    out.write_all(if at == 0 { b"" } else { b", " })?;
-                    item.write_json(out)?;
+                    out.push_str(if at == 0 { "" } else { ", " });
+                    item.write_json(out);
                 }
-                out.write_all(b"]")
+                out.push(']');
             }
             Self::Map(map) => map.write_json(out),
         }
@@ -67,19 +67,19 @@ impl Map {
             .collect()
     }
 
-    /// Writes the mapping as JSON.
-    pub fn write_json(&self, out: &mut dyn Write) -> io::Result<()> {
-        out.write_all(b"{")?;
+    /// Appends the mapping as JSON.
+    pub fn write_json(&self, out: &mut String) {
+        out.push('{');
         for (at, (key, value)) in self.iter().enumerate() {
-            out.write_all(if at == 0 { b"" } else { b", " })?;
+            out.push_str(if at == 0 { "" } else { ", " });
             match key {
-                Value::Str(text) => write_text(text, out)?,
-                _ => write_text(&key.json_key(), out)?,
+                Value::Str(text) => write_text(text, out),
+                _ => write_text(&key.json_key(), out),
             }
-            out.write_all(b": ")?;
-            value.write_json(out)?;
+            out.push_str(": ");
+            value.write_json(out);
         }
-        out.write_all(b"}")
+        out.push('}');
     }
 }
 
@@ -96,27 +96,43 @@ pub(crate) fn float_text(float: f64) -> String {
     text
 }
 
-/// Writes JSON text: quotes, backslashes and control characters are escaped, all else is kept.
-pub(crate) fn write_text(text: &str, out: &mut dyn Write) -> io::Result<()> {
-    out.write_all(b"\"")?;
-    let mut kept = 0;
-    for (at, byte) in text.bytes().enumerate() {
-        if byte >= b' ' && byte != b'"' && byte != b'\\' {
-            continue;
+/// Appends an integer.
+pub(crate) fn write_int(int: i64, out: &mut String) {
+    let _infallible = write!(out, "{int}");
+}
+
+/// Appends JSON text: quotes, backslashes and control characters are escaped, all else is kept.
+pub(crate) fn write_text(text: &str, out: &mut String) {
+    out.push('"');
+    let mut rest = text;
+    while let Some(at) = special(rest.as_bytes()) {
+        out.push_str(&rest[..at]);
+        match rest.as_bytes()[at] {
+            b'"' => out.push_str("\\\""),
+            b'\\' => out.push_str("\\\\"),
+            b'\n' => out.push_str("\\n"),
+            b'\r' => out.push_str("\\r"),
+            b'\t' => out.push_str("\\t"),
+            byte => {
+                let _infallible = write!(out, "\\u{byte:04x}");
+            }
         }
-        out.write_all(&text.as_bytes()[kept..at])?;
-        kept = at + 1;
-        match byte {
-            b'"' => out.write_all(b"\\\"")?,
-            b'\\' => out.write_all(b"\\\\")?,
-            b'\n' => out.write_all(b"\\n")?,
-            b'\r' => out.write_all(b"\\r")?,
-            b'\t' => out.write_all(b"\\t")?,
-            _ => write!(out, "\\u{byte:04x}")?,
-        }
+        rest = &rest[at + 1..];
     }
-    out.write_all(&text.as_bytes()[kept..])?;
-    out.write_all(b"\"")
+    out.push_str(rest);
+    out.push('"');
+}
+
+/// Returns the place of the first byte that has to be escaped. Blocks without one are passed in a few instructions each.
+fn special(bytes: &[u8]) -> Option<usize> {
+    const BLOCK: usize = 16;
+    let is_special = |byte: &u8| (*byte < b' ') | (*byte == b'"') | (*byte == b'\\');
+    let clean = bytes
+        .chunks_exact(BLOCK)
+        .take_while(|block| !block.iter().fold(false, |any, byte| any | is_special(byte)))
+        .count();
+    let start = clean * BLOCK;
+    bytes[start..].iter().position(is_special).map(|at| start + at)
 }
 
 /// Returns standard base64 with padding.
@@ -154,10 +170,10 @@ mod tests {
         ]
         .into_iter()
         .collect();
-        let mut out = Vec::new();
-        map.write_json(&mut out).unwrap();
+        let mut out = String::new();
+        map.write_json(&mut out);
         assert_eq!(
-            String::from_utf8(out).unwrap(),
+            out,
             r#"{"a\"\u0001": NaN, "true": -Infinity, "null": 123456789012345678901, "1.5": [1e+300, "é"], "2": "aGVsbG8="}"#
         );
     }

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::parser::{Content, Node, NodeId, Nodes};
 use super::resolve::Tag;
-use super::{MAX_DEPTH, MAX_VALUES, Problem, scalar};
+use super::{MAX_DEPTH, MAX_VALUES, Problem, TEXT_AS_ONE, scalar};
 use crate::fmf::value::{Map, Mark, Value};
 
 struct Constructor<'a> {
@@ -90,7 +90,11 @@ impl Constructor<'_> {
     }
 
     fn new_value(&mut self, id: NodeId) -> Result<Value, Problem> {
-        self.weigh(id, 1)?;
+        let long = match &self.nodes[id].content {
+            Content::Scalar(text) => text.len() / TEXT_AS_ONE,
+            _ => 0,
+        };
+        self.weigh(id, 1 + long as u64)?;
         match self.nodes[id].tag {
             Tag::Text => self.text(id),
             Tag::Null => self.scalar(id, |_, _| Ok(Value::Null)),
@@ -128,7 +132,10 @@ impl Constructor<'_> {
     fn weigh(&mut self, id: NodeId, weight: u64) -> Result<(), Problem> {
         self.weight = self.weight.saturating_add(weight);
         if self.weight > MAX_VALUES {
-            return Err(self.problem(id, format!("the file stands for more than {MAX_VALUES} values")));
+            return Err(self.problem(
+                id,
+                format!("the file stands for more than {MAX_VALUES} values, or texts as large"),
+            ));
         }
         Ok(())
     }

@@ -3,10 +3,9 @@
 //! Numbers are in base 128, least significant group first; texts and lists have their length before them. A value starts with a
 //! [`tag`]. What is read back was verified by a checksum before, but nothing here panics: what does not fit is nothing.
 
-use std::io::{self, Write};
 use std::sync::Arc;
 
-use crate::fmf::value::{Map, Mark, Value, base64, float_text, write_text};
+use crate::fmf::value::{Map, Mark, Value, base64, float_text, write_int, write_text};
 
 /// What kind of value follows.
 mod tag {
@@ -201,40 +200,49 @@ impl<'b> Reader<'b> {
         Some(Arc::new(items))
     }
 
-    /// Writes a value as JSON, as [`Value::write_json`] does, without making it. Bytes that are no value are an error.
-    pub(super) fn write_json(&mut self, out: &mut dyn Write) -> io::Result<()> {
-        let bad = || io::Error::from(io::ErrorKind::InvalidData);
-        let tag = self.byte().ok_or_else(bad)?;
-        match tag {
-            tag::NULL => out.write_all(b"null"),
-            tag::FALSE => out.write_all(b"false"),
-            tag::TRUE => out.write_all(b"true"),
-            tag::INT => write!(out, "{}", self.int().ok_or_else(bad)?),
-            tag::BIG_INT => out.write_all(self.bytes().ok_or_else(bad)?),
-            tag::FLOAT => out.write_all(float_text(self.float().ok_or_else(bad)?).as_bytes()),
-            tag::TEXT | tag::DATE => write_text(self.text().ok_or_else(bad)?, out),
-            tag::BYTES => write_text(&base64(self.bytes().ok_or_else(bad)?), out),
+    /// Appends a value as JSON, as [`Value::write_json`] does, without making it. Of bytes that are no value a part may be written.
+    pub(super) fn write_json(&mut self, out: &mut String) -> Option<()> {
+        match self.byte()? {
+            tag::NULL => out.push_str("null"),
+            tag::FALSE => out.push_str("false"),
+            tag::TRUE => out.push_str("true"),
+            tag::INT => write_int(self.int()?, out),
+            tag::BIG_INT => out.push_str(self.text()?),
+            tag::FLOAT => out.push_str(&float_text(self.float()?)),
+            tag::TEXT | tag::DATE => write_text(self.text()?, out),
+            tag::BYTES => write_text(&base64(self.bytes()?), out),
             tag::LIST | tag::TUPLE | tag::SET => {
-                out.write_all(b"[")?;
-                for at in 0..self.size().ok_or_else(bad)? {
-                    out.write_all(if at == 0 { b"" } else { b", " })?;
+                out.push('[');
+                for at in 0..self.size()? {
+                    out.push_str(if at == 0 { "" } else { ", " });
                     self.write_json(out)?;
                 }
-                out.write_all(b"]")
+                out.push(']');
             }
             tag::MAP => {
-                out.write_all(b"{")?;
-                for at in 0..self.size().ok_or_else(bad)? {
-                    out.write_all(if at == 0 { b"" } else { b", " })?;
-                    write_text(&self.value().ok_or_else(bad)?.json_key(), out)?;
-                    out.write_all(b": ")?;
-                    self.place().ok_or_else(bad)?;
+                out.push('{');
+                for at in 0..self.size()? {
+                    out.push_str(if at == 0 { "" } else { ", " });
+                    self.write_json_key(out)?;
+                    out.push_str(": ");
+                    self.place()?;
                     self.write_json(out)?;
                 }
-                out.write_all(b"}")
+                out.push('}');
             }
-            _ => Err(bad()),
+            _ => return None,
         }
+        Some(())
+    }
+
+    fn write_json_key(&mut self, out: &mut String) -> Option<()> {
+        if let Some((&tag::TEXT, rest)) = self.0.split_first() {
+            self.0 = rest;
+            write_text(self.text()?, out);
+        } else {
+            write_text(&self.value()?.json_key(), out);
+        }
+        Some(())
     }
 }
 
@@ -275,9 +283,9 @@ mod tests {
         assert!(reader.0.is_empty());
         // Kinds and marks too, which equality does not see.
         assert_eq!(format!("{back:?}"), format!("{value:?}"));
-        let (mut one, mut other) = (Vec::new(), Vec::new());
-        value.write_json(&mut one).expect("written");
-        Reader(&bytes).write_json(&mut other).expect("written");
+        let (mut one, mut other) = (String::new(), String::new());
+        value.write_json(&mut one);
+        Reader(&bytes).write_json(&mut other).expect("a value");
         assert_eq!(one, other);
     }
 
@@ -287,7 +295,7 @@ mod tests {
         put_value(&mut bytes, &every_kind());
         for length in 0..bytes.len() {
             assert!(Reader(&bytes[..length]).value().is_none());
-            assert!(Reader(&bytes[..length]).write_json(&mut Vec::new()).is_err());
+            assert!(Reader(&bytes[..length]).write_json(&mut String::new()).is_none());
         }
         assert!(Reader(&[99]).value().is_none());
     }

@@ -10,7 +10,7 @@ use super::{Index, Packet};
 use crate::fmf::MetadataFile;
 
 /// The version of the format.
-const MAGIC: [u8; 8] = *b"atexfmf1";
+const MAGIC: [u8; 8] = *b"atexfmf2";
 
 /// Length of the end: where the index starts, and the digest of all before the digest.
 const END: u64 = 8 + 32;
@@ -31,6 +31,13 @@ pub(super) fn write(out: &mut dyn Write, files: &[MetadataFile], index: &Index, 
     for key in &index.keys {
         put_bytes(&mut bytes, key.as_bytes());
     }
+    put(&mut bytes, index.shapes.len() as u64);
+    for shape in &index.shapes {
+        put(&mut bytes, shape.len() as u64);
+        for key in shape {
+            put(&mut bytes, u64::from(*key));
+        }
+    }
     put(&mut bytes, index.names.len() as u64);
     out.write_all(&bytes)?;
     out.write_all(index.names.as_bytes())?;
@@ -41,6 +48,7 @@ pub(super) fn write(out: &mut dyn Write, files: &[MetadataFile], index: &Index, 
         record: 0,
         parent: 0,
         file: 0,
+        shape: 0,
         flags: 0,
     };
     for node in &index.nodes {
@@ -48,6 +56,7 @@ pub(super) fn write(out: &mut dyn Write, files: &[MetadataFile], index: &Index, 
         put(&mut bytes, u64::from(node.record - before.record));
         put(&mut bytes, u64::from(node.parent));
         put(&mut bytes, u64::from(node.file));
+        put(&mut bytes, u64::from(node.shape));
         bytes.push(node.flags);
         before = *node;
         if bytes.len() > CHUNK {
@@ -102,21 +111,29 @@ fn parse(mut reader: Reader<'_>, about: &[u8; 32]) -> Option<(Vec<MetadataFile>,
     for _ in 0..reader.size()? {
         index.keys.push(reader.text()?.into());
     }
+    for _ in 0..reader.size()? {
+        let count = reader.size()?;
+        let keys: Option<_> = (0..count).map(|_| reader.small()).collect();
+        index.shapes.push(keys?);
+    }
     reader.text()?.clone_into(&mut index.names);
     let count = reader.size()?;
-    // A node takes five bytes at least.
-    index.nodes.reserve_exact(count.min(reader.0.len() / 5));
+    // A node takes six bytes at least.
+    index.nodes.reserve_exact(count.min(reader.0.len() / 6));
     let (mut name, mut record) = (0_u32, 0_u32);
     for at in 0..count {
         name = name.checked_add(reader.small()?)?;
         record = record.checked_add(reader.small()?)?;
-        let parent = reader.small()?;
-        let is_sound = index.names.is_char_boundary(name as usize) && (at == 0 || (parent as usize) < at);
+        let (parent, file, shape) = (reader.small()?, reader.small()?, reader.small()?);
+        let is_sound = index.names.is_char_boundary(name as usize)
+            && (at == 0 || (parent as usize) < at)
+            && (shape as usize) < index.shapes.len();
         index.nodes.push(is_sound.then_some(Packet {
             name,
             record,
             parent,
-            file: reader.small()?,
+            file,
+            shape,
             flags: reader.byte()?,
         })?);
     }

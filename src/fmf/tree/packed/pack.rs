@@ -26,6 +26,9 @@ pub(in crate::fmf::tree) struct Packer {
     out: Digesting,
     index: Index,
     ids: HashMap<Arc<str>, u32>,
+    shapes: HashMap<Box<[u32]>, u32>,
+    /// The keys of the node that is being written.
+    keys: Vec<u32>,
     record: Vec<u8>,
     mark: Vec<u8>,
     value: Vec<u8>,
@@ -111,6 +114,8 @@ impl Packer {
             out: Digesting::new(file),
             index: Index::default(),
             ids: HashMap::new(),
+            shapes: HashMap::new(),
+            keys: Vec::new(),
             record: Vec::new(),
             mark: Vec::new(),
             value: Vec::new(),
@@ -127,6 +132,7 @@ impl Packer {
     ) -> io::Result<Option<Above>> {
         let number = narrow(self.index.nodes.len())?;
         self.record.clear();
+        self.keys.clear();
         self.put_sources(leaf);
         let mut below = leaf.branch.then(|| Above {
             number,
@@ -152,6 +158,7 @@ impl Packer {
                 Some((_, known)) => known.id,
                 None => self.id(key)?,
             };
+            self.keys.push(id);
             if let Some(((place, _), _)) = same {
                 put(&mut self.record, (place as u64) << 1 | 1);
             } else {
@@ -175,6 +182,7 @@ impl Packer {
         }
         self.out.write_all(&self.record)?;
         self.index.names.push_str(leaf.name);
+        let shape = self.shape()?;
         let flags = [
             (leaf.branch, flag::BRANCH),
             (leaf.selected, flag::SELECTED),
@@ -185,6 +193,7 @@ impl Packer {
             record: u32::try_from(self.out.written).map_err(io::Error::other)?,
             parent: above.map_or(0, |above| above.number),
             file: leaf.file.map_or(0, |file| file + 1),
+            shape,
             flags: flags.iter().map(|(is, flag)| if *is { *flag } else { 0 }).sum(),
         });
         Ok(below)
@@ -216,6 +225,18 @@ impl Packer {
         }
         put(&mut self.record, self.value.len() as u64 + 1);
         self.record.extend_from_slice(&self.value);
+    }
+
+    /// The number of the set of keys of the node that is being written.
+    fn shape(&mut self) -> io::Result<u32> {
+        self.keys.sort_unstable();
+        if let Some(&shape) = self.shapes.get(&*self.keys) {
+            return Ok(shape);
+        }
+        let shape = narrow(self.index.shapes.len())?;
+        self.index.shapes.push(self.keys.as_slice().into());
+        self.shapes.insert(self.keys.as_slice().into(), shape);
+        Ok(shape)
     }
 
     fn id(&mut self, key: &Arc<str>) -> io::Result<u32> {
