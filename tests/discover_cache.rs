@@ -107,7 +107,7 @@ fn outcome(request: &Request) -> String {
                 let mut out = format!("{:?}\n{:?}\n", listing.warnings, listing.plans().collect::<Vec<_>>());
                 for test in listing.tests() {
                     let dir = test.dir().expect("was looked at");
-                    out.push_str(&format!("{} {} {dir} ", test.name, test.plan));
+                    let _infallible = write!(out, "{} {} {dir} ", test.name, test.plan);
                     test.write_data(&mut out);
                 }
                 out

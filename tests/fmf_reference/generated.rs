@@ -60,7 +60,9 @@ fn run(what: &str, count: u64, mut make: impl FnMut(&Path, &mut Random) -> Vec<J
         let cases: Vec<_> = batch
             .clone()
             .map(|seed| {
-                let root = directory.path().join(seed.to_string());
+                // Links may lead two levels up, and must find nothing there that is not the tree's.
+                let name = seed.to_string();
+                let root = directory.path().join(&name).join("above").join(name);
                 let views = make(&root, &mut Random::new(seed));
                 Case::new(format!("{what} of seed {seed}"), root, views)
             })
