@@ -6,6 +6,9 @@
 //! take turns, so that what else the machine does meets all. Printed are medians of wall time, user CPU and peak memory, and what they
 //! are to each other; nothing is asserted but that all list the same tests.
 //!
+//! `ATEX_PLAIN` names a build of atex that keeps no origins at all, for what it costs to keep them:
+//! `ATEX_PLAIN_BUILD=1 cargo build --release --target-dir target/plain` makes one.
+//!
 //! The interpreter is `$ATEX_FMF_PYTHON`, else `python3`; where it has no fmf, only atex is measured. `ATEX_BINARY` measures
 //! another build of atex.
 //!
@@ -13,6 +16,7 @@
 //! small process of its own, which is this program again and only waits and says what the kernel counted.
 
 use std::env;
+use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio, exit};
@@ -140,12 +144,21 @@ fn measure(tests: usize, pairs: usize) -> f64 {
             more.peak_mib / less.peak_mib
         );
     };
-    if let [atex, cached, show, origins, rest @ ..] = medians.as_slice() {
-        ratio("cached/atex", cached, atex);
-        ratio("origins/show", origins, show);
-        if let [python] = rest {
-            ratio("python/atex", python, atex);
-            ratio("atex/python", atex, python);
+    let of = |name: &str| {
+        contenders
+            .iter()
+            .zip(&medians)
+            .find(|(contender, _)| contender.name == name)
+    };
+    for (one, other) in [
+        ("cached", "atex"),
+        ("origins", "show"),
+        ("atex", "plain"),
+        ("python", "atex"),
+        ("atex", "python"),
+    ] {
+        if let (Some((_, more)), Some((_, less))) = (of(one), of(other)) {
+            ratio(&format!("{one}/{other}"), more, less);
         }
     }
     medians[0].wall_ms / count
@@ -165,6 +178,11 @@ fn contenders(tree: &Path) -> Vec<Contender> {
             .collect(),
         cold,
     };
+    let plain = |program: OsString| Contender {
+        name: "plain",
+        program: program.into(),
+        ..atex("atex", true, &["ls", "tests", "--json"])
+    };
     let mut contenders = vec![
         atex("atex", true, &["ls", "tests", "--json"]),
         atex("cached", false, &["ls", "tests", "--json"]),
@@ -175,6 +193,7 @@ fn contenders(tree: &Path) -> Vec<Contender> {
             &["fmf", "show", "--json", "--key", "test", "--origin"],
         ),
     ];
+    contenders.extend(env::var_os("ATEX_PLAIN").map(plain));
     let python = env::var_os("ATEX_FMF_PYTHON").unwrap_or_else(|| "python3".into());
     let has_fmf = Command::new(&python)
         .args(["-c", "import fmf"])

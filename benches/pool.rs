@@ -1,15 +1,25 @@
-//! A pool of real SUTs at work: `cargo bench --bench pool [-- TARGET…]`.
+//! A pool of real SUTs at work: `cargo bench --bench pool [-- local | ssh | TARGET…]`.
 //!
-//! 1,000 tests that sleep 0.1 to 2 s, on the targets that are given, else on 50 local ones. The ideal is all tests spread evenly; what
-//! starting atex, opening, preparing and letting go takes is part of the run, and counts against it.
+//! 1,000 tests that sleep 0.1 to 2 s on 50 local SUTs, then on 50 over SSH, or on the targets that are given. The ideal is all
+//! tests spread evenly; what starting atex, opening, preparing and letting go takes is part of the run, and counts against it.
+//! In the first run nothing is known of the SUTs and of what the tests take; in the second one, what the first has measured.
+//!
+//! The sshd is one of the benchmark's own, on loopback, with the limits that are its default: 50 SUTs are 50 directories there.
+
+#[path = "support/lab.rs"]
+mod lab;
+#[expect(dead_code, reason = "tests do more with an sshd")]
+#[path = "../tests/sut_support/sshd.rs"]
+mod sshd;
 
 use std::fmt::Write as _;
-use std::fs;
 use std::process::{Command, ExitCode};
 use std::time::Instant;
 
+use lab::{Lab, PLAIN_BASH};
+
 const TESTS: u32 = 1000;
-const SUTS: u32 = 50;
+const SUTS: usize = 50;
 
 /// From 0.1 to 2 s in steps that look random and sum up to the same in each run.
 fn millis(number: u32) -> u32 {
@@ -17,11 +27,42 @@ fn millis(number: u32) -> u32 {
 }
 
 fn main() -> ExitCode {
-    let targets: Vec<String> = std::env::args().skip(1).filter(|arg| arg != "--bench").collect();
-    let dir = tempfile::tempdir().expect("a directory");
-    let tree = dir.path().join("tree");
-    fs::create_dir_all(tree.join(".fmf")).expect("a tree");
-    fs::write(tree.join(".fmf/version"), "1\n").expect("a file");
+    let words: Vec<String> = std::env::args().skip(1).filter(|word| word != "--bench").collect();
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let passed = match words.as_slice() {
+        [] => local() && ssh(),
+        ["local"] => local(),
+        ["ssh"] => ssh(),
+        targets => {
+            let lab = lab();
+            both_runs("as given", targets.len(), &mut lab.atex_as_here(&arguments(targets)))
+        }
+    };
+    if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn local() -> bool {
+    let lab = lab();
+    let target = format!("local*{SUTS}?dir={}", lab.path("suts").display());
+    both_runs("local", SUTS, &mut lab.atex(&arguments(&[&target])))
+}
+
+fn ssh() -> bool {
+    let lab = lab();
+    lab.host("host", lab.port());
+    let target = |number| format!("host?name=sut-{number}&dir={}/{number}", lab.path("suts").display());
+    let targets: Vec<String> = (0..SUTS).map(target).collect();
+    let targets: Vec<&str> = targets.iter().map(String::as_str).collect();
+    both_runs("ssh", SUTS, &mut lab.atex(&arguments(&targets)))
+}
+
+fn arguments<'a>(targets: &[&'a str]) -> Vec<&'a str> {
+    let targets = targets.iter().flat_map(|&target| ["-s", target]);
+    ["build", "--quiet", "--rerun"].into_iter().chain(targets).collect()
+}
+
+fn lab() -> Lab {
+    let lab = Lab::new(PLAIN_BASH);
     let mut tests = String::new();
     for number in 0..TESTS {
         let time = millis(number);
@@ -31,34 +72,26 @@ fn main() -> ExitCode {
             "/t{number}:\n    test: sleep {seconds}.{rest:03}\n    duration: {limit}s\n"
         );
     }
-    fs::write(tree.join("tests.fmf"), tests).expect("a file");
-    let mut call = Command::new(env!("CARGO_BIN_EXE_atex"));
-    call.args(["build", "--quiet", "--rerun"]).current_dir(&tree);
-    call.env("ATEX_CACHE", dir.path().join("cache"))
-        .env("XDG_STATE_HOME", dir.path().join("state"))
-        .env("XDG_CONFIG_HOME", dir.path().join("config"));
-    let suts = if targets.is_empty() {
-        call.args(["-s", &format!("local*{SUTS}"), "--sut-dir"])
-            .arg(dir.path().join("suts"));
-        SUTS
-    } else {
-        for target in &targets {
-            call.args(["-s", target]);
-        }
-        u32::try_from(targets.len()).expect("few targets")
-    };
-    for run in ["first", "measured"] {
+    lab.tree(&[("tests.fmf", &tests)]);
+    lab
+}
+
+/// Says whether all tests passed.
+fn both_runs(kind: &str, suts: usize, call: &mut Command) -> bool {
+    ["first", "measured"].iter().all(|run| {
         let begun = Instant::now();
-        let status = call.status().expect("atex runs");
+        let output = call.output().expect("atex runs");
         let took = begun.elapsed().as_secs_f64();
-        let ideal = f64::from((0..TESTS).map(millis).sum::<u32>()) / 1000.0 / f64::from(suts);
+        let suts = f64::from(u32::try_from(suts).unwrap_or(u32::MAX));
+        let ideal = f64::from((0..TESTS).map(millis).sum::<u32>()) / 1000.0 / suts;
         println!(
-            "{run}: {TESTS} tests on {suts} SUTs in {took:.1} s; ideal {ideal:.1} s: {:.0} %",
+            "{kind}, {run}: {TESTS} tests on {suts} SUTs in {took:.1} s; ideal {ideal:.1} s: {:.0} %",
             ideal / took * 100.0
         );
-        if !status.success() {
-            return ExitCode::FAILURE;
+        if !output.status.success() {
+            println!("{}", String::from_utf8_lossy(&output.stdout));
+            println!("{}", String::from_utf8_lossy(&output.stderr));
         }
-    }
-    ExitCode::SUCCESS
+        output.status.success()
+    })
 }

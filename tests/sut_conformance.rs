@@ -286,6 +286,7 @@ conformance! {
     }
     sync: {
         files_links_modes_and_empty_directories_arrive_as_they_are
+        tree_that_was_expected_is_brought_like_any_other
         names_of_any_bytes_arrive
         nothing_is_sent_where_nothing_changed
         only_what_changed_on_the_host_is_sent

@@ -301,6 +301,10 @@ impl Sut for Known {
         self.sut.reopen(until)
     }
 
+    fn expect(&mut self, upload: &Upload) {
+        self.sut.expect(upload);
+    }
+
     fn sync(&mut self, upload: &Upload, mode: SyncMode) -> Result<Synced, Trouble> {
         self.sut.sync(upload, mode)
     }

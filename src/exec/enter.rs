@@ -12,7 +12,7 @@ use crate::exec::script::{self, Ran};
 use crate::exec::shared::unix_now;
 use crate::exec::worker::{Failed, Worker};
 use crate::sut::packages::{self, Need};
-use crate::sut::{EnvFile, Job, JobKind, SyncMode, TroubleKind, Upload, Urgency};
+use crate::sut::{EnvFile, Job, JobKind, SyncMode, TroubleKind, Urgency};
 
 /// What came of a package transaction.
 pub(crate) enum Installed {
@@ -87,9 +87,7 @@ impl Worker<'_> {
     /// Brings a tree to its slot.
     pub(crate) fn bring_tree(&mut self, upload: UploadId, mode: SyncMode) -> Result<(), Failed> {
         self.tell("syncing", String::new());
-        let slot = self.shared.slot(upload).to_owned();
-        let files = self.shared.files[upload.0 as usize].clone();
-        self.sut.sync(&Upload { slot, files }, mode)?;
+        self.sut.sync(&self.shared.upload(upload), mode)?;
         Ok(())
     }
 

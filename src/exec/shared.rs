@@ -16,7 +16,7 @@ use crate::exec::recording::Place;
 use crate::exec::rundir::RunDir;
 use crate::exec::schedule::{Input, JobId, LaneId, Said, SutId};
 use crate::sut::files::{FileEntry, FileKind};
-use crate::sut::{Cancel, EnvFile, FileSet};
+use crate::sut::{Cancel, EnvFile, FileSet, Upload};
 
 /// Everything of a run that does not change while it runs.
 pub(crate) struct Shared<'a> {
@@ -119,6 +119,14 @@ impl<'a> Shared<'a> {
 
     pub(crate) fn slot(&self, upload: UploadId) -> &'a str {
         &self.work.upload(upload).slot
+    }
+
+    /// A tree, as SUTs take it.
+    pub(crate) fn upload(&self, upload: UploadId) -> Upload {
+        Upload {
+            slot: self.slot(upload).to_owned(),
+            files: self.files[upload.0 as usize].clone(),
+        }
     }
 
     pub(crate) fn job(&self, job: JobId) -> &'a JobSpec {

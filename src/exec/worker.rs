@@ -7,7 +7,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError};
 
 use crate::compile::spec::StepId;
 use crate::exec::event::Event;
-use crate::exec::options::OnTaint;
+use crate::exec::options::{Mode, OnTaint};
 use crate::exec::schedule::{Command, Input, JobId, Skip, StepNo};
 use crate::exec::shared::{Outbox, Shared, What};
 use crate::sut::trouble::without_os_numbers;
@@ -128,6 +128,7 @@ impl<'a> Worker<'a> {
             });
             outbox.send(What::Held);
         };
+        self.expect_tree();
         let hello = self.sut.open(self.shared.options.on_held, &mut notice)?;
         let found = hello.facts.base_identity(&self.base.base);
         if found != self.base {
@@ -153,6 +154,18 @@ impl<'a> Worker<'a> {
         }
         self.tell("ready", String::new());
         Ok(Input::Opened(self.last_step()))
+    }
+
+    /// Tells the SUT which tree it will have to hold, where all lanes need the same.
+    fn expect_tree(&mut self) {
+        let shared = self.shared;
+        let mut uploads = shared.agenda.lanes.iter().map(|lane| lane.upload);
+        if let Some(first) = uploads.next()
+            && shared.options.mode != Mode::Finish
+            && uploads.all(|other| other == first)
+        {
+            self.sut.expect(&shared.upload(first));
+        }
     }
 
     /// The last step of those known here that the SUT says it has done, and may be believed.

@@ -190,7 +190,8 @@ agent_open() {
     until [[ /proc/self/fd/9 -ef $base/lease ]]; do
         make_place || return
         exec 9<>"$base/lease"
-        if ! flock -n 9; then
+        # One that is being let go is free in a moment.
+        if ! flock -w 0.5 9; then
             content "$base/lease"
             [[ $told ]] || say held "$REPLY"
             told=1
@@ -200,6 +201,7 @@ agent_open() {
     done
     { printf '%s\n' "$holder" >"$base/lease"; } 2>/dev/null || { complain "cannot write \`$base/lease\`"; return; }
     settle "$4" || { say err "a process of the last job cannot be ended"; return; }
+    leased=1
     agent_facts
 }
 
@@ -266,8 +268,12 @@ walk() {
 
 # same FILE FILE: whether two files have the same content (cmp is not in coreutils).
 same() {
-    local sums
-    sums=$(sha256sum <"$1") && [[ $sums == "$(sha256sum <"$2")" ]]
+    local one two rest
+    {
+        read -r one rest
+        read -r two rest
+    } < <(sha256sum -- "$1" "$2")
+    [[ $two && $one == "$two" ]]
 } 2>/dev/null
 
 # prune SLOT: makes room before a tree is brought that was not there: trees that nobody used for a month go, but neither the three
@@ -291,10 +297,11 @@ prune() {
     done < <(cd -- "$v/manifest" && ls -t -- "${uses[@]}")
 } 2>/dev/null
 
-# check SLOT HEAD…: `clean` if the manifest begins with one of the lines HEAD and nothing changed since; else all that is known.
+# check SLOT HEAD…: asked also ahead, behind an `open`, which may fail. `clean` if the manifest begins with one of the lines HEAD and nothing changed since; else all that is known.
 agent_check() {
     local slot=$1 m=$v/manifest/$1 head=
     shift
+    [[ $leased ]] || { say err "the lease is not held"; return; }
     [[ -e $v/tree/$slot ]] || prune "$slot"
     { : >"$m.used"; } 2>/dev/null
     walk "$slot" || { complain "cannot read \`$v/tree/$slot\`"; return; }
@@ -403,7 +410,7 @@ idle() {
     fi 8<>"$base/run.lock"
 } 2>/dev/null
 
-base= v= said= beat= silence=0 line=
+base= v= leased= said= beat= silence=0 line=
 IFS= read -r marker && printf '%s\n' "$marker"
 while :; do
     IFS= read -r ${beat:+-t "$((beat / 3 + 1))"} word

@@ -89,6 +89,10 @@ pub trait Sut: Send {
     /// the previous job's wrapper is gone (killing it at `until`).
     fn reopen(&mut self, until: Instant) -> Result<Hello, Trouble>;
 
+    /// Says before [`Sut::open`] which tree is probably synced first: a machine that is far away is asked about it while it is
+    /// opened. Changes nothing else.
+    fn expect(&mut self, _upload: &Upload) {}
+
     /// Brings `upload.slot` on the SUT to hold exactly the given files, sending only what differs.
     fn sync(&mut self, upload: &Upload, mode: SyncMode) -> Result<Synced, Trouble>;
 

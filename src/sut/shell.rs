@@ -14,7 +14,7 @@ use rustix::event::{PollFd, PollFlags, poll};
 use crate::sut::exchange::{Broken, Patience, Reply, SHORT, Talk, TalkError};
 use crate::sut::jobtext::{self, Packed, check_slot};
 use crate::sut::link::Link;
-use crate::sut::upload::{self, NotSynced, accept};
+use crate::sut::upload::{self, Ahead, NotSynced, accept};
 use crate::sut::wrapped::{NotStarted, WrappedJob, Wrapper};
 use crate::sut::{
     Cancel, Channel, EnvFile, Hello, Job, JobKind, OnHeld, Sut, SutState, SyncMode, Synced, Taint, Trouble,
@@ -72,6 +72,8 @@ pub struct Machine<L> {
     /// Where atex keeps its things there; `None`: the default of the user there.
     dir: Option<PathBuf>,
     cancel: Cancel,
+    /// The question to be sent with the next opening.
+    ahead: Option<String>,
     session: Option<Session>,
 }
 
@@ -80,6 +82,10 @@ struct Session {
     agent: Talk,
     /// A wrapper that was started ahead, for the next job.
     spare: Option<Wrapper>,
+    /// What was asked with the opening; nothing once a job may have changed what is there.
+    ahead: Option<Ahead>,
+    /// How long its agent is given to end.
+    goodbye: Duration,
     /// The machine's directory.
     dir: PathBuf,
 }
@@ -87,7 +93,7 @@ struct Session {
 impl Drop for Session {
     /// The lease is free when this returns, as a rule.
     fn drop(&mut self) {
-        self.agent.close(Instant::now() + GOODBYE);
+        self.agent.close(Instant::now() + self.goodbye);
     }
 }
 
@@ -98,6 +104,7 @@ impl<L: Link> Machine<L> {
             link,
             dir,
             cancel,
+            ahead: None,
             session: None,
         }
     }
@@ -175,7 +182,13 @@ impl<L: Link> Machine<L> {
         let Some(session) = &mut self.session else {
             return Err(self.trouble(TroubleKind::Aborted, "there is no connection"));
         };
-        let outcome = ask(&mut session.agent, &self.cancel);
+        let heard = match &mut session.ahead {
+            Some(ahead) => ahead.hear(&mut session.agent, &Self::brief(&self.cancel)),
+            None => Ok(()),
+        };
+        let outcome = heard
+            .map_err(NotSynced::from)
+            .and_then(|()| ask(&mut session.agent, &self.cancel));
         if matches!(outcome, Err(NotSynced::Broken(_))) {
             self.session = None;
         }
@@ -211,7 +224,12 @@ impl<L: Link> Machine<L> {
         request.extend_from_slice(format!("{} {beat}\n", settle.as_millis() / 100).as_bytes());
         request.extend_from_slice(dir);
         request.extend_from_slice(holder.as_bytes());
-        let mut agent = self.agent(&request, &marker, &patience)?;
+        let ahead = self.ahead.take();
+        request.extend(ahead.iter().flat_map(|question| question.bytes()));
+        let mut agent = Talk::start(&mut self.link, &request, &patience).map_err(|error| self.unreachable(error))?;
+        // A job follows, as a rule.
+        let spare = self.launch_spare();
+        self.past_login(&mut agent, &marker, &patience)?;
         let mut reply = agent.reply(SHORT, &patience).map_err(|broken| self.broken(broken))?;
         if reply.word == "held" {
             let who = self.held_by(&reply);
@@ -228,22 +246,23 @@ impl<L: Link> Machine<L> {
         let (hello, cut_off, dir) = self.hello(&reply)?;
         self.session = Some(Session {
             agent,
-            spare: None,
+            spare,
+            ahead: ahead.map(Ahead::sent),
+            goodbye: GOODBYE,
             dir,
         });
         Ok((hello, cut_off))
     }
 
-    /// Starts an agent with its first request, and reads past what the login prints.
-    fn agent(&mut self, request: &[u8], marker: &str, patience: &Patience<'_>) -> Result<Talk, Trouble> {
+    /// Reads past what the login prints before the agent runs.
+    fn past_login(&self, agent: &mut Talk, marker: &str, patience: &Patience<'_>) -> Result<(), Trouble> {
         let limit = Instant::now() + self.link.login_time();
         let patience = Patience {
             until: Some(patience.until.map_or(limit, |until| until.min(limit))),
             ..*patience
         };
-        let mut agent = Talk::start(&mut self.link, request, &patience).map_err(|error| self.unreachable(error))?;
         match agent.past(marker, &patience) {
-            Ok(()) => Ok(agent),
+            Ok(()) => Ok(()),
             Err(Broken::TimedOut) if Instant::now() >= limit => {
                 let seconds = self.link.login_time().as_secs();
                 let what = format!("the login there did not start bash within {seconds} s");
@@ -265,8 +284,9 @@ impl<L: Link> Machine<L> {
         Ok(())
     }
 
-    /// Hands a job to the wrapper that was started ahead, else to a new one.
-    fn start_under(&mut self, spare: Option<Wrapper>, job: &Packed) -> Result<WrappedJob, NotStarted> {
+    /// Hands a job to the wrapper that was started ahead, else to a new one, and starts the one for the test that follows on a
+    /// test: its way there is not waited for by anybody then.
+    fn start_under(&mut self, spare: Option<Wrapper>, job: &Packed, another: bool) -> Result<WrappedJob, NotStarted> {
         let cancel = self.cancel.clone();
         let patience = Patience {
             until: Some(Instant::now() + START),
@@ -276,28 +296,46 @@ impl<L: Link> Machine<L> {
         if let Some(mut spare) = spare
             && !spare.is_gone()
         {
-            match spare.start(job, heartbeat, &patience) {
+            let handed = spare.hand(job, heartbeat, &patience);
+            if another {
+                self.spare_wrapper();
+            }
+            match handed
+                .map_err(NotStarted::from)
+                .and_then(|()| spare.started(heartbeat, &patience))
+            {
                 // It ended before it took the job, or before it ran it: had it begun, it would have said so first.
                 Err(NotStarted::Talk(TalkError::Broken(Broken::Ended(_)))) => {}
                 other => return other,
             }
         }
-        let wrapper = Wrapper::launch(&mut self.link, marker(), &patience)?;
-        wrapper.start(job, heartbeat, &patience)
+        let mut wrapper = Wrapper::launch(&mut self.link, marker(), &patience)?;
+        wrapper.hand(job, heartbeat, &patience)?;
+        if another {
+            self.spare_wrapper();
+        }
+        wrapper.started(heartbeat, &patience)
     }
 
     /// Starts the next wrapper ahead, so that the next job costs one round trip to start; one that cannot be started is none. What
     /// a login gives is then as old as the job before: good for tests, which owe each other nothing, not for steps that follow
     /// upon scripts.
     fn spare_wrapper(&mut self) {
+        if self.session.as_ref().is_some_and(|session| session.spare.is_none()) {
+            let spare = self.launch_spare();
+            if let Some(session) = &mut self.session {
+                session.spare = spare;
+            }
+        }
+    }
+
+    fn launch_spare(&mut self) -> Option<Wrapper> {
         let cancel = self.cancel.clone();
         let patience = Patience {
             until: Some(Instant::now() + SPARE),
             ..Self::until_cancelled(&cancel)
         };
-        if let Some(session) = self.session.as_mut().filter(|session| session.spare.is_none()) {
-            session.spare = Wrapper::launch(&mut self.link, marker(), &patience).ok();
-        }
+        Wrapper::launch(&mut self.link, marker(), &patience).ok()
     }
 
     /// Connects and reads facts and state without taking the lease: for a look at a machine that somebody else may hold. Nothing is
@@ -316,7 +354,8 @@ impl<L: Link> Machine<L> {
         let mut request = program::opening(program::AGENT, &marker);
         request.extend_from_slice(format!("peek {}\n", dir.len()).as_bytes());
         request.extend_from_slice(dir);
-        let mut agent = self.agent(&request, &marker, &patience)?;
+        let mut agent = Talk::start(&mut self.link, &request, &patience).map_err(|error| self.unreachable(error))?;
+        self.past_login(&mut agent, &marker, &patience)?;
         let reply = agent.reply(SHORT, &patience).map_err(|broken| self.broken(broken))?;
         let reply = accept(reply).map_err(|error| self.not_synced(error))?;
         let (hello, _, _) = self.hello(&reply)?;
@@ -391,11 +430,17 @@ impl<L: Link> Sut for Machine<L> {
         }
     }
 
+    fn expect(&mut self, upload: &Upload) {
+        let sound = check_slot(&upload.slot).is_ok();
+        self.ahead = sound.then(|| upload::question(upload, SyncMode::KeepPrepared));
+    }
+
     fn sync(&mut self, upload: &Upload, mode: SyncMode) -> Result<Synced, Trouble> {
         check_slot(&upload.slot).map_err(|error| self.trouble(TroubleKind::Setup, error))?;
         // A job follows, as a rule.
         self.spare_wrapper();
-        self.with_session(|agent, cancel| upload::sync(agent, upload, mode, &Self::until_cancelled(cancel)))
+        let ahead = self.session.as_mut().and_then(|session| session.ahead.take());
+        self.with_session(|agent, cancel| upload::sync(agent, (upload, mode), ahead, &Self::until_cancelled(cancel)))
     }
 
     fn adopt(&mut self, slot: &str) -> Result<(), Trouble> {
@@ -416,6 +461,9 @@ impl<L: Link> Sut for Machine<L> {
     }
 
     fn start(&mut self, job: &Job) -> Result<Box<dyn Channel>, Trouble> {
+        if self.session.as_ref().is_some_and(|session| session.ahead.is_some()) {
+            self.with_session(|_, _| Ok(()))?;
+        }
         let Some(session) = &mut self.session else {
             return Err(self.trouble(TroubleKind::Aborted, "there is no connection"));
         };
@@ -425,9 +473,11 @@ impl<L: Link> Sut for Machine<L> {
             Err(error) => return Err(self.trouble(TroubleKind::Setup, error)),
         };
         let spare = session.spare.take();
+        session.ahead = None;
         // A wrapper on a busy machine takes its time, and the agent is not to lose patience over that.
         self.tend();
-        let channel = self.start_under(spare, &packed).map_err(|error| match error {
+        let another = matches!(job.kind, JobKind::Test { .. });
+        let channel = self.start_under(spare, &packed, another).map_err(|error| match error {
             NotStarted::Talk(error) => self.not_started(error),
             NotStarted::Refused(why) => {
                 let (no_terminal, full) = (why.contains("`script`"), is_full(&why));
@@ -439,9 +489,6 @@ impl<L: Link> Sut for Machine<L> {
                 }
             }
         })?;
-        if let JobKind::Test { .. } = job.kind {
-            self.spare_wrapper();
-        }
         Ok(Box::new(channel))
     }
 
@@ -470,6 +517,14 @@ impl<L: Link> Sut for Machine<L> {
     }
 
     fn close(&mut self) {
+        // The end of a machine far away costs a round trip, and whoever takes the lease next gives it a moment. Where a job was cut off,
+        // the last word to it must arrive.
+        if let Some(session) = &mut self.session
+            && self.link.is_far()
+            && self.cancel.urgency() == Urgency::None
+        {
+            session.goodbye = Duration::ZERO;
+        }
         self.session = None;
         self.link.disconnect();
     }

@@ -33,22 +33,59 @@ impl From<Broken> for NotSynced {
     }
 }
 
-/// Makes the slot hold the files.
-pub(crate) fn sync(
-    talk: &mut Talk,
-    upload: &Upload,
-    mode: SyncMode,
-    patience: &Patience<'_>,
-) -> Result<Synced, NotSynced> {
-    check_paths(&upload.files)?;
+/// A question about a slot that was sent with the request that opens the machine.
+pub(crate) struct Ahead {
+    question: String,
+    /// Nothing as long as it was not read.
+    answer: Option<Reply>,
+}
+
+impl Ahead {
+    /// Makes one of a [`question`] that was sent.
+    pub(crate) fn sent(question: String) -> Self {
+        Self { question, answer: None }
+    }
+
+    /// Reads the answer, if that was not done: it comes before all others.
+    pub(crate) fn hear(&mut self, talk: &mut Talk, patience: &Patience<'_>) -> Result<(), Broken> {
+        if self.answer.is_none() {
+            self.answer = Some(talk.reply(LIST, patience)?);
+        }
+        Ok(())
+    }
+}
+
+/// The question with which a sync begins.
+pub(crate) fn question(upload: &Upload, mode: SyncMode) -> String {
     let id = manifest::id(&upload.files);
     let mut heads = vec![manifest::head(&id, false)];
     if mode == SyncMode::KeepPrepared {
         heads.push(manifest::head(&id, true));
     }
-    let request = format!("check {} {}\n", upload.slot, heads.join(" "));
-    talk.send(request.as_bytes(), patience)?;
-    let reply = accept(talk.reply(LIST, patience)?)?;
+    format!("check {} {}\n", upload.slot, heads.join(" "))
+}
+
+/// Makes the slot hold the files. `ahead`: what was asked before, if nothing has happened there since.
+pub(crate) fn sync(
+    talk: &mut Talk,
+    (upload, mode): (&Upload, SyncMode),
+    mut ahead: Option<Ahead>,
+    patience: &Patience<'_>,
+) -> Result<Synced, NotSynced> {
+    if let Some(ahead) = &mut ahead {
+        ahead.hear(talk, patience)?;
+    }
+    check_paths(&upload.files)?;
+    let id = manifest::id(&upload.files);
+    let question = question(upload, mode);
+    let known = ahead.filter(|ahead| ahead.question == question);
+    let reply = if let Some(answer) = known.and_then(|ahead| ahead.answer) {
+        answer
+    } else {
+        talk.send(question.as_bytes(), patience)?;
+        talk.reply(LIST, patience)?
+    };
+    let reply = accept(reply)?;
     if reply.word == "clean" {
         return Ok(Synced::default());
     }

@@ -57,14 +57,22 @@ impl Wrapper {
         self.talk.ended()
     }
 
-    /// Hands it a job, and waits until it has said that it starts it. `heartbeat`: the longest silence that it is to bear.
-    pub(crate) fn start(
-        mut self,
+    /// Hands it a job, and waits for nothing. `heartbeat`: the longest silence that it is to bear.
+    pub(crate) fn hand(
+        &mut self,
         job: &Packed,
         heartbeat: Option<Duration>,
         patience: &Patience<'_>,
+    ) -> Result<(), Broken> {
+        self.talk.send(&job.message(heartbeat), patience)
+    }
+
+    /// Waits until it has said that it starts the job which it was handed.
+    pub(crate) fn started(
+        mut self,
+        heartbeat: Option<Duration>,
+        patience: &Patience<'_>,
     ) -> Result<WrappedJob, NotStarted> {
-        self.talk.send(&job.message(heartbeat), patience)?;
         self.talk.past(&self.marker, patience)?;
         let word = String::from_utf8_lossy(&self.talk.line(patience)?).into_owned();
         if let Some(reason) = word.strip_prefix("refused ") {

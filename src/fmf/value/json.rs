@@ -126,7 +126,7 @@ pub(crate) fn write_text(text: &str, out: &mut String) {
 /// Returns the place of the first byte that has to be escaped. Blocks without one are passed in a few instructions each.
 fn special(bytes: &[u8]) -> Option<usize> {
     const BLOCK: usize = 16;
-    let is_special = |byte: &u8| (*byte < b' ') | (*byte == b'"') | (*byte == b'\\');
+    let is_special = |byte: &u8| *byte < b' ' || *byte == b'"' || *byte == b'\\';
     let clean = bytes
         .chunks_exact(BLOCK)
         .take_while(|block| !block.iter().fold(false, |any, byte| any | is_special(byte)))

@@ -36,6 +36,11 @@ pub trait Link: Send {
     /// always closes the streams.
     fn heartbeat(&self) -> Option<Duration>;
 
+    /// Whether the end of a process is known only after a round trip.
+    fn is_far(&self) -> bool {
+        false
+    }
+
     /// Lets the connection go.
     fn disconnect(&mut self);
 }

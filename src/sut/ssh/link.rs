@@ -132,6 +132,10 @@ impl Link for SshLink {
         Some(HEARTBEAT)
     }
 
+    fn is_far(&self) -> bool {
+        !matches!(self.login.via, Via::ControlPath(_))
+    }
+
     fn disconnect(&mut self) {
         self.conn = None;
     }

@@ -6,7 +6,7 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
-use atex::sut::{FileEntry, FileKind, FileSet, Sut, SyncMode, Synced, TroubleKind, Upload};
+use atex::sut::{FileEntry, FileKind, FileSet, OnHeld, Sut, SutState, SyncMode, Synced, TroubleKind, Upload};
 
 use crate::sut_support::{Host, World, describe, eventually, run, script, sync, test};
 
@@ -42,6 +42,43 @@ pub(crate) fn files_links_modes_and_empty_directories_arrive_as_they_are(world: 
     assert_eq!((synced.sent, synced.removed), (7, 0));
     assert_eq!(synced.bytes, 18);
     same(world, &host);
+}
+
+pub(crate) fn tree_that_was_expected_is_brought_like_any_other(world: &mut World<'_>) {
+    let (host, other) = (sample(), Host::new(&[("a/run.sh", "echo 2"), ("new", "n")]));
+    let mut sut = world.open();
+    sync(&mut *sut, &host, SyncMode::Exact);
+    let opened = |sut: &mut dyn Sut, host: &Host| {
+        sut.close();
+        sut.expect(&host.upload());
+        sut.open(OnHeld::Fail, &mut |_| ()).expect("the machine opens");
+    };
+    for mode in [SyncMode::KeepPrepared, SyncMode::Exact] {
+        opened(&mut *sut, &host);
+        sut.set_state(&SutState::default())
+            .expect("other requests are answered");
+        assert_eq!(sync(&mut *sut, &host, mode), NOTHING);
+    }
+    host.write("a/b/data", "what is new");
+    opened(&mut *sut, &host);
+    assert_eq!(sync(&mut *sut, &host, SyncMode::KeepPrepared).sent, 1);
+    same(world, &host);
+    opened(&mut *sut, &host);
+    sync(&mut *sut, &other, SyncMode::KeepPrepared);
+    same(world, &other);
+    // What a job did since is seen.
+    opened(&mut *sut, &other);
+    run(&mut *sut, &script("echo 3 >new; echo >surplus"));
+    sync(&mut *sut, &other, SyncMode::KeepPrepared);
+    same(world, &other);
+    // Whoever does not get the lease asks nothing.
+    std::fs::remove_file(world.tree("new")).expect("it is there");
+    let mut second = (world.make)();
+    second.expect(&host.upload());
+    let trouble = second.open(OnHeld::Fail, &mut |_| ()).unwrap_err();
+    assert_eq!(trouble.kind, TroubleKind::Held);
+    sync(&mut *sut, &other, SyncMode::KeepPrepared);
+    same(world, &other);
 }
 
 pub(crate) fn names_of_any_bytes_arrive(world: &mut World<'_>) {
@@ -274,7 +311,7 @@ pub(crate) fn interrupted_upload_never_counts_as_whole(world: &mut World<'_>) {
     host.write("a/b/data", "data");
     assert_eq!(host.upload().files.files, small.files.files);
     let mut sut = (world.make)();
-    sut.open(atex::sut::OnHeld::Wait, &mut |_| ()).unwrap();
+    sut.open(OnHeld::Wait, &mut |_| ()).unwrap();
     assert!(sync(&mut *sut, &host, SyncMode::KeepPrepared).sent >= 1);
     same(world, &host);
 }
