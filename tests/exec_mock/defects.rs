@@ -1,6 +1,8 @@
 //! Defects in atex itself: a worker that panics.
 
-use std::time::Instant;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use atex::exec::event::NodeOutcome;
 use atex::sut::mock::Mock;
@@ -10,10 +12,27 @@ use atex::sut::{
 
 use crate::bench::{Bench, Ended, bench};
 
-/// A machine whose code has a defect: it panics when it is opened, or when a test is started.
+/// When a machine whose code has a defect panics.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum When {
+    Opened,
+    TestStarted,
+}
+
+/// A machine whose code has a defect, or one that is there once the other has panicked: else it may have done all the work before.
 struct Panics {
     inner: Mock,
-    when_opened: bool,
+    when: Option<When>,
+    panicked: Arc<AtomicBool>,
+}
+
+impl Panics {
+    fn comes(&self, now: When) {
+        if self.when == Some(now) {
+            self.panicked.store(true, Ordering::SeqCst);
+            panic!("on purpose, by a test");
+        }
+    }
 }
 
 impl Sut for Panics {
@@ -22,7 +41,12 @@ impl Sut for Panics {
     }
 
     fn open(&mut self, on_held: OnHeld, notice: &mut dyn FnMut(String)) -> Result<Hello, Trouble> {
-        assert!(!self.when_opened, "on purpose, by a test");
+        self.comes(When::Opened);
+        let until = Instant::now() + Duration::from_secs(60);
+        while self.when.is_none() && !self.panicked.load(Ordering::SeqCst) {
+            assert!(Instant::now() < until, "the other one does not panic");
+            std::thread::sleep(Duration::from_millis(1));
+        }
         self.inner.open(on_held, notice)
     }
 
@@ -43,7 +67,9 @@ impl Sut for Panics {
     }
 
     fn start(&mut self, job: &Job) -> Result<Box<dyn Channel>, Trouble> {
-        assert!(matches!(job.kind, JobKind::Script), "on purpose, by a test");
+        if let JobKind::Test { .. } = job.kind {
+            self.comes(When::TestStarted);
+        }
         self.inner.start(job)
     }
 
@@ -57,13 +83,15 @@ impl Sut for Panics {
 }
 
 /// Runs on `one`, which panics, and `two`, which does not.
-fn run(bench: &Bench, when_opened: bool) -> Ended {
+fn run(bench: &Bench, when: When) -> Ended {
+    let panicked = Arc::new(AtomicBool::new(false));
     let machines = |cancel: &Cancel| -> Vec<Box<dyn Sut>> {
-        let inner = bench.lab.machine("one", cancel);
-        vec![
-            Box::new(Panics { inner, when_opened }),
-            Box::new(bench.lab.machine("two", cancel)),
-        ]
+        let machine = |name, when| Panics {
+            inner: bench.lab.machine(name, cancel),
+            when,
+            panicked: Arc::clone(&panicked),
+        };
+        vec![Box::new(machine("one", Some(when))), Box::new(machine("two", None))]
     };
     bench.run_on(machines, |_, _| ()).exits(5)
 }
@@ -71,7 +99,7 @@ fn run(bench: &Bench, when_opened: bool) -> Ended {
 #[test]
 fn a_defect_in_one_worker_is_5_and_the_other_sut_does_its_work_and_is_let_go() {
     let bench = bench(2).on(&["one", "two"]);
-    let ended = run(&bench, true);
+    let ended = run(&bench, When::Opened);
     assert!(
         ended
             .finished
@@ -91,7 +119,7 @@ fn a_defect_in_one_worker_is_5_and_the_other_sut_does_its_work_and_is_let_go() {
 #[test]
 fn a_test_whose_worker_panicked_has_a_result_all_the_same() {
     let bench = bench(6).on(&["one", "two"]);
-    let ended = run(&bench, false);
+    let ended = run(&bench, When::TestStarted);
     assert_eq!(ended.tests(NodeOutcome::Pass) + ended.tests(NodeOutcome::Infra), 6);
     for number in 1..=6 {
         let result = ended.result(&format!("/t{number}"));
