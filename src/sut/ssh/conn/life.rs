@@ -16,6 +16,9 @@ const QUIET: Duration = Duration::from_secs(15);
 /// The first pause after which an answer is looked for where the socket does not move; each next one is twice as long.
 pub(super) const FIRST_PAUSE: Duration = Duration::from_millis(4);
 
+/// The longest of these pauses: an answer that came at the very end of a round is seen then.
+const LONGEST_PAUSE: Duration = Duration::from_millis(500);
+
 /// Absences of the owner that are longer are not the other side's silence.
 const ABSENCE: Duration = Duration::from_millis(500);
 
@@ -91,7 +94,7 @@ impl Conn {
         let stirred = fds[0].revents();
         let now = Instant::now();
         self.looked = now;
-        self.pause = (self.pause * 2).min(QUIET);
+        self.pause = (self.pause * 2).min(LONGEST_PAUSE);
         if stirred.intersects(PollFlags::IN | PollFlags::HUP | PollFlags::ERR) {
             self.heard = now;
             self.pause = FIRST_PAUSE;

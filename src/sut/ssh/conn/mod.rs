@@ -6,8 +6,8 @@
 //! Invariants, each of them because of how libssh2 works:
 //! - A packet that the socket took a part of must be completed before any other, by the very call that began it. [`Conn::stuck`]
 //!   remembers which one that is, and every round begins with it.
-//! - What a call reads from the socket it keeps for whichever channel it is for. So a wait looks at what is queued before it
-//!   sleeps, and it sleeps shortly ([`Conn::sleep`]) while a call is unanswered: a later call of the round may have taken the answer in.
+//! - What a call reads from the socket it keeps for whichever channel it is for, and what lies behind the packet that it wanted it does not
+//!   even look at. So a round ends with a read that takes in all, a wait looks at what is queued before it sleeps, and it sleeps shortly ([`Conn::sleep`]) while a call is unanswered: a later call of the round may have taken the answer in.
 //! - A call that waits for "success" or "failure" of its channel fails for good where it reads one that is for another channel. So
 //!   one request is under way at a time: the start of a command, or a question.
 //! - A session whose transport failed gives out nothing that was queued before. So then the socket is replaced by one that is

@@ -51,6 +51,16 @@ impl Conn {
         let lost = self.lost.is_some();
         self.lanes.retain(|lane| !(lane.orphan && (lane.closed || lost)));
         self.settle();
+        self.take_rest();
+    }
+
+    /// Takes in what the last call left behind its own answer: it lies with libssh2, and the socket does not tell of it.
+    fn take_rest(&mut self) {
+        // Of a lane that has ended nothing is read any more, and so nothing is taken in.
+        let reads = |lane: &&Lane| lane.channel.is_some() && !lane.closed && !lane.has_ended();
+        if let Some(id) = self.lanes.iter().find(reads).map(|lane| lane.id) {
+            self.perform(Op::Take(id));
+        }
     }
 
     /// Makes a call that goes on where it was. What it leaves half sent is remembered.
