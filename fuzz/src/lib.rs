@@ -15,7 +15,7 @@ use atex::fmf::condition::Condition;
 use atex::fmf::context::Context;
 use atex::fmf::filter::{Filter, Mode};
 use atex::fmf::regex::Pattern;
-use atex::fmf::{Error, Map, Selection, Tree, Value};
+use atex::fmf::{Error, Map, Metadata, Packing, Selection, Tree, Value};
 
 /// How much output of one input is looked at: aliases make a line of YAML into gigabytes of JSON.
 const OUTPUT: usize = 1 << 20;
@@ -24,7 +24,7 @@ const OUTPUT: usize = 1 << 20;
 const FILES: usize = 16;
 
 /// A tree of metadata: YAML of `main.fmf`, then of the files that the parts name. It is built, adjusted, selected from and
-/// shown; or there is an error that can be shown.
+/// shown, and is the same where it is made in one pass; or there is an error that can be shown.
 pub fn fmf_tree(input: &[u8]) {
     let dir = tempfile::tempdir().expect("a temporary directory");
     write_tree(dir.path(), input);
@@ -151,10 +151,17 @@ fn write_tree(root: &Path, input: &[u8]) {
 }
 
 fn use_tree(root: &Path) -> Result<(), Error> {
-    let tree = Tree::load(root)?;
+    let packed = pack(root);
+    let adjusted = Tree::load(root).and_then(|tree| {
+        show(&tree);
+        tree.into_adjusted(&context(""))
+    });
+    assert!(adjusted.is_ok() || packed.is_none(), "a tree that is refused is packed");
+    let tree = adjusted?;
     show(&tree);
-    let tree = tree.into_adjusted(&context(""))?;
-    show(&tree);
+    if let Some(packed) = &packed {
+        compare(&tree, packed);
+    }
     let selection = Selection {
         whole: true,
         names: vec!["^/t".to_owned(), "/".to_owned()],
@@ -165,6 +172,41 @@ fn use_tree(root: &Path) -> Result<(), Error> {
     let selected = tree.prune(&selection)?;
     assert!(selected.len() <= tree.climb(true).count());
     Ok(())
+}
+
+/// The adjusted tree as it is made in one pass, if it can be made so.
+fn pack(root: &Path) -> Option<Tree> {
+    let metadata = Metadata::find(root).ok()?;
+    let read = |_: &Path, place: &Path| {
+        let bytes = fs::read(place)?;
+        let digest = blake3::hash(&bytes);
+        Ok((bytes, digest))
+    };
+    let packing = Packing {
+        context: &context(""),
+        mark: |_| false,
+        read: &read,
+        about: [0; 32],
+    };
+    metadata.pack(&packing, tempfile::tempfile().expect("a temporary file"))
+}
+
+/// Compares trees that must be one, as far as they are not too large.
+fn compare(tree: &Tree, packed: &Tree) {
+    assert_eq!(tree.climb(true).count(), packed.climb(true).count());
+    let mut left = OUTPUT;
+    let (mut one, mut other) = (String::new(), String::new());
+    for (node, packed) in tree.climb(true).zip(packed.climb(true)) {
+        assert_eq!(node.name(), packed.name());
+        if !fits(node.data().iter(), &mut left) {
+            return;
+        }
+        one.clear();
+        other.clear();
+        node.write_json(&mut one);
+        packed.write_json(&mut other);
+        assert_eq!(one, other);
+    }
 }
 
 fn show(tree: &Tree) {
