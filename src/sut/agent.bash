@@ -78,11 +78,15 @@ complain() {
     say err "$1${said:+: ${said%%$'\n'*}}"
 }
 
-# nap: a moment, which the end of stdin ends for good.
+# nap: a moment, which the end of stdin ends for good. A request that comes meanwhile has its turn later.
 nap() {
-    local ignored
-    IFS= read -r -t 0.1 ignored
-    (($? > 128)) || exit 0
+    local word rc
+    IFS= read -r -t 0.1 word
+    rc=$?
+    line+=$word
+    ((rc <= 128)) || return 0
+    ((rc == 0)) || exit 0
+    early+=("$line") line=
 }
 
 # started PID: takes when a process started into REPLY, in the kernel's words; nothing if there is none.
@@ -410,9 +414,14 @@ idle() {
     fi 8<>"$base/run.lock"
 } 2>/dev/null
 
-base= v= leased= said= beat= silence=0 line=
+base= v= leased= said= beat= silence=0 line= early=()
 IFS= read -r marker && printf '%s\n' "$marker"
 while :; do
+    if ((${#early[@]})); then
+        request=(${early[0]}) early=("${early[@]:1}")
+        [[ ! $request ]] || "agent_${request[0]}" "${request[@]:1}"
+        continue
+    fi
     IFS= read -r ${beat:+-t "$((beat / 3 + 1))"} word
     rc=$?
     line+=$word
