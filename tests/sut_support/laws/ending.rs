@@ -224,6 +224,9 @@ pub(crate) fn wait_comes_back_for_deadlines_and_for_each_cancellation(world: &mu
     let channel = &mut running.channel;
     let ready = channel.wait(Some(Instant::now()), Urgency::None).unwrap();
     assert!(ready.timed_out && !ready.cancelled && !ready.control);
+    // A stream that was never read counts as one that may have something.
+    let nothing = channel.read_output(&mut [0; 64]).map_err(|error| error.kind());
+    assert_eq!(nothing, Err(std::io::ErrorKind::WouldBlock));
     for (known, urgency) in [(Urgency::None, Urgency::Graceful), (Urgency::Graceful, Urgency::Now)] {
         let cancel = world.cancel.clone();
         let waker = std::thread::spawn(move || cancel.raise(urgency));
