@@ -8,6 +8,7 @@ use atex_cache::{Lookup, Outcome, Ticket};
 use crate::compile::spec::TestSpec;
 use crate::control::{InfraKind, Status, Summary, Verdict};
 use crate::exec::attempt::{self, Attempt, SutAfter};
+use crate::exec::backlog::Unrecorded;
 use crate::exec::enter::Installed;
 use crate::exec::event::{Event, NodeOutcome};
 use crate::exec::recording::{self, Ran};
@@ -137,12 +138,13 @@ impl Worker<'_> {
             }
         };
         let outcome = outcome_of(&summary);
+        let took = started.elapsed();
         let recorded = if summary.infra.is_none() {
             let ran = Ran {
                 node: spec.node,
-                sut: &sut,
+                sut: sut.clone(),
                 begun,
-                started,
+                took,
                 outcome: if outcome == NodeOutcome::Pass {
                     Outcome::Passed
                 } else {
@@ -150,7 +152,13 @@ impl Worker<'_> {
                 },
                 meta: serde_json::json!({ "results": summary.counts, "attempt": attempt }),
             };
-            recording::test(shared, ticket, ran, &dir)
+            if outcome == NodeOutcome::Pass {
+                self.catch_up();
+                self.unrecorded = Some(Unrecorded { ticket, ran, dir });
+                Ok(())
+            } else {
+                recording::test(shared, ticket, ran, &dir)
+            }
         } else {
             // Another SUT may claim the node as soon as the verdict is known.
             drop(ticket);
@@ -164,7 +172,7 @@ impl Worker<'_> {
             key,
             sut,
             outcome,
-            duration: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
+            duration: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
             note: note_of(&summary),
             log: output_of(shared.dir.path(), &relative),
             results: summary.counts.clone(),
@@ -233,7 +241,8 @@ impl Worker<'_> {
             dead_after: shared.options.dead_after,
             max_output: shared.options.max_output,
         };
-        let attempted = attempt::run(attempt, self.sut.as_mut(), &mut on_result).map_err(host)?;
+        let meanwhile = self.catching_up();
+        let attempted = attempt::run(attempt, self.sut.as_mut(), meanwhile, &mut on_result).map_err(host)?;
         Ok(Came {
             summary: attempted.summary,
             after: attempted.after,

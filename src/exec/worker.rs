@@ -6,6 +6,7 @@ use std::io;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 
 use crate::compile::spec::StepId;
+use crate::exec::backlog::{LULL, Unrecorded};
 use crate::exec::event::Event;
 use crate::exec::options::{Mode, OnTaint};
 use crate::exec::schedule::{Command, Input, JobId, Skip, StepNo};
@@ -59,6 +60,8 @@ pub(crate) struct Worker<'a> {
     pub(crate) ignored: Option<Taint>,
     /// What the SUT has told of itself.
     pub(crate) facts: Option<Facts>,
+    /// The last test, if it has yet to be recorded.
+    pub(crate) unrecorded: Option<Unrecorded>,
 }
 
 impl<'a> Worker<'a> {
@@ -74,20 +77,29 @@ impl<'a> Worker<'a> {
             prepared_here: false,
             ignored: None,
             facts: None,
+            unrecorded: None,
         }
     }
 
     /// Serves until there are no more orders.
     pub(crate) fn serve(mut self, orders: &Receiver<Order>) {
         loop {
-            let order = match orders.recv_timeout(TEND) {
+            let patience = if self.unrecorded.is_some() { LULL } else { TEND };
+            let order = match orders.recv_timeout(patience) {
                 Ok(order) => order,
+                Err(RecvTimeoutError::Timeout) if self.unrecorded.is_some() => {
+                    self.catch_up();
+                    continue;
+                }
                 Err(RecvTimeoutError::Timeout) => {
                     self.sut.tend();
                     continue;
                 }
-                Err(RecvTimeoutError::Disconnected) => return,
+                Err(RecvTimeoutError::Disconnected) => return self.catch_up(),
             };
+            if !matches!(order.command, Command::Run(_)) {
+                self.catch_up();
+            }
             let answer = self.carry_out(&order).unwrap_or_else(|failed| match failed {
                 Failed::Sut(trouble) => self.lost(&trouble),
                 Failed::Host(message) => {
@@ -95,6 +107,10 @@ impl<'a> Worker<'a> {
                     self.gone(Skip::Unreachable(message))
                 }
             });
+            if !matches!(answer, Input::Ended(_)) {
+                // The run may end with this.
+                self.catch_up();
+            }
             self.outbox.send(What::Answer(answer));
         }
     }

@@ -1,5 +1,7 @@
 # The agent: one per connection. It holds the lease of the machine's directory and answers requests until its stdin ends.
 #
+# As long as a request is worked on and something of that moves, empty lines on stderr say so.
+#
 # A request is a line, `VERB ARGUMENT…`, and then payloads whose lengths the line says; a reply is a line, `WORD LENGTH…`, and
 # then blobs of these lengths. `err` comes with a text for people. What the files of `manifest/` mean, only the runner knows:
 # here they are stored and sent back. Needs bash 4.2, coreutils, tar, util-linux. See sut/shell.rs for the other side.
@@ -61,6 +63,54 @@ watch_copy() {
         ((--left > 0)) || kill "$1"
         seen=$now
     done
+}
+
+# moved: takes what the agent and its descendants have done so far into REPLY, in the kernel's words: how often each left the
+# processor. Who waits for a disk that does not answer, or is stopped, does not move.
+moved() {
+    local pid told= todo=("$$")
+    while ((${#todo[@]})); do
+        pid=${todo[0]} todo=("${todo[@]:1}")
+        [[ $pid != "$BASHPID" ]] || continue
+        content "/proc/$pid/status"
+        told+="$pid ${REPLY##*Mems_allowed_list:}"
+        content "/proc/$pid/task/$pid/children"
+        todo+=($REPLY)
+    done
+    # A kernel that does not tell of children: then only a stopped machine is silent.
+    [[ -e /proc/$$/task/$$/children ]] || told=$SECONDS
+    REPLY=$told
+}
+
+# pulse SECONDS: gives signs of life between a line on stdin, which is the begin of a request, and the next one, its end.
+pulse() {
+    local word rc seen
+    exec >/dev/null
+    while IFS= read -r word; do
+        seen=
+        while IFS= read -r -t "$1" word; rc=$?; ((rc > 128)); do
+            moved
+            [[ $REPLY == "$seen" ]] || printf '\n' >&2
+            seen=$REPLY
+        done
+        ((rc == 0)) || exit
+    done
+}
+
+# show_life SECONDS: from now on, as often as that while a request is worked on; the first one is under way. 0 for never.
+show_life() {
+    [[ $1 != 0 ]] || return 0
+    exec 6> >(pulse "$1")
+    alive=yes
+    printf '\n' >&6
+}
+
+# serve VERB ARGUMENT…: a request.
+serve() {
+    [[ $1 ]] || return 0
+    [[ ! $alive ]] || printf '\n' >&6
+    "agent_$1" "${@:2}"
+    [[ ! $alive ]] || printf '\n' >&6
 }
 
 # unpack LENGTH DIR: takes a payload that is a tar archive, and reads it to its end also where tar gives up before.
@@ -163,8 +213,9 @@ place() {
     v=$base/v1
 }
 
-# peek DIR-LENGTH: tells what `open` tells, without the lease, and changes nothing.
+# peek DIR-LENGTH PULSE: tells what `open` tells, without the lease, and changes nothing.
 agent_peek() {
+    show_life "$2"
     text "$1" && base=$REPLY
     place
     agent_facts
@@ -182,11 +233,12 @@ make_place() {
     }
 }
 
-# open DIR-LENGTH HOLDER-LENGTH wait|fail TENTHS BEAT: takes the lease, waits for the last job, tells facts and state. BEAT is the
-# seconds of silence after which the runner is taken for dead, 0 for never.
+# open DIR-LENGTH HOLDER-LENGTH wait|fail TENTHS BEAT PULSE: takes the lease, waits for the last job, tells facts and state. BEAT is the
+# seconds of silence after which the runner is taken for dead, 0 for never. PULSE: see show_life.
 agent_open() {
     local holder told=
     (($5 == 0)) || beat=$5
+    show_life "$6"
     text "$1" && base=$REPLY
     text "$2" && holder=$REPLY
     place
@@ -414,12 +466,14 @@ idle() {
     fi 8<>"$base/run.lock"
 } 2>/dev/null
 
-base= v= leased= said= beat= silence=0 line= early=()
+base= v= leased= said= beat= alive= silence=0 line= early=()
+# A write that nobody reads fails; programs that are started here die of it as usual.
+trap : PIPE
 IFS= read -r marker && printf '%s\n' "$marker"
 while :; do
     if ((${#early[@]})); then
         request=(${early[0]}) early=("${early[@]:1}")
-        [[ ! $request ]] || "agent_${request[0]}" "${request[@]:1}"
+        serve "${request[@]}"
         continue
     fi
     IFS= read -r ${beat:+-t "$((beat / 3 + 1))"} word
@@ -429,7 +483,7 @@ while :; do
         idle
     elif ((rc == 0)); then
         request=($line) line= silence=0
-        [[ ! $request ]] || "agent_${request[0]}" "${request[@]:1}"
+        serve "${request[@]}"
     else
         exit 0
     fi
