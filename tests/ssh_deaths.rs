@@ -8,6 +8,8 @@ mod proxy;
 mod resets;
 #[path = "sut_support/sshd.rs"]
 mod sshd;
+#[path = "sut_support/stopped.rs"]
+mod stopped;
 #[path = "ssh_deaths/stuck.rs"]
 mod stuck;
 #[expect(dead_code, reason = "the laws are for the conformance suite")]

@@ -8,7 +8,7 @@ use crate::exec::event::{Event, NodeOutcome};
 use crate::exec::prepare::outcome_of;
 use crate::exec::schedule::{Input, LaneId};
 use crate::exec::script::Ran;
-use crate::exec::shared::Shared;
+use crate::exec::shared::{Shared, What};
 use crate::exec::worker::{Failed, Worker};
 use crate::sut::{EnvFile, SyncMode, TroubleKind, Urgency};
 
@@ -27,6 +27,15 @@ impl Worker<'_> {
             return Ok(Input::Left);
         }
         self.tell("leaving", String::new());
+        let left = self.finish_plans(&plans);
+        if matches!(left, Err(Failed::Sut(_))) && plans.iter().any(|plan| !plan.finish.is_empty()) {
+            // The machine is lost, and what should have run there last with it.
+            self.outbox.send(What::StepFailed);
+        }
+        left.map(|()| Input::Left)
+    }
+
+    fn finish_plans(&mut self, plans: &[&PlanSpec]) -> Result<(), Failed> {
         self.state.chain.clear();
         self.state.done_at.clear();
         self.state.prepared_at = None;
@@ -46,7 +55,7 @@ impl Worker<'_> {
             self.state.unfinished.retain(|name| *name != plan.name);
             self.save_state()?;
         }
-        Ok(Input::Left)
+        Ok(())
     }
 
     /// Brings the tree that scripts run in. Returns why it is not there, if it is not.

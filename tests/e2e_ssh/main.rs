@@ -4,6 +4,8 @@
 mod proxy;
 #[path = "../sut_support/sshd.rs"]
 mod sshd;
+#[path = "../sut_support/stopped.rs"]
+mod stopped;
 #[path = "../support/mod.rs"]
 mod support;
 
@@ -17,6 +19,7 @@ mod logins;
 mod reboots;
 mod runs;
 mod shells;
+mod stuck;
 mod targets;
 mod troubles;
 mod users;
