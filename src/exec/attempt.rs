@@ -45,14 +45,12 @@ pub(crate) enum SutAfter {
     Lost(String),
 }
 
-/// Runs the attempt. `meanwhile` is done once the machine has something to do. Fails only where the host cannot write its results.
+/// Runs the attempt. Fails only where the host cannot write its results.
 pub(crate) fn run(
     attempt: Attempt<'_>,
     sut: &mut dyn Sut,
-    meanwhile: impl FnOnce(),
     on_result: &mut dyn FnMut(&Status, Option<&str>),
 ) -> Result<Attempted, StoreError> {
-    let mut meanwhile = Some(meanwhile);
     let store = ResultStore::create(attempt.dir)?;
     let mut output = store.output()?.with_cap(Some(attempt.max_output));
     let mut protocol = Protocol::new(store, Limits::default());
@@ -62,11 +60,7 @@ pub(crate) fn run(
     let mut reconnect = Reconnect::No;
     let (finish, after) = loop {
         set_restarts(&mut job, restarts);
-        let started = sut.start(&job);
-        if let Some(meanwhile) = meanwhile.take() {
-            meanwhile();
-        }
-        let stop = match started {
+        let stop = match sut.start(&job) {
             Err(trouble) => Stop::Infra(kind_of(&trouble), trouble.with_advice()),
             Ok(channel) => {
                 let name = sut.name().to_owned();

@@ -8,9 +8,9 @@ use atex_cache::{Lookup, Outcome, Ticket};
 use crate::compile::spec::TestSpec;
 use crate::control::{InfraKind, Status, Summary, Verdict};
 use crate::exec::attempt::{self, Attempt, SutAfter};
-use crate::exec::backlog::Unrecorded;
 use crate::exec::enter::Installed;
 use crate::exec::event::{Event, NodeOutcome};
+use crate::exec::recorder::Unrecorded;
 use crate::exec::recording::{self, Ran};
 use crate::exec::schedule::{After, Input, JobId, LaneId, Said, Skip};
 use crate::exec::shared::{Shared, Told, What, stamp, unix_now};
@@ -139,7 +139,7 @@ impl Worker<'_> {
         };
         let outcome = outcome_of(&summary);
         let took = started.elapsed();
-        let recorded = if summary.infra.is_none() {
+        if summary.infra.is_none() {
             let ran = Ran {
                 node: spec.node,
                 sut: sut.clone(),
@@ -152,18 +152,15 @@ impl Worker<'_> {
                 },
                 meta: serde_json::json!({ "results": summary.counts, "attempt": attempt }),
             };
-            if outcome == NodeOutcome::Pass {
-                self.catch_up();
-                self.unrecorded = Some(Unrecorded { ticket, ran, dir });
-                Ok(())
-            } else {
-                recording::test(shared, ticket, ran, &dir)
+            self.records.hand(Unrecorded { ticket, ran, dir }, &self.outbox);
+            if outcome != NodeOutcome::Pass {
+                // This run may claim it again.
+                self.records.wait();
             }
         } else {
             // Another SUT may claim the node as soon as the verdict is known.
             drop(ticket);
-            Ok(())
-        };
+        }
         let ended_by = summary.infra.as_ref().map_or("unknown", |(kind, _)| kind.as_str());
         let mut reason = format!("`{node}` ended by {ended_by}");
         let destructive = format!("`{node}` is destructive");
@@ -185,7 +182,6 @@ impl Worker<'_> {
             cached: false,
             event: stamp(event),
         })));
-        recorded.map_err(host)?;
         let mut after = match after {
             SutAfter::Lost(reason) => return Ok(self.gone(Skip::Unreachable(reason))),
             SutAfter::Usable(after) => after,
@@ -241,8 +237,7 @@ impl Worker<'_> {
             dead_after: shared.options.dead_after,
             max_output: shared.options.max_output,
         };
-        let meanwhile = self.catching_up();
-        let attempted = attempt::run(attempt, self.sut.as_mut(), meanwhile, &mut on_result).map_err(host)?;
+        let attempted = attempt::run(attempt, self.sut.as_mut(), &mut on_result).map_err(host)?;
         Ok(Came {
             summary: attempted.summary,
             after: attempted.after,

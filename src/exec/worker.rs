@@ -6,9 +6,9 @@ use std::io;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 
 use crate::compile::spec::StepId;
-use crate::exec::backlog::{LULL, Unrecorded};
 use crate::exec::event::Event;
 use crate::exec::options::{Mode, OnTaint};
+use crate::exec::recorder::Records;
 use crate::exec::schedule::{Command, Input, JobId, Skip, StepNo};
 use crate::exec::shared::{Outbox, Shared, What};
 use crate::sut::trouble::without_os_numbers;
@@ -60,13 +60,19 @@ pub(crate) struct Worker<'a> {
     pub(crate) ignored: Option<Taint>,
     /// What the SUT has told of itself.
     pub(crate) facts: Option<Facts>,
-    /// The last test, if it has yet to be recorded.
-    pub(crate) unrecorded: Option<Unrecorded>,
+    /// Where tests are recorded.
+    pub(crate) records: Records,
 }
 
 impl<'a> Worker<'a> {
     /// Makes a worker; nothing is connected yet.
-    pub(crate) fn new(shared: &'a Shared<'a>, sut: Box<dyn Sut>, base: BaseIdentity, outbox: Outbox) -> Self {
+    pub(crate) fn new(
+        shared: &'a Shared<'a>,
+        sut: Box<dyn Sut>,
+        base: BaseIdentity,
+        outbox: Outbox,
+        records: Records,
+    ) -> Self {
         Self {
             shared,
             sut,
@@ -77,29 +83,21 @@ impl<'a> Worker<'a> {
             prepared_here: false,
             ignored: None,
             facts: None,
-            unrecorded: None,
+            records,
         }
     }
 
     /// Serves until there are no more orders.
     pub(crate) fn serve(mut self, orders: &Receiver<Order>) {
         loop {
-            let patience = if self.unrecorded.is_some() { LULL } else { TEND };
-            let order = match orders.recv_timeout(patience) {
+            let order = match orders.recv_timeout(TEND) {
                 Ok(order) => order,
-                Err(RecvTimeoutError::Timeout) if self.unrecorded.is_some() => {
-                    self.catch_up();
-                    continue;
-                }
                 Err(RecvTimeoutError::Timeout) => {
                     self.sut.tend();
                     continue;
                 }
-                Err(RecvTimeoutError::Disconnected) => return self.catch_up(),
+                Err(RecvTimeoutError::Disconnected) => return,
             };
-            if !matches!(order.command, Command::Run(_)) {
-                self.catch_up();
-            }
             let answer = self.carry_out(&order).unwrap_or_else(|failed| match failed {
                 Failed::Sut(trouble) => self.lost(&trouble),
                 Failed::Host(message) => {
@@ -109,7 +107,7 @@ impl<'a> Worker<'a> {
             });
             if !matches!(answer, Input::Ended(_)) {
                 // The run may end with this.
-                self.catch_up();
+                self.records.wait();
             }
             self.outbox.send(What::Answer(answer));
         }

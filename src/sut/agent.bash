@@ -43,6 +43,12 @@ content() {
     [[ -f $1 ]] && IFS= read -r -d '' REPLY <"$1"
 } 2>/dev/null
 
+# unended: takes what the job is called that did not come to its end into REPLY.
+unended() {
+    REPLY=
+    [[ -f $v/unended ]] && IFS= read -r REPLY <"$v/unended"
+} 2>/dev/null
+
 # payload LENGTH: copies a payload, which ends early where nothing more comes for as long as the runner may be silent.
 payload() {
     local copy
@@ -248,14 +254,15 @@ agent_open() {
         exec 9<>"$base/lease"
         # One that is being let go is free in a moment.
         if ! flock -w 0.5 9; then
-            content "$base/lease"
+            IFS= read -r REPLY <"$base/lease"
             [[ $told ]] || say held "$REPLY"
             told=1
             [[ $3 == wait ]] || return
             until flock -n 9; do nap; done
         fi
     done
-    { printf '%s\n' "$holder" >"$base/lease"; } 2>/dev/null || { complain "cannot write \`$base/lease\`"; return; }
+    # In place: see the wrapper. What follows the first line is from before.
+    { printf '%s\n' "$holder" 1<>"$base/lease"; } 2>/dev/null || { complain "cannot write \`$base/lease\`"; return; }
     settle "$4" || { say err "a process of the last job cannot be ended"; return; }
     leased=1
     agent_facts
@@ -275,7 +282,10 @@ agent_remove() {
 agent_facts() {
     local name told release=/etc/os-release state
     user
-    told="user=$REPLY"$'\n'"uid=$EUID"$'\n'"arch=$(uname -m)"$'\n'managers=
+    told="user=$REPLY"$'\n'"uid=$EUID"$'\n'
+    content /proc/sys/kernel/arch
+    told+="arch=${REPLY:-$(uname -m)}"
+    told=${told%$'\n'}$'\n'managers=
     for name in dnf5 dnf yum rpm-ostree apt-get zypper apk; do
         type -P "$name" >/dev/null && told+="$name "
     done
@@ -288,7 +298,7 @@ agent_facts() {
     release=$REPLY
     content "$v/state"
     state=$REPLY
-    content "$v/unended"
+    unended
     say ok "$base" "$told" "$release" "$state" "$REPLY"
 }
 
@@ -299,7 +309,8 @@ agent_state() {
         complain "cannot write \`$v/state\`"
         return
     }
-    [[ ! -s $v/unended ]] || : >"$v/unended"
+    unended
+    [[ ! $REPLY ]] || printf '\n' 1<>"$v/unended"
     sync -- "$v" 2>/dev/null
     say ok
 }
@@ -363,7 +374,12 @@ agent_check() {
     walk "$slot" || { complain "cannot read \`$v/tree/$slot\`"; return; }
     if [[ -s $m.list && ! -e $m.touched ]] && same "$m.stat" "$m.walk"; then
         IFS= read -r head <"$m.list"
-        [[ " $* " == *" $head "* ]] && { say clean; return; }
+        [[ " $* " == *" $head "* ]] && {
+            say clean
+            # The next list is a new file: see the wrapper.
+            rm -f -- "$m.walk"
+            return
+        }
         send differs "$m.list" /dev/null "$m.walk" /dev/null
         return
     fi
@@ -459,7 +475,8 @@ agent_rebase() {
 idle() {
     if flock -n 8; then
         # A job that was cut off is a sign of death too.
-        [[ ! -s $v/unended ]] || ((++silence))
+        unended
+        [[ ! $REPLY ]] || ((++silence))
         ((++silence < 3)) || exit 0
     else
         silence=0
