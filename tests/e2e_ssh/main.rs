@@ -10,6 +10,7 @@ mod stopped;
 mod support;
 
 mod clock;
+mod container;
 mod dropbear;
 mod full_disk;
 mod host_keys;
