@@ -7,7 +7,7 @@
 //! private; the locks are shared by all versions of atex, the rest is not):
 //!
 //! ```text
-//! <dir>/lease            locked by the agent of the runner that has the machine; its text says who that is
+//! <dir>/lease            locked by the agent of the runner that has the machine; its first line says who that is
 //! <dir>/run.lock         locked by the wrapper of the job that runs
 //! <dir>/v1/state         what the machine says of itself: JSON of `SutState`
 //! <dir>/v1/env/          `prepared`, `base`: plan environment files, mode 0600
