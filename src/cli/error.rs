@@ -109,10 +109,10 @@ impl CliError {
         }
     }
 
-    /// Adds the lines of a file that are at fault.
+    /// Adds the lines of a file that are at fault, if they are known.
     #[must_use]
-    pub(crate) fn excerpt(mut self, excerpt: impl Into<String>) -> Self {
-        self.excerpt = excerpt.into();
+    pub(crate) fn excerpt_if(mut self, excerpt: Option<String>) -> Self {
+        self.excerpt = excerpt.unwrap_or_default();
         self
     }
 
@@ -121,7 +121,7 @@ impl CliError {
         let mut text = String::new();
         let _infallible = writeln!(text, "{} {}", paint(palette.bad, "error:"), lines(&self.message));
         for line in self.excerpt.lines() {
-            let _infallible = writeln!(text, "{}", harmless(line));
+            let _infallible = writeln!(text, "  {}", harmless(line));
         }
         for hint in &self.hints {
             let _infallible = writeln!(text, "{} {}", paint(palette.reused, "hint:"), lines(hint));
@@ -161,13 +161,13 @@ mod tests {
     #[test]
     fn a_message_has_its_excerpt_and_hints_below() {
         let error = CliError::usage("unknown key `suts` in `atex.toml:3:1`")
-            .excerpt("3 | suts = 1\n  | ^^^^")
+            .excerpt_if(Some("3 | suts = 1\n  | ^^^^".to_owned()))
             .hint("did you mean `sut`?");
         let text = error.render(&Palette::new(false));
         insta::assert_snapshot!(text, @r"
         error: unknown key `suts` in `atex.toml:3:1`
-        3 | suts = 1
-          | ^^^^
+          3 | suts = 1
+            | ^^^^
         hint: did you mean `sut`?
         ");
     }

@@ -21,11 +21,13 @@ mod facts;
 mod files;
 mod forget;
 mod inputs;
+mod lines;
 pub mod lint;
 mod listing;
 mod mentions;
 mod names;
 mod phases;
+mod place;
 mod plan;
 mod probe;
 mod read;
@@ -39,9 +41,10 @@ mod walk;
 use std::collections::{BTreeMap, HashMap};
 
 use assemble::Assembler;
-pub use error::{CompileError, Place, ProbeProblem, Problem};
+pub use error::{CompileError, ProbeProblem, Problem};
 pub use forget::{Forgotten, forget};
 pub use listing::{ListedPlan, ListedTest, Listing};
+pub use place::{Cause, Place};
 use plan::Plan;
 use select::Selected;
 use spec::{Request, Warning, Workload};
@@ -123,7 +126,9 @@ impl Resolved {
     /// Loads the trees of all sections.
     fn fetch(&mut self, request: &Request) -> Result<(), CompileError> {
         for section in self.plans.iter().flat_map(|plan| &plan.sections) {
-            self.trees.add(&section.source, &self.context, &request.fetch_cache)?;
+            self.trees
+                .add(&section.source, &self.context, &request.fetch_cache)
+                .map_err(|error| section.blamed(error))?;
         }
         Ok(())
     }
@@ -155,23 +160,24 @@ fn run_probes(
     let root = resolved.trees.own().tree.root();
     let mut probes = Vec::with_capacity(selection.len());
     for (plan, tests) in selection {
-        let Some(command) = plan
+        let Some((command, cause)) = plan
             .probe
-            .as_deref()
+            .as_ref()
             .filter(|_| !plan.prepare.is_empty() && !tests.is_empty())
         else {
             probes.push(None);
             continue;
         };
-        if !answers.contains_key(command) {
+        if !answers.contains_key(command.as_str()) {
             let failed = |problem| CompileError::Probe {
                 plan: plan.name.clone(),
-                command: command.to_owned(),
+                cause: Box::new(cause.clone()),
+                command: command.clone(),
                 problem,
             };
             answers.insert(command, probe::run(command, root).map_err(failed)?);
         }
-        probes.push(answers.get(command).cloned());
+        probes.push(answers.get(command.as_str()).cloned());
     }
     Ok(probes)
 }

@@ -26,7 +26,7 @@ use std::sync::Arc;
 
 pub use metadata::{Metadata, Packing, ReadFile};
 
-pub use origin::{Origin, Rule};
+pub use origin::{Chain, Origin, Rule};
 pub use select::Selection;
 
 use super::Error;

@@ -52,6 +52,35 @@ impl fmt::Display for Origin {
     }
 }
 
+impl fmt::Display for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.when {
+            None => write!(f, "always, ")?,
+            Some(when) => write!(f, "\"{when}\" ")?,
+        }
+        write!(f, "at {}:{}", self.file.display(), self.line)
+    }
+}
+
+/// What made a value, first to last, as text: `tests/main.fmf:12, adjust "distro == rhel-9" at tests/main.fmf:40`.
+#[derive(Clone, Copy, Debug)]
+pub struct Chain<'o>(pub &'o [Origin]);
+
+impl fmt::Display for Chain<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, origin) in self.0.iter().enumerate() {
+            f.write_str(if index == 0 { "" } else { ", " })?;
+            match origin.adjust.as_ref().map(|rule| rule.when.as_deref()) {
+                None => {}
+                Some(None) => f.write_str("adjust at ")?,
+                Some(Some(when)) => write!(f, "adjust \"{when}\" at ")?,
+            }
+            write!(f, "{}:{}", origin.file.display(), origin.line)?;
+        }
+        Ok(())
+    }
+}
+
 /// The links of a tree, and the adjust rules that they name.
 #[derive(Clone, Debug, Default)]
 pub(super) struct History {
@@ -183,7 +212,8 @@ impl History {
         (mark.0 & LINK != 0).then(|| self.links.get(at)).flatten()
     }
 
-    fn rule(&self, number: u32, files: &[MetadataFile]) -> Option<Rule> {
+    /// Returns a rule by its number.
+    pub(super) fn rule(&self, number: u32, files: &[MetadataFile]) -> Option<Rule> {
         let record = self.rules.get(number as usize)?;
         let (file, line) = resolve(self.place_of(record.place), files)?;
         Some(Rule {
@@ -199,14 +229,14 @@ fn resolve(place: Mark, files: &[MetadataFile]) -> Option<(PathBuf, u32)> {
     Some((files.get(file as usize)?.path.clone(), line))
 }
 
-/// Returns the spot of a file number and line: its column is that of the line's first character. Reads the file again.
+/// Returns the spot of the key at a file number and line. Reads the file again.
 pub(super) fn spot_at(root: &Path, files: &[MetadataFile], (file, line): (u32, u32)) -> Spot {
     let path = files
         .get(file as usize)
         .map_or_else(PathBuf::new, |file| file.path.clone());
     let text = fs::read(root.join(&path)).unwrap_or_default();
-    let mut spot = Spot::new(path, &String::from_utf8_lossy(&text), line, 1);
-    let indent = spot.text.chars().take_while(|c| matches!(c, ' ' | '\t')).count();
-    spot.column = u32::try_from(indent).unwrap_or_default() + 1;
-    spot
+    let at = line.saturating_sub(1) as usize;
+    let text = String::from_utf8_lossy(&text);
+    let line = text.trim_start_matches('\u{feff}').lines().nth(at).unwrap_or_default();
+    Spot::of_key((path, at), line)
 }
