@@ -106,7 +106,7 @@ impl Agenda {
             lanes: Vec::new(),
         };
         agenda.fill(work, options, &mut records);
-        agenda.order(work, suts);
+        agenda.order(work, suts, &Times::default());
         agenda
     }
 
@@ -250,17 +250,27 @@ impl Agenda {
         for (job, measured) in self.jobs.iter_mut().zip(measured) {
             job.expected = measured.unwrap_or_else(|| work.test(job.test).duration.mul_f64(pace));
         }
-        self.order(work, suts);
+        self.order(work, suts, times);
     }
 
-    /// Orders the jobs of each lane: by `extra-priority`; then on one SUT as the plans say, on several the longest first.
-    fn order(&mut self, work: &Workload, suts: usize) {
+    /// Orders the jobs of each lane: by `extra-priority`; then on one SUT as the plans say, on several the longest first. A destructive
+    /// test that starts last costs no preparing, so it is worth so much less to start it early.
+    fn order(&mut self, work: &Workload, suts: usize, times: &Times) {
         let jobs = &self.jobs;
         for lane in &mut self.lanes {
+            let chain = lane.plans.first().map_or(&[][..], |&plan| &work.plan(plan).chain);
+            let steps = chain.iter().map(|&step| expected_step(work, step, times).1);
+            let preparing = Duration::from_millis(steps.sum());
             lane.jobs.sort_by_key(|job| {
                 let job = &jobs[job.0 as usize];
-                let length = if suts > 1 { job.expected } else { Duration::ZERO };
-                (Reverse(work.test(job.test).priority), Reverse(length))
+                let test = work.test(job.test);
+                let lost = if test.destructive { preparing } else { Duration::ZERO };
+                let length = if suts > 1 {
+                    job.expected.saturating_sub(lost)
+                } else {
+                    Duration::ZERO
+                };
+                (Reverse(test.priority), Reverse(length))
             });
         }
     }
