@@ -103,6 +103,12 @@ fn print_text(node: Node<'_>, with_origins: bool, out: &mut Out) -> Result<(), C
         for line in lines {
             out.line(format!("  {:columns$}  {line}", "").trim_end())?;
         }
+        let parts = key.as_str().filter(|_| with_origins).map(|key| node.parts(key));
+        for (key, origin) in parts.unwrap_or_default() {
+            let part = format!("{}  {}", key.to_python_str(), Chain(&[origin]));
+            let part = paint(palette.dim, harmless(&part));
+            out.line(format_args!("  {:columns$}    {part}", ""))?;
+        }
     }
     let sources: Vec<_> = node.sources().into_iter().map(|path| path.to_string_lossy()).collect();
     out.line(paint(palette.dim, format!("  {}", harmless(&sources.join(", ")))))
