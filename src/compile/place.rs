@@ -36,7 +36,7 @@ impl Cause {
             text.push_str(&format_args!("\nadjust rule: {rule}").to_string());
         }
         if self.origins.len() > 1 {
-            text.push_str(&format_args!("\nmade by: {}", Chain(&self.origins)).to_string());
+            text.push_str(&format_args!("\nmade by: {}", Chain(&self.origins).brief()).to_string());
         }
         Some(text)
     }

@@ -157,6 +157,6 @@ fn history(rule: Option<&Rule>, before: &[Origin]) -> String {
     let rule = rule.map_or_else(String::new, |rule| format!("\nadjust rule: {rule}"));
     match before {
         [] => rule,
-        before => format!("{rule}\nmerged into: {}", Chain(before)),
+        before => format!("{rule}\nmerged into: {}", Chain(before).brief()),
     }
 }

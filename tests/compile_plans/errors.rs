@@ -68,6 +68,16 @@ fn what_made_a_wrong_value_is_told_with_it() {
 }
 
 #[test]
+fn of_a_long_history_the_beginning_and_the_end_are_told() {
+    let rules: String = (0..20).map(|_| "- environment+: {A: 1}\n").collect();
+    let test = format!("test: a\nenvironment: {{A: 1}}\nadjust:\n{rules}- environment+: {{'A B': 1}}\n");
+    let (_, shown) = refused(&[("t.fmf", &test), PLAIN]);
+    let made = "made by: t.fmf:2, adjust at t.fmf:4, … 16 more …, adjust at t.fmf:21, adjust at t.fmf:22, adjust at t.fmf:23, \
+                adjust at t.fmf:24";
+    assert_eq!(shown.unwrap_or_default().lines().last(), Some(made));
+}
+
+#[test]
 fn a_phase_that_a_rule_added_is_told_with_the_rule() {
     let plan = "discover: {how: fmf}\nprepare:\n- how: shell\n  script: a\nadjust:\n  prepare+:\n  - how: shell\n    script: {b: 1}\n";
     let (error, shown) = refused(&[("t.fmf", "test: a\n"), ("plan.fmf", plan)]);

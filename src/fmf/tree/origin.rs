@@ -4,6 +4,7 @@
 //! mark of what was there before, and the adjust rule that did it. Marks are carried by the entries of mappings, so a value that
 //! is inherited unchanged costs nothing.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -47,7 +48,7 @@ impl fmt::Display for Origin {
         match self.adjust.as_ref().map(|rule| rule.when.as_deref()) {
             None => Ok(()),
             Some(None) => write!(f, " (adjust)"),
-            Some(Some(when)) => write!(f, " (adjust \"{when}\")"),
+            Some(Some(when)) => write!(f, " (adjust \"{}\")", shortened(when)),
         }
     }
 }
@@ -56,7 +57,7 @@ impl fmt::Display for Rule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.when {
             None => write!(f, "always, ")?,
-            Some(when) => write!(f, "\"{when}\" ")?,
+            Some(when) => write!(f, "\"{}\" ", shortened(when))?,
         }
         write!(f, "at {}:{}", self.file.display(), self.line)
     }
@@ -73,11 +74,35 @@ impl fmt::Display for Chain<'_> {
             match origin.adjust.as_ref().map(|rule| rule.when.as_deref()) {
                 None => {}
                 Some(None) => f.write_str("adjust at ")?,
-                Some(Some(when)) => write!(f, "adjust \"{when}\" at ")?,
+                Some(Some(when)) => write!(f, "adjust \"{}\" at ", shortened(when))?,
             }
             write!(f, "{}:{}", origin.file.display(), origin.line)?;
         }
         Ok(())
+    }
+}
+
+/// A condition as people read it: of a very long one the beginning.
+fn shortened(when: &str) -> Cow<'_, str> {
+    const SHOWN: usize = 200;
+    match when.char_indices().nth(SHOWN) {
+        None => Cow::Borrowed(when),
+        Some((end, _)) => Cow::Owned(format!("{}…", &when[..end])),
+    }
+}
+
+impl Chain<'_> {
+    /// Returns the text of a chain for a message: of a long one the beginning and the end.
+    pub fn brief(self) -> String {
+        const BEGINNING: usize = 2;
+        const END: usize = 4;
+        match self.0.len().checked_sub(BEGINNING + END) {
+            None | Some(0) => self.to_string(),
+            Some(more) => {
+                let (beginning, rest) = self.0.split_at(BEGINNING);
+                format!("{}, … {more} more …, {}", Chain(beginning), Chain(&rest[more..]))
+            }
+        }
     }
 }
 
