@@ -13,7 +13,7 @@ use std::time::Duration;
 use atex_graph::{Base, BlobDigest, Graph, NodeId};
 
 /// What the user wants compiled.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Request {
     /// Where to look for the tree: its root or any directory below.
     pub start: PathBuf,

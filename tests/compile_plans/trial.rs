@@ -1,10 +1,9 @@
 //! A tree to compile.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
 
-use atex::compile::spec::{Narrowing, Request, Secrets};
+use atex::compile::spec::Request;
 
 /// A plan that says nothing special.
 pub(crate) const PLAIN: (&str, &str) = ("plan.fmf", "discover:\n    how: fmf\nexecute:\n    how: tmt\n");
@@ -35,17 +34,8 @@ impl Trial {
     pub(crate) fn request(&self) -> Request {
         Request {
             start: self.dir.path().to_owned(),
-            plans: Vec::new(),
-            tests: Vec::new(),
-            narrowing: Narrowing::default(),
-            environment: Vec::new(),
-            default_context: BTreeMap::new(),
-            context: BTreeMap::new(),
-            base: atex_graph::Base::default(),
-            strict: false,
-            secrets: Secrets::default(),
             fetch_cache: PathBuf::from("/nonexistent"),
-            digest_cache: None,
+            ..Request::default()
         }
     }
 }
