@@ -21,10 +21,11 @@ pub(crate) enum Bucket {
     Blobs,
     Claims,
     Facts,
+    Index,
 }
 
 impl Bucket {
-    pub(crate) const ALL: [Self; 4] = [Self::Records, Self::Blobs, Self::Claims, Self::Facts];
+    pub(crate) const ALL: [Self; 5] = [Self::Records, Self::Blobs, Self::Claims, Self::Facts, Self::Index];
 
     /// Returns the name without its version.
     pub(crate) fn name(self) -> &'static str {
@@ -33,6 +34,7 @@ impl Bucket {
             Self::Blobs => "blobs",
             Self::Claims => "claims",
             Self::Facts => "facts",
+            Self::Index => "index",
         }
     }
 }
@@ -96,6 +98,11 @@ impl Layout {
     pub(crate) fn facts(&self, target: &str) -> PathBuf {
         let hex = blake3::hash(target.as_bytes()).to_hex();
         self.bucket(Bucket::Facts).join(format!("{hex}.json"))
+    }
+
+    pub(crate) fn index(&self, name: &str) -> PathBuf {
+        let hex = blake3::hash(name.as_bytes()).to_hex();
+        self.bucket(Bucket::Index).join(hex.as_str())
     }
 
     /// Reads the marker. One that cannot be read counts as unknown.
