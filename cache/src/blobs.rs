@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{PoisonError, RwLock};
 
 use atex_graph::BlobDigest;
+use rustix::fs::{Mode, OFlags};
+use rustix::io::Errno;
 
 use crate::batch::{Batch, Stored};
 use crate::error::CacheError;
@@ -76,23 +78,26 @@ impl<'s> Blobs<'s> {
 
     /// The same; the file stands at its end.
     fn verified(self, digest: BlobDigest) -> Result<Option<File>, CacheError> {
-        let path = self.store.layout().blob(digest);
-        let verified = File::open(&path).and_then(|mut file| {
+        self.verified_at(digest, &self.store.layout().blob(digest))
+    }
+
+    fn verified_at(self, digest: BlobDigest, path: &Path) -> Result<Option<File>, CacheError> {
+        let verified = open_to_check(path).and_then(|mut file| {
             let found = hash(&mut file)?.0;
             Ok((file, found))
         });
         let problem = match verified {
             Ok((file, found)) if found == digest => return Ok(Some(file)),
             Ok(_) => Problem::Content,
-            Err(error) => match judge(error).map_err(|error| CacheError::io("read", &path, error))? {
+            Err(error) => match judge(error).map_err(|error| CacheError::io("read", path, error))? {
                 Some(problem) => problem,
                 None => return Ok(None),
             },
         };
         if let Ok(disk) = self.store.disk() {
-            let _stays_and_is_found_again = disk.remove(&path);
+            let _stays_and_is_found_again = disk.remove(path);
         }
-        self.store.report(path, problem);
+        self.store.report(path.to_owned(), problem);
         Ok(None)
     }
 
@@ -113,10 +118,11 @@ impl<'s> Blobs<'s> {
     ///
     /// A link shares its content with the store: a change to it makes the blob bad, which is found when it is next read.
     pub fn export(self, digest: BlobDigest, dest: &Path) -> Result<Option<Exported>, CacheError> {
-        let Some(file) = self.verified(digest)? else {
+        let path = self.store.layout().blob(digest);
+        let Some(file) = self.verified_at(digest, &path)? else {
             return Ok(None);
         };
-        self.place(digest, Some(file), dest)
+        self.place((digest, &path), Some(file), dest)
     }
 
     /// Starts exporting many blobs in a row, of which some are the same.
@@ -128,20 +134,25 @@ impl<'s> Blobs<'s> {
     }
 
     /// Links or copies a blob that was verified; `file` is that, if it is still open.
-    fn place(self, digest: BlobDigest, file: Option<File>, dest: &Path) -> Result<Option<Exported>, CacheError> {
+    fn place(
+        self,
+        (digest, path): (BlobDigest, &Path),
+        file: Option<File>,
+        dest: &Path,
+    ) -> Result<Option<Exported>, CacheError> {
         let disk = self.store.disk_outside();
-        match disk.link(&self.store.layout().blob(digest), dest) {
+        match disk.link(path, dest) {
             Ok(()) => return Ok(Some(Exported::Linked)),
             Err(error) if !needs_copy(&error) => return Err(error.outside()),
             Err(_) => {}
         }
         let file = match file {
             Some(file) => Some(file),
-            None => self.verified(digest)?,
+            None => self.verified_at(digest, path)?,
         };
         let Some(mut file) = file else { return Ok(None) };
         let rewound = file.rewind();
-        rewound.map_err(|error| CacheError::io("read", self.store.layout().blob(digest), error))?;
+        rewound.map_err(|error| CacheError::io("read", path, error))?;
         let temporary = disk
             .temporary(dest.parent().unwrap_or(Path::new("/")))
             .map_err(CacheError::outside)?;
@@ -162,6 +173,7 @@ pub struct Exporter<'s> {
 impl Exporter<'_> {
     /// As [`Blobs::export`].
     pub fn export(&self, digest: BlobDigest, dest: &Path) -> Result<Option<Exported>, CacheError> {
+        let path = self.blobs.store.layout().blob(digest);
         let known = self
             .verified
             .read()
@@ -170,7 +182,7 @@ impl Exporter<'_> {
         let file = if known {
             None
         } else {
-            let Some(file) = self.blobs.verified(digest)? else {
+            let Some(file) = self.blobs.verified_at(digest, &path)? else {
                 return Ok(None);
             };
             self.verified
@@ -179,7 +191,7 @@ impl Exporter<'_> {
                 .insert(digest);
             Some(file)
         };
-        self.blobs.place(digest, file, dest)
+        self.blobs.place((digest, &path), file, dest)
     }
 }
 
@@ -188,6 +200,20 @@ pub(crate) fn needs_copy(error: &CacheError) -> bool {
     use io::ErrorKind::{CrossesDevices, PermissionDenied, TooManyLinks, Unsupported};
     matches!(error, CacheError::Io { source, .. }
         if matches!(source.kind(), CrossesDevices | PermissionDenied | TooManyLinks | Unsupported))
+}
+
+/// Opens a file to verify it, which is no use of it: where that is allowed, the time of its last use stays. (A link made before is a
+/// change, after which reading would cost a second change of the inode.)
+fn open_to_check(path: &Path) -> io::Result<File> {
+    let open = |more| {
+        let flags = OFlags::RDONLY | OFlags::CLOEXEC | more;
+        rustix::io::retry_on_intr(|| rustix::fs::open(path, flags, Mode::empty()))
+    };
+    let file = match open(OFlags::NOATIME) {
+        Err(Errno::PERM) => open(OFlags::empty()),
+        opened => opened,
+    };
+    Ok(file?.into())
 }
 
 /// How much of a file is read into a buffer of its own, in bytes.

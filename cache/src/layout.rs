@@ -83,12 +83,12 @@ impl Layout {
 
     pub(crate) fn record(&self, key: ActionKey) -> PathBuf {
         let hex = key.to_string();
-        self.bucket(Bucket::Records).join(&hex[..2]).join(format!("{hex}.json"))
+        self.bucket(Bucket::Records).join(format!("{}/{hex}.json", &hex[..2]))
     }
 
     pub(crate) fn blob(&self, digest: BlobDigest) -> PathBuf {
         let hex = digest.to_string();
-        self.bucket(Bucket::Blobs).join(&hex[..2]).join(hex)
+        self.bucket(Bucket::Blobs).join(format!("{}/{hex}", &hex[..2]))
     }
 
     pub(crate) fn claim(&self, key: ActionKey) -> PathBuf {

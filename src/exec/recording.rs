@@ -208,12 +208,11 @@ impl Place<'_> {
         let dir = self.dir.path().join(self.dir.test(name, plan, 1)?);
         for file in &output.files {
             let to = dir.join(&file.path);
-            let io = |path: &Path, source| RecordError::Io {
-                path: path.to_owned(),
-                source,
-            };
-            if let Some(parent) = to.parent().filter(|&parent| parent != dir) {
-                fs::create_dir_all(parent).map_err(|source| io(parent, source))?;
+            if let (true, Some(parent)) = (file.path.contains('/'), to.parent()) {
+                fs::create_dir_all(parent).map_err(|source| RecordError::Io {
+                    path: parent.to_owned(),
+                    source,
+                })?;
             }
             if exporter.export(file.digest, &to)?.is_none() {
                 // The cache tells of it.
