@@ -3,15 +3,17 @@
 use std::collections::HashSet;
 use std::fs::{self, File};
 use std::io::{self, Read, Seek};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::sync::{PoisonError, RwLock};
 
 use atex_graph::BlobDigest;
-use rustix::fs::{Mode, OFlags};
+use rustix::fs::{CWD, Mode, OFlags};
 use rustix::io::Errno;
 
 use crate::batch::{Batch, Stored};
 use crate::error::CacheError;
+use crate::layout::{Bucket, Layout};
 use crate::report::{Problem, judge};
 use crate::store::Store;
 
@@ -78,26 +80,28 @@ impl<'s> Blobs<'s> {
 
     /// The same; the file stands at its end.
     fn verified(self, digest: BlobDigest) -> Result<Option<File>, CacheError> {
-        self.verified_at(digest, &self.store.layout().blob(digest))
+        self.verify(digest, open_to_check(CWD, &self.store.layout().blob(digest)))
     }
 
-    fn verified_at(self, digest: BlobDigest, path: &Path) -> Result<Option<File>, CacheError> {
-        let verified = open_to_check(path).and_then(|mut file| {
+    /// Verifies a blob that was opened, or tells why it was not.
+    fn verify(self, digest: BlobDigest, opened: io::Result<File>) -> Result<Option<File>, CacheError> {
+        let verified = opened.and_then(|mut file| {
             let found = hash(&mut file)?.0;
             Ok((file, found))
         });
+        let path = || self.store.layout().blob(digest);
         let problem = match verified {
             Ok((file, found)) if found == digest => return Ok(Some(file)),
             Ok(_) => Problem::Content,
-            Err(error) => match judge(error).map_err(|error| CacheError::io("read", path, error))? {
+            Err(error) => match judge(error).map_err(|error| CacheError::io("read", path(), error))? {
                 Some(problem) => problem,
                 None => return Ok(None),
             },
         };
         if let Ok(disk) = self.store.disk() {
-            let _stays_and_is_found_again = disk.remove(path);
+            let _stays_and_is_found_again = disk.remove(&path());
         }
-        self.store.report(path.to_owned(), problem);
+        self.store.report(path(), problem);
         Ok(None)
     }
 
@@ -118,41 +122,30 @@ impl<'s> Blobs<'s> {
     ///
     /// A link shares its content with the store: a change to it makes the blob bad, which is found when it is next read.
     pub fn export(self, digest: BlobDigest, dest: &Path) -> Result<Option<Exported>, CacheError> {
-        let path = self.store.layout().blob(digest);
-        let Some(file) = self.verified_at(digest, &path)? else {
-            return Ok(None);
-        };
-        self.place((digest, &path), Some(file), dest)
+        self.exporter().export(digest, dest)
     }
 
     /// Starts exporting many blobs in a row, of which some are the same.
     pub fn exporter(self) -> Exporter<'s> {
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
         Exporter {
             blobs: self,
+            // Where it cannot be opened, neither can what is in it; that is told when a blob is wanted.
+            bucket: rustix::fs::open(self.store.layout().bucket(Bucket::Blobs), flags, Mode::empty()).ok(),
             verified: RwLock::default(),
         }
     }
 
-    /// Links or copies a blob that was verified; `file` is that, if it is still open.
-    fn place(
-        self,
-        (digest, path): (BlobDigest, &Path),
-        file: Option<File>,
-        dest: &Path,
-    ) -> Result<Option<Exported>, CacheError> {
+    /// Copies a blob that was verified; `file` is that, if it is still open.
+    fn copy(self, digest: BlobDigest, file: Option<File>, dest: &Path) -> Result<Option<Exported>, CacheError> {
         let disk = self.store.disk_outside();
-        match disk.link(path, dest) {
-            Ok(()) => return Ok(Some(Exported::Linked)),
-            Err(error) if !needs_copy(&error) => return Err(error.outside()),
-            Err(_) => {}
-        }
         let file = match file {
             Some(file) => Some(file),
-            None => self.verified_at(digest, path)?,
+            None => self.verified(digest)?,
         };
         let Some(mut file) = file else { return Ok(None) };
         let rewound = file.rewind();
-        rewound.map_err(|error| CacheError::io("read", path, error))?;
+        rewound.map_err(|error| CacheError::io("read", self.store.layout().blob(digest), error))?;
         let temporary = disk
             .temporary(dest.parent().unwrap_or(Path::new("/")))
             .map_err(CacheError::outside)?;
@@ -167,13 +160,21 @@ impl<'s> Blobs<'s> {
 #[derive(Debug)]
 pub struct Exporter<'s> {
     blobs: Blobs<'s>,
+    /// The directory of all blobs: the way to it is gone once.
+    bucket: Option<OwnedFd>,
     verified: RwLock<HashSet<BlobDigest>>,
 }
 
 impl Exporter<'_> {
     /// As [`Blobs::export`].
     pub fn export(&self, digest: BlobDigest, dest: &Path) -> Result<Option<Exported>, CacheError> {
-        let path = self.blobs.store.layout().blob(digest);
+        let Some(bucket) = &self.bucket else {
+            return self
+                .blobs
+                .verified(digest)?
+                .map_or(Ok(None), |file| self.blobs.copy(digest, Some(file), dest));
+        };
+        let name = Layout::blob_in_bucket(digest);
         let known = self
             .verified
             .read()
@@ -182,7 +183,8 @@ impl Exporter<'_> {
         let file = if known {
             None
         } else {
-            let Some(file) = self.blobs.verified_at(digest, &path)? else {
+            let opened = open_to_check(bucket.as_fd(), Path::new(&name));
+            let Some(file) = self.blobs.verify(digest, opened)? else {
                 return Ok(None);
             };
             self.verified
@@ -191,7 +193,11 @@ impl Exporter<'_> {
                 .insert(digest);
             Some(file)
         };
-        self.blobs.place((digest, &path), file, dest)
+        match self.blobs.store.disk_outside().link_from(bucket.as_fd(), &name, dest) {
+            Ok(()) => Ok(Some(Exported::Linked)),
+            Err(error) if !needs_copy(&error) => Err(error.outside()),
+            Err(_) => self.blobs.copy(digest, file, dest),
+        }
     }
 }
 
@@ -204,10 +210,10 @@ pub(crate) fn needs_copy(error: &CacheError) -> bool {
 
 /// Opens a file to verify it, which is no use of it: where that is allowed, the time of its last use stays. (A link made before is a
 /// change, after which reading would cost a second change of the inode.)
-fn open_to_check(path: &Path) -> io::Result<File> {
+fn open_to_check(dir: BorrowedFd<'_>, path: &Path) -> io::Result<File> {
     let open = |more| {
         let flags = OFlags::RDONLY | OFlags::CLOEXEC | more;
-        rustix::io::retry_on_intr(|| rustix::fs::open(path, flags, Mode::empty()))
+        rustix::io::retry_on_intr(|| rustix::fs::openat(dir, path, flags, Mode::empty()))
     };
     let file = match open(OFlags::NOATIME) {
         Err(Errno::PERM) => open(OFlags::empty()),

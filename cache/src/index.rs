@@ -5,6 +5,8 @@
 //! looked at, because a second change within the same tick of the clock could keep size and times (git calls such an entry racy).
 //! Contents are not remembered: whoever takes them verifies them.
 //!
+//! When an index was looked at last, all its records were of use: the collection heeds it, so that records need not be marked one by one.
+//!
 //! ```text
 //! entry*  BLAKE3 of all entries
 //! entry:  length u32 · key · stamp, zeros where it must not be believed · started u64 · duration u64 · outcome u8 · file*
@@ -14,7 +16,7 @@
 //! Numbers are little-endian. A file that is damaged is nothing more than an empty one.
 
 use std::collections::HashMap;
-use std::fs;
+use std::fs::{self, File};
 use std::os::fd::OwnedFd;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -23,9 +25,10 @@ use rayon::prelude::*;
 use rustix::fs::{AtFlags, Mode, OFlags, Stat};
 
 use crate::error::CacheError;
-use crate::layout::Bucket;
+use crate::layout::{Bucket, Layout};
 use crate::record::{Outcome, Output, OutputFile};
 use crate::store::Store;
+use crate::walk;
 
 /// Times younger than this are not trusted: the coarsest clock of a file system in use (FAT) ticks every two seconds.
 const RACY_NS: i128 = 2_000_000_000;
@@ -52,6 +55,11 @@ impl Store {
     /// As [`Store::output`], for many records at once, in the order of `keys`. One that cannot be read is as none. What they say is
     /// remembered under `name`, in place of what was remembered there before.
     pub fn outputs(&self, name: &str, keys: &[ActionKey]) -> Vec<Option<Output>> {
+        self.outputs_at(name, keys, now_ns())
+    }
+
+    /// The same at a time: nanoseconds since the epoch.
+    pub(crate) fn outputs_at(&self, name: &str, keys: &[ActionKey], now: i128) -> Vec<Option<Output>> {
         let path = self.layout().index(name);
         let bytes = fs::read(&path).unwrap_or_default();
         let known = decode(&bytes).unwrap_or_default();
@@ -63,7 +71,6 @@ impl Store {
         let Ok(records) = records else {
             return keys.iter().map(|_| None).collect();
         };
-        let now = now_ns();
         let looks: Vec<Look<'_>> = keys
             .par_iter()
             .map(|&key| self.look(key, &records, known.get(&key).copied(), now))
@@ -75,6 +82,8 @@ impl Store {
         if news {
             // One that cannot be written costs the next reader time, and nothing else.
             let _is_read_again = self.save_index(name, keys, &looks);
+        } else if let (Ok(disk), Ok(file)) = (self.disk(), File::open(&path)) {
+            let _goes_earlier = disk.touch(&file, &path);
         }
         let output = |look| match look {
             Look::Absent => None,
@@ -83,9 +92,21 @@ impl Store {
         looks.into_iter().map(output).collect()
     }
 
+    /// Returns when records were looked for the last time, as far as an index tells.
+    pub(crate) fn looked_for(&self) -> Result<HashMap<ActionKey, SystemTime>, CacheError> {
+        let mut uses = HashMap::new();
+        for found in walk::files(&self.layout().bucket(Bucket::Index))? {
+            let bytes = fs::read(&found.path).unwrap_or_default();
+            for &key in decode(&bytes).unwrap_or_default().keys() {
+                let last = uses.entry(key).or_insert(found.modified);
+                *last = found.modified.max(*last);
+            }
+        }
+        Ok(uses)
+    }
+
     fn look<'i>(&self, key: ActionKey, records: &OwnedFd, known: Option<&'i [u8]>, now: i128) -> Look<'i> {
-        let hex = key.to_string();
-        let stat = rustix::fs::statat(records, format!("{}/{hex}.json", &hex[..2]), AtFlags::empty());
+        let stat = rustix::fs::statat(records, Layout::record_in_bucket(key), AtFlags::empty());
         let stamp = match stat {
             Ok(stat) => stamp(&stat, now),
             Err(rustix::io::Errno::NOENT) => return Look::Absent,
@@ -145,7 +166,7 @@ fn stamp(stat: &Stat, now: i128) -> Stamp {
     stamp
 }
 
-fn now_ns() -> i128 {
+pub(crate) fn now_ns() -> i128 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     i128::try_from(since.as_nanos()).unwrap_or(0)
 }

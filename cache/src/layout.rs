@@ -82,13 +82,21 @@ impl Layout {
     }
 
     pub(crate) fn record(&self, key: ActionKey) -> PathBuf {
-        let hex = key.to_string();
-        self.bucket(Bucket::Records).join(format!("{}/{hex}.json", &hex[..2]))
+        self.bucket(Bucket::Records).join(Self::record_in_bucket(key))
+    }
+
+    /// The path of a record below its bucket.
+    pub(crate) fn record_in_bucket(key: ActionKey) -> String {
+        fanned_out(key.as_bytes(), ".json")
     }
 
     pub(crate) fn blob(&self, digest: BlobDigest) -> PathBuf {
-        let hex = digest.to_string();
-        self.bucket(Bucket::Blobs).join(format!("{}/{hex}", &hex[..2]))
+        self.bucket(Bucket::Blobs).join(Self::blob_in_bucket(digest))
+    }
+
+    /// The path of a blob below its bucket.
+    pub(crate) fn blob_in_bucket(digest: BlobDigest) -> String {
+        fanned_out(digest.as_bytes(), "")
     }
 
     pub(crate) fn claim(&self, key: ActionKey) -> PathBuf {
@@ -142,6 +150,12 @@ impl Layout {
             !ours && entry.file_type().is_ok_and(|kind| kind.is_file())
         })
     }
+}
+
+/// `3f/3f9a…`: by the first byte into one of 256 directories.
+fn fanned_out(digest: &[u8; 32], suffix: &str) -> String {
+    let hex = blake3::Hash::from_bytes(*digest).to_hex();
+    [&hex[..2], "/", hex.as_str(), suffix].concat()
 }
 
 /// Prefix and suffix of the names that files have while they are written.

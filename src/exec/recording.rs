@@ -206,15 +206,15 @@ impl Place<'_> {
             output,
         } = recorded;
         let dir = self.dir.path().join(self.dir.test(name, plan, 1)?);
+        let mut made = "";
         for file in &output.files {
-            let to = dir.join(&file.path);
-            if let (true, Some(parent)) = (file.path.contains('/'), to.parent()) {
-                fs::create_dir_all(parent).map_err(|source| RecordError::Io {
-                    path: parent.to_owned(),
-                    source,
-                })?;
+            let parent = file.path.rsplit_once('/').map_or("", |(parent, _)| parent);
+            if parent != made {
+                let parent = dir.join(parent);
+                fs::create_dir_all(&parent).map_err(|source| RecordError::Io { path: parent, source })?;
             }
-            if exporter.export(file.digest, &to)?.is_none() {
+            made = parent;
+            if exporter.export(file.digest, &dir.join(&file.path))?.is_none() {
                 // The cache tells of it.
                 self.store.holds(key, &output.files);
                 for own in OWN {
