@@ -4,7 +4,7 @@ mod support;
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
@@ -32,6 +32,7 @@ fn world() -> World {
         "tree/tests/deep/main.fmf",
         "test: mkdir -p \"$TMT_TREE/x\"; echo deep\n",
     );
+    world.write("tree/tests/deep/data", "");
     build(&world, "first", &[]).expect(0);
     assert_eq!(cached(&world, "first"), 0);
     build(&world, "second", &[]).expect(0);
@@ -161,101 +162,64 @@ fn a_changed_script_of_the_same_size_and_second_runs_its_tests_again() {
     assert_eq!(world.read("third/tests/tests/one/@plan:b/files/output.txt"), "good\n");
 }
 
+/// How many tests of a new world are taken from the cache after a change.
+fn cached_after(change: impl FnOnce(&World), more: &[&str]) -> u64 {
+    let world = world();
+    change(&world);
+    build(&world, "third", more).expect(0);
+    cached(&world, "third")
+}
+
 #[test]
-fn what_changes_what_a_test_does_runs_it_again() {
-    let changes: [(&str, &dyn Fn(&World), &[&str], u64); 6] = [
-        (
-            "metadata",
-            &|world| {
-                world.write(
-                    "tree/tests/main.fmf",
-                    "test: ./run.sh; true\n/one: {}\n/two: {tag: x}\n",
-                )
-            },
-            &[],
-            2,
-        ),
-        (
-            "a tag",
-            &|world| world.write("tree/tests/main.fmf", "test: ./run.sh\n/one: {}\n/two: {tag: y}\n"),
-            &[],
-            6,
-        ),
-        (
-            "a mode",
-            &|world| {
-                let path = world.path("tree/tests/deep/data");
-                fs::write(&path, "").expect("written");
-                fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("set");
-            },
-            &[],
-            0,
-        ),
-        (
-            "a directory that is empty",
-            &|world| {
-                fs::DirBuilder::new()
-                    .mode(0o755)
-                    .create(world.path("tree/empty"))
-                    .expect("made");
-            },
-            &[],
-            6,
-        ),
-        ("the environment", &|_| {}, &["-e", "X=1"], 0),
-        (
-            "the preparation",
-            &|world| world.write("tree/plan.fmf", PLAN.replace("echo preparing", "echo PREPARING")),
-            &[],
-            0,
-        ),
-    ];
-    for (what, change, more, expected) in changes {
-        let world = world();
-        change(&world);
-        build(&world, "third", more).expect(0);
-        assert_eq!(cached(&world, "third"), expected, "{what}");
-    }
+fn changed_metadata_run_the_tests_again_whose_work_they_change() {
+    let metadata = |text: &'static str| move |world: &World| world.write("tree/tests/main.fmf", text);
+    let of_the_others = metadata("test: ./run.sh; true\n/one: {}\n/two: {tag: x}\n");
+    assert_eq!(cached_after(of_the_others, &[]), 2);
+    let what_does_not_run = metadata("test: ./run.sh\n/one: {}\n/two: {tag: y}\n");
+    assert_eq!(cached_after(what_does_not_run, &[]), 6);
+    let of_the_plan = |world: &World| world.write("tree/plan.fmf", PLAN.replace("preparing", "PREPARING"));
+    assert_eq!(cached_after(of_the_plan, &[]), 0);
+}
+
+#[test]
+fn changed_files_and_options_run_the_tests_again_that_depend_on_them() {
+    let a_file = |world: &World| world.write("tree/tests/deep/more", "");
+    assert_eq!(cached_after(a_file, &[]), 0, "it lies below the directory of all tests");
+    let a_mode = |world: &World| {
+        let path = world.path("tree/tests/deep/data");
+        fs::set_permissions(path, fs::Permissions::from_mode(0o755)).expect("set");
+    };
+    assert_eq!(cached_after(a_mode, &[]), 0);
+    let an_empty_directory = |world: &World| fs::create_dir(world.path("tree/empty")).expect("made");
+    assert_eq!(cached_after(an_empty_directory, &[]), 6);
+    assert_eq!(cached_after(|_| (), &["-e", "X=1"]), 0);
 }
 
 #[test]
 fn a_lost_or_damaged_part_of_the_cache_runs_its_test_again() {
-    let damages: [(&str, &str, &dyn Fn(&Path)); 3] = [
-        ("a record that is gone", "records-v1", &|path| {
-            fs::remove_file(path).expect("removed")
-        }),
-        ("a record that is damaged", "records-v1", &damage),
-        ("a content that is damaged", "blobs-v1", &damage),
-    ];
-    for (what, bucket, damage) in damages {
-        let world = world();
-        // The first file of the bucket that a test's record is, or has.
-        let is_of_test = |path: &PathBuf| {
-            let text = fs::read_to_string(path).expect("text");
-            if bucket == "blobs-v1" {
-                text == "deep\n"
-            } else {
-                text.contains("\"name\":\"test /tests/one")
-            }
-        };
-        let found = files(&world.path("home/.cache/atex").join(bucket))
-            .into_iter()
-            .find(is_of_test);
-        damage(&found.expect("it is there"));
-        let ran = build(&world, "third", &[]).expect(0);
-        // A content that two tests have left is there for the second again, when the first has run.
-        assert_eq!(cached(&world, "third"), 5, "{what}\n{ran:?}");
-        assert_eq!(summary(&world, "third")["tests"]["pass"], 6, "{what}");
-        let told = ran.stderr.contains("is not used");
-        assert_eq!(told, what.contains("damaged"), "{what}\n{ran:?}");
-        assert_eq!(
-            world.read("third/tests/tests/deep/files/output.txt"),
-            "deep\n",
-            "{what}"
-        );
-        build(&world, "fourth", &[]).expect(0);
-        assert_eq!(cached(&world, "fourth"), 6, "{what}");
-    }
+    let of_one = |text: &str| text.contains("\"name\":\"test /tests/one");
+    let remove = |path: &Path| fs::remove_file(path).expect("removed");
+    check_damage("records-v1", of_one, remove, false);
+    check_damage("records-v1", of_one, damage, true);
+    // A content that two tests have left is there for the second again, when the first has run.
+    check_damage("blobs-v1", |text| text == "deep\n", damage, true);
+}
+
+/// Does something to a file of the cache with such a text: one test runs again, and the other records stand.
+fn check_damage(bucket: &str, is_it: impl Fn(&str) -> bool, harm: impl FnOnce(&Path), told: bool) {
+    let world = world();
+    let is_it = |path: &PathBuf| is_it(&fs::read_to_string(path).expect("text"));
+    let found = files(&world.path("home/.cache/atex").join(bucket))
+        .into_iter()
+        .find(is_it);
+    harm(&found.expect("it is there"));
+    let ran = build(&world, "third", &[]).expect(0);
+    assert_eq!(cached(&world, "third"), 5, "{bucket}\n{ran:?}");
+    assert_eq!(summary(&world, "third")["tests"]["pass"], 6, "{bucket}\n{ran:?}");
+    assert_eq!(ran.stderr.contains("is not used"), told, "{bucket}\n{ran:?}");
+    assert_eq!(world.read("third/tests/tests/deep/files/output.txt"), "deep\n");
+    build(&world, "fourth", &[]).expect(0);
+    assert_eq!(cached(&world, "fourth"), 6, "{bucket}");
 }
 
 /// Changes a byte in the middle of a file, whatever its mode.

@@ -234,9 +234,12 @@ fn put(out: &mut Vec<u8>, text: &str) {
     out.extend(text.as_bytes());
 }
 
+/// A text that may not be there: a list of one or none.
 fn put_maybe(out: &mut Vec<u8>, text: Option<&str>) {
-    out.push(u8::from(text.is_some()));
-    put(out, text.unwrap_or_default());
+    put_count(out, usize::from(text.is_some()));
+    if let Some(text) = text {
+        put(out, text);
+    }
 }
 
 fn decode(bytes: &[u8]) -> Option<Outline> {
@@ -251,7 +254,7 @@ fn decode(bytes: &[u8]) -> Option<Outline> {
         warnings: reading.list(|reading| {
             Some(Warning {
                 text: reading.text()?,
-                file: reading.maybe_text()?,
+                file: reading.list(Reading::text)?.pop(),
                 line: Some(u32::from_le_bytes(reading.take()?)).filter(|&line| line > 0),
             })
         })?,
@@ -260,7 +263,7 @@ fn decode(bytes: &[u8]) -> Option<Outline> {
                 key: ActionKey::from_bytes(reading.take()?),
                 name: reading.text()?,
                 label: reading.text()?,
-                distinct_in: reading.maybe_text()?,
+                distinct_in: reading.list(Reading::text)?.pop(),
             })
         })?,
     };
@@ -286,12 +289,6 @@ impl Reading<'_> {
         let (text, rest) = self.0.split_at_checked(length)?;
         self.0 = rest;
         String::from_utf8(text.to_owned()).ok()
-    }
-
-    fn maybe_text(&mut self) -> Option<Option<String>> {
-        let [is_there] = self.take()?;
-        let text = self.text()?;
-        Some((is_there == 1).then_some(text))
     }
 
     fn list<T>(&mut self, mut item: impl FnMut(&mut Self) -> Option<T>) -> Option<Vec<T>> {

@@ -44,11 +44,6 @@ impl Standing {
         (records.len() == outline.tests.len()).then_some(Self { outline, records })
     }
 
-    /// The outline.
-    pub fn outline(&self) -> &Outline {
-        &self.outline
-    }
-
     /// Puts all records into the run's directory, which is empty; nothing where one is damaged or the directory cannot be
     /// written, and then it is empty again, as far as that can be.
     pub fn restore(self, store: &Store, dir: &RunDir) -> Option<Restored> {

@@ -23,8 +23,8 @@ use crate::cli::out::Out;
 use crate::cli::run::{Action, RunRequest};
 use crate::cli::settings::Settings;
 use crate::cli::{machines, notice, signals, workload};
+use crate::compile;
 use crate::compile::spec::Workload;
-use crate::compile::{self, Outlines};
 use crate::exec::agenda::Agenda;
 use crate::exec::options::{Mode, OnTaint, Options, Until};
 use crate::exec::run::{Arrivals, Finished, Run};
@@ -34,6 +34,7 @@ use crate::report::{self, Console, Exit, Json, Recorder, RunInfo};
 use crate::sut::{Cancel, OnHeld};
 use arrivals::SutFile;
 use sink::RunSink;
+use unchanged::Tried;
 
 /// Runs what is asked for.
 pub(crate) fn run(request: &RunRequest, settings: &Settings, out: &mut Out) -> Result<Exit, CliError> {
@@ -48,31 +49,23 @@ pub(crate) fn run(request: &RunRequest, settings: &Settings, out: &mut Out) -> R
     let asked = workload::request(&request.selection, tests, &request.values, kinds.base, settings)?;
     let resolved = compile::resolve(&asked)?;
     let options = options(request);
-    let outlines = unchanged::is_possible(request, &options)
-        .then(|| resolved.outlines(&asked))
-        .flatten();
-    let mut made = None;
-    if let Some(outline) = outlines.as_ref().and_then(Outlines::find) {
-        let build = unchanged::Build {
-            request,
-            options: &options,
-            settings,
-            store: &store,
-            cancel: &cancel,
-            info: RunInfo {
-                tree: resolved.root().to_string_lossy().into_owned(),
-                tree_digest: outline.tree_digest.to_string(),
-                context: compile::context_of(&asked),
-            },
-        };
-        match build.carry_out(outline, &index_name(request, &asked))? {
-            unchanged::Tried::Done(exit) => {
-                std::mem::forget(resolved);
-                return Ok(exit);
-            }
-            unchanged::Tried::HasToRun(dir) => made = dir,
+    let build = unchanged::Build {
+        request,
+        options: &options,
+        settings,
+        store: &store,
+        cancel: &cancel,
+        resolved: &resolved,
+        asked: &asked,
+    };
+    let outlines = build.outlines();
+    let made = match build.carry_out(outlines.as_ref())? {
+        Tried::Done(exit) => {
+            std::mem::forget(resolved);
+            return Ok(exit);
         }
-    }
+        Tried::HasToRun(dir) => dir,
+    };
     // Dropping it takes longer than the process would live on.
     let mut work = ManuallyDrop::new(resolved.compile(&asked)?);
     workload::warn(&work.warnings, settings);
