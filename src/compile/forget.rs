@@ -8,7 +8,7 @@ use std::io;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
-use super::{digests, discovered};
+use super::{digests, discovered, outline};
 
 /// What went.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -22,7 +22,7 @@ pub struct Forgotten {
 /// Removes what is below the cache's directory `cache` and was not of use for longer than `keep`.
 pub fn forget(cache: &Path, keep: Duration, now: SystemTime) -> io::Result<Forgotten> {
     let mut forgotten = Forgotten::default();
-    for bucket in [digests::BUCKET, discovered::BUCKET] {
+    for bucket in [digests::BUCKET, discovered::BUCKET, outline::BUCKET] {
         sweep(&cache.join(bucket), keep, now, &mut forgotten)?;
     }
     Ok(forgotten)
