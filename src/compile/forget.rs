@@ -19,10 +19,13 @@ pub struct Forgotten {
     pub bytes: u64,
 }
 
+/// The directories of the cache that hold what is remembered of trees.
+pub const REMEMBERED: [&str; 3] = [digests::BUCKET, discovered::BUCKET, outline::BUCKET];
+
 /// Removes what is below the cache's directory `cache` and was not of use for longer than `keep`.
 pub fn forget(cache: &Path, keep: Duration, now: SystemTime) -> io::Result<Forgotten> {
     let mut forgotten = Forgotten::default();
-    for bucket in [digests::BUCKET, discovered::BUCKET, outline::BUCKET] {
+    for bucket in REMEMBERED {
         sweep(&cache.join(bucket), keep, now, &mut forgotten)?;
     }
     Ok(forgotten)

@@ -46,7 +46,7 @@ use std::sync::{Arc, OnceLock};
 use assemble::Assembler;
 pub use error::{CompileError, ProbeProblem, Problem};
 use files::TreeFiles;
-pub use forget::{Forgotten, forget};
+pub use forget::{Forgotten, REMEMBERED, forget};
 pub use listing::{ListedPlan, ListedTest, Listing};
 pub use outline::Outlines;
 pub use place::{Cause, Place};
