@@ -34,6 +34,13 @@ pub trait Sink {
     /// Takes an event.
     fn event(&mut self, event: &Stamped);
 
+    /// Takes many events that happened at once.
+    fn events(&mut self, events: &[Stamped]) {
+        for event in events {
+            self.event(event);
+        }
+    }
+
     /// Is called several times a second, with milliseconds since the epoch.
     fn tick(&mut self, now: u64);
 }
@@ -121,6 +128,15 @@ impl Finished {
         }
     }
 
+    /// Counts tests that were taken from the cache, and tells of them.
+    pub(crate) fn tell_cached(&mut self, restored: Vec<Event>, sink: &mut dyn Sink) {
+        for _ in &restored {
+            self.count(NodeOutcome::Pass, true);
+        }
+        let events: Vec<Stamped> = restored.into_iter().map(stamp).collect();
+        sink.events(&events);
+    }
+
     pub(crate) fn count(&mut self, outcome: NodeOutcome, cached: bool) {
         *self.tests.entry(outcome).or_default() += 1;
         self.cached += u64::from(cached);
@@ -159,10 +175,7 @@ pub fn run(run: Run<'_>, sink: &mut dyn Sink) -> io::Result<Finished> {
         files: file_sets(run.work),
     };
     sink.event(&stamp(run_started(&shared, &run.suts, restored.len())));
-    for event in restored {
-        finished.count(NodeOutcome::Pass, true);
-        sink.event(&stamp(event));
-    }
+    finished.tell_cached(restored, sink);
     let lanes = shared
         .agenda
         .for_schedule(run.work, run.options, run.suts.len(), &times);
