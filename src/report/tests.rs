@@ -419,7 +419,9 @@ fn many_events_at_once_are_told_as_one_by_one() {
         if at_once {
             sink.events(&events);
         } else {
-            events.iter().for_each(|event| sink.event(event));
+            for event in &events {
+                sink.event(event);
+            }
         }
         assert!(matches!(sink.finish(), Err(ReportError::Output { .. })));
         (json.text(), console.text())
