@@ -129,7 +129,7 @@ fn seed(work: &Workload, store: &Store) {
             size: text.len() as u64,
         };
         let files = vec![
-            file("output.txt", &format!("{} did what it should\n", node.label())),
+            file("files/output.txt", &format!("{} did what it should\n", node.label())),
             // Each its own, or there would be more links to one file than a file system allows.
             file(
                 "results.jsonl",

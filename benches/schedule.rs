@@ -5,7 +5,7 @@
 
 use std::time::Instant;
 
-use atex::exec::schedule::{JobId, Lane, Rules, StepNo, Task};
+use atex::exec::schedule::{JobId, Lane, LaneId, Rules, StepNo, Task};
 use atex::exec::simulation::{Dice, Fate, Report, Simulation, Truth};
 
 /// Times with a heavy tail, in milliseconds: Pareto with α = 1.3 from 2 s, cut at `longest`.
@@ -150,9 +150,7 @@ fn speed() {
             lane
         })
         .collect();
-    let before = resident();
     let mut schedule = Schedule::new(lanes, suts, Rules::default());
-    let memory = resident().saturating_sub(before);
     let begun = Instant::now();
     let (mut now, mut decided, mut ran) = (0, 0_u64, 0_u64);
     let mut queue: std::collections::VecDeque<Decision> = schedule.start(0).into();
@@ -185,11 +183,31 @@ fn speed() {
         per_second(ran),
         per_second(decided)
     );
-    println!("  {} bytes for each waiting test", memory / tests);
+}
+
+/// What a waiting test takes, with the list that it came in: of a million, as memory comes in pages.
+fn weight() {
+    use atex::exec::schedule::Schedule;
+    const TESTS: u32 = 1_000_000;
+    let before = resident();
+    let tasks = (0..TESTS).map(|job| Task {
+        job: JobId(job),
+        expected: TESTS - job,
+        priority: 0,
+    });
+    let lane = Lane {
+        tasks: tasks.collect(),
+        ..Lane::default()
+    };
+    let schedule = Schedule::new(vec![lane], 1000, Rules::default());
+    let memory = resident().saturating_sub(before);
+    assert_eq!(schedule.pending(LaneId(0)).count(), TESTS as usize, "all tests wait");
+    println!("  {} bytes for each of {TESTS} waiting tests", memory / TESTS as usize);
 }
 
 fn main() {
     speed();
+    weight();
     makespans();
     chains();
 }

@@ -289,7 +289,9 @@ fn bad_yaml_is_shown_before_anything_runs() {
     insta::assert_debug_snapshot!(refused(atex.args(["build"]).run()), @"
     exit 2
     --- stderr
-    error: tests/main.fmf:3:1: expected `,` or `]`, found the end of the file
+    error: tests/main.fmf:2:11: expected `,` or `]`, found the end of the file
+      2 | tag: [a, b
+        |           ^
     ");
 }
 

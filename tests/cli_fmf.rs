@@ -122,6 +122,38 @@ fn origins_are_an_object_of_lists_for_programs() {
 }
 
 #[test]
+fn parts_of_a_mapping_that_several_places_made_have_places_of_their_own() {
+    let tree = [
+        ("main.fmf", "test: x\nenvironment:\n  A: 1\n  C: 1\n"),
+        (
+            "t.fmf",
+            "environment+:\n  B: 2\nadjust:\n- when: x == y\n  environment+:\n    A: 3\n",
+        ),
+    ];
+    let ran = Atex::new()
+        .tree(tree)
+        .args(["fmf", "show", "--origin", "-c", "x=y"])
+        .run();
+    insta::assert_debug_snapshot!(ran.expect(0), @r#"
+    exit 0
+    --- stdout
+    /t
+      test         x   main.fmf:1
+      environment  {A: 3, C: 1, B: 2}   main.fmf:2, t.fmf:1, adjust "x == y" at t.fmf:5
+                     A  t.fmf:6
+                     C  main.fmf:4
+                     B  t.fmf:2
+      adjust       [{when: x == y, environment+: {A: 3}}]   t.fmf:3
+      main.fmf, t.fmf
+    "#);
+    let args = ["fmf", "show", "--origin", "--json", "-c", "x=y"];
+    let nodes = Atex::new().tree(tree).args(args).run().expect(0).json();
+    let place = |file: &str, line: u32| json!({"file": file, "line": line});
+    let environment = json!({"A": place("t.fmf", 6), "C": place("main.fmf", 4), "B": place("t.fmf", 2)});
+    assert_eq!(nodes[0]["parts"], json!({"environment": environment}));
+}
+
+#[test]
 fn nodes_are_named_whole_and_a_wrong_name_is_told() {
     let show = |args: &[&str]| Atex::new().tree(ORIGINS).args(["fmf", "show"]).args(args).run();
     let ran = show(&["--json", "/tests"]).expect(0).json();

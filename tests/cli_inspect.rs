@@ -4,7 +4,7 @@ mod support;
 
 use std::collections::BTreeMap;
 
-use atex::compile::spec::{Narrowing, Request, Secrets};
+use atex::compile::spec::Request;
 use atex::sut::facts::local_facts;
 use atex_cache::{Outcome, Record, Store};
 use atex_graph::{Base, transcript};
@@ -64,25 +64,18 @@ fn record_everything(world: &World) {
     let facts = local_facts();
     let request = Request {
         start: world.tree(),
-        plans: Vec::new(),
-        tests: Vec::new(),
-        narrowing: Narrowing::default(),
-        environment: Vec::new(),
         default_context: BTreeMap::from([
             ("distro".to_owned(), vec![format!("{}-{}", facts.os, facts.version)]),
             ("arch".to_owned(), vec![facts.arch.clone()]),
         ]),
-        context: BTreeMap::new(),
         base: Base {
             os: facts.os,
             version: facts.version,
             arch: facts.arch,
             base: String::new(),
         },
-        strict: false,
-        secrets: Secrets::default(),
         fetch_cache: world.path("home/.cache/atex/trees-v1"),
-        digest_cache: None,
+        ..Request::default()
     };
     let workload = atex::compile::compile(&request).unwrap();
     let store = Store::open(&world.path("home/.cache/atex")).unwrap();

@@ -142,3 +142,21 @@ fn a_directory_that_cannot_be_used_is_named() {
     assert!(ran.stderr.contains("[TMP]/sut"), "{ran:?}");
     assert!(!ran.stderr.contains("os error"), "{ran:?}");
 }
+
+#[test]
+fn the_machines_of_a_pool_are_listed_once_they_were_used() {
+    let world = World::new();
+    assert_eq!(sut(&world, ["ls", "--json"]).expect(0).json().len(), 1);
+    for number in [10, 2] {
+        let dir = world.sut().join(number.to_string());
+        let mut machine = Local::new("pool", Some(dir), Cancel::new().unwrap()).unwrap();
+        machine.open(OnHeld::Fail, &mut |_| {}).unwrap();
+        machine.set_state(&tainted()).unwrap();
+    }
+    std::fs::create_dir_all(world.sut().join("3")).unwrap();
+    let listed = sut(&world, ["ls", "--json"]).expect(0).json();
+    let names: Vec<_> = listed.iter().map(|machine| machine["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["local", "local-2", "local-10"]);
+    let listed = sut(&world, ["ls", "--json", "-s", "local"]).expect(0).json();
+    assert_eq!(listed.len(), 1, "who names machines gets those");
+}

@@ -1,11 +1,10 @@
 //! Whatever plans and tests say, compiling them ends with a workload or with an error, never with a panic.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use atex::compile::compile;
-use atex::compile::spec::{Narrowing, Request, Secrets};
+use atex::compile::spec::Request;
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 
@@ -148,17 +147,8 @@ proptest! {
         write(root, "u/main.fmf", &json!({"test": "./run"}));
         let request = Request {
             start: root.to_owned(),
-            plans: Vec::new(),
-            tests: Vec::new(),
-            narrowing: Narrowing::default(),
-            environment: Vec::new(),
-            default_context: BTreeMap::new(),
-            context: BTreeMap::new(),
-            base: atex_graph::Base::default(),
-            strict: false,
-            secrets: Secrets::default(),
             fetch_cache: PathBuf::from("/nonexistent"),
-            digest_cache: None,
+            ..Request::default()
         };
         match compile(&request) {
             Ok(workload) => {

@@ -8,7 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use atex::compile::spec::{Narrowing, Request, Secrets, Workload};
+use atex::compile::spec::{Request, Secrets, Workload};
 use atex::compile::{CompileError, compile};
 use atex_graph::{Base, Kind};
 
@@ -87,22 +87,15 @@ impl Trial {
 fn request(start: &Path) -> Request {
     Request {
         start: start.to_owned(),
-        plans: Vec::new(),
-        tests: Vec::new(),
-        narrowing: Narrowing::default(),
-        environment: Vec::new(),
         default_context: BTreeMap::from([("distro".to_owned(), vec!["fedora-41".to_owned()])]),
-        context: BTreeMap::new(),
         base: Base {
             os: "fedora".into(),
             version: "41".into(),
             arch: "x86_64".into(),
             base: String::new(),
         },
-        strict: false,
-        secrets: Secrets::default(),
         fetch_cache: PathBuf::from("/nonexistent"),
-        digest_cache: None,
+        ..Request::default()
     }
 }
 

@@ -11,8 +11,13 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, SystemTime};
 
-use atex::compile::spec::{Narrowing, Request, Secrets};
+use atex::compile::spec::{Narrowing, Outline, Request, Secrets, Workload};
 use atex::compile::{compile, resolve};
+use atex::exec::agenda::Agenda;
+use atex::exec::options::{Mode, OnTaint, Options, Until};
+use atex::exec::schedule::Rules;
+use atex::sut::OnHeld;
+use atex_cache::{Outcome, Output};
 
 #[path = "fmf_reference/random.rs"]
 mod random;
@@ -143,9 +148,52 @@ fn check(trial: &Trial, what: &str) {
             "{what}, {look} look:\n{cached}\n\nwithout a cache:\n{fresh}"
         );
     }
+    check_outline(trial, what);
 }
 
-const FILES: [&str; 12] = [
+/// An outline that is found says what compiling without a cache does; and one that was kept is found.
+fn check_outline(trial: &Trial, what: &str) {
+    let request = trial.request(true);
+    let found = || resolve(&request).ok()?.outlines(&request)?.find();
+    let fresh = compile(&trial.request(false)).ok().and_then(|work| outline(&work));
+    let before = found();
+    assert!(
+        before.is_none() || before == fresh,
+        "{what}:\n{before:#?}\n\nwithout a cache:\n{fresh:#?}"
+    );
+    let Some(fresh) = fresh else { return };
+    if let Some(outlines) = resolve(&request).expect("as before").outlines(&request) {
+        outlines.keep(&fresh).expect("kept");
+        assert_eq!(found().as_ref(), Some(&fresh), "{what}");
+    }
+}
+
+/// The outline of a workload in which all records stand.
+fn outline(work: &Workload) -> Option<Outline> {
+    let options = Options {
+        mode: Mode::Build,
+        until: Until::Finish,
+        fresh: false,
+        rerun: false,
+        max_age: None,
+        on_taint: OnTaint::Prepare,
+        on_held: OnHeld::Wait,
+        dead_after: Duration::from_secs(30),
+        rules: Rules::default(),
+        max_output: 0,
+    };
+    let recorded = |_| {
+        Some(Output {
+            started: 0,
+            duration_ms: 0,
+            outcome: Outcome::Passed,
+            files: Vec::new(),
+        })
+    };
+    Agenda::new(work, &options, 1, recorded).outline(work)
+}
+
+const FILES: [&str; 14] = [
     "main.fmf",
     "plans.fmf",
     "tests/main.fmf",
@@ -158,6 +206,8 @@ const FILES: [&str; 12] = [
     ".hidden/x.fmf",
     "tests/.gitignore",
     "linked/deep.fmf",
+    "tests/data",
+    "shared.sh",
 ];
 
 /// Texts of equal sizes among them.

@@ -3,13 +3,17 @@
 use std::collections::HashSet;
 use std::fs::{self, File};
 use std::io::{self, Read, Seek};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::sync::{PoisonError, RwLock};
 
 use atex_graph::BlobDigest;
+use rustix::fs::{CWD, Mode, OFlags};
+use rustix::io::Errno;
 
 use crate::batch::{Batch, Stored};
 use crate::error::CacheError;
+use crate::layout::{Bucket, Layout};
 use crate::report::{Problem, judge};
 use crate::store::Store;
 
@@ -76,23 +80,28 @@ impl<'s> Blobs<'s> {
 
     /// The same; the file stands at its end.
     fn verified(self, digest: BlobDigest) -> Result<Option<File>, CacheError> {
-        let path = self.store.layout().blob(digest);
-        let verified = File::open(&path).and_then(|mut file| {
+        self.verify(digest, open_to_check(CWD, &self.store.layout().blob(digest)))
+    }
+
+    /// Verifies a blob that was opened, or tells why it was not.
+    fn verify(self, digest: BlobDigest, opened: io::Result<File>) -> Result<Option<File>, CacheError> {
+        let verified = opened.and_then(|mut file| {
             let found = hash(&mut file)?.0;
             Ok((file, found))
         });
+        let path = || self.store.layout().blob(digest);
         let problem = match verified {
             Ok((file, found)) if found == digest => return Ok(Some(file)),
             Ok(_) => Problem::Content,
-            Err(error) => match judge(error).map_err(|error| CacheError::io("read", &path, error))? {
+            Err(error) => match judge(error).map_err(|error| CacheError::io("read", path(), error))? {
                 Some(problem) => problem,
                 None => return Ok(None),
             },
         };
         if let Ok(disk) = self.store.disk() {
-            let _stays_and_is_found_again = disk.remove(&path);
+            let _stays_and_is_found_again = disk.remove(&path());
         }
-        self.store.report(path, problem);
+        self.store.report(path(), problem);
         Ok(None)
     }
 
@@ -113,28 +122,23 @@ impl<'s> Blobs<'s> {
     ///
     /// A link shares its content with the store: a change to it makes the blob bad, which is found when it is next read.
     pub fn export(self, digest: BlobDigest, dest: &Path) -> Result<Option<Exported>, CacheError> {
-        let Some(file) = self.verified(digest)? else {
-            return Ok(None);
-        };
-        self.place(digest, Some(file), dest)
+        self.exporter().export(digest, dest)
     }
 
     /// Starts exporting many blobs in a row, of which some are the same.
     pub fn exporter(self) -> Exporter<'s> {
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
         Exporter {
             blobs: self,
+            // Where it cannot be opened, neither can what is in it; that is told when a blob is wanted.
+            bucket: rustix::fs::open(self.store.layout().bucket(Bucket::Blobs), flags, Mode::empty()).ok(),
             verified: RwLock::default(),
         }
     }
 
-    /// Links or copies a blob that was verified; `file` is that, if it is still open.
-    fn place(self, digest: BlobDigest, file: Option<File>, dest: &Path) -> Result<Option<Exported>, CacheError> {
+    /// Copies a blob that was verified; `file` is that, if it is still open.
+    fn copy(self, digest: BlobDigest, file: Option<File>, dest: &Path) -> Result<Option<Exported>, CacheError> {
         let disk = self.store.disk_outside();
-        match disk.link(&self.store.layout().blob(digest), dest) {
-            Ok(()) => return Ok(Some(Exported::Linked)),
-            Err(error) if !needs_copy(&error) => return Err(error.outside()),
-            Err(_) => {}
-        }
         let file = match file {
             Some(file) => Some(file),
             None => self.verified(digest)?,
@@ -156,12 +160,21 @@ impl<'s> Blobs<'s> {
 #[derive(Debug)]
 pub struct Exporter<'s> {
     blobs: Blobs<'s>,
+    /// The directory of all blobs: the way to it is gone once.
+    bucket: Option<OwnedFd>,
     verified: RwLock<HashSet<BlobDigest>>,
 }
 
 impl Exporter<'_> {
     /// As [`Blobs::export`].
     pub fn export(&self, digest: BlobDigest, dest: &Path) -> Result<Option<Exported>, CacheError> {
+        let Some(bucket) = &self.bucket else {
+            return self
+                .blobs
+                .verified(digest)?
+                .map_or(Ok(None), |file| self.blobs.copy(digest, Some(file), dest));
+        };
+        let name = Layout::blob_in_bucket(digest);
         let known = self
             .verified
             .read()
@@ -170,7 +183,8 @@ impl Exporter<'_> {
         let file = if known {
             None
         } else {
-            let Some(file) = self.blobs.verified(digest)? else {
+            let opened = open_to_check(bucket.as_fd(), Path::new(&name));
+            let Some(file) = self.blobs.verify(digest, opened)? else {
                 return Ok(None);
             };
             self.verified
@@ -179,7 +193,11 @@ impl Exporter<'_> {
                 .insert(digest);
             Some(file)
         };
-        self.blobs.place(digest, file, dest)
+        match self.blobs.store.disk_outside().link_from(bucket.as_fd(), &name, dest) {
+            Ok(()) => Ok(Some(Exported::Linked)),
+            Err(error) if !needs_copy(&error) => Err(error.outside()),
+            Err(_) => self.blobs.copy(digest, file, dest),
+        }
     }
 }
 
@@ -188,6 +206,20 @@ pub(crate) fn needs_copy(error: &CacheError) -> bool {
     use io::ErrorKind::{CrossesDevices, PermissionDenied, TooManyLinks, Unsupported};
     matches!(error, CacheError::Io { source, .. }
         if matches!(source.kind(), CrossesDevices | PermissionDenied | TooManyLinks | Unsupported))
+}
+
+/// Opens a file to verify it, which is no use of it: where that is allowed, the time of its last use stays. (A link made before is a
+/// change, after which reading would cost a second change of the inode.)
+fn open_to_check(dir: BorrowedFd<'_>, path: &Path) -> io::Result<File> {
+    let open = |more| {
+        let flags = OFlags::RDONLY | OFlags::CLOEXEC | more;
+        rustix::io::retry_on_intr(|| rustix::fs::openat(dir, path, flags, Mode::empty()))
+    };
+    let file = match open(OFlags::NOATIME) {
+        Err(Errno::PERM) => open(OFlags::empty()),
+        opened => opened,
+    };
+    Ok(file?.into())
 }
 
 /// How much of a file is read into a buffer of its own, in bytes.

@@ -5,10 +5,12 @@
 
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, Seek, Write};
+use std::os::fd::BorrowedFd;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 use std::time::SystemTime;
 
+use rustix::fs::{AtFlags, CWD};
 use tempfile::NamedTempFile;
 
 use crate::error::CacheError;
@@ -139,6 +141,13 @@ impl Disk {
     /// Gives a file a second name; which must be free.
     pub(crate) fn link(&self, from: &Path, to: &Path) -> Result<(), CacheError> {
         self.change("link a file to", to, || fs::hard_link(from, to))
+    }
+
+    /// The same for a file that is named from an open directory.
+    pub(crate) fn link_from(&self, dir: BorrowedFd<'_>, name: &str, to: &Path) -> Result<(), CacheError> {
+        self.change("link a file to", to, || {
+            Ok(rustix::fs::linkat(dir, name, CWD, to, AtFlags::empty())?)
+        })
     }
 
     /// Takes away the right to write from everybody, and what a cache has no use for.

@@ -5,7 +5,7 @@
 //! 1. what dead processes left (temporary files, claims) goes;
 //! 2. every record is read, with the blobs it needs; a bad one goes;
 //! 3. those not used for longer than `keep` go, then the longest unused ones until the rest is at most `max_size`;
-//! 4. the blobs that no remaining record needs go.
+//! 4. the blobs that no remaining record needs go, and what was remembered of records and not looked at for longer than `keep`.
 //!
 //! Records go before blobs, so a crash in between leaves blobs that nobody needs, never a record without its blobs.
 
@@ -93,6 +93,7 @@ impl Store {
         let mut collection = Collection::survey(&store)?;
         collection.remove_records(policy, now)?;
         collection.remove_blobs()?;
+        collection.remove_indexes(policy, now)?;
         let mut report = collection.report;
         report.bad = store.take_reports();
         Ok(report)
@@ -158,7 +159,10 @@ impl<'s> Collection<'s> {
             .par_iter()
             .map(|found| store.needs(found))
             .collect::<Result<_, _>>()?;
-        for (found, needs) in found.into_iter().zip(read) {
+        let looked_for = store.looked_for()?;
+        for (mut found, needs) in found.into_iter().zip(read) {
+            let last = found.key().and_then(|key| looked_for.get(&key));
+            found.modified = last.map_or(found.modified, |&last| last.max(found.modified));
             match needs {
                 Some(needs) => collection.add(found, needs),
                 None => collection.remove_record(&found)?,
@@ -230,6 +234,18 @@ impl<'s> Collection<'s> {
                     self.report.blobs_kept -= 1;
                     self.report.bytes_kept -= blob.size;
                 }
+            }
+        }
+        Ok(())
+    }
+
+    /// The rest of step 4. What goes was made by the store for itself, and is not counted among what it holds for others.
+    fn remove_indexes(&mut self, policy: &GcPolicy, now: SystemTime) -> Result<(), CacheError> {
+        let Some(keep) = policy.keep else { return Ok(()) };
+        for found in walk::files(&self.store.layout().bucket(Bucket::Index))? {
+            if now.duration_since(found.modified).is_ok_and(|age| age > keep) {
+                self.disk.remove(&found.path)?;
+                self.report.bytes_removed += found.size;
             }
         }
         Ok(())

@@ -21,10 +21,11 @@ pub(crate) enum Bucket {
     Blobs,
     Claims,
     Facts,
+    Index,
 }
 
 impl Bucket {
-    pub(crate) const ALL: [Self; 4] = [Self::Records, Self::Blobs, Self::Claims, Self::Facts];
+    pub(crate) const ALL: [Self; 5] = [Self::Records, Self::Blobs, Self::Claims, Self::Facts, Self::Index];
 
     /// Returns the name without its version.
     pub(crate) fn name(self) -> &'static str {
@@ -33,6 +34,7 @@ impl Bucket {
             Self::Blobs => "blobs",
             Self::Claims => "claims",
             Self::Facts => "facts",
+            Self::Index => "index",
         }
     }
 }
@@ -80,13 +82,21 @@ impl Layout {
     }
 
     pub(crate) fn record(&self, key: ActionKey) -> PathBuf {
-        let hex = key.to_string();
-        self.bucket(Bucket::Records).join(&hex[..2]).join(format!("{hex}.json"))
+        self.bucket(Bucket::Records).join(Self::record_in_bucket(key))
+    }
+
+    /// The path of a record below its bucket.
+    pub(crate) fn record_in_bucket(key: ActionKey) -> String {
+        fanned_out(key.as_bytes(), ".json")
     }
 
     pub(crate) fn blob(&self, digest: BlobDigest) -> PathBuf {
-        let hex = digest.to_string();
-        self.bucket(Bucket::Blobs).join(&hex[..2]).join(hex)
+        self.bucket(Bucket::Blobs).join(Self::blob_in_bucket(digest))
+    }
+
+    /// The path of a blob below its bucket.
+    pub(crate) fn blob_in_bucket(digest: BlobDigest) -> String {
+        fanned_out(digest.as_bytes(), "")
     }
 
     pub(crate) fn claim(&self, key: ActionKey) -> PathBuf {
@@ -96,6 +106,11 @@ impl Layout {
     pub(crate) fn facts(&self, target: &str) -> PathBuf {
         let hex = blake3::hash(target.as_bytes()).to_hex();
         self.bucket(Bucket::Facts).join(format!("{hex}.json"))
+    }
+
+    pub(crate) fn index(&self, name: &str) -> PathBuf {
+        let hex = blake3::hash(name.as_bytes()).to_hex();
+        self.bucket(Bucket::Index).join(hex.as_str())
     }
 
     /// Reads the marker. One that cannot be read counts as unknown.
@@ -135,6 +150,12 @@ impl Layout {
             !ours && entry.file_type().is_ok_and(|kind| kind.is_file())
         })
     }
+}
+
+/// `3f/3f9a…`: by the first byte into one of 256 directories.
+fn fanned_out(digest: &[u8; 32], suffix: &str) -> String {
+    let hex = blake3::Hash::from_bytes(*digest).to_hex();
+    [&hex[..2], "/", hex.as_str(), suffix].concat()
 }
 
 /// Prefix and suffix of the names that files have while they are written.

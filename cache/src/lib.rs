@@ -14,8 +14,10 @@
 //! │   └── c0/c0ff…             content, named by its BLAKE3 digest; read-only, may share its inode with a run's directory
 //! ├── claims-v1/
 //! │   └── 3f9a…                exclusive flock(2) of the process that runs the node; the text says who that is
-//! └── facts-v1/
-//!     └── 77d0….json           a small document, named by the digest of its target's name
+//! ├── facts-v1/
+//! │   └── 77d0….json           a small document, named by the digest of its target's name
+//! └── index-v1/
+//!     └── 5d41…                what many records said when they were read last, named by the digest of who asked for them
 //! ```
 //!
 //! Each bucket carries the version of its format in its name; a bucket of another version beside ours is left alone.
@@ -29,6 +31,7 @@
 //!    again. So a crash at any point leaves the old record before the node began, none while it runs, or the new one.
 //! 3. What is read is verified: records by their checksum, their type and their name, blobs by their digest. What does not pass is a
 //!    miss and is [reported](Store::take_reports), never an answer and never a panic.
+//!    An index stands for reading records only where `stat` says that their files are the same as then.
 //! 4. Only the holder of a [`Ticket`] writes a record, and a claim dies with its process.
 //! 5. No exclusive lock but a claim (one node) and that of `gc` is held longer than a rename takes.
 
@@ -43,6 +46,7 @@ mod envelope;
 mod error;
 mod facts;
 mod gc;
+mod index;
 mod layout;
 mod lock;
 mod lookup;

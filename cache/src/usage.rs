@@ -15,7 +15,7 @@ pub struct Usage {
 /// What one directory of a store holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BucketUsage {
-    /// `records`, `blobs`, `claims`, `facts`.
+    /// `records`, `blobs`, `claims`, `facts`, `index`.
     pub name: &'static str,
     /// Number of files.
     pub files: u64,

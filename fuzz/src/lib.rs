@@ -32,7 +32,7 @@ pub fn fmf_tree(input: &[u8]) {
         let shown = format!(
             "{error} {:?} {:?}",
             error.hint(),
-            error.spot().map(atex::fmf::Spot::snippet)
+            error.spot().map(atex::fmf::Spot::excerpt)
         );
         assert!(
             shown.len() < OUTPUT,

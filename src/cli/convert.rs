@@ -39,13 +39,13 @@ impl From<CacheError> for CliError {
 
 impl From<CompileError> for CliError {
     fn from(error: CompileError) -> Self {
-        let message = error.to_string();
+        let (message, excerpt) = (error.to_string(), error.excerpt());
         let kind = match &error {
             error if error.is_nothing() => Self::nothing(message),
             CompileError::Graph(_) => Self::defect(message),
             _ => Self::usage(message),
         };
-        kind.hint_if(error.hint())
+        kind.excerpt_if(excerpt).hint_if(error.hint())
     }
 }
 

@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use std::io;
 
 use crate::report::palette::{Palette, paint};
-use crate::report::text::harmless;
+use crate::report::text::{fit, harmless};
 use crate::report::{Exit, ReportError};
 use crate::sut::trouble::without_os_numbers;
 
@@ -109,10 +109,10 @@ impl CliError {
         }
     }
 
-    /// Adds the lines of a file that are at fault.
+    /// Adds the lines of a file that are at fault, if they are known.
     #[must_use]
-    pub(crate) fn excerpt(mut self, excerpt: impl Into<String>) -> Self {
-        self.excerpt = excerpt.into();
+    pub(crate) fn excerpt_if(mut self, excerpt: Option<String>) -> Self {
+        self.excerpt = excerpt.unwrap_or_default();
         self
     }
 
@@ -121,7 +121,7 @@ impl CliError {
         let mut text = String::new();
         let _infallible = writeln!(text, "{} {}", paint(palette.bad, "error:"), lines(&self.message));
         for line in self.excerpt.lines() {
-            let _infallible = writeln!(text, "{}", harmless(line));
+            let _infallible = writeln!(text, "  {}", harmless(line));
         }
         for hint in &self.hints {
             let _infallible = writeln!(text, "{} {}", paint(palette.reused, "hint:"), lines(hint));
@@ -144,12 +144,15 @@ pub(crate) fn output_failed(source: io::Error) -> CliError {
     ReportError::Output { source }.into()
 }
 
+/// Longest line of a message, in columns: it may name a path, but what it quotes of a file can be of any length.
+const WIDEST: usize = 5000;
+
 /// Makes a message harmless but keeps its line breaks, and takes out the numbers that the system's library adds to its texts.
 fn lines(message: &str) -> String {
     let lines: Vec<_> = message
         .trim_end()
         .lines()
-        .map(|line| harmless(line).into_owned())
+        .map(|line| fit(&harmless(line), WIDEST).into_owned())
         .collect();
     without_os_numbers(&lines.join("\n  "))
 }
@@ -161,13 +164,13 @@ mod tests {
     #[test]
     fn a_message_has_its_excerpt_and_hints_below() {
         let error = CliError::usage("unknown key `suts` in `atex.toml:3:1`")
-            .excerpt("3 | suts = 1\n  | ^^^^")
+            .excerpt_if(Some("3 | suts = 1\n  | ^^^^".to_owned()))
             .hint("did you mean `sut`?");
         let text = error.render(&Palette::new(false));
         insta::assert_snapshot!(text, @r"
         error: unknown key `suts` in `atex.toml:3:1`
-        3 | suts = 1
-          | ^^^^
+          3 | suts = 1
+            | ^^^^
         hint: did you mean `sut`?
         ");
     }
@@ -179,6 +182,14 @@ mod tests {
             error.render(&Palette::new(false)),
             "error: cannot open `a\\x1b[2J`: No such file or directory: end (os error x)\n"
         );
+    }
+
+    #[test]
+    fn a_line_of_any_length_is_cut() {
+        let error = CliError::usage(format!("`{}` is none\nand more", "x".repeat(1_000_000)));
+        let text = error.render(&Palette::new(false));
+        assert!(text.len() < WIDEST + 100, "{}", text.len());
+        assert!(text.ends_with("\n  and more\n"));
     }
 
     #[test]

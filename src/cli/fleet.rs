@@ -4,13 +4,14 @@
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
-use std::path::Path;
+use std::fs;
+use std::path::{Path, PathBuf};
 
 use super::args::select::SutArgs;
 use super::error::CliError;
 use super::settings::{Settings, absolute};
 use super::target::Target;
-use crate::sut::local::default_dir;
+use crate::sut::local::{default_dir, peek_state};
 
 /// More local SUTs than this are a slip of the hand.
 const MOST: u32 = 1000;
@@ -98,28 +99,50 @@ fn locals(text: &str, rest: &str, args: &SutArgs, settings: &Settings) -> Result
     let base: Target = format!("local?{query}")
         .parse()
         .map_err(|error: super::target::TargetError| CliError::usage(error.to_string()).hint(error.hint()))?;
-    let given = base
-        .dir
-        .or_else(|| args.sut_dir.clone())
-        .map(|dir| absolute(&dir, &settings.here));
-    let dir = given.or_else(|| Some(default_dir()?.join("pool"))).ok_or_else(|| {
+    let dir = pool_dir(base.dir.as_deref(), args, settings).ok_or_else(|| {
         CliError::usage("neither `XDG_STATE_HOME` nor `HOME` is set, so there is no place for the SUTs' files")
             .hint("give a directory with `--sut-dir`")
     })?;
     let name = base.name.unwrap_or_else(|| "local".to_owned());
-    let one = |number: u32| {
-        let dir = dir.join(number.to_string());
-        let mut target = format!(
-            "local?name={}&dir={}",
-            escaped(&format!("{name}-{number}")),
-            escaped(&dir.to_string_lossy())
-        );
-        if let Some(base) = &base.base {
-            let _infallible = write!(target, "&base={}", escaped(base));
-        }
-        target
-    };
+    let one = |number| local(&name, number, &dir, base.base.as_deref());
     Ok((1..=count).map(one).collect())
+}
+
+/// Returns the targets of `local*N` that were used in the place where they are by default, or below `--sut-dir`.
+pub(crate) fn used_locals(args: &SutArgs, settings: &Settings) -> Vec<String> {
+    let Some(dir) = pool_dir(None, args, settings) else {
+        return Vec::new();
+    };
+    let numbers = fs::read_dir(&dir).into_iter().flatten().flatten();
+    let numbers = numbers.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    let used: BTreeSet<u32> = numbers
+        .filter(|number| (1..=MOST).contains(number))
+        .filter(|number| peek_state(Some(&dir.join(number.to_string()))).is_some())
+        .collect();
+    used.into_iter()
+        .map(|number| local("local", number, &dir, None))
+        .collect()
+}
+
+/// Where the directories of `local*N` are, if that can be told.
+fn pool_dir(given: Option<&Path>, args: &SutArgs, settings: &Settings) -> Option<PathBuf> {
+    match given.or(args.sut_dir.as_deref()) {
+        Some(dir) => Some(absolute(dir, &settings.here)),
+        None => Some(default_dir()?.join("pool")),
+    }
+}
+
+fn local(name: &str, number: u32, dir: &Path, base: Option<&str>) -> String {
+    let dir = dir.join(number.to_string());
+    let mut target = format!(
+        "local?name={}&dir={}",
+        escaped(&format!("{name}-{number}")),
+        escaped(&dir.to_string_lossy())
+    );
+    if let Some(base) = base {
+        let _infallible = write!(target, "&base={}", escaped(base));
+    }
+    target
 }
 
 /// Writes a value so that a target's parser reads it as it is.
@@ -129,7 +152,7 @@ fn escaped(value: &str) -> String {
 
 /// Reads the targets of a file: one a line; `#` and what follows it, at the beginning or after a blank, is a comment.
 pub(crate) fn read(path: &Path) -> Result<Vec<Line>, CliError> {
-    let text = std::fs::read_to_string(path)
+    let text = fs::read_to_string(path)
         .map_err(|error| CliError::usage(format!("cannot read the file of SUTs `{}`: {error}", path.display())))?;
     Ok(lines(&text, path))
 }

@@ -21,7 +21,6 @@ mod run;
 mod secret;
 mod settings;
 mod signals;
-mod snippet;
 mod table;
 pub mod target;
 mod values;

@@ -13,10 +13,11 @@ use atex_graph::{
     NodeId, NodeName, OutputDigest, PrepareInputs, Sourced, StepAction,
 };
 
+use super::FilesOfTrees;
 use super::environment::{self, Variables};
 use super::error::CompileError;
 use super::facts::Facts;
-use super::files::{TreeFiles, escaped};
+use super::files::escaped;
 use super::inputs::TreeInputs;
 use super::mentions::Mentions;
 use super::phases::Phase;
@@ -34,7 +35,7 @@ const TREE: &str = "(tree)";
 pub(crate) struct Assembler<'r> {
     request: &'r Request,
     trees: &'r Trees,
-    files: HashMap<TreeId, Arc<TreeFiles>>,
+    files: FilesOfTrees,
     /// By tree and place in the slot.
     inputs: HashMap<(TreeId, String), TreeInputs>,
     metadata: HashMap<(TreeId, String), FileSet>,
@@ -57,20 +58,16 @@ struct PlanPart<'p> {
 }
 
 impl<'r> Assembler<'r> {
-    /// Looks at the files of all trees.
-    pub(crate) fn new(request: &'r Request, trees: &'r Trees) -> Self {
-        let mut warnings = Vec::new();
-        let files = trees.ids().map(|id| {
-            let root = trees.get(id).tree.root();
-            (
-                id,
-                Arc::new(TreeFiles::read(root, request.digest_cache.as_deref(), &mut warnings)),
-            )
-        });
+    /// Starts without a plan, with the files of all trees and what is to be said of them.
+    pub(crate) fn new(
+        request: &'r Request,
+        trees: &'r Trees,
+        (files, warnings): &(FilesOfTrees, Vec<Warning>),
+    ) -> Self {
         Self {
             request,
             trees,
-            files: files.collect(),
+            files: files.clone(),
             inputs: HashMap::new(),
             metadata: HashMap::new(),
             facts: HashMap::new(),
@@ -81,7 +78,7 @@ impl<'r> Assembler<'r> {
             uploads: Uploads::default(),
             plans: Vec::new(),
             drafts: Vec::new(),
-            warnings,
+            warnings: warnings.clone(),
         }
     }
 

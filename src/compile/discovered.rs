@@ -30,7 +30,7 @@ use crate::fmf::{Map, Metadata, Packing, Tree};
 /// The directory's name carries the version of the format.
 pub(super) const BUCKET: &str = "discover-v1";
 
-/// How many trees of one root are kept: for as many contexts, or states of the files.
+/// How many files of one directory are kept: for as many contexts, or states of the tree.
 const KEPT: usize = 8;
 
 /// How the file of a tree ends.
@@ -39,11 +39,14 @@ const SUFFIX: &str = "fmf";
 /// Returns the adjusted tree of metadata files, from the cache or by way of it; nothing where it has to be made in memory.
 pub(crate) fn tree(metadata: &Metadata, context: &Context, mark: fn(&Map) -> bool, cache: &Path) -> Option<Tree> {
     let about = about(context)?;
-    let root = metadata.root();
-    let directory = cache
-        .join(BUCKET)
-        .join(blake3::hash(root.as_os_str().as_bytes()).to_hex().as_str());
+    let directory = directory_of(cache, BUCKET, metadata.root());
     find(metadata, &about, cache, &directory).or_else(|| make(metadata, context, mark, about, cache, &directory))
+}
+
+/// The directory in a bucket of the cache for what is remembered of the tree at `root`.
+pub(super) fn directory_of(cache: &Path, bucket: &str, root: &Path) -> PathBuf {
+    let digest = blake3::hash(root.as_os_str().as_bytes());
+    cache.join(bucket).join(digest.to_hex().as_str())
 }
 
 /// Looks for the tree of the files as they are now.
@@ -125,7 +128,7 @@ fn read(place: &Path) -> io::Result<(Vec<u8>, blake3::Hash)> {
 }
 
 /// The digest of what a tree depends on beside its files. Another build of atex may make another tree of the same files.
-fn about(context: &Context) -> Option<[u8; 32]> {
+pub(super) fn about(context: &Context) -> Option<[u8; 32]> {
     let mut hasher = blake3::Hasher::new();
     let mut text = |text: &[u8]| {
         hasher.update(&(text.len() as u64).to_le_bytes());
@@ -166,8 +169,8 @@ fn name<'d>(metadata: &'d Metadata, about: &[u8; 32], digests: impl Iterator<Ite
     format!("{}.{SUFFIX}", hasher.finalize().to_hex())
 }
 
-/// Removes the trees that were not of use for the longest time, and what killed processes left.
-fn prune(directory: &Path) {
+/// Removes the files of a directory that were not of use for the longest time, and what killed processes left.
+pub(super) fn prune(directory: &Path) {
     let Ok(entries) = fs::read_dir(directory) else { return };
     let mut found: Vec<(SystemTime, PathBuf)> = entries
         .flatten()

@@ -1,11 +1,10 @@
 //! Why a request cannot be compiled. Every error is found before anything runs.
 
-use std::fmt;
 use std::io;
-use std::path::PathBuf;
 
 use atex_graph::GraphError;
 
+use super::place::Cause;
 use super::spec::Warning;
 use crate::fmf;
 
@@ -16,14 +15,26 @@ pub enum CompileError {
     #[error(transparent)]
     Fmf(#[from] fmf::Error),
     /// A plan's or a test's metadata say something that cannot be obeyed.
-    #[error("{place}{subject}: {problem}")]
+    #[error("{}{subject}: {problem}", cause.place)]
     Metadata {
         /// Where.
-        place: Place,
+        cause: Box<Cause>,
         /// What it is about: ``plan `/plans/a`, prepare phase 2 (`install`)``.
         subject: String,
         /// What is wrong.
         problem: Problem,
+    },
+    /// The tests that a discover section means cannot be found.
+    #[error("{}{subject}: {source}", cause.place)]
+    Section {
+        /// Where.
+        cause: Box<Cause>,
+        /// What it is about: ``plan `/plans/a`, discover section 1``.
+        subject: String,
+        /// Which key of the section says it.
+        key: &'static str,
+        /// Why.
+        source: Box<fmf::Error>,
     },
     /// A plan that was asked for does not exist.
     #[error("no plan matches `{name}`")]
@@ -44,8 +55,10 @@ pub enum CompileError {
         nearest: Vec<String>,
     },
     /// A plan's probe failed.
-    #[error("plan `{plan}`: probe `{command}` {problem}")]
+    #[error("{}plan `{plan}`: probe `{command}` {problem}", cause.place)]
     Probe {
+        /// Where it stands.
+        cause: Box<Cause>,
         /// The plan.
         plan: String,
         /// The command.
@@ -159,6 +172,7 @@ impl CompileError {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Fmf(error) => error.hint().map(str::to_owned),
+            Self::Section { source, .. } => source.hint().map(str::to_owned),
             Self::UnknownPlan { disabled, .. } if !disabled.is_empty() => Some(format!(
                 "{} not enabled: name it exactly to run it anyway",
                 quoted(disabled, "is", "are")
@@ -174,6 +188,17 @@ impl CompileError {
         }
     }
 
+    /// Returns the line of the metadata that is at fault, with marks below it, and what made the value that stands there. Reads
+    /// the file again.
+    pub fn excerpt(&self) -> Option<String> {
+        match self {
+            Self::Metadata { cause, problem, .. } => cause.excerpt(problem.word()),
+            Self::Probe { cause, command, .. } => cause.excerpt(command),
+            Self::Section { cause, key, source, .. } => cause.excerpt(source.expression().unwrap_or(key)),
+            _ => None,
+        }
+    }
+
     /// Whether this says that there is nothing to run (exit code 4), and not that something is wrong (2).
     pub fn is_nothing(&self) -> bool {
         matches!(self, Self::NothingMatched { .. })
@@ -181,6 +206,18 @@ impl CompileError {
 }
 
 impl Problem {
+    /// What of the value is at fault: a text in it, or a key.
+    pub(crate) fn word(&self) -> &str {
+        match self {
+            Self::Duration(text) | Self::Assignment(text) | Self::Outside(text) => text,
+            Self::Variable { name, .. } => name,
+            Self::Glob { pattern, .. } => pattern,
+            Self::Type { key, .. } => key,
+            Self::Empty(key) | Self::Expression { key, .. } => key,
+            Self::NamelessSection | Self::SameSection(_) | Self::SectionName(_) => "name",
+        }
+    }
+
     fn hint(&self) -> Option<&'static str> {
         match self {
             Self::Duration(_) => Some("`90`, `5m`, `1h 30m`, `10m *2`"),
@@ -189,24 +226,6 @@ impl Problem {
                 Some("globs are relative to the tree's root; `./` stands for the directory of the .fmf file")
             }
             _ => None,
-        }
-    }
-}
-
-/// A place in the metadata; nothing where it is not known.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub struct Place {
-    /// The .fmf file, relative to the root of its tree.
-    pub file: Option<PathBuf>,
-    /// The line, from 1.
-    pub line: u32,
-}
-
-impl fmt::Display for Place {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.file {
-            Some(file) => write!(formatter, "{}:{}: ", file.display(), self.line),
-            None => Ok(()),
         }
     }
 }

@@ -69,7 +69,7 @@ pub(crate) struct Facts {
 
 impl Facts {
     pub(crate) fn read(tree: &Tree, node: Node<'_>) -> Result<Self, CompileError> {
-        let scope = Reader::new(tree.metadata_files(), node).scope("test");
+        let scope = Reader::new(tree, node).scope("test");
         let script = match scope.value("test") {
             Some(Value::Str(text)) => text.to_string(),
             Some(other) => return Err(scope.wrong("test", "a text", other)),
@@ -104,7 +104,7 @@ pub(crate) fn run_directory(tree: &Tree, node: Node<'_>) -> Result<PathBuf, Comp
     if !node.has_key("path") {
         return Ok(node.dir().to_owned());
     }
-    let scope = Reader::new(tree.metadata_files(), node).scope("test");
+    let scope = Reader::new(tree, node).scope("test");
     let Some(path) = scope.text("path")? else {
         return Ok(node.dir().to_owned());
     };

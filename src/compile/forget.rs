@@ -8,7 +8,7 @@ use std::io;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
-use super::{digests, discovered};
+use super::{digests, discovered, outline};
 
 /// What went.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -19,10 +19,13 @@ pub struct Forgotten {
     pub bytes: u64,
 }
 
+/// The directories of the cache that hold what is remembered of trees.
+pub const REMEMBERED: [&str; 3] = [digests::BUCKET, discovered::BUCKET, outline::BUCKET];
+
 /// Removes what is below the cache's directory `cache` and was not of use for longer than `keep`.
 pub fn forget(cache: &Path, keep: Duration, now: SystemTime) -> io::Result<Forgotten> {
     let mut forgotten = Forgotten::default();
-    for bucket in [digests::BUCKET, discovered::BUCKET] {
+    for bucket in REMEMBERED {
         sweep(&cache.join(bucket), keep, now, &mut forgotten)?;
     }
     Ok(forgotten)

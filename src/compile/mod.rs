@@ -6,7 +6,7 @@
 //! 2. `plan` selects plans and reads them, with `sections`, `phases` and `environment`;
 //! 3. `select` takes each plan's tests, and narrows them;
 //! 4. `walk`, `digests` and `files` look at all files; `inputs` and `mentions` say who depends on which;
-//! 5. `assemble` makes nodes and keys, with `facts` of tests and `uploads` for SUTs.
+//! 5. `assemble` makes nodes and keys, with `facts` of tests and `uploads` for SUTs; `outline` remembers what came of it.
 //!
 //! [`Resolved::list`] stops after the third step, [`list_plans`] after the second. Nothing here depends on time, on host paths or on the order of a map, so equal trees give equal
 //! keys on every host.
@@ -21,11 +21,14 @@ mod facts;
 mod files;
 mod forget;
 mod inputs;
+mod lines;
 pub mod lint;
 mod listing;
 mod mentions;
 mod names;
+mod outline;
 mod phases;
+mod place;
 mod plan;
 mod probe;
 mod read;
@@ -37,15 +40,20 @@ mod uploads;
 mod walk;
 
 use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
+use std::sync::{Arc, OnceLock};
 
 use assemble::Assembler;
-pub use error::{CompileError, Place, ProbeProblem, Problem};
-pub use forget::{Forgotten, forget};
+pub use error::{CompileError, ProbeProblem, Problem};
+use files::TreeFiles;
+pub use forget::{Forgotten, REMEMBERED, forget};
 pub use listing::{ListedPlan, ListedTest, Listing};
+pub use outline::Outlines;
+pub use place::{Cause, Place};
 use plan::Plan;
 use select::Selected;
 use spec::{Request, Warning, Workload};
-use trees::Trees;
+use trees::{TreeId, Trees};
 
 use crate::fmf::context::Context;
 
@@ -77,12 +85,17 @@ fn refuse_if_strict(request: &Request, warnings: &[Warning]) -> Result<(), Compi
     Ok(())
 }
 
+/// The files of each tree.
+type FilesOfTrees = HashMap<TreeId, Arc<TreeFiles>>;
+
 /// Plans that were asked for, and the trees that they look for tests in.
 pub struct Resolved {
     context: Context,
     trees: Trees,
     plans: Vec<Plan>,
     warnings: Vec<Warning>,
+    /// The files of all trees, and what is to be said of them; looked at once.
+    files: OnceLock<(FilesOfTrees, Vec<Warning>)>,
 }
 
 impl Resolved {
@@ -92,7 +105,7 @@ impl Resolved {
         let selection = self.select(request, &mut warnings)?;
         refuse_if_strict(request, &warnings)?;
         let probes = run_probes(self, &selection)?;
-        let mut assembler = Assembler::new(request, &self.trees);
+        let mut assembler = Assembler::new(request, &self.trees, self.files(request));
         for ((plan, tests), probe) in selection.iter().zip(probes) {
             assembler.add(plan, tests, probe)?;
         }
@@ -101,6 +114,11 @@ impl Resolved {
         warnings.append(&mut workload.warnings);
         workload.warnings = warnings;
         Ok(workload)
+    }
+
+    /// The root of the request's tree, absolute.
+    pub fn root(&self) -> &Path {
+        self.trees.own().tree.root()
     }
 
     /// Loads the request's tree and reads its plans.
@@ -117,13 +135,28 @@ impl Resolved {
             trees,
             plans,
             warnings,
+            files: OnceLock::new(),
+        })
+    }
+
+    fn files(&self, request: &Request) -> &(FilesOfTrees, Vec<Warning>) {
+        self.files.get_or_init(|| {
+            let mut warnings = Vec::new();
+            let mut read = |id| {
+                let root = self.trees.get(id).tree.root();
+                TreeFiles::read(root, request.digest_cache.as_deref(), &mut warnings)
+            };
+            let files = self.trees.ids().map(|id| (id, Arc::new(read(id)))).collect();
+            (files, warnings)
         })
     }
 
     /// Loads the trees of all sections.
     fn fetch(&mut self, request: &Request) -> Result<(), CompileError> {
         for section in self.plans.iter().flat_map(|plan| &plan.sections) {
-            self.trees.add(&section.source, &self.context, &request.fetch_cache)?;
+            self.trees
+                .add(&section.source, &self.context, &request.fetch_cache)
+                .map_err(|error| section.blamed(error))?;
         }
         Ok(())
     }
@@ -155,29 +188,30 @@ fn run_probes(
     let root = resolved.trees.own().tree.root();
     let mut probes = Vec::with_capacity(selection.len());
     for (plan, tests) in selection {
-        let Some(command) = plan
+        let Some((command, cause)) = plan
             .probe
-            .as_deref()
+            .as_ref()
             .filter(|_| !plan.prepare.is_empty() && !tests.is_empty())
         else {
             probes.push(None);
             continue;
         };
-        if !answers.contains_key(command) {
+        if !answers.contains_key(command.as_str()) {
             let failed = |problem| CompileError::Probe {
                 plan: plan.name.clone(),
-                command: command.to_owned(),
+                cause: Box::new(cause.clone()),
+                command: command.clone(),
                 problem,
             };
             answers.insert(command, probe::run(command, root).map_err(failed)?);
         }
-        probes.push(answers.get(command).cloned());
+        probes.push(answers.get(command.as_str()).cloned());
     }
     Ok(probes)
 }
 
-/// The context: what is known of the SUT, and over it what the command line says.
-fn context_of(request: &Request) -> BTreeMap<String, Vec<String>> {
+/// The context of a request: what is known of the SUT, and over it what the command line says.
+pub fn context_of(request: &Request) -> BTreeMap<String, Vec<String>> {
     let mut context = request.default_context.clone();
     context.extend(request.context.clone());
     context

@@ -60,7 +60,7 @@ pub(crate) fn read(
     Ok(phases.into_iter().map(|(_, phase)| phase).collect())
 }
 
-fn scope_of<'t>(plan: &Scope<'t>, key: &str, position: usize, map: &'t Map) -> Scope<'t> {
+fn scope_of<'t>(plan: &Scope<'t>, key: &'t str, position: usize, map: &'t Map) -> Scope<'t> {
     plan.inner(key, map, format!("{}, {key} phase {}", plan.subject, position + 1))
 }
 

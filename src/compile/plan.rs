@@ -5,6 +5,7 @@ use super::error::CompileError;
 use super::inputs::Globs;
 use super::names::{any_found, nearest};
 use super::phases::{self, Phase, Step};
+use super::place::Cause;
 use super::read::{Reader, order};
 use super::sections::{self, Section};
 use super::spec::Warning;
@@ -24,7 +25,8 @@ pub(crate) struct Plan {
     pub(crate) prepare: Vec<Phase>,
     pub(crate) finish: Vec<Phase>,
     pub(crate) sections: Vec<Section>,
-    pub(crate) probe: Option<String>,
+    /// A command, and where it stands.
+    pub(crate) probe: Option<(String, Cause)>,
     /// `extra-atex-inputs`; replaces the files that prepare steps depend on.
     pub(crate) globs: Option<Globs>,
     /// Its metadata as JSON text.
@@ -72,11 +74,7 @@ fn is_plan(node: Node<'_>) -> bool {
 
 /// Whether each plan was asked for: by its exact name, else, if it is enabled, by a regex; without any names, all that are enabled.
 fn choose(tree: &Tree, plans: &[Node<'_>], names: &[String]) -> Result<Vec<bool>, CompileError> {
-    let enabled = |node: &Node<'_>| {
-        Reader::new(tree.metadata_files(), *node)
-            .scope("plan")
-            .flag("enabled", true)
-    };
+    let enabled = |node: &Node<'_>| Reader::new(tree, *node).scope("plan").flag("enabled", true);
     if names.is_empty() {
         return Ok(plans.iter().map(enabled).collect());
     }
@@ -112,7 +110,7 @@ fn choose(tree: &Tree, plans: &[Node<'_>], names: &[String]) -> Result<Vec<bool>
 fn read(tree: &Tree, node: Node<'_>, context: &Context, warnings: &mut Vec<Warning>) -> Result<Plan, CompileError> {
     // Keys of tmt that would change what runs; the others say something to people or to tmt only.
     const REFUSED: [&str; 2] = ["environment-file", "plan"];
-    let scope = Reader::new(tree.metadata_files(), node).scope("plan");
+    let scope = Reader::new(tree, node).scope("plan");
     for key in REFUSED.iter().filter(|key| scope.value(key).is_some()) {
         warnings.push(scope.warning(key, &format!("`{key}` is not supported and ignored")));
     }
@@ -133,7 +131,7 @@ fn read(tree: &Tree, node: Node<'_>, context: &Context, warnings: &mut Vec<Warni
         prepare,
         finish,
         sections,
-        probe,
+        probe: probe.map(|probe| (probe, scope.cause("extra-atex-probe"))),
         globs: scope.globs(node.dir())?,
         data: json(node.data()),
         origin: scope.origin("execute").or_else(|| scope.origin("discover")),

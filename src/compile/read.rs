@@ -2,11 +2,12 @@
 
 use std::path::Path;
 
-use super::error::{CompileError, Place, Problem};
+use super::error::{CompileError, Problem};
 use super::inputs::Globs;
+use super::place::{Cause, Place};
 use super::spec::Warning;
 use crate::fmf::value::{Entry, Mark};
-use crate::fmf::{Map, MetadataFile, Node, Tree, Value};
+use crate::fmf::{Map, Node, Tree, Value};
 
 /// Where something without `order` stands among others.
 pub(crate) const ORDER: i64 = 50;
@@ -14,7 +15,7 @@ pub(crate) const ORDER: i64 = 50;
 /// What a value is read for: it names plan, test or phase in messages and knows where things stand.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Reader<'t> {
-    files: &'t [MetadataFile],
+    tree: &'t Tree,
     node: Node<'t>,
 }
 
@@ -24,14 +25,14 @@ pub(crate) struct Scope<'t> {
     reader: Reader<'t>,
     pub(crate) map: &'t Map,
     pub(crate) subject: String,
-    /// Where the mapping itself stands; `None` for a node, whose keys have places of their own.
-    place: Option<Place>,
+    /// The top-level key that the mapping is part of, and where it stands; `None` for a node, whose keys have places of their own.
+    within: Option<(&'t str, Place)>,
 }
 
 impl<'t> Reader<'t> {
-    /// Reads a node of the tree whose files these are.
-    pub(crate) fn new(files: &'t [MetadataFile], node: Node<'t>) -> Self {
-        Self { files, node }
+    /// Reads a node of the tree.
+    pub(crate) fn new(tree: &'t Tree, node: Node<'t>) -> Self {
+        Self { tree, node }
     }
 
     /// The node's own data; `kind` is `plan` or `test`.
@@ -40,7 +41,7 @@ impl<'t> Reader<'t> {
             reader: self,
             map: self.node.data(),
             subject: format!("{kind} `{}`", self.node.name()),
-            place: None,
+            within: None,
         }
     }
 
@@ -60,7 +61,7 @@ impl<'t> Reader<'t> {
 
     fn spot(self, mark: Mark) -> Option<(&'t Path, u32)> {
         let (file, line) = mark.as_place()?;
-        let file = self.files.get(usize::try_from(file).ok()?)?;
+        let file = self.tree.metadata_files().get(usize::try_from(file).ok()?)?;
         Some((&file.path, line))
     }
 }
@@ -72,20 +73,21 @@ impl<'t> Scope<'t> {
     }
 
     /// A mapping inside of this one, below its `key`.
-    pub(crate) fn inner(&self, key: &str, map: &'t Map, subject: String) -> Self {
+    pub(crate) fn inner(&self, key: &'t str, map: &'t Map, subject: String) -> Self {
         let first = map.entries().first().and_then(|entry| self.reader.place_of(entry.mark));
-        let place = Some(first.unwrap_or_else(|| self.place(key)));
+        let place = first.unwrap_or_else(|| self.place(key));
+        let top = self.within.as_ref().map_or(key, |(top, _)| top);
         Self {
             reader: self.reader,
             map,
             subject,
-            place,
+            within: Some((top, place)),
         }
     }
 
     /// Where a key of the mapping stands.
     pub(crate) fn place(&self, key: &str) -> Place {
-        match &self.place {
+        match &self.within {
             None => self
                 .reader
                 .node
@@ -94,7 +96,7 @@ impl<'t> Scope<'t> {
                     file: Some(origin.file),
                     line: origin.line,
                 }),
-            Some(place) => {
+            Some((_, place)) => {
                 let mark = self.map.entry(key).map(|entry| entry.mark);
                 mark.and_then(|mark| self.reader.place_of(mark))
                     .unwrap_or_else(|| place.clone())
@@ -104,7 +106,7 @@ impl<'t> Scope<'t> {
 
     /// The place of a key as text for people, `file:line`, with the adjust rule that set it.
     pub(crate) fn origin(&self, key: &str) -> Option<String> {
-        if self.place.is_none() {
+        if self.within.is_none() {
             // Most values come from one place, and their marks say which.
             let entry = self.map.entry(key)?;
             let place = self.reader.text_of(entry.mark);
@@ -125,9 +127,19 @@ impl<'t> Scope<'t> {
 
     pub(crate) fn error(&self, key: &str, problem: Problem) -> CompileError {
         CompileError::Metadata {
-            place: self.place(key),
+            cause: Box::new(self.cause(key)),
             subject: self.subject.clone(),
             problem,
+        }
+    }
+
+    /// Where a key's value comes from; for a part of one, where all of it does.
+    pub(crate) fn cause(&self, key: &str) -> Cause {
+        let top = self.within.as_ref().map_or(key, |(top, _)| top);
+        Cause {
+            root: self.reader.tree.root().to_owned(),
+            place: self.place(key),
+            origins: self.reader.node.origins(top),
         }
     }
 
@@ -237,9 +249,7 @@ pub(crate) fn order(tree: &Tree, node: Node<'_>, kind: &str) -> Result<i64, Comp
     match node.value("order") {
         None => Ok(ORDER),
         Some(Value::Int(order)) => Ok(order),
-        Some(_) => Reader::new(tree.metadata_files(), node)
-            .scope(kind)
-            .integer("order", ORDER),
+        Some(_) => Reader::new(tree, node).scope(kind).integer("order", ORDER),
     }
 }
 

@@ -5,8 +5,10 @@ use std::path::PathBuf;
 
 use super::error::{CompileError, Problem};
 use super::phases::{applies, unknown_keys};
+use super::place::Cause;
 use super::read::{ORDER, Scope, scalar};
 use super::spec::Warning;
+use crate::fmf;
 use crate::fmf::context::Context;
 
 /// A section that is honoured.
@@ -22,6 +24,15 @@ pub(crate) struct Section {
     pub(crate) exclude: Vec<String>,
     /// To be said if `test` selects a test more than once, which tmt would run as often.
     pub(crate) repeats: Option<Warning>,
+    /// For messages; `None` where no file says that there is a section.
+    written: Option<Written>,
+}
+
+/// How messages call a section, and where its keys stand.
+#[derive(Clone, Debug)]
+struct Written {
+    subject: String,
+    causes: Vec<(&'static str, Cause)>,
 }
 
 /// Where a section's tree is.
@@ -45,6 +56,47 @@ impl Section {
         self.name.as_ref().map_or_else(String::new, |name| format!("{name}/"))
     }
 
+    /// The error of a use of the section, with the place that it comes from if that is the section.
+    pub(crate) fn blamed(&self, error: CompileError) -> CompileError {
+        let CompileError::Fmf(error) = error else { return error };
+        let Some((written, key)) = self.written.as_ref().zip(self.key_of(&error)) else {
+            return CompileError::Fmf(error);
+        };
+        let Some((_, cause)) = written.causes.iter().find(|(known, _)| *known == key) else {
+            return CompileError::Fmf(error);
+        };
+        CompileError::Section {
+            cause: Box::new(cause.clone()),
+            subject: written.subject.clone(),
+            key,
+            source: Box::new(error),
+        }
+    }
+
+    /// Which key an error comes from; errors inside of another tree come from none.
+    fn key_of(&self, error: &fmf::Error) -> Option<&'static str> {
+        match error {
+            fmf::Error::Fetch { .. } | fmf::Error::NoTree { .. } | fmf::Error::Directory { .. } => match self.source {
+                Source::Own => None,
+                Source::Path(_) => Some("path"),
+                Source::Url { .. } => Some("url"),
+            },
+            error => {
+                let text = error.expression()?;
+                let keys = [
+                    ("test", &self.tests),
+                    ("filter", &self.filters),
+                    ("condition", &self.conditions),
+                    ("exclude", &self.exclude),
+                ];
+                let mut holds = keys
+                    .into_iter()
+                    .filter(|(_, texts)| texts.iter().any(|own| own == text));
+                holds.next().map(|(key, _)| key)
+            }
+        }
+    }
+
     /// The name of one of the section's tests.
     pub(crate) fn test_name<'n>(&self, node: &'n str) -> Cow<'n, str> {
         self.name
@@ -63,6 +115,7 @@ pub(crate) fn all_tests() -> Section {
         conditions: Vec::new(),
         exclude: Vec::new(),
         repeats: None,
+        written: None,
     }
 }
 
@@ -122,11 +175,8 @@ fn section_name(scope: &Scope<'_>, name: Option<String>) -> Result<String, Compi
 }
 
 fn read_section(scope: &Scope<'_>, name: Option<String>, warnings: &mut Vec<Warning>) -> Result<Section, CompileError> {
-    unknown_keys(
-        scope,
-        &["test", "filter", "condition", "exclude", "url", "ref", "path"],
-        warnings,
-    );
+    const KEYS: [&str; 7] = ["test", "filter", "condition", "exclude", "url", "ref", "path"];
+    unknown_keys(scope, &KEYS, warnings);
     let (url, path) = (scope.text("url")?, scope.text("path")?);
     let reference = scope.text("ref")?;
     if url.is_none() && reference.is_some() {
@@ -145,6 +195,10 @@ fn read_section(scope: &Scope<'_>, name: Option<String>, warnings: &mut Vec<Warn
         conditions: scope.texts("condition")?,
         exclude: scope.texts("exclude")?,
         repeats: Some(scope.warning("test", "`test` selects tests more than once; each of them runs once")),
+        written: Some(Written {
+            subject: scope.subject.clone(),
+            causes: KEYS.into_iter().map(|key| (key, scope.cause(key))).collect(),
+        }),
     })
 }
 

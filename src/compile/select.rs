@@ -46,7 +46,8 @@ pub(crate) fn of_plan<'t>(
     for section in &plan.sections {
         let id = trees.of(&section.source);
         let tree = &trees.get(id).tree;
-        for (order, node) in of_section(section, tree, narrowing, warnings)? {
+        let tests = of_section(section, tree, narrowing, warnings).map_err(|error| section.blamed(error))?;
+        for (order, node) in tests {
             let name = section.test_name(node.name());
             let named = narrowing.names.is_empty() || any_found(&narrowing.names, &name)?;
             if named && !any_found(&narrowing.exclude, &name)? {

@@ -10,10 +10,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use atex_graph::{Base, BlobDigest, Graph, NodeId};
+use atex_graph::{ActionKey, Base, BlobDigest, Graph, NodeId};
 
 /// What the user wants compiled.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Request {
     /// Where to look for the tree: its root or any directory below.
     pub start: PathBuf,
@@ -133,6 +133,32 @@ impl Workload {
     pub fn upload(&self, id: UploadId) -> &UploadSpec {
         &self.uploads[id.0 as usize]
     }
+}
+
+/// What is needed of a workload of which nothing has to run: what its tests are called, and their keys.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outline {
+    /// See [`Workload::tree_digest`].
+    pub tree_digest: BlobDigest,
+    /// The plans by name, in order.
+    pub plans: Vec<String>,
+    /// The tests, each node once, in the order of plans.
+    pub tests: Vec<OutlineTest>,
+    /// See [`Workload::warnings`].
+    pub warnings: Vec<Warning>,
+}
+
+/// A test of an [`Outline`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OutlineTest {
+    /// See [`TestSpec::name`].
+    pub name: String,
+    /// The plan's name, where an earlier plan holds a test of the same name under another key.
+    pub distinct_in: Option<String>,
+    /// What the node is called.
+    pub label: String,
+    /// The node's key.
+    pub key: ActionKey,
 }
 
 /// A plan.

@@ -9,7 +9,7 @@ use std::time::Duration;
 use atex_cache::Output;
 use atex_graph::{Kind, Need, NodeId, Selection};
 
-use crate::compile::spec::{PlanId, PlanSpec, StepId, TestId, UploadId, Workload};
+use crate::compile::spec::{Outline, OutlineTest, PlanId, PlanSpec, StepId, TestId, UploadId, Workload};
 use crate::exec::options::{Mode, Options, Until};
 use crate::exec::schedule::{JobId, Lane, LaneId, StepNo, Task};
 use crate::exec::times::Times;
@@ -106,7 +106,7 @@ impl Agenda {
             lanes: Vec::new(),
         };
         agenda.fill(work, options, &mut records);
-        agenda.order(work, suts);
+        agenda.order(work, suts, &Times::default());
         agenda
     }
 
@@ -161,6 +161,29 @@ impl Agenda {
                 }
             }
         }
+    }
+
+    /// Returns what a later run of the same needs to know, where nothing has to run; nothing where something has.
+    pub fn outline(&self, work: &Workload) -> Option<Outline> {
+        let runs = |id| self.selection.runs(id);
+        if !self.jobs.is_empty() || self.cached.is_empty() || work.graph.ids().any(runs) {
+            return None;
+        }
+        let test = |cached: &CachedTest| {
+            let node = work.graph.node(cached.node);
+            OutlineTest {
+                name: work.test(cached.test).name.clone(),
+                distinct_in: cached.distinct_in.clone(),
+                label: node.label().to_string(),
+                key: node.key(),
+            }
+        };
+        Some(Outline {
+            tree_digest: work.tree_digest,
+            plans: work.plans.iter().map(|plan| plan.name.clone()).collect(),
+            tests: self.cached.iter().map(test).collect(),
+            warnings: work.warnings.clone(),
+        })
     }
 
     /// Puts tests whose records turned out to be damaged among those to run.
@@ -250,17 +273,27 @@ impl Agenda {
         for (job, measured) in self.jobs.iter_mut().zip(measured) {
             job.expected = measured.unwrap_or_else(|| work.test(job.test).duration.mul_f64(pace));
         }
-        self.order(work, suts);
+        self.order(work, suts, times);
     }
 
-    /// Orders the jobs of each lane: by `extra-priority`; then on one SUT as the plans say, on several the longest first.
-    fn order(&mut self, work: &Workload, suts: usize) {
+    /// Orders the jobs of each lane: by `extra-priority`; then on one SUT as the plans say, on several the longest first. A destructive
+    /// test that starts last costs no preparing, so it is worth so much less to start it early.
+    fn order(&mut self, work: &Workload, suts: usize, times: &Times) {
         let jobs = &self.jobs;
         for lane in &mut self.lanes {
+            let chain = lane.plans.first().map_or(&[][..], |&plan| &work.plan(plan).chain);
+            let steps = chain.iter().map(|&step| expected_step(work, step, times).1);
+            let preparing = Duration::from_millis(steps.sum());
             lane.jobs.sort_by_key(|job| {
                 let job = &jobs[job.0 as usize];
-                let length = if suts > 1 { job.expected } else { Duration::ZERO };
-                (Reverse(work.test(job.test).priority), Reverse(length))
+                let test = work.test(job.test);
+                let lost = if test.destructive { preparing } else { Duration::ZERO };
+                let length = if suts > 1 {
+                    job.expected.saturating_sub(lost)
+                } else {
+                    Duration::ZERO
+                };
+                (Reverse(test.priority), Reverse(length))
             });
         }
     }

@@ -208,7 +208,7 @@ impl<'a, 'b> Driver<'a, 'b> {
             let restored = match self.shared.store.claim_if(key, passed) {
                 Ok(Lookup::Busy(_)) => continue,
                 Ok(Lookup::Miss(_)) => Ok(None),
-                Ok(Lookup::Hit(record)) => self.shared.place().restore_job(spec, *record),
+                Ok(Lookup::Hit(record)) => self.shared.place().restore_job(self.shared.work, spec, *record),
                 Err(error) => Err(error.into()),
             };
             let decisions = match restored {

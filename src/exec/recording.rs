@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use atex_cache::{CacheError, Exporter, Outcome, Output, OutputFile, Record, Store, Stored, Ticket};
-use atex_graph::{NodeId, transcript};
+use atex_graph::{ActionKey, NodeId, transcript};
 
 use crate::compile::spec::Workload;
 use crate::control::{InfraKind, RESULTS, ResultStore, StoreError, Summary, Verdict};
@@ -17,7 +17,7 @@ use crate::exec::agenda::{CachedTest, JobSpec};
 use crate::exec::event::{Event, NodeOutcome};
 use crate::exec::rundir::{RunDir, RunDirError};
 use crate::exec::schedule::{JobId, Skip};
-use crate::exec::shared::{Shared, identify, unix_now};
+use crate::exec::shared::{Shared, unix_now};
 
 /// What of a test's directory is the test's own: below it lie the directories of tests whose names go on from there.
 const OWN: [&str; 3] = ["files", "output.txt", RESULTS];
@@ -153,71 +153,89 @@ fn remove(path: &Path) -> Result<(), RecordError> {
 /// Where records are put back: a run's directory, and what they come from.
 #[derive(Clone, Copy)]
 pub(crate) struct Place<'a> {
-    pub(crate) work: &'a Workload,
     pub(crate) store: &'a Store,
     pub(crate) dir: &'a RunDir,
+}
+
+/// A recorded test: what it and its node are called, and what it left.
+#[derive(Clone, Copy)]
+pub(crate) struct Recorded<'a> {
+    pub(crate) name: &'a str,
+    /// See [`RunDir::test`].
+    pub(crate) plan: Option<&'a str>,
+    pub(crate) label: &'a str,
+    pub(crate) key: ActionKey,
+    pub(crate) output: &'a Output,
 }
 
 impl Place<'_> {
     /// Puts a recorded test into the run's directory. Returns the event that tells so, or nothing where the cache has lost a
     /// part of the record: then the directory is as it was.
-    pub(crate) fn restore(self, exporter: &Exporter<'_>, cached: &CachedTest) -> Result<Option<Event>, RecordError> {
-        let test = self.work.test(cached.test);
-        self.put_back(
-            exporter,
-            (&test.name, cached.distinct_in.as_deref()),
-            cached.node,
-            &cached.record,
-        )
+    pub(crate) fn restore(self, work: &Workload, exporter: &Exporter<'_>, cached: &CachedTest) -> Restored {
+        let node = work.graph.node(cached.node);
+        let recorded = Recorded {
+            name: &work.test(cached.test).name,
+            plan: cached.distinct_in.as_deref(),
+            label: node.label(),
+            key: node.key(),
+            output: &cached.record,
+        };
+        self.put_back(exporter, recorded)
     }
 
     /// The same for a test that another process ran while this one waited.
-    pub(crate) fn restore_job(self, job: &JobSpec, record: Record) -> Result<Option<Event>, RecordError> {
-        self.put_back(
-            &self.store.blobs().exporter(),
-            (&self.work.test(job.test).name, job.distinct_in.as_deref()),
-            job.node,
-            &record.into_output(),
-        )
+    pub(crate) fn restore_job(self, work: &Workload, job: &JobSpec, record: Record) -> Restored {
+        let node = work.graph.node(job.node);
+        let recorded = Recorded {
+            name: &work.test(job.test).name,
+            plan: job.distinct_in.as_deref(),
+            label: node.label(),
+            key: node.key(),
+            output: &record.into_output(),
+        };
+        self.put_back(&self.store.blobs().exporter(), recorded)
     }
 
-    fn put_back(
-        self,
-        exporter: &Exporter<'_>,
-        (name, plan): (&str, Option<&str>),
-        node: NodeId,
-        record: &Output,
-    ) -> Result<Option<Event>, RecordError> {
+    /// The same for any test.
+    pub(crate) fn put_back(self, exporter: &Exporter<'_>, recorded: Recorded<'_>) -> Restored {
+        let Recorded {
+            name,
+            plan,
+            label,
+            key,
+            output,
+        } = recorded;
         let dir = self.dir.path().join(self.dir.test(name, plan, 1)?);
-        for file in &record.files {
-            let to = dir.join(&file.path);
-            let io = |path: &Path, source| RecordError::Io {
-                path: path.to_owned(),
-                source,
-            };
-            if let Some(parent) = to.parent().filter(|&parent| parent != dir) {
-                fs::create_dir_all(parent).map_err(|source| io(parent, source))?;
+        let mut made = "";
+        for file in &output.files {
+            let parent = file.path.rsplit_once('/').map_or("", |(parent, _)| parent);
+            if parent != made {
+                let parent = dir.join(parent);
+                fs::create_dir_all(&parent).map_err(|source| RecordError::Io { path: parent, source })?;
             }
-            if exporter.export(file.digest, &to)?.is_none() {
+            made = parent;
+            if exporter.export(file.digest, &dir.join(&file.path))?.is_none() {
                 // The cache tells of it.
-                self.store.holds(self.work.graph.node(node).key(), &record.files);
+                self.store.holds(key, &output.files);
                 for own in OWN {
                     remove(&dir.join(own))?;
                 }
                 return Ok(None);
             }
         }
-        let (node, key) = identify(self.work, node);
-        let age = unix_now().saturating_sub(record.started + record.duration_ms / 1000);
+        let age = unix_now().saturating_sub(output.started + output.duration_ms / 1000);
         Ok(Some(Event::NodeCached {
-            node,
-            key,
+            node: label.to_owned(),
+            key: key.to_string(),
             sut: String::new(),
             age,
             outcome: NodeOutcome::Pass,
         }))
     }
 }
+
+/// What came of putting a record back.
+pub(crate) type Restored = Result<Option<Event>, RecordError>;
 
 /// Writes the one result of a test that never started.
 pub(crate) fn never_started(dir: &Path, kind: InfraKind, note: String) -> Result<Summary, RecordError> {

@@ -35,6 +35,13 @@ pub trait Sink {
     /// Takes an event.
     fn event(&mut self, event: &Stamped);
 
+    /// Takes many events that happened at once.
+    fn events(&mut self, events: &[Stamped]) {
+        for event in events {
+            self.event(event);
+        }
+    }
+
     /// Is called several times a second, with milliseconds since the epoch.
     fn tick(&mut self, now: u64);
 }
@@ -112,6 +119,25 @@ impl Finished {
         }
     }
 
+    /// The last event of a run that started then.
+    pub(crate) fn told(&self, started: Instant) -> Event {
+        Event::RunFinished {
+            exit_code: self.exit_code(),
+            duration: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
+            tests: self.tests.clone(),
+            cached: self.cached,
+        }
+    }
+
+    /// Counts tests that were taken from the cache, and tells of them.
+    pub(crate) fn tell_cached(&mut self, restored: Vec<Event>, sink: &mut dyn Sink) {
+        for _ in &restored {
+            self.count(NodeOutcome::Pass, true);
+        }
+        let events: Vec<Stamped> = restored.into_iter().map(stamp).collect();
+        sink.events(&events);
+    }
+
     pub(crate) fn count(&mut self, outcome: NodeOutcome, cached: bool) {
         *self.tests.entry(outcome).or_default() += 1;
         self.cached += u64::from(cached);
@@ -126,11 +152,10 @@ pub fn run(run: Run<'_>, sink: &mut dyn Sink) -> io::Result<Finished> {
     let cached = std::mem::take(&mut agenda.cached);
     let mut finished = Finished::default();
     let place = Place {
-        work: run.work,
         store: run.store,
         dir: run.dir,
     };
-    let (restored, lost) = restore(place, cached, &mut finished);
+    let (restored, lost) = restore(place, run.work, cached, &mut finished);
     agenda.run_after_all(run.work, lost);
     let times = if agenda.jobs.is_empty() {
         Times::default()
@@ -151,10 +176,7 @@ pub fn run(run: Run<'_>, sink: &mut dyn Sink) -> io::Result<Finished> {
         files: file_sets(run.work),
     };
     sink.event(&stamp(run_started(&shared, &run.suts, restored.len())));
-    for event in restored {
-        finished.count(NodeOutcome::Pass, true);
-        sink.event(&stamp(event));
-    }
+    finished.tell_cached(restored, sink);
     let lanes = shared
         .agenda
         .for_schedule(run.work, run.options, run.suts.len(), &times);
@@ -163,23 +185,23 @@ pub fn run(run: Run<'_>, sink: &mut dyn Sink) -> io::Result<Finished> {
     let finished = with_workers(&shared, run.suts, &run.expected, schedule, |crew, messages| {
         Driver::new(&shared, crew, (finished, times), arrivals, sink).drive(messages)
     })?;
-    sink.event(&stamp(Event::RunFinished {
-        exit_code: finished.exit_code(),
-        duration: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
-        tests: finished.tests.clone(),
-        cached: finished.cached,
-    }));
+    sink.event(&stamp(finished.told(started)));
     Ok(finished)
 }
 
 /// Puts recorded tests into the run's directory; returns their events, and those whose record turned out to be damaged.
-fn restore(place: Place<'_>, cached: Vec<CachedTest>, finished: &mut Finished) -> (Vec<Event>, Vec<CachedTest>) {
+fn restore(
+    place: Place<'_>,
+    work: &Workload,
+    cached: Vec<CachedTest>,
+    finished: &mut Finished,
+) -> (Vec<Event>, Vec<CachedTest>) {
     let (mut events, mut lost) = (Vec::with_capacity(cached.len()), Vec::new());
     let exporter = place.store.blobs().exporter();
     // Two tests share no file, so they need not wait for each other.
     let done: Vec<_> = cached
         .into_par_iter()
-        .map(|test| (place.restore(&exporter, &test), test))
+        .map(|test| (place.restore(work, &exporter, &test), test))
         .collect();
     for (restored, test) in done {
         match restored {

@@ -12,6 +12,7 @@
 //! A test's name is its path. Only a component that could be taken for one of these files is escaped, by writing its first
 //! byte as `%XX`; so is a `%` that two hex digits follow, which makes the escaping reversible.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::fs::{self, DirBuilder};
 use std::io;
@@ -107,8 +108,11 @@ impl RunDir {
 
 /// Returns the path of a test's attempt, relative to the run's directory.
 pub fn test_path(name: &str, plan: Option<&str>, attempt: u32) -> PathBuf {
-    let mut path = PathBuf::from("tests");
-    path.extend(name.split('/').filter(|component| !component.is_empty()).map(component));
+    let mut path = PathBuf::with_capacity(name.len() + 16);
+    path.push("tests");
+    for part in name.split('/').filter(|part| !part.is_empty()) {
+        path.push(&*component(part));
+    }
     if let Some(plan) = plan {
         path.push(format!("@{}", plan.trim_matches('/').replace('/', ":")));
     }
@@ -119,7 +123,14 @@ pub fn test_path(name: &str, plan: Option<&str>, attempt: u32) -> PathBuf {
 }
 
 /// Turns a component of a test's name into a file name that collides with nothing of ours.
-fn component(name: &str) -> String {
+fn component(name: &str) -> Cow<'_, str> {
+    if !reserved(name) && !name.contains(['%', '\0']) && name.len() <= LONGEST_COMPONENT {
+        return Cow::Borrowed(name);
+    }
+    Cow::Owned(escaped(name))
+}
+
+fn escaped(name: &str) -> String {
     let mut escaped = String::with_capacity(name.len());
     for (at, character) in name.char_indices() {
         let first_of_reserved = at == 0 && reserved(name);

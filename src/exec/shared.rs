@@ -145,7 +145,6 @@ impl<'a> Shared<'a> {
 
     pub(crate) fn place(&self) -> Place<'a> {
         Place {
-            work: self.work,
             store: self.store,
             dir: self.dir,
         }

@@ -70,7 +70,7 @@ impl Worker<'_> {
                     return Ok(Claimed::Otherwise(Input::Ended(After::Busy)));
                 }
                 Lookup::Miss(ticket) => ticket,
-                Lookup::Hit(record) => match shared.place().restore_job(spec, *record).map_err(host)? {
+                Lookup::Hit(record) => match shared.place().restore_job(shared.work, spec, *record).map_err(host)? {
                     Some(event) => {
                         self.outbox.send(What::Verdict(Box::new(Told {
                             job,

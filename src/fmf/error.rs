@@ -2,13 +2,14 @@
 //!
 //! Every error names the file or node it is about; where the place in a file is known, the line is shown with a caret.
 
-use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
 use super::condition::ConditionError;
 use super::filter::FilterError;
 use super::regex::PatternError;
+use super::spot::Spot;
+use super::tree::{Chain, Origin, Rule};
 
 /// Why a tree cannot be read, merged, adjusted or selected from. Where Python's fmf raises an exception, this is returned.
 #[derive(Debug, thiserror::Error)]
@@ -40,7 +41,7 @@ pub enum Error {
         path: PathBuf,
     },
     /// A file is not valid YAML, or not YAML that fmf accepts.
-    #[error("{spot}: {problem}{}", spot.snippet())]
+    #[error("{spot}: {problem}{}", spot.below())]
     Yaml {
         /// Where.
         spot: Box<Spot>,
@@ -56,7 +57,7 @@ pub enum Error {
         problem: String,
     },
     /// A node's data has a form that fmf refuses: directives, keys, adjust rules.
-    #[error("{}{problem} in node `{node}`{}", place(.spot.as_deref()), snippet(.spot.as_deref()))]
+    #[error("{}{problem} in node `{node}`{}", place(.spot.as_deref()), below(.spot.as_deref()))]
     Format {
         /// The node's name.
         node: String,
@@ -66,7 +67,10 @@ pub enum Error {
         spot: Option<Box<Spot>>,
     },
     /// Data of a parent and a child, or of a node and an adjust rule, cannot be merged.
-    #[error("{}cannot merge key `{key}` in node `{node}`: {problem}{}", place(.spot.as_deref()), snippet(.spot.as_deref()))]
+    #[error(
+        "{}cannot merge key `{key}` in node `{node}`: {problem}{}{}",
+        place(.spot.as_deref()), below(.spot.as_deref()), history(.rule.as_deref(), .before)
+    )]
     Merge {
         /// The node's name.
         node: String,
@@ -76,6 +80,10 @@ pub enum Error {
         problem: String,
         /// Where the key stands, if known.
         spot: Option<Box<Spot>>,
+        /// The adjust rule that it is part of.
+        rule: Option<Box<Rule>>,
+        /// All that made the value that it should be merged into, first to last.
+        before: Vec<Origin>,
     },
     /// A pattern for names cannot be used.
     #[error(transparent)]
@@ -116,6 +124,16 @@ impl Error {
         }
     }
 
+    /// Returns the expression that the error is about: a pattern, a filter or a condition.
+    pub fn expression(&self) -> Option<&str> {
+        match self {
+            Self::Pattern(error) => Some(error.pattern()),
+            Self::Condition(error) => Some(error.expression()),
+            Self::Filter { filter, .. } => Some(filter),
+            _ => None,
+        }
+    }
+
     /// Returns the place in a file that the error is about, where it is known.
     pub fn spot(&self) -> Option<&Spot> {
         match self {
@@ -126,74 +144,19 @@ impl Error {
     }
 }
 
-/// A place in a file, with the text of its line.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Spot {
-    /// The file, relative to the tree's root where it lies below.
-    pub file: PathBuf,
-    /// The line, from 1.
-    pub line: u32,
-    /// The column in characters, from 1.
-    pub column: u32,
-    /// The line's text, shortened where it is very long.
-    pub text: String,
-}
-
-/// Longest part of a line that is shown.
-const SHOWN: usize = 120;
-
-impl Spot {
-    /// Makes the spot at a line and column (both from 1) of a file's text.
-    pub(crate) fn new(file: PathBuf, text: &str, line: u32, column: u32) -> Self {
-        let wanted = usize::try_from(line.saturating_sub(1)).unwrap_or(usize::MAX);
-        let text = text
-            .split('\n')
-            .nth(wanted)
-            .unwrap_or_default()
-            .chars()
-            .take(SHOWN)
-            .collect();
-        Self {
-            file,
-            line,
-            column,
-            text,
-        }
-    }
-
-    /// Returns the line with a caret below it, on lines of their own; nothing where there is no text.
-    pub fn snippet(&self) -> String {
-        if self.text.trim().is_empty() {
-            return String::new();
-        }
-        let column = usize::try_from(self.column).unwrap_or(1).saturating_sub(1);
-        // Tabs stay tabs, so that the caret stands below its character.
-        let before: String = self
-            .text
-            .chars()
-            .take(column)
-            .map(|c| if c == '\t' { c } else { ' ' })
-            .collect();
-        let number = self.line.to_string();
-        let caret = if column <= self.text.chars().count() {
-            format!("\n{:1$} | {before}^", "", number.len())
-        } else {
-            String::new()
-        };
-        format!("\n{number} | {}{caret}", self.text)
-    }
-}
-
-impl fmt::Display for Spot {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}:{}", self.file.display(), self.line, self.column)
-    }
-}
-
 fn place(spot: Option<&Spot>) -> String {
     spot.map_or_else(String::new, |spot| format!("{spot}: "))
 }
 
-fn snippet(spot: Option<&Spot>) -> String {
-    spot.map_or_else(String::new, Spot::snippet)
+fn below(spot: Option<&Spot>) -> String {
+    spot.map_or_else(String::new, Spot::below)
+}
+
+/// The rule and the origins that an error is about, on lines of their own.
+fn history(rule: Option<&Rule>, before: &[Origin]) -> String {
+    let rule = rule.map_or_else(String::new, |rule| format!("\nadjust rule: {rule}"));
+    match before {
+        [] => rule,
+        before => format!("{rule}\nmerged into: {}", Chain(before).brief()),
+    }
 }

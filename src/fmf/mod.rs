@@ -17,12 +17,14 @@ pub mod filter;
 mod prune;
 mod python;
 pub mod regex;
+mod spot;
 mod tree;
 pub mod value;
 mod yaml;
 
-pub use error::{Error, Spot};
+pub use error::Error;
 pub use fetch::fetch;
 pub use prune::{Pruned, prune};
-pub use tree::{Metadata, MetadataFile, Node, Origin, Packing, ReadFile, Rule, Selection, Tree};
+pub use spot::Spot;
+pub use tree::{Chain, Metadata, MetadataFile, Node, Origin, Packing, ReadFile, Rule, Selection, Tree};
 pub use value::{Map, Value};

@@ -26,11 +26,11 @@ use std::sync::Arc;
 
 pub use metadata::{Metadata, Packing, ReadFile};
 
-pub use origin::{Origin, Rule};
+pub use origin::{Chain, Origin, Rule};
 pub use select::Selection;
 
 use super::Error;
-use super::value::{Map, Value};
+use super::value::{Entry, Map, Value};
 use origin::History;
 use packed::Packed;
 
@@ -274,6 +274,22 @@ impl<'t> Node<'t> {
             }
             Body::Packed(packed) => packed.origins(self.number, key),
         }
+    }
+
+    /// Returns where the entries stand of a mapping that several places made, the value of a top-level key; nothing for other values.
+    pub fn parts(self, key: &str) -> Vec<(&'t Value, Origin)> {
+        let map = self.data().get(key).and_then(Value::as_map);
+        let Some(map) = map.filter(|_| self.origins(key).len() > 1) else {
+            return Vec::new();
+        };
+        let files = self.tree.metadata_files();
+        let part = |entry: &'t Entry| {
+            let (file, line) = entry.mark.as_place()?;
+            let file = files.get(file as usize)?.path.clone();
+            let adjust = None;
+            Some((&entry.key, Origin { file, line, adjust }))
+        };
+        map.entries().iter().filter_map(part).collect()
     }
 
     fn is_selected(self) -> bool {

@@ -5,6 +5,7 @@
 
 use std::io::Write;
 
+use super::json::is_one_of_many;
 use super::live::{Live, SizeProbe};
 use super::narrate::Narrator;
 use super::palette::Palette;
@@ -31,7 +32,12 @@ pub struct Console<W: Write> {
     live: Option<Live>,
     progress: Progress,
     narrator: Narrator,
+    /// Lines that wait for the next tick or for the next event that does not come by the thousand.
+    waiting: String,
 }
+
+/// How much may wait, in bytes.
+const WAITING: usize = 16 * 1024;
 
 impl<W: Write + Send> Console<W> {
     /// Makes a console that writes to `out`, without a live region.
@@ -42,6 +48,7 @@ impl<W: Write + Send> Console<W> {
             live: None,
             progress: Progress::default(),
             narrator: Narrator::new(palette, verbosity),
+            waiting: String::new(),
         }
     }
 
@@ -66,6 +73,11 @@ impl<W: Write + Send> Console<W> {
         self.write(&text)
     }
 
+    fn print_waiting(&mut self, now: u64) -> Result<(), ReportError> {
+        let lines = std::mem::take(&mut self.waiting);
+        self.print(&lines, now)
+    }
+
     fn redraw(&mut self, text: &mut String, now: u64) {
         let Some(live) = &mut self.live else { return };
         if live.is_due(now) {
@@ -88,11 +100,15 @@ impl<W: Write + Send> Console<W> {
 impl<W: Write + Send> Reporter for Console<W> {
     fn event(&mut self, event: &Stamped) -> Result<(), ReportError> {
         self.progress.event(event);
-        let lines = self.narrator.describe(event);
-        self.print(&lines, event.time)
+        self.narrator.describe(event, &mut self.waiting);
+        if is_one_of_many(&event.event) && self.waiting.len() < WAITING {
+            return Ok(());
+        }
+        self.print_waiting(event.time)
     }
 
     fn tick(&mut self, now: u64) -> Result<(), ReportError> {
+        self.print_waiting(now)?;
         let mut text = String::new();
         self.redraw(&mut text, now);
         self.write(&text)
@@ -106,6 +122,7 @@ impl<W: Write> Drop for Console<W> {
         if let Some(live) = &mut self.live {
             live.wipe(&mut text);
         }
+        text.push_str(&self.waiting);
         if !text.is_empty() {
             let _nobody_is_left_to_tell = self.out.write_all(text.as_bytes());
         }

@@ -7,8 +7,8 @@ use crate::exec::event::{Event, Stamped};
 
 /// Writes events as lines.
 ///
-/// Lines are written when the event comes. Only results, of which a test may give millions, wait for the next tick or for
-/// the next other event.
+/// Lines are written when the event comes. Only what comes by the thousand waits for the next tick or for the next other event: results,
+/// and what is taken from the cache.
 pub struct Json<W: Write> {
     out: io::BufWriter<W>,
 }
@@ -35,8 +35,13 @@ impl<W: Write + Send> Reporter for Json<W> {
 pub(super) fn append<W: Write>(out: &mut io::BufWriter<W>, event: &Stamped) -> io::Result<()> {
     serde_json::to_writer(&mut *out, event)?;
     out.write_all(b"\n")?;
-    if matches!(event.event, Event::Result { .. }) {
+    if is_one_of_many(&event.event) {
         return Ok(());
     }
     out.flush()
+}
+
+/// Whether events of the kind come in such numbers that they are not written one by one.
+pub(super) fn is_one_of_many(event: &Event) -> bool {
+    matches!(event, Event::Result { .. } | Event::NodeCached { .. })
 }

@@ -1,8 +1,8 @@
 //! Consumers of the executor's events: the console, JSON lines, and the recorder of the run directory.
 //!
-//! Sees [`Event`](crate::exec::event::Event)s and the clock its caller passes in, and nothing else of the program. Reporters
-//! run on one thread, and what they write depends only on the events, the times and the terminal's size: the snapshot tests
-//! rely on it.
+//! Sees [`Event`](crate::exec::event::Event)s and the clock its caller passes in, and nothing else of the program. A reporter is told
+//! everything in order, by one thread at a time, and what it writes depends only on the events, the times and the terminal's size: the
+//! snapshot tests rely on it.
 
 pub mod console;
 pub mod excerpt;
@@ -26,6 +26,8 @@ pub use recorder::{Recorder, RunInfo};
 
 use std::io;
 use std::path::PathBuf;
+
+use rayon::iter::{IntoParallelRefMutIterator as _, ParallelIterator as _};
 
 use crate::exec::event::Stamped;
 
@@ -92,6 +94,14 @@ impl Sink {
     /// Tells every reporter an event.
     pub fn event(&mut self, event: &Stamped) {
         self.each(|reporter| reporter.event(event));
+    }
+
+    /// Tells every reporter many events, which costs as much as the slowest reporter takes.
+    pub fn events(&mut self, events: &[Stamped]) {
+        let tell = |reporter: &mut Box<dyn Reporter>| events.iter().try_for_each(|event| reporter.event(event));
+        let told: Vec<_> = self.reporters.par_iter_mut().map(tell).collect();
+        let mut told = told.into_iter();
+        self.each(|_| told.next().unwrap_or(Ok(())));
     }
 
     /// Lets every reporter see the clock: milliseconds since the epoch. Due at least five times a second.

@@ -55,16 +55,15 @@ impl Narrator {
         }
     }
 
-    /// Describes an event in whole lines; most events of a quiet console have none.
-    pub(super) fn describe(&mut self, stamped: &Stamped) -> String {
-        let mut out = String::new();
+    /// Appends what is to be said of an event, in whole lines; of most events a quiet console says nothing.
+    pub(super) fn describe(&mut self, stamped: &Stamped, out: &mut String) {
         match &stamped.event {
-            event @ Event::RunStarted { .. } => self.run_started(&mut out, event),
+            event @ Event::RunStarted { .. } => self.run_started(out, event),
             Event::Warning { text } => {
                 let _infallible = writeln!(out, "{} {}", paint(self.palette.warn, "warning:"), harmless(text));
             }
-            Event::Sut { sut, state, note } => self.sut(&mut out, sut, state, note),
-            Event::NodeCached { node, sut, age, .. } => self.node_cached(&mut out, node, sut, *age),
+            Event::Sut { sut, state, note } => self.sut(out, sut, state, note),
+            Event::NodeCached { node, sut, age, .. } => self.node_cached(out, node, sut, *age),
             Event::NodeStarted { .. } | Event::Outlook { .. } => {}
             Event::Result { node, name, status } => {
                 if let (Verbosity::Verbose, Some(name)) = (self.verbosity, name) {
@@ -73,10 +72,10 @@ impl Narrator {
                         style: self.palette.dim,
                         time: String::new(),
                     };
-                    self.line(&mut out, &lead, "", node, name);
+                    self.line(out, &lead, "", node, name);
                 }
             }
-            event @ Event::NodeFinished { .. } => self.node_finished(&mut out, event),
+            event @ Event::NodeFinished { .. } => self.node_finished(out, event),
             Event::NodeSkipped { node, reason, outcome } => {
                 if self.verbosity > Verbosity::Quiet {
                     let lead = Lead {
@@ -84,7 +83,7 @@ impl Narrator {
                         style: self.palette.warn,
                         time: String::new(),
                     };
-                    self.line(&mut out, &lead, "", node, reason);
+                    self.line(out, &lead, "", node, reason);
                 }
                 *self.summary.skipped.entry((*outcome, reason.clone())).or_default() += 1;
             }
@@ -102,10 +101,9 @@ impl Narrator {
                     dir: &self.dir.to_string_lossy(),
                     quiet: self.verbosity == Verbosity::Quiet,
                 };
-                self.summary.write(&mut out, &self.palette, &totals);
+                self.summary.write(out, &self.palette, &totals);
             }
         }
-        out
     }
 
     /// Writes one line about a node or a SUT.

@@ -407,6 +407,48 @@ fn a_closed_pipe_ends_one_reporter_and_no_other() {
 }
 
 #[test]
+fn many_events_at_once_are_told_as_one_by_one() {
+    let events = script(Path::new("/run"), &["local"]);
+    let told = |at_once: bool| {
+        let (json, console) = (Screen::default(), Screen::default());
+        let mut sink = Sink::new()
+            .with(Json::new(Broken(io::ErrorKind::BrokenPipe)))
+            .with(Json::new(json.clone()))
+            .with(Json::new(Broken(io::ErrorKind::StorageFull)))
+            .with(Console::new(console.clone(), Palette::new(false), Verbosity::Verbose));
+        if at_once {
+            sink.events(&events);
+        } else {
+            for event in &events {
+                sink.event(event);
+            }
+        }
+        assert!(matches!(sink.finish(), Err(ReportError::Output { .. })));
+        (json.text(), console.text())
+    };
+    let (json, console) = told(true);
+    assert_eq!(json.lines().count(), events.len());
+    assert_eq!((json, console), told(false));
+}
+
+#[test]
+fn what_is_cached_reaches_a_pipe_with_the_next_tick() {
+    let screen = Screen::default();
+    let mut sink = Sink::new().with(Console::new(screen.clone(), Palette::new(false), Verbosity::Normal));
+    let cached = Event::NodeCached {
+        node: "test /a".into(),
+        key: String::new(),
+        sut: String::new(),
+        age: 7200,
+        outcome: NodeOutcome::Pass,
+    };
+    sink.event(&at(0, cached));
+    assert_eq!(screen.text(), "");
+    sink.tick(START + 100);
+    assert_eq!(screen.text(), "cached        2h ago  test /a\n");
+}
+
+#[test]
 fn a_full_disk_is_kept_as_trouble() {
     let mut sink = Sink::new().with(Json::new(Broken(io::ErrorKind::StorageFull)));
     sink.event(&at(0, run_finished(0)));

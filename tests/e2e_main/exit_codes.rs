@@ -113,8 +113,28 @@ fn wrong_metadata_is_2_and_shows_its_place() {
             "test: x\ntest: y\n",
             &["a.fmf:2:1: the key `test` is given twice", "  2 | test: y\n"],
         ),
-        ("test: x\nduration: soon\n", &["a.fmf:2: ", "`/a`", "`soon`"]),
-        ("test: x\nenvironment: 5\n", &["a.fmf:2: ", "`/a`", "`environment`"]),
+        (
+            "test: x\nduration: soon\n",
+            &[
+                "a.fmf:2: ",
+                "`/a`",
+                "`soon`",
+                "  2 | duration: soon\n    |           ^^^^\n",
+            ],
+        ),
+        (
+            "test: x\nenvironment: 5\n",
+            &["a.fmf:2: ", "`/a`", "`environment`", "    | ^^^^^^^^^^^\n"],
+        ),
+        (
+            "test: x\nadjust:\n- environment+: {a b: 5}\n",
+            &[
+                "a.fmf:3: ",
+                "`/a`",
+                "    |                  ^^^\n",
+                "\n  adjust rule: always, at a.fmf:3\n",
+            ],
+        ),
         (
             "test: x\nadjust: [{when: distro ==, tag: y}]\n",
             &["a.fmf:2", "distro =="],

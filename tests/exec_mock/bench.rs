@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use atex::compile;
-use atex::compile::spec::{Narrowing, Request, Secrets, Workload};
+use atex::compile::spec::{Request, Workload};
 use atex::exec::agenda::Agenda;
 use atex::exec::event::{Event, NodeOutcome, Stamped};
 use atex::exec::options::{Mode, OnTaint, Options, Until};
@@ -123,10 +123,6 @@ impl Bench {
             start: self.dir.path().join("tree"),
             plans: self.plans.clone(),
             tests: self.tests.clone(),
-            narrowing: Narrowing::default(),
-            environment: Vec::new(),
-            default_context: [].into(),
-            context: [].into(),
             base: Base {
                 os: "mock".to_owned(),
                 version: "1".to_owned(),
@@ -134,9 +130,8 @@ impl Bench {
                 base: String::new(),
             },
             strict: true,
-            secrets: Secrets::default(),
             fetch_cache: self.dir.path().join("fetched"),
-            digest_cache: None,
+            ..Request::default()
         })
         .unwrap()
     }

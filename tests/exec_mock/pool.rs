@@ -83,6 +83,23 @@ fn a_destructive_test_taints_its_sut_which_is_prepared_again() {
 }
 
 #[test]
+fn on_several_suts_a_short_destructive_test_starts_last_and_a_long_one_first() {
+    for (duration, expected) in [
+        ("1s", ["prepare", "/t2", "/t3", "/t1", "finish"].as_slice()),
+        ("1h", &["prepare", "/t1", "prepare", "/t2", "/t3", "finish"]),
+    ] {
+        let bench = bench(3).on(&["one", "two"]);
+        bench.write(
+            "t1.fmf",
+            &format!("test: 'true'\norder: 1\ntag: destructive\nduration: {duration}\n"),
+        );
+        bench.lab.fail("two", "open", unreachable());
+        let ended = bench.run();
+        assert_eq!(ended.jobs_of("one"), expected);
+    }
+}
+
+#[test]
 fn a_chain_that_fails_the_same_way_on_two_suts_leaves_the_others_alone() {
     // They are opened one after the other, and a few may be at it before the second one fails: not all.
     let machines: Vec<&str> = "a b c d e f g h i j k l m n o p q r s t u v w x y z"

@@ -7,6 +7,7 @@ mod crash;
 mod faults;
 mod full_disk;
 mod gc;
+mod index;
 mod lookup;
 mod model;
 mod opening;

@@ -217,6 +217,8 @@ Examples:
   atex sut reset                        forget what this machine was prepared for")]
 pub(crate) enum SutCommand {
     /// List machines: name, system, what is prepared, who uses it
+    ///
+    /// Without `-s`, those of the configuration or `local`, and the machines of `local*N` that were used.
     #[command(after_help = "Example: atex sut ls -s lab1 -s lab2")]
     Ls(SutArgs),
     /// Show all that a machine says of itself

@@ -8,7 +8,7 @@ use crate::cli::out::Out;
 use crate::cli::settings::Settings;
 use crate::cli::values;
 use crate::fmf::context::Context;
-use crate::fmf::{Node, Origin, Selection, Tree};
+use crate::fmf::{Chain, Node, Selection, Tree};
 use crate::report::Exit;
 use crate::report::palette::paint;
 use crate::report::text::{harmless, pad, width};
@@ -95,7 +95,7 @@ fn print_text(node: Node<'_>, with_origins: bool, out: &mut Out) -> Result<(), C
         let origins = key
             .as_str()
             .filter(|_| with_origins)
-            .map(|key| chain(&node.origins(key)));
+            .map(|key| harmless(&Chain(&node.origins(key)).to_string()).into_owned());
         match origins.filter(|chain| !chain.is_empty()) {
             Some(chain) => out.line(format_args!("  {shown}  {first}   {}", paint(palette.dim, chain)))?,
             None => out.line(format_args!("  {shown}  {first}"))?,
@@ -103,20 +103,13 @@ fn print_text(node: Node<'_>, with_origins: bool, out: &mut Out) -> Result<(), C
         for line in lines {
             out.line(format!("  {:columns$}  {line}", "").trim_end())?;
         }
+        let parts = key.as_str().filter(|_| with_origins).map(|key| node.parts(key));
+        for (key, origin) in parts.unwrap_or_default() {
+            let part = format!("{}  {}", key.to_python_str(), Chain(&[origin]));
+            let part = paint(palette.dim, harmless(&part));
+            out.line(format_args!("  {:columns$}    {part}", ""))?;
+        }
     }
     let sources: Vec<_> = node.sources().into_iter().map(|path| path.to_string_lossy()).collect();
     out.line(paint(palette.dim, format!("  {}", harmless(&sources.join(", ")))))
-}
-
-/// Shows what made a value, first to last: `tests/main.fmf:12, adjust "distro == rhel-9" at tests/main.fmf:40`.
-fn chain(origins: &[Origin]) -> String {
-    let parts = origins.iter().map(|origin| {
-        let place = format!("{}:{}", origin.file.display(), origin.line);
-        match origin.adjust.as_ref().map(|rule| rule.when.as_deref()) {
-            None => place,
-            Some(None) => format!("adjust at {place}"),
-            Some(Some(when)) => format!("adjust \"{when}\" at {place}"),
-        }
-    });
-    harmless(&parts.collect::<Vec<_>>().join(", ")).into_owned()
 }

@@ -1,11 +1,12 @@
 //! `atex build`, `atex test`, `atex finish`: the wiring of compiler, executor and reporters.
 //!
-//! Approach: open the cache; learn what the SUTs are; compile; decide what has to run; then either show that (`--dry-run`), or
-//! make the run's directory, start the reporters, run, and tell the end.
+//! Approach: open the cache; learn what the SUTs are; compile, unless it is known that nothing has to run; decide what has to run; then
+//! either show that (`--dry-run`), or make the run's directory, start the reporters, run, and tell the end.
 
 mod arrivals;
 mod dry;
 mod sink;
+mod unchanged;
 mod which;
 
 use std::collections::HashMap;
@@ -13,8 +14,8 @@ use std::io::IsTerminal as _;
 use std::mem::ManuallyDrop;
 
 use atex_cache::{Outcome, Output, Store};
-use atex_graph::NodeId;
-use rayon::iter::{IntoParallelRefIterator as _, ParallelIterator as _};
+use atex_graph::{ActionKey, NodeId};
+use rayon::iter::{IndexedParallelIterator as _, IntoParallelIterator as _, ParallelIterator as _};
 
 use crate::cli::args::run::{OnTaint as OnTaintArg, Until as UntilArg};
 use crate::cli::error::CliError;
@@ -33,6 +34,7 @@ use crate::report::{self, Console, Exit, Json, Recorder, RunInfo};
 use crate::sut::{Cancel, OnHeld};
 use arrivals::SutFile;
 use sink::RunSink;
+use unchanged::Tried;
 
 /// Runs what is asked for.
 pub(crate) fn run(request: &RunRequest, settings: &Settings, out: &mut Out) -> Result<Exit, CliError> {
@@ -46,6 +48,24 @@ pub(crate) fn run(request: &RunRequest, settings: &Settings, out: &mut Out) -> R
     let kinds = machines::kinds(&request.pool, &request.values.context, Some(&cancel), settings)?;
     let asked = workload::request(&request.selection, tests, &request.values, kinds.base, settings)?;
     let resolved = compile::resolve(&asked)?;
+    let options = options(request);
+    let build = unchanged::Build {
+        request,
+        options: &options,
+        settings,
+        store: &store,
+        cancel: &cancel,
+        resolved: &resolved,
+        asked: &asked,
+    };
+    let outlines = build.outlines();
+    let made = match build.carry_out(outlines.as_ref())? {
+        Tried::Done(exit) => {
+            std::mem::forget(resolved);
+            return Ok(exit);
+        }
+        Tried::HasToRun(dir) => dir,
+    };
     // Dropping it takes longer than the process would live on.
     let mut work = ManuallyDrop::new(resolved.compile(&asked)?);
     workload::warn(&work.warnings, settings);
@@ -60,11 +80,14 @@ pub(crate) fn run(request: &RunRequest, settings: &Settings, out: &mut Out) -> R
             );
         }
     }
-    let options = options(request);
     if options.mode != Mode::Finish && work.plans.iter().all(|plan| plan.tests.is_empty()) {
         return Err(CliError::nothing("no test matches").hint("`atex ls` shows all tests; `atex ls plans`, the plans"));
     }
-    let agenda = agenda(&work, &options, request, &store);
+    let agenda = agenda(&work, &options, (request, &asked), &store);
+    if let (Some(outlines), Some(outline)) = (&outlines, agenda.outline(&work)) {
+        // One that is not kept costs the next run time, and nothing else.
+        let _is_compiled_again = outlines.keep(&outline);
+    }
     // The metadata are not needed any more; but their memory is, only where the run goes on for a while.
     if agenda.jobs.is_empty() {
         std::mem::forget(resolved);
@@ -78,7 +101,7 @@ pub(crate) fn run(request: &RunRequest, settings: &Settings, out: &mut Out) -> R
     let arrivals = request.sut_args.sut_file.as_ref().map(|_| -> Box<dyn Arrivals + '_> {
         Box::new(SutFile::new(&request.sut_args, &request.pool, cancel.clone(), settings))
     });
-    let dir = run_dir(request)?;
+    let dir = made.map_or_else(|| run_dir(request), Ok)?;
     let info = RunInfo {
         tree: work.root.to_string_lossy().into_owned(),
         tree_digest: work.tree_digest.to_string(),
@@ -96,31 +119,54 @@ pub(crate) fn run(request: &RunRequest, settings: &Settings, out: &mut Out) -> R
         expected: kinds.expected,
         cancel,
     };
-    let finished = crate::exec::run::run(run, &mut sink).map_err(|source| {
-        CliError::infra(format!(
-            "cannot write the run's directory `{}`: {source}",
-            dir.path().display()
-        ))
-    })?;
+    let finished = crate::exec::run::run(run, &mut sink).map_err(|source| not_written(&dir, &source))?;
+    end(sink, &finished, &store, settings)
+}
+
+/// Tells the end of a run.
+fn end(sink: RunSink, finished: &Finished, store: &Store, settings: &Settings) -> Result<Exit, CliError> {
     sink.finish()?;
     for report in store.take_reports() {
         notice::warning(&report.to_string(), settings);
     }
-    ended(&finished)
+    ended(finished)
+}
+
+/// What it is when a file of the run's directory cannot be made.
+fn not_written(dir: &RunDir, source: &std::io::Error) -> CliError {
+    let dir = dir.path().display();
+    CliError::infra(format!("cannot write the run's directory `{dir}`: {source}"))
 }
 
 /// What has to run. A record that cannot be read is a miss: the cache tells of it at the end. Whether a record's files are there is
 /// found when they are taken; where they are not going to be, they are looked for here.
-fn agenda(work: &Workload, options: &Options, request: &RunRequest, store: &Store) -> Agenda {
-    let output = |&node: &NodeId| {
-        let key = work.graph.node(node).key();
-        let output = store.output(key).ok().flatten()?;
+fn agenda(
+    work: &Workload,
+    options: &Options,
+    (request, asked): (&RunRequest, &compile::spec::Request),
+    store: &Store,
+) -> Agenda {
+    let nodes = Agenda::recordable(work, options);
+    let keys: Vec<ActionKey> = nodes.iter().map(|&node| work.graph.node(node).key()).collect();
+    let outputs = if keys.is_empty() {
+        Vec::new()
+    } else {
+        store.outputs(&index_name(request, asked), &keys)
+    };
+    let stands = |((node, key), output): ((NodeId, ActionKey), Option<Output>)| {
+        let output = output?;
         let stands = output.outcome == Outcome::Passed && (!request.dry_run || store.holds(key, &output.files));
         stands.then_some((node, output))
     };
-    let nodes = Agenda::recordable(work, options);
-    let mut recorded: HashMap<NodeId, Output> = nodes.par_iter().filter_map(output).collect();
+    let found = nodes.into_par_iter().zip(keys).zip(outputs);
+    let mut recorded: HashMap<NodeId, Output> = found.filter_map(stands).collect();
     Agenda::new(work, options, request.pool.suts.len(), |node| recorded.remove(&node))
+}
+
+/// The name under which the cache remembers what the records of the request say: one for what is asked for again and again.
+fn index_name(request: &RunRequest, asked: &compile::spec::Request) -> String {
+    let (root, selection, shard) = (asked.start.display(), &request.selection, request.shard);
+    format!("{root}\n{selection:?}\n{shard:?}")
 }
 
 /// What the run's end is for the process: an error where there is more to say than the summary said.

@@ -7,8 +7,10 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use crate::cli::args::inspect::SutCommand;
+use crate::cli::args::select::SutArgs;
 use crate::cli::clock::unix_now;
 use crate::cli::error::CliError;
+use crate::cli::fleet;
 use crate::cli::machines::{self, Known};
 use crate::cli::out::Out;
 use crate::cli::pool::{self, Pool, SutKind, SutSpec};
@@ -27,12 +29,25 @@ use crate::sut::{Cancel, EnvFile, Facts, Hello, OnHeld, Sut, SutState, Trouble, 
 /// Runs a command on machines.
 pub(crate) fn run(command: &SutCommand, settings: &Settings, out: &mut Out) -> Result<Exit, CliError> {
     match command {
-        SutCommand::Ls(args) => ls(&pool::resolve(args, settings)?, settings, out),
+        SutCommand::Ls(args) => ls(&listed(args, settings)?, settings, out),
         SutCommand::Show(args) => show(&pool::resolve(args, settings)?, settings, out),
         SutCommand::Shell { command, sut } => shell::run(&pool::resolve(sut, settings)?, command),
         SutCommand::Reset(args) => reset(&pool::resolve(args, settings)?, settings, out),
         SutCommand::Rm(args) => remove(&pool::resolve(args, settings)?, settings, out),
     }
+}
+
+/// The machines that are asked for; where none are, also those of `local*N` that were used.
+fn listed(args: &SutArgs, settings: &Settings) -> Result<Pool, CliError> {
+    let mut pool = pool::resolve(args, settings)?;
+    if args.suts.is_empty() && args.sut_file.is_none() {
+        for target in fleet::used_locals(args, settings) {
+            // One that is in the pool already is listed once.
+            let more = pool::joining(&target, args, &pool, settings).unwrap_or_default();
+            pool.suts.extend(more);
+        }
+    }
+    Ok(pool)
 }
 
 /// Takes a machine; fails at once where somebody else holds it.

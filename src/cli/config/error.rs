@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use crate::cli::error::CliError;
-use crate::cli::snippet::Snippet;
+use crate::fmf::Spot;
 
 /// An error in a configuration file.
 #[derive(Debug, thiserror::Error)]
@@ -12,10 +12,9 @@ pub(crate) enum ConfigError {
     #[error("cannot read `{}`: {source}", path.display())]
     Unreadable { path: PathBuf, source: std::io::Error },
     /// The file is no TOML, or holds something that is not known or not of the right type.
-    #[error("{problem} in `{}:{}:{}`", path.display(), at.line, at.column)]
+    #[error("{problem} in `{at}`")]
     Content {
-        path: PathBuf,
-        at: Snippet,
+        at: Spot,
         problem: String,
         hint: Option<String>,
     },
@@ -26,7 +25,7 @@ impl From<ConfigError> for CliError {
         let message = error.to_string();
         match error {
             ConfigError::Unreadable { .. } => Self::usage(message),
-            ConfigError::Content { at, hint, .. } => Self::usage(message).excerpt(at.render()).hint_if(hint),
+            ConfigError::Content { at, hint, .. } => Self::usage(message).excerpt_if(at.excerpt()).hint_if(hint),
         }
     }
 }

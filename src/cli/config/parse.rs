@@ -13,9 +13,9 @@ use toml::de::{DeTable, DeValue};
 use super::{Config, ConfigError, Defaults, GroupConfig, SutConfig};
 use crate::cli::nearest::did_you_mean;
 use crate::cli::parameters::Parameters;
-use crate::cli::snippet::Snippet;
 use crate::cli::values::{self, ValueError};
 use crate::compile::lint::Code;
+use crate::fmf::Spot;
 
 /// A file while it is read.
 #[derive(Clone, Copy)]
@@ -197,10 +197,8 @@ impl<'a, 'd> Section<'a, 'd> {
 
 impl Source<'_> {
     fn error(self, span: Range<usize>, problem: String, hint: Option<String>) -> ConfigError {
-        let (path, at) = (self.path.to_owned(), Snippet::find(self.text, span));
         ConfigError::Content {
-            path,
-            at,
+            at: Spot::of_range(self.path.to_owned(), self.text, span),
             problem,
             hint,
         }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::nodes::scope;
 use super::schema::Kind;
 use super::{Code, Linter, expressions, keys, values};
-use crate::compile::error::Place;
+use crate::compile::place::Place;
 use crate::compile::read::Scope;
 use crate::fmf::context::{Context, Rule};
 use crate::fmf::{Error, Map, Node, Value};

@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 use super::nodes::may_run;
 use super::schema::{Kind, PLAN_TMT_ONLY, TEST_TMT_ONLY, VARIABLES};
 use super::{Code, Linter, scripts};
-use crate::compile::error::Place;
 use crate::compile::facts::run_directory;
+use crate::compile::place::Place;
 use crate::compile::read::{Scope, truthy};
 use crate::fmf::{Map, Node, Value};
 

@@ -4,9 +4,10 @@ use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
 use super::code::Code;
-use super::lines::Lines;
-use crate::compile::error::Place;
+use crate::compile::lines::Lines;
+use crate::compile::place::Place;
 use crate::compile::read::Scope;
+use crate::fmf::Spot;
 
 /// Something that is wrong with the metadata, or probably not meant.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,21 +24,6 @@ pub struct Finding {
     pub node: String,
     /// How many nodes have it.
     pub nodes: usize,
-}
-
-/// A place in a file of the tree, with its text.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Spot {
-    /// The file, relative to the tree's root.
-    pub file: PathBuf,
-    /// The line, from 1.
-    pub line: u32,
-    /// The column in characters, from 1.
-    pub column: u32,
-    /// How many characters from there on it is about.
-    pub width: u32,
-    /// The line's text.
-    pub text: String,
 }
 
 /// What makes two findings the same one.

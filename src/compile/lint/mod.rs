@@ -20,7 +20,6 @@ mod expressions;
 mod finding;
 mod ids;
 mod keys;
-mod lines;
 mod nodes;
 mod phases;
 mod schema;
@@ -32,7 +31,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 pub use code::{Code, Severity};
-pub use finding::{Finding, Spot};
+pub use finding::Finding;
 
 use super::names::nearest;
 use super::read::Scope;

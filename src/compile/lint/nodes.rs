@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashSet};
 
 use super::schema::{COMMON, DIMENSIONS, Kind, bare};
-use crate::compile::error::Place;
+use crate::compile::place::Place;
 use crate::compile::read::{Reader, Scope};
 use crate::compile::trees::is_test;
 use crate::fmf::value::Entry;
@@ -63,7 +63,7 @@ fn use_keys(used: &mut HashSet<(String, Place)>, scope: &Scope<'_>, kind: Kind) 
 
 /// The node's data as they are read.
 pub(super) fn scope<'t>(tree: &'t Tree, kind: Kind, node: Node<'t>) -> Scope<'t> {
-    Reader::new(tree.metadata_files(), node).scope(kind.word())
+    Reader::new(tree, node).scope(kind.word())
 }
 
 /// The tests of a tree that run in some context.

@@ -43,24 +43,23 @@ pub(super) fn check(linter: &mut Linter<'_>, scope: &Scope<'_>, kind: Kind, here
 pub(super) fn refused<T>(linter: &mut Linter<'_>, scope: &Scope<'_>, read: Result<T, CompileError>) {
     let Err(error) = read else { return };
     let hint = error.hint();
-    let CompileError::Metadata { place, problem, .. } = error else {
+    let CompileError::Metadata { cause, problem, .. } = error else {
         return;
     };
-    let (code, word) = match &problem {
-        Problem::Type { key, .. } => (Code::WrongType, key.as_str()),
-        Problem::Duration(text) => (Code::BadDuration, text.as_str()),
-        Problem::Variable { name, .. } => (Code::BadVariable, name.as_str()),
-        Problem::Assignment(text) => (Code::BadVariable, text.as_str()),
-        Problem::Glob { pattern, .. } => (Code::BadGlob, pattern.as_str()),
-        Problem::Outside(path) => (Code::BadPath, path.as_str()),
-        Problem::NamelessSection | Problem::SameSection(_) | Problem::SectionName(_) => (Code::SectionName, "name"),
-        Problem::Empty(key) => (Code::EmptyScript, *key),
-        Problem::Expression { key, .. } => (Code::BadRule, *key),
+    let code = match &problem {
+        Problem::Type { .. } => Code::WrongType,
+        Problem::Duration(_) => Code::BadDuration,
+        Problem::Variable { .. } | Problem::Assignment(_) => Code::BadVariable,
+        Problem::Glob { .. } => Code::BadGlob,
+        Problem::Outside(_) => Code::BadPath,
+        Problem::NamelessSection | Problem::SameSection(_) | Problem::SectionName(_) => Code::SectionName,
+        Problem::Empty(_) => Code::EmptyScript,
+        Problem::Expression { .. } => Code::BadRule,
     };
-    let message = problem.to_string();
+    let at = (scope.node(), &cause.place);
     linter
         .findings
-        .add_at(code, (scope.node(), &place), word, message, hint);
+        .add_at(code, at, problem.word(), problem.to_string(), hint);
 }
 
 fn check_duration(linter: &mut Linter<'_>, scope: &Scope<'_>) {

@@ -86,6 +86,18 @@ pub enum ConditionError {
     },
 }
 
+impl ConditionError {
+    /// Returns the expression.
+    pub fn expression(&self) -> &str {
+        match self {
+            Self::Syntax { expression, .. }
+            | Self::Unsupported { expression, .. }
+            | Self::Raised { expression, .. }
+            | Self::Limit { expression, .. } => expression,
+        }
+    }
+}
+
 /// What a condition says of a node.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Outcome {

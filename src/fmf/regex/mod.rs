@@ -82,6 +82,19 @@ pub enum PatternError {
     },
 }
 
+impl PatternError {
+    /// Returns the pattern, or the template of a replacement.
+    pub fn pattern(&self) -> &str {
+        match self {
+            Self::Invalid { pattern, .. }
+            | Self::Unsupported { pattern, .. }
+            | Self::Engine { pattern, .. }
+            | Self::Backtracking { pattern, .. }
+            | Self::Growth { pattern, .. } => pattern,
+        }
+    }
+}
+
 /// A compiled Python pattern.
 pub struct Pattern {
     source: String,

@@ -176,7 +176,8 @@ impl<'c> Adjuster<'c> {
         };
         let merged = merger.merge(data, &entries);
         let tracked = merger.tracked;
-        merged.map_err(|conflict| merge_error(subject.root, subject.files, subject.name, conflict))?;
+        merged
+            .map_err(|conflict| merge_error((subject.root, subject.files), history, subject.name, (conflict, rule)))?;
         Ok(tracked)
     }
 

@@ -39,8 +39,8 @@ pub(super) fn inherit(walk: Walk, growth: Growth) -> Result<Tree, Error> {
         let above = parent
             .filter(|_| inherits)
             .map(|parent| (&data[parent], aliases[parent]));
-        let (merged, tracked) =
-            merge_own(above, &own, &mut heap, &mut history).map_err(|obstacle| obstacle.error(&shape, &sprout.name))?;
+        let (merged, tracked) = merge_own(above, &own, &mut heap, &mut history)
+            .map_err(|obstacle| obstacle.error(&shape, &history, &sprout.name))?;
         aliases.push(Aliases {
             identities: own_identities,
             repeated: tracked,
@@ -67,9 +67,9 @@ pub(super) enum Obstacle {
 }
 
 impl Obstacle {
-    fn error(self, shape: &Shape, node: &str) -> Error {
+    fn error(self, shape: &Shape, history: &History, node: &str) -> Error {
         match self {
-            Self::Conflict(conflict) => merge_error(&shape.root, &shape.files, node, conflict),
+            Self::Conflict(conflict) => merge_error((&shape.root, &shape.files), history, node, (conflict, None)),
             Self::Knot(knot) => knot_error(node, knot),
         }
     }
@@ -132,7 +132,13 @@ pub(super) fn knot_error(node: &str, knot: Knot) -> Error {
     }
 }
 
-pub(super) fn merge_error(root: &Path, files: &[MetadataFile], node: &str, conflict: Conflict) -> Error {
+/// Makes the error of a conflict, with the number of the adjust rule that it came from.
+pub(super) fn merge_error(
+    (root, files): (&Path, &[MetadataFile]),
+    history: &History,
+    node: &str,
+    (conflict, rule): (Conflict, Option<u32>),
+) -> Error {
     let spot = conflict
         .mark
         .as_place()
@@ -142,6 +148,8 @@ pub(super) fn merge_error(root: &Path, files: &[MetadataFile], node: &str, confl
         key: conflict.key,
         problem: conflict.problem,
         spot,
+        rule: rule.and_then(|rule| history.rule(rule, files)).map(Box::new),
+        before: history.chain(conflict.before, files),
     }
 }
 

@@ -28,6 +28,8 @@ pub(super) struct Conflict {
     pub(super) key: String,
     pub(super) problem: String,
     pub(super) mark: Mark,
+    /// The mark of the value that it should have been merged into.
+    pub(super) before: Mark,
 }
 
 /// Merges mappings into the data of one node.
@@ -75,7 +77,10 @@ impl Merger<'_> {
                 .as_str()
                 .and_then(|key| data.entry(bare_key(key)))
                 .map(|entry| entry.mark);
-            let key = self.merge_entry(data, entry)?;
+            let key = self.merge_entry(data, entry).map_err(|conflict| Conflict {
+                before: before.unwrap_or_default(),
+                ..conflict
+            })?;
             let Some((_, mark)) = data.entry_mut(key) else { continue };
             let replaced = matches!(Operation::of(entry.key.as_str().unwrap_or_default()).0, Operation::Set);
             *mark = if self.rule.is_some() || (before.is_some() && !replaced) {
@@ -93,6 +98,7 @@ impl Merger<'_> {
             key: entry.key.to_python_str(),
             problem,
             mark: entry.mark,
+            before: Mark::default(),
         };
         let Value::Str(full) = &entry.key else {
             return Err(conflict(format!(
@@ -153,6 +159,7 @@ impl Merger<'_> {
                     key: merged.key.to_python_str(),
                     problem,
                     mark: merged.mark,
+                    before: Mark::default(),
                 });
             }
             entry = next;
@@ -165,6 +172,7 @@ impl Merger<'_> {
             key: entry.key.to_python_str(),
             problem,
             mark: entry.mark,
+            before: Mark::default(),
         };
         let Some((current, mark)) = key.as_str().and_then(|key| data.entry_mut(key)) else {
             data.set(key, entry.value.clone(), entry.mark);

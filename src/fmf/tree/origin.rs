@@ -4,6 +4,7 @@
 //! mark of what was there before, and the adjust rule that did it. Marks are carried by the entries of mappings, so a value that
 //! is inherited unchanged costs nothing.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -47,7 +48,60 @@ impl fmt::Display for Origin {
         match self.adjust.as_ref().map(|rule| rule.when.as_deref()) {
             None => Ok(()),
             Some(None) => write!(f, " (adjust)"),
-            Some(Some(when)) => write!(f, " (adjust \"{when}\")"),
+            Some(Some(when)) => write!(f, " (adjust \"{}\")", shortened(when)),
+        }
+    }
+}
+
+impl fmt::Display for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.when {
+            None => write!(f, "always, ")?,
+            Some(when) => write!(f, "\"{}\" ", shortened(when))?,
+        }
+        write!(f, "at {}:{}", self.file.display(), self.line)
+    }
+}
+
+/// What made a value, first to last, as text: `tests/main.fmf:12, adjust "distro == rhel-9" at tests/main.fmf:40`.
+#[derive(Clone, Copy, Debug)]
+pub struct Chain<'o>(pub &'o [Origin]);
+
+impl fmt::Display for Chain<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, origin) in self.0.iter().enumerate() {
+            f.write_str(if index == 0 { "" } else { ", " })?;
+            match origin.adjust.as_ref().map(|rule| rule.when.as_deref()) {
+                None => {}
+                Some(None) => f.write_str("adjust at ")?,
+                Some(Some(when)) => write!(f, "adjust \"{}\" at ", shortened(when))?,
+            }
+            write!(f, "{}:{}", origin.file.display(), origin.line)?;
+        }
+        Ok(())
+    }
+}
+
+/// A condition as people read it: of a very long one the beginning.
+fn shortened(when: &str) -> Cow<'_, str> {
+    const SHOWN: usize = 200;
+    match when.char_indices().nth(SHOWN) {
+        None => Cow::Borrowed(when),
+        Some((end, _)) => Cow::Owned(format!("{}…", &when[..end])),
+    }
+}
+
+impl Chain<'_> {
+    /// Returns the text of a chain for a message: of a long one the beginning and the end.
+    pub fn brief(self) -> String {
+        const BEGINNING: usize = 2;
+        const END: usize = 4;
+        match self.0.len().checked_sub(BEGINNING + END) {
+            None | Some(0) => self.to_string(),
+            Some(more) => {
+                let (beginning, rest) = self.0.split_at(BEGINNING);
+                format!("{}, … {more} more …, {}", Chain(beginning), Chain(&rest[more..]))
+            }
         }
     }
 }
@@ -183,7 +237,8 @@ impl History {
         (mark.0 & LINK != 0).then(|| self.links.get(at)).flatten()
     }
 
-    fn rule(&self, number: u32, files: &[MetadataFile]) -> Option<Rule> {
+    /// Returns a rule by its number.
+    pub(super) fn rule(&self, number: u32, files: &[MetadataFile]) -> Option<Rule> {
         let record = self.rules.get(number as usize)?;
         let (file, line) = resolve(self.place_of(record.place), files)?;
         Some(Rule {
@@ -199,14 +254,14 @@ fn resolve(place: Mark, files: &[MetadataFile]) -> Option<(PathBuf, u32)> {
     Some((files.get(file as usize)?.path.clone(), line))
 }
 
-/// Returns the spot of a file number and line: its column is that of the line's first character. Reads the file again.
+/// Returns the spot of the key at a file number and line. Reads the file again.
 pub(super) fn spot_at(root: &Path, files: &[MetadataFile], (file, line): (u32, u32)) -> Spot {
     let path = files
         .get(file as usize)
         .map_or_else(PathBuf::new, |file| file.path.clone());
     let text = fs::read(root.join(&path)).unwrap_or_default();
-    let mut spot = Spot::new(path, &String::from_utf8_lossy(&text), line, 1);
-    let indent = spot.text.chars().take_while(|c| matches!(c, ' ' | '\t')).count();
-    spot.column = u32::try_from(indent).unwrap_or_default() + 1;
-    spot
+    let at = line.saturating_sub(1) as usize;
+    let text = String::from_utf8_lossy(&text);
+    let line = text.trim_start_matches('\u{feff}').lines().nth(at).unwrap_or_default();
+    Spot::of_key((path, at), line)
 }

@@ -13,7 +13,8 @@ impl Node<'_> {
         out.push('}');
     }
 
-    /// Appends the same with `"origins"`: for each key of the data all that made its value, first to last.
+    /// Appends the same with `"origins"`: for each key of the data all that made its value, first to last. Mappings that several places made
+    /// are in `"parts"`, too: for each of their keys where it stands.
     pub fn write_json_with_origins(self, out: &mut String) {
         self.write_members(out);
         out.push_str(", \"origins\": {");
@@ -26,6 +27,18 @@ impl Node<'_> {
                 origin.write_json(out);
             }
             out.push(']');
+        }
+        out.push_str("}, \"parts\": {");
+        let mut separator = "";
+        for key in self.data().keys().filter_map(Value::as_str) {
+            let parts = self.parts(key);
+            if !parts.is_empty() {
+                out.push_str(std::mem::replace(&mut separator, ", "));
+                write_text(key, out);
+                out.push_str(": {");
+                write_parts(&parts, out);
+                out.push('}');
+            }
         }
         out.push_str("}}");
     }
@@ -41,6 +54,15 @@ impl Node<'_> {
             write_text(&source.to_string_lossy(), out);
         }
         out.push(']');
+    }
+}
+
+fn write_parts(parts: &[(&Value, Origin)], out: &mut String) {
+    for (at, (key, origin)) in parts.iter().enumerate() {
+        out.push_str(if at == 0 { "" } else { ", " });
+        write_text(&key.to_python_str(), out);
+        out.push_str(": ");
+        origin.write_json(out);
     }
 }
 

@@ -1,9 +1,12 @@
 //! The store as a whole: its size, its health, and taking things out of it.
 
+use std::fs::Metadata;
+use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use atex_cache::{GcPolicy, Store};
 use atex_graph::ActionKey;
+use ignore::WalkBuilder;
 use serde_json::json;
 
 use super::warn;
@@ -25,20 +28,27 @@ const GC_PATIENCE: Duration = Duration::from_secs(10);
 
 pub(super) fn du(store: &Store, settings: &Settings, out: &mut Out) -> Result<Exit, CliError> {
     let usage = store.du()?;
+    let cache = settings.cache_dir()?;
+    let remembered = compile::REMEMBERED.map(|bucket| weigh(&cache.join(bucket)));
+    let (files, bytes) = remembered
+        .iter()
+        .fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1));
+    let fetched = weigh(&settings.fetched_dir()?);
+    let held = usage
+        .buckets
+        .iter()
+        .map(|bucket| (bucket.name, bucket.files, bucket.bytes))
+        .chain([("remembered", files, bytes), ("fetched", fetched.0, fetched.1)]);
     if settings.json {
-        for bucket in &usage.buckets {
-            out.json(&json!({"name": bucket.name, "files": bucket.files, "bytes": bucket.bytes}))?;
+        for (name, files, bytes) in held {
+            out.json(&json!({"name": name, "files": files, "bytes": bytes}))?;
         }
         return Ok(Exit::Passed);
     }
-    let files = usage.buckets.iter().map(|bucket| bucket.files).sum();
-    let total = ("total", files, usage.bytes());
-    let buckets = usage
-        .buckets
-        .iter()
-        .map(|bucket| (bucket.name, bucket.files, bucket.bytes));
-    let rows: Vec<_> = buckets
-        .chain([total])
+    let sum = |sum: (u64, u64), (_, files, bytes)| (sum.0 + files, sum.1 + bytes);
+    let (files, bytes) = held.clone().fold((0, 0), sum);
+    let rows: Vec<_> = held
+        .chain([("total", files, bytes)])
         .map(|(name, files, bytes)| {
             [
                 Cell::from(name),
@@ -49,6 +59,13 @@ pub(super) fn du(store: &Store, settings: &Settings, out: &mut Out) -> Result<Ex
         .collect();
     table::print(out, Columns::new(["WHAT", "FILES", "SIZE"]).right(1).right(2), &rows)?;
     Ok(Exit::Passed)
+}
+
+/// Counts the files below a directory and their bytes; what goes meanwhile does not count.
+fn weigh(directory: &Path) -> (u64, u64) {
+    let entries = WalkBuilder::new(directory).standard_filters(false).build().flatten();
+    let files = entries.filter_map(|entry| entry.metadata().ok().filter(Metadata::is_file));
+    files.fold((0, 0), |(files, bytes), file| (files + 1, bytes + file.len()))
 }
 
 pub(super) fn gc(

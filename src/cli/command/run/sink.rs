@@ -36,6 +36,11 @@ impl Sink for RunSink {
         self.heed_trouble();
     }
 
+    fn events(&mut self, events: &[Stamped]) {
+        self.reporters.events(events);
+        self.heed_trouble();
+    }
+
     fn tick(&mut self, now: u64) {
         self.reporters.tick(now);
         self.heed_trouble();

@@ -1,53 +1,11 @@
 //! What is taken from plans and tests: selection, sections, phases, and what is warned of or refused.
 
-use std::collections::BTreeMap;
-use std::fs;
-use std::path::PathBuf;
 use std::process::Command;
 
-use atex::compile::spec::{Action, Narrowing, Request, Secrets, UploadKind, Warning};
+use atex::compile::spec::{Action, Narrowing, Request, UploadKind, Warning};
 use atex::compile::{CompileError, compile, resolve};
 
-/// A tree made of files.
-struct Trial {
-    dir: tempfile::TempDir,
-}
-
-impl Trial {
-    fn new(files: &[(&str, &str)]) -> Self {
-        let trial = Self {
-            dir: tempfile::tempdir().expect("a directory"),
-        };
-        trial.write(".fmf/version", "1\n");
-        for (file, text) in files {
-            trial.write(file, text);
-        }
-        trial
-    }
-
-    fn write(&self, file: &str, text: &str) {
-        let path = self.dir.path().join(file);
-        fs::create_dir_all(path.parent().expect("a file in a directory")).expect("made");
-        fs::write(path, text).expect("written");
-    }
-
-    fn request(&self) -> Request {
-        Request {
-            start: self.dir.path().to_owned(),
-            plans: Vec::new(),
-            tests: Vec::new(),
-            narrowing: Narrowing::default(),
-            environment: Vec::new(),
-            default_context: BTreeMap::new(),
-            context: BTreeMap::new(),
-            base: atex_graph::Base::default(),
-            strict: false,
-            secrets: Secrets::default(),
-            fetch_cache: PathBuf::from("/nonexistent"),
-            digest_cache: None,
-        }
-    }
-}
+use crate::trial::{PLAIN, Trial};
 
 /// What a listing shows.
 #[derive(Debug)]
@@ -97,7 +55,6 @@ const TESTS: (&str, &str) = (
     "/a:\n    test: ./a\n    tag: [fast]\n/b:\n    test: ./b\n    order: 10\n/c:\n    test: ./c\n    enabled: false\n\
      /d:\n    test: ./d\n    manual: true\n/e:\n    test: ./e\n    story: As a user\n",
 );
-const PLAIN: (&str, &str) = ("plan.fmf", "discover:\n    how: fmf\nexecute:\n    how: tmt\n");
 
 #[test]
 fn plans_are_taken_by_exact_name_then_by_regex() {
@@ -403,39 +360,6 @@ fn values_become_text_as_in_tmt() {
     ];
     let expected: Vec<_> = expected.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
     assert_eq!(workload.plans[0].environment, expected);
-}
-
-#[test]
-fn wrong_values_are_refused_with_their_place() {
-    for (tests, message) in [
-        ("test: [a]\n", "t.fmf:1: test `/t`: `test` must be a text, not a list"),
-        (
-            "test: a\nduration: soon\n",
-            "t.fmf:2: test `/t`: duration `soon` is none",
-        ),
-        (
-            "test: a\nenvironment: [A]\n",
-            "t.fmf:2: test `/t`: `A` in `environment` is not of the form `KEY=VALUE`",
-        ),
-        (
-            "test: a\nenvironment:\n    a-b: 1\n",
-            "t.fmf:2: test `/t`: environment variable `a-b` has no name that bash can export",
-        ),
-        (
-            "test: a\npath: /../x\n",
-            "t.fmf:2: test `/t`: `path` `/../x` leads out of the tree",
-        ),
-        (
-            "test: a\norder: x\n",
-            "t.fmf:2: test `/t`: `order` must be an integer, not a text",
-        ),
-    ] {
-        let trial = Trial::new(&[("t.fmf", tests), PLAIN]);
-        let Err(error) = compile(&trial.request()) else {
-            panic!("{tests} is refused")
-        };
-        assert_eq!(error.to_string(), message);
-    }
 }
 
 #[test]

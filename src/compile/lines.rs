@@ -8,21 +8,21 @@ use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::finding::Spot;
-use crate::compile::error::Place;
+use super::place::Place;
+use crate::fmf::Spot;
 
 /// How many lines of a value are searched.
 const SEARCHED: usize = 2000;
 
 /// The lines of the files that were asked for.
 #[derive(Debug)]
-pub(super) struct Lines {
+pub(crate) struct Lines {
     root: PathBuf,
     files: HashMap<PathBuf, Vec<String>>,
 }
 
 impl Lines {
-    pub(super) fn new(root: PathBuf) -> Self {
+    pub(crate) fn new(root: PathBuf) -> Self {
         Self {
             root,
             files: HashMap::new(),
@@ -30,18 +30,15 @@ impl Lines {
     }
 
     /// Finds a word at a place or in the value that begins there; only its first line counts.
-    pub(super) fn spot(&mut self, place: &Place, word: &str) -> Option<Spot> {
+    pub(crate) fn spot(&mut self, place: &Place, word: &str) -> Option<Spot> {
         let file = place.file.as_deref()?;
         let lines = self.of(file);
         let first = usize::try_from(place.line).unwrap_or_default().saturating_sub(1);
         let word = word.trim().lines().next().unwrap_or_default();
-        let (at, column, width) = find(lines, first, word).unwrap_or_else(|| whole(lines, first));
-        Some(Spot {
-            file: file.to_owned(),
-            line: number(at + 1),
-            column: number(column + 1),
-            width: number(width),
-            text: lines.get(at).cloned().unwrap_or_default(),
+        let line = |at: usize| lines.get(at).map_or("", String::as_str);
+        Some(match find(lines, first, word) {
+            Some((at, column, width)) => Spot::on((file.to_owned(), at), line(at), column, width),
+            None => Spot::of_key((file.to_owned(), first), line(first)),
         })
     }
 
@@ -87,30 +84,14 @@ fn find_word(line: &str, word: &str) -> Option<usize> {
     })
 }
 
-/// The key of a line, or all of it.
-fn whole(lines: &[String], at: usize) -> (usize, usize, usize) {
-    let Some(line) = lines.get(at) else {
-        return (at, 0, 1);
-    };
-    let start = indent(line);
-    let rest = line[start..].trim_start_matches("- ");
-    let column = line.chars().count() - rest.chars().count();
-    let width = rest.split(':').next().unwrap_or_default().trim_end().chars().count();
-    (at, column, width.max(1))
-}
-
 /// How many spaces a line begins with.
 fn indent(line: &str) -> usize {
     line.bytes().take_while(|byte| *byte == b' ').count()
 }
 
-fn number(number: usize) -> u32 {
-    u32::try_from(number).unwrap_or(u32::MAX)
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{find, whole};
+    use super::find;
 
     fn lines(text: &str) -> Vec<String> {
         text.lines().map(str::to_owned).collect()
@@ -129,11 +110,5 @@ mod tests {
         let lines = lines("- how:\n  - x\n- name: y\n");
         assert_eq!(find(&lines, 0, "x"), Some((1, 4, 1)));
         assert_eq!(find(&lines, 0, "name"), None);
-    }
-
-    #[test]
-    fn without_a_word_the_key_is_shown() {
-        assert_eq!(whole(&lines("  - how: x"), 0), (0, 4, 3));
-        assert_eq!(whole(&lines(""), 7), (7, 0, 1));
     }
 }

@@ -1,0 +1,253 @@
+//! What many records say, remembered together, so that those whose files are the same as then are not read one by one again.
+//!
+//! One file for each name under which somebody asks. An entry holds what `stat` said of the record's file before it was read, and is
+//! believed only where all of that is the same now. Invariant: no entry is believed of a file that changed shortly before it was
+//! looked at, because a second change within the same tick of the clock could keep size and times (git calls such an entry racy).
+//! Contents are not remembered: whoever takes them verifies them.
+//!
+//! When an index was looked at last, all its records were of use: the collection heeds it, so that records need not be marked one by one.
+//!
+//! ```text
+//! entry*  BLAKE3 of all entries
+//! entry:  length u32 · key · stamp, zeros where it must not be believed · started u64 · duration u64 · outcome u8 · file*
+//! file:   length u32 · path · digest · size u64
+//! ```
+//!
+//! Numbers are little-endian. A file that is damaged is nothing more than an empty one.
+
+use std::collections::HashMap;
+use std::fs::{self, File};
+use std::os::fd::OwnedFd;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use atex_graph::{ActionKey, BlobDigest};
+use rayon::prelude::*;
+use rustix::fs::{AtFlags, Mode, OFlags, Stat};
+
+use crate::error::CacheError;
+use crate::layout::{Bucket, Layout};
+use crate::record::{Outcome, Output, OutputFile};
+use crate::store::Store;
+use crate::walk;
+
+/// Times younger than this are not trusted: the coarsest clock of a file system in use (FAT) ticks every two seconds.
+const RACY_NS: i128 = 2_000_000_000;
+
+/// Bytes of a digest.
+const DIGEST: usize = 32;
+
+/// What `stat` says of a file's content: device, inode, size, and both times in nanoseconds.
+type Stamp = [u8; 56];
+
+/// The stamp of an entry that must not be believed; no file has it.
+const NEVER: Stamp = [0; 56];
+
+/// What came of looking for one record.
+enum Look<'i> {
+    Absent,
+    /// Known, by these bytes of its entry.
+    Known(&'i [u8], Output),
+    /// Read; this is its stamp.
+    Read(Stamp, Output),
+}
+
+impl Store {
+    /// As [`Store::output`], for many records at once, in the order of `keys`. One that cannot be read is as none. What they say is
+    /// remembered under `name`, in place of what was remembered there before.
+    pub fn outputs(&self, name: &str, keys: &[ActionKey]) -> Vec<Option<Output>> {
+        self.outputs_at(name, keys, now_ns())
+    }
+
+    /// The same at a time: nanoseconds since the epoch.
+    pub(crate) fn outputs_at(&self, name: &str, keys: &[ActionKey], now: i128) -> Vec<Option<Output>> {
+        let path = self.layout().index(name);
+        let bytes = fs::read(&path).unwrap_or_default();
+        let known = decode(&bytes).unwrap_or_default();
+        let records = rustix::fs::open(
+            self.layout().bucket(Bucket::Records),
+            OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC,
+            Mode::empty(),
+        );
+        let Ok(records) = records else {
+            return keys.iter().map(|_| None).collect();
+        };
+        let looks: Vec<Look<'_>> = keys
+            .par_iter()
+            .map(|&key| self.look(key, &records, known.get(&key).copied(), now))
+            .collect();
+        let news = looks.iter().filter(|look| !matches!(look, Look::Absent)).count() != known.len()
+            || looks
+                .iter()
+                .any(|look| matches!(look, Look::Read(stamp, _) if *stamp != NEVER));
+        if news {
+            // One that cannot be written costs the next reader time, and nothing else.
+            let _is_read_again = self.save_index(name, keys, &looks);
+        } else if let (Ok(disk), Ok(file)) = (self.disk(), File::open(&path)) {
+            let _goes_earlier = disk.touch(&file, &path);
+        }
+        let output = |look| match look {
+            Look::Absent => None,
+            Look::Known(_, output) | Look::Read(_, output) => Some(output),
+        };
+        looks.into_iter().map(output).collect()
+    }
+
+    /// Returns when records were looked for the last time, as far as an index tells.
+    pub(crate) fn looked_for(&self) -> Result<HashMap<ActionKey, SystemTime>, CacheError> {
+        let mut uses = HashMap::new();
+        for found in walk::files(&self.layout().bucket(Bucket::Index))? {
+            let bytes = fs::read(&found.path).unwrap_or_default();
+            for &key in decode(&bytes).unwrap_or_default().keys() {
+                let last = uses.entry(key).or_insert(found.modified);
+                *last = found.modified.max(*last);
+            }
+        }
+        Ok(uses)
+    }
+
+    fn look<'i>(&self, key: ActionKey, records: &OwnedFd, known: Option<&'i [u8]>, now: i128) -> Look<'i> {
+        let stat = rustix::fs::statat(records, Layout::record_in_bucket(key), AtFlags::empty());
+        let stamp = match stat {
+            Ok(stat) => stamp(&stat, now),
+            Err(rustix::io::Errno::NOENT) => return Look::Absent,
+            Err(_) => NEVER,
+        };
+        if let Some(entry) = known
+            && stamp != NEVER
+            && let Some(output) = known_output(entry, &stamp)
+        {
+            return Look::Known(entry, output);
+        }
+        match self.output(key) {
+            Ok(Some(output)) => Look::Read(stamp, output),
+            Ok(None) | Err(_) => Look::Absent,
+        }
+    }
+
+    fn save_index(&self, name: &str, keys: &[ActionKey], looks: &[Look<'_>]) -> Result<(), CacheError> {
+        let disk = self.disk()?;
+        let mut out = Vec::with_capacity(looks.len() * 320);
+        for (key, look) in keys.iter().zip(looks) {
+            match look {
+                Look::Absent => {}
+                Look::Known(entry, _) => put_entry(&mut out, entry),
+                Look::Read(stamp, output) => put_entry(&mut out, &encode(*key, stamp, output)),
+            }
+        }
+        let checksum = blake3::hash(&out);
+        out.extend(checksum.as_bytes());
+        let bucket = self.layout().bucket(Bucket::Index);
+        disk.make_dirs(&bucket)?;
+        let temporary = disk.temporary(&bucket)?;
+        disk.write(temporary.as_file(), temporary.path(), &out)?;
+        // Not synced: the checksum finds a torn file, and all that is lost is time.
+        disk.rename(temporary, &self.layout().index(name))
+    }
+}
+
+/// What `stat` says, or [`NEVER`] where a later change might not show in it.
+fn stamp(stat: &Stat, now: i128) -> Stamp {
+    let ns = |seconds: i64, rest: i64| i128::from(seconds) * 1_000_000_000 + i128::from(rest);
+    let (modified, changed) = (
+        ns(stat.st_mtime, stat.st_mtime_nsec.cast_signed()),
+        ns(stat.st_ctime, stat.st_ctime_nsec.cast_signed()),
+    );
+    if modified.max(changed) + RACY_NS >= now {
+        return NEVER;
+    }
+    let mut stamp = NEVER;
+    let numbers = [stat.st_dev, stat.st_ino, stat.st_size.cast_unsigned()];
+    for (place, number) in stamp.chunks_exact_mut(8).zip(numbers) {
+        place.copy_from_slice(&number.to_le_bytes());
+    }
+    for (place, time) in stamp[24..].chunks_exact_mut(16).zip([modified, changed]) {
+        place.copy_from_slice(&time.to_le_bytes());
+    }
+    stamp
+}
+
+pub(crate) fn now_ns() -> i128 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i128::try_from(since.as_nanos()).unwrap_or(0)
+}
+
+fn put_entry(out: &mut Vec<u8>, entry: &[u8]) {
+    out.extend(length(entry).to_le_bytes());
+    out.extend(entry);
+}
+
+/// A length for the file. Nothing here is nearly as long as it can count: records are read whole.
+fn length(bytes: &[u8]) -> u32 {
+    u32::try_from(bytes.len()).unwrap_or(u32::MAX)
+}
+
+fn encode(key: ActionKey, stamp: &Stamp, output: &Output) -> Vec<u8> {
+    let mut out = Vec::with_capacity(320);
+    out.extend(key.as_bytes());
+    out.extend(stamp);
+    out.extend(output.started.to_le_bytes());
+    out.extend(output.duration_ms.to_le_bytes());
+    out.push(u8::from(output.outcome == Outcome::Passed));
+    for file in &output.files {
+        put_entry(&mut out, file.path.as_bytes());
+        out.extend(file.digest.as_bytes());
+        out.extend(file.size.to_le_bytes());
+    }
+    out
+}
+
+/// Finds the entries in the bytes of a file.
+fn decode(bytes: &[u8]) -> Option<HashMap<ActionKey, &[u8]>> {
+    let (mut rest, checksum) = bytes.split_at_checked(bytes.len().checked_sub(DIGEST)?)?;
+    if blake3::hash(rest).as_bytes() != checksum {
+        return None;
+    }
+    let mut known = HashMap::with_capacity(rest.len() / 256);
+    while !rest.is_empty() {
+        let entry = take_entry(&mut rest)?;
+        known.insert(ActionKey::from_bytes(*entry.first_chunk()?), entry);
+    }
+    Some(known)
+}
+
+/// Reads an entry, if it is of this stamp.
+fn known_output(entry: &[u8], stamp: &Stamp) -> Option<Output> {
+    let mut rest = entry.get(DIGEST..)?;
+    if take::<56>(&mut rest)? != *stamp {
+        return None;
+    }
+    let started = u64::from_le_bytes(take(&mut rest)?);
+    let duration_ms = u64::from_le_bytes(take(&mut rest)?);
+    let outcome = match take(&mut rest)? {
+        [1] => Outcome::Passed,
+        [0] => Outcome::Failed,
+        [_] => return None,
+    };
+    let mut files = Vec::new();
+    while !rest.is_empty() {
+        files.push(OutputFile {
+            path: String::from_utf8(take_entry(&mut rest)?.to_owned()).ok()?,
+            digest: BlobDigest::from_bytes(take(&mut rest)?),
+            size: u64::from_le_bytes(take(&mut rest)?),
+        });
+    }
+    files.iter().all(OutputFile::has_plain_path).then_some(Output {
+        started,
+        duration_ms,
+        outcome,
+        files,
+    })
+}
+
+fn take_entry<'b>(bytes: &mut &'b [u8]) -> Option<&'b [u8]> {
+    let length = usize::try_from(u32::from_le_bytes(take(bytes)?)).ok()?;
+    let (entry, rest) = bytes.split_at_checked(length)?;
+    *bytes = rest;
+    Some(entry)
+}
+
+fn take<const N: usize>(bytes: &mut &[u8]) -> Option<[u8; N]> {
+    let (head, rest) = bytes.split_first_chunk::<N>()?;
+    *bytes = rest;
+    Some(*head)
+}

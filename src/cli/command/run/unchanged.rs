@@ -1,0 +1,76 @@
+//! Builds of a tree that is as it was when last nothing had to run: where all records still stand, nothing is compiled.
+
+use atex_cache::Store;
+use atex_graph::ActionKey;
+
+use super::sink::RunSink;
+use crate::cli::error::CliError;
+use crate::cli::run::RunRequest;
+use crate::cli::settings::Settings;
+use crate::cli::{machines, workload};
+use crate::compile::spec::Request;
+use crate::compile::{self, Outlines, Resolved};
+use crate::exec::options::{Mode, Options, Until};
+use crate::exec::rundir::RunDir;
+use crate::exec::standing::Standing;
+use crate::report::{Exit, RunInfo};
+use crate::sut::Cancel;
+
+/// What is to be built, and what is needed for that.
+pub(super) struct Build<'a> {
+    pub(super) request: &'a RunRequest,
+    pub(super) options: &'a Options,
+    pub(super) settings: &'a Settings,
+    pub(super) store: &'a Store,
+    pub(super) cancel: &'a Cancel,
+    pub(super) resolved: &'a Resolved,
+    pub(super) asked: &'a Request,
+}
+
+/// What came of it.
+pub(super) enum Tried {
+    /// All is told.
+    Done(Exit),
+    /// Something has to run, as far as is known, and nothing is told. The run's directory, if it is made already, is empty.
+    HasToRun(Option<RunDir>),
+}
+
+impl Build<'_> {
+    /// Where the outline is kept, if the tests may all stand by their records.
+    pub(super) fn outlines(&self) -> Option<Outlines> {
+        let (request, options) = (self.request, self.options);
+        let takes_records = options.mode == Mode::Build && !options.rerun && options.until >= Until::Test;
+        let is_possible = takes_records && request.shard.is_none() && !request.dry_run;
+        is_possible.then(|| self.resolved.outlines(self.asked)).flatten()
+    }
+
+    /// Puts back the records of all tests of the outline, if there is one and they all stand.
+    pub(super) fn carry_out(self, outlines: Option<&Outlines>) -> Result<Tried, CliError> {
+        let Some(outline) = outlines.and_then(Outlines::find) else {
+            return Ok(Tried::HasToRun(None));
+        };
+        let keys: Vec<ActionKey> = outline.tests.iter().map(|test| test.key).collect();
+        let index = super::index_name(self.request, self.asked);
+        let info = RunInfo {
+            tree: self.resolved.root().to_string_lossy().into_owned(),
+            tree_digest: outline.tree_digest.to_string(),
+            context: compile::context_of(self.asked),
+        };
+        let warnings = outline.warnings.clone();
+        let Some(standing) = Standing::new(outline, self.store.outputs(&index, &keys)) else {
+            return Ok(Tried::HasToRun(None));
+        };
+        let suts = machines::open_later(&self.request.pool, self.cancel)?;
+        let dir = super::run_dir(self.request)?;
+        let Some(restored) = standing.restore(self.store, &dir) else {
+            return Ok(Tried::HasToRun(Some(dir)));
+        };
+        workload::warn(&warnings, self.settings);
+        let suts = suts.iter().map(|sut| sut.name().to_owned()).collect();
+        let reporters = super::reporters(&dir, info, self.settings)?;
+        let mut sink = RunSink::new(reporters, self.cancel.clone());
+        let finished = restored.tell(&dir, self.options, (suts, self.cancel), &mut sink);
+        let finished = finished.map_err(|source| super::not_written(&dir, &source))?;
+        super::end(sink, &finished, self.store, self.settings).map(Tried::Done)
+    }
+}

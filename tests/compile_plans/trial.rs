@@ -1,0 +1,41 @@
+//! A tree to compile.
+
+use std::fs;
+use std::path::PathBuf;
+
+use atex::compile::spec::Request;
+
+/// A plan that says nothing special.
+pub(crate) const PLAIN: (&str, &str) = ("plan.fmf", "discover:\n    how: fmf\nexecute:\n    how: tmt\n");
+
+/// A tree made of files.
+pub(crate) struct Trial {
+    pub(crate) dir: tempfile::TempDir,
+}
+
+impl Trial {
+    pub(crate) fn new(files: &[(&str, &str)]) -> Self {
+        let trial = Self {
+            dir: tempfile::tempdir().expect("a directory"),
+        };
+        trial.write(".fmf/version", "1\n");
+        for (file, text) in files {
+            trial.write(file, text);
+        }
+        trial
+    }
+
+    pub(crate) fn write(&self, file: &str, text: &str) {
+        let path = self.dir.path().join(file);
+        fs::create_dir_all(path.parent().expect("a file in a directory")).expect("made");
+        fs::write(path, text).expect("written");
+    }
+
+    pub(crate) fn request(&self) -> Request {
+        Request {
+            start: self.dir.path().to_owned(),
+            fetch_cache: PathBuf::from("/nonexistent"),
+            ..Request::default()
+        }
+    }
+}
