@@ -1,5 +1,6 @@
 //! Leaving a lane: the finish steps of the plans that touched the SUT.
 
+use std::collections::VecDeque;
 use std::time::Instant;
 
 use crate::compile::spec::{PlanSpec, StepId, UploadId};
@@ -10,7 +11,7 @@ use crate::exec::schedule::{Input, LaneId};
 use crate::exec::script::Ran;
 use crate::exec::shared::Shared;
 use crate::exec::worker::{Failed, Worker};
-use crate::sut::{EnvFile, SyncMode, TroubleKind, Urgency};
+use crate::sut::{EnvFile, SyncMode, Trouble, TroubleKind, Urgency};
 
 impl Worker<'_> {
     /// Runs the finish steps of the lane's plans that touched this SUT since their last finish. A step that fails is told and
@@ -27,6 +28,28 @@ impl Worker<'_> {
             return Ok(Input::Left);
         }
         self.tell("leaving", String::new());
+        let mut due: VecDeque<StepId> = plans.iter().flat_map(|plan| plan.finish.iter().copied()).collect();
+        let left = self.finish_plans(&plans, &mut due);
+        if let Err(Failed::Sut(trouble)) = &left
+            && trouble.kind != TroubleKind::Cancelled
+        {
+            // The machine is lost, and what should have run there with it.
+            for step in due {
+                self.finish_lost(step, trouble);
+            }
+        }
+        left.map(|()| Input::Left)
+    }
+
+    /// Tells of a step that does not run any more.
+    fn finish_lost(&self, step: StepId, trouble: &Trouble) {
+        let (node, key) = self.shared.identify(self.shared.work.step(step).node);
+        let outcome = NodeOutcome::Infra;
+        self.tell_step(node, key, outcome, Instant::now(), Some(&trouble.message), "");
+    }
+
+    /// Runs the steps of plans; those that were told of are not due any more.
+    fn finish_plans(&mut self, plans: &[&PlanSpec], due: &mut VecDeque<StepId>) -> Result<(), Failed> {
         self.state.chain.clear();
         self.state.done_at.clear();
         self.state.prepared_at = None;
@@ -37,7 +60,7 @@ impl Worker<'_> {
                 brought = Some((plan.upload, self.bring_for_finish(plan.upload)?));
             }
             let missing = brought.as_ref().and_then(|(_, missing)| missing.clone());
-            if !self.finish_plan(plan, missing.as_deref())? {
+            if !self.finish_plan(plan, missing.as_deref(), due)? {
                 break;
             }
             if plan.chain.is_empty() {
@@ -46,7 +69,7 @@ impl Worker<'_> {
             self.state.unfinished.retain(|name| *name != plan.name);
             self.save_state()?;
         }
-        Ok(Input::Left)
+        Ok(())
     }
 
     /// Brings the tree that scripts run in. Returns why it is not there, if it is not.
@@ -59,9 +82,15 @@ impl Worker<'_> {
     }
 
     /// Runs a plan's steps; returns whether they are over: not so after a cancellation.
-    fn finish_plan(&mut self, plan: &PlanSpec, missing: Option<&str>) -> Result<bool, Failed> {
+    fn finish_plan(
+        &mut self,
+        plan: &PlanSpec,
+        missing: Option<&str>,
+        due: &mut VecDeque<StepId>,
+    ) -> Result<bool, Failed> {
         for &step in &plan.finish {
             let outcome = self.finish_step(step, Shared::env_file(&plan.chain), missing)?;
+            due.pop_front();
             if outcome == NodeOutcome::Cancelled {
                 return Ok(false);
             }

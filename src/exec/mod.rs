@@ -1,9 +1,10 @@
 //! Running a compiled workload on SUTs.
 //!
-//! `agenda` says what has to run; `schedule` (pure) says who does what next; `run` starts a `worker` thread for each SUT, and the
-//! `driver`, one thread that owns all state. What a worker does lies in `enter` and `prepare`, `testing` and `finishing`, which use
-//! `attempt` (one test, with its restarts; `streams` is one start of it) and `script`. `times` is what nodes took before; `simulation`
-//! plays pools to the schedule; `standing` is a run of which nothing has to run. All that happens is an [`event::Event`].
+//! `agenda` says what has to run; `schedule` (pure) says who does what next; `run` starts a `worker` thread for each SUT, some that
+//! record what tests left (`recorder`), and the `driver`, one thread that owns all state. What a worker does lies in `enter` and
+//! `prepare`, `testing` and `finishing`, which use `attempt` (one test, with its restarts; `streams` is one start of it) and `script`.
+//! `times` is what nodes took before; `simulation` plays pools to the schedule; `standing` is a run of which nothing has to run. All
+//! that happens is an [`event::Event`].
 
 pub mod agenda;
 mod attempt;
@@ -14,6 +15,7 @@ mod finishing;
 mod log;
 pub mod options;
 mod prepare;
+mod recorder;
 mod recording;
 pub mod run;
 pub mod rundir;

@@ -99,9 +99,9 @@ impl Worker<'_> {
     ) -> Result<(), Failed> {
         let ran = recording::Ran {
             node: self.shared.work.step(step).node,
-            sut: self.sut.name(),
+            sut: self.sut.name().to_owned(),
             begun,
-            started,
+            took: started.elapsed(),
             outcome: Outcome::Passed,
             meta: serde_json::Value::Null,
         };

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::time::Duration;
 
 use atex_cache::{CacheError, Exporter, Outcome, Output, OutputFile, Record, Store, Stored, Ticket};
 use atex_graph::{ActionKey, NodeId, transcript};
@@ -48,16 +48,16 @@ pub(crate) enum RecordError {
 }
 
 /// When and where a node ran.
-pub(crate) struct Ran<'a> {
+pub(crate) struct Ran {
     pub(crate) node: NodeId,
-    pub(crate) sut: &'a str,
+    pub(crate) sut: String,
     pub(crate) begun: u64,
-    pub(crate) started: Instant,
+    pub(crate) took: Duration,
     pub(crate) outcome: Outcome,
     pub(crate) meta: serde_json::Value,
 }
 
-impl Ran<'_> {
+impl Ran {
     fn into_record(self, shared: &Shared<'_>, files: Vec<OutputFile>) -> Record {
         let node = shared.work.graph.node(self.node);
         let mut names = node.names().iter().map(ToString::to_string);
@@ -66,9 +66,9 @@ impl Ran<'_> {
             name: names.next().unwrap_or_default(),
             aliases: names.collect(),
             kind: node.kind(),
-            sut: self.sut.to_owned(),
+            sut: self.sut,
             started: self.begun,
-            duration_ms: u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX),
+            duration_ms: u64::try_from(self.took.as_millis()).unwrap_or(u64::MAX),
             outcome: self.outcome,
             inputs: transcript(node),
             files,
@@ -78,7 +78,7 @@ impl Ran<'_> {
 }
 
 /// Records a prepare step with its log.
-pub(crate) fn step(shared: &Shared<'_>, ticket: Ticket, ran: Ran<'_>, log: &Path) -> Result<(), RecordError> {
+pub(crate) fn step(shared: &Shared<'_>, ticket: Ticket, ran: Ran, log: &Path) -> Result<(), RecordError> {
     let Stored { digest, size } = shared.store.blobs().put_file(log)?;
     let files = vec![OutputFile {
         path: LOG.to_owned(),
@@ -90,7 +90,7 @@ pub(crate) fn step(shared: &Shared<'_>, ticket: Ticket, ran: Ran<'_>, log: &Path
 }
 
 /// Records a test with everything that its directory holds.
-pub(crate) fn test(shared: &Shared<'_>, ticket: Ticket, ran: Ran<'_>, dir: &Path) -> Result<(), RecordError> {
+pub(crate) fn test(shared: &Shared<'_>, ticket: Ticket, ran: Ran, dir: &Path) -> Result<(), RecordError> {
     let mut paths = Vec::new();
     for own in OWN {
         collect(dir, Path::new(own), &mut paths)?;

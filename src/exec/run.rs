@@ -15,6 +15,7 @@ use crate::exec::driver::{Crew, Driver};
 use crate::exec::event::{Event, NodeOutcome, Stamped};
 use crate::exec::log::RunLog;
 use crate::exec::options::Options;
+use crate::exec::recorder::{self, Records};
 use crate::exec::recording::Place;
 use crate::exec::rundir::RunDir;
 use crate::exec::schedule::{Schedule, SutId};
@@ -242,6 +243,14 @@ fn with_workers(
 ) -> io::Result<Finished> {
     let (sender, messages) = mpsc::sync_channel(BACKLOG);
     std::thread::scope(|scope| {
+        let mut recorders = Vec::new();
+        for number in 0..recorder::MOST.min(suts.len().max(1)) {
+            let (way, tasks) = recorder::way();
+            let thread = std::thread::Builder::new().name(format!("recorder-{number}"));
+            let thread = thread.stack_size(STACK);
+            thread.spawn_scoped(scope, move || recorder::serve(shared, &tasks))?;
+            recorders.push(way);
+        }
         let hire = |id: SutId, sut: Box<dyn Sut>| -> io::Result<Sender<Order>> {
             let known = expected.get(id.0 as usize).or(expected.first());
             let expected = known.cloned().ok_or(io::ErrorKind::InvalidInput)?;
@@ -250,7 +259,8 @@ fn with_workers(
                 sut: id,
                 sender: sender.clone(),
             };
-            let worker = Worker::new(shared, sut, expected, outbox);
+            let records = Records(recorders[id.0 as usize % recorders.len()].clone());
+            let worker = Worker::new(shared, sut, expected, outbox, records);
             let thread = std::thread::Builder::new()
                 .name(format!("sut-{}", id.0))
                 .stack_size(STACK);

@@ -10,6 +10,7 @@ use crate::control::{InfraKind, Status, Summary, Verdict};
 use crate::exec::attempt::{self, Attempt, SutAfter};
 use crate::exec::enter::Installed;
 use crate::exec::event::{Event, NodeOutcome};
+use crate::exec::recorder::Unrecorded;
 use crate::exec::recording::{self, Ran};
 use crate::exec::schedule::{After, Input, JobId, LaneId, Said, Skip};
 use crate::exec::shared::{Shared, Told, What, stamp, unix_now};
@@ -137,12 +138,13 @@ impl Worker<'_> {
             }
         };
         let outcome = outcome_of(&summary);
-        let recorded = if summary.infra.is_none() {
+        let took = started.elapsed();
+        if summary.infra.is_none() {
             let ran = Ran {
                 node: spec.node,
-                sut: &sut,
+                sut: sut.clone(),
                 begun,
-                started,
+                took,
                 outcome: if outcome == NodeOutcome::Pass {
                     Outcome::Passed
                 } else {
@@ -150,12 +152,15 @@ impl Worker<'_> {
                 },
                 meta: serde_json::json!({ "results": summary.counts, "attempt": attempt }),
             };
-            recording::test(shared, ticket, ran, &dir)
+            self.records.hand(Unrecorded { ticket, ran, dir }, &self.outbox);
+            if outcome != NodeOutcome::Pass {
+                // This run may claim it again.
+                self.records.wait();
+            }
         } else {
             // Another SUT may claim the node as soon as the verdict is known.
             drop(ticket);
-            Ok(())
-        };
+        }
         let ended_by = summary.infra.as_ref().map_or("unknown", |(kind, _)| kind.as_str());
         let mut reason = format!("`{node}` ended by {ended_by}");
         let destructive = format!("`{node}` is destructive");
@@ -164,7 +169,7 @@ impl Worker<'_> {
             key,
             sut,
             outcome,
-            duration: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
+            duration: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
             note: note_of(&summary),
             log: output_of(shared.dir.path(), &relative),
             results: summary.counts.clone(),
@@ -177,7 +182,6 @@ impl Worker<'_> {
             cached: false,
             event: stamp(event),
         })));
-        recorded.map_err(host)?;
         let mut after = match after {
             SutAfter::Lost(reason) => return Ok(self.gone(Skip::Unreachable(reason))),
             SutAfter::Usable(after) => after,

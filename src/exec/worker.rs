@@ -8,6 +8,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use crate::compile::spec::StepId;
 use crate::exec::event::Event;
 use crate::exec::options::{Mode, OnTaint};
+use crate::exec::recorder::Records;
 use crate::exec::schedule::{Command, Input, JobId, Skip, StepNo};
 use crate::exec::shared::{Outbox, Shared, What};
 use crate::sut::trouble::without_os_numbers;
@@ -59,11 +60,19 @@ pub(crate) struct Worker<'a> {
     pub(crate) ignored: Option<Taint>,
     /// What the SUT has told of itself.
     pub(crate) facts: Option<Facts>,
+    /// Where tests are recorded.
+    pub(crate) records: Records,
 }
 
 impl<'a> Worker<'a> {
     /// Makes a worker; nothing is connected yet.
-    pub(crate) fn new(shared: &'a Shared<'a>, sut: Box<dyn Sut>, base: BaseIdentity, outbox: Outbox) -> Self {
+    pub(crate) fn new(
+        shared: &'a Shared<'a>,
+        sut: Box<dyn Sut>,
+        base: BaseIdentity,
+        outbox: Outbox,
+        records: Records,
+    ) -> Self {
         Self {
             shared,
             sut,
@@ -74,6 +83,7 @@ impl<'a> Worker<'a> {
             prepared_here: false,
             ignored: None,
             facts: None,
+            records,
         }
     }
 
@@ -95,6 +105,10 @@ impl<'a> Worker<'a> {
                     self.gone(Skip::Unreachable(message))
                 }
             });
+            if !matches!(answer, Input::Ended(_)) {
+                // The run may end with this.
+                self.records.wait();
+            }
             self.outbox.send(What::Answer(answer));
         }
     }

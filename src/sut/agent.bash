@@ -1,5 +1,7 @@
 # The agent: one per connection. It holds the lease of the machine's directory and answers requests until its stdin ends.
 #
+# As long as a request is worked on and something of that moves, empty lines on stderr say so.
+#
 # A request is a line, `VERB ARGUMENT…`, and then payloads whose lengths the line says; a reply is a line, `WORD LENGTH…`, and
 # then blobs of these lengths. `err` comes with a text for people. What the files of `manifest/` mean, only the runner knows:
 # here they are stored and sent back. Needs bash 4.2, coreutils, tar, util-linux. See sut/shell.rs for the other side.
@@ -41,6 +43,12 @@ content() {
     [[ -f $1 ]] && IFS= read -r -d '' REPLY <"$1"
 } 2>/dev/null
 
+# unended: takes what the job is called that did not come to its end into REPLY.
+unended() {
+    REPLY=
+    [[ -f $v/unended ]] && IFS= read -r REPLY <"$v/unended"
+} 2>/dev/null
+
 # payload LENGTH: copies a payload, which ends early where nothing more comes for as long as the runner may be silent.
 payload() {
     local copy
@@ -61,6 +69,54 @@ watch_copy() {
         ((--left > 0)) || kill "$1"
         seen=$now
     done
+}
+
+# moved: takes what the agent and its descendants have done so far into REPLY, in the kernel's words: how often each left the
+# processor. Who waits for a disk that does not answer, or is stopped, does not move.
+moved() {
+    local pid told= todo=("$$")
+    while ((${#todo[@]})); do
+        pid=${todo[0]} todo=("${todo[@]:1}")
+        [[ $pid != "$BASHPID" ]] || continue
+        content "/proc/$pid/status"
+        told+="$pid ${REPLY##*Mems_allowed_list:}"
+        content "/proc/$pid/task/$pid/children"
+        todo+=($REPLY)
+    done
+    # A kernel that does not tell of children: then only a stopped machine is silent.
+    [[ -e /proc/$$/task/$$/children ]] || told=$SECONDS
+    REPLY=$told
+}
+
+# pulse SECONDS: gives signs of life between a line on stdin, which is the begin of a request, and the next one, its end.
+pulse() {
+    local word rc seen
+    exec >/dev/null
+    while IFS= read -r word; do
+        seen=
+        while IFS= read -r -t "$1" word; rc=$?; ((rc > 128)); do
+            moved
+            [[ $REPLY == "$seen" ]] || printf '\n' >&2
+            seen=$REPLY
+        done
+        ((rc == 0)) || exit
+    done
+}
+
+# show_life SECONDS: from now on, as often as that while a request is worked on; the first one is under way. 0 for never.
+show_life() {
+    [[ $1 != 0 ]] || return 0
+    exec 6> >(pulse "$1")
+    alive=yes
+    printf '\n' >&6
+}
+
+# serve VERB ARGUMENT…: a request.
+serve() {
+    [[ $1 ]] || return 0
+    [[ ! $alive ]] || printf '\n' >&6
+    "agent_$1" "${@:2}"
+    [[ ! $alive ]] || printf '\n' >&6
 }
 
 # unpack LENGTH DIR: takes a payload that is a tar archive, and reads it to its end also where tar gives up before.
@@ -163,8 +219,9 @@ place() {
     v=$base/v1
 }
 
-# peek DIR-LENGTH: tells what `open` tells, without the lease, and changes nothing.
+# peek DIR-LENGTH PULSE: tells what `open` tells, without the lease, and changes nothing.
 agent_peek() {
+    show_life "$2"
     text "$1" && base=$REPLY
     place
     agent_facts
@@ -182,11 +239,12 @@ make_place() {
     }
 }
 
-# open DIR-LENGTH HOLDER-LENGTH wait|fail TENTHS BEAT: takes the lease, waits for the last job, tells facts and state. BEAT is the
-# seconds of silence after which the runner is taken for dead, 0 for never.
+# open DIR-LENGTH HOLDER-LENGTH wait|fail TENTHS BEAT PULSE: takes the lease, waits for the last job, tells facts and state. BEAT is the
+# seconds of silence after which the runner is taken for dead, 0 for never. PULSE: see show_life.
 agent_open() {
     local holder told=
     (($5 == 0)) || beat=$5
+    show_life "$6"
     text "$1" && base=$REPLY
     text "$2" && holder=$REPLY
     place
@@ -196,14 +254,15 @@ agent_open() {
         exec 9<>"$base/lease"
         # One that is being let go is free in a moment.
         if ! flock -w 0.5 9; then
-            content "$base/lease"
+            IFS= read -r REPLY <"$base/lease"
             [[ $told ]] || say held "$REPLY"
             told=1
             [[ $3 == wait ]] || return
             until flock -n 9; do nap; done
         fi
     done
-    { printf '%s\n' "$holder" >"$base/lease"; } 2>/dev/null || { complain "cannot write \`$base/lease\`"; return; }
+    # In place: see the wrapper. What follows the first line is from before.
+    { printf '%s\n' "$holder" 1<>"$base/lease"; } 2>/dev/null || { complain "cannot write \`$base/lease\`"; return; }
     settle "$4" || { say err "a process of the last job cannot be ended"; return; }
     leased=1
     agent_facts
@@ -223,7 +282,10 @@ agent_remove() {
 agent_facts() {
     local name told release=/etc/os-release state
     user
-    told="user=$REPLY"$'\n'"uid=$EUID"$'\n'"arch=$(uname -m)"$'\n'managers=
+    told="user=$REPLY"$'\n'"uid=$EUID"$'\n'
+    content /proc/sys/kernel/arch
+    told+="arch=${REPLY:-$(uname -m)}"
+    told=${told%$'\n'}$'\n'managers=
     for name in dnf5 dnf yum rpm-ostree apt-get zypper apk; do
         type -P "$name" >/dev/null && told+="$name "
     done
@@ -236,18 +298,27 @@ agent_facts() {
     release=$REPLY
     content "$v/state"
     state=$REPLY
-    content "$v/unended"
+    unended
     say ok "$base" "$told" "$release" "$state" "$REPLY"
 }
 
-# state LENGTH: the new state. Whoever writes one knows what became of the last job.
+# put_state TEXT: writes the state.
+put_state() {
+    said=$({ printf %s "$1" >"$v/state.new" && sync -- "$v/state.new" && mv -f -- "$v/state.new" "$v/state"; } 2>&1)
+}
+
+# state LENGTH: the new state. Whoever writes one knows what became of the last job. Where a test filled the disk, the block that
+# a job's name had is room enough.
 agent_state() {
+    local state
     text "$1"
-    said=$({ printf %s "$REPLY" >"$v/state.new" && sync -- "$v/state.new" && mv -f -- "$v/state.new" "$v/state"; } 2>&1) || {
+    state=$REPLY
+    put_state "$state" || { unended && [[ ! $REPLY ]] && : >"$v/unended" && put_state "$state"; } || {
         complain "cannot write \`$v/state\`"
         return
     }
-    [[ ! -s $v/unended ]] || : >"$v/unended"
+    unended
+    [[ ! $REPLY ]] || printf '\n' 1<>"$v/unended"
     sync -- "$v" 2>/dev/null
     say ok
 }
@@ -311,7 +382,12 @@ agent_check() {
     walk "$slot" || { complain "cannot read \`$v/tree/$slot\`"; return; }
     if [[ -s $m.list && ! -e $m.touched ]] && same "$m.stat" "$m.walk"; then
         IFS= read -r head <"$m.list"
-        [[ " $* " == *" $head "* ]] && { say clean; return; }
+        [[ " $* " == *" $head "* ]] && {
+            say clean
+            # The next list is a new file: see the wrapper.
+            rm -f -- "$m.walk"
+            return
+        }
         send differs "$m.list" /dev/null "$m.walk" /dev/null
         return
     fi
@@ -407,19 +483,22 @@ agent_rebase() {
 idle() {
     if flock -n 8; then
         # A job that was cut off is a sign of death too.
-        [[ ! -s $v/unended ]] || ((++silence))
+        unended
+        [[ ! $REPLY ]] || ((++silence))
         ((++silence < 3)) || exit 0
     else
         silence=0
     fi 8<>"$base/run.lock"
 } 2>/dev/null
 
-base= v= leased= said= beat= silence=0 line= early=()
+base= v= leased= said= beat= alive= silence=0 line= early=()
+# A write that nobody reads fails; programs that are started here die of it as usual.
+trap : PIPE
 IFS= read -r marker && printf '%s\n' "$marker"
 while :; do
     if ((${#early[@]})); then
         request=(${early[0]}) early=("${early[@]:1}")
-        [[ ! $request ]] || "agent_${request[0]}" "${request[@]:1}"
+        serve "${request[@]}"
         continue
     fi
     IFS= read -r ${beat:+-t "$((beat / 3 + 1))"} word
@@ -429,7 +508,7 @@ while :; do
         idle
     elif ((rc == 0)); then
         request=($line) line= silence=0
-        [[ ! $request ]] || "agent_${request[0]}" "${request[@]:1}"
+        serve "${request[@]}"
     else
         exit 0
     fi

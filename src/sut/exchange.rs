@@ -32,6 +32,9 @@ const KEPT_STDERR: usize = 16 * 1024;
 /// How long the end of a process whose output has ended may take.
 const LAST_BREATH: Duration = Duration::from_secs(1);
 
+/// Silence is measured in so many pieces.
+const SLICES: u32 = 8;
+
 /// How often a second cancellation is looked for after the first: the alarm stays readable then.
 pub(crate) const AFTER_CANCEL: Duration = Duration::from_millis(100);
 
@@ -46,6 +49,8 @@ pub(crate) enum Broken {
     Cancelled,
     /// Nothing came in time.
     TimedOut,
+    /// Nothing moved for so long, and the other side should have shown that it lives.
+    Stuck(Duration),
 }
 
 /// How long to wait, and what ends the wait before.
@@ -90,6 +95,10 @@ pub(crate) struct Talk {
     complaints: Vec<u8>,
     stdout_ended: bool,
     stderr_ended: bool,
+    /// How long it may show no life while it is waited for.
+    bears: Option<Duration>,
+    /// How long nothing has moved while it was waited for.
+    silent: Duration,
 }
 
 impl Talk {
@@ -101,9 +110,18 @@ impl Talk {
             complaints: Vec::new(),
             stdout_ended: false,
             stderr_ended: false,
+            bears: None,
+            silent: Duration::ZERO,
         };
         talk.send(opening, patience)?;
         Ok(talk)
+    }
+
+    /// From now on, waits no longer than that while nothing moves: neither bytes, nor the empty lines on stderr with which the other
+    /// side shows that it works.
+    pub(crate) fn bear(&mut self, silence: Option<Duration>) {
+        self.bears = silence;
+        self.silent = Duration::ZERO;
     }
 
     /// Reads past the line `marker`: what login shells print comes before it, and may end without a newline.
@@ -125,7 +143,10 @@ impl Talk {
     pub(crate) fn send(&mut self, mut bytes: &[u8], patience: &Patience<'_>) -> Result<(), Broken> {
         while !bytes.is_empty() {
             match self.process.write(bytes) {
-                Ok(count) => bytes = &bytes[count..],
+                Ok(count) => {
+                    bytes = &bytes[count..];
+                    self.silent = Duration::ZERO;
+                }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     if self.inbox.len() > MAX_UNASKED {
@@ -223,23 +244,33 @@ impl Talk {
             stdout: true,
             stderr: !self.stderr_ended,
         };
-        let (alarm, until) = alarm(patience.cancel, patience.until);
+        let slice = self.bears.map(|silence| silence / SLICES);
+        let until = patience.until.into_iter().chain(slice.map(|slice| now + slice)).min();
+        let (alarm, until) = alarm(patience.cancel, until);
         let ready = self.process.wait(interest, until, alarm);
         let ready = ready.map_err(|error| Broken::Ended(error.to_string()))?;
+        // A runner that was away itself has heard nothing in that time, and counts little of it.
+        self.silent += slice.map_or(Duration::ZERO, |slice| now.elapsed().min(2 * slice));
         if ready.stderr {
             self.read_complaints();
         }
         if ready.stdout {
             self.read_inbox()?;
         }
-        Ok(())
+        match self.bears {
+            Some(silence) if self.silent >= silence => Err(Broken::Stuck(silence)),
+            _ => Ok(()),
+        }
     }
 
     fn read_inbox(&mut self) -> Result<(), Broken> {
         let mut buffer = [0; 16 * 1024];
         match self.process.read_stdout(&mut buffer) {
             Ok(0) => self.stdout_ended = true,
-            Ok(count) => self.inbox.extend_from_slice(&buffer[..count]),
+            Ok(count) => {
+                self.inbox.extend_from_slice(&buffer[..count]);
+                self.silent = Duration::ZERO;
+            }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
             Err(error) => return Err(self.obituary(&error.to_string())),
         }
@@ -253,6 +284,13 @@ impl Talk {
             return false;
         };
         self.stderr_ended |= count == 0;
+        if count > 0 {
+            self.silent = Duration::ZERO;
+        }
+        // A sign of life explains nothing.
+        if buffer[..count].iter().all(|byte| *byte == b'\n') {
+            return count > 0;
+        }
         self.complaints.extend_from_slice(&buffer[..count]);
         let surplus = self.complaints.len().saturating_sub(KEPT_STDERR);
         self.complaints.drain(..surplus);

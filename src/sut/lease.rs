@@ -33,7 +33,9 @@ pub fn peek(dir: Option<&Path>) -> Option<String> {
         return None;
     }
     let holder = fs::read(&path).unwrap_or_default();
-    Some(String::from_utf8_lossy(&holder).trim().to_owned())
+    // What follows is what longer texts before left.
+    let line = holder.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    Some(String::from_utf8_lossy(line).trim().to_owned())
 }
 
 /// Whether a line is about a lock of ours: `1: FLOCK  ADVISORY  WRITE 20571 fe:00:10027015 0 EOF`. Who waits has an arrow before
@@ -73,7 +75,7 @@ mod tests {
     fn a_lease_is_seen_while_it_is_held_and_looking_does_not_take_it() {
         let dir = tempfile::tempdir().unwrap();
         assert_eq!(peek(Some(dir.path())), None, "there is none");
-        fs::write(dir.path().join("lease"), "pid 1 of somebody\n").unwrap();
+        fs::write(dir.path().join("lease"), "pid 1 of somebody\nelse, before\n").unwrap();
         assert_eq!(peek(Some(dir.path())), None, "nobody holds it");
         let lease = File::open(dir.path().join("lease")).unwrap();
         flock(&lease, FlockOperation::NonBlockingLockExclusive).unwrap();

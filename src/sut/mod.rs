@@ -16,7 +16,7 @@
 //!                        SLOT.used: when it was last asked for
 //! <dir>/v1/prepared      the slot that the last prepare step ran in, which stays
 //! <dir>/v1/job/          the running job's script, environment, metadata and process groups
-//! <dir>/v1/unended       what the running job is called; empty when it came to its end and the runner was told
+//! <dir>/v1/unended       its first line: what the running job is called; empty when it came to its end and the runner was told
 //! ```
 //!
 //! A job's environment starts from `PATH`, `HOME`, `USER`, `LOGNAME`, `SHELL`, `LANG`, `LC_*` and `TMPDIR` of the login there (for

@@ -1,24 +1,25 @@
 //! [`Machine`]: a SUT over any link, driven by the bash programs of this module.
 //!
-//! Owns the agent (which holds the lease), and knows what the requests mean; how bash gets there is the link's. The same code
+//! Owns the agent (which holds the lease), and knows what the requests mean (how it is started: [`opening`]); how bash gets there is the link's. The same code
 //! serves every kind of SUT, so what holds for one holds for all.
 
-use std::ffi::OsString;
+mod opening;
+
 use std::fmt::Write;
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::PathBuf;
 use std::time::{Duration, Instant, SystemTime};
 
 use rustix::event::{PollFd, PollFlags, poll};
 
-use crate::sut::exchange::{Broken, Patience, Reply, SHORT, Talk, TalkError};
+use crate::sut::exchange::{Broken, Patience, SHORT, Talk, TalkError};
 use crate::sut::jobtext::{self, Packed, check_slot};
 use crate::sut::link::Link;
+use crate::sut::shell::opening::ENDING;
 use crate::sut::upload::{self, Ahead, NotSynced, accept};
 use crate::sut::wrapped::{NotStarted, WrappedJob, Wrapper};
 use crate::sut::{
     Cancel, Channel, EnvFile, Hello, Job, JobKind, OnHeld, Sut, SutState, SyncMode, Synced, Taint, Trouble,
-    TroubleKind, Upload, Urgency, facts, program,
+    TroubleKind, Upload, Urgency,
 };
 
 /// The version of all that lies below the machine's directory but the locks; part of the path there.
@@ -35,9 +36,8 @@ const HOW_TO_BECOME_ROOT: &str =
 /// Said where there is no room for something there.
 const FULL: &str = "the disk there is full";
 
-/// Said where a login goes on for too long.
-const STARTUP_FILES: &str =
-    "look at what the login shell reads when it starts (`.bashrc` and its like): it must come to an end";
+/// Said where the programs of the agent do not move, while the connection lives.
+const STUCK: &str = "look for a disk there that does not answer, or for stopped processes";
 
 /// How long a wrapper may take until it runs the job.
 const START: Duration = Duration::from_secs(60);
@@ -45,26 +45,17 @@ const START: Duration = Duration::from_secs(60);
 /// How long a wrapper may take to be started ahead.
 const SPARE: Duration = Duration::from_secs(2);
 
-/// How long ending the last job may take, once it is over.
-const ENDING: Duration = Duration::from_secs(20);
-
 /// How long the agent may take to end.
 const GOODBYE: Duration = Duration::from_secs(1);
-
-/// How long at least to try to connect, however little time is left.
-const ONE_TRY: Duration = Duration::from_secs(3);
 
 /// How long to wait before another try to connect to a machine that is away.
 const NAP: Duration = Duration::from_millis(500);
 
+/// Signs of life that follow upon each other faster are no use to anybody.
+const OFTEN: Duration = Duration::from_secs(3);
+
 /// How long a short request may take after the user said "now".
 const HURRY: Duration = Duration::from_secs(2);
-
-/// What is kept of the name of a job, which comes from the machine.
-const LONGEST_NAME: usize = 500;
-
-/// What a job is called that did not come to its end there.
-type CutOff = Option<String>;
 
 /// A machine behind a link.
 pub struct Machine<L> {
@@ -84,6 +75,8 @@ struct Session {
     spare: Option<Wrapper>,
     /// What was asked with the opening; nothing once a job may have changed what is there.
     ahead: Option<Ahead>,
+    /// When the agent last got a sign of life.
+    tended: Instant,
     /// How long its agent is given to end.
     goodbye: Duration,
     /// The machine's directory.
@@ -121,6 +114,11 @@ impl<L: Link> Machine<L> {
             }
             Broken::Cancelled => self.trouble(TroubleKind::Cancelled, "cancelled"),
             Broken::TimedOut => self.trouble(TroubleKind::Aborted, "no answer in time"),
+            Broken::Stuck(silence) => {
+                let seconds = silence.as_secs();
+                let what = format!("the agent there is stuck: nothing moved for {seconds} s");
+                self.trouble(TroubleKind::Aborted, what).with_hint(STUCK)
+            }
         }
     }
 
@@ -195,83 +193,6 @@ impl<L: Link> Machine<L> {
         outcome.map_err(|error| self.not_synced(error))
     }
 
-    /// Starts an agent and lets it take the lease. `settle`: how long the last job may go on.
-    fn take(
-        &mut self,
-        on_held: OnHeld,
-        settle: Duration,
-        until: Option<Instant>,
-        notice: &mut dyn FnMut(String),
-    ) -> Result<(Hello, CutOff), Trouble> {
-        self.session = None;
-        // What is left of the time is for the end of the last job.
-        let connected = until.map(|until| (until.checked_sub(ENDING).unwrap_or(until)).max(Instant::now() + ONE_TRY));
-        self.link.connect(connected)?;
-        let cancel = self.cancel.clone();
-        // Whoever cancelled wants no machine: also a cancellation from before ends this.
-        let patience = Patience {
-            cancel: &cancel,
-            known: Urgency::None,
-            until,
-        };
-        let marker = marker();
-        let dir = self.dir.as_ref().map_or(&b""[..], |dir| dir.as_os_str().as_bytes());
-        let holder = holder();
-        let mut request = program::opening(program::AGENT, &marker);
-        request.extend_from_slice(format!("open {} {} ", dir.len(), holder.len()).as_bytes());
-        request.extend_from_slice(if on_held == OnHeld::Wait { b"wait " } else { b"fail " });
-        let beat = self.link.heartbeat().map_or(0, |silence| silence.as_secs().max(1));
-        request.extend_from_slice(format!("{} {beat}\n", settle.as_millis() / 100).as_bytes());
-        request.extend_from_slice(dir);
-        request.extend_from_slice(holder.as_bytes());
-        let ahead = self.ahead.take();
-        request.extend(ahead.iter().flat_map(|question| question.bytes()));
-        let mut agent = Talk::start(&mut self.link, &request, &patience).map_err(|error| self.unreachable(error))?;
-        // A job follows, as a rule.
-        let spare = self.launch_spare();
-        self.past_login(&mut agent, &marker, &patience)?;
-        let mut reply = agent.reply(SHORT, &patience).map_err(|broken| self.broken(broken))?;
-        if reply.word == "held" {
-            let who = self.held_by(&reply);
-            if on_held == OnHeld::Fail {
-                return Err(who.with_hint("wait until it is done, or use another directory there (`--sut-dir`)"));
-            }
-            notice(who.message);
-            reply = agent.reply(SHORT, &patience).map_err(|broken| self.broken(broken))?;
-        }
-        let reply = accept(reply).map_err(|error| {
-            self.not_synced(error)
-                .with_hint("another directory can be given with `--sut-dir`")
-        })?;
-        let (hello, cut_off, dir) = self.hello(&reply)?;
-        self.session = Some(Session {
-            agent,
-            spare,
-            ahead: ahead.map(Ahead::sent),
-            goodbye: GOODBYE,
-            dir,
-        });
-        Ok((hello, cut_off))
-    }
-
-    /// Reads past what the login prints before the agent runs.
-    fn past_login(&self, agent: &mut Talk, marker: &str, patience: &Patience<'_>) -> Result<(), Trouble> {
-        let limit = Instant::now() + self.link.login_time();
-        let patience = Patience {
-            until: Some(patience.until.map_or(limit, |until| until.min(limit))),
-            ..*patience
-        };
-        match agent.past(marker, &patience) {
-            Ok(()) => Ok(()),
-            Err(Broken::TimedOut) if Instant::now() >= limit => {
-                let seconds = self.link.login_time().as_secs();
-                let what = format!("the login there did not start bash within {seconds} s");
-                Err(self.trouble(TroubleKind::Unreachable, what).with_hint(STARTUP_FILES))
-            }
-            Err(broken) => Err(self.unreachable(broken.into())),
-        }
-    }
-
     /// Waits a little before another try to connect.
     fn nap(&self, until: Instant) -> Result<(), Trouble> {
         if self.cancel.urgency() > Urgency::None {
@@ -338,33 +259,6 @@ impl<L: Link> Machine<L> {
         Wrapper::launch(&mut self.link, marker(), &patience).ok()
     }
 
-    /// Connects and reads facts and state without taking the lease: for a look at a machine that somebody else may hold. Nothing is
-    /// changed there.
-    pub fn look(&mut self) -> Result<Hello, Trouble> {
-        self.session = None;
-        self.link.connect(None)?;
-        let cancel = self.cancel.clone();
-        let patience = Patience {
-            cancel: &cancel,
-            known: Urgency::None,
-            until: None,
-        };
-        let marker = marker();
-        let dir = self.dir.as_ref().map_or(&b""[..], |dir| dir.as_os_str().as_bytes());
-        let mut request = program::opening(program::AGENT, &marker);
-        request.extend_from_slice(format!("peek {}\n", dir.len()).as_bytes());
-        request.extend_from_slice(dir);
-        let mut agent = Talk::start(&mut self.link, &request, &patience).map_err(|error| self.unreachable(error))?;
-        self.past_login(&mut agent, &marker, &patience)?;
-        let reply = agent.reply(SHORT, &patience).map_err(|broken| self.broken(broken))?;
-        let reply = accept(reply).map_err(|error| self.not_synced(error))?;
-        let (hello, _, _) = self.hello(&reply)?;
-        agent.close(Instant::now() + GOODBYE);
-        drop(agent);
-        self.link.disconnect();
-        Ok(hello)
-    }
-
     /// Removes everything that atex keeps there, while it is open; afterwards it is closed.
     pub fn remove(&mut self) -> Result<(), Trouble> {
         self.with_session(|agent, cancel| {
@@ -374,28 +268,6 @@ impl<L: Link> Machine<L> {
         })?;
         self.close();
         Ok(())
-    }
-
-    fn held_by(&self, reply: &Reply) -> Trouble {
-        let who = reply.text(0);
-        let who = if who.is_empty() { "another run".to_owned() } else { who };
-        self.trouble(TroubleKind::Held, format!("held by {who}"))
-    }
-
-    /// Reads what an agent says of itself: directory, facts, os-release, state, and a job that was cut off.
-    fn hello(&self, reply: &Reply) -> Result<(Hello, CutOff, PathBuf), Trouble> {
-        let [dir, told, release, state, unended] = reply.blobs.as_slice() else {
-            let what = format!("it said `{}` with {} blobs", reply.word, reply.blobs.len());
-            return Err(self.broken(Broken::Nonsense(what)));
-        };
-        let told = String::from_utf8_lossy(told);
-        let facts = facts::of_machine(&told, &String::from_utf8_lossy(release));
-        let kept = told.lines().any(|line| line == "state=kept");
-        let state = if kept { read_state(state) } else { SutState::default() };
-        let job = String::from_utf8_lossy(&unended[..unended.len().min(LONGEST_NAME)]).into_owned();
-        let cut_off = Some(job).filter(|job| !job.is_empty());
-        let dir = PathBuf::from(OsString::from_vec(dir.clone()));
-        Ok((Hello { facts, state }, cut_off, dir))
     }
 }
 
@@ -505,7 +377,9 @@ impl<L: Link> Sut for Machine<L> {
     fn tend(&mut self) {
         if let Some(session) = &mut self.session
             && self.link.heartbeat().is_some()
+            && session.tended.elapsed() >= OFTEN
         {
+            session.tended = Instant::now();
             let cancel = self.cancel.clone();
             let patience = Patience {
                 until: Some(Instant::now() + HURRY),
@@ -546,14 +420,6 @@ fn taint(reason: String) -> Taint {
     }
 }
 
-/// Reads a state file. What cannot be read is not believed: the machine counts as tainted, and the reason says so.
-fn read_state(bytes: &[u8]) -> SutState {
-    serde_json::from_slice(bytes).unwrap_or_else(|error| SutState {
-        taint: Some(taint(format!("the state file there is unreadable: {error}"))),
-        ..SutState::default()
-    })
-}
-
 /// Whether it is a lack of room that a tool complains about.
 fn is_full(why: &str) -> bool {
     // The second one is said by tar.
@@ -572,27 +438,4 @@ fn marker() -> String {
         let _infallible = write!(marker, "{byte:02x}");
     }
     marker
-}
-
-/// One line that says who takes the lease, for whoever finds it held.
-fn holder() -> String {
-    let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
-    let user = std::env::var("USER")
-        .or_else(|_| std::env::var("LOGNAME"))
-        .unwrap_or_default();
-    let command = std::env::args_os()
-        .map(|word| word.to_string_lossy().into_owned())
-        .collect::<Vec<_>>()
-        .join(" ");
-    let since = jiff::Timestamp::now().strftime("%Y-%m-%d %H:%M:%S UTC");
-    let at = if user.is_empty() {
-        host
-    } else {
-        format!("{user}@{host}")
-    };
-    let line = format!("pid {} of {at} since {since}: {command}", std::process::id());
-    line.chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .take(400)
-        .collect()
 }

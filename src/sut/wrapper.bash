@@ -72,8 +72,8 @@ clear_work() {
     [[ -d $v/env ]] || mkdir -p -- "$v/env"
 }
 
-# The file `unended` says what runs, and is emptied when the runner was told the end or wanted it: what is found in it later
-# was cut off.
+# The first line of `unended` says what runs, and is emptied when the runner was told the end or wanted it: what is found there
+# later was cut off. The file is written in place: one that is cut to nothing and closed has the disk wait on some filesystems.
 put_job() {
     local tool boot
     for tool in setsid flock; do
@@ -89,7 +89,7 @@ put_job() {
     [[ -e $v/env/prepared ]] || : >"$v/env/prepared"
     [[ -L $cwd || $cwd == "$v"/tree/*/* || -d $cwd ]] || mkdir -p -- "$cwd"
     cd -- "$cwd" || refuse "there is no directory \`$cwd\`"
-    put_name || { : >"$v/unended"; refuse_for "cannot write \`$v/unended\`" put_name; }
+    put_name || { name=; put_name; refuse_for "cannot write \`$v/unended\`" put_name; }
 }
 
 put_files() {
@@ -97,7 +97,7 @@ put_files() {
 }
 
 put_name() {
-    printf %s "$name" >"$v/unended"
+    printf '%s\n' "${name//$'\n'/ }" 1<>"$v/unended"
 }
 
 # The lines of the list: the machine's boot id; PID and time of start of a process that leads a group, in the kernel's words; what
@@ -207,9 +207,11 @@ leave() {
     read_list
     [[ $heard == gone ]] || printf 'exitcode %d\n' "$1" >&5 && told=yes
     case $heard in
-        terminate) : >"$v/unended" ;;
-        '') [[ ! $told ]] || : >"$v/unended" ;;
+        terminate) told=yes ;;
+        '') ;;
+        *) told= ;;
     esac
+    [[ ! $told ]] || { name=; put_name; }
     exec 4>&- 5>&- 6>&- 8<&-
     rm -f -- "$work"/{groups,run,script,metadata.yaml} &
     [[ $heard != gone ]]

@@ -4,10 +4,13 @@
 mod proxy;
 #[path = "../sut_support/sshd.rs"]
 mod sshd;
+#[path = "../sut_support/stopped.rs"]
+mod stopped;
 #[path = "../support/mod.rs"]
 mod support;
 
 mod clock;
+mod container;
 mod dropbear;
 mod full_disk;
 mod host_keys;
@@ -17,6 +20,7 @@ mod logins;
 mod reboots;
 mod runs;
 mod shells;
+mod stuck;
 mod targets;
 mod troubles;
 mod users;

@@ -36,6 +36,12 @@ pub trait Link: Send {
     /// always closes the streams.
     fn heartbeat(&self) -> Option<Duration>;
 
+    /// How long an agent that works on a request may give no sign of life. `None`: for ever, because whatever stops it there stops
+    /// the runner too.
+    fn dead_after(&self) -> Option<Duration> {
+        None
+    }
+
     /// Whether the end of a process is known only after a round trip.
     fn is_far(&self) -> bool {
         false

@@ -26,10 +26,13 @@ fn bash(sudo: bool, first: &str) -> String {
     format!("exec {become_root}bash --noprofile --norc -c '{first}{CLEAN}; {BOOT}'")
 }
 
-/// Unsets exported variables and functions.
-const CLEAN: &str = "for atex_v in $(compgen -e); do case $atex_v in \
-                     PATH|HOME|USER|LOGNAME|SHELL|LANG|LC_*|TMPDIR) ;; *) unset -v $atex_v ;; esac; done; \
-                     for atex_v in $(compgen -A function); do unset -f $atex_v; done";
+/// Unsets exported variables and functions, without a process for it: this is done before each test. What cannot be a name in bash
+/// is no variable there, and could do harm as an argument of `unset`.
+const CLEAN: &str = "while IFS= read -r -d \"\" atex_v; do atex_v=${atex_v%%=*}; case $atex_v in \
+                     PATH|HOME|USER|LOGNAME|SHELL|LANG|LC_*|TMPDIR) ;; \
+                     BASH_FUNC_*) atex_v=${atex_v#BASH_FUNC_}; unset -f \"${atex_v%??}\" ;; \
+                     \"\"|*[^A-Za-z0-9_]*) ;; *) unset -v $atex_v; unset -f $atex_v ;; \
+                     esac; done </proc/self/environ 2>/dev/null; unset -v PWD OLDPWD SHLVL";
 
 /// Reads what a channel has of an end; nothing if there was none yet.
 pub(crate) fn read(channel: &ssh2::Channel) -> Option<Exit> {

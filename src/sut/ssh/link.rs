@@ -132,6 +132,10 @@ impl Link for SshLink {
         Some(HEARTBEAT)
     }
 
+    fn dead_after(&self) -> Option<Duration> {
+        Some(self.login.dead_after)
+    }
+
     fn is_far(&self) -> bool {
         !matches!(self.login.via, Via::ControlPath(_))
     }

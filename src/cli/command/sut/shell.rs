@@ -71,7 +71,41 @@ fn client(ask: &Ask, files: &Files, command: &[String]) -> Command {
     ssh
 }
 
-/// A word as the shell there reads it back.
+/// A word as the shell there reads it back. A backslash stands outside the quotes: fish sees one within them for what it is not.
 fn quoted(word: &str) -> OsString {
-    format!("'{}'", word.replace('\'', r"'\''")).into()
+    let mut quoted = "'".to_owned();
+    for character in word.chars() {
+        match character {
+            '\'' => quoted.push_str(r"'\''"),
+            '\\' => quoted.push_str(r"'\\'"),
+            other => quoted.push(other),
+        }
+    }
+    quoted.push('\'');
+    quoted.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_reach_programs_as_they_are_through_all_login_shells() {
+        let words = ["", "a b", "'", r"\", r"a\\b", r"\'", r"'\''", r"\n$HOME`id`*~;&|\"];
+        for shell in ["sh", "bash", "dash", "fish", "tcsh"] {
+            for word in words {
+                let mut command = OsString::from("printf %s ");
+                command.push(quoted(word));
+                let output = match Command::new(shell).arg("-c").arg(command).output() {
+                    Ok(output) => output,
+                    Err(error) => {
+                        assert!(std::env::var_os("CI").is_none(), "`{shell}`: {error}");
+                        eprintln!("SKIPPED: `{shell}`: {error}");
+                        break;
+                    }
+                };
+                assert_eq!(String::from_utf8(output.stdout).unwrap(), word, "{shell}");
+            }
+        }
+    }
 }

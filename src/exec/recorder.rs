@@ -1,0 +1,76 @@
+//! Threads that write the records of tests while the next tests of their SUTs run already.
+//!
+//! A durable record costs several writes that the disk must confirm, and a worker that waited for them would serve its connection
+//! late. Until a record is there the claim of its node is held, and who is killed before has run the test for nothing.
+//!
+//! Invariants: records of one SUT are written in the order in which its tests ended; [`Records::wait`] returns when all that was
+//! handed over before is written, or the run was told that it cannot be.
+
+use std::path::PathBuf;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+
+use atex_cache::Ticket;
+
+use crate::exec::recording::{self, Ran};
+use crate::exec::shared::{Outbox, Shared, What};
+use crate::sut::trouble::without_os_numbers;
+
+/// So many are there at most: the disk confirms to several at once.
+pub(crate) const MOST: usize = 4;
+
+/// Records that may wait for one. Who has more to record waits.
+const BACKLOG: usize = 64;
+
+/// A test that has no record yet.
+pub(crate) struct Unrecorded {
+    pub(crate) ticket: Ticket,
+    pub(crate) ran: Ran,
+    /// The directory with all that it left.
+    pub(crate) dir: PathBuf,
+}
+
+/// What a recorder is told.
+pub(crate) enum Task {
+    Record(Box<Unrecorded>, Outbox),
+    /// All before is to be done.
+    Answer(SyncSender<()>),
+}
+
+/// Makes the way to a recorder, and its own end of it, for [`serve`].
+pub(crate) fn way() -> (SyncSender<Task>, Receiver<Task>) {
+    sync_channel(BACKLOG)
+}
+
+/// Writes records until nobody has any more.
+pub(crate) fn serve(shared: &Shared<'_>, tasks: &Receiver<Task>) {
+    for task in tasks {
+        match task {
+            Task::Record(test, outbox) => record(shared, *test, &outbox),
+            Task::Answer(waiting) => drop(waiting),
+        }
+    }
+}
+
+fn record(shared: &Shared<'_>, test: Unrecorded, outbox: &Outbox) {
+    let Unrecorded { ticket, ran, dir } = test;
+    if let Err(error) = recording::test(shared, ticket, ran, &dir) {
+        outbox.send(What::HostFailed(without_os_numbers(&error.to_string())));
+    }
+}
+
+/// A worker's way to its recorder.
+pub(crate) struct Records(pub(crate) SyncSender<Task>);
+
+impl Records {
+    /// Hands a test over. Where the recorder is no more, nothing is recorded.
+    pub(crate) fn hand(&self, test: Unrecorded, outbox: &Outbox) {
+        let _its_panic_is_told_by_itself = self.0.send(Task::Record(Box::new(test), outbox.clone()));
+    }
+
+    /// Waits until all that was handed over is written.
+    pub(crate) fn wait(&self) {
+        let (waiting, answer) = sync_channel(0);
+        let _gone = self.0.send(Task::Answer(waiting));
+        let _its_end_is_the_answer = answer.recv();
+    }
+}

@@ -1,0 +1,208 @@
+//! Opening a machine: its agent is started, takes the lease, and says what the machine is.
+//!
+//! Owns what goes out with the agent, and the reading of its first words.
+
+use std::ffi::OsString;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use crate::sut::exchange::{Broken, Patience, Reply, SHORT, Talk};
+use crate::sut::link::Link;
+use crate::sut::shell::{GOODBYE, Machine, Session, marker, taint};
+use crate::sut::upload::{Ahead, accept};
+use crate::sut::{Hello, OnHeld, SutState, Trouble, TroubleKind, Urgency, facts, program};
+
+/// Said where a login goes on for too long.
+const STARTUP_FILES: &str =
+    "look at what the login shell reads when it starts (`.bashrc` and its like): it must come to an end";
+
+/// How long ending the last job may take, once it is over.
+pub(super) const ENDING: Duration = Duration::from_secs(20);
+
+/// How long at least to try to connect, however little time is left.
+const ONE_TRY: Duration = Duration::from_secs(3);
+
+/// So many signs of life in a row must be missing before an agent that works counts as stuck.
+const PULSES: u32 = 4;
+
+/// The shortest time between two of them, in seconds.
+const SHORTEST_PULSE: f64 = 0.1;
+
+/// What is kept of the name of a job, which comes from the machine.
+const LONGEST_NAME: usize = 500;
+
+/// What a job is called that did not come to its end there.
+pub(super) type CutOff = Option<String>;
+
+impl<L: Link> Machine<L> {
+    /// Starts an agent and lets it take the lease. `settle`: how long the last job may go on.
+    pub(super) fn take(
+        &mut self,
+        on_held: OnHeld,
+        settle: Duration,
+        until: Option<Instant>,
+        notice: &mut dyn FnMut(String),
+    ) -> Result<(Hello, CutOff), Trouble> {
+        self.session = None;
+        // What is left of the time is for the end of the last job.
+        let connected = until.map(|until| (until.checked_sub(ENDING).unwrap_or(until)).max(Instant::now() + ONE_TRY));
+        self.link.connect(connected)?;
+        let cancel = self.cancel.clone();
+        // Whoever cancelled wants no machine: also a cancellation from before ends this.
+        let patience = Patience {
+            cancel: &cancel,
+            known: Urgency::None,
+            until,
+        };
+        let marker = marker();
+        let dir = self.dir.as_ref().map_or(&b""[..], |dir| dir.as_os_str().as_bytes());
+        let holder = holder();
+        let mut request = program::opening(program::AGENT, &marker);
+        request.extend_from_slice(format!("open {} {} ", dir.len(), holder.len()).as_bytes());
+        request.extend_from_slice(if on_held == OnHeld::Wait { b"wait " } else { b"fail " });
+        let beat = self.link.heartbeat().map_or(0, |silence| silence.as_secs().max(1));
+        let pulse = self.pulse();
+        request.extend_from_slice(format!("{} {beat} {pulse}\n", settle.as_millis() / 100).as_bytes());
+        request.extend_from_slice(dir);
+        request.extend_from_slice(holder.as_bytes());
+        let ahead = self.ahead.take();
+        request.extend(ahead.iter().flat_map(|question| question.bytes()));
+        let mut agent = Talk::start(&mut self.link, &request, &patience).map_err(|error| self.unreachable(error))?;
+        // A job follows, as a rule.
+        let spare = self.launch_spare();
+        self.past_login(&mut agent, &marker, &patience)?;
+        let mut reply = agent.reply(SHORT, &patience).map_err(|broken| self.broken(broken))?;
+        if reply.word == "held" {
+            let who = self.held_by(&reply);
+            if on_held == OnHeld::Fail {
+                return Err(who.with_hint("wait until it is done, or use another directory there (`--sut-dir`)"));
+            }
+            notice(who.message);
+            reply = agent.reply(SHORT, &patience).map_err(|broken| self.broken(broken))?;
+        }
+        let reply = accept(reply).map_err(|error| {
+            self.not_synced(error)
+                .with_hint("another directory can be given with `--sut-dir`")
+        })?;
+        let (hello, cut_off, dir) = self.hello(&reply)?;
+        self.session = Some(Session {
+            agent,
+            spare,
+            ahead: ahead.map(Ahead::sent),
+            tended: Instant::now(),
+            goodbye: GOODBYE,
+            dir,
+        });
+        Ok((hello, cut_off))
+    }
+
+    /// How often an agent that works is to say so, in seconds as bash takes them.
+    fn pulse(&self) -> String {
+        self.link.dead_after().map_or_else(
+            || "0".to_owned(),
+            |silence| format!("{:.2}", (silence / PULSES).as_secs_f64().max(SHORTEST_PULSE)),
+        )
+    }
+
+    /// Reads past what the login prints before the agent runs.
+    fn past_login(&self, agent: &mut Talk, marker: &str, patience: &Patience<'_>) -> Result<(), Trouble> {
+        let limit = Instant::now() + self.link.login_time();
+        let patience = Patience {
+            until: Some(patience.until.map_or(limit, |until| until.min(limit))),
+            ..*patience
+        };
+        match agent.past(marker, &patience) {
+            Ok(()) => {
+                agent.bear(self.link.dead_after());
+                Ok(())
+            }
+            Err(Broken::TimedOut) if Instant::now() >= limit => {
+                let seconds = self.link.login_time().as_secs();
+                let what = format!("the login there did not start bash within {seconds} s");
+                Err(self.trouble(TroubleKind::Unreachable, what).with_hint(STARTUP_FILES))
+            }
+            Err(broken) => Err(self.unreachable(broken.into())),
+        }
+    }
+
+    /// Connects and reads facts and state without taking the lease: for a look at a machine that somebody else may hold. Nothing is
+    /// changed there.
+    pub fn look(&mut self) -> Result<Hello, Trouble> {
+        self.session = None;
+        self.link.connect(None)?;
+        let cancel = self.cancel.clone();
+        let patience = Patience {
+            cancel: &cancel,
+            known: Urgency::None,
+            until: None,
+        };
+        let marker = marker();
+        let dir = self.dir.as_ref().map_or(&b""[..], |dir| dir.as_os_str().as_bytes());
+        let mut request = program::opening(program::AGENT, &marker);
+        request.extend_from_slice(format!("peek {} {}\n", dir.len(), self.pulse()).as_bytes());
+        request.extend_from_slice(dir);
+        let mut agent = Talk::start(&mut self.link, &request, &patience).map_err(|error| self.unreachable(error))?;
+        self.past_login(&mut agent, &marker, &patience)?;
+        let reply = agent.reply(SHORT, &patience).map_err(|broken| self.broken(broken))?;
+        let reply = accept(reply).map_err(|error| self.not_synced(error))?;
+        let (hello, _, _) = self.hello(&reply)?;
+        agent.close(Instant::now() + GOODBYE);
+        drop(agent);
+        self.link.disconnect();
+        Ok(hello)
+    }
+
+    fn held_by(&self, reply: &Reply) -> Trouble {
+        let who = reply.text(0);
+        let who = if who.is_empty() { "another run".to_owned() } else { who };
+        self.trouble(TroubleKind::Held, format!("held by {who}"))
+    }
+
+    /// Reads what an agent says of itself: directory, facts, os-release, state, and a job that was cut off.
+    fn hello(&self, reply: &Reply) -> Result<(Hello, CutOff, PathBuf), Trouble> {
+        let [dir, told, release, state, unended] = reply.blobs.as_slice() else {
+            let what = format!("it said `{}` with {} blobs", reply.word, reply.blobs.len());
+            return Err(self.broken(Broken::Nonsense(what)));
+        };
+        let told = String::from_utf8_lossy(told);
+        let facts = facts::of_machine(&told, &String::from_utf8_lossy(release));
+        let kept = told.lines().any(|line| line == "state=kept");
+        let state = if kept { read_state(state) } else { SutState::default() };
+        let job = String::from_utf8_lossy(&unended[..unended.len().min(LONGEST_NAME)]).into_owned();
+        let cut_off = Some(job).filter(|job| !job.is_empty());
+        let dir = PathBuf::from(OsString::from_vec(dir.clone()));
+        Ok((Hello { facts, state }, cut_off, dir))
+    }
+}
+
+/// Reads a state file. What cannot be read is not believed: the machine counts as tainted, and the reason says so.
+fn read_state(bytes: &[u8]) -> SutState {
+    serde_json::from_slice(bytes).unwrap_or_else(|error| SutState {
+        taint: Some(taint(format!("the state file there is unreadable: {error}"))),
+        ..SutState::default()
+    })
+}
+
+/// One line that says who takes the lease, for whoever finds it held.
+fn holder() -> String {
+    let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    let user = std::env::var("USER")
+        .or_else(|_| std::env::var("LOGNAME"))
+        .unwrap_or_default();
+    let command = std::env::args_os()
+        .map(|word| word.to_string_lossy().into_owned())
+        .collect::<Vec<_>>()
+        .join(" ");
+    let since = jiff::Timestamp::now().strftime("%Y-%m-%d %H:%M:%S UTC");
+    let at = if user.is_empty() {
+        host
+    } else {
+        format!("{user}@{host}")
+    };
+    let line = format!("pid {} of {at} since {since}: {command}", std::process::id());
+    line.chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .take(400)
+        .collect()
+}
