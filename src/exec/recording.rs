@@ -208,12 +208,11 @@ impl Place<'_> {
         let dir = self.dir.path().join(self.dir.test(name, plan, 1)?);
         let mut made = "";
         for file in &output.files {
-            let parent = file.path.rsplit_once('/').map_or("", |(parent, _)| parent);
-            if parent != made {
-                let parent = dir.join(parent);
-                fs::create_dir_all(&parent).map_err(|source| RecordError::Io { path: parent, source })?;
+            if let Some((parent, _)) = file.path.rsplit_once('/').filter(|&(parent, _)| parent != made) {
+                let path = dir.join(parent);
+                fs::create_dir_all(&path).map_err(|source| RecordError::Io { path, source })?;
+                made = parent;
             }
-            made = parent;
             if exporter.export(file.digest, &dir.join(&file.path))?.is_none() {
                 // The cache tells of it.
                 self.store.holds(key, &output.files);
