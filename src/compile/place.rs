@@ -1,6 +1,6 @@
 //! Where the metadata say something: for messages that point at it.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::path::PathBuf;
 
 use super::lines::Lines;
@@ -33,10 +33,10 @@ impl Cause {
         let spot = Lines::new(self.root.clone()).spot(&self.place, word);
         let mut text = spot.and_then(|spot| spot.excerpt())?;
         if let Some(rule) = self.origins.last().and_then(|origin| origin.adjust.as_ref()) {
-            text.push_str(&format_args!("\nadjust rule: {rule}").to_string());
+            let _infallible = write!(text, "\nadjust rule: {rule}");
         }
         if self.origins.len() > 1 {
-            text.push_str(&format_args!("\nmade by: {}", Chain(&self.origins).brief()).to_string());
+            let _infallible = write!(text, "\nmade by: {}", Chain(&self.origins).brief());
         }
         Some(text)
     }

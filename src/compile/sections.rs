@@ -187,6 +187,7 @@ fn read_section(scope: &Scope<'_>, name: Option<String>, warnings: &mut Vec<Warn
         (None, Some(path)) => Source::Path(path.into()),
         (None, None) => Source::Own,
     };
+    let given = KEYS.into_iter().filter(|key| scope.value(key).is_some());
     Ok(Section {
         name,
         source,
@@ -197,7 +198,7 @@ fn read_section(scope: &Scope<'_>, name: Option<String>, warnings: &mut Vec<Warn
         repeats: Some(scope.warning("test", "`test` selects tests more than once; each of them runs once")),
         written: Some(Written {
             subject: scope.subject.clone(),
-            causes: KEYS.into_iter().map(|key| (key, scope.cause(key))).collect(),
+            causes: given.map(|key| (key, scope.cause(key))).collect(),
         }),
     })
 }

@@ -11,7 +11,7 @@ use std::time::Duration;
 use atex_cache::{CacheError, Exporter, Outcome, Output, OutputFile, Record, Store, Stored, Ticket};
 use atex_graph::{ActionKey, NodeId, transcript};
 
-use crate::compile::spec::Workload;
+use crate::compile::spec::{TestId, Workload};
 use crate::control::{InfraKind, RESULTS, ResultStore, StoreError, Summary, Verdict};
 use crate::exec::agenda::{CachedTest, JobSpec};
 use crate::exec::event::{Event, NodeOutcome};
@@ -168,31 +168,32 @@ pub(crate) struct Recorded<'a> {
     pub(crate) output: &'a Output,
 }
 
+impl<'a> Recorded<'a> {
+    fn of(work: &'a Workload, (test, node): (TestId, NodeId), plan: Option<&'a str>, output: &'a Output) -> Self {
+        let node = work.graph.node(node);
+        Self {
+            name: &work.test(test).name,
+            plan,
+            label: node.label(),
+            key: node.key(),
+            output,
+        }
+    }
+}
+
 impl Place<'_> {
     /// Puts a recorded test into the run's directory. Returns the event that tells so, or nothing where the cache has lost a
     /// part of the record: then the directory is as it was.
     pub(crate) fn restore(self, work: &Workload, exporter: &Exporter<'_>, cached: &CachedTest) -> Restored {
-        let node = work.graph.node(cached.node);
-        let recorded = Recorded {
-            name: &work.test(cached.test).name,
-            plan: cached.distinct_in.as_deref(),
-            label: node.label(),
-            key: node.key(),
-            output: &cached.record,
-        };
+        let plan = cached.distinct_in.as_deref();
+        let recorded = Recorded::of(work, (cached.test, cached.node), plan, &cached.record);
         self.put_back(exporter, recorded)
     }
 
     /// The same for a test that another process ran while this one waited.
     pub(crate) fn restore_job(self, work: &Workload, job: &JobSpec, record: Record) -> Restored {
-        let node = work.graph.node(job.node);
-        let recorded = Recorded {
-            name: &work.test(job.test).name,
-            plan: job.distinct_in.as_deref(),
-            label: node.label(),
-            key: node.key(),
-            output: &record.into_output(),
-        };
+        let output = record.into_output();
+        let recorded = Recorded::of(work, (job.test, job.node), job.distinct_in.as_deref(), &output);
         self.put_back(&self.store.blobs().exporter(), recorded)
     }
 

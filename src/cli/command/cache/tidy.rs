@@ -1,7 +1,7 @@
 //! The store as a whole: its size, its health, and taking things out of it.
 
 use std::fs::Metadata;
-use std::path::Path;
+use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
 use atex_cache::{GcPolicy, Store};
@@ -29,16 +29,16 @@ const GC_PATIENCE: Duration = Duration::from_secs(10);
 pub(super) fn du(store: &Store, settings: &Settings, out: &mut Out) -> Result<Exit, CliError> {
     let usage = store.du()?;
     let cache = settings.cache_dir()?;
-    let remembered = compile::REMEMBERED.map(|bucket| weigh(&cache.join(bucket)));
-    let (files, bytes) = remembered
-        .iter()
-        .fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1));
-    let fetched = weigh(&settings.fetched_dir()?);
+    let remembered = weigh(&compile::REMEMBERED.map(|bucket| cache.join(bucket)));
+    let fetched = weigh(&[settings.fetched_dir()?]);
     let held = usage
         .buckets
         .iter()
         .map(|bucket| (bucket.name, bucket.files, bucket.bytes))
-        .chain([("remembered", files, bytes), ("fetched", fetched.0, fetched.1)]);
+        .chain([
+            ("remembered", remembered.0, remembered.1),
+            ("fetched", fetched.0, fetched.1),
+        ]);
     if settings.json {
         for (name, files, bytes) in held {
             out.json(&json!({"name": name, "files": files, "bytes": bytes}))?;
@@ -61,9 +61,10 @@ pub(super) fn du(store: &Store, settings: &Settings, out: &mut Out) -> Result<Ex
     Ok(Exit::Passed)
 }
 
-/// Counts the files below a directory and their bytes; what goes meanwhile does not count.
-fn weigh(directory: &Path) -> (u64, u64) {
-    let entries = WalkBuilder::new(directory).standard_filters(false).build().flatten();
+/// Counts the files below directories and their bytes; what goes meanwhile does not count.
+fn weigh(directories: &[PathBuf]) -> (u64, u64) {
+    let walk = |directory| WalkBuilder::new(directory).standard_filters(false).build();
+    let entries = directories.iter().flat_map(walk).flatten();
     let files = entries.filter_map(|entry| entry.metadata().ok().filter(Metadata::is_file));
     files.fold((0, 0), |(files, bytes), file| (files + 1, bytes + file.len()))
 }
