@@ -2,7 +2,7 @@
 //!
 //! The interpreter is `$ATEX_FMF_PYTHON`, else `python3`; it must be able to import fmf 1.7.0, otherwise the tests fail.
 //! `ATEX_SKIP_REFERENCE=1` leaves the comparison out. `ATEX_CORPUS` is a directory of trees, `ATEX_FMF_TREES` the number of
-//! generated trees, `ATEX_FMF_SEED` where the generator begins.
+//! generated trees, `ATEX_FMF_LARGE` of those with values of a megabyte, `ATEX_FMF_SEED` where the generator begins.
 
 #[path = "fmf_reference/cases.rs"]
 mod cases;
@@ -10,6 +10,8 @@ mod cases;
 mod corpus;
 #[path = "fmf_reference/generated.rs"]
 mod generated;
+#[path = "fmf_reference/large.rs"]
+mod large;
 #[path = "fmf_reference/oracle.rs"]
 mod oracle;
 #[path = "fmf_reference/packed.rs"]

@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use crate::oracle::{Case, compare, plant};
 use crate::random::Random;
 use crate::trees::Plan;
-use crate::{corpus, soup, trees};
+use crate::{corpus, large, soup, trees};
 
 pub(crate) fn setting(name: &str, default: u64) -> u64 {
     env::var(name)
@@ -108,6 +108,15 @@ fn generated_trees_give_the_same_nodes() {
         plant_plan(root, &trees::tree(random));
         keep(root);
         views()
+    });
+}
+
+#[test]
+fn values_of_a_megabyte_give_the_same_nodes() {
+    run("large trees", setting("ATEX_FMF_LARGE", 6), |root, random| {
+        plant(root, &[("main.fmf", large::tree(random).as_bytes())]);
+        keep(root);
+        vec![json!({"whole": true})]
     });
 }
 
