@@ -1,5 +1,7 @@
 //! What befalls machines reached by SSH: each death is told as what it is, within its bound, and what ran there is gone.
 
+#[path = "ssh_deaths/approach.rs"]
+mod approach;
 #[path = "ssh_deaths/network.rs"]
 mod network;
 #[path = "sut_support/proxy.rs"]

@@ -291,6 +291,10 @@ impl Sut for Known {
         self.sut.name()
     }
 
+    fn approach(&mut self) {
+        self.sut.approach();
+    }
+
     fn open(&mut self, on_held: OnHeld, notice: &mut dyn FnMut(String)) -> Result<Hello, Trouble> {
         let hello = self.sut.open(on_held, notice)?;
         remember(&self.spec, &hello.facts);

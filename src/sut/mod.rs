@@ -82,6 +82,10 @@ pub trait Sut: Send {
     /// The name for people and records: `local`, `root@host`.
     fn name(&self) -> &str;
 
+    /// Begins to connect, as far as nobody has to be asked for anything, and waits for nothing: [`Sut::open`] goes on from there.
+    /// For whoever has something else to do first.
+    fn approach(&mut self) {}
+
     /// Connects, takes the lease, and reads facts and state. `notice` is called with a text for people while it waits.
     fn open(&mut self, on_held: OnHeld, notice: &mut dyn FnMut(String)) -> Result<Hello, Trouble>;
 

@@ -276,6 +276,10 @@ impl<L: Link> Sut for Machine<L> {
         self.link.name()
     }
 
+    fn approach(&mut self) {
+        self.link.approach();
+    }
+
     fn open(&mut self, on_held: OnHeld, notice: &mut dyn FnMut(String)) -> Result<Hello, Trouble> {
         // Whoever has the lease is the only one to want a job there: one that still runs belongs to nobody.
         let (mut hello, cut_off) = self.take(on_held, Duration::ZERO, None, notice)?;

@@ -43,6 +43,20 @@ fn a_machine_that_is_known_and_gone_leaves_a_result_for_each_test() {
 }
 
 #[test]
+fn a_name_of_no_test_is_told_before_a_machine_has_answered() {
+    let mut lab = Lab::new();
+    lab.configure("Host *\n ConnectTimeout 600\n");
+    lab.run(0, ["test", "/a"]);
+    // Somebody else is there now, and says nothing.
+    let port = lab.port();
+    lab.sshd.stop();
+    let silent = TcpListener::bind(("127.0.0.1", port)).unwrap();
+    let ran = lab.run(4, ["test", "/nosuch"]);
+    assert!(ran.stderr.contains("no test matches `/nosuch`"), "{ran:?}");
+    drop(silent);
+}
+
+#[test]
 fn one_machine_of_two_that_is_not_there_leaves_the_work_to_the_other() {
     let lab = Lab::new();
     let gone = lab

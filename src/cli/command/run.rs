@@ -31,10 +31,13 @@ use crate::exec::run::{Arrivals, Finished, Run};
 use crate::exec::rundir::{RunDir, RunDirError};
 use crate::report::live::Size;
 use crate::report::{self, Console, Exit, Json, Recorder, RunInfo};
-use crate::sut::{Cancel, OnHeld};
+use crate::sut::{Cancel, OnHeld, Sut};
 use arrivals::SutFile;
 use sink::RunSink;
 use unchanged::Tried;
+
+/// So many machines are approached at most: none of their servers has to drop others for it.
+const APPROACHED: usize = 4;
 
 /// Runs what is asked for.
 pub(crate) fn run(request: &RunRequest, settings: &Settings, out: &mut Out) -> Result<Exit, CliError> {
@@ -46,6 +49,8 @@ pub(crate) fn run(request: &RunRequest, settings: &Settings, out: &mut Out) -> R
     let cancel = Cancel::new().map_err(|error| CliError::infra(format!("cannot make an event descriptor: {error}")))?;
     signals::raise_on_signals(&cancel)?;
     let kinds = machines::kinds(&request.pool, &request.values.context, Some(&cancel), settings)?;
+    let mut suts = machines::open_later(&request.pool, &cancel)?;
+    approach(&mut suts, request);
     let asked = workload::request(&request.selection, tests, &request.values, kinds.base, settings)?;
     let resolved = compile::resolve(&asked)?;
     let options = options(request);
@@ -97,7 +102,6 @@ pub(crate) fn run(request: &RunRequest, settings: &Settings, out: &mut Out) -> R
     if request.dry_run {
         return dry::show((&work, &agenda, &options), settings, out);
     }
-    let suts = machines::open_later(&request.pool, &cancel)?;
     let arrivals = request.sut_args.sut_file.as_ref().map(|_| -> Box<dyn Arrivals + '_> {
         Box::new(SutFile::new(&request.sut_args, &request.pool, cancel.clone(), settings))
     });
@@ -121,6 +125,16 @@ pub(crate) fn run(request: &RunRequest, settings: &Settings, out: &mut Out) -> R
     };
     let finished = crate::exec::run::run(run, &mut sink).map_err(|source| not_written(&dir, &source))?;
     end(sink, &finished, &store, settings)
+}
+
+/// Begins to connect to a few machines that will be needed whatever the tree says: to find the test may take as long as to get there.
+fn approach(suts: &mut [Box<dyn Sut>], request: &RunRequest) {
+    let needed = !request.dry_run && !matches!(request.action, Action::Build { .. });
+    if needed && suts.len() <= APPROACHED {
+        for sut in suts {
+            sut.approach();
+        }
+    }
 }
 
 /// Tells the end of a run.

@@ -21,6 +21,10 @@ pub trait Link: Send {
     /// The machine's name for people: `local`, `root@host`.
     fn name(&self) -> &str;
 
+    /// Begins to connect where that takes time, as far as nobody has to be asked for anything, and waits for nothing:
+    /// [`Link::connect`] goes on from there.
+    fn approach(&mut self) {}
+
     /// Connects, where there is something to connect.
     fn connect(&mut self, until: Option<Instant>) -> Result<(), Trouble>;
 

@@ -36,21 +36,59 @@ impl From<Trouble> for Failed {
 
 /// Connects and logs in, as long as the login and the patience allow.
 pub(crate) fn connect(login: &Login, patience: &Patience<'_>) -> Result<Transport, Failed> {
-    let attempt = Attempt { login };
-    let _turn = Turn::wait(&login.host, login.port, patience).map_err(|halt| attempt.halted(halt))?;
+    let _turn = turn(login, patience)?;
+    let patience = within(login, patience);
+    let known = KnownHost::read(login)?;
+    let transport = greet(login, &known, &patience)?;
+    log_in(login, &known, transport, patience)
+}
+
+/// Connects as far as nobody is asked for anything, and nothing is trusted or remembered: until keys are exchanged.
+pub(crate) fn approach(login: &Login, patience: &Patience<'_>) -> Result<Transport, Failed> {
+    let _turn = turn(login, patience)?;
+    greet(login, &KnownHost::read(login)?, &within(login, patience))
+}
+
+/// Goes on where [`approach`] has led, to the same end as [`connect`].
+pub(crate) fn go_on(login: &Login, transport: Transport, patience: &Patience<'_>) -> Result<Transport, Failed> {
+    log_in(login, &KnownHost::read(login)?, transport, within(login, patience))
+}
+
+fn turn(login: &Login, patience: &Patience<'_>) -> Result<Turn, Failed> {
+    let turn = Turn::wait(&login.host, login.port, patience);
+    Ok(turn.map_err(|halt| Attempt { login }.halted(halt))?)
+}
+
+/// Patience for no longer than a connection may take.
+fn within<'a>(login: &Login, patience: &Patience<'a>) -> Patience<'a> {
     let limit = Instant::now() + login.connect_timeout;
-    let patience = Patience {
+    Patience {
         until: Some(patience.until.map_or(limit, |until| until.min(limit))),
         ..*patience
-    };
-    let transport = attempt.reach(&patience)?;
-    let known = KnownHost::read(login)?;
+    }
+}
+
+/// Gets there and exchanges keys.
+fn greet(login: &Login, known: &KnownHost<'_>, patience: &Patience<'_>) -> Result<Transport, Failed> {
+    let attempt = Attempt { login };
+    let transport = attempt.reach(patience)?;
     known.prefer(&transport.session)?;
-    transport.handshake(&patience).map_err(|halt| Failed {
+    transport.handshake(patience).map_err(|halt| Failed {
         dropped: matches!(&halt, Halt::Failed(error) if was_closed(error)),
         trouble: attempt.halted(halt),
     })?;
+    Ok(transport)
+}
+
+/// Makes sure that it is the right host, and logs in there.
+fn log_in(
+    login: &Login,
+    known: &KnownHost<'_>,
+    transport: Transport,
+    patience: Patience<'_>,
+) -> Result<Transport, Failed> {
     known.check(&transport.session)?;
+    let attempt = Attempt { login };
     let mut waiting = Wait {
         attempt: &attempt,
         transport: &transport,

@@ -5,18 +5,19 @@
 use std::ffi::OsString;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use crate::sut::exchange::Patience;
 use crate::sut::link::local::LocalLink;
 use crate::sut::link::{Link, Process};
 use crate::sut::ssh::conn::Conn;
-use crate::sut::ssh::connect::connect;
+use crate::sut::ssh::connect::{approach, connect, go_on};
 use crate::sut::ssh::exit;
 use crate::sut::ssh::login::{Login, Via};
 use crate::sut::ssh::pace::Pause;
 use crate::sut::ssh::process::{SharedConn, SshProcess, locked};
-use crate::sut::ssh::transport::Halt;
+use crate::sut::ssh::transport::{Halt, Transport};
 use crate::sut::{Cancel, Trouble, TroubleKind, Urgency};
 
 /// How long the programs there may hear nothing before they take the runner for dead. The agent waits for it once more after the
@@ -30,6 +31,8 @@ const LOGIN_TIMES: u32 = 4;
 pub struct SshLink {
     login: Login,
     cancel: Cancel,
+    /// What leads to a connection whose keys are exchanged.
+    approach: Option<JoinHandle<Option<Transport>>>,
     conn: Option<SharedConn>,
 }
 
@@ -39,6 +42,7 @@ impl SshLink {
         Self {
             login,
             cancel,
+            approach: None,
             conn: None,
         }
     }
@@ -75,6 +79,25 @@ impl Link for SshLink {
         &self.login.name
     }
 
+    fn approach(&mut self) {
+        // The way through other machines asks for their keys.
+        if !matches!(self.login.via, Via::Direct) {
+            return;
+        }
+        let (login, cancel) = (self.login.clone(), self.cancel.clone());
+        let go = move || {
+            let patience = Patience {
+                cancel: &cancel,
+                known: Urgency::None,
+                until: None,
+            };
+            // Why it does not work is found out by the one who needs it to.
+            approach(&login, &patience).ok()
+        };
+        let thread = thread::Builder::new().name("approach".to_owned());
+        self.approach = thread.spawn(go).ok();
+    }
+
     fn connect(&mut self, until: Option<Instant>) -> Result<(), Trouble> {
         self.conn = None;
         if let Via::ControlPath(_) = self.login.via {
@@ -88,8 +111,13 @@ impl Link for SshLink {
         };
         let mut pause = Pause::new();
         let first = Instant::now();
+        let mut approached = self.approach.take().and_then(|thread| thread.join().ok().flatten());
         loop {
-            let failed = match connect(&self.login, &patience) {
+            let connected = match approached.take() {
+                Some(transport) => go_on(&self.login, transport, &patience),
+                None => connect(&self.login, &patience),
+            };
+            let failed = match connected {
                 Ok(transport) => {
                     let conn = Conn::new(transport, self.login.dead_after);
                     self.conn = Some(Arc::new(Mutex::new(conn)));
