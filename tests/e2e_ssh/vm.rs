@@ -1,4 +1,4 @@
-//! A machine with a kernel of its own, which really boots anew. `tests/vm` makes its disk and runs this; it takes minutes.
+//! A machine with a kernel of its own, which really boots anew. `tests/vm` makes its disk.
 
 use std::fs;
 use std::net::{Ipv4Addr, TcpListener};
@@ -19,9 +19,13 @@ struct Vm {
 }
 
 impl Vm {
-    /// Boots one from a disk that nothing of this is written to.
-    fn boot() -> Self {
-        assert!(std::env::var_os("ATEX_TEST_VM").is_some(), "`tests/vm` runs this");
+    /// Boots one from a disk that nothing of this is written to, if there is that disk.
+    fn boot() -> Option<Self> {
+        if !image().join("disk").exists() {
+            assert!(std::env::var_os("CI").is_none(), "`tests/vm` has made no disk");
+            eprintln!("not tested here: needs a virtual machine, whose disk `tests/vm` makes");
+            return None;
+        }
         let world = World::new();
         let (vm, disk) = (image(), world.path("disk"));
         let made = Command::new("qemu-img")
@@ -65,7 +69,7 @@ impl Vm {
             .expect("qemu-system-x86_64 is installed");
         let vm = Self { world, port, qemu };
         vm.until_up();
-        vm
+        Some(vm)
     }
 
     /// Waits until the machine lets one in.
@@ -161,9 +165,8 @@ const COMPARES: &str = "read -r boot </proc/sys/kernel/random/boot_id\necho \"st
                         if [[ $TMT_REBOOT_COUNT != 0 ]]; then [[ $boot != $(<before) ]]; exit; fi\necho $boot >before\nsync\n";
 
 #[test]
-#[ignore = "boots a virtual machine, which takes minutes: `tests/vm` runs it"]
 fn a_test_reboots_its_machine_and_goes_on_in_another_boot() {
-    let vm = Vm::boot();
+    let Some(vm) = Vm::boot() else { return };
     let (newer, older) = (
         format!(
             "{COMPARES}echo disconnect >&$ATEX_TEST_CONTROL\n\
@@ -199,9 +202,8 @@ fn a_test_reboots_its_machine_and_goes_on_in_another_boot() {
 }
 
 #[test]
-#[ignore = "boots a virtual machine, which takes minutes: `tests/vm` runs it"]
 fn a_machine_that_crashes_under_a_test_aborts_it_and_is_not_trusted_when_it_is_back() {
-    let vm = Vm::boot();
+    let Some(vm) = Vm::boot() else { return };
     let crash = "sync\nif [[ -e /var/tmp/crashed ]]; then exit; fi\ntouch /var/tmp/crashed\nsync\nsleep 5\n\
                  echo b >/proc/sysrq-trigger\nsleep 600";
     vm.tree([("a", crash), ("b", "true")]);
@@ -225,9 +227,8 @@ fn a_machine_that_crashes_under_a_test_aborts_it_and_is_not_trusted_when_it_is_b
 }
 
 #[test]
-#[ignore = "boots a virtual machine, which takes minutes: `tests/vm` runs it"]
 fn a_clock_that_is_set_to_another_year_between_runs_changes_nothing() {
-    let vm = Vm::boot();
+    let Some(vm) = Vm::boot() else { return };
     vm.tree([
         ("a", "[[ $(<file) = content ]]\necho changed >file\ndate"),
         ("b", "true"),
