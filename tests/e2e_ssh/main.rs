@@ -25,3 +25,4 @@ mod targets;
 mod troubles;
 mod users;
 mod vm;
+mod volume;

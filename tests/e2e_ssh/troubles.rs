@@ -2,9 +2,10 @@
 
 use std::fs;
 use std::net::TcpListener;
-use std::process::Stdio;
+use std::process::{Child, Stdio};
+use std::time::Duration;
 
-use rustix::process::Signal;
+use rustix::process::{Pid, Signal, kill_process};
 
 use crate::lab::{Lab, eventually};
 use crate::proxy::Proxy;
@@ -142,4 +143,70 @@ fn a_connection_that_is_reset_in_the_middle_aborts_the_test_and_the_machine_is_p
     assert!(result("none/tests/a/results.jsonl").contains(r#""status":"pass""#));
     let ran = lab.on(&target, ["sut", "ls"]).run().expect(0);
     assert!(ran.said("tainted"), "{ran:?}");
+}
+
+/// Stops a running atex for longer than its machine may be silent, as the sleep of its host does, and lets it go on.
+fn sleeps(running: &Child, meanwhile: impl FnOnce()) {
+    let pid = Pid::from_child(running);
+    kill_process(pid, Signal::STOP).unwrap();
+    meanwhile();
+    std::thread::sleep(DEAD_AFTER + Duration::from_secs(3));
+    kill_process(pid, Signal::CONT).unwrap();
+}
+
+/// How long a machine may be silent where the runner sleeps.
+const DEAD_AFTER: Duration = Duration::from_secs(5);
+
+#[test]
+fn a_runner_whose_host_slept_goes_on_with_a_machine_that_is_there() {
+    let lab = Lab::new();
+    let gate = lab.world.path("gate");
+    let script = format!(
+        "test: touch $COUNTER.up; until [[ -e {} ]]; do sleep 0.1; done; echo said\n",
+        gate.display()
+    );
+    lab.world.write("tree/b/main.fmf", script);
+    let atex = lab.atex(["test", "/b", "-o", "../out", "--dead-after", "5s"]);
+    let mut command = atex.command();
+    let running = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let started = lab.world.path("ran.up");
+    eventually("the test runs", || started.exists().then_some(()));
+    sleeps(&running, || ());
+    lab.world.write("gate", "");
+    atex.ran(&running.wait_with_output().unwrap()).expect(0);
+    assert_eq!(lab.world.read("out/tests/b/files/output.txt"), "said\n");
+}
+
+#[test]
+fn a_connection_that_was_lost_while_the_host_slept_is_found_out_by_its_silence() {
+    let lab = Lab::new();
+    let proxy = Proxy::to(lab.port());
+    lab.configure(&format!("Host *\n HostKeyAlias [127.0.0.1]:{}\n", lab.port()));
+    let target = lab
+        .target("")
+        .replace(&lab.port().to_string(), &proxy.port().to_string());
+    lab.world.write(
+        "tree/b/main.fmf",
+        "duration: 1h\ntest: echo said; touch $COUNTER.up; sleep 600\n",
+    );
+    let atex = lab
+        .on(&target, ["test", "/b", "-o", "../out", "--dead-after", "5s"])
+        .args(["--retry-infra", "0"]);
+    let mut command = atex.command();
+    let running = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let started = lab.world.path("ran.up");
+    let output = lab.world.path("out/tests/b/files/output.txt");
+    eventually("the test runs", || {
+        let said = fs::read_to_string(&output).unwrap_or_default();
+        (started.exists() && said == "said\n").then_some(())
+    });
+    sleeps(&running, || proxy.leave_half_open());
+    let ran = atex.ran(&running.wait_with_output().unwrap()).expect(3);
+    assert!(ran.said("no sign of life for 5 s"), "{ran:?}");
+    let result = lab.world.read("out/tests/b/results.jsonl");
+    assert!(result.contains(r#""error":"aborted""#), "{result}");
+    assert_eq!(fs::read_to_string(&output).unwrap(), "said\n");
+    // The machine has ended the test, and is free.
+    let ran = lab.run(0, ["test", "/a"]);
+    assert!(ran.said("is prepared again from the first step"), "{ran:?}");
 }

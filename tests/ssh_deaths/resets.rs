@@ -1,4 +1,4 @@
-//! A connection that is reset: nobody says farewell, and nothing that was under way arrives.
+//! A connection that is reset, or lost on one side only: nobody says farewell, and nothing that was under way arrives.
 
 use std::time::{Duration, Instant};
 
@@ -50,6 +50,30 @@ fn reset_in_the_middle_of_a_test_is_known_at_once_taints_and_frees_the_machine()
     let hello = sut.reopen(Instant::now() + HANG).expect("it comes back");
     assert_eq!(hello.state.taint, None);
     assert_eq!(run(&mut sut, &test("exit 4")).exit_code(), 4);
+}
+
+#[test]
+fn half_a_connection_is_dead_after_its_time_and_the_machine_is_free_before() {
+    let lab = Lab::new("");
+    let (proxy, login) = through(&lab);
+    let login = Login {
+        dead_after: Duration::from_secs(12),
+        ..login
+    };
+    let mut sut = lab.open_as(login.clone());
+    sync(&mut sut, &Host::new(&[("a", "1")]), SyncMode::Exact);
+    let mut running = Running::start(&mut sut, &test(&format!("echo early; {STAYS}")));
+    let pid = pid(&mut running);
+    let before = Instant::now();
+    proxy.leave_half_open();
+    // There, the connection has ended.
+    eventually("the test is gone", || !lives(&pid));
+    let mut other = lab.over(login);
+    let hello = other.open(OnHeld::Wait, &mut |_| ()).expect("the machine is free");
+    assert!(hello.state.taint.is_some());
+    let how = broken(running);
+    assert!(how.contains("no sign of life for 12 s"), "{how}");
+    assert!(before.elapsed() >= Duration::from_secs(6), "{:?}", before.elapsed());
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! A TCP proxy of a test's own, which can end its connections the hard way.
+//! A TCP proxy of a test's own, which can end its connections the hard way, or on one side only.
 
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
@@ -13,6 +13,7 @@ const LOOK: Duration = Duration::from_millis(20);
 pub(crate) struct Proxy {
     port: u16,
     resets: Arc<AtomicUsize>,
+    halves: Arc<AtomicUsize>,
 }
 
 impl Proxy {
@@ -22,19 +23,24 @@ impl Proxy {
         let proxy = Self {
             port: listener.local_addr().unwrap().port(),
             resets: Arc::default(),
+            halves: Arc::default(),
         };
-        let resets = Arc::clone(&proxy.resets);
+        let (resets, halves) = (Arc::clone(&proxy.resets), Arc::clone(&proxy.halves));
         std::thread::spawn(move || {
             for near in listener.incoming().map_while(Result::ok) {
                 let Ok(far) = TcpStream::connect((Ipv4Addr::LOCALHOST, port)) else {
                     continue;
                 };
                 let (near, far) = (Arc::new(near), Arc::new(far));
-                let born = resets.load(Ordering::SeqCst);
-                for (from, to) in [(Arc::clone(&near), Arc::clone(&far)), (far, near)] {
+                let born = [&resets, &halves].map(|count| count.load(Ordering::SeqCst));
+                for (from, to) in [(Arc::clone(&near), Arc::clone(&far)), (Arc::clone(&far), near)] {
                     from.set_read_timeout(Some(LOOK)).unwrap();
-                    let resets = Arc::clone(&resets);
-                    std::thread::spawn(move || pump(&from, &to, || resets.load(Ordering::SeqCst) != born));
+                    let (resets, halves, far) = (Arc::clone(&resets), Arc::clone(&halves), Arc::clone(&far));
+                    let state = move || State {
+                        is_reset: resets.load(Ordering::SeqCst) != born[0],
+                        is_half: halves.load(Ordering::SeqCst) != born[1],
+                    };
+                    std::thread::spawn(move || pump(&from, &to, &far, state));
                 }
             }
         });
@@ -50,18 +56,38 @@ impl Proxy {
     pub(crate) fn reset(&self) {
         self.resets.fetch_add(1, Ordering::SeqCst);
     }
+
+    /// Ends all connections that it has on the far side, of which the near one hears nothing. New ones are taken.
+    pub(crate) fn leave_half_open(&self) {
+        self.halves.fetch_add(1, Ordering::SeqCst);
+    }
 }
 
-/// Copies one direction until it ends, or until the connection is to be reset.
-fn pump(mut from: &TcpStream, mut to: &TcpStream, is_reset: impl Fn() -> bool) {
+/// What befell a connection.
+struct State {
+    is_reset: bool,
+    is_half: bool,
+}
+
+/// Copies one direction until it ends, or until the connection is to be reset. Of half a connection, what comes is lost.
+fn pump(mut from: &TcpStream, mut to: &TcpStream, far: &TcpStream, state: impl Fn() -> State) {
     let mut buffer = vec![0; 64 << 10];
-    while !is_reset() {
+    loop {
+        let State { is_reset, is_half } = state();
+        if is_reset {
+            break;
+        }
+        if is_half {
+            let _gone = far.shutdown(std::net::Shutdown::Both);
+        }
         match from.read(&mut buffer) {
+            // It may have become one just now.
+            Ok(0) if state().is_half => return,
             Ok(0) => {
                 let _gone = to.shutdown(std::net::Shutdown::Write);
                 return;
             }
-            Ok(count) if to.write_all(&buffer[..count]).is_ok() => {}
+            Ok(count) if is_half || to.write_all(&buffer[..count]).is_ok() || state().is_half => {}
             Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {}
             Ok(_) | Err(_) => return,
         }
