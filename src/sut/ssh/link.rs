@@ -24,6 +24,9 @@ use crate::sut::{Cancel, Trouble, TroubleKind, Urgency};
 /// job was ended: all is over within a minute.
 const HEARTBEAT: Duration = Duration::from_secs(21);
 
+/// The stack of the thread that approaches a machine.
+const STACK: usize = 512 * 1024;
+
 /// How many times longer a login may take than a connection: a machine on which hundreds log in at once is slow.
 const LOGIN_TIMES: u32 = 4;
 
@@ -94,7 +97,7 @@ impl Link for SshLink {
             // Why it does not work is found out by the one who needs it to.
             approach(&login, &patience).ok()
         };
-        let thread = thread::Builder::new().name("approach".to_owned());
+        let thread = thread::Builder::new().name("approach".to_owned()).stack_size(STACK);
         self.approach = thread.spawn(go).ok();
     }
 
