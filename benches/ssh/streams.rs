@@ -5,18 +5,22 @@ use std::net::{Ipv4Addr, TcpStream};
 use std::time::Instant;
 
 use atex::control::{Finish, Limits, Protocol, ResultStore};
+use atex::sut::ssh::Login;
 use atex::sut::{OnHeld, Sut};
 
 use crate::lab::Lab;
 use crate::library::{drain, job, login, machine};
+use crate::proxy::delaying;
+use crate::timing::LATENCY;
 
-/// How much is brought from the machine.
+/// How much is brought from the machine, and how much of that where there is latency.
 const AMOUNT: u64 = 1 << 30;
+const FAR_AMOUNT: u64 = 1 << 28;
 
 /// A file of 1 GiB through the control stream, beside a bare loop.
 pub(crate) fn upload() {
     let lab = Lab::new(&crate::server());
-    let command = format!("head -c {AMOUNT} /dev/zero");
+    let near = login(&lab);
     println!("\n1 GiB from the machine             MB/s");
     let ciphers = [
         "chacha20-poly1305@openssh.com",
@@ -25,16 +29,29 @@ pub(crate) fn upload() {
         "aes128-ctr",
     ];
     for cipher in ciphers {
-        println!("bare ssh2, {cipher:<30} {:>6.0}", bare(&lab, Some(cipher), &command));
+        let rate = bare(&near, Some(cipher), AMOUNT);
+        println!("bare ssh2, {cipher:<30} {rate:>6.0}");
     }
+    side_by_side(&lab, &near, AMOUNT);
+    let far = Login {
+        port: delaying(lab.port(), LATENCY),
+        ..near
+    };
+    lab.host("far", far.port);
+    println!("\nthe same with {} ms of latency, 256 MiB", LATENCY.as_millis());
+    side_by_side(&lab, &far, FAR_AMOUNT);
+}
+
+/// Both, one after the other, so that what else the machine does befalls both.
+fn side_by_side(lab: &Lab, login: &Login, amount: u64) {
     for _ in 0..3 {
         println!(
             "bare ssh2, as negotiated                  {:>6.0}",
-            bare(&lab, None, &command)
+            bare(login, None, amount)
         );
-        let mut sut = machine(login(&lab), lab.path("sut"));
+        let mut sut = machine(login.clone(), lab.path("sut"));
         sut.open(OnHeld::Wait, &mut |_| ()).expect("it opens");
-        let channel = sut.start(&job(&format!("{command} >&7"))).expect("it starts");
+        let channel = sut.start(&job(&format!("{} >&7", zeros(amount)))).expect("it starts");
         let start = Instant::now();
         let mut count = 0;
         drain(channel, |bytes| count += bytes.len());
@@ -42,12 +59,15 @@ pub(crate) fn upload() {
     }
 }
 
+fn zeros(amount: u64) -> String {
+    format!("head -c {amount} /dev/zero")
+}
+
 fn rate(count: usize, since: Instant) -> f64 {
     f64::from(u32::try_from(count).unwrap_or(u32::MAX)) / 1e6 / since.elapsed().as_secs_f64()
 }
 
-fn bare(lab: &Lab, cipher: Option<&str>, command: &str) -> f64 {
-    let login = login(lab);
+fn bare(login: &Login, cipher: Option<&str>, amount: u64) -> f64 {
     let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, login.port)).expect("the sshd");
     let mut session = ssh2::Session::new().expect("a session");
     if let Some(cipher) = cipher {
@@ -61,7 +81,7 @@ fn bare(lab: &Lab, cipher: Option<&str>, command: &str) -> f64 {
         .userauth_pubkey_file(&login.user, None, &login.identities[0].file, None)
         .expect("a login");
     let mut channel = session.channel_session().expect("a channel");
-    channel.exec(command).expect("a command");
+    channel.exec(&zeros(amount)).expect("a command");
     let start = Instant::now();
     let mut buffer = vec![0; 64 * 1024];
     let mut count = 0;

@@ -2,13 +2,14 @@
 
 use std::fs;
 use std::io::Read as _;
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, TcpStream};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::lab::ssh_keygen;
+use crate::sshd::free_port;
 use crate::support::{Atex, World};
 use crate::users::User;
 
@@ -41,9 +42,7 @@ impl Dropbear {
         let public = told.lines().find(|line| line.starts_with("ssh-ed25519 ")).unwrap();
         // Somebody else may take the port in between.
         for _ in 0..20 {
-            let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-            let port = listener.local_addr().unwrap().port();
-            drop(listener);
+            let port = free_port();
             world.write("known_hosts", format!("[127.0.0.1]:{port} {public}\n"));
             let log = fs::File::create(world.path("log")).unwrap();
             let child = Command::new(&prefix[0])
@@ -71,9 +70,16 @@ impl Dropbear {
 
     fn listens(&mut self) -> bool {
         let until = Instant::now() + Duration::from_secs(20);
+        let mut probe = None;
         while Instant::now() < until && self.child.try_wait().unwrap().is_none() {
-            if TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).is_ok() {
-                return self.child.try_wait().unwrap().is_none();
+            probe = probe.or_else(|| TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).ok());
+            // It may be somebody else who answers.
+            let ours = |stream: &TcpStream| format!("connection from {}\n", stream.local_addr().unwrap());
+            if probe
+                .as_ref()
+                .is_some_and(|stream| self.world.read("log").contains(&ours(stream)))
+            {
+                return true;
             }
             std::thread::sleep(Duration::from_millis(10));
         }

@@ -1,7 +1,6 @@
 //! Machines that are not there, or go away: which failure it is, and that the rest goes on.
 
 use std::fs;
-use std::net::TcpListener;
 use std::process::{Child, Stdio};
 use std::time::Duration;
 
@@ -9,15 +8,7 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::lab::{Lab, eventually};
 use crate::proxy::Proxy;
-
-/// A port on which nobody listens.
-fn free_port() -> u16 {
-    TcpListener::bind(("127.0.0.1", 0))
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port()
-}
+use crate::sshd::free_port;
 
 #[test]
 fn a_machine_that_is_not_there_is_exit_code_3() {
@@ -45,16 +36,13 @@ fn a_machine_that_is_known_and_gone_leaves_a_result_for_each_test() {
 
 #[test]
 fn a_name_of_no_test_is_told_before_a_machine_has_answered() {
-    let mut lab = Lab::new();
+    let lab = Lab::new();
     lab.configure("Host *\n ConnectTimeout 600\n");
     lab.run(0, ["test", "/a"]);
-    // Somebody else is there now, and says nothing.
-    let port = lab.port();
-    lab.sshd.stop();
-    let silent = TcpListener::bind(("127.0.0.1", port)).unwrap();
+    // It takes connections, and says nothing.
+    lab.sshd.signal(Signal::STOP);
     let ran = lab.run(4, ["test", "/nosuch"]);
     assert!(ran.stderr.contains("no test matches `/nosuch`"), "{ran:?}");
-    drop(silent);
 }
 
 #[test]

@@ -1,11 +1,11 @@
 //! A machine with a kernel of its own, which really boots anew. `tests/vm` makes its disk.
 
 use std::fs;
-use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use crate::sshd::free_port;
 use crate::support::{Atex, Ran, World};
 
 /// How long a boot may take: half a minute where nothing else runs.
@@ -35,9 +35,7 @@ impl Vm {
             .status()
             .expect("qemu-img is installed");
         assert!(made.success());
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-        let port = listener.local_addr().unwrap().port();
-        drop(listener);
+        let port = free_port();
         let hostkey = fs::read_to_string(vm.join("hostkey.pub")).unwrap();
         world.write("known_hosts", format!("[127.0.0.1]:{port} {hostkey}"));
         let known = world.path("known_hosts");
@@ -67,15 +65,17 @@ impl Vm {
             .stdin(Stdio::null())
             .spawn()
             .expect("qemu-system-x86_64 is installed");
-        let vm = Self { world, port, qemu };
+        let mut vm = Self { world, port, qemu };
         vm.until_up();
         Some(vm)
     }
 
     /// Waits until the machine lets one in.
-    fn until_up(&self) {
+    fn until_up(&mut self) {
         let until = Instant::now() + BOOT;
         while self.ssh("true").is_none() {
+            let ended = self.qemu.try_wait().unwrap();
+            assert!(ended.is_none(), "qemu ended: {ended:?}");
             assert!(
                 Instant::now() < until,
                 "it does not boot: {}",
@@ -203,7 +203,7 @@ fn a_test_reboots_its_machine_and_goes_on_in_another_boot() {
 
 #[test]
 fn a_machine_that_crashes_under_a_test_aborts_it_and_is_not_trusted_when_it_is_back() {
-    let Some(vm) = Vm::boot() else { return };
+    let Some(mut vm) = Vm::boot() else { return };
     let crash = "sync\nif [[ -e /var/tmp/crashed ]]; then exit; fi\ntouch /var/tmp/crashed\nsync\nsleep 5\n\
                  echo b >/proc/sysrq-trigger\nsleep 600";
     vm.tree([("a", crash), ("b", "true")]);

@@ -1,7 +1,8 @@
 //! An sshd of a test's own: on a free port of loopback, with its own keys, configuration and log, ended when this is dropped.
 
 use std::fs;
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::hash::{BuildHasher as _, Hasher as _, RandomState};
+use std::net::{Ipv4Addr, TcpListener};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -60,12 +61,7 @@ impl Sshd {
         };
         // Somebody else may take the port in between.
         for _ in 0..20 {
-            let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
-                .unwrap()
-                .local_addr()
-                .unwrap()
-                .port();
-            fs::write(dir.join("port"), port.to_string()).unwrap();
+            fs::write(dir.join("port"), free_port().to_string()).unwrap();
             if sshd.resume() {
                 return sshd;
             }
@@ -86,6 +82,7 @@ impl Sshd {
         fs::write(self.dir.join("config"), config).unwrap();
         let known = fs::read_to_string(self.dir.join("hostkey.pub")).unwrap();
         fs::write(self.dir.join("known_hosts"), format!("[{host}]:{port} {known}")).unwrap();
+        let said = self.log().len();
         let mut words = self.place.prefix.clone();
         words.push("/usr/sbin/sshd".into());
         let child = Command::new(&words[0])
@@ -97,10 +94,11 @@ impl Sshd {
             .stdin(Stdio::null())
             .spawn()
             .expect("sshd is installed");
-        let child = self.listener.insert(child);
+        self.listener = Some(child);
         let until = Instant::now() + Duration::from_secs(20);
-        while Instant::now() < until && child.try_wait().unwrap().is_none() {
-            if TcpStream::connect((host, port)).is_ok() && child.try_wait().unwrap().is_none() {
+        while Instant::now() < until && self.lives() {
+            // That somebody answers does not say that it is this one.
+            if self.log()[said..].contains("Server listening on") {
                 return true;
             }
             std::thread::sleep(Duration::from_millis(10));
@@ -110,6 +108,11 @@ impl Sshd {
             let _reaped = child.wait();
         }
         false
+    }
+
+    fn lives(&mut self) -> bool {
+        let ended = self.listener.as_mut().map(|child| child.try_wait().unwrap());
+        ended == Some(None)
     }
 
     /// What it logged.
@@ -179,6 +182,18 @@ impl Drop for Sshd {
             eprintln!("the log of sshd:\n{}", self.log());
         }
         self.stop();
+    }
+}
+
+/// A port of loopback that nobody has. It is none of those that the kernel gives to whoever asks for any, so nobody gets it by chance before
+/// it is used.
+pub(crate) fn free_port() -> u16 {
+    loop {
+        let random = RandomState::new().build_hasher().finish() % 12_000;
+        let port = 20_000 + u16::try_from(random).unwrap();
+        if TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok() {
+            return port;
+        }
     }
 }
 

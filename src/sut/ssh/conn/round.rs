@@ -11,8 +11,8 @@ use crate::sut::ssh::conn::lane::{Lane, LaneId, Op};
 use crate::sut::ssh::transport::is_again;
 
 /// How much of a channel's data may be under way or queued: what a machine can make the runner keep, and what it can send in
-/// one round trip.
-const WINDOW: u32 = 1 << 20;
+/// one round trip. As much as other clients allow, so that a link with latency carries as much.
+const WINDOW: u32 = 2 << 20;
 
 /// The largest packet that is asked for.
 const PACKET: u32 = 32 * 1024;
