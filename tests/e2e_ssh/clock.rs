@@ -29,8 +29,9 @@ fn off_by(offset: &str) -> Option<Lab> {
     world.write("etc/ld.so.preload", library + "\n");
     world.write("etc/faketimerc", format!("{offset}\n"));
     let etc = world.path("etc");
+    // The library leaves a file for each process that was killed, and ends a later one of the same number: so they go with the machine.
     let script = format!(
-        "mount -t overlay -o lowerdir={}:/etc none /etc && exec \"$@\"",
+        "mount -t tmpfs none /dev/shm && mount -t overlay -o lowerdir={}:/etc none /etc && exec \"$@\"",
         etc.display()
     );
     Some(Lab::within(world, &["unshare", "-m", "sh", "-c", &script, "sshd"], ""))

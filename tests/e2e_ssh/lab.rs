@@ -25,8 +25,9 @@ const TREE: [(&str, &str); 3] = [
 
 /// A world, an sshd, and an SSH configuration that knows where its host keys are.
 pub(crate) struct Lab {
-    pub(crate) world: World,
+    // Ends, and shows its log, before its files go.
     pub(crate) sshd: Sshd,
+    pub(crate) world: World,
 }
 
 impl Lab {
@@ -51,7 +52,7 @@ impl Lab {
         }
         world.write("tree/b/file", "");
         world.write("ran", "");
-        let lab = Self { world, sshd };
+        let lab = Self { sshd, world };
         lab.configure("");
         lab
     }
