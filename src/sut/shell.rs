@@ -39,9 +39,6 @@ const FULL: &str = "the disk there is full";
 /// Said where the programs of the agent do not move, while the connection lives.
 const STUCK: &str = "look for a disk there that does not answer, or for stopped processes";
 
-/// How long a wrapper may take until it runs the job.
-const START: Duration = Duration::from_secs(60);
-
 /// How long a wrapper may take to be started ahead.
 const SPARE: Duration = Duration::from_secs(2);
 
@@ -209,8 +206,9 @@ impl<L: Link> Machine<L> {
     /// test: its way there is not waited for by anybody then.
     fn start_under(&mut self, spare: Option<Wrapper>, job: &Packed, another: bool) -> Result<WrappedJob, NotStarted> {
         let cancel = self.cancel.clone();
+        // It is a login too.
         let patience = Patience {
-            until: Some(Instant::now() + START),
+            until: Some(Instant::now() + self.link.login_time()),
             ..Self::until_cancelled(&cancel)
         };
         let heartbeat = self.link.heartbeat();
@@ -223,7 +221,7 @@ impl<L: Link> Machine<L> {
             }
             match handed
                 .map_err(NotStarted::from)
-                .and_then(|()| spare.started(heartbeat, &patience))
+                .and_then(|()| self.until_started(spare, &patience))
             {
                 // It ended before it took the job, or before it ran it: had it begun, it would have said so first.
                 Err(NotStarted::Talk(TalkError::Broken(Broken::Ended(_)))) => {}
@@ -235,7 +233,25 @@ impl<L: Link> Machine<L> {
         if another {
             self.spare_wrapper();
         }
-        wrapper.started(heartbeat, &patience)
+        self.until_started(wrapper, &patience)
+    }
+
+    /// Waits until a wrapper has started its job. On a busy machine that takes its time, and the agent is not to lose patience over it.
+    fn until_started(&mut self, mut wrapper: Wrapper, patience: &Patience<'_>) -> Result<WrappedJob, NotStarted> {
+        loop {
+            let look = Instant::now() + OFTEN;
+            let brief = Patience {
+                until: Some(patience.until.map_or(look, |until| until.min(look))),
+                ..*patience
+            };
+            match wrapper.until_started(&brief) {
+                Ok(()) => return Ok(wrapper.into_job(self.link.heartbeat(), self.cancel.clone())),
+                Err(NotStarted::Talk(TalkError::Broken(Broken::TimedOut))) if patience.until > Some(Instant::now()) => {
+                    self.tend();
+                }
+                Err(error) => return Err(error),
+            }
+        }
     }
 
     /// Starts the next wrapper ahead, so that the next job costs one round trip to start; one that cannot be started is none. What
@@ -350,7 +366,6 @@ impl<L: Link> Sut for Machine<L> {
         };
         let spare = session.spare.take();
         session.ahead = None;
-        // A wrapper on a busy machine takes its time, and the agent is not to lose patience over that.
         self.tend();
         let another = matches!(job.kind, JobKind::Test { .. });
         let channel = self.start_under(spare, &packed, another).map_err(|error| match error {

@@ -43,13 +43,19 @@ impl From<Broken> for NotStarted {
 pub(crate) struct Wrapper {
     talk: Talk,
     marker: String,
+    /// Whether what its login prints is over.
+    is_there: bool,
 }
 
 impl Wrapper {
     /// Starts one, and waits for nothing.
     pub(crate) fn launch(link: &mut dyn Link, marker: String, patience: &Patience<'_>) -> Result<Self, TalkError> {
         let talk = Talk::start(link, &program::opening(program::WRAPPER, &marker), patience)?;
-        Ok(Self { talk, marker })
+        Ok(Self {
+            talk,
+            marker,
+            is_there: false,
+        })
     }
 
     /// Says whether it is of no use any more, as far as is known.
@@ -67,22 +73,26 @@ impl Wrapper {
         self.talk.send(&job.message(heartbeat), patience)
     }
 
-    /// Waits until it has said that it starts the job which it was handed.
-    pub(crate) fn started(
-        mut self,
-        heartbeat: Option<Duration>,
-        patience: &Patience<'_>,
-    ) -> Result<WrappedJob, NotStarted> {
-        self.talk.past(&self.marker, patience)?;
+    /// Waits until it has said that it starts the job which it was handed. May be asked again after [`Broken::TimedOut`].
+    pub(crate) fn until_started(&mut self, patience: &Patience<'_>) -> Result<(), NotStarted> {
+        if !self.is_there {
+            self.talk.past(&self.marker, patience)?;
+            self.is_there = true;
+        }
         let word = String::from_utf8_lossy(&self.talk.line(patience)?).into_owned();
         if let Some(reason) = word.strip_prefix("refused ") {
             return Err(NotStarted::Refused(reason.to_owned()));
         }
-        if word != "started" {
-            return Err(Broken::Nonsense(format!("the wrapper said `{word}`")).into());
+        if word == "started" {
+            return Ok(());
         }
+        Err(Broken::Nonsense(format!("the wrapper said `{word}`")).into())
+    }
+
+    /// The job that it has started.
+    pub(crate) fn into_job(self, heartbeat: Option<Duration>, cancel: Cancel) -> WrappedJob {
         let pause = heartbeat.map(|silence| silence / 3);
-        Ok(WrappedJob::new(self.talk, &self.marker, patience.cancel.clone(), pause))
+        WrappedJob::new(self.talk, &self.marker, cancel, pause)
     }
 }
 

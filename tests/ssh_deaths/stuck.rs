@@ -11,13 +11,13 @@ use crate::Lab;
 use crate::stopped::Stopped;
 use crate::sut_support::{Host, Running, describe, eventually, run, sync, test};
 
-/// A machine whose agent is dead after some seconds, and whose `du`, which lies in the directory, does something else first.
-fn slow(seconds: u64, first: &str) -> (Lab, Login, tempfile::TempDir) {
+/// A machine whose agent is dead after some seconds, and one of whose tools, which lies in the directory, does something else first.
+fn slow(seconds: u64, tool: &str, first: &str) -> (Lab, Login, tempfile::TempDir) {
     let kept = tempfile::tempdir().unwrap();
     let tools = kept.path();
-    let du = tools.join("du");
-    fs::write(&du, format!("#!/bin/bash\n{first}\nexec /usr/bin/du \"$@\"\n")).unwrap();
-    fs::set_permissions(&du, PermissionsExt::from_mode(0o755)).unwrap();
+    let file = tools.join(tool);
+    fs::write(&file, format!("#!/bin/bash\n{first}\nexec /usr/bin/{tool} \"$@\"\n")).unwrap();
+    fs::set_permissions(&file, PermissionsExt::from_mode(0o755)).unwrap();
     fs::set_permissions(tools, PermissionsExt::from_mode(0o755)).unwrap();
     let lab = Lab::new(&format!(
         "SetEnv PATH={}:/usr/sbin:/usr/bin:/sbin:/bin",
@@ -81,7 +81,7 @@ fn agent_that_is_stopped_during_an_upload_is_lost_and_the_half_never_counts_as_w
 
 #[test]
 fn tool_that_hangs_makes_the_agent_stuck() {
-    let (lab, login, _tools) = slow(2, "exec sleep 1000");
+    let (lab, login, _tools) = slow(2, "du", "exec sleep 1000");
     let mut sut = lab.open_as(login);
     let trouble = sut
         .sync(&Host::new(&[("a", "1")]).upload(), SyncMode::Exact)
@@ -91,9 +91,23 @@ fn tool_that_hangs_makes_the_agent_stuck() {
 
 #[test]
 fn agent_that_works_for_long_is_not_stuck() {
-    let (lab, login, _tools) = slow(4, "for i in {1..100}; do sleep 0.1; done");
+    let (lab, login, _tools) = slow(4, "du", "for i in {1..100}; do sleep 0.1; done");
     let mut sut = lab.open_as(login);
     assert_eq!(sync(&mut sut, &Host::new(&[("a", "1")]), SyncMode::Exact).sent, 1);
+}
+
+#[test]
+fn machine_that_takes_long_to_start_a_job_stays_ours() {
+    // An agent that hears nothing for so long, while no job runs, takes the runner for dead.
+    let (lab, login, _tools) = slow(1800, "flock", "[[ $* != '-w 10 9' ]] || sleep 32");
+    let mut sut = lab.open_as(login.clone());
+    sync(&mut sut, &Host::new(&[("a", "1")]), SyncMode::Exact);
+    let mut running = Running::start(&mut sut, &test("echo up >&7; sleep 3; exit 4"));
+    running.said("up\n");
+    let held = lab.over(login).open(OnHeld::Fail, &mut |_| ()).unwrap_err();
+    assert_eq!(held.kind, TroubleKind::Held);
+    assert_eq!(running.finish().exit_code(), 4);
+    sut.set_state(&SutState::default()).expect("the agent lives");
 }
 
 #[test]
