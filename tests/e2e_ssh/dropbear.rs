@@ -4,6 +4,7 @@ use std::fs;
 use std::io::Read as _;
 use std::net::{Ipv4Addr, TcpStream};
 use std::os::unix::fs::PermissionsExt as _;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -15,6 +16,10 @@ use crate::users::User;
 
 /// Connections of one address that are not logged in: `MAX_UNAUTH_PER_IP` of dropbear, compiled in.
 const UNAUTHENTICATED: usize = 5;
+
+/// What dropbear says where it ends a connection by a fault of its own: from 2022.83 to 2024.86, a channel that is opened just when a process
+/// of another one ends may be closed before its command comes (<https://github.com/mkj/dropbear/issues/321>).
+const DEFECT: &str = "Failed assertion (common-channel.c";
 
 /// A dropbear of the test's own, with a user `tester`.
 struct Dropbear {
@@ -152,17 +157,32 @@ impl Dropbear {
 
 impl Drop for Dropbear {
     fn drop(&mut self) {
-        if std::thread::panicking() {
-            eprintln!("the log of dropbear:\n{}", self.world.read("log"));
-        }
         let _gone = self.child.kill();
         let _reaped = self.child.wait();
     }
 }
 
+/// Does something with one, and anew with another one where that ended a connection by its own fault.
+fn with_dropbear(act: impl Fn(&Dropbear)) {
+    for left in (0..5).rev() {
+        let Some(dropbear) = Dropbear::start() else { return };
+        let Err(panic) = catch_unwind(AssertUnwindSafe(|| act(&dropbear))) else {
+            return;
+        };
+        let log = dropbear.world.read("log");
+        if left == 0 || !log.contains(DEFECT) {
+            eprintln!("the log of dropbear:\n{log}");
+            resume_unwind(panic);
+        }
+    }
+}
+
 #[test]
 fn a_machine_behind_dropbear_is_like_any_other() {
-    let Some(dropbear) = Dropbear::start() else { return };
+    with_dropbear(is_like_any_other);
+}
+
+fn is_like_any_other(dropbear: &Dropbear) {
     dropbear.tree(["a", "b"]);
     let target = dropbear.target("lab");
     let build = |out: &str| dropbear.atex(["build", "-s", &target, "-o", out]).run();
@@ -185,7 +205,10 @@ fn a_machine_behind_dropbear_is_like_any_other() {
 
 #[test]
 fn more_machines_than_dropbear_lets_in_at_once_are_all_served() {
-    let Some(dropbear) = Dropbear::start() else { return };
+    with_dropbear(all_are_served);
+}
+
+fn all_are_served(dropbear: &Dropbear) {
     let tests = ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l"];
     dropbear.tree(tests);
     for test in tests {
