@@ -64,6 +64,16 @@ pub(crate) struct Patience<'a> {
     pub until: Option<Instant>,
 }
 
+impl Patience<'_> {
+    /// The same, but not beyond a time.
+    pub(crate) fn at_most(self, limit: Instant) -> Self {
+        Self {
+            until: Some(self.until.map_or(limit, |until| until.min(limit))),
+            ..self
+        }
+    }
+}
+
 /// A reply: its word, and its blobs.
 #[derive(Debug)]
 pub(crate) struct Reply {

@@ -239,12 +239,7 @@ impl<L: Link> Machine<L> {
     /// Waits until a wrapper has started its job. On a busy machine that takes its time, and the agent is not to lose patience over it.
     fn until_started(&mut self, mut wrapper: Wrapper, patience: &Patience<'_>) -> Result<WrappedJob, NotStarted> {
         loop {
-            let look = Instant::now() + OFTEN;
-            let brief = Patience {
-                until: Some(patience.until.map_or(look, |until| until.min(look))),
-                ..*patience
-            };
-            match wrapper.until_started(&brief) {
+            match wrapper.until_started(&patience.at_most(Instant::now() + OFTEN)) {
                 Ok(()) => return Ok(wrapper.into_job(self.link.heartbeat(), self.cancel.clone())),
                 Err(NotStarted::Talk(TalkError::Broken(Broken::TimedOut))) if patience.until > Some(Instant::now()) => {
                     self.tend();
@@ -366,6 +361,7 @@ impl<L: Link> Sut for Machine<L> {
         };
         let spare = session.spare.take();
         session.ahead = None;
+        // The agent's patience is to be whole when the wait begins.
         self.tend();
         let another = matches!(job.kind, JobKind::Test { .. });
         let channel = self.start_under(spare, &packed, another).map_err(|error| match error {

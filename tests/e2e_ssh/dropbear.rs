@@ -9,7 +9,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::lab::ssh_keygen;
+use crate::lab::{ssh_keygen, start};
 use crate::sshd::free_port;
 use crate::support::{Atex, World};
 use crate::users::User;
@@ -17,8 +17,8 @@ use crate::users::User;
 /// Connections of one address that are not logged in: `MAX_UNAUTH_PER_IP` of dropbear, compiled in.
 const UNAUTHENTICATED: usize = 5;
 
-/// What dropbear says where it ends a connection by a fault of its own: from 2022.83 to 2024.86, a channel that is opened just when a process
-/// of another one ends may be closed before its command comes (<https://github.com/mkj/dropbear/issues/321>).
+/// What dropbear says where it ends a connection by a fault of its own: from 2022.83 to 2024.85 at least, a channel that is opened just when a
+/// process of another one ends may be closed before its command comes (<https://github.com/mkj/dropbear/issues/321>).
 const DEFECT: &str = "Failed assertion (common-channel.c";
 
 /// A dropbear of the test's own, with a user `tester`.
@@ -227,12 +227,7 @@ fn all_are_served(dropbear: &Dropbear) {
     for test in tests {
         atex = atex.args(["-s", &dropbear.target(&format!("lab-{test}"))]);
     }
-    let running = atex
-        .command()
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let running = start(&atex);
     // All of them were dropped at least once by then.
     std::thread::sleep(Duration::from_secs(2));
     drop(knocks);

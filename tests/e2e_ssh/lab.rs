@@ -3,7 +3,7 @@
 use std::fs;
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::sshd::{Place, Sshd, port_of};
@@ -121,6 +121,13 @@ impl Lab {
         self.world.write("ran", "");
         lines
     }
+}
+
+/// Starts a call whose end is waited for later, as [`Atex::ran`] takes it.
+#[track_caller]
+pub(crate) fn start(atex: &Atex) -> Child {
+    let mut command = atex.command();
+    command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
 }
 
 /// Waits until `done` gives something.

@@ -2,9 +2,8 @@
 //! its own, that the kernel ends together. `vm` does the same with a real kernel.
 
 use std::path::PathBuf;
-use std::process::{Child, Stdio};
 
-use crate::lab::{Lab, eventually};
+use crate::lab::{Lab, eventually, start};
 use crate::support::{Atex, Ran, World};
 
 /// A lab whose machine can go down. Where this machine does not let us make one, nothing.
@@ -51,11 +50,6 @@ fn goes_down(lab: &Lab, leave: &str) {
 
 const DISCONNECT: &str = "echo disconnect >&$ATEX_TEST_CONTROL\n    \
                           while :; do echo noop >&$ATEX_TEST_CONTROL || break; sleep 0.1; done";
-
-fn start(atex: &Atex) -> Child {
-    let mut command = atex.command();
-    command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
-}
 
 /// Lets a machine go down and come back while a call runs, once the test there says so.
 fn goes_down_under(lab: &mut Lab, atex: &Atex) -> Ran {

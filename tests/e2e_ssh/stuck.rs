@@ -1,9 +1,8 @@
 //! A machine whose agent is stuck while its sshd answers: the run ends in time, and the rest is done elsewhere.
 
 use std::fs;
-use std::process::Stdio;
 
-use crate::lab::{Lab, eventually};
+use crate::lab::{Lab, eventually, start};
 use crate::stopped::Stopped;
 use crate::support::{Atex, Ran};
 
@@ -15,8 +14,7 @@ fn other(lab: &Lab) -> String {
 
 /// Runs atex, and stops the agent of the first machine once that has begun.
 fn stopping(lab: &Lab, atex: &Atex, begun: impl Fn() -> bool) -> Ran {
-    let running = atex.command().stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
-    let running = running.unwrap();
+    let running = start(atex);
     eventually("it has begun", || begun().then_some(()));
     let stopped = Stopped::agent_of(&lab.world.sut());
     let ran = atex.ran(&running.wait_with_output().unwrap());

@@ -1,12 +1,12 @@
 //! Machines that are not there, or go away: which failure it is, and that the rest goes on.
 
 use std::fs;
-use std::process::{Child, Stdio};
+use std::process::Child;
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::lab::{Lab, eventually};
+use crate::lab::{Lab, eventually, start};
 use crate::proxy::Proxy;
 use crate::sshd::free_port;
 
@@ -63,12 +63,7 @@ fn a_machine_that_dies_in_the_middle_is_exit_code_3_and_costs_only_what_ran_ther
         .write("tree/b/main.fmf", "test: touch $COUNTER.up; sleep 600\nduration: 1h\n");
     let started = lab.world.path("ran.up");
     let atex = lab.atex(["build", "-o", "../out", "--dead-after", "5s"]);
-    let running = atex
-        .command()
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let running = start(&atex);
     eventually("the test runs", || started.exists().then_some(()));
     lab.sshd.signal(Signal::KILL);
     let ran = atex.ran(&running.wait_with_output().unwrap()).expect(3);
@@ -81,14 +76,20 @@ fn a_machine_that_dies_in_the_middle_is_exit_code_3_and_costs_only_what_ran_ther
     assert!(!results.is_empty(), "{ran:?}");
 }
 
-#[test]
-fn a_connection_that_is_reset_in_the_middle_aborts_the_test_and_the_machine_is_prepared_again() {
-    let lab = Lab::new();
+/// The machine through a proxy, and the target that leads there.
+fn through_proxy(lab: &Lab) -> (Proxy, String) {
     let proxy = Proxy::to(lab.port());
     lab.configure(&format!("Host *\n HostKeyAlias [127.0.0.1]:{}\n", lab.port()));
     let target = lab
         .target("")
         .replace(&lab.port().to_string(), &proxy.port().to_string());
+    (proxy, target)
+}
+
+#[test]
+fn a_connection_that_is_reset_in_the_middle_aborts_the_test_and_the_machine_is_prepared_again() {
+    let lab = Lab::new();
+    let (proxy, target) = through_proxy(&lab);
     // Only the first time.
     lab.world.write(
         "tree/b/main.fmf",
@@ -101,8 +102,7 @@ fn a_connection_that_is_reset_in_the_middle_aborts_the_test_and_the_machine_is_p
         let atex = lab
             .on(&target, args)
             .args(["--dead-after", "30m", "-o", &format!("../{out}")]);
-        let mut command = atex.command();
-        let running = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let running = start(&atex);
         // What has arrived is kept, and nothing else.
         let output = lab.world.path(out).join("tests/b/files/output.txt");
         eventually("the test runs", || {
@@ -155,8 +155,7 @@ fn a_runner_whose_host_slept_goes_on_with_a_machine_that_is_there() {
     );
     lab.world.write("tree/b/main.fmf", script);
     let atex = lab.atex(["test", "/b", "-o", "../out", "--dead-after", "5s"]);
-    let mut command = atex.command();
-    let running = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let running = start(&atex);
     let started = lab.world.path("ran.up");
     eventually("the test runs", || started.exists().then_some(()));
     sleeps(&running, || ());
@@ -168,11 +167,7 @@ fn a_runner_whose_host_slept_goes_on_with_a_machine_that_is_there() {
 #[test]
 fn a_connection_that_was_lost_while_the_host_slept_is_found_out_by_its_silence() {
     let lab = Lab::new();
-    let proxy = Proxy::to(lab.port());
-    lab.configure(&format!("Host *\n HostKeyAlias [127.0.0.1]:{}\n", lab.port()));
-    let target = lab
-        .target("")
-        .replace(&lab.port().to_string(), &proxy.port().to_string());
+    let (proxy, target) = through_proxy(&lab);
     lab.world.write(
         "tree/b/main.fmf",
         "duration: 1h\ntest: echo said; touch $COUNTER.up; sleep 600\n",
@@ -180,8 +175,7 @@ fn a_connection_that_was_lost_while_the_host_slept_is_found_out_by_its_silence()
     let atex = lab
         .on(&target, ["test", "/b", "-o", "../out", "--dead-after", "5s"])
         .args(["--retry-infra", "0"]);
-    let mut command = atex.command();
-    let running = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let running = start(&atex);
     let started = lab.world.path("ran.up");
     let output = lab.world.path("out/tests/b/files/output.txt");
     eventually("the test runs", || {

@@ -102,6 +102,13 @@ fn keep(root: &Path) {
     }
 }
 
+/// Plants a tree of one file, which is to be seen whole.
+fn plant_text(root: &Path, text: &str) -> Vec<Json> {
+    plant(root, &[("main.fmf", text.as_bytes())]);
+    keep(root);
+    vec![json!({"whole": true})]
+}
+
 #[test]
 fn generated_trees_give_the_same_nodes() {
     run("trees", setting("ATEX_FMF_TREES", 300), |root, random| {
@@ -114,18 +121,14 @@ fn generated_trees_give_the_same_nodes() {
 #[test]
 fn values_of_a_megabyte_give_the_same_nodes() {
     run("large trees", setting("ATEX_FMF_LARGE", 6), |root, random| {
-        plant(root, &[("main.fmf", large::tree(random).as_bytes())]);
-        keep(root);
-        vec![json!({"whole": true})]
+        plant_text(root, &large::tree(random))
     });
 }
 
 #[test]
 fn generated_texts_are_read_or_refused_alike() {
     run("texts", setting("ATEX_FMF_TEXTS", 1000), |root, random| {
-        plant(root, &[("main.fmf", soup::text(random).as_bytes())]);
-        keep(root);
-        vec![json!({"whole": true})]
+        plant_text(root, &soup::text(random))
     });
 }
 

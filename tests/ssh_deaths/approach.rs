@@ -1,9 +1,12 @@
 //! A machine that is approached before it is wanted: one connection serves, and one that broke meanwhile is no harm.
 
+use atex::sut::ssh::Login;
 use atex::sut::ssh::login::HostKeys;
+use atex::sut::{OnHeld, Sut, TroubleKind};
 
-use super::*;
-use crate::proxy::Proxy;
+use crate::Lab;
+use crate::resets::through;
+use crate::sut_support::{eventually, run, test};
 
 /// So many connections of ours the server has seen.
 fn connections(lab: &Lab) -> usize {
@@ -35,13 +38,8 @@ fn what_was_approached_is_gone_on_with() {
 #[test]
 fn an_approach_that_broke_is_begun_anew() {
     let lab = Lab::new("LogLevel DEBUG1");
-    let proxy = Proxy::to(lab.login().port);
-    let alias = format!("[127.0.0.1]:{}", lab.login().port);
-    let mut sut = lab.over(Login {
-        port: proxy.port(),
-        host_key_alias: Some(alias),
-        ..lab.login()
-    });
+    let (proxy, login) = through(&lab);
+    let mut sut = lab.over(login);
     sut.approach();
     said(&lab, "SSH2_MSG_NEWKEYS received");
     proxy.reset();
@@ -73,7 +71,8 @@ fn an_approach_trusts_nobody() {
         ..lab.login()
     };
     lab.over(login).approach();
-    eventually("a second connection", || connections(&lab) > 1);
+    let exchanged = || lab.sshd.log().matches("SSH2_MSG_NEWKEYS received").count();
+    eventually("keys are exchanged once more", || exchanged() > 1);
     assert!(!nothing.exists(), "what nobody has opened is not remembered");
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use atex::sut::ssh::Login;
+use atex::sut::ssh::{Login, Ssh};
 use atex::sut::{OnHeld, Sut, SutState, SyncMode, TroubleKind};
 
 use crate::proxy::Proxy;
@@ -10,7 +10,7 @@ use crate::sut_support::{HANG, Host, Running, describe, eventually, lives, run, 
 use crate::{Lab, STAYS, broken, pid};
 
 /// A machine that is reached through a proxy, and is dead after half an hour of silence: only the reset itself can tell.
-fn through(lab: &Lab) -> (Proxy, Login) {
+pub(crate) fn through(lab: &Lab) -> (Proxy, Login) {
     let proxy = Proxy::to(lab.login().port);
     let login = Login {
         port: proxy.port(),
@@ -21,14 +21,20 @@ fn through(lab: &Lab) -> (Proxy, Login) {
     (proxy, login)
 }
 
-#[test]
-fn reset_in_the_middle_of_a_test_is_known_at_once_taints_and_frees_the_machine() {
-    let lab = Lab::new("");
-    let (proxy, login) = through(&lab);
+/// A machine with a test that stays, and the pid of that.
+fn staying(lab: &Lab, login: &Login) -> (Ssh, Running, String) {
     let mut sut = lab.open_as(login.clone());
     sync(&mut sut, &Host::new(&[("a", "1")]), SyncMode::Exact);
     let mut running = Running::start(&mut sut, &test(&format!("echo early; {STAYS}")));
     let pid = pid(&mut running);
+    (sut, running, pid)
+}
+
+#[test]
+fn reset_in_the_middle_of_a_test_is_known_at_once_taints_and_frees_the_machine() {
+    let lab = Lab::new("");
+    let (proxy, login) = through(&lab);
+    let (mut sut, running, pid) = staying(&lab, &login);
     let before = Instant::now();
     proxy.reset();
     let outcome = running.finish();
@@ -60,10 +66,7 @@ fn half_a_connection_is_dead_after_its_time_and_the_machine_is_free_before() {
         dead_after: Duration::from_secs(12),
         ..login
     };
-    let mut sut = lab.open_as(login.clone());
-    sync(&mut sut, &Host::new(&[("a", "1")]), SyncMode::Exact);
-    let mut running = Running::start(&mut sut, &test(&format!("echo early; {STAYS}")));
-    let pid = pid(&mut running);
+    let (_sut, running, pid) = staying(&lab, &login);
     let before = Instant::now();
     proxy.leave_half_open();
     // There, the connection has ended.

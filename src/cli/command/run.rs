@@ -49,8 +49,7 @@ pub(crate) fn run(request: &RunRequest, settings: &Settings, out: &mut Out) -> R
     let cancel = Cancel::new().map_err(|error| CliError::infra(format!("cannot make an event descriptor: {error}")))?;
     signals::raise_on_signals(&cancel)?;
     let kinds = machines::kinds(&request.pool, &request.values.context, Some(&cancel), settings)?;
-    let mut suts = machines::open_later(&request.pool, &cancel)?;
-    approach(&mut suts, request);
+    let approached = approach(request, &cancel)?;
     let asked = workload::request(&request.selection, tests, &request.values, kinds.base, settings)?;
     let resolved = compile::resolve(&asked)?;
     let options = options(request);
@@ -102,6 +101,7 @@ pub(crate) fn run(request: &RunRequest, settings: &Settings, out: &mut Out) -> R
     if request.dry_run {
         return dry::show((&work, &agenda, &options), settings, out);
     }
+    let suts = approached.map_or_else(|| machines::open_later(&request.pool, &cancel), Ok)?;
     let arrivals = request.sut_args.sut_file.as_ref().map(|_| -> Box<dyn Arrivals + '_> {
         Box::new(SutFile::new(&request.sut_args, &request.pool, cancel.clone(), settings))
     });
@@ -127,14 +127,18 @@ pub(crate) fn run(request: &RunRequest, settings: &Settings, out: &mut Out) -> R
     end(sink, &finished, &store, settings)
 }
 
-/// Begins to connect to a few machines that will be needed whatever the tree says: to find the test may take as long as to get there.
-fn approach(suts: &mut [Box<dyn Sut>], request: &RunRequest) {
+/// Makes the machines and begins to connect where they are few, and will be needed whatever the tree says: to find the test may take as
+/// long as to get there.
+fn approach(request: &RunRequest, cancel: &Cancel) -> Result<Option<Vec<Box<dyn Sut>>>, CliError> {
     let needed = !request.dry_run && !matches!(request.action, Action::Build { .. });
-    if needed && suts.len() <= APPROACHED {
-        for sut in suts {
-            sut.approach();
-        }
+    if !needed || request.pool.suts.len() > APPROACHED {
+        return Ok(None);
     }
+    let mut suts = machines::open_later(&request.pool, cancel)?;
+    for sut in &mut suts {
+        sut.approach();
+    }
+    Ok(Some(suts))
 }
 
 /// Tells the end of a run.

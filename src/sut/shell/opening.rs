@@ -108,10 +108,7 @@ impl<L: Link> Machine<L> {
     /// Reads past what the login prints before the agent runs.
     fn past_login(&self, agent: &mut Talk, marker: &str, patience: &Patience<'_>) -> Result<(), Trouble> {
         let limit = Instant::now() + self.link.login_time();
-        let patience = Patience {
-            until: Some(patience.until.map_or(limit, |until| until.min(limit))),
-            ..*patience
-        };
+        let patience = patience.at_most(limit);
         match agent.past(marker, &patience) {
             Ok(()) => {
                 agent.bear(self.link.dead_after());

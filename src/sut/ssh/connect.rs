@@ -61,11 +61,7 @@ fn turn(login: &Login, patience: &Patience<'_>) -> Result<Turn, Failed> {
 
 /// Patience for no longer than a connection may take.
 fn within<'a>(login: &Login, patience: &Patience<'a>) -> Patience<'a> {
-    let limit = Instant::now() + login.connect_timeout;
-    Patience {
-        until: Some(patience.until.map_or(limit, |until| until.min(limit))),
-        ..*patience
-    }
+    patience.at_most(Instant::now() + login.connect_timeout)
 }
 
 /// Gets there and exchanges keys.
