@@ -8,5 +8,6 @@ pub mod compile;
 pub mod control;
 pub mod exec;
 pub mod fmf;
+mod host;
 pub mod report;
 pub mod sut;

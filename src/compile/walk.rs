@@ -12,6 +12,8 @@ use std::process::{Command, Stdio};
 
 use ignore::WalkBuilder;
 
+use crate::host::program;
+
 /// What a walk found, relative to the root.
 #[derive(Debug, Default)]
 pub(crate) struct Walk {
@@ -65,9 +67,9 @@ pub(crate) fn walk(root: &Path) -> Walk {
 
 /// Asks git. An answer that cannot be had is none: then the rules alone decide.
 fn tracked_but_ignored(root: &Path) -> Vec<PathBuf> {
-    let output = Command::new("git")
-        // Nothing that the repository's own configuration names may run; who owns it does not matter for reading its index.
-        .args(["-c", "safe.directory=*", "-c", "core.fsmonitor=false"])
+    let mut git = Command::new("git");
+    // Nothing that the repository's own configuration names may run; who owns it does not matter for reading its index.
+    git.args(["-c", "safe.directory=*", "-c", "core.fsmonitor=false"])
         .arg("-C")
         .arg(root)
         .args(["ls-files", "-z", "--cached", "--ignored", "--exclude-standard"])
@@ -75,9 +77,8 @@ fn tracked_but_ignored(root: &Path) -> Vec<PathBuf> {
         .env_remove("GIT_DIR")
         .env_remove("GIT_INDEX_FILE")
         .env_remove("GIT_WORK_TREE")
-        .stdin(Stdio::null())
-        .stderr(Stdio::null())
-        .output();
+        .stdin(Stdio::null());
+    let output = program::output(&mut git, "git ls-files");
     let Ok(output) = output else { return Vec::new() };
     if !output.status.success() {
         return Vec::new();

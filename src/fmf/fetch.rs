@@ -21,6 +21,7 @@ use std::process::{Command, Output, Stdio};
 use std::time::SystemTime;
 
 use super::Error;
+use crate::host::program;
 
 /// Transports that may be used; not those that run commands.
 const PROTOCOLS: &str = "file:git:http:https:ssh";
@@ -250,7 +251,9 @@ impl Fetcher<'_> {
             git.env("GIT_WORK_TREE", &checkout.files)
                 .env("GIT_INDEX_FILE", &checkout.index);
         }
-        let output = git.args(arguments).output();
+        git.args(arguments);
+        let what = format!("git for `{}`", self.without_secrets(self.url));
+        let output = program::output(&mut git, &what);
         output.map_err(|error| self.error(format!("cannot run `git`: {error}")))
     }
 

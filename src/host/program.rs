@@ -1,0 +1,296 @@
+//! Programs that atex starts on this host for itself, such as `git` and probes: each leads a process group of its own, which ends
+//! with it, and with atex ([`end_all`]).
+//!
+//! Invariant: a program is in the register from before anybody could miss it until after its group was ended, and is waited for
+//! (in the kernel's sense) only then. So a number in the register never belongs to somebody else.
+
+use std::io::{self, PipeReader, Read as _};
+use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::unix::process::CommandExt as _;
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
+use rustix::process::{
+    Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, kill_process_group, pidfd_open, test_kill_process_group, waitid,
+};
+
+/// How often the end of a program is looked for where the kernel has no pidfd.
+const WITHOUT_PIDFD: Duration = Duration::from_millis(50);
+
+/// How long programs have to put things in order when they are ended: git removes its locks.
+const GRACE: Duration = Duration::from_millis(500);
+/// How often it is looked whether they have.
+const LOOK: Duration = Duration::from_millis(10);
+
+/// How much of stderr is kept at least: its end.
+const KEPT_STDERR: usize = 64 * 1024;
+
+/// A program that runs.
+struct Running {
+    group: Pid,
+    what: String,
+}
+
+/// All that run now.
+static REGISTER: Mutex<Vec<Running>> = Mutex::new(Vec::new());
+
+fn register() -> MutexGuard<'static, Vec<Running>> {
+    REGISTER.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// What a program may take.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Bounds {
+    /// How long it may run.
+    pub(crate) time: Option<Duration>,
+    /// So many bytes of stdout are too many: no more are read, and the program is ended.
+    pub(crate) output: Option<usize>,
+}
+
+/// What became of a program.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    /// How it ended; nothing where it went beyond a bound.
+    pub(crate) status: Option<ExitStatus>,
+    pub(crate) stdout: Vec<u8>,
+    pub(crate) stderr: Vec<u8>,
+}
+
+/// Runs a program to its end, as [`Command::output`] does; `what` names it for people. What it leaves in its process group is ended
+/// with it, and what left the group but holds its output is not waited for.
+pub(crate) fn output(command: &mut Command, what: &str) -> io::Result<Output> {
+    let ended = run(command, what, Bounds::default())?;
+    let status = ended.status.ok_or(io::ErrorKind::TimedOut)?;
+    Ok(Output {
+        status,
+        stdout: ended.stdout,
+        stderr: ended.stderr,
+    })
+}
+
+/// The same within bounds.
+pub(crate) fn run(command: &mut Command, what: &str, bounds: Bounds) -> io::Result<Ended> {
+    let (stdout, stdout_end) = io::pipe()?;
+    let (stderr, stderr_end) = io::pipe()?;
+    for pipe in [&stdout, &stderr] {
+        fcntl_setfl(pipe, fcntl_getfl(pipe)? | OFlags::NONBLOCK)?;
+    }
+    command.stdout(stdout_end).stderr(stderr_end).process_group(0);
+    let mut program = Program::start(command, what)?;
+    // The writing ends here would keep the pipes from ending.
+    command.stdout(Stdio::null()).stderr(Stdio::null());
+    let mut heard = [Stream::new(stdout, usize::MAX), Stream::new(stderr, KEPT_STDERR)];
+    let over = program.listen(&mut heard, bounds)?;
+    let status = program.end()?;
+    for stream in &mut heard {
+        stream.read()?;
+    }
+    let [stdout, stderr] = heard.map(|stream| stream.bytes);
+    Ok(Ended {
+        status: (!over).then_some(status),
+        stdout,
+        stderr,
+    })
+}
+
+/// Ends all programs that run, and what they started: in order if they can within a moment. No program is started after that.
+/// Returns what they were called.
+pub(crate) fn end_all() -> Vec<String> {
+    let running = register();
+    // Nothing is started and nothing is taken out of the register any more: who ends now is a zombie until atex ends.
+    let running = std::mem::ManuallyDrop::new(running);
+    for signal in [Signal::TERM, Signal::CONT] {
+        for one in running.iter() {
+            let _gone = kill_process_group(one.group, signal);
+        }
+    }
+    let until = Instant::now() + GRACE;
+    while running.iter().any(|one| is_alive(one.group)) && Instant::now() < until {
+        std::thread::sleep(LOOK);
+    }
+    let end = |one: &Running| {
+        let _gone = kill_process_group(one.group, Signal::KILL);
+        one.what.clone()
+    };
+    running.iter().map(end).collect()
+}
+
+/// Whether more than a leader that has ended is in a group.
+fn is_alive(group: Pid) -> bool {
+    let ended = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT | WaitIdOptions::NOHANG;
+    !matches!(waitid(WaitId::Pid(group), ended), Ok(Some(_))) && test_kill_process_group(group).is_ok()
+}
+
+struct Program {
+    child: Child,
+    group: Pid,
+    /// Readable once the child has ended.
+    pidfd: Option<OwnedFd>,
+}
+
+impl Program {
+    fn start(command: &mut Command, what: &str) -> io::Result<Self> {
+        // Held from before the start, so that no program is missed.
+        let mut running = register();
+        let child = command.spawn()?;
+        let group = Pid::from_child(&child);
+        running.push(Running {
+            group,
+            what: what.to_owned(),
+        });
+        drop(running);
+        let pidfd = pidfd_open(group, PidfdFlags::empty()).ok();
+        Ok(Self { child, group, pidfd })
+    }
+
+    /// Reads what the program says until it has ended. Says whether it went beyond a bound.
+    fn listen(&mut self, streams: &mut [Stream; 2], bounds: Bounds) -> io::Result<bool> {
+        let until = bounds.time.map(|time| Instant::now() + time);
+        while !self.has_ended()? {
+            let too_much = bounds.output.is_some_and(|most| streams[0].bytes.len() >= most);
+            let left = until.map(|until| until.saturating_duration_since(Instant::now()));
+            if too_much || left == Some(Duration::ZERO) {
+                return Ok(true);
+            }
+            let look = self.pidfd.is_none().then_some(WITHOUT_PIDFD);
+            let wait = left.into_iter().chain(look).min();
+            let wait = wait.map(|wait| Timespec::try_from(wait).unwrap_or(Timespec { tv_sec: 60, tv_nsec: 0 }));
+            let mut fds: Vec<PollFd<'_>> = streams.iter().filter_map(Stream::to_poll).collect();
+            fds.extend(self.pidfd.as_ref().map(|pidfd| PollFd::new(pidfd, PollFlags::IN)));
+            match poll(&mut fds, wait.as_ref()) {
+                Ok(_) | Err(rustix::io::Errno::INTR) => {}
+                Err(error) => return Err(error.into()),
+            }
+            for stream in &mut *streams {
+                stream.read_some()?;
+            }
+        }
+        Ok(false)
+    }
+
+    /// Whether it has ended; it stays to be waited for.
+    fn has_ended(&self) -> io::Result<bool> {
+        let ended = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT | WaitIdOptions::NOHANG;
+        match waitid(WaitId::Pid(self.group), ended) {
+            Ok(found) => Ok(found.is_some()),
+            Err(rustix::io::Errno::INTR) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Ends it and its group.
+    fn end(&mut self) -> io::Result<ExitStatus> {
+        let mut running = register();
+        let _nothing_left = kill_process_group(self.group, Signal::KILL);
+        let status = self.child.wait();
+        running.retain(|one| one.group != self.group);
+        status
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        // Where it was waited for already, it is in no register any more, and its number may be another's.
+        if register().iter().any(|one| one.group == self.group) {
+            let _nobody_is_left_to_tell = self.end();
+        }
+    }
+}
+
+/// What is read of a program.
+struct Stream {
+    pipe: Option<PipeReader>,
+    bytes: Vec<u8>,
+    /// So many bytes are kept at least: the last ones.
+    kept: usize,
+}
+
+impl Stream {
+    fn new(pipe: PipeReader, kept: usize) -> Self {
+        Self {
+            pipe: Some(pipe),
+            bytes: Vec::new(),
+            kept,
+        }
+    }
+
+    fn to_poll(&self) -> Option<PollFd<'_>> {
+        let pipe = self.pipe.as_ref()?;
+        Some(PollFd::from_borrowed_fd(pipe.as_fd(), PollFlags::IN))
+    }
+
+    /// Reads a part of what is there. Says whether there may be more.
+    fn read_some(&mut self) -> io::Result<bool> {
+        let Some(pipe) = &mut self.pipe else {
+            return Ok(false);
+        };
+        let mut buffer = [0; 16 * 1024];
+        match pipe.read(&mut buffer) {
+            Ok(0) => self.pipe = None,
+            Ok(count) => self.bytes.extend_from_slice(&buffer[..count]),
+            Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => {
+                return Ok(false);
+            }
+            Err(error) => return Err(error),
+        }
+        if self.bytes.len() / 2 > self.kept {
+            self.bytes.drain(..self.bytes.len() - self.kept);
+        }
+        Ok(self.pipe.is_some())
+    }
+
+    /// Reads what is there, of which nobody makes more than a pipe holds.
+    fn read(&mut self) -> io::Result<()> {
+        for _ in 0..PIPE_READS {
+            if !self.read_some()? {
+                break;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// So many reads empty the largest pipe that an unprivileged process can have (1 MiB).
+const PIPE_READS: usize = 64;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bash(script: &str) -> Command {
+        let mut bash = Command::new("bash");
+        bash.args(["-c", script]).stdin(Stdio::null());
+        bash
+    }
+
+    #[test]
+    fn both_outputs_of_any_length_and_the_exit_code_come_back() {
+        let ended = output(&mut bash("head -c 300000 /dev/zero; echo why >&2; exit 7"), "it").unwrap();
+        assert_eq!((ended.stdout.len(), ended.stderr), (300_000, b"why\n".to_vec()));
+        assert_eq!(ended.status.code(), Some(7));
+    }
+
+    #[test]
+    fn who_left_the_group_and_holds_the_output_is_not_waited_for() {
+        let ended = output(&mut bash("setsid sleep 1000 & echo $!"), "it").unwrap();
+        let pid: i32 = String::from_utf8(ended.stdout).unwrap().trim().parse().unwrap();
+        let pid = Pid::from_raw(pid).unwrap();
+        rustix::process::kill_process(pid, Signal::KILL).expect("it lives, because it left the group");
+    }
+
+    #[test]
+    fn a_program_beyond_its_time_ends_with_all_it_started() {
+        let bounds = Bounds {
+            time: Some(Duration::from_millis(300)),
+            output: None,
+        };
+        let ended = run(&mut bash("sleep 1000 & echo $!; wait"), "it", bounds).unwrap();
+        assert!(ended.status.is_none());
+        let pid = String::from_utf8(ended.stdout).unwrap();
+        let state = std::fs::read_to_string(format!("/proc/{}/stat", pid.trim())).unwrap_or_default();
+        assert!(state.is_empty() || state.contains(") Z"), "{state}");
+    }
+}
