@@ -48,7 +48,7 @@ struct Remembered {
 }
 
 /// Finds out what the machines are, and refuses those that differ, unless the context of the command line settles it. `cancel` ends
-/// the questions; without one, signals are handled here.
+/// the questions, and is what signals raise meanwhile.
 pub(crate) fn kinds(
     pool: &Pool,
     context: &BTreeMap<String, Vec<String>>,
@@ -59,11 +59,12 @@ pub(crate) fn kinds(
     let unknown: Vec<usize> = (0..known.len()).filter(|&index| known[index].is_none()).collect();
     if !unknown.is_empty() {
         let own = Cancel::new().map_err(|error| no_descriptor(&error))?;
-        if cancel.is_none() {
-            signals::raise_on_signals(&own)?;
-        }
+        let cancel = cancel.unwrap_or(&own);
         let specs: Vec<&SutSpec> = unknown.iter().map(|&index| &pool.suts[index]).collect();
-        let asked = look(&specs, cancel.unwrap_or(&own));
+        signals::doing("machines were asked what they are");
+        let heeded = signals::heed(cancel);
+        let asked = look(&specs, cancel);
+        drop(heeded);
         for (index, answer) in unknown.into_iter().zip(asked) {
             match answer {
                 Ok(hello) => known[index] = Some(hello.facts),
@@ -177,7 +178,7 @@ fn remembered(sut: &SutSpec) -> Option<Facts> {
     if matches!(sut.kind, SutKind::Local) {
         return Some(local_facts());
     }
-    let text = std::fs::read(file_of(sut)?).ok()?;
+    let text = crate::host::file::read(&file_of(sut)?).ok()?;
     let remembered: Remembered = serde_json::from_slice(&text).ok()?;
     Some(remembered.facts)
 }

@@ -16,6 +16,7 @@ mod nearest;
 mod notice;
 mod out;
 mod parameters;
+mod patient;
 mod pool;
 mod run;
 mod secret;
@@ -66,7 +67,13 @@ fn run_command(cli: Cli) -> Exit {
 
 fn dispatch(cli: Cli) -> Result<Exit, CliError> {
     match cli.command {
-        Command::Work(command) => work(command, &Settings::new(&cli.global)?),
+        Command::Work(command) => {
+            signals::listen()?;
+            signals::doing("the configuration was read");
+            let settings = Settings::new(&cli.global)?;
+            signals::doing("the command was carried out");
+            work(command, &settings)
+        }
         Command::Completions(args) => command::completions::run(&args),
     }
 }

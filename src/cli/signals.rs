@@ -1,25 +1,199 @@
-//! Signals of the user: Ctrl-C once ends the run in order, twice now. SIGTERM and SIGHUP count as Ctrl-C.
+//! Signals of the user: SIGINT, SIGTERM and SIGHUP, wherever atex is. What was ignored when atex was started stays ignored; but since
+//! shells have every background job of a script ignore SIGINT, one that a process sent on purpose counts, and only the terminal's does
+//! not.
+//!
+//! Where nothing is to be put in order, the first signal ends the process, with the programs that it started on this host, with exit
+//! code 130 and a message of what was interrupted ([`doing`]). Where machines are spoken with, it raises a [`Cancel`] first ([`heed`]),
+//! and a process that does not end by that within a moment is ended. A run ends in order after the first signal, however long that
+//! takes, and at once after the second; what hangs it then is ended by the third, or a moment later.
+//!
+//! So nothing that blocks the main thread (a FIFO, a name server, a pager that does not read) has to know of signals.
 
+use std::fs;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-use signal_hook::iterator::Signals;
+use signal_hook::iterator::SignalsInfo;
+use signal_hook::iterator::exfiltrator::origin::WithOrigin;
+use signal_hook::low_level::siginfo::Cause;
 
-use crate::cli::error::CliError;
+use super::error::CliError;
+use crate::host::program;
+use crate::report::{Exit, Palette};
 use crate::sut::{Cancel, Urgency};
 
-/// Raises `cancel` from now on when a signal comes, instead of letting it end the process.
-pub(crate) fn raise_on_signals(cancel: &Cancel) -> Result<(), CliError> {
+/// How long the end in order may take where it is not a run that ends.
+const IN_ORDER: Duration = Duration::from_millis(1200);
+/// How long a run may take to end once it is to end now: what is known of it is written meanwhile.
+const NOW: Duration = Duration::from_secs(3);
+/// How long the message waits for a standard error that takes nothing.
+const LAST_WORD: Timespec = Timespec {
+    tv_sec: 0,
+    tv_nsec: 200_000_000,
+};
+
+/// What to do when a signal comes.
+struct State {
+    /// How many have come.
+    count: u32,
+    /// What is done now, for the message.
+    doing: String,
+    /// What is raised first.
+    cancel: Option<Cancel>,
+    /// Whether a run is on, which ends by itself.
+    in_run: bool,
+}
+
+static STATE: Mutex<State> = Mutex::new(State {
+    count: 0,
+    doing: String::new(),
+    cancel: None,
+    in_run: false,
+});
+
+fn state() -> MutexGuard<'static, State> {
+    STATE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// From now on, signals are handled here.
+pub(crate) fn listen() -> Result<(), CliError> {
     let failed = |error| CliError::infra(format!("cannot handle signals: {error}"));
-    let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP]).map_err(failed)?;
-    let cancel = cancel.clone();
+    let ignored = ignored_signals();
+    let is_ignored = move |signal: i32| ignored >> (signal - 1) & 1 == 1;
+    let heard = [SIGINT, SIGTERM, SIGHUP]
+        .into_iter()
+        .filter(|&signal| signal == SIGINT || !is_ignored(signal));
+    let mut signals = SignalsInfo::<WithOrigin>::new(heard).map_err(failed)?;
     let listen = move || {
-        for (count, _) in signals.forever().enumerate() {
-            cancel.raise(if count == 0 { Urgency::Graceful } else { Urgency::Now });
+        for origin in signals.forever() {
+            if !is_ignored(origin.signal) || matches!(origin.cause, Cause::Sent(_)) {
+                take_signal();
+            }
         }
     };
     std::thread::Builder::new()
         .name("signals".to_owned())
-        .stack_size(64 * 1024)
+        .stack_size(128 * 1024)
         .spawn(listen)
         .map_err(failed)?;
     Ok(())
+}
+
+/// The signals that are ignored, one bit each: whoever started atex did not want it to hear them (`nohup`, a job in the background).
+fn ignored_signals() -> u64 {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok())
+        .unwrap_or(0)
+}
+
+/// Says what is done from now on: a fragment that follows `interrupted while`.
+pub(crate) fn doing(what: impl Into<String>) {
+    state().doing = what.into();
+}
+
+/// What a signal does while this lives.
+#[must_use]
+pub(crate) struct Heeded {
+    before: (Option<Cancel>, bool),
+}
+
+/// While the answer lives, the first signal raises `cancel`, and what that ends has a moment to do so.
+pub(crate) fn heed(cancel: &Cancel) -> Heeded {
+    exchange(Some(cancel.clone()), false)
+}
+
+/// While the answer lives, a run that heeds `cancel` is on.
+pub(crate) fn heed_in_run(cancel: &Cancel) -> Heeded {
+    exchange(Some(cancel.clone()), true)
+}
+
+fn exchange(cancel: Option<Cancel>, in_run: bool) -> Heeded {
+    let mut state = state();
+    let before = (std::mem::replace(&mut state.cancel, cancel), state.in_run);
+    state.in_run = in_run;
+    Heeded { before }
+}
+
+impl Drop for Heeded {
+    fn drop(&mut self) {
+        let mut state = state();
+        let was_run = state.in_run;
+        (state.cancel, state.in_run) = (self.before.0.take(), self.before.1);
+        // What is left is to tell the end.
+        if was_run && state.count > 0 {
+            end_after(IN_ORDER);
+        }
+    }
+}
+
+/// Whether the user has interrupted.
+pub(crate) fn came() -> bool {
+    state().count > 0
+}
+
+fn take_signal() {
+    let mut state = state();
+    state.count += 1;
+    let (count, in_run) = (state.count, state.in_run);
+    let Some(cancel) = state.cancel.clone() else {
+        drop(state);
+        end();
+    };
+    drop(state);
+    cancel.raise(if count == 1 { Urgency::Graceful } else { Urgency::Now });
+    match (count, in_run) {
+        (1, true) => {}
+        (1, false) => end_after(IN_ORDER),
+        (2, true) => end_after(NOW),
+        _ => end(),
+    }
+}
+
+/// Ends the process after a while, if it is still there and no run is on that the user has not interrupted twice.
+fn end_after(pause: Duration) {
+    let watch = move || {
+        std::thread::sleep(pause);
+        let state = state();
+        if state.in_run && state.count < 2 {
+            return;
+        }
+        drop(state);
+        end();
+    };
+    let thread = std::thread::Builder::new().stack_size(128 * 1024).spawn(watch);
+    if thread.is_err() {
+        end();
+    }
+}
+
+/// Ends the process and the programs that it started on this host. Machines notice the end by their streams.
+fn end() -> ! {
+    let programs = program::end_all();
+    let doing = if programs.is_empty() {
+        state().doing.clone()
+    } else {
+        let verb = if programs.len() == 1 { "runs" } else { "run" };
+        format!("{} {verb}", programs.join(", "))
+    };
+    let error = CliError::interrupted(if doing.is_empty() {
+        "interrupted".to_owned()
+    } else {
+        format!("interrupted while {doing}")
+    });
+    say(&error.render(&Palette::new(false)));
+    // Nothing is flushed, because that may wait for what atex was waiting for.
+    signal_hook::low_level::exit(Exit::Interrupted.code().into())
+}
+
+/// Writes to standard error if it takes something: whoever holds its lock may be stuck in it.
+fn say(text: &str) {
+    let stderr = std::io::stderr();
+    let mut fds = [PollFd::new(&stderr, PollFlags::OUT)];
+    if poll(&mut fds, Some(&LAST_WORD)).is_ok() && fds[0].revents().contains(PollFlags::OUT) {
+        let least = text.len().min(4096);
+        let _nobody_is_left_to_tell = rustix::io::write(&stderr, &text.as_bytes()[..least]);
+    }
 }

@@ -52,6 +52,6 @@ pub fn default_dir() -> Option<PathBuf> {
 /// none that can be read.
 pub fn peek_state(dir: Option<&Path>) -> Option<SutState> {
     let dir = dir.map(Path::to_owned).or_else(default_dir)?;
-    let text = std::fs::read(dir.join(FORMAT).join("state")).ok()?;
+    let text = crate::host::file::read(&dir.join(FORMAT).join("state")).ok()?;
     serde_json::from_slice(&text).ok()
 }

@@ -231,7 +231,7 @@ fn stream_file(
     patience: &Patience<'_>,
 ) -> Result<io::Result<[u8; 32]>, Broken> {
     let mut hasher = blake3::Hasher::new();
-    let mut file = File::open(source);
+    let mut file = crate::host::file::open(source);
     let mut left = size;
     let mut failure = None;
     while left > 0 {

@@ -20,6 +20,7 @@ use rayon::iter::{IndexedParallelIterator as _, IntoParallelIterator as _, Paral
 use crate::cli::args::run::{OnTaint as OnTaintArg, Until as UntilArg};
 use crate::cli::error::CliError;
 use crate::cli::out::Out;
+use crate::cli::patient::Patient;
 use crate::cli::run::{Action, RunRequest};
 use crate::cli::settings::Settings;
 use crate::cli::{machines, notice, signals, workload};
@@ -47,11 +48,12 @@ pub(crate) fn run(request: &RunRequest, settings: &Settings, out: &mut Out) -> R
         Action::Build { .. } | Action::Finish => Vec::new(),
     };
     let cancel = Cancel::new().map_err(|error| CliError::infra(format!("cannot make an event descriptor: {error}")))?;
-    signals::raise_on_signals(&cancel)?;
     let kinds = machines::kinds(&request.pool, &request.values.context, Some(&cancel), settings)?;
     let approached = approach(request, &cancel)?;
     let asked = workload::request(&request.selection, tests, &request.values, kinds.base, settings)?;
+    signals::doing("the tree was read");
     let resolved = compile::resolve(&asked)?;
+    signals::doing("the files of the tree were looked at");
     let options = options(request);
     let build = unchanged::Build {
         request,
@@ -74,7 +76,9 @@ pub(crate) fn run(request: &RunRequest, settings: &Settings, out: &mut Out) -> R
     let mut work = ManuallyDrop::new(resolved.compile(&asked)?);
     workload::warn(&work.warnings, settings);
     if matches!(request.action, Action::Test { .. }) {
+        let heeded = signals::heed(&cancel);
         which::settle(&mut work, || machines::states(&request.pool, &cancel))?;
+        drop(heeded);
     }
     if let Some(shard) = request.shard {
         shard.narrow(&mut work);
@@ -87,6 +91,7 @@ pub(crate) fn run(request: &RunRequest, settings: &Settings, out: &mut Out) -> R
     if options.mode != Mode::Finish && work.plans.iter().all(|plan| plan.tests.is_empty()) {
         return Err(CliError::nothing("no test matches").hint("`atex ls` shows all tests; `atex ls plans`, the plans"));
     }
+    signals::doing("the cache was asked what has to run");
     let agenda = agenda(&work, &options, (request, &asked), &store);
     if let (Some(outlines), Some(outline)) = (&outlines, agenda.outline(&work)) {
         // One that is not kept costs the next run time, and nothing else.
@@ -111,7 +116,7 @@ pub(crate) fn run(request: &RunRequest, settings: &Settings, out: &mut Out) -> R
         tree_digest: work.tree_digest.to_string(),
         context: work.context.clone(),
     };
-    let mut sink = RunSink::new(reporters(&dir, info, settings)?, cancel.clone());
+    let mut sink = RunSink::new(reporters(&dir, info, settings, &cancel)?, cancel.clone());
     let run = Run {
         work: &work,
         agenda,
@@ -121,9 +126,13 @@ pub(crate) fn run(request: &RunRequest, settings: &Settings, out: &mut Out) -> R
         suts,
         arrivals,
         expected: kinds.expected,
-        cancel,
+        cancel: cancel.clone(),
     };
-    let finished = crate::exec::run::run(run, &mut sink).map_err(|source| not_written(&dir, &source))?;
+    signals::doing("the run was ended");
+    let heeded = signals::heed_in_run(&cancel);
+    let finished = crate::exec::run::run(run, &mut sink);
+    drop(heeded);
+    let finished = finished.map_err(|source| not_written(&dir, &source))?;
     end(sink, &finished, &store, settings)
 }
 
@@ -143,7 +152,11 @@ fn approach(request: &RunRequest, cancel: &Cancel) -> Result<Option<Vec<Box<dyn 
 
 /// Tells the end of a run.
 fn end(sink: RunSink, finished: &Finished, store: &Store, settings: &Settings) -> Result<Exit, CliError> {
-    sink.finish()?;
+    match sink.finish() {
+        // Who interrupts because nobody reads knows that.
+        Err(_) if signals::came() => return Ok(Exit::Interrupted),
+        finished => finished?,
+    }
     for report in store.take_reports() {
         notice::warning(&report.to_string(), settings);
     }
@@ -199,12 +212,13 @@ fn ended(finished: &Finished) -> Result<Exit, CliError> {
     Exit::from_code(code).ok_or_else(|| CliError::defect(format!("exit code {code} is in no table")))
 }
 
-fn reporters(dir: &RunDir, info: RunInfo, settings: &Settings) -> Result<report::Sink, CliError> {
+fn reporters(dir: &RunDir, info: RunInfo, settings: &Settings, cancel: &Cancel) -> Result<report::Sink, CliError> {
     let reporters = report::Sink::new().with(Recorder::create(dir.path(), info)?);
+    let stdout = Patient::new(cancel.clone());
     if settings.json {
-        return Ok(reporters.with(Json::new(std::io::stdout())));
+        return Ok(reporters.with(Json::new(stdout)));
     }
-    let console = Console::new(std::io::stdout(), settings.palette(), settings.verbosity);
+    let console = Console::new(stdout, settings.palette(), settings.verbosity);
     Ok(if std::io::stdout().is_terminal() {
         reporters.with(console.with_live(Box::new(terminal_size)))
     } else {

@@ -12,11 +12,12 @@ use crate::cli::clock::unix_now;
 use crate::cli::error::CliError;
 use crate::cli::fleet;
 use crate::cli::machines::{self, Known};
+use crate::cli::notice;
 use crate::cli::out::Out;
 use crate::cli::pool::{self, Pool, SutKind, SutSpec};
 use crate::cli::settings::Settings;
+use crate::cli::signals::{self, Heeded};
 use crate::cli::table::{self, Cell, Columns};
-use crate::cli::{notice, signals};
 use crate::report::palette::paint;
 use crate::report::text::harmless;
 use crate::report::{Exit, human};
@@ -58,10 +59,11 @@ fn open(spec: &SutSpec, cancel: &Cancel) -> Result<(Known, Hello), Trouble> {
 }
 
 /// What ends the commands here in order: a terminal that was made silent for a passphrase must not stay so.
-fn cancel() -> Result<Cancel, CliError> {
+fn cancel() -> Result<(Cancel, Heeded), CliError> {
     let cancel = Cancel::new().map_err(|error| machines::no_descriptor(&error))?;
-    signals::raise_on_signals(&cancel)?;
-    Ok(cancel)
+    signals::doing("machines were spoken with");
+    let heeded = signals::heed(&cancel);
+    Ok((cancel, heeded))
 }
 
 /// What is seen of a machine.
@@ -92,7 +94,7 @@ fn look(spec: &SutSpec, cancel: &Cancel) -> Result<Seen, Trouble> {
 /// Lists machines; one that cannot be used is listed with the reason, and the exit code says that there was one.
 fn ls(pool: &Pool, settings: &Settings, out: &mut Out) -> Result<Exit, CliError> {
     let (mut rows, mut exit) = (Vec::new(), Exit::Passed);
-    let (cancel, suts) = (cancel()?, pool.suts.iter().collect::<Vec<_>>());
+    let ((cancel, _heeded), suts) = (cancel()?, pool.suts.iter().collect::<Vec<_>>());
     let seen = machines::for_each(&suts, |spec| look(spec, &cancel));
     let mut hints = BTreeSet::new();
     for (spec, seen) in suts.into_iter().zip(seen) {
@@ -139,7 +141,7 @@ fn ls(pool: &Pool, settings: &Settings, out: &mut Out) -> Result<Exit, CliError>
 }
 
 fn show(pool: &Pool, settings: &Settings, out: &mut Out) -> Result<Exit, CliError> {
-    let cancel = cancel()?;
+    let (cancel, _heeded) = cancel()?;
     for spec in &pool.suts {
         let (_lease, hello) = open(spec, &cancel)?;
         if settings.json {
@@ -175,7 +177,7 @@ fn show_one(spec: &SutSpec, hello: &Hello, out: &mut Out) -> Result<(), CliError
 
 /// Makes machines forget what they were prepared for. What is unfinished there stays so.
 fn reset(pool: &Pool, settings: &Settings, out: &mut Out) -> Result<Exit, CliError> {
-    let cancel = cancel()?;
+    let (cancel, _heeded) = cancel()?;
     for spec in &pool.suts {
         let (mut machine, hello) = open(spec, &cancel)?;
         let state = SutState {
@@ -206,7 +208,7 @@ fn reset(pool: &Pool, settings: &Settings, out: &mut Out) -> Result<Exit, CliErr
 
 /// Removes what is atex's from machines, and what is remembered of them here.
 fn remove(pool: &Pool, settings: &Settings, out: &mut Out) -> Result<Exit, CliError> {
-    let cancel = cancel()?;
+    let (cancel, _heeded) = cancel()?;
     for spec in &pool.suts {
         let state = match &spec.kind {
             SutKind::Local => emptied(Local::new(&spec.name, spec.dir.clone(), cancel.clone())?)?,

@@ -2,7 +2,6 @@
 //!
 //! Formats: OpenSSH's `PROTOCOL.key`, and PEM, of which only "encrypted or not" is read here; libssh2 reads the rest.
 
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -12,6 +11,7 @@ use super::certificate::Certificate;
 use super::known_hosts::key_type;
 use super::login::Identity;
 use super::wire::Wire;
+use crate::host::file;
 
 /// What an OpenSSH private key begins with.
 const MAGIC: &[u8] = b"openssh-key-v1\0";
@@ -39,7 +39,7 @@ impl Key {
             return Ok(None);
         }
         let certificate = match &identity.certificate {
-            Some(file) => Some(fs::read_to_string(file).map_err(|error| named(file, &error))?),
+            Some(file) => Some(file::read_to_string(file).map_err(|error| named(file, &error))?),
             None => read(&with_suffix(&identity.file, "-cert.pub"))?,
         };
         let own = text.as_deref().and_then(public_of_line);
@@ -83,7 +83,7 @@ pub(super) fn is_certified(file: &Path, certificate: &Path) -> bool {
         named: false,
     };
     let certified = || {
-        let text = fs::read_to_string(certificate).ok()?;
+        let text = file::read_to_string(certificate).ok()?;
         let blob = public_of_line(&text)?;
         Certificate::parse(&blob).map(|certificate| certificate.key)
     };
@@ -98,7 +98,7 @@ fn with_suffix(file: &Path, suffix: &str) -> PathBuf {
 }
 
 fn read(file: &Path) -> io::Result<Option<String>> {
-    match fs::read_to_string(file) {
+    match file::read_to_string(file) {
         Ok(text) => Ok(Some(text)),
         Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(None),
         Err(error) => Err(named(file, &error)),

@@ -40,7 +40,7 @@ pub(super) struct Entry {
 pub(super) fn entries(files: &[PathBuf], name: &str) -> io::Result<Vec<Entry>> {
     let mut found = Vec::new();
     for file in files {
-        match std::fs::read(file) {
+        match crate::host::file::read(file) {
             Ok(text) => found.extend(entries_of(&text, file, name)),
             Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {}
             Err(error) => return Err(io::Error::new(error.kind(), format!("`{}`: {error}", file.display()))),

@@ -32,7 +32,7 @@ impl<'a> SutFile<'a> {
     /// Watches the file whose targets were read into `pool` already.
     pub(super) fn new(args: &'a SutArgs, pool: &Pool, cancel: Cancel, settings: &'a Settings) -> Self {
         let path = absolute(args.sut_file.as_deref().unwrap_or(Path::new("")), &settings.here);
-        let taken = fleet::read(&path).unwrap_or_default();
+        let taken = read(&path);
         Self {
             path,
             args,
@@ -71,6 +71,15 @@ impl<'a> SutFile<'a> {
     }
 }
 
+/// What the file says now. A FIFO said it once, when the pool was made.
+fn read(path: &Path) -> Vec<Line> {
+    if path.is_file() {
+        fleet::read(path).unwrap_or_default()
+    } else {
+        Vec::new()
+    }
+}
+
 fn problem(line: &Line, message: &str) -> Arrival {
     Arrival::Problem(format!("`{}`: {message}", line.place))
 }
@@ -80,7 +89,7 @@ impl Arrivals for SutFile<'_> {
         if !self.has_changed() {
             return Vec::new();
         }
-        let lines = fleet::read(&self.path).unwrap_or_default();
+        let lines = read(&self.path);
         let fresh: Vec<_> = lines
             .into_iter()
             .filter(|line| self.taken.insert(line.target.clone()))

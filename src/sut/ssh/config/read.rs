@@ -48,7 +48,7 @@ impl Reader<'_> {
 
     /// Reads a file. One that the user did not name may be missing.
     fn file(&mut self, file: &Path, beside: &Path, holds: bool, depth: usize) -> Result<(), ConfigError> {
-        let text = match std::fs::read(file) {
+        let text = match crate::host::file::read(file) {
             Ok(text) => String::from_utf8_lossy(&text).into_owned(),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound && !self.files.is_named(file) => return Ok(()),
             Err(source) => {
