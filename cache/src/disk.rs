@@ -192,9 +192,15 @@ impl Disk {
 
     /// Puts `bytes` under `path`, in place of what was there: all or nothing, durably.
     pub(crate) fn replace(&self, path: &Path, bytes: &[u8]) -> Result<(), CacheError> {
+        self.replace_by_way_of(path.parent().unwrap_or(Path::new("/")), path, bytes)
+    }
+
+    /// The same where the file is written in another directory `way`, of the same filesystem.
+    pub(crate) fn replace_by_way_of(&self, way: &Path, path: &Path, bytes: &[u8]) -> Result<(), CacheError> {
         let dir = path.parent().unwrap_or(Path::new("/"));
         self.make_dirs(dir)?;
-        let temporary = self.temporary(dir)?;
+        self.make_dirs(way)?;
+        let temporary = self.temporary(way)?;
         self.write(temporary.as_file(), temporary.path(), bytes)?;
         self.sync(temporary.as_file(), temporary.path())?;
         self.rename(temporary, path)?;

@@ -2,7 +2,7 @@
 //!
 //! Approach, under the exclusive lock, so that nobody else reads, writes or holds a claim:
 //!
-//! 1. what dead processes left (temporary files, claims) goes;
+//! 1. what dead processes left in the buckets (temporary files, claims) goes; here and below, a file that no store makes stays;
 //! 2. every record is read, with the blobs it needs; a bad one goes;
 //! 3. those not used for longer than `keep` go, then the longest unused ones until the rest is at most `max_size`;
 //! 4. the blobs that no remaining record needs go, and what was remembered of records and not looked at for longer than `keep`.
@@ -154,7 +154,7 @@ impl<'s> Collection<'s> {
             report,
         };
         collection.remove_leftovers()?;
-        let found = walk::files(&store.layout().bucket(Bucket::Records))?;
+        let found = walk::files(store.layout(), Bucket::Records)?;
         let read: Vec<_> = found
             .par_iter()
             .map(|found| store.needs(found))
@@ -173,16 +173,14 @@ impl<'s> Collection<'s> {
 
     fn remove_leftovers(&mut self) -> Result<(), CacheError> {
         let layout = self.store.layout();
-        let mut leftovers = walk::direct_files(layout.dir())?;
         for bucket in Bucket::ALL {
-            leftovers.extend(walk::files(&layout.bucket(bucket))?);
-        }
-        let claims = layout.bucket(Bucket::Claims);
-        leftovers.retain(|found| found.is_temporary() || found.path.parent() == Some(&claims));
-        for found in leftovers {
-            self.disk.remove(&found.path)?;
-            self.report.leftovers_removed += 1;
-            self.report.bytes_removed += found.size;
+            for found in walk::files(layout, bucket)? {
+                if found.is_temporary() || bucket == Bucket::Claims {
+                    self.disk.remove(&found.path)?;
+                    self.report.leftovers_removed += 1;
+                    self.report.bytes_removed += found.size;
+                }
+            }
         }
         Ok(())
     }
@@ -242,7 +240,7 @@ impl<'s> Collection<'s> {
     /// The rest of step 4. What goes was made by the store for itself, and is not counted among what it holds for others.
     fn remove_indexes(&mut self, policy: &GcPolicy, now: SystemTime) -> Result<(), CacheError> {
         let Some(keep) = policy.keep else { return Ok(()) };
-        for found in walk::files(&self.store.layout().bucket(Bucket::Index))? {
+        for found in walk::files(self.store.layout(), Bucket::Index)? {
             if now.duration_since(found.modified).is_ok_and(|age| age > keep) {
                 self.disk.remove(&found.path)?;
                 self.report.bytes_removed += found.size;
@@ -259,7 +257,7 @@ impl<'s> Collection<'s> {
             self.report.blobs_spared = Some(format!("records of another version may need them: `{names}`"));
             return Ok(());
         }
-        for found in walk::files(&self.store.layout().bucket(Bucket::Blobs))? {
+        for found in walk::files(self.store.layout(), Bucket::Blobs)? {
             let id = found.digest().and_then(|digest| self.ids.get(&digest));
             if id.is_none_or(|id| self.blobs[*id].users == 0) {
                 self.disk.remove(&found.path)?;

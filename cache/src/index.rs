@@ -95,7 +95,7 @@ impl Store {
     /// Returns when records were looked for the last time, as far as an index tells.
     pub(crate) fn looked_for(&self) -> Result<HashMap<ActionKey, SystemTime>, CacheError> {
         let mut uses = HashMap::new();
-        for found in walk::files(&self.layout().bucket(Bucket::Index))? {
+        for found in walk::files(self.layout(), Bucket::Index)? {
             let bytes = fs::read(&found.path).unwrap_or_default();
             for &key in decode(&bytes).unwrap_or_default().keys() {
                 let last = uses.entry(key).or_insert(found.modified);

@@ -37,6 +37,16 @@ impl Bucket {
             Self::Index => "index",
         }
     }
+
+    /// Returns whether a file of this name is one that a store makes in the bucket. Whatever else lies there is somebody's.
+    pub(crate) fn owns(self, name: &std::ffi::OsStr) -> bool {
+        let Some(text) = name.to_str() else { return false };
+        let digest = match self {
+            Self::Records | Self::Facts => text.strip_suffix(".json"),
+            Self::Blobs | Self::Claims | Self::Index => Some(text),
+        };
+        is_temporary(name) || digest.is_some_and(|digest| digest.parse::<BlobDigest>().is_ok())
+    }
 }
 
 /// What the marker in the directory says.
@@ -161,8 +171,19 @@ fn fanned_out(digest: &[u8; 32], suffix: &str) -> String {
 /// Prefix and suffix of the names that files have while they are written.
 pub(crate) const TEMPORARY: (&str, &str) = (".", ".tmp");
 
+/// Letters and digits between them.
+pub(crate) const RANDOM: usize = 6;
+
 /// Returns whether a file of this name is being written, or was when its writer died.
 pub(crate) fn is_temporary(name: &std::ffi::OsStr) -> bool {
+    let name = name
+        .to_str()
+        .and_then(|name| name.strip_prefix(TEMPORARY.0)?.strip_suffix(TEMPORARY.1));
+    name.is_some_and(|name| name.len() == RANDOM && name.bytes().all(|byte| byte.is_ascii_alphanumeric()))
+}
+
+/// Returns whether a directory in a bucket is one of the 256.
+pub(crate) fn is_fan(name: &std::ffi::OsStr) -> bool {
     let name = name.as_encoded_bytes();
-    name.starts_with(TEMPORARY.0.as_bytes()) && name.ends_with(TEMPORARY.1.as_bytes())
+    name.len() == 2 && name.iter().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use crate::blobs::Blobs;
 use crate::disk::Disk;
 use crate::error::CacheError;
-use crate::layout::{FORMAT, Format, Layout, TAG};
+use crate::layout::{Bucket, FORMAT, Format, Layout, TAG};
 use crate::lock::StoreLock;
 use crate::report::{Problem, Report};
 
@@ -94,10 +94,12 @@ impl Store {
         let read_only = match layout.read_format() {
             Format::Known => None,
             Format::Absent => {
+                // What a killed process leaves must lie where `gc` knows it to be the store's.
+                let way = layout.bucket(Bucket::Records);
                 if !layout.holds_foreign_files() {
-                    disk.replace(&layout.tag(), TAG.as_bytes())?;
+                    disk.replace_by_way_of(&way, &layout.tag(), TAG.as_bytes())?;
                 }
-                disk.replace(&layout.format(), format!("{FORMAT}\n").as_bytes())?;
+                disk.replace_by_way_of(&way, &layout.format(), format!("{FORMAT}\n").as_bytes())?;
                 None
             }
             Format::Unknown(found) => Some(format!("its format is `{found}`, and this atex knows `{FORMAT}`")),

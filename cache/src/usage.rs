@@ -34,7 +34,7 @@ impl Store {
     /// Counts what the store holds, without reading any of it.
     pub fn du(&self) -> Result<Usage, CacheError> {
         let count = |bucket: Bucket| {
-            let files = walk::files(&self.layout().bucket(bucket))?;
+            let files = walk::files(self.layout(), bucket)?;
             let bytes = files.iter().map(|file| file.size).sum();
             Ok(BucketUsage {
                 name: bucket.name(),

@@ -1,13 +1,12 @@
 //! Checking everything.
 
-use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use rayon::prelude::*;
 
 use crate::error::CacheError;
 use crate::layout::Bucket;
-use crate::report::{Problem, Report};
+use crate::report::Report;
 use crate::store::Store;
 use crate::walk::{self, Found};
 
@@ -27,7 +26,7 @@ pub struct VerifyReport {
 impl Store {
     /// Reads everything and checks it: each blob's digest, each record's checksum and type, and that its outputs are there.
     ///
-    /// Removes what does not pass, unless the store is read-only. May run while others use the store. Also returns what was found broken
+    /// Removes what does not pass, unless the store is read-only; a file that no store makes is left alone. May run while others use the store. Also returns what was found broken
     /// before and not yet taken by [`Store::take_reports`].
     pub fn verify(&self) -> Result<VerifyReport, CacheError> {
         let bytes = AtomicU64::new(0);
@@ -35,14 +34,12 @@ impl Store {
         // Blobs first: a record whose content turns out bad here is then found to lack it.
         blobs.par_iter().try_for_each(|blob| {
             bytes.fetch_add(blob.size, Ordering::Relaxed);
-            match blob.digest() {
-                Some(digest) => self.blobs().open_verified(digest).map(drop),
-                None => self.reject_name(blob.path.clone()),
-            }
+            let digest = blob.digest();
+            digest.map_or(Ok(()), |digest| self.blobs().open_verified(digest).map(drop))
         })?;
         let records = self.complete(Bucket::Records)?;
         records.par_iter().try_for_each(|record| match record.key() {
-            None => self.reject_name(record.path.clone()),
+            None => Ok(()),
             Some(key) => match self.peek(key)? {
                 None if self.read_only().is_none() => self.remove(key).map(drop),
                 _ => Ok(()),
@@ -58,16 +55,8 @@ impl Store {
 
     /// Returns the files of a bucket that nobody is writing.
     fn complete(&self, bucket: Bucket) -> Result<Vec<Found>, CacheError> {
-        let mut files = walk::files(&self.layout().bucket(bucket))?;
+        let mut files = walk::files(self.layout(), bucket)?;
         files.retain(|file| !file.is_temporary());
         Ok(files)
-    }
-
-    fn reject_name(&self, path: PathBuf) -> Result<(), CacheError> {
-        if let Ok(disk) = self.disk() {
-            disk.remove(&path)?;
-        }
-        self.report(path, Problem::Misplaced);
-        Ok(())
     }
 }

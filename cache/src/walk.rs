@@ -9,7 +9,7 @@ use atex_graph::{ActionKey, BlobDigest};
 use rayon::prelude::*;
 
 use crate::error::CacheError;
-use crate::layout::is_temporary;
+use crate::layout::{Bucket, Layout, is_fan, is_temporary};
 
 /// A file of a bucket.
 #[derive(Debug)]
@@ -43,33 +43,29 @@ pub(crate) fn record_key(name: &OsStr) -> Option<ActionKey> {
     name.to_str()?.strip_suffix(".json")?.parse().ok()
 }
 
-/// Returns the files in a bucket and in the directories directly in it, in no order. A bucket that is not there is empty; a file that
-/// goes away meanwhile is left out.
-pub(crate) fn files(bucket: &Path) -> Result<Vec<Found>, CacheError> {
-    let (dirs, plain): (Vec<_>, Vec<_>) = entries(bucket)?
+/// Returns the store's own files in a bucket and in the directories directly in it, in no order. What the store cannot have made is
+/// left out, as is a file that goes away meanwhile; a bucket that is not there is empty.
+pub(crate) fn files(layout: &Layout, bucket: Bucket) -> Result<Vec<Found>, CacheError> {
+    let (dirs, plain): (Vec<_>, Vec<_>) = entries(&layout.bucket(bucket))?
         .into_iter()
         .partition(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
-    let below: Vec<Vec<Found>> = dirs
+    let fans: Vec<_> = dirs.iter().filter(|dir| is_fan(&dir.file_name())).collect();
+    let below: Vec<Vec<DirEntry>> = fans
         .par_iter()
-        .map(|dir| direct_files(&dir.path()))
+        .map(|dir| entries(&dir.path()))
         .collect::<Result<_, _>>()?;
-    Ok(plain
-        .iter()
-        .filter_map(found)
-        .chain(below.into_iter().flatten())
+    let all = plain.into_iter().chain(below.into_iter().flatten());
+    Ok(all
+        .filter(|entry| bucket.owns(&entry.file_name()))
+        .filter_map(|entry| found(&entry))
         .collect())
 }
 
-/// Returns the files directly in a directory.
-pub(crate) fn direct_files(dir: &Path) -> Result<Vec<Found>, CacheError> {
-    Ok(entries(dir)?.iter().filter_map(found).collect())
-}
-
-/// Returns the entries of a directory; none where it is not there.
+/// Returns the entries of a directory; none where it is not there, or is none.
 pub(crate) fn entries(dir: &Path) -> Result<Vec<DirEntry>, CacheError> {
     let read = fs::read_dir(dir).and_then(Iterator::collect);
     read.or_else(|error| match error.kind() {
-        io::ErrorKind::NotFound => Ok(Vec::new()),
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => Ok(Vec::new()),
         _ => Err(CacheError::io("list", dir, error)),
     })
 }

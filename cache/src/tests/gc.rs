@@ -100,8 +100,8 @@ fn without_limits_only_what_is_broken_or_left_over_goes() {
     let blobs = env.store.layout().bucket(Bucket::Blobs);
     let claims = env.store.layout().bucket(Bucket::Claims);
     for leftover in [
-        records.join("00/.a.tmp"),
-        blobs.join(".b.tmp"),
+        records.join("00/.aAaA09.tmp"),
+        blobs.join(".bbbbbb.tmp"),
         claims.join(key("x").to_string()),
     ] {
         fs::create_dir_all(leftover.parent().expect("a parent")).expect("a directory");
@@ -123,6 +123,43 @@ fn without_limits_only_what_is_broken_or_left_over_goes() {
     );
     assert_eq!(temporaries_below(env.store.dir()).len(), 0);
     assert_eq!(env.store.peek(key("long")).expect("a lookup"), Some(long));
+}
+
+#[test]
+fn what_no_store_makes_is_left_alone_wherever_it_lies() {
+    let env = Env::new();
+    env.commit(key("a"), "test /a", &[b"x"]);
+    let dir = env.store.dir().to_owned();
+    let foreign = [
+        ".document.tmp",
+        ".aAaA09.tmp",
+        "notes",
+        "records-v1/notes.json",
+        "records-v1/00/notes.json",
+        "blobs-v1/picture",
+        "blobs-v1/.picture.tmp",
+        "claims-v1/mine",
+        "index-v1/.index.tmp",
+        "mine/.aAaA09.tmp",
+        "blobs-v1/mine/.aAaA09.tmp",
+    ];
+    for path in foreign.map(|path| dir.join(path)) {
+        fs::create_dir_all(path.parent().expect("a parent")).expect("a directory");
+        fs::write(path, "mine").expect("a file");
+    }
+    assert_eq!(env.store.verify().expect("a check").bad, []);
+    let report = env.store.gc(
+        &GcPolicy {
+            keep: Some(Duration::ZERO),
+            max_size: Some(0),
+            wait: Duration::ZERO,
+        },
+        SystemTime::now() + DAY,
+    );
+    assert_eq!(report.expect("a collection").leftovers_removed, 0);
+    for path in foreign {
+        assert!(dir.join(path).exists(), "{path}");
+    }
 }
 
 #[test]
