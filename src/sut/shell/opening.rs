@@ -187,10 +187,8 @@ fn holder() -> String {
     let user = std::env::var("USER")
         .or_else(|_| std::env::var("LOGNAME"))
         .unwrap_or_default();
-    let command = std::env::args_os()
-        .map(|word| word.to_string_lossy().into_owned())
-        .collect::<Vec<_>>()
-        .join(" ");
+    let words = std::env::args_os().map(|word| word.to_string_lossy().into_owned());
+    let command = words.map(|word| without_value(&word)).collect::<Vec<_>>().join(" ");
     let since = jiff::Timestamp::now().strftime("%Y-%m-%d %H:%M:%S UTC");
     let at = if user.is_empty() {
         host
@@ -202,4 +200,37 @@ fn holder() -> String {
         .map(|c| if c.is_control() { ' ' } else { c })
         .take(400)
         .collect()
+}
+
+/// Returns a word of the command line as others may read it: of `NAME=VALUE`, also behind an option, the name alone. Which words are
+/// variables only the command line's own rules say, so no word keeps its value.
+fn without_value(word: &str) -> String {
+    let option = word.strip_prefix("--").and_then(|rest| rest.split_once('='));
+    let (before, rest) = match option {
+        Some((name, value)) if value.contains('=') => (&word[..name.len() + 3], value),
+        _ => ("", word),
+    };
+    match rest.split_once('=') {
+        Some((name, _)) => format!("{before}{name}=…"),
+        None => word.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_word_of_a_command_line_keeps_the_value_of_a_variable() {
+        for (word, shown) in [
+            ("build", "build"),
+            ("TOKEN=hunter2 and=more", "TOKEN=…"),
+            ("-eTOKEN=hunter2", "-eTOKEN=…"),
+            ("-veTOKEN=hunter2", "-veTOKEN=…"),
+            ("--environment=TOKEN=hunter2=x", "--environment=TOKEN=…"),
+            ("--sut-dir=/srv/x", "--sut-dir=…"),
+        ] {
+            assert_eq!(without_value(word), shown);
+        }
+    }
 }
