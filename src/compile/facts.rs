@@ -11,6 +11,7 @@ use super::duration;
 use super::environment::{self, Variables};
 use super::error::{CompileError, Problem};
 use super::files::escaped;
+use super::ignored;
 use super::inputs::Globs;
 use super::plan::json;
 use super::read::{Reader, Scope};
@@ -59,6 +60,8 @@ pub(crate) struct Facts {
     pub(crate) tty: bool,
     pub(crate) tags: Vec<String>,
     pub(crate) destructive: bool,
+    /// See [`super::spec::TestSpec::doubt`].
+    pub(crate) doubt: Option<String>,
     pub(crate) priority: i64,
     pub(crate) globs: Option<Globs>,
     pub(crate) origin: Option<String>,
@@ -90,6 +93,7 @@ impl Facts {
             tty: scope.flag("tty", false),
             destructive: scope.flag("extra-destructive", false) || tags.iter().any(|tag| tag == "destructive"),
             tags,
+            doubt: ignored::why_not_recorded(node),
             priority: scope.integer("extra-priority", 0)?,
             globs: scope.globs(node.dir())?,
             origin: scope.origin("test"),

@@ -20,6 +20,7 @@ mod error;
 mod facts;
 mod files;
 mod forget;
+mod ignored;
 mod inputs;
 mod lines;
 pub mod lint;
@@ -47,6 +48,7 @@ use assemble::Assembler;
 pub use error::{CompileError, ProbeProblem, Problem};
 use files::TreeFiles;
 pub use forget::{Forgotten, REMEMBERED, forget};
+use ignored::Ignored;
 pub use listing::{ListedPlan, ListedTest, Listing};
 pub use outline::Outlines;
 pub use place::{Cause, Place};
@@ -173,9 +175,15 @@ impl Resolved {
         }
         select::keep_named(&mut tests, &request.tests)?;
         let plans = self.plans.iter().zip(tests);
-        Ok(plans
+        let selection: Vec<(&Plan, Vec<Selected<'_>>)> = plans
             .filter(|(_, tests)| request.tests.is_empty() || !tests.is_empty())
-            .collect())
+            .collect();
+        let mut ignored = Ignored::default();
+        for test in selection.iter().flat_map(|(_, tests)| tests) {
+            ignored.test((test.tree, &self.trees.get(test.tree).tree), test.node);
+        }
+        warnings.extend(ignored.into_warnings());
+        Ok(selection)
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::environment::{self, Variables};
 use super::error::CompileError;
+use super::ignored::{self, Ignored};
 use super::inputs::Globs;
 use super::names::{any_found, nearest};
 use super::phases::{self, Phase, Step};
@@ -55,17 +56,29 @@ pub(crate) fn select(
     warnings: &mut Vec<Warning>,
 ) -> Result<Vec<Plan>, CompileError> {
     let mut all: Vec<(i64, Node<'_>)> = Vec::new();
-    for node in tree.climb(false).filter(|node| is_plan(*node)) {
-        all.push((order(tree, node, "plan")?, node));
+    let mut ignored = Ignored::default();
+    for node in tree.climb(false) {
+        if is_plan(node) {
+            all.push((order(tree, node, "plan")?, node));
+        } else if node.has_key("plan") && ignored::imports(node) {
+            ignored.import(tree, node);
+        }
     }
     all.sort_by_key(|(order, _)| *order);
     if all.is_empty() {
+        warnings.extend(ignored.into_warnings());
         return default_plan(names);
     }
     let nodes: Vec<Node<'_>> = all.into_iter().map(|(_, node)| node).collect();
     let chosen = choose(tree, &nodes, names)?;
-    let plans = nodes.into_iter().zip(chosen).filter(|(_, chosen)| *chosen);
-    plans.map(|(node, _)| read(tree, node, context, warnings)).collect()
+    let chosen = nodes.into_iter().zip(chosen).filter(|(_, chosen)| *chosen);
+    let chosen: Vec<Node<'_>> = chosen.map(|(node, _)| node).collect();
+    for node in &chosen {
+        ignored.plan(tree, *node);
+    }
+    warnings.extend(ignored.into_warnings());
+    let plans = chosen.into_iter().map(|node| read(tree, node, context, warnings));
+    plans.collect()
 }
 
 fn is_plan(node: Node<'_>) -> bool {
@@ -108,12 +121,7 @@ fn choose(tree: &Tree, plans: &[Node<'_>], names: &[String]) -> Result<Vec<bool>
 }
 
 fn read(tree: &Tree, node: Node<'_>, context: &Context, warnings: &mut Vec<Warning>) -> Result<Plan, CompileError> {
-    // Keys of tmt that would change what runs; the others say something to people or to tmt only.
-    const REFUSED: [&str; 2] = ["environment-file", "plan"];
     let scope = Reader::new(tree, node).scope("plan");
-    for key in REFUSED.iter().filter(|key| scope.value(key).is_some()) {
-        warnings.push(scope.warning(key, &format!("`{key}` is not supported and ignored")));
-    }
     let sections = sections::read(&scope, context, warnings)?;
     let prepare = phases::read(&scope, Step::Prepare, context, warnings)?;
     let finish = phases::read(&scope, Step::Finish, context, warnings)?;

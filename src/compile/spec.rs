@@ -255,6 +255,8 @@ pub struct TestSpec {
     pub tags: Vec<String>,
     /// Whether it leaves its machine in a state that nothing else may run in: `extra-destructive: true`, or a tag `destructive`.
     pub destructive: bool,
+    /// Why a pass of it is told but not recorded: its metadata hold a rule that is not obeyed and could make it a failure.
+    pub doubt: Option<String>,
     /// `extra-priority`: higher goes first; 0 by default.
     pub priority: i64,
     /// `order`; 50 by default. The vector is already in this order.

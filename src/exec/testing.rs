@@ -139,7 +139,8 @@ impl Worker<'_> {
         };
         let outcome = outcome_of(&summary);
         let took = started.elapsed();
-        if summary.infra.is_none() {
+        let doubt = test.doubt.as_ref().filter(|_| outcome == NodeOutcome::Pass);
+        if summary.infra.is_none() && doubt.is_none() {
             let ran = Ran {
                 node: spec.node,
                 sut: sut.clone(),
@@ -158,7 +159,7 @@ impl Worker<'_> {
                 self.records.wait();
             }
         } else {
-            // Another SUT may claim the node as soon as the verdict is known.
+            // Another SUT may claim the node as soon as the verdict is known. Nothing is recorded.
             drop(ticket);
         }
         let ended_by = summary.infra.as_ref().map_or("unknown", |(kind, _)| kind.as_str());
@@ -170,7 +171,7 @@ impl Worker<'_> {
             sut,
             outcome,
             duration: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
-            note: note_of(&summary),
+            note: note_of(&summary, doubt),
             log: output_of(shared.dir.path(), &relative),
             results: summary.counts.clone(),
             again: false,
@@ -304,9 +305,11 @@ fn said_by(summary: &Summary, started_there: bool) -> Said {
     }
 }
 
-fn note_of(summary: &Summary) -> String {
-    match &summary.infra {
-        Some((kind, note)) => format!("{}: {note}", kind.as_str()),
-        None => summary.note.clone(),
+fn note_of(summary: &Summary, doubt: Option<&String>) -> String {
+    match (&summary.infra, doubt) {
+        (Some((kind, note)), _) => format!("{}: {note}", kind.as_str()),
+        (None, Some(doubt)) if summary.note.is_empty() => doubt.clone(),
+        (None, Some(doubt)) => format!("{}; {doubt}", summary.note),
+        (None, None) => summary.note.clone(),
     }
 }

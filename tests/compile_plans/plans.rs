@@ -331,7 +331,7 @@ fn what_is_not_supported_is_one_warning_each_and_an_error_when_strict() {
     assert_eq!(
         warnings,
         [
-            "plan.fmf:12: plan `/plan`: `environment-file` is not supported and ignored",
+            "plan.fmf:12: 1 plan says `environment-file`, which is not obeyed: their variables are not set",
             "plan.fmf:3: plan `/plan`, discover section 1: `dist-git-source` is not supported and ignored",
             "plan.fmf:7: plan `/plan`, prepare phase 1 (`install`): `copr` is not supported and ignored",
             "plan.fmf:8: plan `/plan`, prepare phase 1 (`install`): `directory` is not supported and ignored",
@@ -423,4 +423,38 @@ fn a_test_that_plans_run_differently_has_a_node_for_each() {
         .map(|test| workload.graph.node(test.node).to_string())
         .collect();
     assert_eq!(names, ["test /t (/plans/one)", "test /t (/plans/two)"]);
+}
+
+#[test]
+fn what_could_change_a_verdict_and_is_not_obeyed_is_one_warning_a_kind_with_a_count() {
+    let trial = Trial::new(&[
+        (
+            "plan.fmf",
+            "execute: {how: tmt, exit-first: true}\ndiscover: {how: fmf}\ncontext: {a: b}\n",
+        ),
+        ("import.fmf", "plan:\n    import: {url: u, name: /n}\n"),
+        (
+            "t/main.fmf",
+            "test: 'true'\nframework: beakerlib\n/a:\n  result: xfail\n/b:\n  require: [library(x/y)]\n/c:\n  check: avc\n",
+        ),
+        (
+            "u.fmf",
+            "test: 'true'\nframework: shell\nresult: respect\nrequire: [tar, {type: file, pattern: x}]\n",
+        ),
+    ]);
+    let listing = list(&trial.request()).expect("it lists");
+    let warnings: Vec<String> = listing.warnings.iter().map(ToString::to_string).collect();
+    let alone = "their exit code and their own results are the verdict, and a pass is not recorded";
+    assert_eq!(
+        warnings,
+        [
+            "import.fmf:1: 1 plan says `plan: import`, which is not obeyed: no plan is imported".to_owned(),
+            "plan.fmf:3: 1 plan says `context`, which is not obeyed: it counts for no rule, as `-c DIM=VALUE` does".to_owned(),
+            "plan.fmf:1: 1 plan says `execute: exit-first`, which is not obeyed: a failure ends nothing".to_owned(),
+            format!("t/main.fmf:2: 3 tests say `framework: beakerlib`, which is not obeyed: {alone}"),
+            format!("t/main.fmf:4: 1 test says `result: xfail`, which is not obeyed: {alone}"),
+            "t/main.fmf:6: 1 test says `require` with a library, which is not obeyed: nothing of that is brought to the machine".to_owned(),
+            format!("t/main.fmf:8: 1 test says `check`, which is not obeyed: {alone}"),
+        ]
+    );
 }

@@ -324,3 +324,21 @@ fn the_clone_of_another_user_runs_nothing() {
         .expect(0);
     assert_eq!(scene.ran(), [""; 0]);
 }
+
+#[test]
+fn the_pass_of_a_test_whose_rules_are_not_obeyed_is_told_and_not_recorded() {
+    for rule in ["framework: beakerlib", "result: xfail", "check: [{how: avc}]"] {
+        let scene = Scene::new([("tests/a/main.fmf", witness("a") + rule + "\n")]);
+        for _ in 0..2 {
+            let ran = scene.run(0, ["build"]);
+            says(&ran.stdout, &["not recorded: `"]);
+            says(&ran.stderr, &["1 test says `", "which is not obeyed"]);
+            assert_eq!(
+                scene.ran(),
+                ["test a"],
+                "{rule}: a wrong pass must not be taken from the cache"
+            );
+        }
+        scene.run(2, ["build", "--strict"]);
+    }
+}

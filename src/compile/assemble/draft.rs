@@ -199,6 +199,7 @@ impl<'r> Assembler<'r> {
             data: Arc::clone(&facts.data),
             tags: facts.tags.clone(),
             destructive: facts.destructive,
+            doubt: facts.doubt.clone(),
             priority: facts.priority,
             order: selected.order,
             origin: facts.origin.clone(),

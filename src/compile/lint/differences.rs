@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::nodes::may_run;
-use super::schema::{Kind, PLAN_TMT_ONLY, TEST_TMT_ONLY, VARIABLES};
+use super::schema::{Kind, PLAN_TMT_ONLY, PLAN_VERDICT, TEST_TMT_ONLY, VARIABLES};
 use super::{Code, Linter, scripts};
 use crate::compile::facts::run_directory;
 use crate::compile::place::Place;
@@ -48,7 +48,39 @@ const EXECUTE: [&str; 7] = [
 /// Variables that are set where tmt runs, which it puts in their places before any script runs.
 const OF_RUNNER: [&str; 8] = ["HOME", "LANG", "LOGNAME", "PATH", "PWD", "SHELL", "TERM", "USER"];
 
-/// Checks a node.
+/// Checks a node for what could change a verdict and is not obeyed.
+pub(super) fn check_verdict(linter: &mut Linter<'_>, kind: Kind, node: Node<'_>) {
+    let scope = linter.scope(kind, node);
+    match kind {
+        Kind::Test if may_run(node) => {
+            for key in TEST_TMT_ONLY {
+                let default = match *key {
+                    "framework" => Some("shell"),
+                    "result" => Some("respect"),
+                    _ => None,
+                };
+                let value = scope.value(key).filter(|value| truthy(value));
+                if value.is_some_and(|value| default.is_none() || value.as_str() != default) {
+                    obeyed(linter, &scope, key, key);
+                }
+            }
+            for key in ["require", "recommend"] {
+                check_requires(linter, &scope, key);
+            }
+        }
+        Kind::Plan => {
+            for key in PLAN_VERDICT {
+                if scope.value(key).is_some_and(truthy) {
+                    obeyed(linter, &scope, key, key);
+                }
+            }
+            check_execute(linter, &scope);
+        }
+        _ => {}
+    }
+}
+
+/// Checks a node for everything else.
 pub(super) fn check(linter: &mut Linter<'_>, kind: Kind, node: Node<'_>) {
     let scope = linter.scope(kind, node);
     match kind {
@@ -59,21 +91,7 @@ pub(super) fn check(linter: &mut Linter<'_>, kind: Kind, node: Node<'_>) {
 }
 
 fn check_test(linter: &mut Linter<'_>, scope: &Scope<'_>, node: Node<'_>) {
-    for key in TEST_TMT_ONLY {
-        let default = match *key {
-            "framework" => Some("shell"),
-            "result" => Some("respect"),
-            _ => None,
-        };
-        let value = scope.value(key).filter(|value| truthy(value));
-        if value.is_some_and(|value| default.is_none() || value.as_str() != default) {
-            obeyed(linter, scope, key, key);
-        }
-    }
     check_environment_form(linter, scope);
-    for key in ["require", "recommend"] {
-        check_requires(linter, scope, key);
-    }
     if let Some(path) = scope.value("path").and_then(Value::as_str)
         && !path.starts_with('/')
     {
@@ -158,7 +176,6 @@ fn check_plan(linter: &mut Linter<'_>, scope: &Scope<'_>) {
             obeyed(linter, scope, key, key);
         }
     }
-    check_execute(linter, scope);
     check_environment_form(linter, scope);
     if scope.value("execute").is_none() && scope.value("plan").is_none() && scope.value("discover").is_some() {
         let message = "tmt takes this for no plan, because it has no `execute`";

@@ -7,7 +7,7 @@
 //! 1. `nodes` tells tests, plans and stories apart and collects what the checks need of the whole tree;
 //! 2. each node is checked: `keys` and `values`, then `adjust`, and by its kind `phases`, `sections` (with `coverage`) and
 //!    `scripts` (with `command`);
-//! 3. `ids` looks over all nodes, `differences` (with `--tmt`) says where tmt would do something else.
+//! 3. `ids` looks over all nodes, `differences` says what of tmt is not obeyed and could change a verdict, and, with `--tmt`, where else tmt would do something else.
 //!
 //! Findings are data; nothing here prints. Files are only looked at, never changed; nothing is fetched.
 
@@ -112,6 +112,7 @@ pub fn lint(request: &Request) -> Result<Report, LintError> {
     };
     for (kind, node) in &chosen {
         linter.node(*kind, *node);
+        differences::check_verdict(&mut linter, *kind, *node);
         if request.tmt {
             differences::check(&mut linter, *kind, *node);
         }

@@ -104,16 +104,11 @@ pub(super) const TEST_TMT_ONLY: &[&str] = &[
     "result",
 ];
 
-/// Keys of plans that change what tmt does, and that atex reads over.
-pub(super) const PLAN_TMT_ONLY: &[&str] = &[
-    "ansible",
-    "cleanup",
-    "context",
-    "login",
-    "provision",
-    "reboot",
-    "report",
-];
+/// Keys of plans that change a verdict of tmt, and that atex reads over.
+pub(super) const PLAN_VERDICT: &[&str] = &["ansible", "context", "reboot"];
+
+/// Keys of plans that change what else tmt does, and that atex reads over.
+pub(super) const PLAN_TMT_ONLY: &[&str] = &["cleanup", "login", "provision", "report"];
 
 /// Keys of plans that atex warns of when it runs them.
 pub(super) const PLAN_REFUSED: &[&str] = &["environment-file", "plan"];
