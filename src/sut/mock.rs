@@ -232,7 +232,7 @@ impl Sut for Mock {
         let gate = lock(&self.lab.0).held.get(&self.name).cloned();
         if let Some(gate) = gate {
             let message = format!("`{}`: held by another run", self.name);
-            if on_held == OnHeld::Fail {
+            if on_held != OnHeld::Wait {
                 return Err(Trouble::new(TroubleKind::Held, message));
             }
             notice(message);

@@ -10,6 +10,7 @@
 //! <dir>/lease            locked by the agent of the runner that has the machine; its first line says who that is
 //! <dir>/run.lock         locked by the wrapper of the job that runs
 //! <dir>/v1/state         what the machine says of itself: JSON of `SutState`
+//! <dir>/v1/lifeline      which agent has the lease, and on which process it hangs: boot id, and process id and time of start of both
 //! <dir>/v1/env/          `prepared`, `base`: plan environment files, mode 0600
 //! <dir>/v1/tree/SLOT/    what was brought; goes when nobody used it for a month, but for the three used last
 //! <dir>/v1/manifest/     SLOT.list: what was brought; SLOT.stat: the tree after that; SLOT.touched: a sync is under way;
@@ -72,6 +73,8 @@ pub enum OnHeld {
     Wait,
     /// Fail with [`TroubleKind::Held`].
     Fail,
+    /// The same, but an agent that is stopped there is ended, whoever it belongs to.
+    End,
 }
 
 /// How often at least a machine that is open and idle is to be tended.

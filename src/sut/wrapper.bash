@@ -81,7 +81,7 @@ put_job() {
     done
     [[ $mode != tty ]] || type -P script >/dev/null || refuse "a test with a terminal needs \`script\` of util-linux, which is not installed"
     exec 9<>"$base/run.lock" || refuse "cannot open \`$base/run.lock\`"
-    flock -w 10 9 || refuse "another job still runs there"
+    take_lock
     clear_work || refuse "cannot empty \`$work\`"
     read -r boot </proc/sys/kernel/random/boot_id
     exec 4>>"$work/groups" && printf '%s\n' "$boot" >&4 && put_files || refuse_for "cannot write below \`$work\`" put_files
@@ -90,6 +90,21 @@ put_job() {
     [[ -L $cwd || $cwd == "$v"/tree/*/* || -d $cwd ]] || mkdir -p -- "$cwd"
     cd -- "$cwd" || refuse "there is no directory \`$cwd\`"
     put_name || { name=; put_name; refuse_for "cannot write \`$v/unended\`" put_name; }
+}
+
+# Takes the lock of the job that runs. One that ends is waited for: whoever has the lease wants no other. A conflict is exit code 1
+# without a word; busybox, which knows no `-w`, has 1 for everything.
+take_lock() {
+    local said rc left
+    for ((left = 100; left > 0; left--)); do
+        flock -n 9 && return
+        said=$(flock -n 9 2>&1)
+        rc=$?
+        ((rc != 0)) || return
+        [[ $rc == 1 && ! $said ]] || refuse "cannot lock \`$base/run.lock\`: ${said:-\`flock\` failed without a word}"
+        sleep 0.1
+    done
+    refuse "another job still runs there"
 }
 
 put_files() {
@@ -133,7 +148,19 @@ alive() {
     local pid
     read_list
     for pid in "${pids[@]}"; do
-        kill -0 -- "-$pid" || kill -0 "$pid" && return
+        { kill -0 -- "-$pid" || kill -0 "$pid"; } && lives "$pid" && return
+    done
+    return 1
+}
+
+# lives PID: whether a process, or one of its group, is more than a zombie. Those only wait for a parent that does not ask for them.
+lives() {
+    local stat fields
+    for stat in /proc/[0-9]*/stat; do
+        IFS= read -r -d '' stat <"$stat"
+        fields=(${stat##*) })
+        [[ ${fields[2]} == "$1" || ${stat%% *} == "$1" ]] || continue
+        [[ ${fields[0]} == [ZX] ]] || return 0
     done
     return 1
 }

@@ -14,6 +14,7 @@ mod rebuild;
 mod running;
 mod scene;
 mod sections;
+mod stuck;
 #[path = "../support/mod.rs"]
 mod support;
 mod taint;

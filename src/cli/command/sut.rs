@@ -52,9 +52,9 @@ fn listed(args: &SutArgs, settings: &Settings) -> Result<Pool, CliError> {
 }
 
 /// Takes a machine; fails at once where somebody else holds it.
-fn open(spec: &SutSpec, cancel: &Cancel) -> Result<(Known, Hello), Trouble> {
+fn open(spec: &SutSpec, on_held: OnHeld, cancel: &Cancel) -> Result<(Known, Hello), Trouble> {
     let mut machine = machines::known(spec, cancel)?;
-    let hello = machine.open(OnHeld::Fail, &mut |_| {})?;
+    let hello = machine.open(on_held, &mut |_| {})?;
     Ok((machine, hello))
 }
 
@@ -81,7 +81,7 @@ fn look(spec: &SutSpec, cancel: &Cancel) -> Result<Seen, Trouble> {
     let state = is_local.then(|| peek_state(spec.dir.as_deref())).flatten();
     if lease.is_none() && state.is_none() {
         // One that was never used, or cannot be: opening it tells which.
-        let (_free, Hello { facts, state }) = open(spec, cancel)?;
+        let (_free, Hello { facts, state }) = open(spec, OnHeld::Fail, cancel)?;
         return Ok(Seen { facts, state, lease });
     }
     Ok(Seen {
@@ -143,7 +143,7 @@ fn ls(pool: &Pool, settings: &Settings, out: &mut Out) -> Result<Exit, CliError>
 fn show(pool: &Pool, settings: &Settings, out: &mut Out) -> Result<Exit, CliError> {
     let (cancel, _heeded) = cancel()?;
     for spec in &pool.suts {
-        let (_lease, hello) = open(spec, &cancel)?;
+        let (_lease, hello) = open(spec, OnHeld::Fail, &cancel)?;
         if settings.json {
             out.json(&described(spec, &hello))?;
         } else {
@@ -179,7 +179,7 @@ fn show_one(spec: &SutSpec, hello: &Hello, out: &mut Out) -> Result<(), CliError
 fn reset(pool: &Pool, settings: &Settings, out: &mut Out) -> Result<Exit, CliError> {
     let (cancel, _heeded) = cancel()?;
     for spec in &pool.suts {
-        let (mut machine, hello) = open(spec, &cancel)?;
+        let (mut machine, hello) = open(spec, OnHeld::End, &cancel)?;
         let state = SutState {
             chain: Vec::new(),
             prepared_at: None,
@@ -227,7 +227,7 @@ fn remove(pool: &Pool, settings: &Settings, out: &mut Out) -> Result<Exit, CliEr
 
 /// Takes a machine and removes what is there; returns what it said of itself.
 fn emptied<L: Link>(mut machine: Machine<L>) -> Result<SutState, Trouble> {
-    let hello = machine.open(OnHeld::Fail, &mut |_| {})?;
+    let hello = machine.open(OnHeld::End, &mut |_| {})?;
     machine.remove()?;
     Ok(hello.state)
 }

@@ -17,6 +17,15 @@ use crate::sut::{Hello, OnHeld, SutState, Trouble, TroubleKind, Urgency, facts, 
 const STARTUP_FILES: &str =
     "look at what the login shell reads when it starts (`.bashrc` and its like): it must come to an end";
 
+/// How the agent begins to say which programs are missing there.
+const LACKS: &str = "not installed there, and needed: ";
+
+/// Said where programs are missing.
+const HOW_TO_GET_TOOLS: &str = "install them there: `flock` and `setsid` are of the package `util-linux`, `tar` of `tar`, the others of `coreutils`";
+
+/// Said where the directory there cannot be used.
+const ANOTHER_DIRECTORY: &str = "another directory can be given with `--sut-dir`; it must be on a file system with locks, so not on most network shares";
+
 /// How long ending the last job may take, once it is over.
 pub(super) const ENDING: Duration = Duration::from_secs(20);
 
@@ -60,7 +69,12 @@ impl<L: Link> Machine<L> {
         let holder = holder();
         let mut request = program::opening(program::AGENT, &marker);
         request.extend_from_slice(format!("open {} {} ", dir.len(), holder.len()).as_bytes());
-        request.extend_from_slice(if on_held == OnHeld::Wait { b"wait " } else { b"fail " });
+        let on_held_word = match on_held {
+            OnHeld::Wait => "wait ",
+            OnHeld::Fail => "fail ",
+            OnHeld::End => "end ",
+        };
+        request.extend_from_slice(on_held_word.as_bytes());
         let beat = self.link.heartbeat().map_or(0, |silence| silence.as_secs().max(1));
         let pulse = self.pulse();
         request.extend_from_slice(format!("{} {beat} {pulse}\n", settle.as_millis() / 100).as_bytes());
@@ -75,15 +89,16 @@ impl<L: Link> Machine<L> {
         let mut reply = agent.reply(SHORT, &patience).map_err(|broken| self.broken(broken))?;
         if reply.word == "held" {
             let who = self.held_by(&reply);
-            if on_held == OnHeld::Fail {
+            if on_held != OnHeld::Wait {
                 return Err(who.with_hint("wait until it is done, or use another directory there (`--sut-dir`)"));
             }
             notice(who.message);
             reply = agent.reply(SHORT, &patience).map_err(|broken| self.broken(broken))?;
         }
         let reply = accept(reply).map_err(|error| {
-            self.not_synced(error)
-                .with_hint("another directory can be given with `--sut-dir`")
+            let trouble = self.not_synced(error);
+            let lacks = trouble.message.contains(LACKS);
+            trouble.with_hint(if lacks { HOW_TO_GET_TOOLS } else { ANOTHER_DIRECTORY })
         })?;
         let (hello, cut_off, dir) = self.hello(&reply)?;
         self.session = Some(Session {
