@@ -32,8 +32,14 @@ const KEPT_STDERR: usize = 16 * 1024;
 /// How long the end of a process whose output has ended may take.
 const LAST_BREATH: Duration = Duration::from_secs(1);
 
+/// How often it is looked whether something has taken too long, where silence is not measured.
+const LOOK: Duration = Duration::from_secs(5);
+
 /// Silence is measured in so many pieces.
 const SLICES: u32 = 8;
+
+/// Whoever moves so many bytes has another second.
+const SLOWEST: u64 = 4 * 1024;
 
 /// How often a second cancellation is looked for after the first: the alarm stays readable then.
 pub(crate) const AFTER_CANCEL: Duration = Duration::from_millis(100);
@@ -51,6 +57,8 @@ pub(crate) enum Broken {
     TimedOut,
     /// Nothing moved for so long, and the other side should have shown that it lives.
     Stuck(Duration),
+    /// It showed all that time that it lives, and came to no end.
+    Endless(Duration),
 }
 
 /// How long to wait, and what ends the wait before.
@@ -101,6 +109,8 @@ pub(crate) struct Talk {
     process: Box<dyn Process>,
     /// Stdout that was read and not yet taken.
     inbox: Vec<u8>,
+    /// The end of what the login printed, until the program is there.
+    noise: Option<Vec<u8>>,
     /// The end of stderr.
     complaints: Vec<u8>,
     stdout_ended: bool,
@@ -109,6 +119,11 @@ pub(crate) struct Talk {
     bears: Option<Duration>,
     /// How long nothing has moved while it was waited for.
     silent: Duration,
+    /// How long what is under way may take as a whole.
+    total: Option<Duration>,
+    /// How long it was waited for, and how many bytes have moved since then.
+    waited: Duration,
+    moved: u64,
 }
 
 impl Talk {
@@ -117,11 +132,15 @@ impl Talk {
         let mut talk = Self {
             process: link.spawn().map_err(TalkError::Link)?,
             inbox: Vec::new(),
+            noise: Some(Vec::new()),
             complaints: Vec::new(),
             stdout_ended: false,
             stderr_ended: false,
             bears: None,
             silent: Duration::ZERO,
+            total: None,
+            waited: Duration::ZERO,
+            moved: 0,
         };
         talk.send(opening, patience)?;
         Ok(talk)
@@ -134,13 +153,33 @@ impl Talk {
         self.silent = Duration::ZERO;
     }
 
+    /// Begins something that may take no longer than that as a whole, signs of life or not. Bytes that move are given time of their own.
+    pub(crate) fn begin(&mut self, total: Option<Duration>) {
+        self.total = total;
+        self.waited = Duration::ZERO;
+        self.moved = 0;
+    }
+
+    /// Whether what was begun has taken too long.
+    fn is_over(&self) -> Option<Duration> {
+        let total = self.total?;
+        let allowed = total + Duration::from_secs(self.moved / SLOWEST);
+        (self.waited >= allowed).then_some(total)
+    }
+
     /// Reads past the line `marker`: what login shells print comes before it, and may end without a newline.
     pub(crate) fn past(&mut self, marker: &str, patience: &Patience<'_>) -> Result<(), Broken> {
         let mut noise = 0;
         loop {
             let line = self.line(patience)?;
             if line.ends_with(marker.as_bytes()) {
+                self.noise = None;
                 return Ok(());
+            }
+            if let Some(kept) = &mut self.noise {
+                kept.extend_from_slice(&line);
+                kept.push(b'\n');
+                kept.drain(..kept.len().saturating_sub(KEPT_STDERR));
             }
             noise += line.len() + 1;
             if noise > MAX_NOISE {
@@ -155,6 +194,7 @@ impl Talk {
             match self.process.write(bytes) {
                 Ok(count) => {
                     bytes = &bytes[count..];
+                    self.moved += count as u64;
                     self.silent = Duration::ZERO;
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -255,12 +295,14 @@ impl Talk {
             stderr: !self.stderr_ended,
         };
         let slice = self.bears.map(|silence| silence / SLICES);
-        let until = patience.until.into_iter().chain(slice.map(|slice| now + slice)).min();
+        let look = slice.or(self.total.map(|_| LOOK));
+        let until = patience.until.into_iter().chain(look.map(|look| now + look)).min();
         let (alarm, until) = alarm(patience.cancel, until);
         let ready = self.process.wait(interest, until, alarm);
         let ready = ready.map_err(|error| Broken::Ended(error.to_string()))?;
         // A runner that was away itself has heard nothing in that time, and counts little of it.
         self.silent += slice.map_or(Duration::ZERO, |slice| now.elapsed().min(2 * slice));
+        self.waited += look.map_or(Duration::ZERO, |look| now.elapsed().min(2 * look));
         if ready.stderr {
             self.read_complaints();
         }
@@ -269,7 +311,7 @@ impl Talk {
         }
         match self.bears {
             Some(silence) if self.silent >= silence => Err(Broken::Stuck(silence)),
-            _ => Ok(()),
+            _ => self.is_over().map_or(Ok(()), |total| Err(Broken::Endless(total))),
         }
     }
 
@@ -279,6 +321,7 @@ impl Talk {
             Ok(0) => self.stdout_ended = true,
             Ok(count) => {
                 self.inbox.extend_from_slice(&buffer[..count]);
+                self.moved += count as u64;
                 self.silent = Duration::ZERO;
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
@@ -307,7 +350,20 @@ impl Talk {
         count > 0
     }
 
-    /// Says how the process ended, with the last that it complained about.
+    /// What a login has said that does not come to the program: stdout and stderr, cleaned, and the end of it where it is long.
+    pub(crate) fn login_said(&mut self) -> String {
+        let mut buffer = [0; 4 * 1024];
+        while self.inbox.len() < MAX_LINE {
+            match self.process.read_stdout(&mut buffer) {
+                Ok(count) if count > 0 => self.inbox.extend_from_slice(&buffer[..count]),
+                _ => break,
+            }
+        }
+        let noise = self.noise.as_deref().unwrap_or_default();
+        said([noise, &self.inbox, &self.complaints])
+    }
+
+    /// Says how the process ended, with the last that it complained about; a login that went no further, with all that it said.
     fn obituary(&mut self, how: &str) -> Broken {
         let _more_than_is_kept = (0..KEPT_STDERR).find(|_| !self.read_complaints());
         // The end is told after the last output.
@@ -324,10 +380,31 @@ impl Talk {
             Some(Exit::Lost(why)) => why,
             None => how.to_owned(),
         };
+        if self.noise.is_some() {
+            let said = self.login_said();
+            return Broken::Ended(if said.is_empty() { end } else { format!("{end}: {said}") });
+        }
         let complaints = String::from_utf8_lossy(&self.complaints);
         let last = complaints.trim_end().lines().next_back().unwrap_or_default();
         Broken::Ended(if last.is_empty() { end } else { format!("{end}: {last}") })
     }
+}
+
+/// Most characters that are shown of what a login said.
+const SAID: usize = 800;
+
+/// Makes one line of texts: without control characters, and the end of it where it is long.
+pub(crate) fn said<const N: usize>(texts: [&[u8]; N]) -> String {
+    let texts = texts.map(|text| String::from_utf8_lossy(text).into_owned());
+    let clean = |line: &str| -> String { line.chars().filter(|c| !c.is_control()).collect() };
+    let lines = texts.iter().flat_map(|text| text.lines().map(clean));
+    let lines: Vec<String> = lines
+        .map(|line| line.trim().to_owned())
+        .filter(|line| !line.is_empty())
+        .collect();
+    let line = lines.join("; ");
+    let surplus = line.chars().count().saturating_sub(SAID);
+    line.chars().skip(surplus).collect()
 }
 
 /// Why a program could not be started.
@@ -356,5 +433,38 @@ pub(crate) fn alarm(cancel: &Cancel, until: Option<Instant>) -> (Option<std::os:
             (None, Some(until.map_or(look, |until| until.min(look))))
         }
         Urgency::Now => (None, until),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sut::link::local::LocalLink;
+
+    #[test]
+    fn one_who_only_shows_life_comes_to_an_end() {
+        let script = "while echo >&2; do sleep 0.02; done";
+        let command = ["bash", "-c", script].map(Into::into).to_vec();
+        let mut link = LocalLink::running("it", command, None);
+        let cancel = Cancel::new().unwrap();
+        let patience = Patience {
+            cancel: &cancel,
+            known: Urgency::None,
+            until: None,
+        };
+        let mut talk = Talk::start(&mut link, b"", &patience).unwrap_or_else(|error| panic!("{error:?}"));
+        let total = Duration::from_millis(300);
+        talk.bear(Some(Duration::from_secs(600)));
+        talk.begin(Some(total));
+        let ended = talk.reply(SHORT, &patience).unwrap_err();
+        assert!(matches!(ended, Broken::Endless(after) if after == total), "{ended:?}");
+    }
+
+    #[test]
+    fn what_a_login_says_is_one_line_without_control_characters_and_its_end() {
+        assert_eq!(said([b"one\r\n\n \x1b[1mtwo\n", b"three"]), "one; [1mtwo; three");
+        let long = "x".repeat(10 * SAID) + "end";
+        let shown = said([long.as_bytes()]);
+        assert!(shown.ends_with("xend") && shown.chars().count() == SAID);
     }
 }

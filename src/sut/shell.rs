@@ -42,6 +42,9 @@ const STUCK: &str = "look for a disk there that does not answer, or for stopped 
 /// How long a wrapper may take to be started ahead.
 const SPARE: Duration = Duration::from_secs(2);
 
+/// How long an agent may take for a request as a whole, beside the time for what it is sent and sends.
+const REQUEST: Duration = Duration::from_secs(15 * 60);
+
 /// How long the agent may take to end.
 const GOODBYE: Duration = Duration::from_secs(1);
 
@@ -116,6 +119,11 @@ impl<L: Link> Machine<L> {
                 let what = format!("the agent there is stuck: nothing moved for {seconds} s");
                 self.trouble(TroubleKind::Aborted, what).with_hint(STUCK)
             }
+            Broken::Endless(total) => {
+                let seconds = total.as_secs();
+                let what = format!("the agent there shows that it lives, but came to no end within {seconds} s");
+                self.trouble(TroubleKind::Aborted, what).with_hint(STUCK)
+            }
         }
     }
 
@@ -127,7 +135,13 @@ impl<L: Link> Machine<L> {
                 .trouble(TroubleKind::Setup, format!("cannot become root ({how})"))
                 .with_hint(HOW_TO_BECOME_ROOT),
             TalkError::Broken(Broken::Ended(how)) => {
-                self.trouble(TroubleKind::Unreachable, format!("cannot start bash ({how})"))
+                let trouble = self.trouble(TroubleKind::Unreachable, format!("cannot start bash ({how})"));
+                match another_user(&how) {
+                    Some(user) => trouble.with_hint(format!(
+                        "log in as `{user}`, and have everything done as root: `ssh://{user}@HOST?become=sudo`"
+                    )),
+                    None => trouble,
+                }
             }
             TalkError::Broken(Broken::TimedOut) => self.trouble(TroubleKind::Unreachable, "no answer in time"),
             other => self.not_started(other),
@@ -177,6 +191,7 @@ impl<L: Link> Machine<L> {
         let Some(session) = &mut self.session else {
             return Err(self.trouble(TroubleKind::Aborted, "there is no connection"));
         };
+        session.agent.begin(Some(REQUEST));
         let heard = match &mut session.ahead {
             Some(ahead) => ahead.hear(&mut session.agent, &Self::brief(&self.cancel)),
             None => Ok(()),
@@ -433,6 +448,15 @@ fn taint(reason: String) -> Taint {
             .unwrap_or_default()
             .as_secs(),
     }
+}
+
+/// The user that a machine wants one to log in as: images of clouds say `Please login as the user "fedora" rather than…`.
+fn another_user(said: &str) -> Option<&str> {
+    let (_, rest) = said.split_once("as the user ")?;
+    let user = rest.split_whitespace().next()?;
+    let user = user.trim_matches(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+    let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
+    Some(user).filter(|user| !user.is_empty() && user.chars().all(is_name))
 }
 
 /// Whether it is a lack of room that a tool complains about.

@@ -192,3 +192,39 @@ fn a_connection_that_was_lost_while_the_host_slept_is_found_out_by_its_silence()
     let ran = lab.run(0, ["test", "/a"]);
     assert!(ran.said("is prepared again from the first step"), "{ran:?}");
 }
+
+#[test]
+fn what_a_login_says_instead_of_starting_bash_is_shown_with_what_to_do() {
+    let lab = Lab::new();
+    let key = lab.world.read("sshd/authorized_keys");
+    let said = "Please login as the user fedora rather than the user root.";
+    lab.world.write(
+        "sshd/authorized_keys",
+        format!("command=\"printf '\\033[1m{said}\\n'; exit 142\" {key}"),
+    );
+    let ran = lab.run(3, ["test", "/a"]);
+    assert!(
+        ran.said("cannot start bash (exit code 142: [1mPlease login as"),
+        "{ran:?}"
+    );
+    assert!(ran.said("`ssh://fedora@HOST?become=sudo`"), "{ran:?}");
+}
+
+#[test]
+fn what_a_server_offers_is_shown_where_nothing_fits() {
+    let kex = "sntrup761x25519-sha512@openssh.com";
+    for (option, offer) in [
+        ("KexAlgorithms", kex),
+        ("Ciphers", "chacha20-poly1305@openssh.com"),
+        ("MACs", "umac-128@openssh.com"),
+    ] {
+        let lab = Lab::with(&format!("{option} {offer}\n"));
+        let ran = lab.atex(["sut", "show"]).run();
+        // A libssh2 that has it is as good.
+        assert!(
+            ran.code == 0 || ran.said(&format!("it offers `{offer}")),
+            "{option}: {ran:?}"
+        );
+        assert!(ran.code == 0 || ran.code == 3, "{ran:?}");
+    }
+}

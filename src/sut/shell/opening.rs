@@ -86,6 +86,7 @@ impl<L: Link> Machine<L> {
         // A job follows, as a rule.
         let spare = self.launch_spare();
         self.past_login(&mut agent, &marker, &patience)?;
+        agent.begin(Some(self.opening_time() + settle));
         let mut reply = agent.reply(SHORT, &patience).map_err(|broken| self.broken(broken))?;
         if reply.word == "held" {
             let who = self.held_by(&reply);
@@ -93,6 +94,8 @@ impl<L: Link> Machine<L> {
                 return Err(who.with_hint("wait until it is done, or use another directory there (`--sut-dir`)"));
             }
             notice(who.message);
+            // However long somebody else needs the machine.
+            agent.begin(None);
             reply = agent.reply(SHORT, &patience).map_err(|broken| self.broken(broken))?;
         }
         let reply = accept(reply).map_err(|error| {
@@ -120,6 +123,12 @@ impl<L: Link> Machine<L> {
         )
     }
 
+    /// How long an agent may take for its first reply, however much life it shows: half as long as a login, which is over by then, and
+    /// what it takes to end the last job.
+    fn opening_time(&self) -> Duration {
+        self.link.login_time() / 2 + ENDING
+    }
+
     /// Reads past what the login prints before the agent runs.
     fn past_login(&self, agent: &mut Talk, marker: &str, patience: &Patience<'_>) -> Result<(), Trouble> {
         let limit = Instant::now() + self.link.login_time();
@@ -131,7 +140,9 @@ impl<L: Link> Machine<L> {
             }
             Err(Broken::TimedOut) if Instant::now() >= limit => {
                 let seconds = self.link.login_time().as_secs();
-                let what = format!("the login there did not start bash within {seconds} s");
+                let said = agent.login_said();
+                let said = if said.is_empty() { said } else { format!(": {said}") };
+                let what = format!("the login there did not start bash within {seconds} s{said}");
                 Err(self.trouble(TroubleKind::Unreachable, what).with_hint(STARTUP_FILES))
             }
             Err(broken) => Err(self.unreachable(broken.into())),
@@ -156,6 +167,7 @@ impl<L: Link> Machine<L> {
         request.extend_from_slice(dir);
         let mut agent = Talk::start(&mut self.link, &request, &patience).map_err(|error| self.unreachable(error))?;
         self.past_login(&mut agent, &marker, &patience)?;
+        agent.begin(Some(self.opening_time()));
         let reply = agent.reply(SHORT, &patience).map_err(|broken| self.broken(broken))?;
         let reply = accept(reply).map_err(|error| self.not_synced(error))?;
         let (hello, _, _) = self.hello(&reply)?;

@@ -17,6 +17,7 @@ use ssh2::{Agent, Error, ErrorCode, KeyboardInteractivePrompt, Prompt, PublicKey
 use super::identity::Key;
 use super::login::{Login, Password};
 use super::passphrase::passphrase;
+use crate::sut::exchange::said;
 use crate::sut::{Cancel, Trouble, TroubleKind};
 
 /// libssh2's "would block".
@@ -241,7 +242,19 @@ impl Attempt<'_> {
         } else {
             format!("; the server takes {methods}")
         };
-        let message = format!("`{}`: cannot log in as `{user}`: {tried}{takes}", self.login.name);
+        let banner = catch_unwind(AssertUnwindSafe(|| {
+            session.userauth_banner().ok().flatten().map(str::to_owned)
+        }));
+        let banner = said([banner.ok().flatten().unwrap_or_default().as_bytes()]);
+        let banner = if banner.is_empty() {
+            banner
+        } else {
+            format!("; it says: {banner}")
+        };
+        let message = format!(
+            "`{}`: cannot log in as `{user}`: {tried}{takes}{banner}",
+            self.login.name
+        );
         Ok(Trouble::new(TroubleKind::Setup, message).with_hint(NO_KEY))
     }
 }

@@ -12,10 +12,15 @@ use crate::sut::ssh::auth::{self, Waiting};
 use crate::sut::ssh::dial::{self, NoConnection};
 use crate::sut::ssh::host_key::KnownHost;
 use crate::sut::ssh::login::{Login, Via};
+use crate::sut::ssh::offer;
 use crate::sut::ssh::pace::Turn;
 use crate::sut::ssh::proxy::{self, Proxy};
 use crate::sut::ssh::transport::{Halt, Transport, was_closed};
 use crate::sut::{Cancel, Trouble, TroubleKind};
+
+/// Said where a server offers nothing that atex has.
+const OTHER_ALGORITHMS: &str = "the server must offer one more of them (`KexAlgorithms`, `HostKeyAlgorithms`, `Ciphers`, `MACs` in its \
+                                `sshd_config`), or the target is reached by the `ssh` client (`control_path`)";
 
 /// A try that failed.
 pub(crate) struct Failed {
@@ -69,11 +74,23 @@ fn greet(login: &Login, known: &KnownHost<'_>, patience: &Patience<'_>) -> Resul
     let attempt = Attempt { login };
     let transport = attempt.reach(patience)?;
     known.prefer(&transport.session)?;
-    transport.handshake(patience).map_err(|halt| Failed {
-        dropped: matches!(&halt, Halt::Failed(error) if was_closed(error)),
-        trouble: attempt.halted(halt),
-    })?;
-    Ok(transport)
+    match transport.handshake(patience) {
+        Ok(()) => Ok(transport),
+        Err(Halt::Failed(error)) if agrees_on_nothing(&error) => {
+            let trouble = attempt.halted(Halt::Failed(error));
+            drop(transport);
+            Err(attempt.with_offer(trouble, known, patience).into())
+        }
+        Err(halt) => Err(Failed {
+            dropped: matches!(&halt, Halt::Failed(error) if was_closed(error)),
+            trouble: attempt.halted(halt),
+        }),
+    }
+}
+
+/// Whether the two sides have nothing in common, or keys could not be exchanged (`LIBSSH2_ERROR_KEX_FAILURE` and what it calls methods).
+fn agrees_on_nothing(error: &ssh2::Error) -> bool {
+    matches!(error.code(), ssh2::ErrorCode::Session(-5 | -33))
 }
 
 /// Makes sure that it is the right host, and logs in there.
@@ -150,6 +167,18 @@ impl Attempt<'_> {
         })?;
         let pumped = proxy::channel(transport, channel);
         Ok(pumped.map_err(|error| self.unreachable(format!("cannot go through `{}`: {error}", jump.name)))?)
+    }
+
+    /// Adds what the server offers to why keys could not be exchanged.
+    fn with_offer(&self, trouble: Trouble, known: &KnownHost<'_>, patience: &Patience<'_>) -> Trouble {
+        let offer = || {
+            let transport = self.reach(patience).ok()?;
+            known.prefer(&transport.session).ok()?;
+            offer::difference(&transport, patience)
+        };
+        let Some(offer) = offer() else { return trouble };
+        let message = format!("{}: {offer}", trouble.message);
+        Trouble { message, ..trouble }.with_hint(OTHER_ALGORITHMS)
     }
 
     fn trouble(&self, kind: TroubleKind, what: impl std::fmt::Display) -> Trouble {

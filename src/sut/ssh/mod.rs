@@ -16,6 +16,7 @@ mod identity;
 mod known_hosts;
 mod link;
 pub mod login;
+mod offer;
 mod pace;
 mod passphrase;
 mod pattern;
