@@ -1,5 +1,5 @@
 //! What atex needs of the host that it runs on, for whichever module asks: programs that end with it ([`program`]), and files that
-//! cannot hang it ([`file`]).
+//! cannot hang it ([`mod@file`]).
 //!
 //! Knows nothing of trees, plans and machines.
 
