@@ -6,6 +6,7 @@ use clap::ValueEnum;
 
 use super::error::CliError;
 use super::nearest::did_you_mean;
+use crate::compile::environment;
 use crate::compile::lint::Code;
 use crate::exec::shard::Shard;
 
@@ -45,6 +46,12 @@ pub(crate) fn variable(text: &str) -> Result<(String, String), ValueError> {
 /// Checks the name of an environment variable.
 pub(crate) fn variable_name(name: &str) -> Result<(), ValueError> {
     let starts_well = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
+    if environment::is_kept_by_bash(name) {
+        return Err(ValueError::new(
+            format!("`{name}` is a variable that bash keeps for itself"),
+            "a job would not see the value; take another name",
+        ));
+    }
     if starts_well && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') {
         return Ok(());
     }

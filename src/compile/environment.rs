@@ -84,6 +84,9 @@ fn insert(scope: &Scope<'_>, name: &str, variable: Variable, all: &mut Variables
     if !is_name(name) {
         return Err(scope.error("environment", problem("has no name that bash can export")));
     }
+    if is_kept_by_bash(name) {
+        return Err(scope.error("environment", problem("has a name that bash keeps for itself")));
+    }
     if variable.value.contains('\0') {
         return Err(scope.error("environment", problem("holds a NUL byte")));
     }
@@ -95,6 +98,44 @@ fn insert(scope: &Scope<'_>, name: &str, variable: Variable, all: &mut Variables
 pub(crate) fn is_name(name: &str) -> bool {
     let word = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
     word && !name.is_empty() && !name.starts_with(|first: char| first.is_ascii_digit())
+}
+
+/// Names whose values bash sets by itself, or that it reads as numbers: a job would never see what was asked for. bash 4.2 to 5.2.
+const KEPT_BY_BASH: [&str; 29] = [
+    "BASHOPTS",
+    "BASHPID",
+    "BASH_ALIASES",
+    "BASH_ARGC",
+    "BASH_ARGV",
+    "BASH_CMDS",
+    "BASH_COMMAND",
+    "BASH_LINENO",
+    "BASH_SOURCE",
+    "BASH_SUBSHELL",
+    "BASH_VERSINFO",
+    "BASH_XTRACEFD",
+    "DIRSTACK",
+    "EPOCHREALTIME",
+    "EPOCHSECONDS",
+    "EUID",
+    "FUNCNAME",
+    "GROUPS",
+    "HISTCMD",
+    "LINENO",
+    "OPTIND",
+    "PPID",
+    "RANDOM",
+    "SECONDS",
+    "SHELLOPTS",
+    "SHLVL",
+    "SRANDOM",
+    "UID",
+    "_",
+];
+
+/// Whether bash keeps a variable for itself, so that nobody can give it a value.
+pub(crate) fn is_kept_by_bash(name: &str) -> bool {
+    KEPT_BY_BASH.contains(&name)
 }
 
 /// The variables of the command line; the last of one name wins.

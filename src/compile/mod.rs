@@ -15,7 +15,7 @@ mod assemble;
 mod digests;
 mod discovered;
 mod duration;
-mod environment;
+pub(crate) mod environment;
 mod error;
 mod facts;
 mod files;
