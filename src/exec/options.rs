@@ -58,7 +58,7 @@ pub struct Options {
     pub mode: Mode,
     /// How far.
     pub until: Until,
-    /// Prepare anew, whatever the SUT says of itself.
+    /// Prepare anew, whatever the SUT says of itself, and run the tests on that.
     pub fresh: bool,
     /// Run tests whose results are recorded, too.
     pub rerun: bool,
@@ -79,7 +79,7 @@ pub struct Options {
 impl Options {
     /// Returns whether recorded results stand for tests.
     pub(crate) fn takes_records(&self) -> bool {
-        self.mode == Mode::Build && !self.rerun
+        self.mode == Mode::Build && !self.rerun && !self.fresh
     }
 
     /// Returns whether SUTs are prepared and nothing else.

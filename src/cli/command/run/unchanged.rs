@@ -10,7 +10,7 @@ use crate::cli::settings::Settings;
 use crate::cli::{machines, workload};
 use crate::compile::spec::Request;
 use crate::compile::{self, Outlines, Resolved};
-use crate::exec::options::{Mode, Options, Until};
+use crate::exec::options::{Options, Until};
 use crate::exec::rundir::RunDir;
 use crate::exec::standing::Standing;
 use crate::report::{Exit, RunInfo};
@@ -39,7 +39,7 @@ impl Build<'_> {
     /// Where the outline is kept, if the tests may all stand by their records.
     pub(super) fn outlines(&self) -> Option<Outlines> {
         let (request, options) = (self.request, self.options);
-        let takes_records = options.mode == Mode::Build && !options.rerun && options.until >= Until::Test;
+        let takes_records = options.takes_records() && options.until >= Until::Test;
         let is_possible = takes_records && request.shard.is_none() && !request.dry_run;
         is_possible.then(|| self.resolved.outlines(self.asked)).flatten()
     }
