@@ -248,3 +248,53 @@ fn pseudo_terminal() -> (File, OwnedFd) {
     rustix::termios::tcsetwinsize(&tty, size).unwrap();
     (File::from(terminal), tty)
 }
+
+#[test]
+fn names_that_bash_keeps_are_refused_wherever_they_are_given() {
+    for name in ["UID", "EUID", "PPID", "SHELLOPTS", "BASHOPTS", "GROUPS", "RANDOM", "_"] {
+        let world = World::new();
+        world.write("tree/a.fmf", format!("test: 'true'\nenvironment: {{{name}: '7'}}\n"));
+        let ran = atex(&world, ["build"]).run().expect(2);
+        assert!(ran.said(&format!("`{name}`")), "{ran:?}");
+        world.write("tree/a.fmf", "test: 'true'\n");
+        let given = format!("{name}=7");
+        let ran = atex(&world, ["build", "-e", &given]).run().expect(2);
+        assert!(ran.said("bash keeps"), "{ran:?}");
+    }
+}
+
+#[test]
+fn jobs_start_with_default_signals_whatever_atex_was_started_with() {
+    // 32 and 33 belong to the C library, whose `posix_spawn` ignores them in the child.
+    let world = World::new();
+    world.write(
+        "tree/a.fmf",
+        "test: '! grep -E \"Sig(Blk|Ign):\" /proc/self/status | grep -vE \"0{7}[01][08]0{7}$\"'\n",
+    );
+    let plain = atex(&world, ["build"]).command();
+    let mut through = std::process::Command::new("env");
+    through.args(["--ignore-signal=CHLD,QUIT,USR1,HUP,TSTP", "--block-signal=USR2,ALRM"]);
+    through.arg(plain.get_program()).args(plain.get_args());
+    through.env_clear();
+    for (name, value) in plain.get_envs() {
+        through.envs(value.map(|value| (name, value)));
+    }
+    through.current_dir(plain.get_current_dir().expect("a world"));
+    let output = through.output().expect("coreutils");
+    let printed = world.read("home/.local/state/atex/runs/latest/tests/a/files/output.txt");
+    assert_eq!((output.status.code(), printed.as_str()), (Some(0), ""), "{output:?}");
+}
+
+#[test]
+fn fresh_prepares_and_tests_where_all_stand_by_their_records() {
+    let world = world();
+    world.write(
+        "tree/plan.fmf",
+        PLAN.replace("echo preparing", "echo x >>$HOME/prepared"),
+    );
+    atex(&world, ["build"]).run().expect(0);
+    assert!(atex(&world, ["build"]).run().expect(0).said("2 cached"));
+    let ran = atex(&world, ["build", "--fresh"]).run().expect(0);
+    assert!(ran.said("2 passed") && !ran.said("cached"), "{ran:?}");
+    assert_eq!(world.read("home/prepared"), "x\nx\n");
+}

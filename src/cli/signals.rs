@@ -10,11 +10,12 @@
 //! So nothing that blocks the main thread (a FIFO, a name server, a pager that does not read) has to know of signals.
 
 use std::fs;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::consts::{FORBIDDEN, SIGHUP, SIGINT, SIGPIPE, SIGTERM};
 use signal_hook::iterator::SignalsInfo;
 use signal_hook::iterator::exfiltrator::origin::WithOrigin;
 use signal_hook::low_level::siginfo::Cause;
@@ -62,6 +63,7 @@ pub(crate) fn listen() -> Result<(), CliError> {
     let failed = |error| CliError::infra(format!("cannot handle signals: {error}"));
     let ignored = ignored_signals();
     let is_ignored = move |signal: i32| ignored >> (signal - 1) & 1 == 1;
+    default_in_programs(is_ignored);
     let heard = [SIGINT, SIGTERM, SIGHUP]
         .into_iter()
         .filter(|&signal| signal == SIGINT || !is_ignored(signal));
@@ -79,6 +81,17 @@ pub(crate) fn listen() -> Result<(), CliError> {
         .spawn(listen)
         .map_err(failed)?;
     Ok(())
+}
+
+/// Has programs that atex starts begin with the default of what atex was started to ignore: what is ignored is inherited, and what is
+/// handled is not. The handlers do nothing that matters, so atex still ignores these signals. Of SIGPIPE the standard library takes
+/// care. bash could not put it right, since it never resets what was ignored at its start.
+fn default_in_programs(is_ignored: impl Fn(i32) -> bool) {
+    let own = |signal: &i32| *signal == SIGPIPE || *signal == SIGINT || FORBIDDEN.contains(signal);
+    for signal in (1..=64).filter(|signal| is_ignored(*signal) && !own(signal)) {
+        let nothing = Arc::new(AtomicBool::new(false));
+        let _the_c_library_keeps_some = signal_hook::flag::register(signal, nothing);
+    }
 }
 
 /// The signals that are ignored, one bit each: whoever started atex did not want it to hear them (`nohup`, a job in the background).
