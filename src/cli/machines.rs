@@ -245,11 +245,16 @@ pub(crate) fn for_each<T: Send>(suts: &[&SutSpec], act: impl Fn(&SutSpec) -> T +
     for group in suts.chunks(AT_ONCE) {
         std::thread::scope(|scope| {
             let act = &act;
-            let threads: Vec<_> = group.iter().map(|sut| scope.spawn(move || act(sut))).collect();
-            let done = threads.into_iter().map(|thread| match thread.join() {
-                Ok(answer) => answer,
-                Err(panic) => std::panic::resume_unwind(panic),
-            });
+            let start = |sut| std::thread::Builder::new().spawn_scoped(scope, move || act(sut));
+            let threads: Vec<_> = group.iter().map(|sut| (*sut, start(*sut))).collect();
+            let done = threads
+                .into_iter()
+                .map(|(sut, thread)| match thread.map(std::thread::ScopedJoinHandle::join) {
+                    Ok(Ok(answer)) => answer,
+                    Ok(Err(panic)) => std::panic::resume_unwind(panic),
+                    // Without a thread of its own it has its turn here.
+                    Err(_) => act(sut),
+                });
             answers.extend(done);
         });
     }

@@ -24,6 +24,7 @@ mod settings;
 mod signals;
 mod table;
 pub mod target;
+mod threads;
 mod values;
 mod workload;
 
@@ -79,6 +80,7 @@ fn dispatch(cli: Cli) -> Result<Exit, CliError> {
 }
 
 fn work(command: WorkCommand, settings: &Settings) -> Result<Exit, CliError> {
+    threads::start()?;
     let mut out = Out::new(settings.palette());
     let exit = match command {
         WorkCommand::Build(args) => command::run::run(&RunRequest::build(args, settings)?, settings, &mut out),

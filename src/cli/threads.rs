@@ -1,0 +1,116 @@
+//! How many threads this process may have: those that share the work are started here, and no more than the system allows.
+//!
+//! A limit (`ulimit -u`, the pids limit of a container) counts threads and processes together. Threads are therefore started so that
+//! most of what is allowed is left to the machines' workers and to what runs for them; where too little is left even so, it is said
+//! what the limit is, instead of failing halfway.
+
+use std::fs;
+use std::io;
+use std::sync::mpsc::{Sender, channel};
+use std::thread::{Builder, available_parallelism};
+
+use rayon::{ThreadBuilder, ThreadPoolBuilder};
+use rustix::process::{Resource, getrlimit};
+
+use super::error::CliError;
+
+/// Of so many parts of what is allowed, the threads that share the work take one.
+const PARTS: u64 = 4;
+
+/// Limits from here on are far from what a run takes, and nothing is tried out.
+const AMPLE: u64 = 512;
+
+/// So many threads and processes must be left: those that serve one machine, and what runs there for a test.
+const SPARE: usize = 10;
+
+/// The stack of a thread that only shows that it can be started.
+const SMALL: usize = 64 * 1024;
+
+/// Starts the threads that share the work. Fails where not even one can be started.
+pub(crate) fn start() -> Result<(), CliError> {
+    let limit = limit();
+    let asked = std::env::var("RAYON_NUM_THREADS").ok();
+    let wanted = asked.and_then(|text| text.parse().ok()).filter(|&count| count > 0);
+    let wanted = wanted.unwrap_or_else(|| available_parallelism().map_or(1, usize::from));
+    let most = limit.map_or(u64::MAX, |limit| limit / PARTS).max(1);
+    let count = wanted.min(usize::try_from(most).unwrap_or(usize::MAX));
+    pool(count).map_err(|why| too_few(limit, &why))?;
+    if limit.is_some_and(|limit| limit < AMPLE) {
+        try_out(SPARE).map_err(|error| too_few(limit, &error.to_string()))?;
+    }
+    Ok(())
+}
+
+/// Starts up to `count` threads of the pool that all the process shares. Each waits until it is known how many could be started: where
+/// that is not all, half of them end again, because others need threads too.
+fn pool(count: usize) -> Result<(), String> {
+    let mut refused = None;
+    let mut waiting: Vec<_> = (0..count)
+        .map_while(|_| waiter().map_err(|error| refused = Some(error)).ok())
+        .collect();
+    if let Some(refused) = refused {
+        if waiting.is_empty() {
+            return Err(refused.to_string());
+        }
+        waiting.truncate((waiting.len() / 2).max(1));
+    }
+    let pool = ThreadPoolBuilder::new().num_threads(waiting.len());
+    let hand = |part: ThreadBuilder| {
+        let gone = io::ErrorKind::BrokenPipe;
+        waiting[part.index()].send(part).map_err(|_| gone.into())
+    };
+    pool.spawn_handler(hand)
+        .build_global()
+        .map_err(|error| error.to_string())
+}
+
+/// Starts a thread that waits for its part of the pool, and ends where there is none.
+fn waiter() -> io::Result<Sender<ThreadBuilder>> {
+    let (sender, inbox) = channel::<ThreadBuilder>();
+    let serve = move || {
+        if let Ok(part) = inbox.recv() {
+            part.run();
+        }
+    };
+    Builder::new().name("share".to_owned()).spawn(serve)?;
+    Ok(sender)
+}
+
+/// Fails where `count` threads more are not allowed.
+fn try_out(count: usize) -> io::Result<()> {
+    let mut held = Vec::with_capacity(count);
+    for _ in 0..count {
+        let (hold, held_up) = channel::<()>();
+        let thread = Builder::new().stack_size(SMALL).spawn(move || held_up.recv().is_ok())?;
+        held.push((hold, thread));
+    }
+    for (hold, thread) in held {
+        drop(hold);
+        let _it_only_waited = thread.join();
+    }
+    Ok(())
+}
+
+fn too_few(limit: Option<u64>, why: &str) -> CliError {
+    let allowed = limit.map_or_else(String::new, |limit| {
+        format!(" (the limit is {limit}, for all of this user or container)")
+    });
+    CliError::infra(format!(
+        "too few threads and processes can be started here{allowed}: {why}"
+    ))
+    .hint("raise the limit (`ulimit -u`, the pids limit of the container or service), or end something else")
+}
+
+/// Returns the lowest limit that is known of.
+fn limit() -> Option<u64> {
+    let of_user = getrlimit(Resource::Nproc).current;
+    of_user.into_iter().chain(limit_of_group()).min()
+}
+
+/// Returns the pids limit of this process's control group.
+fn limit_of_group() -> Option<u64> {
+    let groups = fs::read_to_string("/proc/self/cgroup").ok()?;
+    let path = groups.lines().find_map(|line| line.strip_prefix("0::"))?;
+    let limit = fs::read_to_string(format!("/sys/fs/cgroup{path}/pids.max")).ok()?;
+    limit.trim().parse().ok()
+}
