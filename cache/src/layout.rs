@@ -56,8 +56,10 @@ pub(crate) enum Format {
     Absent,
     /// It is ours.
     Known,
-    /// It is something else, most likely newer.
+    /// It is another number, most likely of a newer atex, or cannot be read.
     Unknown(String),
+    /// It is no number at all, or none that there was: what damage leaves.
+    Damaged,
 }
 
 /// The paths of a store.
@@ -127,7 +129,13 @@ impl Layout {
     pub(crate) fn read_format(&self) -> Format {
         match fs::read(self.format()) {
             Ok(bytes) if bytes == format!("{FORMAT}\n").as_bytes() => Format::Known,
-            Ok(bytes) => Format::Unknown(String::from_utf8_lossy(&bytes).trim().chars().take(20).collect()),
+            Ok(bytes) => {
+                let text = std::str::from_utf8(&bytes).ok();
+                match text.and_then(|text| text.trim().parse::<u32>().ok()) {
+                    Some(number) if number > FORMAT => Format::Unknown(number.to_string()),
+                    _ => Format::Damaged,
+                }
+            }
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Format::Absent,
             Err(_) => Format::Unknown("unreadable".to_owned()),
         }

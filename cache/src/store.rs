@@ -91,9 +91,11 @@ impl Store {
         let layout = Layout::new(absolute(dir)?);
         disk.make_dirs(layout.dir())?;
         let lock = StoreLock::shared(disk.open_lock(&layout.lock())?, layout.dir())?;
-        let read_only = match layout.read_format() {
+        let format = layout.read_format();
+        let damaged = (format == Format::Damaged).then(|| layout.format());
+        let read_only = match format {
             Format::Known => None,
-            Format::Absent => {
+            Format::Absent | Format::Damaged => {
                 // What a killed process leaves must lie where `gc` knows it to be the store's.
                 let way = layout.bucket(Bucket::Records);
                 if !layout.holds_foreign_files() {
@@ -104,7 +106,14 @@ impl Store {
             }
             Format::Unknown(found) => Some(format!("its format is `{found}`, and this atex knows `{FORMAT}`")),
         };
-        Ok(Self::assemble(layout, disk, read_only, Some(lock)))
+        let store = Self::assemble(layout, disk, read_only, Some(lock));
+        if let Some(path) = damaged {
+            store.report(
+                path,
+                Problem::Malformed("it holds no version, and was written anew".to_owned()),
+            );
+        }
+        Ok(store)
     }
 
     fn assemble(layout: Layout, disk: Disk, read_only: Option<String>, lock: Option<StoreLock>) -> Self {

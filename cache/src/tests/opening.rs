@@ -54,6 +54,23 @@ fn store_of_a_newer_atex_is_only_read() {
 }
 
 #[test]
+fn damaged_marker_is_told_once_and_written_anew() {
+    for damage in [&b""[..], b"1", b"1*", b"q\n", b"\xff\xfe", b"0\n", b"-1\n"] {
+        let env = Env::new();
+        let record = env.commit(key("a"), "test /a", &[b"output"]);
+        let marker = env.store.dir().join("format");
+        fs::write(&marker, damage).expect("the marker");
+        let store = Store::open(env.store.dir()).expect("a store");
+        assert_eq!(store.read_only(), None, "{damage:?}");
+        assert_eq!(store.take_reports().len(), 1, "{damage:?}");
+        assert_eq!(store.peek(key("a")).expect("a lookup"), Some(record));
+        assert_eq!(fs::read(&marker).expect("the marker"), b"1\n");
+        let again = Store::open(env.store.dir()).expect("a store");
+        assert_eq!(again.take_reports(), []);
+    }
+}
+
+#[test]
 fn bucket_of_a_newer_version_is_left_alone_and_its_blobs_are_kept() {
     let env = Env::new();
     let newer = env.store.dir().join("records-v2/ab");
