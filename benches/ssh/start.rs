@@ -134,7 +134,7 @@ fn bare(login: &Login) -> f64 {
 fn rerun(lab: &Lab, login: Login) -> [f64; 4] {
     let start = Instant::now();
     let mut sut = library::machine(login, lab.path("library"));
-    sut.expect(&nothing());
+    sut.expect(&nothing(), SyncMode::KeepPrepared);
     sut.open(OnHeld::Wait, &mut |_| ()).expect("it opens");
     let open = millis(start);
     sut.sync(&nothing(), SyncMode::KeepPrepared).expect("it syncs");

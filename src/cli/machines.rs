@@ -311,8 +311,12 @@ impl Sut for Known {
         self.sut.reopen(until)
     }
 
-    fn expect(&mut self, upload: &Upload) {
-        self.sut.expect(upload);
+    fn expect(&mut self, upload: &Upload, mode: SyncMode) {
+        self.sut.expect(upload, mode);
+    }
+
+    fn look_ahead(&mut self, upload: &Upload, mode: SyncMode) {
+        self.sut.look_ahead(upload, mode);
     }
 
     fn sync(&mut self, upload: &Upload, mode: SyncMode) -> Result<Synced, Trouble> {

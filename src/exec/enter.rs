@@ -12,7 +12,19 @@ use crate::exec::script::{self, Ran};
 use crate::exec::shared::unix_now;
 use crate::exec::worker::{Failed, Worker};
 use crate::sut::packages::{self, Need};
-use crate::sut::{EnvFile, Job, JobKind, SyncMode, TroubleKind, Urgency};
+use crate::sut::{EnvFile, Job, JobKind, SyncMode, Synced, TroubleKind, Urgency};
+
+/// Said where the machine is prepared again because of it.
+const LOST_PREPARED: &str = "what a prepare step made in the tree is not there as it was";
+
+/// How strict a sync is where so many steps of a chain are done: what no step of the chain made, has no place in its tree.
+pub(crate) fn mode_of(done: usize) -> SyncMode {
+    if done == 0 {
+        SyncMode::ExactIfUnprepared
+    } else {
+        SyncMode::KeepPrepared
+    }
+}
 
 /// What came of a package transaction.
 pub(crate) enum Installed {
@@ -51,10 +63,21 @@ impl Worker<'_> {
     }
 
     fn bring_into(&mut self, lane: LaneId, pending: &[JobId]) -> Result<Option<Skip>, Failed> {
+        self.note_unfinished(lane)?;
+        if let Some(reason) = self.bring_prepared(lane)? {
+            return Ok(Some(reason));
+        }
+        if self.shared.options.until < Until::Test || self.install_for_tests(lane, pending)? {
+            return Ok(None);
+        }
+        Ok(Some(Skip::Cancelled))
+    }
+
+    /// Brings the lane's tree, and runs what is missing of its chain.
+    fn bring_prepared(&mut self, lane: LaneId) -> Result<Option<Skip>, Failed> {
         let shared = self.shared;
         let chain = shared.chain(lane);
-        let done = self.steps_done(chain);
-        self.note_unfinished(lane)?;
+        let mut done = self.steps_done(chain);
         let ignores = shared.options.on_taint == OnTaint::Ignore;
         self.ignored = self.state.taint.clone().filter(|_| ignores);
         if done == 0 && !chain.is_empty() || self.state.taint.is_some() && !ignores {
@@ -64,12 +87,14 @@ impl Worker<'_> {
         if chain.is_empty() && shared.options.mode == Mode::Build {
             self.sut.reset_env_file(EnvFile::Base)?;
         }
-        let mode = if done == 0 && !chain.is_empty() {
-            SyncMode::Exact
-        } else {
-            SyncMode::KeepPrepared
-        };
-        self.bring_tree(shared.lane(lane).upload, mode)?;
+        self.ran_here = None;
+        let upload = shared.lane(lane).upload;
+        if self.bring_tree(upload, mode_of(done))?.lost_prepared {
+            self.tell("changed", LOST_PREPARED.to_owned());
+            done = 0;
+            self.start_anew(chain)?;
+            self.bring_tree(upload, mode_of(done))?;
+        }
         for (index, &step) in chain[..done].iter().enumerate() {
             self.tell_reused(step, index);
         }
@@ -78,17 +103,44 @@ impl Worker<'_> {
                 return Ok(Some(Skip::Prepare(reason)));
             }
         }
-        if shared.options.until < Until::Test || self.install_for_tests(lane, pending)? {
-            return Ok(None);
-        }
-        Ok(Some(Skip::Cancelled))
+        Ok(None)
     }
 
-    /// Brings a tree to its slot.
-    pub(crate) fn bring_tree(&mut self, upload: UploadId, mode: SyncMode) -> Result<(), Failed> {
+    /// Brings a tree to its slot. Where that takes away what prepare steps made there, the machine is not prepared any more.
+    pub(crate) fn bring_tree(&mut self, upload: UploadId, mode: SyncMode) -> Result<Synced, Failed> {
         self.tell("syncing", String::new());
-        self.sut.sync(&self.shared.upload(upload), mode)?;
-        Ok(())
+        let upload = self.shared.upload(upload);
+        let synced = self.sut.sync(&upload, mode)?;
+        if !synced.has_prepared {
+            return Ok(synced);
+        }
+        self.forget_prepared()?;
+        Ok(self.sut.sync(&upload, SyncMode::Exact)?)
+    }
+
+    /// Makes the tree hold what a test of the lane is to find: its inputs and what prepare steps made, whatever the test before
+    /// it did there. Returns why the test cannot start, if it cannot.
+    pub(crate) fn undo(&mut self, lane: LaneId) -> Result<Option<Skip>, Failed> {
+        let Some(before) = self.ran_here.take() else {
+            return Ok(None);
+        };
+        let mode = mode_of(self.shared.chain(lane).len());
+        let synced = self
+            .sut
+            .sync(&self.shared.upload(self.shared.lane(lane).upload), mode)?;
+        if synced.sent + synced.removed > 0 {
+            let text = format!(
+                "what `{before}` did to the tree was undone: {} brought again, {} removed",
+                synced.sent, synced.removed
+            );
+            self.tell("restored", text);
+        }
+        if !synced.lost_prepared {
+            return Ok(None);
+        }
+        self.tell("changed", format!("{LOST_PREPARED}, by `{before}`"));
+        self.start_anew(self.shared.chain(lane))?;
+        self.bring_prepared(lane)
     }
 
     /// How many steps of a chain the SUT has done and may be believed.
@@ -154,18 +206,23 @@ impl Worker<'_> {
             let text = format!("`{}` {what}: {}", self.sut.name(), taint.reason);
             self.outbox.event(Event::Warning { text });
         }
+        self.forget_prepared()?;
+        if !chain.is_empty() {
+            self.prepared_here = true;
+            self.sut.reset_env_file(EnvFile::Prepared)?;
+        }
+        Ok(())
+    }
+
+    /// Makes the machine say that nothing is prepared on it.
+    fn forget_prepared(&mut self) -> Result<(), Failed> {
         if !self.state.chain.is_empty() {
             self.state.layers += 1;
         }
         self.state.chain.clear();
         self.state.done_at.clear();
         self.state.prepared_at = None;
-        self.save_state()?;
-        if !chain.is_empty() {
-            self.prepared_here = true;
-            self.sut.reset_env_file(EnvFile::Prepared)?;
-        }
-        Ok(())
+        self.save_state()
     }
 
     /// Installs what all waiting tests require in one transaction; where that fails, each test will install its own. Returns

@@ -74,8 +74,8 @@ impl Worker<'_> {
 
     /// Brings the tree that scripts run in. Returns why it is not there, if it is not.
     fn bring_for_finish(&mut self, upload: UploadId) -> Result<Option<String>, Failed> {
-        match self.bring_tree(upload, SyncMode::KeepPrepared) {
-            Ok(()) => Ok(None),
+        match self.bring_tree(upload, SyncMode::KeepRest) {
+            Ok(_synced) => Ok(None),
             Err(Failed::Sut(trouble)) if trouble.kind == TroubleKind::Setup => Ok(Some(trouble.with_advice())),
             Err(failed) => Err(failed),
         }

@@ -8,7 +8,7 @@ use atex_cache::{Lookup, Outcome, Ticket};
 use crate::compile::spec::TestSpec;
 use crate::control::{InfraKind, Status, Summary, Verdict};
 use crate::exec::attempt::{self, Attempt, SutAfter};
-use crate::exec::enter::Installed;
+use crate::exec::enter::{Installed, mode_of};
 use crate::exec::event::{Event, NodeOutcome};
 use crate::exec::recorder::Unrecorded;
 use crate::exec::recording::{self, Ran};
@@ -16,7 +16,7 @@ use crate::exec::schedule::{After, Input, JobId, LaneId, Said, Skip};
 use crate::exec::shared::{Shared, Told, What, stamp, unix_now};
 use crate::exec::worker::{Failed, Worker, host};
 use crate::sut::packages::Need;
-use crate::sut::{Job, JobKind};
+use crate::sut::{Job, JobKind, Trouble, TroubleKind};
 
 /// So many results of a test are told as events; all are in its `results.jsonl`, and their counts in the event of its end.
 const RESULTS_TOLD: u64 = 1000;
@@ -45,7 +45,18 @@ impl Worker<'_> {
     /// where its end demands that; record what the test said, never what befell the infrastructure.
     pub(crate) fn run_test(&mut self, job: JobId, attempt: u32) -> Result<Input, Failed> {
         match self.claim_test(job) {
-            Ok(Claimed::ToRun(ticket)) => self.attempt_test((job, attempt), ticket),
+            Ok(Claimed::ToRun(ticket)) => match self.undo(self.shared.job(job).lane) {
+                Ok(None) => self.attempt_test((job, attempt), ticket),
+                Ok(Some(reason)) => {
+                    let failed = self.cannot_start(&reason);
+                    self.break_off((job, attempt), &failed);
+                    Err(failed)
+                }
+                Err(failed) => {
+                    self.break_off((job, attempt), &failed);
+                    Err(failed)
+                }
+            },
             Ok(Claimed::Otherwise(answer)) => Ok(answer),
             Err(failed) => {
                 self.break_off((job, attempt), &failed);
@@ -89,6 +100,17 @@ impl Worker<'_> {
         };
         ticket.begin().map_err(host)?;
         Ok(Claimed::ToRun(ticket))
+    }
+
+    /// The machine could not be brought back to what the test is to find.
+    fn cannot_start(&self, reason: &Skip) -> Failed {
+        let (kind, text) = match reason {
+            Skip::Cancelled => (TroubleKind::Cancelled, "cancelled"),
+            Skip::Prepare(text) | Skip::Setup(text) | Skip::Unreachable(text) | Skip::Stopped(text) => {
+                (TroubleKind::Setup, text.as_str())
+            }
+        };
+        Failed::Sut(Trouble::new(kind, format!("`{}`: {text}", self.sut.name())))
     }
 
     /// Ends a test that the host or the machine broke off. Its result may find no room on the disk any more.
@@ -238,7 +260,12 @@ impl Worker<'_> {
             dead_after: shared.options.dead_after,
             max_output: shared.options.max_output,
         };
+        self.ran_here = Some(test.name.clone());
         let attempted = attempt::run(attempt, self.sut.as_mut(), &mut on_result).map_err(host)?;
+        if matches!(attempted.after, SutAfter::Usable(_)) {
+            let upload = shared.upload(shared.lane(lane).upload);
+            self.sut.look_ahead(&upload, mode_of(shared.chain(lane).len()));
+        }
         Ok(Came {
             summary: attempted.summary,
             after: attempted.after,

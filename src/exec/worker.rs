@@ -6,6 +6,7 @@ use std::io;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 
 use crate::compile::spec::StepId;
+use crate::exec::enter::mode_of;
 use crate::exec::event::Event;
 use crate::exec::options::{Mode, OnTaint};
 use crate::exec::recorder::Records;
@@ -62,6 +63,8 @@ pub(crate) struct Worker<'a> {
     pub(crate) facts: Option<Facts>,
     /// Where tests are recorded.
     pub(crate) records: Records,
+    /// The test that ran last in the tree which is there now, and was not looked after yet.
+    pub(crate) ran_here: Option<String>,
 }
 
 impl<'a> Worker<'a> {
@@ -84,6 +87,7 @@ impl<'a> Worker<'a> {
             ignored: None,
             facts: None,
             records,
+            ran_here: None,
         }
     }
 
@@ -178,7 +182,10 @@ impl<'a> Worker<'a> {
             && shared.options.mode != Mode::Finish
             && uploads.all(|other| other == first)
         {
-            self.sut.expect(&shared.upload(first));
+            let prepares = shared.agenda.lanes.iter().filter_map(|lane| lane.plans.first());
+            let steps = prepares.map(|&plan| shared.work.plan(plan).chain.len()).max();
+            self.sut
+                .expect(&shared.upload(first), mode_of(steps.unwrap_or_default()));
         }
     }
 

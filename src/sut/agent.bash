@@ -473,7 +473,7 @@ walk() {
     local tree=$v/tree/$1 out=$v/manifest/$1.walk try
     [[ -d $tree && ! -L $tree ]] || said=$({ rm -rf --one-file-system -- "$tree" && mkdir -- "$tree"; } 2>&1) || return
     for try in 1 2 3; do
-        said=$(cd -- "$tree" 2>&1 && du -a -l -0 -B1 --apparent-size --time=ctime --time-style=+%s.%N . 2>&1 >"$out") && return
+        said=$(cd -- "$tree" 2>&1 && TZ=UTC0 du -a -l -0 -B1 --apparent-size --time=ctime --time-style=full-iso . 2>&1 >"$out") && return
         chmod -R u+rwX -- "$tree" 2>/dev/null
     done
     return 1

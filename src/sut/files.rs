@@ -49,9 +49,21 @@ pub struct Upload {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SyncMode {
     /// What prepare steps made or changed there stays (it is part of the prepared state); what tests changed, added or deleted is undone.
+    /// Where something that prepare steps made is not as they left it, nothing is done: see [`Synced::lost_prepared`].
     KeepPrepared,
+    /// The same, with what is left of what prepare steps made: for finish scripts.
+    KeepRest,
+    /// As `Exact`, but nothing is done where prepare steps made something there: see [`Synced::has_prepared`].
+    ExactIfUnprepared,
     /// Exactly the files, nothing else: before a chain is prepared from its first step.
     Exact,
+}
+
+impl SyncMode {
+    /// Returns whether what prepare steps made stays.
+    pub(crate) fn keeps_prepared(self) -> bool {
+        matches!(self, Self::KeepPrepared | Self::KeepRest)
+    }
 }
 
 /// What a sync did.
@@ -63,4 +75,8 @@ pub struct Synced {
     pub bytes: u64,
     /// Files removed on the SUT.
     pub removed: u64,
+    /// Whether something that prepare steps made there is not as they left it. Then nothing was done.
+    pub lost_prepared: bool,
+    /// Whether there is something that prepare steps made, and nothing was done for that reason.
+    pub has_prepared: bool,
 }

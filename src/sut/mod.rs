@@ -98,10 +98,14 @@ pub trait Sut: Send {
 
     /// Says before [`Sut::open`] which tree is probably synced first: a machine that is far away is asked about it while it is
     /// opened. Changes nothing else.
-    fn expect(&mut self, _upload: &Upload) {}
+    fn expect(&mut self, _upload: &Upload, _mode: SyncMode) {}
 
     /// Brings `upload.slot` on the SUT to hold exactly the given files, sending only what differs.
     fn sync(&mut self, upload: &Upload, mode: SyncMode) -> Result<Synced, Trouble>;
+
+    /// Asks, after a job has ended and before the next [`Sut::sync`] of the same tree, what the job left there: the answer comes
+    /// while the runner does something else. Waits for nothing.
+    fn look_ahead(&mut self, _upload: &Upload, _mode: SyncMode) {}
 
     /// Takes what a prepare step changed below the slot as the new baseline, so that the next sync keeps it.
     fn adopt(&mut self, slot: &str) -> Result<(), Trouble>;

@@ -52,6 +52,14 @@ impl Seen<'_> {
         self.touched.contains(path) || self.before.0.get(path) != self.now.0.get(path)
     }
 
+    /// Whether what a prepare step left at a path is not there as it was. A directory that still holds something is: what tests
+    /// did below it is found there.
+    fn lost(&self, path: &[u8]) -> bool {
+        let (before, now) = (self.before.0.get(path), self.now.0.get(path));
+        let below = |other: &&[u8]| other.len() > path.len() && other.starts_with(path) && other[path.len()] == b'/';
+        before.is_some() && before != now && !(now.is_some() && self.now.0.keys().any(|other| below(other)))
+    }
+
     /// The manifest after a prepare step: what changed since the last sync is its work.
     pub(crate) fn adopt(mut self) -> Manifest {
         for path in &self.touched {
@@ -80,6 +88,8 @@ pub(crate) struct Plan<'a> {
     pub removed: u64,
     /// What is known of the tree afterwards.
     pub manifest: Manifest,
+    /// See [`Synced::lost_prepared`](crate::sut::Synced::lost_prepared).
+    pub lost_prepared: bool,
 }
 
 impl Plan<'_> {
@@ -135,6 +145,7 @@ pub(crate) fn plan<'a>(set: &'a FileSet, seen: &'a Seen<'a>, mode: SyncMode) -> 
     let covered = |path: &[u8]| ancestors(path).any(|parent| doomed.contains(parent));
     let gone = doomed.iter().copied().filter(|path| !covered(path)).collect();
 
+    let lost_prepared = kept.iter().any(|path| seen.lost(path));
     let mut manifest = Manifest::of(set);
     manifest.adopted = kept.into_iter().map(<[u8]>::to_vec).collect();
     Plan {
@@ -143,6 +154,7 @@ pub(crate) fn plan<'a>(set: &'a FileSet, seen: &'a Seen<'a>, mode: SyncMode) -> 
         send,
         removed,
         manifest,
+        lost_prepared,
     }
 }
 
@@ -150,7 +162,7 @@ pub(crate) fn plan<'a>(set: &'a FileSet, seen: &'a Seen<'a>, mode: SyncMode) -> 
 /// that was there then. What lies below a file of the host stays only if the file's place does.
 fn kept<'a>(leaves: &HashMap<&[u8], &FileEntry>, seen: &'a Seen<'_>, mode: SyncMode) -> BTreeSet<&'a [u8]> {
     let mut kept: BTreeSet<&[u8]> = BTreeSet::new();
-    if mode == SyncMode::Exact {
+    if !mode.keeps_prepared() {
         return kept;
     }
     // In the set's order, parents come before what lies below them.

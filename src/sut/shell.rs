@@ -332,9 +332,9 @@ impl<L: Link> Sut for Machine<L> {
         }
     }
 
-    fn expect(&mut self, upload: &Upload) {
+    fn expect(&mut self, upload: &Upload, mode: SyncMode) {
         let sound = check_slot(&upload.slot).is_ok();
-        self.ahead = sound.then(|| upload::question(upload, SyncMode::KeepPrepared));
+        self.ahead = sound.then(|| upload::question(upload, mode));
     }
 
     fn sync(&mut self, upload: &Upload, mode: SyncMode) -> Result<Synced, Trouble> {
@@ -343,6 +343,20 @@ impl<L: Link> Sut for Machine<L> {
         self.spare_wrapper();
         let ahead = self.session.as_mut().and_then(|session| session.ahead.take());
         self.with_session(|agent, cancel| upload::sync(agent, (upload, mode), ahead, &Self::until_cancelled(cancel)))
+    }
+
+    fn look_ahead(&mut self, upload: &Upload, mode: SyncMode) {
+        if check_slot(&upload.slot).is_err() {
+            return;
+        }
+        let patience = Self::brief(&self.cancel);
+        if let Some(session) = self.session.as_mut().filter(|session| session.ahead.is_none()) {
+            let question = upload::question(upload, mode);
+            // A machine that is lost is found out when it is wanted.
+            if session.agent.send(question.as_bytes(), &patience).is_ok() {
+                session.ahead = Some(Ahead::sent(question));
+            }
+        }
     }
 
     fn adopt(&mut self, slot: &str) -> Result<(), Trouble> {

@@ -59,7 +59,7 @@ impl Ahead {
 pub(crate) fn question(upload: &Upload, mode: SyncMode) -> String {
     let id = manifest::id(&upload.files);
     let mut heads = vec![manifest::head(&id, false)];
-    if mode == SyncMode::KeepPrepared {
+    if mode.keeps_prepared() {
         heads.push(manifest::head(&id, true));
     }
     format!("check {} {}\n", upload.slot, heads.join(" "))
@@ -91,6 +91,15 @@ pub(crate) fn sync(
     }
     let seen = seen(&reply)?;
     let plan = plan(&upload.files, &seen, mode);
+    // The machine is to say that it is not prepared before anything of that is touched.
+    let refused = Synced {
+        lost_prepared: mode == SyncMode::KeepPrepared && plan.lost_prepared,
+        has_prepared: mode == SyncMode::ExactIfUnprepared && !seen.manifest.adopted.is_empty(),
+        ..Synced::default()
+    };
+    if refused.lost_prepared || refused.has_prepared {
+        return Ok(refused);
+    }
     if plan.is_empty() && seen.touched.is_empty() {
         rebase(talk, &upload.slot, &plan.manifest, &id, patience)?;
         return Ok(Synced::default());
@@ -192,6 +201,7 @@ fn apply(talk: &mut Talk, slot: &str, plan: &Plan<'_>, id: &str, patience: &Pati
         sent: plan.send.len() as u64,
         bytes,
         removed: plan.removed,
+        ..Synced::default()
     })
 }
 

@@ -19,5 +19,6 @@ mod stuck;
 mod support;
 mod taint;
 mod together;
+mod tree;
 mod variables;
 mod volume;

@@ -14,6 +14,8 @@ const NOTHING: Synced = Synced {
     sent: 0,
     bytes: 0,
     removed: 0,
+    lost_prepared: false,
+    has_prepared: false,
 };
 
 /// The tree there is the tree here.
@@ -50,7 +52,7 @@ pub(crate) fn tree_that_was_expected_is_brought_like_any_other(world: &mut World
     sync(&mut *sut, &host, SyncMode::Exact);
     let opened = |sut: &mut dyn Sut, host: &Host| {
         sut.close();
-        sut.expect(&host.upload());
+        sut.expect(&host.upload(), SyncMode::KeepPrepared);
         sut.open(OnHeld::Fail, &mut |_| ()).expect("the machine opens");
     };
     for mode in [SyncMode::KeepPrepared, SyncMode::Exact] {
@@ -74,7 +76,7 @@ pub(crate) fn tree_that_was_expected_is_brought_like_any_other(world: &mut World
     // Whoever does not get the lease asks nothing.
     std::fs::remove_file(world.tree("new")).expect("it is there");
     let mut second = (world.make)();
-    second.expect(&host.upload());
+    second.expect(&host.upload(), SyncMode::KeepPrepared);
     let trouble = second.open(OnHeld::Fail, &mut |_| ()).unwrap_err();
     assert_eq!(trouble.kind, TroubleKind::Held);
     sync(&mut *sut, &other, SyncMode::KeepPrepared);
@@ -134,7 +136,8 @@ pub(crate) fn only_what_changed_on_the_host_is_sent(world: &mut World<'_>) {
         Synced {
             sent: 1,
             bytes: 4,
-            removed: 0
+            removed: 0,
+            ..NOTHING
         }
     );
     host.executable("main.fmf", true);
@@ -333,7 +336,8 @@ pub(crate) fn many_files_and_a_big_one_arrive(world: &mut World<'_>) {
         Synced {
             sent: 1,
             bytes: 3,
-            removed: 1
+            removed: 1,
+            ..NOTHING
         }
     );
     same(world, &host);
