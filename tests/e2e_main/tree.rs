@@ -21,11 +21,17 @@ fn a_test_finds_the_files_of_the_host_whatever_the_one_before_did_to_them() {
         ("t/own", "x\n".to_owned()),
         (
             "a/main.fmf",
-            test(1, "echo exit 0 >../lib/check; rm ../lib/gone; chmod 777 ../t/own; touch ../new; mkdir ../t/d"),
+            test(
+                1,
+                "echo exit 0 >../lib/check; rm ../lib/gone; chmod 777 ../t/own; touch ../new; mkdir ../t/d",
+            ),
         ),
         (
             "t/main.fmf",
-            test(2, "[ -e ../lib/gone ] && [ ! -x own ] && [ ! -e ../new ] && [ ! -e d ] && bash ../lib/check"),
+            test(
+                2,
+                "[ -e ../lib/gone ] && [ ! -x own ] && [ ! -e ../new ] && [ ! -e d ] && bash ../lib/check",
+            ),
         ),
     ]);
     scene.run(1, ["build"]);
