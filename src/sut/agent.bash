@@ -279,6 +279,92 @@ agent_peek() {
     agent_facts
 }
 
+# read_mounts DIR: takes the mount points at and below a directory into `mounts`, in the order in which they were mounted, and each
+# with its number into `marks`. The kernel's list has bind mounts of the same device too, and nothing of it is looked at: what is
+# mounted may not answer any more. A list that cannot be read is a mount everywhere.
+read_mounts() {
+    local fields point listed=
+    mounts=() marks=()
+    while read -r -a fields; do
+        listed=1
+        printf -v point "${fields[4]//%/%%}"
+        [[ $point != "$1" && $point != "$1"/* ]] || mounts+=("$point") marks+=("${fields[0]} ${fields[4]}")
+    done </proc/self/mountinfo
+    [[ $listed ]] || mounts=("$1") marks=(unknown)
+} 2>/dev/null
+
+# leave_mounts: notes what is mounted below the trees when a prepare step has ended: it belongs to what was prepared.
+leave_mounts() {
+    read_mounts "$real/v1/tree"
+    if ((${#mounts[@]})); then
+        printf '%s\n' '' "${marks[@]}" >"$v/mounts"
+    else
+        rm -f -- "$v/mounts"
+    fi
+}
+
+# holds_last NUMBER POINT: whether a mount is the only one of a file system in memory that holds something, which would be lost with it.
+holds_last() {
+    local fields device= at
+    local -A uses=()
+    while read -r -a fields; do
+        uses[${fields[2]}]=$((${uses[${fields[2]}]:-0} + 1))
+        [[ ${fields[0]} == "$1" ]] || continue
+        for ((at = 6; at < ${#fields[@]}; at++)); do
+            [[ ${fields[at]} != - ]] || break
+        done
+        [[ ${fields[at + 1]} == @(tmpfs|ramfs) ]] || return 1
+        device=${fields[2]}
+    done </proc/self/mountinfo
+    [[ $device && ${uses[$device]} == 1 && $(ls -A -- "$2") ]]
+} 2>/dev/null
+
+# clear_mounts: unmounts what is mounted below the trees and was not there when the last prepare step ended, the last first, and never
+# so that it only vanishes from sight. Fails where something stays, and said names it.
+clear_mounts() {
+    local at kept left pid
+    read_mounts "$real/v1/tree"
+    ((${#mounts[@]})) || return 0
+    content "$v/mounts"
+    kept=$REPLY said=
+    for ((at = ${#mounts[@]} - 1; at >= 0; at--)); do
+        [[ ${mounts[at]} != "$real/v1/tree" && $kept != *$'\n'"${marks[at]}"$'\n'* ]] || continue
+        if holds_last "${marks[at]%% *}" "${mounts[at]}"; then
+            said+=", \`${mounts[at]}\`"
+            continue
+        fi
+        umount -c -- "${mounts[at]}" >/dev/null 2>&1 </dev/null 6>&- 8>&- 9>&- &
+        pid=$!
+        for ((left = 100; left > 0; left--)); do
+            kill -0 "$pid" 2>/dev/null || break
+            sleep 0.05
+        done
+        ((left > 0)) && wait "$pid" || {
+            kill -s KILL "$pid" 2>/dev/null
+            said+=", \`${mounts[at]}\`"
+        }
+    done
+    said=${said#, }
+    [[ ! $said ]]
+}
+
+# meets PATH…: whether one of the paths, which are relative to the physical working directory, is, holds or lies below a mount point.
+meets() {
+    local path point
+    read_mounts "$PWD"
+    for point in "${mounts[@]}"; do
+        for path; do
+            path=$PWD/${path#./}
+            [[ $path == "$PWD/." ]] && path=$PWD
+            [[ $path/ != "$point"/* && $point != "$path"/* ]] || {
+                printf '`%s` is a mount point\n' "$point" >&2
+                return
+            }
+        done
+    done
+    return 1
+}
+
 # make_place: the directories, and the files that are locked.
 make_place() {
     make_base || {
@@ -402,12 +488,17 @@ agent_open() {
     # In place: see the wrapper. What follows the first line is from before.
     { printf '%s\n' "$holder" 1<>"$base/lease"; } 2>/dev/null || { complain "cannot write \`$base/lease\`"; return; }
     settle "$4" || { say err "$said"; return; }
+    real=$(cd -P -- "$base" && pwd -P && printf .)
+    real=${real%$'\n.'}
     leased=1
     agent_facts
 }
 
-# remove: everything that is atex's goes, the lease last.
+# remove: everything that is atex's goes, the lease last. What is mounted below is not.
 agent_remove() {
+    clear_mounts
+    read_mounts "$real/v1"
+    ((${#mounts[@]} == 0)) || { say err "cannot remove \`$base\`: mounted there: ${mounts[*]}"; return; }
     said=$(rm -rf --one-file-system -- "$v" 2>&1 && rm -f -- "$base/run.lock" "$base/lease" 2>&1) || {
         complain "cannot remove \`$base\`"
         return
@@ -463,18 +554,27 @@ agent_state() {
 
 # reset-env prepared|base: empties an environment file.
 agent_reset-env() {
-    said=$({ rm -rf -- "$v/env/$1" && : >"$v/env/$1"; } 2>&1) || { complain "cannot empty \`$v/env/$1\`"; return; }
+    said=$({ cd -P -- "$v/env" && ! meets "$1" && rm -rf --one-file-system -- "$1" && : >"$v/env/$1"; } 2>&1) || { complain "cannot empty \`$v/env/$1\`"; return; }
     say ok
 }
 
 # walk SLOT: lists everything in the slot's tree, with size and time of the last change of its inode: `du` is the one program of
 # coreutils that walks any tree and takes names of any bytes. A directory that cannot be read gets its permissions back.
 walk() {
-    local tree=$v/tree/$1 out=$v/manifest/$1.walk try
-    [[ -d $tree && ! -L $tree ]] || said=$({ rm -rf --one-file-system -- "$tree" && mkdir -- "$tree"; } 2>&1) || return
+    local tree=$v/tree/$1 out=$v/manifest/$1.walk try point skip=()
+    [[ -d $tree && ! -L $tree ]] || said=$(cd -P -- "$v/tree" && { ! meets "$1" && rm -rf --one-file-system -- "$tree" && mkdir -- "$tree"; } 2>&1) || return
+    # What is mounted there since the last prepare step is none of the tree's.
+    read_mounts "$real/v1/tree/$1"
+    for point in "${mounts[@]}"; do
+        point=${point#"$real/v1/tree/$1/"}
+        point=${point//\\/\\\\}
+        point=${point//\*/\\*}
+        point=${point//\?/\\?}
+        skip+=(--exclude="./${point//\[/\\[}")
+    done
     for try in 1 2 3; do
-        said=$(cd -- "$tree" 2>&1 && TZ=UTC0 du -a -l -0 -B1 --apparent-size --time=ctime --time-style=full-iso . 2>&1 >"$out") && return
-        chmod -R u+rwX -- "$tree" 2>/dev/null
+        said=$(cd -- "$tree" 2>&1 && TZ=UTC0 du -a -l -0 -B1 --apparent-size --time=ctime --time-style=full-iso "${skip[@]}" . 2>&1 >"$out") && return
+        (cd -P -- "$tree" && ! meets . && chmod -R u+rwX .) 2>/dev/null || return 1
     done
     return 1
 }
@@ -506,7 +606,7 @@ prune() {
     while IFS= read -r slot; do
         ((kept++ < 3)) || [[ $v/manifest/$slot -nt $v/manifest/month ]] && continue
         slot=${slot%.used}
-        rm -rf --one-file-system -- "$v/tree/$slot" && rm -f -- "$v/manifest/$slot".*
+        (cd -P -- "$v/tree" && ! meets "$slot" && rm -rf --one-file-system -- "$slot") && rm -f -- "$v/manifest/$slot".*
     done < <(cd -- "$v/manifest" && ls -t -- "${uses[@]}")
 } 2>/dev/null
 
@@ -515,6 +615,7 @@ agent_check() {
     local slot=$1 m=$v/manifest/$1 head=
     shift
     [[ $leased ]] || { say err "the lease is not held"; return; }
+    clear_mounts || { say mounted "left mounted by an earlier test: $said"; return; }
     [[ -e $v/tree/$slot ]] || prune "$slot"
     { : >"$m.used"; } 2>/dev/null
     walk "$slot" || { complain "cannot read \`$v/tree/$slot\`"; return; }
@@ -545,14 +646,28 @@ each() {
 
 # Paths are relative to the tree, which is the working directory here.
 remove() {
+    ! meets "$@" || return
     rm -rf --one-file-system -- "$@" && return
+    ! meets . || return
     chmod -R u+rwX .
     rm -rf --one-file-system -- "$@"
+}
+
+# Fails where a path is or lies below a mount point: nothing is written there.
+stays_out() {
+    local path point
+    read_mounts "$PWD"
+    for point in "${mounts[@]}"; do
+        for path; do
+            [[ $PWD/${path#./}/ != "$point"/* ]] || { printf '`%s` is a mount point\n' "$point" >&2; return 1; }
+        done
+    done
 }
 
 # Makes way for directories: what stands there and is none, a link to one too, goes; what is one gets its mode.
 clear_way() {
     local path dirs=()
+    stays_out "$@" || return
     for path; do
         if [[ ! -L $path && -d $path ]]; then
             dirs+=("$path")
@@ -566,7 +681,7 @@ clear_way() {
 # The changes of a sync, in the tree: the lists were unpacked as SLOT.touched, .gone, .dirs, .sent.
 make_room() {
     local m=$v/manifest/$1
-    said=$({ cd -- "$v/tree/$1" && chmod 755 . && each "$m.gone" remove && each "$m.dirs" clear_way; } 2>&1)
+    said=$({ cd -P -- "$v/tree/$1" && stays_out . && chmod 755 . && each "$m.gone" remove && each "$m.dirs" clear_way && each "$m.sent" stays_out; } 2>&1)
 }
 
 # apply SLOT LISTS-LENGTH TAR-LENGTH, then a line `commit LENGTH` with the new manifest as an archive, or `abort 0`.
@@ -580,7 +695,7 @@ agent_apply() {
         unpack "$3" "$v/tree/$1" || {
             failed="cannot write below \`$v/tree/$1\`"
             # What arrived is not believed anyway, and the disk may be full.
-            (cd -- "$v/tree/$1" && each "$m.sent" remove) 2>/dev/null
+            (cd -P -- "$v/tree/$1" && each "$m.sent" remove) 2>/dev/null
         }
     fi
     read -r ${beat:+-t "$((beat / 3 + 1))"} word length || exit 0
@@ -603,7 +718,7 @@ settle_in() {
 # look SLOT: what is there after a prepare step, before `rebase`. `none`: nothing was ever brought there.
 agent_look() {
     local m=$v/manifest/$1
-    { printf %s "$1" >"$v/prepared"; } 2>/dev/null
+    { printf %s "$1" >"$v/prepared"; leave_mounts; } 2>/dev/null
     [[ -s $m.list ]] || { say none; return; }
     walk "$1" || { complain "cannot read \`$v/tree/$1\`"; return; }
     same "$m.stat" "$m.walk" && { say clean; return; }
@@ -630,7 +745,7 @@ idle() {
     fi
 } 8<>"$base/run.lock" 2>/dev/null
 
-base= v= leased= said= beat= alive= silence=0 line= early=()
+base= v= real= mounts=() marks=() leased= said= beat= alive= silence=0 line= early=()
 # A write that nobody reads fails; programs that are started here die of it as usual.
 trap : PIPE
 IFS= read -r marker && printf '%s\n' "$marker"

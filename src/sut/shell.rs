@@ -36,6 +36,9 @@ const HOW_TO_BECOME_ROOT: &str =
 /// Said where there is no room for something there.
 const FULL: &str = "the disk there is full";
 
+/// Said where a test left something mounted that cannot be unmounted.
+const UNMOUNT: &str = "unmount it there: nothing is changed below a mount point";
+
 /// Said where the programs of the agent do not move, while the connection lives.
 const STUCK: &str = "look for a disk there that does not answer, or for stopped processes";
 
@@ -163,6 +166,7 @@ impl<L: Link> Machine<L> {
                 let trouble = self.trouble(TroubleKind::Setup, why);
                 if full { trouble.with_hint(FULL) } else { trouble }
             }
+            NotSynced::Mounted(why) => self.trouble(TroubleKind::Unreachable, why).with_hint(UNMOUNT),
             NotSynced::Host(why) => self.trouble(TroubleKind::Setup, format!("upload: {why}")),
         }
     }

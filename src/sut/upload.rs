@@ -23,6 +23,8 @@ pub(crate) enum NotSynced {
     Broken(Broken),
     /// The agent says why.
     Refused(String),
+    /// Something is mounted below the trees that cannot be unmounted.
+    Mounted(String),
     /// A file on the host is not what it was when the list was made.
     Host(String),
 }
@@ -127,6 +129,7 @@ pub(crate) fn adopt(talk: &mut Talk, slot: &str, patience: &Patience<'_>) -> Res
 pub(crate) fn accept(reply: Reply) -> Result<Reply, NotSynced> {
     match reply.word.as_str() {
         "err" => Err(NotSynced::Refused(reply.text(0))),
+        "mounted" => Err(NotSynced::Mounted(reply.text(0))),
         _ => Ok(reply),
     }
 }

@@ -62,13 +62,27 @@ take_job() {
     v=$base/v1 work=$base/v1/job
 }
 
+# Whether nothing is mounted at or below the job's directory.
+plain() {
+    local place fields point
+    place=$(cd -P -- "$v" && pwd -P && printf .)
+    place=${place%$'\n.'}/job
+    while read -r -a fields; do
+        printf -v point "${fields[4]//%/%%}"
+        [[ $point != "$place" && $point != "$place"/* ]] || return
+    done </proc/self/mountinfo
+    [[ ${fields[0]} || $point ]]
+}
+
 # Makes sure that the job's directory is there and empty.
 clear_work() {
     local left
     shopt -s nullglob dotglob
     left=("$work"/*)
     shopt -u nullglob dotglob
-    [[ -d $work && ! -L $work && ${#left[@]} == 0 ]] || { rm -rf -- "$work" && mkdir -p -- "$work"; } || return
+    [[ -d $work && ! -L $work && ${#left[@]} == 0 ]] || {
+        plain && rm -rf --one-file-system -- "$work" && mkdir -p -- "$work"
+    } || return
     [[ -d $v/env ]] || mkdir -p -- "$v/env"
 }
 
