@@ -1,6 +1,9 @@
 //! Control lines: a word, then at most one space and an argument whose form the word defines.
 //!
 //! `disconnect` and `noop` define no argument; what follows them is not looked at. Numbers are digits only.
+//!
+//! `exitcode N SEAL` is the wrapper's word, for which it has a seal that a test does not know. A test's own `exitcode N` says
+//! nothing. Where the seal is empty, nobody but the wrapper speaks on the stream, and `exitcode N` is its word.
 
 use super::violation::Violation;
 use super::{DurationChange, parse_duration};
@@ -10,7 +13,10 @@ use super::{DurationChange, parse_duration};
 pub(crate) enum Command {
     /// So many bytes of JSON follow. `None`: more than can be counted.
     Result(Option<usize>),
+    /// The wrapper says how the test ended.
     ExitCode(i32),
+    /// Somebody else says so.
+    Claim,
     Duration(DurationChange),
     Disconnect,
     Reconnect {
@@ -20,8 +26,15 @@ pub(crate) enum Command {
 }
 
 impl Command {
-    /// Parses a line without its newline.
-    pub(crate) fn parse(line: &[u8]) -> Result<Self, Violation> {
+    /// Parses a line without its newline. A seal at its end is not shown where the line is at fault.
+    pub(crate) fn parse(line: &[u8], seal: &str) -> Result<Self, Violation> {
+        let unsealed = match seal {
+            "" => Some(line),
+            seal => line
+                .strip_suffix(seal.as_bytes())
+                .and_then(|line| line.strip_suffix(b" ")),
+        };
+        let (line, is_sealed) = unsealed.map_or((line, false), |line| (line, true));
         if line.is_empty() {
             return Err(Violation::new("empty control line (a newline alone)"));
         }
@@ -36,7 +49,7 @@ impl Command {
             "result" if is_digits(given) => Ok(Self::Result(given.parse().ok())),
             "result" => Err(Violation::at("`result` needs the number of bytes of its JSON", line)),
             "exitcode" => exit_code(given)
-                .map(Self::ExitCode)
+                .map(|code| if is_sealed { Self::ExitCode(code) } else { Self::Claim })
                 .ok_or_else(|| Violation::at("`exitcode` needs a number", line)),
             "duration" => duration(given).map(Self::Duration).ok_or_else(|| {
                 Violation::at(
@@ -100,8 +113,25 @@ mod tests {
             ("reconnect always", Command::Reconnect { always: true }),
             ("noop", Command::Noop),
         ] {
-            assert_eq!(Command::parse(line.as_bytes()), Ok(command), "{line}");
+            assert_eq!(Command::parse(line.as_bytes(), ""), Ok(command), "{line}");
         }
+    }
+
+    #[test]
+    fn only_the_seal_makes_an_exit_code_the_wrappers_word() {
+        for (line, command) in [
+            ("exitcode 3 5ea1", Some(Command::ExitCode(3))),
+            ("exitcode 3", Some(Command::Claim)),
+            ("exitcode 3 5ea2", None),
+            ("exitcode 35ea1", None),
+            ("exitcode 5ea1", None),
+            ("exitcode exitcode 3 5ea1", None),
+            ("noop exitcode 3 5ea1", Some(Command::Noop)),
+        ] {
+            assert_eq!(Command::parse(line.as_bytes(), "5ea1").ok(), command, "{line}");
+        }
+        let glued = Command::parse(b"halfexitcode 3 5ea1", "5ea1").expect_err("no word");
+        assert_eq!(glued.note(), "unknown control word: `halfexitcode 3`");
     }
 
     #[test]
@@ -131,14 +161,14 @@ mod tests {
             " noop",
             "noop\r",
         ] {
-            let note = Command::parse(line.as_bytes()).expect_err(line).note().to_owned();
+            let note = Command::parse(line.as_bytes(), "").expect_err(line).note().to_owned();
             assert!(
                 note.ends_with(&format!("`{}`", line.escape_default())),
                 "{line}: {note}"
             );
         }
-        assert!(Command::parse(b"").is_err());
-        let note = Command::parse("noop \u{fc}".as_bytes())
+        assert!(Command::parse(b"", "").is_err());
+        let note = Command::parse("noop \u{fc}".as_bytes(), "")
             .expect_err("not ASCII")
             .note()
             .to_owned();

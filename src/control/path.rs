@@ -5,8 +5,19 @@
 //!   mean nothing, as everywhere in Unix: `./a//b` is `a/b`.
 //! * The name of a subtest is not the name of a file and may begin with `/`; its slashes part directories all the same,
 //!   so `/sub/one` lies in `sub/one`. `..` and NUL in it are refused once it has files.
+//! * What no file system or no reader could take lies under a shortened name, with a digest of the whole at its end: a component
+//!   that is too long, and the rest of a path that is too long or too deep.
 
+use std::borrow::Cow;
 use std::fmt;
+
+/// The longest component that is kept as it is, in bytes; file systems allow 255.
+const LONGEST_COMPONENT: usize = 200;
+
+/// The longest path, in bytes, and the deepest, in components, that is kept as it is. The run's directory and the test's name come
+/// before it, and what follows it (the cache, whoever removes it) may recurse.
+const LONGEST: usize = 1500;
+const DEEPEST: usize = 64;
 
 /// A path below `files/` that stays there: components that are neither empty, `.` nor `..`, without NUL, at least one.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,7 +49,7 @@ impl FilePath {
         if path.len() == directory || name.ends_with('/') || name.ends_with("/.") {
             return fault("is that of a directory");
         }
-        Ok(Self(path))
+        Ok(Self(shortened(path)))
     }
 
     /// The directories on the way, outermost first, and the last component.
@@ -65,6 +76,52 @@ impl fmt::Display for FilePath {
 
 fn components(text: &str) -> impl Iterator<Item = &str> {
     text.split('/').filter(|part| !part.is_empty() && *part != ".")
+}
+
+/// Brings a path to a length and depth that can be stored. Different paths stay different.
+fn shortened(path: String) -> String {
+    let depth = 1 + path.bytes().filter(|byte| *byte == b'/').count();
+    if path.len() <= LONGEST_COMPONENT && depth <= DEEPEST {
+        path
+    } else {
+        folded(&path)
+    }
+}
+
+fn folded(path: &str) -> String {
+    let mut short = String::new();
+    let mut rest = path;
+    let mut level = 1;
+    while let Some((part, behind)) = rest.split_once('/') {
+        if level == DEEPEST || short.len() + part.len().min(LONGEST_COMPONENT) > LONGEST {
+            break;
+        }
+        short.push_str(&component(part));
+        short.push('/');
+        rest = behind;
+        level += 1;
+    }
+    if rest.contains('/') {
+        let last = rest.rsplit('/').next().unwrap_or(rest);
+        short.push_str(&cut(last, path));
+    } else {
+        short.push_str(&component(rest));
+    }
+    short
+}
+
+fn component(part: &str) -> Cow<'_, str> {
+    if part.len() <= LONGEST_COMPONENT {
+        Cow::Borrowed(part)
+    } else {
+        Cow::Owned(cut(part, part))
+    }
+}
+
+/// The beginning of a name, and a digest of what it stands for.
+fn cut(name: &str, whole: &str) -> String {
+    let end = name.floor_char_boundary(LONGEST_COMPONENT);
+    format!("{}~{}", &name[..end], &blake3::hash(whole.as_bytes()).to_hex()[..16])
 }
 
 fn push(path: &mut String, part: &str) -> Result<(), &'static str> {
@@ -123,6 +180,28 @@ mod tests {
         }
         for subtest in ["..", "../x", "a/../../b", "a\0"] {
             assert!(FilePath::new(Some(subtest), "log").is_err(), "{subtest:?}");
+        }
+    }
+
+    #[test]
+    fn names_of_any_length_and_depth_are_stored_and_stay_distinct() {
+        let long = "x".repeat(300);
+        let deep = "a/".repeat(2000);
+        let names = [
+            format!("{long}1"),
+            format!("{long}2"),
+            format!("{long}1/log"),
+            format!("{deep}b"),
+            format!("{deep}c"),
+            format!("{deep}b/b"),
+            format!("{}/b", format!("{long}/").repeat(20)),
+            format!("{}/c", "é".repeat(2000)),
+        ];
+        let paths: Vec<_> = names.iter().map(|name| FilePath::new(None, name).unwrap()).collect();
+        for (at, path) in paths.iter().enumerate() {
+            assert!(path.as_str().len() < 2000 && path.directories() < DEEPEST, "{path}");
+            assert!(path.as_str().split('/').all(|part| part.len() < 255), "{path}");
+            assert!(!paths[..at].contains(path), "{path}");
         }
     }
 

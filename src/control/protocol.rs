@@ -7,7 +7,8 @@
 //!
 //! Where the protocol leaves room:
 //! * What follows `disconnect` is not read: the runner has let go. [`Protocol::restart`] begins anew.
-//! * Of several `exitcode`s, the last counts: the wrapper speaks last.
+//! * `exitcode` counts where it carries the wrapper's seal, and then nothing that follows is read: the wrapper speaks last. Without
+//!   it the test has said so, which says nothing.
 //! * A last line without its newline is a violation.
 
 use std::collections::VecDeque;
@@ -58,6 +59,8 @@ pub struct Protocol {
     pub(super) partials: Partials,
     pub(super) said: VecDeque<Said>,
     exit_code: Option<i32>,
+    /// What the wrapper's word ends with; empty where nobody else speaks on the stream.
+    seal: String,
     pub(super) ended: Ended,
     broken: Option<ControlError>,
 }
@@ -105,9 +108,15 @@ impl Protocol {
             partials: Partials::new(limits.open),
             said: VecDeque::new(),
             exit_code: None,
+            seal: String::new(),
             ended: Ended::default(),
             broken: None,
         }
+    }
+
+    /// Says what the wrapper of the stream that begins now ends its word with.
+    pub fn expect_seal(&mut self, seal: &str) {
+        seal.clone_into(&mut self.seal);
     }
 
     /// Takes the next bytes of the stream, in chunks of any size. After an error, each call gives it again; `finish` stores
@@ -213,10 +222,10 @@ impl Protocol {
         let line = &window[..end];
         *bytes = &bytes[end + 1..];
         let command = if self.held.is_empty() {
-            Command::parse(line)
+            Command::parse(line, &self.seal)
         } else {
             self.held.extend_from_slice(line);
-            let command = Command::parse(&self.held);
+            let command = Command::parse(&self.held, &self.seal);
             self.held.clear();
             command
         };
@@ -240,8 +249,12 @@ impl Protocol {
             }
             Command::ExitCode(code) => {
                 self.exit_code = Some(code);
+                if !self.seal.is_empty() {
+                    self.state = State::LetGo;
+                }
                 Said::ExitCode(code)
             }
+            Command::Claim => return Ok(()),
             Command::Duration(change) => Said::Duration(change),
             Command::Disconnect => {
                 self.state = State::LetGo;

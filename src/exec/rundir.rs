@@ -114,12 +114,22 @@ pub fn test_path(name: &str, plan: Option<&str>, attempt: u32) -> PathBuf {
         path.push(&*component(part));
     }
     if let Some(plan) = plan {
-        path.push(format!("@{}", plan.trim_matches('/').replace('/', ":")));
+        path.push(plan_component(plan));
     }
     if attempt > 1 {
         path.push(format!("attempt-{attempt}"));
     }
     path
+}
+
+/// Turns a plan's name into one file name; the slashes between its parts become colons, and its own colons are escaped.
+fn plan_component(plan: &str) -> String {
+    let escaped = plan.trim_matches('/').replace('%', "%25").replace(':', "%3a");
+    let name = format!("@{}", escaped.replace('/', ":").replace('\0', "%00"));
+    if name.len() <= LONGEST_COMPONENT {
+        return name;
+    }
+    shortened(&name, plan)
 }
 
 /// Turns a component of a test's name into a file name that collides with nothing of ours.
@@ -148,11 +158,17 @@ fn escaped(name: &str) -> String {
     if escaped.len() <= LONGEST_COMPONENT {
         return escaped;
     }
-    let cut = (0..=LONGEST_COMPONENT)
-        .rev()
-        .find(|&at| escaped.is_char_boundary(at))
-        .unwrap_or(0);
-    format!("{}~{}", &escaped[..cut], &blake3::hash(name.as_bytes()).to_hex()[..16])
+    shortened(&escaped, name)
+}
+
+/// The beginning of a name that is too long, and a digest of what it stands for.
+fn shortened(name: &str, stands_for: &str) -> String {
+    let end = name.floor_char_boundary(LONGEST_COMPONENT);
+    format!(
+        "{}~{}",
+        &name[..end],
+        &blake3::hash(stands_for.as_bytes()).to_hex()[..16]
+    )
 }
 
 /// Returns whether a component could be taken for a file of ours, or for no name at all.
@@ -209,6 +225,15 @@ mod tests {
         let (one, two) = (test_path(&one, None, 1), test_path(&two, None, 1));
         assert_ne!(one, two);
         assert!(one.file_name().unwrap().len() < 255);
+    }
+
+    #[test]
+    fn plans_never_share_a_path() {
+        let long = |end| format!("/{}{end}", "p".repeat(300));
+        let plans = ["/x/y", "/x:y", "/x%3ay", "/x%253ay", &long("1"), &long("2")];
+        let paths: std::collections::BTreeSet<_> = plans.map(|plan| test_path("/a", Some(plan), 1)).into();
+        assert_eq!(paths.len(), plans.len());
+        assert!(paths.iter().all(|path| path.file_name().unwrap().len() < 255));
     }
 
     #[test]

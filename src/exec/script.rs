@@ -12,8 +12,8 @@ use crate::sut::{Cancel, Channel, Cut, End, Job, Sut, Trouble, Urgency};
 /// How long a prepare or finish script may run.
 pub(crate) const SCRIPT_DURATION: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// The longest `exitcode N` that a wrapper says, in bytes.
-const SAID: usize = 64;
+/// The longest line that is looked at, in bytes: the wrapper's `exitcode N SEAL` is shorter.
+const SAID: usize = 256;
 
 /// How a script ended.
 #[derive(Debug)]
@@ -49,13 +49,14 @@ pub(crate) fn run(
     }
 }
 
-/// Approach: as for a test, but the control stream carries only the wrapper's `exitcode N`.
+/// Approach: as for a test, but the control stream is the wrapper's. What else is said there (a script can find the
+/// descriptor) does not carry the seal, and is nothing.
 fn serve(mut channel: Box<dyn Channel>, cancel: &Cancel, borne: Urgency, log: &mut Part<'_>) -> io::Result<Ran> {
     let mut until = Instant::now() + SCRIPT_DURATION;
     let mut ending = None;
     let mut known = borne;
     let (mut control_open, mut output_open) = (true, true);
-    let mut said = Vec::new();
+    let mut word = Word::new(channel.seal());
     let mut buffer = vec![0; 64 * 1024];
     while control_open || output_open {
         let ready = match channel.wait(Some(until), known) {
@@ -74,7 +75,7 @@ fn serve(mut channel: Box<dyn Channel>, cancel: &Cancel, borne: Urgency, log: &m
                 |buffer| channel.read_control(buffer),
                 &mut buffer,
                 |bytes| {
-                    said.extend(bytes.iter().take(SAID.saturating_sub(said.len())));
+                    word.hear(bytes);
                     Ok(())
                 },
             )?;
@@ -103,7 +104,7 @@ fn serve(mut channel: Box<dyn Channel>, cancel: &Cancel, borne: Urgency, log: &m
     if let Some(ending) = ending {
         return Ok(ending);
     }
-    Ok(match (exit_code(&said), channel.end(Instant::now() + ENDING_GRACE)) {
+    Ok(match (word.code, channel.end(Instant::now() + ENDING_GRACE)) {
         (Some(code), _) => Ran::Exited(code),
         (None, End::Broken(how)) => Ran::Infra(InfraKind::Aborted, how),
         (None, End::Clean) => Ran::Infra(InfraKind::Aborted, "the wrapper gave no exit code".to_owned()),
@@ -130,9 +131,36 @@ fn read(
     }
 }
 
-fn exit_code(said: &[u8]) -> Option<i32> {
-    let line = std::str::from_utf8(said).ok()?.lines().next()?;
-    line.strip_prefix("exitcode ")?.parse().ok()
+/// The wrapper's word, sought among all that is said.
+struct Word {
+    seal: String,
+    /// The beginning of a line.
+    line: Vec<u8>,
+    code: Option<i32>,
+}
+
+impl Word {
+    fn new(seal: &str) -> Self {
+        let (seal, line, code) = (seal.to_owned(), Vec::new(), None);
+        Self { seal, line, code }
+    }
+
+    fn hear(&mut self, bytes: &[u8]) {
+        for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
+            let (text, ended) = piece.strip_suffix(b"\n").map_or((piece, false), |text| (text, true));
+            let room = SAID.saturating_sub(self.line.len());
+            self.line.extend_from_slice(&text[..text.len().min(room)]);
+            if ended {
+                self.code = self.code.or_else(|| self.said_by_line());
+                self.line.clear();
+            }
+        }
+    }
+
+    fn said_by_line(&self) -> Option<i32> {
+        let said = std::str::from_utf8(&self.line).ok()?.strip_prefix("exitcode ")?;
+        said.strip_suffix(&self.seal)?.trim_end().parse().ok()
+    }
 }
 
 fn aborted(trouble: &Trouble) -> Ran {

@@ -65,6 +65,7 @@ impl Streams<'_> {
     /// `ending`, the wrapper is told to end, and the streams are read to their end all the same, within a grace: nothing that
     /// was reported before is lost. `disconnect` alone stops at once and lets the wrapper be.
     pub(crate) fn serve(mut self, mut channel: Box<dyn Channel>) -> Result<Stop, StoreError> {
+        self.protocol.expect_seal(channel.seal());
         let mut ending: Option<(InfraKind, String, Instant)> = None;
         let (mut control_open, mut output_open) = (true, true);
         let mut known = Urgency::None;

@@ -42,7 +42,10 @@ pub trait Channel: Send {
     /// Waits until something can be read, `until` passes, or cancellation rises above `known`.
     fn wait(&mut self, until: Option<Instant>, known: Urgency) -> Result<Ready, Trouble>;
 
-    /// Reads control bytes; `Ok(0)` is the end, `WouldBlock` means wait. The wrapper's `exitcode N` comes last, at once after what
+    /// Returns the word that the wrapper's `exitcode N SEAL` ends with. The job cannot know it, so it cannot speak for the wrapper.
+    fn seal(&self) -> &str;
+
+    /// Reads control bytes; `Ok(0)` is the end, `WouldBlock` means wait. The wrapper's `exitcode N SEAL` comes last, at once after what
     /// the test said: a line that the test left unfinished is not mended. The stream ends with the wrapper, also where a process
     /// that left the test's group holds it open; the same goes for the output.
     fn read_control(&mut self, buffer: &mut [u8]) -> io::Result<usize>;

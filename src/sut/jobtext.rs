@@ -38,10 +38,10 @@ pub(crate) struct Packed {
 }
 
 impl Packed {
-    /// The line and the payloads. Without a heartbeat the wrapper bears any silence.
-    pub(crate) fn message(&self, heartbeat: Option<Duration>) -> Vec<u8> {
+    /// The line and the payloads. The wrapper ends its last word with the seal. Without a heartbeat the wrapper bears any silence.
+    pub(crate) fn message(&self, seal: &str, heartbeat: Option<Duration>) -> Vec<u8> {
         let beat = heartbeat.map_or(0, |silence| silence.as_secs().max(1));
-        let mut message = format!("{} {beat}", self.mode).into_bytes();
+        let mut message = format!("{} {beat} {seal}", self.mode).into_bytes();
         for payload in &self.payloads {
             message.extend_from_slice(format!(" {}", payload.len()).as_bytes());
         }

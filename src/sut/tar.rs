@@ -83,12 +83,13 @@ pub(crate) fn archive(files: &[(&str, &[u8])]) -> Vec<u8> {
     out
 }
 
-/// Appends a member that carries a name too long for a header.
+/// Appends a member that carries a name too long for a header. How long `out` is says nothing of where the stream's blocks
+/// begin: a part of the stream may have been sent.
 fn long_name(out: &mut Vec<u8>, kind: u8, name: &[u8]) {
     block(out, b"././@LongLink", kind, 0o644, name.len() as u64 + 1, b"");
+    let end = out.len() + (name.len() + 1).next_multiple_of(BLOCK);
     out.extend_from_slice(name);
-    out.push(0);
-    out.resize(out.len().next_multiple_of(BLOCK), 0);
+    out.resize(end, 0);
 }
 
 /// Appends one header block.
@@ -161,6 +162,62 @@ mod tests {
             let dir = extract(&bytes);
             assert_eq!(std::fs::read_link(dir.path().join(name)).unwrap(), Path::new(name));
         }
+    }
+
+    proptest::proptest! {
+        #![proptest_config(proptest::test_runner::Config::with_cases(24))]
+
+        /// What was sent is gone from the buffer: a stream is the same wherever it is cut.
+        #[test]
+        fn a_stream_is_whole_wherever_a_part_of_it_was_sent(
+            members in proptest::collection::vec((0..6_usize, -2..3_i64, 0..6_usize, 0..5_usize), 1..6),
+            cut in proptest::sample::select(vec![1_usize, 511, 512, 4096, 128 * 1024]),
+        ) {
+            let mut sent = Vec::new();
+            let mut out = Vec::new();
+            let mut files = Vec::new();
+            for (number, (base, more, name, target)) in members.into_iter().enumerate() {
+                let base = [0, 512, 1024, 128 * 1024 - 512, 128 * 1024, 131_000][base];
+                let size = u64::try_from(base + more).unwrap_or_default();
+                let path = format!("{number}{}", path_of([1, 99, 100, 101, 255, 4000][name] - 1));
+                header(&mut out, Path::new(&path), Member::File { size, executable: false });
+                out.resize(out.len() + usize::try_from(size).unwrap(), 7);
+                if out.len() >= cut {
+                    // As an upload does it: between the content and what fills it up.
+                    sent.append(&mut out);
+                }
+                out.resize(out.len() + usize::try_from(padding(size)).unwrap(), 0);
+                let link = format!("{number}-link");
+                let to = path_of([1, 100, 101, 255, 4000][target]);
+                header(&mut out, Path::new(&link), Member::Symlink(Path::new(&to)));
+                files.push((path, size, link, to));
+            }
+            sent.append(&mut out);
+            sent.extend_from_slice(&END);
+            let dir = extract(&sent);
+            for (path, size, link, to) in files {
+                proptest::prop_assert_eq!(length_of(dir.path(), &path), size);
+                proptest::prop_assert_eq!(std::fs::read_link(dir.path().join(link)).unwrap(), Path::new(&to));
+            }
+        }
+    }
+
+    /// A path of so many bytes, in components that file systems allow.
+    fn path_of(length: usize) -> String {
+        (0..length)
+            .map(|at| if at % 200 == 199 && at + 1 < length { '/' } else { 'n' })
+            .collect()
+    }
+
+    /// The length of a file. The path may be too long for one call together with the directory's.
+    fn length_of(dir: &Path, path: &str) -> u64 {
+        let (directories, name) = path.rsplit_once('/').unwrap_or((".", path));
+        let mut at = rustix::fs::open(dir, rustix::fs::OFlags::PATH, rustix::fs::Mode::empty()).unwrap();
+        for part in directories.split('/') {
+            at = rustix::fs::openat(&at, part, rustix::fs::OFlags::PATH, rustix::fs::Mode::empty()).unwrap();
+        }
+        let stat = rustix::fs::statat(&at, name, rustix::fs::AtFlags::empty()).unwrap();
+        u64::try_from(stat.st_size).unwrap()
     }
 
     #[test]

@@ -43,6 +43,8 @@ impl From<Broken> for NotStarted {
 pub(crate) struct Wrapper {
     talk: Talk,
     marker: String,
+    /// The word that proves that it is the wrapper who speaks; empty before there is a job.
+    seal: String,
     /// Whether what its login prints is over.
     is_there: bool,
 }
@@ -54,6 +56,7 @@ impl Wrapper {
         Ok(Self {
             talk,
             marker,
+            seal: String::new(),
             is_there: false,
         })
     }
@@ -70,7 +73,8 @@ impl Wrapper {
         heartbeat: Option<Duration>,
         patience: &Patience<'_>,
     ) -> Result<(), Broken> {
-        self.talk.send(&job.message(heartbeat), patience)
+        self.seal = seal()?;
+        self.talk.send(&job.message(&self.seal, heartbeat), patience)
     }
 
     /// Waits until it has said that it starts the job which it was handed. May be asked again after [`Broken::TimedOut`].
@@ -92,14 +96,23 @@ impl Wrapper {
     /// The job that it has started.
     pub(crate) fn into_job(self, heartbeat: Option<Duration>, cancel: Cancel) -> WrappedJob {
         let pause = heartbeat.map(|silence| silence / 3);
-        WrappedJob::new(self.talk, &self.marker, cancel, pause)
+        WrappedJob::new(self.talk, (&self.marker, self.seal), cancel, pause)
     }
+}
+
+/// A word that nobody can guess. Unlike a marker it is worth nothing without randomness.
+fn seal() -> Result<String, Broken> {
+    let mut random = [0; 16];
+    let without = |error| Broken::Nonsense(format!("this machine gives no random numbers: {error}"));
+    getrandom::fill(&mut random).map_err(without)?;
+    Ok(format!("{:032x}", u128::from_ne_bytes(random)))
 }
 
 /// A job under its wrapper.
 pub(crate) struct WrappedJob {
     process: Box<dyn Process>,
     cancel: Cancel,
+    seal: String,
     /// Control bytes that came with the greeting.
     control: Leftover,
     /// Output that came with the greeting.
@@ -138,11 +151,12 @@ impl Leftover {
 }
 
 impl WrappedJob {
-    fn new(talk: Talk, marker: &str, cancel: Cancel, heartbeat: Option<Duration>) -> Self {
+    fn new(talk: Talk, (marker, seal): (&str, String), cancel: Cancel, heartbeat: Option<Duration>) -> Self {
         let (process, control, output) = talk.into_parts();
         let mut job = Self {
             process,
             cancel,
+            seal,
             control: Leftover {
                 bytes: control,
                 taken: 0,
@@ -251,6 +265,10 @@ impl Channel for WrappedJob {
                 return Ok(ready);
             }
         }
+    }
+
+    fn seal(&self) -> &str {
+        &self.seal
     }
 
     fn read_control(&mut self, buffer: &mut [u8]) -> io::Result<usize> {

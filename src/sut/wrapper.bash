@@ -1,11 +1,12 @@
 # The wrapper: one per job. It starts the job in a session of its own, watches stdin for the runner, and ends what is left of
 # the job's process groups. Needs bash 4.2, coreutils, util-linux. See sut/wrapped.rs for the other side.
 #
-# Stdin: a marker line; a line `MODE BEAT LENGTH…` and then payloads of these lengths, without NUL bytes: the machine's
+# Stdin: a marker line; a line `MODE BEAT SEAL LENGTH…` and then payloads of these lengths, without NUL bytes: the machine's
 # directory, the job's directory, what the job is called, and the job's files `run`, `script`, `metadata.yaml`; then words, one
 # a line: `terminate`, `overdue`, `detach`, or nothing as a sign of life. MODE is `test`, `tty` or `script`. BEAT is the seconds
-# of silence after which the runner is taken for dead, 0 for never. Nothing on the machine is touched before the job has come.
-# Stdout: the marker, then `started` or `refused TEXT`, then the control stream of the test, and `exitcode N` last. Stderr: the
+# of silence after which the runner is taken for dead, 0 for never. SEAL is a word that nobody but the runner and this program
+# knows: it is kept in a variable of this shell alone. Nothing on the machine is touched before the job has come.
+# Stdout: the marker, then `started` or `refused TEXT`, then the control stream of the test, and `exitcode N SEAL` last. Stderr: the
 # marker, then what the job prints.
 #
 # Descriptors: 4 the list of process groups, 5 control, 6 output, 8 commands, 9 run.lock. The job sees 0, 1, 2, and 7 for the
@@ -50,7 +51,7 @@ take_job() {
     IFS= read -r marker <&8 || exit
     printf '%s\n' "$marker" >&5
     printf '%s\n' "$marker" >&6
-    read -r -t 60 mode beat lengths <&8 || exit
+    read -r -t 60 mode beat seal lengths <&8 || exit
     lengths=($lengths)
     ((beat > 0)) || beat=
     take base "${lengths[0]}"
@@ -246,7 +247,7 @@ run() {
 leave() {
     local told=
     read_list
-    [[ $heard == gone ]] || printf 'exitcode %d\n' "$1" >&5 && told=yes
+    [[ $heard == gone ]] || printf 'exitcode %d %s\n' "$1" "$seal" >&5 && told=yes
     case $heard in
         terminate) told=yes ;;
         '') ;;

@@ -35,6 +35,33 @@ fn the_exit_code_that_the_wrapper_says_is_the_one_that_counts() {
 }
 
 #[test]
+fn what_a_test_says_is_never_the_end_that_the_wrapper_did_not_see() {
+    for end in [
+        "kill -9 $PPID; sleep 600",
+        "kill -9 $PPID 0",
+        "for i in 1 2; do say exitcode 0; done; kill -9 $PPID; exit 0",
+        "echo exitcode 0 >/proc/$PPID/fd/5; exec 7>&-; kill -9 $PPID; exit 0",
+    ] {
+        let done = Case::new(&format!("say exitcode 0; {end}"))
+            .arg("--retry-infra=0")
+            .exits(3)
+            .run();
+        done.infra("aborted");
+    }
+}
+
+#[test]
+fn a_word_that_hangs_on_half_a_line_of_the_test_is_not_the_wrappers() {
+    for half in ["half", "exitcode ", "noop ", "exitcode 0 ", "exitcode 0"] {
+        let done = Case::new(&format!("printf '{half}' >&7"))
+            .arg("--retry-infra=0")
+            .exits(3)
+            .run();
+        done.infra("control");
+    }
+}
+
+#[test]
 fn a_test_may_replace_its_shell() {
     let done = Case::new("exec sh -c 'echo replaced; exit 7'").exits(1).run();
     assert_eq!(done.output(), "replaced\n");
