@@ -42,20 +42,19 @@ impl TreeFiles {
     pub(crate) fn read(root: &Path, cache_dir: Option<&Path>, warnings: &mut Vec<Warning>) -> Self {
         let mut found = walk::walk(root);
         let cache = DigestCache::open(cache_dir, root, Of::Inputs);
-        let empty = empty_directories(&mut found);
         let looked: Vec<_> = found
             .files
             .into_par_iter()
             .map(|path| look(root, path, &cache))
             .collect();
-        let mut files = Vec::with_capacity(looked.len() + empty.len());
+        let mut files = Vec::with_capacity(looked.len() + found.empty.len());
         for result in looked {
             match result {
                 Ok(file) => files.extend(file),
                 Err(problem) => found.unreadable.push(problem),
             }
         }
-        files.extend(empty.into_iter().map(|path| TreeFile {
+        files.extend(found.empty.into_iter().map(|path| TreeFile {
             text: escaped(&path),
             path,
             kind: UploadKind::Directory,
@@ -196,22 +195,6 @@ pub(crate) fn escaped(path: &Path) -> String {
         }
     }
     text
-}
-
-/// Directories that hold nothing; a file keeps the others in existence.
-fn empty_directories(found: &mut walk::Walk) -> Vec<PathBuf> {
-    let mut full = HashSet::new();
-    for path in found.files.iter().chain(&found.directories) {
-        full.extend(path.parent());
-    }
-    let empty = found
-        .directories
-        .iter()
-        .filter(|path| !full.contains(path.as_path()))
-        .cloned()
-        .collect();
-    found.directories.clear();
-    empty
 }
 
 /// Finds kind and digest of a file. `Ok(None)`: it is gone, as a file that an editor had open a moment ago.

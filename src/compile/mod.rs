@@ -33,6 +33,7 @@ mod place;
 mod plan;
 mod probe;
 mod read;
+mod repository;
 mod sections;
 mod select;
 pub mod spec;
