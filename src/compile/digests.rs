@@ -17,8 +17,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 /// The directory's name carries the version of the format.
 pub(super) const BUCKET: &str = "digests-v1";
-/// Times younger than this are not trusted: the coarsest clock of a file system in use (FAT) ticks every two seconds.
-const RACY_NS: i128 = 2_000_000_000;
+/// Times younger than this are not trusted. The coarsest clock of a file system in use (FAT) ticks every two seconds, but what is written
+/// through a mapping changes the times only when the kernel writes it back: after 30 seconds, looked at each five, by its defaults.
+const RACY_NS: i128 = 60_000_000_000;
 const CHECKSUM: usize = 32;
 
 /// What `stat` says of a file's content.
@@ -245,8 +246,8 @@ mod tests {
 
     fn settled(stamp: Stamp) -> Stamp {
         Stamp {
-            mtime_ns: stamp.mtime_ns - 10_000_000_000,
-            ctime_ns: stamp.ctime_ns - 10_000_000_000,
+            mtime_ns: stamp.mtime_ns - 100_000_000_000,
+            ctime_ns: stamp.ctime_ns - 100_000_000_000,
             ..stamp
         }
     }

@@ -3,6 +3,7 @@
 //! A tree is looked at once per compilation; inputs of nodes and uploads are made from the same look.
 
 use std::collections::HashSet;
+use std::ffi::OsString;
 use std::fmt::Write;
 use std::fs;
 use std::io;
@@ -35,6 +36,17 @@ pub(crate) struct TreeFile {
     pub(crate) text: String,
     /// What it is and holds.
     pub(crate) kind: UploadKind,
+}
+
+/// Why a path leads nowhere in the tree.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Lost {
+    /// It leads out of the tree by `..`.
+    Outside,
+    /// A symlink names something on this host, and not in the tree.
+    Absolute,
+    /// Symlinks go round in circles.
+    Circle,
 }
 
 impl TreeFiles {
@@ -80,41 +92,72 @@ impl TreeFiles {
         &self.files[start..start + length]
     }
 
+    /// A file, and what it leads to if it is a symlink.
+    pub(crate) fn with_target<'f>(&'f self, file: &'f TreeFile) -> Vec<&'f TreeFile> {
+        match file.kind {
+            UploadKind::Symlink(_) => self.reachable(&file.path),
+            _ => vec![file],
+        }
+    }
+
     /// Everything below a directory, and what the symlinks there lead to, as far as it is in the tree.
     pub(crate) fn reachable(&self, directory: &Path) -> Vec<&TreeFile> {
         let (mut found, mut next) = (Vec::new(), vec![directory.to_owned()]);
         let mut seen = HashSet::new();
         while let Some(path) = next.pop() {
-            let Some(path) = self.resolved(path).filter(|path| seen.insert(path.clone())) else {
+            let (path, passed) = self.resolved(&path);
+            // Symlinks on the way count, too: another one there leads elsewhere.
+            found.extend(passed);
+            let Ok(path) = path else { continue };
+            if !seen.insert(path.clone()) {
                 continue;
-            };
+            }
             for file in self.below(&path) {
-                next.extend(file.link_target());
+                if matches!(file.kind, UploadKind::Symlink(_)) {
+                    next.push(file.path.clone());
+                }
                 found.push(file);
             }
         }
+        found.sort_unstable_by(|left, right| left.path.cmp(&right.path));
+        found.dedup_by(|left, right| left.path == right.path);
         found
     }
 
-    /// The path without symlinks in its directories; `None` where they go round in circles.
-    fn resolved(&self, mut path: PathBuf) -> Option<PathBuf> {
+    /// Follows a path as the kernel does, each part after the ones before, through symlinks in its last part as well. Gives the path
+    /// without symlinks, or where it leads nowhere in the tree, and the symlinks that were passed.
+    pub(crate) fn resolved(&self, path: &Path) -> (Result<PathBuf, Lost>, Vec<&TreeFile>) {
         /// As the kernel does it.
         const LINKS: usize = 40;
-        for _ in 0..LINKS {
-            let link = path
-                .ancestors()
-                .skip(1)
-                .filter_map(|above| self.get(above))
-                .find_map(|file| {
-                    let target = file.link_target()?;
-                    Some(target.join(path.strip_prefix(&file.path).ok()?))
-                });
-            match link {
-                Some(target) => path = target,
-                None => return Some(path),
+        let (mut at, mut passed) = (PathBuf::new(), Vec::new());
+        let mut left: Vec<OsString> = parts(path).collect();
+        while let Some(part) = left.pop() {
+            if part == ".." {
+                if !at.pop() {
+                    return (Err(Lost::Outside), passed);
+                }
+                continue;
+            }
+            at.push(&part);
+            let Some((file, target)) = self.get(&at).and_then(|file| Some((file, file.link()?))) else {
+                continue;
+            };
+            passed.push(file);
+            if passed.len() > LINKS {
+                return (Err(Lost::Circle), passed);
+            }
+            at.pop();
+            if target.is_absolute() {
+                let Ok(within) = target.strip_prefix(&self.root) else {
+                    return (Err(Lost::Absolute), passed);
+                };
+                at = PathBuf::new();
+                left.extend(parts(within));
+            } else {
+                left.extend(parts(target));
             }
         }
-        None
+        (Ok(at), passed)
     }
 
     fn get(&self, path: &Path) -> Option<&TreeFile> {
@@ -133,6 +176,16 @@ impl TreeFiles {
         }
         BlobDigest::from_bytes(hasher.finalize().into())
     }
+}
+
+/// The parts of a path, the last one first; those that stay where they are left out.
+fn parts(path: &Path) -> impl Iterator<Item = OsString> {
+    let named = |part: Component<'_>| match part {
+        Component::Normal(name) => Some(name.to_owned()),
+        Component::ParentDir => Some("..".into()),
+        _ => None,
+    };
+    path.components().rev().filter_map(named)
 }
 
 impl TreeFile {
@@ -159,21 +212,11 @@ impl TreeFile {
         })
     }
 
-    /// Where a symlink leads, relative to the root, if that is in the tree.
-    fn link_target(&self) -> Option<PathBuf> {
-        let UploadKind::Symlink(target) = &self.kind else {
-            return None;
-        };
-        let mut path = self.path.parent()?.to_owned();
-        for part in target.components() {
-            match part {
-                Component::Normal(part) => path.push(part),
-                Component::CurDir => {}
-                Component::ParentDir if path.pop() => {}
-                _ => return None,
-            }
+    fn link(&self) -> Option<&Path> {
+        match &self.kind {
+            UploadKind::Symlink(target) => Some(target),
+            _ => None,
         }
-        Some(path)
     }
 
     /// Whether it is metadata: what matters of it is in the nodes already.
@@ -351,8 +394,27 @@ mod tests {
             "lib/back", "lib/d/x", "t/a/data", "t/a/lib", "t/a/out", "t/a/run", "t/b/data",
         ];
         assert_eq!(reachable("t/a"), expected);
-        assert_eq!(reachable("alias/a"), expected);
-        assert_eq!(reachable("circle/x"), [""; 0]);
+        assert_eq!(reachable("alias/a"), [&["alias"][..], &expected].concat());
+        assert_eq!(reachable("circle/x"), ["circle"]);
+        Ok(())
+    }
+
+    #[test]
+    fn links_are_followed_as_the_kernel_does() -> io::Result<()> {
+        let dir = tempfile::tempdir()?;
+        fs::create_dir_all(dir.path().join("b/deep/dir"))?;
+        fs::create_dir_all(dir.path().join("a"))?;
+        fs::write(dir.path().join("b/deep/x"), "")?;
+        symlink("../b/deep/dir", dir.path().join("a/alias"))?;
+        symlink("alias/../x", dir.path().join("a/link"))?;
+        symlink(dir.path().join("b/deep/x"), dir.path().join("a/absolute"))?;
+        symlink("/nowhere", dir.path().join("a/out"))?;
+        let (files, _) = read(dir.path());
+        let target = |path: &str| files.resolved(Path::new(path)).0;
+        assert_eq!(target("a/link"), Ok("b/deep/x".into()));
+        assert_eq!(target("a/absolute"), Ok("b/deep/x".into()));
+        assert_eq!(target("a/out"), Err(super::Lost::Absolute));
+        assert_eq!(target("a/alias/../../../../x"), Err(super::Lost::Outside));
         Ok(())
     }
 

@@ -1,7 +1,8 @@
 //! Input files: which files of a tree a test or a prepare step depends on.
 //!
-//! A file belongs to a test if it lies below a test's directory that is not the root. Files that belong to no test are shared: every
-//! test and every shell step depends on them. The sets are cut by content alone (shared; below one directory), so that equal
+//! A file belongs to the tests of the innermost directory above it that defines some, if that is not the root; a test depends on what
+//! belongs to the directories above its own, too. Files that belong to no test are shared: every test and every shell step depends on
+//! them. The sets are cut by content alone (shared; below one directory), so that equal
 //! nodes have equal keys, and each set is made once, however many nodes depend on it.
 
 use std::collections::{BTreeSet, HashMap};
@@ -14,7 +15,6 @@ use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 use super::error::Problem;
 use super::files::{TreeFile, TreeFiles, escaped};
 use super::mentions::{Mentions, ancestors};
-use super::spec::UploadKind;
 
 /// The input files of one tree at one place of a slot.
 #[derive(Debug)]
@@ -25,6 +25,7 @@ pub(crate) struct TreeInputs {
     prefix: String,
     shared: FileSet,
     below: HashMap<PathBuf, FileSet>,
+    own: HashMap<PathBuf, FileSet>,
 }
 
 impl TreeInputs {
@@ -32,18 +33,14 @@ impl TreeInputs {
     pub(crate) fn new(files: Arc<TreeFiles>, owners: &BTreeSet<PathBuf>, prefix: String) -> Self {
         let shared = files.files.iter().filter(|file| home(owners, &file.path).is_none());
         // A shared symlink brings what it leads to.
-        let shared: Vec<&TreeFile> = shared
-            .flat_map(|file| match file.kind {
-                UploadKind::Symlink(_) => files.reachable(&file.path),
-                _ => vec![file],
-            })
-            .collect();
+        let shared: Vec<&TreeFile> = shared.flat_map(|file| files.with_target(file)).collect();
         let shared = candidates(shared).filter_map(|file| file.input(&prefix)).collect();
         Self {
             shared,
             owners: owners.clone(),
             prefix,
             below: HashMap::new(),
+            own: HashMap::new(),
             files,
         }
     }
@@ -51,8 +48,36 @@ impl TreeInputs {
     /// What a test depends on that is defined or runs in these directories.
     pub(crate) fn of_test(&mut self, directories: &[PathBuf]) -> InputFiles {
         let mut sets = vec![self.shared.clone()];
-        sets.extend(directories.iter().map(|directory| self.below(directory)));
+        for directory in directories {
+            sets.push(self.below(directory));
+            let above = directory.ancestors().skip(1);
+            let outer: Vec<PathBuf> = above
+                .filter(|above| self.owners.contains(*above))
+                .map(Path::to_owned)
+                .collect();
+            sets.extend(outer.iter().map(|outer| self.own(outer)));
+        }
         InputFiles::union(sets)
+    }
+
+    /// What belongs to the tests of a directory, and to none further within.
+    fn own(&mut self, directory: &Path) -> FileSet {
+        if let Some(set) = self.own.get(directory) {
+            return set.clone();
+        }
+        let below = self.files.below(directory).iter();
+        let own = below.filter(|file| owner(&self.owners, &file.path) == Some(directory));
+        let own = candidates(own.flat_map(|file| self.files.with_target(file)));
+        let set: FileSet = own.filter_map(|file| file.input(&self.prefix)).collect();
+        self.own.insert(directory.to_owned(), set.clone());
+        set
+    }
+
+    /// All files of the tree.
+    pub(crate) fn whole(&self) -> FileSet {
+        candidates(&self.files.files)
+            .filter_map(|file| file.input(&self.prefix))
+            .collect()
     }
 
     fn below(&mut self, directory: &Path) -> FileSet {
@@ -72,6 +97,9 @@ impl TreeInputs {
 
     /// The files below a test's directory that a script names.
     pub(crate) fn named(&self, mentions: &Mentions) -> FileSet {
+        if mentions.name_all() {
+            return self.whole();
+        }
         let named = candidates(&self.files.files).filter_map(|file| {
             let home = home(&self.owners, &file.path)?;
             let input = file.input(&self.prefix)?;
@@ -141,7 +169,12 @@ fn candidates<'f>(files: impl IntoIterator<Item = &'f TreeFile>) -> impl Iterato
     files.into_iter().filter(|file| !file.is_metadata())
 }
 
-/// The length of the part of a path that is the directory of a test; the outermost, where they are nested.
+/// The directory of the test that a path belongs to: the innermost, where they are nested.
+fn owner<'p>(owners: &BTreeSet<PathBuf>, path: &'p Path) -> Option<&'p Path> {
+    path.ancestors().skip(1).find(|directory| owners.contains(*directory))
+}
+
+/// The length of the part of a path that is the outermost directory of a test.
 fn home(owners: &BTreeSet<PathBuf>, path: &Path) -> Option<usize> {
     let above = path
         .ancestors()

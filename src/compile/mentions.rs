@@ -1,9 +1,12 @@
 //! Which files a script names: its text is searched for paths, since nobody declares what a prepare script reads.
 //!
 //! The rule errs towards naming too much: a file is named by its path, by a directory above it, or by a glob that matches either.
-//! What the text computes (`$dir/file`) is not seen; `extra-atex-inputs` is for that.
+//! What the text computes (`$dir/file`), and a word that stands for all there is (`.`, `*`, `$TMT_TREE`, `make`), names every file of
+//! the tree; `extra-atex-inputs` is for those who know better.
 
 use globset::{GlobBuilder, GlobMatcher};
+
+use super::whole;
 
 /// The paths that a script mentions.
 #[derive(Debug, Default)]
@@ -11,6 +14,7 @@ pub(crate) struct Mentions {
     paths: Vec<Mention>,
     globs: Vec<(GlobMatcher, bool)>,
     text: String,
+    all: bool,
 }
 
 #[derive(Debug)]
@@ -35,6 +39,7 @@ impl Mentions {
             for word in unquoted.split(|character| !belongs(character)) {
                 mentions.add(word);
             }
+            mentions.all |= whole::names_all(text);
             mentions.text.push_str(text);
             mentions.text.push('\n');
         }
@@ -54,6 +59,11 @@ impl Mentions {
             let glob = GlobBuilder::new(&relative).literal_separator(true).build();
             self.globs.extend(glob.ok().map(|glob| (glob.compile_matcher(), slash)));
         }
+    }
+
+    /// Whether every file of the tree is named, by a word that stands for all or by one that cannot be known.
+    pub(crate) fn name_all(&self) -> bool {
+        self.all
     }
 
     /// Whether the file at `path` is named, when `home` is the length of the part of it that is the directory of its test.

@@ -40,6 +40,7 @@ pub mod spec;
 mod trees;
 mod uploads;
 mod walk;
+mod whole;
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;

@@ -95,6 +95,18 @@ fn directory_name(url: &str, reference: Option<&str>) -> String {
     format!("{name}-{}", &hasher.finalize().to_hex()[..24])
 }
 
+/// Returns what stands behind a name of the remote's default branch, such as `~2` in `HEAD~2`; nothing where it names another.
+fn in_default_branch(reference: &str) -> Option<&str> {
+    let rest = ["HEAD", "@", "origin/HEAD", "refs/remotes/origin/HEAD", "origin"]
+        .iter()
+        .find_map(|name| {
+            reference
+                .strip_prefix(name)
+                .filter(|rest| rest.is_empty() || rest.starts_with(['~', '^']))
+        })?;
+    Some(rest)
+}
+
 impl Fetcher<'_> {
     /// Refuses what git would take for something else than a URL and a name.
     fn check(&self) -> Result<(), Error> {
@@ -162,7 +174,22 @@ impl Fetcher<'_> {
             return commit.ok_or_else(|| self.error("the repository has no default branch".to_owned()));
         };
         self.fetch(&["--prune", "--tags"], "+refs/heads/*:refs/remotes/origin/*")?;
-        for name in [format!("refs/remotes/origin/{reference}"), reference.to_owned()] {
+        if let Some(within) = in_default_branch(reference) {
+            let head = format!("+HEAD:{DEFAULT}");
+            // Without a default branch there is none to find.
+            if self.fetch(&[], &head).is_ok()
+                && let Some(commit) = self.resolve(&format!("{DEFAULT}{within}"))?
+            {
+                return Ok(commit);
+            }
+        }
+        let branch = reference.strip_prefix("refs/heads/").unwrap_or(reference);
+        let branch = branch.strip_prefix("heads/").unwrap_or(branch);
+        for name in [
+            format!("refs/remotes/origin/{reference}"),
+            reference.to_owned(),
+            format!("refs/remotes/origin/{branch}"),
+        ] {
             if let Some(commit) = self.resolve(&name)? {
                 return Ok(commit);
             }
