@@ -108,6 +108,8 @@ fn request(root: &Path, place: &Path) -> Request {
             version: facts.version,
             arch: facts.arch,
             base: facts.base,
+            user: facts.user,
+            environment: facts.environment,
         },
         strict: false,
         secrets: Secrets::default(),

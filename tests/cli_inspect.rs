@@ -73,6 +73,12 @@ fn record_everything(world: &World) {
             version: facts.version,
             arch: facts.arch,
             base: String::new(),
+            user: facts.user,
+            // What the program finds in a test's world.
+            environment: BTreeMap::from([
+                ("LANG".to_owned(), "C.UTF-8".to_owned()),
+                ("PATH".to_owned(), std::env::var("PATH").unwrap()),
+            ]),
         },
         fetch_cache: world.path("home/.cache/atex/trees-v1"),
         ..Request::default()

@@ -93,6 +93,7 @@ fn request(start: &Path) -> Request {
             version: "41".into(),
             arch: "x86_64".into(),
             base: String::new(),
+            ..Base::default()
         },
         fetch_cache: PathBuf::from("/nonexistent"),
         ..Request::default()

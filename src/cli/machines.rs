@@ -83,28 +83,21 @@ pub(crate) fn kinds(
         .zip(&pool.suts)
         .map(|(facts, sut)| Some(facts.as_ref()?.base_identity(&sut.base)))
         .collect();
-    let distinct: BTreeSet<[&str; 4]> = found.iter().flatten().map(fields).collect();
+    let distinct: BTreeSet<&BaseIdentity> = found.iter().flatten().collect();
     if distinct.is_empty() {
         return Err(CliError::infra("no machine can be reached").hint("`-s` names another one"));
     }
     if distinct.len() > 1 {
         refuse_unsettled(pool, &found, context)?;
     }
-    let joined = |field: usize| {
-        let values: BTreeSet<&str> = distinct.iter().map(|kind| kind[field]).collect();
-        values.into_iter().collect::<Vec<_>>().join("|")
-    };
+    let whole = joined(&distinct);
     let base = Base {
-        os: joined(0),
-        version: joined(1),
-        arch: joined(2),
-        base: joined(3),
-    };
-    let whole = BaseIdentity {
-        os: base.os.clone(),
-        version: base.version.clone(),
-        arch: base.arch.clone(),
-        base: base.base.clone(),
+        os: whole.os.clone(),
+        version: whole.version.clone(),
+        arch: whole.arch.clone(),
+        base: whole.base.clone(),
+        user: whole.user.clone(),
+        environment: whole.environment.clone(),
     };
     let expected = found.into_iter().map(|kind| kind.unwrap_or_else(|| whole.clone()));
     Ok(Kinds {
@@ -113,8 +106,22 @@ pub(crate) fn kinds(
     })
 }
 
-fn fields(kind: &BaseIdentity) -> [&str; 4] {
-    [&kind.os, &kind.version, &kind.arch, &kind.base].map(String::as_str)
+/// One identity for machines of several kinds: each part holds all that they have there.
+fn joined(kinds: &BTreeSet<&BaseIdentity>) -> BaseIdentity {
+    let join = |part: &dyn for<'k> Fn(&'k BaseIdentity) -> &'k str| {
+        let values: BTreeSet<&str> = kinds.iter().map(|kind| part(kind)).collect();
+        values.into_iter().collect::<Vec<_>>().join("|")
+    };
+    let names: BTreeSet<&String> = kinds.iter().flat_map(|kind| kind.environment.keys()).collect();
+    let value = |name: &String| join(&|kind| kind.environment.get(name).map_or("", String::as_str));
+    BaseIdentity {
+        os: join(&|kind| &kind.os),
+        version: join(&|kind| &kind.version),
+        arch: join(&|kind| &kind.arch),
+        base: join(&|kind| &kind.base),
+        user: join(&|kind| &kind.user),
+        environment: names.into_iter().map(|name| (name.clone(), value(name))).collect(),
+    }
 }
 
 /// Refuses machines that differ in what the command line says nothing of.
@@ -128,7 +135,7 @@ fn refuse_unsettled(
             os: kind.os.clone(),
             version: kind.version.clone(),
             arch: kind.arch.clone(),
-            base: String::new(),
+            ..Base::default()
         });
         let own = dimensions.into_iter().filter(|(name, _)| !context.contains_key(name));
         let own = own

@@ -220,7 +220,12 @@ impl<'r> Assembler<'r> {
             Action::Install { packages } => (packages, false),
             Action::Shell { scripts } => (scripts, true),
         };
-        let mentions = Mentions::of(texts.iter().map(String::as_str));
+        let words = texts.iter().map(String::as_str);
+        let mentions = if shell {
+            Mentions::of(words)
+        } else {
+            Mentions::of_words(words)
+        };
         let mut sets = Vec::new();
         for (tree, prefix) in plan.places(self.trees) {
             let inputs = self.inputs(tree, &prefix);

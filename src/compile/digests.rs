@@ -16,7 +16,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// The directory's name carries the version of the format.
-pub(super) const BUCKET: &str = "digests-v1";
+pub(super) const BUCKET: &str = "digests-v2";
 /// Times younger than this are not trusted. The coarsest clock of a file system in use (FAT) ticks every two seconds, but what is written
 /// through a mapping changes the times only when the kernel writes it back: after 30 seconds, looked at each five, by its defaults.
 const RACY_NS: i128 = 60_000_000_000;

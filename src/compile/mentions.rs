@@ -31,15 +31,23 @@ fn belongs(character: char) -> bool {
 }
 
 impl Mentions {
-    /// Reads the texts of a step.
-    pub(crate) fn of<'a>(texts: impl Iterator<Item = &'a str>) -> Self {
+    /// Reads the scripts of a step.
+    pub(crate) fn of<'a>(texts: impl Iterator<Item = &'a str> + Clone) -> Self {
+        let all = texts.clone().any(whole::names_all);
+        Self {
+            all,
+            ..Self::of_words(texts)
+        }
+    }
+
+    /// Reads the packages of a step: some are files of the tree, none is a command.
+    pub(crate) fn of_words<'a>(texts: impl Iterator<Item = &'a str>) -> Self {
         let mut mentions = Self::default();
         for text in texts {
             let unquoted = text.replace(['"', '\''], "");
             for word in unquoted.split(|character| !belongs(character)) {
                 mentions.add(word);
             }
-            mentions.all |= whole::names_all(text);
             mentions.text.push_str(text);
             mentions.text.push('\n');
         }

@@ -1,7 +1,7 @@
 //! Outlines, remembered between runs: where nothing has changed, what tests are called and their keys are not worked out again.
 //!
 //! ```text
-//! outlines-v1/
+//! outlines-v2/
 //! └── 3f9a…/               one tree root, by the digest of its path
 //!     └── c0ff….outline    names and keys, by the digest of all that they depend on
 //! ```
@@ -29,7 +29,7 @@ use super::spec::{Narrowing, Outline, OutlineTest, Request, UploadKind, Warning}
 use super::{Resolved, discovered};
 
 /// The directory's name carries the version of the format, and of what enters the names.
-pub(super) const BUCKET: &str = "outlines-v1";
+pub(super) const BUCKET: &str = "outlines-v2";
 
 const CHECKSUM: usize = 32;
 
@@ -166,7 +166,9 @@ impl Inputs {
         }
         self.map(default_context);
         self.map(context);
-        self.parts([&base.os, &base.version, &base.arch, &base.base].into_iter());
+        self.parts([&base.os, &base.version, &base.arch, &base.base, &base.user].into_iter());
+        self.parts(base.environment.keys());
+        self.parts(base.environment.values());
         self.count(usize::from(*strict));
         self.parts(secrets.names.iter());
     }

@@ -2,6 +2,7 @@
 //!
 //! What it does for a command lies in `enter` (bring the SUT into a lane), `testing` (run a test) and `finishing`.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 
@@ -150,16 +151,7 @@ impl<'a> Worker<'a> {
         let hello = self.sut.open(self.shared.options.on_held, &mut notice)?;
         let found = hello.facts.base_identity(&self.base.base);
         if found != self.base {
-            let message = format!(
-                "`{}` is {} {} {}, but was compiled for as {} {} {}: it was installed anew; run again",
-                self.sut.name(),
-                found.os,
-                found.version,
-                found.arch,
-                self.base.os,
-                self.base.version,
-                self.base.arch
-            );
+            let message = format!("`{}` {}", self.sut.name(), difference(&self.base, &found));
             return Ok(self.gone(Skip::Unreachable(message)));
         }
         self.facts = Some(hello.facts);
@@ -235,6 +227,27 @@ impl<'a> Worker<'a> {
     pub(crate) fn save_state(&mut self) -> Result<(), Failed> {
         Ok(self.sut.set_state(&self.state)?)
     }
+}
+
+/// How a machine is not what was compiled for.
+fn difference(base: &BaseIdentity, found: &BaseIdentity) -> String {
+    if (&found.os, &found.version, &found.arch) != (&base.os, &base.version, &base.arch) {
+        return format!(
+            "is {} {} {}, but was compiled for as {} {} {}: it was installed anew; run again",
+            found.os, found.version, found.arch, base.os, base.version, base.arch
+        );
+    }
+    if found.user != base.user {
+        return format!(
+            "lets `{}` in, but was compiled for as `{}`: run again",
+            found.user, base.user
+        );
+    }
+    let names = base.environment.keys().chain(found.environment.keys());
+    let differs = |name: &&String| base.environment.get(*name) != found.environment.get(*name);
+    let names: BTreeSet<&str> = names.filter(differs).map(String::as_str).collect();
+    let names = names.into_iter().collect::<Vec<_>>().join("`, `");
+    format!("gives jobs another value of `{names}` than it was compiled for: run again")
 }
 
 /// What trouble with a SUT means for tests that only it could have run.

@@ -6,6 +6,7 @@
 # then blobs of these lengths. `err` comes with a text for people. What the files of `manifest/` mean, only the runner knows:
 # here they are stored and sent back. Needs bash 4.2, coreutils, tar, util-linux. See sut/shell.rs for the other side.
 
+locale=${LC_ALL+is$LC_ALL}
 export LC_ALL=C
 umask 077
 
@@ -520,6 +521,11 @@ agent_facts() {
     done
     [[ -e /run/ostree-booted ]] && told+=ostree-booted
     [[ -e $v/state ]] && told+=$'\n'state=kept
+    # What jobs find there by themselves.
+    for name in PATH LANG TZ "${!LC_@}"; do
+        [[ $name != LC_ALL && ${!name+is} ]] && told+=$'\n'environment.$name=${!name//$'\n'/ }
+    done
+    [[ ! $locale ]] || told+=$'\n'environment.LC_ALL=${locale#is}
     content /proc/sys/kernel/random/boot_id
     told+=$'\n'boot=$REPLY
     [[ -e $release ]] || release=/usr/lib/os-release

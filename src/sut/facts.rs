@@ -1,8 +1,11 @@
 //! What a machine is: read here from files, or told by an agent, and understood by the same code.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
+
+use crate::sut::link::local;
 
 /// Facts a SUT tells when it is opened.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,10 +24,12 @@ pub struct Facts {
     pub boot_id: String,
     /// Package managers found, best first: `dnf5`, `dnf`, `yum`, `rpm-ostree`, `apt`, `zypper`, `apk`.
     pub managers: Vec<String>,
+    /// Variables that jobs find there by themselves and could go by: `PATH`, `LANG`, `LC_…`, `TZ`.
+    pub environment: BTreeMap<String, String>,
 }
 
 /// The kind of machine: what the first prepare step, or a test without prepare, depends on.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct BaseIdentity {
     /// `ID` of os-release.
     pub os: String,
@@ -34,6 +39,10 @@ pub struct BaseIdentity {
     pub arch: String,
     /// The target's `base` of the configuration; empty where not given.
     pub base: String,
+    /// The login user, and whether that is root by another name.
+    pub user: String,
+    /// See [`Facts::environment`].
+    pub environment: BTreeMap<String, String>,
 }
 
 impl Facts {
@@ -44,6 +53,12 @@ impl Facts {
             version: self.version.clone(),
             arch: self.arch.clone(),
             base: base.to_owned(),
+            user: if self.root && self.user != "root" {
+                format!("{} as root", self.user)
+            } else {
+                self.user.clone()
+            },
+            environment: self.environment.clone(),
         }
     }
 }
@@ -76,13 +91,14 @@ pub fn local_facts() -> Facts {
     }
     let uid = rustix::process::geteuid();
     let release = release.into_iter().find(|text| !text.is_empty()).unwrap_or_default();
-    facts(&Told {
+    facts(Told {
         user: login_user(),
         uid: uid.as_raw().to_string(),
         arch: rustix::system::uname().machine().to_string_lossy().into_owned(),
         boot: read("/proc/sys/kernel/random/boot_id"),
         commands: commands.join(" "),
         release,
+        environment: local::environment().filter(|(name, _)| counts(name)).collect(),
     })
 }
 
@@ -100,14 +116,25 @@ pub(crate) fn of_machine(told: &str, release: &str) -> Facts {
         let line = told.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('='));
         line.unwrap_or_default().to_owned()
     };
-    facts(&Told {
+    facts(Told {
         user: value("user"),
         uid: value("uid"),
         arch: value("arch"),
         boot: value("boot"),
         commands: value("managers"),
         release: release.to_owned(),
+        environment: told
+            .lines()
+            .filter_map(|line| line.strip_prefix("environment.")?.split_once('='))
+            .filter(|(name, _)| counts(name))
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .collect(),
     })
+}
+
+/// Whether a variable that jobs find on a machine could change what they do there: part of what the machine is.
+fn counts(name: &str) -> bool {
+    matches!(name, "PATH" | "LANG" | "TZ") || name.starts_with("LC_")
 }
 
 /// The word that stands among the commands where the system is an image that rpm-ostree manages.
@@ -120,9 +147,10 @@ struct Told {
     boot: String,
     commands: String,
     release: String,
+    environment: BTreeMap<String, String>,
 }
 
-fn facts(told: &Told) -> Facts {
+fn facts(told: Told) -> Facts {
     let os = release_value(&told.release, "ID").unwrap_or_else(|| "linux".to_owned());
     let like = release_value(&told.release, "ID_LIKE").unwrap_or_default();
     let found: Vec<&str> = told.commands.split_whitespace().collect();
@@ -133,6 +161,7 @@ fn facts(told: &Told) -> Facts {
         root: told.uid == "0",
         boot_id: told.boot.trim().to_owned(),
         managers: managers(&os, &like, &found),
+        environment: told.environment,
         os,
     }
 }
@@ -230,6 +259,7 @@ mod tests {
             of_machine(&told, &release),
             Facts {
                 managers: Vec::new(),
+                environment: BTreeMap::new(),
                 ..facts
             }
         );

@@ -3,7 +3,7 @@
 //! No process, no file and no clock: a job is a list of [`Step`]s, and each [`Channel::wait`] makes the next one. Where tests
 //! need an order between threads, a [`Gate`] gives it. A [`Lab`] holds what survives a connection: states, scripts, the log.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::fmt;
 use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -411,6 +411,7 @@ fn facts() -> Facts {
         user: "root".to_owned(),
         root: true,
         boot_id: String::new(),
+        environment: BTreeMap::new(),
         managers: vec!["dnf".to_owned()],
     }
 }

@@ -342,3 +342,31 @@ fn the_pass_of_a_test_whose_rules_are_not_obeyed_is_told_and_not_recorded() {
         scene.run(2, ["build", "--strict"]);
     }
 }
+
+#[test]
+fn what_jobs_find_in_their_environment_by_themselves_is_in_the_key() {
+    let scene = Scene::new([("tests/a/main.fmf", "test: tool\n".to_owned())]);
+    for (dir, code) in [("good", 0), ("bad", 1)] {
+        scene
+            .world
+            .write(format!("{dir}/tool"), format!("#!/bin/sh\nexit {code}\n"));
+    }
+    let path = |dir: &str| {
+        format!(
+            "{}:{}",
+            scene.world.path(dir).display(),
+            std::env::var("PATH").expect("a path")
+        )
+    };
+    scene.atex(["build"]).env("PATH", path("good")).run().expect(0);
+    scene.atex(["build"]).env("PATH", path("bad")).run().expect(1);
+    let cached = scene.atex(["build"]).env("PATH", path("good")).run().expect(0);
+    assert!(cached.stdout.contains("1 cached"), "{cached:?}");
+    let other = scene
+        .atex(["build"])
+        .env("PATH", path("good"))
+        .env("LC_TIME", "C")
+        .run()
+        .expect(0);
+    assert!(!other.stdout.contains("cached"), "{other:?}");
+}

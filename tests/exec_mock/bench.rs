@@ -1,6 +1,7 @@
 //! A tree, a cache, and scripted machines: what a run is made of.
 
 use std::cell::Cell;
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -128,6 +129,7 @@ impl Bench {
                 version: "1".to_owned(),
                 arch: "x86_64".to_owned(),
                 base: String::new(),
+                ..Base::default()
             },
             strict: true,
             fetch_cache: self.dir.path().join("fetched"),
@@ -197,6 +199,8 @@ impl Bench {
             version: "1".to_owned(),
             arch: "x86_64".to_owned(),
             base: String::new(),
+            user: "root".to_owned(),
+            environment: BTreeMap::new(),
         };
         let run = Run {
             work: &work,

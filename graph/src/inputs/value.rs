@@ -87,15 +87,30 @@ pub struct Base {
     pub arch: String,
     /// The target's free text, to be changed when its machines are installed differently.
     pub base: String,
+    /// Who jobs run as there; empty where that is not told.
+    pub user: String,
+    /// Variables that jobs find there by themselves and could go by: `PATH`, `LANG`, `LC_…`, `TZ`.
+    pub environment: BTreeMap<String, String>,
 }
 
 impl Manifest for Base {
     fn visit(&self, visitor: &mut dyn Visitor) {
-        visitor.enter("base", 4);
+        let told = [!self.user.is_empty(), !self.environment.is_empty()];
+        visitor.enter("base", 4 + told.into_iter().map(u64::from).sum::<u64>());
         self.os.show("os", None, visitor);
         self.version.show("version", None, visitor);
         self.arch.show("arch", None, visitor);
         self.base.show("base", None, visitor);
+        if !self.user.is_empty() {
+            self.user.show("user", None, visitor);
+        }
+        if !self.environment.is_empty() {
+            visitor.enter("environment", self.environment.len() as u64);
+            for (name, value) in &self.environment {
+                value.show(name, None, visitor);
+            }
+            visitor.leave();
+        }
         visitor.leave();
     }
 }

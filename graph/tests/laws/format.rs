@@ -103,6 +103,7 @@ fn a_key_is_the_digest_of_what_the_format_says() {
             version,
             arch,
             base,
+            ..Base::default()
         }),
         name: "/n".to_owned(),
         dir: "d".to_owned(),

@@ -39,6 +39,7 @@ fn base() -> Base {
         version: text("41"),
         arch: text("x86_64"),
         base: text("lab"),
+        ..Base::default()
     }
 }
 

@@ -104,6 +104,14 @@ fn base_environment() -> Vec<(OsString, OsString)> {
     variables
 }
 
+/// The same as text, a line each, as an agent tells it.
+pub(crate) fn environment() -> impl Iterator<Item = (String, String)> {
+    base_environment().into_iter().map(|(name, value)| {
+        let name = name.to_string_lossy().into_owned();
+        (name, value.to_string_lossy().replace('\n', " "))
+    })
+}
+
 struct LocalProcess {
     child: Child,
     /// Readable once the child has exited.
