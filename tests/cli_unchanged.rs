@@ -29,10 +29,10 @@ fn world() -> World {
     world.write("tree/tests/main.fmf", "test: ./run.sh\n/one: {}\n/two: {tag: x}\n");
     world.write("tree/tests/run.sh", "#!/bin/bash\necho fine\n");
     world.write(
-        "tree/tests/deep/main.fmf",
+        "tree/other/deep/main.fmf",
         "test: mkdir -p \"$TMT_TREE/x\"; echo deep\n",
     );
-    world.write("tree/tests/deep/data", "");
+    world.write("tree/other/deep/data", "");
     build(&world, "first", &[]).expect(0);
     assert_eq!(cached(&world, "first"), 0);
     build(&world, "second", &[]).expect(0);
@@ -75,7 +75,7 @@ fn files(directory: &Path) -> Vec<PathBuf> {
 
 /// Whether a build was carried out by its outline: that it was of use is noted there.
 fn by_outline(world: &World, build: impl FnOnce()) -> bool {
-    let old = SystemTime::now() - Duration::from_secs(3600);
+    let old = SystemTime::now() - Duration::from_hours(1);
     for path in outlines(world) {
         let file = File::options().append(true).open(path).expect("an outline");
         file.set_modified(old).expect("set");
@@ -183,10 +183,10 @@ fn changed_metadata_run_the_tests_again_whose_work_they_change() {
 
 #[test]
 fn changed_files_and_options_run_the_tests_again_that_depend_on_them() {
-    let a_file = |world: &World| world.write("tree/tests/deep/more", "");
+    let a_file = |world: &World| world.write("tree/other/deep/more", "");
     assert_eq!(cached_after(a_file, &[]), 0, "it lies below the directory of all tests");
     let a_mode = |world: &World| {
-        let path = world.path("tree/tests/deep/data");
+        let path = world.path("tree/other/deep/data");
         fs::set_permissions(path, fs::Permissions::from_mode(0o755)).expect("set");
     };
     assert_eq!(cached_after(a_mode, &[]), 0);
@@ -217,7 +217,7 @@ fn check_damage(bucket: &str, is_it: impl Fn(&str) -> bool, harm: impl FnOnce(&P
     assert_eq!(cached(&world, "third"), 5, "{bucket}\n{ran:?}");
     assert_eq!(summary(&world, "third")["tests"]["pass"], 6, "{bucket}\n{ran:?}");
     assert_eq!(ran.stderr.contains("is not used"), told, "{bucket}\n{ran:?}");
-    assert_eq!(world.read("third/tests/tests/deep/files/output.txt"), "deep\n");
+    assert_eq!(world.read("third/tests/other/deep/files/output.txt"), "deep\n");
     build(&world, "fourth", &[]).expect(0);
     assert_eq!(cached(&world, "fourth"), 6, "{bucket}");
 }

@@ -159,7 +159,9 @@ fn what_does_not_run_changes_no_key() {
             .open(trial.path("tests/a/run.sh"))
             .expect("opened");
         run.set_modified(SystemTime::UNIX_EPOCH).expect("touched");
-        trial.write(".git/config", "[core]\n");
+        for (file, text) in [("HEAD", "ref: refs/heads/main\n"), ("objects/x", ""), ("refs/x", "")] {
+            trial.write(&format!(".git/{file}"), text);
+        }
         trial.write("notes.txt~", "ignored\n");
         trial.write(".git/info/exclude", "*~\n");
     });

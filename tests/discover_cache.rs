@@ -252,7 +252,7 @@ fn edit(trial: &Trial, random: &mut Random) -> String {
         }
         5 => {
             if let Ok(opened) = File::options().write(true).open(&path) {
-                let hour = Duration::from_secs(3600);
+                let hour = Duration::from_hours(1);
                 opened.set_modified(SystemTime::now() - hour).expect("set");
             }
             format!("`{file}` is touched")

@@ -232,7 +232,7 @@ fn commits_that_nobody_used_for_long_go_and_come_back_when_they_are_wanted() {
     repository.commit("second");
     let second = fetch(&url, None, None, &cache).unwrap();
     assert_ne!(first, second);
-    let day = Duration::from_secs(86_400);
+    let day = Duration::from_hours(24);
     let used = |tree: &Path| tree.with_extension("used");
     let ago = |days: u32| SystemTime::now() - day * days;
     File::options()

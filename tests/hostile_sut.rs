@@ -63,7 +63,7 @@ fn fails<T>(what: impl FnOnce() -> Result<T, Trouble>) -> Trouble {
     };
     let grown = peak() - before;
     assert!(grown < MOST, "{grown} KiB more: {trouble}");
-    assert!(start.elapsed() < Duration::from_secs(120), "{trouble}");
+    assert!(start.elapsed() < Duration::from_mins(2), "{trouble}");
     assert!(
         trouble.message.len() < 20_000,
         "{} bytes of message",
@@ -219,7 +219,7 @@ fn streams_without_end_are_read_as_they_come() {
     let mut buffer = vec![0; 64 << 10];
     while control < 200 << 20 || output < 200 << 20 {
         let ready = channel
-            .wait(Some(Instant::now() + Duration::from_secs(60)), Urgency::Now)
+            .wait(Some(Instant::now() + Duration::from_mins(1)), Urgency::Now)
             .unwrap();
         assert!(!ready.timed_out);
         if ready.control {

@@ -20,7 +20,7 @@ pub(crate) fn login(lab: &Lab) -> Login {
 /// How to log in to the sshd whose files lie in `dir`.
 pub(crate) fn login_at(dir: &Path) -> Login {
     Login {
-        connect_timeout: Duration::from_secs(600),
+        connect_timeout: Duration::from_mins(10),
         ..sshd::login(dir, "lab")
     }
 }

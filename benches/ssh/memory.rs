@@ -19,7 +19,7 @@ pub(crate) const COUNTS: [&str; 3] = ["1", "100", "1000"];
 const STACK: usize = 512 * 1024;
 
 /// How long the idle processor time is measured.
-const IDLE: Duration = Duration::from_secs(60);
+const IDLE: Duration = Duration::from_mins(1);
 
 /// Prints what so many sessions take, each with a test that sleeps, in a process of their own.
 pub(crate) fn memory(counts: &[&str]) {

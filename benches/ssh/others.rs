@@ -21,7 +21,7 @@ const VENV: &str = "ATEX_BENCH_VENV";
 const ROUNDS: usize = 5;
 
 /// How long a test may take until it runs.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_mins(2);
 
 const PLAN: &str = "/plan";
 const TRIVIAL: &str = "/tests/trivial";

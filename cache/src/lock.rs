@@ -11,7 +11,7 @@ use crate::claim::Patience;
 use crate::error::CacheError;
 
 /// How long opening a store waits for a collection to end.
-const OPEN_PATIENCE: Duration = Duration::from_secs(60);
+const OPEN_PATIENCE: Duration = Duration::from_mins(1);
 
 /// A lock on the store; ends when it is dropped, or its process dies.
 #[derive(Debug)]

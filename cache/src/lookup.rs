@@ -18,7 +18,7 @@ use crate::report::{Problem, judge};
 use crate::store::Store;
 
 /// A record that was marked as used within this time is not marked again.
-const USE_GRAIN: Duration = Duration::from_secs(600);
+const USE_GRAIN: Duration = Duration::from_mins(10);
 
 /// What the store says to one who wants a node's output.
 #[derive(Debug)]

@@ -214,7 +214,7 @@ mod tests {
 
     #[test]
     fn ages_need_a_unit() {
-        assert_eq!(age("2w").unwrap(), Duration::from_secs(14 * 86_400));
+        assert_eq!(age("2w").unwrap(), Duration::from_hours(336));
         for bad in [
             "",
             "12",

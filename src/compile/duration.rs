@@ -8,7 +8,7 @@ use std::str::Chars;
 use std::time::Duration;
 
 /// How long a test may run that says nothing.
-pub(crate) const DEFAULT: Duration = Duration::from_secs(300);
+pub(crate) const DEFAULT: Duration = Duration::from_mins(5);
 
 /// A thousand years: beyond it a text is a mistake.
 const LONGEST: f64 = 1000.0 * 366.0 * 86400.0;

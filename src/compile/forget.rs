@@ -83,7 +83,7 @@ mod tests {
         let forgotten = forget(cache.path(), Duration::from_secs(50), now).unwrap();
         assert_eq!(forgotten, Forgotten { files: 2, bytes: 8 });
         assert!(root.join("new.fmf").exists() && cache.path().join("other").exists());
-        let later = now + Duration::from_secs(60);
+        let later = now + Duration::from_mins(1);
         assert_eq!(forget(cache.path(), Duration::from_secs(50), later).unwrap().files, 1);
         assert!(!root.exists());
         assert_eq!(

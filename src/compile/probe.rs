@@ -8,7 +8,7 @@ use super::error::ProbeProblem;
 use crate::host::program::{self, Bounds};
 
 /// How long a probe may run.
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_mins(1);
 /// How much it may print: what it prints is kept in every record of the step.
 const OUTPUT: usize = 1 << 20;
 /// How much of its complaint is shown.

@@ -87,7 +87,7 @@ impl Walk {
                     self.files.insert(within);
                 }
                 Verdict::Taken if step.repository.tracks(&path) => {
-                    self.directory((&place, &within), &path, step, ignored)
+                    self.directory((&place, &within), &path, step, ignored);
                 }
                 Verdict::Taken if self.nested(&place, &within) => {}
                 Verdict::Taken => self.directory((&place, &within), &path, step, ignored),

@@ -109,9 +109,8 @@ fn stands_for_all(word: &str, arithmetic: bool) -> bool {
     let rooted = ROOTS.iter().find_map(|root| word.strip_prefix(root));
     let rest = match rooted {
         Some(rest) if rest.is_empty() || rest.starts_with('/') => rest,
-        Some(_) => return false,
         None if word.starts_with('.') || (word.starts_with('*') && !arithmetic) => word,
-        None => return false,
+        Some(_) | None => return false,
     };
     rest.split('/').all(|part| matches!(part, "" | "." | ".." | "*" | "**"))
 }

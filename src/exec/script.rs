@@ -10,7 +10,7 @@ use crate::exec::streams::{ENDING_GRACE, HURRIED_GRACE};
 use crate::sut::{Cancel, Channel, Cut, End, Job, Sut, Trouble, Urgency};
 
 /// How long a prepare or finish script may run.
-pub(crate) const SCRIPT_DURATION: Duration = Duration::from_secs(24 * 60 * 60);
+pub(crate) const SCRIPT_DURATION: Duration = Duration::from_hours(24);
 
 /// The longest line that is looked at, in bytes: the wrapper's `exitcode N SEAL` is shorter.
 const SAID: usize = 256;

@@ -95,7 +95,7 @@ impl Times {
 mod tests {
     use super::*;
 
-    const NOW: Duration = Duration::from_secs(1_800_000_000);
+    const NOW: Duration = Duration::from_hours(500_000);
 
     #[test]
     fn what_took_long_is_expected_to_do_so_again_by_its_inputs_or_else_its_name() {

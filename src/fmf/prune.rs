@@ -10,7 +10,7 @@ use std::time::{Duration, SystemTime};
 use super::fetch::{LOCK, REPOSITORY, UNFINISHED, used_file};
 
 /// Whoever fetched a commit so lately may be about to read it.
-const MAY_BE_READ: Duration = Duration::from_secs(3600);
+const MAY_BE_READ: Duration = Duration::from_hours(1);
 
 /// What went.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -454,7 +454,7 @@ mod tests {
         };
         let mut talk = Talk::start(&mut link, b"", &patience).unwrap_or_else(|error| panic!("{error:?}"));
         let total = Duration::from_millis(300);
-        talk.bear(Some(Duration::from_secs(600)));
+        talk.bear(Some(Duration::from_mins(10)));
         talk.begin(Some(total));
         let ended = talk.reply(SHORT, &patience).unwrap_err();
         assert!(matches!(ended, Broken::Endless(after) if after == total), "{ended:?}");

@@ -57,7 +57,7 @@ impl Seen<'_> {
     fn lost(&self, path: &[u8]) -> bool {
         let (before, now) = (self.before.0.get(path), self.now.0.get(path));
         let below = |other: &&[u8]| other.len() > path.len() && other.starts_with(path) && other[path.len()] == b'/';
-        before.is_some() && before != now && !(now.is_some() && self.now.0.keys().any(|other| below(other)))
+        before.is_some() && before != now && !(now.is_some() && self.now.0.keys().any(below))
     }
 
     /// The manifest after a prepare step: what changed since the last sync is its work.

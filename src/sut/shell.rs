@@ -46,7 +46,7 @@ const STUCK: &str = "look for a disk there that does not answer, or for stopped 
 const SPARE: Duration = Duration::from_secs(2);
 
 /// How long an agent may take for a request as a whole, beside the time for what it is sent and sends.
-const REQUEST: Duration = Duration::from_secs(15 * 60);
+const REQUEST: Duration = Duration::from_mins(15);
 
 /// How long the agent may take to end.
 const GOODBYE: Duration = Duration::from_secs(1);

@@ -63,9 +63,9 @@ fn duration_lines_reach_the_executor_in_all_forms() {
     let mut test = Running::new();
     test.say("duration 15m\nduration +60\nduration -5m\nduration save\nduration restore\n");
     let changes = [
-        DurationChange::Set(Duration::from_secs(900)),
-        DurationChange::Extend(Duration::from_secs(60)),
-        DurationChange::Shorten(Duration::from_secs(300)),
+        DurationChange::Set(Duration::from_mins(15)),
+        DurationChange::Extend(Duration::from_mins(1)),
+        DurationChange::Shorten(Duration::from_mins(5)),
         DurationChange::Save,
         DurationChange::Restore,
     ];

@@ -11,7 +11,7 @@ use crate::running::Running;
 use crate::scene::{Scene, eventually, within};
 
 /// Disks may be slow, and busy with other tests.
-const LONG: Duration = Duration::from_secs(900);
+const LONG: Duration = Duration::from_mins(15);
 
 /// How much the memory of the runner may grow with what a test says, in KiB.
 const SLACK: u64 = 8 * 1024;

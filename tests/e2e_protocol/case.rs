@@ -167,7 +167,7 @@ pub(crate) fn lives(pid: i32) -> bool {
 /// Waits until something is so.
 #[track_caller]
 pub(crate) fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
-    let until = Instant::now() + Duration::from_secs(60);
+    let until = Instant::now() + Duration::from_mins(1);
     while !holds() {
         assert!(Instant::now() < until, "not so: {what}");
         std::thread::sleep(Duration::from_millis(20));

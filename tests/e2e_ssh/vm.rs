@@ -9,7 +9,7 @@ use crate::sshd::free_port;
 use crate::support::{Atex, Ran, World};
 
 /// How long a boot may take: half a minute where nothing else runs.
-const BOOT: Duration = Duration::from_secs(600);
+const BOOT: Duration = Duration::from_mins(10);
 
 /// A virtual machine of the test's own, which is switched off when this is dropped.
 struct Vm {

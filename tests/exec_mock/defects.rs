@@ -42,7 +42,7 @@ impl Sut for Panics {
 
     fn open(&mut self, on_held: OnHeld, notice: &mut dyn FnMut(String)) -> Result<Hello, Trouble> {
         self.comes(When::Opened);
-        let until = Instant::now() + Duration::from_secs(60);
+        let until = Instant::now() + Duration::from_mins(1);
         while self.when.is_none() && !self.panicked.load(Ordering::SeqCst) {
             assert!(Instant::now() < until, "the other one does not panic");
             std::thread::sleep(Duration::from_millis(1));

@@ -202,7 +202,7 @@ fn a_chain_is_distrusted_from_its_first_step_that_is_too_old() {
     let whole = bench.lab.state("one");
     assert_eq!(whole.done_at.len(), 3);
     bench.options.rerun = true;
-    bench.options.max_age = Some(Duration::from_secs(3600));
+    bench.options.max_age = Some(Duration::from_hours(1));
     let hours = |ago: &[u64]| SutState {
         done_at: ago.iter().map(|hours| now() - hours * 3600).collect(),
         prepared_at: Some(now()),

@@ -14,7 +14,7 @@ pub(crate) fn through(lab: &Lab) -> (Proxy, Login) {
     let proxy = Proxy::to(lab.login().port);
     let login = Login {
         port: proxy.port(),
-        dead_after: Duration::from_secs(1800),
+        dead_after: Duration::from_mins(30),
         host_key_alias: Some(format!("[127.0.0.1]:{}", lab.login().port)),
         ..lab.login()
     };

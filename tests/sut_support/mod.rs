@@ -16,7 +16,7 @@ use atex::sut::{
 };
 
 /// Longer than anything here may take: a wait that ends by it has found a hang.
-pub(crate) const HANG: Duration = Duration::from_secs(60);
+pub(crate) const HANG: Duration = Duration::from_mins(1);
 
 /// A machine under test: makes SUTs that share one directory, which the test can look into.
 pub(crate) struct World<'a> {

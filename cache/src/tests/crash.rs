@@ -56,7 +56,10 @@ fn prepare(dir: &Path, with_former: bool) {
         fs::create_dir_all(blob.parent().expect("a parent")).expect("a directory");
         fs::write(blob, b"CONTENT whose blob is damaged").expect("a bad blob");
         let claims = store.layout().bucket(Bucket::Claims);
-        for leftover in [claims.join(key("gone").to_string()), store.dir().join(".gone.tmp")] {
+        for leftover in [
+            claims.join(key("gone").to_string()),
+            store.layout().bucket(Bucket::Blobs).join(".gOne09.tmp"),
+        ] {
             fs::write(leftover, "of a dead process").expect("a leftover");
         }
     }

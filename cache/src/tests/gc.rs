@@ -7,7 +7,7 @@ use super::{Env, entries, key, record, temporaries_below};
 use crate::layout::Bucket;
 use crate::{GcPolicy, GcReport, Lookup, Problem, Store};
 
-const DAY: Duration = Duration::from_secs(86_400);
+const DAY: Duration = Duration::from_hours(24);
 
 /// Sets the time of a record's last use to so many days ago.
 fn age(env: &Env, name: &str, days: u32) {

@@ -179,7 +179,7 @@ fn record_that_was_looked_for_is_of_use_and_an_index_at_which_nobody_looks_goes(
     age(&layout.index(NAME), 40);
     env.store.outputs_at(NAME, &keys[..1], later());
     let policy = GcPolicy {
-        keep: Some(Duration::from_secs(30 * 86_400)),
+        keep: Some(Duration::from_hours(720)),
         ..GcPolicy::default()
     };
     let dir = env.store.dir().to_owned();

@@ -257,7 +257,7 @@ fn hit_marks_the_record_as_used() {
     let env = Env::new();
     env.commit(key("a"), "test /a", &[b"x"]);
     let path = env.store.layout().record(key("a"));
-    let old = SystemTime::now() - Duration::from_secs(86_400);
+    let old = SystemTime::now() - Duration::from_hours(24);
     fs::File::open(&path)
         .and_then(|file| file.set_modified(old))
         .expect("an old record");

@@ -173,7 +173,7 @@ fn collection_waits_for_who_uses_the_store() {
     let lock = File::open(env.store.layout().lock()).expect("the lock");
     flock(&lock, FlockOperation::LockShared).expect("a user");
     let policy = GcPolicy {
-        wait: std::time::Duration::from_secs(60),
+        wait: std::time::Duration::from_mins(1),
         ..GcPolicy::default()
     };
     let collection = std::thread::spawn(move || env.store.gc(&policy, SystemTime::now()));

@@ -97,7 +97,7 @@ fn the_project_wins_key_by_key_over_the_user() {
     config.fill_from(parsed(
         "[defaults]\nmax-age = \"9h\"\nstrict = true\n[sut.a]\ntarget = \"local\"\nbase = \"x\"\n[sut.b]\ntarget = \"local\"\n",
     ));
-    assert_eq!(config.defaults.max_age, Some(Duration::from_secs(3600)));
+    assert_eq!(config.defaults.max_age, Some(Duration::from_hours(1)));
     assert_eq!(config.defaults.strict, Some(true));
     assert_eq!(config.suts.keys().collect::<Vec<_>>(), ["a", "b"]);
     assert_eq!(config.suts["a"].parameters.base, None, "a SUT is taken whole");

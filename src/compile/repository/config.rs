@@ -11,6 +11,10 @@ const DEPTH: usize = 10;
 
 /// What the configuration says; `None` where it says nothing.
 #[derive(Debug, Default)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a setting of its own, as git has them"
+)]
 pub(super) struct Config {
     pub(super) excludes_file: Option<PathBuf>,
     pub(super) ignore_case: bool,

@@ -3,6 +3,7 @@
 //! It comes from whoever made the tree: every length is checked, and a path that git itself would refuse is not taken.
 
 use std::collections::HashSet;
+use std::fmt::Write as _;
 use std::io;
 use std::path::Path;
 
@@ -71,6 +72,10 @@ impl Index {
         Ok(index)
     }
 
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "an entry is read once, and is of no use afterwards"
+    )]
     fn add(&mut self, entry: Entry) {
         let path = entry.path.strip_suffix(b"/").unwrap_or(&entry.path).to_owned();
         let plain = |part: &[u8]| !matches!(part, b"" | b"." | b"..") && !part.eq_ignore_ascii_case(b".git");
@@ -153,12 +158,17 @@ fn entry(rest: &mut &[u8], version: u32, hash: usize, previous: &[u8]) -> Option
     Some(Entry { mode, path })
 }
 
+#[expect(clippy::option_option, reason = "unreadable, absent and there are three things")]
 fn read_link(mut body: &[u8], hash: usize) -> Option<Option<Link>> {
     let base = take(&mut body, hash)?;
     if base.iter().all(|byte| *byte == 0) {
         return Some(None);
     }
-    let base = base.iter().map(|byte| format!("{byte:02x}")).collect();
+    let base = base.iter().fold(String::new(), |mut hex, byte| {
+        // Writing to memory cannot fail.
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    });
     let (deleted, replaced) = if body.is_empty() {
         (Vec::new(), Vec::new())
     } else {

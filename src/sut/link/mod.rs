@@ -33,7 +33,7 @@ pub trait Link: Send {
 
     /// How long a login may take from the connection until bash is there: start-up files may wait for something that never comes.
     fn login_time(&self) -> Duration {
-        Duration::from_secs(120)
+        Duration::from_mins(2)
     }
 
     /// How long a wrapper may hear nothing from the runner before it takes it for dead. `None` where the end of the runner

@@ -423,7 +423,7 @@ pub(crate) fn trees_that_nobody_used_for_a_month_go_when_a_new_one_comes(world: 
     };
     bring(&mut *sut, "another");
     assert_eq!(here(world), slots, "a month has not passed");
-    let day = Duration::from_secs(86_400);
+    let day = Duration::from_hours(24);
     for (slot, days) in [
         ("prepared", 90),
         ("old-1", 80),

@@ -21,7 +21,7 @@ use crate::fmf;
 use crate::report::{Exit, human};
 
 /// What was fetched can be fetched again, and what was remembered of trees be found out again: without a word it goes after so long.
-const KEEP: Duration = Duration::from_secs(30 * 86_400);
+const KEEP: Duration = Duration::from_hours(720);
 
 /// How long `gc` waits for other processes that use the store.
 const GC_PATIENCE: Duration = Duration::from_secs(10);
