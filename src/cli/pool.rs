@@ -75,6 +75,7 @@ impl SutSpec {
     pub(crate) fn place(&self) -> String {
         match &self.kind {
             SutKind::Local => "local".to_owned(),
+            SutKind::Ssh(ssh) if ssh.0.sudo => format!("{} by sudo", place(&ssh.1)),
             SutKind::Ssh(ssh) => place(&ssh.1),
         }
     }

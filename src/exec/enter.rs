@@ -121,13 +121,14 @@ impl Worker<'_> {
     /// Makes the tree hold what a test of the lane is to find: its inputs and what prepare steps made, whatever the test before
     /// it did there. Returns why the test cannot start, if it cannot.
     pub(crate) fn undo(&mut self, lane: LaneId) -> Result<Option<Skip>, Failed> {
-        let Some(before) = self.ran_here.take() else {
+        let Some(before) = self.ran_here.clone() else {
             return Ok(None);
         };
         let mode = mode_of(self.shared.chain(lane).len());
         let synced = self
             .sut
             .sync(&self.shared.upload(self.shared.lane(lane).upload), mode)?;
+        self.ran_here = None;
         if synced.sent + synced.removed > 0 {
             let text = format!(
                 "what `{before}` did to the tree was undone: {} brought again, {} removed",

@@ -45,18 +45,7 @@ impl Worker<'_> {
     /// where its end demands that; record what the test said, never what befell the infrastructure.
     pub(crate) fn run_test(&mut self, job: JobId, attempt: u32) -> Result<Input, Failed> {
         match self.claim_test(job) {
-            Ok(Claimed::ToRun(ticket)) => match self.undo(self.shared.job(job).lane) {
-                Ok(None) => self.attempt_test((job, attempt), ticket),
-                Ok(Some(reason)) => {
-                    let failed = self.cannot_start(&reason);
-                    self.break_off((job, attempt), &failed);
-                    Err(failed)
-                }
-                Err(failed) => {
-                    self.break_off((job, attempt), &failed);
-                    Err(failed)
-                }
-            },
+            Ok(Claimed::ToRun(ticket)) => self.attempt_test((job, attempt), ticket),
             Ok(Claimed::Otherwise(answer)) => Ok(answer),
             Err(failed) => {
                 self.break_off((job, attempt), &failed);
@@ -222,6 +211,20 @@ impl Worker<'_> {
     fn attempt_in(&mut self, job: JobId, test: &TestSpec, dir: &Path) -> Result<Came, Failed> {
         let shared = self.shared;
         let lane = shared.job(job).lane;
+        match self.undo(lane) {
+            Ok(None) => {}
+            Ok(Some(reason)) => return Err(self.cannot_start(&reason)),
+            // The machine answers: there may be room for the next one.
+            Err(Failed::Sut(trouble)) if trouble.kind == TroubleKind::Setup => {
+                let note = trouble.with_advice();
+                return Ok(Came {
+                    summary: recording::never_started(dir, InfraKind::Setup, note).map_err(host)?,
+                    after: SutAfter::Usable(After::Clean),
+                    started_there: true,
+                });
+            }
+            Err(failed) => return Err(failed),
+        }
         if self.individually {
             let missing = match self.install(lane, &test.requires, Need::Required)? {
                 Installed::All => None,

@@ -203,10 +203,9 @@ fn what_a_login_says_instead_of_starting_bash_is_shown_with_what_to_do() {
         format!("command=\"printf '\\033[1m{said}\\n'; exit 142\" {key}"),
     );
     let ran = lab.run(3, ["test", "/a"]);
-    assert!(
-        ran.said("cannot start bash (exit code 142: [1mPlease login as"),
-        "{ran:?}"
-    );
+    // Whether the exit code is known by then depends on what comes first.
+    assert!(ran.said("cannot start bash ("), "{ran:?}");
+    assert!(ran.said(&format!(": [1m{said}")), "{ran:?}");
     assert!(ran.said("`ssh://fedora@HOST?become=sudo`"), "{ran:?}");
 }
 
