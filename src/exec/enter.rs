@@ -125,9 +125,12 @@ impl Worker<'_> {
             return Ok(None);
         };
         let mode = mode_of(self.shared.chain(lane).len());
-        let synced = self
-            .sut
-            .sync(&self.shared.upload(self.shared.lane(lane).upload), mode)?;
+        let upload = self.shared.upload(self.shared.lane(lane).upload);
+        let synced = match self.sut.sync(&upload, mode) {
+            // The job's own files make room on a full disk only when its wrapper has gone.
+            Err(trouble) if trouble.kind == TroubleKind::Setup => self.sut.sync(&upload, mode)?,
+            synced => synced?,
+        };
         self.ran_here = None;
         if synced.sent + synced.removed > 0 {
             let text = format!(

@@ -580,7 +580,7 @@ walk() {
     done
     for try in 1 2 3; do
         said=$(cd -- "$tree" 2>&1 && TZ=UTC0 du -a -l -0 -B1 --apparent-size --time=ctime --time-style=full-iso "${skip[@]}" . 2>&1 >"$out") && return
-        (cd -P -- "$tree" && ! meets . && chmod -R u+rwX .) 2>/dev/null || return 1
+        (cd -P -- "$v/tree" && ! meets "$1" && chmod -R u+rwX -- "$1") 2>/dev/null || return 1
     done
     return 1
 }

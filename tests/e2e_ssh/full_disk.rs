@@ -96,9 +96,10 @@ fn a_disk_that_a_test_leaves_full_is_a_failure_of_the_setup_of_those_that_find_n
         let ran = lab.run(3, ["build", "-o", &format!("../{out}")]);
         is_setup(&lab, &ran, out, "b");
     }
-    // There is room for what is small: the machine is finished, and then prepared again.
-    assert_eq!(lab.ran(), ["prepare", "a", "finish", "prepare", "finish"]);
+    // What the tree holds is written down before each test, for which there may be no room: then the finish is still due.
+    assert_eq!(lab.ran()[..2], ["prepare", "a"]);
     fs::remove_file(there(&lab, "rubbish")).unwrap();
     lab.run(0, ["build"]);
-    assert_eq!(lab.ran(), ["prepare", "b", "finish"]);
+    let ran = lab.ran();
+    assert_eq!(ran[ran.len() - 2..], ["b", "finish"]);
 }
