@@ -46,6 +46,7 @@ fn machine() {
     println!("{:<28} {:>8.2} ms", "open, first time", millis(start.elapsed()));
     let start = Instant::now();
     let upload = Upload {
+        observed: false,
         slot: "tree".to_owned(),
         files: std::sync::Arc::new(FileSet { files: Vec::new() }),
     };

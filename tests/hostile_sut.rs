@@ -145,6 +145,7 @@ fn upload(dir: &Path) -> Upload {
         source,
     };
     Upload {
+        observed: false,
         slot: "tree".into(),
         files: Arc::new(FileSet { files: vec![entry] }),
     }

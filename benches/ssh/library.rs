@@ -52,6 +52,7 @@ pub(crate) fn job(script: &str) -> Job {
 /// An empty tree.
 pub(crate) fn nothing() -> Upload {
     Upload {
+        observed: false,
         slot: "tree".to_owned(),
         files: Arc::new(FileSet { files: Vec::new() }),
     }

@@ -13,6 +13,7 @@ use petgraph::visit::EdgeRef as _;
 
 use crate::digest::ActionKey;
 use crate::error::GraphError;
+use crate::inputs::InputFile;
 use crate::name::{Kind, NodeName};
 use crate::node::{Node, NodeId};
 
@@ -87,6 +88,15 @@ impl Graph {
     /// If the id is of another graph, and this one has fewer nodes.
     pub fn node(&self, id: NodeId) -> &Node {
         &self.nodes[id.index()]
+    }
+
+    /// Takes what a node was seen to read into its key; see [`Node::observing`]. The keys of nodes that depend on it stay as they are:
+    /// they hold the static key.
+    pub fn observe(&mut self, id: NodeId, files: impl IntoIterator<Item = InputFile>) {
+        let node = self.nodes[id.index()].observing(files);
+        self.by_key.remove(&self.nodes[id.index()].key);
+        self.by_key.insert(node.key, id);
+        self.nodes[id.index()] = node;
     }
 
     /// All nodes, in the order in which they were added.

@@ -4,7 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::digest::{ActionKey, OutputDigest};
-use crate::inputs::Inputs;
+use crate::encode::KeyHasher;
+use crate::inputs::{InputFile, Inputs};
 use crate::manifest::{Manifest, Visitor};
 use crate::name::{Kind, NodeName};
 
@@ -81,6 +82,30 @@ impl Node {
     /// Digest of what it produced, where that is known when the graph is made (of discover nodes); for display.
     pub const fn output(&self) -> Option<OutputDigest> {
         self.output
+    }
+
+    /// Returns whether the file at `path` is an input by the rules, apart from what was observed.
+    pub fn depends_on(&self, path: &str) -> bool {
+        match &self.inputs {
+            Inputs::Test(inputs) => inputs.files.holds(path),
+            Inputs::Prepare(inputs) => inputs.files.holds(path),
+            Inputs::Discover(_) | Inputs::Finish(_) => false,
+        }
+    }
+
+    /// Returns the node with what it was seen to read in place of what was known of that before, and the key for it. What it depends
+    /// on by the rules adds nothing; with nothing left its key is the static one.
+    #[must_use]
+    pub fn observing(&self, files: impl IntoIterator<Item = InputFile>) -> Self {
+        let beside: Vec<InputFile> = files.into_iter().filter(|file| !self.depends_on(&file.path)).collect();
+        let mut node = self.clone();
+        match &mut node.inputs {
+            Inputs::Test(inputs) => inputs.observed = beside.into(),
+            Inputs::Prepare(inputs) => inputs.observed = beside.into(),
+            Inputs::Discover(_) | Inputs::Finish(_) => {}
+        }
+        node.key = KeyHasher::key_of(&node.action());
+        node
     }
 
     /// What the key is made of.

@@ -334,6 +334,10 @@ impl Sut for Known {
         self.sut.adopt(slot)
     }
 
+    fn reads(&mut self, slot: &str) -> Result<Option<Vec<PathBuf>>, Trouble> {
+        self.sut.reads(slot)
+    }
+
     fn reset_env_file(&mut self, which: EnvFile) -> Result<(), Trouble> {
         self.sut.reset_env_file(which)
     }

@@ -170,6 +170,7 @@ impl<'r> Assembler<'r> {
                 StepAction::Shell { .. } => self.script_environment(part),
             };
             let inputs = PrepareInputs {
+                observed: InputFiles::default(),
                 base: base_of(previous, self.request),
                 probe: probe.take(),
                 action,

@@ -49,6 +49,7 @@ use std::sync::{Arc, OnceLock};
 use assemble::Assembler;
 pub use error::{CompileError, ProbeProblem, Problem};
 use files::TreeFiles;
+pub(crate) use files::escaped;
 pub use forget::{Forgotten, REMEMBERED, forget};
 use ignored::Ignored;
 pub use listing::{ListedPlan, ListedTest, Listing};
@@ -58,6 +59,7 @@ use plan::Plan;
 use select::Selected;
 use spec::{Request, Warning, Workload};
 use trees::{TreeId, Trees};
+pub(crate) use uploads::input as upload_input;
 
 use crate::fmf::context::Context;
 

@@ -4,7 +4,9 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::files::TreeFiles;
+use atex_graph::InputFile;
+
+use super::files::{TreeFile, TreeFiles, escaped};
 use super::plan::Plan;
 use super::sections::Source;
 use super::spec::{UploadFile, UploadId, UploadSpec};
@@ -42,6 +44,17 @@ impl Uploads {
         self.by_slot.insert(slot, id);
         id
     }
+}
+
+/// What a file of an upload is called as an input, and that input; nothing for a directory.
+pub(crate) fn input(file: &UploadFile) -> (String, Option<InputFile>) {
+    let file = TreeFile {
+        path: file.path.clone(),
+        text: escaped(&file.path),
+        kind: file.kind.clone(),
+    };
+    let input = file.input("");
+    (file.text, input)
 }
 
 fn extend(content: &mut Vec<UploadFile>, prefix: &str, files: &TreeFiles) {

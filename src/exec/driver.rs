@@ -8,10 +8,11 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
 
-use atex_cache::{Lookup, Record};
+use atex_cache::Lookup;
 use atex_graph::{Kind, NodeId, NodeState, Outcome, Progress, Selection, StateError};
 
 use crate::exec::event::{Event, NodeOutcome, Stamped};
+use crate::exec::observing;
 use crate::exec::recording;
 use crate::exec::run::{Arrival, Arrivals, Finished, Sink};
 use crate::exec::schedule::{After, Command, Decision, Input, JobId, Ruling, Said, Schedule, Skip, SutId};
@@ -203,9 +204,9 @@ impl<'a, 'b> Driver<'a, 'b> {
     fn look_at_busy(&mut self) {
         for job in self.schedule.busy() {
             let spec = self.shared.job(job);
-            let key = self.shared.work.graph.node(spec.node).key();
-            let passed = |record: &Record| record.outcome == atex_cache::Outcome::Passed;
-            let restored = match self.shared.store.claim_if(key, passed) {
+            let node = self.shared.work.graph.node(spec.node);
+            let tree = || self.shared.tree(self.shared.lane(spec.lane).upload);
+            let restored = match observing::claim(self.shared.store, node, tree) {
                 Ok(Lookup::Busy(_)) => continue,
                 Ok(Lookup::Miss(_)) => Ok(None),
                 Ok(Lookup::Hit(record)) => self.shared.place().restore_job(self.shared.work, spec, *record),

@@ -3,16 +3,17 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use crate::compile::spec::{StepId, UploadId};
+use crate::compile::spec::StepId;
 use crate::control::InfraKind;
 use crate::exec::event::{Event, NodeOutcome};
+use crate::exec::observing::{self, MOST_FILES, Paths};
 use crate::exec::options::{Mode, OnTaint, Until};
 use crate::exec::schedule::{Input, JobId, LaneId, Skip};
 use crate::exec::script::{self, Ran};
 use crate::exec::shared::unix_now;
 use crate::exec::worker::{Failed, Worker};
 use crate::sut::packages::{self, Need};
-use crate::sut::{EnvFile, Job, JobKind, SyncMode, Synced, TroubleKind, Urgency};
+use crate::sut::{EnvFile, Job, JobKind, SyncMode, Synced, TroubleKind, Upload, Urgency};
 
 /// Said where the machine is prepared again because of it.
 const LOST_PREPARED: &str = "what a prepare step made in the tree is not there as it was";
@@ -78,6 +79,9 @@ impl Worker<'_> {
         let shared = self.shared;
         let chain = shared.chain(lane);
         let mut done = self.steps_done(chain);
+        let last = self.state.chain.last().filter(|_| done > 0);
+        let reads = last.and_then(|last| chain.iter().find_map(|&step| self.stands_for(step, last)));
+        self.prepared_reads = reads.unwrap_or_default();
         let ignores = shared.options.on_taint == OnTaint::Ignore;
         self.ignored = self.state.taint.clone().filter(|_| ignores);
         if done == 0 && !chain.is_empty() || self.state.taint.is_some() && !ignores {
@@ -89,11 +93,14 @@ impl Worker<'_> {
         }
         self.ran_here = None;
         let upload = shared.lane(lane).upload;
-        if self.bring_tree(upload, mode_of(done))?.lost_prepared {
+        let mut tree = shared.upload(upload);
+        tree.observed |= done < chain.len() && tree.files.files.len() <= MOST_FILES;
+        if self.bring_tree(&tree, mode_of(done))?.lost_prepared {
             self.tell("changed", LOST_PREPARED.to_owned());
             done = 0;
             self.start_anew(chain)?;
-            self.bring_tree(upload, mode_of(done))?;
+            tree.observed = tree.files.files.len() <= MOST_FILES;
+            self.bring_tree(&tree, mode_of(done))?;
         }
         for (index, &step) in chain[..done].iter().enumerate() {
             self.tell_reused(step, index);
@@ -107,15 +114,14 @@ impl Worker<'_> {
     }
 
     /// Brings a tree to its slot. Where that takes away what prepare steps made there, the machine is not prepared any more.
-    pub(crate) fn bring_tree(&mut self, upload: UploadId, mode: SyncMode) -> Result<Synced, Failed> {
+    pub(crate) fn bring_tree(&mut self, upload: &Upload, mode: SyncMode) -> Result<Synced, Failed> {
         self.tell("syncing", String::new());
-        let upload = self.shared.upload(upload);
-        let synced = self.sut.sync(&upload, mode)?;
+        let synced = self.sut.sync(upload, mode)?;
         if !synced.has_prepared {
             return Ok(synced);
         }
         self.forget_prepared()?;
-        Ok(self.sut.sync(&upload, SyncMode::Exact)?)
+        Ok(self.sut.sync(upload, SyncMode::Exact)?)
     }
 
     /// Makes the tree hold what a test of the lane is to find: its inputs and what prepare steps made, whatever the test before
@@ -156,12 +162,19 @@ impl Worker<'_> {
         if distrusted || anew {
             return 0;
         }
-        let is_last = |&step: &StepId| self.shared.key_of(step) == *last;
+        let is_last = |&step: &StepId| self.stands_for(step, last).is_some();
         let done = chain.iter().position(is_last).map_or(0, |at| at + 1);
         let Some(most) = options.max_age else { return done };
         // What stands on a step that is too old is no better.
         let too_old = |&step: &usize| self.prepared_age(step).is_none_or(|age| age > most);
         (0..done).find(too_old).unwrap_or(done)
+    }
+
+    /// Whether a machine that has done `last` has done the step; if so, what the chain up to it was seen to read.
+    pub(crate) fn stands_for(&self, step: StepId, last: &str) -> Option<Paths> {
+        let shared = self.shared;
+        let tree = || shared.tree(shared.work.step(step).upload);
+        observing::stands_for(shared.work, shared.store, tree, (step, last))
     }
 
     /// How long ago a step of the SUT's chain ended.
@@ -226,6 +239,7 @@ impl Worker<'_> {
         self.state.chain.clear();
         self.state.done_at.clear();
         self.state.prepared_at = None;
+        self.prepared_reads.clear();
         self.save_state()
     }
 

@@ -13,6 +13,7 @@ mod enter;
 pub mod event;
 mod finishing;
 mod log;
+pub mod observing;
 pub mod options;
 mod prepare;
 mod recorder;

@@ -39,7 +39,7 @@ impl Worker<'_> {
         let mut failure = ran.failure();
         let mut outcome = outcome_of(&ran);
         let kept = match &failure {
-            None => self.keep(&chain[..=index]),
+            None => self.keep(step, index),
             Some(reason) => self.doubt(format!("`{node}` failed: {reason}")),
         };
         if let (Err(failed), None) = (&kept, &failure) {
@@ -68,18 +68,18 @@ impl Worker<'_> {
         self.save_state()
     }
 
-    /// Makes the SUT say that it has done all of `steps`.
-    fn keep(&mut self, steps: &[StepId]) -> Result<(), Failed> {
+    /// Makes the SUT say that it has done the step of a chain at `index`, and all before it.
+    fn keep(&mut self, step: StepId, index: usize) -> Result<(), Failed> {
         let shared = self.shared;
-        if let Some(&last) = steps.last() {
-            self.sut.adopt(shared.slot(shared.work.step(last).upload))?;
-        }
+        let key = self.observed_step(step)?.key().to_string();
+        self.sut.adopt(shared.slot(shared.work.step(step).upload))?;
         self.state.taint = self.ignored.clone();
-        self.state.chain = steps.iter().map(|&step| shared.key_of(step)).collect();
+        self.state.chain.truncate(index);
+        self.state.chain.push(key);
         let now = unix_now();
         // Of steps from before these times were kept, the last one's stands for all.
         let before = self.state.prepared_at.unwrap_or_default();
-        self.state.done_at.resize(steps.len().saturating_sub(1), before);
+        self.state.done_at.resize(index, before);
         self.state.done_at.push(now);
         self.state.prepared_at = Some(now);
         self.save_state()
@@ -98,6 +98,7 @@ impl Worker<'_> {
         log: &std::path::Path,
     ) -> Result<(), Failed> {
         let ran = recording::Ran {
+            observed: None,
             node: self.shared.work.step(step).node,
             sut: self.sut.name().to_owned(),
             begun,

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use atex_cache::{CacheError, Exporter, Outcome, Output, OutputFile, Record, Store, Stored, Ticket};
-use atex_graph::{ActionKey, NodeId, transcript};
+use atex_graph::{ActionKey, Node, NodeId, transcript};
 
 use crate::compile::spec::{TestId, Workload};
 use crate::control::{InfraKind, RESULTS, ResultStore, StoreError, Summary, Verdict};
@@ -50,6 +50,8 @@ pub(crate) enum RecordError {
 /// When and where a node ran.
 pub(crate) struct Ran {
     pub(crate) node: NodeId,
+    /// The node with what it was seen to read, where that was looked at.
+    pub(crate) observed: Option<Box<Node>>,
     pub(crate) sut: String,
     pub(crate) begun: u64,
     pub(crate) took: Duration,
@@ -59,7 +61,7 @@ pub(crate) struct Ran {
 
 impl Ran {
     fn into_record(self, shared: &Shared<'_>, files: Vec<OutputFile>) -> Record {
-        let node = shared.work.graph.node(self.node);
+        let node = (self.observed.as_deref()).unwrap_or_else(|| shared.work.graph.node(self.node));
         let mut names = node.names().iter().map(ToString::to_string);
         Record {
             key: node.key(),
@@ -192,8 +194,12 @@ impl Place<'_> {
 
     /// The same for a test that another process ran while this one waited.
     pub(crate) fn restore_job(self, work: &Workload, job: &JobSpec, record: Record) -> Restored {
+        let key = record.key;
         let output = record.into_output();
-        let recorded = Recorded::of(work, (job.test, job.node), job.distinct_in.as_deref(), &output);
+        let recorded = Recorded {
+            key,
+            ..Recorded::of(work, (job.test, job.node), job.distinct_in.as_deref(), &output)
+        };
         self.put_back(&self.store.blobs().exporter(), recorded)
     }
 

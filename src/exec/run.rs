@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::sync::OnceLock;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::time::Instant;
 
@@ -14,6 +15,7 @@ use crate::exec::agenda::{Agenda, CachedTest};
 use crate::exec::driver::{Crew, Driver};
 use crate::exec::event::{Event, NodeOutcome, Stamped};
 use crate::exec::log::RunLog;
+use crate::exec::observing;
 use crate::exec::options::Options;
 use crate::exec::recorder::{self, Records};
 use crate::exec::recording::Place;
@@ -174,6 +176,8 @@ pub fn run(run: Run<'_>, sink: &mut dyn Sink) -> io::Result<Finished> {
         prepare_log: RunLog::create(run.dir.path(), "prepare.log", prefixed, run.options.max_output)?,
         finish_log: RunLog::create(run.dir.path(), "finish.log", prefixed, run.options.max_output)?,
         files: file_sets(run.work),
+        trees: run.work.uploads.iter().map(|_| OnceLock::new()).collect(),
+        observes: (agenda.jobs.iter()).any(|job| observing::is_unseen(run.work, run.store, job.node)),
     };
     sink.event(&stamp(run_started(&shared, &run.suts, restored.len())));
     finished.tell_cached(restored, sink);

@@ -1,7 +1,7 @@
 //! What the scheduler and all workers of a run read: the workload, the options, the cache, the run's directory and logs.
 
-use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
+use std::sync::{Arc, OnceLock};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use atex_cache::Store;
@@ -11,6 +11,7 @@ use crate::compile::spec::{PlanSpec, StepId, TestSpec, UploadId, Workload};
 use crate::exec::agenda::{Agenda, JobSpec, LaneSpec};
 use crate::exec::event::{Event, NodeOutcome, Stamped};
 use crate::exec::log::RunLog;
+use crate::exec::observing::{MOST_FILES, Tree};
 use crate::exec::options::Options;
 use crate::exec::recording::Place;
 use crate::exec::rundir::RunDir;
@@ -30,6 +31,10 @@ pub(crate) struct Shared<'a> {
     pub(crate) finish_log: RunLog,
     /// One for each upload of the workload.
     pub(crate) files: Vec<Arc<FileSet>>,
+    /// The same by name, of those that were asked for.
+    pub(crate) trees: Vec<OnceLock<Arc<Tree>>>,
+    /// Whether a job of the run has to be seen reading.
+    pub(crate) observes: bool,
 }
 
 /// What a worker tells the scheduler.
@@ -103,11 +108,6 @@ impl<'a> Shared<'a> {
             .map_or(&[], |&plan| &work.plan(plan).chain)
     }
 
-    /// The key of a step's node, as SUTs remember it.
-    pub(crate) fn key_of(&self, step: StepId) -> String {
-        self.work.graph.node(self.work.step(step).node).key().to_string()
-    }
-
     /// Which environment file belongs to a chain.
     pub(crate) fn env_file(chain: &[StepId]) -> EnvFile {
         if chain.is_empty() {
@@ -126,7 +126,14 @@ impl<'a> Shared<'a> {
         Upload {
             slot: self.slot(upload).to_owned(),
             files: self.files[upload.0 as usize].clone(),
+            observed: self.observes && self.files[upload.0 as usize].files.len() <= MOST_FILES,
         }
+    }
+
+    /// The files of a tree by name.
+    pub(crate) fn tree(&self, upload: UploadId) -> Arc<Tree> {
+        let tree = || Arc::new(Tree::of(self.work.upload(upload)));
+        Arc::clone(self.trees[upload.0 as usize].get_or_init(tree))
     }
 
     pub(crate) fn job(&self, job: JobId) -> &'a JobSpec {

@@ -4,12 +4,14 @@ use std::path::Path;
 use std::time::Instant;
 
 use atex_cache::{Lookup, Outcome, Ticket};
+use atex_graph::Node;
 
 use crate::compile::spec::TestSpec;
 use crate::control::{InfraKind, Status, Summary, Verdict};
 use crate::exec::attempt::{self, Attempt, SutAfter};
 use crate::exec::enter::{Installed, mode_of};
 use crate::exec::event::{Event, NodeOutcome};
+use crate::exec::observing;
 use crate::exec::recorder::Unrecorded;
 use crate::exec::recording::{self, Ran};
 use crate::exec::schedule::{After, Input, JobId, LaneId, Said, Skip};
@@ -59,11 +61,8 @@ impl Worker<'_> {
         let spec = shared.job(job);
         let key = shared.work.graph.node(spec.node).key();
         let ticket = if shared.options.takes_records() {
-            match shared
-                .store
-                .claim_if(key, |record| record.outcome == Outcome::Passed)
-                .map_err(host)?
-            {
+            let tree = || shared.tree(shared.lane(spec.lane).upload);
+            match observing::claim(shared.store, shared.work.graph.node(spec.node), tree).map_err(host)? {
                 Lookup::Busy(holder) => {
                     let (node, _) = shared.identify(spec.node);
                     self.tell("waiting", format!("`{node}` is being run by {holder}"));
@@ -151,9 +150,24 @@ impl Worker<'_> {
         let outcome = outcome_of(&summary);
         let took = started.elapsed();
         let doubt = test.doubt.as_ref().filter(|_| outcome == NodeOutcome::Pass);
-        if summary.infra.is_none() && doubt.is_none() {
+        let mut claimed = (summary.infra.is_none() && doubt.is_none()).then_some((ticket, None));
+        if let Some((ticket, _)) = claimed.take_if(|_| outcome == NodeOutcome::Pass) {
+            claimed = match self.claim_observed(job, ticket) {
+                Ok(claimed) => claimed,
+                Err(failed) => {
+                    self.break_off((job, attempt), &failed);
+                    return Err(failed);
+                }
+            };
+        }
+        let key = match &claimed {
+            Some((_, Some(node))) => node.key().to_string(),
+            _ => key,
+        };
+        if let Some((ticket, observed)) = claimed {
             let ran = Ran {
                 node: spec.node,
+                observed,
                 sut: sut.clone(),
                 begun,
                 took,
@@ -169,9 +183,6 @@ impl Worker<'_> {
                 // This run may claim it again.
                 self.records.wait();
             }
-        } else {
-            // Another SUT may claim the node as soon as the verdict is known. Nothing is recorded.
-            drop(ticket);
         }
         let ended_by = summary.infra.as_ref().map_or("unknown", |(kind, _)| kind.as_str());
         let mut reason = format!("`{node}` ended by {ended_by}");
@@ -206,6 +217,20 @@ impl Worker<'_> {
             self.doubt(reason)?;
         }
         Ok(Input::Ended(after))
+    }
+
+    /// A test that passed is recorded under the key of all that it was seen to read; those that did not run again in any case. Nothing
+    /// where that cannot be asked any more: then nothing is recorded.
+    fn claim_observed(&mut self, job: JobId, ticket: Ticket) -> Result<Option<(Ticket, Option<Box<Node>>)>, Failed> {
+        let Some(node) = self.observed_test(job)? else {
+            return Ok(None);
+        };
+        let ticket = if node.key() == ticket.key() {
+            ticket
+        } else {
+            self.shared.store.claim_to_run(node.key()).map_err(host)?
+        };
+        Ok(Some((ticket, Some(Box::new(node)))))
     }
 
     fn attempt_in(&mut self, job: JobId, test: &TestSpec, dir: &Path) -> Result<Came, Failed> {

@@ -9,6 +9,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use crate::compile::spec::StepId;
 use crate::exec::enter::mode_of;
 use crate::exec::event::Event;
+use crate::exec::observing::Paths;
 use crate::exec::options::{Mode, OnTaint};
 use crate::exec::recorder::Records;
 use crate::exec::schedule::{Command, Input, JobId, Skip, StepNo};
@@ -64,6 +65,10 @@ pub(crate) struct Worker<'a> {
     pub(crate) facts: Option<Facts>,
     /// Where tests are recorded.
     pub(crate) records: Records,
+    /// What the prepare chain that the machine has done was seen to read.
+    pub(crate) prepared_reads: Paths,
+    /// Whether it was said that reads cannot be seen.
+    pub(crate) told_unseen: bool,
     /// The test that ran last in the tree which is there now, and was not looked after yet.
     pub(crate) ran_here: Option<String>,
 }
@@ -88,6 +93,8 @@ impl<'a> Worker<'a> {
             ignored: None,
             facts: None,
             records,
+            prepared_reads: Paths::new(),
+            told_unseen: false,
             ran_here: None,
         }
     }
@@ -185,7 +192,7 @@ impl<'a> Worker<'a> {
     fn last_step(&self) -> Option<StepNo> {
         let steps = (0..self.shared.work.steps.len()).filter_map(|step| u32::try_from(step).ok());
         let last = self.state.chain.last()?;
-        let step = steps.map(StepId).find(|&step| self.shared.key_of(step) == *last)?;
+        let step = steps.map(StepId).find(|&step| self.stands_for(step, last).is_some())?;
         (self.steps_done(&[step]) == 1).then_some(StepNo(step.0))
     }
 

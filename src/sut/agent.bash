@@ -382,7 +382,7 @@ make_place() {
 lacks() {
     local tool
     REPLY=
-    for tool in cat chmod du flock head ls mkdir mv rm setsid sha256sum sleep stat sync tar touch; do
+    for tool in cat chmod du flock head ls mkdir mv rm setsid sha256sum sleep sort stat sync tar touch uniq; do
         type -P "$tool" >/dev/null || REPLY+=", \`$tool\`"
     done
     REPLY=${REPLY#, }
@@ -564,11 +564,10 @@ agent_reset-env() {
     say ok
 }
 
-# walk SLOT: lists everything in the slot's tree, with size and time of the last change of its inode: `du` is the one program of
-# coreutils that walks any tree and takes names of any bytes. A directory that cannot be read gets its permissions back.
-walk() {
-    local tree=$v/tree/$1 out=$v/manifest/$1.walk try point skip=()
-    [[ -d $tree && ! -L $tree ]] || said=$(cd -P -- "$v/tree" && { ! meets "$1" && rm -rf --one-file-system -- "$tree" && mkdir -- "$tree"; } 2>&1) || return
+# list SLOT TIME STYLE: lists everything in the slot's tree, with size and a time of its inode: `du` is the one program of coreutils
+# that walks any tree and takes names of any bytes. Of a directory it tells the latest time of all below it.
+list() {
+    local point skip=()
     # What is mounted there since the last prepare step is none of the tree's.
     read_mounts "$real/v1/tree/$1"
     for point in "${mounts[@]}"; do
@@ -578,11 +577,87 @@ walk() {
         point=${point//\?/\\?}
         skip+=(--exclude="./${point//\[/\\[}")
     done
+    cd -- "$v/tree/$1" && TZ=UTC0 du -a -l -0 -B1 --apparent-size --time="$2" --time-style="$3" "${skip[@]}" .
+}
+
+# walk SLOT: lists the slot's tree with the times of the last change of its inodes. A directory that cannot be read gets its
+# permissions back.
+walk() {
+    local tree=$v/tree/$1 out=$v/manifest/$1.walk try
+    [[ -d $tree && ! -L $tree ]] || said=$(cd -P -- "$v/tree" && { ! meets "$1" && rm -rf --one-file-system -- "$tree" && mkdir -- "$tree"; } 2>&1) || return
     for try in 1 2 3; do
-        said=$(cd -- "$tree" 2>&1 && TZ=UTC0 du -a -l -0 -B1 --apparent-size --time=ctime --time-style=full-iso "${skip[@]}" . 2>&1 >"$out") && return
+        said=$(list "$1" ctime full-iso 2>&1 >"$out") && return
         (cd -P -- "$v/tree" && ! meets "$1" && chmod -R u+rwX -- "$1") 2>/dev/null || return 1
     done
     return 1
+}
+
+# make_canary: whether reads can be seen here: the time of last access of a file moves when it is read, from one that is long ago. Every
+# job reads the canary.
+make_canary() {
+    [[ $sees ]] || {
+        sees=no
+        printf . >"$v/canary" && touch -d "@$((unread + 1))" -- "$v/canary" && touch -a -d "@$unread" -- "$v/canary" && [[ -N $v/canary ]] && IFS= read -r -n 1 REPLY <"$v/canary" && [[ ! -N $v/canary ]] && sees=yes
+    }
+    [[ $sees == yes ]]
+} 2>/dev/null
+
+# list_reads SLOT: lists in SLOT.reads what was read below the slot since it was brought, or since its reads were forgotten. Only
+# whether a time is the one that was set counts, so no clock matters.
+list_reads() {
+    local m=$v/manifest/$1 size time path
+    list "$1" atime +%s | sort -z -n -r -k 2,2 >"$m.atimes" || return
+    cd -- "$v/tree/$1" || return
+    while IFS=$'\t' read -r -d '' size time path && ((time > unread)); do
+        [[ -d $path && ! -L $path ]] || printf '%s\0' "${path#./}"
+    done <"$m.atimes" >"$m.reads"
+    rm -f -- "$m.atimes"
+    cd /
+} 2>/dev/null
+
+# make_unread SLOT: makes what SLOT.reads lists, and the canary, look as nobody has read it.
+make_unread() {
+    local m=$v/manifest/$1
+    touch -a -c -d "@$unread" -- "$v/canary"
+    [[ ! -s $m.reads ]] || (cd -- "$v/tree/$1" && each "$m.reads" touch -a -c -h -d "@$unread" --)
+    rm -f -- "$m.reads"
+} 2>/dev/null
+
+# forget_reads SLOT: makes what was read until now look as nobody has read it. That changes its inodes, so the tree that `walk` has
+# listed is listed again; where something else was changed in between, the older list stays, and tells it.
+forget_reads() {
+    local m=$v/manifest/$1 size time path
+    local -A read=()
+    [[ $seeing == see ]] && make_canary || return 0
+    [[ -e $m.reads ]] || list_reads "$1" || return 0
+    while IFS= read -r -d '' path; do
+        read["./$path"]=1
+    done <"$m.reads"
+    make_unread "$1"
+    ((${#read[@]})) && mv -f -- "$m.walk" "$m.before" || return 0
+    if walk "$1"; then
+        cd -- "$v/tree/$1"
+        while IFS=$'\t' read -r -d '' size time path; do
+            [[ ${read["$path"]} || (-d $path && ! -L $path) ]] || { mv -f -- "$m.before" "$m.walk"; break; }
+        done < <(sort -z -- "$m.before" "$m.walk" | uniq -z -u)
+        cd /
+    else
+        mv -f -- "$m.before" "$m.walk"
+    fi
+    rm -f -- "$m.before"
+    tick
+} 2>/dev/null
+
+# reads SLOT: the files that the last job has read, and those before it whose reads were not forgotten. `none`: that cannot be seen.
+agent_reads() {
+    make_canary && [[ ! -N $v/canary ]] && list_reads "$1" && send reads "$v/manifest/$1.reads" || say none
+}
+
+# tick: waits until no later change can have the time of an earlier one: newer kernels see to that themselves.
+tick() {
+    local release
+    read -r release </proc/sys/kernel/osrelease
+    [[ $release =~ ^([0-9]+)\.([0-9]+) ]] && ((BASH_REMATCH[1] * 1000 + BASH_REMATCH[2] >= 6013)) || sleep 0.02
 }
 
 # same FILE FILE: whether two files have the same content (cmp is not in coreutils).
@@ -616,10 +691,12 @@ prune() {
     done < <(cd -- "$v/manifest" && ls -t -- "${uses[@]}")
 } 2>/dev/null
 
-# check SLOT HEAD…: asked also ahead, behind an `open`, which may fail. `clean` if the manifest begins with one of the lines HEAD and nothing changed since; else all that is known.
+# check SLOT see|- HEAD…: asked also ahead, behind an `open`, which may fail. `clean` if the manifest begins with one of the lines HEAD and
+# nothing changed since; else all that is known. With `see` what was read until now is forgotten.
 agent_check() {
     local slot=$1 m=$v/manifest/$1 head=
-    shift
+    seeing=$2
+    shift 2
     [[ $leased ]] || { say err "the lease is not held"; return; }
     clear_mounts || { say mounted "left mounted by an earlier test: $said"; return; }
     [[ -e $v/tree/$slot ]] || prune "$slot"
@@ -628,6 +705,7 @@ agent_check() {
     if [[ -s $m.list && ! -e $m.touched ]] && same "$m.stat" "$m.walk"; then
         IFS= read -r head <"$m.list"
         [[ " $* " == *" $head "* ]] && {
+            [[ $seeing != see ]] || { forget_reads "$slot" && mv -f -- "$m.walk" "$m.stat"; } 2>/dev/null
             say clean
             # The next list is a new file: see the wrapper.
             rm -f -- "$m.walk"
@@ -710,6 +788,8 @@ agent_apply() {
         complain "${failed:-aborted}"
         return
     fi
+    # The new list is of what is believed now, so nothing can hide behind what this changes.
+    [[ $seeing != see ]] || { make_canary && list_reads "$1" && make_unread "$1"; }
     unpack "$length" "$v/manifest" && walk "$1" && settle_in "$1" || { complain "cannot write below \`$v/manifest\`"; return; }
     # A clock tick, so that no later change has the time of these.
     sleep 0.02
@@ -727,13 +807,13 @@ agent_look() {
     { printf %s "$1" >"$v/prepared"; leave_mounts; } 2>/dev/null
     [[ -s $m.list ]] || { say none; return; }
     walk "$1" || { complain "cannot read \`$v/tree/$1\`"; return; }
-    same "$m.stat" "$m.walk" && { say clean; return; }
+    same "$m.stat" "$m.walk" && { forget_reads "$1" && mv -f -- "$m.walk" "$m.stat"; say clean; return; }
     send changed "$m.list" "$m.stat" "$m.walk" "$m.touched"
 }
 
 # rebase SLOT LENGTH: takes what `look` saw as the new baseline, with a new manifest.
 agent_rebase() {
-    unpack "$2" "$v/manifest" && settle_in "$1" || { complain "cannot write below \`$v/manifest\`"; return; }
+    unpack "$2" "$v/manifest" && forget_reads "$1" && settle_in "$1" || { complain "cannot write below \`$v/manifest\`"; return; }
     sleep 0.02
     say ok
 }
@@ -751,7 +831,9 @@ idle() {
     fi
 } 8<>"$base/run.lock" 2>/dev/null
 
-base= v= real= mounts=() marks=() leased= said= beat= alive= silence=0 line= early=()
+# The time of last access of what nobody has read: as early as leaves no doubt.
+unread=1000000000
+base= v= real= seeing= sees= mounts=() marks=() leased= said= beat= alive= silence=0 line= early=()
 # A write that nobody reads fails; programs that are started here die of it as usual.
 trap : PIPE
 IFS= read -r marker && printf '%s\n' "$marker"

@@ -43,6 +43,8 @@ pub struct Upload {
     pub slot: String,
     /// What it must hold.
     pub files: Arc<FileSet>,
+    /// Whether it will be asked what a job reads of it.
+    pub observed: bool,
 }
 
 /// How strict a sync is.

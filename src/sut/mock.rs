@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::fmt;
 use std::io;
+use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -258,6 +259,10 @@ impl Sut for Mock {
     fn adopt(&mut self, slot: &str) -> Result<(), Trouble> {
         self.note(Call::Adopt(slot.to_owned()));
         self.attempt("adopt")
+    }
+
+    fn reads(&mut self, _slot: &str) -> Result<Option<Vec<PathBuf>>, Trouble> {
+        Ok(Some(Vec::new()))
     }
 
     fn reset_env_file(&mut self, which: EnvFile) -> Result<(), Trouble> {

@@ -35,6 +35,7 @@ pub mod link;
 pub mod local;
 mod manifest;
 pub mod mock;
+mod observe;
 pub mod packages;
 mod plan;
 mod program;
@@ -55,6 +56,7 @@ pub use local::Local;
 pub use state::{SutState, Taint};
 pub use trouble::{Trouble, TroubleKind};
 
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 /// What a machine says when a runner takes it.
@@ -109,6 +111,10 @@ pub trait Sut: Send {
 
     /// Takes what a prepare step changed below the slot as the new baseline, so that the next sync keeps it.
     fn adopt(&mut self, slot: &str) -> Result<(), Trouble>;
+
+    /// Tells which files below the slot the job that ended last has read, if the tree was brought with [`Upload::observed`]. Nothing
+    /// where the machine cannot tell.
+    fn reads(&mut self, slot: &str) -> Result<Option<Vec<PathBuf>>, Trouble>;
 
     /// Empties a plan environment file.
     fn reset_env_file(&mut self, which: EnvFile) -> Result<(), Trouble>;

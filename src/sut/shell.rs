@@ -11,9 +11,10 @@ use std::time::{Duration, Instant, SystemTime};
 
 use rustix::event::{PollFd, PollFlags, poll};
 
-use crate::sut::exchange::{Broken, Patience, SHORT, Talk, TalkError};
+use crate::sut::exchange::{Broken, LIST, Patience, SHORT, Talk, TalkError};
 use crate::sut::jobtext::{self, Packed, check_slot};
 use crate::sut::link::Link;
+use crate::sut::observe;
 use crate::sut::shell::opening::ENDING;
 use crate::sut::upload::{self, Ahead, NotSynced, accept};
 use crate::sut::wrapped::{NotStarted, WrappedJob, Wrapper};
@@ -356,9 +357,40 @@ impl<L: Link> Sut for Machine<L> {
         let patience = Self::brief(&self.cancel);
         if let Some(session) = self.session.as_mut().filter(|session| session.ahead.is_none()) {
             let question = upload::question(upload, mode);
+            let before = upload.observed.then(|| observe::question(&upload.slot));
+            let sent = [before.as_deref().unwrap_or_default(), &question].concat();
             // A machine that is lost is found out when it is wanted.
-            if session.agent.send(question.as_bytes(), &patience).is_ok() {
-                session.ahead = Some(Ahead::sent(question));
+            if session.agent.send(sent.as_bytes(), &patience).is_ok() {
+                let ahead = Ahead::sent(question);
+                session.ahead = Some(if upload.observed { ahead.behind_reads() } else { ahead });
+            }
+        }
+    }
+
+    fn reads(&mut self, slot: &str) -> Result<Option<Vec<PathBuf>>, Trouble> {
+        check_slot(slot).map_err(|error| self.trouble(TroubleKind::Setup, error))?;
+        let patience = Self::brief(&self.cancel);
+        let known = match &mut self.session {
+            Some(Session {
+                ahead: Some(ahead),
+                agent,
+                ..
+            }) => {
+                agent.begin(Some(REQUEST));
+                ahead.take_reads(agent, &patience)
+            }
+            _ => Ok(None),
+        };
+        match known {
+            Ok(Some(reply)) => observe::read(reply).map_err(|error| self.not_synced(error)),
+            Ok(None) => self.with_session(|agent, cancel| {
+                let patience = Self::brief(cancel);
+                agent.send(observe::question(slot).as_bytes(), &patience)?;
+                observe::read(agent.reply(LIST, &patience)?)
+            }),
+            Err(broken) => {
+                self.session = None;
+                Err(self.broken(broken))
             }
         }
     }

@@ -38,18 +38,56 @@ impl From<Broken> for NotSynced {
 /// A question about a slot that was sent with the request that opens the machine.
 pub(crate) struct Ahead {
     question: String,
+    /// Whether it was asked before that what the last job has read.
+    reads: Asked,
     /// Nothing as long as it was not read.
     answer: Option<Reply>,
+}
+
+/// What became of a question that may have been asked.
+enum Asked {
+    Not,
+    Waiting,
+    Answered(Reply),
 }
 
 impl Ahead {
     /// Makes one of a [`question`] that was sent.
     pub(crate) fn sent(question: String) -> Self {
-        Self { question, answer: None }
+        Self {
+            question,
+            reads: Asked::Not,
+            answer: None,
+        }
+    }
+
+    /// The same behind the question what the last job has read.
+    pub(crate) fn behind_reads(self) -> Self {
+        Self {
+            reads: Asked::Waiting,
+            ..self
+        }
+    }
+
+    /// Takes the answer to the question what the last job has read, if it was asked.
+    pub(crate) fn take_reads(&mut self, talk: &mut Talk, patience: &Patience<'_>) -> Result<Option<Reply>, Broken> {
+        self.hear_reads(talk, patience)?;
+        Ok(match std::mem::replace(&mut self.reads, Asked::Not) {
+            Asked::Answered(reply) => Some(reply),
+            Asked::Not | Asked::Waiting => None,
+        })
+    }
+
+    fn hear_reads(&mut self, talk: &mut Talk, patience: &Patience<'_>) -> Result<(), Broken> {
+        if matches!(self.reads, Asked::Waiting) {
+            self.reads = Asked::Answered(talk.reply(LIST, patience)?);
+        }
+        Ok(())
     }
 
     /// Reads the answer, if that was not done: it comes before all others.
     pub(crate) fn hear(&mut self, talk: &mut Talk, patience: &Patience<'_>) -> Result<(), Broken> {
+        self.hear_reads(talk, patience)?;
         if self.answer.is_none() {
             self.answer = Some(talk.reply(LIST, patience)?);
         }
@@ -64,7 +102,8 @@ pub(crate) fn question(upload: &Upload, mode: SyncMode) -> String {
     if mode.keeps_prepared() {
         heads.push(manifest::head(&id, true));
     }
-    format!("check {} {}\n", upload.slot, heads.join(" "))
+    let see = if upload.observed { "see" } else { "-" };
+    format!("check {} {see} {}\n", upload.slot, heads.join(" "))
 }
 
 /// Makes the slot hold the files. `ahead`: what was asked before, if nothing has happened there since.

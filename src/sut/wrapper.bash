@@ -231,6 +231,8 @@ run() {
     fields=(${stat##*) })
     printf '%s\n' "$pid ${fields[19]}" >&4
     umask 022
+    # Whether its reads can be seen is told by this one.
+    IFS= read -r -n 1 stat <"$v/canary"
     unset -v LC_ALL
     [[ ! $locale ]] || export LC_ALL="${locale#is}"
     case $mode in

@@ -6,6 +6,7 @@ mod finish;
 mod full_disk;
 mod interrupt;
 mod killed;
+mod observed;
 mod options;
 mod packages;
 mod pool;

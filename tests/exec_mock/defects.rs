@@ -1,5 +1,6 @@
 //! Defects in atex itself: a worker that panics.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -60,6 +61,10 @@ impl Sut for Panics {
 
     fn adopt(&mut self, slot: &str) -> Result<(), Trouble> {
         self.inner.adopt(slot)
+    }
+
+    fn reads(&mut self, slot: &str) -> Result<Option<Vec<PathBuf>>, Trouble> {
+        self.inner.reads(slot)
     }
 
     fn reset_env_file(&mut self, which: EnvFile) -> Result<(), Trouble> {

@@ -163,6 +163,7 @@ fn vanished_network_during_an_upload_frees_the_machine_within_a_minute() {
         .unwrap();
     let digest = [7; 32];
     let upload = atex::sut::Upload {
+        observed: false,
         slot: "tree".into(),
         files: std::sync::Arc::new(atex::sut::FileSet {
             files: vec![atex::sut::FileEntry {

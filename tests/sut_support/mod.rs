@@ -178,6 +178,7 @@ fn list_of(dir: &Path) -> Upload {
     list(dir, Path::new(""), &mut files);
     files.sort_by(|a: &FileEntry, b| a.path.as_os_str().as_bytes().cmp(b.path.as_os_str().as_bytes()));
     Upload {
+        observed: false,
         slot: "tree".into(),
         files: Arc::new(FileSet { files }),
     }

@@ -28,6 +28,8 @@ pub enum FileMode {
     Executable,
     /// A symbolic link; its digest is that of the target's text.
     Symlink,
+    /// A directory; its digest is that of the names in it.
+    Directory,
 }
 
 impl FileMode {
@@ -37,6 +39,7 @@ impl FileMode {
             Self::Regular => 1,
             Self::Executable => 2,
             Self::Symlink => 3,
+            Self::Directory => 4,
         }
     }
 
@@ -46,6 +49,7 @@ impl FileMode {
             Self::Regular => "regular",
             Self::Executable => "executable",
             Self::Symlink => "symlink",
+            Self::Directory => "directory",
         }
     }
 }
@@ -138,6 +142,16 @@ impl InputFiles {
         files.sort(); // the stable sort merges what is sorted already in linear time
         files.dedup();
         files.into_iter()
+    }
+
+    /// Whether the file at `path` is among them.
+    pub fn holds(&self, path: &str) -> bool {
+        let finds = |set: &FileSet| {
+            set.files()
+                .binary_search_by(|file| file.path.as_str().cmp(path))
+                .is_ok()
+        };
+        self.sets().iter().any(finds)
     }
 
     /// Whether there are no files.

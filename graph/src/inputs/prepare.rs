@@ -16,6 +16,8 @@ pub struct PrepareInputs {
     pub environment: Environment,
     /// Files the step may read.
     pub files: InputFiles,
+    /// Files beside them that the chain up to it was seen to read, as they are now.
+    pub observed: InputFiles,
 }
 
 /// What a prepare step does.
@@ -72,5 +74,8 @@ impl Manifest for PrepareInputs {
         self.action.visit(visitor);
         self.environment.show("environment", None, visitor);
         visitor.files("files", &self.files);
+        if !self.observed.is_empty() {
+            visitor.files("observed", &self.observed);
+        }
     }
 }

@@ -23,6 +23,8 @@ pub struct TestInputs {
     pub environment: Environment,
     /// Files it may read.
     pub files: InputFiles,
+    /// Files beside them that it and its prepare chain were seen to read, as they are now.
+    pub observed: InputFiles,
 }
 
 impl Manifest for TestInputs {
@@ -35,5 +37,8 @@ impl Manifest for TestInputs {
         self.metadata.show("metadata", None, visitor);
         self.environment.show("environment", None, visitor);
         visitor.files("files", &self.files);
+        if !self.observed.is_empty() {
+            visitor.files("observed", &self.observed);
+        }
     }
 }

@@ -19,6 +19,7 @@ fn graph(install: &str, library: &str, variable: &str) -> (Graph, NodeId) {
         action,
         environment: [].into(),
         files: Vec::new().into(),
+        observed: atex_graph::InputFiles::default(),
     };
     let packages = Sourced::at(vec![install.to_owned()], "plans/main.fmf:3");
     let install = step(StepAction::Install { packages });

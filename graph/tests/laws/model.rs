@@ -136,6 +136,7 @@ impl Spec {
                     action,
                     environment,
                     files: self.input_files(),
+                    observed: atex_graph::InputFiles::default(),
                 }
                 .into()
             }
@@ -151,6 +152,7 @@ impl Spec {
                 ),
                 environment,
                 files: self.input_files(),
+                observed: InputFiles::default(),
             }
             .into(),
             Kind::Finish => FinishInputs { script, environment }.into(),

@@ -9,12 +9,15 @@ use crate::cli::error::CliError;
 use crate::cli::out::Out;
 use crate::cli::settings::Settings;
 use crate::cli::workload;
+use crate::exec::observing;
 use crate::report::{Exit, human};
 
 /// Draws the graph. For people each node has its short key, and the age of its record where there is one.
 pub(crate) fn run(args: GraphArgs, settings: &Settings, out: &mut Out) -> Result<Exit, CliError> {
     let request = workload::inspect(args.plans, args.select, &args.compile, &args.sut, settings)?;
-    let workload = workload::compiled(&request, settings)?;
+    let mut workload = workload::compiled(&request, settings)?;
+    let store = Store::open_read_only(&settings.cache_dir()?)?;
+    observing::settle(&mut workload, &store);
     let (graph, nothing) = (&workload.graph, |_: NodeId| None);
     let text = match args.format {
         GraphFormat::Json => return out.json(&render::json(graph)).map(|()| Exit::Passed),
@@ -22,7 +25,6 @@ pub(crate) fn run(args: GraphArgs, settings: &Settings, out: &mut Out) -> Result
         GraphFormat::Dot => render::dot(graph, nothing),
         GraphFormat::Mermaid => render::mermaid(graph, nothing),
         GraphFormat::Tree => {
-            let store = Store::open_read_only(&settings.cache_dir()?)?;
             let now = unix_now();
             render::tree(graph, |id| {
                 let key = graph.node(id).key();

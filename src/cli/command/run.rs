@@ -27,6 +27,7 @@ use crate::cli::{machines, notice, signals, workload};
 use crate::compile;
 use crate::compile::spec::Workload;
 use crate::exec::agenda::Agenda;
+use crate::exec::observing;
 use crate::exec::options::{Mode, OnTaint, Options, Until};
 use crate::exec::run::{Arrivals, Finished, Run};
 use crate::exec::rundir::{RunDir, RunDirError};
@@ -77,7 +78,7 @@ pub(crate) fn run(request: &RunRequest, settings: &Settings, out: &mut Out) -> R
     workload::warn(&work.warnings, settings);
     if matches!(request.action, Action::Test { .. }) {
         let heeded = signals::heed(&cancel);
-        which::settle(&mut work, || machines::states(&request.pool, &cancel))?;
+        which::settle(&mut work, &store, || machines::states(&request.pool, &cancel))?;
         drop(heeded);
     }
     if let Some(shard) = request.shard {
@@ -92,6 +93,7 @@ pub(crate) fn run(request: &RunRequest, settings: &Settings, out: &mut Out) -> R
         return Err(CliError::nothing("no test matches").hint("`atex ls` shows all tests; `atex ls plans`, the plans"));
     }
     signals::doing("the cache was asked what has to run");
+    observing::settle(&mut work, &store);
     let agenda = agenda(&work, &options, (request, &asked), &store);
     if let (Some(outlines), Some(outline)) = (&outlines, agenda.outline(&work)) {
         // One that is not kept costs the next run time, and nothing else.

@@ -15,6 +15,7 @@ use crate::cli::out::Out;
 use crate::cli::settings::Settings;
 use crate::cli::workload;
 use crate::compile::spec::Workload;
+use crate::exec::observing;
 use crate::fmf::regex::Pattern;
 use crate::report::palette::paint;
 use crate::report::text::harmless;
@@ -37,8 +38,9 @@ enum Verdict {
 /// Explains all nodes of the given name.
 pub(crate) fn run(args: WhyArgs, settings: &Settings, out: &mut Out) -> Result<Exit, CliError> {
     let request = workload::inspect(Vec::new(), args.select, &args.compile, &args.sut, settings)?;
-    let workload = workload::compiled(&request, settings)?;
+    let mut workload = workload::compiled(&request, settings)?;
     let store = Store::open_read_only(&settings.cache_dir()?)?;
+    observing::settle(&mut workload, &store);
     for node in named(&workload, &args.name)? {
         let verdict = verdict(&workload, node, &store)?;
         if settings.json {

@@ -78,6 +78,7 @@ impl<'r> Assembler<'r> {
             metadata: Arc::clone(&facts.key),
             environment: environment::inputs(&part.plan.environment, &env_after, &self.request.secrets),
             files,
+            observed: InputFiles::default(),
         };
         Draft {
             selected,

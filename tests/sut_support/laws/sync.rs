@@ -272,6 +272,7 @@ fn with(upload: &Upload, path: &str, source: PathBuf) -> Upload {
         kind,
     });
     Upload {
+        observed: false,
         files: std::sync::Arc::new(FileSet { files }),
         ..upload.clone()
     }
@@ -287,6 +288,7 @@ pub(crate) fn paths_and_slots_that_lead_out_are_refused(world: &mut World<'_>) {
     }
     for slot in ["../x", "", "A", "a b", "x\ny"] {
         let upload = Upload {
+            observed: false,
             slot: slot.into(),
             ..host.upload()
         };
@@ -406,6 +408,7 @@ pub(crate) fn trees_that_nobody_used_for_a_month_go_when_a_new_one_comes(world: 
     let host = Host::new(&[("a", "1")]);
     let bring = |sut: &mut dyn Sut, slot: &str| {
         let upload = Upload {
+            observed: false,
             slot: slot.to_owned(),
             ..host.upload()
         };

@@ -5,13 +5,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use atex_cache::Store;
+
 use crate::cli::error::CliError;
 use crate::compile::spec::{PlanId, TestId, Workload};
+use crate::exec::observing;
 use crate::sut::SutState;
 
 /// Leaves in the workload, for each test name, only the tests of the plan that is meant. The machines are asked only where that
 /// is a question.
-pub(super) fn settle(work: &mut Workload, ask: impl FnOnce() -> Vec<SutState>) -> Result<(), CliError> {
+pub(super) fn settle(work: &mut Workload, store: &Store, ask: impl FnOnce() -> Vec<SutState>) -> Result<(), CliError> {
     let mut by_name: BTreeMap<&str, Vec<TestId>> = BTreeMap::new();
     for id in work.plans.iter().flat_map(|plan| &plan.tests) {
         by_name.entry(&work.test(*id).name).or_default().push(*id);
@@ -27,7 +30,7 @@ pub(super) fn settle(work: &mut Workload, ask: impl FnOnce() -> Vec<SutState>) -
         let prepared: Vec<TestId> = tests
             .iter()
             .copied()
-            .filter(|&id| is_prepared(work, work.test(id).plan, &states))
+            .filter(|&id| is_prepared((work, store), work.test(id).plan, &states))
             .collect();
         let [meant] = prepared[..] else {
             let plans: Vec<_> = tests
@@ -49,12 +52,13 @@ pub(super) fn settle(work: &mut Workload, ask: impl FnOnce() -> Vec<SutState>) -
 }
 
 /// Whether a SUT says that it is in the state that the plan's tests want.
-fn is_prepared(work: &Workload, plan: PlanId, states: &[SutState]) -> bool {
-    let Some(&last) = work.plan(plan).chain.last() else {
+fn is_prepared((work, store): (&Workload, &Store), plan: PlanId, states: &[SutState]) -> bool {
+    let Some(&step) = work.plan(plan).chain.last() else {
         return false;
     };
-    let key = work.graph.node(work.step(last).node).key().to_string();
-    states
-        .iter()
-        .any(|state| state.taint.is_none() && state.chain.last() == Some(&key))
+    let says_so = |state: &SutState| {
+        let last = state.chain.last().filter(|_| state.taint.is_none());
+        last.is_some_and(|last| observing::is_in_state(work, store, (step, last)))
+    };
+    states.iter().any(says_so)
 }

@@ -1,0 +1,320 @@
+//! What steps and tests were seen to read, beside what the rules say: their observed inputs.
+//!
+//! The key that the graph is compiled with is the static one. Under it the cache remembers sets of paths, one for each way in which a
+//! step or test was seen to read; a record stands under the key of such a set with what its paths hold now ([`Node::observing`]). As
+//! with the depfiles of ninja and the manifests of ccache, several records may stand beside each other. What a prepare chain read
+//! belongs to all that is made on it, so the keys of those who depend on it need not change when it is seen to read more.
+//!
+//! A path that ends with a slash stands for the names in a directory. The machine does not tell which directories were listed, so a
+//! directory counts as listed when a file in it was read that is no static input, or files in two of those below it; those on the
+//! way to the test's own directory only in the second case. Nothing is ever taken from an input by what is seen.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use atex_cache::{CacheError, Lookup, Outcome, Store};
+use atex_graph::{ActionKey, BlobDigest, FileMode, InputFile, Kind, Node, NodeId};
+use rayon::iter::{IntoParallelIterator as _, ParallelIterator as _};
+
+use crate::compile::spec::{StepId, UploadSpec, Workload};
+use crate::compile::upload_input;
+use crate::exec::event::Event;
+use crate::exec::schedule::JobId;
+use crate::exec::worker::{Failed, Worker, host};
+
+/// Files of a tree whose reads are listed at most: to look at them takes 50 ms.
+pub(crate) const MOST_FILES: usize = 20_000;
+
+/// Sets of paths that are remembered of one step or test.
+const MOST_SETS: usize = 8;
+
+/// Paths below a slot, as input files are called; with a slash at the end the names in a directory.
+pub type Paths = BTreeSet<String>;
+
+/// The files of an upload, by the names of input files. Directories hold nothing.
+#[derive(Debug, Default)]
+pub(crate) struct Tree(BTreeMap<String, Option<InputFile>>);
+
+impl Tree {
+    pub(crate) fn of(upload: &UploadSpec) -> Self {
+        Self(upload.files.iter().map(upload_input).collect())
+    }
+
+    /// What the paths hold now; nothing for those that are gone.
+    fn now(&self, paths: &Paths) -> Vec<InputFile> {
+        let found = |path: &String| match path.strip_suffix('/') {
+            Some(dir) => self.listing(dir),
+            None => self.0.get(path).cloned().flatten(),
+        };
+        paths.iter().filter_map(found).collect()
+    }
+
+    /// The names in a directory, as an input file; nothing where there is no such directory.
+    fn listing(&self, dir: &str) -> Option<InputFile> {
+        let prefix = if dir.is_empty() {
+            String::new()
+        } else {
+            format!("{dir}/")
+        };
+        let below = self
+            .0
+            .range(prefix.clone()..)
+            .take_while(|(path, _)| path.starts_with(&prefix));
+        let names: BTreeSet<&str> = below
+            .filter_map(|(path, _)| path[prefix.len()..].split('/').next())
+            .collect();
+        let text: Vec<u8> = names
+            .iter()
+            .flat_map(|name| [name.as_bytes(), b"\0"].concat())
+            .collect();
+        (!names.is_empty()).then(|| InputFile {
+            path: prefix,
+            digest: BlobDigest::of(&text),
+            mode: FileMode::Directory,
+        })
+    }
+}
+
+/// Adds the directories that were listed for all that is known; `own` is the directory of the one that read.
+fn with_listings(read: Paths, own: &str) -> Paths {
+    let mut below: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    let mut listed = BTreeSet::new();
+    let leads_to_own =
+        |dir: &str| dir.is_empty() || own == dir || own.starts_with(dir) && own[dir.len()..].starts_with('/');
+    for path in &read {
+        let mut rest = path.as_str();
+        while let Some((dir, name)) = rest.rsplit_once('/') {
+            if rest.len() == path.len() && !leads_to_own(dir) {
+                listed.insert(dir);
+            }
+            below.entry(dir).or_default().insert(name);
+            rest = dir;
+        }
+        below.entry("").or_default().insert(rest);
+    }
+    let many = below.iter().filter(|(_, names)| names.len() > 1).map(|(dir, _)| *dir);
+    let dirs: Paths = listed.into_iter().chain(many).map(|dir| format!("{dir}/")).collect();
+    read.into_iter().chain(dirs).collect()
+}
+
+/// What the cache remembers of reads under a static key, the newest first. What cannot be read is not known.
+fn known(store: &Store, key: ActionKey) -> Vec<Paths> {
+    let document = store.facts(&place(key)).ok().flatten();
+    document
+        .and_then(|document| serde_json::from_value(document).ok())
+        .unwrap_or_default()
+}
+
+fn remember(store: &Store, key: ActionKey, paths: &Paths) -> Result<(), CacheError> {
+    let before = known(store, key);
+    if before.first() == Some(paths) {
+        return Ok(());
+    }
+    let others = before.into_iter().filter(|other| other != paths);
+    let all: Vec<Paths> = std::iter::once(paths.clone()).chain(others).take(MOST_SETS).collect();
+    store.remember_facts(&place(key), &serde_json::json!(all))
+}
+
+fn place(key: ActionKey) -> String {
+    format!("reads of {key}")
+}
+
+/// Takes what tests were seen to read into their keys: of several sets the one under which a passed record stands, else the newest.
+pub fn settle(work: &mut Workload, store: &Store) {
+    let mut uploads: BTreeMap<NodeId, usize> = BTreeMap::new();
+    for test in &work.tests {
+        uploads
+            .entry(test.node)
+            .or_insert(work.plan(test.plan).upload.0 as usize);
+    }
+    let graph = &work.graph;
+    let seen: Vec<(NodeId, usize, Vec<Paths>)> = uploads
+        .into_par_iter()
+        .map(|(id, upload)| (id, upload, known(store, graph.node(id).key())))
+        .filter(|(_, _, sets)| !sets.is_empty())
+        .collect();
+    if seen.is_empty() {
+        return;
+    }
+    let mut trees: BTreeMap<usize, Tree> = BTreeMap::new();
+    let mut settled = Vec::new();
+    for (id, upload, sets) in seen {
+        let tree = trees.entry(upload).or_insert_with(|| Tree::of(&work.uploads[upload]));
+        let node = graph.node(id);
+        let stands = |files: &Vec<InputFile>| passed(store, node.observing(files.iter().cloned()).key());
+        let newest = tree.now(&sets[0]);
+        let found = sets.iter().map(|paths| tree.now(paths)).find(stands);
+        settled.push((id, found.unwrap_or(newest)));
+    }
+    let graph = Arc::make_mut(&mut work.graph);
+    for (id, files) in settled {
+        graph.observe(id, files);
+    }
+}
+
+/// Whether there is a record under the key that says that it passed.
+pub(crate) fn passed(store: &Store, key: ActionKey) -> bool {
+    store
+        .output(key)
+        .ok()
+        .flatten()
+        .is_some_and(|output| output.outcome == Outcome::Passed)
+}
+
+/// Whether a SUT that says it has done the step `last` has done this one; if so, what the chain up to it was seen to read.
+pub(crate) fn stands_for(
+    work: &Workload,
+    store: &Store,
+    tree: impl FnOnce() -> Arc<Tree>,
+    (step, last): (StepId, &str),
+) -> Option<Paths> {
+    let node = work.graph.node(work.step(step).node);
+    if node.key().to_string() == last {
+        return Some(Paths::new());
+    }
+    let sets = known(store, node.key());
+    if sets.is_empty() {
+        return None;
+    }
+    let tree = tree();
+    sets.into_iter()
+        .find(|paths| node.observing(tree.now(paths)).key().to_string() == last)
+}
+
+/// Whether a SUT that says it has done the step `last` has done this one.
+pub fn is_in_state(work: &Workload, store: &Store, (step, last): (StepId, &str)) -> bool {
+    let tree = || Arc::new(Tree::of(work.upload(work.step(step).upload)));
+    stands_for(work, store, tree, (step, last)).is_some()
+}
+
+/// Claims a test that is to be run if no passed record of it stands. Another process may have seen it read other files meanwhile.
+pub(crate) fn claim(store: &Store, node: &Node, tree: impl FnOnce() -> Arc<Tree>) -> Result<Lookup, CacheError> {
+    let lookup = store.claim_if(node.key(), |record| record.outcome == Outcome::Passed)?;
+    let Lookup::Miss(ticket) = lookup else {
+        return Ok(lookup);
+    };
+    let sets = known(store, node.observing([]).key());
+    if sets.is_empty() {
+        return Ok(Lookup::Miss(ticket));
+    }
+    let tree = tree();
+    for paths in sets {
+        let key = node.observing(tree.now(&paths)).key();
+        if key == node.key() {
+            continue;
+        }
+        if let Some(record) = store.peek(key)?.filter(|record| record.outcome == Outcome::Passed) {
+            return Ok(Lookup::Hit(Box::new(record)));
+        }
+    }
+    Ok(Lookup::Miss(ticket))
+}
+
+impl Worker<'_> {
+    /// Asks the machine what the test that has just passed read. Returns its node with that as an input; nothing where the machine was
+    /// lost meanwhile, and so nothing can be recorded.
+    pub(crate) fn observed_test(&mut self, job: JobId) -> Result<Option<Node>, Failed> {
+        let shared = self.shared;
+        let spec = shared.job(job);
+        let test = shared.work.test(spec.test);
+        let node = shared.work.graph.node(spec.node);
+        let upload = shared.work.plan(test.plan).upload;
+        if !shared.upload(upload).observed {
+            return Ok(Some(node.clone()));
+        }
+        let Ok(read) = self.sut.reads(shared.slot(upload)) else {
+            return Ok(None);
+        };
+        let Some(read) = read else {
+            self.tell_unseen();
+            return Ok(Some(node.clone()));
+        };
+        let tree = shared.tree(upload);
+        let mut paths = with_listings(beside(&tree, node, &read), &test.dir);
+        paths.extend(self.prepared_reads.iter().cloned());
+        self.with_paths(node, &tree, &paths).map(Some)
+    }
+
+    /// The same for a prepare step that has just ended well: what it stands for on the machine.
+    pub(crate) fn observed_step(&mut self, step: StepId) -> Result<Node, Failed> {
+        let shared = self.shared;
+        let spec = shared.work.step(step);
+        let node = shared.work.graph.node(spec.node);
+        let files = shared.work.upload(spec.upload).files.len();
+        let read = if files > MOST_FILES {
+            None
+        } else {
+            self.sut.reads(shared.slot(spec.upload))?
+        };
+        let tree = shared.tree(spec.upload);
+        if let Some(read) = read {
+            self.prepared_reads
+                .extend(with_listings(beside(&tree, node, &read), ""));
+        } else {
+            self.tell_unseen();
+        }
+        let paths = self.prepared_reads.clone();
+        self.with_paths(node, &tree, &paths)
+    }
+
+    fn with_paths(&self, node: &Node, tree: &Tree, paths: &Paths) -> Result<Node, Failed> {
+        let fixed = node.observing([]);
+        let observed = node.observing(tree.now(paths));
+        if observed.key() != fixed.key() {
+            remember(self.shared.store, fixed.key(), paths).map_err(host)?;
+        }
+        Ok(observed)
+    }
+
+    fn tell_unseen(&mut self) {
+        if std::mem::replace(&mut self.told_unseen, true) {
+            return;
+        }
+        let text = format!(
+            "`{}` does not tell which files are read there (`noatime`, or a large tree): what a script reads beyond its input files is not noticed",
+            self.sut.name()
+        );
+        self.outbox.event(Event::Warning { text });
+    }
+}
+
+/// What was read of the tree that is no input by the rules.
+fn beside(tree: &Tree, node: &Node, read: &[PathBuf]) -> Paths {
+    let names = read.iter().map(|path| crate::compile::escaped(path));
+    names
+        .filter(|name| tree.0.get(name).is_some_and(Option::is_some) && !node.depends_on(name))
+        .collect()
+}
+
+/// Whether the reads of a job have to be seen: what passed with the same inputs was seen before.
+pub(crate) fn is_unseen(work: &Workload, store: &Store, node: NodeId) -> bool {
+    let node = work.graph.node(node);
+    node.kind() == Kind::Test && !passed(store, node.key())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Paths, with_listings};
+
+    fn listed(read: &[&str], own: &str) -> Vec<String> {
+        let read: Paths = read.iter().map(|path| (*path).to_owned()).collect();
+        let all = with_listings(read.clone(), own);
+        all.difference(&read).cloned().collect()
+    }
+
+    #[test]
+    fn a_directory_counts_as_listed_where_a_glob_may_have_named_its_file() {
+        assert_eq!(listed(&["tests/b/x.sh"], "tests/a"), ["tests/b/"]);
+        assert_eq!(listed(&["tests/b/c/x.sh"], "tests/a"), ["tests/b/c/"]);
+        assert_eq!(listed(&["tests/README", "README"], "tests/a"), ["/"]);
+        assert_eq!(listed(&["tests/README"], "tests/a"), [""; 0]);
+        assert_eq!(
+            listed(&["tests/b/x", "tests/c/x"], "tests/a"),
+            ["tests/", "tests/b/", "tests/c/"]
+        );
+        assert_eq!(listed(&["tests/ab/x"], "tests/a"), ["tests/ab/"]);
+        assert_eq!(listed(&["tests/b/x"], ""), ["tests/b/"]);
+        assert_eq!(listed(&[], "tests/a"), [""; 0]);
+    }
+}
