@@ -2,6 +2,7 @@
 //!
 //! Trivial tests in a row through [`Machine`](atex::sut::shell::Machine) and through the binary, beside a loop of `bash -c true`. For
 //! results, a test copies a prepared file into its control stream, beside the same copy into a pipe that somebody empties.
+//! What it costs to see what a test reads: `cargo bench --bench jobs -- observed` measures that alone.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -13,13 +14,20 @@ use atex::sut::{Cancel, EnvFile, FileSet, Job, JobKind, Local, OnHeld, Sut, Sync
 /// Tests of one measurement.
 const COUNT: usize = 200;
 
+/// Tests of one measurement of what it costs to see reads.
+const OBSERVED: usize = 50;
+
 /// Results that the test of results gives.
 const RESULTS: u32 = 1_000_000;
 
 fn main() {
+    if std::env::args().any(|word| word == "observed") {
+        return observed();
+    }
     bare();
     machine();
     binary();
+    observed();
     results();
 }
 
@@ -106,9 +114,15 @@ fn world(files: &[(&str, String)]) -> tempfile::TempDir {
     let world = tempfile::tempdir().expect("a directory");
     std::fs::create_dir_all(world.path().join("tree/.fmf")).expect("a directory");
     for (path, content) in [(".fmf/version", "1\n".to_owned())].iter().chain(files) {
-        std::fs::write(world.path().join("tree").join(path), content).expect("a file");
+        write(world.path(), path, content);
     }
     world
+}
+
+fn write(world: &Path, path: &str, content: &str) {
+    let path = world.join("tree").join(path);
+    std::fs::create_dir_all(path.parent().expect("a file lies in a directory")).expect("a directory");
+    std::fs::write(path, content).expect("a file");
 }
 
 /// Runs the binary; returns how long it took.
@@ -144,6 +158,33 @@ fn binary() {
         })
         .collect();
     tell("binary, a test after another", &mut each);
+}
+
+/// What it costs to see which files a test reads: each of many tests in a row, with so many files beside them, by a first build, whose
+/// reads are seen, and by one with `--rerun`, whose reads are known.
+fn observed() {
+    for files in [50, 1_000, 10_000] {
+        let mut tree: Vec<(String, String)> = (0..OBSERVED)
+            .map(|n| (format!("t{n}/main.fmf"), "test: bash test.sh\n".to_owned()))
+            .collect();
+        tree.extend((0..OBSERVED).map(|n| (format!("t{n}/test.sh"), "true\n".to_owned())));
+        tree.extend((0..files).map(|n| (format!("lib/{}/{n}", n / 20), String::new())));
+        let tree: Vec<_> = tree.iter().map(|(path, text)| (path.as_str(), text.clone())).collect();
+        let world = world(&tree);
+        let each = |took: Duration| took / u32::try_from(OBSERVED).unwrap_or(1);
+        let mut seen = vec![each(atex(world.path(), &["build"]))];
+        tell(&format!("{files} files, a test that is seen, with the upload"), &mut seen);
+        let mut known: Vec<_> = (0..3).map(|_| each(atex(world.path(), &["build", "--rerun"]))).collect();
+        tell(&format!("{files} files, a test that is known"), &mut known);
+        let mut seen: Vec<_> = (0..3)
+            .map(|n| {
+                let changed = format!("true {n}\n");
+                (0..OBSERVED).for_each(|test| write(world.path(), &format!("t{test}/test.sh"), &changed));
+                each(atex(world.path(), &["build"]))
+            })
+            .collect();
+        tell(&format!("{files} files, a test that is seen"), &mut seen);
+    }
 }
 
 /// A million results, as a test gives them that does nothing else.

@@ -82,7 +82,7 @@ const ODD: &str = "Banner /etc/passwd\nForceCommand echo welcome; FOO=bar; expor
 /// Makes a directory with the programs of bash, coreutils, tar and util-linux that a SUT must have, but those `without`.
 fn bare_path(without: &[&str]) -> tempfile::TempDir {
     let dir = tempfile::tempdir().unwrap();
-    let programs = "bash cat chmod cp du env flock head id ls mkdir mv printenv rm script setsid sha256sum sleep stat stty sync tail tar touch uname";
+    let programs = "bash cat chmod cp du env flock head id ls mkdir mv printenv rm script setsid sha256sum sleep sort stat stty sync tail tar touch uname uniq";
     for program in programs.split(' ').filter(|program| !without.contains(program)) {
         let path = std::env::split_paths(&std::env::var_os("PATH").unwrap())
             .map(|dir| dir.join(program))

@@ -34,6 +34,13 @@ struct Came {
     started_there: bool,
 }
 
+/// Under what a test is recorded.
+struct ToRecord {
+    ticket: Ticket,
+    /// See [`Ran::observed`].
+    observed: Option<Box<Node>>,
+}
+
 /// What came of a claim.
 enum Claimed {
     /// The test is to be run here.
@@ -150,21 +157,18 @@ impl Worker<'_> {
         let outcome = outcome_of(&summary);
         let took = started.elapsed();
         let doubt = test.doubt.as_ref().filter(|_| outcome == NodeOutcome::Pass);
-        let mut claimed = (summary.infra.is_none() && doubt.is_none()).then_some((ticket, None));
-        if let Some((ticket, _)) = claimed.take_if(|_| outcome == NodeOutcome::Pass) {
-            claimed = match self.claim_observed(job, ticket) {
-                Ok(claimed) => claimed,
-                Err(failed) => {
-                    self.break_off((job, attempt), &failed);
-                    return Err(failed);
-                }
-            };
-        }
-        let key = match &claimed {
-            Some((_, Some(node))) => node.key().to_string(),
-            _ => key,
+        let recordable = summary.infra.is_none() && doubt.is_none();
+        let claimed = if recordable {
+            self.claim_observed(job, ticket, outcome)
+        } else {
+            // Another SUT may claim the node as soon as the verdict is known. Nothing is recorded.
+            drop(ticket);
+            Ok(None)
         };
-        if let Some((ticket, observed)) = claimed {
+        let claimed = claimed.inspect_err(|failed| self.break_off((job, attempt), failed))?;
+        let observed = claimed.as_ref().and_then(|claimed| claimed.observed.as_ref());
+        let key = observed.map_or(key, |node| node.key().to_string());
+        if let Some(ToRecord { ticket, observed }) = claimed {
             let ran = Ran {
                 node: spec.node,
                 observed,
@@ -221,7 +225,10 @@ impl Worker<'_> {
 
     /// A test that passed is recorded under the key of all that it was seen to read; those that did not run again in any case. Nothing
     /// where that cannot be asked any more: then nothing is recorded.
-    fn claim_observed(&mut self, job: JobId, ticket: Ticket) -> Result<Option<(Ticket, Option<Box<Node>>)>, Failed> {
+    fn claim_observed(&mut self, job: JobId, ticket: Ticket, outcome: NodeOutcome) -> Result<Option<ToRecord>, Failed> {
+        if outcome != NodeOutcome::Pass {
+            return Ok(Some(ToRecord { ticket, observed: None }));
+        }
         let Some(node) = self.observed_test(job)? else {
             return Ok(None);
         };
@@ -230,7 +237,8 @@ impl Worker<'_> {
         } else {
             self.shared.store.claim_to_run(node.key()).map_err(host)?
         };
-        Ok(Some((ticket, Some(Box::new(node)))))
+        let observed = Some(Box::new(node));
+        Ok(Some(ToRecord { ticket, observed }))
     }
 
     fn attempt_in(&mut self, job: JobId, test: &TestSpec, dir: &Path) -> Result<Came, Failed> {

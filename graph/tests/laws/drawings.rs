@@ -27,6 +27,7 @@ fn graph(quote: &str) -> Graph {
             },
             environment: [].into(),
             files: InputFiles::default(),
+            observed: InputFiles::default(),
         };
         let prepare = builder
             .add(NodeName::prepare(plan, 1, "shell"), prepare.into(), &[], &[discover])

@@ -87,7 +87,7 @@ fn a_key_is_the_digest_of_what_the_format_says() {
         action,
         environment,
         files: InputFiles::default(),
-        observed: atex_graph::InputFiles::default(),
+        observed: InputFiles::default(),
     };
     let prepare = builder
         .add(NodeName::prepare("/p", 1, "install"), prepare.into(), &[], &[])
@@ -118,7 +118,7 @@ fn a_key_is_the_digest_of_what_the_format_says() {
         ]
         .into(),
         files: vec![file].into(),
-        observed: atex_graph::InputFiles::default(),
+        observed: InputFiles::default(),
     };
     let id = builder
         .add(NodeName::test("/n"), inputs.into(), &[prepare], &[])

@@ -65,7 +65,7 @@ fn install() -> Inputs {
         action,
         environment: environment(),
         files: InputFiles::default(),
-        observed: atex_graph::InputFiles::default(),
+        observed: InputFiles::default(),
     }
     .into()
 }
@@ -80,7 +80,7 @@ fn shell() -> Inputs {
         action,
         environment: Environment::new(),
         files: files(),
-        observed: atex_graph::InputFiles::default(),
+        observed: InputFiles::default(),
     }
     .into()
 }
@@ -103,7 +103,7 @@ fn test() -> Inputs {
         ])),
         environment: environment(),
         files: files(),
-        observed: atex_graph::InputFiles::default(),
+        observed: InputFiles::default(),
     }
     .into()
 }

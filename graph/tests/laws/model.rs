@@ -136,7 +136,7 @@ impl Spec {
                     action,
                     environment,
                     files: self.input_files(),
-                    observed: atex_graph::InputFiles::default(),
+                    observed: InputFiles::default(),
                 }
                 .into()
             }

@@ -22,6 +22,7 @@ fn a_chain_of_100_000_steps_is_sealed_selected_run_and_drawn_without_recursion()
             },
             environment: [].into(),
             files: InputFiles::default(),
+            observed: InputFiles::default(),
         };
         let deps: Vec<_> = last.into_iter().collect();
         last = Some(
