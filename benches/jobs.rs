@@ -173,8 +173,13 @@ fn observed() {
         let world = world(&tree);
         let each = |took: Duration| took / u32::try_from(OBSERVED).unwrap_or(1);
         let mut seen = vec![each(atex(world.path(), &["build"]))];
-        tell(&format!("{files} files, a test that is seen, with the upload"), &mut seen);
-        let mut known: Vec<_> = (0..3).map(|_| each(atex(world.path(), &["build", "--rerun"]))).collect();
+        tell(
+            &format!("{files} files, a test that is seen, with the upload"),
+            &mut seen,
+        );
+        let mut known: Vec<_> = (0..3)
+            .map(|_| each(atex(world.path(), &["build", "--rerun"])))
+            .collect();
         tell(&format!("{files} files, a test that is known"), &mut known);
         let mut seen: Vec<_> = (0..3)
             .map(|n| {

@@ -8,6 +8,7 @@ use super::args::select::{CompileArgs, SelectArgs, SutArgs};
 use super::error::CliError;
 use super::machines;
 use super::notice;
+use super::own;
 use super::pool;
 use super::run::{Selection, Values};
 use super::secret;
@@ -27,7 +28,9 @@ pub(crate) fn inspect(
     let values = Values::new(values, settings)?;
     let pool = pool::resolve(suts, settings)?;
     let kinds = machines::kinds(&pool, &values.context, None, settings)?;
-    request(&selection, Vec::new(), &values, kinds.base, settings)
+    let mut request = request(&selection, Vec::new(), &values, kinds.base, settings)?;
+    request.own.extend(own::of_pool(&pool));
+    Ok(request)
 }
 
 /// Makes the request for the plans and tests that are selected, as they are on machines of the kind `base`.
@@ -58,6 +61,7 @@ pub(crate) fn request(
         secrets: secrets(&values.secrets)?,
         fetch_cache: settings.fetched_dir()?,
         digest_cache: Some(cache),
+        own: own::of_process(settings),
     })
 }
 

@@ -14,6 +14,7 @@ use std::path::{Component, Path, PathBuf};
 use atex_graph::{BlobDigest, FileMode, InputFile};
 use rayon::iter::{IntoParallelIterator, ParallelIterator};
 
+use super::beyond;
 use super::digests::{DigestCache, Of, Stamp};
 use super::spec::{UploadKind, Warning};
 use super::walk;
@@ -36,6 +37,8 @@ pub(crate) struct TreeFile {
     pub(crate) text: String,
     /// What it is and holds.
     pub(crate) kind: UploadKind,
+    /// What a symlink leads to on this host and out of the tree.
+    pub(crate) beyond: Option<BlobDigest>,
 }
 
 /// Why a path leads nowhere in the tree.
@@ -50,9 +53,15 @@ pub(crate) enum Lost {
 }
 
 impl TreeFiles {
-    /// Looks at the tree at `root`. What cannot be read, or is neither file, symlink nor directory, is left out with a warning.
-    pub(crate) fn read(root: &Path, cache_dir: Option<&Path>, warnings: &mut Vec<Warning>) -> Self {
+    /// Looks at the tree at `root`, but not at what is atex's `own`. What cannot be read, or is neither file, symlink nor directory, is
+    /// left out with a warning.
+    pub(crate) fn read(
+        (root, own): (&Path, &[PathBuf]),
+        cache_dir: Option<&Path>,
+        warnings: &mut Vec<Warning>,
+    ) -> Self {
         let mut found = walk::walk(root);
+        found.leave_out(root, own);
         let cache = DigestCache::open(cache_dir, root, Of::Inputs);
         let looked: Vec<_> = found
             .files
@@ -70,6 +79,7 @@ impl TreeFiles {
             text: escaped(&path),
             path,
             kind: UploadKind::Directory,
+            beyond: None,
         }));
         files.sort_unstable_by(|left, right| left.path.cmp(&right.path));
         warnings.extend(found.unreadable.into_iter().map(|text| Warning {
@@ -79,10 +89,41 @@ impl TreeFiles {
         }));
         // A cache that cannot be written costs the next run time, and nothing else.
         let _ = cache.save();
-        Self {
+        let files = Self {
             root: root.to_owned(),
             files,
-        }
+        };
+        warnings.extend(files.links_out());
+        files
+    }
+
+    /// Says that links lead out of the tree, if some do.
+    fn links_out(&self) -> Option<Warning> {
+        let links = self.files.iter().filter_map(|file| Some((file, file.link()?)));
+        let lost = |file: &TreeFile| match self.resolved(&file.path).0 {
+            Err(lost @ (Lost::Outside | Lost::Absolute)) => Some(lost),
+            Err(Lost::Circle) | Ok(_) => None,
+        };
+        let mut out = links.filter_map(|(file, target)| Some((file, target, lost(file)?)));
+        let (file, target, lost) = out.next()?;
+        let what = match lost {
+            Lost::Absolute => "a machine has there what it has itself",
+            Lost::Outside | Lost::Circle => "what lies there is not brought to a machine",
+        };
+        let more = match out.count() {
+            0 => String::new(),
+            more => format!(" ({more} more do)"),
+        };
+        let text = format!(
+            "the symlink `{}` leads out of the tree, to `{}`: {what}{more}",
+            file.text,
+            escaped(target)
+        );
+        Some(Warning {
+            text,
+            file: None,
+            line: None,
+        })
     }
 
     /// The files below a directory; all, for the empty path.
@@ -202,7 +243,14 @@ impl TreeFile {
                 executable: true,
                 ..
             } => (*digest, FileMode::Executable),
-            UploadKind::Symlink(target) => (BlobDigest::of(target.as_os_str().as_bytes()), FileMode::Symlink),
+            UploadKind::Symlink(target) => {
+                let mut text = target.as_os_str().as_bytes().to_vec();
+                if let Some(beyond) = self.beyond {
+                    text.push(0);
+                    text.extend(beyond.as_bytes());
+                }
+                (BlobDigest::of(&text), FileMode::Symlink)
+            }
             UploadKind::Directory => return None,
         };
         Some(InputFile {
@@ -245,6 +293,7 @@ fn look(root: &Path, path: PathBuf, cache: &DigestCache) -> Result<Option<TreeFi
     match kind(&root.join(&path), &path, cache) {
         Ok(Some(kind)) => Ok(Some(TreeFile {
             text: escaped(&path),
+            beyond: beyond::digest(root, &kind),
             path,
             kind,
         })),
@@ -296,7 +345,7 @@ mod tests {
 
     fn read(root: &Path) -> (TreeFiles, Vec<String>) {
         let mut warnings = Vec::new();
-        let files = TreeFiles::read(root, None, &mut warnings);
+        let files = TreeFiles::read((root, &[]), None, &mut warnings);
         (files, warnings.into_iter().map(|warning| warning.text).collect())
     }
 

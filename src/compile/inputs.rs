@@ -195,7 +195,7 @@ mod tests {
     use super::{Globs, Mentions, TreeFiles, TreeInputs};
 
     fn inputs(root: &Path, owners: &[&str]) -> TreeInputs {
-        let files = TreeFiles::read(root, None, &mut Vec::new());
+        let files = TreeFiles::read((root, &[]), None, &mut Vec::new());
         let owners = owners.iter().map(PathBuf::from).collect();
         TreeInputs::new(Arc::new(files), &owners, String::new())
     }

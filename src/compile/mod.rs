@@ -12,6 +12,7 @@
 //! keys on every host.
 
 mod assemble;
+mod beyond;
 mod digests;
 mod discovered;
 mod duration;
@@ -150,7 +151,7 @@ impl Resolved {
             let mut warnings = Vec::new();
             let mut read = |id| {
                 let root = self.trees.get(id).tree.root();
-                TreeFiles::read(root, request.digest_cache.as_deref(), &mut warnings)
+                TreeFiles::read((root, &request.own), request.digest_cache.as_deref(), &mut warnings)
             };
             let files = self.trees.ids().map(|id| (id, Arc::new(read(id)))).collect();
             (files, warnings)

@@ -149,6 +149,7 @@ impl Inputs {
             secrets,
             fetch_cache: _,
             digest_cache: _,
+            own: _,
         } = request;
         let Narrowing {
             names,
@@ -175,7 +176,13 @@ impl Inputs {
 
     fn files(&mut self, files: &TreeFiles) {
         self.count(files.files.len());
-        for TreeFile { path, kind, text: _ } in &files.files {
+        for TreeFile {
+            path,
+            kind,
+            beyond,
+            text: _,
+        } in &files.files
+        {
             self.part(path.as_os_str().as_bytes());
             match kind {
                 UploadKind::File {
@@ -189,6 +196,7 @@ impl Inputs {
                 UploadKind::Symlink(target) => {
                     self.count(2);
                     self.part(target.as_os_str().as_bytes());
+                    self.part(beyond.as_ref().map_or(&[], |beyond| beyond.as_bytes()));
                 }
                 UploadKind::Directory => self.count(3),
             }

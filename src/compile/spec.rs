@@ -39,6 +39,8 @@ pub struct Request {
     pub fetch_cache: PathBuf,
     /// Where digests of file contents are remembered between runs; `None`: every file is read.
     pub digest_cache: Option<PathBuf>,
+    /// Files and directories of this atex, absolute: what lies there is no input, though it lies in the tree.
+    pub own: Vec<PathBuf>,
 }
 
 /// Selection of tests from the command line, applied to every section on top of what the section selects.
@@ -283,6 +285,8 @@ pub struct UploadFile {
     pub source: PathBuf,
     /// What it is.
     pub kind: UploadKind,
+    /// Of a symlink, what it leads to on the host and out of the tree.
+    pub beyond: Option<BlobDigest>,
 }
 
 /// What a file of an upload is.

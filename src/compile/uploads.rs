@@ -52,6 +52,7 @@ pub(crate) fn input(file: &UploadFile) -> (String, Option<InputFile>) {
         path: file.path.clone(),
         text: escaped(&file.path),
         kind: file.kind.clone(),
+        beyond: file.beyond,
     };
     let input = file.input("");
     (file.text, input)
@@ -62,6 +63,7 @@ fn extend(content: &mut Vec<UploadFile>, prefix: &str, files: &TreeFiles) {
         path: Path::new(prefix).join(&file.path),
         source: files.root.join(&file.path),
         kind: file.kind.clone(),
+        beyond: file.beyond,
     }));
 }
 

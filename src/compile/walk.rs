@@ -21,7 +21,7 @@ pub(crate) struct Walk {
     pub(crate) empty: BTreeSet<PathBuf>,
     /// What git ignores: files, and directories that were not looked into.
     pub(crate) ignored: BTreeSet<PathBuf>,
-    /// What could not be read: the error's text, which names the path.
+    /// What could not be read, or is not taken: a text that names the path.
     pub(crate) unreadable: Vec<String>,
 }
 
@@ -39,6 +39,39 @@ pub(crate) fn walk(root: &Path) -> Walk {
         }
     }
     walk
+}
+
+/// Names by which a directory is known as that of a run.
+const RUN: [&str; 2] = ["run.json", "events.jsonl"];
+
+impl Walk {
+    /// Takes out what is atex's own: files and directories by their place, and the directories of earlier runs.
+    pub(crate) fn leave_out(&mut self, root: &Path, own: &[PathBuf]) {
+        let place = root.canonicalize().unwrap_or_else(|_| root.to_owned());
+        let within = |own: &PathBuf| {
+            let own = own.canonicalize().ok()?;
+            let path = own.strip_prefix(&place).ok()?;
+            (!path.as_os_str().is_empty()).then(|| path.to_owned())
+        };
+        let mut out: BTreeSet<PathBuf> = own.iter().filter_map(within).collect();
+        for log in &self.files {
+            if log.file_name().is_some_and(|name| name == RUN[1])
+                && let Some(run) = log.parent().filter(|run| !run.as_os_str().is_empty())
+                && self.files.contains(&run.join(RUN[0]))
+                && !out.contains(run)
+            {
+                let text = format!("`{}` is the directory of a run of atex, and is left out", run.display());
+                self.unreadable.push(text);
+                out.insert(run.to_owned());
+            }
+        }
+        if out.is_empty() {
+            return;
+        }
+        let is_own = |path: &PathBuf| path.ancestors().any(|path| out.contains(path));
+        self.files.retain(|path| !is_own(path));
+        self.empty.retain(|path| !is_own(path));
+    }
 }
 
 /// Where a walk is in a repository.

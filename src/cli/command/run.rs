@@ -23,7 +23,7 @@ use crate::cli::out::Out;
 use crate::cli::patient::Patient;
 use crate::cli::run::{Action, RunRequest};
 use crate::cli::settings::Settings;
-use crate::cli::{machines, notice, signals, workload};
+use crate::cli::{machines, notice, own, signals, workload};
 use crate::compile;
 use crate::compile::spec::Workload;
 use crate::exec::agenda::Agenda;
@@ -51,7 +51,10 @@ pub(crate) fn run(request: &RunRequest, settings: &Settings, out: &mut Out) -> R
     let cancel = Cancel::new().map_err(|error| CliError::infra(format!("cannot make an event descriptor: {error}")))?;
     let kinds = machines::kinds(&request.pool, &request.values.context, Some(&cancel), settings)?;
     let approached = approach(request, &cancel)?;
-    let asked = workload::request(&request.selection, tests, &request.values, kinds.base, settings)?;
+    let mut asked = workload::request(&request.selection, tests, &request.values, kinds.base, settings)?;
+    asked
+        .own
+        .extend(own::of_pool(&request.pool).into_iter().chain(request.output.clone()));
     signals::doing("the tree was read");
     let resolved = compile::resolve(&asked)?;
     signals::doing("the files of the tree were looked at");

@@ -1,0 +1,32 @@
+//! What belongs to this atex and may lie in the tree: it is no input of anything there.
+
+use std::fs::{self, File};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::path::PathBuf;
+
+use super::pool::{Pool, SutKind};
+use super::settings::Settings;
+
+/// Returns the files that the output goes to, and the directories of cache and state.
+pub(crate) fn of_process(settings: &Settings) -> Vec<PathBuf> {
+    let (stdout, stderr) = (std::io::stdout(), std::io::stderr());
+    let outputs = [stdout.as_fd(), stderr.as_fd()].into_iter().filter_map(file_behind);
+    let places = [settings.cache_dir(), Settings::state_dir()];
+    outputs.chain(places.into_iter().flatten()).collect()
+}
+
+/// Returns what a machine that is this host keeps in its directory.
+pub(crate) fn of_pool(pool: &Pool) -> Vec<PathBuf> {
+    let local = pool.suts.iter().filter(|sut| matches!(sut.kind, SutKind::Local));
+    let dirs = local.filter_map(|sut| sut.dir.as_deref());
+    dirs.flat_map(|dir| ["atex", "v1", "lease", "run.lock", ".atex"].map(|name| dir.join(name)))
+        .collect()
+}
+
+/// The name of the regular file behind a descriptor, as the kernel knows it.
+fn file_behind(descriptor: BorrowedFd<'_>) -> Option<PathBuf> {
+    let file = File::from(descriptor.try_clone_to_owned().ok()?);
+    let name = format!("/proc/self/fd/{}", std::os::fd::AsRawFd::as_raw_fd(&file));
+    let is_file = file.metadata().is_ok_and(|metadata| metadata.is_file());
+    is_file.then(|| fs::read_link(name).ok()).flatten()
+}
