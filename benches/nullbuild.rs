@@ -115,6 +115,7 @@ fn request(root: &Path, place: &Path) -> Request {
         secrets: Secrets::default(),
         fetch_cache: place.join("trees"),
         digest_cache: None,
+        own: Vec::new(),
     }
 }
 

@@ -93,6 +93,16 @@ impl Node {
         }
     }
 
+    /// Returns whether the file at `path` is an input, by the rules or observed.
+    pub fn reads(&self, path: &str) -> bool {
+        let observed = match &self.inputs {
+            Inputs::Test(inputs) => inputs.observed.holds(path),
+            Inputs::Prepare(inputs) => inputs.observed.holds(path),
+            Inputs::Discover(_) | Inputs::Finish(_) => false,
+        };
+        observed || self.depends_on(path)
+    }
+
     /// Returns the node with what it was seen to read in place of what was known of that before, and the key for it. What it depends
     /// on by the rules adds nothing; with nothing left its key is the static one.
     #[must_use]

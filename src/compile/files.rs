@@ -306,6 +306,12 @@ fn look(root: &Path, path: PathBuf, cache: &DigestCache) -> Result<Option<TreeFi
     }
 }
 
+/// Looks at one file again, without any cache; nothing where it is gone, unreadable or of no kind that is brought.
+pub(crate) fn kind_now(place: &Path) -> Option<UploadKind> {
+    let cache = DigestCache::open(None, Path::new("/"), Of::Inputs);
+    kind(place, Path::new(""), &cache).ok().flatten()
+}
+
 fn kind(place: &Path, path: &Path, cache: &DigestCache) -> io::Result<Option<UploadKind>> {
     let metadata = fs::symlink_metadata(place)?;
     let kind = metadata.file_type();

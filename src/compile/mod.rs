@@ -50,7 +50,7 @@ use std::sync::{Arc, OnceLock};
 use assemble::Assembler;
 pub use error::{CompileError, ProbeProblem, Problem};
 use files::TreeFiles;
-pub(crate) use files::escaped;
+pub(crate) use files::{escaped, kind_now};
 pub use forget::{Forgotten, REMEMBERED, forget};
 use ignored::Ignored;
 pub use listing::{ListedPlan, ListedTest, Listing};

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use crate::compile::spec::StepId;
+use crate::compile::spec::{StepId, UploadId};
 use crate::control::InfraKind;
 use crate::exec::event::{Event, NodeOutcome};
 use crate::exec::observing::{self, MOST_FILES, Paths};
@@ -13,10 +13,16 @@ use crate::exec::script::{self, Ran};
 use crate::exec::shared::unix_now;
 use crate::exec::worker::{Failed, Worker};
 use crate::sut::packages::{self, Need};
-use crate::sut::{EnvFile, Job, JobKind, SyncMode, Synced, TroubleKind, Upload, Urgency};
+use crate::sut::{EnvFile, Job, JobKind, SyncMode, Synced, Trouble, TroubleKind, Upload, Urgency};
 
 /// Said where the machine is prepared again because of it.
 const LOST_PREPARED: &str = "what a prepare step made in the tree is not there as it was";
+
+/// How often files are sent again that changed meanwhile, before that is given up.
+const SENT_AGAIN: u32 = 20;
+
+/// Who writes may come to an end; after each time a little later.
+const BREATH: Duration = Duration::from_millis(20);
 
 /// How strict a sync is where so many steps of a chain are done: what no step of the chain made, has no place in its tree.
 pub(crate) fn mode_of(done: usize) -> SyncMode {
@@ -95,12 +101,12 @@ impl Worker<'_> {
         let upload = shared.lane(lane).upload;
         let mut tree = shared.upload(upload);
         tree.observed |= done < chain.len() && tree.files.files.len() <= MOST_FILES;
-        if self.bring_tree(&tree, mode_of(done))?.lost_prepared {
+        if self.bring_tree(upload, &tree, mode_of(done))?.lost_prepared {
             self.tell("changed", LOST_PREPARED.to_owned());
             done = 0;
             self.start_anew(chain)?;
             tree.observed = tree.files.files.len() <= MOST_FILES;
-            self.bring_tree(&tree, mode_of(done))?;
+            self.bring_tree(upload, &tree, mode_of(done))?;
         }
         for (index, &step) in chain[..done].iter().enumerate() {
             self.tell_reused(step, index);
@@ -114,14 +120,31 @@ impl Worker<'_> {
     }
 
     /// Brings a tree to its slot. Where that takes away what prepare steps made there, the machine is not prepared any more.
-    pub(crate) fn bring_tree(&mut self, upload: &Upload, mode: SyncMode) -> Result<Synced, Failed> {
+    pub(crate) fn bring_tree(&mut self, id: UploadId, upload: &Upload, mode: SyncMode) -> Result<Synced, Failed> {
         self.tell("syncing", String::new());
-        let synced = self.sut.sync(upload, mode)?;
+        let synced = self.sync(id, upload, mode)?;
         if !synced.has_prepared {
             return Ok(synced);
         }
         self.forget_prepared()?;
-        Ok(self.sut.sync(upload, SyncMode::Exact)?)
+        self.sync(id, upload, SyncMode::Exact)
+    }
+
+    /// Makes a slot hold the files. What changes while it is sent is sent again, as it is now.
+    fn sync(&mut self, id: UploadId, upload: &Upload, mode: SyncMode) -> Result<Synced, Failed> {
+        let mut upload = upload.clone();
+        for times in 0..SENT_AGAIN {
+            std::thread::sleep(BREATH * times);
+            let synced = self.sut.sync(&upload, mode)?;
+            let Some(index) = synced.changed else {
+                return Ok(synced);
+            };
+            self.shared.look_again(id, &upload.files, index);
+            upload.files = self.shared.upload(id).files;
+        }
+        let what = "the files of the tree change faster than they can be sent";
+        let trouble = Trouble::new(TroubleKind::Setup, format!("`{}`: {what}", self.sut.name()));
+        Err(trouble.with_hint("is something still writing there?").into())
     }
 
     /// Makes the tree hold what a test of the lane is to find: its inputs and what prepare steps made, whatever the test before
@@ -131,10 +154,11 @@ impl Worker<'_> {
             return Ok(None);
         };
         let mode = mode_of(self.shared.chain(lane).len());
-        let upload = self.shared.upload(self.shared.lane(lane).upload);
-        let synced = match self.sut.sync(&upload, mode) {
+        let id = self.shared.lane(lane).upload;
+        let upload = self.shared.upload(id);
+        let synced = match self.sync(id, &upload, mode) {
             // The job's own files make room on a full disk only when its wrapper has gone.
-            Err(trouble) if trouble.kind == TroubleKind::Setup => self.sut.sync(&upload, mode)?,
+            Err(Failed::Sut(trouble)) if trouble.kind == TroubleKind::Setup => self.sync(id, &upload, mode)?,
             synced => synced?,
         };
         self.ran_here = None;

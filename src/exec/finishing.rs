@@ -74,7 +74,7 @@ impl Worker<'_> {
 
     /// Brings the tree that scripts run in. Returns why it is not there, if it is not.
     fn bring_for_finish(&mut self, upload: UploadId) -> Result<Option<String>, Failed> {
-        match self.bring_tree(&self.shared.upload(upload), SyncMode::KeepRest) {
+        match self.bring_tree(upload, &self.shared.upload(upload), SyncMode::KeepRest) {
             Ok(_synced) => Ok(None),
             Err(Failed::Sut(trouble)) if trouble.kind == TroubleKind::Setup => Ok(Some(trouble.with_advice())),
             Err(failed) => Err(failed),

@@ -71,8 +71,14 @@ impl Worker<'_> {
     /// Makes the SUT say that it has done the step of a chain at `index`, and all before it.
     fn keep(&mut self, step: StepId, index: usize) -> Result<(), Failed> {
         let shared = self.shared;
-        let key = self.observed_step(step)?.key().to_string();
-        self.sut.adopt(shared.slot(shared.work.step(step).upload))?;
+        let node = self.observed_step(step)?;
+        let spec = shared.work.step(step);
+        let key = match shared.unsettled(spec.upload, &[], &node) {
+            // No step is called so: the next run prepares again.
+            Some(path) => format!("with another {path}"),
+            None => node.key().to_string(),
+        };
+        self.sut.adopt(shared.slot(spec.upload))?;
         self.state.taint = self.ignored.clone();
         self.state.chain.truncate(index);
         self.state.chain.push(key);

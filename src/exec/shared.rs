@@ -1,13 +1,15 @@
 //! What the scheduler and all workers of a run read: the workload, the options, the cache, the run's directory and logs.
 
+use std::collections::BTreeSet;
 use std::sync::mpsc::SyncSender;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use atex_cache::Store;
-use atex_graph::NodeId;
+use atex_graph::{Node, NodeId};
 
-use crate::compile::spec::{PlanSpec, StepId, TestSpec, UploadId, Workload};
+use crate::compile;
+use crate::compile::spec::{PlanSpec, StepId, TestSpec, UploadFile, UploadId, UploadKind, UploadSpec, Workload};
 use crate::exec::agenda::{Agenda, JobSpec, LaneSpec};
 use crate::exec::event::{Event, NodeOutcome, Stamped};
 use crate::exec::log::RunLog;
@@ -30,7 +32,7 @@ pub(crate) struct Shared<'a> {
     pub(crate) prepare_log: RunLog,
     pub(crate) finish_log: RunLog,
     /// One for each upload of the workload.
-    pub(crate) files: Vec<Arc<FileSet>>,
+    pub(crate) files: Vec<Files>,
     /// The same by name, of those that were asked for.
     pub(crate) trees: Vec<OnceLock<Arc<Tree>>>,
     /// Whether a job of the run has to be seen reading.
@@ -125,9 +127,27 @@ impl<'a> Shared<'a> {
     pub(crate) fn upload(&self, upload: UploadId) -> Upload {
         Upload {
             slot: self.slot(upload).to_owned(),
-            files: self.files[upload.0 as usize].clone(),
-            observed: self.observes && self.files[upload.0 as usize].files.len() <= MOST_FILES,
+            files: self.files[upload.0 as usize].now(),
+            observed: self.observes && self.work.upload(upload).files.len() <= MOST_FILES,
         }
+    }
+
+    /// Looks again at the file of a list that was not what the list says. What depends on it is not recorded.
+    pub(crate) fn look_again(&self, upload: UploadId, list: &FileSet, index: usize) {
+        self.files[upload.0 as usize].look_again(list, index);
+    }
+
+    /// Returns a file of the tree that is an input of the node, or of a step that it stands on, and is not what the key says.
+    pub(crate) fn unsettled(&self, upload: UploadId, chain: &[StepId], node: &Node) -> Option<String> {
+        let unsettled = self.files[upload.0 as usize].unsettled();
+        let steps = || {
+            chain
+                .iter()
+                .map(|&step| self.work.graph.node(self.work.step(step).node))
+        };
+        unsettled
+            .into_iter()
+            .find(|path| steps().chain([node]).any(|node| node.reads(path)))
     }
 
     /// The files of a tree by name.
@@ -158,6 +178,73 @@ impl<'a> Shared<'a> {
     }
 }
 
+/// The files of a tree as SUTs get them.
+pub(crate) struct Files(Mutex<Current>);
+
+struct Current {
+    list: Arc<FileSet>,
+    /// Those that were something else when the keys were made, as input files are called.
+    unsettled: BTreeSet<String>,
+}
+
+impl Files {
+    fn new(list: FileSet) -> Self {
+        Self(Mutex::new(Current {
+            list: Arc::new(list),
+            unsettled: BTreeSet::new(),
+        }))
+    }
+
+    fn current(&self) -> MutexGuard<'_, Current> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn now(&self) -> Arc<FileSet> {
+        Arc::clone(&self.current().list)
+    }
+
+    fn unsettled(&self) -> BTreeSet<String> {
+        self.current().unsettled.clone()
+    }
+
+    /// Another worker may have looked already: then there is another list.
+    fn look_again(&self, list: &FileSet, index: usize) {
+        let mut current = self.current();
+        let entry = &list.files[index];
+        let Some(at) = current
+            .list
+            .files
+            .iter()
+            .position(|other| other.path == entry.path && other.kind == entry.kind)
+        else {
+            return;
+        };
+        let mut files = current.list.files.clone();
+        match compile::kind_now(&entry.source) {
+            Some(kind) => files[at].kind = kind_of(&kind),
+            None => drop(files.remove(at)),
+        }
+        current.list = Arc::new(FileSet { files });
+        current.unsettled.insert(compile::escaped(&entry.path));
+    }
+}
+
+fn kind_of(kind: &UploadKind) -> FileKind {
+    match kind {
+        UploadKind::File {
+            digest,
+            executable,
+            size,
+        } => FileKind::File {
+            digest: *digest.as_bytes(),
+            executable: *executable,
+            size: *size,
+        },
+        UploadKind::Symlink(target) => FileKind::Symlink(target.clone()),
+        UploadKind::Directory => FileKind::Directory,
+    }
+}
+
 /// The name of a node for people, and its key in hex.
 pub(crate) fn identify(work: &Workload, node: NodeId) -> (String, String) {
     let node = work.graph.node(node);
@@ -165,27 +252,14 @@ pub(crate) fn identify(work: &Workload, node: NodeId) -> (String, String) {
 }
 
 /// Turns the uploads of a workload into what SUTs take.
-pub(crate) fn file_sets(work: &Workload) -> Vec<Arc<FileSet>> {
-    use crate::compile::spec::UploadKind;
-    let set = |upload: &crate::compile::spec::UploadSpec| {
-        let entry = |file: &crate::compile::spec::UploadFile| FileEntry {
-            path: file.path.clone(),
-            source: file.source.clone(),
-            kind: match &file.kind {
-                UploadKind::File {
-                    digest,
-                    executable,
-                    size,
-                } => FileKind::File {
-                    digest: *digest.as_bytes(),
-                    executable: *executable,
-                    size: *size,
-                },
-                UploadKind::Symlink(target) => FileKind::Symlink(target.clone()),
-                UploadKind::Directory => FileKind::Directory,
-            },
-        };
-        Arc::new(FileSet {
+pub(crate) fn file_sets(work: &Workload) -> Vec<Files> {
+    let entry = |file: &UploadFile| FileEntry {
+        path: file.path.clone(),
+        source: file.source.clone(),
+        kind: kind_of(&file.kind),
+    };
+    let set = |upload: &UploadSpec| {
+        Files::new(FileSet {
             files: upload.files.iter().map(entry).collect(),
         })
     };

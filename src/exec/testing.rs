@@ -156,10 +156,10 @@ impl Worker<'_> {
         };
         let outcome = outcome_of(&summary);
         let took = started.elapsed();
-        let doubt = test.doubt.as_ref().filter(|_| outcome == NodeOutcome::Pass);
+        let mut doubt = test.doubt.clone().filter(|_| outcome == NodeOutcome::Pass);
         let recordable = summary.infra.is_none() && doubt.is_none();
         let claimed = if recordable {
-            self.claim_observed(job, ticket, outcome)
+            self.claim_observed(job, ticket, outcome, &mut doubt)
         } else {
             // Another SUT may claim the node as soon as the verdict is known. Nothing is recorded.
             drop(ticket);
@@ -197,7 +197,7 @@ impl Worker<'_> {
             sut,
             outcome,
             duration: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
-            note: note_of(&summary, doubt),
+            note: note_of(&summary, doubt.as_ref()),
             log: output_of(shared.dir.path(), &relative),
             results: summary.counts.clone(),
             again: false,
@@ -225,13 +225,24 @@ impl Worker<'_> {
 
     /// A test that passed is recorded under the key of all that it was seen to read; those that did not run again in any case. Nothing
     /// where that cannot be asked any more: then nothing is recorded.
-    fn claim_observed(&mut self, job: JobId, ticket: Ticket, outcome: NodeOutcome) -> Result<Option<ToRecord>, Failed> {
+    fn claim_observed(
+        &mut self,
+        job: JobId,
+        ticket: Ticket,
+        outcome: NodeOutcome,
+        doubt: &mut Option<String>,
+    ) -> Result<Option<ToRecord>, Failed> {
         if outcome != NodeOutcome::Pass {
             return Ok(Some(ToRecord { ticket, observed: None }));
         }
         let Some(node) = self.observed_test(job)? else {
             return Ok(None);
         };
+        let (shared, lane) = (self.shared, self.shared.job(job).lane);
+        if let Some(path) = shared.unsettled(shared.lane(lane).upload, shared.chain(lane), &node) {
+            *doubt = Some(format!("`{path}` was changed while it was brought: not recorded"));
+            return Ok(None);
+        }
         let ticket = if node.key() == ticket.key() {
             ticket
         } else {

@@ -81,4 +81,6 @@ pub struct Synced {
     pub lost_prepared: bool,
     /// Whether there is something that prepare steps made, and nothing was done for that reason.
     pub has_prepared: bool,
+    /// The file, by its position in the list, that was not what the list says when it was to be sent. Then the tree is not whole.
+    pub changed: Option<usize>,
 }

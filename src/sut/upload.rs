@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::sut::exchange::{Broken, LIST, Patience, Reply, Talk};
 use crate::sut::files::{FileEntry, FileKind, FileSet};
@@ -145,7 +145,11 @@ pub(crate) fn sync(
         rebase(talk, &upload.slot, &plan.manifest, &id, patience)?;
         return Ok(Synced::default());
     }
-    apply(talk, &upload.slot, &plan, &id, patience)
+    let synced = apply(talk, &upload.slot, &plan, &id, patience)?;
+    Ok(synced.unwrap_or_else(|path| Synced {
+        changed: upload.files.files.iter().position(|entry| entry.path == path),
+        ..Synced::default()
+    }))
 }
 
 /// Takes what changed in the slot since its last sync as the work of a prepare step.
@@ -204,7 +208,14 @@ fn rebase(
     accept(talk.reply(LIST, patience)?).map(drop)
 }
 
-fn apply(talk: &mut Talk, slot: &str, plan: &Plan<'_>, id: &str, patience: &Patience<'_>) -> Result<Synced, NotSynced> {
+/// Carries a plan out. Gives the path of the file that was not what it was, if there was one.
+fn apply(
+    talk: &mut Talk,
+    slot: &str,
+    plan: &Plan<'_>,
+    id: &str,
+    patience: &Patience<'_>,
+) -> Result<Result<Synced, PathBuf>, NotSynced> {
     let sent = plan.send.iter().map(|entry| entry.path.as_os_str().as_bytes());
     let sent = listed(sent);
     // A removal that was interrupted is found as what it is: what is left is still too much.
@@ -237,19 +248,31 @@ fn apply(talk: &mut Talk, slot: &str, plan: &Plan<'_>, id: &str, patience: &Pati
         Err(_) => talk.send(b"abort 0\n", patience)?,
     }
     let reply = talk.reply(LIST, patience)?;
-    let bytes = streamed.map_err(NotSynced::Host)?;
+    let bytes = match streamed {
+        Ok(bytes) => bytes,
+        Err(NotSent::Changed(path)) => return Ok(Err(path)),
+        Err(NotSent::Unreadable(why)) => return Err(NotSynced::Host(why)),
+    };
     accept(reply)?;
-    Ok(Synced {
+    Ok(Ok(Synced {
         sent: plan.send.len() as u64,
         bytes,
         removed: plan.removed,
         ..Synced::default()
-    })
+    }))
+}
+
+/// Why a file was not sent as the list has it.
+enum NotSent {
+    /// It is not what it was, or gone; its path below the slot.
+    Changed(PathBuf),
+    /// It cannot be read; why.
+    Unreadable(String),
 }
 
 /// Sends directories and files; the promised length in any case. Says how many bytes of content went, or which file is not
 /// what it was.
-fn stream_files(talk: &mut Talk, plan: &Plan<'_>, patience: &Patience<'_>) -> Result<Result<u64, String>, Broken> {
+fn stream_files(talk: &mut Talk, plan: &Plan<'_>, patience: &Patience<'_>) -> Result<Result<u64, NotSent>, Broken> {
     let mut outcome = Ok(0);
     let mut out = Vec::with_capacity(2 * CHUNK);
     for dir in &plan.dirs {
@@ -262,8 +285,12 @@ fn stream_files(talk: &mut Talk, plan: &Plan<'_>, patience: &Patience<'_>) -> Re
             let sent = stream_file(talk, &mut out, &entry.source, *size, patience)?;
             let verdict = match sent {
                 Ok(found) if found == *digest => Ok(*size),
-                Ok(_) => Err(format!("`{}` changed while it was sent", entry.source.display())),
-                Err(error) => Err(format!("cannot read `{}`: {error}", entry.source.display())),
+                Ok(_) => Err(NotSent::Changed(entry.path.clone())),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => Err(NotSent::Changed(entry.path.clone())),
+                Err(error) => {
+                    let place = entry.source.display();
+                    Err(NotSent::Unreadable(format!("cannot read `{place}`: {error}")))
+                }
             };
             outcome = outcome.and_then(|total| verdict.map(|size| total + size));
         }
@@ -310,7 +337,7 @@ fn stream_file(
         (Err(error), ..) | (_, Some(error), _) | (_, _, Err(error)) => Err(error),
         (.., Ok(0)) => Ok(*hasher.finalize().as_bytes()),
         // Longer than it was: no digest is that of the list.
-        _ => Err(io::Error::other("it grew while it was sent")),
+        _ => Ok([0; 32]),
     })
 }
 

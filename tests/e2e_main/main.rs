@@ -8,6 +8,7 @@ mod interrupt;
 mod killed;
 mod observed;
 mod options;
+mod own;
 mod packages;
 mod pool;
 mod promises;
