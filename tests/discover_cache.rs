@@ -80,6 +80,7 @@ impl Trial {
             secrets: Secrets::default(),
             fetch_cache: PathBuf::from("/nonexistent"),
             digest_cache: cached.then(|| self.cache()),
+            own: Vec::new(),
         }
     }
 
