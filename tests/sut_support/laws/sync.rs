@@ -11,6 +11,7 @@ use atex::sut::{FileEntry, FileKind, FileSet, OnHeld, Sut, SutState, SyncMode, S
 use crate::sut_support::{Host, World, describe, eventually, run, script, sync, test};
 
 const NOTHING: Synced = Synced {
+    changed: None,
     sent: 0,
     bytes: 0,
     removed: 0,
