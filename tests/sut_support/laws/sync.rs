@@ -232,15 +232,15 @@ pub(crate) fn nothing_outside_the_tree_is_touched_through_links_that_tests_left(
     }
 }
 
-pub(crate) fn file_that_changes_while_it_is_sent_is_a_setup_failure_and_the_next_sync_heals(world: &mut World<'_>) {
+pub(crate) fn file_that_changes_while_it_is_sent_is_named_and_the_next_sync_heals(world: &mut World<'_>) {
     let (host, mut sut) = (sample(), world.open());
     for content in ["other", "longer than it was", "", "2 bytes less"] {
         host.write("a/b/data", "14 bytes long!");
         let upload = host.upload();
         host.write("a/b/data", content);
-        let trouble = sut.sync(&upload, SyncMode::Exact).unwrap_err();
-        assert_eq!(trouble.kind, TroubleKind::Setup);
-        assert!(trouble.message.contains("a/b/data"), "{trouble}");
+        let synced = sut.sync(&upload, SyncMode::Exact).unwrap();
+        let changed = synced.changed.expect("it is another file");
+        assert_eq!(upload.files.files[changed].path, Path::new("a/b/data"));
         sync(&mut *sut, &host, SyncMode::KeepPrepared);
         same(world, &host);
     }
@@ -255,8 +255,9 @@ pub(crate) fn file_that_changes_while_it_is_sent_is_a_setup_failure_and_the_next
     host.write("a/b/data", "back");
     sync(&mut *sut, &host, SyncMode::KeepPrepared);
     let upload = with(&host.upload(), "ghost", host.path("nowhere"));
-    let trouble = sut.sync(&upload, SyncMode::Exact).unwrap_err();
-    assert!(trouble.message.contains("cannot read"), "{trouble}");
+    let synced = sut.sync(&upload, SyncMode::Exact).unwrap();
+    let gone = synced.changed.expect("it is gone");
+    assert_eq!(upload.files.files[gone].path, Path::new("ghost"));
 }
 
 /// The upload with one more file.
