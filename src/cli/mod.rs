@@ -42,6 +42,9 @@ use settings::Settings;
 
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
+    if let Some(code) = crate::host::init::stand_by() {
+        return ExitCode::from(code);
+    }
     guard::install();
     let exit = guard::caught(|| match Cli::try_parse() {
         Ok(cli) => run_command(cli),

@@ -9,7 +9,6 @@
 //!
 //! So nothing that blocks the main thread (a FIFO, a name server, a pager that does not read) has to know of signals.
 
-use std::fs;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -21,7 +20,7 @@ use signal_hook::iterator::exfiltrator::origin::WithOrigin;
 use signal_hook::low_level::siginfo::Cause;
 
 use super::error::CliError;
-use crate::host::program;
+use crate::host::{program, signal};
 use crate::report::{Exit, Palette};
 use crate::sut::{Cancel, Urgency};
 
@@ -61,8 +60,8 @@ fn state() -> MutexGuard<'static, State> {
 /// From now on, signals are handled here.
 pub(crate) fn listen() -> Result<(), CliError> {
     let failed = |error| CliError::infra(format!("cannot handle signals: {error}"));
-    let ignored = ignored_signals();
-    let is_ignored = move |signal: i32| ignored >> (signal - 1) & 1 == 1;
+    let ignored = signal::ignored();
+    let is_ignored = move |number: i32| signal::is_in(ignored, number);
     default_in_programs(is_ignored);
     let heard = [SIGINT, SIGTERM, SIGHUP]
         .into_iter()
@@ -92,14 +91,6 @@ fn default_in_programs(is_ignored: impl Fn(i32) -> bool) {
         let nothing = Arc::new(AtomicBool::new(false));
         let _the_c_library_keeps_some = signal_hook::flag::register(signal, nothing);
     }
-}
-
-/// The signals that are ignored, one bit each: whoever started atex did not want it to hear them (`nohup`, a job in the background).
-fn ignored_signals() -> u64 {
-    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
-    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok())
-        .unwrap_or(0)
 }
 
 /// Says what is done from now on: a fragment that follows `interrupted while`.

@@ -1,7 +1,9 @@
-//! What atex needs of the host that it runs on, for whichever module asks: programs that end with it ([`program`]), and files that
-//! cannot hang it ([`mod@file`]).
+//! What atex needs of the host that it runs on, for whichever module asks: programs that end with it ([`program`]), files that
+//! cannot hang it ([`mod@file`]), which signals it ignores ([`signal`]), and what the first process of a container owes ([`init`]).
 //!
 //! Knows nothing of trees, plans and machines.
 
 pub(crate) mod file;
+pub(crate) mod init;
 pub(crate) mod program;
+pub(crate) mod signal;

@@ -3,6 +3,7 @@
 mod chains;
 mod exit_codes;
 mod finish;
+mod first_process;
 mod full_disk;
 mod interrupt;
 mod killed;

@@ -3,7 +3,7 @@
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{PermissionsExt, symlink};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use atex::sut::{FileEntry, FileKind, FileSet, OnHeld, Sut, SutState, SyncMode, Synced, TroubleKind, Upload};
