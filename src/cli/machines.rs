@@ -8,16 +8,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs::DirBuilder;
 use std::io::Write as _;
 use std::os::unix::fs::DirBuilderExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use atex_graph::Base;
 use serde::{Deserialize, Serialize};
 
 use super::error::CliError;
+use super::owed::Owed;
 use super::pool::{Pool, SutKind, SutSpec};
 use super::settings::Settings;
-use super::{notice, signals, workload};
+use super::{notice, owed, signals, workload};
 use crate::sut::local::peek_state;
 use crate::sut::{
     BaseIdentity, Cancel, Channel, EnvFile, Facts, Hello, Job, OnHeld, Sut, SutState, SyncMode, Synced, Trouble,
@@ -224,8 +225,9 @@ fn remember(sut: &SutSpec, facts: &Facts) {
     }
 }
 
-/// Forgets what a machine is.
+/// Forgets what a machine is and owes.
 pub(crate) fn forget(sut: &SutSpec) {
+    owed::forget(sut);
     if let Some(file) = file_of(sut) {
         let _not_there = std::fs::remove_file(file);
     }
@@ -275,16 +277,17 @@ pub(crate) fn states(pool: &Pool, cancel: &Cancel) -> Vec<SutState> {
     answers.filter_map(|answer| Some(answer.ok()?.state)).collect()
 }
 
-/// Makes all machines of a pool. When one is opened, what it is will be remembered.
-pub(crate) fn open_later(pool: &Pool, cancel: &Cancel) -> Result<Vec<Box<dyn Sut>>, CliError> {
-    let make = |spec: &SutSpec| -> Result<Box<dyn Sut>, CliError> { Ok(Box::new(known(spec, cancel)?)) };
+/// Makes all machines of a pool, for a run of a tree. When one is opened, what it is will be remembered.
+pub(crate) fn open_later(pool: &Pool, tree: &Path, cancel: &Cancel) -> Result<Vec<Box<dyn Sut>>, CliError> {
+    let make = |spec: &SutSpec| -> Result<Box<dyn Sut>, CliError> { Ok(Box::new(known(spec, Some(tree), cancel)?)) };
     pool.suts.iter().map(make).collect()
 }
 
-/// Makes one machine that is remembered when it is opened.
-pub(crate) fn known(spec: &SutSpec, cancel: &Cancel) -> Result<Known, Trouble> {
+/// Makes one machine that is remembered when it is opened, for a run of a tree or for none.
+pub(crate) fn known(spec: &SutSpec, tree: Option<&Path>, cancel: &Cancel) -> Result<Known, Trouble> {
     Ok(Known {
         sut: spec.machine(cancel)?,
+        owed: Owed::new(spec, tree),
         spec: spec.clone(),
     })
 }
@@ -293,9 +296,10 @@ pub(crate) fn no_descriptor(error: &std::io::Error) -> CliError {
     CliError::infra(format!("cannot make an event descriptor: {error}"))
 }
 
-/// A machine; what it is is remembered whenever it is opened.
+/// A machine; what it is is remembered whenever it is opened, and which finish is due there whenever that changes.
 pub(crate) struct Known {
     sut: Box<dyn Sut>,
+    owed: Owed,
     spec: SutSpec,
 }
 
@@ -311,6 +315,7 @@ impl Sut for Known {
     fn open(&mut self, on_held: OnHeld, notice: &mut dyn FnMut(String)) -> Result<Hello, Trouble> {
         let hello = self.sut.open(on_held, notice)?;
         remember(&self.spec, &hello.facts);
+        self.owed.agree(&hello.state.unfinished);
         Ok(hello)
     }
 
@@ -347,7 +352,13 @@ impl Sut for Known {
     }
 
     fn set_state(&mut self, state: &SutState) -> Result<(), Trouble> {
-        self.sut.set_state(state)
+        self.owed.note(&state.unfinished).map_err(|error| {
+            let message = format!("cannot remember which finish is due on `{}`: {error}", self.spec.name);
+            Trouble::new(TroubleKind::Setup, message)
+        })?;
+        self.sut.set_state(state)?;
+        self.owed.forget(&state.unfinished);
+        Ok(())
     }
 
     fn tend(&mut self) {

@@ -15,6 +15,7 @@ mod machines;
 mod nearest;
 mod notice;
 mod out;
+mod owed;
 mod own;
 mod parameters;
 mod patient;

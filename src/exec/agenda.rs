@@ -25,6 +25,8 @@ pub struct Agenda {
     pub cached: Vec<CachedTest>,
     /// What jobs share. Indexed by [`LaneId`].
     pub lanes: Vec<LaneSpec>,
+    /// Plans whose finish is owed since an earlier run, by the number of the SUT in the pool.
+    pub owed: BTreeMap<u32, Vec<PlanId>>,
 }
 
 /// A test to run.
@@ -104,6 +106,7 @@ impl Agenda {
             jobs: Vec::new(),
             cached: Vec::new(),
             lanes: Vec::new(),
+            owed: BTreeMap::new(),
         };
         agenda.fill(work, options, &mut records);
         agenda.order(work, suts, &Times::default());
@@ -160,6 +163,15 @@ impl Agenda {
                     });
                 }
             }
+        }
+    }
+
+    /// Takes the finish of these plans among what has to run on the SUT of this number, whatever else does.
+    pub fn owe(&mut self, work: &Workload, sut: u32, plans: &[String]) {
+        let named = |(index, plan): (usize, &PlanSpec)| plans.contains(&plan.name).then_some(PlanId(narrow(index)));
+        let owed: Vec<PlanId> = work.plans.iter().enumerate().filter_map(named).collect();
+        if !owed.is_empty() {
+            self.owed.insert(sut, owed);
         }
     }
 
@@ -241,8 +253,17 @@ impl Agenda {
 
     /// Returns what is to be done about a node, as far as that is known before any SUT has told what it has and what is due there.
     pub fn need(&self, work: &Workload, options: &Options, id: NodeId) -> Need {
-        let is_due = options.mode == Mode::Finish && work.graph.node(id).kind() == Kind::Finish;
-        if is_due { Need::Run } else { self.selection.need(id) }
+        let is_finish = work.graph.node(id).kind() == Kind::Finish;
+        if is_finish && (options.mode == Mode::Finish || self.is_owed(work, id)) {
+            Need::Run
+        } else {
+            self.selection.need(id)
+        }
+    }
+
+    fn is_owed(&self, work: &Workload, finish: NodeId) -> bool {
+        let steps = self.owed.values().flatten().flat_map(|&plan| &work.plan(plan).finish);
+        steps.into_iter().any(|&step| work.step(step).node == finish)
     }
 
     fn task(&self, work: &Workload, job: JobId) -> Task {

@@ -44,8 +44,8 @@ pub enum Event {
     Sut {
         /// Its name.
         sut: String,
-        /// `joined`, `waiting`, `connecting`, `entering`, `syncing`, `installing`, `ready`, `idle`, `leaving`, `tainted`, `dropped`,
-        /// `released`.
+        /// `joined`, `waiting`, `connecting`, `entering`, `syncing`, `installing`, `ready`, `idle`, `leaving`, `tainted`, `owing`,
+        /// `dropped`, `released`.
         state: String,
         /// Who holds it, why it was dropped, what was found there, which plans it enters.
         note: String,

@@ -1,4 +1,4 @@
-//! Leaving a lane: the finish steps of the plans that touched the SUT.
+//! Leaving a lane, and letting a SUT go: the finish steps of the plans that touched it.
 
 use std::collections::VecDeque;
 use std::time::Instant;
@@ -6,26 +6,66 @@ use std::time::Instant;
 use crate::compile::spec::{PlanSpec, StepId, UploadId};
 use crate::control::InfraKind;
 use crate::exec::event::{Event, NodeOutcome};
+use crate::exec::options::Mode;
 use crate::exec::prepare::outcome_of;
 use crate::exec::schedule::{Input, LaneId};
 use crate::exec::script::Ran;
 use crate::exec::shared::Shared;
 use crate::exec::worker::{Failed, Worker};
-use crate::sut::{EnvFile, SyncMode, Trouble, TroubleKind, Urgency};
+use crate::sut::{EnvFile, SyncMode, TroubleKind, Urgency};
 
 impl Worker<'_> {
-    /// Runs the finish steps of the lane's plans that touched this SUT since their last finish. A step that fails is told and
-    /// does not keep the next from running. The prepared state is not believed any more from before the first of them: the scripts
-    /// may undo it. A single Ctrl-C does not end them; a second one does, and they are still due then.
+    /// Runs the finish steps of the lane's plans that touched this SUT since their last finish.
     pub(crate) fn leave(&mut self, lane: LaneId) -> Result<Input, Failed> {
         let shared = self.shared;
-        if !shared.options.finishes() || shared.cancel.urgency() == Urgency::Now {
-            return Ok(Input::Left);
+        self.finish_due(shared.plans(lane))?;
+        Ok(Input::Left)
+    }
+
+    /// Runs what an earlier run left due here, of the plans of this one. Each lane that was entered is left by now, so nothing that
+    /// this run will use is undone.
+    pub(crate) fn settle(&mut self) -> Result<(), Failed> {
+        let shared = self.shared;
+        self.finish_due(shared.work.plans.iter())
+    }
+
+    /// Tells which plans' finish is due on a SUT that was just opened, since an earlier run.
+    pub(crate) fn tell_owed(&self) {
+        let options = self.shared.options;
+        if options.mode == Mode::Finish || !options.finishes() {
+            return;
         }
         let due = |plan: &&PlanSpec| self.state.unfinished.contains(&plan.name);
-        let plans: Vec<_> = shared.plans(lane).filter(due).collect();
+        let plans: Vec<_> = self.shared.work.plans.iter().filter(due).collect();
+        let names: Vec<&str> = plans.iter().map(|plan| plan.name.as_str()).collect();
+        if !names.is_empty() {
+            let names = names.join("`, `");
+            self.tell("owing", format!("finish is due since an earlier run: `{names}`"));
+        }
+    }
+
+    /// Tells of the finish steps that are owed by a SUT which cannot be had.
+    pub(crate) fn lose_owed(&self, reason: &str) {
+        let owed = self.shared.agenda.owed.get(&self.outbox.sut.0);
+        for &plan in owed.into_iter().flatten() {
+            for &step in &self.shared.work.plan(plan).finish {
+                self.finish_lost(step, reason);
+            }
+        }
+    }
+
+    /// Runs the finish steps of those of the plans that touched this SUT since their last finish. A step that fails is told and
+    /// does not keep the next from running. The prepared state is not believed any more from before the first of them: the scripts
+    /// may undo it. A single Ctrl-C does not end them; a second one does, and they are still due then.
+    fn finish_due<'p>(&mut self, plans: impl Iterator<Item = &'p PlanSpec>) -> Result<(), Failed> {
+        let shared = self.shared;
+        if !shared.options.finishes() || shared.cancel.urgency() == Urgency::Now {
+            return Ok(());
+        }
+        let due = |plan: &&PlanSpec| self.state.unfinished.contains(&plan.name);
+        let plans: Vec<_> = plans.filter(due).collect();
         if plans.is_empty() {
-            return Ok(Input::Left);
+            return Ok(());
         }
         self.tell("leaving", String::new());
         let mut due: VecDeque<StepId> = plans.iter().flat_map(|plan| plan.finish.iter().copied()).collect();
@@ -35,17 +75,17 @@ impl Worker<'_> {
         {
             // The machine is lost, and what should have run there with it.
             for step in due {
-                self.finish_lost(step, trouble);
+                self.finish_lost(step, &trouble.message);
             }
         }
-        left.map(|()| Input::Left)
+        left
     }
 
     /// Tells of a step that does not run any more.
-    fn finish_lost(&self, step: StepId, trouble: &Trouble) {
+    fn finish_lost(&self, step: StepId, reason: &str) {
         let (node, key) = self.shared.identify(self.shared.work.step(step).node);
         let outcome = NodeOutcome::Infra;
-        self.tell_step(node, key, outcome, Instant::now(), Some(&trouble.message), "");
+        self.tell_step(node, key, outcome, Instant::now(), Some(reason), "");
     }
 
     /// Runs the steps of plans; those that were told of are not due any more.

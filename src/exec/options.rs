@@ -87,6 +87,11 @@ impl Options {
         self.mode == Mode::Build && self.until == Until::Prepare
     }
 
+    /// Returns whether the finish that earlier runs owe is run where nothing else has to.
+    pub(crate) fn pays(&self) -> bool {
+        self.mode == Mode::Build && self.finishes()
+    }
+
     /// Returns whether finish steps run.
     pub(crate) fn finishes(&self) -> bool {
         match self.mode {

@@ -184,7 +184,10 @@ pub fn run(run: Run<'_>, sink: &mut dyn Sink) -> io::Result<Finished> {
     let lanes = shared
         .agenda
         .for_schedule(run.work, run.options, run.suts.len(), &times);
-    let schedule = Schedule::new(lanes, run.suts.len(), run.options.rules);
+    let mut schedule = Schedule::new(lanes, run.suts.len(), run.options.rules);
+    for &sut in shared.agenda.owed.keys() {
+        schedule.owe(SutId(sut));
+    }
     let arrivals = run.arrivals;
     let finished = with_workers(&shared, run.suts, &run.expected, schedule, |crew, messages| {
         Driver::new(&shared, crew, (finished, times), arrivals, sink).drive(messages)

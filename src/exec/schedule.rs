@@ -38,6 +38,8 @@ pub struct Schedule {
     counts: Counts,
     /// SUTs that were not opened so far.
     spares: VecDeque<SutId>,
+    /// SUTs to open for their own sake, whether there is work for them or not.
+    owing: VecDeque<SutId>,
     /// SUTs that were let go because there was nothing for them to do.
     rested: Vec<SutId>,
     /// Idle SUTs that wait for tests that another process runs.
@@ -70,6 +72,7 @@ impl Schedule {
             suts: Vec::new(),
             counts: Counts::default(),
             spares: VecDeque::new(),
+            owing: VecDeque::new(),
             rested: Vec::new(),
             parked: Vec::new(),
             listed: Vec::new(),
@@ -91,6 +94,15 @@ impl Schedule {
             schedule.list(lane_id(index));
         }
         schedule
+    }
+
+    /// Hears, before the start, that a SUT has something to do when it is let go: it is opened in any case, unless the run is
+    /// halted before.
+    pub fn owe(&mut self, sut: SutId) {
+        if let Some(at) = self.spares.iter().position(|spare| *spare == sut) {
+            self.spares.remove(at);
+            self.owing.push_back(sut);
+        }
     }
 
     /// Opens as many SUTs as can be of use; the others are spares.
@@ -133,7 +145,7 @@ impl Schedule {
 
     /// Returns whether every test is answered or skipped, and every SUT that was opened let go.
     pub fn is_over(&self) -> bool {
-        self.counts.active == 0 && self.demand == 0 && self.busy == 0
+        self.counts.active == 0 && self.demand == 0 && self.busy == 0 && self.owing.is_empty()
     }
 
     /// Returns the tests that another process was running when they were to start.
@@ -225,6 +237,7 @@ impl Schedule {
 
     fn halt(&mut self, now: u64, reason: Skip) -> Vec<Decision> {
         self.halted = Some(reason);
+        self.owing.clear();
         self.review = true;
         self.decide(now, None)
     }
@@ -430,8 +443,14 @@ impl Schedule {
         Command::Enter(lane)
     }
 
-    /// Opens spares until there is a SUT for each test that runs or waits, in place of those that were lost too.
+    /// Opens SUTs that owe something; then spares until there is a SUT for each test that runs or waits, in place of those that were
+    /// lost too.
     fn open_spares(&mut self, decisions: &mut Vec<Decision>) {
+        while self.counts.opening < self.rules.connecting
+            && let Some(sut) = self.owing.pop_front()
+        {
+            decisions.push(self.open(sut));
+        }
         while self.halted.is_none()
             && self.demand > 0
             && self.counts.supply < self.demand + self.counts.testing

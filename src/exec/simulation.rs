@@ -5,7 +5,7 @@
 //! was touched is finished once, and that a cancellation is heard at once.
 
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::{BTreeSet, BinaryHeap};
 
 use crate::exec::schedule::{
     After, Command, Decision, Input, JobId, Lane, LaneId, Rules, Ruling, Said, Schedule, Skip, SutId,
@@ -103,6 +103,8 @@ pub struct Simulation<F> {
     queue: BinaryHeap<Reverse<(u64, u64, Happening)>>,
     number: u64,
     machines: Vec<Machine>,
+    /// Those that have to be opened, whatever else is to be done.
+    owing: BTreeSet<SutId>,
     tests: Vec<Test>,
     unprepared: Vec<u32>,
     cancelled: bool,
@@ -131,6 +133,7 @@ impl<F: FnMut(SutId, Command) -> Fate> Simulation<F> {
             queue: BinaryHeap::new(),
             number: 0,
             machines: vec![Machine::default(); suts],
+            owing: BTreeSet::new(),
             cancelled: false,
             report: Report::default(),
         }
@@ -154,6 +157,14 @@ impl<F: FnMut(SutId, Command) -> Fate> Simulation<F> {
     #[must_use]
     pub fn prepared(mut self, sut: SutId, lane: LaneId) -> Self {
         self.machines[sut.0 as usize].prepared = Some(lane);
+        self
+    }
+
+    /// Says that a SUT has something to do of its own.
+    #[must_use]
+    pub fn owing(mut self, sut: SutId) -> Self {
+        self.owing.insert(sut);
+        self.schedule.owe(sut);
         self
     }
 
@@ -182,6 +193,10 @@ impl<F: FnMut(SutId, Command) -> Fate> Simulation<F> {
             self.schedule.outlook(self.now)
         );
         assert!(self.tests.iter().all(|test| *test == Test::Over), "a test is lost");
+        assert!(
+            self.owing.is_empty() || self.is_halted(),
+            "a SUT that owes was not opened"
+        );
         let left = self.machines.iter().find(|machine| machine.opened && !machine.gone);
         assert!(left.is_none(), "a SUT was not let go: {left:?}");
         self.report
@@ -277,6 +292,7 @@ impl<F: FnMut(SutId, Command) -> Fate> Simulation<F> {
         let takes = match command {
             Command::Open => {
                 (machine.opened, machine.gone) = (true, false);
+                self.owing.remove(&sut);
                 self.truth.open
             }
             Command::Enter(lane) => {

@@ -127,7 +127,18 @@ impl<'a> Worker<'a> {
 
     fn carry_out(&mut self, order: &Order) -> Result<Input, Failed> {
         match order.command {
-            Command::Open => self.open(),
+            Command::Open => {
+                let is_first = self.facts.is_none();
+                let opened = self.open();
+                match &opened {
+                    Err(Failed::Sut(trouble)) if is_first && trouble.kind != TroubleKind::Cancelled => {
+                        self.lose_owed(&trouble.message);
+                    }
+                    Ok(Input::Lost(Skip::Unreachable(reason))) if is_first => self.lose_owed(reason),
+                    _ => {}
+                }
+                opened
+            }
             Command::Enter(lane) => self.enter(lane, &order.pending),
             Command::Run(job) => self.run_test(job, order.attempt),
             Command::Leave(lane) => {
@@ -136,6 +147,7 @@ impl<'a> Worker<'a> {
                 Ok(left)
             }
             Command::Close => {
+                self.settle()?;
                 self.sut.close();
                 self.tell("released", String::new());
                 Ok(Input::Closed)
@@ -169,6 +181,7 @@ impl<'a> Worker<'a> {
         if let Some(reason) = self.unwanted() {
             return Ok(self.gone(reason));
         }
+        self.tell_owed();
         self.tell("ready", String::new());
         Ok(Input::Opened(self.last_step()))
     }

@@ -269,7 +269,7 @@ impl Narrator {
         }
         let least = match state {
             "dropped" => Verbosity::Quiet,
-            "waiting" | "tainted" | "joined" => Verbosity::Normal,
+            "waiting" | "tainted" | "owing" | "joined" => Verbosity::Normal,
             _ => Verbosity::Verbose,
         };
         if self.verbosity >= least {

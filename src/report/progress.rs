@@ -45,7 +45,7 @@ impl Progress {
             Event::Sut { sut, state, .. } => match state.as_str() {
                 "dropped" | "released" => drop(self.active.remove(sut)),
                 // What it was doing, if anything, goes on.
-                "joined" | "tainted" => {}
+                "joined" | "tainted" | "owing" => {}
                 "ready" => self.begin(sut, IDLE.to_owned(), stamped.time),
                 state => self.begin(sut, state.to_owned(), stamped.time),
             },

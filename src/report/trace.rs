@@ -117,8 +117,8 @@ impl<W: Write> Trace<W> {
         match state {
             "ready" | "idle" => self.end(sut, &Value::Null, time),
             "joined" => self.track(sut).map(drop),
-            "tainted" | "dropped" | "released" => {
-                if state != "tainted" {
+            "tainted" | "owing" | "dropped" | "released" => {
+                if matches!(state, "dropped" | "released") {
                     self.end(sut, &Value::Null, time)?;
                 }
                 self.moment(&format!("{state} {sut}"), &json!({ "note": note }), time)

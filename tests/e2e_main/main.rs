@@ -9,6 +9,7 @@ mod interrupt;
 mod killed;
 mod observed;
 mod options;
+mod owed;
 mod own;
 mod packages;
 mod pool;

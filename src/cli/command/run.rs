@@ -12,6 +12,7 @@ mod which;
 use std::collections::HashMap;
 use std::io::IsTerminal as _;
 use std::mem::ManuallyDrop;
+use std::path::Path;
 
 use atex_cache::{Outcome, Output, Store};
 use atex_graph::{ActionKey, NodeId};
@@ -23,7 +24,7 @@ use crate::cli::out::Out;
 use crate::cli::patient::Patient;
 use crate::cli::run::{Action, RunRequest};
 use crate::cli::settings::Settings;
-use crate::cli::{machines, notice, own, signals, workload};
+use crate::cli::{machines, notice, owed, own, signals, workload};
 use crate::compile;
 use crate::compile::spec::Workload;
 use crate::exec::agenda::Agenda;
@@ -50,7 +51,8 @@ pub(crate) fn run(request: &RunRequest, settings: &Settings, out: &mut Out) -> R
     };
     let cancel = Cancel::new().map_err(|error| CliError::infra(format!("cannot make an event descriptor: {error}")))?;
     let kinds = machines::kinds(&request.pool, &request.values.context, Some(&cancel), settings)?;
-    let approached = approach(request, &cancel)?;
+    let tree = settings.tree_root()?;
+    let approached = approach(request, tree, &cancel)?;
     let mut asked = workload::request(&request.selection, tests, &request.values, kinds.base, settings)?;
     asked
         .own
@@ -111,9 +113,14 @@ pub(crate) fn run(request: &RunRequest, settings: &Settings, out: &mut Out) -> R
     if request.dry_run {
         return dry::show((&work, &agenda, &options), settings, out);
     }
-    let suts = approached.map_or_else(|| machines::open_later(&request.pool, &cancel), Ok)?;
+    let suts = approached.map_or_else(|| machines::open_later(&request.pool, tree, &cancel), Ok)?;
     let arrivals = request.sut_args.sut_file.as_ref().map(|_| -> Box<dyn Arrivals + '_> {
-        Box::new(SutFile::new(&request.sut_args, &request.pool, cancel.clone(), settings))
+        Box::new(SutFile::new(
+            &request.sut_args,
+            &request.pool,
+            (tree, cancel.clone()),
+            settings,
+        ))
     });
     let dir = made.map_or_else(|| run_dir(request), Ok)?;
     let info = RunInfo {
@@ -143,12 +150,12 @@ pub(crate) fn run(request: &RunRequest, settings: &Settings, out: &mut Out) -> R
 
 /// Makes the machines and begins to connect where they are few, and will be needed whatever the tree says: to find the test may take as
 /// long as to get there.
-fn approach(request: &RunRequest, cancel: &Cancel) -> Result<Option<Vec<Box<dyn Sut>>>, CliError> {
+fn approach(request: &RunRequest, tree: &Path, cancel: &Cancel) -> Result<Option<Vec<Box<dyn Sut>>>, CliError> {
     let needed = !request.dry_run && !matches!(request.action, Action::Build { .. });
     if !needed || request.pool.suts.len() > APPROACHED {
         return Ok(None);
     }
-    let mut suts = machines::open_later(&request.pool, cancel)?;
+    let mut suts = machines::open_later(&request.pool, tree, cancel)?;
     for sut in &mut suts {
         sut.approach();
     }
@@ -196,7 +203,13 @@ fn agenda(
     };
     let found = nodes.into_par_iter().zip(keys).zip(outputs);
     let mut recorded: HashMap<NodeId, Output> = found.filter_map(stands).collect();
-    Agenda::new(work, options, request.pool.suts.len(), |node| recorded.remove(&node))
+    let mut agenda = Agenda::new(work, options, request.pool.suts.len(), |node| recorded.remove(&node));
+    if options.pays() {
+        for (sut, plans) in owed::of_tree(&request.pool, &asked.start) {
+            agenda.owe(work, sut, &plans);
+        }
+    }
+    agenda
 }
 
 /// The name under which the cache remembers what the records of the request say: one for what is asked for again and again.

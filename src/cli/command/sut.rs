@@ -14,6 +14,7 @@ use crate::cli::fleet;
 use crate::cli::machines::{self, Known};
 use crate::cli::notice;
 use crate::cli::out::Out;
+use crate::cli::owed;
 use crate::cli::pool::{self, Pool, SutKind, SutSpec};
 use crate::cli::settings::Settings;
 use crate::cli::signals::{self, Heeded};
@@ -53,7 +54,7 @@ fn listed(args: &SutArgs, settings: &Settings) -> Result<Pool, CliError> {
 
 /// Takes a machine; fails at once where somebody else holds it.
 fn open(spec: &SutSpec, on_held: OnHeld, cancel: &Cancel) -> Result<(Known, Hello), Trouble> {
-    let mut machine = machines::known(spec, cancel)?;
+    let mut machine = machines::known(spec, None, cancel)?;
     let hello = machine.open(on_held, &mut |_| {})?;
     Ok((machine, hello))
 }
@@ -107,7 +108,9 @@ fn ls(pool: &Pool, settings: &Settings, out: &mut Out) -> Result<Exit, CliError>
                 Ok(Seen { facts, state, lease }) => {
                     json!({"name": spec.name, "base": spec.base, "facts": facts, "state": state, "lease": lease})
                 }
-                Err(trouble) => json!({"name": spec.name, "trouble": trouble.message, "hint": trouble.hint}),
+                Err(trouble) => json!({
+                    "name": spec.name, "trouble": trouble.message, "hint": trouble.hint, "owed": owed::remembered(spec),
+                }),
             };
             out.json(&line)?;
             continue;
@@ -125,7 +128,8 @@ fn ls(pool: &Pool, settings: &Settings, out: &mut Out) -> Result<Exit, CliError>
             ],
             Err(trouble) => {
                 let blank = || Cell::from("");
-                let reason = Cell::styled(out.palette.trouble, &trouble.message);
+                let reason = with_owed(trouble.message.clone(), &owed::remembered(spec));
+                let reason = Cell::styled(out.palette.trouble, reason);
                 [Cell::from(&spec.name), blank(), blank(), reason, blank()]
             }
         });
@@ -257,7 +261,15 @@ fn state_cell(state: &SutState, out: &Out) -> Cell {
         SutState { chain, .. } if chain.is_empty() => out.palette.dim,
         _ => out.palette.good,
     };
-    Cell::styled(style, state_words(state))
+    Cell::styled(style, with_owed(state_words(state), &state.unfinished))
+}
+
+/// A text, and the plans whose finish is owed.
+fn with_owed(text: String, plans: &[String]) -> String {
+    if plans.is_empty() {
+        return text;
+    }
+    format!("{text}; finish owed: {}", plans.join(", "))
 }
 
 fn state_words(state: &SutState) -> String {

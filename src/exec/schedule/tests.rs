@@ -110,6 +110,7 @@ proptest! {
         (finishes, entries) in (any::<bool>(), prop_oneof![3 => Just(0_u32), 1 => 1_u32..4]),
         joins in proptest::collection::vec(0_u64..20_000, 0..3),
         cancel_at in proptest::option::weighted(0.2, 0_u64..20_000),
+        owing in proptest::collection::btree_set(0_u32..6, 0..4),
     ) {
         let mut lanes = lanes_with(&sizes, prepare);
         for lane in &mut lanes {
@@ -123,6 +124,9 @@ proptest! {
         }
         for at in joins {
             simulation = simulation.joined_at(at);
+        }
+        for sut in owing.into_iter().filter(|&sut| (sut as usize) < suts) {
+            simulation = simulation.owing(SutId(sut));
         }
         let report = simulation.run();
         prop_assert_eq!(report.passed + report.failed + report.skipped, sizes.iter().sum::<usize>() as u64);
@@ -139,6 +143,21 @@ proptest! {
         prop_assert_eq!(report.passed, sizes.iter().sum::<usize>() as u64);
         prop_assert!(report.entries <= (suts + sizes.len()) as u64 * 2, "{:?}", report);
     }
+}
+
+#[test]
+fn exactly_those_that_owe_are_opened_where_nothing_has_to_run() {
+    let mut schedule = schedule(&[0], 3);
+    let owing = SutId(1);
+    schedule.owe(owing);
+    assert_eq!(schedule.start(0), [Decision::Tell(owing, Command::Open)]);
+    assert_eq!(
+        schedule.handle(0, owing, Input::Opened(None)),
+        [Decision::Tell(owing, Command::Close)]
+    );
+    assert!(!schedule.is_over());
+    schedule.handle(0, owing, Input::Closed);
+    assert!(schedule.is_over());
 }
 
 #[test]

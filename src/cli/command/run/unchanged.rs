@@ -7,7 +7,7 @@ use super::sink::RunSink;
 use crate::cli::error::CliError;
 use crate::cli::run::RunRequest;
 use crate::cli::settings::Settings;
-use crate::cli::{machines, workload};
+use crate::cli::{machines, owed, workload};
 use crate::compile::spec::Request;
 use crate::compile::{self, Outlines, Resolved};
 use crate::exec::options::{Options, Until};
@@ -44,11 +44,20 @@ impl Build<'_> {
         is_possible.then(|| self.resolved.outlines(self.asked)).flatten()
     }
 
+    /// Whether a machine owes the finish of one of the plans, and this build is to run it.
+    fn owes(&self, plans: &[String]) -> bool {
+        let owed = || owed::of_tree(&self.request.pool, &self.asked.start).into_iter();
+        self.options.pays() && owed().any(|(_, owed)| owed.iter().any(|plan| plans.contains(plan)))
+    }
+
     /// Puts back the records of all tests of the outline, if there is one and they all stand.
     pub(super) fn carry_out(self, outlines: Option<&Outlines>) -> Result<Tried, CliError> {
         let Some(outline) = outlines.and_then(Outlines::find) else {
             return Ok(Tried::HasToRun(None));
         };
+        if self.owes(&outline.plans) {
+            return Ok(Tried::HasToRun(None));
+        }
         let keys: Vec<ActionKey> = outline.tests.iter().map(|test| test.key).collect();
         let index = super::index_name(self.request, self.asked);
         let info = RunInfo {
@@ -60,7 +69,7 @@ impl Build<'_> {
         let Some(standing) = Standing::new(outline, self.store.outputs(&index, &keys)) else {
             return Ok(Tried::HasToRun(None));
         };
-        let suts = machines::open_later(&self.request.pool, self.cancel)?;
+        let suts = machines::open_later(&self.request.pool, &self.asked.start, self.cancel)?;
         let dir = super::run_dir(self.request)?;
         let Some(restored) = standing.restore(self.store, &dir) else {
             return Ok(Tried::HasToRun(Some(dir)));

@@ -1,0 +1,187 @@
+//! Finishes that are due on machines, as this host remembers them, so that a build of which nothing has to run can know of them
+//! without a question.
+//!
+//! The machine's own word decides, and is taken whenever it is opened; what is kept here is a copy, below the state directory, one
+//! file for each machine. A finish is noted here before it is on the machine, and taken out after it was there: a crash in between
+//! leaves one too many, never one too few. Whoever writes has the lease of the machine.
+
+use std::collections::BTreeSet;
+use std::fs::{self, DirBuilder};
+use std::io::{self, ErrorKind, Write as _};
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::pool::{Pool, SutSpec};
+use super::settings::Settings;
+use crate::host::process;
+
+/// The directory, below the state directory.
+const DIRECTORY: &str = "owed-v1";
+
+/// A finish that is due.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Debt {
+    plan: String,
+    /// The root of the plan's tree; nothing where only the machine knew of it.
+    tree: Option<PathBuf>,
+    /// The process that had the machine last.
+    by: String,
+}
+
+/// A file of them.
+#[derive(Serialize, Deserialize)]
+struct Kept {
+    /// Which machine, for people who look into the file.
+    place: String,
+    debts: Vec<Debt>,
+}
+
+/// What is owed on one machine that this process has.
+#[derive(Debug)]
+pub(crate) struct Owed {
+    place: String,
+    file: Option<PathBuf>,
+    tree: Option<PathBuf>,
+    debts: Vec<Debt>,
+}
+
+impl Owed {
+    /// Makes it for runs of a tree, or for none.
+    pub(crate) fn new(sut: &SutSpec, tree: Option<&Path>) -> Self {
+        Self {
+            place: place(sut),
+            file: file_of(sut),
+            tree: tree.map(Path::to_owned),
+            debts: Vec::new(),
+        }
+    }
+
+    /// Hears what a machine says when it is opened. What cannot be written is heard again the next time.
+    pub(crate) fn agree(&mut self, unfinished: &[String]) {
+        let before = self.file.as_deref().map(read).unwrap_or_default();
+        self.debts.clone_from(&before);
+        self.debts.retain(|debt| unfinished.contains(&debt.plan));
+        let is_new = |plan: &&String| !before.iter().any(|debt| debt.plan == **plan);
+        let new: Vec<String> = unfinished.iter().filter(is_new).cloned().collect();
+        self.add(&new, None);
+        for debt in &mut self.debts {
+            debt.by = process::own_mark();
+        }
+        if self.debts != before {
+            let _heard_again = self.write();
+        }
+    }
+
+    /// Notes what the machine is about to say; fails where it would not be remembered.
+    pub(crate) fn note(&mut self, unfinished: &[String]) -> io::Result<()> {
+        let before = self.debts.len();
+        let tree = self.tree.clone();
+        self.add(unfinished, tree.as_deref());
+        if self.debts.len() == before {
+            Ok(())
+        } else {
+            self.write()
+        }
+    }
+
+    /// Forgets what the machine does not say any more. What cannot be written is forgotten when it is opened again.
+    pub(crate) fn forget(&mut self, unfinished: &[String]) {
+        let before = self.debts.len();
+        self.debts.retain(|debt| unfinished.contains(&debt.plan));
+        if self.debts.len() < before {
+            let _forgotten_later = self.write();
+        }
+    }
+
+    fn add(&mut self, plans: &[String], tree: Option<&Path>) {
+        for plan in plans {
+            let is_it =
+                |debt: &Debt| debt.plan == *plan && debt.tree.as_deref().is_none_or(|known| Some(known) == tree);
+            if !self.debts.iter().any(is_it) {
+                self.debts.push(Debt {
+                    plan: plan.clone(),
+                    tree: tree.map(Path::to_owned),
+                    by: process::own_mark(),
+                });
+            }
+        }
+    }
+
+    fn write(&self) -> io::Result<()> {
+        let Some(file) = &self.file else {
+            return Err(io::Error::new(
+                ErrorKind::NotFound,
+                "neither `XDG_STATE_HOME` nor `HOME` is set",
+            ));
+        };
+        if self.debts.is_empty() {
+            return match fs::remove_file(file) {
+                Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
+                _ => Ok(()),
+            };
+        }
+        let dir = file.parent().unwrap_or(Path::new("/"));
+        DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
+        let kept = Kept {
+            place: self.place.clone(),
+            debts: self.debts.clone(),
+        };
+        let mut new = tempfile::NamedTempFile::new_in(dir)?;
+        new.write_all(&serde_json::to_vec_pretty(&kept)?)?;
+        new.as_file().sync_all()?;
+        new.persist(file)?;
+        fs::File::open(dir)?.sync_all()
+    }
+}
+
+/// Returns the plans whose finish is owed on a machine, of all trees.
+pub(crate) fn remembered(sut: &SutSpec) -> Vec<String> {
+    let debts = file_of(sut).as_deref().map(read).unwrap_or_default();
+    let plans: BTreeSet<String> = debts.into_iter().map(|debt| debt.plan).collect();
+    plans.into_iter().collect()
+}
+
+/// Returns the plans of a tree whose finish is owed, by the number of the machine in the pool. What a living process has in hand is
+/// not owed.
+pub(crate) fn of_tree(pool: &Pool, tree: &Path) -> Vec<(u32, Vec<String>)> {
+    let is_meant = |debt: &Debt| {
+        let is_its = debt.tree.as_deref().is_none_or(|other| other == tree);
+        is_its && !process::lives(&debt.by)
+    };
+    let of = |(number, sut): (u32, &SutSpec)| {
+        let debts = file_of(sut).as_deref().map(read).unwrap_or_default();
+        let plans: Vec<String> = debts.into_iter().filter(is_meant).map(|debt| debt.plan).collect();
+        (!plans.is_empty()).then_some((number, plans))
+    };
+    (0..).zip(&pool.suts).filter_map(of).collect()
+}
+
+/// Forgets all that is owed on a machine, where nothing is left of it.
+pub(crate) fn forget(sut: &SutSpec) {
+    if let Some(file) = file_of(sut) {
+        let _not_there = fs::remove_file(file);
+    }
+}
+
+/// A file that cannot be read says nothing: the machine still does.
+fn read(file: &Path) -> Vec<Debt> {
+    let text = crate::host::file::read(file).unwrap_or_default();
+    let kept: Option<Kept> = serde_json::from_slice(&text).ok();
+    kept.map(|kept| kept.debts).unwrap_or_default()
+}
+
+/// A machine and the directory there: its state is below that.
+fn place(sut: &SutSpec) -> String {
+    match &sut.dir {
+        Some(dir) => format!("{} in {}", sut.place(), dir.display()),
+        None => sut.place(),
+    }
+}
+
+fn file_of(sut: &SutSpec) -> Option<PathBuf> {
+    let name = blake3::hash(place(sut).as_bytes()).to_hex();
+    let state = Settings::state_dir().ok()?;
+    Some(state.join(DIRECTORY).join(format!("{name}.json")))
+}
