@@ -72,6 +72,8 @@ fn help_of_build_tells_all_options() {
           --max-age <AGE>      Distrust what was prepared longer ago, as in `12h` or `7d`
           --on-taint <WHAT>    What to do with a machine that a timeout or a broken step left in doubt
                                [default: prepare] [possible values: prepare, drop, ignore]
+          --on-reboot <WHAT>   What to do with a machine that was booted, unasked by a test, since it
+                               was prepared [default: prepare] [possible values: prepare, trust]
           --no-wait            Fail at once if somebody else uses the machine, instead of waiting
           --max-output <SIZE>  Keep so much of what a test or a step prints, as in `100M` [default: 1G]
       -o, --output <DIR>       Write the run's results to this directory; it must be empty or not exist

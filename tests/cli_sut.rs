@@ -3,7 +3,7 @@
 mod support;
 
 use atex::sut::local::Local;
-use atex::sut::{Cancel, OnHeld, Sut as _, SutState, Taint};
+use atex::sut::{Cancel, OnHeld, Sut as _, SutState, Taint, local_facts};
 use support::{Ran, World};
 
 fn sut<const N: usize>(world: &World, args: [&str; N]) -> Ran {
@@ -35,6 +35,7 @@ fn tainted() -> SutState {
         chain: vec!["3f".repeat(32), "91".repeat(32)],
         prepared_at: Some(now() - 7_300),
         done_at: vec![now() - 8_000, now() - 7_300],
+        boot: Some(local_facts().boot_id),
         taint: Some(Taint {
             reason: "test /a ended by timeout".into(),
             at: now() - 200,
@@ -62,12 +63,26 @@ fn a_machine_says_what_it_is_prepared_for() {
         .unwrap();
     let ran = sut(&world, ["ls"]).expect(0);
     assert!(
-        ran.stdout.trim_end().ends_with("prepared 2h ago, 2 steps  free"),
+        ran.stdout
+            .trim_end()
+            .ends_with("prepared 2h ago, 2 steps; finish owed: /plans/a  free"),
         "{ran:?}"
     );
     let ran = sut(&world, ["show"]).expect(0);
     assert!(ran.stdout.contains(&"91".repeat(32)), "{ran:?}");
     assert!(ran.stdout.contains("unfinished  /plans/a"), "{ran:?}");
+}
+
+#[test]
+fn a_machine_says_that_it_was_booted_since_it_was_prepared() {
+    let world = World::new();
+    let state = SutState {
+        taint: None,
+        boot: Some("another".into()),
+        ..tainted()
+    };
+    other(&world).set_state(&state).unwrap();
+    assert!(sut(&world, ["ls"]).expect(0).said("2 steps; booted since"));
 }
 
 #[test]

@@ -14,7 +14,7 @@ use std::time::{Duration, SystemTime};
 use atex::compile::spec::{Narrowing, Outline, Request, Secrets, Workload};
 use atex::compile::{compile, resolve};
 use atex::exec::agenda::Agenda;
-use atex::exec::options::{Mode, OnTaint, Options, Until};
+use atex::exec::options::{Mode, OnReboot, OnTaint, Options, Until};
 use atex::exec::schedule::Rules;
 use atex::sut::OnHeld;
 use atex_cache::{Outcome, Output};
@@ -178,6 +178,7 @@ fn outline(work: &Workload) -> Option<Outline> {
         rerun: false,
         max_age: None,
         on_taint: OnTaint::Prepare,
+        on_reboot: OnReboot::Prepare,
         on_held: OnHeld::Wait,
         dead_after: Duration::from_secs(30),
         rules: Rules::default(),

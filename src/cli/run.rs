@@ -5,7 +5,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::args::run::{BuildArgs, FailingArgs, FinishArgs, OnTaint, RunArgs, TestArgs, Until};
+use super::args::run::{BuildArgs, FailingArgs, FinishArgs, OnReboot, OnTaint, RunArgs, TestArgs, Until};
 use super::args::select::{CompileArgs, SelectArgs, SutArgs};
 use super::error::CliError;
 use super::pool::{self, Pool};
@@ -45,6 +45,7 @@ pub(crate) struct RunRequest {
     /// Prepared states and records older than this are not believed.
     pub(crate) max_age: Option<Duration>,
     pub(crate) on_taint: OnTaint,
+    pub(crate) on_reboot: OnReboot,
     /// Bytes that are kept of what a test or a step prints.
     pub(crate) max_output: u64,
     /// Whether to wait for a SUT that somebody else holds.
@@ -122,6 +123,7 @@ impl RunRequest {
             fresh: args.fresh,
             max_age: max_age.or(defaults.max_age),
             on_taint: args.on_taint.or(defaults.on_taint).unwrap_or_default(),
+            on_reboot: args.on_reboot.or(defaults.on_reboot).unwrap_or_default(),
             max_output: max_output.or(defaults.max_output).unwrap_or(MAX_OUTPUT),
             wait: !args.no_wait,
             output: args.output.map(|dir| output_dir(&dir, settings)).transpose()?,

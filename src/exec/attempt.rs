@@ -34,6 +34,10 @@ pub(crate) struct Attempted {
     pub(crate) summary: Summary,
     /// What became of the SUT.
     pub(crate) after: SutAfter,
+    /// In which boot the SUT came back for the test, the last time that the test went away on purpose.
+    pub(crate) meant_boot: Option<String>,
+    /// In which boot the SUT was found after a loss, whoever wanted that.
+    pub(crate) found_boot: Option<String>,
 }
 
 /// What an attempt left of its SUT.
@@ -58,6 +62,7 @@ pub(crate) fn run(
     let mut job = attempt.job;
     let mut restarts = 0;
     let mut reconnect = Reconnect::No;
+    let (mut meant_boot, mut found_boot) = (None, None);
     let (finish, after) = loop {
         set_restarts(&mut job, restarts);
         let stop = match sut.start(&job) {
@@ -80,12 +85,13 @@ pub(crate) fn run(
         match stop {
             Stop::Exited(code) => break (Finish::Exited(code), SutAfter::Usable(After::Clean)),
             Stop::Infra(kind, note) => {
-                let after = after_infra(sut, kind, attempt.dead_after);
+                let after = after_infra(sut, kind, attempt.dead_after, &mut found_boot);
                 break (Finish::Infra { kind, note }, after);
             }
             Stop::Disconnected | Stop::LossWasMeant => {
-                if let Err(ended) = come_back(sut, &deadline) {
-                    break ended;
+                match come_back(sut, &deadline) {
+                    Ok(boot) => meant_boot = Some(boot),
+                    Err(ended) => break ended,
                 }
                 restarts += 1;
                 protocol.restart();
@@ -98,7 +104,12 @@ pub(crate) fn run(
             on_result(status, name.as_deref());
         }
     }
-    Ok(Attempted { summary, after })
+    Ok(Attempted {
+        summary,
+        after,
+        found_boot: found_boot.or_else(|| meant_boot.clone()),
+        meant_boot,
+    })
 }
 
 fn set_restarts(job: &mut Job, count: u32) {
@@ -107,8 +118,8 @@ fn set_restarts(job: &mut Job, count: u32) {
     }
 }
 
-/// Connects again after a loss that was meant. An error is the end of the attempt.
-fn come_back(sut: &mut dyn Sut, deadline: &Deadline) -> Result<(), (Finish, SutAfter)> {
+/// Connects again after a loss that was meant; returns the boot in which the SUT is. An error is the end of the attempt.
+fn come_back(sut: &mut dyn Sut, deadline: &Deadline) -> Result<String, (Finish, SutAfter)> {
     let ended = |kind, note, after| Err((Finish::Infra { kind, note }, after));
     match sut.reopen(deadline.expires()) {
         // What ran there was ended because the time is over, not because it was done.
@@ -116,7 +127,7 @@ fn come_back(sut: &mut dyn Sut, deadline: &Deadline) -> Result<(), (Finish, SutA
             let note = "the duration was over before the test could be started again".to_owned();
             ended(InfraKind::Timeout, note, SutAfter::Usable(After::Tainted))
         }
-        Ok(_) => Ok(()),
+        Ok(hello) => Ok(hello.facts.boot_id),
         Err(trouble) if trouble.kind == TroubleKind::Cancelled => {
             let note = format!("cancelled while `{}` was away", sut.name());
             ended(InfraKind::Cancelled, note, SutAfter::Lost(trouble.message))
@@ -129,11 +140,14 @@ fn come_back(sut: &mut dyn Sut, deadline: &Deadline) -> Result<(), (Finish, SutA
 }
 
 /// Finds out what an infrastructure failure left of the SUT.
-fn after_infra(sut: &mut dyn Sut, kind: InfraKind, dead_after: Duration) -> SutAfter {
+fn after_infra(sut: &mut dyn Sut, kind: InfraKind, dead_after: Duration, found: &mut Option<String>) -> SutAfter {
     match kind {
         InfraKind::Timeout => SutAfter::Usable(After::Tainted),
         InfraKind::Aborted => match sut.reopen(Instant::now() + dead_after) {
-            Ok(_) => SutAfter::Usable(After::Tainted),
+            Ok(hello) => {
+                *found = Some(hello.facts.boot_id);
+                SutAfter::Usable(After::Tainted)
+            }
             Err(trouble) => SutAfter::Lost(trouble.message),
         },
         InfraKind::Unreachable => SutAfter::Lost(format!("`{}` cannot be reached", sut.name())),

@@ -7,7 +7,7 @@ use crate::compile::spec::{StepId, UploadId};
 use crate::control::InfraKind;
 use crate::exec::event::{Event, NodeOutcome};
 use crate::exec::observing::{self, MOST_FILES, Paths};
-use crate::exec::options::{Mode, OnTaint, Until};
+use crate::exec::options::{Mode, OnReboot, OnTaint, Until};
 use crate::exec::schedule::{Input, JobId, LaneId, Skip};
 use crate::exec::script::{self, Ran};
 use crate::exec::shared::unix_now;
@@ -183,7 +183,7 @@ impl Worker<'_> {
         let distrusted = self.state.taint.is_some() && options.on_taint != OnTaint::Ignore;
         let anew = options.fresh && !self.prepared_here;
         let Some(last) = self.state.chain.last() else { return 0 };
-        if distrusted || anew {
+        if distrusted || anew || self.is_booted_away() {
             return 0;
         }
         let is_last = |&step: &StepId| self.stands_for(step, last).is_some();
@@ -199,6 +199,13 @@ impl Worker<'_> {
         let shared = self.shared;
         let tree = || shared.tree(shared.work.step(step).upload);
         observing::stands_for(shared.work, shared.store, tree, (step, last))
+    }
+
+    /// Whether a boot that no test asked for ended what was prepared.
+    fn is_booted_away(&self) -> bool {
+        let boot = self.facts.as_ref().map(|facts| facts.boot_id.as_str());
+        let trusts = self.shared.options.on_reboot == OnReboot::Trust;
+        !trusts && boot.is_some_and(|boot| self.state.is_booted_away(boot))
     }
 
     /// How long ago a step of the SUT's chain ended.
@@ -247,6 +254,11 @@ impl Worker<'_> {
             let text = format!("`{}` {what}: {}", self.sut.name(), taint.reason);
             self.outbox.event(Event::Warning { text });
         }
+        if self.is_booted_away() && !chain.is_empty() {
+            let sut = self.sut.name();
+            let text = format!("`{sut}` was booted since it was prepared, and is prepared again from the first step");
+            self.outbox.event(Event::Warning { text });
+        }
         self.forget_prepared()?;
         if !chain.is_empty() {
             self.prepared_here = true;
@@ -260,9 +272,7 @@ impl Worker<'_> {
         if !self.state.chain.is_empty() {
             self.state.layers += 1;
         }
-        self.state.chain.clear();
-        self.state.done_at.clear();
-        self.state.prepared_at = None;
+        self.state.unprepare();
         self.prepared_reads.clear();
         self.save_state()
     }

@@ -90,9 +90,7 @@ impl Worker<'_> {
 
     /// Runs the steps of plans; those that were told of are not due any more.
     fn finish_plans(&mut self, plans: &[&PlanSpec], due: &mut VecDeque<StepId>) -> Result<(), Failed> {
-        self.state.chain.clear();
-        self.state.done_at.clear();
-        self.state.prepared_at = None;
+        self.state.unprepare();
         self.save_state()?;
         let mut brought = None;
         for plan in plans {

@@ -51,6 +51,15 @@ pub enum OnTaint {
     Ignore,
 }
 
+/// What to do with a SUT that was booted since it was prepared, where no test asked for that.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnReboot {
+    /// Prepare it again from the first step.
+    Prepare,
+    /// Trust that all is still in force.
+    Trust,
+}
+
 /// How a run is to go.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -66,6 +75,8 @@ pub struct Options {
     pub max_age: Option<Duration>,
     /// What to do with tainted SUTs.
     pub on_taint: OnTaint,
+    /// What to do with SUTs that were booted since they were prepared.
+    pub on_reboot: OnReboot,
     /// What to do with SUTs that somebody else holds.
     pub on_held: OnHeld,
     /// How long a SUT may be silent before it counts as dead.

@@ -88,6 +88,7 @@ impl Worker<'_> {
         self.state.done_at.resize(index, before);
         self.state.done_at.push(now);
         self.state.prepared_at = Some(now);
+        self.state.boot = self.facts.as_ref().map(|facts| facts.boot_id.clone());
         self.save_state()
     }
 

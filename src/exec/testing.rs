@@ -252,6 +252,18 @@ impl Worker<'_> {
         Ok(Some(ToRecord { ticket, observed }))
     }
 
+    /// Takes note of boots: what a test asked for does not end what was prepared.
+    fn take_boots(&mut self, meant: Option<String>, found: Option<String>) -> Result<(), Failed> {
+        if let (Some(facts), Some(found)) = (&mut self.facts, found) {
+            facts.boot_id = found;
+        }
+        if meant.is_none() || self.state.chain.is_empty() || self.state.boot == meant {
+            return Ok(());
+        }
+        self.state.boot = meant;
+        self.save_state()
+    }
+
     fn attempt_in(&mut self, job: JobId, test: &TestSpec, dir: &Path) -> Result<Came, Failed> {
         let shared = self.shared;
         let lane = shared.job(job).lane;
@@ -310,6 +322,7 @@ impl Worker<'_> {
         self.ran_here = Some(test.name.clone());
         let attempted = attempt::run(attempt, self.sut.as_mut(), &mut on_result).map_err(host)?;
         if matches!(attempted.after, SutAfter::Usable(_)) {
+            self.take_boots(attempted.meant_boot, attempted.found_boot)?;
             let upload = shared.upload(shared.lane(lane).upload);
             self.sut.look_ahead(&upload, mode_of(shared.chain(lane).len()));
         }

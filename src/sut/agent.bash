@@ -528,6 +528,8 @@ agent_facts() {
     [[ ! $locale ]] || told+=$'\n'environment.LC_ALL=${locale#is}
     content /proc/sys/kernel/random/boot_id
     told+=$'\n'boot=$REPLY
+    started 1
+    told+=$'\n'init=$REPLY
     [[ -e $release ]] || release=/usr/lib/os-release
     content "$release"
     release=$REPLY

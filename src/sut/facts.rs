@@ -20,7 +20,7 @@ pub struct Facts {
     pub user: String,
     /// Whether the user is root.
     pub root: bool,
-    /// Changes with each boot.
+    /// Changes with each boot. A container has its host's, but a first process of its own: when that started is part of it.
     pub boot_id: String,
     /// Package managers found, best first: `dnf5`, `dnf`, `yum`, `rpm-ostree`, `apt`, `zypper`, `apk`.
     pub managers: Vec<String>,
@@ -96,6 +96,7 @@ pub fn local_facts() -> Facts {
         uid: uid.as_raw().to_string(),
         arch: rustix::system::uname().machine().to_string_lossy().into_owned(),
         boot: read("/proc/sys/kernel/random/boot_id"),
+        init: started(&read("/proc/1/stat")),
         commands: commands.join(" "),
         release,
         environment: local::environment().filter(|(name, _)| counts(name)).collect(),
@@ -121,6 +122,7 @@ pub(crate) fn of_machine(told: &str, release: &str) -> Facts {
         uid: value("uid"),
         arch: value("arch"),
         boot: value("boot"),
+        init: value("init"),
         commands: value("managers"),
         release: release.to_owned(),
         environment: told
@@ -130,6 +132,12 @@ pub(crate) fn of_machine(told: &str, release: &str) -> Facts {
             .map(|(name, value)| (name.to_owned(), value.to_owned()))
             .collect(),
     })
+}
+
+/// When a process started, of what its `stat` says: after the name of the program, which ends with the last parenthesis.
+fn started(stat: &str) -> String {
+    let fields = stat.rsplit_once(") ").map_or("", |(_, fields)| fields);
+    fields.split(' ').nth(19).unwrap_or_default().to_owned()
 }
 
 /// Whether a variable that jobs find on a machine could change what they do there: part of what the machine is.
@@ -145,6 +153,8 @@ struct Told {
     uid: String,
     arch: String,
     boot: String,
+    /// When the first process started; empty where that may not be seen.
+    init: String,
     commands: String,
     release: String,
     environment: BTreeMap<String, String>,
@@ -159,7 +169,7 @@ fn facts(told: Told) -> Facts {
         arch: told.arch.clone(),
         user: told.user.clone(),
         root: told.uid == "0",
-        boot_id: told.boot.trim().to_owned(),
+        boot_id: format!("{} {}", told.boot.trim(), told.init).trim().to_owned(),
         managers: managers(&os, &like, &found),
         environment: told.environment,
         os,
@@ -247,12 +257,12 @@ mod tests {
     #[test]
     fn what_an_agent_tells_is_what_is_read_here() {
         let facts = local_facts();
+        let (boot, init) = facts.boot_id.split_once(' ').unwrap_or((&facts.boot_id, ""));
         let told = format!(
-            "user={}\nuid={}\narch={}\nboot={}\nmanagers=\n",
+            "user={}\nuid={}\narch={}\nboot={boot}\ninit={init}\nmanagers=\n",
             facts.user,
             u32::from(!facts.root),
             facts.arch,
-            facts.boot_id
         );
         let release = format!("ID={}\nVERSION_ID={}\n", facts.os, facts.version);
         assert_eq!(

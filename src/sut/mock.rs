@@ -120,7 +120,7 @@ struct Inner {
     troubles: HashMap<(String, &'static str), VecDeque<Trouble>>,
     states: HashMap<String, SutState>,
     held: HashMap<String, Gate>,
-    boots: u32,
+    boots: HashMap<String, u32>,
 }
 
 impl Lab {
@@ -162,6 +162,11 @@ impl Lab {
     /// Sets what a machine says of itself.
     pub fn set_state(&self, machine: &str, state: SutState) {
         lock(&self.0).states.insert(machine.to_owned(), state);
+    }
+
+    /// Boots a machine.
+    pub fn boot(&self, machine: &str) {
+        *lock(&self.0).boots.entry(machine.to_owned()).or_default() += 1;
     }
 
     /// What a machine says of itself.
@@ -214,7 +219,8 @@ impl Mock {
 
     fn hello(&self) -> Hello {
         let mut facts = self.facts.clone();
-        facts.boot_id = format!("boot-{}", lock(&self.lab.0).boots);
+        let boots = lock(&self.lab.0).boots.get(&self.name).copied();
+        facts.boot_id = format!("boot-{}", boots.unwrap_or_default());
         Hello {
             facts,
             state: self.lab.state(&self.name),
@@ -246,7 +252,7 @@ impl Sut for Mock {
     fn reopen(&mut self, _until: Instant) -> Result<Hello, Trouble> {
         self.note(Call::Reopen);
         self.attempt("reopen")?;
-        lock(&self.lab.0).boots += 1;
+        self.lab.boot(&self.name);
         Ok(self.hello())
     }
 

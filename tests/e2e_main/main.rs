@@ -1,5 +1,6 @@
 //! The main job, end to end: the real binary, real processes, and a witness that counts what ran.
 
+mod boots;
 mod chains;
 mod exit_codes;
 mod finish;

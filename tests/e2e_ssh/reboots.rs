@@ -87,6 +87,19 @@ fn a_test_goes_on_in_another_boot_of_its_machine_which_stays_prepared() {
 }
 
 #[test]
+fn a_machine_that_was_booted_between_two_runs_is_prepared_again() {
+    let Some(mut lab) = machine() else { return };
+    lab.run(0, ["test", "/b"]);
+    lab.sshd.stop();
+    assert!(lab.sshd.resume(), "the machine comes back");
+    let ran = lab.run(0, ["test", "/b"]);
+    assert!(ran.said("`lab` was booted since it was prepared"), "{ran:?}");
+    assert_eq!(lab.ran(), ["prepare", "b", "prepare", "b"]);
+    lab.run(0, ["test", "/b"]);
+    assert_eq!(lab.ran(), ["b"]);
+}
+
+#[test]
 fn a_machine_that_goes_down_unasked_aborts_the_test_and_harms_nobody_when_it_is_back() {
     let Some(mut lab) = machine() else { return };
     goes_down(&lab, "true");

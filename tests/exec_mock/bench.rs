@@ -10,7 +10,7 @@ use atex::compile;
 use atex::compile::spec::{Request, Workload};
 use atex::exec::agenda::Agenda;
 use atex::exec::event::{Event, NodeOutcome, Stamped};
-use atex::exec::options::{Mode, OnTaint, Options, Until};
+use atex::exec::options::{Mode, OnReboot, OnTaint, Options, Until};
 use atex::exec::run::{self, Arrivals, Finished, Run, Sink};
 use atex::exec::rundir::RunDir;
 use atex::exec::schedule::Rules;
@@ -70,6 +70,7 @@ impl Bench {
                 rerun: false,
                 max_age: None,
                 on_taint: OnTaint::Prepare,
+                on_reboot: OnReboot::Prepare,
                 on_held: OnHeld::Wait,
                 dead_after: Duration::from_secs(30),
                 max_output: 1 << 20,

@@ -2,11 +2,11 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use atex::exec::options::{Mode, Until};
+use atex::exec::options::{Mode, OnReboot, Until};
 use atex::sut::mock::Step;
 use atex::sut::{SutState, Trouble, TroubleKind};
 
-use crate::bench::{Bench, aborted, bench, unreachable};
+use crate::bench::{Bench, aborted, bench, says, unreachable};
 
 fn now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs()
@@ -87,13 +87,14 @@ fn what_is_prepared_is_reused_and_a_longer_chain_goes_on_from_there() {
 fn a_state_file_that_makes_no_sense_is_not_built_upon() {
     let bench = Bench::of(&[("plan.fmf", TWO_STEPS), ("t1.fmf", "test: 'true'\n")]).mode(Mode::Test);
     bench.run().exits(0);
-    let SutState { mut chain, .. } = bench.lab.state("one");
+    let SutState { mut chain, boot, .. } = bench.lab.state("one");
     // The last step's key stands for the whole chain; what is before it is of no interest.
     chain.remove(0);
     bench.lab.set_state(
         "one",
         SutState {
             chain: vec!["x".into(), "y".into(), chain[0].clone()],
+            boot,
             ..SutState::default()
         },
     );
@@ -250,4 +251,37 @@ fn what_tests_of_plans_without_steps_said_to_each_other_ends_with_the_build() {
         .iter()
         .rposition(|call| call.contains("reset-env-file base"));
     assert!(last > ended.calls.iter().position(|call| call.contains("start f")));
+}
+
+#[test]
+fn a_boot_that_no_test_asked_for_ends_what_was_prepared_unless_that_is_trusted() {
+    let mut bench = Bench::of(&[("plan.fmf", TWO_STEPS), ("t1.fmf", "test: 'true'\n")]).mode(Mode::Test);
+    bench.run().exits(0);
+    bench.lab.boot("another");
+    assert_eq!(bench.run().exits(0).jobs_of("one"), ["/t1"]);
+
+    bench.lab.boot("one");
+    bench.options.on_reboot = OnReboot::Trust;
+    let ended = bench.run().exits(0);
+    assert_eq!((ended.jobs_of("one"), ended.warnings()), (vec!["/t1"], vec![]));
+
+    bench.options.on_reboot = OnReboot::Prepare;
+    let ended = bench.run().exits(0);
+    assert_eq!(ended.jobs_of("one"), ["first", "second", "/t1"]);
+    assert!(
+        ended.warnings()[0].contains("was booted since"),
+        "{:?}",
+        ended.warnings()
+    );
+    assert_eq!(bench.run().exits(0).jobs_of("one"), ["/t1"]);
+}
+
+#[test]
+fn a_boot_that_a_test_asked_for_ends_nothing() {
+    let bench = Bench::of(&[("plan.fmf", TWO_STEPS), ("t1.fmf", "test: 'true'\n")]).mode(Mode::Test);
+    bench.lab.script("/t1", vec![says("disconnect\n"), Step::Exit(0)]);
+    let ended = bench.run().exits(0);
+    assert_eq!(ended.jobs_of("one"), ["first", "second", "/t1", "/t1"]);
+    let ended = bench.run().exits(0);
+    assert_eq!((ended.jobs_of("one"), ended.warnings()), (vec!["/t1"], vec![]));
 }

@@ -120,6 +120,10 @@ pub(crate) struct RunArgs {
     #[arg(long, value_enum, value_name = "WHAT")]
     pub(crate) on_taint: Option<OnTaint>,
 
+    /// What to do with a machine that was booted, unasked by a test, since it was prepared [default: prepare]
+    #[arg(long, value_enum, value_name = "WHAT")]
+    pub(crate) on_reboot: Option<OnReboot>,
+
     /// Fail at once if somebody else uses the machine, instead of waiting
     #[arg(long)]
     pub(crate) no_wait: bool,
@@ -149,6 +153,16 @@ pub(crate) enum Until {
     Prepare,
     /// Run the tests, without finish
     Test,
+}
+
+/// What to do with a SUT that was booted since it was prepared.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum OnReboot {
+    /// Prepare it from the first step: what was started, mounted or put into /run is gone
+    #[default]
+    Prepare,
+    /// Trust that all is still in force
+    Trust,
 }
 
 /// What to do with a tainted SUT.

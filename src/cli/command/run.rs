@@ -18,7 +18,7 @@ use atex_cache::{Outcome, Output, Store};
 use atex_graph::{ActionKey, NodeId};
 use rayon::iter::{IndexedParallelIterator as _, IntoParallelIterator as _, ParallelIterator as _};
 
-use crate::cli::args::run::{OnTaint as OnTaintArg, Until as UntilArg};
+use crate::cli::args::run::{OnReboot as OnRebootArg, OnTaint as OnTaintArg, Until as UntilArg};
 use crate::cli::error::CliError;
 use crate::cli::out::Out;
 use crate::cli::patient::Patient;
@@ -29,7 +29,7 @@ use crate::compile;
 use crate::compile::spec::Workload;
 use crate::exec::agenda::Agenda;
 use crate::exec::observing;
-use crate::exec::options::{Mode, OnTaint, Options, Until};
+use crate::exec::options::{Mode, OnReboot, OnTaint, Options, Until};
 use crate::exec::run::{Arrivals, Finished, Run};
 use crate::exec::rundir::{RunDir, RunDirError};
 use crate::report::live::Size;
@@ -284,6 +284,10 @@ fn options(request: &RunRequest) -> Options {
             OnTaintArg::Prepare => OnTaint::Prepare,
             OnTaintArg::Drop => OnTaint::Drop,
             OnTaintArg::Ignore => OnTaint::Ignore,
+        },
+        on_reboot: match request.on_reboot {
+            OnRebootArg::Prepare => OnReboot::Prepare,
+            OnRebootArg::Trust => OnReboot::Trust,
         },
         on_held: if request.wait { OnHeld::Wait } else { OnHeld::Fail },
         dead_after: request.pool.dead_after,

@@ -120,7 +120,7 @@ fn ls(pool: &Pool, settings: &Settings, out: &mut Out) -> Result<Exit, CliError>
                 Cell::from(&spec.name),
                 Cell::from(system(facts)),
                 Cell::from(&facts.user),
-                state_cell(state, out),
+                state_cell(state, facts, out),
                 match lease {
                     Some(holder) => Cell::styled(out.palette.warn, holder),
                     None => Cell::styled(out.palette.dim, "free"),
@@ -165,7 +165,7 @@ fn show_one(spec: &SutSpec, hello: &Hello, out: &mut Out) -> Result<(), CliError
         ("base", spec.base.clone()),
         ("user", facts.user.clone()),
         ("packages", facts.managers.join(", ")),
-        ("state", state_words(state)),
+        ("state", state_words(state, facts)),
         ("unfinished", state.unfinished.join(", ")),
         ("layers", state.layers.to_string()),
     ];
@@ -184,13 +184,11 @@ fn reset(pool: &Pool, settings: &Settings, out: &mut Out) -> Result<Exit, CliErr
     let (cancel, _heeded) = cancel()?;
     for spec in &pool.suts {
         let (mut machine, hello) = open(spec, OnHeld::End, &cancel)?;
-        let state = SutState {
-            chain: Vec::new(),
-            prepared_at: None,
-            done_at: Vec::new(),
+        let mut state = SutState {
             taint: None,
             ..hello.state.clone()
         };
+        state.unprepare();
         // In this order: a chain is never believed whose environment file is gone.
         machine.set_state(&state)?;
         machine.reset_env_file(EnvFile::Prepared)?;
@@ -202,7 +200,7 @@ fn reset(pool: &Pool, settings: &Settings, out: &mut Out) -> Result<Exit, CliErr
             out.line(format_args!(
                 "{}: was {}",
                 harmless(&spec.name),
-                state_words(&hello.state)
+                state_words(&hello.state, &hello.facts)
             ))?;
         }
         warn_unfinished(spec, &state, settings);
@@ -214,7 +212,7 @@ fn reset(pool: &Pool, settings: &Settings, out: &mut Out) -> Result<Exit, CliErr
 fn remove(pool: &Pool, settings: &Settings, out: &mut Out) -> Result<Exit, CliError> {
     let (cancel, _heeded) = cancel()?;
     for spec in &pool.suts {
-        let state = match &spec.kind {
+        let Hello { facts, state } = match &spec.kind {
             SutKind::Local => emptied(Local::new(&spec.name, spec.dir.clone(), cancel.clone())?)?,
             SutKind::Ssh(ssh) => emptied(spec.over_ssh(&ssh.1, &cancel))?,
         };
@@ -222,7 +220,11 @@ fn remove(pool: &Pool, settings: &Settings, out: &mut Out) -> Result<Exit, CliEr
         if settings.json {
             out.json(&json!({"name": spec.name, "was": state}))?;
         } else {
-            out.line(format_args!("{}: was {}", harmless(&spec.name), state_words(&state)))?;
+            out.line(format_args!(
+                "{}: was {}",
+                harmless(&spec.name),
+                state_words(&state, &facts)
+            ))?;
         }
         warn_unfinished(spec, &state, settings);
     }
@@ -230,10 +232,10 @@ fn remove(pool: &Pool, settings: &Settings, out: &mut Out) -> Result<Exit, CliEr
 }
 
 /// Takes a machine and removes what is there; returns what it said of itself.
-fn emptied<L: Link>(mut machine: Machine<L>) -> Result<SutState, Trouble> {
+fn emptied<L: Link>(mut machine: Machine<L>) -> Result<Hello, Trouble> {
     let hello = machine.open(OnHeld::End, &mut |_| {})?;
     machine.remove()?;
-    Ok(hello.state)
+    Ok(hello)
 }
 
 fn warn_unfinished(spec: &SutSpec, state: &SutState, settings: &Settings) {
@@ -255,13 +257,14 @@ fn system(facts: &Facts) -> String {
         .replace("  ", " ")
 }
 
-fn state_cell(state: &SutState, out: &Out) -> Cell {
+fn state_cell(state: &SutState, facts: &Facts, out: &Out) -> Cell {
     let style = match state {
         SutState { taint: Some(_), .. } => out.palette.bad,
         SutState { chain, .. } if chain.is_empty() => out.palette.dim,
+        state if state.is_booted_away(&facts.boot_id) => out.palette.warn,
         _ => out.palette.good,
     };
-    Cell::styled(style, with_owed(state_words(state), &state.unfinished))
+    Cell::styled(style, with_owed(state_words(state, facts), &state.unfinished))
 }
 
 /// A text, and the plans whose finish is owed.
@@ -272,15 +275,20 @@ fn with_owed(text: String, plans: &[String]) -> String {
     format!("{text}; finish owed: {}", plans.join(", "))
 }
 
-fn state_words(state: &SutState) -> String {
+fn state_words(state: &SutState, facts: &Facts) -> String {
     let ago = |at: u64| human::age(unix_now().saturating_sub(at));
     if let Some(taint) = &state.taint {
         return format!("tainted {}: {}", ago(taint.at), taint.reason);
     }
     let steps = human::count(state.chain.len() as u64, "step");
+    let booted = if state.is_booted_away(&facts.boot_id) {
+        "; booted since"
+    } else {
+        ""
+    };
     match state.prepared_at {
         _ if state.chain.is_empty() => "not prepared".to_owned(),
-        Some(at) => format!("prepared {}, {steps}", ago(at)),
-        None => format!("prepared, {steps}"),
+        Some(at) => format!("prepared {}, {steps}{booted}", ago(at)),
+        None => format!("prepared, {steps}{booted}"),
     }
 }

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::cli::args::ColorWhen;
-use crate::cli::args::run::OnTaint;
+use crate::cli::args::run::{OnReboot, OnTaint};
 use crate::cli::parameters::Parameters;
 use crate::compile::lint::Code;
 
@@ -45,6 +45,7 @@ pub(crate) struct Defaults {
     pub(crate) max_age: Option<Duration>,
     pub(crate) max_output: Option<u64>,
     pub(crate) on_taint: Option<OnTaint>,
+    pub(crate) on_reboot: Option<OnReboot>,
     pub(crate) color: Option<ColorWhen>,
     pub(crate) strict: Option<bool>,
     pub(crate) dead_after: Option<Duration>,
@@ -95,6 +96,7 @@ impl Config {
         mine.max_age = mine.max_age.or(theirs.max_age);
         mine.max_output = mine.max_output.or(theirs.max_output);
         mine.on_taint = mine.on_taint.or(theirs.on_taint);
+        mine.on_reboot = mine.on_reboot.or(theirs.on_reboot);
         mine.color = mine.color.or(theirs.color);
         mine.strict = mine.strict.or(theirs.strict);
         mine.dead_after = mine.dead_after.or(theirs.dead_after);

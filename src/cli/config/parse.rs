@@ -99,6 +99,9 @@ fn defaults(source: Source<'_>, item: Item<'_>) -> Result<Defaults, ConfigError>
         on_taint: section.read("on-taint", |source, item, key| {
             source.checked(item, key, values::choice)
         })?,
+        on_reboot: section.read("on-reboot", |source, item, key| {
+            source.checked(item, key, values::choice)
+        })?,
         color: section.read("color", |source, item, key| source.checked(item, key, values::choice))?,
         strict: section.read("strict", Source::truth)?,
         dead_after: section.read("dead-after", |source, item, key| {

@@ -26,6 +26,7 @@ fn every_key_is_read() {
         max-age = "12h"
         max-output = "100M"
         on-taint = "drop"
+        on-reboot = "trust"
         color = "never"
         strict = true
         dead-after = "1m"
