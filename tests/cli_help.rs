@@ -120,6 +120,8 @@ fn help_of_build_tells_all_options() {
                                   reads nothing
           --accept-new-host-keys  Take and remember host keys that are not known; a changed one is
                                   refused all the same
+          --max-facts-age <AGE>   Look again at a machine whose kind was found out longer ago, as in
+                                  `12h` [default: 1d]
           --dead-after <TIME>     Count a machine as dead that says nothing for so long, as in `30s`
                                   [default: 30s]
 

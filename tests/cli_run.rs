@@ -74,8 +74,8 @@ fn a_pipe_sees_a_line_for_each_node_and_a_summary() {
     exit 0
     --- stdout
     build /plan on local: 2 tests; nothing to run
-    cached TIME test /tests/good
-    cached TIME test /tests/picky
+    cached TIME test /tests/good local as of now
+    cached TIME test /tests/picky local as of now
 
     2 tests: 2 passed (2 cached) in TIME
     exit 0: all passed

@@ -9,16 +9,19 @@ use std::fs::DirBuilder;
 use std::io::Write as _;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use atex_graph::Base;
 use serde::{Deserialize, Serialize};
 
+use super::clock::unix_now;
 use super::error::CliError;
 use super::owed::Owed;
 use super::pool::{Pool, SutKind, SutSpec};
 use super::settings::Settings;
 use super::{notice, owed, signals, workload};
+use crate::exec::event::Seen;
+use crate::report::human;
 use crate::sut::local::peek_state;
 use crate::sut::{
     BaseIdentity, Cancel, Channel, EnvFile, Facts, Hello, Job, OnHeld, Sut, SutState, SyncMode, Synced, Trouble,
@@ -38,6 +41,8 @@ pub(crate) struct Kinds {
     pub(crate) base: Base,
     /// What each machine of the pool is taken to be, in its order.
     pub(crate) expected: Vec<BaseIdentity>,
+    /// Since when that is known, of the machine of which it is known for the longest time.
+    pub(crate) seen: Option<Seen>,
 }
 
 /// A file of remembered facts.
@@ -45,21 +50,36 @@ pub(crate) struct Kinds {
 struct Remembered {
     /// Which machine, for people who look into the file.
     place: String,
+    /// When the machine said so last: seconds since the epoch.
+    #[serde(default)]
+    at: u64,
     facts: Facts,
 }
 
+/// What is known of a machine.
+struct Dated {
+    facts: Facts,
+    /// For how many seconds.
+    age: u64,
+}
+
 /// Finds out what the machines are, and refuses those that differ, unless the context of the command line settles it. `cancel` ends
-/// the questions, and is what signals raise meanwhile.
+/// the questions, and is what signals raise meanwhile. Without one nothing is going to run: then what is remembered of a machine
+/// that does not answer will do, however old.
 pub(crate) fn kinds(
     pool: &Pool,
     context: &BTreeMap<String, Vec<String>>,
     cancel: Option<&Cancel>,
     settings: &Settings,
 ) -> Result<Kinds, CliError> {
-    let mut known: Vec<Option<Facts>> = pool.suts.iter().map(remembered).collect();
-    let unknown: Vec<usize> = (0..known.len()).filter(|&index| known[index].is_none()).collect();
+    let mut known: Vec<Option<Dated>> = pool.suts.iter().map(remembered).collect();
+    let is_new = |known: &Dated| Duration::from_secs(known.age) <= pool.max_facts_age;
+    let unknown: Vec<usize> = (0..known.len())
+        .filter(|&index| !known[index].as_ref().is_some_and(is_new))
+        .collect();
     if !unknown.is_empty() {
         let own = Cancel::new().map_err(|error| no_descriptor(&error))?;
+        let runs = cancel.is_some();
         let cancel = cancel.unwrap_or(&own);
         let specs: Vec<&SutSpec> = unknown.iter().map(|&index| &pool.suts[index]).collect();
         signals::doing("machines were asked what they are");
@@ -68,10 +88,21 @@ pub(crate) fn kinds(
         drop(heeded);
         for (index, answer) in unknown.into_iter().zip(asked) {
             match answer {
-                Ok(hello) => known[index] = Some(hello.facts),
+                Ok(hello) => {
+                    known[index] = Some(Dated {
+                        facts: hello.facts,
+                        age: 0,
+                    });
+                }
                 Err(trouble) if trouble.kind == TroubleKind::Cancelled => return Err(trouble.into()),
+                Err(trouble) if !runs && let Some(known) = &known[index] => {
+                    let (name, age) = (&pool.suts[index].name, human::age(known.age));
+                    let text = format!("`{name}` is taken for what it was {age}: {}", trouble.message);
+                    notice::warning(&text, settings);
+                }
                 // Others may do: the run says of this one what it says of any that is not there.
                 Err(trouble) if pool.suts.len() > 1 => {
+                    known[index] = None;
                     notice::warning(&trouble.message, settings);
                     trouble.hint.iter().for_each(|text| notice::hint(text, settings));
                 }
@@ -82,7 +113,7 @@ pub(crate) fn kinds(
     let found: Vec<Option<BaseIdentity>> = known
         .iter()
         .zip(&pool.suts)
-        .map(|(facts, sut)| Some(facts.as_ref()?.base_identity(&sut.base)))
+        .map(|(known, sut)| Some(known.as_ref()?.facts.base_identity(&sut.base)))
         .collect();
     let distinct: BTreeSet<&BaseIdentity> = found.iter().flatten().collect();
     if distinct.is_empty() {
@@ -101,7 +132,12 @@ pub(crate) fn kinds(
         environment: whole.environment.clone(),
     };
     let expected = found.into_iter().map(|kind| kind.unwrap_or_else(|| whole.clone()));
+    let seen = known.iter().zip(&pool.suts).filter_map(|(known, sut)| {
+        let (age, sut) = (known.as_ref()?.age, sut.name.clone());
+        Some(Seen { sut, age })
+    });
     Ok(Kinds {
+        seen: seen.max_by_key(|seen| seen.age),
         expected: expected.collect(),
         base,
     })
@@ -182,13 +218,17 @@ fn refuse_unsettled(
 }
 
 /// What is known of a machine without a question.
-fn remembered(sut: &SutSpec) -> Option<Facts> {
+fn remembered(sut: &SutSpec) -> Option<Dated> {
     if matches!(sut.kind, SutKind::Local) {
-        return Some(local_facts());
+        let facts = local_facts();
+        return Some(Dated { facts, age: 0 });
     }
     let text = crate::host::file::read(&file_of(sut)?).ok()?;
     let remembered: Remembered = serde_json::from_slice(&text).ok()?;
-    Some(remembered.facts)
+    Some(Dated {
+        facts: remembered.facts,
+        age: unix_now().saturating_sub(remembered.at),
+    })
 }
 
 fn file_of(sut: &SutSpec) -> Option<PathBuf> {
@@ -209,18 +249,14 @@ fn remember(sut: &SutSpec, facts: &Facts) {
         DirBuilder::new().recursive(true).mode(0o700).create(dir).ok()?;
         let remembered = Remembered {
             place: sut.place(),
+            at: unix_now(),
             facts: facts.clone(),
         };
         let mut new = tempfile::NamedTempFile::new_in(dir).ok()?;
         new.write_all(&serde_json::to_vec_pretty(&remembered).ok()?).ok()?;
         new.persist(&file).ok().map(drop)
     };
-    let same = |known: Facts| {
-        let boot_id = facts.boot_id.clone();
-        *facts == Facts { boot_id, ..known }
-    };
-    let is_news = matches!(sut.kind, SutKind::Ssh(_)) && !remembered(sut).is_some_and(same);
-    if is_news {
+    if matches!(sut.kind, SutKind::Ssh(_)) {
         let _asked_next_time = write();
     }
 }
@@ -296,7 +332,7 @@ pub(crate) fn no_descriptor(error: &std::io::Error) -> CliError {
     CliError::infra(format!("cannot make an event descriptor: {error}"))
 }
 
-/// A machine; what it is is remembered whenever it is opened, and which finish is due there whenever that changes.
+/// A machine that is remembered: what it is whenever it is opened, and which finish is due there whenever that changes.
 pub(crate) struct Known {
     sut: Box<dyn Sut>,
     owed: Owed,

@@ -22,6 +22,9 @@ use crate::sut::{Cancel, Local, Sut, Trouble};
 /// How long a machine may be silent where nobody says otherwise.
 const DEAD_AFTER: Duration = Duration::from_secs(30);
 
+/// How old may be what is remembered of a machine, where nobody says otherwise.
+const MAX_FACTS_AGE: Duration = Duration::from_hours(24);
+
 /// A machine that can be opened.
 #[derive(Clone, Debug)]
 pub(crate) struct SutSpec {
@@ -49,6 +52,8 @@ pub(crate) struct Pool {
     pub(crate) suts: Vec<SutSpec>,
     /// How long one may be silent before it counts as dead.
     pub(crate) dead_after: Duration,
+    /// How old may be what is remembered of one.
+    pub(crate) max_facts_age: Duration,
     /// Where the SSH configuration is read from.
     pub(crate) files: Files,
 }
@@ -96,6 +101,7 @@ fn place(login: &Login) -> String {
 pub(crate) fn resolve(args: &SutArgs, settings: &Settings) -> Result<Pool, CliError> {
     let defaults = &settings.config.defaults;
     let given = fleet::given(args, settings)?;
+    let max_facts_age = args.max_facts_age.as_deref().map(values::age).transpose()?;
     let dead_after = args.dead_after.as_deref().map(values::silence).transpose()?;
     let mut resolver = Resolver {
         args,
@@ -123,6 +129,7 @@ pub(crate) fn resolve(args: &SutArgs, settings: &Settings) -> Result<Pool, CliEr
     Ok(Pool {
         suts,
         dead_after: resolver.dead_after,
+        max_facts_age: max_facts_age.or(defaults.max_facts_age).unwrap_or(MAX_FACTS_AGE),
         files: resolver.files,
     })
 }

@@ -223,6 +223,7 @@ impl Worker<'_> {
             sut: self.sut.name().to_owned(),
             age: self.prepared_age(index).unwrap_or_default().as_secs(),
             outcome: NodeOutcome::Pass,
+            seen: None,
         });
     }
 

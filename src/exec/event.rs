@@ -62,6 +62,9 @@ pub enum Event {
         age: u64,
         /// The recorded outcome.
         outcome: NodeOutcome,
+        /// For a recorded result: what its key says of the machine, and since when that is known.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        seen: Option<Seen>,
     },
     /// A node started on a SUT.
     NodeStarted {
@@ -134,6 +137,15 @@ pub enum Event {
         /// Tests among them that were taken from the cache.
         cached: u64,
     },
+}
+
+/// A machine that keys are of, as it was when it was looked at last. Of a pool it is that which nobody looked at for the longest time.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Seen {
+    /// Its name.
+    pub sut: String,
+    /// How long ago, in seconds.
+    pub age: u64,
 }
 
 /// How a node ended. Severity grows in declaration order.

@@ -14,7 +14,7 @@ use atex_graph::{ActionKey, Node, NodeId, transcript};
 use crate::compile::spec::{TestId, Workload};
 use crate::control::{InfraKind, RESULTS, ResultStore, StoreError, Summary, Verdict};
 use crate::exec::agenda::{CachedTest, JobSpec};
-use crate::exec::event::{Event, NodeOutcome};
+use crate::exec::event::{Event, NodeOutcome, Seen};
 use crate::exec::rundir::{RunDir, RunDirError};
 use crate::exec::schedule::{JobId, Skip};
 use crate::exec::shared::{Shared, unix_now};
@@ -157,6 +157,8 @@ fn remove(path: &Path) -> Result<(), RecordError> {
 pub(crate) struct Place<'a> {
     pub(crate) store: &'a Store,
     pub(crate) dir: &'a RunDir,
+    /// See [`Event::NodeCached`].
+    pub(crate) seen: Option<&'a Seen>,
 }
 
 /// A recorded test: what it and its node are called, and what it left.
@@ -236,6 +238,7 @@ impl Place<'_> {
             sut: String::new(),
             age,
             outcome: NodeOutcome::Pass,
+            seen: self.seen.cloned(),
         }))
     }
 }

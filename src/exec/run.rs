@@ -13,7 +13,7 @@ use rayon::iter::{IntoParallelIterator as _, ParallelIterator as _};
 use crate::compile::spec::Workload;
 use crate::exec::agenda::{Agenda, CachedTest};
 use crate::exec::driver::{Crew, Driver};
-use crate::exec::event::{Event, NodeOutcome, Stamped};
+use crate::exec::event::{Event, NodeOutcome, Seen, Stamped};
 use crate::exec::log::RunLog;
 use crate::exec::observing;
 use crate::exec::options::Options;
@@ -80,6 +80,8 @@ pub struct Run<'a> {
     pub arrivals: Option<Box<dyn Arrivals + 'a>>,
     /// What each machine is taken to be; one that turns out to be something else takes no part. One that joins must be as the first.
     pub expected: Vec<BaseIdentity>,
+    /// Since when that is known, to be told with each result that is taken from the cache.
+    pub seen: Option<&'a Seen>,
     /// Raised by the user.
     pub cancel: Cancel,
 }
@@ -156,6 +158,7 @@ pub fn run(run: Run<'_>, sink: &mut dyn Sink) -> io::Result<Finished> {
     let place = Place {
         store: run.store,
         dir: run.dir,
+        seen: run.seen,
     };
     let (restored, lost) = restore(place, run.work, cached, &mut finished);
     agenda.run_after_all(run.work, lost);
@@ -172,6 +175,7 @@ pub fn run(run: Run<'_>, sink: &mut dyn Sink) -> io::Result<Finished> {
         options: run.options,
         store: run.store,
         dir: run.dir,
+        seen: run.seen,
         cancel: run.cancel,
         prepare_log: RunLog::create(run.dir.path(), "prepare.log", prefixed, run.options.max_output)?,
         finish_log: RunLog::create(run.dir.path(), "finish.log", prefixed, run.options.max_output)?,

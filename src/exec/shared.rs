@@ -11,7 +11,7 @@ use atex_graph::{Node, NodeId};
 use crate::compile;
 use crate::compile::spec::{PlanSpec, StepId, TestSpec, UploadFile, UploadId, UploadKind, UploadSpec, Workload};
 use crate::exec::agenda::{Agenda, JobSpec, LaneSpec};
-use crate::exec::event::{Event, NodeOutcome, Stamped};
+use crate::exec::event::{Event, NodeOutcome, Seen, Stamped};
 use crate::exec::log::RunLog;
 use crate::exec::observing::{MOST_FILES, Tree};
 use crate::exec::options::Options;
@@ -28,6 +28,7 @@ pub(crate) struct Shared<'a> {
     pub(crate) options: &'a Options,
     pub(crate) store: &'a Store,
     pub(crate) dir: &'a RunDir,
+    pub(crate) seen: Option<&'a Seen>,
     pub(crate) cancel: Cancel,
     pub(crate) prepare_log: RunLog,
     pub(crate) finish_log: RunLog,
@@ -174,6 +175,7 @@ impl<'a> Shared<'a> {
         Place {
             store: self.store,
             dir: self.dir,
+            seen: self.seen,
         }
     }
 }

@@ -11,7 +11,7 @@ use atex_cache::{Outcome, Output, Store};
 use rayon::iter::{IndexedParallelIterator as _, IntoParallelRefIterator as _, ParallelIterator as _};
 
 use crate::compile::spec::{Outline, OutlineTest};
-use crate::exec::event::Event;
+use crate::exec::event::{Event, Seen};
 use crate::exec::log::RunLog;
 use crate::exec::options::Options;
 use crate::exec::recording::{Place, Recorded};
@@ -45,10 +45,10 @@ impl Standing {
     }
 
     /// Puts all records into the run's directory, which is empty; nothing where one is damaged or the directory cannot be
-    /// written, and then it is empty again, as far as that can be.
-    pub fn restore(self, store: &Store, dir: &RunDir) -> Option<Restored> {
+    /// written, and then it is empty again, as far as that can be. `seen` is told with each.
+    pub fn restore(self, store: &Store, dir: &RunDir, seen: Option<&Seen>) -> Option<Restored> {
         let started = Instant::now();
-        let place = Place { store, dir };
+        let place = Place { store, dir, seen };
         let exporter = store.blobs().exporter();
         let Self { outline, records } = self;
         let put_back = |(test, output): (&OutlineTest, &Output)| {

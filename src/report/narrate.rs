@@ -11,7 +11,7 @@ use super::human;
 use super::palette::{Palette, paint};
 use super::summary::{Failure, Summary, Totals, outcome_style, outcome_word, skipped_word};
 use super::text::{harmless, pad, width};
-use crate::exec::event::{Event, NodeOutcome, Stamped};
+use crate::exec::event::{Event, NodeOutcome, Seen, Stamped};
 
 /// What of a failure's log is shown beside its line.
 const FAILURE_LOG: Limit = Limit {
@@ -63,7 +63,9 @@ impl Narrator {
                 let _infallible = writeln!(out, "{} {}", paint(self.palette.warn, "warning:"), harmless(text));
             }
             Event::Sut { sut, state, note } => self.sut(out, sut, state, note),
-            Event::NodeCached { node, sut, age, .. } => self.node_cached(out, node, sut, *age),
+            Event::NodeCached {
+                node, sut, age, seen, ..
+            } => self.node_cached(out, (node, sut), *age, seen.as_ref()),
             Event::NodeStarted { .. } | Event::Outlook { .. } => {}
             Event::Result { node, name, status } => {
                 if let (Verbosity::Verbose, Some(name)) = (self.verbosity, name) {
@@ -187,7 +189,7 @@ impl Narrator {
         );
     }
 
-    fn node_cached(&self, out: &mut String, node: &str, sut: &str, age: u64) {
+    fn node_cached(&self, out: &mut String, (node, sut): (&str, &str), age: u64, seen: Option<&Seen>) {
         if self.verbosity == Verbosity::Quiet {
             return;
         }
@@ -197,7 +199,11 @@ impl Narrator {
             style: self.palette.reused,
             time: human::age(age),
         };
-        self.line(out, &lead, sut, node, "");
+        let note = seen.map(|seen| match seen.age {
+            0 => format!("{} as of now", seen.sut),
+            age => format!("{} as of {}", seen.sut, human::age(age)),
+        });
+        self.line(out, &lead, sut, node, &note.unwrap_or_default());
     }
 
     fn node_finished(&mut self, out: &mut String, event: &Event) {

@@ -93,6 +93,7 @@ fn cached(node: &str, sut: &str, age: u64) -> Event {
         sut: sut.into(),
         age,
         outcome: NodeOutcome::Pass,
+        seen: None,
     }
 }
 
@@ -441,6 +442,7 @@ fn what_is_cached_reaches_a_pipe_with_the_next_tick() {
         sut: String::new(),
         age: 7200,
         outcome: NodeOutcome::Pass,
+        seen: None,
     };
     sink.event(&at(0, cached));
     assert_eq!(screen.text(), "");

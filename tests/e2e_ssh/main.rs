@@ -12,6 +12,7 @@ mod support;
 mod clock;
 mod container;
 mod dropbear;
+mod facts;
 mod full_disk;
 mod host_keys;
 mod kinds;

@@ -210,6 +210,7 @@ impl Bench {
             store: &store,
             dir: &dir,
             expected: vec![kind; suts.len()],
+            seen: None,
             suts,
             arrivals: arrivals(&cancel),
             cancel,

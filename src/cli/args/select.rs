@@ -75,6 +75,10 @@ pub(crate) struct SutArgs {
     #[arg(long)]
     pub(crate) accept_new_host_keys: bool,
 
+    /// Look again at a machine whose kind was found out longer ago, as in `12h` [default: 1d]
+    #[arg(long, value_name = "AGE")]
+    pub(crate) max_facts_age: Option<String>,
+
     /// Count a machine as dead that says nothing for so long, as in `30s` [default: 30s]
     #[arg(long, value_name = "TIME")]
     pub(crate) dead_after: Option<String>,

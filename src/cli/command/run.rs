@@ -69,6 +69,7 @@ pub(crate) fn run(request: &RunRequest, settings: &Settings, out: &mut Out) -> R
         cancel: &cancel,
         resolved: &resolved,
         asked: &asked,
+        seen: kinds.seen.as_ref(),
     };
     let outlines = build.outlines();
     let made = match build.carry_out(outlines.as_ref())? {
@@ -138,6 +139,7 @@ pub(crate) fn run(request: &RunRequest, settings: &Settings, out: &mut Out) -> R
         suts,
         arrivals,
         expected: kinds.expected,
+        seen: kinds.seen.as_ref(),
         cancel: cancel.clone(),
     };
     signals::doing("the run was ended");

@@ -43,6 +43,7 @@ pub(crate) struct Defaults {
     pub(crate) context: Option<BTreeMap<String, Vec<String>>>,
     pub(crate) secret_env: Option<Vec<String>>,
     pub(crate) max_age: Option<Duration>,
+    pub(crate) max_facts_age: Option<Duration>,
     pub(crate) max_output: Option<u64>,
     pub(crate) on_taint: Option<OnTaint>,
     pub(crate) on_reboot: Option<OnReboot>,
@@ -94,6 +95,7 @@ impl Config {
         mine.context = mine.context.take().or(theirs.context);
         mine.secret_env = mine.secret_env.take().or(theirs.secret_env);
         mine.max_age = mine.max_age.or(theirs.max_age);
+        mine.max_facts_age = mine.max_facts_age.or(theirs.max_facts_age);
         mine.max_output = mine.max_output.or(theirs.max_output);
         mine.on_taint = mine.on_taint.or(theirs.on_taint);
         mine.on_reboot = mine.on_reboot.or(theirs.on_reboot);

@@ -93,6 +93,9 @@ fn defaults(source: Source<'_>, item: Item<'_>) -> Result<Defaults, ConfigError>
         context: section.read("context", |source, item, key| source.map(item, key, Source::scalars))?,
         secret_env: section.read("secret-env", Source::variable_names)?,
         max_age: section.read("max-age", |source, item, key| source.checked(item, key, values::age))?,
+        max_facts_age: section.read("max-facts-age", |source, item, key| {
+            source.checked(item, key, values::age)
+        })?,
         max_output: section.read("max-output", |source, item, key| {
             source.checked(item, key, values::size)
         })?,

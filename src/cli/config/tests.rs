@@ -24,6 +24,7 @@ fn every_key_is_read() {
         context = { distro = "fedora-41", variant = ["a", 2] }
         secret-env = ["TOKEN"]
         max-age = "12h"
+        max-facts-age = "1h"
         max-output = "100M"
         on-taint = "drop"
         on-reboot = "trust"

@@ -10,6 +10,7 @@ use crate::cli::settings::Settings;
 use crate::cli::{machines, owed, workload};
 use crate::compile::spec::Request;
 use crate::compile::{self, Outlines, Resolved};
+use crate::exec::event::Seen;
 use crate::exec::options::{Options, Until};
 use crate::exec::rundir::RunDir;
 use crate::exec::standing::Standing;
@@ -25,6 +26,7 @@ pub(super) struct Build<'a> {
     pub(super) cancel: &'a Cancel,
     pub(super) resolved: &'a Resolved,
     pub(super) asked: &'a Request,
+    pub(super) seen: Option<&'a Seen>,
 }
 
 /// What came of it.
@@ -71,7 +73,7 @@ impl Build<'_> {
         };
         let suts = machines::open_later(&self.request.pool, &self.asked.start, self.cancel)?;
         let dir = super::run_dir(self.request)?;
-        let Some(restored) = standing.restore(self.store, &dir) else {
+        let Some(restored) = standing.restore(self.store, &dir, self.seen) else {
             return Ok(Tried::HasToRun(Some(dir)));
         };
         workload::warn(&warnings, self.settings);
