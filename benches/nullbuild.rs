@@ -148,6 +148,7 @@ fn seed(work: &Workload, store: &Store) {
             sut: "local".to_owned(),
             started: 1_700_000_000,
             duration_ms: 1000,
+            prepared: None,
             outcome: Outcome::Passed,
             inputs: transcript(node),
             files,

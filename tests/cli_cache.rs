@@ -42,6 +42,7 @@ fn world() -> World {
             sut: "local".into(),
             started: now - age,
             duration_ms: 61_500,
+            prepared: None,
             outcome: Outcome::Passed,
             inputs: vec![
                 entry("script", script, Some("plans.fmf:4")),

@@ -69,7 +69,8 @@ fn help_of_build_tells_all_options() {
           --rerun              Run all tests, also those that passed before with the same inputs
           --dry-run            Show what would run, run nothing
           --fresh              Prepare from the first step, whatever the machine says of itself
-          --max-age <AGE>      Distrust what was prepared longer ago, as in `12h` or `7d`
+          --max-age <AGE>      Distrust what was prepared longer ago, and tests that ran on it, as in
+                               `12h` or `7d`
           --on-taint <WHAT>    What to do with a machine that a timeout or a broken step left in doubt
                                [default: prepare] [possible values: prepare, drop, ignore]
           --on-reboot <WHAT>   What to do with a machine that was booted, unasked by a test, since it

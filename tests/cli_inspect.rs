@@ -103,6 +103,7 @@ fn record_everything(world: &World) {
             sut: "local".into(),
             started: now - 7_300,
             duration_ms: 10,
+            prepared: None,
             outcome: Outcome::Passed,
             inputs: transcript(node),
             files: Vec::new(),

@@ -188,6 +188,7 @@ fn outline(work: &Workload) -> Option<Outline> {
         Some(Output {
             started: 0,
             duration_ms: 0,
+            prepared: None,
             outcome: Outcome::Passed,
             files: Vec::new(),
         })

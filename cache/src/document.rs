@@ -128,6 +128,7 @@ impl Document {
         Ok(plain(&files).map(|()| Output {
             started: summary.started,
             duration_ms: summary.duration_ms,
+            prepared: summary.prepared,
             outcome: summary.outcome,
             files,
         }))
@@ -151,6 +152,7 @@ impl Document {
             sut,
             started,
             duration_ms,
+            prepared,
             outcome,
             meta,
             ..
@@ -163,6 +165,7 @@ impl Document {
             sut,
             started,
             duration_ms,
+            prepared,
             outcome,
             inputs,
             files,

@@ -9,11 +9,11 @@
 //!
 //! ```text
 //! entry*  BLAKE3 of all entries
-//! entry:  length u32 · key · stamp, zeros where it must not be believed · started u64 · duration u64 · outcome u8 · file*
+//! entry:  length u32 · key · stamp, zeros where it must not be believed · started u64 · duration u64 · bits u8 · prepared u64? · file*
 //! file:   length u32 · path · digest · size u64
 //! ```
 //!
-//! Numbers are little-endian. A file that is damaged is nothing more than an empty one.
+//! The lowest bit says that the node passed, the next one that `prepared` follows. Numbers are little-endian. A file that is damaged is nothing more than an empty one.
 
 use std::collections::HashMap;
 use std::fs::{self, File};
@@ -32,6 +32,10 @@ use crate::walk;
 
 /// Times younger than this are not trusted: the coarsest clock of a file system in use (FAT) ticks every two seconds.
 const RACY_NS: i128 = 2_000_000_000;
+
+/// Bits of an entry.
+const PASSED: u8 = 1;
+const PREPARED: u8 = 2;
 
 /// Bytes of a digest.
 const DIGEST: usize = 32;
@@ -187,7 +191,12 @@ fn encode(key: ActionKey, stamp: &Stamp, output: &Output) -> Vec<u8> {
     out.extend(stamp);
     out.extend(output.started.to_le_bytes());
     out.extend(output.duration_ms.to_le_bytes());
-    out.push(u8::from(output.outcome == Outcome::Passed));
+    let passed = if output.outcome == Outcome::Passed { PASSED } else { 0 };
+    let prepared = if output.prepared.is_some() { PREPARED } else { 0 };
+    out.push(passed | prepared);
+    if let Some(prepared) = output.prepared {
+        out.extend(prepared.to_le_bytes());
+    }
     for file in &output.files {
         put_entry(&mut out, file.path.as_bytes());
         out.extend(file.digest.as_bytes());
@@ -218,10 +227,18 @@ fn known_output(entry: &[u8], stamp: &Stamp) -> Option<Output> {
     }
     let started = u64::from_le_bytes(take(&mut rest)?);
     let duration_ms = u64::from_le_bytes(take(&mut rest)?);
-    let outcome = match take(&mut rest)? {
-        [1] => Outcome::Passed,
-        [0] => Outcome::Failed,
-        [_] => return None,
+    let [bits] = take(&mut rest)?;
+    if bits & !(PASSED | PREPARED) != 0 {
+        return None;
+    }
+    let outcome = if bits & PASSED == 0 {
+        Outcome::Failed
+    } else {
+        Outcome::Passed
+    };
+    let prepared = match bits & PREPARED {
+        0 => None,
+        _ => Some(u64::from_le_bytes(take(&mut rest)?)),
     };
     let mut files = Vec::new();
     while !rest.is_empty() {
@@ -234,6 +251,7 @@ fn known_output(entry: &[u8], stamp: &Stamp) -> Option<Output> {
     files.iter().all(OutputFile::has_plain_path).then_some(Output {
         started,
         duration_ms,
+        prepared,
         outcome,
         files,
     })

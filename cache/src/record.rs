@@ -21,6 +21,8 @@ pub struct Record {
     pub started: u64,
     /// How long it ran, in milliseconds.
     pub duration_ms: u64,
+    /// When the oldest part of what it stood on was prepared: seconds since the epoch. Nothing where nothing was, or nobody knows.
+    pub prepared: Option<u64>,
     /// How it ended.
     pub outcome: Outcome,
     /// The inputs that its key was made of, in words: to tell why another key is another one.
@@ -70,6 +72,8 @@ pub struct Output {
     pub started: u64,
     /// See [`Record::duration_ms`].
     pub duration_ms: u64,
+    /// See [`Record::prepared`].
+    pub prepared: Option<u64>,
     /// See [`Record::outcome`].
     pub outcome: Outcome,
     /// See [`Record::files`].
@@ -93,6 +97,9 @@ pub struct Summary {
     pub started: u64,
     /// How long it ran, in milliseconds.
     pub duration_ms: u64,
+    /// See [`Record::prepared`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prepared: Option<u64>,
     /// How it ended.
     pub outcome: Outcome,
     /// How many files it left.
@@ -116,6 +123,7 @@ impl Record {
         Output {
             started: self.started,
             duration_ms: self.duration_ms,
+            prepared: self.prepared,
             outcome: self.outcome,
             files: self.files,
         }
@@ -131,6 +139,7 @@ impl Record {
             sut: self.sut.clone(),
             started: self.started,
             duration_ms: self.duration_ms,
+            prepared: self.prepared,
             outcome: self.outcome,
             files: self.files.len() as u64,
             size: self.files.iter().fold(0, |sum, file| sum.saturating_add(file.size)),

@@ -3,7 +3,7 @@
 //! A pure function of the workload, the options and what the cache answers; run before anything else, and again by `--dry-run`.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::time::Duration;
 
 use atex_cache::Output;
@@ -96,9 +96,11 @@ impl Agenda {
         mut recorded: impl FnMut(NodeId) -> Option<Output>,
     ) -> Self {
         let mut records = HashMap::new();
+        let prepared = prepared_tests(work);
         let selection = Selection::of(&work.graph, &targets(work, options), |id| {
             let is_test = work.graph.node(id).kind() == Kind::Test;
             let record = (is_test && options.takes_records()).then(|| recorded(id)).flatten();
+            let record = record.filter(|record| options.believes(record.prepared, prepared.contains(&id)));
             record.map(|record| records.insert(id, record)).is_some()
         });
         let mut agenda = Self {
@@ -318,6 +320,13 @@ impl Agenda {
             });
         }
     }
+}
+
+/// The nodes of tests that run on something that is prepared.
+pub(crate) fn prepared_tests(work: &Workload) -> HashSet<NodeId> {
+    let prepared = work.plans.iter().filter(|plan| !plan.chain.is_empty());
+    let tests = prepared.flat_map(|plan| &plan.tests);
+    tests.map(|&test| work.test(test).node).collect()
 }
 
 /// The number of a step, and how long it is expected to take.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
 
-use atex_cache::Lookup;
+use atex_cache::{Lookup, Record};
 use atex_graph::{Kind, NodeId, NodeState, Outcome, Progress, Selection, StateError};
 
 use crate::exec::event::{Event, NodeOutcome, Stamped};
@@ -206,7 +206,9 @@ impl<'a, 'b> Driver<'a, 'b> {
             let spec = self.shared.job(job);
             let node = self.shared.work.graph.node(spec.node);
             let tree = || self.shared.tree(self.shared.lane(spec.lane).upload);
-            let restored = match observing::claim(self.shared.store, node, tree) {
+            let shared = self.shared;
+            let stands = |record: &Record| shared.stands(spec, record);
+            let restored = match observing::claim(shared.store, node, tree, stands) {
                 Ok(Lookup::Busy(_)) => continue,
                 Ok(Lookup::Miss(_)) => Ok(None),
                 Ok(Lookup::Hit(record)) => self.shared.place().restore_job(self.shared.work, spec, *record),

@@ -215,6 +215,13 @@ impl Worker<'_> {
             .map(|at| Duration::from_secs(unix_now().saturating_sub(at)))
     }
 
+    /// When the oldest step of the chain that the SUT is in was done; nothing where there is none, or that is not known.
+    pub(crate) fn prepared_since(&self, chain: &[StepId]) -> Option<u64> {
+        let at = |step: usize| self.state.done_at.get(step).copied().or(self.state.prepared_at);
+        let all: Option<Vec<u64>> = (0..chain.len()).map(at).collect();
+        all?.into_iter().min()
+    }
+
     fn tell_reused(&self, step: StepId, index: usize) {
         let (node, key) = self.shared.identify(self.shared.work.step(step).node);
         self.outbox.event(Event::NodeCached {

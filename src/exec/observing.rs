@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use atex_cache::{CacheError, Lookup, Outcome, Store};
+use atex_cache::{CacheError, Lookup, Outcome, Record, Store};
 use atex_graph::{ActionKey, BlobDigest, FileMode, InputFile, Kind, Node, NodeId};
 use rayon::iter::{IntoParallelIterator as _, ParallelIterator as _};
 
@@ -188,9 +188,14 @@ pub fn is_in_state(work: &Workload, store: &Store, (step, last): (StepId, &str))
     stands_for(work, store, tree, (step, last)).is_some()
 }
 
-/// Claims a test that is to be run if no passed record of it stands. Another process may have seen it read other files meanwhile.
-pub(crate) fn claim(store: &Store, node: &Node, tree: impl FnOnce() -> Arc<Tree>) -> Result<Lookup, CacheError> {
-    let lookup = store.claim_if(node.key(), |record| record.outcome == Outcome::Passed)?;
+/// Claims a test that is to be run if no record of it stands. Another process may have seen it read other files meanwhile.
+pub(crate) fn claim(
+    store: &Store,
+    node: &Node,
+    tree: impl FnOnce() -> Arc<Tree>,
+    stands: impl Fn(&Record) -> bool,
+) -> Result<Lookup, CacheError> {
+    let lookup = store.claim_if(node.key(), &stands)?;
     let Lookup::Miss(ticket) = lookup else {
         return Ok(lookup);
     };
@@ -204,7 +209,7 @@ pub(crate) fn claim(store: &Store, node: &Node, tree: impl FnOnce() -> Arc<Tree>
         if key == node.key() {
             continue;
         }
-        if let Some(record) = store.peek(key)?.filter(|record| record.outcome == Outcome::Passed) {
+        if let Some(record) = store.peek(key)?.filter(&stands) {
             return Ok(Lookup::Hit(Box::new(record)));
         }
     }

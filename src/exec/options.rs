@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::exec::schedule::Rules;
+use crate::exec::shared::unix_now;
 use crate::sut::OnHeld;
 
 /// Which command a run carries out.
@@ -71,7 +72,7 @@ pub struct Options {
     pub fresh: bool,
     /// Run tests whose results are recorded, too.
     pub rerun: bool,
-    /// How old a prepared state may be.
+    /// How old may be what was prepared: on a SUT, and where a recorded test ran.
     pub max_age: Option<Duration>,
     /// What to do with tainted SUTs.
     pub on_taint: OnTaint,
@@ -93,6 +94,11 @@ impl Options {
         self.mode == Mode::Build && !self.rerun && !self.fresh
     }
 
+    /// Returns whether the result of a test is believed that ran on what was prepared then. What nobody knows of, is too old.
+    pub(crate) fn believes(&self, prepared: Option<u64>, is_prepared: bool) -> bool {
+        is_young(self.max_age, prepared, is_prepared)
+    }
+
     /// Returns whether SUTs are prepared and nothing else.
     pub(crate) fn only_prepares(&self) -> bool {
         self.mode == Mode::Build && self.until == Until::Prepare
@@ -111,4 +117,13 @@ impl Options {
             Mode::Finish => true,
         }
     }
+}
+
+/// Returns whether what was prepared at that time is not older than it may be; always, where nothing is prepared.
+pub(crate) fn is_young(most: Option<Duration>, prepared: Option<u64>, is_prepared: bool) -> bool {
+    let Some(most) = most.filter(|_| is_prepared) else {
+        return true;
+    };
+    let age = |at| Duration::from_secs(unix_now().saturating_sub(at));
+    prepared.is_some_and(|at| age(at) <= most)
 }

@@ -110,6 +110,7 @@ impl Worker<'_> {
             sut: self.sut.name().to_owned(),
             begun,
             took: started.elapsed(),
+            prepared: None,
             outcome: Outcome::Passed,
             meta: serde_json::Value::Null,
         };

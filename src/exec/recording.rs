@@ -55,6 +55,8 @@ pub(crate) struct Ran {
     pub(crate) sut: String,
     pub(crate) begun: u64,
     pub(crate) took: Duration,
+    /// See [`Record::prepared`].
+    pub(crate) prepared: Option<u64>,
     pub(crate) outcome: Outcome,
     pub(crate) meta: serde_json::Value,
 }
@@ -71,6 +73,7 @@ impl Ran {
             sut: self.sut,
             started: self.begun,
             duration_ms: u64::try_from(self.took.as_millis()).unwrap_or(u64::MAX),
+            prepared: self.prepared,
             outcome: self.outcome,
             inputs: transcript(node),
             files,

@@ -5,7 +5,7 @@ use std::sync::mpsc::SyncSender;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use atex_cache::Store;
+use atex_cache::{Outcome, Record, Store};
 use atex_graph::{Node, NodeId};
 
 use crate::compile;
@@ -164,6 +164,12 @@ impl<'a> Shared<'a> {
 
     pub(crate) fn test(&self, job: JobId) -> &'a TestSpec {
         self.work.test(self.job(job).test)
+    }
+
+    /// Whether a record of a test is taken in place of running it.
+    pub(crate) fn stands(&self, job: &JobSpec, record: &Record) -> bool {
+        let is_prepared = !self.chain(job.lane).is_empty();
+        record.outcome == Outcome::Passed && self.options.believes(record.prepared, is_prepared)
     }
 
     /// The name of a node for people, and its key in hex.

@@ -37,9 +37,11 @@ pub struct Restored {
 }
 
 impl Standing {
-    /// Takes what the cache holds of each test of the outline; nothing where one has to run.
-    pub fn new(outline: Outline, records: Vec<Option<Output>>) -> Option<Self> {
-        let passed = |output: Option<Output>| output.filter(|output| output.outcome == Outcome::Passed);
+    /// Takes what the cache holds of each test of the outline; nothing where one has to run, or may have to: what a test stands on
+    /// is not in the outline.
+    pub fn new(outline: Outline, records: Vec<Option<Output>>, options: &Options) -> Option<Self> {
+        let stands = |output: &Output| output.outcome == Outcome::Passed && options.believes(output.prepared, true);
+        let passed = |output: Option<Output>| output.filter(stands);
         let records: Vec<Output> = records.into_iter().map(passed).collect::<Option<_>>()?;
         (records.len() == outline.tests.len()).then_some(Self { outline, records })
     }

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Instant;
 
-use atex_cache::{Lookup, Outcome, Ticket};
+use atex_cache::{Lookup, Outcome, Record, Ticket};
 use atex_graph::Node;
 
 use crate::compile::spec::TestSpec;
@@ -69,7 +69,8 @@ impl Worker<'_> {
         let key = shared.work.graph.node(spec.node).key();
         let ticket = if shared.options.takes_records() {
             let tree = || shared.tree(shared.lane(spec.lane).upload);
-            match observing::claim(shared.store, shared.work.graph.node(spec.node), tree).map_err(host)? {
+            let stands = |record: &Record| shared.stands(spec, record);
+            match observing::claim(shared.store, shared.work.graph.node(spec.node), tree, stands).map_err(host)? {
                 Lookup::Busy(holder) => {
                     let (node, _) = shared.identify(spec.node);
                     self.tell("waiting", format!("`{node}` is being run by {holder}"));
@@ -175,6 +176,7 @@ impl Worker<'_> {
                 sut: sut.clone(),
                 begun,
                 took,
+                prepared: self.prepared_since(shared.chain(spec.lane)),
                 outcome: if outcome == NodeOutcome::Pass {
                     Outcome::Passed
                 } else {

@@ -96,6 +96,40 @@ fn max_age_distrusts_what_was_prepared_longer_ago() {
 }
 
 #[test]
+fn max_age_distrusts_tests_that_stand_on_an_older_preparation_and_no_others() {
+    let scene = suite();
+    let bare = "discover: {how: fmf, test: /a}\nexecute: {how: tmt}\nenvironment: {BARE: 1}\n";
+    scene.write("bare.fmf", bare);
+    scene.run(0, ["build"]);
+    let mut prepared = vec!["prepare", "test a", "test b", "finish"];
+    assert_eq!(scene.ran().len(), prepared.len() + 1);
+    scene.run(0, ["build", "--max-age", "12h"]);
+    scene.run(0, ["build"]);
+    assert_eq!(scene.ran(), [""; 0]);
+    eventually(
+        "the distrust of tests that stand on what is more than a second old",
+        || {
+            let dry = scene.run(0, ["build", "--max-age", "1s", "--dry-run"]).stdout;
+            let why = scene.run(0, ["why", "/b", "--max-age", "1s"]).stdout;
+            let old = "runs: what it stood on when it passed";
+            (dry.contains("run     ") && why.contains(old) && why.contains("was prepared")).then_some(())
+        },
+    );
+    assert!(
+        scene
+            .why(["/b", "--max-age", "12h"])
+            .contains("does not run: it passed")
+    );
+    scene.run(0, ["build", "--max-age", "1s"]);
+    let mut ran = scene.ran();
+    ran.sort();
+    prepared.sort_unstable();
+    assert_eq!(ran, prepared, "what stands on no preparation is not distrusted");
+    scene.run(0, ["build"]);
+    assert_eq!(scene.ran(), [""; 0]);
+}
+
+#[test]
 fn what_is_not_honoured_is_a_warning_and_with_strict_an_error() {
     let scene = suite();
     let phases = "prepare:\n  - {name: extra, how: copr, repository: x}\n  - {script: 'true', where: server}\n";

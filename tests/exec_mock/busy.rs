@@ -24,6 +24,7 @@ fn claim(bench: &Bench, work: &Workload, test: &str) -> (Ticket, Record) {
         sut: "elsewhere".to_owned(),
         started: 1,
         duration_ms: 1,
+        prepared: None,
         outcome: Outcome::Passed,
         inputs: transcript(node),
         files: Vec::new(),

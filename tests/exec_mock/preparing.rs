@@ -285,3 +285,29 @@ fn a_boot_that_a_test_asked_for_ends_nothing() {
     let ended = bench.run().exits(0);
     assert_eq!((ended.jobs_of("one"), ended.warnings()), (vec!["/t1"], vec![]));
 }
+
+#[test]
+fn a_test_is_distrusted_that_stood_on_an_older_preparation_however_young_its_own_record_is() {
+    let plan = "discover: {how: fmf}\nexecute: {how: tmt}\nprepare: [{script: p1}, {script: p2}]\n";
+    let mut bench = Bench::of(&[("plan.fmf", plan), ("young.fmf", "test: 'true'\n")]);
+    bench.run().exits(0);
+    let young = bench.lab.state("one");
+    bench.lab.set_state(
+        "one",
+        SutState {
+            done_at: vec![now() - 5 * 3600, now()],
+            ..young.clone()
+        },
+    );
+    bench.write("old.fmf", "test: 'true'\n");
+    assert_eq!(bench.run().exits(0).jobs_of("one"), ["/old"]);
+    assert_eq!(bench.run().exits(0).jobs_of("one"), [""; 0]);
+
+    bench.options.max_age = Some(Duration::from_hours(6));
+    assert_eq!(bench.run().exits(0).jobs_of("one"), [""; 0]);
+    bench.options.max_age = Some(Duration::from_hours(1));
+    let ended = bench.run().exits(0);
+    assert_eq!(ended.jobs_of("one"), ["p1", "p2", "/old"]);
+    assert_eq!(ended.finished.cached, 1);
+    assert_eq!(bench.run().exits(0).jobs_of("one"), [""; 0], "and then it is believed");
+}

@@ -73,6 +73,7 @@ fn record(key: ActionKey, name: &str, files: Vec<OutputFile>) -> Record {
         sut: "local".to_owned(),
         started: 1_700_000_000,
         duration_ms: 1500,
+        prepared: Some(1_699_990_000),
         outcome: Outcome::Passed,
         inputs: entries(2),
         files,

@@ -134,6 +134,11 @@ pub(crate) struct WhyArgs {
     /// A test or another node, by name
     #[arg(value_name = "NAME")]
     pub(crate) name: String,
+
+    /// Distrust what stands on an older preparation, as a build with the same option
+    #[arg(long, value_name = "AGE")]
+    pub(crate) max_age: Option<String>,
+
     #[command(flatten)]
     pub(crate) select: SelectArgs,
     #[command(flatten)]

@@ -112,7 +112,7 @@ pub(crate) struct RunArgs {
     #[arg(long)]
     pub(crate) fresh: bool,
 
-    /// Distrust what was prepared longer ago, as in `12h` or `7d`
+    /// Distrust what was prepared longer ago, and tests that ran on it, as in `12h` or `7d`
     #[arg(long, value_name = "AGE")]
     pub(crate) max_age: Option<String>,
 

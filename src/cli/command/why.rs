@@ -13,9 +13,11 @@ use crate::cli::error::CliError;
 use crate::cli::nearest::nearest_few;
 use crate::cli::out::Out;
 use crate::cli::settings::Settings;
-use crate::cli::workload;
+use crate::cli::{values, workload};
 use crate::compile::spec::Workload;
+use crate::exec::agenda::prepared_tests;
 use crate::exec::observing;
+use crate::exec::options::is_young;
 use crate::fmf::regex::Pattern;
 use crate::report::palette::paint;
 use crate::report::text::harmless;
@@ -29,6 +31,8 @@ enum Verdict {
     New,
     /// It is recorded under its key.
     Recorded(Record),
+    /// It is recorded under its key, and passed on what was prepared too long ago.
+    Old(Record),
     /// It is recorded under its key, and failed.
     Failed(Record),
     /// Its latest record has another key.
@@ -37,12 +41,20 @@ enum Verdict {
 
 /// Explains all nodes of the given name.
 pub(crate) fn run(args: WhyArgs, settings: &Settings, out: &mut Out) -> Result<Exit, CliError> {
+    let max_age = args.max_age.as_deref().map(values::age).transpose()?;
+    let max_age = max_age.or(settings.config.defaults.max_age);
     let request = workload::inspect(Vec::new(), args.select, &args.compile, &args.sut, settings)?;
     let mut workload = workload::compiled(&request, settings)?;
     let store = Store::open_read_only(&settings.cache_dir()?)?;
     observing::settle(&mut workload, &store);
+    let prepared = prepared_tests(&workload);
     for node in named(&workload, &args.name)? {
-        let verdict = verdict(&workload, node, &store)?;
+        let verdict = match verdict(&workload, node, &store)? {
+            Verdict::Recorded(record) if !is_young(max_age, record.prepared, prepared.contains(&node)) => {
+                Verdict::Old(record)
+            }
+            verdict => verdict,
+        };
         if settings.json {
             out.json(&as_json(&workload.graph, node, &verdict))?;
             continue;
@@ -149,6 +161,17 @@ fn explain(graph: &Graph, id: NodeId, verdict: &Verdict, out: &mut Out) -> Resul
             ago(record),
             record.sut
         ),
+        Verdict::Old(record) => {
+            let since = match record.prepared {
+                Some(at) => human::age(unix_now().saturating_sub(at)),
+                None => "at a time that nobody knows".to_owned(),
+            };
+            format!(
+                "runs: what it stood on when it passed {} on {} was prepared {since}, which is too old",
+                ago(record),
+                record.sut
+            )
+        }
         Verdict::Failed(record) => format!("runs: it failed {} on {}", ago(record), record.sut),
         Verdict::Changed(record, _) => format!("runs: since {} on {} this changed", ago(record), record.sut),
     };
@@ -172,6 +195,7 @@ fn as_json(graph: &Graph, id: NodeId, verdict: &Verdict) -> Value {
         Verdict::Always => ("always", true, None, &[][..]),
         Verdict::New => ("new", true, None, &[][..]),
         Verdict::Recorded(record) => ("recorded", false, Some(record), &[][..]),
+        Verdict::Old(record) => ("old", true, Some(record), &[][..]),
         Verdict::Failed(record) => ("failed", true, Some(record), &[][..]),
         Verdict::Changed(record, causes) => ("changed", true, Some(record), &causes[..]),
     };

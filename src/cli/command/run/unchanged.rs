@@ -68,7 +68,7 @@ impl Build<'_> {
             context: compile::context_of(self.asked),
         };
         let warnings = outline.warnings.clone();
-        let Some(standing) = Standing::new(outline, self.store.outputs(&index, &keys)) else {
+        let Some(standing) = Standing::new(outline, self.store.outputs(&index, &keys), self.options) else {
             return Ok(Tried::HasToRun(None));
         };
         let suts = machines::open_later(&self.request.pool, &self.asked.start, self.cancel)?;
