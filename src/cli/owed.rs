@@ -11,6 +11,7 @@ use std::io::{self, ErrorKind, Write as _};
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
+use rustix::fs::{Access, access};
 use serde::{Deserialize, Serialize};
 
 use super::pool::{Pool, SutSpec};
@@ -74,7 +75,8 @@ impl Owed {
         }
     }
 
-    /// Notes what the machine is about to say; fails where it would not be remembered.
+    /// Notes what the machine is about to say; fails where it would not be remembered, but not where nothing can be: see
+    /// [`make_place`].
     pub(crate) fn note(&mut self, unfinished: &[String]) -> io::Result<()> {
         let before = self.debts.len();
         let tree = self.tree.clone();
@@ -110,12 +112,7 @@ impl Owed {
     }
 
     fn write(&self) -> io::Result<()> {
-        let Some(file) = &self.file else {
-            return Err(io::Error::new(
-                ErrorKind::NotFound,
-                "neither `XDG_STATE_HOME` nor `HOME` is set",
-            ));
-        };
+        let Some(file) = &self.file else { return Ok(()) };
         if self.debts.is_empty() {
             return match fs::remove_file(file) {
                 Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
@@ -123,7 +120,9 @@ impl Owed {
             };
         }
         let dir = file.parent().unwrap_or(Path::new("/"));
-        DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
+        if !dir.is_dir() || access(dir, Access::WRITE_OK).is_err() {
+            return Ok(());
+        }
         let kept = Kept {
             place: self.place.clone(),
             debts: self.debts.clone(),
@@ -134,6 +133,16 @@ impl Owed {
         new.persist(file)?;
         fs::File::open(dir)?.sync_all()
     }
+}
+
+/// Makes the place where it is remembered. Fails, with a reason for people, where there can be none: then nothing is.
+pub(crate) fn make_place() -> Result<(), String> {
+    let dir = Settings::state_dir()
+        .map_err(|error| error.message().to_owned())?
+        .join(DIRECTORY);
+    let made = DirBuilder::new().recursive(true).mode(0o700).create(&dir);
+    let made = made.and_then(|()| tempfile::tempfile_in(&dir).map(drop));
+    made.map_err(|error| format!("cannot write below `{}`: {error}", dir.display()))
 }
 
 /// Returns the plans whose finish is owed on a machine, of all trees.

@@ -177,3 +177,19 @@ fn a_machine_that_was_emptied_owes_nothing() {
     let listed = scene.run(0, ["sut", "ls"]).stdout;
     assert!(!listed.contains("owed"), "{listed}");
 }
+
+#[test]
+fn where_nothing_can_be_remembered_a_run_says_so_and_goes_on() {
+    let scene = suite();
+    scene.world.write("ran.go", "");
+    scene
+        .world
+        .write("home/.local/state/atex/owed-v1", "this is no directory");
+    let ran = scene.run(0, ["build"]);
+    assert!(
+        ran.stderr
+            .contains("warning: a finish that this run leaves due is known to its machine alone"),
+        "{ran:?}"
+    );
+    assert_eq!(scene.ran_in_order(), ["prepare", "test ok", "begin", "finish"]);
+}

@@ -115,6 +115,7 @@ pub(crate) fn run(request: &RunRequest, settings: &Settings, out: &mut Out) -> R
         return dry::show((&work, &agenda, &options), settings, out);
     }
     let suts = approached.map_or_else(|| machines::open_later(&request.pool, tree, &cancel), Ok)?;
+    remember_finishes(&work, settings);
     let arrivals = request.sut_args.sut_file.as_ref().map(|_| -> Box<dyn Arrivals + '_> {
         Box::new(SutFile::new(
             &request.sut_args,
@@ -148,6 +149,16 @@ pub(crate) fn run(request: &RunRequest, settings: &Settings, out: &mut Out) -> R
     drop(heeded);
     let finished = finished.map_err(|source| not_written(&dir, &source))?;
     end(sink, &finished, &store, settings)
+}
+
+/// Makes the place where it is remembered which finish is due, where one will be; warns where nothing can be remembered.
+fn remember_finishes(work: &Workload, settings: &Settings) {
+    if work.plans.iter().any(|plan| !plan.finish.is_empty())
+        && let Err(reason) = owed::make_place()
+    {
+        let text = format!("a finish that this run leaves due is known to its machine alone: {reason}");
+        notice::warning(&text, settings);
+    }
 }
 
 /// Makes the machines and begins to connect where they are few, and will be needed whatever the tree says: to find the test may take as
