@@ -227,3 +227,22 @@ fn what_a_server_offers_is_shown_where_nothing_fits() {
         assert!(ran.code == 0 || ran.code == 3, "{ran:?}");
     }
 }
+
+#[test]
+fn a_machine_that_owes_a_finish_and_cannot_be_reached_is_told_and_pays_when_it_is_back() {
+    let mut lab = Lab::new();
+    lab.run(0, ["test", "/a", "/b"]);
+    assert_eq!(lab.ran(), ["prepare", "a", "b"]);
+    lab.sshd.stop();
+    for _ in 0..2 {
+        let ran = lab.run(3, ["build"]);
+        assert!(ran.said("finish /plan#1"), "{ran:?}");
+        assert!(ran.said("2 passed (2 cached)"), "{ran:?}");
+    }
+    assert!(lab.run(3, ["sut", "ls"]).said("finish owed: /plan"));
+    assert!(lab.sshd.resume());
+    lab.run(0, ["build"]);
+    assert_eq!(lab.ran(), ["finish"]);
+    lab.sshd.stop();
+    lab.run(0, ["build"]);
+}
