@@ -87,17 +87,7 @@ pub(crate) fn run(request: &RunRequest, settings: &Settings, out: &mut Out) -> R
         which::settle(&mut work, &store, || machines::states(&request.pool, &cancel))?;
         drop(heeded);
     }
-    if let Some(shard) = request.shard {
-        shard.narrow(&mut work);
-        if work.plans.iter().all(|plan| plan.tests.is_empty()) {
-            return Err(
-                CliError::nothing("no test is in this part").hint("there are more parts than tests, or long ones")
-            );
-        }
-    }
-    if options.mode != Mode::Finish && work.plans.iter().all(|plan| plan.tests.is_empty()) {
-        return Err(CliError::nothing("no test matches").hint("`atex ls` shows all tests; `atex ls plans`, the plans"));
-    }
+    narrow(&mut work, request, &options)?;
     signals::doing("the cache was asked what has to run");
     observing::settle(&mut work, &store);
     let agenda = agenda(&work, &options, (request, &asked), &store);
@@ -149,6 +139,23 @@ pub(crate) fn run(request: &RunRequest, settings: &Settings, out: &mut Out) -> R
     drop(heeded);
     let finished = finished.map_err(|source| not_written(&dir, &source))?;
     end(sink, &finished, &store, settings)
+}
+
+/// Leaves the part of the tests that is asked for; fails where there is none.
+fn narrow(work: &mut Workload, request: &RunRequest, options: &Options) -> Result<(), CliError> {
+    let has_none = |work: &Workload| work.plans.iter().all(|plan| plan.tests.is_empty());
+    if let Some(shard) = request.shard {
+        shard.narrow(work);
+        if has_none(work) {
+            return Err(
+                CliError::nothing("no test is in this part").hint("there are more parts than tests, or long ones")
+            );
+        }
+    }
+    if options.mode != Mode::Finish && has_none(work) {
+        return Err(CliError::nothing("no test matches").hint("`atex ls` shows all tests; `atex ls plans`, the plans"));
+    }
+    Ok(())
 }
 
 /// Makes the place where it is remembered which finish is due, where one will be; warns where nothing can be remembered.
