@@ -176,6 +176,7 @@ fn outline(work: &Workload) -> Option<Outline> {
         until: Until::Finish,
         fresh: false,
         rerun: false,
+        audit: None,
         max_age: None,
         on_taint: OnTaint::Prepare,
         on_reboot: OnReboot::Prepare,

@@ -11,6 +11,7 @@ use super::error::CliError;
 use super::pool::{self, Pool};
 use super::settings::{Settings, absolute};
 use super::values;
+use crate::exec::audit::Share;
 use crate::exec::schedule::Rules;
 use crate::exec::shard::Shard;
 
@@ -18,7 +19,12 @@ use crate::exec::shard::Shard;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Action {
     /// Plans, all the way or up to a kind of node.
-    Build { until: Option<Until>, rerun: bool },
+    Build {
+        until: Option<Until>,
+        rerun: bool,
+        /// The share of the hits that runs again.
+        audit: Option<Share>,
+    },
     /// Tests by name.
     Test { names: Vec<String> },
     /// Finish scripts.
@@ -83,10 +89,12 @@ impl RunRequest {
             plans,
             until,
             rerun,
+            audit,
             failing,
             run,
         } = args;
-        Self::new(Action::Build { until, rerun }, plans, (failing, run), settings)
+        let audit = audit.as_deref().map(values::share).transpose()?;
+        Self::new(Action::Build { until, rerun, audit }, plans, (failing, run), settings)
     }
 
     /// Validates `atex test`.

@@ -8,6 +8,7 @@ use super::error::CliError;
 use super::nearest::did_you_mean;
 use crate::compile::environment;
 use crate::compile::lint::Code;
+use crate::exec::audit::Share;
 use crate::exec::shard::Shard;
 
 /// A text that is no value of its language.
@@ -60,6 +61,25 @@ pub(crate) fn variable_name(name: &str) -> Result<(), ValueError> {
         problem,
         "names consist of letters, digits and `_`, and do not start with a digit",
     ))
+}
+
+/// Reads a share of hits: `5%`, `0.1%`, `all`.
+pub(crate) fn share(text: &str) -> Result<Share, ValueError> {
+    if text == "all" {
+        return Ok(Share::ALL);
+    }
+    let bad = || {
+        let problem = format!("`--audit {text}` is no share");
+        ValueError::new(problem, "write `all`, or percent as in `5%` or `0.1%`; `0%` is none")
+    };
+    let number = text.strip_suffix('%').ok_or_else(bad)?;
+    let (whole, rest) = number.split_once('.').unwrap_or((number, "0"));
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    if !is_number(whole) || !is_number(rest) || rest.len() > 4 {
+        return Err(bad());
+    }
+    let parts = format!("{whole}{rest:0<4}").parse().map_err(|_| bad())?;
+    Share::of_million(parts).ok_or_else(bad)
 }
 
 /// Checks the value of an environment variable.
@@ -209,6 +229,26 @@ mod tests {
         assert_eq!(dimension("distro=rhel-9, rhel-10").unwrap().1, ["rhel-9", "rhel-10"]);
         for bad in ["distro", "=x", "distro=", "distro=a,,b"] {
             assert!(dimension(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn shares_are_percent_or_all() {
+        let million = |parts| Share::of_million(parts).unwrap();
+        assert_eq!(share("all").unwrap(), Share::ALL);
+        for (text, parts) in [
+            ("5%", 50_000),
+            ("100%", 1_000_000),
+            ("0.1%", 1_000),
+            ("12.5%", 125_000),
+            ("0.0001%", 1),
+        ] {
+            assert_eq!(share(text).unwrap(), million(parts), "{text}");
+        }
+        for bad in [
+            "", "%", "5", "0%", "101%", "-1%", "5 %", "1e1%", ".5%", "5.%", "0.00001%", "none",
+        ] {
+            assert!(share(bad).is_err(), "{bad}");
         }
     }
 

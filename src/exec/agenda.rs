@@ -42,6 +42,8 @@ pub struct JobSpec {
     pub distinct_in: Option<String>,
     /// How long it is expected to take.
     pub expected: Duration,
+    /// Of a hit that runs again: when it passed.
+    pub audited: Option<u64>,
 }
 
 /// How long a prepare step is expected to take that was never seen.
@@ -162,6 +164,7 @@ impl Agenda {
                         lane,
                         distinct_in,
                         expected: test.duration,
+                        audited: None,
                     });
                 }
             }
@@ -174,6 +177,13 @@ impl Agenda {
         let owed: Vec<PlanId> = work.plans.iter().enumerate().filter_map(named).collect();
         if !owed.is_empty() {
             self.owed.insert(sut, owed);
+        }
+    }
+
+    /// Marks the hits that run again; `passed` says when they passed.
+    pub fn audit(&mut self, passed: &BTreeMap<NodeId, u64>) {
+        for job in &mut self.jobs {
+            job.audited = passed.get(&job.node).copied();
         }
     }
 
@@ -217,6 +227,7 @@ impl Agenda {
                 lane,
                 distinct_in,
                 expected: work.test(test).duration,
+                audited: None,
             });
         }
     }

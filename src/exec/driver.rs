@@ -301,11 +301,25 @@ impl<'a, 'b> Driver<'a, 'b> {
                 let ended = if passed { Outcome::Passed } else { Outcome::Failed };
                 self.note(job, |ledger, node| ledger.end(node, ended));
                 let outcome = if flaky { NodeOutcome::Flaky } else { said_outcome };
+                self.audited(job, outcome);
                 self.finished.count(outcome, cached);
             }
         }
         self.sink.event(&Stamped { time, event });
         self.carry_out(decisions);
+    }
+
+    /// Counts a hit that ran again.
+    fn audited(&mut self, job: JobId, outcome: NodeOutcome) {
+        let spec = self.shared.job(job);
+        if spec.audited.is_none() || !matches!(outcome, NodeOutcome::Pass | NodeOutcome::Flaky | NodeOutcome::Fail) {
+            return;
+        }
+        self.finished.audit.ran += 1;
+        if outcome != NodeOutcome::Pass {
+            let name = self.shared.test(job).name.clone();
+            self.finished.audit.disagreed.push(name);
+        }
     }
 
     /// Ends the test of a worker that cannot do so any more.

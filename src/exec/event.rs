@@ -126,6 +126,13 @@ pub enum Event {
         /// The kind of its `infra` result, for a test.
         outcome: NodeOutcome,
     },
+    /// What came of the hits that ran again.
+    Audited {
+        /// Those that came to a verdict.
+        ran: u64,
+        /// The tests among them that failed, by name.
+        disagreed: Vec<String>,
+    },
     /// The run is over; last event.
     RunFinished {
         /// Exit code of the process.

@@ -8,6 +8,7 @@
 
 pub mod agenda;
 mod attempt;
+pub mod audit;
 mod driver;
 mod enter;
 pub mod event;

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::exec::audit::Share;
 use crate::exec::schedule::Rules;
 use crate::exec::shared::unix_now;
 use crate::sut::OnHeld;
@@ -72,6 +73,8 @@ pub struct Options {
     pub fresh: bool,
     /// Run tests whose results are recorded, too.
     pub rerun: bool,
+    /// The share of the recorded tests that runs again, to see whether they agree.
+    pub audit: Option<Share>,
     /// How old may be what was prepared: on a SUT, and where a recorded test ran.
     pub max_age: Option<Duration>,
     /// What to do with tainted SUTs.

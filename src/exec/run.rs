@@ -12,6 +12,7 @@ use rayon::iter::{IntoParallelIterator as _, ParallelIterator as _};
 
 use crate::compile::spec::Workload;
 use crate::exec::agenda::{Agenda, CachedTest};
+use crate::exec::audit::Tally;
 use crate::exec::driver::{Crew, Driver};
 use crate::exec::event::{Event, NodeOutcome, Seen, Stamped};
 use crate::exec::log::RunLog;
@@ -93,6 +94,8 @@ pub struct Finished {
     pub tests: BTreeMap<NodeOutcome, u64>,
     /// Tests that were taken from the cache.
     pub cached: u64,
+    /// Of an audit: what came of the hits that ran again.
+    pub audit: Tally,
     /// Whether a prepare or finish step failed; in a run without tests, also a SUT.
     pub infra: bool,
     /// Whether the user cancelled.
@@ -150,7 +153,7 @@ impl Finished {
 
 /// Runs it: from `RunStarted` to `RunFinished`.
 pub fn run(run: Run<'_>, sink: &mut dyn Sink) -> io::Result<Finished> {
-    let started = Instant::now();
+    let (started, options) = (Instant::now(), run.options);
     let prefixed = run.suts.len() > 1 || run.arrivals.is_some();
     let mut agenda = run.agenda;
     let cached = std::mem::take(&mut agenda.cached);
@@ -196,6 +199,10 @@ pub fn run(run: Run<'_>, sink: &mut dyn Sink) -> io::Result<Finished> {
     let finished = with_workers(&shared, run.suts, &run.expected, schedule, |crew, messages| {
         Driver::new(&shared, crew, (finished, times), arrivals, sink).drive(messages)
     })?;
+    if options.audit.is_some() {
+        let Tally { ran, disagreed } = finished.audit.clone();
+        sink.event(&stamp(Event::Audited { ran, disagreed }));
+    }
     sink.event(&stamp(finished.told(started)));
     Ok(finished)
 }

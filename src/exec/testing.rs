@@ -4,11 +4,12 @@ use std::path::Path;
 use std::time::Instant;
 
 use atex_cache::{Lookup, Outcome, Record, Ticket};
-use atex_graph::Node;
+use atex_graph::{ActionKey, Node};
 
 use crate::compile::spec::TestSpec;
 use crate::control::{InfraKind, Status, Summary, Verdict};
 use crate::exec::attempt::{self, Attempt, SutAfter};
+use crate::exec::audit;
 use crate::exec::enter::{Installed, mode_of};
 use crate::exec::event::{Event, NodeOutcome};
 use crate::exec::observing;
@@ -67,7 +68,8 @@ impl Worker<'_> {
         let shared = self.shared;
         let spec = shared.job(job);
         let key = shared.work.graph.node(spec.node).key();
-        let ticket = if shared.options.takes_records() {
+        self.passed_before = spec.audited.or_else(|| self.passed_before(key));
+        let ticket = if shared.options.takes_records() && spec.audited.is_none() {
             let tree = || shared.tree(shared.lane(spec.lane).upload);
             let stands = |record: &Record| shared.stands(spec, record);
             match observing::claim(shared.store, shared.work.graph.node(spec.node), tree, stands).map_err(host)? {
@@ -96,6 +98,14 @@ impl Worker<'_> {
         };
         ticket.begin().map_err(host)?;
         Ok(Claimed::ToRun(ticket))
+    }
+
+    /// When the test passed under the key, where its record does not stand for it.
+    fn passed_before(&self, key: ActionKey) -> Option<u64> {
+        let store = self.shared.store;
+        let output = (!self.shared.options.takes_records()).then(|| store.output(key).ok().flatten());
+        let passed = output.flatten().filter(|output| output.outcome == Outcome::Passed);
+        passed.map(|output| output.started)
     }
 
     /// The machine could not be brought back to what the test is to find.
@@ -235,6 +245,10 @@ impl Worker<'_> {
         doubt: &mut Option<String>,
     ) -> Result<Option<ToRecord>, Failed> {
         if outcome != NodeOutcome::Pass {
+            if let Some(passed) = self.passed_before {
+                audit::disagrees(self.shared.store, ticket.key(), passed).map_err(host)?;
+                *doubt = Some("it passed before with the same inputs, so it is flaky".to_owned());
+            }
             return Ok(Some(ToRecord { ticket, observed: None }));
         }
         let Some(node) = self.observed_test(job)? else {
@@ -243,6 +257,10 @@ impl Worker<'_> {
         let (shared, lane) = (self.shared, self.shared.job(job).lane);
         if let Some(path) = shared.unsettled(shared.lane(lane).upload, shared.chain(lane), &node) {
             *doubt = Some(format!("`{path}` was changed while it was brought: not recorded"));
+            return Ok(None);
+        }
+        if audit::disagreement(shared.store, node.key()).is_some() {
+            *doubt = Some("its verdicts differ with the same inputs: not recorded".to_owned());
             return Ok(None);
         }
         let ticket = if node.key() == ticket.key() {

@@ -67,6 +67,8 @@ pub(crate) struct Worker<'a> {
     pub(crate) records: Records,
     /// What the prepare chain that the machine has done was seen to read.
     pub(crate) prepared_reads: Paths,
+    /// When the test that runs passed with the same inputs, if it did.
+    pub(crate) passed_before: Option<u64>,
     /// Whether it was said that reads cannot be seen.
     pub(crate) told_unseen: bool,
     /// The test that ran last in the tree which is there now, and was not looked after yet.
@@ -94,6 +96,7 @@ impl<'a> Worker<'a> {
             facts: None,
             records,
             prepared_reads: Paths::new(),
+            passed_before: None,
             told_unseen: false,
             ran_here: None,
         }

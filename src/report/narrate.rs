@@ -55,6 +55,27 @@ impl Narrator {
         }
     }
 
+    /// Says whether the hits that ran again agreed.
+    fn audited(&self, out: &mut String, ran: u64, disagreed: &[String]) {
+        let hits = human::count(ran, "hit");
+        let _infallible = if disagreed.is_empty() {
+            writeln!(
+                out,
+                "{} {hits} ran again, all agreed",
+                paint(self.palette.good, "audit:")
+            )
+        } else {
+            let (count, names) = (disagreed.len(), disagreed.join(", "));
+            let names = harmless(&names);
+            let what = "not taken from the cache any more until an input changes";
+            writeln!(
+                out,
+                "{} {count} of {hits} that ran again disagreed: {names}; {what}",
+                paint(self.palette.bad, "audit:")
+            )
+        };
+    }
+
     /// Appends what is to be said of an event, in whole lines; of most events a quiet console says nothing.
     pub(super) fn describe(&mut self, stamped: &Stamped, out: &mut String) {
         match &stamped.event {
@@ -62,6 +83,7 @@ impl Narrator {
             Event::Warning { text } => {
                 let _infallible = writeln!(out, "{} {}", paint(self.palette.warn, "warning:"), harmless(text));
             }
+            Event::Audited { ran, disagreed } => self.audited(out, *ran, disagreed),
             Event::Sut { sut, state, note } => self.sut(out, sut, state, note),
             Event::NodeCached {
                 node, sut, age, seen, ..

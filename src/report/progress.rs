@@ -75,7 +75,7 @@ impl Progress {
             // What a SUT has done already was counted as to be run.
             Event::NodeCached { sut, .. } if !sut.is_empty() => self.done += 1,
             Event::RunFinished { .. } => self.active.clear(),
-            Event::Warning { .. } | Event::NodeCached { .. } | Event::Result { .. } => {}
+            Event::Warning { .. } | Event::Audited { .. } | Event::NodeCached { .. } | Event::Result { .. } => {}
         }
     }
 

@@ -98,7 +98,7 @@ impl<W: Write> Trace<W> {
                 let args = json!({ "waiting": waiting, "running": running });
                 self.write(&json!({"name": "tests", "ph": "C", "pid": PID, "ts": micros(time), "args": args}))
             }
-            Event::RunFinished { .. } | Event::Result { .. } => Ok(()),
+            Event::RunFinished { .. } | Event::Audited { .. } | Event::Result { .. } => Ok(()),
         }
     }
 

@@ -17,7 +17,8 @@ Examples:
   atex build -s lab1 -s root@lab2       on two machines, whichever is free
   atex build -s 'local*4' --retries 1   four at once on this machine; what fails runs twice
   atex build --shard 2/5                the second of five parts, for five invocations
-  atex build --max-age 12h              prepare again what is older")]
+  atex build --max-age 12h              prepare again what is older
+  atex build --audit 5%                 run some of what stands again: does it agree?")]
 pub(crate) struct BuildArgs {
     /// Plans by name, or regular expressions [default: all that are enabled]
     #[arg(value_name = "PLAN")]
@@ -30,6 +31,10 @@ pub(crate) struct BuildArgs {
     /// Run all tests, also those that passed before with the same inputs
     #[arg(long, help_heading = "Running")]
     pub(crate) rerun: bool,
+
+    /// Run so much of what is recorded again and show whether it agrees: `5%`, or `all`
+    #[arg(long, value_name = "SHARE", help_heading = "Running", conflicts_with_all = ["rerun", "fresh"])]
+    pub(crate) audit: Option<String>,
 
     #[command(flatten)]
     pub(crate) failing: FailingArgs,

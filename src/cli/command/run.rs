@@ -28,10 +28,10 @@ use crate::cli::{machines, notice, owed, own, signals, workload};
 use crate::compile;
 use crate::compile::spec::Workload;
 use crate::exec::agenda::Agenda;
-use crate::exec::observing;
 use crate::exec::options::{Mode, OnReboot, OnTaint, Options, Until};
 use crate::exec::run::{Arrivals, Finished, Run};
 use crate::exec::rundir::{RunDir, RunDirError};
+use crate::exec::{audit, observing};
 use crate::report::live::Size;
 use crate::report::{self, Console, Exit, Json, Recorder, RunInfo};
 use crate::sut::{Cancel, OnHeld, Sut};
@@ -223,7 +223,9 @@ fn agenda(
     };
     let found = nodes.into_par_iter().zip(keys).zip(outputs);
     let mut recorded: HashMap<NodeId, Output> = found.filter_map(stands).collect();
+    let audited = options.audit.map(|share| audit::choose(&mut recorded, share));
     let mut agenda = Agenda::new(work, options, request.pool.suts.len(), |node| recorded.remove(&node));
+    agenda.audit(&audited.unwrap_or_default());
     if options.pays() {
         for (sut, plans) in owed::of_tree(&request.pool, &asked.start) {
             agenda.owe(work, sut, &plans);
@@ -290,7 +292,7 @@ fn run_dir(request: &RunRequest) -> Result<RunDir, CliError> {
 
 fn options(request: &RunRequest) -> Options {
     let (mode, until, rerun) = match request.action {
-        Action::Build { until, rerun } => (Mode::Build, last_kind(until), rerun),
+        Action::Build { until, rerun, .. } => (Mode::Build, last_kind(until), rerun),
         Action::Test { .. } => (Mode::Test, Until::Test, true),
         Action::Finish => (Mode::Finish, Until::Finish, false),
     };
@@ -299,6 +301,10 @@ fn options(request: &RunRequest) -> Options {
         until,
         fresh: request.fresh,
         rerun,
+        audit: match request.action {
+            Action::Build { audit, .. } => audit,
+            Action::Test { .. } | Action::Finish => None,
+        },
         max_age: request.max_age,
         on_taint: match request.on_taint {
             OnTaintArg::Prepare => OnTaint::Prepare,

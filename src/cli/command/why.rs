@@ -16,6 +16,7 @@ use crate::cli::settings::Settings;
 use crate::cli::{values, workload};
 use crate::compile::spec::Workload;
 use crate::exec::agenda::prepared_tests;
+use crate::exec::audit::{self, Disagreement};
 use crate::exec::observing;
 use crate::exec::options::is_young;
 use crate::fmf::regex::Pattern;
@@ -35,6 +36,8 @@ enum Verdict {
     Old(Record),
     /// It is recorded under its key, and failed.
     Failed(Record),
+    /// It passed and failed under its key.
+    Differs(Disagreement),
     /// Its latest record has another key.
     Changed(Record, Vec<Cause>),
 }
@@ -111,6 +114,9 @@ fn verdict(workload: &Workload, id: NodeId, store: &Store) -> Result<Verdict, Cl
     if node.kind() == Kind::Finish {
         return Ok(Verdict::Always);
     }
+    if let Some(disagreement) = audit::disagreement(store, node.key()) {
+        return Ok(Verdict::Differs(disagreement));
+    }
     if let Some(record) = store.peek(node.key())? {
         return Ok(match record.outcome {
             Outcome::Passed => Verdict::Recorded(record),
@@ -172,6 +178,14 @@ fn explain(graph: &Graph, id: NodeId, verdict: &Verdict, out: &mut Out) -> Resul
                 record.sut
             )
         }
+        Verdict::Differs(Disagreement { passed, failed }) => {
+            let ago = |then: &u64| human::age(unix_now().saturating_sub(*then));
+            format!(
+                "runs: with these inputs it passed {} and failed {}, so it is flaky, and not taken from the cache until an input changes",
+                ago(passed),
+                ago(failed)
+            )
+        }
         Verdict::Failed(record) => format!("runs: it failed {} on {}", ago(record), record.sut),
         Verdict::Changed(record, _) => format!("runs: since {} on {} this changed", ago(record), record.sut),
     };
@@ -196,6 +210,7 @@ fn as_json(graph: &Graph, id: NodeId, verdict: &Verdict) -> Value {
         Verdict::New => ("new", true, None, &[][..]),
         Verdict::Recorded(record) => ("recorded", false, Some(record), &[][..]),
         Verdict::Old(record) => ("old", true, Some(record), &[][..]),
+        Verdict::Differs(_) => ("differs", true, None, &[][..]),
         Verdict::Failed(record) => ("failed", true, Some(record), &[][..]),
         Verdict::Changed(record, causes) => ("changed", true, Some(record), &causes[..]),
     };

@@ -42,7 +42,7 @@ impl Build<'_> {
     pub(super) fn outlines(&self) -> Option<Outlines> {
         let (request, options) = (self.request, self.options);
         let takes_records = options.takes_records() && options.until >= Until::Test;
-        let is_possible = takes_records && request.shard.is_none() && !request.dry_run;
+        let is_possible = takes_records && request.shard.is_none() && !request.dry_run && options.audit.is_none();
         is_possible.then(|| self.resolved.outlines(self.asked)).flatten()
     }
 

@@ -1,0 +1,100 @@
+//! Hits that run again to see whether they agree, and keys whose verdicts differ: their tests are flaky by definition, and what passed
+//! under such a key is not taken from the cache any more. Only other inputs, and so another key, put an end to that.
+
+use std::collections::{BTreeMap, HashMap};
+use std::hash::BuildHasher;
+
+use atex_cache::{CacheError, Output, Store};
+use atex_graph::{ActionKey, NodeId};
+use serde::{Deserialize, Serialize};
+
+use crate::exec::shared::unix_now;
+
+/// A share of the hits: in parts of a million, at most all of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Share(u32);
+
+impl Share {
+    /// All.
+    pub const ALL: Self = Self(1_000_000);
+
+    /// So many parts of a million, if that is no more than all and more than nothing.
+    pub fn of_million(parts: u32) -> Option<Self> {
+        (1..=Self::ALL.0).contains(&parts).then_some(Self(parts))
+    }
+
+    /// How many of so many things: one at least, if there is one.
+    fn of(self, count: usize) -> usize {
+        let parts = count as u64 * u64::from(self.0);
+        usize::try_from(parts.div_ceil(u64::from(Self::ALL.0)))
+            .unwrap_or(count)
+            .min(count)
+    }
+}
+
+/// Takes a share of the hits out, other ones each time, so that they run. Returns when each of them passed.
+pub fn choose(hits: &mut HashMap<NodeId, Output, impl BuildHasher>, share: Share) -> BTreeMap<NodeId, u64> {
+    let seed = seed();
+    let mut nodes: Vec<NodeId> = hits.keys().copied().collect();
+    let lot = |node: &NodeId| *blake3::keyed_hash(&seed, &node.index().to_le_bytes()).as_bytes();
+    nodes.sort_by_cached_key(lot);
+    nodes.truncate(share.of(nodes.len()));
+    let passed = |node: NodeId| Some((node, hits.remove(&node)?.started));
+    nodes.into_iter().filter_map(passed).collect()
+}
+
+/// Something that is another in each run.
+fn seed() -> [u8; 32] {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(&crate::exec::shared::unix_millis().to_le_bytes());
+    hasher.update(&std::process::id().to_le_bytes());
+    hasher.finalize().into()
+}
+
+/// Verdicts that differ under one key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Disagreement {
+    /// When it passed: seconds since the epoch.
+    pub passed: u64,
+    /// When it failed.
+    pub failed: u64,
+}
+
+/// Returns what is known of verdicts that differ under a key.
+pub fn disagreement(store: &Store, key: ActionKey) -> Option<Disagreement> {
+    let document = store.facts(&place(key)).ok().flatten()?;
+    serde_json::from_value(document).ok()
+}
+
+/// Remembers that a test failed now that passed then under the same key.
+pub(crate) fn disagrees(store: &Store, key: ActionKey, passed: u64) -> Result<(), CacheError> {
+    let failed = unix_now();
+    store.remember_facts(&place(key), &serde_json::json!(Disagreement { passed, failed }))
+}
+
+fn place(key: ActionKey) -> String {
+    format!("verdicts differ under {key}")
+}
+
+/// What the audit of a run came to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Hits that ran again and came to a verdict.
+    pub ran: u64,
+    /// The tests among them that did not pass.
+    pub disagreed: Vec<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Share;
+
+    #[test]
+    fn a_share_is_rounded_up_and_is_never_more_than_all() {
+        let five = Share::of_million(50_000).expect("it is a share");
+        assert_eq!([0, 1, 20, 21, 4212].map(|count| five.of(count)), [0, 1, 1, 2, 211]);
+        assert_eq!([0, 1, 7].map(|count| Share::ALL.of(count)), [0, 1, 7]);
+        assert_eq!(Share::of_million(0), None);
+        assert_eq!(Share::of_million(1_000_001), None);
+    }
+}
