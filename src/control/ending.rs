@@ -9,6 +9,8 @@ use super::{Finish, InfraKind, OUTPUT, Protocol, Status, StoreError, Summary, Ve
 impl Protocol {
     /// Ends the test: makes final what is open, adds the fallback result where the test gave none for itself.
     pub fn finish(mut self, how: Finish) -> Result<Summary, StoreError> {
+        self.leave_upload();
+        self.store.end_files()?;
         let mut open = self.partials.drain();
         let violation = self.link_testouts(&mut open)?;
         let how = match (how, violation) {
@@ -17,6 +19,13 @@ impl Protocol {
                 note: violation.note().to_owned(),
             },
             (how, _) => how,
+        };
+        let how = match how {
+            Finish::Infra { kind, note } => Finish::Infra {
+                kind,
+                note: self.store.mask().text(&note).into_owned(),
+            },
+            how @ Finish::Exited(_) => how,
         };
         if !self.ended.nameless {
             let base = open.iter().position(|(name, _)| name.is_empty()).unwrap_or_else(|| {

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::Write;
 use std::path::PathBuf;
 
-use super::StoreError;
+use super::{Mask, MaskedStream, StoreError};
 
 /// The open output of a test. All names that `testout` gives are this file, so they grow with it.
 #[derive(Debug)]
@@ -14,16 +14,18 @@ pub struct Output {
     written: u64,
     dropped: u64,
     cap: Option<u64>,
+    masked: MaskedStream,
 }
 
 impl Output {
-    pub(crate) fn new(file: File, path: PathBuf) -> Self {
+    pub(crate) fn new(file: File, path: PathBuf, mask: &Mask) -> Self {
         Self {
             file,
             path,
             written: 0,
             dropped: 0,
             cap: None,
+            masked: mask.stream(),
         }
     }
 
@@ -34,8 +36,19 @@ impl Output {
         self
     }
 
-    /// Appends what the test printed, as far as the cap allows.
+    /// Appends what the test printed, masked, as far as the cap allows.
     pub fn append(&mut self, bytes: &[u8]) -> Result<(), StoreError> {
+        let certain = self.masked.pass(bytes);
+        self.keep(&certain)
+    }
+
+    /// Ends what the test printed so far: what is still held back as it could be the beginning of a masked value is none.
+    pub fn end(&mut self) -> Result<(), StoreError> {
+        let held = self.masked.end();
+        self.keep(&held)
+    }
+
+    fn keep(&mut self, bytes: &[u8]) -> Result<(), StoreError> {
         let room = self.cap.map_or(u64::MAX, |cap| cap - self.written.min(cap));
         let kept = &bytes[..usize::try_from(room).unwrap_or(usize::MAX).min(bytes.len())];
         self.write(kept)?;

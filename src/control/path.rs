@@ -20,7 +20,7 @@ const LONGEST: usize = 1500;
 const DEEPEST: usize = 64;
 
 /// A path below `files/` that stays there: components that are neither empty, `.` nor `..`, without NUL, at least one.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct FilePath(String);
 
 impl FilePath {

@@ -12,13 +12,12 @@
 //! * A last line without its newline is a violation.
 
 use std::collections::VecDeque;
-use std::fs::File;
 
 use super::limits::Limits;
 use super::line::Command;
 use super::merge::Partials;
-use super::path::FilePath;
 use super::result::{self, Announced, Report, push_line, push_members, testout_path};
+use super::store::UploadedFile;
 use super::summary::Tally;
 use super::violation::{ControlError, Violation};
 use super::{DurationChange, ResultStore, Status, json};
@@ -92,8 +91,7 @@ enum State {
 struct Upload {
     json: Vec<u8>,
     coming: std::vec::IntoIter<Announced>,
-    file: File,
-    path: FilePath,
+    file: UploadedFile,
     missing: u64,
 }
 
@@ -165,8 +163,9 @@ impl Protocol {
             }
             State::Files(upload) => {
                 let Upload {
-                    path, missing, json, ..
+                    file, missing, json, ..
                 } = upload;
+                let path = &file.path;
                 Violation::at(
                     format!("the stream ended {missing} bytes before the end of the file `{path}` of the result"),
                     json,
@@ -178,6 +177,7 @@ impl Protocol {
 
     /// Begins a new stream, after the test was started again. Results stay, open ones too; the exit code counts anew.
     pub fn restart(&mut self) {
+        self.leave_upload();
         self.state = State::Line;
         self.held.clear();
         self.exit_code = None;
@@ -194,7 +194,7 @@ impl Protocol {
                 State::Files(upload) => {
                     let length = usize::try_from(upload.missing).unwrap_or(usize::MAX).min(bytes.len());
                     let (now, rest) = bytes.split_at(length);
-                    self.store.append(&mut upload.file, &upload.path, now)?;
+                    self.store.append(&mut upload.file, now)?;
                     upload.missing -= now.len() as u64;
                     bytes = rest;
                     if upload.missing == 0 {
@@ -289,6 +289,10 @@ impl Protocol {
         self.state = State::Line;
         let replaced = json::without_lone_surrogates(json);
         let json = replaced.as_deref().unwrap_or(json);
+        let masked = std::str::from_utf8(json)
+            .ok()
+            .and_then(|json| self.store.mask().result(json));
+        let json = masked.as_deref().map_or(json, str::as_bytes);
         let report = Report::parse(json, &self.limits)?;
         if !matches!(&report.files, result::Said::Given(files) if !files.is_empty()) {
             return self.complete(&report);
@@ -299,25 +303,35 @@ impl Protocol {
     /// Goes to the first file that has bytes to come; without one, the result is complete.
     fn start_upload(&mut self, json: Vec<u8>, mut coming: std::vec::IntoIter<Announced>) -> Result<(), ControlError> {
         for Announced { path, length, .. } in coming.by_ref() {
-            let file = self.store.open_file(&path)?;
+            let file = self.store.open_file(path)?;
             if length > 0 {
                 self.state = State::Files(Upload {
                     json,
                     coming,
                     file,
-                    path,
                     missing: length,
                 });
                 return Ok(());
             }
+            self.store.close_file(file);
         }
         let report = Report::parse(&json, &self.limits)?;
         self.complete(&report)
     }
 
+    /// Closes the file whose end does not come any more.
+    pub(super) fn leave_upload(&mut self) {
+        if let State::Files(upload) = std::mem::replace(&mut self.state, State::LetGo) {
+            self.store.close_file(upload.file);
+        }
+    }
+
     fn next_file(&mut self) -> Result<(), ControlError> {
         match std::mem::replace(&mut self.state, State::Line) {
-            State::Files(upload) => self.start_upload(upload.json, upload.coming),
+            State::Files(upload) => {
+                self.store.close_file(upload.file);
+                self.start_upload(upload.json, upload.coming)
+            }
             State::Line | State::Json { .. } | State::LetGo => Ok(()),
         }
     }

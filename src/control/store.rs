@@ -10,6 +10,7 @@
 //! Invariant: `results.jsonl` holds whole lines whenever nobody is inside a write. Lines that became final together leave
 //! in one write; one that the disk had no room for is taken back.
 
+use std::collections::HashMap;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -18,7 +19,7 @@ use super::files::{FilesDir, files_dir};
 use super::json::push_string;
 use super::path::FilePath;
 use super::violation::ControlError;
-use super::{InfraKind, Output};
+use super::{InfraKind, Mask, MaskedStream, Output};
 
 /// The file of results in a test's directory.
 pub const RESULTS: &str = "results.jsonl";
@@ -62,6 +63,9 @@ pub struct ResultStore {
     results: Lines,
     files: FilesDir,
     path: PathBuf,
+    mask: Mask,
+    /// Uploaded files that end with what may be the beginning of a masked value: the next upload may go on with it.
+    unended: HashMap<FilePath, MaskedStream>,
 }
 
 impl ResultStore {
@@ -72,7 +76,21 @@ impl ResultStore {
             results,
             files: FilesDir::create(files_dir(dir))?,
             path: dir.to_owned(),
+            mask: Mask::default(),
+            unended: HashMap::new(),
         })
+    }
+
+    /// Masks values in all that is stored from now on.
+    #[must_use]
+    pub fn with_mask(mut self, mask: Mask) -> Self {
+        self.mask = mask;
+        self
+    }
+
+    /// The values that are masked.
+    pub(crate) fn mask(&self) -> &Mask {
+        &self.mask
     }
 
     /// Stores the only result of a test that never started.
@@ -92,18 +110,49 @@ impl ResultStore {
         Ok(Output::new(
             self.files.open_output()?,
             files_dir(&self.path).join(OUTPUT),
+            &self.mask,
         ))
     }
 
     /// Opens a file that the test uploads, to append to it.
-    pub(crate) fn open_file(&mut self, path: &FilePath) -> Result<File, ControlError> {
-        self.files.open(path)
+    pub(crate) fn open_file(&mut self, path: FilePath) -> Result<UploadedFile, ControlError> {
+        let file = self.files.open(&path)?;
+        let masked = self.unended.remove(&path).unwrap_or_else(|| self.mask.stream());
+        Ok(UploadedFile { file, path, masked })
     }
 
     /// Appends bytes of an upload.
-    pub(crate) fn append(&self, file: &mut File, path: &FilePath, bytes: &[u8]) -> Result<(), StoreError> {
-        file.write_all(bytes)
-            .map_err(|source| StoreError::new("write", &files_dir(&self.path).join(path.as_str()), source))
+    pub(crate) fn append(&self, file: &mut UploadedFile, bytes: &[u8]) -> Result<(), StoreError> {
+        let certain = file.masked.pass(bytes);
+        file.file
+            .write_all(&certain)
+            .map_err(|source| self.not_written(&file.path, source))
+    }
+
+    /// Ends an upload; another one may append to the file.
+    pub(crate) fn close_file(&mut self, file: UploadedFile) {
+        if file.masked.holds() {
+            self.unended.insert(file.path, file.masked);
+        }
+    }
+
+    /// Ends all uploads: what was held back as it could be the beginning of a masked value is none.
+    pub(crate) fn end_files(&mut self) -> Result<(), StoreError> {
+        for (path, mut masked) in std::mem::take(&mut self.unended) {
+            let mut file = match self.files.open(&path) {
+                Ok(file) => file,
+                Err(ControlError::Store(error)) => return Err(error),
+                // Something that is not ours took its place.
+                Err(ControlError::Violation(_)) => continue,
+            };
+            let written = file.write_all(&masked.end());
+            written.map_err(|source| self.not_written(&path, source))?;
+        }
+        Ok(())
+    }
+
+    fn not_written(&self, path: &FilePath, source: io::Error) -> StoreError {
+        StoreError::new("write", &files_dir(&self.path).join(path.as_str()), source)
     }
 
     /// Gives the output another name.
@@ -130,6 +179,14 @@ impl ResultStore {
     pub(crate) fn flush(&mut self) -> Result<(), StoreError> {
         self.results.flush()
     }
+}
+
+/// A file of a test that bytes are appended to.
+#[derive(Debug)]
+pub(crate) struct UploadedFile {
+    file: File,
+    pub(crate) path: FilePath,
+    masked: MaskedStream,
 }
 
 /// A file of lines that is only appended to.
