@@ -13,6 +13,7 @@ use std::time::{Duration, SystemTime};
 
 use atex::compile::spec::{Narrowing, Outline, Request, Secrets, Workload};
 use atex::compile::{compile, resolve};
+use atex::control::Mask;
 use atex::exec::agenda::Agenda;
 use atex::exec::options::{Mode, OnReboot, OnTaint, Options, Until};
 use atex::exec::schedule::Rules;
@@ -184,6 +185,7 @@ fn outline(work: &Workload) -> Option<Outline> {
         dead_after: Duration::from_secs(30),
         rules: Rules::default(),
         max_output: 0,
+        mask: Mask::default(),
     };
     let recorded = |_| {
         Some(Output {

@@ -15,6 +15,7 @@ use super::secret;
 use super::settings::Settings;
 use crate::compile;
 use crate::compile::spec::{Narrowing, Request, Secrets, Warning};
+use crate::control::Mask;
 
 /// Validates the options of a command that looks at what would run, and makes the request for it.
 pub(crate) fn inspect(
@@ -94,6 +95,20 @@ fn secrets(names: &BTreeSet<String>) -> Result<Secrets, CliError> {
         names: names.clone(),
         key,
     })
+}
+
+/// What is to be masked in all that a run of the workload leaves: the values that secret variables have for any of its jobs.
+pub(crate) fn mask(request: &Request, work: &compile::spec::Workload) -> Mask {
+    let names = &request.secrets.names;
+    if names.is_empty() {
+        return Mask::default();
+    }
+    let plans = work.plans.iter().map(|plan| &plan.environment);
+    let steps = work.steps.iter().flat_map(|step| [&step.env_before, &step.env_after]);
+    let tests = work.tests.iter().flat_map(|test| [&test.env_before, &test.env_after]);
+    let all = plans.chain(steps).chain(tests).chain([&request.environment]);
+    let secret = all.flatten().filter(|(name, _)| names.contains(name));
+    Mask::new(secret.map(|(_, value)| value.as_str()).collect::<BTreeSet<_>>())
 }
 
 /// Compiles a request and tells what is ignored.

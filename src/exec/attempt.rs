@@ -6,7 +6,9 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use crate::control::{Deadline, Finish, InfraKind, Limits, Protocol, ResultStore, Said, Status, StoreError, Summary};
+use crate::control::{
+    Deadline, Finish, InfraKind, Limits, Mask, Protocol, ResultStore, Said, Status, StoreError, Summary,
+};
 use crate::exec::schedule::After;
 use crate::exec::streams::{Reconnect, Stop, Streams};
 use crate::sut::{Cancel, Job, JobKind, Sut, Trouble, TroubleKind};
@@ -25,6 +27,8 @@ pub(crate) struct Attempt<'a> {
     pub(crate) dead_after: Duration,
     /// Bytes that are kept of its output.
     pub(crate) max_output: u64,
+    /// What is masked in all that it leaves.
+    pub(crate) mask: &'a Mask,
 }
 
 /// What an attempt ended with.
@@ -55,7 +59,7 @@ pub(crate) fn run(
     sut: &mut dyn Sut,
     on_result: &mut dyn FnMut(&Status, Option<&str>),
 ) -> Result<Attempted, StoreError> {
-    let store = ResultStore::create(attempt.dir)?;
+    let store = ResultStore::create(attempt.dir)?.with_mask(attempt.mask.clone());
     let mut output = store.output()?.with_cap(Some(attempt.max_output));
     let mut protocol = Protocol::new(store, Limits::default());
     let mut deadline = Deadline::new(attempt.duration, Instant::now());
@@ -98,6 +102,7 @@ pub(crate) fn run(
             }
         }
     };
+    output.end()?;
     let summary = protocol.finish(finish)?;
     for late in &summary.late {
         if let Said::Result(status, name) = late {

@@ -174,7 +174,7 @@ impl<'a, 'b> Driver<'a, 'b> {
         let id = SutId(u32::try_from(self.orders.len()).unwrap_or(u32::MAX));
         match (self.hire)(id, sut) {
             Ok(orders) => self.orders.push(orders),
-            Err(error) => return self.host_failed(format!("cannot start a thread for `{name}`: {error}")),
+            Err(error) => return self.host_failed(&format!("cannot start a thread for `{name}`: {error}")),
         }
         self.sink.event(&stamp(Event::Sut {
             sut: name,
@@ -223,7 +223,7 @@ impl<'a, 'b> Driver<'a, 'b> {
                     self.sink.event(&stamp(event));
                     self.schedule.answered_elsewhere(self.now(), job)
                 }
-                Err(error) => return self.host_failed(error.to_string()),
+                Err(error) => return self.host_failed(&error.to_string()),
             };
             self.carry_out(decisions);
         }
@@ -251,7 +251,7 @@ impl<'a, 'b> Driver<'a, 'b> {
                 self.carry_out(decisions);
             }
             What::Answer(input) => self.answer(message.sut, input),
-            What::HostFailed(reason) => self.host_failed(reason),
+            What::HostFailed(reason) => self.host_failed(&reason),
             What::Panicked(name) => {
                 let reason = format!("the worker of `{name}` panicked");
                 self.finished.defect.get_or_insert(reason.clone());
@@ -330,7 +330,7 @@ impl<'a, 'b> Driver<'a, 'b> {
         }
         let attempt = self.schedule.attempt(job);
         if let Err(error) = recording::result_of_broken_off(self.shared, (job, attempt), reason) {
-            self.host_failed(error.to_string());
+            self.host_failed(&error.to_string());
         }
         let told = Told {
             job,
@@ -355,7 +355,8 @@ impl<'a, 'b> Driver<'a, 'b> {
         self.carry_out(decisions);
     }
 
-    fn host_failed(&mut self, reason: String) {
+    fn host_failed(&mut self, reason: &str) {
+        let reason = self.shared.options.mask.text(reason).into_owned();
         self.finished.host_failure.get_or_insert(reason);
         self.shared.cancel.raise(Urgency::Graceful);
     }
@@ -392,7 +393,7 @@ impl<'a, 'b> Driver<'a, 'b> {
                 self.finished.count(outcome, false);
                 self.sink.event(&stamp(event));
             }
-            Err(error) => self.host_failed(error.to_string()),
+            Err(error) => self.host_failed(&error.to_string()),
         }
     }
 

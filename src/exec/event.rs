@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::control::Mask;
+
 /// An event and when it happened.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Stamped {
@@ -153,6 +155,29 @@ pub struct Seen {
     pub sut: String,
     /// How long ago, in seconds.
     pub age: u64,
+}
+
+impl Stamped {
+    /// The event with values masked in what jobs, machines and other programs said. Names are the tree's own.
+    #[must_use]
+    pub fn masked(&self, mask: &Mask) -> Self {
+        let mut masked = self.clone();
+        let text = match &mut masked.event {
+            Event::Warning { text } => text,
+            Event::Sut { note, .. } | Event::NodeFinished { note, .. } => note,
+            Event::NodeSkipped { reason, .. } => reason,
+            // What a result says is masked before it is stored.
+            Event::Result { .. }
+            | Event::RunStarted { .. }
+            | Event::NodeCached { .. }
+            | Event::NodeStarted { .. }
+            | Event::Outlook { .. }
+            | Event::Audited { .. }
+            | Event::RunFinished { .. } => return masked,
+        };
+        *text = mask.text(text).into_owned();
+        masked
+    }
 }
 
 /// How a node ended. Severity grows in declaration order.

@@ -9,6 +9,8 @@ use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
 
+use crate::control::{Mask, MaskedStream};
+
 /// How much of the end of a node's output is looked at for its last line, in bytes.
 const LAST: u64 = 4096;
 
@@ -24,6 +26,7 @@ pub(crate) struct RunLog {
     prefixed: bool,
     /// Bytes of one node's output that are kept.
     most: u64,
+    mask: Mask,
 }
 
 impl RunLog {
@@ -37,7 +40,14 @@ impl RunLog {
             name,
             prefixed,
             most,
+            mask: Mask::default(),
         })
+    }
+
+    /// Masks values in what nodes print.
+    pub(crate) fn with_mask(self, mask: &Mask) -> Self {
+        let mask = mask.clone();
+        Self { mask, ..self }
     }
 
     /// Returns the log's path below the run's directory.
@@ -60,6 +70,7 @@ impl RunLog {
             line: Vec::new(),
             room: self.most,
             full: false,
+            masked: self.mask.stream(),
         };
         part.append(format!("==> {title}\n").as_bytes())?;
         Ok(part)
@@ -77,11 +88,13 @@ pub(crate) struct Part<'a> {
     room: u64,
     /// Something was dropped, and the log says so.
     full: bool,
+    masked: MaskedStream,
 }
 
 impl Part<'_> {
     /// The last line with something on it that was printed so far; empty if there is none.
     pub(crate) fn last_line(&mut self) -> io::Result<String> {
+        self.end_script()?;
         let file = self.own.as_file_mut();
         let end = file.seek(SeekFrom::End(0))?;
         file.seek(SeekFrom::Start(end.saturating_sub(LAST)))?;
@@ -98,6 +111,18 @@ impl Part<'_> {
 
     /// Takes what the node printed, as far as there is room.
     pub(crate) fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let certain = self.masked.pass(bytes);
+        self.take(&certain)
+    }
+
+    /// Says that what follows does not go on with what was printed: what was held back as it could be the beginning of a masked value
+    /// is none.
+    pub(crate) fn end_script(&mut self) -> io::Result<()> {
+        let held = self.masked.end();
+        self.take(&held)
+    }
+
+    fn take(&mut self, bytes: &[u8]) -> io::Result<()> {
         let kept = &bytes[..usize::try_from(self.room).unwrap_or(usize::MAX).min(bytes.len())];
         self.room -= kept.len() as u64;
         self.keep(kept)?;
@@ -128,6 +153,7 @@ impl Part<'_> {
 
     /// Ends the part: an unfinished line is completed.
     pub(crate) fn finish(mut self) -> io::Result<NamedTempFile> {
+        self.end_script()?;
         if !self.line.is_empty() {
             self.end_line()?;
         }

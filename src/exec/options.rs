@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::exec::audit::Share;
+use crate::control::Mask;
 use crate::exec::schedule::Rules;
 use crate::exec::shared::unix_now;
 use crate::sut::OnHeld;
@@ -89,6 +90,8 @@ pub struct Options {
     pub rules: Rules,
     /// Bytes that are kept of what a test or a step prints.
     pub max_output: u64,
+    /// What is masked in all that the run stores and shows.
+    pub mask: Mask,
 }
 
 impl Options {

@@ -250,7 +250,13 @@ impl Place<'_> {
 pub(crate) type Restored = Result<Option<Event>, RecordError>;
 
 /// Writes the one result of a test that never started.
-pub(crate) fn never_started(dir: &Path, kind: InfraKind, note: String) -> Result<Summary, RecordError> {
+pub(crate) fn never_started(
+    shared: &Shared<'_>,
+    dir: &Path,
+    kind: InfraKind,
+    note: &str,
+) -> Result<Summary, RecordError> {
+    let note = shared.options.mask.text(note).into_owned();
     ResultStore::infra(dir, kind, &note)?;
     Ok(Summary {
         verdict: Verdict::Infra,
@@ -279,7 +285,11 @@ pub(crate) fn skipped(
     let relative = shared
         .dir
         .test(&shared.work.test(spec.test).name, spec.distinct_in.as_deref(), attempt)?;
-    ResultStore::infra(&shared.dir.path().join(relative), kind, &reason)?;
+    ResultStore::infra(
+        &shared.dir.path().join(relative),
+        kind,
+        &shared.options.mask.text(&reason),
+    )?;
     let outcome = if kind == InfraKind::Cancelled {
         NodeOutcome::Cancelled
     } else {
@@ -313,7 +323,7 @@ pub(crate) fn result_of_broken_off(
         remove(&results)?;
     }
     if !results.exists() {
-        ResultStore::infra(&dir, InfraKind::Aborted, reason)?;
+        ResultStore::infra(&dir, InfraKind::Aborted, &shared.options.mask.text(reason))?;
     }
     Ok(())
 }

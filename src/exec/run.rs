@@ -172,6 +172,10 @@ pub fn run(run: Run<'_>, sink: &mut dyn Sink) -> io::Result<Finished> {
     };
     let many = if run.arrivals.is_some() { 2 } else { run.suts.len() };
     agenda.weigh(run.work, many, &times);
+    let log = |name| {
+        let log = RunLog::create(run.dir.path(), name, prefixed, run.options.max_output)?;
+        io::Result::Ok(log.with_mask(&run.options.mask))
+    };
     let shared = Shared {
         work: run.work,
         agenda: &agenda,
@@ -180,8 +184,8 @@ pub fn run(run: Run<'_>, sink: &mut dyn Sink) -> io::Result<Finished> {
         dir: run.dir,
         seen: run.seen,
         cancel: run.cancel,
-        prepare_log: RunLog::create(run.dir.path(), "prepare.log", prefixed, run.options.max_output)?,
-        finish_log: RunLog::create(run.dir.path(), "finish.log", prefixed, run.options.max_output)?,
+        prepare_log: log("prepare.log")?,
+        finish_log: log("finish.log")?,
         files: file_sets(run.work),
         trees: run.work.uploads.iter().map(|_| OnceLock::new()).collect(),
         observes: (agenda.jobs.iter()).any(|job| observing::is_unseen(run.work, run.store, job.node)),

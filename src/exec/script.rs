@@ -45,7 +45,11 @@ pub(crate) fn run(
 ) -> io::Result<Ran> {
     match sut.start(job) {
         Err(trouble) => Ok(Ran::Infra(kind_of(&trouble), trouble.with_advice())),
-        Ok(channel) => serve(channel, cancel, borne, log),
+        Ok(channel) => {
+            let ran = serve(channel, cancel, borne, log);
+            log.end_script()?;
+            ran
+        }
     }
 }
 

@@ -294,7 +294,7 @@ impl Worker<'_> {
             Err(Failed::Sut(trouble)) if trouble.kind == TroubleKind::Setup => {
                 let note = trouble.with_advice();
                 return Ok(Came {
-                    summary: recording::never_started(dir, InfraKind::Setup, note).map_err(host)?,
+                    summary: recording::never_started(shared, dir, InfraKind::Setup, &note).map_err(host)?,
                     after: SutAfter::Usable(After::Clean),
                     started_there: true,
                 });
@@ -311,7 +311,7 @@ impl Worker<'_> {
                 }
             };
             if let Some((kind, note)) = missing {
-                let summary = recording::never_started(dir, kind, note).map_err(host)?;
+                let summary = recording::never_started(shared, dir, kind, &note).map_err(host)?;
                 return Ok(Came {
                     summary,
                     after: SutAfter::Usable(After::Clean),
@@ -338,6 +338,7 @@ impl Worker<'_> {
             cancel: &shared.cancel,
             dead_after: shared.options.dead_after,
             max_output: shared.options.max_output,
+            mask: &shared.options.mask,
         };
         self.ran_here = Some(test.name.clone());
         let attempted = attempt::run(attempt, self.sut.as_mut(), &mut on_result).map_err(host)?;

@@ -19,6 +19,7 @@ mod promises;
 mod rebuild;
 mod running;
 mod scene;
+mod secrets;
 mod sections;
 mod stuck;
 #[path = "../support/mod.rs"]

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use atex::compile;
 use atex::compile::spec::{Request, Workload};
+use atex::control::Mask;
 use atex::exec::agenda::Agenda;
 use atex::exec::event::{Event, NodeOutcome, Stamped};
 use atex::exec::options::{Mode, OnReboot, OnTaint, Options, Until};
@@ -74,6 +75,7 @@ impl Bench {
                 on_held: OnHeld::Wait,
                 dead_after: Duration::from_secs(30),
                 max_output: 1 << 20,
+                mask: Mask::default(),
                 rules: Rules {
                     retry_infra: 0,
                     ..Rules::default()

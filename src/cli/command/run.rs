@@ -27,6 +27,7 @@ use crate::cli::settings::Settings;
 use crate::cli::{machines, notice, owed, own, signals, workload};
 use crate::compile;
 use crate::compile::spec::Workload;
+use crate::control::Mask;
 use crate::exec::agenda::Agenda;
 use crate::exec::options::{Mode, OnReboot, OnTaint, Options, Until};
 use crate::exec::run::{Arrivals, Finished, Run};
@@ -120,7 +121,10 @@ pub(crate) fn run(request: &RunRequest, settings: &Settings, out: &mut Out) -> R
         tree_digest: work.tree_digest.to_string(),
         context: work.context.clone(),
     };
-    let mut sink = RunSink::new(reporters(&dir, info, settings, &cancel)?, cancel.clone());
+    let mask = workload::mask(&asked, &work);
+    let options = Options { mask, ..options };
+    let reporters = reporters(&dir, info, settings, &cancel)?;
+    let mut sink = RunSink::new(reporters, cancel.clone()).with_mask(options.mask.clone());
     let run = Run {
         work: &work,
         agenda,
@@ -319,6 +323,7 @@ fn options(request: &RunRequest) -> Options {
         dead_after: request.pool.dead_after,
         rules: request.rules,
         max_output: request.max_output,
+        mask: Mask::default(),
     }
 }
 

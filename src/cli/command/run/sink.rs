@@ -1,6 +1,7 @@
 //! The executor's sink: hands events to the reporters, and ends the run where they cannot write any more.
 
 use crate::cli::error::CliError;
+use crate::control::Mask;
 use crate::exec::event::Stamped;
 use crate::exec::run::Sink;
 use crate::report;
@@ -10,11 +11,22 @@ use crate::sut::{Cancel, Urgency};
 pub(super) struct RunSink {
     reporters: report::Sink,
     cancel: Cancel,
+    mask: Mask,
 }
 
 impl RunSink {
     pub(super) fn new(reporters: report::Sink, cancel: Cancel) -> Self {
-        Self { reporters, cancel }
+        let mask = Mask::default();
+        Self {
+            reporters,
+            cancel,
+            mask,
+        }
+    }
+
+    /// Masks values in all events.
+    pub(super) fn with_mask(self, mask: Mask) -> Self {
+        Self { mask, ..self }
     }
 
     /// Ends the reporters, and says what they could not write.
@@ -32,7 +44,11 @@ impl RunSink {
 
 impl Sink for RunSink {
     fn event(&mut self, event: &Stamped) {
-        self.reporters.event(event);
+        if self.mask.is_empty() {
+            self.reporters.event(event);
+        } else {
+            self.reporters.event(&event.masked(&self.mask));
+        }
         self.heed_trouble();
     }
 
