@@ -1,6 +1,7 @@
 //! Fetching from local repositories: branches, tags, commits, concurrent processes, and what is refused.
 
 use std::fs::{self, File};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread;
@@ -181,6 +182,43 @@ fn what_git_would_take_for_an_option_or_a_command_is_refused() {
             fetch(url, reference, None, &repository.cache()).is_err(),
             "{url} {reference:?}"
         );
+    }
+    assert!(!marker.exists());
+}
+
+#[test]
+fn nothing_runs_that_the_configuration_of_a_repository_on_this_host_names() {
+    let repository = Repository::new();
+    let marker = repository.directory.path().join("ran");
+    let command = format!("touch {}; false", marker.display());
+    let hook = repository.work().join(".git/hooks/post-checkout");
+    fs::create_dir_all(hook.parent().expect("a directory")).expect("can be made");
+    fs::write(&hook, format!("#!/bin/sh\n{command}\n")).expect("can be written");
+    fs::set_permissions(&hook, fs::Permissions::from_mode(0o755)).expect("its owner may");
+    fs::write(repository.work().join(".gitattributes"), "* filter=evil\n").expect("can be written");
+    let head = repository.commit("evil");
+    // What is missing is to be fetched from a remote, by a command.
+    let blob = repository.git(&["rev-parse", &format!("{head}:main.fmf")]);
+    fs::remove_file(repository.work().join(".git/objects").join(&blob[..2]).join(&blob[2..])).expect("it is there");
+    for (name, value) in [
+        ("core.repositoryformatversion", "1"),
+        ("core.fsmonitor", &command),
+        ("core.sshCommand", &command),
+        ("core.gitProxy", &command),
+        ("uploadpack.packObjectsHook", &command),
+        ("filter.evil.smudge", &command),
+        ("filter.evil.clean", &command),
+        ("extensions.partialClone", "evil"),
+        ("remote.evil.url", "."),
+        ("remote.evil.promisor", "true"),
+        ("remote.evil.uploadpack", &command),
+    ] {
+        repository.git(&["config", name, value]);
+    }
+    let plain = repository.work().display().to_string();
+    for url in [&repository.url(), &plain] {
+        let fetched = fetch(url, None, None, &repository.cache());
+        assert!(fetched.is_err(), "an object is missing: {fetched:?}");
     }
     assert!(!marker.exists());
 }

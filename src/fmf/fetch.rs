@@ -269,6 +269,8 @@ impl Fetcher<'_> {
         }
         git.env("GIT_TERMINAL_PROMPT", "0")
             .env("GIT_ALLOW_PROTOCOL", PROTOCOLS)
+            // A repository on this host may say where objects that it lacks come from, and what is to be run for them.
+            .env("GIT_NO_LAZY_FETCH", "1")
             .env("LC_ALL", "C");
         git.env("GIT_DIR", self.repository());
         if std::env::var_os("GIT_SSH_COMMAND").is_none() && std::env::var_os("GIT_SSH").is_none() {
