@@ -20,6 +20,7 @@ mod own;
 mod parameters;
 mod patient;
 mod pool;
+mod probes;
 mod run;
 mod secret;
 mod settings;

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use atex_cache::Store;
 use atex_graph::Base;
 
 use super::args::select::{CompileArgs, SelectArgs, SutArgs};
@@ -10,6 +11,7 @@ use super::machines;
 use super::notice;
 use super::own;
 use super::pool;
+use super::probes;
 use super::run::{Selection, Values};
 use super::secret;
 use super::settings::Settings;
@@ -99,21 +101,34 @@ fn secrets(names: &BTreeSet<String>) -> Result<Secrets, CliError> {
 
 /// What is to be masked in all that a run of the workload leaves: the values that secret variables have for any of its jobs.
 pub(crate) fn mask(request: &Request, work: &compile::spec::Workload) -> Mask {
+    let plans = work.plans.iter().map(|plan| &plan.environment);
+    let steps = work.steps.iter().flat_map(|step| [&step.env_before, &step.env_after]);
+    let tests = work.tests.iter().flat_map(|test| [&test.env_before, &test.env_after]);
+    masking(request, plans.chain(steps).chain(tests).chain([&request.environment]))
+}
+
+/// The same before anything is compiled: the values that secret variables have for all jobs.
+pub(crate) fn given_mask(request: &Request) -> Mask {
+    masking(request, [&request.environment].into_iter())
+}
+
+fn masking<'r>(request: &Request, all: impl Iterator<Item = &'r Vec<(String, String)>>) -> Mask {
     let names = &request.secrets.names;
     if names.is_empty() {
         return Mask::default();
     }
-    let plans = work.plans.iter().map(|plan| &plan.environment);
-    let steps = work.steps.iter().flat_map(|step| [&step.env_before, &step.env_after]);
-    let tests = work.tests.iter().flat_map(|test| [&test.env_before, &test.env_after]);
-    let all = plans.chain(steps).chain(tests).chain([&request.environment]);
     let secret = all.flatten().filter(|(name, _)| names.contains(name));
     Mask::new(secret.map(|(_, value)| value.as_str()).collect::<BTreeSet<_>>())
 }
 
-/// Compiles a request and tells what is ignored.
-pub(crate) fn compiled(request: &Request, settings: &Settings) -> Result<compile::spec::Workload, CliError> {
-    let workload = compile::compile(request)?;
+/// Compiles a request only to look at what comes of it, and tells what is ignored.
+pub(crate) fn compiled(
+    request: &Request,
+    store: &Store,
+    settings: &Settings,
+) -> Result<compile::spec::Workload, CliError> {
+    let workload =
+        compile::resolve(request)?.compile(request, &mut |probe| Ok(probes::recall(probe, store, settings)))?;
     warn(&workload.warnings, settings);
     Ok(workload)
 }

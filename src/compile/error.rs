@@ -167,6 +167,24 @@ pub enum ProbeProblem {
     },
 }
 
+impl ProbeProblem {
+    /// The problem with another wording of what the probe said.
+    #[must_use]
+    pub fn map_text(self, change: impl FnOnce(&String) -> String) -> Self {
+        match self {
+            Self::Failed { status, stderr } => Self::Failed {
+                stderr: change(&stderr),
+                status,
+            },
+            Self::Timeout { seconds, stderr } => Self::Timeout {
+                seconds,
+                stderr: change(&stderr),
+            },
+            problem @ (Self::Start(_) | Self::TooMuch { .. }) => problem,
+        }
+    }
+}
+
 impl CompileError {
     /// Advice, where there is some.
     pub fn hint(&self) -> Option<String> {

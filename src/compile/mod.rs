@@ -57,6 +57,7 @@ pub use listing::{ListedPlan, ListedTest, Listing};
 pub use outline::Outlines;
 pub use place::{Cause, Place};
 use plan::Plan;
+pub use probe::Probe;
 use select::Selected;
 use spec::{Request, Warning, Workload};
 use trees::{TreeId, Trees};
@@ -66,8 +67,11 @@ use crate::fmf::context::Context;
 
 /// Compiles a request: afterwards every node's key is known, and nothing has run but probes.
 pub fn compile(request: &Request) -> Result<Workload, CompileError> {
-    resolve(request)?.compile(request)
+    resolve(request)?.compile(request, &mut |probe| probe.run())
 }
+
+/// Gives the answer of a probe: runs it, or knows it.
+pub type Ask<'a> = dyn FnMut(&Probe<'_>) -> Result<String, ProbeProblem> + 'a;
 
 /// Loads what a request is about, for [`Resolved::list`] and [`Resolved::compile`]: no file is read but the metadata, and nothing runs.
 pub fn resolve(request: &Request) -> Result<Resolved, CompileError> {
@@ -106,12 +110,12 @@ pub struct Resolved {
 }
 
 impl Resolved {
-    /// Compiles the request that this was loaded for; see [`compile`].
-    pub fn compile(&self, request: &Request) -> Result<Workload, CompileError> {
+    /// Compiles the request that this was loaded for; see [`compile`](fn@compile). Each probe is asked once.
+    pub fn compile(&self, request: &Request, ask: &mut Ask<'_>) -> Result<Workload, CompileError> {
         let mut warnings = self.warnings.clone();
         let selection = self.select(request, &mut warnings)?;
         refuse_if_strict(request, &warnings)?;
-        let probes = run_probes(self, &selection)?;
+        let probes = ask_probes(self, &selection, ask)?;
         let mut assembler = Assembler::new(request, &self.trees, self.files(request));
         for ((plan, tests), probe) in selection.iter().zip(probes) {
             assembler.add(plan, tests, probe)?;
@@ -192,10 +196,11 @@ impl Resolved {
     }
 }
 
-/// Runs the probes of plans that have something to prepare for; each command once.
-fn run_probes(
+/// Asks the probes of plans that have something to prepare for; each command once.
+fn ask_probes(
     resolved: &Resolved,
     selection: &[(&Plan, Vec<Selected<'_>>)],
+    ask: &mut Ask<'_>,
 ) -> Result<Vec<Option<String>>, CompileError> {
     let mut answers: HashMap<&str, String> = HashMap::new();
     let root = resolved.trees.own().tree.root();
@@ -216,7 +221,12 @@ fn run_probes(
                 command: command.clone(),
                 problem,
             };
-            answers.insert(command, probe::run(command, root).map_err(failed)?);
+            let probe = Probe {
+                plan: &plan.name,
+                root,
+                command,
+            };
+            answers.insert(command, ask(&probe).map_err(failed)?);
         }
         probes.push(answers.get(command.as_str()).cloned());
     }

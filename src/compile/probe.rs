@@ -7,17 +7,30 @@ use std::time::Duration;
 use super::error::ProbeProblem;
 use crate::host::program::{self, Bounds};
 
+/// A probe that a plan asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Probe<'p> {
+    /// The plan's name; others may ask for the same.
+    pub plan: &'p str,
+    /// The root of the tree, in which it runs.
+    pub root: &'p Path,
+    /// Its bash text.
+    pub command: &'p str,
+}
+
+impl Probe<'_> {
+    /// Runs it on this host. Returns what it printed, without newlines at the end.
+    pub fn run(&self) -> Result<String, ProbeProblem> {
+        run_within(self.command, self.root, LIMIT)
+    }
+}
+
 /// How long a probe may run.
 const LIMIT: Duration = Duration::from_mins(1);
 /// How much it may print: what it prints is kept in every record of the step.
 const OUTPUT: usize = 1 << 20;
 /// How much of its complaint is shown.
 const SHOWN: usize = 4096;
-
-/// Runs the command by bash in the root of the tree and gives what it printed, without newlines at the end.
-pub(crate) fn run(command: &str, root: &Path) -> Result<String, ProbeProblem> {
-    run_within(command, root, LIMIT)
-}
 
 fn run_within(command: &str, root: &Path, limit: Duration) -> Result<String, ProbeProblem> {
     let mut bash = Command::new("bash");
@@ -58,8 +71,13 @@ mod tests {
     use std::path::Path;
     use std::time::Duration;
 
-    use super::{run, run_within};
+    use super::{Probe, run_within};
     use crate::compile::error::ProbeProblem;
+
+    fn run(command: &str, root: &Path) -> Result<String, ProbeProblem> {
+        let plan = "/plan";
+        Probe { plan, root, command }.run()
+    }
 
     #[test]
     fn what_a_probe_prints_is_its_answer() {

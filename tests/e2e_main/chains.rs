@@ -73,7 +73,79 @@ fn a_probe_prepares_anew_when_its_answer_is_new() {
         let expected: &[&str] = if runs { &["prepare", "test a"] } else { &[] };
         assert_eq!(scene.ran_in_order(), expected, "the probe says {answer}");
     }
-    scene.world.write("probe", "three");
-    let why = scene.why(["/a"]);
-    assert!(why.contains("\"two\" -> \"three\""), "{why}");
+}
+
+#[test]
+fn a_probe_is_run_by_what_runs_tests_and_by_nothing_that_only_looks() {
+    let plan = "discover: {how: fmf}\nexecute: {how: tmt}\nprepare: {script: 'echo prepare >> \"$COUNTER\"'}\n";
+    let scene = Scene::new([("a.fmf", witness("a"))]);
+    let (asked, probe) = (scene.world.path("asked"), scene.world.path("probe"));
+    let probe = format!(
+        "extra-atex-probe: echo >> {}; cat {}\n",
+        asked.display(),
+        probe.display()
+    );
+    scene.write("plan.fmf", format!("{plan}{probe}"));
+    scene.world.write("asked", "");
+    scene.world.write("probe", "one");
+    let sut = ["--sut-dir".into(), scene.world.sut().into_os_string()];
+    let looks = |said: &str, dry: [&str; 2]| {
+        let compiles = [
+            &["graph"][..],
+            &["why", "/a"],
+            &["build", "--dry-run"],
+            &["test", "/a", "--dry-run"],
+            &["finish", "--dry-run"],
+        ];
+        for args in compiles {
+            let ran = scene.world.atex().args(args).args(&sut).run().expect(0);
+            assert_eq!(ran.stderr.matches(said).count(), 1, "{args:?}: {ran:?}");
+            if args == ["build", "--dry-run"] {
+                let lines: Vec<_> = ran
+                    .stdout
+                    .lines()
+                    .filter(|line| line.contains("/a") || line.contains("prepare"))
+                    .collect();
+                assert!(
+                    lines.iter().all(|line| line.starts_with(dry[0])) && !lines.is_empty(),
+                    "{ran:?}"
+                );
+            }
+            if args[0] == "why" {
+                assert!(ran.stdout.contains(dry[1]), "{ran:?}");
+            }
+        }
+        for args in [
+            &["ls"][..],
+            &["ls", "plans"],
+            &["lint"],
+            &["cache", "ls"],
+            &["cache", "du"],
+            &["cache", "verify"],
+        ] {
+            scene.world.atex().args(args).run().expect(0);
+        }
+    };
+    looks(
+        "the probe of `/plan` was not run, and never was",
+        ["run", "runs: there is no record of it"],
+    );
+    assert_eq!(scene.world.read("asked"), "");
+    scene.run(0, ["build"]);
+    assert_eq!(scene.world.read("asked"), "\n");
+    scene.world.write("probe", "two");
+    looks(
+        "the probe of `/plan` was not run: its answer of ",
+        ["cached", "does not run"],
+    );
+    assert_eq!(scene.world.read("asked"), "\n");
+    scene.run(0, ["build"]);
+    assert_eq!(scene.world.read("asked"), "\n\n");
+    assert_eq!(scene.ran(), ["prepare", "prepare", "test a", "test a"]);
+    scene.run(0, ["finish"]);
+    assert_eq!(
+        scene.world.read("asked"),
+        "\n\n",
+        "what ends a machine's use asks nothing"
+    );
 }

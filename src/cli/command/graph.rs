@@ -15,8 +15,8 @@ use crate::report::{Exit, human};
 /// Draws the graph. For people each node has its short key, and the age of its record where there is one.
 pub(crate) fn run(args: GraphArgs, settings: &Settings, out: &mut Out) -> Result<Exit, CliError> {
     let request = workload::inspect(args.plans, args.select, &args.compile, &args.sut, settings)?;
-    let mut workload = workload::compiled(&request, settings)?;
     let store = Store::open_read_only(&settings.cache_dir()?)?;
+    let mut workload = workload::compiled(&request, &store, settings)?;
     observing::settle(&mut workload, &store);
     let (graph, nothing) = (&workload.graph, |_: NodeId| None);
     let text = match args.format {

@@ -24,7 +24,7 @@ use crate::cli::out::Out;
 use crate::cli::patient::Patient;
 use crate::cli::run::{Action, RunRequest};
 use crate::cli::settings::Settings;
-use crate::cli::{machines, notice, owed, own, signals, workload};
+use crate::cli::{machines, notice, owed, own, probes, signals, workload};
 use crate::compile;
 use crate::compile::spec::Workload;
 use crate::control::Mask;
@@ -81,7 +81,16 @@ pub(crate) fn run(request: &RunRequest, settings: &Settings, out: &mut Out) -> R
         Tried::HasToRun(dir) => dir,
     };
     // Dropping it takes longer than the process would live on.
-    let mut work = ManuallyDrop::new(resolved.compile(&asked)?);
+    let runs_tests = !request.dry_run && !matches!(request.action, Action::Finish);
+    let given = workload::given_mask(&asked);
+    let work = resolved.compile(&asked, &mut |probe| {
+        if runs_tests {
+            probes::run(probe, &store, &given)
+        } else {
+            Ok(probes::recall(probe, &store, settings))
+        }
+    });
+    let mut work = ManuallyDrop::new(work?);
     workload::warn(&work.warnings, settings);
     if matches!(request.action, Action::Test { .. }) {
         let heeded = signals::heed(&cancel);

@@ -47,8 +47,8 @@ pub(crate) fn run(args: WhyArgs, settings: &Settings, out: &mut Out) -> Result<E
     let max_age = args.max_age.as_deref().map(values::age).transpose()?;
     let max_age = max_age.or(settings.config.defaults.max_age);
     let request = workload::inspect(Vec::new(), args.select, &args.compile, &args.sut, settings)?;
-    let mut workload = workload::compiled(&request, settings)?;
     let store = Store::open_read_only(&settings.cache_dir()?)?;
+    let mut workload = workload::compiled(&request, &store, settings)?;
     observing::settle(&mut workload, &store);
     let prepared = prepared_tests(&workload);
     for node in named(&workload, &args.name)? {
