@@ -12,7 +12,7 @@ use rustix::fs::{CWD, Mode, OFlags};
 use rustix::io::Errno;
 
 use crate::batch::{Batch, Stored};
-use crate::error::CacheError;
+use crate::error::{CacheError, Cause};
 use crate::layout::{Bucket, Layout};
 use crate::report::{Problem, judge};
 use crate::store::Store;
@@ -93,6 +93,12 @@ impl<'s> Blobs<'s> {
         let problem = match verified {
             Ok((file, found)) if found == digest => return Ok(Some(file)),
             Ok(_) => Problem::Content,
+            // Whoever may read it finds out what it is.
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+                self.store
+                    .report(path(), Problem::Unreadable(Cause(&error).to_string()));
+                return Ok(None);
+            }
             Err(error) => match judge(error).map_err(|error| CacheError::io("read", path(), error))? {
                 Some(problem) => problem,
                 None => return Ok(None),

@@ -175,7 +175,7 @@ impl CacheError {
 }
 
 /// An operating system's error as people know it, without the number.
-struct Cause<'e>(&'e io::Error);
+pub(crate) struct Cause<'e>(pub(crate) &'e io::Error);
 
 impl fmt::Display for Cause<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -27,6 +27,7 @@ use rustix::fs::{AtFlags, Mode, OFlags, Stat};
 use crate::error::CacheError;
 use crate::layout::{Bucket, Layout};
 use crate::record::{Outcome, Output, OutputFile};
+use crate::report::judge;
 use crate::store::Store;
 use crate::walk;
 
@@ -72,8 +73,14 @@ impl Store {
             OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC,
             Mode::empty(),
         );
-        let Ok(records) = records else {
-            return keys.iter().map(|_| None).collect();
+        let records = match records {
+            Ok(records) => records,
+            Err(error) => {
+                if let Ok(Some(problem)) = judge(error.into()) {
+                    self.report(self.layout().bucket(Bucket::Records), problem);
+                }
+                return keys.iter().map(|_| None).collect();
+            }
         };
         let looks: Vec<Look<'_>> = keys
             .par_iter()

@@ -151,14 +151,14 @@ impl Store {
     /// Returns the ticket of a node that runs in any case, and removes its record. Never waits: where another process runs the same
     /// node, both do, and the later record stands.
     pub fn claim_to_run(&self, key: ActionKey) -> Result<Ticket, CacheError> {
-        let claim = Claim::take(self.disk()?, &self.layout().claim(key))?.ok();
-        let ticket = Ticket {
+        let claim = Claim::take(self.disk()?, &self.layout().claim(key));
+        // Also where there is no ticket, for want of room or of rights for the claim, the node will run.
+        self.remove(key)?;
+        Ok(Ticket {
             store: self.clone(),
             key,
-            claim,
-        };
-        ticket.begin()?;
-        Ok(ticket)
+            claim: claim?.ok(),
+        })
     }
 
     fn hit(&self, key: ActionKey, acceptable: impl Fn(&Record) -> bool) -> Result<Option<Lookup>, CacheError> {

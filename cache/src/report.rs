@@ -6,6 +6,8 @@ use std::path::PathBuf;
 
 use atex_graph::BlobDigest;
 
+use crate::error::Cause;
+
 /// A file of the store that is not what it should be, and counted as absent.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Report {
@@ -32,13 +34,13 @@ pub enum Problem {
     Unreadable(String),
 }
 
-/// Tells what the failure to read a file says of the file: absent, damaged, or nothing (no permission, too many open files…).
+/// Tells what the failure to read a file says of the file: absent, unreadable, or nothing (too many open files…).
 pub(crate) fn judge(error: io::Error) -> Result<Option<Problem>, io::Error> {
     use rustix::io::Errno;
     match Errno::from_io_error(&error) {
         Some(Errno::NOENT) => Ok(None),
-        Some(Errno::IO | Errno::ISDIR | Errno::NOTDIR | Errno::LOOP) => {
-            Ok(Some(Problem::Unreadable(error.to_string())))
+        Some(Errno::IO | Errno::ISDIR | Errno::NOTDIR | Errno::LOOP | Errno::ACCESS | Errno::PERM) => {
+            Ok(Some(Problem::Unreadable(Cause(&error).to_string())))
         }
         _ => Err(error),
     }

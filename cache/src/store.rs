@@ -87,6 +87,25 @@ impl Store {
         ))
     }
 
+    /// As [`Store::open`]. Where that cannot be, because the store cannot be made, written or locked, it is opened for reading only, as far
+    /// as it can be read: what cannot is a miss.
+    ///
+    /// Fails with [`CacheError::InUse`] as [`Store::open`].
+    pub fn open_as_far_as_it_goes(dir: &Path) -> Result<Self, CacheError> {
+        let error = match Self::open(dir) {
+            Err(error @ CacheError::Io { .. }) => error,
+            opened => return opened,
+        };
+        let layout = Layout::new(absolute(dir)?);
+        let lock = File::open(layout.lock()).ok();
+        // Without the lock a collection may take away what was found: that is a miss too.
+        let lock = match lock.map(|file| StoreLock::shared(file, layout.dir())) {
+            Some(Err(error @ CacheError::InUse { .. })) => return Err(error),
+            lock => lock.and_then(Result::ok),
+        };
+        Ok(Self::assemble(layout, Disk::default(), Some(error.to_string()), lock))
+    }
+
     pub(crate) fn open_on(disk: Disk, dir: &Path) -> Result<Self, CacheError> {
         let layout = Layout::new(absolute(dir)?);
         disk.make_dirs(layout.dir())?;
