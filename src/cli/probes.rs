@@ -45,18 +45,13 @@ pub(crate) fn recall(probe: &Probe<'_>, store: &Store, settings: &Settings) -> S
     let facts = store.facts(&name(probe)).ok().flatten();
     let known: Option<Answer> = facts.and_then(|facts| serde_json::from_value(facts).ok());
     let plan = probe.plan;
-    match &known {
-        Some(Answer { at, .. }) => {
-            let age = human::age(unix_now().saturating_sub(*at));
-            let text = format!("the probe of `{plan}` was not run: its answer of {age} is used");
-            notice::warning(&text, settings);
-        }
-        None => {
-            let text =
-                format!("the probe of `{plan}` was not run, and never was: its plan is taken as one to prepare anew");
-            notice::warning(&text, settings);
-        }
-    }
+    let text = if let Some(Answer { at, .. }) = &known {
+        let age = human::age(unix_now().saturating_sub(*at));
+        format!("the probe of `{plan}` was not run: its answer of {age} is used")
+    } else {
+        format!("the probe of `{plan}` was not run, and never was: its plan is taken as one to prepare anew")
+    };
+    notice::warning(&text, settings);
     known.map_or_else(|| UNKNOWN.to_owned(), |known| known.answer)
 }
 
