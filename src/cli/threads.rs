@@ -34,9 +34,9 @@ pub(crate) fn start() -> Result<(), CliError> {
     let wanted = wanted.unwrap_or_else(|| available_parallelism().map_or(1, usize::from));
     let most = limit.map_or(u64::MAX, |limit| limit / PARTS).max(1);
     let count = wanted.min(usize::try_from(most).unwrap_or(usize::MAX));
-    pool(count).map_err(|why| too_few(limit, &why))?;
+    pool(count).map_err(|why| too_few(&why))?;
     if limit.is_some_and(|limit| limit < AMPLE) {
-        try_out(SPARE).map_err(|error| too_few(limit, &error.to_string()))?;
+        try_out(SPARE).map_err(|error| too_few(&error.to_string()))?;
     }
     Ok(())
 }
@@ -91,7 +91,9 @@ fn try_out(count: usize) -> io::Result<()> {
     Ok(())
 }
 
-fn too_few(limit: Option<u64>, why: &str) -> CliError {
+/// What it is when a thread cannot be started.
+pub(crate) fn too_few(why: &str) -> CliError {
+    let limit = limit();
     let allowed = limit.map_or_else(String::new, |limit| {
         format!(" (the limit is {limit}, for all of this user or container)")
     });

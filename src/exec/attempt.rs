@@ -53,12 +53,27 @@ pub(crate) enum SutAfter {
     Lost(String),
 }
 
+/// The host could not write what an attempt came to. The test does not run any more.
+#[derive(Debug)]
+pub(crate) struct Unwritten {
+    pub(crate) error: StoreError,
+    /// What became of the SUT.
+    pub(crate) after: SutAfter,
+}
+
+impl From<StoreError> for Unwritten {
+    fn from(error: StoreError) -> Self {
+        let after = SutAfter::Usable(After::Clean);
+        Self { error, after }
+    }
+}
+
 /// Runs the attempt. Fails only where the host cannot write its results.
 pub(crate) fn run(
     attempt: Attempt<'_>,
     sut: &mut dyn Sut,
     on_result: &mut dyn FnMut(&Status, Option<&str>),
-) -> Result<Attempted, StoreError> {
+) -> Result<Attempted, Unwritten> {
     let store = ResultStore::create(attempt.dir)?.with_mask(attempt.mask.clone());
     let mut output = store.output()?.with_cap(Some(attempt.max_output));
     let mut protocol = Protocol::new(store, Limits::default());
@@ -102,8 +117,11 @@ pub(crate) fn run(
             }
         }
     };
-    output.end()?;
-    let summary = protocol.finish(finish)?;
+    let written = output.end().and_then(|()| protocol.finish(finish));
+    let summary = match written {
+        Ok(summary) => summary,
+        Err(error) => return Err(Unwritten { error, after }),
+    };
     for late in &summary.late {
         if let Said::Result(status, name) = late {
             on_result(status, name.as_deref());

@@ -19,6 +19,7 @@ use crate::exec::schedule::{After, Command, Decision, Input, JobId, Ruling, Said
 use crate::exec::shared::{Message, Shared, Told, What, stamp, unix_millis};
 use crate::exec::times::Times;
 use crate::exec::worker::Order;
+use crate::sut::trouble::without_os_numbers;
 use crate::sut::{Sut, Urgency};
 
 /// How often the sink is ticked and cancellation looked at, where nothing happens.
@@ -39,8 +40,8 @@ pub(crate) type Hire<'a> = dyn Fn(SutId, Box<dyn Sut>) -> io::Result<Sender<Orde
 /// What a run brings to its driver.
 pub(crate) struct Crew<'b> {
     pub(crate) schedule: Schedule,
-    /// To each SUT's worker.
-    pub(crate) orders: Vec<Sender<Order>>,
+    /// To each SUT's worker; or why it has none.
+    pub(crate) orders: Vec<Result<Sender<Order>, String>>,
     pub(crate) hire: &'b Hire<'b>,
 }
 
@@ -50,7 +51,7 @@ pub(crate) struct Driver<'a, 'b> {
     schedule: Schedule,
     /// The state of each test's node; what the schedule does must be possible there, and at the end nothing may be left.
     ledger: Progress,
-    orders: Vec<Sender<Order>>,
+    orders: Vec<Result<Sender<Order>, String>>,
     hire: &'b Hire<'b>,
     arrivals: Option<Box<dyn Arrivals + 'b>>,
     times: Times,
@@ -173,8 +174,11 @@ impl<'a, 'b> Driver<'a, 'b> {
         let name = sut.name().to_owned();
         let id = SutId(u32::try_from(self.orders.len()).unwrap_or(u32::MAX));
         match (self.hire)(id, sut) {
-            Ok(orders) => self.orders.push(orders),
-            Err(error) => return self.host_failed(&format!("cannot start a thread for `{name}`: {error}")),
+            Ok(orders) => self.orders.push(Ok(orders)),
+            Err(error) => {
+                let text = without_os_numbers(&format!("`{name}` takes no part: cannot start a thread: {error}"));
+                return self.sink.event(&stamp(Event::Warning { text }));
+            }
         }
         self.sink.event(&stamp(Event::Sut {
             sut: name,
@@ -210,12 +214,12 @@ impl<'a, 'b> Driver<'a, 'b> {
             let stands = |record: &Record| shared.stands(spec, record);
             let restored = match observing::claim(shared.store, node, tree, stands) {
                 Ok(Lookup::Busy(_)) => continue,
-                Ok(Lookup::Miss(_)) => Ok(None),
                 Ok(Lookup::Hit(record)) => self.shared.place().restore_job(self.shared.work, spec, *record),
-                Err(error) => Err(error.into()),
+                // What is wrong with the cache is told by who is to run the test.
+                Ok(Lookup::Miss(_)) | Err(_) => Ok(None),
             };
             let decisions = match restored {
-                Ok(None) => self.schedule.offer_again(self.now(), job),
+                Ok(None) | Err(_) => self.schedule.offer_again(self.now(), job),
                 Ok(Some(event)) => {
                     self.note(job, Progress::start);
                     self.note(job, |ledger, node| ledger.end(node, Outcome::Passed));
@@ -223,7 +227,6 @@ impl<'a, 'b> Driver<'a, 'b> {
                     self.sink.event(&stamp(event));
                     self.schedule.answered_elsewhere(self.now(), job)
                 }
-                Err(error) => return self.host_failed(&error.to_string()),
             };
             self.carry_out(decisions);
         }
@@ -252,6 +255,7 @@ impl<'a, 'b> Driver<'a, 'b> {
             }
             What::Answer(input) => self.answer(message.sut, input),
             What::HostFailed(reason) => self.host_failed(&reason),
+            What::NotWritten(reason) => self.not_written(&reason),
             What::Panicked(name) => {
                 let reason = format!("the worker of `{name}` panicked");
                 self.finished.defect.get_or_insert(reason.clone());
@@ -330,7 +334,7 @@ impl<'a, 'b> Driver<'a, 'b> {
         }
         let attempt = self.schedule.attempt(job);
         if let Err(error) = recording::result_of_broken_off(self.shared, (job, attempt), reason) {
-            self.host_failed(&error.to_string());
+            self.not_written(&error.to_string());
         }
         let told = Told {
             job,
@@ -355,9 +359,15 @@ impl<'a, 'b> Driver<'a, 'b> {
         self.carry_out(decisions);
     }
 
-    fn host_failed(&mut self, reason: &str) {
-        let reason = self.shared.options.mask.text(reason).into_owned();
+    /// Takes note of what the host could not write. The first reason is told at the end.
+    fn not_written(&mut self, reason: &str) {
+        let reason = self.shared.options.mask.text(&without_os_numbers(reason)).into_owned();
         self.finished.host_failure.get_or_insert(reason);
+    }
+
+    /// Ends the run.
+    fn host_failed(&mut self, reason: &str) {
+        self.not_written(reason);
         self.shared.cancel.raise(Urgency::Graceful);
     }
 
@@ -365,6 +375,12 @@ impl<'a, 'b> Driver<'a, 'b> {
         for decision in decisions {
             match decision {
                 Decision::Tell(sut, command) => {
+                    if let Err(reason) = &self.orders[sut.0 as usize] {
+                        let reason = reason.clone();
+                        self.sink.event(&stamp(Event::Warning { text: reason.clone() }));
+                        self.answer(sut, Input::Lost(Skip::Unreachable(reason)));
+                        continue;
+                    }
                     let (mut pending, mut attempt) = (Vec::new(), 1);
                     match command {
                         Command::Enter(lane) => pending.extend(self.schedule.pending(lane)),
@@ -375,11 +391,13 @@ impl<'a, 'b> Driver<'a, 'b> {
                         Command::Open | Command::Leave(_) | Command::Close => {}
                     }
                     // A worker that panicked hears nothing; its panic is a message of its own.
-                    let _ = self.orders[sut.0 as usize].send(Order {
-                        command,
-                        pending,
-                        attempt,
-                    });
+                    if let Ok(orders) = &self.orders[sut.0 as usize] {
+                        let _ = orders.send(Order {
+                            command,
+                            pending,
+                            attempt,
+                        });
+                    }
                 }
                 Decision::Skip(job, skip) => self.skip(job, &skip),
             }
@@ -388,13 +406,12 @@ impl<'a, 'b> Driver<'a, 'b> {
 
     fn skip(&mut self, job: JobId, skip: &Skip) {
         self.note(job, |ledger, node| ledger.skip(node, skip.reason()));
-        match recording::skipped(self.shared, (job, self.schedule.attempt(job)), skip) {
-            Ok((outcome, event)) => {
-                self.finished.count(outcome, false);
-                self.sink.event(&stamp(event));
-            }
-            Err(error) => self.host_failed(&error.to_string()),
+        let (outcome, event, written) = recording::skipped(self.shared, (job, self.schedule.attempt(job)), skip);
+        if let Err(error) = written {
+            self.not_written(&error.to_string());
         }
+        self.finished.count(outcome, false);
+        self.sink.event(&stamp(event));
     }
 
     /// Makes a transition of a test's node. One that is not possible is a defect, and ends the run.

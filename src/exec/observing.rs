@@ -21,7 +21,7 @@ use crate::compile::spec::{StepId, UploadSpec, Workload};
 use crate::compile::upload_input;
 use crate::exec::event::Event;
 use crate::exec::schedule::JobId;
-use crate::exec::worker::{Failed, Worker, host};
+use crate::exec::worker::{Failed, Worker};
 
 /// Files of a tree whose reads are listed at most: to look at them takes 50 ms.
 pub(crate) const MOST_FILES: usize = 20_000;
@@ -218,30 +218,29 @@ pub(crate) fn claim(
 
 impl Worker<'_> {
     /// Asks the machine what the test that has just passed read. Returns its node with that as an input; nothing where the machine was
-    /// lost meanwhile, and so nothing can be recorded.
-    pub(crate) fn observed_test(&mut self, job: JobId) -> Result<Option<Node>, Failed> {
+    /// lost meanwhile, or that cannot be remembered, and so nothing can be recorded.
+    pub(crate) fn observed_test(&mut self, job: JobId) -> Option<Node> {
         let shared = self.shared;
         let spec = shared.job(job);
         let test = shared.work.test(spec.test);
         let node = shared.work.graph.node(spec.node);
         let upload = shared.work.plan(test.plan).upload;
         if !shared.upload(upload).observed {
-            return Ok(Some(node.clone()));
+            return Some(node.clone());
         }
-        let Ok(read) = self.sut.reads(shared.slot(upload)) else {
-            return Ok(None);
-        };
-        let Some(read) = read else {
+        let Some(read) = self.sut.reads(shared.slot(upload)).ok()? else {
             self.tell_unseen();
-            return Ok(Some(node.clone()));
+            return Some(node.clone());
         };
         let tree = shared.tree(upload);
         let mut paths = with_listings(beside(&tree, node, &read), &test.dir);
         paths.extend(self.prepared_reads.iter().cloned());
-        self.with_paths(node, &tree, &paths).map(Some)
+        let (node, remembered) = self.with_paths(node, &tree, &paths);
+        remembered.then_some(node)
     }
 
-    /// The same for a prepare step that has just ended well: what it stands for on the machine.
+    /// The same for a prepare step that has just ended well: what it stands for on the machine. Where that cannot be remembered, the
+    /// next run knows the machine for one in another state.
     pub(crate) fn observed_step(&mut self, step: StepId) -> Result<Node, Failed> {
         let shared = self.shared;
         let spec = shared.work.step(step);
@@ -260,16 +259,18 @@ impl Worker<'_> {
             self.tell_unseen();
         }
         let paths = self.prepared_reads.clone();
-        self.with_paths(node, &tree, &paths)
+        Ok(self.with_paths(node, &tree, &paths).0)
     }
 
-    fn with_paths(&self, node: &Node, tree: &Tree, paths: &Paths) -> Result<Node, Failed> {
-        let fixed = node.observing([]);
+    /// The node with what the paths hold, and whether the cache remembers them.
+    fn with_paths(&self, node: &Node, tree: &Tree, paths: &Paths) -> (Node, bool) {
+        let (fixed, store) = (node.observing([]), self.shared.store);
         let observed = node.observing(tree.now(paths));
-        if observed.key() != fixed.key() {
-            remember(self.shared.store, fixed.key(), paths).map_err(host)?;
+        if observed.key() == fixed.key() || store.read_only().is_some() {
+            return (observed, store.read_only().is_none());
         }
-        Ok(observed)
+        let remembered = remember(store, fixed.key(), paths).inspect_err(|error| self.cache_failed(error));
+        (observed, remembered.is_ok())
     }
 
     fn tell_unseen(&mut self) {

@@ -11,10 +11,10 @@ use crate::compile::spec::{Action, StepId};
 use crate::control::InfraKind;
 use crate::exec::event::{Event, NodeOutcome};
 use crate::exec::log::Part;
-use crate::exec::recording;
+use crate::exec::recording::{self, RecordError};
 use crate::exec::script::{self, Ran};
 use crate::exec::shared::{What, unix_now};
-use crate::exec::worker::{Failed, Worker, host};
+use crate::exec::worker::{Failed, Worker};
 use crate::sut::packages::Need;
 use crate::sut::{EnvFile, Job, JobKind, Taint, Urgency};
 
@@ -26,7 +26,7 @@ impl Worker<'_> {
         let (node, key) = shared.identify(shared.work.step(step).node);
         let (started, begun) = (Instant::now(), unix_now());
         self.doubt(format!("`{node}` was interrupted"))?;
-        let ticket = self.ticket(step)?;
+        let ticket = self.ticket(shared.work.step(step).node);
         self.outbox.event(Event::NodeStarted {
             node: node.clone(),
             key: key.clone(),
@@ -45,10 +45,10 @@ impl Worker<'_> {
         if let (Err(failed), None) = (&kept, &failure) {
             (failure, outcome) = (Some(failed.to_string()), NodeOutcome::Infra);
         }
-        let recorded = match &failure {
-            None => self.record_step(step, ticket, (started, begun), own.path()),
-            Some(_) => Ok(()),
-        };
+        if let (None, Some(ticket)) = (&failure, ticket) {
+            let recorded = self.record_step(step, ticket, (started, begun), own.path());
+            let _told = recorded.inspect_err(|error| self.outbox.not_recorded(&node, error));
+        }
         self.tell_step(
             node.clone(),
             key,
@@ -58,7 +58,6 @@ impl Worker<'_> {
             shared.prepare_log.name(),
         );
         kept?;
-        recorded?;
         Ok(failure.map(|reason| format!("`{node}` {reason}")))
     }
 
@@ -92,18 +91,13 @@ impl Worker<'_> {
         self.save_state()
     }
 
-    fn ticket(&self, step: StepId) -> Result<Ticket, Failed> {
-        let key = self.shared.work.graph.node(self.shared.work.step(step).node).key();
-        self.shared.store.claim_to_run(key).map_err(host)
-    }
-
     fn record_step(
         &self,
         step: StepId,
         ticket: Ticket,
         (started, begun): (Instant, u64),
         log: &std::path::Path,
-    ) -> Result<(), Failed> {
+    ) -> Result<(), RecordError> {
         let ran = recording::Ran {
             observed: None,
             node: self.shared.work.step(step).node,
@@ -114,7 +108,7 @@ impl Worker<'_> {
             outcome: Outcome::Passed,
             meta: serde_json::Value::Null,
         };
-        recording::step(self.shared, ticket, ran, log).map_err(host)
+        recording::step(self.shared, ticket, ran, log)
     }
 
     /// Tells how a prepare or finish step ended.

@@ -4,7 +4,8 @@
 //! late. Until a record is there the claim of its node is held, and who is killed before has run the test for nothing.
 //!
 //! Invariants: records of one SUT are written in the order in which its tests ended; [`Records::wait`] returns when all that was
-//! handed over before is written, or the run was told that it cannot be.
+//! handed over before is written, or the run was told that it cannot be. A test that cannot be recorded runs again next time: nothing
+//! else depends on it.
 
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -12,8 +13,7 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use atex_cache::Ticket;
 
 use crate::exec::recording::{self, Ran};
-use crate::exec::shared::{Outbox, Shared, What};
-use crate::sut::trouble::without_os_numbers;
+use crate::exec::shared::{Outbox, Shared};
 
 /// So many are there at most: the disk confirms to several at once.
 pub(crate) const MOST: usize = 4;
@@ -53,8 +53,9 @@ pub(crate) fn serve(shared: &Shared<'_>, tasks: &Receiver<Task>) {
 
 fn record(shared: &Shared<'_>, test: Unrecorded, outbox: &Outbox) {
     let Unrecorded { ticket, ran, dir } = test;
+    let (node, _) = shared.identify(ran.node);
     if let Err(error) = recording::test(shared, ticket, ran, &dir) {
-        outbox.send(What::HostFailed(without_os_numbers(&error.to_string())));
+        outbox.not_recorded(&node, &error);
     }
 }
 

@@ -217,22 +217,19 @@ impl Place<'_> {
             key,
             output,
         } = recorded;
-        let dir = self.dir.path().join(self.dir.test(name, plan, 1)?);
-        let mut made = "";
-        for file in &output.files {
-            if let Some((parent, _)) = file.path.rsplit_once('/').filter(|&(parent, _)| parent != made) {
-                let path = dir.join(parent);
-                fs::create_dir_all(&path).map_err(|source| RecordError::Io { path, source })?;
-                made = parent;
+        let (relative, made) = self.dir.test(name, plan, 1);
+        made?;
+        let dir = self.dir.path().join(relative);
+        let restored = put_files(exporter, output, &dir);
+        if !matches!(restored, Ok(true)) {
+            for own in OWN {
+                remove(&dir.join(own))?;
             }
-            if exporter.export(file.digest, &dir.join(&file.path))?.is_none() {
-                // The cache tells of it.
-                self.store.holds(key, &output.files);
-                for own in OWN {
-                    remove(&dir.join(own))?;
-                }
-                return Ok(None);
-            }
+        }
+        if !restored? {
+            // The cache tells of it.
+            self.store.holds(key, &output.files);
+            return Ok(None);
         }
         let age = unix_now().saturating_sub(output.started + output.duration_ms / 1000);
         Ok(Some(Event::NodeCached {
@@ -244,6 +241,22 @@ impl Place<'_> {
             seen: self.seen.cloned(),
         }))
     }
+}
+
+/// Puts the files of a record into a directory. Returns whether all were there.
+fn put_files(exporter: &Exporter<'_>, output: &Output, dir: &Path) -> Result<bool, RecordError> {
+    let mut made = "";
+    for file in &output.files {
+        if let Some((parent, _)) = file.path.rsplit_once('/').filter(|&(parent, _)| parent != made) {
+            let path = dir.join(parent);
+            fs::create_dir_all(&path).map_err(|source| RecordError::Io { path, source })?;
+            made = parent;
+        }
+        if exporter.export(file.digest, &dir.join(&file.path))?.is_none() {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// What came of putting a record back.
@@ -268,12 +281,12 @@ pub(crate) fn never_started(
     })
 }
 
-/// Tells of a test that will not start (any more: there may have been attempts), with its one result.
+/// Tells of a test that will not start (any more: there may have been attempts), and whether its one result could be written.
 pub(crate) fn skipped(
     shared: &Shared<'_>,
     (job, attempt): (JobId, u32),
     skip: &Skip,
-) -> Result<(NodeOutcome, Event), RecordError> {
+) -> (NodeOutcome, Event, Result<(), RecordError>) {
     let spec = shared.job(job);
     let (kind, reason) = match skip {
         Skip::Prepare(reason) => (InfraKind::Prepare, reason.clone()),
@@ -282,28 +295,24 @@ pub(crate) fn skipped(
         Skip::Cancelled => (InfraKind::Cancelled, "cancelled before it started".to_owned()),
         Skip::Stopped(reason) => (InfraKind::Cancelled, reason.clone()),
     };
-    let relative = shared
-        .dir
-        .test(&shared.work.test(spec.test).name, spec.distinct_in.as_deref(), attempt)?;
-    ResultStore::infra(
-        &shared.dir.path().join(relative),
-        kind,
-        &shared.options.mask.text(&reason),
-    )?;
+    let name = &shared.work.test(spec.test).name;
+    let (relative, made) = shared.dir.test(name, spec.distinct_in.as_deref(), attempt);
+    let (dir, note) = (shared.dir.path().join(relative), shared.options.mask.text(&reason));
+    let written = made
+        .map_err(RecordError::from)
+        .and_then(|()| Ok(ResultStore::infra(&dir, kind, &note)?));
     let outcome = if kind == InfraKind::Cancelled {
         NodeOutcome::Cancelled
     } else {
         NodeOutcome::Infra
     };
     let (node, _) = shared.identify(spec.node);
-    Ok((
+    let event = Event::NodeSkipped {
+        node,
+        reason: format!("{}: {reason}", kind.as_str()),
         outcome,
-        Event::NodeSkipped {
-            node,
-            reason: format!("{}: {reason}", kind.as_str()),
-            outcome,
-        },
-    ))
+    };
+    (outcome, event, written)
 }
 
 /// Writes the result of a test that was broken off. What the test reported stays; where it is nothing, there is one result now.
@@ -314,10 +323,9 @@ pub(crate) fn result_of_broken_off(
 ) -> Result<(), RecordError> {
     let spec = shared.job(job);
     let name = &shared.work.test(spec.test).name;
-    let dir = shared
-        .dir
-        .path()
-        .join(shared.dir.test(name, spec.distinct_in.as_deref(), attempt)?);
+    let (relative, made) = shared.dir.test(name, spec.distinct_in.as_deref(), attempt);
+    made?;
+    let dir = shared.dir.path().join(relative);
     let results = dir.join(RESULTS);
     if fs::metadata(&results).is_ok_and(|results| results.len() == 0) {
         remove(&results)?;

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::sync::OnceLock;
+use std::sync::atomic::AtomicBool;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::time::Instant;
 
-use atex_cache::Store;
+use atex_cache::{CacheError, Store};
 use atex_graph::Kind;
 use rayon::iter::{IntoParallelIterator as _, ParallelIterator as _};
 
@@ -19,12 +20,13 @@ use crate::exec::log::RunLog;
 use crate::exec::observing;
 use crate::exec::options::Options;
 use crate::exec::recorder::{self, Records};
-use crate::exec::recording::Place;
+use crate::exec::recording::{Place, RecordError};
 use crate::exec::rundir::RunDir;
 use crate::exec::schedule::{Schedule, SutId};
-use crate::exec::shared::{Message, Outbox, Shared, What, file_sets, stamp};
+use crate::exec::shared::{Message, Outbox, Shared, What, file_sets, identify, stamp};
 use crate::exec::times::Times;
 use crate::exec::worker::{Order, Worker};
+use crate::sut::trouble::without_os_numbers;
 use crate::sut::{BaseIdentity, Cancel, Sut};
 
 /// Messages that may wait for the scheduler before workers have to.
@@ -102,7 +104,7 @@ pub struct Finished {
     pub cancelled: bool,
     /// Whether enough tests failed: what did not run is no failure of the infrastructure.
     pub stopped: bool,
-    /// The host could not go on; why.
+    /// What the host could not write, or why it could not go on.
     pub host_failure: Option<String>,
     /// A defect in atex.
     pub defect: Option<String>,
@@ -136,10 +138,13 @@ impl Finished {
         }
     }
 
-    /// Counts tests that were taken from the cache, and tells of them.
+    /// Counts tests that were taken from the cache, or should have been, and tells of them.
     pub(crate) fn tell_cached(&mut self, restored: Vec<Event>, sink: &mut dyn Sink) {
-        for _ in &restored {
-            self.count(NodeOutcome::Pass, true);
+        for event in &restored {
+            match event {
+                Event::NodeSkipped { outcome, .. } => self.count(*outcome, false),
+                _ => self.count(NodeOutcome::Pass, true),
+            }
         }
         let events: Vec<Stamped> = restored.into_iter().map(stamp).collect();
         sink.events(&events);
@@ -151,8 +156,19 @@ impl Finished {
     }
 }
 
+/// Why a run could not begin.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// No thread could be started.
+    #[error("cannot start a thread: {0}")]
+    Threads(io::Error),
+    /// A file of its directory could not be made.
+    #[error(transparent)]
+    Directory(#[from] io::Error),
+}
+
 /// Runs it: from `RunStarted` to `RunFinished`.
-pub fn run(run: Run<'_>, sink: &mut dyn Sink) -> io::Result<Finished> {
+pub fn run(run: Run<'_>, sink: &mut dyn Sink) -> Result<Finished, RunError> {
     let (started, options) = (Instant::now(), run.options);
     let prefixed = run.suts.len() > 1 || run.arrivals.is_some();
     let mut agenda = run.agenda;
@@ -189,6 +205,7 @@ pub fn run(run: Run<'_>, sink: &mut dyn Sink) -> io::Result<Finished> {
         files: file_sets(run.work),
         trees: run.work.uploads.iter().map(|_| OnceLock::new()).collect(),
         observes: (agenda.jobs.iter()).any(|job| observing::is_unseen(run.work, run.store, job.node)),
+        cache_failed: AtomicBool::new(false),
     };
     sink.event(&stamp(run_started(&shared, &run.suts, restored.len())));
     finished.tell_cached(restored, sink);
@@ -229,8 +246,17 @@ fn restore(
         match restored {
             Ok(Some(event)) => events.push(event),
             Ok(None) => lost.push(test),
+            // The cache tells what it cannot read.
+            Err(RecordError::Cache(error)) if !matches!(error, CacheError::Outside { .. }) => lost.push(test),
             Err(error) => {
-                finished.host_failure.get_or_insert(error.to_string());
+                let (node, _) = identify(work, test.node);
+                let reason = without_os_numbers(&error.to_string());
+                finished.host_failure.get_or_insert_with(|| reason.clone());
+                events.push(Event::NodeSkipped {
+                    node,
+                    reason,
+                    outcome: NodeOutcome::Infra,
+                });
             }
         }
     }
@@ -255,14 +281,14 @@ fn run_started(shared: &Shared<'_>, suts: &[Box<dyn Sut>], restored: usize) -> E
 }
 
 /// Starts a worker for each SUT, and ends them when `drive` returns. It takes the receiver of their messages with it: a worker that
-/// is still busy then has nobody to wait for.
+/// is still busy then has nobody to wait for. A SUT for which no thread can be started takes no part, unless there is no other.
 fn with_workers(
     shared: &Shared<'_>,
     suts: Vec<Box<dyn Sut>>,
     expected: &[BaseIdentity],
     schedule: Schedule,
     drive: impl FnOnce(Crew<'_>, Receiver<Message>) -> Finished,
-) -> io::Result<Finished> {
+) -> Result<Finished, RunError> {
     let (sender, messages) = mpsc::sync_channel(BACKLOG);
     std::thread::scope(|scope| {
         let mut recorders = Vec::new();
@@ -270,8 +296,11 @@ fn with_workers(
             let (way, tasks) = recorder::way();
             let thread = std::thread::Builder::new().name(format!("recorder-{number}"));
             let thread = thread.stack_size(STACK);
-            thread.spawn_scoped(scope, move || recorder::serve(shared, &tasks))?;
-            recorders.push(way);
+            match thread.spawn_scoped(scope, move || recorder::serve(shared, &tasks)) {
+                Ok(_) => recorders.push(way),
+                Err(error) if recorders.is_empty() => return Err(RunError::Threads(error)),
+                Err(_) => break,
+            }
         }
         let hire = |id: SutId, sut: Box<dyn Sut>| -> io::Result<Sender<Order>> {
             let known = expected.get(id.0 as usize).or(expected.first());
@@ -290,8 +319,17 @@ fn with_workers(
             Ok(order)
         };
         let mut orders = Vec::new();
+        let mut refused = None;
         for (sut, index) in suts.into_iter().zip(0..) {
-            orders.push(hire(SutId(index), sut)?);
+            let name = sut.name().to_owned();
+            orders.push(hire(SutId(index), sut).map_err(|error| {
+                let reason = format!("`{name}` takes no part: cannot start a thread: {error}");
+                refused = Some(error);
+                without_os_numbers(&reason)
+            }));
+        }
+        if let Some(error) = refused.filter(|_| orders.iter().all(Result::is_err)) {
+            return Err(RunError::Threads(error));
         }
         let crew = Crew {
             schedule,

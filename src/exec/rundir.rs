@@ -74,10 +74,8 @@ impl RunDir {
             let path = runs.join(&id);
             match DirBuilder::new().mode(0o755).create(&path) {
                 Ok(()) => {
-                    point_latest(runs, &id).map_err(|source| RunDirError::Io {
-                        path: runs.join("latest"),
-                        source,
-                    })?;
+                    // The link is a convenience, and whatever is in its way no reason not to run.
+                    let _names_an_older_one = point_latest(runs, &id);
                     return Ok(Self { path, id });
                 }
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
@@ -96,13 +94,13 @@ impl RunDir {
         &self.id
     }
 
-    /// Makes and returns the directory of a test's attempt (from 1), relative to the run's. `plan` is given only where another
-    /// plan of the run has taken the plain path for a test of this name.
-    pub fn test(&self, name: &str, plan: Option<&str>, attempt: u32) -> Result<PathBuf, RunDirError> {
+    /// Makes the directory of a test's attempt (from 1); returns it, relative to the run's, and whether it could be made. `plan` is
+    /// given only where another plan of the run has taken the plain path for a test of this name.
+    pub fn test(&self, name: &str, plan: Option<&str>, attempt: u32) -> (PathBuf, Result<(), RunDirError>) {
         let relative = test_path(name, plan, attempt);
         let path = self.path.join(&relative);
-        make(&path).map_err(|source| RunDirError::Io { path, source })?;
-        Ok(relative)
+        let made = make(&path).map_err(|source| RunDirError::Io { path, source });
+        (relative, made)
     }
 }
 
@@ -188,7 +186,9 @@ fn make(path: &Path) -> io::Result<()> {
 fn point_latest(runs: &Path, id: &str) -> io::Result<()> {
     let temporary = runs.join(format!(".latest-{}", random_hex()));
     symlink(id, &temporary)?;
-    fs::rename(&temporary, runs.join("latest"))
+    fs::rename(&temporary, runs.join("latest")).inspect_err(|_| {
+        let _stays = fs::remove_file(&temporary);
+    })
 }
 
 fn random_hex() -> String {

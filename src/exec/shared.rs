@@ -1,6 +1,7 @@
 //! What the scheduler and all workers of a run read: the workload, the options, the cache, the run's directory and logs.
 
 use std::collections::BTreeSet;
+use std::sync::atomic::AtomicBool;
 use std::sync::mpsc::SyncSender;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -15,10 +16,11 @@ use crate::exec::event::{Event, NodeOutcome, Seen, Stamped};
 use crate::exec::log::RunLog;
 use crate::exec::observing::{MOST_FILES, Tree};
 use crate::exec::options::Options;
-use crate::exec::recording::Place;
+use crate::exec::recording::{Place, RecordError};
 use crate::exec::rundir::RunDir;
 use crate::exec::schedule::{Input, JobId, LaneId, Said, SutId};
 use crate::sut::files::{FileEntry, FileKind};
+use crate::sut::trouble::without_os_numbers;
 use crate::sut::{Cancel, EnvFile, FileSet, Upload};
 
 /// Everything of a run that does not change while it runs.
@@ -38,6 +40,8 @@ pub(crate) struct Shared<'a> {
     pub(crate) trees: Vec<OnceLock<Arc<Tree>>>,
     /// Whether a job of the run has to be seen reading.
     pub(crate) observes: bool,
+    /// Whether it was told that the cache cannot be used.
+    pub(crate) cache_failed: AtomicBool,
 }
 
 /// What a worker tells the scheduler.
@@ -60,6 +64,8 @@ pub(crate) enum What {
     Answer(Input),
     /// The host cannot go on (a full disk, say); the run ends.
     HostFailed(String),
+    /// The host cannot write what one test did; the run goes on.
+    NotWritten(String),
     /// A defect in atex: the worker of the SUT of this name is no more.
     Panicked(String),
 }
@@ -89,6 +95,13 @@ impl Outbox {
 
     pub(crate) fn event(&self, event: Event) {
         self.send(What::Event(stamp(event)));
+    }
+
+    /// Tells that what a node did is not recorded, and why.
+    pub(crate) fn not_recorded(&self, node: &str, error: &RecordError) {
+        let why = without_os_numbers(&error.to_string());
+        let text = format!("`{node}` is not recorded, and will run again: {why}");
+        self.event(Event::Warning { text });
     }
 }
 

@@ -63,37 +63,49 @@ enum Turn {
 impl Streams<'_> {
     /// Approach: wait for whatever comes first (bytes, the deadline, the user). Whatever ends the test early is noted in
     /// `ending`, the wrapper is told to end, and the streams are read to their end all the same, within a grace: nothing that
-    /// was reported before is lost. `disconnect` alone stops at once and lets the wrapper be.
+    /// was reported before is lost. `disconnect` alone stops at once and lets the wrapper be. Where the host cannot write what the test
+    /// says, the test is ended in the same way, and nothing more of it is kept.
     pub(crate) fn serve(mut self, mut channel: Box<dyn Channel>) -> Result<Stop, StoreError> {
         self.protocol.expect_seal(channel.seal());
         let mut ending: Option<(InfraKind, String, Instant)> = None;
         let (mut control_open, mut output_open) = (true, true);
         let mut known = Urgency::None;
         let mut buffer = vec![0; BUFFER];
+        let mut unwritten = None;
         while control_open || output_open {
             let until = ending
                 .as_ref()
                 .map_or_else(|| self.deadline.expires(), |(_, _, until)| *until);
             let ready = match channel.wait(Some(until), known) {
                 Ok(ready) => ready,
-                Err(trouble) => return Ok(self.broken(ending, &trouble.message)),
+                Err(trouble) => return unwritten.map_or_else(|| Ok(self.broken(ending, &trouble.message)), Err),
             };
             let mut early = None;
-            if ready.output {
-                output_open = copy_output(channel.as_mut(), self.output, &mut buffer)?;
+            if unwritten.is_some() {
+                output_open &= !ready.output || discard(|buffer| channel.read_output(buffer), &mut buffer);
+                control_open &= !ready.control || discard(|buffer| channel.read_control(buffer), &mut buffer);
+            } else if ready.output {
+                output_open = copy_output(channel.as_mut(), self.output, &mut buffer).unwrap_or_else(|error| {
+                    unwritten = Some(error);
+                    true
+                });
             }
-            if ready.control {
-                match self.read_control(channel.as_mut(), &mut buffer, ending.is_some())? {
+            if ready.control && unwritten.is_none() {
+                let turn = self.read_control(channel.as_mut(), &mut buffer, ending.is_some());
+                match turn.unwrap_or_else(|error| {
+                    unwritten = Some(error);
+                    Turn::More
+                }) {
                     Turn::More => {}
                     Turn::Ended => control_open = false,
                     Turn::Disconnect => {
                         // What was printed before is there already, and nobody reads it later.
-                        copy_output(channel.as_mut(), self.output, &mut buffer)?;
+                        let copied = copy_output(channel.as_mut(), self.output, &mut buffer);
                         if *self.reconnect == Reconnect::Once {
                             *self.reconnect = Reconnect::No;
                         }
                         channel.detach();
-                        return Ok(Stop::Disconnected);
+                        return copied.map(|_| Stop::Disconnected);
                     }
                     Turn::Violation(note) => early = Some((InfraKind::Control, note)),
                 }
@@ -111,6 +123,9 @@ impl Streams<'_> {
                     "the test did not end within its duration".to_owned(),
                 ));
             }
+            if let Some(error) = unwritten.as_ref().filter(|_| ending.is_none()) {
+                early = Some((InfraKind::Aborted, error.to_string()));
+            }
             if let Some((kind, note)) = early {
                 channel.terminate(if kind == InfraKind::Timeout {
                     Cut::Overdue
@@ -125,6 +140,9 @@ impl Streams<'_> {
                 let (kind, note) = ending.take().map_or((kind, note), |(kind, note, _)| (kind, note));
                 ending = Some((kind, note, Instant::now() + grace));
             }
+        }
+        if let Some(error) = unwritten {
+            return Err(error);
         }
         let end = if ending.is_some() {
             End::Clean
@@ -215,6 +233,18 @@ fn copy_output(channel: &mut dyn Channel, to: &mut Output, buffer: &mut [u8]) ->
         }
     }
     Ok(true)
+}
+
+/// Takes what can be read of a stream that nobody wants. Returns whether more may come.
+fn discard(mut read: impl FnMut(&mut [u8]) -> io::Result<usize>, buffer: &mut [u8]) -> bool {
+    for _ in 0..TURN {
+        match read(buffer) {
+            Ok(0) => return false,
+            Ok(_) => {}
+            Err(error) => return retry(&error),
+        }
+    }
+    true
 }
 
 fn retry(error: &io::Error) -> bool {

@@ -1,5 +1,6 @@
 //! Running one test of the run on the worker's SUT: claim, directory, attempt, record.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Instant;
 
@@ -8,17 +9,19 @@ use atex_graph::{ActionKey, Node};
 
 use crate::compile::spec::TestSpec;
 use crate::control::{InfraKind, Status, Summary, Verdict};
-use crate::exec::attempt::{self, Attempt, SutAfter};
+use crate::exec::attempt::{self, Attempt, Attempted, SutAfter, Unwritten};
 use crate::exec::audit;
 use crate::exec::enter::{Installed, mode_of};
 use crate::exec::event::{Event, NodeOutcome};
 use crate::exec::observing;
 use crate::exec::recorder::Unrecorded;
 use crate::exec::recording::{self, Ran};
+use crate::exec::rundir::RunDirError;
 use crate::exec::schedule::{After, Input, JobId, LaneId, Said, Skip};
 use crate::exec::shared::{Shared, Told, What, stamp, unix_now};
-use crate::exec::worker::{Failed, Worker, host};
+use crate::exec::worker::{Failed, Worker};
 use crate::sut::packages::Need;
+use crate::sut::trouble::without_os_numbers;
 use crate::sut::{Job, JobKind, Trouble, TroubleKind};
 
 /// So many results of a test are told as events; all are in its `results.jsonl`, and their counts in the event of its end.
@@ -29,7 +32,8 @@ const LONGEST_TOLD: usize = 500;
 
 /// What came of an attempt on its SUT.
 struct Came {
-    summary: Summary,
+    /// What the test, or the infrastructure, said; or why the host could not write that.
+    summary: Result<Summary, String>,
     after: SutAfter,
     /// Whether the SUT was told to start the test.
     started_there: bool,
@@ -44,60 +48,65 @@ struct ToRecord {
 
 /// What came of a claim.
 enum Claimed {
-    /// The test is to be run here.
-    ToRun(Ticket),
+    /// The test is to be run here. Without a ticket it will have no record.
+    ToRun(Option<Ticket>),
     /// It is not; the answer to the scheduler.
     Otherwise(Input),
 }
 
 impl Worker<'_> {
     /// Approach: claim the node (another process may run it now, or have run it meanwhile); run the attempt; taint the SUT
-    /// where its end demands that; record what the test said, never what befell the infrastructure.
+    /// where its end demands that; record what the test said, never what befell the infrastructure. A cache that cannot be used
+    /// costs the record and nothing else.
     pub(crate) fn run_test(&mut self, job: JobId, attempt: u32) -> Result<Input, Failed> {
         match self.claim_test(job) {
-            Ok(Claimed::ToRun(ticket)) => self.attempt_test((job, attempt), ticket),
-            Ok(Claimed::Otherwise(answer)) => Ok(answer),
-            Err(failed) => {
-                self.break_off((job, attempt), &failed);
-                Err(failed)
-            }
+            Claimed::ToRun(ticket) => self.attempt_test((job, attempt), ticket),
+            Claimed::Otherwise(answer) => Ok(answer),
         }
     }
 
-    fn claim_test(&mut self, job: JobId) -> Result<Claimed, Failed> {
+    fn claim_test(&mut self, job: JobId) -> Claimed {
         let shared = self.shared;
         let spec = shared.job(job);
         let key = shared.work.graph.node(spec.node).key();
         self.passed_before = spec.audited.or_else(|| self.passed_before(key));
-        let ticket = if shared.options.takes_records() && spec.audited.is_none() {
-            let tree = || shared.tree(shared.lane(spec.lane).upload);
-            let stands = |record: &Record| shared.stands(spec, record);
-            match observing::claim(shared.store, shared.work.graph.node(spec.node), tree, stands).map_err(host)? {
-                Lookup::Busy(holder) => {
-                    let (node, _) = shared.identify(spec.node);
-                    self.tell("waiting", format!("`{node}` is being run by {holder}"));
-                    return Ok(Claimed::Otherwise(Input::Ended(After::Busy)));
-                }
-                Lookup::Miss(ticket) => ticket,
-                Lookup::Hit(record) => match shared.place().restore_job(shared.work, spec, *record).map_err(host)? {
-                    Some(event) => {
-                        self.outbox.send(What::Verdict(Box::new(Told {
-                            job,
-                            outcome: NodeOutcome::Pass,
-                            said: Said::Passed,
-                            cached: true,
-                            event: stamp(event),
-                        })));
-                        return Ok(Claimed::Otherwise(Input::Ended(After::Clean)));
-                    }
-                    None => shared.store.claim_to_run(key).map_err(host)?,
-                },
+        if !shared.options.takes_records() || spec.audited.is_some() || shared.store.read_only().is_some() {
+            return Claimed::ToRun(self.ticket(spec.node));
+        }
+        let tree = || shared.tree(shared.lane(spec.lane).upload);
+        let stands = |record: &Record| shared.stands(spec, record);
+        match observing::claim(shared.store, shared.work.graph.node(spec.node), tree, stands) {
+            Ok(Lookup::Busy(holder)) => {
+                let (node, _) = shared.identify(spec.node);
+                self.tell("waiting", format!("`{node}` is being run by {holder}"));
+                Claimed::Otherwise(Input::Ended(After::Busy))
             }
-        } else {
-            shared.store.claim_to_run(key).map_err(host)?
-        };
-        ticket.begin().map_err(host)?;
-        Ok(Claimed::ToRun(ticket))
+            Ok(Lookup::Miss(ticket)) => match ticket.begin() {
+                Ok(()) => Claimed::ToRun(Some(ticket)),
+                Err(error) => {
+                    self.cache_failed(&error);
+                    Claimed::ToRun(None)
+                }
+            },
+            Ok(Lookup::Hit(record)) => match shared.place().restore_job(shared.work, spec, *record) {
+                Ok(Some(event)) => {
+                    self.outbox.send(What::Verdict(Box::new(Told {
+                        job,
+                        outcome: NodeOutcome::Pass,
+                        said: Said::Passed,
+                        cached: true,
+                        event: stamp(event),
+                    })));
+                    Claimed::Otherwise(Input::Ended(After::Clean))
+                }
+                // Where its files cannot be put into the run's directory, the test's own end tells of that.
+                Ok(None) | Err(_) => Claimed::ToRun(self.ticket(spec.node)),
+            },
+            Err(error) => {
+                self.cache_failed(&error);
+                Claimed::ToRun(None)
+            }
+        }
     }
 
     /// When the test passed under the key, where its record does not stand for it.
@@ -119,6 +128,20 @@ impl Worker<'_> {
         Failed::Sut(Trouble::new(kind, format!("`{}`: {text}", self.sut.name())))
     }
 
+    /// Tells that what a test did cannot be written. It gets a result of the infrastructure, and the run goes on.
+    fn unwritten(&self, (job, attempt): (JobId, u32), reason: String) -> Summary {
+        let _told_anyway = recording::result_of_broken_off(self.shared, (job, attempt), &reason);
+        self.outbox.send(What::NotWritten(reason.clone()));
+        Summary {
+            verdict: Verdict::Infra,
+            results: 0,
+            counts: BTreeMap::new(),
+            note: reason.clone(),
+            infra: Some((InfraKind::Aborted, reason)),
+            late: Vec::new(),
+        }
+    }
+
     /// Ends a test that the host or the machine broke off. Its result may find no room on the disk any more.
     fn break_off(&self, (job, attempt): (JobId, u32), failed: &Failed) {
         let reason = failed.to_string();
@@ -136,16 +159,13 @@ impl Worker<'_> {
         })));
     }
 
-    fn attempt_test(&mut self, (job, attempt): (JobId, u32), ticket: Ticket) -> Result<Input, Failed> {
+    fn attempt_test(&mut self, (job, attempt): (JobId, u32), ticket: Option<Ticket>) -> Result<Input, Failed> {
         let shared = self.shared;
         let spec = shared.job(job);
         let test = shared.work.test(spec.test);
         let (node, key) = shared.identify(spec.node);
         let sut = self.sut.name().to_owned();
-        let relative = shared
-            .dir
-            .test(&test.name, spec.distinct_in.as_deref(), attempt)
-            .map_err(host)?;
+        let (relative, made) = shared.dir.test(&test.name, spec.distinct_in.as_deref(), attempt);
         let dir = shared.dir.path().join(&relative);
         let (started, begun) = (Instant::now(), unix_now());
         self.outbox.event(Event::NodeStarted {
@@ -158,13 +178,15 @@ impl Worker<'_> {
             summary,
             after,
             started_there,
-        } = match self.attempt_in(job, test, &dir) {
+        } = match self.attempt_made(made, job, test, &dir) {
             Ok(came) => came,
             Err(failed) => {
                 self.break_off((job, attempt), &failed);
                 return Err(failed);
             }
         };
+        let is_written = summary.is_ok();
+        let summary = summary.unwrap_or_else(|error| self.unwritten((job, attempt), error));
         let outcome = outcome_of(&summary);
         let took = started.elapsed();
         let mut doubt = test.doubt.clone().filter(|_| outcome == NodeOutcome::Pass);
@@ -174,9 +196,8 @@ impl Worker<'_> {
         } else {
             // Another SUT may claim the node as soon as the verdict is known. Nothing is recorded.
             drop(ticket);
-            Ok(None)
+            None
         };
-        let claimed = claimed.inspect_err(|failed| self.break_off((job, attempt), failed))?;
         let observed = claimed.as_ref().and_then(|claimed| claimed.observed.as_ref());
         let key = observed.map_or(key, |node| node.key().to_string());
         if let Some(ToRecord { ticket, observed }) = claimed {
@@ -217,7 +238,12 @@ impl Worker<'_> {
         self.outbox.send(What::Verdict(Box::new(Told {
             job,
             outcome,
-            said: said_by(&summary, started_there),
+            // Nothing is tried again that cannot be written.
+            said: if is_written {
+                said_by(&summary, started_there)
+            } else {
+                Said::Cancelled
+            },
             cached: false,
             event: stamp(event),
         })));
@@ -236,40 +262,58 @@ impl Worker<'_> {
     }
 
     /// A test that passed is recorded under the key of all that it was seen to read; those that did not run again in any case. Nothing
-    /// where that cannot be asked any more: then nothing is recorded.
+    /// where that cannot be asked any more, or the cache cannot be used: then nothing is recorded.
     fn claim_observed(
         &mut self,
         job: JobId,
-        ticket: Ticket,
+        ticket: Option<Ticket>,
         outcome: NodeOutcome,
         doubt: &mut Option<String>,
-    ) -> Result<Option<ToRecord>, Failed> {
+    ) -> Option<ToRecord> {
+        let ticket = ticket?;
         if outcome != NodeOutcome::Pass {
             if let Some(passed) = self.passed_before {
-                audit::disagrees(self.shared.store, ticket.key(), passed).map_err(host)?;
+                if let Err(error) = audit::disagrees(self.shared.store, ticket.key(), passed) {
+                    self.cache_failed(&error);
+                }
                 *doubt = Some("it passed before with the same inputs, so it is flaky".to_owned());
             }
-            return Ok(Some(ToRecord { ticket, observed: None }));
+            return Some(ToRecord { ticket, observed: None });
         }
-        let Some(node) = self.observed_test(job)? else {
-            return Ok(None);
-        };
+        let node = self.observed_test(job)?;
         let (shared, lane) = (self.shared, self.shared.job(job).lane);
         if let Some(path) = shared.unsettled(shared.lane(lane).upload, shared.chain(lane), &node) {
             *doubt = Some(format!("`{path}` was changed while it was brought: not recorded"));
-            return Ok(None);
+            return None;
         }
         if audit::disagreement(shared.store, node.key()).is_some() {
             *doubt = Some("its verdicts differ with the same inputs: not recorded".to_owned());
-            return Ok(None);
+            return None;
         }
         let ticket = if node.key() == ticket.key() {
             ticket
         } else {
-            self.shared.store.claim_to_run(node.key()).map_err(host)?
+            self.ticket_of(node.key())?
         };
         let observed = Some(Box::new(node));
-        Ok(Some(ToRecord { ticket, observed }))
+        Some(ToRecord { ticket, observed })
+    }
+
+    fn attempt_made(
+        &mut self,
+        made: Result<(), RunDirError>,
+        job: JobId,
+        test: &TestSpec,
+        dir: &Path,
+    ) -> Result<Came, Failed> {
+        match made {
+            Ok(()) => self.attempt_in(job, test, dir),
+            Err(error) => Ok(Came {
+                summary: Err(without_os_numbers(&error.to_string())),
+                after: SutAfter::Usable(After::Clean),
+                started_there: false,
+            }),
+        }
     }
 
     /// Takes note of boots: what a test asked for does not end what was prepared.
@@ -294,7 +338,7 @@ impl Worker<'_> {
             Err(Failed::Sut(trouble)) if trouble.kind == TroubleKind::Setup => {
                 let note = trouble.with_advice();
                 return Ok(Came {
-                    summary: recording::never_started(shared, dir, InfraKind::Setup, &note).map_err(host)?,
+                    summary: never_started(shared, dir, InfraKind::Setup, &note),
                     after: SutAfter::Usable(After::Clean),
                     started_there: true,
                 });
@@ -311,9 +355,8 @@ impl Worker<'_> {
                 }
             };
             if let Some((kind, note)) = missing {
-                let summary = recording::never_started(shared, dir, kind, &note).map_err(host)?;
                 return Ok(Came {
-                    summary,
+                    summary: never_started(shared, dir, kind, &note),
                     after: SutAfter::Usable(After::Clean),
                     started_there: false,
                 });
@@ -341,18 +384,37 @@ impl Worker<'_> {
             mask: &shared.options.mask,
         };
         self.ran_here = Some(test.name.clone());
-        let attempted = attempt::run(attempt, self.sut.as_mut(), &mut on_result).map_err(host)?;
-        if matches!(attempted.after, SutAfter::Usable(_)) {
-            self.take_boots(attempted.meant_boot, attempted.found_boot)?;
+        let attempted = attempt::run(attempt, self.sut.as_mut(), &mut on_result);
+        let (summary, after) = match attempted {
+            Ok(Attempted {
+                summary,
+                after,
+                meant_boot,
+                found_boot,
+            }) => {
+                if matches!(after, SutAfter::Usable(_)) {
+                    self.take_boots(meant_boot, found_boot)?;
+                }
+                (Ok(summary), after)
+            }
+            Err(Unwritten { error, after }) => (Err(without_os_numbers(&error.to_string())), after),
+        };
+        if matches!(after, SutAfter::Usable(_)) {
             let upload = shared.upload(shared.lane(lane).upload);
             self.sut.look_ahead(&upload, mode_of(shared.chain(lane).len()));
         }
         Ok(Came {
-            summary: attempted.summary,
-            after: attempted.after,
+            summary,
+            after,
             started_there: true,
         })
     }
+}
+
+/// Writes the one result of a test that never started.
+fn never_started(shared: &Shared<'_>, dir: &Path, kind: InfraKind, note: &str) -> Result<Summary, String> {
+    let written = recording::never_started(shared, dir, kind, note);
+    written.map_err(|error| without_os_numbers(&error.to_string()))
 }
 
 fn job_of(shared: &Shared<'_>, lane: LaneId, test: &TestSpec) -> Job {

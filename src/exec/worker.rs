@@ -4,7 +4,11 @@
 
 use std::collections::BTreeSet;
 use std::io;
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
+
+use atex_cache::{CacheError, Ticket};
+use atex_graph::{ActionKey, NodeId};
 
 use crate::compile::spec::StepId;
 use crate::exec::enter::mode_of;
@@ -244,6 +248,28 @@ impl<'a> Worker<'a> {
             state: state.to_owned(),
             note,
         });
+    }
+
+    /// Returns the ticket of a node that will run in any case; nothing where the cache cannot be used.
+    pub(crate) fn ticket(&self, node: NodeId) -> Option<Ticket> {
+        self.ticket_of(self.shared.work.graph.node(node).key())
+    }
+
+    /// The same by its key.
+    pub(crate) fn ticket_of(&self, key: ActionKey) -> Option<Ticket> {
+        if self.shared.store.read_only().is_some() {
+            return None;
+        }
+        let ticket = self.shared.store.claim_to_run(key);
+        ticket.inspect_err(|error| self.cache_failed(error)).ok()
+    }
+
+    /// Tells once a run that the cache cannot be used.
+    pub(crate) fn cache_failed(&self, error: &CacheError) {
+        if !self.shared.cache_failed.swap(true, Ordering::Relaxed) {
+            let text = format!("{error}: what the cache is needed for is not recorded, and the run goes on");
+            self.outbox.event(Event::Warning { text });
+        }
     }
 
     /// Writes the SUT's own account of its state.

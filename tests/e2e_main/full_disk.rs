@@ -1,4 +1,4 @@
-//! A disk that is full: one clear message, exit code 3, and what was said before is kept. A small filesystem in a mount namespace of
+//! A disk that is full: one clear message, and what was said before is kept; the cache's costs records alone. A small filesystem in a mount namespace of
 //! the test's own stands for the disk.
 
 use std::process::{Command, Output};
@@ -73,7 +73,13 @@ fn a_full_disk_of_the_cache_keeps_the_results() {
     let Some(ran) = with_little_room(&call, "small") else {
         return;
     };
-    one_message(&ran.expect(3));
+    let told = ran.expect(0);
+    assert!(
+        told.stdout.contains("`test /big` is not recorded")
+            || told.stdout.contains("is not recorded, and the run goes on"),
+        "{told:?}"
+    );
+    assert!(told.stdout.contains("No space left on device"), "{told:?}");
     assert_eq!(results(&out, "/big")[0]["status"], "pass");
     let end = crate::running::events(&out).pop().unwrap_or_default();
     assert_eq!(
@@ -81,6 +87,36 @@ fn a_full_disk_of_the_cache_keeps_the_results() {
         serde_json::json!({"pass": 1}),
         "the test itself has ended well"
     );
+}
+
+#[test]
+fn a_file_that_cannot_be_written_costs_its_test_and_the_run_goes_on() {
+    let big = "test: |\n    head -c 1000000 /dev/zero | tr '\\0' x; sleep 1000\norder: 10\n";
+    let scene = Scene::new([
+        ("plan.fmf", PLAN.to_owned()),
+        ("big.fmf", big.to_owned()),
+        ("a.fmf", witness("a")),
+    ]);
+    let plain = scene.atex(["build"]).command();
+    let mut command = Command::new("bash");
+    // No file may be larger than 256 KiB.
+    command.args(["-c", "trap '' XFSZ; ulimit -f 256; exec \"$0\" \"$@\""]);
+    command.arg(plain.get_program()).args(plain.get_args());
+    command.current_dir(scene.world.tree()).env_clear();
+    command.envs(plain.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    let ran = scene.world.atex().ran(&command.output().expect("bash runs"));
+    let ran = ran.expect(3);
+    assert_eq!(ran.stderr.matches("error: cannot write").count(), 1, "{ran:?}");
+    assert!(ran.stderr.contains("tests/big/files/output.txt"), "{ran:?}");
+    assert_eq!(scene.results("/a")[0]["status"], "pass");
+    let result = scene.results("/big").pop().expect("a result");
+    assert_eq!(
+        (&result["status"], &result["error"]),
+        (&"infra".into(), &"aborted".into())
+    );
+    assert_eq!(scene.ran(), ["test a"]);
+    scene.run(0, ["build", "--name=/a"]);
+    assert_eq!(scene.ran(), [""; 0], "what was written is recorded");
 }
 
 #[test]

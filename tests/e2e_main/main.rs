@@ -27,5 +27,6 @@ mod support;
 mod taint;
 mod together;
 mod tree;
+mod troubled_cache;
 mod variables;
 mod volume;

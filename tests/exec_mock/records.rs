@@ -3,8 +3,9 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use atex::exec::event::Event;
+use atex::exec::event::{Event, NodeOutcome};
 use atex::sut::mock::Step;
+use atex_graph::BlobDigest;
 
 use crate::bench::{Bench, bench, says};
 
@@ -135,4 +136,62 @@ fn a_run_whose_directory_cannot_be_written_ends_with_3_and_says_so() {
     let reason = ended.finished.host_failure.expect("the host failed");
     assert!(reason.contains("tests/t1"), "{reason}");
     assert!(ended.calls.contains(&"one: close".to_owned()));
+}
+
+#[test]
+fn what_cannot_be_written_of_one_test_costs_that_test_alone() {
+    let bench = bench(3);
+    let ended = bench.run_with(|event, _| {
+        if let Event::RunStarted { dir, .. } = event {
+            fs::create_dir(Path::new(dir).join("tests")).unwrap();
+            fs::write(Path::new(dir).join("tests/t2"), "in the way").unwrap();
+        }
+    });
+    let ended = ended.exits(3);
+    let reason = ended.finished.host_failure.as_ref().expect("something was not written");
+    assert!(reason.contains("tests/t2"), "{reason}");
+    assert_eq!((ended.starts("/t1"), ended.starts("/t3")), (1, 1));
+    assert_eq!(
+        (ended.result("/t1"), ended.result("/t3")),
+        ("pass".into(), "pass".into())
+    );
+    assert_eq!(
+        ended.finished.tests,
+        [(NodeOutcome::Pass, 2), (NodeOutcome::Infra, 1)].into()
+    );
+    assert_eq!(bench.run().exits(0).finished.cached, 2, "the others are recorded");
+}
+
+#[test]
+fn a_record_that_cannot_be_written_is_told_and_the_run_is_what_it_was() {
+    let bench = bench(2);
+    // A file stands where blobs go.
+    let blobs = bench
+        .store()
+        .blobs()
+        .path(BlobDigest::of(b""))
+        .parent()
+        .unwrap()
+        .parent()
+        .unwrap()
+        .to_owned();
+    let _none_so_far = fs::remove_dir_all(&blobs);
+    fs::write(&blobs, "in the way").unwrap();
+    let ended = bench.run().exits(0);
+    assert_eq!(ended.finished.host_failure, None);
+    let warning = |event: &Event| match event {
+        Event::Warning { text } => Some(text.clone()),
+        _ => None,
+    };
+    let warnings: Vec<_> = ended.events.iter().filter_map(warning).collect();
+    assert_eq!(warnings.len(), 3, "{warnings:?}");
+    for (warning, node) in warnings.iter().zip(["prepare /plan#1", "test /t", "test /t"]) {
+        assert!(
+            warning.starts_with(&format!("`{node}")) && warning.contains("is not recorded"),
+            "{warning}"
+        );
+    }
+    fs::remove_file(&blobs).unwrap();
+    let again = bench.run().exits(0);
+    assert_eq!((again.starts("/t1"), again.starts("/t2")), (1, 1));
 }

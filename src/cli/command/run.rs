@@ -9,12 +9,12 @@ mod sink;
 mod unchanged;
 mod which;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::io::IsTerminal as _;
 use std::mem::ManuallyDrop;
 use std::path::Path;
 
-use atex_cache::{Outcome, Output, Store};
+use atex_cache::{Outcome, Output, Problem, Report, Store};
 use atex_graph::{ActionKey, NodeId};
 use rayon::iter::{IndexedParallelIterator as _, IntoParallelIterator as _, ParallelIterator as _};
 
@@ -24,13 +24,13 @@ use crate::cli::out::Out;
 use crate::cli::patient::Patient;
 use crate::cli::run::{Action, RunRequest};
 use crate::cli::settings::Settings;
-use crate::cli::{machines, notice, owed, own, probes, signals, workload};
-use crate::compile;
+use crate::cli::{machines, notice, owed, own, probes, signals, threads, workload};
 use crate::compile::spec::Workload;
+use crate::compile::{self, Resolved};
 use crate::control::Mask;
 use crate::exec::agenda::Agenda;
 use crate::exec::options::{Mode, OnReboot, OnTaint, Options, Until};
-use crate::exec::run::{Arrivals, Finished, Run};
+use crate::exec::run::{Arrivals, Finished, Run, RunError};
 use crate::exec::rundir::{RunDir, RunDirError};
 use crate::exec::{audit, observing};
 use crate::report::live::Size;
@@ -45,7 +45,7 @@ const APPROACHED: usize = 4;
 
 /// Runs what is asked for.
 pub(crate) fn run(request: &RunRequest, settings: &Settings, out: &mut Out) -> Result<Exit, CliError> {
-    let store = Store::open(&settings.cache_dir()?)?;
+    let store = open_cache(request, settings)?;
     let tests = match &request.action {
         Action::Test { names } => names.clone(),
         Action::Build { .. } | Action::Finish => Vec::new(),
@@ -81,16 +81,7 @@ pub(crate) fn run(request: &RunRequest, settings: &Settings, out: &mut Out) -> R
         Tried::HasToRun(dir) => dir,
     };
     // Dropping it takes longer than the process would live on.
-    let runs_tests = !request.dry_run && !matches!(request.action, Action::Finish);
-    let given = workload::given_mask(&asked);
-    let work = resolved.compile(&asked, &mut |probe| {
-        if runs_tests {
-            probes::run(probe, &store, &given)
-        } else {
-            Ok(probes::recall(probe, &store, settings))
-        }
-    });
-    let mut work = ManuallyDrop::new(work?);
+    let mut work = ManuallyDrop::new(compiled(&resolved, (request, &asked), &store, settings)?);
     workload::warn(&work.warnings, settings);
     if matches!(request.action, Action::Test { .. }) {
         let heeded = signals::heed(&cancel);
@@ -150,7 +141,10 @@ pub(crate) fn run(request: &RunRequest, settings: &Settings, out: &mut Out) -> R
     let heeded = signals::heed_in_run(&cancel);
     let finished = crate::exec::run::run(run, &mut sink);
     drop(heeded);
-    let finished = finished.map_err(|source| not_written(&dir, &source))?;
+    let finished = finished.map_err(|error| match error {
+        RunError::Threads(error) => threads::too_few(&error.to_string()),
+        RunError::Directory(source) => not_written(&dir, &source),
+    })?;
     end(sink, &finished, &store, settings)
 }
 
@@ -181,6 +175,35 @@ fn remember_finishes(work: &Workload, settings: &Settings) {
     }
 }
 
+/// Opens the cache. What is wrong with it is told, and is no reason not to run.
+fn open_cache(request: &RunRequest, settings: &Settings) -> Result<Store, CliError> {
+    let store = Store::open_as_far_as_it_goes(&settings.cache_dir()?)?;
+    if let Some(reason) = store.read_only().filter(|_| !request.dry_run) {
+        let dir = store.dir().display();
+        let text = format!("the cache `{dir}` is only read, and nothing is recorded: {reason}");
+        notice::warning(&text, settings);
+    }
+    Ok(store)
+}
+
+/// Compiles what is asked for. Probes run only where tests may.
+fn compiled(
+    resolved: &Resolved,
+    (request, asked): (&RunRequest, &compile::spec::Request),
+    store: &Store,
+    settings: &Settings,
+) -> Result<Workload, CliError> {
+    let runs_tests = !request.dry_run && !matches!(request.action, Action::Finish);
+    let given = workload::given_mask(asked);
+    Ok(resolved.compile(asked, &mut |probe| {
+        if runs_tests {
+            probes::run(probe, store, &given)
+        } else {
+            Ok(probes::recall(probe, store, settings))
+        }
+    })?)
+}
+
 /// Makes the machines and begins to connect where they are few, and will be needed whatever the tree says: to find the test may take as
 /// long as to get there.
 fn approach(request: &RunRequest, tree: &Path, cancel: &Cancel) -> Result<Option<Vec<Box<dyn Sut>>>, CliError> {
@@ -202,10 +225,23 @@ fn end(sink: RunSink, finished: &Finished, store: &Store, settings: &Settings) -
         Err(_) if signals::came() => return Ok(Exit::Interrupted),
         finished => finished?,
     }
-    for report in store.take_reports() {
-        notice::warning(&report.to_string(), settings);
-    }
+    tell(&store.take_reports(), settings);
     ended(finished)
+}
+
+/// Tells what of the cache is not used: of many files with one problem, the first and how many more there are.
+fn tell(reports: &[Report], settings: &Settings) {
+    let mut of_problem: BTreeMap<&Problem, Vec<&Report>> = BTreeMap::new();
+    for report in reports {
+        of_problem.entry(&report.problem).or_default().push(report);
+    }
+    for alike in of_problem.values() {
+        let more = match alike.len() - 1 {
+            0 => String::new(),
+            more => format!("; the same is true of {more} more"),
+        };
+        notice::warning(&format!("{}{more}", alike[0]), settings);
+    }
 }
 
 /// What it is when a file of the run's directory cannot be made.
