@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::process::{Command, Stdio};
 
 use serde::{Deserialize, Serialize};
 
+use crate::host::program;
 use crate::sut::link::local;
 
 /// Facts a SUT tells when it is opened.
@@ -103,12 +105,21 @@ pub fn local_facts() -> Facts {
     })
 }
 
-/// The name of the user that runs this; empty where nobody knows it.
+/// The name of the user that runs this, as the agent tells it of itself; the number where there is no name.
 pub fn login_user() -> String {
     let uid = rustix::process::geteuid().as_raw();
     let passwd = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
-    let user = login_name(uid, &passwd).or_else(|| std::env::var("USER").ok());
-    user.unwrap_or_default()
+    // Names may come from elsewhere than that file; who knows them all takes a process to ask.
+    login_name(uid, &passwd)
+        .or_else(asked_name)
+        .unwrap_or_else(|| uid.to_string())
+}
+
+/// The name that the system gives the user.
+fn asked_name() -> Option<String> {
+    let said = program::output(Command::new("id").arg("-un").stdin(Stdio::null()), "`id`").ok()?;
+    let name = String::from_utf8(said.stdout).ok()?.trim().to_owned();
+    Some(name).filter(|name| !name.is_empty())
 }
 
 /// Reads the facts that an agent tells: lines `name=value`, and os-release as it is there.
