@@ -90,13 +90,13 @@ impl Store {
     /// As [`Store::open`]. Where that cannot be, because the store cannot be made, written or locked, it is opened for reading only, as far
     /// as it can be read: what cannot is a miss.
     ///
-    /// Fails with [`CacheError::InUse`] as [`Store::open`].
+    /// Fails with [`CacheError::InUse`] as [`Store::open`], and with [`CacheError::Io`] where `dir` cannot be a directory at all.
     pub fn open_as_far_as_it_goes(dir: &Path) -> Result<Self, CacheError> {
+        let layout = Layout::new(absolute(dir)?);
         let error = match Self::open(dir) {
-            Err(error @ CacheError::Io { .. }) => error,
+            Err(error @ CacheError::Io { .. }) if !is_no_directory(&error, layout.dir()) => error,
             opened => return opened,
         };
-        let layout = Layout::new(absolute(dir)?);
         let lock = File::open(layout.lock()).ok();
         // Without the lock a collection may take away what was found: that is a miss too.
         let lock = match lock.map(|file| StoreLock::shared(file, layout.dir())) {
@@ -213,6 +213,13 @@ impl Store {
             None => Err(in_use),
         }
     }
+}
+
+/// Returns whether an error says that the store's directory cannot be one: something else has its name, or that of one above it.
+fn is_no_directory(error: &CacheError, dir: &Path) -> bool {
+    use io::ErrorKind::{AlreadyExists, NotADirectory};
+    matches!(error, CacheError::Io { path, source, .. }
+        if path == dir && matches!(source.kind(), AlreadyExists | NotADirectory))
 }
 
 fn absolute(dir: &Path) -> Result<PathBuf, CacheError> {
