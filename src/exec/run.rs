@@ -35,6 +35,9 @@ const BACKLOG: usize = 1024;
 /// The stack of a worker thread.
 const STACK: usize = 512 * 1024;
 
+/// So many threads and processes a machine takes at most.
+const TAKES: usize = 8;
+
 /// Takes what happens, in order, on one thread.
 pub trait Sink {
     /// Takes an event.
@@ -318,18 +321,30 @@ fn with_workers(
             thread.spawn_scoped(scope, move || serve(worker, &inbox))?;
             Ok(order)
         };
-        let mut orders = Vec::new();
-        let mut refused = None;
-        for (sut, index) in suts.into_iter().zip(0..) {
-            let name = sut.name().to_owned();
-            orders.push(hire(SutId(index), sut).map_err(|error| {
-                let reason = format!("`{name}` takes no part: cannot start a thread: {error}");
-                refused = Some(error);
-                without_os_numbers(&reason)
-            }));
+        let names: Vec<String> = suts.iter().map(|sut| sut.name().to_owned()).collect();
+        let hired: Vec<io::Result<Sender<Order>>> = suts
+            .into_iter()
+            .zip(0..)
+            .map(|(sut, index)| hire(SutId(index), sut))
+            .collect();
+        let mut left = hired.iter().filter(|hired| hired.is_ok()).count();
+        if left < hired.len() {
+            // All that is allowed is taken now, and what runs on this host takes processes.
+            left = left.div_ceil(TAKES);
         }
-        if let Some(error) = refused.filter(|_| orders.iter().all(Result::is_err)) {
-            return Err(RunError::Threads(error));
+        let mut orders = Vec::with_capacity(hired.len());
+        for (hired, name) in hired.into_iter().zip(names) {
+            let why = match hired {
+                Ok(way) if left > 0 => {
+                    left -= 1;
+                    orders.push(Ok(way));
+                    continue;
+                }
+                Ok(_) => "the other ones need the processes that may be started here".to_owned(),
+                Err(error) if left == 0 && orders.iter().all(Result::is_err) => return Err(RunError::Threads(error)),
+                Err(error) => format!("cannot start a thread: {error}"),
+            };
+            orders.push(Err(without_os_numbers(&format!("`{name}` takes no part: {why}"))));
         }
         let crew = Crew {
             schedule,

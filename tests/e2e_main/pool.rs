@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::process::Command;
 
 use serde_json::Value;
 
@@ -233,4 +234,33 @@ fn a_run_shows_who_has_which_machine_to_others() {
     run.end().expect(0);
     let listed = scene.atex(["sut", "ls"]).run().expect(0);
     assert!(listed.stdout.contains("free"), "{listed:?}");
+}
+
+#[test]
+fn machines_for_which_too_few_processes_are_allowed_take_no_part() {
+    if !rustix::process::getuid().is_root() {
+        eprintln!("SKIPPED: only root can be a user of whom nothing else runs");
+        return;
+    }
+    let scene = suite(4, "test: echo \"test $TMT_TEST_NAME\" >> \"$COUNTER\"");
+    // The user has to reach the program, wherever it was built.
+    let call = scene.world.atex().args(["build", "-s", "local*80"]);
+    let plain = call.command();
+    fs::copy(plain.get_program(), scene.world.path("atex")).expect("a copy");
+    let mut command = Command::new("bash");
+    command.args([
+        "-c",
+        "chown -R 54321 \"$0\" && exec setpriv --reuid 54321 --regid 54321 --clear-groups prlimit --nproc=40 \"$@\"",
+    ]);
+    command.arg(scene.world.path("")).arg(scene.world.path("atex"));
+    command.args(plain.get_args()).current_dir(scene.world.tree());
+    command
+        .env_clear()
+        .envs(plain.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    call.ran(&command.output().expect("bash runs")).expect(0);
+    let tests = scene.ran().into_iter().filter(|line| line.starts_with("test "));
+    assert_eq!(
+        tests.collect::<Vec<_>>(),
+        ["test /t1", "test /t2", "test /t3", "test /t4"]
+    );
 }
