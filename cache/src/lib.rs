@@ -2,6 +2,7 @@
 //!
 //! Owns the cache directory and everything in it. Must not know fmf, plans, machines or the network, nor decide what has to run: it
 //! tells what is recorded and takes what is new. Any number of processes of one user share a store.
+//! What it needs to leave alone what is not its own, others may use too: [`ownership`] and [`mounts`].
 //!
 //! ```text
 //! <dir>/                       mode 0700
@@ -50,6 +51,8 @@ mod index;
 mod layout;
 mod lock;
 mod lookup;
+pub mod mounts;
+pub mod ownership;
 mod record;
 mod report;
 mod search;

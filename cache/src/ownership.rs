@@ -1,0 +1,259 @@
+//! Whose a directory is: whether anybody but this user and root can put something into it, or something else in its place.
+//!
+//! Owns the rule for every directory whose contents atex believes, runs or removes. The programs that run on SUTs hold the same rule in
+//! bash, as `safe` of `agent.bash`.
+//!
+//! The rule, for the directory, and for every directory and link on the way to it:
+//!
+//! 1. The directory itself is the user's own. What lies on the way to it is the user's own or root's.
+//! 2. Nobody else may write to any of them. On the way, a sticky directory such as `/tmp` may be written by everybody, because nobody
+//!    can touch there what is not his.
+//! 3. A group that has the user's own number is his own, where no access control list names others.
+//!
+//! A directory that is not there yet is judged by the way to it.
+
+use std::collections::VecDeque;
+use std::ffi::{OsStr, OsString};
+use std::fs;
+use std::io;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Component, Path, PathBuf};
+
+use rustix::fs::Mode;
+
+/// How many links a way may lead through, as many as the kernel follows.
+const MOST_LINKS: u32 = 40;
+
+/// The attribute that holds an access control list.
+const ACCESS_LIST: &str = "system.posix_acl_access";
+
+/// Why a directory is not used.
+#[derive(Debug, thiserror::Error)]
+pub enum Foreign {
+    /// It belongs to somebody else, or something on the way to it does.
+    #[error("`{}` belongs to the user with the number {uid}", path.display())]
+    Owner {
+        /// The directory or link at fault.
+        path: PathBuf,
+        /// Whose it is.
+        uid: u32,
+    },
+    /// Others may write to it, or to something on the way to it.
+    #[error("others may write to `{}`", .0.display())]
+    Writable(PathBuf),
+    /// It cannot be told.
+    #[error("cannot look at `{}`: {source}", path.display())]
+    Io {
+        /// The path at fault.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+}
+
+/// What to do about a [`Foreign`] directory.
+pub const HINT: &str = "name a directory that only you can write to, on a way that only you and root can change";
+
+/// Checks that nobody but this user and root can put anything into `dir`, or something else in its place.
+///
+/// # Errors
+///
+/// Says what on the way belongs to whom, or can be written by others.
+pub fn check(dir: &Path) -> Result<(), Foreign> {
+    let unmapped = unmapped_user();
+    let mut path = PathBuf::from("/");
+    let mut rest: VecDeque<OsString> = parts(&std::path::absolute(dir).map_err(|source| io_error(dir, source))?);
+    let mut links = 0;
+    check_one(&path, false, unmapped)?;
+    while let Some(part) = rest.pop_front() {
+        if part == ".." {
+            path.pop();
+            continue;
+        }
+        path.push(part);
+        let metadata = match check_one(&path, false, unmapped) {
+            Err(Foreign::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => return Ok(()),
+            checked => checked?,
+        };
+        if metadata.is_symlink() {
+            links += 1;
+            if links > MOST_LINKS {
+                return Err(io_error(&path, rustix::io::Errno::LOOP.into()));
+            }
+            let target = fs::read_link(&path).map_err(|source| io_error(&path, source))?;
+            if target.is_absolute() {
+                path = PathBuf::from("/");
+            } else {
+                path.pop();
+            }
+            for part in parts(&target).into_iter().rev() {
+                rest.push_front(part);
+            }
+        }
+    }
+    check_one(&path, true, unmapped).map(drop)
+}
+
+/// Checks one directory or link; `last`: it is where the way leads.
+fn check_one(path: &Path, last: bool, unmapped: Option<u32>) -> Result<fs::Metadata, Foreign> {
+    let metadata = fs::symlink_metadata(path).map_err(|source| io_error(path, source))?;
+    let (me, uid) = (rustix::process::geteuid().as_raw(), metadata.uid());
+    if uid != me && (last || uid != 0 && Some(uid) != unmapped) {
+        let path = path.to_owned();
+        return Err(Foreign::Owner { path, uid });
+    }
+    let mode = Mode::from_raw_mode(metadata.mode());
+    if metadata.is_symlink() || !last && mode.contains(Mode::SVTX) {
+        return Ok(metadata);
+    }
+    let own_group = metadata.gid() == 0 || metadata.gid() == me;
+    let by_group = mode.contains(Mode::WGRP) && (!own_group || has_access_list(path));
+    if mode.contains(Mode::WOTH) || by_group {
+        return Err(Foreign::Writable(path.to_owned()));
+    }
+    Ok(metadata)
+}
+
+/// Returns whether a list names more users or groups than the mode does.
+fn has_access_list(path: &Path) -> bool {
+    let mut nothing: [u8; 0] = [];
+    rustix::fs::lgetxattr(path, ACCESS_LIST, &mut nothing).is_ok_and(|length| length > 0)
+}
+
+/// The number that stands for all users whom this namespace does not know, root of the host among them, if it stands for nobody
+/// else.
+fn unmapped_user() -> Option<u32> {
+    let number: u32 = fs::read_to_string("/proc/sys/kernel/overflowuid")
+        .ok()?
+        .trim()
+        .parse()
+        .ok()?;
+    let map = fs::read_to_string("/proc/self/uid_map").ok()?;
+    let holds = |line: &str| {
+        let mut numbers = line.split_whitespace().map(str::parse);
+        let (Some(Ok(inside)), Some(Ok(_)), Some(Ok(count))) = (numbers.next(), numbers.next(), numbers.next()) else {
+            return true;
+        };
+        let (inside, count): (u64, u64) = (inside, count);
+        (inside..inside + count).contains(&number.into())
+    };
+    (!map.lines().any(holds)).then_some(number)
+}
+
+/// The names in a path, without those that lead nowhere.
+fn parts(path: &Path) -> VecDeque<OsString> {
+    let name = |part| match part {
+        Component::Normal(name) => Some(name),
+        Component::ParentDir => Some(OsStr::new("..")),
+        Component::RootDir | Component::CurDir | Component::Prefix(_) => None,
+    };
+    path.components().filter_map(name).map(OsStr::to_owned).collect()
+}
+
+fn io_error(path: &Path, source: io::Error) -> Foreign {
+    let path = path.to_owned();
+    Foreign::Io { path, source }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::{PermissionsExt as _, chown, symlink};
+
+    use super::*;
+
+    fn set(path: &Path, mode: u32) {
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    }
+
+    fn root() -> bool {
+        let root = rustix::process::geteuid().is_root();
+        if !root {
+            eprintln!("SKIPPED: only root can give a directory to another user");
+        }
+        root
+    }
+
+    #[test]
+    fn what_others_may_write_is_not_used_and_a_sticky_directory_is_a_way() {
+        let dir = tempfile::tempdir().unwrap();
+        let (above, own) = (dir.path().join("above"), dir.path().join("above/own"));
+        fs::create_dir_all(&own).unwrap();
+        for (mode, way, itself) in [
+            (0o755, true, true),
+            (0o700, true, true),
+            (0o777, false, false),
+            (0o757, false, false),
+            (0o1777, true, false),
+        ] {
+            set(&above, mode);
+            for below in [&own, &above.join("not there/yet")] {
+                assert_eq!(check(below).is_ok(), way, "{mode:o}");
+            }
+            assert_eq!(check(&above).is_ok(), itself, "{mode:o}");
+        }
+        set(&above, 0o777);
+        assert_eq!(
+            check(&own).unwrap_err().to_string(),
+            format!("others may write to `{}`", above.display())
+        );
+    }
+
+    #[test]
+    fn a_directory_is_the_users_own_and_the_way_to_it_his_or_roots() {
+        if !root() {
+            return;
+        }
+        let dir = tempfile::tempdir().unwrap();
+        let (above, own) = (dir.path().join("above"), dir.path().join("above/own"));
+        fs::create_dir_all(&own).unwrap();
+        for wrong in [&own, &above] {
+            check(&own).unwrap();
+            chown(wrong, Some(4001), None).unwrap();
+            let said = check(&own).unwrap_err().to_string();
+            assert_eq!(
+                said,
+                format!("`{}` belongs to the user with the number 4001", wrong.display())
+            );
+            chown(wrong, Some(0), None).unwrap();
+        }
+        chown(&own, None, Some(4001)).unwrap();
+        check(&own).unwrap();
+        set(&own, 0o775);
+        assert!(
+            matches!(check(&own), Err(Foreign::Writable(_))),
+            "the group of another user"
+        );
+        chown(&own, None, Some(0)).unwrap();
+        check(&own).expect("the group of this user's number");
+        let named = std::process::Command::new("setfacl")
+            .args(["-m", "u:4001:rwx"])
+            .arg(&own)
+            .status();
+        match named {
+            Ok(status) if status.success() => assert!(matches!(check(&own), Err(Foreign::Writable(_)))),
+            _ => eprintln!("SKIPPED: there is no `setfacl`"),
+        }
+    }
+
+    #[test]
+    fn links_are_followed_one_by_one_and_each_must_be_safe() {
+        let dir = tempfile::tempdir().unwrap();
+        let at = |path: &str| dir.path().join(path);
+        fs::create_dir_all(at("own")).unwrap();
+        fs::create_dir_all(at("open")).unwrap();
+        symlink("../own", at("open/second")).unwrap();
+        symlink(at("open/second"), at("first")).unwrap();
+        symlink("round", at("round")).unwrap();
+        check(&at("first")).unwrap();
+        set(&at("open"), 0o777);
+        assert!(matches!(check(&at("first")), Err(Foreign::Writable(path)) if path == at("open")));
+        set(&at("open"), 0o1777);
+        check(&at("first/../first/new")).unwrap();
+        assert!(check(&at("open/..")).is_ok() && check(&at("own/../open")).is_err());
+        assert!(matches!(check(&at("round")), Err(Foreign::Io { .. })));
+        if root() {
+            std::os::unix::fs::lchown(at("open/second"), Some(4001), None).unwrap();
+            assert!(matches!(check(&at("first")), Err(Foreign::Owner { uid: 4001, .. })));
+        }
+    }
+}
