@@ -2,6 +2,10 @@
 
 mod support;
 
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+
 use atex::sut::local::Local;
 use atex::sut::{Cancel, OnHeld, Sut as _, SutState, Taint, local_facts};
 use support::{Ran, World};
@@ -91,11 +95,11 @@ fn reset_empties_the_environment_files_of_plans() {
     drop(other(&world));
     let files = ["prepared", "base"].map(|name| world.sut().join("v1/env").join(name));
     for file in &files {
-        std::fs::write(file, "KEPT=1\n").unwrap();
+        fs::write(file, "KEPT=1\n").unwrap();
     }
     sut(&world, ["reset"]).expect(0);
     for file in &files {
-        assert_eq!(std::fs::read_to_string(file).unwrap(), "", "{}", file.display());
+        assert_eq!(fs::read_to_string(file).unwrap(), "", "{}", file.display());
     }
 }
 
@@ -168,10 +172,165 @@ fn the_machines_of_a_pool_are_listed_once_they_were_used() {
         machine.open(OnHeld::Fail, &mut |_| {}).unwrap();
         machine.set_state(&tainted()).unwrap();
     }
-    std::fs::create_dir_all(world.sut().join("3")).unwrap();
+    fs::create_dir_all(world.sut().join("3")).unwrap();
     let listed = sut(&world, ["ls", "--json"]).expect(0).json();
     let names: Vec<_> = listed.iter().map(|machine| machine["name"].as_str().unwrap()).collect();
     assert_eq!(names, ["local", "local-2", "local-10"]);
     let listed = sut(&world, ["ls", "--json", "-s", "local"]).expect(0).json();
     assert_eq!(listed.len(), 1, "who names machines gets those");
+}
+
+/// What lies below a directory, with modes and contents.
+fn everything(dir: &Path) -> Vec<(PathBuf, u32, Option<Vec<u8>>)> {
+    let mode = |path: &Path| fs::symlink_metadata(path).unwrap().permissions().mode();
+    let (mut all, mut todo) = (vec![(dir.to_owned(), mode(dir), None)], vec![dir.to_owned()]);
+    while let Some(dir) = todo.pop() {
+        for entry in fs::read_dir(dir).unwrap() {
+            let path = entry.unwrap().path();
+            all.push((path.clone(), mode(&path), fs::read(&path).ok()));
+            if fs::symlink_metadata(&path).unwrap().is_dir() {
+                todo.push(path);
+            }
+        }
+    }
+    all.sort();
+    all
+}
+
+fn set_mode(path: &Path, mode: u32) {
+    fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+}
+
+#[test]
+fn a_directory_with_something_in_it_keeps_all_that_and_its_mode() {
+    let world = World::new();
+    world.write("sut/v1/tree/kept", "1");
+    world.write("sut/v1/manifest/kept", "2");
+    world.write("sut/.hidden", "3");
+    set_mode(&world.sut(), 0o750);
+    let before = everything(&world.sut());
+    other(&world).set_state(&tainted()).unwrap();
+    assert!(world.sut().join("atex/v1/state").is_file());
+    let shown = sut(&world, ["ls", "--json"]).expect(0).json();
+    assert!(
+        shown[0]["state"]["taint"].is_object(),
+        "a look finds the same place: {shown:?}"
+    );
+    let lease = other(&world);
+    assert!(sut(&world, ["ls", "--json"]).expect(0).json()[0]["lease"].is_string());
+    drop(lease);
+    sut(&world, ["rm"]).expect(0);
+    assert_eq!(everything(&world.sut()), before);
+}
+
+#[test]
+fn an_empty_directory_is_used_itself_and_stays_as_it_was() {
+    let world = World::new();
+    fs::create_dir(world.sut()).unwrap();
+    set_mode(&world.sut(), 0o750);
+    let before = everything(&world.sut());
+    drop(other(&world));
+    assert!(world.sut().join("v1/tree").is_dir());
+    set_mode(&world.sut(), 0o705);
+    drop(other(&world));
+    assert_eq!(fs::metadata(world.sut()).unwrap().permissions().mode() & 0o777, 0o705);
+    set_mode(&world.sut(), 0o750);
+    sut(&world, ["rm"]).expect(0);
+    assert_eq!(everything(&world.sut()), before);
+}
+
+#[test]
+fn a_directory_that_was_made_goes_and_what_somebody_put_there_does_not() {
+    let world = World::new();
+    sut(&world, ["rm"]).expect(0);
+    assert!(!world.sut().exists());
+    drop(other(&world));
+    world.write("sut/notes", "kept");
+    sut(&world, ["rm"]).expect(0);
+    let left: Vec<_> = everything(&world.sut())
+        .into_iter()
+        .skip(1)
+        .map(|(path, ..)| path)
+        .collect();
+    assert_eq!(left, [world.sut().join("notes")]);
+}
+
+#[test]
+fn a_directory_of_an_older_atex_is_its_own_still() {
+    let world = World::new();
+    other(&world).set_state(&tainted()).unwrap();
+    fs::remove_file(world.sut().join(".atex")).unwrap();
+    assert!(sut(&world, ["ls", "--json"]).expect(0).json()[0]["state"]["taint"].is_object());
+    assert!(sut(&world, ["show", "--json"]).expect(0).json()[0]["state"]["taint"].is_object());
+    assert!(!world.sut().join("atex").exists());
+    sut(&world, ["rm"]).expect(0);
+    assert!(!world.sut().exists());
+}
+
+#[test]
+fn a_directory_that_others_may_write_to_is_refused_and_nothing_of_it_is_believed() {
+    let world = World::new();
+    other(&world).set_state(&tainted()).unwrap();
+    set_mode(&world.sut(), 0o1777);
+    for command in ["ls", "show", "reset", "rm"] {
+        let ran = sut(&world, [command]).expect(3);
+        let said = format!("{}{}", ran.stdout, ran.stderr);
+        assert!(
+            said.contains("others may write to `[TMP]/sut`") && said.contains("--sut-dir"),
+            "{ran:?}"
+        );
+    }
+    set_mode(&world.sut(), 0o711);
+    assert!(sut(&world, ["ls", "--json"]).expect(0).json()[0]["state"]["taint"].is_object());
+}
+
+#[test]
+fn a_sticky_directory_holds_one_of_the_users_own() {
+    let world = World::new();
+    fs::create_dir(world.sut()).unwrap();
+    set_mode(&world.sut(), 0o1777);
+    drop(other(&world));
+    assert!(world.sut().join("atex/v1").is_dir());
+    sut(&world, ["rm"]).expect(0);
+    assert_eq!(everything(&world.sut()).len(), 1);
+}
+
+#[test]
+fn nothing_of_another_users_directory_is_run_or_written_through() {
+    if !rustix::process::geteuid().is_root() {
+        eprintln!("SKIPPED: only root can become another user");
+        return;
+    }
+    let world = World::new();
+    world.write("tree/a.fmf", "test: exit 0\n");
+    world.write("precious", "kept\nas it is\n");
+    let shared = world.path("shared");
+    fs::create_dir(&shared).unwrap();
+    set_mode(&shared, 0o1777);
+    set_mode(&world.path(""), 0o755);
+    let planted = format!(
+        "cd {}; mkdir -p marked/v1/{{env,tree,manifest,job}} held empty \"$PWD\"/way/there; \
+         echo 'id -un >ran-as' >marked/v1/env/base; touch marked/.atex marked/lease; \
+         ln -s ../../precious held/lease; ln -s ../../precious held/run.lock; ln -s /tmp link",
+        shared.display()
+    );
+    let planted = std::process::Command::new("setpriv")
+        .args(["--reuid=4001", "--regid=4001", "--clear-groups", "bash", "-c", &planted])
+        .status();
+    assert!(planted.unwrap().success());
+    let before = everything(&shared);
+    for place in ["marked", "held", "held/below", "empty", "way/there/new", "link/of-atex"] {
+        let run = || {
+            world
+                .atex()
+                .args(["test", "/a"])
+                .args(["--sut-dir".as_ref(), shared.join(place).as_os_str()])
+                .run()
+        };
+        let ran = run().expect(3);
+        let said = "belongs to the user with the number 4001; hint: ";
+        assert!(ran.stdout.contains(said), "{place}: {ran:?}");
+    }
+    assert_eq!(everything(&shared), before);
+    assert_eq!(fs::read_to_string(world.path("precious")).unwrap(), "kept\nas it is\n");
 }

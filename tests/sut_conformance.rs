@@ -28,7 +28,7 @@ fn on(kind: &'static str, law: fn(&mut World<'_>)) {
         return;
     }
     let home = tempfile::tempdir().unwrap();
-    std::fs::set_permissions(home.path(), PermissionsExt::from_mode(0o777)).unwrap();
+    std::fs::set_permissions(home.path(), PermissionsExt::from_mode(0o1777)).unwrap();
     let dir = home.path().join("a sut's dir");
     let cancel = Cancel::new().unwrap();
     let files = home.path().join("sshd");
@@ -149,6 +149,28 @@ fn machine_where_bash_does_not_start_is_unreachable() {
     let trouble = sut.open(OnHeld::Fail, &mut |_| ()).unwrap_err();
     assert_eq!(trouble.kind, TroubleKind::Unreachable);
     assert!(trouble.message.contains("no shell for you"), "{trouble}");
+}
+
+#[test]
+fn a_group_of_the_users_own_number_may_write_on_the_way_and_no_other() {
+    on("nobody", |world| {
+        let home = world.dir.parent().unwrap();
+        for (group, opens) in [(65_533, false), (65_534, true), (0, true)] {
+            std::os::unix::fs::chown(home, Some(65_534), Some(group)).unwrap();
+            std::fs::set_permissions(home, PermissionsExt::from_mode(0o775)).unwrap();
+            match (world.make)().open(OnHeld::Fail, &mut |_| ()) {
+                Ok(_) => assert!(opens, "{group}"),
+                Err(trouble) => {
+                    assert!(
+                        !opens && trouble.message.contains("others may write to"),
+                        "{group}: {trouble}"
+                    );
+                    assert!(trouble.hint.unwrap().contains("--sut-dir"));
+                    assert!(!world.dir.exists());
+                }
+            }
+        }
+    });
 }
 
 #[test]

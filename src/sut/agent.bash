@@ -252,24 +252,110 @@ user() {
     REPLY=$(id -un)
 } 2>/dev/null
 
-# make_base: what lies below the directory. Others may pass, because tests do things as other users in their tree, but see only
-# the trees.
-make_base() {
-    local modes
-    [[ -d $base && -d $v/env && -d $v/tree && -d $v/manifest && -d $v/job ]] || {
-        said=$(mkdir -p -- "$base" 2>&1 && mkdir -p -- "$v"/{env,tree,manifest,job} 2>&1)
-    } || return
-    modes=$(stat -L -c %a -- "$base" "$v" "$v/tree" 2>/dev/null)
-    [[ $modes == $'711\n711\n755' ]] || said=$(chmod 711 -- "$base" "$v" 2>&1 && chmod 755 -- "$v/tree" 2>&1)
+# ours DIR: whether it is a directory that an agent works in: it carries the mark, or is as older agents left theirs.
+ours() {
+    [[ -d $1 && -O $1 ]] || return
+    [[ -f $1/$mark && ! -L $1/$mark && -O $1/$mark ]] && return
+    [[ -d $1/v1/tree && -d $1/v1/manifest && ! -L $1/v1 && -O $1/v1 && -f $1/lease && ! -L $1/lease && -O $1/lease ]]
 }
 
-# place: where everything lies, unless the runner said so.
+# place: where everything lies. What the user has for other things is not ours: there it is a directory below. The default place is
+# ours by its name, and an empty directory holds nothing that could be somebody's.
 place() {
-    if [[ ! $base ]]; then
-        base=${XDG_STATE_HOME:-${HOME:-/root}/.local/state}/atex
-        ((EUID)) || base=/var/lib/atex
+    local default=${XDG_STATE_HOME:-${HOME:-/root}/.local/state}/atex there
+    ((EUID)) || default=/var/lib/atex
+    [[ $base ]] || base=$default
+    [[ $base == /* ]] || base=$PWD/$base
+    while [[ $base == */ ]]; do base=${base%/}; done
+    if [[ $base != "$default" && -d $base/ ]]; then
+        shopt -s nullglob dotglob
+        there=("$base"/*)
+        shopt -u nullglob dotglob
+        ((${#there[@]} == 0)) && safe "$base" || ours "$base" || base+=/atex
     fi
     v=$base/v1
+}
+
+# safe DIR: whether nobody but this user and root can put anything into a directory, or something else in its place; said tells who
+# can. In a sticky directory on the way nobody can touch what is not his. A group of the user's own number is his own, if there is no
+# list of others who may write. The directory need not be there yet.
+safe() {
+    local rest=$1 path= part links=0 ways=(/) at=0 mode count uid gid more unmapped
+    while [[ $rest ]]; do
+        part=${rest%%/*}
+        [[ $rest == */* ]] && rest=${rest#*/} || rest=
+        case $part in
+            '' | .) continue ;;
+            ..) path=${path%/*}; continue ;;
+        esac
+        path+=/$part
+        [[ -e $path || -L $path ]] || { rest=missing; break; }
+        ways+=("$path")
+        [[ -L $path ]] || continue
+        part=$(readlink -n -- "$path" && printf .) && ((++links <= 40)) || { said="cannot follow the link \`$path\`"; return 1; }
+        part=${part%.}
+        [[ $part == /* ]] && path= || path=${path%/*}
+        rest=$part/$rest
+    done
+    [[ $rest ]] || ways+=("${path:-/}")
+    unmapped=$(unmapped)
+    while read -r mode count uid gid more; do
+        path=${ways[at++]}
+        [[ ! $rest && $at == "${#ways[@]}" ]] && more=last || more=
+        if [[ $uid != "$EUID" && ($uid != @(0|"$unmapped") || $more) ]]; then
+            said="\`$path\` belongs to the user with the number $uid"
+            return 1
+        fi
+        [[ $mode != l* && ($more || $mode != ?????????[tT]*) ]] || continue
+        if [[ $mode == ????????w* || $mode == ?????w* && ($gid != @(0|"$EUID") || $mode == *+) ]]; then
+            said="others may write to \`$path\`"
+            return 1
+        fi
+    done < <(ls -ldnUb -- "${ways[@]}" 2>/dev/null)
+    ((at == ${#ways[@]})) || { said='who owns what lies on the way to it cannot be told'; return 1; }
+}
+
+# unmapped: prints the number that stands for all users whom this namespace does not know, root of the host among them, if it stands
+# for nobody else.
+unmapped() {
+    local number inside outside count
+    read -r number </proc/sys/kernel/overflowuid
+    while read -r inside outside count; do
+        ((number < inside || number >= inside + count)) || return
+    done </proc/self/uid_map
+    printf %s "$number"
+} 2>/dev/null
+
+# keep_out: a reply where others have their hands in the directory: nothing of it is believed, run or written.
+keep_out() {
+    safe "$base" && return 1
+    say foreign "\`$base\` is not used: $said"
+}
+
+# make_base: the directory, marked before anything else is in it: the mark says whether the directory goes with what it holds. Others may
+# pass through one that is made here, because tests do things as other users in their tree, but they see only the trees. One that
+# was there keeps its mode.
+make_base() {
+    local made=found modes
+    keep_out && return 1
+    if [[ ! -d $base ]]; then
+        said=$({ (umask 066 && mkdir -p -- "${base%/*}/") && mkdir -m 711 -- "$base"; } 2>&1) && made=made
+        # Somebody else may have come first.
+        [[ -d $base ]] && ! keep_out || { [[ -d $base ]] || complain "cannot make \`$base\`"; return 1; }
+    fi
+    [[ -f $base/$mark ]] || ! ours "$base" || made=made
+    if [[ $made == made || ! -f $base/$mark ]]; then
+        said=$(mark_base "$made" 2>&1) || { complain "cannot write below \`$base\`"; return 1; }
+    fi
+    [[ -d $v/env && -d $v/tree && -d $v/manifest && -d $v/job ]] || said=$(mkdir -p -- "$v"/{env,tree,manifest,job} 2>&1) || { complain "cannot make \`$v\`"; return 1; }
+    modes=$(stat -c %a -- "$v" "$v/tree" 2>/dev/null)
+    [[ $modes == $'711\n755' ]] || said=$(chmod 711 -- "$v" 2>&1 && chmod 755 -- "$v/tree" 2>&1) || { complain "cannot change \`$v\`"; return 1; }
+}
+
+# mark_base made|found: whoever made the directory says so, whoever comes first there.
+mark_base() {
+    [[ $1 == made ]] || set -C
+    printf '%s\n' "$1" >"$base/$mark" || [[ $1 == found && -f $base/$mark ]]
 }
 
 # peek DIR-LENGTH PULSE: tells what `open` tells, without the lease, and changes nothing.
@@ -277,7 +363,7 @@ agent_peek() {
     show_life "$2"
     text "$1" && base=$REPLY
     place
-    agent_facts
+    keep_out || agent_facts
 }
 
 # read_mounts DIR: takes the mount points at and below a directory into `mounts`, in the order in which they were mounted, and each
@@ -366,12 +452,9 @@ meets() {
     return 1
 }
 
-# make_place: the directories, and the files that are locked.
+# make_place: the directories, and the files that are locked. Where that fails, the reply is sent.
 make_place() {
-    make_base || {
-        say err "cannot make \`$base\`: $said"
-        return 1
-    }
+    make_base || return
     { : >>"$base/lease" && : >>"$base/run.lock"; } 2>/dev/null || {
         say err "cannot write below \`$base\`"
         return 1
@@ -495,16 +578,21 @@ agent_open() {
     agent_facts
 }
 
-# remove: everything that is atex's goes, the lease last. What is mounted below is not.
+# remove: everything that is atex's goes from a directory that is marked, the mark last. What is mounted below is not; the directory
+# itself only goes if it was made here and is empty then.
 agent_remove() {
+    local made
+    ours "$base" && [[ -f $base/$mark ]] || { say err "cannot remove \`$base\`: it does not carry the mark \`$mark\`"; return; }
     clear_mounts
     read_mounts "$real/v1"
     ((${#mounts[@]} == 0)) || { say err "cannot remove \`$base\`: mounted there: ${mounts[*]}"; return; }
-    said=$(rm -rf --one-file-system -- "$v" 2>&1 && rm -f -- "$base/run.lock" "$base/lease" 2>&1) || {
+    content "$base/$mark"
+    made=${REPLY%$'\n'}
+    said=$(rm -rf --one-file-system -- "$v" 2>&1 && rm -f -- "$base/run.lock" "$base/lease" 2>&1 && rm -f -- "$base/$mark" 2>&1) || {
         complain "cannot remove \`$base\`"
         return
     }
-    rmdir -- "$base" 2>/dev/null
+    [[ $made != made ]] || rmdir -- "$base" 2>/dev/null
     say ok
 }
 
@@ -835,7 +923,7 @@ idle() {
 
 # The time of last access of what nobody has read: as early as leaves no doubt.
 unread=1000000000
-base= v= real= seeing= sees= mounts=() marks=() leased= said= beat= alive= silence=0 line= early=()
+mark=.atex base= v= real= seeing= sees= mounts=() marks=() leased= said= beat= alive= silence=0 line= early=()
 # A write that nobody reads fails; programs that are started here die of it as usual.
 trap : PIPE
 IFS= read -r marker && printf '%s\n' "$marker"

@@ -9,7 +9,7 @@ use std::path::Path;
 
 use rustix::fs::{major, minor};
 
-use crate::sut::local::default_dir;
+use crate::sut::local::used_dir;
 
 /// A file as the kernel's lists of locks name it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,8 +21,8 @@ struct Place {
 
 /// Returns who holds the local machine with its things below `dir`, or where they are by default. Nothing where it is free.
 pub fn peek(dir: Option<&Path>) -> Option<String> {
-    let path = dir.map(Path::to_owned).or_else(default_dir)?.join("lease");
-    let metadata = fs::metadata(&path).ok()?;
+    let path = used_dir(dir)?.join("lease");
+    let metadata = fs::symlink_metadata(&path).ok()?;
     let place = Place {
         major: major(metadata.dev()),
         minor: minor(metadata.dev()),
@@ -74,6 +74,7 @@ mod tests {
     #[test]
     fn a_lease_is_seen_while_it_is_held_and_looking_does_not_take_it() {
         let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join(".atex"), "found\n").unwrap();
         assert_eq!(peek(Some(dir.path())), None, "there is none");
         fs::write(dir.path().join("lease"), "pid 1 of somebody\nelse, before\n").unwrap();
         assert_eq!(peek(Some(dir.path())), None, "nobody holds it");

@@ -2,11 +2,18 @@
 //!
 //! Never touches anything outside its directory by itself; the scripts that it runs may.
 
+use std::fs;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
+
+use atex_cache::ownership;
 
 use crate::sut::link::local::LocalLink;
 use crate::sut::shell::{FORMAT, Machine};
 use crate::sut::{Cancel, SutState, Trouble, TroubleKind};
+
+/// The file that marks a directory of an agent.
+const MARK: &str = ".atex";
 
 /// The local machine.
 pub type Local = Machine<LocalLink>;
@@ -51,7 +58,27 @@ pub fn default_dir() -> Option<PathBuf> {
 /// What the local machine says of itself, read without taking it: it may be about to change. Nothing where there is no state, or
 /// none that can be read.
 pub fn peek_state(dir: Option<&Path>) -> Option<SutState> {
-    let dir = dir.map(Path::to_owned).or_else(default_dir)?;
-    let text = crate::host::file::read(&dir.join(FORMAT).join("state")).ok()?;
+    let text = crate::host::file::read(&used_dir(dir)?.join(FORMAT).join("state")).ok()?;
     serde_json::from_slice(&text).ok()
+}
+
+/// The directory that agents of the local machine work in where `dir` was given, or nothing was: that one, or their own below it.
+/// Nothing where no agent was there yet, or others can write there.
+pub(crate) fn used_dir(dir: Option<&Path>) -> Option<PathBuf> {
+    let default = default_dir();
+    let dir = dir.map(Path::to_owned).or_else(|| default.clone())?;
+    let below = dir.join("atex");
+    let is_ours = |dir: &PathBuf| is_marked(dir) || default.as_ref() == Some(dir);
+    let used = [dir, below].into_iter().find(is_ours)?;
+    ownership::check(&used).ok().map(|()| used)
+}
+
+/// Returns whether an agent marked a directory, or an older one left it; as `ours` of `agent.bash`.
+fn is_marked(dir: &Path) -> bool {
+    let me = rustix::process::geteuid().as_raw();
+    let own = |name: &str, file: bool| {
+        let found = fs::symlink_metadata(dir.join(name));
+        found.is_ok_and(|found| found.uid() == me && if file { found.is_file() } else { found.is_dir() })
+    };
+    own(MARK, true) || own("lease", true) && [FORMAT, "v1/tree", "v1/manifest"].iter().all(|name| own(name, false))
 }

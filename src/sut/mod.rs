@@ -3,10 +3,15 @@
 //! Knows nothing of plans, graph or results: it moves files, runs bash scripts under a wrapper, and keeps a small state on
 //! the machine. Everything here blocks its calling thread, which is the worker that owns the SUT; [`Cancel`] ends a wait.
 //!
+//! Where: below the directory that was given, if atex made it, found it empty, or nothing is there yet; else in `atex` below it, so that
+//! nothing of the user's is touched. A directory that was there keeps its mode, and stays when what is atex's goes. One that others can
+//! write to is refused (`safe` in `agent.bash`).
+//!
 //! What lies on a machine (other users may pass through it and read the trees, because tests act as other users there; the rest is
 //! private; the locks are shared by all versions of atex, the rest is not):
 //!
 //! ```text
+//! <dir>/.atex            marks the directory as atex's: `made`, or `found` empty
 //! <dir>/lease            locked by the agent of the runner that has the machine; its first line says who that is
 //! <dir>/run.lock         locked by the wrapper of the job that runs
 //! <dir>/v1/state         what the machine says of itself: JSON of `SutState`

@@ -37,6 +37,10 @@ const HOW_TO_BECOME_ROOT: &str =
 /// Said where there is no room for something there.
 const FULL: &str = "the disk there is full";
 
+/// Said where others can write to the directory there.
+const OWN_DIRECTORY: &str =
+    "give a directory with `--sut-dir` that only you can write to, on a way that only you and root can change";
+
 /// Said where a test left something mounted that cannot be unmounted.
 const UNMOUNT: &str = "unmount it there: nothing is changed below a mount point";
 
@@ -167,6 +171,7 @@ impl<L: Link> Machine<L> {
                 let trouble = self.trouble(TroubleKind::Setup, why);
                 if full { trouble.with_hint(FULL) } else { trouble }
             }
+            NotSynced::Foreign(why) => self.trouble(TroubleKind::Setup, why).with_hint(OWN_DIRECTORY),
             NotSynced::Mounted(why) => self.trouble(TroubleKind::Unreachable, why).with_hint(UNMOUNT),
             NotSynced::Host(why) => self.trouble(TroubleKind::Setup, format!("upload: {why}")),
         }

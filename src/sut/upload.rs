@@ -25,6 +25,8 @@ pub(crate) enum NotSynced {
     Refused(String),
     /// Something is mounted below the trees that cannot be unmounted.
     Mounted(String),
+    /// Others can write to the machine's directory there.
+    Foreign(String),
     /// A file on the host is not what it was when the list was made.
     Host(String),
 }
@@ -172,6 +174,7 @@ pub(crate) fn adopt(talk: &mut Talk, slot: &str, patience: &Patience<'_>) -> Res
 pub(crate) fn accept(reply: Reply) -> Result<Reply, NotSynced> {
     match reply.word.as_str() {
         "err" => Err(NotSynced::Refused(reply.text(0))),
+        "foreign" => Err(NotSynced::Foreign(reply.text(0))),
         "mounted" => Err(NotSynced::Mounted(reply.text(0))),
         _ => Ok(reply),
     }

@@ -63,14 +63,14 @@ take_job() {
     v=$base/v1 work=$base/v1/job
 }
 
-# Whether nothing is mounted at or below the job's directory.
+# Whether nothing is mounted at or below the job's directory; said names what is.
 plain() {
     local place fields point
     place=$(cd -P -- "$v" && pwd -P && printf .)
     place=${place%$'\n.'}/job
     while read -r -a fields; do
         printf -v point "${fields[4]//%/%%}"
-        [[ $point != "$place" && $point != "$place"/* ]] || return
+        [[ $point != "$place" && $point != "$place"/* ]] || { said=": \`$point\` is a mount point"; return 1; }
     done </proc/self/mountinfo
     [[ ${fields[0]} || $point ]]
 }
@@ -78,6 +78,7 @@ plain() {
 # Makes sure that the job's directory is there and empty.
 clear_work() {
     local left
+    said=
     shopt -s nullglob dotglob
     left=("$work"/*)
     shopt -u nullglob dotglob
@@ -97,7 +98,7 @@ put_job() {
     [[ $mode != tty ]] || type -P script >/dev/null || refuse "a test with a terminal needs \`script\` of util-linux, which is not installed"
     exec 9<>"$base/run.lock" || refuse "cannot open \`$base/run.lock\`"
     take_lock
-    clear_work || refuse "cannot empty \`$work\`"
+    clear_work || refuse "cannot empty \`$work\`$said"
     read -r boot </proc/sys/kernel/random/boot_id
     exec 4>>"$work/groups" && printf '%s\n' "$boot" >&4 && put_files || refuse_for "cannot write below \`$work\`" put_files
     [[ -e $v/env/base ]] || : >"$v/env/base"

@@ -19,7 +19,7 @@ fn with_little_room() -> Option<Lab> {
     let world = World::new();
     fs::create_dir(world.sut()).unwrap();
     let script = format!(
-        "mount -t tmpfs -o size=2m none {} && exec \"$@\"",
+        "mount -t tmpfs -o size=2m,mode=700 none {} && exec \"$@\"",
         world.sut().display()
     );
     Some(Lab::within(world, &["unshare", "-m", "sh", "-c", &script, "sshd"], ""))

@@ -100,6 +100,9 @@ impl<L: Link> Machine<L> {
         }
         let reply = accept(reply).map_err(|error| {
             let trouble = self.not_synced(error);
+            if trouble.hint.is_some() {
+                return trouble;
+            }
             let lacks = trouble.message.contains(LACKS);
             trouble.with_hint(if lacks { HOW_TO_GET_TOOLS } else { ANOTHER_DIRECTORY })
         })?;
