@@ -2,6 +2,9 @@
 
 mod support;
 
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+
 use support::{Atex, Ran, World};
 
 const TREE: [(&str, &str); 2] = [
@@ -350,4 +353,55 @@ fn nothing_is_left_behind_by_a_refusal() {
     let world = atex.world();
     refused(atex.args(["build", "/plna"]).run());
     assert!(!world.path("home/.local").exists(), "no run's directory");
+}
+
+#[test]
+fn a_directory_that_others_may_write_to_holds_no_cache_no_state_and_no_run() {
+    let world = World::new();
+    world.write("tree/tests.fmf", "test: exit 0\n");
+    let open = world.path("open");
+    fs::create_dir(&open).unwrap();
+    let call = |dir: &str| {
+        let dir = open.join(dir);
+        let atex = world.atex().args(["build", "--sut-dir"]).args([world.sut()]);
+        let calls = [
+            atex.clone().env("ATEX_CACHE", &dir),
+            atex.clone().env("XDG_STATE_HOME", &dir),
+            atex.args(["-o"]).args([dir]),
+        ];
+        calls.map(|call| call.run())
+    };
+    for (mode, dir) in [(0o777, ""), (0o777, "new/below"), (0o1777, "")] {
+        fs::set_permissions(&open, fs::Permissions::from_mode(mode)).unwrap();
+        // Of the state directory, atex uses one of its own below.
+        for ran in call(dir).into_iter().filter(|ran| mode == 0o777 || ran.code != 0) {
+            let ran = ran.expect(2);
+            assert!(
+                ran.stderr.contains("is not used: others may write to `[TMP]/open`"),
+                "{ran:?}"
+            );
+            assert!(ran.stderr.contains("hint: "), "{ran:?}");
+        }
+        assert_eq!(fs::read_dir(&open).unwrap().count(), usize::from(mode == 0o1777));
+    }
+    let [cache, ..] = call("own");
+    cache.expect(0);
+}
+
+#[test]
+fn an_empty_directory_for_a_run_keeps_its_mode() {
+    let world = World::new();
+    world.write("tree/tests.fmf", "test: exit 0\n");
+    fs::create_dir(world.path("out")).unwrap();
+    fs::set_permissions(world.path("out"), fs::Permissions::from_mode(0o2700)).unwrap();
+    let atex = world
+        .atex()
+        .args(["build", "-o", "../out", "--sut-dir"])
+        .args([world.sut()]);
+    atex.run().expect(0);
+    assert!(world.path("out/run.json").exists());
+    assert_eq!(
+        fs::metadata(world.path("out")).unwrap().permissions().mode() & 0o7777,
+        0o2700
+    );
 }

@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 
 use atex_graph::{ActionKey, BlobDigest};
 
+use crate::ownership::{self, Foreign};
+
 /// An error of the store; the message names the path, [`hint`](CacheError::hint) the remedy.
 #[derive(Debug, thiserror::Error)]
 pub enum CacheError {
@@ -36,6 +38,22 @@ pub enum CacheError {
         path: PathBuf,
         /// Why nothing may be written there.
         reason: String,
+    },
+    /// Others can write to the store's directory, or put another in its place.
+    #[error("the cache `{}` is not used: {source}", path.display())]
+    Foreign {
+        /// The store's directory.
+        path: PathBuf,
+        /// Who can.
+        source: Foreign,
+    },
+    /// Files were to be removed, and something is mounted among them.
+    #[error("nothing is removed from the cache `{}`: `{}` is a mount point", path.display(), point.display())]
+    Mounted {
+        /// The store's directory.
+        path: PathBuf,
+        /// Where something is mounted.
+        point: PathBuf,
     },
     /// Other processes use the store and did not end in time.
     #[error("the cache `{}` is in use: {what}", path.display())]
@@ -148,6 +166,8 @@ impl CacheError {
                 _ => None,
             },
             Self::ReadOnly { .. } => Some("use a newer atex, or set ATEX_CACHE to another directory".to_owned()),
+            Self::Foreign { .. } => Some(format!("set ATEX_CACHE to another: {}", ownership::HINT)),
+            Self::Mounted { .. } => Some("unmount it first".to_owned()),
             Self::InUse { .. } => Some("try again when the other atex processes have ended".to_owned()),
             Self::NoRecord { .. } => Some("`atex cache ls` shows the keys".to_owned()),
             Self::Ambiguous { .. } => Some("give more digits of the key".to_owned()),
@@ -166,6 +186,8 @@ impl CacheError {
             Self::Io { path, .. }
             | Self::Outside { path, .. }
             | Self::ReadOnly { path, .. }
+            | Self::Foreign { path, .. }
+            | Self::Mounted { path, .. }
             | Self::InUse { path, .. }
             | Self::NotAFile { path }
             | Self::NoRecord { path, .. } => Some(path),

@@ -86,10 +86,12 @@ impl Store {
     /// Collects as `policy` says, ages counted up to `now`. A record's last use counts, to within ten minutes. Takes the store, because
     /// nothing of it may be in use.
     ///
-    /// Fails with [`CacheError::InUse`] where this or another process uses the store and does not end within the policy's `wait`.
+    /// Fails with [`CacheError::InUse`] where this or another process uses the store and does not end within the policy's `wait`, and with
+    /// [`CacheError::Mounted`] where something is mounted below the store.
     pub fn gc(self, policy: &GcPolicy, now: SystemTime) -> Result<GcReport, CacheError> {
         let Alone { store, lock } = self.alone()?;
         let _exclusive = lock.into_exclusive(policy.wait)?;
+        store.holds_no_mounts()?;
         let mut collection = Collection::survey(&store)?;
         collection.remove_records(policy, now)?;
         collection.remove_blobs()?;

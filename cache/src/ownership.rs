@@ -14,9 +14,9 @@
 
 use std::collections::VecDeque;
 use std::ffi::{OsStr, OsString};
-use std::fs;
+use std::fs::{self, DirBuilder};
 use std::io;
-use std::os::unix::fs::MetadataExt as _;
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::path::{Component, Path, PathBuf};
 
 use rustix::fs::Mode;
@@ -41,9 +41,11 @@ pub enum Foreign {
     /// Others may write to it, or to something on the way to it.
     #[error("others may write to `{}`", .0.display())]
     Writable(PathBuf),
-    /// It cannot be told.
-    #[error("cannot look at `{}`: {source}", path.display())]
+    /// It cannot be told, or made.
+    #[error("cannot {action} `{}`: {source}", path.display())]
     Io {
+        /// What was tried.
+        action: &'static str,
         /// The path at fault.
         path: PathBuf,
         /// Why not.
@@ -72,7 +74,7 @@ pub fn check(dir: &Path) -> Result<(), Foreign> {
         }
         path.push(part);
         let metadata = match check_one(&path, false, unmapped) {
-            Err(Foreign::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => return Ok(()),
+            Err(Foreign::Io { source, .. }) if is_missing(&source) => return Ok(()),
             checked => checked?,
         };
         if metadata.is_symlink() {
@@ -92,6 +94,26 @@ pub fn check(dir: &Path) -> Result<(), Foreign> {
         }
     }
     check_one(&path, true, unmapped).map(drop)
+}
+
+/// Makes a directory and those above it with a mode, and checks it as [`check`] does before anything is made, and again then: somebody
+/// else may have come first. One that is there keeps its mode.
+///
+/// # Errors
+///
+/// As [`check`]; and where it cannot be made.
+pub fn make(dir: &Path, mode: u32) -> Result<(), Foreign> {
+    check(dir)?;
+    if dir.is_dir() {
+        return Ok(());
+    }
+    let made = DirBuilder::new().recursive(true).mode(mode).create(dir);
+    made.map_err(|source| Foreign::Io {
+        action: "make",
+        path: dir.to_owned(),
+        source,
+    })?;
+    check(dir)
 }
 
 /// Checks one directory or link; `last`: it is where the way leads.
@@ -150,110 +172,16 @@ fn parts(path: &Path) -> VecDeque<OsString> {
     path.components().filter_map(name).map(OsStr::to_owned).collect()
 }
 
-fn io_error(path: &Path, source: io::Error) -> Foreign {
-    let path = path.to_owned();
-    Foreign::Io { path, source }
+/// Returns whether there is nothing in a place, and who wants to make something there will hear why it cannot be.
+fn is_missing(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }
 
-#[cfg(test)]
-mod tests {
-    use std::os::unix::fs::{PermissionsExt as _, chown, symlink};
-
-    use super::*;
-
-    fn set(path: &Path, mode: u32) {
-        fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
-    }
-
-    fn root() -> bool {
-        let root = rustix::process::geteuid().is_root();
-        if !root {
-            eprintln!("SKIPPED: only root can give a directory to another user");
-        }
-        root
-    }
-
-    #[test]
-    fn what_others_may_write_is_not_used_and_a_sticky_directory_is_a_way() {
-        let dir = tempfile::tempdir().unwrap();
-        let (above, own) = (dir.path().join("above"), dir.path().join("above/own"));
-        fs::create_dir_all(&own).unwrap();
-        for (mode, way, itself) in [
-            (0o755, true, true),
-            (0o700, true, true),
-            (0o777, false, false),
-            (0o757, false, false),
-            (0o1777, true, false),
-        ] {
-            set(&above, mode);
-            for below in [&own, &above.join("not there/yet")] {
-                assert_eq!(check(below).is_ok(), way, "{mode:o}");
-            }
-            assert_eq!(check(&above).is_ok(), itself, "{mode:o}");
-        }
-        set(&above, 0o777);
-        assert_eq!(
-            check(&own).unwrap_err().to_string(),
-            format!("others may write to `{}`", above.display())
-        );
-    }
-
-    #[test]
-    fn a_directory_is_the_users_own_and_the_way_to_it_his_or_roots() {
-        if !root() {
-            return;
-        }
-        let dir = tempfile::tempdir().unwrap();
-        let (above, own) = (dir.path().join("above"), dir.path().join("above/own"));
-        fs::create_dir_all(&own).unwrap();
-        for wrong in [&own, &above] {
-            check(&own).unwrap();
-            chown(wrong, Some(4001), None).unwrap();
-            let said = check(&own).unwrap_err().to_string();
-            assert_eq!(
-                said,
-                format!("`{}` belongs to the user with the number 4001", wrong.display())
-            );
-            chown(wrong, Some(0), None).unwrap();
-        }
-        chown(&own, None, Some(4001)).unwrap();
-        check(&own).unwrap();
-        set(&own, 0o775);
-        assert!(
-            matches!(check(&own), Err(Foreign::Writable(_))),
-            "the group of another user"
-        );
-        chown(&own, None, Some(0)).unwrap();
-        check(&own).expect("the group of this user's number");
-        let named = std::process::Command::new("setfacl")
-            .args(["-m", "u:4001:rwx"])
-            .arg(&own)
-            .status();
-        match named {
-            Ok(status) if status.success() => assert!(matches!(check(&own), Err(Foreign::Writable(_)))),
-            _ => eprintln!("SKIPPED: there is no `setfacl`"),
-        }
-    }
-
-    #[test]
-    fn links_are_followed_one_by_one_and_each_must_be_safe() {
-        let dir = tempfile::tempdir().unwrap();
-        let at = |path: &str| dir.path().join(path);
-        fs::create_dir_all(at("own")).unwrap();
-        fs::create_dir_all(at("open")).unwrap();
-        symlink("../own", at("open/second")).unwrap();
-        symlink(at("open/second"), at("first")).unwrap();
-        symlink("round", at("round")).unwrap();
-        check(&at("first")).unwrap();
-        set(&at("open"), 0o777);
-        assert!(matches!(check(&at("first")), Err(Foreign::Writable(path)) if path == at("open")));
-        set(&at("open"), 0o1777);
-        check(&at("first/../first/new")).unwrap();
-        assert!(check(&at("open/..")).is_ok() && check(&at("own/../open")).is_err());
-        assert!(matches!(check(&at("round")), Err(Foreign::Io { .. })));
-        if root() {
-            std::os::unix::fs::lchown(at("open/second"), Some(4001), None).unwrap();
-            assert!(matches!(check(&at("first")), Err(Foreign::Owner { uid: 4001, .. })));
-        }
+fn io_error(path: &Path, source: io::Error) -> Foreign {
+    let path = path.to_owned();
+    Foreign::Io {
+        action: "look at",
+        path,
+        source,
     }
 }

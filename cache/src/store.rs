@@ -7,11 +7,15 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use rustix::fs::{Mode, OFlags};
+
 use crate::blobs::Blobs;
 use crate::disk::Disk;
 use crate::error::CacheError;
 use crate::layout::{Bucket, FORMAT, Format, Layout, TAG};
 use crate::lock::StoreLock;
+use crate::mounts;
+use crate::ownership::{self, Foreign};
 use crate::report::{Problem, Report};
 
 /// A store that is open. Clones share it; so do any number of threads and processes.
@@ -74,7 +78,8 @@ impl Store {
     /// Fails with [`CacheError::Io`] where it is there and cannot be read, [`CacheError::InUse`] as [`Store::open`].
     pub fn open_read_only(dir: &Path) -> Result<Self, CacheError> {
         let layout = Layout::new(absolute(dir)?);
-        let lock = match File::open(layout.lock()) {
+        check(layout.dir())?;
+        let lock = match open_plain(&layout.lock()) {
             Ok(file) => Some(StoreLock::shared(file, layout.dir())?),
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
             Err(error) => return Err(CacheError::io("open", layout.lock(), error)),
@@ -97,7 +102,7 @@ impl Store {
             Err(error @ CacheError::Io { .. }) if !is_no_directory(&error, layout.dir()) => error,
             opened => return opened,
         };
-        let lock = File::open(layout.lock()).ok();
+        let lock = open_plain(&layout.lock()).ok();
         // Without the lock a collection may take away what was found: that is a miss too.
         let lock = match lock.map(|file| StoreLock::shared(file, layout.dir())) {
             Some(Err(error @ CacheError::InUse { .. })) => return Err(error),
@@ -108,7 +113,10 @@ impl Store {
 
     pub(crate) fn open_on(disk: Disk, dir: &Path) -> Result<Self, CacheError> {
         let layout = Layout::new(absolute(dir)?);
+        check(layout.dir())?;
         disk.make_dirs(layout.dir())?;
+        // Somebody else may have come first.
+        check(layout.dir())?;
         let lock = StoreLock::shared(disk.open_lock(&layout.lock())?, layout.dir())?;
         let format = layout.read_format();
         let damaged = (format == Format::Damaged).then(|| layout.format());
@@ -194,6 +202,21 @@ impl Store {
         &self.inner.disk
     }
 
+    /// Fails where something is mounted below the store: what is removed by walking it would be somebody's. The store itself may be
+    /// mounted.
+    pub(crate) fn holds_no_mounts(&self) -> Result<(), CacheError> {
+        let points =
+            mounts::below(self.dir()).map_err(|error| CacheError::io("look for mounts below", self.dir(), error))?;
+        let real = self.dir().canonicalize().unwrap_or_default();
+        match points.into_iter().find(|point| *point != real) {
+            None => Ok(()),
+            Some(point) => Err(CacheError::Mounted {
+                path: self.dir().to_owned(),
+                point,
+            }),
+        }
+    }
+
     /// Takes the store apart if this is its only holder in the process, for what needs its lock.
     pub(crate) fn alone(self) -> Result<Alone, CacheError> {
         self.disk()?;
@@ -220,6 +243,23 @@ fn is_no_directory(error: &CacheError, dir: &Path) -> bool {
     use io::ErrorKind::{AlreadyExists, NotADirectory};
     matches!(error, CacheError::Io { path, source, .. }
         if path == dir && matches!(source.kind(), AlreadyExists | NotADirectory))
+}
+
+/// Checks that the store's directory is this user's.
+fn check(dir: &Path) -> Result<(), CacheError> {
+    ownership::check(dir).map_err(|source| match source {
+        Foreign::Io { action, path, source } => CacheError::io(action, path, source),
+        source => CacheError::Foreign {
+            path: dir.to_owned(),
+            source,
+        },
+    })
+}
+
+/// Opens a file to read it, and never where a link leads.
+fn open_plain(path: &Path) -> io::Result<File> {
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    Ok(rustix::fs::open(path, flags, Mode::empty())?.into())
 }
 
 fn absolute(dir: &Path) -> Result<PathBuf, CacheError> {

@@ -29,6 +29,9 @@ impl Store {
     /// Removes what does not pass, unless the store is read-only; a file that no store makes is left alone. May run while others use the store. Also returns what was found broken
     /// before and not yet taken by [`Store::take_reports`].
     pub fn verify(&self) -> Result<VerifyReport, CacheError> {
+        if self.read_only().is_none() {
+            self.holds_no_mounts()?;
+        }
         let bytes = AtomicU64::new(0);
         let blobs = self.complete(Bucket::Blobs)?;
         // Blobs first: a record whose content turns out bad here is then found to lack it.

@@ -29,6 +29,8 @@ impl From<CacheError> for CliError {
             CacheError::Io { .. }
             | CacheError::Outside { .. }
             | CacheError::ReadOnly { .. }
+            | CacheError::Foreign { .. }
+            | CacheError::Mounted { .. }
             | CacheError::NotAFile { .. }
             | CacheError::NoRecord { .. }
             | CacheError::Ambiguous { .. } => Self::usage(message),

@@ -14,6 +14,7 @@ use super::values;
 use crate::exec::audit::Share;
 use crate::exec::schedule::Rules;
 use crate::exec::shard::Shard;
+use crate::host::ownership;
 
 /// What is to be run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -201,6 +202,13 @@ fn rules(args: &FailingArgs) -> Rules {
 /// Checks that a run can be written to a directory without touching what is there.
 fn output_dir(given: &Path, settings: &Settings) -> Result<PathBuf, CliError> {
     let dir = absolute(given, &settings.here);
+    ownership::check(&dir).map_err(|error| {
+        CliError::usage(format!(
+            "the output directory `{}` is not used: {error}",
+            given.display()
+        ))
+        .hint(ownership::HINT)
+    })?;
     match std::fs::read_dir(&dir).map(|mut entries| entries.next().is_none()) {
         Ok(true) => Ok(dir),
         Ok(false) => Err(

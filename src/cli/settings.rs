@@ -9,6 +9,7 @@ use anstream::{AutoStream, ColorChoice};
 use super::args::{ColorWhen, GlobalArgs};
 use super::config::Config;
 use super::error::CliError;
+use crate::host::ownership;
 use crate::report::{Palette, Verbosity};
 
 /// What holds for the whole invocation.
@@ -64,10 +65,11 @@ impl Settings {
 
     /// Returns the directory of the cache.
     pub(crate) fn cache_dir(&self) -> Result<PathBuf, CliError> {
-        if let Some(dir) = non_empty("ATEX_CACHE") {
-            return Ok(self.here.join(dir));
-        }
-        place("XDG_CACHE_HOME", ".cache")
+        let dir = match non_empty("ATEX_CACHE") {
+            Some(dir) => self.here.join(dir),
+            None => place("XDG_CACHE_HOME", ".cache")?,
+        };
+        own(dir, "cache", "ATEX_CACHE")
     }
 
     /// Returns the directory of fetched trees.
@@ -77,7 +79,11 @@ impl Settings {
 
     /// Returns the directory for what is neither configuration nor cache.
     pub(crate) fn state_dir() -> Result<PathBuf, CliError> {
-        place("XDG_STATE_HOME", ".local/state")
+        own(
+            place("XDG_STATE_HOME", ".local/state")?,
+            "state directory",
+            "XDG_STATE_HOME",
+        )
     }
 
     /// Returns the directory below which runs are kept.
@@ -137,6 +143,17 @@ fn directories(given: Option<&Path>) -> Result<(PathBuf, PathBuf), CliError> {
         return Ok((here.unwrap_or_else(|_| start.clone()), start));
     }
     Err(CliError::usage(format!("`{}` is no directory", given.display())))
+}
+
+/// Returns a directory of atex's if it is this user's; else says which variable names another.
+fn own(dir: PathBuf, what: &str, variable: &str) -> Result<PathBuf, CliError> {
+    match ownership::check(&dir) {
+        Ok(()) => Ok(dir),
+        Err(error) => Err(
+            CliError::usage(format!("the {what} `{}` is not used: {error}", dir.display()))
+                .hint(format!("set {variable} to another: {}", ownership::HINT)),
+        ),
+    }
 }
 
 /// Returns atex's directory below a base directory of the XDG specification.

@@ -7,10 +7,10 @@
 //! A file of entries that is damaged, of another version or unreadable is nothing more than an empty one.
 
 use std::collections::HashMap;
-use std::fs::Metadata;
+use std::fs::{DirBuilder, Metadata};
 use std::io::{self, Write};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -168,7 +168,7 @@ impl DigestCache {
             return Ok(());
         }
         let Some(directory) = file.parent() else { return Ok(()) };
-        std::fs::create_dir_all(directory)?;
+        DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
         let mut temp = tempfile::NamedTempFile::new_in(directory)?;
         temp.write_all(&encode(&seen.entries))?;
         // No fsync: the checksum finds a torn file, and all that is lost is time.

@@ -9,6 +9,7 @@ use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use super::{digests, discovered, outline};
+use crate::host::mounts;
 
 /// What went.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -26,7 +27,11 @@ pub const REMEMBERED: [&str; 3] = [digests::BUCKET, discovered::BUCKET, outline:
 pub fn forget(cache: &Path, keep: Duration, now: SystemTime) -> io::Result<Forgotten> {
     let mut forgotten = Forgotten::default();
     for bucket in REMEMBERED {
-        sweep(&cache.join(bucket), keep, now, &mut forgotten)?;
+        let bucket = cache.join(bucket);
+        if bucket.exists() {
+            mounts::is_free(&bucket)?;
+            sweep(&bucket, keep, now, &mut forgotten)?;
+        }
     }
     Ok(forgotten)
 }

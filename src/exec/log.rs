@@ -5,8 +5,10 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
+use rustix::fs::OFlags;
 use tempfile::NamedTempFile;
 
 use crate::control::{Mask, MaskedStream};
@@ -33,7 +35,11 @@ impl RunLog {
     /// Makes `name` in the run's directory. Lines get the SUT's name where `prefixed`. What a node prints beyond `most` bytes is dropped.
     pub(crate) fn create(dir: &Path, name: &'static str, prefixed: bool, most: u64) -> io::Result<Self> {
         let path = dir.join(name);
-        let file = OpenOptions::new().create(true).append(true).open(&path)?;
+        let file = OpenOptions::new()
+            .create(true)
+            .append(true)
+            .custom_flags(OFlags::NOFOLLOW.bits().cast_signed())
+            .open(&path)?;
         Ok(Self {
             file,
             path,

@@ -8,7 +8,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use atex_cache::{CacheError, Exporter, Outcome, Output, OutputFile, Record, Store, Stored, Ticket};
+use atex_cache::{CacheError, Exporter, Outcome, Output, OutputFile, Record, Store, Stored, Ticket, mounts};
 use atex_graph::{ActionKey, Node, NodeId, transcript};
 
 use crate::compile::spec::{TestId, Workload};
@@ -141,18 +141,22 @@ fn collect(dir: &Path, below: &Path, paths: &mut Vec<PathBuf>) -> Result<(), Rec
 
 /// Removes a file, or a directory with all in it, if it is there.
 fn remove(path: &Path) -> Result<(), RecordError> {
-    let gone = if path.is_dir() {
-        fs::remove_dir_all(path)
-    } else {
-        fs::remove_file(path)
+    let gone = |found: fs::Metadata| {
+        if found.is_dir() {
+            mounts::remove_dir_all(path)
+        } else {
+            fs::remove_file(path)
+        }
     };
-    gone.or_else(|source| match source.kind() {
-        io::ErrorKind::NotFound => Ok(()),
-        _ => Err(RecordError::Io {
-            path: path.to_owned(),
-            source,
-        }),
-    })
+    fs::symlink_metadata(path)
+        .and_then(gone)
+        .or_else(|source| match source.kind() {
+            io::ErrorKind::NotFound => Ok(()),
+            _ => Err(RecordError::Io {
+                path: path.to_owned(),
+                source,
+            }),
+        })
 }
 
 /// Where records are put back: a run's directory, and what they come from.

@@ -19,6 +19,8 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt, symlink};
 use std::path::{Path, PathBuf};
 
+use atex_cache::ownership::{self, Foreign};
+
 /// The longest path component kept as it is, in bytes; file systems allow 255.
 const LONGEST_COMPONENT: usize = 200;
 
@@ -28,6 +30,14 @@ pub enum RunDirError {
     /// The directory the user named holds something.
     #[error("the output directory `{}` is not empty", .0.display())]
     NotEmpty(PathBuf),
+    /// Others can write to it, or put another directory in its place.
+    #[error("the run's directory `{}` is not used: {source}", path.display())]
+    Foreign {
+        /// The directory.
+        path: PathBuf,
+        /// Who can.
+        source: Foreign,
+    },
     /// The operating system refused.
     #[error("cannot use the run's directory `{}`: {source}", path.display())]
     Io {
@@ -52,7 +62,7 @@ impl RunDir {
             path: path.to_owned(),
             source,
         };
-        make(path).map_err(error)?;
+        make_own(path)?;
         if fs::read_dir(path).map_err(error)?.next().is_some() {
             return Err(RunDirError::NotEmpty(path.to_owned()));
         }
@@ -65,10 +75,7 @@ impl RunDir {
 
     /// Makes a new directory `<time>-<id>` below `runs` and points `runs/latest` to it.
     pub fn create(runs: &Path, now: jiff::Timestamp) -> Result<Self, RunDirError> {
-        make(runs).map_err(|source| RunDirError::Io {
-            path: runs.to_owned(),
-            source,
-        })?;
+        make_own(runs)?;
         loop {
             let id = format!("{}-{}", now.strftime("%Y%m%dT%H%M%SZ"), random_hex());
             let path = runs.join(&id);
@@ -176,6 +183,17 @@ fn reserved(component: &str) -> bool {
         || component
             .strip_prefix("attempt-")
             .is_some_and(|n| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit()))
+}
+
+/// Makes a directory that only this user can write to.
+fn make_own(path: &Path) -> Result<(), RunDirError> {
+    ownership::make(path, 0o755).map_err(|source| match source {
+        Foreign::Io { path, source, .. } => RunDirError::Io { path, source },
+        source => RunDirError::Foreign {
+            path: path.to_owned(),
+            source,
+        },
+    })
 }
 
 fn make(path: &Path) -> io::Result<()> {

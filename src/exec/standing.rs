@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::time::Instant;
 
-use atex_cache::{Outcome, Output, Store};
+use atex_cache::{Outcome, Output, Store, mounts};
 use rayon::iter::{IndexedParallelIterator as _, IntoParallelRefIterator as _, ParallelIterator as _};
 
 use crate::compile::spec::{Outline, OutlineTest};
@@ -67,7 +67,7 @@ impl Standing {
         let events: Option<Vec<Event>> = outline.tests.par_iter().zip(&records).map(put_back).collect();
         if events.is_none() {
             // What stays is found by those who put the records back again, and told.
-            let _stays = std::fs::remove_dir_all(dir.path().join("tests"));
+            let _stays = mounts::remove_dir_all(&dir.path().join("tests"));
         }
         let plans = outline.plans.clone();
         // To give so much memory back takes a while, in which there is something to tell.

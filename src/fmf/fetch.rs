@@ -14,11 +14,14 @@
 //! follows fmf: the remote's branch, else a tag or commit; without `ref`, the remote's default branch.
 
 use std::ffi::OsStr;
-use std::fs::{self, File};
+use std::fs::{self, DirBuilder, File};
 use std::io;
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Component, Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::SystemTime;
+
+use rustix::fs::OFlags;
 
 use super::Error;
 use crate::host::program;
@@ -32,6 +35,9 @@ const DEFAULT: &str = "refs/atex/default";
 /// The file that is locked while something of a repository changes.
 pub(super) const LOCK: &str = "lock";
 
+/// How files are opened that are written, or believed to be locked: nobody's link leads elsewhere.
+pub(super) const NO_LINK: i32 = OFlags::NOFOLLOW.bits().cast_signed();
+
 /// The bare repository.
 pub(super) const REPOSITORY: &str = "repository";
 
@@ -41,6 +47,11 @@ pub(super) const UNFINISHED: &str = "unfinished-";
 /// The file that tells by its age when a commit was last asked for.
 pub(super) fn used_file(directory: &Path, commit: &str) -> PathBuf {
     directory.join(format!("{commit}.used"))
+}
+
+/// Makes a directory and those above it, which nobody else can write to, whatever the umask is.
+fn make_dirs(path: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o755).create(path)
 }
 
 /// One repository at one `ref`, in the cache.
@@ -142,10 +153,11 @@ impl Fetcher<'_> {
 
     /// Does something while no other process changes this repository.
     fn locked<T>(&self, work: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
-        let lock = fs::create_dir_all(&self.directory).and_then(|()| {
+        let lock = make_dirs(&self.directory).and_then(|()| {
             let file = File::options()
                 .create(true)
                 .append(true)
+                .custom_flags(NO_LINK)
                 .open(self.directory.join(LOCK))?;
             file.lock()?;
             Ok(file)
@@ -217,7 +229,11 @@ impl Fetcher<'_> {
     /// Returns the directory with a commit's files, made if it is not there.
     fn files_of(&self, commit: &str) -> Result<PathBuf, Error> {
         let files = self.directory.join(commit);
-        File::create(used_file(&self.directory, commit))
+        File::options()
+            .create(true)
+            .append(true)
+            .custom_flags(NO_LINK)
+            .open(used_file(&self.directory, commit))
             .and_then(|used| used.set_modified(SystemTime::now()))
             .map_err(|error| self.io_error("write to", &error))?;
         if files.is_dir() {
@@ -246,7 +262,7 @@ impl Fetcher<'_> {
     }
 
     fn git(&self, arguments: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Result<(), Error> {
-        fs::create_dir_all(self.repository()).map_err(|error| self.io_error("create a directory in", &error))?;
+        make_dirs(&self.repository()).map_err(|error| self.io_error("create a directory in", &error))?;
         let output = self.run(arguments, None)?;
         self.succeeded(&output)
     }

@@ -4,10 +4,12 @@
 
 use std::fs::{self, DirEntry, File};
 use std::io;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
-use super::fetch::{LOCK, REPOSITORY, UNFINISHED, used_file};
+use super::fetch::{LOCK, NO_LINK, REPOSITORY, UNFINISHED, used_file};
+use crate::host::mounts;
 
 /// Whoever fetched a commit so lately may be about to read it.
 const MAY_BE_READ: Duration = Duration::from_hours(1);
@@ -27,7 +29,11 @@ pub fn prune(cache_dir: &Path, keep: Duration, now: SystemTime) -> io::Result<Pr
     let mut pruned = Pruned::default();
     let keep = keep.max(MAY_BE_READ);
     for fetched in entries(cache_dir)? {
-        let lock = match File::options().append(true).open(fetched.path().join(LOCK)) {
+        let lock = match File::options()
+            .append(true)
+            .custom_flags(NO_LINK)
+            .open(fetched.path().join(LOCK))
+        {
             Ok(lock) => lock,
             Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => continue,
             Err(error) => return Err(error),
@@ -47,6 +53,7 @@ fn prune_one(dir: &Path, keep: Duration, now: SystemTime, pruned: &mut Pruned) -
         if is_commit {
             let used = fs::metadata(used_file(dir, &name)).or_else(|_never_noted| entry.metadata())?;
             if now.duration_since(used.modified()?).is_ok_and(|age| age > keep) {
+                mounts::is_free(&entry.path())?;
                 let gone = dir.join(format!("{UNFINISHED}{name}"));
                 fs::rename(entry.path(), &gone)?;
                 remove(&gone, pruned)?;
@@ -76,6 +83,7 @@ fn entries(dir: &Path) -> io::Result<Vec<DirEntry>> {
 }
 
 fn remove(path: &Path, pruned: &mut Pruned) -> io::Result<()> {
+    mounts::is_free(path)?;
     let mut todo = vec![path.to_owned()];
     while let Some(path) = todo.pop() {
         let metadata = fs::symlink_metadata(&path)?;
@@ -85,5 +93,5 @@ fn remove(path: &Path, pruned: &mut Pruned) -> io::Result<()> {
             pruned.bytes += metadata.len();
         }
     }
-    fs::remove_dir_all(path)
+    mounts::remove_dir_all(path)
 }

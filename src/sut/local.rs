@@ -6,8 +6,7 @@ use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-use atex_cache::ownership;
-
+use crate::host::ownership;
 use crate::sut::link::local::LocalLink;
 use crate::sut::shell::{FORMAT, Machine};
 use crate::sut::{Cancel, SutState, Trouble, TroubleKind};

@@ -10,7 +10,9 @@ mod gc;
 mod index;
 mod lookup;
 mod model;
+mod mounts;
 mod opening;
+mod ownership;
 mod search;
 
 use std::path::{Path, PathBuf};

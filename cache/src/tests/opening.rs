@@ -22,6 +22,47 @@ fn new_store_is_private_and_tagged() {
 }
 
 #[test]
+fn directory_that_was_there_keeps_its_mode() {
+    let env = Env::new();
+    let dir = env.dir.path().join("there");
+    fs::create_dir(&dir).expect("a directory");
+    for mode in [0o755, 0o2750] {
+        fs::set_permissions(&dir, fs::Permissions::from_mode(mode)).expect("the mode");
+        drop(Store::open(&dir).expect("a store"));
+        let found = fs::metadata(&dir).expect("the directory").permissions().mode();
+        assert_eq!(found & 0o7777, mode);
+    }
+}
+
+#[test]
+fn directory_that_others_may_write_to_is_neither_read_nor_written() {
+    let env = Env::new();
+    env.commit(key("a"), "test /a", &[b"output"]);
+    let (dir, new) = (env.store.dir().to_owned(), env.store.dir().join("new"));
+    fs::set_permissions(&dir, fs::Permissions::from_mode(0o777)).expect("the mode");
+    for dir in [&dir, &new] {
+        for refused in [Store::open(dir), Store::open_read_only(dir)] {
+            let refused = refused.expect_err("no store");
+            assert!(matches!(refused, CacheError::Foreign { .. }), "{refused}");
+            assert!(refused.to_string().contains("others may write to"), "{refused}");
+            assert!(refused.hint().is_some());
+        }
+    }
+    assert!(!new.exists());
+}
+
+#[test]
+fn lock_is_not_opened_where_a_link_leads() {
+    let env = Env::new();
+    let dir = env.dir.path().join("linked");
+    fs::create_dir(&dir).expect("a directory");
+    std::os::unix::fs::symlink("../elsewhere", dir.join("lock")).expect("a link");
+    Store::open(&dir).expect_err("no store");
+    Store::open_read_only(&dir).expect_err("no store");
+    assert!(!env.dir.path().join("elsewhere").exists());
+}
+
+#[test]
 fn directory_of_somebody_is_not_tagged() {
     let env = Env::new();
     let dir = env.dir.path().join("home");

@@ -33,6 +33,7 @@ use crate::exec::options::{Mode, OnReboot, OnTaint, Options, Until};
 use crate::exec::run::{Arrivals, Finished, Run, RunError};
 use crate::exec::rundir::{RunDir, RunDirError};
 use crate::exec::{audit, observing};
+use crate::host::ownership;
 use crate::report::live::Size;
 use crate::report::{self, Console, Exit, Json, Recorder, RunInfo};
 use crate::sut::{Cancel, OnHeld, Sut};
@@ -333,6 +334,7 @@ fn run_dir(request: &RunRequest) -> Result<RunDir, CliError> {
     made.map_err(|error| {
         let hint = match &error {
             RunDirError::NotEmpty(_) => "name a directory that is empty or does not exist",
+            RunDirError::Foreign { .. } => ownership::HINT,
             RunDirError::Io { .. } => "`-o DIR` names another directory for the run",
         };
         CliError::usage(error.to_string()).hint(hint)
