@@ -379,6 +379,10 @@ impl Sut for Known {
         self.sut.reads(slot)
     }
 
+    fn unmount(&mut self) -> Result<String, Trouble> {
+        self.sut.unmount()
+    }
+
     fn reset_env_file(&mut self, which: EnvFile) -> Result<(), Trouble> {
         self.sut.reset_env_file(which)
     }

@@ -33,6 +33,8 @@ impl Protocol {
                 open.len() - 1
             });
             self.make_fallback(&mut open[base].1, &how)?;
+        } else if let Some(remark) = &self.remark {
+            self.ended.note = joined(Some(&self.ended.note), remark);
         }
         let fallback_is_infra = !self.ended.nameless && matches!(how, Finish::Infra { .. });
         for (name, mut result) in open {
@@ -79,6 +81,10 @@ impl Protocol {
                 base.set("note", note);
             }
         }
+        if let Some(remark) = &self.remark {
+            let note = joined(base.note().as_deref(), remark);
+            base.set("note", &note);
+        }
         let named = base.testout().is_some() || base.files().is_some_and(|files| files.contains(OUTPUT));
         if named || !self.store.output_has_its_name() {
             return Ok(());
@@ -110,4 +116,10 @@ impl Protocol {
             late: self.said.into(),
         }
     }
+}
+
+/// A note with a remark behind it.
+fn joined(note: Option<&str>, remark: &str) -> String {
+    let note = note.filter(|note| !note.is_empty());
+    note.into_iter().chain([remark]).collect::<Vec<_>>().join("; ")
 }

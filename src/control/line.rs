@@ -3,7 +3,7 @@
 //! `disconnect` and `noop` define no argument; what follows them is not looked at. Numbers are digits only.
 //!
 //! `exitcode N SEAL` is the wrapper's word, for which it has a seal that a test does not know. A test's own `exitcode N` says
-//! nothing. Where the seal is empty, nobody but the wrapper speaks on the stream, and `exitcode N` is its word.
+//! nothing. `mounted SEAL`, too, is a word of the wrapper alone. Where the seal is empty, nobody but the wrapper speaks on the stream, and `exitcode N` is its word.
 
 use super::violation::Violation;
 use super::{DurationChange, parse_duration};
@@ -17,6 +17,8 @@ pub(crate) enum Command {
     ExitCode(i32),
     /// Somebody else says so.
     Claim,
+    /// The wrapper says that something is mounted below the trees that was not when the test began.
+    Mounted,
     Duration(DurationChange),
     Disconnect,
     Reconnect {
@@ -57,6 +59,7 @@ impl Command {
                     line,
                 )
             }),
+            "mounted" if is_sealed && argument.is_none() => Ok(Self::Mounted),
             "disconnect" => Ok(Self::Disconnect),
             "noop" => Ok(Self::Noop),
             "reconnect" => match argument {
@@ -122,6 +125,9 @@ mod tests {
         for (line, command) in [
             ("exitcode 3 5ea1", Some(Command::ExitCode(3))),
             ("exitcode 3", Some(Command::Claim)),
+            ("mounted 5ea1", Some(Command::Mounted)),
+            ("mounted", None),
+            ("mounted x 5ea1", None),
             ("exitcode 3 5ea2", None),
             ("exitcode 35ea1", None),
             ("exitcode 5ea1", None),

@@ -32,6 +32,8 @@ const KEPT_SAID: usize = 64;
 pub enum Said {
     /// The wrapper: the test ended with this exit code.
     ExitCode(i32),
+    /// Something is mounted below the machine's trees that was not when the test began.
+    Mounted,
     /// The deadline changes; apply it at the moment it is read.
     Duration(DurationChange),
     /// The end of the connection that comes is meant; let go of the channel now. Nothing more is read before `restart`.
@@ -60,6 +62,8 @@ pub struct Protocol {
     exit_code: Option<i32>,
     /// What the wrapper's word ends with; empty where nobody else speaks on the stream.
     seal: String,
+    /// What the runner has to say of the test's end.
+    pub(super) remark: Option<String>,
     pub(super) ended: Ended,
     broken: Option<ControlError>,
 }
@@ -107,6 +111,7 @@ impl Protocol {
             said: VecDeque::new(),
             exit_code: None,
             seal: String::new(),
+            remark: None,
             ended: Ended::default(),
             broken: None,
         }
@@ -115,6 +120,11 @@ impl Protocol {
     /// Says what the wrapper of the stream that begins now ends its word with.
     pub fn expect_seal(&mut self, seal: &str) {
         seal.clone_into(&mut self.seal);
+    }
+
+    /// Adds a remark of the runner to the note of the test's own result, as far as that is not stored yet, and to that of the summary.
+    pub fn remark(&mut self, text: &str) {
+        self.remark = Some(text.to_owned());
     }
 
     /// Takes the next bytes of the stream, in chunks of any size. After an error, each call gives it again; `finish` stores
@@ -255,6 +265,7 @@ impl Protocol {
                 Said::ExitCode(code)
             }
             Command::Claim => return Ok(()),
+            Command::Mounted => Said::Mounted,
             Command::Duration(change) => Said::Duration(change),
             Command::Disconnect => {
                 self.state = State::LetGo;

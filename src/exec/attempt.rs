@@ -42,6 +42,8 @@ pub(crate) struct Attempted {
     pub(crate) meant_boot: Option<String>,
     /// In which boot the SUT was found after a loss, whoever wanted that.
     pub(crate) found_boot: Option<String>,
+    /// What the test left mounted below the trees, in words.
+    pub(crate) mounted: Option<String>,
 }
 
 /// What an attempt left of its SUT.
@@ -82,7 +84,8 @@ pub(crate) fn run(
     let mut restarts = 0;
     let mut reconnect = Reconnect::No;
     let (mut meant_boot, mut found_boot) = (None, None);
-    let (finish, after) = loop {
+    let mut mounted = false;
+    let (mut finish, mut after) = loop {
         set_restarts(&mut job, restarts);
         let stop = match sut.start(&job) {
             Err(trouble) => Stop::Infra(kind_of(&trouble), trouble.with_advice()),
@@ -95,6 +98,7 @@ pub(crate) fn run(
                     cancel: attempt.cancel,
                     name,
                     reconnect: &mut reconnect,
+                    mounted: &mut mounted,
                     code: None,
                     on_result,
                 };
@@ -117,6 +121,14 @@ pub(crate) fn run(
             }
         }
     };
+    let mounted = put_right(sut, &mut after, mounted);
+    if let Some(mounted) = &mounted {
+        let remark = format!("left mounted: {mounted}");
+        match &mut finish {
+            Finish::Exited(_) => protocol.remark(&remark),
+            Finish::Infra { note, .. } => *note = format!("{note}; {remark}"),
+        }
+    }
     let written = output.end().and_then(|()| protocol.finish(finish));
     let summary = match written {
         Ok(summary) => summary,
@@ -130,9 +142,28 @@ pub(crate) fn run(
     Ok(Attempted {
         summary,
         after,
+        mounted,
         found_boot: found_boot.or_else(|| meant_boot.clone()),
         meant_boot,
     })
+}
+
+/// Has a machine unmounted what the test left `mounted` below the trees, and tells what that was. Whatever could be seen there was not
+/// what the test was to find, nor is what it hid: the machine is tainted.
+fn put_right(sut: &mut dyn Sut, after: &mut SutAfter, mounted: bool) -> Option<String> {
+    if !mounted || matches!(after, SutAfter::Lost(_)) {
+        return None;
+    }
+    let left = match sut.unmount() {
+        Ok(left) if left.is_empty() => return None,
+        Ok(left) => left,
+        Err(trouble) => {
+            *after = SutAfter::Lost(trouble.message.clone());
+            return Some(trouble.message);
+        }
+    };
+    *after = SutAfter::Usable(After::Tainted);
+    Some(left)
 }
 
 fn set_restarts(job: &mut Job, count: u32) {

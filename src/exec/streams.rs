@@ -45,6 +45,8 @@ pub(crate) struct Streams<'a> {
     pub(crate) output: &'a mut Output,
     pub(crate) cancel: &'a Cancel,
     pub(crate) name: String,
+    /// Whether the wrapper said that something is mounted below the trees.
+    pub(crate) mounted: &'a mut bool,
     /// Outlives this start of the test.
     pub(crate) reconnect: &'a mut Reconnect,
     /// What the wrapper said last.
@@ -206,6 +208,7 @@ impl Streams<'_> {
                             (true, _) | (_, Reconnect::Always) => Reconnect::Always,
                         };
                     }
+                    Said::Mounted => *self.mounted = true,
                     Said::Noop => {}
                     Said::Result(status, name) => (self.on_result)(&status, name.as_deref()),
                 }

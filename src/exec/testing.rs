@@ -37,6 +37,8 @@ struct Came {
     after: SutAfter,
     /// Whether the SUT was told to start the test.
     started_there: bool,
+    /// What the test left mounted there.
+    mounted: Option<String>,
 }
 
 /// Under what a test is recorded.
@@ -178,6 +180,7 @@ impl Worker<'_> {
             summary,
             after,
             started_there,
+            mounted,
         } = match self.attempt_made(made, job, test, &dir) {
             Ok(came) => came,
             Err(failed) => {
@@ -223,6 +226,9 @@ impl Worker<'_> {
         }
         let ended_by = summary.infra.as_ref().map_or("unknown", |(kind, _)| kind.as_str());
         let mut reason = format!("`{node}` ended by {ended_by}");
+        if let Some(mounted) = mounted {
+            reason = format!("`{node}` left mounted: {mounted}");
+        }
         let destructive = format!("`{node}` is destructive");
         let event = Event::NodeFinished {
             node,
@@ -312,6 +318,7 @@ impl Worker<'_> {
                 summary: Err(without_os_numbers(&error.to_string())),
                 after: SutAfter::Usable(After::Clean),
                 started_there: false,
+                mounted: None,
             }),
         }
     }
@@ -341,6 +348,7 @@ impl Worker<'_> {
                     summary: never_started(shared, dir, InfraKind::Setup, &note),
                     after: SutAfter::Usable(After::Clean),
                     started_there: true,
+                    mounted: None,
                 });
             }
             Err(failed) => return Err(failed),
@@ -359,6 +367,7 @@ impl Worker<'_> {
                     summary: never_started(shared, dir, kind, &note),
                     after: SutAfter::Usable(After::Clean),
                     started_there: false,
+                    mounted: None,
                 });
             }
         }
@@ -385,19 +394,20 @@ impl Worker<'_> {
         };
         self.ran_here = Some(test.name.clone());
         let attempted = attempt::run(attempt, self.sut.as_mut(), &mut on_result);
-        let (summary, after) = match attempted {
+        let (summary, after, mounted) = match attempted {
             Ok(Attempted {
                 summary,
                 after,
+                mounted,
                 meant_boot,
                 found_boot,
             }) => {
                 if matches!(after, SutAfter::Usable(_)) {
                     self.take_boots(meant_boot, found_boot)?;
                 }
-                (Ok(summary), after)
+                (Ok(summary), after, mounted)
             }
-            Err(Unwritten { error, after }) => (Err(without_os_numbers(&error.to_string())), after),
+            Err(Unwritten { error, after }) => (Err(without_os_numbers(&error.to_string())), after, None),
         };
         if matches!(after, SutAfter::Usable(_)) {
             let upload = shared.upload(shared.lane(lane).upload);
@@ -407,6 +417,7 @@ impl Worker<'_> {
             summary,
             after,
             started_there: true,
+            mounted,
         })
     }
 }

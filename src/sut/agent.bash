@@ -367,17 +367,22 @@ agent_peek() {
 }
 
 # read_mounts DIR: takes the mount points at and below a directory into `mounts`, in the order in which they were mounted, and each
-# with its number into `marks`. The kernel's list has bind mounts of the same device too, and nothing of it is looked at: what is
+# with its number into `marks` and its type into `kinds`. The kernel's list has bind mounts of the same device too, and nothing of it is looked at: what is
 # mounted may not answer any more. A list that cannot be read is a mount everywhere.
 read_mounts() {
     local fields point listed=
-    mounts=() marks=()
+    mounts=() marks=() kinds=()
     while read -r -a fields; do
         listed=1
         printf -v point "${fields[4]//%/%%}"
-        [[ $point != "$1" && $point != "$1"/* ]] || mounts+=("$point") marks+=("${fields[0]} ${fields[4]}")
+        [[ $point == "$1" || $point == "$1"/* ]] || continue
+        mounts+=("$point") marks+=("${fields[0]} ${fields[4]}")
+        # What follows upon a dash: type and source.
+        fields=("${fields[@]:6}")
+        while [[ ${fields[0]:-} && ${fields[0]} != - ]]; do fields=("${fields[@]:1}"); done
+        kinds+=("${fields[1]}")
     done </proc/self/mountinfo
-    [[ $listed ]] || mounts=("$1") marks=(unknown)
+    [[ $listed ]] || mounts=("$1") marks=(unknown) kinds=(unknown)
 } 2>/dev/null
 
 # leave_mounts: notes what is mounted below the trees when a prepare step has ended: it belongs to what was prepared.
@@ -410,14 +415,16 @@ holds_last() {
 # so that it only vanishes from sight. Fails where something stays, and said names it.
 clear_mounts() {
     local at kept left pid
+    said= cleared=
     read_mounts "$real/v1/tree"
     ((${#mounts[@]})) || return 0
     content "$v/mounts"
-    kept=$REPLY said=
+    kept=$REPLY
     for ((at = ${#mounts[@]} - 1; at >= 0; at--)); do
         [[ ${mounts[at]} != "$real/v1/tree" && $kept != *$'\n'"${marks[at]}"$'\n'* ]] || continue
+        cleared=", \`${mounts[at]}\` (${kinds[at]})$cleared"
         if holds_last "${marks[at]%% *}" "${mounts[at]}"; then
-            said+=", \`${mounts[at]}\`"
+            said+=", \`${mounts[at]}\` (${kinds[at]})"
             continue
         fi
         umount -c -- "${mounts[at]}" >/dev/null 2>&1 </dev/null 6>&- 8>&- 9>&- &
@@ -428,11 +435,17 @@ clear_mounts() {
         done
         ((left > 0)) && wait "$pid" || {
             kill -s KILL "$pid" 2>/dev/null
-            said+=", \`${mounts[at]}\`"
+            said+=", \`${mounts[at]}\` (${kinds[at]})"
         }
     done
     said=${said#, }
     [[ ! $said ]]
+}
+
+# unmount: tells what a test left mounted below the trees, and what of it stays so.
+agent_unmount() {
+    clear_mounts
+    say ok "${cleared#, }${said:+; still mounted: $said}"
 }
 
 # meets PATH…: whether one of the paths, which are relative to the physical working directory, is, holds or lies below a mount point.
@@ -923,7 +936,7 @@ idle() {
 
 # The time of last access of what nobody has read: as early as leaves no doubt.
 unread=1000000000
-mark=.atex base= v= real= seeing= sees= mounts=() marks=() leased= said= beat= alive= silence=0 line= early=()
+mark=.atex base= v= real= seeing= sees= mounts=() marks=() kinds=() cleared= leased= said= beat= alive= silence=0 line= early=()
 # A write that nobody reads fails; programs that are started here die of it as usual.
 trap : PIPE
 IFS= read -r marker && printf '%s\n' "$marker"

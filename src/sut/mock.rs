@@ -271,6 +271,10 @@ impl Sut for Mock {
         Ok(Some(Vec::new()))
     }
 
+    fn unmount(&mut self) -> Result<String, Trouble> {
+        Ok(String::new())
+    }
+
     fn reset_env_file(&mut self, which: EnvFile) -> Result<(), Trouble> {
         self.note(Call::ResetEnvFile(which));
         self.attempt("reset-env-file")

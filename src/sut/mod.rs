@@ -123,6 +123,10 @@ pub trait Sut: Send {
     /// where the machine cannot tell.
     fn reads(&mut self, slot: &str) -> Result<Option<Vec<PathBuf>>, Trouble>;
 
+    /// Unmounts what is mounted below the trees since the last prepare step ended, never so that it only vanishes from sight. Returns what
+    /// that was, in words that say what stays mounted; nothing where there was none.
+    fn unmount(&mut self) -> Result<String, Trouble>;
+
     /// Empties a plan environment file.
     fn reset_env_file(&mut self, which: EnvFile) -> Result<(), Trouble>;
 

@@ -405,6 +405,14 @@ impl<L: Link> Sut for Machine<L> {
         self.with_session(|agent, cancel| upload::adopt(agent, slot, &Self::brief(cancel)))
     }
 
+    fn unmount(&mut self) -> Result<String, Trouble> {
+        self.with_session(|agent, cancel| {
+            let patience = Self::brief(cancel);
+            agent.send(b"unmount\n", &patience)?;
+            Ok(accept(agent.reply(SHORT, &patience)?)?.text(0))
+        })
+    }
+
     fn reset_env_file(&mut self, which: EnvFile) -> Result<(), Trouble> {
         let request = match which {
             EnvFile::Prepared => "reset-env prepared\n",

@@ -6,7 +6,8 @@
 # a line: `terminate`, `overdue`, `detach`, or nothing as a sign of life. MODE is `test`, `tty` or `script`. BEAT is the seconds
 # of silence after which the runner is taken for dead, 0 for never. SEAL is a word that nobody but the runner and this program
 # knows: it is kept in a variable of this shell alone. Nothing on the machine is touched before the job has come.
-# Stdout: the marker, then `started` or `refused TEXT`, then the control stream of the test, and `exitcode N SEAL` last. Stderr: the
+# Stdout: the marker, then `started` or `refused TEXT`, then the control stream of the test, `mounted SEAL` where the test left something mounted below
+# the trees, and `exitcode N SEAL` last. Stderr: the
 # marker, then what the job prints.
 #
 # Descriptors: 4 the list of process groups, 5 control, 6 output, 8 commands, 9 run.lock. The job sees 0, 1, 2, and 7 for the
@@ -246,10 +247,24 @@ run() {
     esac
 }
 
+# Whether something is mounted below the trees that was not when the last prepare step ended: see `leave_mounts` of the agent. Nothing of
+# it is looked at.
+has_mounts() {
+    local fields point kept=
+    cd -P -- "$v" || return
+    [[ ! -f mounts ]] || IFS= read -r -d '' kept <mounts
+    while read -r -a fields; do
+        printf -v point "${fields[4]//%/%%}"
+        [[ $point != "$PWD"/tree/* || $kept == *$'\n'"${fields[0]} ${fields[4]}"$'\n'* ]] || return 0
+    done </proc/self/mountinfo
+    return 1
+}
+
 # Says the exit code, unless silence was the reason: a runner that comes back after all is not to take that for the test's. What the job read, values among it, is gone when the next one can start.
 leave() {
     local told=
     read_list
+    [[ $heard == gone || $mode == script ]] || ! has_mounts || printf 'mounted %s\n' "$seal" >&5
     [[ $heard == gone ]] || printf 'exitcode %d %s\n' "$1" "$seal" >&5 && told=yes
     case $heard in
         terminate) told=yes ;;

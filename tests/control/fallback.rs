@@ -103,6 +103,33 @@ fn an_infrastructure_failure_overrides_what_the_base_said() {
 }
 
 #[test]
+fn a_remark_of_the_runner_follows_upon_the_tests_own_note() {
+    for (own, line, note) in [
+        ("", r#"{"status":"pass","note":"seen","files":["output.txt"]}"#, "seen"),
+        (
+            r#"{"note":"mine","partial":true}"#,
+            r#"{"note":"mine; seen","status":"pass","files":["output.txt"]}"#,
+            "mine; seen",
+        ),
+        // What is stored stays; the summary tells.
+        (
+            r#"{"status":"pass","note":"mine"}"#,
+            r#"{"status":"pass","note":"mine"}"#,
+            "mine; seen",
+        ),
+    ] {
+        let mut test = Running::new();
+        if !own.is_empty() {
+            test.report(own);
+        }
+        test.remark("seen");
+        let done = test.exit(0);
+        assert_eq!(done.lines, [line]);
+        assert_eq!(done.summary.note, note);
+    }
+}
+
+#[test]
 fn the_base_keeps_its_place_among_the_open_results() {
     let mut test = Running::new();
     test.report(r#"{"name":"a","status":"pass","partial":true}"#)

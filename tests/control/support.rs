@@ -67,6 +67,11 @@ impl Running {
         violation(self.try_say(bytes))
     }
 
+    /// Has the runner say something of the end.
+    pub(crate) fn remark(&mut self, text: &str) {
+        self.protocol.remark(text);
+    }
+
     pub(crate) fn lines(&self) -> Vec<String> {
         lines(&self.path())
     }

@@ -1,8 +1,7 @@
 //! A disk that is full: one clear message, and what was said before is kept; the cache's costs records alone. A small filesystem in a mount namespace of
 //! the test's own stands for the disk.
 
-use std::process::{Command, Output};
-
+use crate::namespace;
 use crate::scene::{Scene, results, witness};
 use crate::support::{Atex, Ran};
 
@@ -11,25 +10,10 @@ const PLAN: &str = "discover: {how: fmf}\nexecute: {how: tmt}\n";
 /// Runs a call where `small`, a directory of its world, is a filesystem of 256 KiB; whatever is there afterwards is copied to `kept`.
 /// `None` where this machine does not let us mount.
 fn with_little_room(atex: &Atex, small: &str) -> Option<Ran> {
-    let inner = atex.command();
-    let mut command = Command::new("unshare");
-    command.args(["--mount", "--map-root-user", "--propagation", "private", "bash", "-c"]);
-    let script = r#"mkdir -p "$0" && mount -t tmpfs -o size=256k tmpfs "$0" || exit 77
-"${@:2}"; rc=$?
-cp -r "$0" "$1"; exit $rc"#;
-    command
-        .arg(script)
-        .arg(atex.world().path(small))
-        .arg(atex.world().path("kept"));
-    command.arg(inner.get_program()).args(inner.get_args());
-    command.current_dir(atex.world().tree()).env_clear();
-    command.envs(inner.get_envs().filter_map(|(name, value)| Some((name, value?))));
-    let output: Output = command.output().ok()?;
-    if output.status.code() == Some(77) || output.stderr.starts_with(b"unshare:") {
-        eprintln!("SKIPPED: no filesystem can be mounted here (user namespaces, or root, are needed)");
-        return None;
-    }
-    Some(atex.ran(&output))
+    let script = r#"mkdir -p "$1" && mount -t tmpfs -o size=256k tmpfs "$1" || exit 77
+call; rc=$?
+cp -r "$1" "$2"; exit $rc"#;
+    namespace::run(atex, &[&atex.world().path(small), &atex.world().path("kept")], script)
 }
 
 #[track_caller]

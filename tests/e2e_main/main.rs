@@ -9,6 +9,8 @@ mod first_process;
 mod full_disk;
 mod interrupt;
 mod killed;
+mod mounts;
+mod namespace;
 mod observed;
 mod options;
 mod owed;

@@ -67,6 +67,10 @@ impl Sut for Panics {
         self.inner.reads(slot)
     }
 
+    fn unmount(&mut self) -> Result<String, Trouble> {
+        self.inner.unmount()
+    }
+
     fn reset_env_file(&mut self, which: EnvFile) -> Result<(), Trouble> {
         self.inner.reset_env_file(which)
     }
