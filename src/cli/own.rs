@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use super::pool::{Pool, SutKind};
 use super::settings::Settings;
+use crate::sut::local;
 
 /// Returns the files that the output goes to, and the directories of cache and state.
 pub(crate) fn of_process(settings: &Settings) -> Vec<PathBuf> {
@@ -19,8 +20,14 @@ pub(crate) fn of_process(settings: &Settings) -> Vec<PathBuf> {
 pub(crate) fn of_pool(pool: &Pool) -> Vec<PathBuf> {
     let local = pool.suts.iter().filter(|sut| matches!(sut.kind, SutKind::Local));
     let dirs = local.filter_map(|sut| sut.dir.as_deref());
-    dirs.flat_map(|dir| ["atex", "v1", "lease", "run.lock", ".atex"].map(|name| dir.join(name)))
-        .collect()
+    dirs.flat_map(|dir| {
+        let place = local::place(dir);
+        // One that is only atex's goes as a whole.
+        let below = (place != dir).then(|| place.clone());
+        let names = ["v1", "lease", "run.lock", ".atex"].map(|name| place.join(name));
+        names.into_iter().chain(below)
+    })
+    .collect()
 }
 
 /// The name of the regular file behind a descriptor, as the kernel knows it.

@@ -65,11 +65,24 @@ pub fn peek_state(dir: Option<&Path>) -> Option<SutState> {
 /// Nothing where no agent was there yet, or others can write there.
 pub(crate) fn used_dir(dir: Option<&Path>) -> Option<PathBuf> {
     let default = default_dir();
-    let dir = dir.map(Path::to_owned).or_else(|| default.clone())?;
-    let below = dir.join("atex");
-    let is_ours = |dir: &PathBuf| is_marked(dir) || default.as_ref() == Some(dir);
-    let used = [dir, below].into_iter().find(is_ours)?;
-    ownership::check(&used).ok().map(|()| used)
+    let used = match dir {
+        Some(dir) => place(dir),
+        None => default.clone()?,
+    };
+    let is_ours = is_marked(&used) || default.as_ref() == Some(&used);
+    (is_ours && ownership::check(&used).is_ok()).then_some(used)
+}
+
+/// The directory that an agent of the local machine takes where `dir` was given: that one, or `atex` below it where somebody has something
+/// else there; as `place` of `agent.bash`.
+pub(crate) fn place(dir: &Path) -> PathBuf {
+    let holds_nothing =
+        || fs::read_dir(dir).is_ok_and(|mut entries| entries.next().is_none()) && ownership::check(dir).is_ok();
+    if default_dir().as_deref() == Some(dir) || !dir.is_dir() || is_marked(dir) || holds_nothing() {
+        dir.to_owned()
+    } else {
+        dir.join("atex")
+    }
 }
 
 /// Returns whether an agent marked a directory, or an older one left it; as `ours` of `agent.bash`.

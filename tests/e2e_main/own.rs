@@ -56,6 +56,31 @@ fn a_directory_of_a_run_and_the_cache_and_the_suts_directory_are_no_inputs() {
 }
 
 #[test]
+fn what_lay_in_the_suts_directory_before_is_an_input_still() {
+    let scene = Scene::new([
+        (
+            "a.fmf",
+            witness("a").replace("echo", "cat shared/v1/data shared/lease >/dev/null; echo"),
+        ),
+        ("shared/v1/data", "1".to_owned()),
+        ("shared/lease", "1".to_owned()),
+    ]);
+    let dir = scene.world.path("tree/shared");
+    let build = || {
+        let call = scene.world.atex().args(["build", "--sut-dir"]).args([&dir]);
+        call.run().expect(0);
+        scene.ran()
+    };
+    assert_eq!(build(), ["test a"]);
+    assert!(dir.join("atex/v1/tree").is_dir());
+    assert_eq!(build(), [""; 0], "what is atex's is no input");
+    for path in ["shared/v1/data", "shared/lease"] {
+        scene.write(path, "2");
+        assert_eq!(build(), ["test a"], "{path}");
+    }
+}
+
+#[test]
 fn a_file_that_changes_while_it_is_brought_costs_the_record_and_nothing_else() {
     let script = "test: grep -q . big && echo 'test a' >> \"$COUNTER\"\n";
     let scene = Scene::new([("a.fmf", script.to_owned()), ("b/main.fmf", witness("b"))]);
