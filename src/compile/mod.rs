@@ -50,7 +50,6 @@ use std::sync::{Arc, OnceLock};
 use assemble::Assembler;
 pub use error::{CompileError, ProbeProblem, Problem};
 use files::TreeFiles;
-pub(crate) use files::{escaped, kind_now};
 pub use forget::{Forgotten, REMEMBERED, forget};
 use ignored::Ignored;
 pub use listing::{ListedPlan, ListedTest, Listing};
@@ -61,7 +60,6 @@ pub use probe::Probe;
 use select::Selected;
 use spec::{Request, Warning, Workload};
 use trees::{TreeId, Trees};
-pub(crate) use uploads::input as upload_input;
 
 use crate::fmf::context::Context;
 

@@ -6,11 +6,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use atex_graph::{ActionKey, Base, BlobDigest, Graph, NodeId};
+use atex_graph::{ActionKey, Base, BlobDigest, Graph, InputFile, NodeId};
+
+use super::{files, uploads};
 
 /// What the user wants compiled.
 #[derive(Clone, Debug, Default)]
@@ -287,6 +289,25 @@ pub struct UploadFile {
     pub kind: UploadKind,
     /// Of a symlink, what it leads to on the host and out of the tree.
     pub beyond: Option<BlobDigest>,
+}
+
+impl UploadFile {
+    /// What the file is called as an input of a node, and that input; nothing for a directory.
+    pub(crate) fn input(&self) -> (String, Option<InputFile>) {
+        uploads::input(self)
+    }
+
+    /// What a file at a path below a slot is called as an input.
+    pub(crate) fn input_name(path: &Path) -> String {
+        files::escaped(path)
+    }
+}
+
+impl UploadKind {
+    /// Looks at a file of the host, whatever is remembered of it; nothing where it is gone or of no kind that is brought.
+    pub(crate) fn of(place: &Path) -> Option<Self> {
+        files::kind_now(place)
+    }
 }
 
 /// What a file of an upload is.

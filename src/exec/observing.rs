@@ -17,8 +17,7 @@ use atex_cache::{CacheError, Lookup, Outcome, Record, Store};
 use atex_graph::{ActionKey, BlobDigest, FileMode, InputFile, Kind, Node, NodeId};
 use rayon::iter::{IntoParallelIterator as _, ParallelIterator as _};
 
-use crate::compile::spec::{StepId, UploadSpec, Workload};
-use crate::compile::upload_input;
+use crate::compile::spec::{StepId, UploadFile, UploadSpec, Workload};
 use crate::exec::event::Event;
 use crate::exec::schedule::JobId;
 use crate::exec::worker::{Failed, Worker};
@@ -38,7 +37,7 @@ pub(crate) struct Tree(BTreeMap<String, Option<InputFile>>);
 
 impl Tree {
     pub(crate) fn of(upload: &UploadSpec) -> Self {
-        Self(upload.files.iter().map(upload_input).collect())
+        Self(upload.files.iter().map(UploadFile::input).collect())
     }
 
     /// What the paths hold now; nothing for those that are gone.
@@ -287,7 +286,7 @@ impl Worker<'_> {
 
 /// What was read of the tree that is no input by the rules.
 fn beside(tree: &Tree, node: &Node, read: &[PathBuf]) -> Paths {
-    let names = read.iter().map(|path| crate::compile::escaped(path));
+    let names = read.iter().map(|path| UploadFile::input_name(path));
     names
         .filter(|name| tree.0.get(name).is_some_and(Option::is_some) && !node.depends_on(name))
         .collect()

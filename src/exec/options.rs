@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use crate::exec::audit::Share;
 use crate::control::Mask;
+use crate::exec::audit::Share;
 use crate::exec::schedule::Rules;
 use crate::exec::shared::unix_now;
 use crate::sut::OnHeld;

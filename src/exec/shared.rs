@@ -9,7 +9,6 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use atex_cache::{Outcome, Record, Store};
 use atex_graph::{Node, NodeId};
 
-use crate::compile;
 use crate::compile::spec::{PlanSpec, StepId, TestSpec, UploadFile, UploadId, UploadKind, UploadSpec, Workload};
 use crate::exec::agenda::{Agenda, JobSpec, LaneSpec};
 use crate::exec::event::{Event, NodeOutcome, Seen, Stamped};
@@ -241,12 +240,12 @@ impl Files {
             return;
         };
         let mut files = current.list.files.clone();
-        match compile::kind_now(&entry.source) {
+        match UploadKind::of(&entry.source) {
             Some(kind) => files[at].kind = kind_of(&kind),
             None => drop(files.remove(at)),
         }
         current.list = Arc::new(FileSet { files });
-        current.unsettled.insert(compile::escaped(&entry.path));
+        current.unsettled.insert(UploadFile::input_name(&entry.path));
     }
 }
 

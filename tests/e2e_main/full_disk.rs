@@ -1,6 +1,8 @@
 //! A disk that is full: one clear message, and what was said before is kept; the cache's costs records alone. A small filesystem in a mount namespace of
 //! the test's own stands for the disk.
 
+use std::process::Command;
+
 use crate::namespace;
 use crate::scene::{Scene, results, witness};
 use crate::support::{Atex, Ran};

@@ -69,6 +69,7 @@ impl Bench {
                 until: Until::Finish,
                 fresh: false,
                 rerun: false,
+                audit: None,
                 max_age: None,
                 on_taint: OnTaint::Prepare,
                 on_reboot: OnReboot::Prepare,
