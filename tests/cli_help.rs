@@ -67,6 +67,8 @@ fn help_of_build_tells_all_options() {
     Running:
           --until <KIND>       Stop after this kind of node [possible values: discover, prepare, test]
           --rerun              Run all tests, also those that passed before with the same inputs
+          --audit <SHARE>      Run so much of what is recorded again and show whether it agrees: `5%`,
+                               or `all`
           --dry-run            Show what would run, run nothing
           --fresh              Prepare from the first step, whatever the machine says of itself
           --max-age <AGE>      Distrust what was prepared longer ago, and tests that ran on it, as in
@@ -143,6 +145,7 @@ fn help_of_build_tells_all_options() {
       atex build -s 'local*4' --retries 1   four at once on this machine; what fails runs twice
       atex build --shard 2/5                the second of five parts, for five invocations
       atex build --max-age 12h              prepare again what is older
+      atex build --audit 5%                 run some of what stands again: does it agree?
     ");
 }
 

@@ -393,7 +393,10 @@ mod tests {
         assert_eq!(kinds[3], ("to-dir", UploadKind::Symlink("empty".into())));
         assert_eq!(
             warnings,
-            ["`fifo` is neither file, symlink nor directory and is left out"]
+            [
+                "`fifo` is neither file, symlink nor directory and is left out",
+                "the symlink `link` leads out of the tree, to `/nowhere`: a machine has there what it has itself",
+            ]
         );
         Ok(())
     }

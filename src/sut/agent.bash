@@ -6,6 +6,10 @@
 # then blobs of these lengths. `err` comes with a text for people. What the files of `manifest/` mean, only the runner knows:
 # here they are stored and sent back. Needs bash 4.2, coreutils, tar, util-linux. See sut/shell.rs for the other side.
 
+# Programs are meant by their names, whatever functions a start-up file of the user has put in their place.
+while read -r _ _ name; do
+    unset -f "$name"
+done < <(declare -F)
 locale=${LC_ALL+is$LC_ALL}
 export LC_ALL=C
 umask 077

@@ -74,6 +74,8 @@ pub struct Machine<L> {
     /// The question to be sent with the next opening.
     ahead: Option<String>,
     session: Option<Session>,
+    /// How the session ended that there was, where only a question was asked that may go without an answer.
+    lost: Option<Trouble>,
 }
 
 /// What is known while the lease is held.
@@ -107,7 +109,14 @@ impl<L: Link> Machine<L> {
             cancel,
             ahead: None,
             session: None,
+            lost: None,
         }
+    }
+
+    /// Why nothing can be asked.
+    fn without_session(&mut self) -> Trouble {
+        let known = self.lost.take();
+        known.unwrap_or_else(|| self.trouble(TroubleKind::Aborted, "there is no connection"))
     }
 
     fn trouble(&self, kind: TroubleKind, what: impl std::fmt::Display) -> Trouble {
@@ -199,7 +208,7 @@ impl<L: Link> Machine<L> {
     /// Runs a request on the session. A session that broke is over.
     fn with_session<T>(&mut self, ask: impl FnOnce(&mut Talk, &Cancel) -> Result<T, NotSynced>) -> Result<T, Trouble> {
         let Some(session) = &mut self.session else {
-            return Err(self.trouble(TroubleKind::Aborted, "there is no connection"));
+            return Err(self.without_session());
         };
         session.agent.begin(Some(REQUEST));
         let heard = match &mut session.ahead {
@@ -395,7 +404,9 @@ impl<L: Link> Sut for Machine<L> {
             }),
             Err(broken) => {
                 self.session = None;
-                Err(self.broken(broken))
+                let trouble = self.broken(broken);
+                self.lost = Some(trouble.clone());
+                Err(trouble)
             }
         }
     }
@@ -430,7 +441,7 @@ impl<L: Link> Sut for Machine<L> {
             self.with_session(|_, _| Ok(()))?;
         }
         let Some(session) = &mut self.session else {
-            return Err(self.trouble(TroubleKind::Aborted, "there is no connection"));
+            return Err(self.without_session());
         };
         let packed = jobtext::pack(job, &session.dir, &session.dir.join(FORMAT));
         let packed = match packed {

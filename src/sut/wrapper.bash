@@ -15,6 +15,8 @@
 #
 # A test after another must cost little: what happens for each of them is done by bash itself, where it can.
 
+# Programs are meant by their names, whatever functions a start-up file of the user has put in their place.
+unset -f flock mkdir rm script setsid sleep sync
 umask 077
 trap : PIPE
 # What the runner itself was started with is none of the job's business.
