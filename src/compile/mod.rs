@@ -5,7 +5,8 @@
 //! 1. `trees` loads the tree and those that sections name, as the context makes them;
 //! 2. `plan` selects plans and reads them, with `sections`, `phases` and `environment`;
 //! 3. `select` takes each plan's tests, and narrows them;
-//! 4. `walk`, `digests` and `files` look at all files; `inputs` and `mentions` say who depends on which;
+//! 4. `walk`, `digests` and `files` look at all files, and `beyond` at what links lead to outside; `inputs`, `mentions` and `whole` say who
+//!    depends on which;
 //! 5. `assemble` makes nodes and keys, with `facts` of tests and `uploads` for SUTs; `outline` remembers what came of it.
 //!
 //! [`Resolved::list`] stops after the third step, [`list_plans`] after the second. Nothing here depends on time, on host paths or on the order of a map, so equal trees give equal

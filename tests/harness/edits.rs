@@ -87,6 +87,10 @@ fn change(next: &mut State, kind: usize, random: &mut Random) -> String {
     match kind {
         3 => {
             let path = any_file(next, random);
+            // That it is not there is not seen.
+            if path.ends_with("/n.txt") {
+                return "nothing".to_owned();
+            }
             next.entries.remove(&path);
             format!("remove {path}")
         }
@@ -113,7 +117,7 @@ fn change(next: &mut State, kind: usize, random: &mut Random) -> String {
             format!("summary of {dir}")
         }
         _ => {
-            let name = random.one_of(&["a.txt", "b.txt", "c.txt"]);
+            let name = random.one_of(&["a.txt", "b.txt", "c.txt", "n.txt"]);
             let shared = random
                 .one_in(6)
                 .then(|| *random.one_of(&["lib/one.txt", "lib/two.txt"]));

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use crate::suite::{Build, Entry, State, Suite, TESTS, is_prepared};
+use crate::suite::{Build, Entry, State, Suite, TESTS, is_prepared, near};
 
 /// What is remembered from build to build: all that each test depends on, for each of its passes.
 #[derive(Debug, Default)]
@@ -92,7 +92,7 @@ fn sight(state: &State, dir: &str, name: &str) -> String {
     if is_prepared(name) {
         line += look(state, "lib/one.txt").trim_end_matches('x');
     }
-    line
+    line + look(state, &format!("{}/n.txt", near(dir).0)).trim_end_matches('x')
 }
 
 fn look(state: &State, path: &str) -> String {
@@ -107,7 +107,7 @@ fn look(state: &State, path: &str) -> String {
 }
 
 /// Returns all that gives a test a need to run where it changes: what lies below its directory, what the directories of the tests
-/// above hold outside of other tests, what is shared, and its mood.
+/// above hold outside of other tests, what is shared, its mood, and what it reads of another test: the file, and what lies beside it.
 fn needs(state: &State, dir: &str, name: &str) -> String {
     let concerns = |path: &str| {
         let lies_below = |dir: &str| path.strip_prefix(dir).is_some_and(|rest| rest.starts_with('/'));
@@ -117,5 +117,9 @@ fn needs(state: &State, dir: &str, name: &str) -> String {
         lies_below(dir) || owner.is_none_or(is_outer)
     };
     let files: Vec<_> = state.entries.iter().filter(|(path, _)| concerns(path)).collect();
-    format!("{name} {} {files:?}", state.moods[dir])
+    let near = near(dir).0;
+    let beside = |path: &String| path.strip_prefix(near)?.strip_prefix('/').map(str::to_owned);
+    let beside: BTreeSet<String> = state.entries.keys().filter_map(beside).collect();
+    let read = state.entries.get(&format!("{near}/n.txt"));
+    format!("{name} {} {files:?} {read:?} {beside:?}", state.moods[dir])
 }

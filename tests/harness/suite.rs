@@ -17,6 +17,17 @@ pub(crate) const TESTS: [(&str, &str); 6] = [
     ("t4", "/t4"),
 ];
 
+/// The directory of which each test reads a file that is no input of it by any rule: by name, and as its way there.
+pub(crate) fn near(dir: &str) -> (&'static str, &'static str) {
+    match dir {
+        "t0" => ("t2", "../t2"),
+        "t1" | "t3" => ("t0", "../t0"),
+        "t1/deep" => ("t3", "../../t3"),
+        "t2" => ("t4", "../t4"),
+        _ => ("t1", "../t1"),
+    }
+}
+
 /// The tests whose plan prepares.
 pub(crate) fn is_prepared(name: &str) -> bool {
     matches!(name, "/t3" | "/t4")
@@ -34,14 +45,23 @@ execute: {how: tmt}
     script: cat lib/one.txt > \"$COPY.new\"; mv \"$COPY.new\" \"$COPY\"
 ";
 
-/// What each test does: it looks at its files, tells them, and fails where one holds `bad`.
+/// What each test does: it looks at its files and one of another test, tells them, and fails where one holds `bad`. Before it ends, it
+/// leaves some harm in the tree.
 const SCRIPT: &str = r#"#!/bin/bash
 seen=
 for file in a.txt b.txt c.txt link "$TMT_TREE/lib/one.txt" "$TMT_TREE/lib/two.txt" ${COPIED:+"$COPY"}; do
     if [ -e "$file" ]; then seen+=" $(cat "$file")"; else seen+=" none"; fi
     if [ -x "$file" ] && [ "$file" != "$COPY" ]; then seen+=x; fi
 done
+seen+=" $(cat "$NEAR/n.txt")"
 echo "$NAME: $MOOD$seen" >> "$LOG"
+if ((RANDOM % 3 == 0)); then
+    echo bad1 > "$NEAR/a.txt"
+    echo bad2 > "$TMT_TREE/lib/two.txt"
+    touch c.txt extra.txt
+    chmod 777 "$NEAR/b.txt"
+    rm -rf "$NEAR/test.sh" link
+fi 2>/dev/null
 [[ "$MOOD$seen" != *bad* ]]
 "#;
 
@@ -99,6 +119,7 @@ impl Suite {
             world.write(format!("tree/{dir}/test.sh"), SCRIPT);
             state.entries.insert(format!("{dir}/a.txt"), plain("good"));
             state.entries.insert(format!("{dir}/b.txt"), plain("fine"));
+            state.entries.insert(format!("{dir}/n.txt"), plain("near"));
             state.moods.insert(dir.to_owned(), "calm".to_owned());
             state.summaries.insert(dir.to_owned(), 0);
         }
@@ -144,8 +165,10 @@ impl Suite {
             let node = if name.ends_with("/here") { "/here:\n" } else { "" };
             let indent = if node.is_empty() { "" } else { "  " };
             let text = format!(
-                "{node}{indent}summary: Number {}\n{indent}test: ./test.sh\n{indent}environment: {{NAME: {name}, MOOD: {}{copied}}}\n",
-                self.state.summaries[dir], self.state.moods[dir],
+                "{node}{indent}summary: Number {}\n{indent}test: ./test.sh\n{indent}environment: {{NAME: {name}, NEAR: {}, MOOD: {}{copied}}}\n",
+                self.state.summaries[dir],
+                near(dir).1,
+                self.state.moods[dir],
             );
             self.world.write(format!("tree/{dir}/main.fmf"), text);
         }
