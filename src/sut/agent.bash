@@ -687,10 +687,10 @@ list() {
     cd -- "$v/tree/$1" && TZ=UTC0 du -a -l -0 -B1 --apparent-size --time="$2" --time-style="$3" "${skip[@]}" .
 }
 
-# walk SLOT: lists the slot's tree with the times of the last change of its inodes. A directory that cannot be read gets its
-# permissions back.
+# walk SLOT [NAME]: lists the slot's tree with the times of the last change of its inodes, in SLOT.walk or SLOT.NAME. A directory that
+# cannot be read gets its permissions back.
 walk() {
-    local tree=$v/tree/$1 out=$v/manifest/$1.walk try
+    local tree=$v/tree/$1 out=$v/manifest/$1.${2-walk} try
     [[ -d $tree && ! -L $tree ]] || said=$(cd -P -- "$v/tree" && { ! meets "$1" && rm -rf --one-file-system -- "$tree" && mkdir -- "$tree"; } 2>&1) || return
     for try in 1 2 3; do
         said=$(list "$1" ctime full-iso 2>&1 >"$out") && return
@@ -709,55 +709,66 @@ make_canary() {
     [[ $sees == yes ]]
 } 2>/dev/null
 
-# list_reads SLOT: lists in SLOT.reads what was read below the slot since it was brought, or since its reads were forgotten. Only
-# whether a time is the one that was set counts, so no clock matters.
+# list_reads SLOT: takes into `reads` what was read below the slot since it was brought, or since its reads were forgotten. Only whether
+# a time is the one that was set counts, so no clock matters. A tree that cannot be listed whole gets its permissions back first.
 list_reads() {
-    local m=$v/manifest/$1 size time path
-    list "$1" atime +%s | sort -z -n -r -k 2,2 >"$m.atimes" || return
-    cd -- "$v/tree/$1" || return
-    while IFS=$'\t' read -r -d '' size time path && ((time > unread)); do
-        [[ -d $path && ! -L $path ]] || printf '%s\0' "${path#./}"
-    done <"$m.atimes" >"$m.reads"
-    rm -f -- "$m.atimes"
-    cd /
+    local size time path try
+    for try in 1 2; do
+        reads=() reads_of=$1
+        cd -- "$v/tree/$1" || return
+        while IFS=$'\t' read -r -d '' size time path && ((time > unread)); do
+            [[ $path ]] || { reads_of=; break; }
+            [[ -d $path && ! -L $path ]] || reads+=("$path")
+        done < <({ list "$1" atime +%s || printf '0\t9999999999999\t\0'; } | sort -z -n -r -k 2,2)
+        cd /
+        [[ ! $reads_of ]] || return 0
+        ((try == 1)) && walk "$1" || return
+    done
 } 2>/dev/null
 
-# make_unread SLOT: makes what SLOT.reads lists, and the canary, look as nobody has read it.
+# make_unread SLOT: makes what `reads` has, and the canary, look as nobody has read it.
 make_unread() {
-    local m=$v/manifest/$1
-    touch -a -c -d "@$unread" -- "$v/canary"
-    [[ ! -s $m.reads ]] || (cd -- "$v/tree/$1" && each "$m.reads" touch -a -c -h -d "@$unread" --)
-    rm -f -- "$m.reads"
+    local at
+    cd -- "$v/tree/$1" || return
+    for ((at = 0; at == 0 || at < ${#reads[@]}; at += 400)); do
+        touch -a -c -h -d "@$unread" -- "$v/canary" "${reads[@]:at:400}"
+    done
+    cd /
+    reads=() reads_of=
 } 2>/dev/null
 
 # forget_reads SLOT: makes what was read until now look as nobody has read it. That changes its inodes, so the tree that `walk` has
-# listed is listed again; where something else was changed in between, the older list stays, and tells it.
+# listed is listed again. Where something else was changed in between, the older list stays, and tells it. Fails where there is no
+# other list than before.
 forget_reads() {
-    local m=$v/manifest/$1 size time path
+    local m=$v/manifest/$1 size time path other=
     local -A read=()
-    [[ $seeing == see ]] && make_canary || return 0
-    [[ -e $m.reads ]] || list_reads "$1" || return 0
-    while IFS= read -r -d '' path; do
-        read["./$path"]=1
-    done <"$m.reads"
+    [[ $seeing == see ]] && make_canary || return
+    [[ $reads_of == "$1" ]] || list_reads "$1" || return
+    for path in "${reads[@]}"; do
+        read["$path"]=1
+    done
     make_unread "$1"
-    ((${#read[@]})) && mv -f -- "$m.walk" "$m.before" || return 0
-    if walk "$1"; then
-        cd -- "$v/tree/$1"
-        while IFS=$'\t' read -r -d '' size time path; do
-            [[ ${read["$path"]} || (-d $path && ! -L $path) ]] || { mv -f -- "$m.before" "$m.walk"; break; }
-        done < <(sort -z -- "$m.before" "$m.walk" | uniq -z -u)
-        cd /
-    else
-        mv -f -- "$m.before" "$m.walk"
-    fi
-    rm -f -- "$m.before"
+    ((${#read[@]})) && walk "$1" again || return
+    cd -- "$v/tree/$1" || return
+    while IFS=$'\t' read -r -d '' size time path; do
+        [[ ${read["$path"]} || (-d $path && ! -L $path) ]] || { other=1; break; }
+    done < <(sort -z -- "$m.walk" "$m.again" | uniq -z -u)
+    cd /
     tick
+    [[ ! $other ]] && mv -f -- "$m.again" "$m.walk"
 } 2>/dev/null
 
 # reads SLOT: the files that the last job has read, and those before it whose reads were not forgotten. `none`: that cannot be seen.
 agent_reads() {
-    make_canary && [[ ! -N $v/canary ]] && list_reads "$1" && send reads "$v/manifest/$1.reads" || say none
+    local path length=0
+    make_canary && [[ ! -N $v/canary ]] && list_reads "$1" || { say none; return; }
+    for path in "${reads[@]}"; do
+        # Without `./`, and with NUL.
+        ((length += ${#path} - 1))
+    done
+    printf 'reads %d\n' "$length"
+    ((length == 0)) || printf '%s\0' "${reads[@]#./}"
 }
 
 # tick: waits until no later change can have the time of an earlier one: newer kernels see to that themselves.
@@ -812,10 +823,9 @@ agent_check() {
     if [[ -s $m.list && ! -e $m.touched ]] && same "$m.stat" "$m.walk"; then
         IFS= read -r head <"$m.list"
         [[ " $* " == *" $head "* ]] && {
-            [[ $seeing != see ]] || { forget_reads "$slot" && mv -f -- "$m.walk" "$m.stat"; } 2>/dev/null
-            say clean
             # The next list is a new file: see the wrapper.
-            rm -f -- "$m.walk"
+            if forget_reads "$slot"; then mv -f -- "$m.walk" "$m.stat"; else rm -f -- "$m.walk"; fi
+            say clean
             return
         }
         send differs "$m.list" /dev/null "$m.walk" /dev/null
@@ -914,13 +924,18 @@ agent_look() {
     { printf %s "$1" >"$v/prepared"; leave_mounts; } 2>/dev/null
     [[ -s $m.list ]] || { say none; return; }
     walk "$1" || { complain "cannot read \`$v/tree/$1\`"; return; }
-    same "$m.stat" "$m.walk" && { forget_reads "$1" && mv -f -- "$m.walk" "$m.stat"; say clean; return; }
+    same "$m.stat" "$m.walk" && {
+        ! forget_reads "$1" || mv -f -- "$m.walk" "$m.stat"
+        say clean
+        return
+    }
     send changed "$m.list" "$m.stat" "$m.walk" "$m.touched"
 }
 
 # rebase SLOT LENGTH: takes what `look` saw as the new baseline, with a new manifest.
 agent_rebase() {
-    unpack "$2" "$v/manifest" && forget_reads "$1" && settle_in "$1" || { complain "cannot write below \`$v/manifest\`"; return; }
+    forget_reads "$1"
+    unpack "$2" "$v/manifest" && settle_in "$1" || { complain "cannot write below \`$v/manifest\`"; return; }
     sleep 0.02
     say ok
 }

@@ -19,7 +19,7 @@
 //! <dir>/v1/env/          `prepared`, `base`: plan environment files, mode 0600
 //! <dir>/v1/tree/SLOT/    what was brought; goes when nobody used it for a month, but for the three used last
 //! <dir>/v1/manifest/     SLOT.list: what was brought; SLOT.stat: the tree after that; SLOT.touched: a sync is under way;
-//!                        SLOT.used: when it was last asked for; SLOT.reads: what the last job has read
+//!                        SLOT.used: when it was last asked for
 //! <dir>/v1/prepared      the slot that the last prepare step ran in, which stays
 //! <dir>/v1/mounts        what prepare steps have mounted below the trees
 //! <dir>/v1/canary        read by each job: its time of last access tells whether reads can be seen

@@ -3,6 +3,7 @@
 //! Owns the agent (which holds the lease), and knows what the requests mean (how it is started: [`opening`]); how bash gets there is the link's. The same code
 //! serves every kind of SUT, so what holds for one holds for all.
 
+mod asking;
 mod opening;
 
 use std::fmt::Write;
@@ -11,10 +12,9 @@ use std::time::{Duration, Instant, SystemTime};
 
 use rustix::event::{PollFd, PollFlags, poll};
 
-use crate::sut::exchange::{Broken, LIST, Patience, SHORT, Talk, TalkError};
+use crate::sut::exchange::{Broken, Patience, SHORT, Talk, TalkError};
 use crate::sut::jobtext::{self, Packed, check_slot};
 use crate::sut::link::Link;
-use crate::sut::observe;
 use crate::sut::shell::opening::ENDING;
 use crate::sut::upload::{self, Ahead, NotSynced, accept};
 use crate::sut::wrapped::{NotStarted, WrappedJob, Wrapper};
@@ -113,12 +113,6 @@ impl<L: Link> Machine<L> {
         }
     }
 
-    /// Why nothing can be asked.
-    fn without_session(&mut self) -> Trouble {
-        let known = self.lost.take();
-        known.unwrap_or_else(|| self.trouble(TroubleKind::Aborted, "there is no connection"))
-    }
-
     fn trouble(&self, kind: TroubleKind, what: impl std::fmt::Display) -> Trouble {
         Trouble::new(kind, format!("`{}`: {what}", self.link.name()))
     }
@@ -184,44 +178,6 @@ impl<L: Link> Machine<L> {
             NotSynced::Mounted(why) => self.trouble(TroubleKind::Unreachable, why).with_hint(UNMOUNT),
             NotSynced::Host(why) => self.trouble(TroubleKind::Setup, format!("upload: {why}")),
         }
-    }
-
-    /// Patience for what only a new cancellation ends.
-    fn until_cancelled(cancel: &Cancel) -> Patience<'_> {
-        Patience {
-            cancel,
-            known: cancel.urgency(),
-            until: None,
-        }
-    }
-
-    /// Patience for what must be done also after a first Ctrl-C.
-    fn brief(cancel: &Cancel) -> Patience<'_> {
-        let hurry = cancel.urgency() == Urgency::Now;
-        Patience {
-            cancel,
-            known: cancel.urgency().max(Urgency::Graceful),
-            until: hurry.then(|| Instant::now() + HURRY),
-        }
-    }
-
-    /// Runs a request on the session. A session that broke is over.
-    fn with_session<T>(&mut self, ask: impl FnOnce(&mut Talk, &Cancel) -> Result<T, NotSynced>) -> Result<T, Trouble> {
-        let Some(session) = &mut self.session else {
-            return Err(self.without_session());
-        };
-        session.agent.begin(Some(REQUEST));
-        let heard = match &mut session.ahead {
-            Some(ahead) => ahead.hear(&mut session.agent, &Self::brief(&self.cancel)),
-            None => Ok(()),
-        };
-        let outcome = heard
-            .map_err(NotSynced::from)
-            .and_then(|()| ask(&mut session.agent, &self.cancel));
-        if matches!(outcome, Err(NotSynced::Broken(_))) {
-            self.session = None;
-        }
-        outcome.map_err(|error| self.not_synced(error))
     }
 
     /// Waits a little before another try to connect.
@@ -365,50 +321,14 @@ impl<L: Link> Sut for Machine<L> {
     }
 
     fn look_ahead(&mut self, upload: &Upload, mode: SyncMode) {
-        if check_slot(&upload.slot).is_err() {
-            return;
-        }
-        let patience = Self::brief(&self.cancel);
-        if let Some(session) = self.session.as_mut().filter(|session| session.ahead.is_none()) {
-            let question = upload::question(upload, mode);
-            let before = upload.observed.then(|| observe::question(&upload.slot));
-            let sent = [before.as_deref().unwrap_or_default(), &question].concat();
-            // A machine that is lost is found out when it is wanted.
-            if session.agent.send(sent.as_bytes(), &patience).is_ok() {
-                let ahead = Ahead::sent(question);
-                session.ahead = Some(if upload.observed { ahead.behind_reads() } else { ahead });
-            }
+        if check_slot(&upload.slot).is_ok() {
+            self.ask_ahead(upload, mode);
         }
     }
 
     fn reads(&mut self, slot: &str) -> Result<Option<Vec<PathBuf>>, Trouble> {
         check_slot(slot).map_err(|error| self.trouble(TroubleKind::Setup, error))?;
-        let patience = Self::brief(&self.cancel);
-        let known = match &mut self.session {
-            Some(Session {
-                ahead: Some(ahead),
-                agent,
-                ..
-            }) => {
-                agent.begin(Some(REQUEST));
-                ahead.take_reads(agent, &patience)
-            }
-            _ => Ok(None),
-        };
-        match known {
-            Ok(Some(reply)) => observe::read(reply).map_err(|error| self.not_synced(error)),
-            Ok(None) => self.with_session(|agent, cancel| {
-                let patience = Self::brief(cancel);
-                agent.send(observe::question(slot).as_bytes(), &patience)?;
-                observe::read(agent.reply(LIST, &patience)?)
-            }),
-            Err(broken) => {
-                self.session = None;
-                let trouble = self.broken(broken);
-                self.lost = Some(trouble.clone());
-                Err(trouble)
-            }
-        }
+        self.ask_reads(slot)
     }
 
     fn adopt(&mut self, slot: &str) -> Result<(), Trouble> {

@@ -28,13 +28,7 @@ fn a_key_whose_verdicts_differ_is_not_taken_from_the_cache_any_more() {
         let scene = suite();
         scene.run(0, ["build"]);
         scene.world.write("ran.bad", "");
-        let sut = scene.world.path("sut");
-        let call = scene
-            .world
-            .atex()
-            .args(find)
-            .args(["--sut-dir".as_ref(), sut.as_os_str()]);
-        let told = call.run().expect(1);
+        let told = scene.atex(find.iter().copied()).run().expect(1);
         assert!(
             told.said("it passed before with the same inputs, so it is flaky"),
             "{told:?}"

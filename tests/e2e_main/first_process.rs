@@ -6,13 +6,7 @@ use crate::scene::Scene;
 
 /// Runs atex as the first process of a namespace.
 fn first(scene: &Scene, args: &[&str]) -> Output {
-    let sut = scene.world.path("sut");
-    let call = scene
-        .world
-        .atex()
-        .args(args)
-        .args(["--sut-dir".as_ref(), sut.as_os_str()]);
-    let call = call.command();
+    let call = scene.atex(args.iter().copied()).command();
     let mut outer = Command::new("unshare");
     outer
         .args(["--pid", "--fork", "--mount-proc"])

@@ -13,13 +13,7 @@ fn a_log_that_the_output_goes_to_is_no_input() {
         let log = scene.world.path("tree").join(log);
         let ran = |log: &std::path::Path| {
             let file = File::create(log).expect("the tree is ours");
-            let sut = scene.world.path("sut");
-            let call = scene
-                .world
-                .atex()
-                .args(args)
-                .args(["--sut-dir".as_ref(), sut.as_os_str()]);
-            let mut command = call.command();
+            let mut command = scene.atex(args.iter().copied()).command();
             command.stdout(file.try_clone().expect("a descriptor")).stderr(file);
             let status = command.stdin(Stdio::null()).status().expect("it starts");
             assert!(status.success(), "{}", fs::read_to_string(log).unwrap_or_default());

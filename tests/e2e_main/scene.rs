@@ -61,12 +61,12 @@ impl Scene {
     }
 
     /// Puts a call together that works on the SUT in the directory `sut`.
-    pub(crate) fn atex<const N: usize>(&self, args: [&str; N]) -> Atex {
+    pub(crate) fn atex<'a>(&self, args: impl IntoIterator<Item = &'a str>) -> Atex {
         self.on("sut", args)
     }
 
     /// Puts a call together that works on the SUT in another directory of the world.
-    pub(crate) fn on<const N: usize>(&self, sut: &str, args: [&str; N]) -> Atex {
+    pub(crate) fn on<'a>(&self, sut: &str, args: impl IntoIterator<Item = &'a str>) -> Atex {
         let dir = self.world.path(sut);
         self.world
             .atex()

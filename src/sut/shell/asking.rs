@@ -1,0 +1,104 @@
+//! Questions to the agent: one after another, or ahead of what will be asked next.
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use super::{HURRY, Machine, REQUEST, Session};
+use crate::sut::exchange::{LIST, Patience, Talk};
+use crate::sut::link::Link;
+use crate::sut::upload::{self, Ahead, NotSynced};
+use crate::sut::{Cancel, SyncMode, Trouble, TroubleKind, Upload, Urgency, observe};
+
+impl<L: Link> Machine<L> {
+    /// Why nothing can be asked.
+    pub(super) fn without_session(&mut self) -> Trouble {
+        let known = self.lost.take();
+        known.unwrap_or_else(|| self.trouble(TroubleKind::Aborted, "there is no connection"))
+    }
+
+    /// Patience for what only a new cancellation ends.
+    pub(super) fn until_cancelled(cancel: &Cancel) -> Patience<'_> {
+        Patience {
+            cancel,
+            known: cancel.urgency(),
+            until: None,
+        }
+    }
+
+    /// Patience for what must be done also after a first Ctrl-C.
+    pub(super) fn brief(cancel: &Cancel) -> Patience<'_> {
+        let hurry = cancel.urgency() == Urgency::Now;
+        Patience {
+            cancel,
+            known: cancel.urgency().max(Urgency::Graceful),
+            until: hurry.then(|| Instant::now() + HURRY),
+        }
+    }
+
+    /// Runs a request on the session. A session that broke is over.
+    pub(super) fn with_session<T>(
+        &mut self,
+        ask: impl FnOnce(&mut Talk, &Cancel) -> Result<T, NotSynced>,
+    ) -> Result<T, Trouble> {
+        let Some(session) = &mut self.session else {
+            return Err(self.without_session());
+        };
+        session.agent.begin(Some(REQUEST));
+        let heard = match &mut session.ahead {
+            Some(ahead) => ahead.hear(&mut session.agent, &Self::brief(&self.cancel)),
+            None => Ok(()),
+        };
+        let outcome = heard
+            .map_err(NotSynced::from)
+            .and_then(|()| ask(&mut session.agent, &self.cancel));
+        if matches!(outcome, Err(NotSynced::Broken(_))) {
+            self.session = None;
+        }
+        outcome.map_err(|error| self.not_synced(error))
+    }
+
+    /// Asks with what the next sync begins, and before that what the job has read where that is wanted, and does not wait.
+    pub(super) fn ask_ahead(&mut self, upload: &Upload, mode: SyncMode) {
+        let patience = Self::brief(&self.cancel);
+        if let Some(session) = self.session.as_mut().filter(|session| session.ahead.is_none()) {
+            let question = upload::question(upload, mode);
+            let before = upload.observed.then(|| observe::question(&upload.slot));
+            let sent = [before.as_deref().unwrap_or_default(), &question].concat();
+            // A machine that is lost is found out when it is wanted.
+            if session.agent.send(sent.as_bytes(), &patience).is_ok() {
+                let ahead = Ahead::sent(question);
+                session.ahead = Some(if upload.observed { ahead.behind_reads() } else { ahead });
+            }
+        }
+    }
+
+    /// Tells what the job has read. An answer that was asked for ahead is taken without those behind it.
+    pub(super) fn ask_reads(&mut self, slot: &str) -> Result<Option<Vec<PathBuf>>, Trouble> {
+        let patience = Self::brief(&self.cancel);
+        let known = match &mut self.session {
+            Some(Session {
+                ahead: Some(ahead),
+                agent,
+                ..
+            }) => {
+                agent.begin(Some(REQUEST));
+                ahead.take_reads(agent, &patience)
+            }
+            _ => Ok(None),
+        };
+        match known {
+            Ok(Some(reply)) => observe::read(reply).map_err(|error| self.not_synced(error)),
+            Ok(None) => self.with_session(|agent, cancel| {
+                let patience = Self::brief(cancel);
+                agent.send(observe::question(slot).as_bytes(), &patience)?;
+                observe::read(agent.reply(LIST, &patience)?)
+            }),
+            Err(broken) => {
+                self.session = None;
+                let trouble = self.broken(broken);
+                self.lost = Some(trouble.clone());
+                Err(trouble)
+            }
+        }
+    }
+}
