@@ -316,6 +316,7 @@ conformance! {
         what_tests_did_to_the_tree_is_undone
         nothing_outside_the_tree_is_touched_through_links_that_tests_left
         file_that_changes_while_it_is_sent_is_named_and_the_next_sync_heals
+        what_a_job_read_is_told_and_nothing_that_was_read_before
         paths_and_slots_that_lead_out_are_refused
         interrupted_upload_never_counts_as_whole
         many_files_and_a_big_one_arrive

@@ -260,6 +260,34 @@ pub(crate) fn file_that_changes_while_it_is_sent_is_named_and_the_next_sync_heal
     assert_eq!(upload.files.files[gone].path, Path::new("ghost"));
 }
 
+pub(crate) fn what_a_job_read_is_told_and_nothing_that_was_read_before(world: &mut World<'_>) {
+    let (host, mut sut) = (sample(), world.open());
+    let upload = Upload {
+        observed: true,
+        ..host.upload()
+    };
+    let cat = "cat a/b/data a/link -- -n >/dev/null";
+    for (script, read) in [
+        (cat, &["-n", "a/b/data", "a/link", "lib/lib.sh"][..]),
+        ("cd a; ls >/dev/null; test -e run.sh; stat run.sh >/dev/null", &[]),
+        ("cat a/b/data >/dev/null; chmod 000 a/b a", &["a/b/data"]),
+        ("read -r line <a/b/data || rm -r lib", &["a/b/data"]),
+        ("echo more >>main.fmf; echo new >new; cat new >/dev/null", &["new"]),
+        (cat, &["-n", "a/b/data", "a/link", "lib/lib.sh"]),
+        ("true", &[]),
+    ] {
+        sut.sync(&upload, SyncMode::Exact).unwrap();
+        assert_eq!(run(&mut *sut, &test(script)).exit_code(), 0, "{script}");
+        let told = sut.reads(&upload.slot).unwrap();
+        let mut told = told.expect("the file system notes reads");
+        told.sort();
+        let read: Vec<PathBuf> = read.iter().map(PathBuf::from).collect();
+        assert_eq!(told, read, "{script}");
+    }
+    sut.sync(&upload, SyncMode::Exact).unwrap();
+    same(world, &host);
+}
+
 /// The upload with one more file.
 fn with(upload: &Upload, path: &str, source: PathBuf) -> Upload {
     let mut files = upload.files.files.clone();
