@@ -7,7 +7,6 @@ pub mod cli;
 pub mod compile;
 pub mod control;
 pub mod exec;
-pub mod fmf;
 mod host;
 pub mod report;
 pub mod sut;

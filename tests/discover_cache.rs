@@ -20,7 +20,7 @@ use atex::exec::schedule::Rules;
 use atex::sut::OnHeld;
 use atex_cache::{Outcome, Output};
 
-#[path = "fmf_reference/random.rs"]
+#[path = "../fmf/tests/fmf/reference/random.rs"]
 mod random;
 
 use random::Random;

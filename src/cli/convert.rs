@@ -8,11 +8,11 @@ use atex_cache::CacheError;
 
 use super::error::CliError;
 use crate::compile::CompileError;
-use crate::fmf;
+
 use crate::sut::{Trouble, TroubleKind};
 
-impl From<fmf::Error> for CliError {
-    fn from(error: fmf::Error) -> Self {
+impl From<atex_fmf::Error> for CliError {
+    fn from(error: atex_fmf::Error) -> Self {
         Self::usage(error.to_string()).hint_if(error.hint())
     }
 }

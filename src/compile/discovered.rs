@@ -24,8 +24,8 @@ use std::time::SystemTime;
 use rayon::prelude::*;
 
 use super::digests::{DigestCache, Of, Stamp};
-use crate::fmf::context::Context;
-use crate::fmf::{Map, Metadata, Packing, Tree};
+use atex_fmf::context::Context;
+use atex_fmf::{Map, Metadata, Packing, Tree};
 
 /// The directory's name carries the version of the format.
 pub(super) const BUCKET: &str = "discover-v1";

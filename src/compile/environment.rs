@@ -10,7 +10,7 @@ use atex_graph::{EnvValue, Environment, Sourced};
 use super::error::{CompileError, Problem};
 use super::read::{Scope, scalar};
 use super::spec::Secrets;
-use crate::fmf::{Map, Value};
+use atex_fmf::{Map, Value};
 
 /// The pseudo variable that names, in keys, what is set after the plan environment file. No real one can have its name.
 const SET_LAST: &str = "(set last)";

@@ -4,16 +4,45 @@ use std::io;
 
 use atex_graph::GraphError;
 
+use super::fetch::FetchError;
 use super::place::Cause;
 use super::spec::Warning;
-use crate::fmf;
+
+/// Why a tree, or what is wanted of it, cannot be had.
+#[derive(Debug, thiserror::Error)]
+pub enum TreeError {
+    /// It cannot be read, adjusted or selected from.
+    #[error(transparent)]
+    Fmf(#[from] atex_fmf::Error),
+    /// It cannot be fetched.
+    #[error(transparent)]
+    Fetch(#[from] FetchError),
+}
+
+impl TreeError {
+    /// Returns advice, where there is some.
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::Fmf(error) => error.hint(),
+            Self::Fetch(error) => Some(error.hint()),
+        }
+    }
+
+    /// Returns the expression that the error is about: a pattern, a filter or a condition.
+    pub fn expression(&self) -> Option<&str> {
+        match self {
+            Self::Fmf(error) => error.expression(),
+            Self::Fetch(_) => None,
+        }
+    }
+}
 
 /// Why there is no workload.
 #[derive(Debug, thiserror::Error)]
 pub enum CompileError {
     /// The tree cannot be read, adjusted, selected from or fetched.
     #[error(transparent)]
-    Fmf(#[from] fmf::Error),
+    Tree(#[from] TreeError),
     /// A plan's or a test's metadata say something that cannot be obeyed.
     #[error("{}{subject}: {problem}", cause.place)]
     Metadata {
@@ -34,7 +63,7 @@ pub enum CompileError {
         /// Which key of the section says it.
         key: &'static str,
         /// Why.
-        source: Box<fmf::Error>,
+        source: Box<TreeError>,
     },
     /// A plan that was asked for does not exist.
     #[error("no plan matches `{name}`")]
@@ -185,11 +214,23 @@ impl ProbeProblem {
     }
 }
 
+impl From<atex_fmf::Error> for CompileError {
+    fn from(error: atex_fmf::Error) -> Self {
+        Self::Tree(error.into())
+    }
+}
+
+impl From<FetchError> for CompileError {
+    fn from(error: FetchError) -> Self {
+        Self::Tree(error.into())
+    }
+}
+
 impl CompileError {
     /// Advice, where there is some.
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::Fmf(error) => error.hint().map(str::to_owned),
+            Self::Tree(error) => error.hint().map(str::to_owned),
             Self::Section { source, .. } => source.hint().map(str::to_owned),
             Self::UnknownPlan { disabled, .. } if !disabled.is_empty() => Some(format!(
                 "{} not enabled: name it exactly to run it anyway",

@@ -15,7 +15,7 @@ use super::ignored;
 use super::inputs::Globs;
 use super::plan::json;
 use super::read::{Reader, Scope};
-use crate::fmf::{Map, Node, Tree, Value};
+use atex_fmf::{Map, Node, Tree, Value};
 
 /// Keys that say something to people, to selection or to the scheduler, but change nothing of what a test does. All other keys are part
 /// of the test's key, whatever they mean. `environment` and `extra-atex-inputs` are in it in another form.

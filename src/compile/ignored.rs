@@ -8,7 +8,7 @@ use std::collections::HashSet;
 use super::read::{Reader, Scope, truthy};
 use super::spec::Warning;
 use super::trees::TreeId;
-use crate::fmf::{Map, Node, Tree, Value};
+use atex_fmf::{Map, Node, Tree, Value};
 
 /// What a selection asks for in vain.
 #[derive(Debug, Default)]

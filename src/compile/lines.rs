@@ -9,7 +9,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::place::Place;
-use crate::fmf::Spot;
+use atex_fmf::Spot;
 
 /// How many lines of a value are searched.
 const SEARCHED: usize = 2000;

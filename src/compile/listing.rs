@@ -7,7 +7,7 @@ use super::plan::Plan;
 use super::select::Selected;
 use super::spec::{Request, Warning};
 use super::{Resolved, refuse_if_strict};
-use crate::fmf::Value;
+use atex_fmf::Value;
 
 /// The selected plans and their tests.
 pub struct Listing<'r> {

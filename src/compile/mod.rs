@@ -20,6 +20,7 @@ mod duration;
 pub(crate) mod environment;
 mod error;
 mod facts;
+pub mod fetch;
 mod files;
 mod forget;
 mod ignored;
@@ -49,7 +50,7 @@ use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
 use assemble::Assembler;
-pub use error::{CompileError, ProbeProblem, Problem};
+pub use error::{CompileError, ProbeProblem, Problem, TreeError};
 use files::TreeFiles;
 pub use forget::{Forgotten, REMEMBERED, forget};
 use ignored::Ignored;
@@ -62,7 +63,7 @@ use select::Selected;
 use spec::{Request, Warning, Workload};
 use trees::{TreeId, Trees};
 
-use crate::fmf::context::Context;
+use atex_fmf::context::Context;
 
 /// Compiles a request: afterwards every node's key is known, and nothing has run but probes.
 pub fn compile(request: &Request) -> Result<Workload, CompileError> {

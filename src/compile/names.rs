@@ -1,8 +1,8 @@
 //! Names that users give: exact ones first, else regexes that are searched; and what they may have meant.
 
 use super::error::CompileError;
-use crate::fmf;
-use crate::fmf::regex::Pattern;
+
+use atex_fmf::regex::Pattern;
 
 /// How many similar names a hint shows.
 const SHOWN: usize = 3;
@@ -11,7 +11,7 @@ const SHOWN: usize = 3;
 pub(crate) fn any_found(patterns: &[String], text: &str) -> Result<bool, CompileError> {
     for pattern in patterns {
         let found = Pattern::cached(pattern).and_then(|compiled| compiled.search(text));
-        if found.map_err(fmf::Error::from)? {
+        if found.map_err(atex_fmf::Error::from)? {
             return Ok(true);
         }
     }

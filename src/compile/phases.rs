@@ -3,8 +3,8 @@
 use super::error::{CompileError, Problem};
 use super::read::{ORDER, Scope};
 use super::spec::{Action, Warning};
-use crate::fmf::Map;
-use crate::fmf::context::{Context, RuleError};
+use atex_fmf::Map;
+use atex_fmf::context::{Context, RuleError};
 
 /// What a plan has phases for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

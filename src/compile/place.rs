@@ -4,7 +4,7 @@ use std::fmt::{self, Write as _};
 use std::path::PathBuf;
 
 use super::lines::Lines;
-use crate::fmf::{Chain, Origin};
+use atex_fmf::{Chain, Origin};
 
 /// A place in the metadata; nothing where it is not known.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]

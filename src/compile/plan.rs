@@ -11,8 +11,8 @@ use super::read::{Reader, order};
 use super::sections::{self, Section};
 use super::spec::Warning;
 use super::trees::{TreeId, Trees};
-use crate::fmf::context::Context;
-use crate::fmf::{Map, Node, Tree, Value};
+use atex_fmf::context::Context;
+use atex_fmf::{Map, Node, Tree, Value};
 
 /// The plan of a tree that has none, as tmt calls it.
 const DEFAULT_NAME: &str = "/default/plan";

@@ -6,8 +6,8 @@ use super::error::{CompileError, Problem};
 use super::inputs::Globs;
 use super::place::{Cause, Place};
 use super::spec::Warning;
-use crate::fmf::value::{Entry, Mark};
-use crate::fmf::{Map, Node, Tree, Value};
+use atex_fmf::value::{Entry, Mark};
+use atex_fmf::{Map, Node, Tree, Value};
 
 /// Where something without `order` stands among others.
 pub(crate) const ORDER: i64 = 50;

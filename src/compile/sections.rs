@@ -3,13 +3,13 @@
 use std::borrow::Cow;
 use std::path::PathBuf;
 
-use super::error::{CompileError, Problem};
+use super::error::{CompileError, Problem, TreeError};
 use super::phases::{applies, unknown_keys};
 use super::place::Cause;
 use super::read::{ORDER, Scope, scalar};
 use super::spec::Warning;
-use crate::fmf;
-use crate::fmf::context::Context;
+
+use atex_fmf::context::Context;
 
 /// A section that is honoured.
 #[derive(Clone, Debug)]
@@ -58,12 +58,12 @@ impl Section {
 
     /// The error of a use of the section, with the place that it comes from if that is the section.
     pub(crate) fn blamed(&self, error: CompileError) -> CompileError {
-        let CompileError::Fmf(error) = error else { return error };
+        let CompileError::Tree(error) = error else { return error };
         let Some((written, key)) = self.written.as_ref().zip(self.key_of(&error)) else {
-            return CompileError::Fmf(error);
+            return CompileError::Tree(error);
         };
         let Some((_, cause)) = written.causes.iter().find(|(known, _)| *known == key) else {
-            return CompileError::Fmf(error);
+            return CompileError::Tree(error);
         };
         CompileError::Section {
             cause: Box::new(cause.clone()),
@@ -74,14 +74,15 @@ impl Section {
     }
 
     /// Which key an error comes from; errors inside of another tree come from none.
-    fn key_of(&self, error: &fmf::Error) -> Option<&'static str> {
+    fn key_of(&self, error: &TreeError) -> Option<&'static str> {
         match error {
-            fmf::Error::Fetch { .. } | fmf::Error::NoTree { .. } | fmf::Error::Directory { .. } => match self.source {
+            TreeError::Fetch(_)
+            | TreeError::Fmf(atex_fmf::Error::NoTree { .. } | atex_fmf::Error::Directory { .. }) => match self.source {
                 Source::Own => None,
                 Source::Path(_) => Some("path"),
                 Source::Url { .. } => Some("url"),
             },
-            error => {
+            error @ TreeError::Fmf(_) => {
                 let text = error.expression()?;
                 let keys = [
                     ("test", &self.tests),

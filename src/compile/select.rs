@@ -12,7 +12,7 @@ use super::read::order;
 use super::sections::Section;
 use super::spec::{Narrowing, Warning};
 use super::trees::{TreeId, Trees, is_test};
-use crate::fmf::{Node, Selection, Tree};
+use atex_fmf::{Node, Selection, Tree};
 
 /// How many nodes one core looks at in a row.
 const IN_A_ROW: usize = 256;

@@ -5,11 +5,12 @@ use std::path::{Path, PathBuf};
 
 use super::discovered;
 use super::error::CompileError;
+use super::fetch::fetch;
 use super::read::truthy;
 use super::sections::Source;
-use crate::fmf;
-use crate::fmf::context::Context;
-use crate::fmf::{Map, Metadata, Node, Tree, Value};
+
+use atex_fmf::context::Context;
+use atex_fmf::{Map, Metadata, Node, Tree, Value};
 
 /// Index of a tree in [`Trees`]; the request's own is the first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -56,9 +57,7 @@ impl Trees {
         let root = match source {
             Source::Own => return Ok(()),
             Source::Path(path) => self.own().tree.root().join(path),
-            Source::Url { url, reference, path } => {
-                fmf::fetch(url, reference.as_deref(), path.as_deref(), fetch_cache)?
-            }
+            Source::Url { url, reference, path } => fetch(url, reference.as_deref(), path.as_deref(), fetch_cache)?,
         };
         let loaded = load(&root, context, self.cache.as_deref())?;
         let same = self

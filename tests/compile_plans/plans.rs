@@ -82,7 +82,7 @@ fn plans_are_taken_by_exact_name_then_by_regex() {
         "{:?}",
         error.hint()
     );
-    assert!(matches!(list(&with(&["(x"])), Err(CompileError::Fmf(_))));
+    assert!(matches!(list(&with(&["(x"])), Err(CompileError::Tree(_))));
 }
 
 #[test]

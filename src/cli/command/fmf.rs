@@ -7,11 +7,11 @@ use crate::cli::nearest::did_you_mean;
 use crate::cli::out::Out;
 use crate::cli::settings::Settings;
 use crate::cli::values;
-use crate::fmf::context::Context;
-use crate::fmf::{Chain, Node, Selection, Tree};
 use crate::report::Exit;
 use crate::report::palette::paint;
 use crate::report::text::{harmless, pad, width};
+use atex_fmf::context::Context;
+use atex_fmf::{Chain, Node, Selection, Tree};
 
 /// Runs a command on the metadata.
 pub(crate) fn run(command: &FmfCommand, settings: &Settings, out: &mut Out) -> Result<Exit, CliError> {

@@ -10,10 +10,10 @@ use crate::cli::out::Out;
 use crate::cli::settings::Settings;
 use crate::cli::values;
 use crate::compile::lint::{self, Code, Finding, LintError, Report, Request, Severity};
-use crate::fmf::Spot;
 use crate::report::palette::paint;
 use crate::report::text::{fit, harmless, width};
 use crate::report::{Exit, Verbosity};
+use atex_fmf::Spot;
 
 /// Longest part of a line that is shown, in columns.
 const SHOWN: usize = 120;

@@ -12,8 +12,8 @@ use crate::cli::table::{self, Cell, Columns};
 use crate::cli::workload;
 use crate::compile;
 use crate::compile::Listing;
-use crate::fmf::Value;
 use crate::report::Exit;
+use atex_fmf::Value;
 
 /// What is printed before the data of a test, as the beginning of its line.
 #[derive(Serialize)]

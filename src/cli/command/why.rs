@@ -19,10 +19,10 @@ use crate::exec::agenda::prepared_tests;
 use crate::exec::audit::{self, Disagreement};
 use crate::exec::observing;
 use crate::exec::options::is_young;
-use crate::fmf::regex::Pattern;
 use crate::report::palette::paint;
 use crate::report::text::harmless;
 use crate::report::{Exit, human};
+use atex_fmf::regex::Pattern;
 
 /// Why a node runs, or does not.
 enum Verdict {

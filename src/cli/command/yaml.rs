@@ -1,7 +1,7 @@
 //! Values as YAML that a person reads: on one line where they are short, else in blocks. Every line is harmless.
 
-use crate::fmf::Value;
 use crate::report::text::{harmless, width};
+use atex_fmf::Value;
 
 /// What takes more columns than this on one line becomes a block.
 const SHORT: usize = 72;
@@ -108,7 +108,7 @@ fn is_amount(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fmf::Map;
+    use atex_fmf::Map;
 
     #[test]
     fn only_texts_that_yaml_reads_back_are_shown_without_quotes() {

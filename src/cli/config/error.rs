@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use crate::cli::error::CliError;
-use crate::fmf::Spot;
+use atex_fmf::Spot;
 
 /// An error in a configuration file.
 #[derive(Debug, thiserror::Error)]

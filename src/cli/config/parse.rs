@@ -15,7 +15,7 @@ use crate::cli::nearest::did_you_mean;
 use crate::cli::parameters::Parameters;
 use crate::cli::values::{self, ValueError};
 use crate::compile::lint::Code;
-use crate::fmf::Spot;
+use atex_fmf::Spot;
 
 /// A file while it is read.
 #[derive(Clone, Copy)]

@@ -10,9 +10,9 @@ use super::schema::did_you_mean;
 use super::{Code, Linter};
 use crate::compile::names::{any_found, nearest};
 use crate::compile::read::Scope;
-use crate::fmf::condition::{Condition, ConditionError, Outcome};
-use crate::fmf::filter::{Filter, FilterError};
-use crate::fmf::{Node, Tree, Value};
+use atex_fmf::condition::{Condition, ConditionError, Outcome};
+use atex_fmf::filter::{Filter, FilterError};
+use atex_fmf::{Node, Tree, Value};
 
 /// What of a section's selection can be used.
 #[derive(Debug, Default)]
@@ -193,7 +193,7 @@ impl Match {
 }
 
 fn found(pattern: &str, name: &str) -> bool {
-    crate::fmf::regex::search(pattern, name).unwrap_or(true)
+    atex_fmf::regex::search(pattern, name).unwrap_or(true)
 }
 
 fn matches_filter(text: &str, filter: &Filter, node: Node<'_>) -> Match {

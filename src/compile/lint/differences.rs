@@ -12,7 +12,7 @@ use super::{Code, Linter, scripts};
 use crate::compile::facts::run_directory;
 use crate::compile::place::Place;
 use crate::compile::read::{Scope, truthy};
-use crate::fmf::{Map, Node, Value};
+use atex_fmf::{Map, Node, Value};
 
 /// Scripts of more bytes are not read.
 const LARGEST: u64 = 1 << 20;

@@ -3,11 +3,11 @@
 use super::schema::nearest;
 use super::{Code, Linter};
 use crate::compile::read::Scope;
-use crate::fmf::Value;
-use crate::fmf::condition::Condition;
-use crate::fmf::context::{Doubt, Rule, RuleError};
-use crate::fmf::filter::Filter;
-use crate::fmf::regex::Pattern;
+use atex_fmf::Value;
+use atex_fmf::condition::Condition;
+use atex_fmf::context::{Doubt, Rule, RuleError};
+use atex_fmf::filter::Filter;
+use atex_fmf::regex::Pattern;
 
 /// How like a known dimension another one must be to be taken for a slip.
 const ALIKE: f64 = 0.75;

@@ -7,7 +7,7 @@ use super::code::Code;
 use crate::compile::lines::Lines;
 use crate::compile::place::Place;
 use crate::compile::read::Scope;
-use crate::fmf::Spot;
+use atex_fmf::Spot;
 
 /// Something that is wrong with the metadata, or probably not meant.
 #[derive(Clone, Debug, PartialEq, Eq)]

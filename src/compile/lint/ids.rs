@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::schema::Kind;
 use super::{Code, Linter};
-use crate::fmf::Node;
+use atex_fmf::Node;
 
 /// How many names a message shows.
 const SHOWN: usize = 3;

@@ -3,7 +3,7 @@
 use super::schema::{COMMON, EXTRA, Form, Kind, OBSOLETE, PHASE, PLAN, PLAN_REFUSED, TEST, bare, did_you_mean};
 use super::{Code, Linter};
 use crate::compile::read::Scope;
-use crate::fmf::Value;
+use atex_fmf::Value;
 
 /// Keys of adjust rules that are not data.
 const OF_RULES: [&str; 3] = ["because", "continue", "when"];

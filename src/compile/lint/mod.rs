@@ -35,7 +35,7 @@ pub use finding::Finding;
 
 use super::names::nearest;
 use super::read::Scope;
-use crate::fmf::{self, Node, Tree};
+use atex_fmf::{self, Node, Tree};
 use finding::Findings;
 use nodes::Nodes;
 use schema::Kind;
@@ -69,7 +69,7 @@ pub struct Report {
 pub enum LintError {
     /// The tree cannot be read.
     #[error(transparent)]
-    Fmf(#[from] fmf::Error),
+    Fmf(#[from] atex_fmf::Error),
     /// A name that was given is no node's.
     #[error("no test, plan or story matches `{name}`")]
     UnknownName {
@@ -139,7 +139,7 @@ fn choose<'t>(nodes: &Nodes<'t>, names: &[String]) -> Result<Vec<(Kind, Node<'t>
             let matches = if exact {
                 node.name() == name
             } else {
-                fmf::regex::search(name, node.name()).map_err(fmf::Error::from)?
+                atex_fmf::regex::search(name, node.name()).map_err(atex_fmf::Error::from)?
             };
             *chosen |= matches;
             found |= matches;

@@ -6,8 +6,8 @@ use super::schema::{COMMON, DIMENSIONS, Kind, bare};
 use crate::compile::place::Place;
 use crate::compile::read::{Reader, Scope};
 use crate::compile::trees::is_test;
-use crate::fmf::value::Entry;
-use crate::fmf::{Map, Node, Tree, Value};
+use atex_fmf::value::Entry;
+use atex_fmf::{Map, Node, Tree, Value};
 
 /// All leaves, by kind.
 #[derive(Debug)]

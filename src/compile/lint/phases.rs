@@ -5,7 +5,7 @@ use std::path::Path;
 use super::schema::{INSTALL, SHELL};
 use super::{Code, Linter, expressions, keys, scripts, values};
 use crate::compile::read::{Scope, scalar};
-use crate::fmf::{Map, Value};
+use atex_fmf::{Map, Value};
 
 /// Checks all phases of a plan.
 pub(super) fn check(linter: &mut Linter<'_>, plan: &Scope<'_>) {

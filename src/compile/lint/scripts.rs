@@ -10,7 +10,7 @@ use super::schema::nearest;
 use super::{Code, Linter, values};
 use crate::compile::facts::run_directory;
 use crate::compile::read::Scope;
-use crate::fmf::{Node, Value};
+use atex_fmf::{Node, Value};
 
 /// Checks the script of a test.
 pub(super) fn check_test(linter: &mut Linter<'_>, scope: &Scope<'_>, node: Node<'_>) {

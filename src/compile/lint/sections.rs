@@ -5,7 +5,7 @@ use super::schema::SECTION;
 use super::{Code, Linter, expressions, keys, values};
 use crate::compile::error::Problem;
 use crate::compile::read::{Scope, scalar};
-use crate::fmf::{Node, Value};
+use atex_fmf::{Node, Value};
 
 /// Checks all sections of a plan.
 pub(super) fn check(linter: &mut Linter<'_>, plan: &Scope<'_>, node: Node<'_>) {

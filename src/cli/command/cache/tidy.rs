@@ -16,8 +16,8 @@ use crate::cli::out::Out;
 use crate::cli::settings::Settings;
 use crate::cli::table::{self, Cell, Columns};
 use crate::cli::values;
-use crate::compile;
-use crate::fmf;
+use crate::compile::{self, fetch};
+
 use crate::report::{Exit, human};
 
 /// What was fetched can be fetched again, and what was remembered of trees be found out again: without a word it goes after so long.
@@ -86,7 +86,7 @@ pub(super) fn gc(
     // Nobody who reads a fetched tree now has read it for an hour: such a process would have held the store.
     let trees = settings.fetched_dir()?;
     let keep = policy.keep.unwrap_or(KEEP);
-    let fetched = fmf::prune(&trees, keep, now)
+    let fetched = fetch::prune(&trees, keep, now)
         .map_err(|error| CliError::infra(format!("cannot prune `{}`: {error}", trees.display())))?;
     let cache = settings.cache_dir()?;
     let forgotten = compile::forget(&cache, keep, now)

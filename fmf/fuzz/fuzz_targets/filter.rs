@@ -1,0 +1,5 @@
+//! See `atex_fmf_fuzz::filter`.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|input: &[u8]| atex_fmf_fuzz::filter(input));

@@ -1,0 +1,151 @@
+//! What can go wrong between a directory and its selected nodes.
+//!
+//! Every error names the file or node it is about; where the place in a file is known, the line is shown with a caret.
+
+use std::io;
+use std::path::PathBuf;
+
+use super::condition::ConditionError;
+use super::filter::FilterError;
+use super::regex::PatternError;
+use super::spot::Spot;
+use super::tree::{Chain, Origin, Rule};
+
+/// Why a tree cannot be read, merged, adjusted or selected from. Where Python's fmf raises an exception, this is returned.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// There is no `.fmf` directory where one was looked for, nor above.
+    #[error("no fmf tree: `{}` and the directories above it have no `.fmf`", .start.display())]
+    NoTree {
+        /// Where the search started.
+        start: PathBuf,
+    },
+    /// The start directory cannot be listed.
+    #[error("cannot list directory `{}`", .path.display())]
+    Directory {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// A file cannot be read.
+    #[error("cannot read `{}`: {source}", .path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// `.fmf/version` does not hold an integer.
+    #[error("`{}` does not hold an integer", .path.display())]
+    Version {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A file is not valid YAML, or not YAML that fmf accepts.
+    #[error("{spot}: {problem}{}", spot.below())]
+    Yaml {
+        /// Where.
+        spot: Box<Spot>,
+        /// What.
+        problem: String,
+    },
+    /// `.fmf/config` is valid YAML with the wrong content.
+    #[error("`{}`: {problem}", .path.display())]
+    Config {
+        /// The file.
+        path: PathBuf,
+        /// What.
+        problem: String,
+    },
+    /// A node's data has a form that fmf refuses: directives, keys, adjust rules.
+    #[error("{}{problem} in node `{node}`{}", place(.spot.as_deref()), below(.spot.as_deref()))]
+    Format {
+        /// The node's name.
+        node: String,
+        /// What.
+        problem: String,
+        /// Where, if known.
+        spot: Option<Box<Spot>>,
+    },
+    /// Data of a parent and a child, or of a node and an adjust rule, cannot be merged.
+    #[error(
+        "{}cannot merge key `{key}` in node `{node}`: {problem}{}{}",
+        place(.spot.as_deref()), below(.spot.as_deref()), history(.rule.as_deref(), .before)
+    )]
+    Merge {
+        /// The node's name.
+        node: String,
+        /// The key, with its suffix.
+        key: String,
+        /// What.
+        problem: String,
+        /// Where the key stands, if known.
+        spot: Option<Box<Spot>>,
+        /// The adjust rule that it is part of.
+        rule: Option<Box<Rule>>,
+        /// All that made the value that it should be merged into, first to last.
+        before: Vec<Origin>,
+    },
+    /// A pattern for names cannot be used.
+    #[error(transparent)]
+    Pattern(#[from] PatternError),
+    /// A filter cannot be evaluated.
+    #[error("filter `{filter}`: {source}")]
+    Filter {
+        /// The filter.
+        filter: String,
+        /// Why.
+        source: FilterError,
+    },
+    /// A condition cannot be evaluated.
+    #[error(transparent)]
+    Condition(#[from] ConditionError),
+}
+
+impl Error {
+    /// Returns advice, where there is some.
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::NoTree { .. } => {
+                Some("`fmf init` in the directory of your metadata, or `-C` with a directory of a tree")
+            }
+            Self::Version { .. } => Some("the version file of a tree holds `1`"),
+            _ => None,
+        }
+    }
+
+    /// Returns the expression that the error is about: a pattern, a filter or a condition.
+    pub fn expression(&self) -> Option<&str> {
+        match self {
+            Self::Pattern(error) => Some(error.pattern()),
+            Self::Condition(error) => Some(error.expression()),
+            Self::Filter { filter, .. } => Some(filter),
+            _ => None,
+        }
+    }
+
+    /// Returns the place in a file that the error is about, where it is known.
+    pub fn spot(&self) -> Option<&Spot> {
+        match self {
+            Self::Yaml { spot, .. } => Some(spot),
+            Self::Format { spot, .. } | Self::Merge { spot, .. } => spot.as_deref(),
+            _ => None,
+        }
+    }
+}
+
+fn place(spot: Option<&Spot>) -> String {
+    spot.map_or_else(String::new, |spot| format!("{spot}: "))
+}
+
+fn below(spot: Option<&Spot>) -> String {
+    spot.map_or_else(String::new, Spot::below)
+}
+
+/// The rule and the origins that an error is about, on lines of their own.
+fn history(rule: Option<&Rule>, before: &[Origin]) -> String {
+    let rule = rule.map_or_else(String::new, |rule| format!("\nadjust rule: {rule}"));
+    match before {
+        [] => rule,
+        before => format!("{rule}\nmerged into: {}", Chain(before).brief()),
+    }
+}

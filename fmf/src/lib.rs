@@ -1,0 +1,54 @@
+//! The fmf metadata engine: what the Python module `fmf` 1.7 gives, node by node and value by value.
+//!
+//! Owns YAML, the tree, inheritance and merging, adjust and selection. Knows nothing of what the metadata are used for.
+//! [`Tree::load`] reads a tree, [`Tree::adjusted`] applies a context, [`Tree::prune`] selects nodes, [`Node::origins`] tells
+//! which lines made a value. [`Metadata`] makes trees that need not fit into memory, and finds them again.
+//! `tests/fmf/reference` compares all of it with Python's module.
+//!
+//! ```
+//! # use std::fs;
+//! use atex_fmf::context::Context;
+//! use atex_fmf::{Selection, Tree};
+//!
+//! # let dir = tempfile::tempdir()?;
+//! # let root = dir.path();
+//! # fs::create_dir(root.join(".fmf"))?;
+//! # fs::write(root.join(".fmf/version"), "1\n")?;
+//! fs::write(
+//!     root.join("main.fmf"),
+//!     "tag: fast\n/smoke:\n  test: ./smoke.sh\n  adjust:\n  - when: arch == s390x\n    tag: slow\n",
+//! )?;
+//! let mut context = Context::new();
+//! context.set("arch", &["s390x"]);
+//! let tree = Tree::load(root)?.into_adjusted(&context)?;
+//! let selection = Selection {
+//!     filters: vec!["tag: slow".to_owned()],
+//!     ..Selection::default()
+//! };
+//! let [smoke] = tree.prune(&selection)?[..] else { panic!("there is one slow test") };
+//! assert_eq!(smoke.name(), "/smoke");
+//! let origin = smoke.origin("tag").expect("it was written somewhere");
+//! assert_eq!((origin.file.to_str(), origin.line), (Some("main.fmf"), 6));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! Where Python raises an exception, whatever it is, there is an [`Error`]. Refused here and not by Python are only: data that contain
+//! themselves; halves of surrogate pairs (`"\ud83d"`); text in place of a node's mapping that names an existing directory, which
+//! Python would read; integers of more than 4,300 digits in any base; files of more than 64 MiB, or that aliases blow up to
+//! more than 8,000,000 values; substitutions that make a text longer by more than 1 MiB.
+
+pub mod condition;
+pub mod context;
+mod error;
+pub mod filter;
+mod python;
+pub mod regex;
+mod spot;
+mod tree;
+pub mod value;
+mod yaml;
+
+pub use error::Error;
+pub use spot::Spot;
+pub use tree::{Chain, Metadata, MetadataFile, Node, Origin, Packing, ReadFile, Rule, Selection, Tree};
+pub use value::{Map, Value};

@@ -1,0 +1,267 @@
+//! Where values come from: the meaning of [`Mark`]s.
+//!
+//! A mark is either a place (file number and line) or a link of the tree's history: a place that took part in a merge, the
+//! mark of what was there before, and the adjust rule that did it. Marks are carried by the entries of mappings, so a value that
+//! is inherited unchanged costs nothing.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::MetadataFile;
+use crate::Spot;
+use crate::value::Mark;
+
+/// Whether no origins are kept, in a build that `benches/discover` needs to tell what keeping them costs.
+const PLAIN: bool = option_env!("ATEX_PLAIN_BUILD").is_some();
+
+/// Set in marks that are links.
+const LINK: u64 = 1 << 63;
+
+/// A place that made a value, or changed it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Origin {
+    /// The file, relative to the tree's root.
+    pub file: PathBuf,
+    /// The line of the key, from 1.
+    pub line: u32,
+    /// The adjust rule that did it.
+    pub adjust: Option<Rule>,
+}
+
+/// An adjust rule.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rule {
+    /// The text of `when`; rules without it always apply.
+    pub when: Option<Arc<str>>,
+    /// The file of the rule, relative to the tree's root.
+    pub file: PathBuf,
+    /// The line where the rule starts, from 1.
+    pub line: u32,
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.file.display(), self.line)?;
+        match self.adjust.as_ref().map(|rule| rule.when.as_deref()) {
+            None => Ok(()),
+            Some(None) => write!(f, " (adjust)"),
+            Some(Some(when)) => write!(f, " (adjust \"{}\")", shortened(when)),
+        }
+    }
+}
+
+impl fmt::Display for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.when {
+            None => write!(f, "always, ")?,
+            Some(when) => write!(f, "\"{}\" ", shortened(when))?,
+        }
+        write!(f, "at {}:{}", self.file.display(), self.line)
+    }
+}
+
+/// What made a value, first to last, as text: `tests/main.fmf:12, adjust "distro == rhel-9" at tests/main.fmf:40`.
+#[derive(Clone, Copy, Debug)]
+pub struct Chain<'o>(pub &'o [Origin]);
+
+impl fmt::Display for Chain<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, origin) in self.0.iter().enumerate() {
+            f.write_str(if index == 0 { "" } else { ", " })?;
+            match origin.adjust.as_ref().map(|rule| rule.when.as_deref()) {
+                None => {}
+                Some(None) => f.write_str("adjust at ")?,
+                Some(Some(when)) => write!(f, "adjust \"{}\" at ", shortened(when))?,
+            }
+            write!(f, "{}:{}", origin.file.display(), origin.line)?;
+        }
+        Ok(())
+    }
+}
+
+/// A condition as people read it: of a very long one the beginning.
+fn shortened(when: &str) -> Cow<'_, str> {
+    const SHOWN: usize = 200;
+    match when.char_indices().nth(SHOWN) {
+        None => Cow::Borrowed(when),
+        Some((end, _)) => Cow::Owned(format!("{}…", &when[..end])),
+    }
+}
+
+impl Chain<'_> {
+    /// Returns the text of a chain for a message: of a long one the beginning and the end.
+    pub fn brief(self) -> String {
+        const BEGINNING: usize = 2;
+        const END: usize = 4;
+        match self.0.len().checked_sub(BEGINNING + END) {
+            None | Some(0) => self.to_string(),
+            Some(more) => {
+                let (beginning, rest) = self.0.split_at(BEGINNING);
+                format!("{}, … {more} more …, {}", Chain(beginning), Chain(&rest[more..]))
+            }
+        }
+    }
+}
+
+/// The links of a tree, and the adjust rules that they name.
+#[derive(Clone, Debug, Default)]
+pub(super) struct History {
+    links: Vec<Link>,
+    rules: Vec<RuleRecord>,
+}
+
+/// A moment in the growth of a [`History`].
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Length {
+    links: usize,
+    rules: usize,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Link {
+    place: Mark,
+    previous: Mark,
+    rule: Option<u32>,
+}
+
+#[derive(Clone, Debug)]
+struct RuleRecord {
+    when: Option<Arc<str>>,
+    place: Mark,
+}
+
+impl Mark {
+    /// Makes the mark of a place.
+    pub(crate) fn place(file: u32, line: u32) -> Self {
+        if PLAIN {
+            return Self::default();
+        }
+        Self(((u64::from(file) + 1) << 32 | u64::from(line)) & !LINK)
+    }
+
+    /// Returns the file number and the line of a place.
+    pub fn as_place(self) -> Option<(u32, u32)> {
+        if self.0 & LINK != 0 || self.0 == 0 {
+            return None;
+        }
+        let file = u32::try_from((self.0 >> 32) - 1).ok()?;
+        Some((file, u32::try_from(self.0 & u64::from(u32::MAX)).ok()?))
+    }
+}
+
+impl History {
+    /// Adds a rule and returns its number.
+    pub(super) fn add_rule(&mut self, when: Option<Arc<str>>, place: Mark) -> u32 {
+        self.rules.push(RuleRecord { when, place });
+        u32::try_from(self.rules.len() - 1).unwrap_or(u32::MAX)
+    }
+
+    /// Adds a link: what stands at `place` changed (or, without `previous`, made) a value.
+    pub(super) fn add_link(&mut self, place: Mark, previous: Mark, rule: Option<u32>) -> Mark {
+        if PLAIN {
+            return Mark::default();
+        }
+        self.links.push(Link {
+            place: self.place_of(place),
+            previous,
+            rule,
+        });
+        Mark(LINK | (self.links.len() as u64 - 1))
+    }
+
+    /// Returns how much there is, for [`History::forget`].
+    pub(super) fn length(&self) -> Length {
+        Length {
+            links: self.links.len(),
+            rules: self.rules.len(),
+        }
+    }
+
+    /// Forgets all links and rules that were added since; no mark of them may be asked for any more.
+    pub(super) fn forget(&mut self, since: Length) {
+        self.links.truncate(since.links);
+        self.rules.truncate(since.rules);
+    }
+
+    /// Tells whether a mark is none that [`History::forget`] would forget.
+    pub(super) fn keeps(mark: Mark, length: Length) -> bool {
+        mark.0 & LINK == 0 || usize::try_from(mark.0 & !LINK).is_ok_and(|at| at < length.links)
+    }
+
+    /// Returns the steps of a mark as marks of places, last to first, each with its rule: condition and place.
+    pub(super) fn steps(&self, mark: Mark) -> impl Iterator<Item = (Mark, Option<(Option<&str>, Mark)>)> {
+        let mut next = Some(mark);
+        std::iter::from_fn(move || {
+            let mark = next?;
+            let link = self.link(mark);
+            next = link.map(|link| link.previous);
+            let rule = link.and_then(|link| self.rules.get(link.rule? as usize));
+            let rule = rule.map(|rule| (rule.when.as_deref(), self.place_of(rule.place)));
+            Some((self.place_of(mark), rule))
+        })
+    }
+
+    /// Returns the last place that a mark stands for.
+    pub(super) fn place_of(&self, mark: Mark) -> Mark {
+        self.link(mark).map_or(mark, |link| link.place)
+    }
+
+    /// Returns the chain of a mark, first to last.
+    pub(super) fn chain(&self, mark: Mark, files: &[MetadataFile]) -> Vec<Origin> {
+        let mut chain = Vec::new();
+        let mut next = mark;
+        loop {
+            let link = self.link(next);
+            let rule = link.and_then(|link| link.rule).and_then(|rule| self.rule(rule, files));
+            if let Some((file, line)) = resolve(self.place_of(next), files) {
+                chain.push(Origin {
+                    file,
+                    line,
+                    adjust: rule,
+                });
+            }
+            match link {
+                Some(link) => next = link.previous,
+                None => break,
+            }
+        }
+        chain.reverse();
+        chain
+    }
+
+    fn link(&self, mark: Mark) -> Option<&Link> {
+        let at = usize::try_from(mark.0 & !LINK).ok()?;
+        (mark.0 & LINK != 0).then(|| self.links.get(at)).flatten()
+    }
+
+    /// Returns a rule by its number.
+    pub(super) fn rule(&self, number: u32, files: &[MetadataFile]) -> Option<Rule> {
+        let record = self.rules.get(number as usize)?;
+        let (file, line) = resolve(self.place_of(record.place), files)?;
+        Some(Rule {
+            when: record.when.clone(),
+            file,
+            line,
+        })
+    }
+}
+
+fn resolve(place: Mark, files: &[MetadataFile]) -> Option<(PathBuf, u32)> {
+    let (file, line) = place.as_place()?;
+    Some((files.get(file as usize)?.path.clone(), line))
+}
+
+/// Returns the spot of the key at a file number and line. Reads the file again.
+pub(super) fn spot_at(root: &Path, files: &[MetadataFile], (file, line): (u32, u32)) -> Spot {
+    let path = files
+        .get(file as usize)
+        .map_or_else(PathBuf::new, |file| file.path.clone());
+    let text = fs::read(root.join(&path)).unwrap_or_default();
+    let at = line.saturating_sub(1) as usize;
+    let text = String::from_utf8_lossy(&text);
+    let line = text.trim_start_matches('\u{feff}').lines().nth(at).unwrap_or_default();
+    Spot::of_key((path, at), line)
+}

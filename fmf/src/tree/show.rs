@@ -1,0 +1,91 @@
+//! A node as one line of JSON: what `fmf show --json` prints.
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use super::{Node, Origin};
+use crate::value::{Value, write_text};
+
+impl Node<'_> {
+    /// Appends `{"name": …, "data": …, "sources": […]}`, without a line end: keys in fmf's order, sources relative to the root.
+    pub fn write_json(self, out: &mut String) {
+        self.write_members(out);
+        out.push('}');
+    }
+
+    /// Appends the same with `"origins"`: for each key of the data all that made its value, first to last. Mappings that several places made
+    /// are in `"parts"`, too: for each of their keys where it stands.
+    pub fn write_json_with_origins(self, out: &mut String) {
+        self.write_members(out);
+        out.push_str(", \"origins\": {");
+        for (at, key) in self.data().keys().filter_map(Value::as_str).enumerate() {
+            out.push_str(if at == 0 { "" } else { ", " });
+            write_text(key, out);
+            out.push_str(": [");
+            for (at, origin) in self.origins(key).iter().enumerate() {
+                out.push_str(if at == 0 { "" } else { ", " });
+                origin.write_json(out);
+            }
+            out.push(']');
+        }
+        out.push_str("}, \"parts\": {");
+        let mut separator = "";
+        for key in self.data().keys().filter_map(Value::as_str) {
+            let parts = self.parts(key);
+            if !parts.is_empty() {
+                out.push_str(std::mem::replace(&mut separator, ", "));
+                write_text(key, out);
+                out.push_str(": {");
+                write_parts(&parts, out);
+                out.push('}');
+            }
+        }
+        out.push_str("}}");
+    }
+
+    fn write_members(self, out: &mut String) {
+        out.push_str("{\"name\": ");
+        write_text(self.name(), out);
+        out.push_str(", \"data\": ");
+        self.write_data(out);
+        out.push_str(", \"sources\": [");
+        for (at, source) in self.sources().into_iter().enumerate() {
+            out.push_str(if at == 0 { "" } else { ", " });
+            write_text(&source.to_string_lossy(), out);
+        }
+        out.push(']');
+    }
+}
+
+fn write_parts(parts: &[(&Value, Origin)], out: &mut String) {
+    for (at, (key, origin)) in parts.iter().enumerate() {
+        out.push_str(if at == 0 { "" } else { ", " });
+        write_text(&key.to_python_str(), out);
+        out.push_str(": ");
+        origin.write_json(out);
+    }
+}
+
+impl Origin {
+    /// Appends `{"file": …, "line": …}`; that of an adjust rule has `"adjust": {"when": …, "file": …, "line": …}` too.
+    fn write_json(&self, out: &mut String) {
+        let place = |out: &mut String, file: &Path, line: u32| {
+            out.push_str("\"file\": ");
+            write_text(&file.to_string_lossy(), out);
+            let _infallible = write!(out, ", \"line\": {line}");
+        };
+        out.push('{');
+        place(out, &self.file, self.line);
+        if let Some(rule) = &self.adjust {
+            out.push_str(", \"adjust\": {\"when\": ");
+            match &rule.when {
+                None => out.push_str("null"),
+                Some(when) => write_text(when, out),
+            }
+            out.push_str(", ");
+            place(out, &rule.file, rule.line);
+            out.push('}');
+        }
+        out.push('}');
+    }
+}

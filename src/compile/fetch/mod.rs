@@ -1,0 +1,378 @@
+//! Fetching of trees from git repositories, for `url`, `ref` and `path` of discover sections.
+//!
+//! A plain `git` process does the work, without ever asking for a password. Below the cache directory:
+//!
+//! ```text
+//! <name>-<digest of url and ref>/
+//!   lock          held while something below changes
+//!   repository/   bare, what was fetched
+//!   <commit>/     the files of one commit; complete once it has this name, and never changed
+//!   <commit>.used empty; changed when somebody asked for the commit
+//! ```
+//!
+//! So whoever reads a commit's files is not disturbed by another process that fetches a newer one. What a name stands for
+//! follows fmf: the remote's branch, else a tag or commit; without `ref`, the remote's default branch.
+
+use std::ffi::OsStr;
+use std::fs::{self, DirBuilder, File};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::{Component, Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::time::SystemTime;
+
+use rustix::fs::OFlags;
+
+use crate::host::program;
+
+mod prune;
+
+pub use prune::{Pruned, prune};
+
+/// Why a remote tree cannot be fetched.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot fetch `{url}`: {problem}")]
+pub struct FetchError {
+    /// The repository.
+    url: String,
+    /// What, with git's own words.
+    problem: String,
+}
+
+impl FetchError {
+    /// Returns advice.
+    pub fn hint(&self) -> &'static str {
+        "check `url` and `ref`, and that git can reach it without asking for a password"
+    }
+}
+
+/// Transports that may be used; not those that run commands.
+const PROTOCOLS: &str = "file:git:http:https:ssh";
+
+/// Where the fetched default branch is kept in the repository.
+const DEFAULT: &str = "refs/atex/default";
+
+/// The file that is locked while something of a repository changes.
+pub(super) const LOCK: &str = "lock";
+
+/// How files are opened that are written, or believed to be locked: nobody's link leads elsewhere.
+pub(super) const NO_LINK: i32 = OFlags::NOFOLLOW.bits().cast_signed();
+
+/// The bare repository.
+pub(super) const REPOSITORY: &str = "repository";
+
+/// How names begin that stand for nothing whole.
+pub(super) const UNFINISHED: &str = "unfinished-";
+
+/// The file that tells by its age when a commit was last asked for.
+pub(super) fn used_file(directory: &Path, commit: &str) -> PathBuf {
+    directory.join(format!("{commit}.used"))
+}
+
+/// Makes a directory and those above it, which nobody else can write to, whatever the umask is.
+fn make_dirs(path: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o755).create(path)
+}
+
+/// One repository at one `ref`, in the cache.
+struct Fetcher<'a> {
+    url: &'a str,
+    reference: Option<&'a str>,
+    directory: PathBuf,
+}
+
+/// Fetches a repository and returns the directory of the tree at `path` in it; files there never change.
+///
+/// A `reference` that is a full commit which is there already needs no network; anything else is fetched anew.
+pub fn fetch(url: &str, reference: Option<&str>, path: Option<&str>, cache_dir: &Path) -> Result<PathBuf, FetchError> {
+    let fetcher = Fetcher {
+        url,
+        reference,
+        directory: cache_dir.join(directory_name(url, reference)),
+    };
+    fetcher.check()?;
+    let within = fetcher.path_within(path)?;
+    let files = fetcher.locked(|| {
+        let commit = fetcher.commit()?;
+        fetcher.files_of(&commit)
+    })?;
+    let tree = files.join(&within);
+    let rooted = tree
+        .ancestors()
+        .take_while(|above| above.starts_with(&files))
+        .any(|above| above.join(".fmf").is_dir());
+    if !rooted {
+        return Err(fetcher.error(format!(
+            "there is no fmf tree at `{}`",
+            Path::new("/").join(within).display()
+        )));
+    }
+    Ok(tree)
+}
+
+/// Returns a name that tells people the repository, and that differs for each URL and `ref`.
+fn directory_name(url: &str, reference: Option<&str>) -> String {
+    let mut hasher = blake3::Hasher::new();
+    hasher
+        .update(url.as_bytes())
+        .update(b"\0")
+        .update(reference.unwrap_or_default().as_bytes());
+    let last = url.trim_end_matches('/').rsplit(['/', ':']).next().unwrap_or_default();
+    let name: String = last
+        .chars()
+        .filter(|c| c.is_ascii_alphanumeric() || "-_".contains(*c))
+        .take(40)
+        .collect();
+    format!("{name}-{}", &hasher.finalize().to_hex()[..24])
+}
+
+/// Returns what stands behind a name of the remote's default branch, such as `~2` in `HEAD~2`; nothing where it names another.
+fn in_default_branch(reference: &str) -> Option<&str> {
+    let rest = ["HEAD", "@", "origin/HEAD", "refs/remotes/origin/HEAD", "origin"]
+        .iter()
+        .find_map(|name| {
+            reference
+                .strip_prefix(name)
+                .filter(|rest| rest.is_empty() || rest.starts_with(['~', '^']))
+        })?;
+    Some(rest)
+}
+
+impl Fetcher<'_> {
+    /// Refuses what git would take for something else than a URL and a name.
+    fn check(&self) -> Result<(), FetchError> {
+        let reference = self.reference.unwrap_or_default();
+        for (what, text) in [("url", self.url), ("ref", reference)] {
+            if text.starts_with('-') || text.contains(|c: char| c.is_control()) {
+                return Err(self.error(format!("`{text}` cannot be used as `{what}`")));
+            }
+        }
+        let transport = self.url.split_once("::").map(|(transport, _)| transport);
+        if transport.is_some_and(|name| name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-')) {
+            return Err(self.error("transports that run commands cannot be used".to_owned()));
+        }
+        if self.url.is_empty() || self.reference == Some("") {
+            return Err(self.error("`url` and `ref` cannot be empty".to_owned()));
+        }
+        Ok(())
+    }
+
+    /// Returns the path of the tree, relative to the repository's top.
+    fn path_within(&self, path: Option<&str>) -> Result<PathBuf, FetchError> {
+        let path = Path::new(path.unwrap_or(".").trim_start_matches('/'));
+        let mut within = PathBuf::new();
+        for part in path.components() {
+            match part {
+                Component::Normal(name) => within.push(name),
+                Component::CurDir => {}
+                _ => return Err(self.error(format!("`{}` leads out of the repository", path.display()))),
+            }
+        }
+        Ok(within)
+    }
+
+    /// Does something while no other process changes this repository.
+    fn locked<T>(&self, work: impl FnOnce() -> Result<T, FetchError>) -> Result<T, FetchError> {
+        let lock = make_dirs(&self.directory).and_then(|()| {
+            let file = File::options()
+                .create(true)
+                .append(true)
+                .custom_flags(NO_LINK)
+                .open(self.directory.join(LOCK))?;
+            file.lock()?;
+            Ok(file)
+        });
+        // The lock goes with the file.
+        let _lock = lock.map_err(|error| self.io_error("lock", &error))?;
+        work()
+    }
+
+    /// Makes sure that the wanted commit is there, and returns its full name.
+    fn commit(&self) -> Result<String, FetchError> {
+        if let Some(reference) = self.reference
+            && matches!(reference.len(), 40 | 64)
+            && reference.bytes().all(|digit| digit.is_ascii_hexdigit())
+            && let Some(commit) = self.resolve(reference)?
+        {
+            return Ok(commit);
+        }
+        self.git(["init", "--quiet", "--bare", "."])?;
+        let Some(reference) = self.reference else {
+            let refspec = format!("+HEAD:{DEFAULT}");
+            // Some servers cannot cut the history off.
+            self.fetch(&["--depth=1"], &refspec)
+                .or_else(|_| self.fetch(&[], &refspec))?;
+            let commit = self.resolve(DEFAULT)?;
+            return commit.ok_or_else(|| self.error("the repository has no default branch".to_owned()));
+        };
+        self.fetch(&["--prune", "--tags"], "+refs/heads/*:refs/remotes/origin/*")?;
+        if let Some(within) = in_default_branch(reference) {
+            let head = format!("+HEAD:{DEFAULT}");
+            // Without a default branch there is none to find.
+            if self.fetch(&[], &head).is_ok()
+                && let Some(commit) = self.resolve(&format!("{DEFAULT}{within}"))?
+            {
+                return Ok(commit);
+            }
+        }
+        let branch = reference.strip_prefix("refs/heads/").unwrap_or(reference);
+        let branch = branch.strip_prefix("heads/").unwrap_or(branch);
+        for name in [
+            format!("refs/remotes/origin/{reference}"),
+            reference.to_owned(),
+            format!("refs/remotes/origin/{branch}"),
+        ] {
+            if let Some(commit) = self.resolve(&name)? {
+                return Ok(commit);
+            }
+        }
+        Err(self.error(format!("there is no branch, tag or commit `{reference}`")))
+    }
+
+    fn fetch(&self, options: &[&str], refspec: &str) -> Result<(), FetchError> {
+        let fixed = ["fetch", "--quiet", "--force", "--no-write-fetch-head"];
+        self.git(fixed.iter().chain(options).chain(&["--", self.url, refspec]))
+            .map(drop)
+    }
+
+    /// Returns the full name of the commit that a name stands for in the fetched repository.
+    fn resolve(&self, name: &str) -> Result<Option<String>, FetchError> {
+        if !self.repository().is_dir() {
+            return Ok(None);
+        }
+        let name = format!("{name}^{{commit}}");
+        let output = self.run(["rev-parse", "--quiet", "--verify", "--end-of-options", &name], None)?;
+        let commit = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+        Ok(Some(commit).filter(|commit| output.status.success() && !commit.is_empty()))
+    }
+
+    /// Returns the directory with a commit's files, made if it is not there.
+    fn files_of(&self, commit: &str) -> Result<PathBuf, FetchError> {
+        let files = self.directory.join(commit);
+        File::options()
+            .create(true)
+            .append(true)
+            .custom_flags(NO_LINK)
+            .open(used_file(&self.directory, commit))
+            .and_then(|used| used.set_modified(SystemTime::now()))
+            .map_err(|error| self.io_error("write to", &error))?;
+        if files.is_dir() {
+            return Ok(files);
+        }
+        let unfinished = tempfile::Builder::new().prefix(UNFINISHED).tempdir_in(&self.directory);
+        let unfinished = unfinished.map_err(|error| self.io_error("create a directory in", &error))?;
+        let checkout = Checkout {
+            files: unfinished.path().join("files"),
+            index: unfinished.path().join("index"),
+        };
+        fs::create_dir(&checkout.files).map_err(|error| self.io_error("create a directory in", &error))?;
+        for arguments in [
+            &["read-tree", commit][..],
+            &["checkout-index", "--all", "--force", "--quiet"],
+        ] {
+            let output = self.run(arguments, Some(&checkout))?;
+            self.succeeded(&output)?;
+        }
+        fs::rename(&checkout.files, &files).map_err(|error| self.io_error("rename a directory in", &error))?;
+        Ok(files)
+    }
+
+    fn repository(&self) -> PathBuf {
+        self.directory.join(REPOSITORY)
+    }
+
+    fn git(&self, arguments: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Result<(), FetchError> {
+        make_dirs(&self.repository()).map_err(|error| self.io_error("create a directory in", &error))?;
+        let output = self.run(arguments, None)?;
+        self.succeeded(&output)
+    }
+
+    fn run(
+        &self,
+        arguments: impl IntoIterator<Item = impl AsRef<OsStr>>,
+        checkout: Option<&Checkout>,
+    ) -> Result<Output, FetchError> {
+        let mut git = Command::new("git");
+        git.current_dir(self.repository())
+            .args(["-c", "core.hooksPath=/dev/null"])
+            .stdin(Stdio::null());
+        // What the caller's own git may have set speaks of another repository.
+        for (name, _) in std::env::vars_os() {
+            let name = name.to_string_lossy();
+            if name.starts_with("GIT_") && !KEPT.contains(&&*name) {
+                git.env_remove(&*name);
+            }
+        }
+        git.env("GIT_TERMINAL_PROMPT", "0")
+            .env("GIT_ALLOW_PROTOCOL", PROTOCOLS)
+            // A repository on this host may say where objects that it lacks come from, and what is to be run for them.
+            .env("GIT_NO_LAZY_FETCH", "1")
+            .env("LC_ALL", "C");
+        git.env("GIT_DIR", self.repository());
+        if std::env::var_os("GIT_SSH_COMMAND").is_none() && std::env::var_os("GIT_SSH").is_none() {
+            git.env("GIT_SSH_COMMAND", "ssh -o BatchMode=yes");
+        }
+        if let Some(checkout) = checkout {
+            git.env("GIT_WORK_TREE", &checkout.files)
+                .env("GIT_INDEX_FILE", &checkout.index);
+        }
+        git.args(arguments);
+        let what = format!("git for `{}`", self.without_secrets(self.url));
+        let output = program::output(&mut git, &what);
+        output.map_err(|error| self.error(format!("cannot run `git`: {error}")))
+    }
+
+    fn succeeded(&self, output: &Output) -> Result<(), FetchError> {
+        if output.status.success() {
+            return Ok(());
+        }
+        let said = String::from_utf8_lossy(&output.stderr);
+        let said = said.trim();
+        Err(self.error(if said.is_empty() {
+            format!("git failed ({})", output.status)
+        } else {
+            self.without_secrets(said)
+        }))
+    }
+
+    fn io_error(&self, what: &str, error: &io::Error) -> FetchError {
+        self.error(format!("cannot {what} `{}`: {error}", self.directory.display()))
+    }
+
+    fn error(&self, problem: String) -> FetchError {
+        FetchError {
+            url: self.without_secrets(self.url),
+            problem,
+        }
+    }
+
+    /// Takes the password of the URL out of a text.
+    fn without_secrets(&self, text: &str) -> String {
+        let authority = self
+            .url
+            .split_once("://")
+            .and_then(|(_, rest)| rest.split('/').next())
+            .unwrap_or_default();
+        match authority.rsplit_once('@').and_then(|(user, _)| user.split_once(':')) {
+            Some((_, password)) if !password.is_empty() => text.replace(password, "***"),
+            _ => text.to_owned(),
+        }
+    }
+}
+
+/// Variables of git that are the user's way to reach repositories.
+const KEPT: [&str; 7] = [
+    "GIT_SSH",
+    "GIT_SSH_COMMAND",
+    "GIT_CONFIG_GLOBAL",
+    "GIT_CONFIG_SYSTEM",
+    "GIT_CONFIG_NOSYSTEM",
+    "GIT_SSL_CAINFO",
+    "GIT_SSL_NO_VERIFY",
+];
+
+/// Where a commit's files go.
+struct Checkout {
+    files: PathBuf,
+    index: PathBuf,
+}

@@ -1,0 +1,97 @@
+//! Removing fetched commits that nobody used for long.
+//!
+//! Invariant: a commit's directory is whole as long as it has its name. So it loses the name before anything of it goes.
+
+use std::fs::{self, DirEntry, File};
+use std::io;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::Path;
+use std::time::{Duration, SystemTime};
+
+use super::{LOCK, NO_LINK, REPOSITORY, UNFINISHED, used_file};
+use crate::host::mounts;
+
+/// Whoever fetched a commit so lately may be about to read it.
+const MAY_BE_READ: Duration = Duration::from_hours(1);
+
+/// What went.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Pruned {
+    /// Commits.
+    pub commits: u64,
+    /// Bytes of their files, and of repositories of which no commit is left.
+    pub bytes: u64,
+}
+
+/// Removes commits below `cache_dir` that were not used for longer than `keep` (an hour at least). What another process fetches at
+/// this moment is left alone.
+pub fn prune(cache_dir: &Path, keep: Duration, now: SystemTime) -> io::Result<Pruned> {
+    let mut pruned = Pruned::default();
+    let keep = keep.max(MAY_BE_READ);
+    for fetched in entries(cache_dir)? {
+        let lock = match File::options()
+            .append(true)
+            .custom_flags(NO_LINK)
+            .open(fetched.path().join(LOCK))
+        {
+            Ok(lock) => lock,
+            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => continue,
+            Err(error) => return Err(error),
+        };
+        if lock.try_lock().is_ok() {
+            prune_one(&fetched.path(), keep, now, &mut pruned)?;
+        }
+    }
+    Ok(pruned)
+}
+
+fn prune_one(dir: &Path, keep: Duration, now: SystemTime, pruned: &mut Pruned) -> io::Result<()> {
+    let mut left = false;
+    for entry in entries(dir)? {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let is_commit = matches!(name.len(), 40 | 64) && name.bytes().all(|byte| byte.is_ascii_hexdigit());
+        if is_commit {
+            let used = fs::metadata(used_file(dir, &name)).or_else(|_never_noted| entry.metadata())?;
+            if now.duration_since(used.modified()?).is_ok_and(|age| age > keep) {
+                mounts::is_free(&entry.path())?;
+                let gone = dir.join(format!("{UNFINISHED}{name}"));
+                fs::rename(entry.path(), &gone)?;
+                remove(&gone, pruned)?;
+                let _was_never_noted = fs::remove_file(used_file(dir, &name));
+                pruned.commits += 1;
+            } else {
+                left = true;
+            }
+        } else if name.starts_with(UNFINISHED) {
+            // Its maker held the lock, and is no more.
+            remove(&entry.path(), pruned)?;
+        }
+    }
+    let repository = dir.join(REPOSITORY);
+    if !left && repository.exists() {
+        remove(&repository, pruned)?;
+    }
+    Ok(())
+}
+
+fn entries(dir: &Path) -> io::Result<Vec<DirEntry>> {
+    match fs::read_dir(dir) {
+        Ok(entries) => entries.collect(),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+        Err(error) => Err(error),
+    }
+}
+
+fn remove(path: &Path, pruned: &mut Pruned) -> io::Result<()> {
+    mounts::is_free(path)?;
+    let mut todo = vec![path.to_owned()];
+    while let Some(path) = todo.pop() {
+        let metadata = fs::symlink_metadata(&path)?;
+        if metadata.is_dir() {
+            todo.extend(entries(&path)?.iter().map(DirEntry::path));
+        } else {
+            pruned.bytes += metadata.len();
+        }
+    }
+    mounts::remove_dir_all(path)
+}
