@@ -223,7 +223,7 @@ fn a_target_that_is_none_says_so() {
     exit 2
     --- stderr
     error: target `podman:fedora` is of an unknown kind `podman`
-    hint: targets are `local`, `[user@]host[:port]`, `ssh://[user@]host[:port]`, each with parameters as in `local?dir=/srv/atex&name=one`
+    hint: targets are `local`, `local*4`, `exec:COMMAND`, `[user@]host[:port]`, `ssh://[user@]host[:port]`, each with parameters as in `local?dir=/srv/atex&name=one`
     ");
     insta::assert_debug_snapshot!(refused(atex(["build", "-s", "local?dri=/x"])), @"
     exit 2

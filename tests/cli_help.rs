@@ -113,9 +113,9 @@ fn help_of_build_tells_all_options() {
                                          of warning
 
     Machines:
-      -s, --sut <TARGET>          Run on this machine: `local`, `local*4`, `[user@]host[:port]`, or a
-                                  name or group from the configuration (repeatable: a pool) [default:
-                                  local]
+      -s, --sut <TARGET>          Run on this machine: `local`, `local*4`, `[user@]host[:port]`,
+                                  `exec:COMMAND`, or a name or group from the configuration (repeatable:
+                                  a pool) [default: local]
           --sut-file <FILE>       Run also on the machines of this file, one a line; those that are
                                   added while the run goes on join it
           --sut-dir <DIR>         Where atex keeps its files on the machine

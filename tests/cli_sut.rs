@@ -6,7 +6,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
-use atex::sut::local::Local;
+use atex::sut::kind::local::Local;
 use atex::sut::{Cancel, OnHeld, Sut as _, SutState, Taint, local_facts};
 use support::{Ran, World};
 

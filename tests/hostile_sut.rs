@@ -8,7 +8,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use atex::sut::link::local::LocalLink;
+use atex::sut::link::child::ChildLink;
 use atex::sut::shell::Machine;
 use atex::sut::{
     Cancel, EnvFile, FileEntry, FileKind, FileSet, Job, JobKind, OnHeld, Sut, SyncMode, Trouble, TroubleKind, Upload,
@@ -35,13 +35,13 @@ told=$'user=x\nuid=0\narch=x\nboot=x\nmanagers='
 echo "ok 4 ${#told} 0 0 0"; printf '/tmp%s' "$told"
 "#;
 
-fn machine(says: &Says<'_>) -> (Machine<LocalLink>, tempfile::TempDir) {
+fn machine(says: &Says<'_>) -> (Machine<ChildLink>, tempfile::TempDir) {
     let text = format!(
         "IFS= read -r n; IFS= read -r -N $n program; IFS= read -r marker; export LC_ALL=C\ncase $program in *agent_open*) {}\n;; *) {}\n;; esac",
         says.agent, says.wrapper
     );
     let command = ["bash", "--noprofile", "--norc", "-c", &text];
-    let link = LocalLink::running("hostile", command.map(OsString::from).to_vec(), None);
+    let link = ChildLink::running("hostile", command.map(OsString::from).to_vec(), None);
     let dir = tempfile::tempdir().unwrap();
     let machine = Machine::over(link, Some(dir.path().join("sut")), Cancel::new().unwrap());
     (machine, dir)

@@ -6,7 +6,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use atex::sut::ssh::config::{Files, Here, Only, Options, look_up};
+use atex::sut::kind::ssh::config::{Files, Here, Only, Options, look_up};
 use proptest::prelude::*;
 use proptest::sample::select;
 

@@ -24,9 +24,9 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use atex::sut::kind::ssh::{Login, Ssh, SshLink};
 use atex::sut::link::{Interest, Link, Process};
 use atex::sut::shell::Machine;
-use atex::sut::ssh::{Login, Ssh, SshLink};
 use atex::sut::{Cancel, End, OnHeld, Sut, SyncMode, TroubleKind, Urgency};
 use rustix::process::Signal;
 use sshd::Sshd;

@@ -12,9 +12,11 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use atex::sut::link::local::LocalLink;
+use atex::sut::kind::ssh::SshLink;
+use atex::sut::kind::ssh::config::{Files, Here, Only};
+use atex::sut::kind::{Means, Target};
+use atex::sut::link::child::ChildLink;
 use atex::sut::shell::Machine;
-use atex::sut::ssh::SshLink;
 use atex::sut::{Cancel, End, EnvFile, Local, OnHeld, Sut, SutState, SyncMode, TroubleKind};
 use sshd::Sshd;
 use sut_support::{
@@ -48,10 +50,11 @@ fn on(kind: &'static str, law: fn(&mut World<'_>)) {
 
 /// Makes a machine: `local`; `nobody`, the same as a user without rights; or `noisy`, where a login shell that is not bash prints
 /// before and the runner must give signs of life; `ssh`, this machine through an sshd with its files beside `dir`; or `ssh_odd`,
-/// the same with a banner, a login that prints, and a login shell that is not bash.
+/// the same with a banner, a login that prints, and a login shell that is not bash; or `exec`, behind a command that changes the
+/// environment.
 fn machine(kind: &str, dir: PathBuf, cancel: &Cancel) -> Box<dyn Sut> {
     let through = |command: &[&str], heartbeat| {
-        let link = LocalLink::through(kind, command.iter().map(OsString::from).collect(), heartbeat);
+        let link = ChildLink::through(kind, command.iter().map(OsString::from).collect(), heartbeat);
         Box::new(Machine::over(link, Some(dir.clone()), cancel.clone()))
     };
     match kind {
@@ -71,8 +74,37 @@ fn machine(kind: &str, dir: PathBuf, cancel: &Cancel) -> Box<dyn Sut> {
             let link = SshLink::new(login, cancel.clone());
             Box::new(Machine::over(link, Some(dir), cancel.clone()))
         }
+        "exec" => behind(COMMAND, &dir, cancel),
         _ => panic!("there is no kind {kind}"),
     }
+}
+
+/// A command that leads to bash, with what the runner and the command itself have in the environment.
+const COMMAND: &str = "exec:env 'OF_THE_COMMAND=not for jobs' nice -n 1";
+
+/// Makes the machine that a target names.
+fn behind(target: &str, dir: &Path, cancel: &Cancel) -> Box<dyn Sut> {
+    let target: Target = target.parse().unwrap();
+    let here = Here {
+        home: PathBuf::from("/"),
+        user: String::new(),
+        uid: 0,
+        host: String::new(),
+    };
+    let mut means = Means {
+        ssh_files: &Files {
+            here,
+            only: Some(Only::Nothing),
+        },
+        accept_new_host_keys: false,
+        dead_after: Duration::from_secs(30),
+        trusts_target: true,
+        trusts_ssh_config: true,
+        absolute: |path, beside| beside.join(path),
+        warn: &mut |warning| panic!("{warning}"),
+    };
+    let access = target.address.access("exec", Path::new("/"), &mut means).unwrap();
+    access.sut(Some(dir), cancel).unwrap()
 }
 
 /// What a login may do before anything of ours runs.
@@ -97,7 +129,7 @@ fn on_bare(path: &Path, what: impl FnOnce(&mut dyn Sut, &Path)) {
     let home = tempfile::tempdir().unwrap();
     let mut command: Vec<OsString> = vec!["env".into(), OsString::from_iter(["PATH=".as_ref(), path.as_os_str()])];
     command.extend(["bash", "--noprofile", "--norc", "-c"].map(OsString::from));
-    let link = LocalLink::through("bare", command, None);
+    let link = ChildLink::through("bare", command, None);
     let mut sut = Machine::over(link, Some(home.path().join("sut")), Cancel::new().unwrap());
     sut.open(OnHeld::Fail, &mut |_| ()).unwrap();
     what(&mut sut, &home.path().join("sut/v1/tree/tree"));
@@ -138,7 +170,7 @@ fn machine_where_bash_does_not_start_is_unreachable() {
         return be_a_runner(|dir| machine(&kind, dir, &Cancel::new().unwrap()));
     }
     let dir = tempfile::tempdir().unwrap();
-    let link = LocalLink::through(
+    let link = ChildLink::through(
         "dead",
         ["sh", "-c", "echo no shell for you >&2; exit 1"]
             .map(OsString::from)
@@ -272,6 +304,7 @@ macro_rules! conformance {
         mod nobody { $(conformance!(@laws "nobody" $theme $laws);)* }
         mod noisy { $(conformance!(@noisy $theme $laws);)* }
         mod ssh { $(conformance!(@laws "ssh" $theme $laws);)* }
+        mod exec { $(conformance!(@laws "exec" $theme $laws);)* }
         mod ssh_odd { $(conformance!(@odd $theme $laws);)* }
     };
     // What the login prints and the signs of life concern these.

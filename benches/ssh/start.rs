@@ -4,7 +4,7 @@ use std::net::{Ipv4Addr, TcpStream};
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
-use atex::sut::ssh::Login;
+use atex::sut::kind::ssh::Login;
 use atex::sut::{OnHeld, Sut, SyncMode};
 
 use crate::lab::Lab;

@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, TcpStream};
 use std::time::Instant;
 
 use atex::control::{Finish, Limits, Protocol, ResultStore};
-use atex::sut::ssh::Login;
+use atex::sut::kind::ssh::Login;
 use atex::sut::{OnHeld, Sut};
 
 use crate::lab::Lab;

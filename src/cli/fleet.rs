@@ -3,18 +3,27 @@
 //! Knows texts of targets and nothing of what they name: that is for [`crate::cli::pool`].
 
 use std::collections::BTreeSet;
-use std::fmt::Write as _;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::args::select::SutArgs;
 use super::error::CliError;
 use super::settings::{Settings, absolute};
-use super::target::Target;
-use crate::sut::local::{default_dir, peek_state};
+use crate::sut::kind::KINDS;
 
-/// More local SUTs than this are a slip of the hand.
+/// More SUTs of one target than this are a slip of the hand.
 const MOST: u32 = 1000;
+
+/// A target for one machine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Given {
+    /// As it is written, without a number of machines.
+    pub(crate) text: String,
+    /// Which one it is, of a target that stands for several.
+    pub(crate) number: Option<u32>,
+    /// Whether the user wrote it for this invocation, rather than in a configuration.
+    pub(crate) is_users: bool,
+}
 
 /// A target as it is written, and where that is, for messages.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -26,42 +35,44 @@ pub(crate) struct Line {
 
 /// Returns the targets of an invocation, each for one machine: those of `-s` and `--sut-file`, else those of the configuration, else
 /// `local`.
-pub(crate) fn given(args: &SutArgs, settings: &Settings) -> Result<Vec<String>, CliError> {
-    let configured = settings.config.defaults.sut.as_deref().unwrap_or_default();
-    let mut given = match &args.suts[..] {
-        [] if args.sut_file.is_none() => configured.to_vec(),
-        given => given.to_vec(),
-    };
+pub(crate) fn given(args: &SutArgs, settings: &Settings) -> Result<Vec<Given>, CliError> {
+    let mut users = args.suts.clone();
     if let Some(path) = &args.sut_file {
         let lines = read(&absolute(path, &settings.here))?;
-        given.extend(lines.into_iter().map(|line| line.target));
-        if given.is_empty() {
+        users.extend(lines.into_iter().map(|line| line.target));
+        if users.is_empty() {
             return Err(
                 CliError::usage(format!("the file of SUTs `{}` names none", path.display()))
                     .hint("the first must be there when the run starts; others can be added while it goes on"),
             );
         }
     }
-    if given.is_empty() {
-        given.push("local".to_owned());
+    let configured = settings.config.defaults.sut.as_deref().unwrap_or_default();
+    let is_users = !users.is_empty();
+    let mut texts = if is_users { users } else { configured.to_vec() };
+    if texts.is_empty() {
+        texts.push("local".to_owned());
     }
-    spread(&given, args, settings)
-}
-
-/// Replaces each target that stands for several by those.
-fn spread(given: &[String], args: &SutArgs, settings: &Settings) -> Result<Vec<String>, CliError> {
     let mut targets = Vec::new();
-    for text in given {
-        spread_one(text, (args, settings), &mut BTreeSet::new(), &mut targets)?;
+    for text in &texts {
+        spread((text, is_users), settings, &mut BTreeSet::new(), &mut targets)?;
     }
     Ok(targets)
 }
 
-fn spread_one(
-    text: &str,
-    (args, settings): (&SutArgs, &Settings),
+/// Returns the targets of a line of a file.
+pub(crate) fn of_line(line: &Line, settings: &Settings) -> Result<Vec<Given>, CliError> {
+    let mut targets = Vec::new();
+    spread((&line.target, true), settings, &mut BTreeSet::new(), &mut targets)?;
+    Ok(targets)
+}
+
+/// Puts a target, or those that it stands for, behind the others.
+fn spread(
+    (text, is_users): (&str, bool),
+    settings: &Settings,
     groups: &mut BTreeSet<String>,
-    targets: &mut Vec<String>,
+    targets: &mut Vec<Given>,
 ) -> Result<(), CliError> {
     if let Some(group) = settings.config.groups.get(text) {
         if settings.config.suts.contains_key(text) {
@@ -74,21 +85,20 @@ fn spread_one(
             return Err(CliError::usage(format!("the group `{text}` is in itself")));
         }
         for member in &group.suts {
-            spread_one(member, (args, settings), groups, targets)?;
+            spread((member, false), settings, groups, targets)?;
         }
         groups.remove(text);
         return Ok(());
     }
-    match text.strip_prefix("local*") {
-        Some(rest) => targets.extend(locals(text, rest, args, settings)?),
-        None => targets.push(text.to_owned()),
-    }
-    Ok(())
-}
-
-/// Makes `N` targets of `local*N`, with names and directories of their own.
-fn locals(text: &str, rest: &str, args: &SutArgs, settings: &Settings) -> Result<Vec<String>, CliError> {
-    let (number, query) = rest.split_once('?').unwrap_or((rest, ""));
+    let (machine, query) = text.split_once('?').unwrap_or((text, ""));
+    let Some(number) = KINDS.iter().find_map(|kind| kind.number(machine)) else {
+        targets.push(Given {
+            text: text.to_owned(),
+            number: None,
+            is_users,
+        });
+        return Ok(());
+    };
     let count = number.parse().ok().filter(|count| (1..=MOST).contains(count));
     let Some(count) = count else {
         return Err(
@@ -96,58 +106,38 @@ fn locals(text: &str, rest: &str, args: &SutArgs, settings: &Settings) -> Result
                 .hint(format!("write a number from 1 to {MOST}, as in `local*4`")),
         );
     };
-    let base: Target = format!("local?{query}")
-        .parse()
-        .map_err(|error: super::target::TargetError| CliError::usage(error.to_string()).hint(error.hint()))?;
-    let dir = pool_dir(base.dir.as_deref(), args, settings).ok_or_else(|| {
-        CliError::usage("neither `XDG_STATE_HOME` nor `HOME` is set, so there is no place for the SUTs' files")
-            .hint("give a directory with `--sut-dir`")
-    })?;
-    let name = base.name.unwrap_or_else(|| "local".to_owned());
-    let one = |number| local(&name, number, &dir, base.base.as_deref());
-    Ok((1..=count).map(one).collect())
+    let machine = machine
+        .strip_suffix(number)
+        .and_then(|machine| machine.strip_suffix('*'));
+    let one = format!("{}?{query}", machine.unwrap_or_default());
+    targets.extend((1..=count).map(|number| Given {
+        text: one.clone(),
+        number: Some(number),
+        is_users,
+    }));
+    Ok(())
 }
 
-/// Returns the targets of `local*N` that were used in the place where they are by default, or below `--sut-dir`.
-pub(crate) fn used_locals(args: &SutArgs, settings: &Settings) -> Vec<String> {
-    let Some(dir) = pool_dir(None, args, settings) else {
-        return Vec::new();
-    };
-    let numbers = fs::read_dir(&dir).into_iter().flatten().flatten();
-    let numbers = numbers.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
-    let used: BTreeSet<u32> = numbers
-        .filter(|number| (1..=MOST).contains(number))
-        .filter(|number| peek_state(Some(&dir.join(number.to_string()))).is_some())
-        .collect();
-    used.into_iter()
-        .map(|number| local("local", number, &dir, None))
-        .collect()
-}
-
-/// Where the directories of `local*N` are, if that can be told.
-fn pool_dir(given: Option<&Path>, args: &SutArgs, settings: &Settings) -> Option<PathBuf> {
-    match given.or(args.sut_dir.as_deref()) {
-        Some(dir) => Some(absolute(dir, &settings.here)),
-        None => Some(default_dir()?.join("pool")),
+/// Returns the machines of targets with a number that were used in the place where they are by default, or below `--sut-dir`.
+pub(crate) fn used(args: &SutArgs, settings: &Settings) -> Vec<Given> {
+    let given = args.sut_dir.as_deref().map(|dir| absolute(dir, &settings.here));
+    let mut used = Vec::new();
+    for kind in KINDS {
+        let Some(below) = given.clone().or_else(|| kind.numbered_below()) else {
+            continue;
+        };
+        let numbers = kind.used_numbers(&below).into_iter();
+        used.extend(
+            numbers
+                .filter(|number| (1..=MOST).contains(number))
+                .map(|number| Given {
+                    text: kind.name().to_owned(),
+                    number: Some(number),
+                    is_users: true,
+                }),
+        );
     }
-}
-
-fn local(name: &str, number: u32, dir: &Path, base: Option<&str>) -> String {
-    let dir = dir.join(number.to_string());
-    let mut target = format!(
-        "local?name={}&dir={}",
-        escaped(&format!("{name}-{number}")),
-        escaped(&dir.to_string_lossy())
-    );
-    if let Some(base) = base {
-        let _infallible = write!(target, "&base={}", escaped(base));
-    }
-    target
-}
-
-/// Writes a value so that a target's parser reads it as it is.
-fn escaped(value: &str) -> String {
-    value.replace('%', "%25").replace('&', "%26")
+    used
 }
 
 /// Reads the targets of a file: one a line; `#` and what follows it, at the beginning or after a blank, is a comment.

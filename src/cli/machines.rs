@@ -9,7 +9,7 @@ use std::fs::DirBuilder;
 use std::io::Write as _;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use atex_graph::Base;
 use serde::{Deserialize, Serialize};
@@ -17,16 +17,12 @@ use serde::{Deserialize, Serialize};
 use super::clock::unix_now;
 use super::error::CliError;
 use super::owed::Owed;
-use super::pool::{Pool, SutKind, SutSpec};
+use super::pool::{Pool, SutSpec};
 use super::settings::Settings;
 use super::{notice, owed, signals, workload};
 use crate::exec::event::Seen;
 use crate::report::human;
-use crate::sut::local::peek_state;
-use crate::sut::{
-    BaseIdentity, Cancel, Channel, EnvFile, Facts, Hello, Job, OnHeld, Sut, SutState, SyncMode, Synced, Trouble,
-    TroubleKind, Upload, local_facts,
-};
+use crate::sut::{BaseIdentity, Cancel, Facts, Hello, Sut, SutState, Trouble, TroubleKind, Watch};
 
 /// The directory of remembered facts, below the state directory.
 const REMEMBERED: &str = "facts-v1";
@@ -84,7 +80,7 @@ pub(crate) fn kinds(
         let specs: Vec<&SutSpec> = unknown.iter().map(|&index| &pool.suts[index]).collect();
         signals::doing("machines were asked what they are");
         let heeded = signals::heed(cancel);
-        let asked = look(&specs, cancel);
+        let asked = look(&specs, cancel, if runs { Purpose::Run } else { Purpose::Look });
         drop(heeded);
         for (index, answer) in unknown.into_iter().zip(asked) {
             match answer {
@@ -219,8 +215,7 @@ fn refuse_unsettled(
 
 /// What is known of a machine without a question.
 fn remembered(sut: &SutSpec) -> Option<Dated> {
-    if matches!(sut.kind, SutKind::Local) {
-        let facts = local_facts();
+    if let Some(facts) = sut.access.facts() {
         return Some(Dated { facts, age: 0 });
     }
     let text = crate::host::file::read(&file_of(sut)?).ok()?;
@@ -256,7 +251,7 @@ fn remember(sut: &SutSpec, facts: &Facts) {
         new.write_all(&serde_json::to_vec_pretty(&remembered).ok()?).ok()?;
         new.persist(&file).ok().map(drop)
     };
-    if matches!(sut.kind, SutKind::Ssh(_)) {
+    if sut.access.facts().is_none() {
         let _asked_next_time = write();
     }
 }
@@ -269,18 +264,35 @@ pub(crate) fn forget(sut: &SutSpec) {
     }
 }
 
+/// What machines are asked for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Purpose {
+    /// Something of the tree is going to run there.
+    Run,
+    /// Somebody looks at the tree.
+    Look,
+}
+
 /// Asks machines what they are and what they are prepared for, many at once, without taking them.
-fn look(suts: &[&SutSpec], cancel: &Cancel) -> Vec<Result<Hello, Trouble>> {
-    for_each(suts, |sut| match &sut.kind {
-        SutKind::Local => Ok(Hello {
-            facts: local_facts(),
-            state: peek_state(sut.dir.as_deref()).unwrap_or_default(),
-        }),
-        SutKind::Ssh(ssh) => {
-            let hello = sut.over_ssh(&ssh.1, cancel).look()?;
-            remember(sut, &hello.facts);
-            Ok(hello)
+fn look(suts: &[&SutSpec], cancel: &Cancel, purpose: Purpose) -> Vec<Result<Hello, Trouble>> {
+    for_each(suts, |sut| {
+        if let Some(facts) = sut.access.facts() {
+            let state = sut.access.peek(sut.dir.as_deref()).state.unwrap_or_default();
+            return Ok(Hello { facts, state });
         }
+        if purpose == Purpose::Look
+            && let Some(command) = sut.access.runs_of_tree()
+        {
+            let what = format!(
+                "`{}`: not asked what it is: the tree says to reach it by `{command}`",
+                sut.name
+            );
+            let hint = "name it with `-s` if that command may run, or build first: then what it is will be remembered";
+            return Err(Trouble::new(TroubleKind::Setup, what).with_hint(hint));
+        }
+        let hello = sut.machine(cancel)?.look()?;
+        remember(sut, &hello.facts);
+        Ok(hello)
     })
 }
 
@@ -309,103 +321,48 @@ pub(crate) fn for_each<T: Send>(suts: &[&SutSpec], act: impl Fn(&SutSpec) -> T +
 /// What machines say of themselves, for a guess at what the user means. Those that do not answer say nothing.
 pub(crate) fn states(pool: &Pool, cancel: &Cancel) -> Vec<SutState> {
     let suts: Vec<&SutSpec> = pool.suts.iter().collect();
-    let answers = look(&suts, cancel).into_iter();
+    let answers = look(&suts, cancel, Purpose::Run).into_iter();
     answers.filter_map(|answer| Some(answer.ok()?.state)).collect()
 }
 
 /// Makes all machines of a pool, for a run of a tree. When one is opened, what it is will be remembered.
 pub(crate) fn open_later(pool: &Pool, tree: &Path, cancel: &Cancel) -> Result<Vec<Box<dyn Sut>>, CliError> {
-    let make = |spec: &SutSpec| -> Result<Box<dyn Sut>, CliError> { Ok(Box::new(known(spec, Some(tree), cancel)?)) };
+    let make = |spec: &SutSpec| Ok(known(spec, Some(tree), cancel)?);
     pool.suts.iter().map(make).collect()
 }
 
 /// Makes one machine that is remembered when it is opened, for a run of a tree or for none.
-pub(crate) fn known(spec: &SutSpec, tree: Option<&Path>, cancel: &Cancel) -> Result<Known, Trouble> {
-    Ok(Known {
-        sut: spec.machine(cancel)?,
+pub(crate) fn known(spec: &SutSpec, tree: Option<&Path>, cancel: &Cancel) -> Result<Box<dyn Sut>, Trouble> {
+    let mut sut = spec.machine(cancel)?;
+    sut.watch(Box::new(Memory {
         owed: Owed::new(spec, tree),
         spec: spec.clone(),
-    })
+    }));
+    Ok(sut)
 }
 
 pub(crate) fn no_descriptor(error: &std::io::Error) -> CliError {
     CliError::infra(format!("cannot make an event descriptor: {error}"))
 }
 
-/// A machine that is remembered: what it is whenever it is opened, and which finish is due there whenever that changes.
-pub(crate) struct Known {
-    sut: Box<dyn Sut>,
+/// What is remembered of a machine: what it is whenever it is opened, and which finish is due there whenever that changes.
+struct Memory {
     owed: Owed,
     spec: SutSpec,
 }
 
-impl Sut for Known {
-    fn name(&self) -> &str {
-        self.sut.name()
-    }
-
-    fn approach(&mut self) {
-        self.sut.approach();
-    }
-
-    fn open(&mut self, on_held: OnHeld, notice: &mut dyn FnMut(String)) -> Result<Hello, Trouble> {
-        let hello = self.sut.open(on_held, notice)?;
+impl Watch for Memory {
+    fn opened(&mut self, hello: &Hello) {
         remember(&self.spec, &hello.facts);
         self.owed.agree(&hello.state.unfinished);
-        Ok(hello)
     }
 
-    fn reopen(&mut self, until: Instant) -> Result<Hello, Trouble> {
-        self.sut.reopen(until)
+    fn keeps(&mut self, state: &SutState) -> Result<(), String> {
+        let noted = self.owed.note(&state.unfinished);
+        noted.map_err(|error| format!("cannot remember which finish is due there: {error}"))
     }
 
-    fn expect(&mut self, upload: &Upload, mode: SyncMode) {
-        self.sut.expect(upload, mode);
-    }
-
-    fn look_ahead(&mut self, upload: &Upload, mode: SyncMode) {
-        self.sut.look_ahead(upload, mode);
-    }
-
-    fn sync(&mut self, upload: &Upload, mode: SyncMode) -> Result<Synced, Trouble> {
-        self.sut.sync(upload, mode)
-    }
-
-    fn adopt(&mut self, slot: &str) -> Result<(), Trouble> {
-        self.sut.adopt(slot)
-    }
-
-    fn reads(&mut self, slot: &str) -> Result<Option<Vec<PathBuf>>, Trouble> {
-        self.sut.reads(slot)
-    }
-
-    fn unmount(&mut self) -> Result<String, Trouble> {
-        self.sut.unmount()
-    }
-
-    fn reset_env_file(&mut self, which: EnvFile) -> Result<(), Trouble> {
-        self.sut.reset_env_file(which)
-    }
-
-    fn start(&mut self, job: &Job) -> Result<Box<dyn Channel>, Trouble> {
-        self.sut.start(job)
-    }
-
-    fn set_state(&mut self, state: &SutState) -> Result<(), Trouble> {
-        self.owed.note(&state.unfinished).map_err(|error| {
-            let message = format!("cannot remember which finish is due on `{}`: {error}", self.spec.name);
-            Trouble::new(TroubleKind::Setup, message)
-        })?;
-        self.sut.set_state(state)?;
+    fn kept(&mut self, state: &SutState) {
         self.owed.forget(&state.unfinished);
-        Ok(())
-    }
-
-    fn tend(&mut self) {
-        self.sut.tend();
-    }
-
-    fn close(&mut self) {
-        self.sut.close();
     }
 }

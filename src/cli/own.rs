@@ -4,9 +4,8 @@ use std::fs::{self, File};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::PathBuf;
 
-use super::pool::{Pool, SutKind};
+use super::pool::{Pool, SutSpec};
 use super::settings::Settings;
-use crate::sut::local;
 
 /// Returns the files that the output goes to, and the directories of cache and state.
 pub(crate) fn of_process(settings: &Settings) -> Vec<PathBuf> {
@@ -16,18 +15,10 @@ pub(crate) fn of_process(settings: &Settings) -> Vec<PathBuf> {
     outputs.chain(places.into_iter().flatten()).collect()
 }
 
-/// Returns what a machine that is this host keeps in its directory.
+/// Returns what machines keep in files of this host.
 pub(crate) fn of_pool(pool: &Pool) -> Vec<PathBuf> {
-    let local = pool.suts.iter().filter(|sut| matches!(sut.kind, SutKind::Local));
-    let dirs = local.filter_map(|sut| sut.dir.as_deref());
-    dirs.flat_map(|dir| {
-        let place = local::place(dir);
-        // One that is only atex's goes as a whole.
-        let below = (place != dir).then(|| place.clone());
-        let names = ["v1", "lease", "run.lock", ".atex"].map(|name| place.join(name));
-        names.into_iter().chain(below)
-    })
-    .collect()
+    let of = |sut: &SutSpec| sut.access.own_files(sut.dir.as_deref());
+    pool.suts.iter().flat_map(of).collect()
 }
 
 /// The name of the regular file behind a descriptor, as the kernel knows it.

@@ -1,23 +1,22 @@
 //! The machines of an invocation: targets and named SUTs made into a validated pool.
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::args::select::SutArgs;
 use super::error::CliError;
-use super::fleet;
-use super::nearest::nearest;
+use super::fleet::{self, Given};
+use super::nearest::{did_you_mean, nearest};
 use super::notice;
 use super::settings::{Settings, absolute};
-use super::target::{self, SshTarget, Target, TargetError, TargetKind};
 use super::values;
 use crate::sut::facts::login_user;
-use crate::sut::ssh::Login;
-use crate::sut::ssh::config::{self, Ask, Files, Here, Only};
-use crate::sut::ssh::login::{Password, Via};
-use crate::sut::ssh::{Ssh, SshLink};
-use crate::sut::{Cancel, Local, Sut, Trouble};
+use crate::sut::kind::ssh::config::{Files, Here, Only};
+use crate::sut::kind::target;
+use crate::sut::kind::{Access, KINDS, Kind, Means, Parameters, Target, TargetError};
+use crate::sut::{Cancel, Sut, Trouble};
 
 /// How long a machine may be silent where nobody says otherwise.
 const DEAD_AFTER: Duration = Duration::from_secs(30);
@@ -34,16 +33,8 @@ pub(crate) struct SutSpec {
     pub(crate) dir: Option<PathBuf>,
     /// Free text of the configuration that joins the base identity.
     pub(crate) base: String,
-    pub(crate) kind: SutKind,
-}
-
-/// How a machine is reached.
-#[derive(Clone, Debug)]
-pub(crate) enum SutKind {
-    /// It is this one.
-    Local,
-    /// By SSH: what was asked for, and what came of it.
-    Ssh(Box<(Ask, Login)>),
+    /// How it is reached.
+    pub(crate) access: Arc<dyn Access>,
 }
 
 /// Machines, and what holds for all of them.
@@ -54,105 +45,43 @@ pub(crate) struct Pool {
     pub(crate) dead_after: Duration,
     /// How old may be what is remembered of one.
     pub(crate) max_facts_age: Duration,
-    /// Where the SSH configuration is read from.
-    pub(crate) files: Files,
 }
 
 impl SutSpec {
     /// Makes the machine; nothing is connected yet.
     pub(crate) fn machine(&self, cancel: &Cancel) -> Result<Box<dyn Sut>, Trouble> {
-        Ok(match &self.kind {
-            SutKind::Local => Box::new(Local::new(&self.name, self.dir.clone(), cancel.clone())?),
-            SutKind::Ssh(ssh) => Box::new(self.over_ssh(&ssh.1, cancel)),
-        })
-    }
-
-    /// Makes the machine behind a login.
-    pub(crate) fn over_ssh(&self, login: &Login, cancel: &Cancel) -> Ssh {
-        Ssh::over(
-            SshLink::new(login.clone(), cancel.clone()),
-            self.dir.clone(),
-            cancel.clone(),
-        )
+        self.access.sut(self.dir.as_deref(), cancel)
     }
 
     /// Which machine it is, for those of the pool to be told apart, and for what is remembered of it.
     pub(crate) fn place(&self) -> String {
-        match &self.kind {
-            SutKind::Local => "local".to_owned(),
-            SutKind::Ssh(ssh) if ssh.0.sudo => format!("{} by sudo", place(&ssh.1)),
-            SutKind::Ssh(ssh) => place(&ssh.1),
-        }
+        self.access.place()
     }
-}
-
-fn place(login: &Login) -> String {
-    let Login { user, host, port, .. } = login;
-    let way = match &login.via {
-        Via::Direct => String::new(),
-        Via::Jump(jump) => format!(" through {}", place(jump)),
-        Via::Command(command) => format!(" by {command}"),
-        Via::ControlPath(socket) => format!(" by {}", socket.display()),
-    };
-    format!("{user}@[{host}]:{port}{way}")
 }
 
 /// Resolves `-s` and its kin, with the configuration's `sut` and then `local` as default.
 pub(crate) fn resolve(args: &SutArgs, settings: &Settings) -> Result<Pool, CliError> {
-    let defaults = &settings.config.defaults;
     let given = fleet::given(args, settings)?;
     let max_facts_age = args.max_facts_age.as_deref().map(values::age).transpose()?;
-    let dead_after = args.dead_after.as_deref().map(values::silence).transpose()?;
-    let mut resolver = Resolver {
-        args,
-        settings,
-        dead_after: dead_after.or(defaults.dead_after).unwrap_or(DEAD_AFTER),
-        files: ssh_files(args, settings),
-        told: Vec::new(),
-    };
-    let mut suts: Vec<SutSpec> = Vec::new();
-    let (mut names, mut places) = (BTreeSet::new(), BTreeSet::new());
-    for text in &given {
-        let sut = resolver.spec(text)?;
-        if !names.insert(sut.name.clone()) {
-            return Err(CliError::usage(format!("two SUTs are called `{}`", sut.name))
-                .hint("give one of them another name and directory, as in `-s 'local?name=two&dir=/srv/two'`"));
-        }
-        if !places.insert((sut.place(), sut.dir.clone())) {
-            return Err(
-                CliError::usage(format!("SUT `{}` has the directory of another one", sut.name))
-                    .hint("give it its own, as in `-s 'local?name=two&dir=/srv/two'`"),
-            );
-        }
-        suts.push(sut);
-    }
+    let mut resolver = Resolver::new(args, settings)?;
+    let suts = resolver.specs(&given, &[])?;
     Ok(Pool {
         suts,
         dead_after: resolver.dead_after,
-        max_facts_age: max_facts_age.or(defaults.max_facts_age).unwrap_or(MAX_FACTS_AGE),
-        files: resolver.files,
+        max_facts_age: max_facts_age
+            .or(settings.config.defaults.max_facts_age)
+            .unwrap_or(MAX_FACTS_AGE),
     })
 }
 
-/// Resolves a target that joins a pool, or several. Fails where the pool has one of its name or directory.
-pub(crate) fn joining(text: &str, args: &SutArgs, pool: &Pool, settings: &Settings) -> Result<Vec<SutSpec>, CliError> {
-    let args = SutArgs {
-        suts: vec![text.to_owned()],
-        sut_file: None,
-        ..args.clone()
-    };
-    let joined = resolve(&args, settings)?.suts;
-    for sut in &joined {
-        if pool.suts.iter().any(|other| other.name == sut.name) {
-            return Err(CliError::usage(format!("two SUTs are called `{}`", sut.name)));
-        }
-        let place = (sut.place(), &sut.dir);
-        if pool.suts.iter().any(|other| (other.place(), &other.dir) == place) {
-            let message = format!("SUT `{}` has the directory of another one", sut.name);
-            return Err(CliError::usage(message));
-        }
-    }
-    Ok(joined)
+/// Resolves targets that join a pool. Fails where the pool has one of their name or directory.
+pub(crate) fn joining(
+    given: &[Given],
+    args: &SutArgs,
+    pool: &Pool,
+    settings: &Settings,
+) -> Result<Vec<SutSpec>, CliError> {
+    Resolver::new(args, settings)?.specs(given, &pool.suts)
 }
 
 /// What targets are resolved with.
@@ -160,83 +89,147 @@ struct Resolver<'a> {
     args: &'a SutArgs,
     settings: &'a Settings,
     dead_after: Duration,
-    files: Files,
+    ssh_files: Files,
     /// Warnings that were given already.
-    told: Vec<config::Warning>,
+    told: Vec<String>,
 }
 
-impl Resolver<'_> {
-    fn spec(&mut self, text: &str) -> Result<SutSpec, CliError> {
-        let here = &self.settings.here;
-        let (target, beside, is_named) = match named(text, self.settings)? {
-            Some((target, beside)) => (target, beside, true),
-            None => (text.parse()?, here.clone(), false),
-        };
-        let Target { kind, name, dir, base } = target;
-        let name = name.unwrap_or_else(|| kind.to_string());
-        let given_dir = dir.map(|dir| (dir, beside.clone()));
-        let dir = given_dir.or_else(|| self.args.sut_dir.clone().map(|dir| (dir, here.clone())));
-        let (dir, kind) = match kind {
-            TargetKind::Local => (dir.map(|(dir, base)| absolute(&dir, &base)), SutKind::Local),
-            TargetKind::Ssh(ssh) => {
-                self.doubt(text, &ssh, is_named)?;
-                let dir = dir.map(|(dir, _)| dir_there(&name, dir)).transpose()?;
-                (dir, self.ssh(&name, ssh, &beside)?)
-            }
-        };
-        Ok(SutSpec {
-            name,
-            dir,
-            base: base.unwrap_or_default(),
-            kind,
+/// A target, and what is known of who wrote it.
+struct Meant {
+    target: Target,
+    /// The directory that relative paths are below.
+    beside: PathBuf,
+    /// Whether it has a name in the configuration.
+    is_named: bool,
+    /// Whether no configuration of the tree wrote it.
+    is_users: bool,
+}
+
+impl<'a> Resolver<'a> {
+    fn new(args: &'a SutArgs, settings: &'a Settings) -> Result<Self, CliError> {
+        let dead_after = args.dead_after.as_deref().map(values::silence).transpose()?;
+        Ok(Self {
+            args,
+            settings,
+            dead_after: dead_after.or(settings.config.defaults.dead_after).unwrap_or(DEAD_AFTER),
+            ssh_files: ssh_files(args, settings),
+            told: Vec::new(),
         })
     }
 
-    /// Refuses a bare word that is most likely a name with a typing error: it must not become a connection to somewhere.
-    fn doubt(&self, text: &str, ssh: &SshTarget, is_named: bool) -> Result<(), CliError> {
-        let bare = !is_named && ssh.user.is_none() && !text.contains(['.', ':', '?', '/', '[']);
-        let known = self.settings.config.suts.keys().map(String::as_str).chain(["local"]);
-        let Some(meant) = nearest(text, known).filter(|_| bare) else {
-            return Ok(());
-        };
-        let configured = config::look_up(&self.files, text, None).is_ok_and(|options| options.is_configured());
-        if configured {
-            return Ok(());
+    /// Makes machines of targets, which differ from each other and from those that are there in name and place.
+    fn specs(&mut self, given: &[Given], there: &[SutSpec]) -> Result<Vec<SutSpec>, CliError> {
+        let place = |sut: &SutSpec| (sut.place(), sut.dir.clone());
+        let mut names: BTreeSet<String> = there.iter().map(|sut| sut.name.clone()).collect();
+        let mut places: BTreeSet<_> = there.iter().map(place).collect();
+        let mut suts = Vec::with_capacity(given.len());
+        for given in given {
+            let sut = self.spec(given)?;
+            if !names.insert(sut.name.clone()) {
+                return Err(CliError::usage(format!("two SUTs are called `{}`", sut.name))
+                    .hint("give one of them another name and directory, as in `-s 'local?name=two&dir=/srv/two'`"));
+            }
+            if !places.insert(place(&sut)) {
+                return Err(
+                    CliError::usage(format!("SUT `{}` has the directory of another one", sut.name))
+                        .hint("give it its own, as in `-s 'local?name=two&dir=/srv/two'`"),
+                );
+            }
+            suts.push(sut);
         }
-        Err(CliError::usage(format!("there is no SUT `{text}`"))
-            .hint(format!("did you mean `{meant}`? `ssh://{text}` names a host")))
+        Ok(suts)
     }
 
-    fn ssh(&mut self, name: &str, ssh: SshTarget, beside: &Path) -> Result<SutKind, CliError> {
-        let password = match &ssh.password_env {
-            None => None,
-            Some(variable) => Some(std::env::var(variable).map(Password).map_err(|_| {
-                CliError::usage(format!("SUT `{name}`: the variable `{variable}` is not set"))
-                    .hint("`password_env` names the environment variable that holds the password")
-            })?),
-        };
-        let ask = Ask {
-            name: name.to_owned(),
-            host: ssh.host,
-            user: ssh.user,
-            port: ssh.port,
-            key: ssh.key.map(|key| absolute(&key, beside)),
-            control_path: ssh.control_path.map(|socket| absolute(&socket, beside)),
-            password,
-            sudo: ssh.sudo,
-            accept_new: self.args.accept_new_host_keys,
-            dead_after: self.dead_after,
-        };
-        let resolved =
-            config::resolve(&ask, &self.files).map_err(|error| CliError::usage(format!("SUT `{name}`: {error}")))?;
-        for warning in resolved.warnings {
-            if !self.told.contains(&warning) {
-                notice::warning(&warning.to_string(), self.settings);
-                self.told.push(warning);
-            }
+    fn spec(&mut self, given: &Given) -> Result<SutSpec, CliError> {
+        let meant = self.meant(given)?;
+        let Target {
+            kind,
+            address,
+            name,
+            dir,
+            base,
+        } = &meant.target;
+        let mut name = name.clone().unwrap_or_else(|| address.to_string());
+        if let Some(number) = given.number {
+            name = format!("{name}-{number}");
         }
-        Ok(SutKind::Ssh(Box::new((ask, resolved.login))))
+        let dir = dir.clone().map(|dir| (dir, meant.beside.clone()));
+        let dir = dir.or_else(|| Some((self.args.sut_dir.clone()?, self.settings.here.clone())));
+        let dir = match dir {
+            Some((dir, base)) if kind.is_here() => Some(absolute(&dir, &base)),
+            Some((dir, _)) => Some(dir_there(&name, dir)?),
+            None => None,
+        };
+        let dir = match given.number {
+            None => dir,
+            Some(number) => Some(numbered(*kind, dir)?.join(number.to_string())),
+        };
+        let is_ssh_configured = self.args.ssh_config.is_none() && self.settings.config.defaults.ssh_config.is_some();
+        let (settings, told) = (self.settings, &mut self.told);
+        let mut means = Means {
+            ssh_files: &self.ssh_files,
+            accept_new_host_keys: self.args.accept_new_host_keys,
+            dead_after: self.dead_after,
+            trusts_target: meant.is_users,
+            trusts_ssh_config: !is_ssh_configured,
+            absolute,
+            warn: &mut |warning| {
+                if !told.contains(&warning) {
+                    notice::warning(&warning, settings);
+                    told.push(warning);
+                }
+            },
+        };
+        if !meant.is_named && address.is_guess(&given.text, &means) {
+            doubt(&given.text, settings)?;
+        }
+        let access = address
+            .access(&name, &meant.beside, &mut means)
+            .map_err(|none| CliError::usage(format!("SUT `{name}`: {}", none.problem)).hint_if(none.hint))?;
+        Ok(SutSpec {
+            name,
+            dir,
+            base: base.clone().unwrap_or_default(),
+            access,
+        })
     }
+
+    /// Finds out which target a text means: one with a name in the configuration, or itself.
+    fn meant(&self, given: &Given) -> Result<Meant, CliError> {
+        let settings = self.settings;
+        let named = named(&given.text, settings)?;
+        let is_named = named.is_some();
+        let (target, beside) = match named {
+            Some(named) => named,
+            None => (given.text.parse()?, settings.here.clone()),
+        };
+        let is_of_tree = is_named && settings.tree_root().is_ok_and(|root| root == beside);
+        Ok(Meant {
+            target,
+            beside,
+            is_named,
+            is_users: given.is_users && !is_of_tree,
+        })
+    }
+}
+
+/// Refuses a bare word that is most likely a name with a typing error: it must not become a connection to somewhere.
+fn doubt(text: &str, settings: &Settings) -> Result<(), CliError> {
+    let kinds = KINDS.iter().map(|kind| kind.name());
+    let known = settings.config.suts.keys().map(String::as_str).chain(kinds);
+    let Some(meant) = nearest(text, known) else {
+        return Ok(());
+    };
+    Err(CliError::usage(format!("there is no SUT `{text}`"))
+        .hint(format!("did you mean `{meant}`? `ssh://{text}` names a host")))
+}
+
+/// The directory below which machines with numbers have theirs.
+fn numbered(kind: &dyn Kind, given: Option<PathBuf>) -> Result<PathBuf, CliError> {
+    given.or_else(|| kind.numbered_below()).ok_or_else(|| {
+        CliError::usage("neither `XDG_STATE_HOME` nor `HOME` is set, so there is no place for the SUTs' files")
+            .hint("give a directory with `--sut-dir`")
+    })
 }
 
 /// Where the SSH configuration is read from.
@@ -273,7 +266,18 @@ fn dir_there(name: &str, dir: PathBuf) -> Result<PathBuf, CliError> {
 
 impl From<TargetError> for CliError {
     fn from(error: TargetError) -> Self {
-        Self::usage(error.to_string()).hint(error.hint())
+        let hint = if let TargetError::Parameter { parameter, .. } = &error {
+            let names = Parameters::names();
+            did_you_mean(parameter, names.iter().copied())
+                .unwrap_or_else(|| format!("parameters are `{}`", names.join("`, `")))
+        } else {
+            let forms: Vec<_> = KINDS.iter().flat_map(|kind| kind.forms()).copied().collect();
+            format!(
+                "targets are `{}`, each with parameters as in `local?dir=/srv/atex&name=one`",
+                forms.join("`, `")
+            )
+        };
+        Self::usage(error.to_string()).hint(hint)
     }
 }
 
@@ -287,9 +291,10 @@ fn named(text: &str, settings: &Settings) -> Result<Option<(Target, PathBuf)>, C
     let beside = sut.file.parent().unwrap_or(&settings.here).to_owned();
     let (_, given) = target::parts(&format!("{name}?{query}"))?;
     let (machine, of_target) = target::parts(&sut.target)?;
-    let given = given.with_paths_below(&settings.here, machine == "local");
+    let kind = Target::new(&sut.target, machine, &Parameters::default())?.kind;
+    let given = given.with_paths(kind, |path| absolute(path, &settings.here));
     let parameters = given.or(sut.parameters.clone()).or(of_target);
-    let mut target = Target::new(&sut.target, machine, parameters)?;
+    let mut target = Target::new(&sut.target, machine, &parameters)?;
     target.name.get_or_insert_with(|| name.to_owned());
     Ok(Some((target, beside)))
 }

@@ -439,13 +439,13 @@ pub(crate) fn alarm(cancel: &Cancel, until: Option<Instant>) -> (Option<std::os:
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sut::link::local::LocalLink;
+    use crate::sut::link::child::ChildLink;
 
     #[test]
     fn one_who_only_shows_life_comes_to_an_end() {
         let script = "while echo >&2; do sleep 0.02; done";
         let command = ["bash", "-c", script].map(Into::into).to_vec();
-        let mut link = LocalLink::running("it", command, None);
+        let mut link = ChildLink::running("it", command, None);
         let cancel = Cancel::new().unwrap();
         let patience = Patience {
             cancel: &cancel,

@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use serde::{Deserialize, Serialize};
 
 use crate::host::program;
-use crate::sut::link::local;
+use crate::sut::link::child;
 
 /// Facts a SUT tells when it is opened.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -101,7 +101,7 @@ pub fn local_facts() -> Facts {
         init: started(&read("/proc/1/stat")),
         commands: commands.join(" "),
         release,
-        environment: local::environment().filter(|(name, _)| counts(name)).collect(),
+        environment: child::environment().filter(|(name, _)| counts(name)).collect(),
     })
 }
 

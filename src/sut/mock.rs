@@ -14,7 +14,7 @@ use rustix::event::{PollFd, PollFlags, poll};
 
 use crate::sut::{
     Cancel, Channel, Cut, End, EnvFile, Facts, Hello, Job, JobKind, OnHeld, Ready, Sut, SutState, SyncMode, Synced,
-    Trouble, TroubleKind, Upload, Urgency,
+    Trouble, TroubleKind, Upload, Urgency, Watch,
 };
 
 /// What a scripted job does next.
@@ -233,6 +233,13 @@ impl Sut for Mock {
         &self.name
     }
 
+    /// What a scripted machine says is read from the lab.
+    fn watch(&mut self, _watch: Box<dyn Watch>) {}
+
+    fn look(&mut self) -> Result<Hello, Trouble> {
+        Ok(self.hello())
+    }
+
     fn open(&mut self, on_held: OnHeld, notice: &mut dyn FnMut(String)) -> Result<Hello, Trouble> {
         self.note(Call::Open);
         self.attempt("open")?;
@@ -304,6 +311,11 @@ impl Sut for Mock {
         self.note(Call::SetState(state.clone()));
         self.attempt("set-state")?;
         self.lab.set_state(&self.name, state.clone());
+        Ok(())
+    }
+
+    fn remove(&mut self) -> Result<(), Trouble> {
+        self.lab.set_state(&self.name, SutState::default());
         Ok(())
     }
 

@@ -1,4 +1,4 @@
-//! Machines that tests run on: the trait, what crosses it, and one file per kind.
+//! Machines that tests run on: the trait, what crosses it, and a folder for each kind ([`kind`]).
 //!
 //! Knows nothing of plans, graph or results: it moves files, runs bash scripts under a wrapper, and keeps a small state on
 //! the machine. Everything here blocks its calling thread, which is the worker that owns the SUT; [`Cancel`] ends a wait.
@@ -36,10 +36,12 @@ mod exchange;
 pub mod facts;
 pub mod files;
 pub mod job;
+
 mod jobtext;
-pub mod lease;
+
+pub mod kind;
 pub mod link;
-pub mod local;
+
 mod manifest;
 pub mod mock;
 mod observe;
@@ -47,7 +49,7 @@ pub mod packages;
 mod plan;
 mod program;
 pub mod shell;
-pub mod ssh;
+
 pub mod state;
 mod tar;
 pub mod trouble;
@@ -59,7 +61,7 @@ pub use channel::{Channel, Cut, End, Ready};
 pub use facts::{BaseIdentity, Facts, local_facts};
 pub use files::{FileEntry, FileKind, FileSet, SyncMode, Synced, Upload};
 pub use job::{EnvFile, Job, JobKind};
-pub use local::Local;
+pub use kind::local::Local;
 pub use state::{SutState, Taint};
 pub use trouble::{Trouble, TroubleKind};
 
@@ -89,6 +91,18 @@ pub enum OnHeld {
 /// How often at least a machine that is open and idle is to be tended.
 pub const TEND: Duration = Duration::from_secs(10);
 
+/// Who is told what a machine says of itself: what it is whenever it is opened, and what it keeps whenever that changes.
+pub trait Watch: Send {
+    /// It was opened.
+    fn opened(&mut self, hello: &Hello);
+
+    /// It is about to keep a state. Where that fails, with a reason for people, it does not.
+    fn keeps(&mut self, state: &SutState) -> Result<(), String>;
+
+    /// It has kept it.
+    fn kept(&mut self, state: &SutState);
+}
+
 /// A machine that tests run on. One worker thread owns it; dropping it drops the lease.
 pub trait Sut: Send {
     /// The name for people and records: `local`, `root@host`.
@@ -97,6 +111,13 @@ pub trait Sut: Send {
     /// Begins to connect, as far as nobody has to be asked for anything, and waits for nothing: [`Sut::open`] goes on from there.
     /// For whoever has something else to do first.
     fn approach(&mut self) {}
+
+    /// Has somebody told of what the machine says of itself from now on.
+    fn watch(&mut self, watch: Box<dyn Watch>);
+
+    /// Connects and reads facts and state without taking the lease: for a look at a machine that somebody else may hold. Nothing is
+    /// changed there.
+    fn look(&mut self) -> Result<Hello, Trouble>;
 
     /// Connects, takes the lease, and reads facts and state. `notice` is called with a text for people while it waits.
     fn open(&mut self, on_held: OnHeld, notice: &mut dyn FnMut(String)) -> Result<Hello, Trouble>;
@@ -138,6 +159,9 @@ pub trait Sut: Send {
 
     /// Gives the machine a sign of life while nothing is wanted of it. To be called every [`TEND`] at least.
     fn tend(&mut self) {}
+
+    /// Removes everything that atex keeps there, while it is open; afterwards it is closed.
+    fn remove(&mut self) -> Result<(), Trouble>;
 
     /// Lets the machine go: drops lease and connection. The SUT can be opened again later.
     fn close(&mut self);

@@ -20,7 +20,7 @@ use crate::sut::upload::{self, Ahead, NotSynced, accept};
 use crate::sut::wrapped::{NotStarted, WrappedJob, Wrapper};
 use crate::sut::{
     Cancel, Channel, EnvFile, Hello, Job, JobKind, OnHeld, Sut, SutState, SyncMode, Synced, Taint, Trouble,
-    TroubleKind, Upload, Urgency,
+    TroubleKind, Upload, Urgency, Watch,
 };
 
 /// The version of all that lies below the machine's directory but the locks; part of the path there.
@@ -76,6 +76,8 @@ pub struct Machine<L> {
     session: Option<Session>,
     /// How the session ended that there was, where only a question was asked that may go without an answer.
     lost: Option<Trouble>,
+    /// Who is told what the machine says of itself.
+    watch: Option<Box<dyn Watch>>,
 }
 
 /// What is known while the lease is held.
@@ -110,6 +112,7 @@ impl<L: Link> Machine<L> {
             ahead: None,
             session: None,
             lost: None,
+            watch: None,
         }
     }
 
@@ -260,15 +263,14 @@ impl<L: Link> Machine<L> {
         Wrapper::launch(&mut self.link, marker(), &patience).ok()
     }
 
-    /// Removes everything that atex keeps there, while it is open; afterwards it is closed.
-    pub fn remove(&mut self) -> Result<(), Trouble> {
+    fn write_state(&mut self, state: &SutState) -> Result<(), Trouble> {
+        let text = serde_json::to_vec_pretty(state).map_err(|error| self.trouble(TroubleKind::Setup, error))?;
         self.with_session(|agent, cancel| {
-            let patience = Self::until_cancelled(cancel);
-            agent.send(b"remove\n", &patience)?;
+            let patience = Self::brief(cancel);
+            agent.send(format!("state {}\n", text.len()).as_bytes(), &patience)?;
+            agent.send(&text, &patience)?;
             accept(agent.reply(SHORT, &patience)?).map(drop)
-        })?;
-        self.close();
-        Ok(())
+        })
     }
 }
 
@@ -281,13 +283,24 @@ impl<L: Link> Sut for Machine<L> {
         self.link.approach();
     }
 
+    fn watch(&mut self, watch: Box<dyn Watch>) {
+        self.watch = Some(watch);
+    }
+
+    fn look(&mut self) -> Result<Hello, Trouble> {
+        self.peek()
+    }
+
     fn open(&mut self, on_held: OnHeld, notice: &mut dyn FnMut(String)) -> Result<Hello, Trouble> {
         // Whoever has the lease is the only one to want a job there: one that still runs belongs to nobody.
         let (mut hello, cut_off) = self.take(on_held, Duration::ZERO, None, notice)?;
         if let Some(job) = cut_off {
             let reason = format!("{job} was cut off there before its end was seen");
             hello.state.taint.get_or_insert_with(|| taint(reason));
-            self.set_state(&hello.state)?;
+            self.write_state(&hello.state)?;
+        }
+        if let Some(watch) = &mut self.watch {
+            watch.opened(&hello);
         }
         Ok(hello)
     }
@@ -389,13 +402,13 @@ impl<L: Link> Sut for Machine<L> {
     }
 
     fn set_state(&mut self, state: &SutState) -> Result<(), Trouble> {
-        let text = serde_json::to_vec_pretty(state).map_err(|error| self.trouble(TroubleKind::Setup, error))?;
-        self.with_session(|agent, cancel| {
-            let patience = Self::brief(cancel);
-            agent.send(format!("state {}\n", text.len()).as_bytes(), &patience)?;
-            agent.send(&text, &patience)?;
-            accept(agent.reply(SHORT, &patience)?).map(drop)
-        })
+        let keeps = self.watch.as_mut().map_or(Ok(()), |watch| watch.keeps(state));
+        keeps.map_err(|why| self.trouble(TroubleKind::Setup, why))?;
+        self.write_state(state)?;
+        if let Some(watch) = &mut self.watch {
+            watch.kept(state);
+        }
+        Ok(())
     }
 
     fn tend(&mut self) {
@@ -412,6 +425,16 @@ impl<L: Link> Sut for Machine<L> {
             // A machine that is lost is found out when it is wanted.
             let _sign_of_life = session.agent.send(b"\n", &patience);
         }
+    }
+
+    fn remove(&mut self) -> Result<(), Trouble> {
+        self.with_session(|agent, cancel| {
+            let patience = Self::until_cancelled(cancel);
+            agent.send(b"remove\n", &patience)?;
+            accept(agent.reply(SHORT, &patience)?).map(drop)
+        })?;
+        self.close();
+        Ok(())
     }
 
     fn close(&mut self) {

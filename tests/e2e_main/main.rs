@@ -1,6 +1,7 @@
 //! The main job, end to end: the real binary, real processes, and a witness that counts what ran.
 
 mod audit;
+mod behind;
 mod boots;
 mod chains;
 mod exit_codes;

@@ -1,6 +1,6 @@
 //! Building, testing and finishing on a machine behind SSH is what it is on this one.
 
-use atex::sut::ssh::{Ssh, SshLink};
+use atex::sut::kind::ssh::{Ssh, SshLink};
 use atex::sut::{Cancel, OnHeld, Sut as _};
 use serde_json::Value;
 

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use atex::exec::event::NodeOutcome;
 use atex::sut::mock::Mock;
 use atex::sut::{
-    Cancel, Channel, EnvFile, Hello, Job, JobKind, OnHeld, Sut, SutState, SyncMode, Synced, Trouble, Upload,
+    Cancel, Channel, EnvFile, Hello, Job, JobKind, OnHeld, Sut, SutState, SyncMode, Synced, Trouble, Upload, Watch,
 };
 
 use crate::bench::{Bench, Ended, bench};
@@ -39,6 +39,18 @@ impl Panics {
 impl Sut for Panics {
     fn name(&self) -> &str {
         self.inner.name()
+    }
+
+    fn watch(&mut self, watch: Box<dyn Watch>) {
+        self.inner.watch(watch);
+    }
+
+    fn look(&mut self) -> Result<Hello, Trouble> {
+        self.inner.look()
+    }
+
+    fn remove(&mut self) -> Result<(), Trouble> {
+        self.inner.remove()
     }
 
     fn open(&mut self, on_held: OnHeld, notice: &mut dyn FnMut(String)) -> Result<Hello, Trouble> {

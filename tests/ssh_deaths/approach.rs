@@ -1,7 +1,7 @@
 //! A machine that is approached before it is wanted: one connection serves, and one that broke meanwhile is no harm.
 
-use atex::sut::ssh::Login;
-use atex::sut::ssh::login::HostKeys;
+use atex::sut::kind::ssh::Login;
+use atex::sut::kind::ssh::login::HostKeys;
 use atex::sut::{OnHeld, Sut, TroubleKind};
 
 use crate::Lab;

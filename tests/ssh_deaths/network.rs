@@ -3,7 +3,7 @@
 use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
 
-use atex::sut::ssh::Login;
+use atex::sut::kind::ssh::Login;
 use atex::sut::{Cancel, OnHeld, Sut, SyncMode, TroubleKind};
 use rustix::fs::{FlockOperation, flock};
 

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use atex::sut::ssh::{Login, Ssh};
+use atex::sut::kind::ssh::{Login, Ssh};
 use atex::sut::{OnHeld, Sut, SutState, SyncMode, TroubleKind};
 
 use crate::proxy::Proxy;

@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
-use atex::sut::ssh::Login;
+use atex::sut::kind::ssh::Login;
 use atex::sut::{OnHeld, Sut, SutState, SyncMode, Trouble, TroubleKind};
 
 use crate::Lab;

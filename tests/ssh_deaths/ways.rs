@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use atex::sut::ssh::{Login, Via};
+use atex::sut::kind::ssh::{Login, Via};
 use atex::sut::{OnHeld, Sut, TroubleKind};
 
 use crate::sut_support::{Running, eventually, lives, run, test};

@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use atex::sut::ssh::login::Algorithms;
-use atex::sut::ssh::{HostKeys, Identity, Login, Via};
+use atex::sut::kind::ssh::login::Algorithms;
+use atex::sut::kind::ssh::{HostKeys, Identity, Login, Via};
 
 /// Where an sshd runs: what starts it there, and its address.
 #[derive(Clone, Debug)]

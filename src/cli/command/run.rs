@@ -52,7 +52,8 @@ pub(crate) fn run(request: &RunRequest, settings: &Settings, out: &mut Out) -> R
         Action::Build { .. } | Action::Finish => Vec::new(),
     };
     let cancel = Cancel::new().map_err(|error| CliError::infra(format!("cannot make an event descriptor: {error}")))?;
-    let kinds = machines::kinds(&request.pool, &request.values.context, Some(&cancel), settings)?;
+    let runs = (!request.dry_run).then_some(&cancel);
+    let kinds = machines::kinds(&request.pool, &request.values.context, runs, settings)?;
     let tree = settings.tree_root()?;
     let approached = approach(request, tree, &cancel)?;
     let mut asked = workload::request(&request.selection, tests, &request.values, kinds.base, settings)?;

@@ -11,22 +11,19 @@ use crate::cli::args::select::SutArgs;
 use crate::cli::clock::unix_now;
 use crate::cli::error::CliError;
 use crate::cli::fleet;
-use crate::cli::machines::{self, Known};
+use crate::cli::machines;
 use crate::cli::notice;
 use crate::cli::out::Out;
 use crate::cli::owed;
-use crate::cli::pool::{self, Pool, SutKind, SutSpec};
+use crate::cli::pool::{self, Pool, SutSpec};
 use crate::cli::settings::Settings;
 use crate::cli::signals::{self, Heeded};
 use crate::cli::table::{self, Cell, Columns};
 use crate::report::palette::paint;
 use crate::report::text::harmless;
 use crate::report::{Exit, human};
-use crate::sut::lease;
-use crate::sut::link::Link;
-use crate::sut::local::{Local, peek_state};
-use crate::sut::shell::Machine;
-use crate::sut::{Cancel, EnvFile, Facts, Hello, OnHeld, Sut, SutState, Trouble, TroubleKind, local_facts};
+use crate::sut::kind::Peek;
+use crate::sut::{Cancel, EnvFile, Facts, Hello, OnHeld, Sut, SutState, Trouble, TroubleKind};
 
 /// Runs a command on machines.
 pub(crate) fn run(command: &SutCommand, settings: &Settings, out: &mut Out) -> Result<Exit, CliError> {
@@ -43,9 +40,9 @@ pub(crate) fn run(command: &SutCommand, settings: &Settings, out: &mut Out) -> R
 fn listed(args: &SutArgs, settings: &Settings) -> Result<Pool, CliError> {
     let mut pool = pool::resolve(args, settings)?;
     if args.suts.is_empty() && args.sut_file.is_none() {
-        for target in fleet::used_locals(args, settings) {
+        for given in fleet::used(args, settings) {
             // One that is in the pool already is listed once.
-            let more = pool::joining(&target, args, &pool, settings).unwrap_or_default();
+            let more = pool::joining(&[given], args, &pool, settings).unwrap_or_default();
             pool.suts.extend(more);
         }
     }
@@ -53,7 +50,7 @@ fn listed(args: &SutArgs, settings: &Settings) -> Result<Pool, CliError> {
 }
 
 /// Takes a machine; fails at once where somebody else holds it.
-fn open(spec: &SutSpec, on_held: OnHeld, cancel: &Cancel) -> Result<(Known, Hello), Trouble> {
+fn open(spec: &SutSpec, on_held: OnHeld, cancel: &Cancel) -> Result<(Box<dyn Sut>, Hello), Trouble> {
     let mut machine = machines::known(spec, None, cancel)?;
     let hello = machine.open(on_held, &mut |_| {})?;
     Ok((machine, hello))
@@ -75,21 +72,21 @@ struct Seen {
     lease: Option<String>,
 }
 
-/// Looks at a machine: the local one from outside, so that nobody is kept waiting for it; another one has to be opened.
+/// Looks at a machine: from outside where it can be, so that nobody is kept waiting for it; another one has to be opened.
 fn look(spec: &SutSpec, cancel: &Cancel) -> Result<Seen, Trouble> {
-    let is_local = matches!(spec.kind, SutKind::Local);
-    let lease = is_local.then(|| lease::peek(spec.dir.as_deref())).flatten();
-    let state = is_local.then(|| peek_state(spec.dir.as_deref())).flatten();
-    if lease.is_none() && state.is_none() {
+    let Peek { state, lease } = spec.access.peek(spec.dir.as_deref());
+    match spec.access.facts() {
+        Some(facts) if lease.is_some() || state.is_some() => Ok(Seen {
+            facts,
+            state: state.unwrap_or_default(),
+            lease,
+        }),
         // One that was never used, or cannot be: opening it tells which.
-        let (_free, Hello { facts, state }) = open(spec, OnHeld::Fail, cancel)?;
-        return Ok(Seen { facts, state, lease });
+        _ => {
+            let (_free, Hello { facts, state }) = open(spec, OnHeld::Fail, cancel)?;
+            Ok(Seen { facts, state, lease })
+        }
     }
-    Ok(Seen {
-        facts: local_facts(),
-        state: state.unwrap_or_default(),
-        lease,
-    })
 }
 
 /// Lists machines; one that cannot be used is listed with the reason, and the exit code says that there was one.
@@ -212,10 +209,9 @@ fn reset(pool: &Pool, settings: &Settings, out: &mut Out) -> Result<Exit, CliErr
 fn remove(pool: &Pool, settings: &Settings, out: &mut Out) -> Result<Exit, CliError> {
     let (cancel, _heeded) = cancel()?;
     for spec in &pool.suts {
-        let Hello { facts, state } = match &spec.kind {
-            SutKind::Local => emptied(Local::new(&spec.name, spec.dir.clone(), cancel.clone())?)?,
-            SutKind::Ssh(ssh) => emptied(spec.over_ssh(&ssh.1, &cancel))?,
-        };
+        let mut machine = spec.machine(&cancel)?;
+        let Hello { facts, state } = machine.open(OnHeld::End, &mut |_| {})?;
+        machine.remove()?;
         machines::forget(spec);
         if settings.json {
             out.json(&json!({"name": spec.name, "was": state}))?;
@@ -229,13 +225,6 @@ fn remove(pool: &Pool, settings: &Settings, out: &mut Out) -> Result<Exit, CliEr
         warn_unfinished(spec, &state, settings);
     }
     Ok(Exit::Passed)
-}
-
-/// Takes a machine and removes what is there; returns what it said of itself.
-fn emptied<L: Link>(mut machine: Machine<L>) -> Result<Hello, Trouble> {
-    let hello = machine.open(OnHeld::End, &mut |_| {})?;
-    machine.remove()?;
-    Ok(hello)
 }
 
 fn warn_unfinished(spec: &SutSpec, state: &SutState, settings: &Settings) {

@@ -14,8 +14,8 @@ use std::time::Duration;
 
 use crate::cli::args::ColorWhen;
 use crate::cli::args::run::{OnReboot, OnTaint};
-use crate::cli::parameters::Parameters;
 use crate::compile::lint::Code;
+use crate::sut::kind::Parameters;
 
 pub(crate) use error::ConfigError;
 

@@ -12,9 +12,9 @@ use toml::de::{DeTable, DeValue};
 
 use super::{Config, ConfigError, Defaults, GroupConfig, SutConfig};
 use crate::cli::nearest::did_you_mean;
-use crate::cli::parameters::Parameters;
 use crate::cli::values::{self, ValueError};
 use crate::compile::lint::Code;
+use crate::sut::kind::Parameters;
 use atex_fmf::Spot;
 
 /// A file while it is read.
@@ -122,11 +122,10 @@ fn sut(source: Source<'_>, name: &Spanned<toml::de::DeString<'_>>, item: Item<'_
     let mut section = Section::new(source, source.table(item, name.get_ref())?);
     let target = section.read("target", Source::text)?;
     let mut parameters = Parameters::default();
-    for name in Parameters::NAMES {
+    for name in Parameters::names() {
         // A port is a number for people.
-        let value = section.read(name, Source::scalar_named)?;
-        if let Some(slot) = parameters.slot(name) {
-            *slot = value;
+        if let Some(value) = section.read(name, Source::scalar_named)? {
+            parameters.set(name, value);
         }
     }
     section.end()?;

@@ -102,7 +102,7 @@ fn the_project_wins_key_by_key_over_the_user() {
     assert_eq!(config.defaults.max_age, Some(Duration::from_hours(1)));
     assert_eq!(config.defaults.strict, Some(true));
     assert_eq!(config.suts.keys().collect::<Vec<_>>(), ["a", "b"]);
-    assert_eq!(config.suts["a"].parameters.base, None, "a SUT is taken whole");
+    assert_eq!(config.suts["a"].parameters.get("base"), None, "a SUT is taken whole");
 }
 
 #[test]

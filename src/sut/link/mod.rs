@@ -3,7 +3,7 @@
 //! A [`Link`] starts processes, a [`Process`] is one of them with its three streams. Neither knows what the programs do;
 //! everything above ([`crate::sut::shell`]) works over any link.
 
-pub mod local;
+pub mod child;
 
 use std::io;
 use std::os::fd::BorrowedFd;
@@ -15,6 +15,16 @@ use crate::sut::Trouble;
 /// characters from stdin, and becomes it; the program is ASCII, so that the locale does not matter. So nothing is installed, no
 /// text of ours shows in `ps`, and the command holds no single quote: any login shell can be told to start it.
 pub const BOOT: &str = r#"IFS= read -r atex_n && IFS= read -r -N "$atex_n" atex_p && eval "$atex_p""#;
+
+/// What bash can be told before [`BOOT`] where a login or a command gave it more than what jobs may see.
+///
+/// Unsets exported variables and functions, without a process for it: this is done before each test. What cannot be a name in bash
+/// is no variable there, and could do harm as an argument of `unset`.
+pub const CLEAN: &str = "while IFS= read -r -d \"\" atex_v; do atex_v=${atex_v%%=*}; case $atex_v in \
+                     PATH|HOME|USER|LOGNAME|SHELL|LANG|LC_*|TMPDIR) ;; \
+                     BASH_FUNC_*) atex_v=${atex_v#BASH_FUNC_}; unset -f \"${atex_v%??}\" ;; \
+                     \"\"|*[^A-Za-z0-9_]*) ;; *) unset -v $atex_v; unset -f $atex_v ;; \
+                     esac; done </proc/self/environ 2>/dev/null; unset -v PWD OLDPWD SHLVL";
 
 /// A way to start bash on one machine.
 pub trait Link: Send {

@@ -152,9 +152,8 @@ impl<L: Link> Machine<L> {
         }
     }
 
-    /// Connects and reads facts and state without taking the lease: for a look at a machine that somebody else may hold. Nothing is
-    /// changed there.
-    pub fn look(&mut self) -> Result<Hello, Trouble> {
+    /// Reads facts and state without taking the lease.
+    pub(super) fn peek(&mut self) -> Result<Hello, Trouble> {
         self.session = None;
         self.link.connect(None)?;
         let cancel = self.cancel.clone();

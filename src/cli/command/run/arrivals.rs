@@ -62,14 +62,16 @@ impl<'a> SutFile<'a> {
     }
 
     fn take(&mut self, line: &Line) -> Vec<Arrival> {
-        let joined = match pool::joining(&line.target, self.args, &self.pool, self.settings) {
+        let joined = fleet::of_line(line, self.settings)
+            .and_then(|given| pool::joining(&given, self.args, &self.pool, self.settings));
+        let joined = match joined {
             Ok(joined) => joined,
             Err(error) => return vec![problem(line, error.message())],
         };
         let mut arrivals = Vec::new();
         for spec in joined {
             arrivals.push(match machines::known(&spec, Some(self.tree), &self.cancel) {
-                Ok(machine) => Arrival::Sut(Box::new(machine)),
+                Ok(machine) => Arrival::Sut(machine),
                 Err(trouble) => problem(line, &trouble.message),
             });
             self.pool.suts.push(spec);

@@ -13,7 +13,7 @@ use rustix::event::{PollFd, PollFlags, poll};
 use ssh2::{BlockDirections, ErrorCode, Session};
 
 use crate::sut::exchange::{Patience, alarm};
-use crate::sut::ssh::proxy::Proxy;
+use crate::sut::kind::ssh::proxy::Proxy;
 
 /// What libssh2 returns where a call must be made again (`LIBSSH2_ERROR_EAGAIN`).
 const AGAIN: ErrorCode = ErrorCode::Session(-37);

@@ -9,7 +9,7 @@ use std::path::Path;
 
 use rustix::fs::{major, minor};
 
-use crate::sut::local::used_dir;
+use super::used_dir;
 
 /// A file as the kernel's lists of locks name it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::*;
-use crate::sut::ssh::login::{HostKeys, Password, Via};
+use crate::sut::kind::ssh::login::{HostKeys, Password, Via};
 
 /// A configuration in a directory of its own.
 struct Bench {

@@ -13,7 +13,7 @@ use std::thread;
 use rustix::event::{PollFd, PollFlags};
 use ssh2::{BlockDirections, Channel};
 
-use crate::sut::ssh::transport::{Transport, poll_until};
+use crate::sut::kind::ssh::transport::{Transport, poll_until};
 
 /// The stack of the thread that moves bytes.
 const STACK: usize = 128 * 1024;

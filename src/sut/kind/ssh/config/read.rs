@@ -11,7 +11,7 @@ use super::error::ConfigError;
 use super::options::Options;
 use super::tokens::{percent, tilde};
 use super::{Files, Place, line};
-use crate::sut::ssh::pattern;
+use crate::sut::kind::ssh::pattern;
 
 /// How deep files may include each other, as in OpenSSH.
 const DEPTH: usize = 16;

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use rustix::event::{EventfdFlags, PollFd, PollFlags, eventfd};
 
 use crate::sut::exchange::{Patience, alarm};
-use crate::sut::ssh::transport::{Halt, poll_until};
+use crate::sut::kind::ssh::transport::{Halt, poll_until};
 
 /// Connections to one host and port that are set up at a time.
 const AT_ONCE: usize = 6;

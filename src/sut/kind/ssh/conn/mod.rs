@@ -25,13 +25,13 @@ use std::time::{Duration, Instant};
 
 use ssh2::Channel;
 
+use crate::sut::kind::ssh::conn::lane::{Lane, Op, PIECE};
+use crate::sut::kind::ssh::conn::life::FIRST_PAUSE;
+use crate::sut::kind::ssh::exit;
+use crate::sut::kind::ssh::transport::Transport;
 use crate::sut::link::{Exit, Interest};
-use crate::sut::ssh::conn::lane::{Lane, Op, PIECE};
-use crate::sut::ssh::conn::life::FIRST_PAUSE;
-use crate::sut::ssh::exit;
-use crate::sut::ssh::transport::Transport;
 
-pub(crate) use crate::sut::ssh::conn::lane::LaneId;
+pub(crate) use crate::sut::kind::ssh::conn::lane::LaneId;
 
 /// A live session. See the module for its invariants.
 pub(crate) struct Conn {

@@ -14,7 +14,7 @@ use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, sockopt};
 
 use crate::sut::exchange::{Patience, alarm};
-use crate::sut::ssh::transport::poll_until;
+use crate::sut::kind::ssh::transport::poll_until;
 
 /// How long an address is tried alone.
 const HEAD_START: Duration = Duration::from_millis(250);

@@ -5,10 +5,10 @@ use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags};
 
-use crate::sut::ssh::conn::Conn;
-use crate::sut::ssh::conn::lane::{Lane, LaneId, Op};
-use crate::sut::ssh::conn::round::HARMLESS;
-use crate::sut::ssh::transport::{is_again, poll_until, was_closed};
+use crate::sut::kind::ssh::conn::Conn;
+use crate::sut::kind::ssh::conn::lane::{Lane, LaneId, Op};
+use crate::sut::kind::ssh::conn::round::HARMLESS;
+use crate::sut::kind::ssh::transport::{is_again, poll_until, was_closed};
 
 /// The longest silence before the other side is asked whether it lives.
 const QUIET: Duration = Duration::from_secs(15);

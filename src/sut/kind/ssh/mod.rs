@@ -1,8 +1,10 @@
 //! Machines reached by SSH: a [`crate::sut::link::Link`] over the `ssh2` crate, inside this process.
 //!
-//! Approach: `config` turns a target and the user's SSH configuration into a [`Login`], which says everything that is needed
-//! to get there and nothing of how. The rest works on a login only.
+//! Approach: `address` reads a target, and `config` turns that and the user's SSH configuration into a [`Login`], which says everything
+//! that is needed to get there and nothing of how. The rest works on a login only.
 
+mod access;
+pub mod address;
 mod algorithms;
 pub mod auth;
 mod certificate;
@@ -25,6 +27,7 @@ mod proxy;
 mod transport;
 mod wire;
 
+pub use address::Kind;
 pub use link::SshLink;
 pub use login::{HostKeys, Identity, Login, Via};
 

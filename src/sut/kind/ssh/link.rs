@@ -9,15 +9,15 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use crate::sut::exchange::Patience;
-use crate::sut::link::local::LocalLink;
+use crate::sut::kind::ssh::conn::Conn;
+use crate::sut::kind::ssh::connect::{approach, connect, go_on};
+use crate::sut::kind::ssh::exit;
+use crate::sut::kind::ssh::login::{Login, Via};
+use crate::sut::kind::ssh::pace::Pause;
+use crate::sut::kind::ssh::process::{SharedConn, SshProcess, locked};
+use crate::sut::kind::ssh::transport::{Halt, Transport};
+use crate::sut::link::child::ChildLink;
 use crate::sut::link::{Link, Process};
-use crate::sut::ssh::conn::Conn;
-use crate::sut::ssh::connect::{approach, connect, go_on};
-use crate::sut::ssh::exit;
-use crate::sut::ssh::login::{Login, Via};
-use crate::sut::ssh::pace::Pause;
-use crate::sut::ssh::process::{SharedConn, SshProcess, locked};
-use crate::sut::ssh::transport::{Halt, Transport};
 use crate::sut::{Cancel, Trouble, TroubleKind, Urgency};
 
 /// How long the programs there may hear nothing before they take the runner for dead. The agent waits for it once more after the
@@ -59,7 +59,7 @@ impl SshLink {
     }
 
     /// The link of the `ssh` client over a master connection that the user has.
-    fn client(&self, control_path: &Path) -> LocalLink {
+    fn client(&self, control_path: &Path) -> ChildLink {
         let Login {
             name,
             host,
@@ -73,7 +73,7 @@ impl SshLink {
         command.push(control_path.into());
         command.extend(["-p", &port.to_string(), "-l", user, "--", host].map(OsString::from));
         command.push(exit::plain_command(*sudo).into());
-        LocalLink::running(name, command, Some(HEARTBEAT))
+        ChildLink::running(name, command, Some(HEARTBEAT))
     }
 }
 

@@ -8,14 +8,14 @@ use std::time::{Duration, Instant};
 use ssh2::Session;
 
 use crate::sut::exchange::Patience;
-use crate::sut::ssh::auth::{self, Waiting};
-use crate::sut::ssh::dial::{self, NoConnection};
-use crate::sut::ssh::host_key::KnownHost;
-use crate::sut::ssh::login::{Login, Via};
-use crate::sut::ssh::offer;
-use crate::sut::ssh::pace::Turn;
-use crate::sut::ssh::proxy::{self, Proxy};
-use crate::sut::ssh::transport::{Halt, Transport, was_closed};
+use crate::sut::kind::ssh::auth::{self, Waiting};
+use crate::sut::kind::ssh::dial::{self, NoConnection};
+use crate::sut::kind::ssh::host_key::KnownHost;
+use crate::sut::kind::ssh::login::{Login, Via};
+use crate::sut::kind::ssh::offer;
+use crate::sut::kind::ssh::pace::Turn;
+use crate::sut::kind::ssh::proxy::{self, Proxy};
+use crate::sut::kind::ssh::transport::{Halt, Transport, was_closed};
 use crate::sut::{Cancel, Trouble, TroubleKind};
 
 /// Said where a server offers nothing that atex has.

@@ -2,20 +2,131 @@
 //!
 //! Never touches anything outside its directory by itself; the scripts that it runs may.
 
+pub mod lease;
+
+use std::fmt;
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Arc;
 
+use super::target::Text;
+use super::{Access, Means, NoAccess, Peek, TargetError};
 use crate::host::ownership;
-use crate::sut::link::local::LocalLink;
+use crate::sut::link::child::ChildLink;
 use crate::sut::shell::{FORMAT, Machine};
-use crate::sut::{Cancel, SutState, Trouble, TroubleKind};
+use crate::sut::{Cancel, Facts, Sut, SutState, Trouble, TroubleKind, local_facts};
 
 /// The file that marks a directory of an agent.
 const MARK: &str = ".atex";
 
+/// The kind of this machine.
+#[derive(Debug)]
+pub struct Kind;
+
+/// This machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Here;
+
+/// This machine, under a name.
+#[derive(Clone, Debug)]
+struct LocalAccess {
+    name: String,
+}
+
+impl super::Kind for Kind {
+    fn name(&self) -> &'static str {
+        "local"
+    }
+
+    fn forms(&self) -> &'static [&'static str] {
+        &["local", "local*4"]
+    }
+
+    fn is_here(&self) -> bool {
+        true
+    }
+
+    fn read(&self, target: &Text<'_>) -> Option<Result<Box<dyn super::Address>, TargetError>> {
+        (target.machine == "local").then(|| Ok(Box::new(Here) as Box<dyn super::Address>))
+    }
+
+    fn number<'t>(&self, machine: &'t str) -> Option<&'t str> {
+        machine.strip_prefix("local*")
+    }
+
+    fn numbered_below(&self) -> Option<PathBuf> {
+        Some(default_dir()?.join("pool"))
+    }
+
+    fn used_numbers(&self, below: &Path) -> Vec<u32> {
+        let entries = fs::read_dir(below).into_iter().flatten().flatten();
+        let numbers = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+        let mut used: Vec<u32> = numbers
+            .filter(|number: &u32| peek_state(Some(&below.join(number.to_string()))).is_some())
+            .collect();
+        used.sort_unstable();
+        used.dedup();
+        used
+    }
+}
+
+impl fmt::Display for Here {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("local")
+    }
+}
+
+impl super::Address for Here {
+    fn access(&self, name: &str, _beside: &Path, _means: &mut Means<'_>) -> Result<Arc<dyn Access>, NoAccess> {
+        Ok(Arc::new(LocalAccess { name: name.to_owned() }))
+    }
+}
+
+impl Access for LocalAccess {
+    fn place(&self) -> String {
+        "local".to_owned()
+    }
+
+    fn sut(&self, dir: Option<&Path>, cancel: &Cancel) -> Result<Box<dyn Sut>, Trouble> {
+        let local = Local::new(&self.name, dir.map(Path::to_owned), cancel.clone())?;
+        Ok(Box::new(local))
+    }
+
+    fn shell(&self, command: &[String]) -> Command {
+        if let Some((program, arguments)) = command.split_first() {
+            let mut program = Command::new(program);
+            program.args(arguments);
+            return program;
+        }
+        let shell = std::env::var_os("SHELL").filter(|shell| !shell.is_empty());
+        Command::new(shell.unwrap_or_else(|| "bash".into()))
+    }
+
+    fn facts(&self) -> Option<Facts> {
+        Some(local_facts())
+    }
+
+    fn peek(&self, dir: Option<&Path>) -> Peek {
+        Peek {
+            state: peek_state(dir),
+            lease: lease::peek(dir),
+        }
+    }
+
+    fn own_files(&self, dir: Option<&Path>) -> Vec<PathBuf> {
+        let Some(dir) = dir else { return Vec::new() };
+        let place = place(dir);
+        // One that is only atex's goes as a whole.
+        let below = (place != dir).then(|| place.clone());
+        let names = ["v1", "lease", "run.lock", ".atex"].map(|name| place.join(name));
+        names.into_iter().chain(below).collect()
+    }
+}
+
 /// The local machine.
-pub type Local = Machine<LocalLink>;
+pub type Local = Machine<ChildLink>;
 
 impl Local {
     /// Makes the local machine under a name for people, with its things below `dir`, or where they are by default:
@@ -34,7 +145,7 @@ impl Local {
                 format!("`{name}`: cannot use `{}`: {error}", dir.display()),
             )
         })?;
-        Ok(Self::over(LocalLink::new(name), Some(absolute), cancel))
+        Ok(Self::over(ChildLink::new(name), Some(absolute), cancel))
     }
 }
 

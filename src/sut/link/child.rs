@@ -1,4 +1,4 @@
-//! Bash on this machine: a child process with three pipes.
+//! Bash behind a child process of this one, with three pipes: here, or wherever its command leads.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
@@ -28,16 +28,19 @@ const UNBLOCK: &[&str] = &["env", "--default-signal"];
 /// How often the end of a process is looked for where the kernel has no pidfd.
 const WITHOUT_PIDFD: Duration = Duration::from_millis(50);
 
-/// Starts bash on this machine.
+/// Starts a command on this machine that becomes bash, or leads to one.
 #[derive(Clone, Debug)]
-pub struct LocalLink {
+pub struct ChildLink {
     name: String,
     /// The program that becomes bash with [`BOOT`], and its arguments.
     command: Vec<OsString>,
     heartbeat: Option<Duration>,
+    /// Whether the command sees all of the runner's environment.
+    whole_environment: bool,
+    dead_after: Option<Duration>,
 }
 
-impl LocalLink {
+impl ChildLink {
     /// Makes a link that starts bash as the current user, directly.
     pub fn new(name: &str) -> Self {
         Self::through(
@@ -60,11 +63,27 @@ impl LocalLink {
             name: name.to_owned(),
             command,
             heartbeat,
+            whole_environment: false,
+            dead_after: None,
         }
+    }
+
+    /// Lets the command see all of the runner's environment: one that is the user's own, and leads elsewhere.
+    #[must_use]
+    pub fn with_whole_environment(mut self) -> Self {
+        self.whole_environment = true;
+        self
+    }
+
+    /// Says that the command leads to something that can go away while the command lives, and how long that may be silent.
+    #[must_use]
+    pub fn far(mut self, dead_after: Duration) -> Self {
+        self.dead_after = Some(dead_after);
+        self
     }
 }
 
-impl Link for LocalLink {
+impl Link for ChildLink {
     fn name(&self) -> &str {
         &self.name
     }
@@ -74,10 +93,15 @@ impl Link for LocalLink {
     }
 
     fn spawn(&mut self) -> Result<Box<dyn Process>, Trouble> {
-        let process = LocalProcess::start(&self.command).map_err(|source| {
+        let process = ChildProcess::start(&self.command, self.whole_environment).map_err(|source| {
+            let program = self
+                .command
+                .first()
+                .map(|word| word.to_string_lossy())
+                .unwrap_or_default();
             Trouble::new(
                 TroubleKind::Setup,
-                format!("`{}`: cannot start bash: {source}", self.name),
+                format!("`{}`: cannot start `{program}`: {source}", self.name),
             )
         })?;
         Ok(Box::new(process))
@@ -85,6 +109,10 @@ impl Link for LocalLink {
 
     fn heartbeat(&self) -> Option<Duration> {
         self.heartbeat
+    }
+
+    fn dead_after(&self) -> Option<Duration> {
+        self.dead_after
     }
 
     fn disconnect(&mut self) {}
@@ -112,7 +140,7 @@ pub(crate) fn environment() -> impl Iterator<Item = (String, String)> {
     })
 }
 
-struct LocalProcess {
+struct ChildProcess {
     child: Child,
     /// Readable once the child has exited.
     pidfd: Option<OwnedFd>,
@@ -121,17 +149,19 @@ struct LocalProcess {
     stderr: Option<File>,
 }
 
-impl LocalProcess {
-    fn start(command: &[OsString]) -> io::Result<Self> {
+impl ChildProcess {
+    fn start(command: &[OsString], whole_environment: bool) -> io::Result<Self> {
         let unblocked = if blocks_signals() { UNBLOCK } else { &[] };
         let mut words = unblocked
             .iter()
             .map(OsStr::new)
             .chain(command.iter().map(OsString::as_os_str));
-        let mut child = Command::new(words.next().ok_or(io::ErrorKind::InvalidInput)?)
+        let mut child = Command::new(words.next().ok_or(io::ErrorKind::InvalidInput)?);
+        if !whole_environment {
+            child.env_clear().envs(base_environment());
+        }
+        let mut child = child
             .args(words)
-            .env_clear()
-            .envs(base_environment())
             .current_dir("/")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -187,7 +217,7 @@ fn read(stream: &mut Option<File>, child: &mut Child, buffer: &mut [u8]) -> io::
     Ok(0)
 }
 
-impl Process for LocalProcess {
+impl Process for ChildProcess {
     fn wait(
         &mut self,
         interest: Interest,
@@ -271,7 +301,7 @@ impl Process for LocalProcess {
     }
 }
 
-impl Drop for LocalProcess {
+impl Drop for ChildProcess {
     /// Closes the streams, and leaves somebody behind who reaps the child: a detached wrapper may outlive this by minutes.
     fn drop(&mut self) {
         self.close();

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use super::tokens::{Tokens, tilde, variables};
 use super::{ConfigError, Files, Options, Value, Warning, look_up};
-use crate::sut::ssh::identity;
-use crate::sut::ssh::login::{Algorithms, HostKeys, Identity, Login, Password, Via};
+use crate::sut::kind::ssh::identity;
+use crate::sut::kind::ssh::login::{Algorithms, HostKeys, Identity, Login, Password, Via};
 
 /// How many machines may be jumped through.
 const JUMPS: usize = 8;

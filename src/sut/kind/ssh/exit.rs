@@ -5,7 +5,7 @@
 //! libssh2 gives 0 for the exit code of a command that has not ended yet, and its arrival cannot be asked for through `ssh2`. So
 //! success travels as [`SUCCESS`], and 0 means "not told".
 
-use crate::sut::link::{BOOT, Exit};
+use crate::sut::link::{BOOT, CLEAN, Exit};
 
 /// What stands for exit code 0 between bash there and here.
 pub(crate) const SUCCESS: i32 = 199;
@@ -25,14 +25,6 @@ fn bash(sudo: bool, first: &str) -> String {
     let become_root = if sudo { "sudo -n -H -- " } else { "" };
     format!("exec {become_root}bash --noprofile --norc -c '{first}{CLEAN}; {BOOT}'")
 }
-
-/// Unsets exported variables and functions, without a process for it: this is done before each test. What cannot be a name in bash
-/// is no variable there, and could do harm as an argument of `unset`.
-const CLEAN: &str = "while IFS= read -r -d \"\" atex_v; do atex_v=${atex_v%%=*}; case $atex_v in \
-                     PATH|HOME|USER|LOGNAME|SHELL|LANG|LC_*|TMPDIR) ;; \
-                     BASH_FUNC_*) atex_v=${atex_v#BASH_FUNC_}; unset -f \"${atex_v%??}\" ;; \
-                     \"\"|*[^A-Za-z0-9_]*) ;; *) unset -v $atex_v; unset -f $atex_v ;; \
-                     esac; done </proc/self/environ 2>/dev/null; unset -v PWD OLDPWD SHLVL";
 
 /// Reads what a channel has of an end; nothing if there was none yet.
 pub(crate) fn read(channel: &ssh2::Channel) -> Option<Exit> {

@@ -6,9 +6,9 @@ use std::io::{self, Read, Write};
 
 use ssh2::{BlockDirections, ErrorCode};
 
-use crate::sut::ssh::conn::Conn;
-use crate::sut::ssh::conn::lane::{Lane, LaneId, Op};
-use crate::sut::ssh::transport::is_again;
+use crate::sut::kind::ssh::conn::Conn;
+use crate::sut::kind::ssh::conn::lane::{Lane, LaneId, Op};
+use crate::sut::kind::ssh::transport::is_again;
 
 /// How much of a channel's data may be under way or queued: what a machine can make the runner keep, and what it can send in
 /// one round trip. As much as other clients allow, so that a link with latency carries as much.

@@ -1,4 +1,4 @@
-//! The user's SSH configuration: what it says of a host, and the [`crate::sut::ssh::Login`] that a target makes of it.
+//! The user's SSH configuration: what it says of a host, and the [`crate::sut::kind::ssh::Login`] that a target makes of it.
 //!
 //! Approach: [`look_up`] reads the files for one host into [`Options`], which hold what is written; [`resolve()`] gives it a meaning.
 //! What is written and cannot be honoured, although it matters, is a [`Warning`].

@@ -1,0 +1,197 @@
+//! The kind of machines reached by SSH, and how its targets are written: `[user@]host[:port]`, `ssh://…`.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::access::SshAccess;
+use super::config::{self, Ask};
+use super::login::Password;
+use crate::sut::kind::target::Text;
+use crate::sut::kind::{self, Access, Means, NoAccess, Parameter, TargetError};
+
+/// Machines reached by SSH.
+#[derive(Debug)]
+pub struct Kind;
+
+/// A machine that is reached by SSH.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Address {
+    /// The login user.
+    pub user: Option<String>,
+    /// Host name or address, without brackets.
+    pub host: String,
+    /// The port.
+    pub port: Option<u16>,
+    /// The private key.
+    pub key: Option<PathBuf>,
+    /// The socket of a master connection of the `ssh` client, to be used instead of a connection of atex's own.
+    pub control_path: Option<PathBuf>,
+    /// The environment variable that holds a password.
+    pub password_env: Option<String>,
+    /// Whether everything there is done as root, by `sudo`.
+    pub sudo: bool,
+}
+
+impl kind::Kind for Kind {
+    fn name(&self) -> &'static str {
+        "ssh"
+    }
+
+    fn forms(&self) -> &'static [&'static str] {
+        &["[user@]host[:port]", "ssh://[user@]host[:port]"]
+    }
+
+    fn parameters(&self) -> &'static [Parameter] {
+        const ALL: &[Parameter] = &[
+            Parameter::text("become"),
+            Parameter::path("control_path"),
+            Parameter::path("key"),
+            Parameter::text("password_env"),
+            Parameter::text("port"),
+            Parameter::text("user"),
+        ];
+        ALL
+    }
+
+    /// Takes every text: what is of no kind may be a host.
+    fn read(&self, target: &Text<'_>) -> Option<Result<Box<dyn kind::Address>, TargetError>> {
+        Some(Address::read(target).map(|address| Box::new(address) as Box<dyn kind::Address>))
+    }
+}
+
+impl Address {
+    /// Joins what stands before the parameters with what stands among them.
+    pub fn read(target: &Text<'_>) -> Result<Self, TargetError> {
+        let mut address = machine(target)?;
+        let parameter = |name| target.parameters.get(name);
+        if let Some(user) = parameter("user") {
+            if address.user.as_ref().is_some_and(|before| before != user) {
+                return Err(target.bad(format!("user={user}"), "the target names another one"));
+            }
+            address.user = Some(user.to_owned());
+        }
+        if let Some(port) = parameter("port") {
+            let number = port_number(target, None, port)?;
+            if address.port.is_some_and(|before| before != number) {
+                return Err(target.bad(format!("port={port}"), "the target names another one"));
+            }
+            address.port = Some(number);
+        }
+        address.key = parameter("key").map(PathBuf::from);
+        address.control_path = parameter("control_path").map(PathBuf::from);
+        address.password_env = parameter("password_env").map(str::to_owned);
+        address.sudo = match parameter("become") {
+            None => false,
+            Some("sudo") => true,
+            Some(other) => return Err(target.bad(format!("become={other}"), "`sudo` is the only way")),
+        };
+        Ok(address)
+    }
+}
+
+impl fmt::Display for Address {
+    /// Says the machine, without parameters.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(user) = &self.user {
+            write!(f, "{user}@")?;
+        }
+        match self.port {
+            Some(port) if self.host.contains(':') => write!(f, "[{}]:{port}", self.host),
+            Some(port) => write!(f, "{}:{port}", self.host),
+            None => f.write_str(&self.host),
+        }
+    }
+}
+
+impl kind::Address for Address {
+    /// A bare word is one, unless the SSH configuration knows it.
+    fn is_guess(&self, target: &str, means: &Means<'_>) -> bool {
+        let bare = self.user.is_none() && !target.contains(['.', ':', '?', '/', '[']);
+        bare && !config::look_up(means.ssh_files, target, None).is_ok_and(|options| options.is_configured())
+    }
+
+    fn access(&self, name: &str, beside: &Path, means: &mut Means<'_>) -> Result<Arc<dyn Access>, NoAccess> {
+        let password = match &self.password_env {
+            None => None,
+            Some(variable) => Some(std::env::var(variable).map(Password).map_err(|_| NoAccess {
+                problem: format!("the variable `{variable}` is not set"),
+                hint: Some("`password_env` names the environment variable that holds the password".to_owned()),
+            })?),
+        };
+        let absolute = |path: &PathBuf| (means.absolute)(path, beside);
+        let ask = Ask {
+            name: name.to_owned(),
+            host: self.host.clone(),
+            user: self.user.clone(),
+            port: self.port,
+            key: self.key.as_ref().map(absolute),
+            control_path: self.control_path.as_ref().map(absolute),
+            password,
+            sudo: self.sudo,
+            accept_new: means.accept_new_host_keys,
+            dead_after: means.dead_after,
+        };
+        let resolved = config::resolve(&ask, means.ssh_files).map_err(|error| NoAccess {
+            problem: error.to_string(),
+            hint: None,
+        })?;
+        for warning in resolved.warnings {
+            (means.warn)(warning.to_string());
+        }
+        Ok(Arc::new(SshAccess {
+            ask,
+            login: resolved.login,
+            config: means.ssh_files.only.clone(),
+            is_config_trusted: means.trusts_ssh_config,
+        }))
+    }
+}
+
+/// Reads what stands before the parameters.
+fn machine(target: &Text<'_>) -> Result<Address, TargetError> {
+    let place = match target.machine.split_once("://") {
+        Some(("ssh", place)) => place.trim_end_matches('/'),
+        Some((kind, _)) => return Err(target.unknown_kind(kind)),
+        None => target.machine,
+    };
+    let (user, place) = match place.rsplit_once('@') {
+        Some((user, place)) if !user.is_empty() => (Some(user.to_owned()), place),
+        Some(_) => return Err(target.empty()),
+        None => (None, place),
+    };
+    let (host, port) = if let Some(bracketed) = place.strip_prefix('[') {
+        let (host, rest) = bracketed.split_once(']').unwrap_or((bracketed, ""));
+        (host, rest.strip_prefix(':'))
+    } else if place.parse::<std::net::Ipv6Addr>().is_ok() {
+        (place, None)
+    } else {
+        place
+            .split_once(':')
+            .map_or((place, None), |(host, port)| (host, Some(port)))
+    };
+    if host.is_empty() || host.starts_with('-') || host.contains(char::is_whitespace) {
+        return Err(target.empty());
+    }
+    let port = port
+        .map(|port| port_number(target, user.is_none().then_some(host), port))
+        .transpose()?;
+    Ok(Address {
+        user,
+        host: host.to_owned(),
+        port,
+        ..Address::default()
+    })
+}
+
+/// Parses a port. What is none is most likely a target of a kind that does not exist, as in `podman:fedora`, where no user is named.
+fn port_number(target: &Text<'_>, kind: Option<&str>, port: &str) -> Result<u16, TargetError> {
+    match (port.parse::<u16>(), kind) {
+        (Ok(number), _) if number > 0 => Ok(number),
+        (Err(_), Some(kind)) if !port.starts_with(|c: char| c.is_ascii_digit()) => Err(target.unknown_kind(kind)),
+        _ => Err(TargetError::Port {
+            target: target.whole.to_owned(),
+            port: port.to_owned(),
+        }),
+    }
+}

@@ -1,0 +1,257 @@
+//! What `-s/--sut` names: a machine of some kind and parameters, in the form `MACHINE?key=value&key=value`.
+//!
+//! Only the text is understood here, with the help of the kinds. Named SUTs of the configuration are not known.
+
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use super::parameters::percent_decoded;
+use super::{Address, KINDS, Kind, Parameters};
+
+/// What a SUT is made from.
+#[derive(Debug)]
+pub struct Target {
+    /// Of which kind it is.
+    pub kind: &'static dyn Kind,
+    /// Which machine.
+    pub address: Box<dyn Address>,
+    /// The name for people and records, if it is not to be the target's own.
+    pub name: Option<String>,
+    /// The directory for everything that atex keeps there.
+    pub dir: Option<PathBuf>,
+    /// Free text that distinguishes how machines were installed.
+    pub base: Option<String>,
+}
+
+/// A target while it is read.
+#[derive(Clone, Copy, Debug)]
+pub struct Text<'t> {
+    /// All of it, for messages.
+    pub whole: &'t str,
+    /// What stands before the parameters.
+    pub machine: &'t str,
+    /// The parameters.
+    pub parameters: &'t Parameters,
+}
+
+/// Why a text is no target.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TargetError {
+    /// Nothing before the parameters.
+    #[error("target `{0}` names no machine")]
+    Empty(String),
+    /// A kind that does not exist.
+    #[error("target `{target}` is of an unknown kind `{kind}`")]
+    Kind {
+        /// The target.
+        target: String,
+        /// What stands for the kind.
+        kind: String,
+    },
+    /// Not a port number.
+    #[error("target `{target}` has a bad port `{port}`")]
+    Port {
+        /// The target.
+        target: String,
+        /// What stands for the port.
+        port: String,
+    },
+    /// A command that cannot be taken apart into words.
+    #[error("target `{0}` has a command with an open quote or a backslash at its end")]
+    Words(String),
+    /// A parameter that the kind does not have.
+    #[error("target `{target}` has an unknown parameter `{parameter}`")]
+    Parameter {
+        /// The target.
+        target: String,
+        /// The parameter's name.
+        parameter: String,
+    },
+    /// A parameter without a value, or given twice, or badly escaped.
+    #[error("target `{target}` has a bad parameter `{parameter}`: {problem}")]
+    Value {
+        /// The target.
+        target: String,
+        /// The parameter as it was written.
+        parameter: String,
+        /// What is wrong.
+        problem: &'static str,
+    },
+}
+
+impl Text<'_> {
+    /// Says that no machine is named.
+    pub fn empty(&self) -> TargetError {
+        TargetError::Empty(self.whole.to_owned())
+    }
+
+    /// Says that a parameter has a bad value.
+    pub fn bad(&self, parameter: String, problem: &'static str) -> TargetError {
+        TargetError::Value {
+            target: self.whole.to_owned(),
+            parameter,
+            problem,
+        }
+    }
+
+    /// Says that there is no such kind.
+    pub fn unknown_kind(&self, kind: &str) -> TargetError {
+        TargetError::Kind {
+            target: self.whole.to_owned(),
+            kind: kind.to_owned(),
+        }
+    }
+
+    /// Returns the machine with `%20` and its like decoded, for kinds in which a machine may hold any text.
+    pub fn decoded(&self) -> Result<String, TargetError> {
+        percent_decoded(self.machine).ok_or_else(|| {
+            self.bad(
+                self.machine.to_owned(),
+                "`%` needs two hexadecimal digits of UTF-8 text",
+            )
+        })
+    }
+}
+
+impl FromStr for Target {
+    type Err = TargetError;
+
+    fn from_str(text: &str) -> Result<Self, TargetError> {
+        let (machine, parameters) = parts(text)?;
+        Self::new(text, machine, &parameters)
+    }
+}
+
+/// Takes a text apart into the machine and its parameters.
+pub fn parts(text: &str) -> Result<(&str, Parameters), TargetError> {
+    let (machine, query) = text.split_once('?').unwrap_or((text, ""));
+    if machine.is_empty() {
+        return Err(TargetError::Empty(text.to_owned()));
+    }
+    Ok((machine, Parameters::parse(text, query)?))
+}
+
+impl Target {
+    /// Makes a target; `text` is what the user wrote, for messages.
+    pub fn new(text: &str, machine: &str, parameters: &Parameters) -> Result<Self, TargetError> {
+        let text = Text {
+            whole: text,
+            machine,
+            parameters,
+        };
+        let read = |kind: &&'static dyn Kind| Some((*kind, kind.read(&text)?));
+        let (kind, address) = KINDS.iter().find_map(read).ok_or_else(|| text.empty())?;
+        let address = address?;
+        if let Some(parameter) = parameters.beyond(kind) {
+            let (target, parameter) = (text.whole.to_owned(), parameter.to_owned());
+            return Err(TargetError::Parameter { target, parameter });
+        }
+        let parameter = |name| parameters.get(name).map(str::to_owned);
+        Ok(Self {
+            kind,
+            address,
+            name: parameter("name"),
+            dir: parameter("dir").map(PathBuf::from),
+            base: parameter("base"),
+        })
+    }
+}
+
+impl std::fmt::Debug for dyn Kind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sut::kind::ssh::address::Address;
+
+    fn shown(text: &str) -> Result<String, String> {
+        let target: Target = text.parse().map_err(|error: TargetError| error.to_string())?;
+        Ok(target.address.to_string())
+    }
+
+    #[test]
+    fn local_takes_parameters_as_a_url_does() {
+        let target: Target = "local?dir=/srv/a%20b&name=one&base=lab=2".parse().unwrap();
+        assert_eq!(target.kind.name(), "local");
+        assert_eq!(target.dir, Some(PathBuf::from("/srv/a b")));
+        assert_eq!(target.name.as_deref(), Some("one"));
+        assert_eq!(target.base.as_deref(), Some("lab=2"));
+    }
+
+    #[test]
+    fn ssh_is_a_url_or_just_a_host() {
+        for (text, machine) in [
+            ("host", "host"),
+            ("root@host:22", "root@host:22"),
+            ("ssh://root@host:2222?dir=/x", "root@host:2222"),
+            ("ssh://host/", "host"),
+            ("[::1]:22", "[::1]:22"),
+            ("fe80::1", "fe80::1"),
+        ] {
+            assert_eq!(shown(text).as_deref(), Ok(machine), "{text}");
+        }
+        let target: Target = "ssh://host?key=~/.ssh/lab&user=me&port=2222&become=sudo&control_path=/c&password_env=P"
+            .parse()
+            .unwrap();
+        let ssh = Address {
+            user: Some("me".into()),
+            host: "host".into(),
+            port: Some(2222),
+            key: Some("~/.ssh/lab".into()),
+            control_path: Some("/c".into()),
+            password_env: Some("P".into()),
+            sudo: true,
+        };
+        assert_eq!(format!("{:?}", target.address), format!("{ssh:?}"));
+    }
+
+    #[test]
+    fn what_is_no_target_says_why() {
+        for (text, problem) in [
+            ("", "target `` names no machine"),
+            ("@host", "target `@host` names no machine"),
+            ("not a target", "target `not a target` names no machine"),
+            ("-oProxyCommand=x", "target `-oProxyCommand=x` names no machine"),
+            (
+                "podman:fedora:41",
+                "target `podman:fedora:41` is of an unknown kind `podman`",
+            ),
+            ("vm://x", "target `vm://x` is of an unknown kind `vm`"),
+            ("host:99999", "target `host:99999` has a bad port `99999`"),
+            ("host:0", "target `host:0` has a bad port `0`"),
+            ("local?key=k", "target `local?key=k` has an unknown parameter `key`"),
+            (
+                "root@host?user=me",
+                "target `root@host?user=me` has a bad parameter `user=me`: the target names another one",
+            ),
+            (
+                "host?become=su",
+                "target `host?become=su` has a bad parameter `become=su`: `sudo` is the only way",
+            ),
+            ("host?port=x", "target `host?port=x` has a bad port `x`"),
+            ("local?dri=/x", "target `local?dri=/x` has an unknown parameter `dri`"),
+            (
+                "local?dir",
+                "target `local?dir` has a bad parameter `dir`: it has no value",
+            ),
+            (
+                "local?dir=",
+                "target `local?dir=` has a bad parameter `dir=`: its value is empty",
+            ),
+            (
+                "local?dir=/a&dir=/b",
+                "target `local?dir=/a&dir=/b` has a bad parameter `dir=/b`: it is given twice",
+            ),
+            (
+                "local?dir=%+1",
+                "target `local?dir=%+1` has a bad parameter `dir=%+1`: `%` needs two hexadecimal digits of UTF-8 text",
+            ),
+        ] {
+            assert_eq!(shown(text), Err(problem.to_owned()), "{text}");
+        }
+    }
+}
