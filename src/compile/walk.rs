@@ -4,11 +4,12 @@
 //! A tree that its repository ignores as a whole is taken as if it lay in none: somebody put it there to be used.
 //! Nothing that the tree names is run.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::repository::{GIT, Repository, Rules, Verdict};
 
@@ -19,8 +20,8 @@ pub(crate) struct Walk {
     pub(crate) files: BTreeSet<PathBuf>,
     /// Directories that hold nothing at all.
     pub(crate) empty: BTreeSet<PathBuf>,
-    /// What git ignores: files, and directories that were not looked into.
-    pub(crate) ignored: BTreeSet<PathBuf>,
+    /// What git ignores, with the place of the rule: files, and directories that were not looked into.
+    pub(crate) ignored: BTreeMap<PathBuf, Arc<str>>,
     /// What could not be read, or is not taken: a text that names the path.
     pub(crate) unreadable: Vec<String>,
 }
@@ -88,33 +89,33 @@ impl Walk {
             repository,
             rules: Vec::new(),
         };
-        let (mut directory, mut path, mut ignored) = (top.to_owned(), Vec::new(), false);
+        let (mut directory, mut path, mut ignored) = (top.to_owned(), Vec::new(), None);
         let parts = place.strip_prefix(top).unwrap_or(Path::new(""));
         for part in parts {
             step.rules.push(Repository::rules_of(&directory, &path));
             directory.push(part);
             path = joined(&path, part.as_bytes());
-            match repository.verdict(&path, true, &step.rules, ignored) {
+            match repository.verdict(&path, true, &step.rules, ignored.as_ref()) {
                 Verdict::Taken => {}
-                Verdict::Ignored | Verdict::OnlyTracked => ignored = true,
+                Verdict::Ignored(rule) | Verdict::OnlyTracked(rule) => ignored = Some(rule),
                 Verdict::Foreign => return self.all(place, Path::new("")),
             }
         }
-        if ignored && !repository.tracks(&path) {
+        if ignored.is_some() && !repository.tracks(&path) {
             return self.all(place, Path::new(""));
         }
-        self.directory((&directory, Path::new("")), &path, &mut step, ignored);
+        self.directory((&directory, Path::new("")), &path, &mut step, ignored.as_ref());
     }
 
     /// Takes what is git's of one directory; `place` is where it is on the host, and in the tree.
-    fn directory(&mut self, (place, within): (&Path, &Path), path: &[u8], step: &mut Step<'_>, ignored: bool) {
+    fn directory(&mut self, (place, within): (&Path, &Path), path: &[u8], step: &mut Step<'_>, ignored: Option<&Arc<str>>) {
         step.rules.push(Repository::rules_of(place, path));
         for (name, directory) in self.entries(place, within) {
             let (place, within) = (place.join(&name), within.join(&name));
             let path = joined(path, name.as_bytes());
             match step.repository.verdict(&path, directory, &step.rules, ignored) {
-                Verdict::Ignored => {
-                    self.ignored.insert(within);
+                Verdict::Ignored(rule) => {
+                    self.ignored.insert(within, rule);
                 }
                 _ if !directory => {
                     self.files.insert(within);
@@ -124,7 +125,7 @@ impl Walk {
                 }
                 Verdict::Taken if self.nested(&place, &within) => {}
                 Verdict::Taken => self.directory((&place, &within), &path, step, ignored),
-                Verdict::OnlyTracked => self.directory((&place, &within), &path, step, true),
+                Verdict::OnlyTracked(rule) => self.directory((&place, &within), &path, step, Some(&rule)),
                 Verdict::Foreign => {
                     if !self.nested(&place, &within) {
                         self.all(&place, &within);
@@ -156,7 +157,7 @@ impl Walk {
                     repository: &repository,
                     rules: Vec::new(),
                 };
-                self.directory((place, within), b"", &mut step, false);
+                self.directory((place, within), b"", &mut step, None);
             }
             Err(error) => {
                 let text = format!(

@@ -14,6 +14,7 @@ use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use config::Config;
 use index::Index;
@@ -34,12 +35,13 @@ pub(super) struct Repository {
 }
 
 /// What a repository says of a path below its top.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
     Taken,
-    Ignored,
+    /// With the place of the rule that ignores it.
+    Ignored(Arc<str>),
     /// A directory that is ignored, with files in it that are tracked: only these are taken.
-    OnlyTracked,
+    OnlyTracked(Arc<str>),
     /// A directory of which git does not say what it holds: a submodule, or what a sparse index cut off.
     Foreign,
 }
@@ -62,11 +64,12 @@ impl Repository {
         }
         let user = config
             .excludes()
-            .map(|file| Rules::read(&file, b"", true))
+            .map(|file| Rules::read(&file, &file.to_string_lossy(), b"", true))
             .unwrap_or_default();
+        let own = Rules::read(&common.join("info/exclude"), ".git/info/exclude", b"", true);
         Ok(Some(Self {
             index: Index::read(&git, if config.sha256 { 32 } else { 20 })?,
-            excludes: [user, Rules::read(&common.join("info/exclude"), b"", true)],
+            excludes: [user, own],
             fold: config.ignore_case,
         }))
     }
@@ -92,25 +95,32 @@ impl Repository {
         } else {
             [path, b"/"].concat()
         };
-        Rules::read(&directory.join(".gitignore"), &base, false)
+        let shown = format!("{}.gitignore", String::from_utf8_lossy(&base));
+        Rules::read(&directory.join(".gitignore"), &shown, &base, false)
     }
 
-    /// Says what becomes of a path. `above` are the rules of the directories that it lies in, the topmost first; `ignored` tells
-    /// that one of these is ignored.
-    pub(super) fn verdict(&self, path: &[u8], directory: bool, above: &[Rules], ignored: bool) -> Verdict {
+    /// Says what becomes of a path. `above` are the rules of the directories that it lies in, the topmost first; `ignored` is
+    /// the rule that ignores one of these.
+    pub(super) fn verdict(
+        &self,
+        path: &[u8],
+        directory: bool,
+        above: &[Rules],
+        ignored: Option<&Arc<str>>,
+    ) -> Verdict {
         if directory && (self.index.submodules.contains(path) || self.index.sparse.contains(path)) {
             return Verdict::Foreign;
         }
         if !directory && self.index.files.contains(path) {
             return Verdict::Taken;
         }
-        let said = |rules: &Rules| rules.verdict(path, directory, self.fold);
-        let rules = above.iter().rev().chain(self.excludes.iter().rev());
-        let ignored = ignored || rules.filter(|rules| !rules.is_empty()).find_map(said).unwrap_or(false);
-        match ignored {
-            false => Verdict::Taken,
-            true if directory && self.index.directories.contains(path) => Verdict::OnlyTracked,
-            true => Verdict::Ignored,
+        let mut rules = above.iter().rev().chain(self.excludes.iter().rev());
+        let mut said = || rules.find_map(|rules| rules.verdict(path, directory, self.fold));
+        let ignored = ignored.or_else(|| said().flatten());
+        match ignored.cloned() {
+            None => Verdict::Taken,
+            Some(rule) if directory && self.index.directories.contains(path) => Verdict::OnlyTracked(rule),
+            Some(rule) => Verdict::Ignored(rule),
         }
     }
 

@@ -1,6 +1,7 @@
 //! The lines of `.gitignore`, `info/exclude` and `core.excludesFile`.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use super::wildmatch;
 use crate::host;
@@ -23,11 +24,14 @@ struct Rule {
     directories_only: bool,
     /// Whether it is about the last part of a path only: it has no slash within.
     name_only: bool,
+    /// Its file, line and text, as people are told.
+    said: Arc<str>,
 }
 
 impl Rules {
-    /// Reads a file; one that is not there has no rules. `linked`: whether it may be a symlink, which git refuses in the work tree.
-    pub(super) fn read(file: &Path, base: &[u8], linked: bool) -> Self {
+    /// Reads a file, which people know by the name `shown`; one that is not there has no rules. `linked`: whether it may be a symlink,
+    /// which git refuses in the work tree.
+    pub(super) fn read(file: &Path, shown: &str, base: &[u8], linked: bool) -> Self {
         if !linked && file.symlink_metadata().is_ok_and(|found| !found.is_file()) {
             return Self::default();
         }
@@ -37,36 +41,35 @@ impl Rules {
         } else {
             Vec::new()
         };
-        Self::parse(&bytes, base)
+        Self::parse(&bytes, shown, base)
     }
 
-    pub(super) fn parse(bytes: &[u8], base: &[u8]) -> Self {
+    pub(super) fn parse(bytes: &[u8], shown: &str, base: &[u8]) -> Self {
         let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-        let rules = bytes.split(|byte| *byte == b'\n').filter_map(Rule::parse).collect();
+        let lines = (1..).zip(bytes.split(|byte| *byte == b'\n'));
+        let rules = lines.filter_map(|(number, line)| Rule::parse(line, (shown, number)));
         Self {
-            rules,
+            rules: rules.collect(),
             base: base.to_owned(),
         }
     }
 
-    pub(super) fn is_empty(&self) -> bool {
-        self.rules.is_empty()
-    }
-
-    /// Returns what the last rule that matches says of a path of the repository: `true` if it ignores it. Nothing where none matches.
-    pub(super) fn verdict(&self, path: &[u8], directory: bool, fold: bool) -> Option<bool> {
+    /// Returns what the last rule that matches says of a path of the repository: `Some` with the rule's place if it ignores it. Nothing
+    /// where none matches.
+    #[expect(clippy::option_option, reason = "ignored, not ignored and nothing said are three things")]
+    pub(super) fn verdict(&self, path: &[u8], directory: bool, fold: bool) -> Option<Option<&Arc<str>>> {
         let within = path.strip_prefix(self.base.as_slice())?;
         let rule = self
             .rules
             .iter()
             .rev()
             .find(|rule| rule.matches(within, directory, fold))?;
-        Some(!rule.negated)
+        Some((!rule.negated).then_some(&rule.said))
     }
 }
 
 impl Rule {
-    fn parse(line: &[u8]) -> Option<Self> {
+    fn parse(line: &[u8], (file, number): (&str, u32)) -> Option<Self> {
         let line = line.strip_suffix(b"\r").unwrap_or(line);
         // Git reads each line as a text of C.
         let line = line.split(|byte| *byte == 0).next()?;
@@ -74,6 +77,7 @@ impl Rule {
             return None;
         }
         let line = without_trailing_spaces(line);
+        let said = format!("{file}:{number} (`{}`)", String::from_utf8_lossy(line)).into();
         let (negated, line) = line.strip_prefix(b"!").map_or((false, line), |rest| (true, rest));
         let (directories_only, line) = line.strip_suffix(b"/").map_or((false, line), |rest| (true, rest));
         if line.is_empty() {
@@ -86,6 +90,7 @@ impl Rule {
             negated,
             directories_only,
             name_only,
+            said,
         })
     }
 
@@ -131,7 +136,16 @@ mod tests {
 
     fn ignored(rules: &str, path: &str) -> Option<bool> {
         let directory = path.ends_with('/');
-        Rules::parse(rules.as_bytes(), b"").verdict(path.trim_end_matches('/').as_bytes(), directory, false)
+        let rules = Rules::parse(rules.as_bytes(), ".gitignore", b"");
+        let verdict = rules.verdict(path.trim_end_matches('/').as_bytes(), directory, false);
+        verdict.map(|ignored| ignored.is_some())
+    }
+
+    #[test]
+    fn a_rule_knows_where_it_stands() {
+        let rules = Rules::parse(b"# objects\n\n*.o \n", "lib/.gitignore", b"lib/");
+        let said = rules.verdict(b"lib/x.o", false, false).flatten();
+        assert_eq!(said.map(|said| &**said), Some("lib/.gitignore:3 (`*.o`)"));
     }
 
     #[test]
