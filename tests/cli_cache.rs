@@ -159,7 +159,7 @@ fn diff_shows_what_differs_value_by_value() {
 fn du_counts_and_gc_collects() {
     let world = world();
     let total = |ran: support::Ran| ran.stdout.lines().last().unwrap().to_owned();
-    let kept = ["discover-v1/a/tree.fmf", "digests-v2/b", "outlines-v2/c/d"];
+    let kept = ["discover-v1/a/tree.fmf", "digests-v2/b", "outlines-v3/c/d"];
     for file in kept.iter().chain(&["trees-v1/repository/f"]) {
         world.write(format!("home/.cache/atex/{file}"), "1234567890");
     }

@@ -57,7 +57,7 @@ fn cached(world: &World, run: &str) -> u64 {
 
 /// The outlines that are remembered.
 fn outlines(world: &World) -> Vec<PathBuf> {
-    files(&world.path("home/.cache/atex/outlines-v2"))
+    files(&world.path("home/.cache/atex/outlines-v3"))
 }
 
 /// All files below a directory.
@@ -121,7 +121,7 @@ fn an_unchanged_build_tells_and_leaves_what_one_that_is_compiled_does() {
         let lines: Vec<String> = ran.stdout.lines().filter(kept).map(str::to_owned).collect();
         (lines, ran.stderr)
     };
-    fs::remove_dir_all(world.path("home/.cache/atex/outlines-v2")).expect("removed");
+    fs::remove_dir_all(world.path("home/.cache/atex/outlines-v3")).expect("removed");
     let compiled = steady(build(&world, "fourth", &["--json"]));
     let unchanged = steady(build(&world, "fifth", &["--json"]));
     assert_eq!(compiled.0.len(), unchanged.0.len());

@@ -9,6 +9,7 @@ mod output;
 mod support;
 
 use std::collections::BTreeSet;
+use std::os::unix::fs::symlink;
 
 use atex::compile::lint::Code;
 use cases::{CASES, Case};
@@ -16,7 +17,11 @@ use support::{Atex, Ran};
 
 /// Runs lint in a tree of the given files.
 fn lint(files: &[(&str, &str)], args: &[&str]) -> Ran {
-    let atex = Atex::new().tree(files.iter().copied());
+    let (links, files): (Vec<_>, Vec<_>) = files.iter().copied().partition(|(_, text)| text.starts_with("-> "));
+    let atex = Atex::new().tree(files);
+    for (link, target) in links {
+        symlink(target.trim_start_matches("-> "), atex.world().tree().join(link)).expect("linked");
+    }
     atex.args(["lint"]).args(args).run()
 }
 

@@ -58,16 +58,12 @@ struct PlanPart<'p> {
 }
 
 impl<'r> Assembler<'r> {
-    /// Starts without a plan, with the files of all trees and what is to be said of them.
-    pub(crate) fn new(
-        request: &'r Request,
-        trees: &'r Trees,
-        (files, warnings): &(FilesOfTrees, Vec<Warning>),
-    ) -> Self {
+    /// Starts without a plan, with the files of all trees.
+    pub(crate) fn new(request: &'r Request, trees: &'r Trees, files: FilesOfTrees) -> Self {
         Self {
             request,
             trees,
-            files: files.clone(),
+            files,
             inputs: HashMap::new(),
             metadata: HashMap::new(),
             facts: HashMap::new(),
@@ -78,7 +74,7 @@ impl<'r> Assembler<'r> {
             uploads: Uploads::default(),
             plans: Vec::new(),
             drafts: Vec::new(),
-            warnings: warnings.clone(),
+            warnings: Vec::new(),
         }
     }
 

@@ -2,7 +2,7 @@
 //!
 //! A tree is looked at once per compilation; inputs of nodes and uploads are made from the same look.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::ffi::OsString;
 use std::fmt::Write;
 use std::fs;
@@ -10,12 +10,14 @@ use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
 
 use atex_graph::{BlobDigest, FileMode, InputFile};
 use rayon::iter::{IntoParallelIterator, ParallelIterator};
 
 use super::beyond;
 use super::digests::{DigestCache, Of, Stamp};
+use super::reads::Named;
 use super::spec::{UploadKind, Warning};
 use super::walk;
 
@@ -26,6 +28,8 @@ pub(crate) struct TreeFiles {
     pub(crate) root: PathBuf,
     /// Sorted by path, component by component: what lies below a directory is one range.
     pub(crate) files: Vec<TreeFile>,
+    /// What git ignores, see [`Walk`](super::walk::Walk).
+    pub(crate) ignored: BTreeMap<PathBuf, Arc<str>>,
 }
 
 /// One file of a tree.
@@ -66,7 +70,7 @@ impl TreeFiles {
         let looked: Vec<_> = found
             .files
             .into_par_iter()
-            .map(|path| look(root, path, &cache))
+            .map(|path| look(root, path, Some(&cache)))
             .collect();
         let mut files = Vec::with_capacity(looked.len() + found.empty.len());
         for result in looked {
@@ -89,41 +93,68 @@ impl TreeFiles {
         }));
         // A cache that cannot be written costs the next run time, and nothing else.
         let _ = cache.save();
-        let files = Self {
+        Self {
             root: root.to_owned(),
             files,
-        };
-        warnings.extend(files.links_out());
-        files
+            ignored: found.ignored,
+        }
     }
 
-    /// Says that links lead out of the tree, if some do.
-    fn links_out(&self) -> Option<Warning> {
+    /// Looks at the tree for its names and links only: no file is read.
+    pub(crate) fn names(root: &Path) -> Self {
+        let found = walk::walk(root);
+        let paths = found.files.into_iter();
+        let looked = paths.map(|path| look(root, path, None));
+        let mut files: Vec<TreeFile> = looked.filter_map(|file| file.ok().flatten()).collect();
+        files.sort_unstable_by(|left, right| left.path.cmp(&right.path));
+        Self {
+            root: root.to_owned(),
+            files,
+            ignored: found.ignored,
+        }
+    }
+
+    /// The symlinks that lead out of the tree, with their targets.
+    pub(crate) fn links_out(&self) -> impl Iterator<Item = (&TreeFile, &Path, Lost)> {
         let links = self.files.iter().filter_map(|file| Some((file, file.link()?)));
-        let lost = |file: &TreeFile| match self.resolved(&file.path).0 {
-            Err(lost @ (Lost::Outside | Lost::Absolute)) => Some(lost),
+        links.filter_map(|(file, target)| match self.resolved(&file.path).0 {
+            Err(lost @ (Lost::Outside | Lost::Absolute)) => Some((file, target, lost)),
             Err(Lost::Circle) | Ok(_) => None,
-        };
-        let mut out = links.filter_map(|(file, target)| Some((file, target, lost(file)?)));
-        let (file, target, lost) = out.next()?;
-        let what = match lost {
-            Lost::Absolute => "a machine has there what it has itself",
-            Lost::Outside | Lost::Circle => "what lies there is not brought to a machine",
-        };
-        let more = match out.count() {
-            0 => String::new(),
-            more => format!(" ({more} more do)"),
-        };
-        let text = format!(
-            "the symlink `{}` leads out of the tree, to `{}`: {what}{more}",
-            file.text,
-            escaped(target)
-        );
-        Some(Warning {
-            text,
-            file: None,
-            line: None,
         })
+    }
+
+    /// The place of git's rule for which nothing at a path is brought to a machine, although something is there.
+    pub(crate) fn left_out(&self, path: &Path) -> Option<&Arc<str>> {
+        let above = path.ancestors().find_map(|above| self.ignored.get(above));
+        let within = || {
+            let (first, rule) = self.ignored.range(path.to_owned()..).next()?;
+            (first.starts_with(path) && self.below(path).is_empty()).then_some(rule)
+        };
+        let rule = above.or_else(within)?;
+        self.root.join(path).symlink_metadata().is_ok().then_some(rule)
+    }
+
+    /// The first that is left out of what a word names in a directory that the tree lies in, below `prefix`; and the place of git's rule.
+    pub(crate) fn left_out_of(&self, named: &Named, prefix: &str) -> Option<(PathBuf, &Arc<str>)> {
+        match named {
+            Named::Path(path) => {
+                let path = path.strip_prefix(prefix).ok()?;
+                Some((path.to_owned(), self.left_out(path)?))
+            }
+            Named::Glob(glob) => {
+                let mut ignored = self.ignored.iter();
+                let (path, rule) = ignored.find(|(path, _)| glob.is_match(Path::new(prefix).join(path)))?;
+                Some((path.clone(), rule))
+            }
+        }
+    }
+
+    /// The size of a file of the tree that is no symlink.
+    pub(crate) fn size(&self, path: &Path) -> Option<u64> {
+        match self.get(path)?.kind {
+            UploadKind::File { size, .. } => Some(size),
+            _ => None,
+        }
     }
 
     /// The files below a directory; all, for the empty path.
@@ -288,12 +319,13 @@ pub(crate) fn escaped(path: &Path) -> String {
     text
 }
 
-/// Finds kind and digest of a file. `Ok(None)`: it is gone, as a file that an editor had open a moment ago.
-fn look(root: &Path, path: PathBuf, cache: &DigestCache) -> Result<Option<TreeFile>, String> {
+/// Finds kind and digest of a file, and what it leads to; without a cache its name and kind only. `Ok(None)`: it is gone, as a file that an
+/// editor had open a moment ago.
+fn look(root: &Path, path: PathBuf, cache: Option<&DigestCache>) -> Result<Option<TreeFile>, String> {
     match kind(&root.join(&path), &path, cache) {
         Ok(Some(kind)) => Ok(Some(TreeFile {
             text: escaped(&path),
-            beyond: beyond::digest(root, &kind),
+            beyond: cache.and_then(|_| beyond::digest(root, &kind)),
             path,
             kind,
         })),
@@ -309,10 +341,10 @@ fn look(root: &Path, path: PathBuf, cache: &DigestCache) -> Result<Option<TreeFi
 /// Looks at one file again, without any cache; nothing where it is gone, unreadable or of no kind that is brought.
 pub(crate) fn kind_now(place: &Path) -> Option<UploadKind> {
     let cache = DigestCache::open(None, Path::new("/"), Of::Inputs);
-    kind(place, Path::new(""), &cache).ok().flatten()
+    kind(place, Path::new(""), Some(&cache)).ok().flatten()
 }
 
-fn kind(place: &Path, path: &Path, cache: &DigestCache) -> io::Result<Option<UploadKind>> {
+fn kind(place: &Path, path: &Path, cache: Option<&DigestCache>) -> io::Result<Option<UploadKind>> {
     let metadata = fs::symlink_metadata(place)?;
     let kind = metadata.file_type();
     if kind.is_symlink() {
@@ -324,7 +356,10 @@ fn kind(place: &Path, path: &Path, cache: &DigestCache) -> io::Result<Option<Upl
     if kind.is_dir() {
         return Ok(Some(UploadKind::Directory));
     }
-    let digest = cache.digest(path, Stamp::of(&metadata), || content_digest(place))?;
+    let digest = match cache {
+        Some(cache) => cache.digest(path, Stamp::of(&metadata), || content_digest(place))?,
+        None => [0; 32],
+    };
     Ok(Some(UploadKind::File {
         digest: BlobDigest::from_bytes(digest),
         executable: metadata.permissions().mode() & 0o100 != 0,
@@ -393,11 +428,13 @@ mod tests {
         assert_eq!(kinds[3], ("to-dir", UploadKind::Symlink("empty".into())));
         assert_eq!(
             warnings,
-            [
-                "`fifo` is neither file, symlink nor directory and is left out",
-                "the symlink `link` leads out of the tree, to `/nowhere`: a machine has there what it has itself",
-            ]
+            ["`fifo` is neither file, symlink nor directory and is left out"]
         );
+        let out: Vec<_> = files
+            .links_out()
+            .map(|(file, target, _)| (file.text.as_str(), target))
+            .collect();
+        assert_eq!(out, [("link", Path::new("/nowhere"))]);
         Ok(())
     }
 

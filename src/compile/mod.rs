@@ -6,7 +6,7 @@
 //! 2. `plan` selects plans and reads them, with `sections`, `phases` and `environment`;
 //! 3. `select` takes each plan's tests, and narrows them;
 //! 4. `walk`, `digests` and `files` look at all files, and `beyond` at what links lead to outside; `inputs`, `mentions` and `whole` say who
-//!    depends on which;
+//!    depends on which, `left_out` and `reads` what is named and not brought;
 //! 5. `assemble` makes nodes and keys, with `facts` of tests and `uploads` for SUTs; `outline` remembers what came of it.
 //!
 //! [`Resolved::list`] stops after the third step, [`list_plans`] after the second. Nothing here depends on time, on host paths or on the order of a map, so equal trees give equal
@@ -14,6 +14,7 @@
 
 mod assemble;
 mod beyond;
+mod command;
 mod digests;
 mod discovered;
 mod duration;
@@ -25,6 +26,7 @@ mod files;
 mod forget;
 mod ignored;
 mod inputs;
+mod left_out;
 mod lines;
 pub mod lint;
 mod listing;
@@ -36,6 +38,7 @@ mod place;
 mod plan;
 mod probe;
 mod read;
+mod reads;
 mod repository;
 mod sections;
 mod select;
@@ -114,9 +117,13 @@ impl Resolved {
     pub fn compile(&self, request: &Request, ask: &mut Ask<'_>) -> Result<Workload, CompileError> {
         let mut warnings = self.warnings.clone();
         let selection = self.select(request, &mut warnings)?;
+        let (files, unread) = self.files(request);
+        warnings.extend(left_out::warnings(&selection, &self.trees, files));
         refuse_if_strict(request, &warnings)?;
+        warnings.extend(unread.iter().cloned());
+        warnings.extend(beyond::warning(&selection, &self.trees, files));
         let probes = ask_probes(self, &selection, ask)?;
-        let mut assembler = Assembler::new(request, &self.trees, self.files(request));
+        let mut assembler = Assembler::new(request, &self.trees, files.clone());
         for ((plan, tests), probe) in selection.iter().zip(probes) {
             assembler.add(plan, tests, probe)?;
         }

@@ -1,7 +1,7 @@
 //! Outlines, remembered between runs: where nothing has changed, what tests are called and their keys are not worked out again.
 //!
 //! ```text
-//! outlines-v2/
+//! outlines-v3/
 //! └── 3f9a…/               one tree root, by the digest of its path
 //!     └── c0ff….outline    names and keys, by the digest of all that they depend on
 //! ```
@@ -29,7 +29,7 @@ use super::spec::{Narrowing, Outline, OutlineTest, Request, UploadKind, Warning}
 use super::{Resolved, discovered};
 
 /// The directory's name carries the version of the format, and of what enters the names.
-pub(super) const BUCKET: &str = "outlines-v2";
+pub(super) const BUCKET: &str = "outlines-v3";
 
 const CHECKSUM: usize = 32;
 
@@ -200,6 +200,12 @@ impl Inputs {
                 }
                 UploadKind::Directory => self.count(3),
             }
+        }
+        // What is said of it is part of an outline.
+        self.count(files.ignored.len());
+        for (path, rule) in &files.ignored {
+            self.part(path.as_os_str().as_bytes());
+            self.part(rule.as_bytes());
         }
     }
 }

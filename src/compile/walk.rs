@@ -108,7 +108,13 @@ impl Walk {
     }
 
     /// Takes what is git's of one directory; `place` is where it is on the host, and in the tree.
-    fn directory(&mut self, (place, within): (&Path, &Path), path: &[u8], step: &mut Step<'_>, ignored: Option<&Arc<str>>) {
+    fn directory(
+        &mut self,
+        (place, within): (&Path, &Path),
+        path: &[u8],
+        step: &mut Step<'_>,
+        ignored: Option<&Arc<str>>,
+    ) {
         step.rules.push(Repository::rules_of(place, path));
         for (name, directory) in self.entries(place, within) {
             let (place, within) = (place.join(&name), within.join(&name));

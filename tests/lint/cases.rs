@@ -1,6 +1,6 @@
 //! For each code a tree that has the finding and one that only looks like it.
 
-/// A code, a tree that is wrong with the places of what is wrong, and a tree that is right.
+/// A code, a tree that is wrong with the places of what is wrong, and a tree that is right. A text `-> x` stands for a symlink to `x`.
 pub(crate) struct Case {
     pub(crate) code: &'static str,
     pub(crate) wrong: &'static [(&'static str, &'static str)],
@@ -8,6 +8,10 @@ pub(crate) struct Case {
     pub(crate) right: &'static [(&'static str, &'static str)],
 }
 
+/// What makes a directory a repository.
+const HEAD: (&str, &str) = (".git/HEAD", "ref: refs/heads/main\n");
+const OBJECTS: (&str, &str) = (".git/objects/x", "");
+const REFS: (&str, &str) = (".git/refs/x", "");
 const SCRIPT: (&str, &str) = ("t.sh", "#!/bin/sh\n");
 
 macro_rules! case {
@@ -134,6 +138,24 @@ pub(crate) const CASES: &[Case] = &[
     case!("not-a-command":
         [SCRIPT, ("a.fmf", "test: t.sh --all\n")] => ["a.fmf:1:7"];
         right: [SCRIPT, ("a.fmf", "test: ./t.sh --all\n"), ("make", ""), ("b.fmf", "test: make\n"), ("c.fmf", "test: other.sh\n")]),
+    case!("left-out":
+        [HEAD, OBJECTS, REFS, (".gitignore", "# data\n*.bin\n/built/\nlocal.env\n"), SCRIPT,
+         ("d/a.fmf", "test: |\n  set -e\n  ./x.bin\n"), ("d/x.bin", "#!/bin/sh\n"),
+         ("b.fmf", "test: ./run.sh\n"), ("run.sh", "#!/bin/bash\n\ncp d/*.bin /opt\n"),
+         ("c.fmf", "test: ./t.sh\npath: /built\n"), ("built/t.sh", "#!/bin/sh\n"), ("built/main.fmf", "test: ./t.sh\n"),
+         ("e.fmf", "test: ./t.sh\nrequire:\n- type: file\n  pattern: /d/x.bin\nextra-atex-inputs: ['d/*.bin']\n"),
+         ("p.fmf", "execute: {how: tmt}\ndiscover: {how: fmf}\nenvironment-file: [local.env]\nprepare:\n- how: install\n  package: [gcc, built/x.rpm]\n- how: shell\n  script:\n  - true\n  - . $TMT_TREE/local.env\n"),
+         ("local.env", "A=1\n"), ("built/x.rpm", "")]
+        => ["built/main.fmf:1:7", "c.fmf:2:7", "d/a.fmf:3:3", "e.fmf:4:12", "e.fmf:5:22", "p.fmf:3:20", "p.fmf:6:18", "p.fmf:10:7", "run.sh:3:4"];
+        right: [HEAD, OBJECTS, REFS, (".gitignore", "*.bin\n!kept.bin\n*.log\n/out/\n"), SCRIPT,
+         ("kept.bin", "x"), ("other.bin", "x"), ("x.log", ""), ("out/x", ""),
+         ("a.fmf", "test: cat kept.bin\n"), ("b.fmf", "test: ./t.sh > x.log; cat x.log\n"), ("c.fmf", "test: make && ./out/x\n"),
+         ("d.fmf", "test: cat gone.bin\n"), ("e.fmf", "test: cat other.bin\nmanual: true\n"), ("f.fmf", "test: echo other.bin\n"),
+         ("p.fmf", "execute: {how: tmt}\ndiscover: {how: fmf}\nprepare: {script: 'mkdir -p out; cp /etc/hosts out; cat out/x'}\n")]),
+    case!("link-out":
+        [("a.fmf", "test: x\n"), ("d/b.fmf", "test: x\n"), ("d/link", "-> /etc/passwd"), ("up", "-> ../elsewhere"), ("twice", "-> up")]
+        => ["d/link:1:1", "twice:1:1", "up:1:1"];
+        right: [("a.fmf", "test: x\n"), ("d/x", ""), ("link", "-> d/x"), ("d/up", "-> ../a.fmf"), ("circle", "-> circle"), ("gone", "-> d/gone")]),
     case!("duplicate-id":
         [("a.fmf", "test: x\nid: one\n"), ("b.fmf", "id: two\n/c:\n  test: x\n/d:\n  test: x\n"), ("e.fmf", "test: x\nid: one\n")]
         => ["a.fmf:2:5", "b.fmf:1:5", "e.fmf:2:5"];

@@ -104,6 +104,10 @@ codes! {
     NotExecutable Error "not-executable",
     /// A script that names a file of its directory as if it were a command.
     NotACommand Warning "not-a-command",
+    /// A file that is named, and not brought to a machine.
+    LeftOut Warning "left-out",
+    /// A symlink that leads out of the tree.
+    LinkOut Warning "link-out",
     /// An `id` that several nodes have.
     DuplicateId Warning "duplicate-id",
     /// tmt obeys the key, atex does not.

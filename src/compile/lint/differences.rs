@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 
 use super::nodes::may_run;
 use super::schema::{Kind, PLAN_TMT_ONLY, PLAN_VERDICT, TEST_TMT_ONLY, VARIABLES};
-use super::{Code, Linter, scripts};
+use super::{Code, Linter};
+use crate::compile::command::file_of;
 use crate::compile::facts::run_directory;
 use crate::compile::place::Place;
 use crate::compile::read::{Scope, truthy};
@@ -104,7 +105,7 @@ fn check_test(linter: &mut Linter<'_>, scope: &Scope<'_>, node: Node<'_>) {
     let own = variables(scope.map);
     check_words(linter, (scope, "test"), script, &own);
     let directory = run_directory(linter.tree, node).ok();
-    if let Some(file) = directory.and_then(|directory| scripts::file_of(script, &directory)) {
+    if let Some(file) = directory.and_then(|directory| file_of(script, &directory)) {
         check_file(linter, node, &file, &own);
     }
 }

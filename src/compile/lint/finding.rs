@@ -77,6 +77,17 @@ impl Findings {
         }
         let (node, place) = at;
         let spot = self.lines.spot(place, word);
+        self.keep(code, (node, spot), message, hint);
+    }
+
+    /// Adds a finding about a place that no line of text is.
+    pub(super) fn add_spot(&mut self, code: Code, (node, spot): (&str, Spot), message: String) {
+        if !self.allowed.contains(&code) {
+            self.keep(code, (node, Some(spot)), message, None);
+        }
+    }
+
+    fn keep(&mut self, code: Code, (node, spot): (&str, Option<Spot>), message: String, hint: Option<String>) {
         let position = spot.as_ref().map(|spot| (spot.file.clone(), spot.line, spot.column));
         if let Some(seen) = self.seen.get_mut(&(position.clone(), code, message.clone())) {
             if seen.last != node {

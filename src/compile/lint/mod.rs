@@ -6,14 +6,14 @@
 //!
 //! 1. `nodes` tells tests, plans and stories apart and collects what the checks need of the whole tree;
 //! 2. each node is checked: `keys` and `values`, then `adjust`, and by its kind `phases`, `sections` (with `coverage`) and
-//!    `scripts` (with `command`);
-//! 3. `ids` looks over all nodes, `differences` says what of tmt is not obeyed and could change a verdict, and, with `--tmt`, where else tmt would do something else.
+//!    `scripts`;
+//! 3. `brought` says what of all that is named stays here; `ids` looks over all nodes, `differences` says what of tmt is not obeyed and could change a verdict, and, with `--tmt`, where else tmt would do something else.
 //!
 //! Findings are data; nothing here prints. Files are only looked at, never changed; nothing is fetched.
 
 mod adjust;
+mod brought;
 mod code;
-mod command;
 mod coverage;
 mod differences;
 mod expressions;
@@ -33,6 +33,7 @@ use std::path::{Path, PathBuf};
 pub use code::{Code, Severity};
 pub use finding::Finding;
 
+use super::files::TreeFiles;
 use super::names::nearest;
 use super::read::Scope;
 use atex_fmf::{self, Node, Tree};
@@ -96,6 +97,8 @@ impl LintError {
 /// What the checks of one node need.
 struct Linter<'t> {
     tree: &'t Tree,
+    /// Their contents are not read.
+    files: TreeFiles,
     nodes: Nodes<'t>,
     findings: Findings,
 }
@@ -107,6 +110,7 @@ pub fn lint(request: &Request) -> Result<Report, LintError> {
     let chosen = choose(&nodes, &request.names)?;
     let mut linter = Linter {
         tree: &tree,
+        files: TreeFiles::names(tree.root()),
         nodes,
         findings: Findings::new(tree.root().to_owned(), request.allow.clone()),
     };
@@ -120,6 +124,7 @@ pub fn lint(request: &Request) -> Result<Report, LintError> {
     let names: BTreeSet<&str> = chosen.iter().map(|(_, node)| node.name()).collect();
     ids::check(&mut linter, &names);
     adjust::check_merging(&mut linter, &names);
+    brought::check_links(&mut linter, &chosen, request.names.is_empty());
     Ok(Report {
         findings: linter.findings.into_sorted(),
         nodes: chosen.iter().filter(|(kind, _)| *kind != Kind::Other).count(),
@@ -164,6 +169,7 @@ impl<'t> Linter<'t> {
         match kind {
             Kind::Test => scripts::check_test(self, &scope, node),
             Kind::Plan => {
+                brought::check_plan(self, &scope);
                 phases::check(self, &scope);
                 sections::check(self, &scope, node);
             }

@@ -3,9 +3,10 @@
 use std::path::Path;
 
 use super::schema::{INSTALL, SHELL};
-use super::{Code, Linter, expressions, keys, scripts, values};
+use super::{Code, Linter, brought, expressions, keys, scripts, values};
 use crate::compile::read::{Scope, scalar};
 use atex_fmf::{Map, Value};
+use crate::compile::spec::Action;
 
 /// Checks all phases of a plan.
 pub(super) fn check(linter: &mut Linter<'_>, plan: &Scope<'_>) {
@@ -58,6 +59,13 @@ fn check_phase(linter: &mut Linter<'_>, phase: &Scope<'_>, step: &str, in_tree: 
         for script in &texts {
             scripts::check_files(linter, (phase, content), script, Path::new(""));
         }
+    }
+    if in_tree {
+        let action = match content {
+            "script" => Action::Shell { scripts: texts },
+            _ => Action::Install { packages: texts },
+        };
+        brought::check_phase(linter, phase, &action);
     }
 }
 

@@ -2,15 +2,16 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::{Component, Path, PathBuf};
+use std::path::Path;
 
-use super::command::{self, How};
 use super::nodes::{adjusts, may_run};
 use super::schema::nearest;
-use super::{Code, Linter, values};
+use super::{Code, Linter, brought, values};
+use crate::compile::command::{self, How};
 use crate::compile::facts::run_directory;
 use crate::compile::read::Scope;
 use atex_fmf::{Node, Value};
+use crate::compile::reads::inside;
 
 /// Checks the script of a test.
 pub(super) fn check_test(linter: &mut Linter<'_>, scope: &Scope<'_>, node: Node<'_>) {
@@ -40,6 +41,7 @@ pub(super) fn check_test(linter: &mut Linter<'_>, scope: &Scope<'_>, node: Node<
         return;
     }
     check_files(linter, (scope, KEY), script, &directory);
+    brought::check_test(linter, scope, node);
 }
 
 /// Checks the file that a script starts with, when it runs in a directory of the tree.
@@ -72,25 +74,6 @@ pub(super) fn check_files(linter: &mut Linter<'_>, at: (&Scope<'_>, &str), scrip
         }
         _ => {}
     }
-}
-
-/// The script file that a script starts with, if it is in the tree: its path there.
-pub(super) fn file_of(script: &str, directory: &Path) -> Option<PathBuf> {
-    let command = command::first(script).filter(|command| command.how != How::Looked)?;
-    inside(directory, &command.word)
-}
-
-/// The path of a word relative to the tree; `None` if it leads out of it, where atex brings nothing.
-fn inside(directory: &Path, word: &str) -> Option<PathBuf> {
-    let mut path = PathBuf::new();
-    for part in directory.join(word).components() {
-        match part {
-            Component::Normal(part) => path.push(part),
-            Component::ParentDir if !path.pop() => return None,
-            _ => {}
-        }
-    }
-    Some(path)
 }
 
 /// A file of the same directory that may be meant.

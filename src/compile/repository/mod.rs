@@ -101,13 +101,7 @@ impl Repository {
 
     /// Says what becomes of a path. `above` are the rules of the directories that it lies in, the topmost first; `ignored` is
     /// the rule that ignores one of these.
-    pub(super) fn verdict(
-        &self,
-        path: &[u8],
-        directory: bool,
-        above: &[Rules],
-        ignored: Option<&Arc<str>>,
-    ) -> Verdict {
+    pub(super) fn verdict(&self, path: &[u8], directory: bool, above: &[Rules], ignored: Option<&Arc<str>>) -> Verdict {
         if directory && (self.index.submodules.contains(path) || self.index.sparse.contains(path)) {
             return Verdict::Foreign;
         }

@@ -56,7 +56,10 @@ impl Rules {
 
     /// Returns what the last rule that matches says of a path of the repository: `Some` with the rule's place if it ignores it. Nothing
     /// where none matches.
-    #[expect(clippy::option_option, reason = "ignored, not ignored and nothing said are three things")]
+    #[expect(
+        clippy::option_option,
+        reason = "ignored, not ignored and nothing said are three things"
+    )]
     pub(super) fn verdict(&self, path: &[u8], directory: bool, fold: bool) -> Option<Option<&Arc<str>>> {
         let within = path.strip_prefix(self.base.as_slice())?;
         let rule = self

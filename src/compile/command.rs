@@ -3,6 +3,12 @@
 //! Only the first command counts, after those that only set things up: what comes later may have been made by then, or
 //! stand in another directory. What the shell would expand is not guessed.
 
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+
+use super::environment::is_name;
+use super::reads::inside;
+
 /// The file that a script runs first.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Command {
@@ -48,6 +54,26 @@ pub(super) fn first(script: &str) -> Option<Command> {
         }
         rest = after;
     }
+}
+
+/// The script file that a script starts with, if it is in the tree: its path there.
+pub(super) fn file_of(script: &str, directory: &Path) -> Option<PathBuf> {
+    let command = first(script).filter(|command| command.how != How::Looked)?;
+    inside(directory, &command.word)
+}
+
+/// Whether a file is a script of a shell, by its first line or else its name.
+pub(super) fn is_shell(path: &Path, text: &str) -> bool {
+    let named = || {
+        path.extension()
+            .and_then(OsStr::to_str)
+            .is_some_and(|name| SHELLS.contains(&name))
+    };
+    let Some(interpreter) = text.lines().next().and_then(|line| line.strip_prefix("#!")) else {
+        return named();
+    };
+    let mut words = interpreter.split_whitespace().map(|word| word.rsplit('/').next());
+    words.any(|word| word.is_some_and(|word| SHELLS.contains(&word)))
 }
 
 /// Splits off the first command; `None` where the text is more than words, or sends something somewhere.
@@ -119,7 +145,7 @@ fn word(text: &str) -> Option<(Word, &str)> {
 fn without_assignments(words: &[Word]) -> &[Word] {
     let prefixes = |word: &Word| {
         let name = word.text.split('=').next().unwrap_or_default();
-        let assigns = name.len() < word.text.len() && super::super::environment::is_name(name);
+        let assigns = name.len() < word.text.len() && is_name(name);
         assigns || matches!(word.text.as_str(), "exec" | "time")
     };
     let start = words.iter().position(|word| !prefixes(word)).unwrap_or(words.len());

@@ -1,0 +1,70 @@
+//! What is named and not brought to a machine, and symlinks that lead out of the tree.
+
+use std::path::Path;
+
+use super::schema::Kind;
+use super::{Code, Linter};
+use crate::compile::beyond;
+use crate::compile::left_out::{self, LeftOut};
+use crate::compile::place::Place;
+use crate::compile::read::Scope;
+use crate::compile::spec::Action;
+use atex_fmf::{Node, Spot};
+
+/// Checks what a test names.
+pub(super) fn check_test(linter: &mut Linter<'_>, scope: &Scope<'_>, node: Node<'_>) {
+    for found in left_out::of_test(&linter.files, linter.tree, node) {
+        tell(linter, scope, &found);
+    }
+}
+
+/// Checks what a phase names that runs in the root of the tree.
+pub(super) fn check_phase(linter: &mut Linter<'_>, phase: &Scope<'_>, action: &Action) {
+    for found in left_out::of_phase(&linter.files, "", action) {
+        tell(linter, phase, &found);
+    }
+}
+
+/// Checks the files of variables that a plan names.
+pub(super) fn check_plan(linter: &mut Linter<'_>, plan: &Scope<'_>) {
+    const KEY: &str = "environment-file";
+    for word in plan.texts(KEY).unwrap_or_default() {
+        if let Some(found) = left_out::of_word(&linter.files, KEY, &word, Path::new("")) {
+            tell(linter, plan, &found);
+        }
+    }
+}
+
+fn tell(linter: &mut Linter<'_>, scope: &Scope<'_>, found: &LeftOut) {
+    let message = format!("`{}` {}", found.path.display(), found.fate());
+    let hint = Some("`git add -f` brings it, as a rule `!…` in the same list does".to_owned());
+    let Some((file, line)) = &found.script else {
+        linter.add(Code::LeftOut, (scope, found.key), &found.word, message, hint);
+        return;
+    };
+    let place = Place {
+        file: Some(file.clone()),
+        line: *line,
+    };
+    let at = (scope.node(), &place);
+    linter.findings.add_at(Code::LeftOut, at, &found.word, message, hint);
+}
+
+/// Checks the symlinks below the directories of the chosen nodes, or all.
+pub(super) fn check_links(linter: &mut Linter<'_>, chosen: &[(Kind, Node<'_>)], all: bool) {
+    let mut found = Vec::new();
+    for (file, target, lost) in linter.files.links_out() {
+        let tests = chosen.iter().filter(|(kind, _)| *kind == Kind::Test);
+        let above = tests.filter(|(_, node)| file.path.starts_with(node.dir()));
+        let innermost = above.max_by_key(|(_, node)| node.dir().components().count());
+        let Some(node) = innermost.map(|(_, node)| node.name()).or(all.then_some("/")) else {
+            continue;
+        };
+        // What the link leads to is none of the tree's, and is not read.
+        let spot = Spot::on((file.path.clone(), 0), "", 0, 1);
+        found.push((spot, beyond::said(file, target, lost), node.to_owned()));
+    }
+    for (spot, message, node) in found {
+        linter.findings.add_spot(Code::LinkOut, (&node, spot), message);
+    }
+}
