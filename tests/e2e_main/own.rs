@@ -130,3 +130,41 @@ fn what_an_absolute_link_leads_to_is_in_the_key_and_each_link_out_is_said() {
     let told = scene.run(0, ["build"]);
     assert!(told.said("what lies there is not brought to a machine"), "{told:?}");
 }
+
+#[test]
+fn what_is_named_and_left_out_is_said_once_for_the_tests_that_are_selected_and_refused_when_strict() {
+    let data = format!("{}  cat data.bin\n", witness("a").replace("test: ", "test: |\n  "));
+    let scene = Scene::new([
+        ("a/main.fmf", data.as_str()),
+        ("a/data.bin", "data\n"),
+        ("b/main.fmf", &witness("b")),
+        (".gitignore", "\n*.bin\n"),
+        (".git/HEAD", "ref: refs/heads/main\n"),
+        (".git/objects/x", ""),
+        (".git/refs/x", ""),
+    ]);
+    let said = "a/main.fmf:1: test `/a` names `a/data.bin`, which is not brought to the machine: .gitignore:2 (`*.bin`) leaves it out";
+    let told = scene.run(1, ["build"]);
+    assert_eq!(told.stderr.matches(said).count(), 1, "{told:?}");
+    assert_eq!(scene.ran(), ["test a", "test b"]);
+    let told = scene.run(2, ["build", "--strict"]);
+    assert!(told.stderr.contains(said), "{told:?}");
+    let told = scene.run(0, ["build", "--strict", "--name", "/b"]);
+    assert!(!told.said("leaves it out"), "{told:?}");
+    assert_eq!(scene.ran(), [""; 0]);
+    scene.write(".gitignore", "*.log\n");
+    let told = scene.run(0, ["build"]);
+    assert!(!told.said("leaves it out"), "{told:?}");
+    scene.write(".gitignore", "*.bin\n");
+    scene.run(1, ["build"]);
+    scene.write(
+        "a/main.fmf",
+        data.replace("cat data.bin", "cat data.bin || true").as_str(),
+    );
+    scene.run(0, ["build"]);
+    // Where nothing has changed it is remembered, and said again.
+    for _ in 0..2 {
+        let told = scene.run(0, ["build"]);
+        assert_eq!(told.stderr.matches("leaves it out").count(), 1, "{told:?}");
+    }
+}
