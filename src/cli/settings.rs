@@ -151,9 +151,27 @@ fn own(dir: PathBuf, what: &str, variable: &str) -> Result<PathBuf, CliError> {
         Ok(()) => Ok(dir),
         Err(error) => Err(
             CliError::usage(format!("the {what} `{}` is not used: {error}", dir.display()))
-                .hint(format!("set {variable} to another: {}", ownership::HINT)),
+                .hint(home_of_another().unwrap_or_else(|| format!("set {variable} to another: {}", ownership::HINT))),
         ),
     }
+}
+
+/// Says what to set where `HOME` is that of another user, as in a container or behind `sudo -E`, and this user has one of his own.
+fn home_of_another() -> Option<String> {
+    let (given, me) = (home()?, rustix::process::geteuid().as_raw());
+    ownership::check(&given).err()?;
+    let passwd = std::fs::read_to_string("/etc/passwd").ok()?;
+    let home_of = |line: &str| {
+        let mut fields = line.split(':').skip(2);
+        let uid = fields.next()?.parse().ok();
+        (uid == Some(me)).then(|| fields.nth(2).map(PathBuf::from)).flatten()
+    };
+    let own = passwd.lines().find_map(home_of)?;
+    let is_own = own.is_absolute() && own != given && own.is_dir() && ownership::check(&own).is_ok();
+    is_own.then(|| {
+        let (own, given) = (own.display(), given.display());
+        format!("set `HOME={own}`, which is yours: `HOME` is `{given}`, which is not yours alone")
+    })
 }
 
 /// Returns atex's directory below a base directory of the XDG specification.

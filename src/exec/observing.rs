@@ -23,7 +23,7 @@ use crate::exec::schedule::JobId;
 use crate::exec::worker::{Failed, Worker};
 
 /// Files of a tree whose reads are listed at most: to look at them takes 50 ms.
-pub(crate) const MOST_FILES: usize = 20_000;
+pub const MOST_FILES: usize = 20_000;
 
 /// Sets of paths that are remembered of one step or test.
 const MOST_SETS: usize = 8;

@@ -771,6 +771,22 @@ agent_reads() {
     ((length == 0)) || printf '%s\0' "${reads[@]#./}"
 }
 
+# sees: whether reads can be seen here; else the type and the options of the file system that the trees lie on.
+agent_sees() {
+    local fields point longest= how=
+    make_canary && { say ok yes ''; return; }
+    while read -r -a fields; do
+        printf -v point "${fields[4]//%/%%}"
+        [[ $real/v1 == "${point%/}"/* ]] && ((${#point} >= ${#longest})) || continue
+        longest=$point how=${fields[5]}
+        # What follows upon a dash: type and source.
+        fields=("${fields[@]:6}")
+        while [[ ${fields[0]:-} && ${fields[0]} != - ]]; do fields=("${fields[@]:1}"); done
+        how="${fields[1]} $how"
+    done </proc/self/mountinfo
+    say ok no "$how"
+} 2>/dev/null
+
 # tick: waits until no later change can have the time of an earlier one: newer kernels see to that themselves.
 tick() {
     local release

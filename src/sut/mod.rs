@@ -144,6 +144,11 @@ pub trait Sut: Send {
     /// where the machine cannot tell.
     fn reads(&mut self, slot: &str) -> Result<Option<Vec<PathBuf>>, Trouble>;
 
+    /// Tells why reads cannot be seen on an open machine: how the file system is mounted that the trees lie on. Nothing where they can.
+    fn blind(&mut self) -> Result<Option<String>, Trouble> {
+        Ok(None)
+    }
+
     /// Unmounts what is mounted below the trees since the last prepare step ended, never so that it only vanishes from sight. Returns what
     /// that was, in words that say what stays mounted; nothing where there was none.
     fn unmount(&mut self) -> Result<String, Trouble>;

@@ -25,3 +25,12 @@ pub(crate) fn read(reply: Reply) -> Result<Option<Vec<PathBuf>>, NotSynced> {
     let paths = paths.split(|byte| *byte == 0).filter(|path| !path.is_empty());
     Ok(Some(paths.map(|path| PathBuf::from(OsStr::from_bytes(path))).collect()))
 }
+
+/// The request for whether reads can be seen.
+pub(crate) const SIGHT: &[u8] = b"sees\n";
+
+/// Reads the answer: why they cannot, or nothing where they can.
+pub(crate) fn read_sight(reply: Reply) -> Result<Option<String>, NotSynced> {
+    let reply = accept(reply)?;
+    Ok((reply.text(0) != "yes").then(|| reply.text(1)))
+}

@@ -20,7 +20,7 @@ use crate::sut::upload::{self, Ahead, NotSynced, accept};
 use crate::sut::wrapped::{NotStarted, WrappedJob, Wrapper};
 use crate::sut::{
     Cancel, Channel, EnvFile, Hello, Job, JobKind, OnHeld, Sut, SutState, SyncMode, Synced, Taint, Trouble,
-    TroubleKind, Upload, Urgency, Watch,
+    TroubleKind, Upload, Urgency, Watch, observe,
 };
 
 /// The version of all that lies below the machine's directory but the locks; part of the path there.
@@ -342,6 +342,14 @@ impl<L: Link> Sut for Machine<L> {
     fn reads(&mut self, slot: &str) -> Result<Option<Vec<PathBuf>>, Trouble> {
         check_slot(slot).map_err(|error| self.trouble(TroubleKind::Setup, error))?;
         self.ask_reads(slot)
+    }
+
+    fn blind(&mut self) -> Result<Option<String>, Trouble> {
+        self.with_session(|agent, cancel| {
+            let patience = Self::brief(cancel);
+            agent.send(observe::SIGHT, &patience)?;
+            observe::read_sight(agent.reply(SHORT, &patience)?)
+        })
     }
 
     fn adopt(&mut self, slot: &str) -> Result<(), Trouble> {

@@ -139,8 +139,19 @@ fn where_reads_cannot_be_seen_the_rules_count_and_that_is_said_once() {
     fs::create_dir(&place).expect("the directory is ours");
     let mounted = Blind::mount(&place);
     let told = scene.on("blind/sut", ["build"]).run();
+    let shown = scene.on("blind/sut", ["sut", "show"]).run();
+    let data = scene.on("blind/sut", ["sut", "show", "--json"]).run();
     drop(mounted);
     let told = told.expect(0);
+    let shown = shown.expect(0);
+    assert!(shown.stdout.contains("not seen: "), "{shown:?}");
+    assert!(shown.stdout.contains("noatime"), "{shown:?}");
+    assert_eq!(data.json()[0]["reads"]["seen"], false, "{data:?}");
+    let shown = scene.run(0, ["sut", "show"]);
+    assert!(
+        shown.stdout.contains("reads       seen, in trees of up to 20000 files"),
+        "{shown:?}"
+    );
     assert_eq!(
         told.stdout.matches("does not tell which files are read").count(),
         1,

@@ -19,6 +19,7 @@ use crate::cli::pool::{self, Pool, SutSpec};
 use crate::cli::settings::Settings;
 use crate::cli::signals::{self, Heeded};
 use crate::cli::table::{self, Cell, Columns};
+use crate::exec::observing::MOST_FILES;
 use crate::report::palette::paint;
 use crate::report::text::harmless;
 use crate::report::{Exit, human};
@@ -144,17 +145,18 @@ fn ls(pool: &Pool, settings: &Settings, out: &mut Out) -> Result<Exit, CliError>
 fn show(pool: &Pool, settings: &Settings, out: &mut Out) -> Result<Exit, CliError> {
     let (cancel, _heeded) = cancel()?;
     for spec in &pool.suts {
-        let (_lease, hello) = open(spec, OnHeld::Fail, &cancel)?;
+        let (mut machine, hello) = open(spec, OnHeld::Fail, &cancel)?;
+        let blind = machine.blind()?;
         if settings.json {
-            out.json(&described(spec, &hello))?;
+            out.json(&described(spec, &hello, blind.as_deref()))?;
         } else {
-            show_one(spec, &hello, out)?;
+            show_one(spec, &hello, blind.as_deref(), out)?;
         }
     }
     Ok(Exit::Passed)
 }
 
-fn show_one(spec: &SutSpec, hello: &Hello, out: &mut Out) -> Result<(), CliError> {
+fn show_one(spec: &SutSpec, hello: &Hello, blind: Option<&str>, out: &mut Out) -> Result<(), CliError> {
     let Hello { facts, state } = hello;
     out.line(paint(out.palette.bold, harmless(&spec.name)))?;
     let lines = [
@@ -162,6 +164,7 @@ fn show_one(spec: &SutSpec, hello: &Hello, out: &mut Out) -> Result<(), CliError
         ("base", spec.base.clone()),
         ("user", facts.user.clone()),
         ("packages", facts.managers.join(", ")),
+        ("reads", sight(blind)),
         ("state", state_words(state, facts)),
         ("unfinished", state.unfinished.join(", ")),
         ("layers", state.layers.to_string()),
@@ -235,8 +238,17 @@ fn warn_unfinished(spec: &SutSpec, state: &SutState, settings: &Settings) {
     }
 }
 
-fn described(spec: &SutSpec, hello: &Hello) -> Value {
-    json!({"name": spec.name, "base": spec.base, "facts": hello.facts, "state": hello.state})
+/// Whether what jobs read there becomes an input of theirs.
+fn sight(blind: Option<&str>) -> String {
+    match blind {
+        None => format!("seen, in trees of up to {MOST_FILES} files"),
+        Some(how) => format!("not seen: times of access do not move there ({how})"),
+    }
+}
+
+fn described(spec: &SutSpec, hello: &Hello, blind: Option<&str>) -> Value {
+    let reads = json!({"seen": blind.is_none(), "mounted": blind});
+    json!({"name": spec.name, "base": spec.base, "facts": hello.facts, "state": hello.state, "reads": reads})
 }
 
 fn system(facts: &Facts) -> String {
