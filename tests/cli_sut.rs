@@ -334,3 +334,98 @@ fn nothing_of_another_users_directory_is_run_or_written_through() {
     assert_eq!(everything(&shared), before);
     assert_eq!(fs::read_to_string(world.path("precious")).unwrap(), "kept\nas it is\n");
 }
+
+/// Runs a bash script on a machine with these users and groups; nothing where that cannot be made here. `$1` is the directory of the world.
+fn with_users(world: &World, (users, groups): (&str, &str), script: &str) -> Option<std::process::Output> {
+    world.write("passwd", users);
+    world.write("group", groups);
+    let script = format!(
+        "mount --bind \"$1/passwd\" /etc/passwd && mount --bind \"$1/group\" /etc/group || exit 77; cd \"$1/tree\"; {script}"
+    );
+    let mut command = std::process::Command::new("unshare");
+    command.args(["--mount", "--propagation", "private", "bash", "-c", &script, "bash"]);
+    let output = command.arg(world.path("")).output().ok()?;
+    if output.status.code() == Some(77) || output.stderr.starts_with(b"unshare:") {
+        eprintln!("SKIPPED: nothing can be mounted here, only root can");
+        return None;
+    }
+    Some(output)
+}
+
+/// A world with one test, and the program in it, where every user can start it.
+fn open_world() -> World {
+    let world = World::new();
+    world.write("tree/a.fmf", "test: exit 0\n");
+    fs::copy(world.atex().command().get_program(), world.path("atex")).unwrap();
+    set_mode(&world.path(""), 0o755);
+    world
+}
+
+fn text(output: &std::process::Output) -> String {
+    String::from_utf8_lossy(&[&*output.stdout, &*output.stderr].concat()).into_owned()
+}
+
+#[test]
+fn what_a_private_group_may_write_is_the_users_own_and_what_others_in_it_may_is_not() {
+    if !rustix::process::geteuid().is_root() {
+        eprintln!("SKIPPED: only root can become another user");
+        return;
+    }
+    let world = open_world();
+    for (place, group, mode) in [("ann", 4001, 0o700), ("team", 4002, 0o775)] {
+        fs::create_dir(world.path(place)).unwrap();
+        std::os::unix::fs::chown(world.path(place), Some(4001), Some(group)).unwrap();
+        set_mode(&world.path(place), mode);
+    }
+    // Her own group has another number than she has.
+    let users = "root:x:0:0::/root:/bin/sh\nann:x:4001:4002::/:/bin/sh\nbob:x:4003:4003::/:/bin/sh\n";
+    for (groups, cache, sut, code) in [
+        ("root:x:0:\nann:x:4002:\n", "team/cache", "team/sut", 0),
+        ("root:x:0:\nann:x:4002:bob\n", "team/cache", "ann/sut", 2),
+        ("root:x:0:\nann:x:4002:bob\n", "ann/cache", "team/sut", 3),
+        ("root:x:0:\nstaff:x:4002:\n", "ann/cache", "team/sut", 3),
+        ("root:x:0:\nstaff:x:4002:\n", "ann/cache", "ann/sut", 0),
+    ] {
+        let script = format!(
+            "exec setpriv --reuid=4001 --regid=4002 --clear-groups env -i PATH=\"$PATH\" HOME=\"$1/ann\" \
+             ATEX_CACHE=\"$1/{cache}\" \"$1/atex\" build --rerun --sut-dir \"$1/{sut}\""
+        );
+        let Some(output) = with_users(&world, (users, groups), &script) else {
+            return;
+        };
+        assert_eq!(output.status.code(), Some(code), "{groups}{cache} {sut}: {output:?}");
+        let refused = text(&output).contains("others may write to");
+        assert_eq!(refused, code != 0, "{groups}{cache} {sut}: {output:?}");
+    }
+}
+
+#[test]
+fn where_home_is_another_users_what_to_set_is_said_and_works() {
+    if !rustix::process::geteuid().is_root() {
+        eprintln!("SKIPPED: only root can give a directory to another user");
+        return;
+    }
+    let world = open_world();
+    for place in ["other", "own"] {
+        fs::create_dir(world.path(place)).unwrap();
+    }
+    std::os::unix::fs::chown(world.path("other"), Some(4001), Some(4001)).unwrap();
+    let (other, own) = (world.path("other"), world.path("own"));
+    let users = format!("root:x:0:0::{}:/bin/sh\n", own.display());
+    let build = |home: &Path| {
+        let script = format!(
+            "exec env -i PATH=\"$PATH\" HOME={} \"$1/atex\" build --sut-dir \"$1/own/sut\"",
+            home.display()
+        );
+        with_users(&world, (&users, "root:x:0:\n"), &script)
+    };
+    let Some(refused) = build(&other) else { return };
+    assert_eq!(refused.status.code(), Some(2), "{refused:?}");
+    assert!(
+        text(&refused).contains(&format!("set `HOME={}`", own.display())),
+        "{refused:?}"
+    );
+    assert_eq!(everything(&other).len(), 1);
+    let output = build(&own).expect("it could be made before");
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+}

@@ -8,7 +8,8 @@
 //! 1. The directory itself is the user's own. What lies on the way to it is the user's own or root's.
 //! 2. Nobody else may write to any of them. On the way, a sticky directory such as `/tmp` may be written by everybody, because nobody
 //!    can touch there what is not his.
-//! 3. A group that has the user's own number is his own, where no access control list names others.
+//! 3. A group that nobody else is in is the user's own, where no access control list names others: it has his number or his name, `/etc/group`
+//!    names no other member, and it is nobody else's own group in `/etc/passwd`. So is root's group.
 //!
 //! A directory that is not there yet is judged by the way to it.
 
@@ -128,12 +129,47 @@ fn check_one(path: &Path, last: bool, unmapped: Option<u32>) -> Result<fs::Metad
     if metadata.is_symlink() || !last && mode.contains(Mode::SVTX) {
         return Ok(metadata);
     }
-    let own_group = metadata.gid() == 0 || metadata.gid() == me;
-    let by_group = mode.contains(Mode::WGRP) && (!own_group || has_access_list(path));
-    if mode.contains(Mode::WOTH) || by_group {
+    let by_group = || mode.contains(Mode::WGRP) && (!is_own_group(metadata.gid(), me) || has_access_list(path));
+    if mode.contains(Mode::WOTH) || by_group() {
         return Err(Foreign::Writable(path.to_owned()));
     }
     Ok(metadata)
+}
+
+/// Returns whether a group is the user's own or root's.
+fn is_own_group(gid: u32, me: u32) -> bool {
+    let read = |file: &str| fs::read(file).map_or_else(|_| String::new(), |text| String::from_utf8_lossy(&text).into());
+    gid == 0 || is_private(gid, me, &read("/etc/passwd"), &read("/etc/group"))
+}
+
+/// Returns whether nobody but a user and root is in a group of his, as the two files tell. Users and groups from elsewhere are known by
+/// their numbers only.
+pub(crate) fn is_private(gid: u32, me: u32, passwd: &str, group: &str) -> bool {
+    let fields = |line: &'_ str| -> Option<(String, u32, String)> {
+        let mut fields = line.split(':');
+        let (name, _, number) = (fields.next()?, fields.next()?, fields.next()?);
+        Some((name.to_owned(), number.parse().ok()?, fields.next()?.to_owned()))
+    };
+    let (mut mine, mut trusted) = (Vec::new(), Vec::new());
+    for (name, uid, own) in passwd.lines().filter_map(fields) {
+        if uid == me {
+            mine.push(name.clone());
+        } else if uid != 0 && own.parse() == Ok(gid) {
+            return false;
+        }
+        if uid == me || uid == 0 {
+            trusted.push(name);
+        }
+    }
+    let mut known = gid == me;
+    for (name, _, members) in group.lines().filter_map(fields).filter(|(_, number, _)| *number == gid) {
+        let mut members = members.split(',').map(str::trim).filter(|member| !member.is_empty());
+        if members.any(|member| !trusted.iter().any(|name| name == member)) {
+            return false;
+        }
+        known |= mine.contains(&name);
+    }
+    known
 }
 
 /// Returns whether a list names more users or groups than the mode does.

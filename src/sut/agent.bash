@@ -281,8 +281,8 @@ place() {
 }
 
 # safe DIR: whether nobody but this user and root can put anything into a directory, or something else in its place; said tells who
-# can. In a sticky directory on the way nobody can touch what is not his. A group of the user's own number is his own, if there is no
-# list of others who may write. The directory need not be there yet.
+# can. In a sticky directory on the way nobody can touch what is not his. A private group is the user's own, if there is no list of others
+# who may write. The directory need not be there yet.
 safe() {
     local rest=$1 path= part links=0 ways=(/) at=0 mode count uid gid more unmapped
     while [[ $rest ]]; do
@@ -311,13 +311,36 @@ safe() {
             return 1
         fi
         [[ $mode != l* && ($more || $mode != ?????????[tT]*) ]] || continue
-        if [[ $mode == ????????w* || $mode == ?????w* && ($gid != @(0|"$EUID") || $mode == *+) ]]; then
+        if [[ $mode == ????????w* || $mode == ?????w*+ ]] || { [[ $mode == ?????w* ]] && ! private "$gid"; }; then
             said="others may write to \`$path\`"
             return 1
         fi
     done < <(ls -ldnUb -- "${ways[@]}" 2>/dev/null)
     ((at == ${#ways[@]})) || { said='who owns what lies on the way to it cannot be told'; return 1; }
 }
+
+# private GROUP: whether nobody but this user and root is in a group of his: it has his number or his name, the list of groups names no other
+# member, and it is nobody else's own group. Root's is his, too.
+private() {
+    local name password uid gid members member mine=, trusted=, known=
+    [[ $1 != 0 ]] || return 0
+    while IFS=: read -r name password uid gid members; do
+        [[ $uid != "$EUID" ]] || mine+=$name,
+        case $uid in
+            0 | "$EUID") trusted+=$name, ;;
+            *) [[ $gid != "$1" ]] || return 1 ;;
+        esac
+    done </etc/passwd
+    [[ $1 != "$EUID" ]] || known=yes
+    while IFS=: read -r name password gid members; do
+        [[ $gid == "$1" ]] || continue
+        for member in ${members//,/ }; do
+            [[ $trusted == *",$member,"* ]] || return 1
+        done
+        [[ $mine != *",$name,"* ]] || known=yes
+    done </etc/group
+    [[ $known ]]
+} 2>/dev/null
 
 # unmapped: prints the number that stands for all users whom this namespace does not know, root of the host among them, if it stands
 # for nobody else.

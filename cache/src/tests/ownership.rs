@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, chown, symlink};
 use std::path::Path;
 
-use crate::ownership::{Foreign, check};
+use crate::ownership::{Foreign, check, is_private};
 
 fn set(path: &Path, mode: u32) {
     fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
@@ -77,6 +77,27 @@ fn a_directory_is_the_users_own_and_the_way_to_it_his_or_roots() {
     match named {
         Ok(status) if status.success() => assert!(matches!(check(&own), Err(Foreign::Writable(_)))),
         _ => eprintln!("SKIPPED: there is no `setfacl`"),
+    }
+}
+
+#[test]
+fn a_group_is_the_users_own_where_nobody_else_is_in_it() {
+    let passwd = "root:x:0:0::/root:/bin/sh\nann:x:1001:1002::/home/ann:/bin/sh\nbob:x:1002:1003::/home/bob:/bin/sh\n";
+    for (gid, group, own) in [
+        (1001, "", true),
+        (1001, "staff:x:1001:\n", true),
+        (1001, "staff:x:1001:ann,root\n", true),
+        (1001, "staff:x:1001:bob\n", false),
+        (1002, "", false),
+        (1002, "ann:x:1002:\n", true),
+        (1002, "ann:x:1002:ann\n", true),
+        (1002, "ann:x:1002:ann, bob\n", false),
+        (1002, "ann:x:1002:\nalias:x:1002:bob\n", false),
+        (1002, "staff:x:1002:\n", false),
+        (1003, "ann:x:1003:\n", false),
+        (1004, "", false),
+    ] {
+        assert_eq!(is_private(gid, 1001, passwd, group), own, "{gid} {group}");
     }
 }
 
