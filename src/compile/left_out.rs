@@ -90,7 +90,13 @@ pub(super) fn of_phase(files: &TreeFiles, prefix: &str, action: &Action) -> Vec<
     let root = Path::new("");
     match action {
         Action::Install { packages } => {
-            let words = packages.iter().filter_map(|package| package.strip_prefix(prefix));
+            let is_file = |package: &&str| {
+                package.contains('/') || [".rpm", ".deb", ".apk"].iter().any(|end| package.ends_with(end))
+            };
+            let words = packages
+                .iter()
+                .filter_map(|package| package.strip_prefix(prefix))
+                .filter(is_file);
             let files = words.flat_map(|word| of_word(files, "package", word, root));
             files.collect()
         }

@@ -130,6 +130,19 @@ pub(super) fn reads(script: &str, directory: &Path) -> Vec<Read> {
     reader.found
 }
 
+/// Without what beakerlib's `rlRun "command" status "comment"` says to people.
+fn without_comment_of_beakerlib(line: &str) -> &str {
+    let Some(start) = line
+        .find(['"', '\''])
+        .filter(|_| line.trim_start().starts_with("rlRun "))
+    else {
+        return line;
+    };
+    let (before, rest) = line.split_at(start + 1);
+    let end = before.chars().next_back().and_then(|quote| rest.find(quote));
+    end.map_or(line, |end| &line[..before.len() + end])
+}
+
 /// The line that ends the text that a command is given in the script itself.
 fn end_of_document(line: &str) -> Option<String> {
     let (_, rest) = line.split_once("<<")?;
@@ -154,7 +167,7 @@ struct Reader {
 impl Reader {
     /// Reads a line; `false` where nothing is known of what comes after it.
     fn line(&mut self, number: u32, line: &str) -> bool {
-        let line = line.replace(['"', '\''], "");
+        let line = without_comment_of_beakerlib(line).replace(['"', '\''], "");
         if line.trim_start().starts_with('#') {
             return true;
         }
@@ -319,6 +332,8 @@ mod tests {
             "if true; then ./data.bin; fi",
             "cd ../lib && cat ../t/data.bin",
             "rlRun \"cp data.bin /opt\" 0 'Copies it'",
+            "rlRun cat data.bin",
+            "rlRun -s 'cat ./data.bin'",
             "grep x \\\n  data.bin",
             "cat <<EOF\nx\nEOF\ncat data.bin",
             "tar xf data.bin && ./made",
@@ -334,6 +349,7 @@ mod tests {
             "# ./data.bin",
             "true # data.bin",
             "echo data.bin",
+            "rlRun -s './gen | cat' 0 \"Makes 'data.bin' by itself\"",
             "./gen > data.bin; cat data.bin",
             "./gen 2>data.bin; cat data.bin",
             "./gen | tee data.bin; cat data.bin",

@@ -148,7 +148,7 @@ pub(crate) const CASES: &[Case] = &[
          ("local.env", "A=1\n"), ("built/x.rpm", "")]
         => ["built/main.fmf:1:7", "c.fmf:2:7", "d/a.fmf:3:3", "e.fmf:4:12", "e.fmf:5:22", "p.fmf:3:20", "p.fmf:6:18", "p.fmf:10:7", "run.sh:3:4"];
         right: [HEAD, OBJECTS, REFS, (".gitignore", "*.bin\n!kept.bin\n*.log\n/out/\n"), SCRIPT,
-         ("kept.bin", "x"), ("other.bin", "x"), ("x.log", ""), ("out/x", ""),
+         ("kept.bin", "x"), ("other.bin", "x"), ("x.log", ""), ("q.fmf", "execute: {how: tmt}\ndiscover: {how: fmf}\nprepare: {how: install, package: out}\n"), ("out/x", ""),
          ("a.fmf", "test: cat kept.bin\n"), ("b.fmf", "test: ./t.sh > x.log; cat x.log\n"), ("c.fmf", "test: make && ./out/x\n"),
          ("d.fmf", "test: cat gone.bin\n"), ("e.fmf", "test: cat other.bin\nmanual: true\n"), ("f.fmf", "test: echo other.bin\n"),
          ("p.fmf", "execute: {how: tmt}\ndiscover: {how: fmf}\nprepare: {script: 'mkdir -p out; cp /etc/hosts out; cat out/x'}\n")]),
