@@ -695,9 +695,11 @@ agent_reset-env() {
 }
 
 # list SLOT TIME STYLE: lists everything in the slot's tree, with size and a time of its inode: `du` is the one program of coreutils
-# that walks any tree and takes names of any bytes. Of a directory it tells the latest time of all below it.
+# that walks any tree and takes names of any bytes. Of a directory it tells the latest time of all below it. Fails as `du` does; where the
+# list gets longer than any that is of use, `du` dies of the signal that nobody reads it. To be called in a process of its own.
 list() {
     local point skip=()
+    set -o pipefail
     # What is mounted there since the last prepare step is none of the tree's.
     read_mounts "$real/v1/tree/$1"
     for point in "${mounts[@]}"; do
@@ -707,16 +709,24 @@ list() {
         point=${point//\?/\\?}
         skip+=(--exclude="./${point//\[/\\[}")
     done
-    cd -- "$v/tree/$1" && TZ=UTC0 du -a -l -0 -B1 --apparent-size --time="$2" --time-style="$3" "${skip[@]}" .
+    cd -- "$v/tree/$1" && TZ=UTC0 du -a -l -0 -B1 --apparent-size --time="$2" --time-style="$3" "${skip[@]}" . | head -c "$longest_list"
 }
 
 # walk SLOT [NAME]: lists the slot's tree with the times of the last change of its inodes, in SLOT.walk or SLOT.NAME. A directory that
-# cannot be read gets its permissions back.
+# cannot be read gets its permissions back. A tree with too long a list, as directories make that lie very deep in each other, is not
+# worth it: it is emptied, `emptied` says so, and the walk fails.
 walk() {
-    local tree=$v/tree/$1 out=$v/manifest/$1.${2-walk} try
+    local tree=$v/tree/$1 out=$v/manifest/$1.${2-walk} try rc
     [[ -d $tree && ! -L $tree ]] || said=$(cd -P -- "$v/tree" && { ! meets "$1" && rm -rf --one-file-system -- "$tree" && mkdir -- "$tree"; } 2>&1) || return
     for try in 1 2 3; do
-        said=$(list "$1" ctime full-iso 2>&1 >"$out") && return
+        said=$(list "$1" ctime full-iso 2>&1 >"$out")
+        rc=$?
+        ((rc != 0)) || return 0
+        if ((rc == 128 + 13)); then
+            : >"$out"
+            said=$(cd -P -- "$v/tree" && ! meets "$1" && rm -rf --one-file-system -- "$tree" && mkdir -- "$tree" 2>&1) && emptied=yes said='what lay there was too much to list, and is removed'
+            return 1
+        fi
         (cd -P -- "$v/tree" && ! meets "$1" && chmod -R u+rwX -- "$1") 2>/dev/null || return 1
     done
     return 1
@@ -742,7 +752,7 @@ list_reads() {
         while IFS=$'\t' read -r -d '' size time path && ((time > unread)); do
             [[ $path ]] || { reads_of=; break; }
             [[ -d $path && ! -L $path ]] || reads+=("$path")
-        done < <({ list "$1" atime +%s || printf '0\t9999999999999\t\0'; } | sort -z -n -r -k 2,2)
+        done < <({ list "$1" atime +%s || printf '\0%s\t\0' $'0\t9999999999999'; } | sort -z -n -r -k 2,2)
         cd /
         [[ ! $reads_of ]] || return 0
         ((try == 1)) && walk "$1" || return
@@ -856,9 +866,10 @@ agent_check() {
     shift 2
     [[ $leased ]] || { say err "the lease is not held"; return; }
     clear_mounts || { say mounted "left mounted by an earlier test: $said"; return; }
+    emptied=
     [[ -e $v/tree/$slot ]] || prune "$slot"
     { : >"$m.used"; } 2>/dev/null
-    walk "$slot" || { complain "cannot read \`$v/tree/$slot\`"; return; }
+    walk "$slot" || { [[ $emptied ]] && walk "$slot"; } || { complain "cannot read \`$v/tree/$slot\`"; return; }
     if [[ -s $m.list && ! -e $m.touched ]] && same "$m.stat" "$m.walk"; then
         IFS= read -r head <"$m.list"
         [[ " $* " == *" $head "* ]] && {
@@ -994,7 +1005,9 @@ idle() {
 
 # The time of last access of what nobody has read: as early as leaves no doubt.
 unread=1000000000
-mark=.atex base= v= real= seeing= sees= mounts=() marks=() kinds=() cleared= leased= said= beat= alive= silence=0 line= early=()
+# A list of so many bytes is of a million files, or of directories ten thousand deep.
+longest_list=$((128 << 20))
+mark=.atex base= v= real= seeing= sees= mounts=() marks=() kinds=() cleared= leased= said= emptied= beat= alive= silence=0 line= early=()
 # A write that nobody reads fails; programs that are started here die of it as usual.
 trap : PIPE
 IFS= read -r marker && printf '%s\n' "$marker"

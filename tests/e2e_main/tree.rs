@@ -89,3 +89,23 @@ fn a_plan_without_prepare_does_not_see_what_another_plan_prepared() {
     scene.run(0, ["test", "/t", "--plan", "/with"]);
     assert_eq!(scene.ran(), ["prepare", "prepare"], "what was taken away is made again");
 }
+
+#[test]
+fn directories_that_lie_very_deep_in_each_other_cost_nobody_else() {
+    // Each round puts what is there into 1,900 more, since no path may be longer than 4,096 bytes.
+    let dig = "path=$(printf 'd/%.0s' {1..1900}); mkdir x; for i in {1..7}; do mkdir -p new/$path; mv x new/$path; mv new x; done";
+    let scene = Scene::new([
+        ("plan.fmf", PREPARED.to_owned()),
+        ("a.fmf", test(1, dig)),
+        (
+            "b.fmf",
+            test(2, "[ \"$(cat made)\" = made ] && [ ! -e x ] && cat b.fmf"),
+        ),
+    ]);
+    scene.run(0, ["build"]);
+    let prepared = scene.ran();
+    assert!(
+        prepared.iter().all(|line| line == "prepare") && prepared.len() <= 2,
+        "{prepared:?}"
+    );
+}
