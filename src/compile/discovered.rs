@@ -21,11 +21,11 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+use atex_fmf::context::Context;
+use atex_fmf::{Map, Metadata, Packing, Tree};
 use rayon::prelude::*;
 
 use super::digests::{DigestCache, Of, Stamp};
-use atex_fmf::context::Context;
-use atex_fmf::{Map, Metadata, Packing, Tree};
 
 /// The directory's name carries the version of the format.
 pub(super) const BUCKET: &str = "discover-v1";

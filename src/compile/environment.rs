@@ -5,12 +5,12 @@
 
 use std::collections::BTreeMap;
 
+use atex_fmf::{Map, Value};
 use atex_graph::{EnvValue, Environment, Sourced};
 
 use super::error::{CompileError, Problem};
 use super::read::{Scope, scalar};
 use super::spec::Secrets;
-use atex_fmf::{Map, Value};
 
 /// The pseudo variable that names, in keys, what is set after the plan environment file. No real one can have its name.
 const SET_LAST: &str = "(set last)";

@@ -5,6 +5,7 @@ use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use atex_fmf::{Map, Node, Tree, Value};
 use atex_graph::Sourced;
 
 use super::duration;
@@ -15,7 +16,6 @@ use super::ignored;
 use super::inputs::Globs;
 use super::plan::json;
 use super::read::{Reader, Scope};
-use atex_fmf::{Map, Node, Tree, Value};
 
 /// Keys that say something to people, to selection or to the scheduler, but change nothing of what a test does. All other keys are part
 /// of the test's key, whatever they mean. `environment` and `extra-atex-inputs` are in it in another form.

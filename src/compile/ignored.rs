@@ -5,10 +5,11 @@
 
 use std::collections::HashSet;
 
+use atex_fmf::{Map, Node, Tree, Value};
+
 use super::read::{Reader, Scope, truthy};
 use super::spec::Warning;
 use super::trees::TreeId;
-use atex_fmf::{Map, Node, Tree, Value};
 
 /// What a selection asks for in vain.
 #[derive(Debug, Default)]

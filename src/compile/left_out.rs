@@ -7,6 +7,7 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use atex_fmf::{Map, Node, Tree, Value};
 use rayon::iter::{IntoParallelRefIterator as _, ParallelIterator as _};
 
 use super::command::file_of;
@@ -19,8 +20,10 @@ use super::select::Selected;
 use super::spec::{Action, Warning};
 use super::trees::{TreeId, Trees};
 use super::{FilesOfTrees, command};
-use atex_fmf::{self, Map, Node, Tree, Value};
 use crate::host;
+
+/// The key of a test that names its input files.
+const GLOBS: &str = "extra-atex-inputs";
 
 /// Scripts of more bytes are not read.
 const LARGEST: u64 = 1 << 20;
@@ -73,7 +76,6 @@ pub(super) fn of_test(files: &TreeFiles, tree: &Tree, node: Node<'_>) -> Vec<Lef
             found.extend(of_requirement(files, key, map));
         }
     }
-    const GLOBS: &str = "extra-atex-inputs";
     for glob in scope.texts(GLOBS).unwrap_or_default() {
         let start = if glob.starts_with("./") {
             node.dir()
@@ -97,7 +99,7 @@ pub(super) fn of_phase(files: &TreeFiles, prefix: &str, action: &Action) -> Vec<
                 .iter()
                 .filter_map(|package| package.strip_prefix(prefix))
                 .filter(is_file);
-            let files = words.flat_map(|word| of_word(files, "package", word, root));
+            let files = words.filter_map(|word| of_word(files, "package", word, root));
             files.collect()
         }
         Action::Shell { scripts } => {
@@ -168,7 +170,7 @@ fn of_requirement(files: &TreeFiles, key: &'static str, map: &Map) -> Vec<LeftOu
     let patterns = map.get("pattern").filter(|_| is_file);
     let patterns = patterns.map(|value| value.as_list().unwrap_or(std::slice::from_ref(value)));
     let find = |pattern: &str| {
-        let matches = |path: &Path| fmf::regex::search(pattern, &format!("/{}", escaped(path))).unwrap_or(false);
+        let matches = |path: &Path| atex_fmf::regex::search(pattern, &format!("/{}", escaped(path))).unwrap_or(false);
         let regex = || {
             let (path, rule) = files.ignored.iter().find(|(path, _)| matches(path))?;
             Some(LeftOut {

@@ -8,8 +8,9 @@ use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::place::Place;
 use atex_fmf::Spot;
+
+use super::place::Place;
 
 /// How many lines of a value are searched.
 const SEARCHED: usize = 2000;

@@ -1,5 +1,7 @@
 //! What `atex ls` shows: plans and tests as the metadata say, made while they are printed, since there may be very many.
 
+use atex_fmf::Value;
+
 use super::error::CompileError;
 use super::facts::run_directory;
 use super::files::escaped;
@@ -7,7 +9,6 @@ use super::plan::Plan;
 use super::select::Selected;
 use super::spec::{Request, Warning};
 use super::{Resolved, refuse_if_strict};
-use atex_fmf::Value;
 
 /// The selected plans and their tests.
 pub struct Listing<'r> {

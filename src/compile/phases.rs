@@ -1,10 +1,11 @@
 //! Phases of `prepare` and `finish`: which are honoured, in which order, and a warning for all that is not.
 
+use atex_fmf::Map;
+use atex_fmf::context::{Context, RuleError};
+
 use super::error::{CompileError, Problem};
 use super::read::{ORDER, Scope};
 use super::spec::{Action, Warning};
-use atex_fmf::Map;
-use atex_fmf::context::{Context, RuleError};
 
 /// What a plan has phases for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

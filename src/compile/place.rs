@@ -3,8 +3,9 @@
 use std::fmt::{self, Write as _};
 use std::path::PathBuf;
 
-use super::lines::Lines;
 use atex_fmf::{Chain, Origin};
+
+use super::lines::Lines;
 
 /// A place in the metadata; nothing where it is not known.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]

@@ -1,5 +1,8 @@
 //! Plans: which nodes are plans, which of them were asked for, and what they say.
 
+use atex_fmf::context::Context;
+use atex_fmf::{Map, Node, Tree, Value};
+
 use super::environment::{self, Variables};
 use super::error::CompileError;
 use super::ignored::{self, Ignored};
@@ -11,8 +14,6 @@ use super::read::{Reader, order};
 use super::sections::{self, Section};
 use super::spec::Warning;
 use super::trees::{TreeId, Trees};
-use atex_fmf::context::Context;
-use atex_fmf::{Map, Node, Tree, Value};
 
 /// The plan of a tree that has none, as tmt calls it.
 const DEFAULT_NAME: &str = "/default/plan";

@@ -2,12 +2,13 @@
 
 use std::path::Path;
 
+use atex_fmf::value::{Entry, Mark};
+use atex_fmf::{Map, Node, Tree, Value};
+
 use super::error::{CompileError, Problem};
 use super::inputs::Globs;
 use super::place::{Cause, Place};
 use super::spec::Warning;
-use atex_fmf::value::{Entry, Mark};
-use atex_fmf::{Map, Node, Tree, Value};
 
 /// Where something without `order` stands among others.
 pub(crate) const ORDER: i64 = 50;

@@ -234,12 +234,24 @@ impl Reader {
             }
         }
         match does {
-            Does::Reads | Does::Unpacks => given.iter().for_each(|word| self.read(number, word)),
-            Does::Writes => given.iter().for_each(|word| self.make(word.trim_start_matches("of="))),
+            Does::Reads | Does::Unpacks => {
+                for word in &given {
+                    self.read(number, word);
+                }
+            }
+            Does::Writes => {
+                for word in &given {
+                    self.make(word.trim_start_matches("of="));
+                }
+            }
             Does::Copies => {
                 let last = given.pop();
-                given.iter().for_each(|word| self.read(number, word));
-                last.into_iter().for_each(|word| self.make(word));
+                for word in &given {
+                    self.read(number, word);
+                }
+                if let Some(word) = last {
+                    self.make(word);
+                }
             }
             Does::Makes | Does::Asks | Does::Enters => {}
         }

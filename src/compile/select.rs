@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::collections::HashSet;
 
+use atex_fmf::{Node, Selection, Tree};
 use rayon::iter::{IndexedParallelIterator as _, IntoParallelIterator as _, ParallelIterator as _};
 
 use super::error::CompileError;
@@ -12,7 +13,6 @@ use super::read::order;
 use super::sections::Section;
 use super::spec::{Narrowing, Warning};
 use super::trees::{TreeId, Trees, is_test};
-use atex_fmf::{Node, Selection, Tree};
 
 /// How many nodes one core looks at in a row.
 const IN_A_ROW: usize = 256;

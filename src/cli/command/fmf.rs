@@ -1,5 +1,8 @@
 //! `atex fmf show`: nodes of the metadata tree with their data.
 
+use atex_fmf::context::Context;
+use atex_fmf::{Chain, Node, Selection, Tree};
+
 use super::yaml;
 use crate::cli::args::inspect::{FmfCommand, FmfShowArgs};
 use crate::cli::error::CliError;
@@ -10,8 +13,6 @@ use crate::cli::values;
 use crate::report::Exit;
 use crate::report::palette::paint;
 use crate::report::text::{harmless, pad, width};
-use atex_fmf::context::Context;
-use atex_fmf::{Chain, Node, Selection, Tree};
 
 /// Runs a command on the metadata.
 pub(crate) fn run(command: &FmfCommand, settings: &Settings, out: &mut Out) -> Result<Exit, CliError> {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use atex_fmf::Spot;
 use serde::Serialize;
 
 use crate::cli::args::lint::LintArgs;
@@ -13,7 +14,6 @@ use crate::compile::lint::{self, Code, Finding, LintError, Report, Request, Seve
 use crate::report::palette::paint;
 use crate::report::text::{fit, harmless, width};
 use crate::report::{Exit, Verbosity};
-use atex_fmf::Spot;
 
 /// Longest part of a line that is shown, in columns.
 const SHOWN: usize = 120;

@@ -2,6 +2,7 @@
 
 use std::mem::ManuallyDrop;
 
+use atex_fmf::Value;
 use serde::Serialize;
 
 use crate::cli::args::inspect::{LsArgs, LsWhat};
@@ -13,7 +14,6 @@ use crate::cli::workload;
 use crate::compile;
 use crate::compile::Listing;
 use crate::report::Exit;
-use atex_fmf::Value;
 
 /// What is printed before the data of a test, as the beginning of its line.
 #[derive(Serialize)]

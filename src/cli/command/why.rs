@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use atex_cache::{Outcome, Record, Store};
+use atex_fmf::regex::Pattern;
 use atex_graph::explain::{Cause, causes, render_causes};
 use atex_graph::{Graph, Kind, NodeId, NodeName};
 use serde_json::{Value, json};
@@ -22,7 +23,6 @@ use crate::exec::options::is_young;
 use crate::report::palette::paint;
 use crate::report::text::harmless;
 use crate::report::{Exit, human};
-use atex_fmf::regex::Pattern;
 
 /// Why a node runs, or does not.
 enum Verdict {

@@ -1,7 +1,8 @@
 //! Values as YAML that a person reads: on one line where they are short, else in blocks. Every line is harmless.
 
-use crate::report::text::{harmless, width};
 use atex_fmf::Value;
+
+use crate::report::text::{harmless, width};
 
 /// What takes more columns than this on one line becomes a block.
 const SHORT: usize = 72;

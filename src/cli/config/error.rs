@@ -2,8 +2,9 @@
 
 use std::path::PathBuf;
 
-use crate::cli::error::CliError;
 use atex_fmf::Spot;
+
+use crate::cli::error::CliError;
 
 /// An error in a configuration file.
 #[derive(Debug, thiserror::Error)]

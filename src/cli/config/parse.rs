@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::path::Path;
 
+use atex_fmf::Spot;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
@@ -15,7 +16,6 @@ use crate::cli::nearest::did_you_mean;
 use crate::cli::values::{self, ValueError};
 use crate::compile::lint::Code;
 use crate::sut::kind::Parameters;
-use atex_fmf::Spot;
 
 /// A file while it is read.
 #[derive(Clone, Copy)]

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeSet;
 
+use atex_fmf::context::{Context, Rule};
+use atex_fmf::{Error, Map, Node, Value};
+
 use super::nodes::scope;
 use super::schema::Kind;
 use super::{Code, Linter, expressions, keys, values};
 use crate::compile::place::Place;
 use crate::compile::read::Scope;
-use atex_fmf::context::{Context, Rule};
-use atex_fmf::{Error, Map, Node, Value};
 
 /// Checks the rules of a node.
 pub(super) fn check(linter: &mut Linter<'_>, node_scope: &Scope<'_>, kind: Kind, node: Node<'_>) {

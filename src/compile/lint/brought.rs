@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use atex_fmf::{Node, Spot};
+
 use super::schema::Kind;
 use super::{Code, Linter};
 use crate::compile::beyond;
@@ -9,7 +11,6 @@ use crate::compile::left_out::{self, LeftOut};
 use crate::compile::place::Place;
 use crate::compile::read::Scope;
 use crate::compile::spec::Action;
-use atex_fmf::{Node, Spot};
 
 /// Checks what a test names.
 pub(super) fn check_test(linter: &mut Linter<'_>, scope: &Scope<'_>, node: Node<'_>) {

@@ -5,14 +5,15 @@
 
 use std::path::Path;
 
+use atex_fmf::condition::{Condition, ConditionError, Outcome};
+use atex_fmf::filter::{Filter, FilterError};
+use atex_fmf::{Node, Tree, Value};
+
 use super::nodes::{adjusted_keys, tests};
 use super::schema::did_you_mean;
 use super::{Code, Linter};
 use crate::compile::names::{any_found, nearest};
 use crate::compile::read::Scope;
-use atex_fmf::condition::{Condition, ConditionError, Outcome};
-use atex_fmf::filter::{Filter, FilterError};
-use atex_fmf::{Node, Tree, Value};
 
 /// What of a section's selection can be used.
 #[derive(Debug, Default)]

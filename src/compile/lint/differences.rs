@@ -6,6 +6,8 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use atex_fmf::{Map, Node, Value};
+
 use super::nodes::may_run;
 use super::schema::{Kind, PLAN_TMT_ONLY, PLAN_VERDICT, TEST_TMT_ONLY, VARIABLES};
 use super::{Code, Linter};
@@ -13,7 +15,6 @@ use crate::compile::command::file_of;
 use crate::compile::facts::run_directory;
 use crate::compile::place::Place;
 use crate::compile::read::{Scope, truthy};
-use atex_fmf::{Map, Node, Value};
 
 /// Scripts of more bytes are not read.
 const LARGEST: u64 = 1 << 20;

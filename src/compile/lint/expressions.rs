@@ -1,13 +1,14 @@
 //! Texts that are small programs: context rules, regular expressions, filters, conditions.
 
-use super::schema::nearest;
-use super::{Code, Linter};
-use crate::compile::read::Scope;
 use atex_fmf::Value;
 use atex_fmf::condition::Condition;
 use atex_fmf::context::{Doubt, Rule, RuleError};
 use atex_fmf::filter::Filter;
 use atex_fmf::regex::Pattern;
+
+use super::schema::nearest;
+use super::{Code, Linter};
+use crate::compile::read::Scope;
 
 /// How like a known dimension another one must be to be taken for a slip.
 const ALIKE: f64 = 0.75;

@@ -3,11 +3,12 @@
 use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
+use atex_fmf::Spot;
+
 use super::code::Code;
 use crate::compile::lines::Lines;
 use crate::compile::place::Place;
 use crate::compile::read::Scope;
-use atex_fmf::Spot;
 
 /// Something that is wrong with the metadata, or probably not meant.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use atex_fmf::Node;
+
 use super::schema::Kind;
 use super::{Code, Linter};
-use atex_fmf::Node;
 
 /// How many names a message shows.
 const SHOWN: usize = 3;

@@ -1,9 +1,10 @@
 //! Keys: those that nobody reads, those of another kind of node, and phases in what is no plan.
 
+use atex_fmf::Value;
+
 use super::schema::{COMMON, EXTRA, Form, Kind, OBSOLETE, PHASE, PLAN, PLAN_REFUSED, TEST, bare, did_you_mean};
 use super::{Code, Linter};
 use crate::compile::read::Scope;
-use atex_fmf::Value;
 
 /// Keys of adjust rules that are not data.
 const OF_RULES: [&str; 3] = ["because", "continue", "when"];

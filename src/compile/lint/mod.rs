@@ -33,10 +33,11 @@ use std::path::{Path, PathBuf};
 pub use code::{Code, Severity};
 pub use finding::Finding;
 
+use atex_fmf::{self, Node, Tree};
+
 use super::files::TreeFiles;
 use super::names::nearest;
 use super::read::Scope;
-use atex_fmf::{self, Node, Tree};
 use finding::Findings;
 use nodes::Nodes;
 use schema::Kind;

@@ -2,12 +2,13 @@
 
 use std::collections::{BTreeSet, HashSet};
 
+use atex_fmf::value::Entry;
+use atex_fmf::{Map, Node, Tree, Value};
+
 use super::schema::{COMMON, DIMENSIONS, Kind, bare};
 use crate::compile::place::Place;
 use crate::compile::read::{Reader, Scope};
 use crate::compile::trees::is_test;
-use atex_fmf::value::Entry;
-use atex_fmf::{Map, Node, Tree, Value};
 
 /// All leaves, by kind.
 #[derive(Debug)]

@@ -2,10 +2,11 @@
 
 use std::path::Path;
 
+use atex_fmf::{Map, Value};
+
 use super::schema::{INSTALL, SHELL};
 use super::{Code, Linter, brought, expressions, keys, scripts, values};
 use crate::compile::read::{Scope, scalar};
-use atex_fmf::{Map, Value};
 use crate::compile::spec::Action;
 
 /// Checks all phases of a plan.

@@ -4,13 +4,14 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
+use atex_fmf::{Node, Value};
+
 use super::nodes::{adjusts, may_run};
 use super::schema::nearest;
 use super::{Code, Linter, brought, values};
 use crate::compile::command::{self, How};
 use crate::compile::facts::run_directory;
 use crate::compile::read::Scope;
-use atex_fmf::{Node, Value};
 use crate::compile::reads::inside;
 
 /// Checks the script of a test.

@@ -1,11 +1,12 @@
 //! Sections of `discover`: those that are ignored, their names, and what they select with.
 
+use atex_fmf::{Node, Value};
+
 use super::coverage::{self, Selector};
 use super::schema::SECTION;
 use super::{Code, Linter, expressions, keys, values};
 use crate::compile::error::Problem;
 use crate::compile::read::{Scope, scalar};
-use atex_fmf::{Node, Value};
 
 /// Checks all sections of a plan.
 pub(super) fn check(linter: &mut Linter<'_>, plan: &Scope<'_>, node: Node<'_>) {

@@ -2,13 +2,14 @@
 
 use std::path::Path;
 
+use atex_fmf::Value;
+
 use super::schema::Kind;
 use super::{Code, Linter};
 use crate::compile::duration;
 use crate::compile::environment;
 use crate::compile::error::{CompileError, Problem};
 use crate::compile::read::Scope;
-use atex_fmf::Value;
 
 /// Checks the values of a node that is defined in `here`, or of one of its adjust rules.
 pub(super) fn check(linter: &mut Linter<'_>, scope: &Scope<'_>, kind: Kind, here: &Path) {
