@@ -7,7 +7,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use atex::sut::kind::local::Local;
-use atex::sut::{Cancel, OnHeld, Sut as _, SutState, Taint, local_facts};
+use atex::sut::{Cancel, OnHeld, Project, Sut as _, SutState, Taint, local_facts};
 use support::{Ran, World};
 
 fn sut<const N: usize>(world: &World, args: [&str; N]) -> Ran {
@@ -46,6 +46,7 @@ fn tainted() -> SutState {
         }),
         unfinished: vec!["/plans/a".into()],
         layers: 1,
+        ..SutState::default()
     }
 }
 
@@ -92,8 +93,16 @@ fn a_machine_says_that_it_was_booted_since_it_was_prepared() {
 #[test]
 fn reset_empties_the_environment_files_of_plans() {
     let world = World::new();
-    drop(other(&world));
-    let files = ["prepared", "base"].map(|name| world.sut().join("v1/env").join(name));
+    let project = Project {
+        id: "p".into(),
+        name: "/tree of somebody".into(),
+    };
+    let state = SutState {
+        projects: vec![project],
+        ..SutState::default()
+    };
+    other(&world).set_state(&state).unwrap();
+    let files = ["p.prepared", "p.base"].map(|name| world.sut().join("v1/env").join(name));
     for file in &files {
         fs::write(file, "KEPT=1\n").unwrap();
     }
@@ -117,7 +126,10 @@ fn reset_clears_taint_and_chain_and_keeps_what_is_unfinished() {
     let state = &sut(&world, ["show", "--json"]).expect(0).json()[0]["state"];
     assert_eq!(state["chain"], serde_json::json!([]));
     assert_eq!(state["taint"], serde_json::Value::Null);
-    assert_eq!(state["unfinished"], serde_json::json!(["/plans/a"]));
+    assert_eq!(
+        state["unfinished"],
+        serde_json::json!([{"plan": "/plans/a", "project": ""}])
+    );
 }
 
 #[test]

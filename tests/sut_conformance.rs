@@ -142,7 +142,7 @@ fn bash_coreutils_tar_and_util_linux_are_all_that_a_machine_needs() {
         sync(sut, &host, SyncMode::Exact);
         assert_eq!(run(sut, &script("echo 3 >d; rm c")).exit_code(), 0);
         sut.adopt("tree").unwrap();
-        sut.reset_env_file(EnvFile::Prepared).unwrap();
+        sut.reset_env_file("tree", EnvFile::Prepared).unwrap();
         sut.set_state(&SutState::default()).unwrap();
         assert_eq!(run(sut, &test("echo x >a/b; mkdir -p a/new")).exit_code(), 0);
         assert_eq!(sync(sut, &host, SyncMode::KeepPrepared).sent, 1);
@@ -284,7 +284,7 @@ fn full_disk_is_a_setup_failure_and_nothing_is_believed_that_is_not_there() {
         );
     }
     let reasons = SutState {
-        unfinished: vec!["y".repeat(1 << 20); 3],
+        unfinished: vec!["y".repeat(1 << 20).as_str().into(); 3],
         ..state.clone()
     };
     assert_eq!(sut.set_state(&reasons).unwrap_err().kind, TroubleKind::Setup);
@@ -356,6 +356,7 @@ conformance! {
         large_tree_of_all_kinds_arrives_and_what_became_of_it_there_is_found
         directories_that_cannot_be_read_or_written_are_no_obstacle
         trees_that_nobody_used_for_a_month_go_when_a_new_one_comes
+        trees_of_a_project_go_when_eight_others_have_used_theirs_since
     }
     prepared: {
         what_a_prepare_step_made_stays

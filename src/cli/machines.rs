@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs::DirBuilder;
 use std::io::Write as _;
 use std::os::unix::fs::DirBuilderExt as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use atex_graph::Base;
@@ -325,17 +325,17 @@ pub(crate) fn states(pool: &Pool, cancel: &Cancel) -> Vec<SutState> {
     answers.filter_map(|answer| Some(answer.ok()?.state)).collect()
 }
 
-/// Makes all machines of a pool, for a run of a tree. When one is opened, what it is will be remembered.
-pub(crate) fn open_later(pool: &Pool, tree: &Path, cancel: &Cancel) -> Result<Vec<Box<dyn Sut>>, CliError> {
-    let make = |spec: &SutSpec| Ok(known(spec, Some(tree), cancel)?);
+/// Makes all machines of a pool. When one is opened, what it is will be remembered.
+pub(crate) fn open_later(pool: &Pool, cancel: &Cancel) -> Result<Vec<Box<dyn Sut>>, CliError> {
+    let make = |spec: &SutSpec| Ok(known(spec, cancel)?);
     pool.suts.iter().map(make).collect()
 }
 
-/// Makes one machine that is remembered when it is opened, for a run of a tree or for none.
-pub(crate) fn known(spec: &SutSpec, tree: Option<&Path>, cancel: &Cancel) -> Result<Box<dyn Sut>, Trouble> {
+/// Makes one machine that is remembered when it is opened.
+pub(crate) fn known(spec: &SutSpec, cancel: &Cancel) -> Result<Box<dyn Sut>, Trouble> {
     let mut sut = spec.machine(cancel)?;
     sut.watch(Box::new(Memory {
-        owed: Owed::new(spec, tree),
+        owed: Owed::new(spec),
         spec: spec.clone(),
     }));
     Ok(sut)

@@ -20,6 +20,7 @@ mod own;
 mod patient;
 mod pool;
 mod probes;
+mod project;
 mod run;
 mod secret;
 mod settings;

@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use super::pool::{Pool, SutSpec};
 use super::settings::Settings;
 use crate::host::process;
+use crate::sut::{Due, Project};
 
 /// The directory, below the state directory.
 const DIRECTORY: &str = "owed-v1";
@@ -24,9 +25,8 @@ const DIRECTORY: &str = "owed-v1";
 /// A finish that is due.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Debt {
-    plan: String,
-    /// The root of the plan's tree; nothing where only the machine knew of it.
-    tree: Option<PathBuf>,
+    #[serde(flatten)]
+    due: Due,
     /// The process that had the machine last.
     by: String,
 }
@@ -44,29 +44,25 @@ struct Kept {
 pub(crate) struct Owed {
     place: String,
     file: Option<PathBuf>,
-    tree: Option<PathBuf>,
     debts: Vec<Debt>,
 }
 
 impl Owed {
-    /// Makes it for runs of a tree, or for none.
-    pub(crate) fn new(sut: &SutSpec, tree: Option<&Path>) -> Self {
+    /// Makes it for a machine.
+    pub(crate) fn new(sut: &SutSpec) -> Self {
         Self {
             place: place(sut),
             file: file_of(sut),
-            tree: tree.map(Path::to_owned),
             debts: Vec::new(),
         }
     }
 
     /// Hears what a machine says when it is opened. What cannot be written is heard again the next time.
-    pub(crate) fn agree(&mut self, unfinished: &[String]) {
+    pub(crate) fn agree(&mut self, unfinished: &[Due]) {
         let before = self.file.as_deref().map(read).unwrap_or_default();
         self.debts.clone_from(&before);
-        self.debts.retain(|debt| unfinished.contains(&debt.plan));
-        let is_new = |plan: &&String| !before.iter().any(|debt| debt.plan == **plan);
-        let new: Vec<String> = unfinished.iter().filter(is_new).cloned().collect();
-        self.add(&new, None);
+        self.debts.retain(|debt| unfinished.contains(&debt.due));
+        self.add(unfinished);
         for debt in &mut self.debts {
             debt.by = process::own_mark();
         }
@@ -77,10 +73,9 @@ impl Owed {
 
     /// Notes what the machine is about to say; fails where it would not be remembered, but not where nothing can be: see
     /// [`make_place`].
-    pub(crate) fn note(&mut self, unfinished: &[String]) -> io::Result<()> {
+    pub(crate) fn note(&mut self, unfinished: &[Due]) -> io::Result<()> {
         let before = self.debts.len();
-        let tree = self.tree.clone();
-        self.add(unfinished, tree.as_deref());
+        self.add(unfinished);
         if self.debts.len() == before {
             Ok(())
         } else {
@@ -89,22 +84,19 @@ impl Owed {
     }
 
     /// Forgets what the machine does not say any more. What cannot be written is forgotten when it is opened again.
-    pub(crate) fn forget(&mut self, unfinished: &[String]) {
+    pub(crate) fn forget(&mut self, unfinished: &[Due]) {
         let before = self.debts.len();
-        self.debts.retain(|debt| unfinished.contains(&debt.plan));
+        self.debts.retain(|debt| unfinished.contains(&debt.due));
         if self.debts.len() < before {
             let _forgotten_later = self.write();
         }
     }
 
-    fn add(&mut self, plans: &[String], tree: Option<&Path>) {
-        for plan in plans {
-            let is_it =
-                |debt: &Debt| debt.plan == *plan && debt.tree.as_deref().is_none_or(|known| Some(known) == tree);
-            if !self.debts.iter().any(is_it) {
+    fn add(&mut self, unfinished: &[Due]) {
+        for due in unfinished {
+            if !self.debts.iter().any(|debt| debt.due == *due) {
                 self.debts.push(Debt {
-                    plan: plan.clone(),
-                    tree: tree.map(Path::to_owned),
+                    due: due.clone(),
                     by: process::own_mark(),
                 });
             }
@@ -145,23 +137,20 @@ pub(crate) fn make_place() -> Result<(), String> {
     made.map_err(|error| format!("cannot write below `{}`: {error}", dir.display()))
 }
 
-/// Returns the plans whose finish is owed on a machine, of all trees.
+/// Returns the plans whose finish is owed on a machine, of all projects.
 pub(crate) fn remembered(sut: &SutSpec) -> Vec<String> {
     let debts = file_of(sut).as_deref().map(read).unwrap_or_default();
-    let plans: BTreeSet<String> = debts.into_iter().map(|debt| debt.plan).collect();
+    let plans: BTreeSet<String> = debts.into_iter().map(|debt| debt.due.plan).collect();
     plans.into_iter().collect()
 }
 
-/// Returns the plans of a tree whose finish is owed, by the number of the machine in the pool. What a living process has in hand is
+/// Returns the plans of a project whose finish is owed, by the number of the machine in the pool. What a living process has in hand is
 /// not owed.
-pub(crate) fn of_tree(pool: &Pool, tree: &Path) -> Vec<(u32, Vec<String>)> {
-    let is_meant = |debt: &Debt| {
-        let is_its = debt.tree.as_deref().is_none_or(|other| other == tree);
-        is_its && !process::lives(&debt.by)
-    };
+pub(crate) fn of_project(pool: &Pool, project: &Project) -> Vec<(u32, Vec<String>)> {
+    let is_meant = |debt: &Debt| debt.due.is_of(project) && !process::lives(&debt.by);
     let of = |(number, sut): (u32, &SutSpec)| {
         let debts = file_of(sut).as_deref().map(read).unwrap_or_default();
-        let plans: Vec<String> = debts.into_iter().filter(is_meant).map(|debt| debt.plan).collect();
+        let plans: Vec<String> = debts.into_iter().filter(is_meant).map(|debt| debt.due.plan).collect();
         (!plans.is_empty()).then_some((number, plans))
     };
     (0..).zip(&pool.suts).filter_map(of).collect()

@@ -13,7 +13,7 @@ use crate::exec::script::{self, Ran};
 use crate::exec::shared::unix_now;
 use crate::exec::worker::{Failed, Worker};
 use crate::sut::packages::{self, Need};
-use crate::sut::{EnvFile, Job, JobKind, SyncMode, Synced, Trouble, TroubleKind, Upload, Urgency};
+use crate::sut::{Due, EnvFile, Job, JobKind, SyncMode, Synced, Trouble, TroubleKind, Upload, Urgency};
 
 /// Said where the machine is prepared again because of it.
 const LOST_PREPARED: &str = "what a prepare step made in the tree is not there as it was";
@@ -95,7 +95,7 @@ impl Worker<'_> {
         }
         // A build begins with the first step; where there is none, with nothing said by those before.
         if chain.is_empty() && shared.options.mode == Mode::Build {
-            self.sut.reset_env_file(EnvFile::Base)?;
+            self.sut.reset_env_file(&self.shared.project.id, EnvFile::Base)?;
         }
         self.ran_here = None;
         let upload = shared.lane(lane).upload;
@@ -126,7 +126,9 @@ impl Worker<'_> {
         if !synced.has_prepared {
             return Ok(synced);
         }
-        self.forget_prepared()?;
+        if self.state.is_prepared_for(self.shared.project) {
+            self.forget_prepared()?;
+        }
         self.sync(id, upload, SyncMode::Exact)
     }
 
@@ -183,7 +185,9 @@ impl Worker<'_> {
         let distrusted = self.state.taint.is_some() && options.on_taint != OnTaint::Ignore;
         let anew = options.fresh && !self.prepared_here;
         let Some(last) = self.state.chain.last() else { return 0 };
-        if distrusted || anew || self.is_booted_away() {
+        // What another project prepared made nothing in the trees of this one.
+        let others = !self.state.is_prepared_for(self.shared.project);
+        if distrusted || anew || others || self.is_booted_away() {
             return 0;
         }
         let is_last = |&step: &StepId| self.stands_for(step, last).is_some();
@@ -234,19 +238,18 @@ impl Worker<'_> {
         });
     }
 
-    /// Remembers on the SUT which plans will have to be finished there.
+    /// Remembers on the SUT whose plans will have to be finished there.
     fn note_unfinished(&mut self, lane: LaneId) -> Result<(), Failed> {
-        let before = self.state.unfinished.len();
+        let project = self.shared.project;
+        let mut is_new = self.state.used_by(project);
         for plan in self.shared.plans(lane).filter(|plan| !plan.finish.is_empty()) {
-            if !self.state.unfinished.contains(&plan.name) {
-                self.state.unfinished.push(plan.name.clone());
+            if !self.is_due(plan) {
+                let (plan, project) = (plan.name.clone(), project.id.clone());
+                self.state.unfinished.push(Due { plan, project });
+                is_new = true;
             }
         }
-        if self.state.unfinished.len() == before {
-            Ok(())
-        } else {
-            self.save_state()
-        }
+        if is_new { self.save_state() } else { Ok(()) }
     }
 
     /// Forgets what was prepared, before anything of it is overwritten: a crash from here on leaves a SUT that nobody believes
@@ -270,7 +273,7 @@ impl Worker<'_> {
         self.forget_prepared()?;
         if !chain.is_empty() {
             self.prepared_here = true;
-            self.sut.reset_env_file(EnvFile::Prepared)?;
+            self.sut.reset_env_file(&self.shared.project.id, EnvFile::Prepared)?;
         }
         Ok(())
     }

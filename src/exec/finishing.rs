@@ -12,7 +12,7 @@ use crate::exec::schedule::{Input, LaneId};
 use crate::exec::script::Ran;
 use crate::exec::shared::Shared;
 use crate::exec::worker::{Failed, Worker};
-use crate::sut::{EnvFile, SyncMode, TroubleKind, Urgency};
+use crate::sut::{Due, EnvFile, SyncMode, TroubleKind, Urgency};
 
 impl Worker<'_> {
     /// Runs the finish steps of the lane's plans that touched this SUT since their last finish.
@@ -35,13 +35,30 @@ impl Worker<'_> {
         if options.mode == Mode::Finish || !options.finishes() {
             return;
         }
-        let due = |plan: &&PlanSpec| self.state.unfinished.contains(&plan.name);
-        let plans: Vec<_> = self.shared.work.plans.iter().filter(due).collect();
-        let names: Vec<&str> = plans.iter().map(|plan| plan.name.as_str()).collect();
+        let plans = self.shared.work.plans.iter().filter(|plan| self.is_due(plan));
+        let names: Vec<&str> = plans.map(|plan| plan.name.as_str()).collect();
         if !names.is_empty() {
             let names = names.join("`, `");
             self.tell("owing", format!("finish is due since an earlier run: `{names}`"));
         }
+        let state = &self.state;
+        let others = state.unfinished.iter().filter(|due| !due.is_of(self.shared.project));
+        let others: Vec<String> = others
+            .map(|due| format!("`{}` of {}", due.plan, state.name_of(&due.project)))
+            .collect();
+        if !others.is_empty() {
+            let others = others.join(", ");
+            self.tell(
+                "owing",
+                format!("finish is due for another project, which pays: {others}"),
+            );
+        }
+    }
+
+    /// Whether the finish of a plan of this project is due on the SUT.
+    pub(crate) fn is_due(&self, plan: &PlanSpec) -> bool {
+        let is_it = |due: &Due| due.plan == plan.name && due.is_of(self.shared.project);
+        self.state.unfinished.iter().any(is_it)
     }
 
     /// Tells of the finish steps that are owed by a SUT which cannot be had.
@@ -62,8 +79,7 @@ impl Worker<'_> {
         if !shared.options.finishes() || shared.cancel.urgency() == Urgency::Now {
             return Ok(());
         }
-        let due = |plan: &&PlanSpec| self.state.unfinished.contains(&plan.name);
-        let plans: Vec<_> = plans.filter(due).collect();
+        let plans: Vec<_> = plans.filter(|plan| self.is_due(plan)).collect();
         if plans.is_empty() {
             return Ok(());
         }
@@ -102,9 +118,12 @@ impl Worker<'_> {
                 break;
             }
             if plan.chain.is_empty() {
-                self.sut.reset_env_file(EnvFile::Base)?;
+                self.sut.reset_env_file(&self.shared.project.id, EnvFile::Base)?;
             }
-            self.state.unfinished.retain(|name| *name != plan.name);
+            let project = self.shared.project;
+            self.state
+                .unfinished
+                .retain(|due| due.plan != plan.name || !due.is_of(project));
             self.save_state()?;
         }
         Ok(())

@@ -81,6 +81,7 @@ impl Worker<'_> {
         self.state.taint = self.ignored.clone();
         self.state.chain.truncate(index);
         self.state.chain.push(key);
+        self.state.project.clone_from(&shared.project.id);
         let now = unix_now();
         // Of steps from before these times were kept, the last one's stands for all.
         let before = self.state.prepared_at.unwrap_or_default();

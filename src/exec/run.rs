@@ -27,7 +27,7 @@ use crate::exec::shared::{Message, Outbox, Shared, What, file_sets, identify, st
 use crate::exec::times::Times;
 use crate::exec::worker::{Order, Worker};
 use crate::sut::trouble::without_os_numbers;
-use crate::sut::{BaseIdentity, Cancel, Sut};
+use crate::sut::{BaseIdentity, Cancel, Project, Sut};
 
 /// Messages that may wait for the scheduler before workers have to.
 const BACKLOG: usize = 1024;
@@ -88,6 +88,8 @@ pub struct Run<'a> {
     pub expected: Vec<BaseIdentity>,
     /// Since when that is known, to be told with each result that is taken from the cache.
     pub seen: Option<&'a Seen>,
+    /// Whose the trees are.
+    pub project: &'a Project,
     /// Raised by the user.
     pub cancel: Cancel,
 }
@@ -203,6 +205,13 @@ pub fn run(run: Run<'_>, sink: &mut dyn Sink) -> Result<Finished, RunError> {
         dir: run.dir,
         seen: run.seen,
         cancel: run.cancel,
+        project: run.project,
+        slots: run
+            .work
+            .uploads
+            .iter()
+            .map(|upload| run.project.slot(&upload.slot))
+            .collect(),
         prepare_log: log("prepare.log")?,
         finish_log: log("finish.log")?,
         files: file_sets(run.work),

@@ -20,7 +20,7 @@ use crate::exec::rundir::RunDir;
 use crate::exec::schedule::{Input, JobId, LaneId, Said, SutId};
 use crate::sut::files::{FileEntry, FileKind};
 use crate::sut::trouble::without_os_numbers;
-use crate::sut::{Cancel, EnvFile, FileSet, Upload};
+use crate::sut::{Cancel, EnvFile, FileSet, Project, Upload};
 
 /// Everything of a run that does not change while it runs.
 pub(crate) struct Shared<'a> {
@@ -31,6 +31,10 @@ pub(crate) struct Shared<'a> {
     pub(crate) dir: &'a RunDir,
     pub(crate) seen: Option<&'a Seen>,
     pub(crate) cancel: Cancel,
+    /// Whose the trees are.
+    pub(crate) project: &'a Project,
+    /// The slot of each upload.
+    pub(crate) slots: Vec<String>,
     pub(crate) prepare_log: RunLog,
     pub(crate) finish_log: RunLog,
     /// One for each upload of the workload.
@@ -132,8 +136,8 @@ impl<'a> Shared<'a> {
         }
     }
 
-    pub(crate) fn slot(&self, upload: UploadId) -> &'a str {
-        &self.work.upload(upload).slot
+    pub(crate) fn slot(&self, upload: UploadId) -> &str {
+        &self.slots[upload.0 as usize]
     }
 
     /// A tree, as SUTs take it.

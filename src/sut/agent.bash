@@ -688,7 +688,7 @@ agent_state() {
     say ok
 }
 
-# reset-env prepared|base: empties an environment file.
+# reset-env PROJECT.prepared|PROJECT.base: empties an environment file.
 agent_reset-env() {
     said=$({ cd -P -- "$v/env" && ! meets "$1" && rm -rf --one-file-system -- "$1" && : >"$v/env/$1"; } 2>&1) || { complain "cannot empty \`$v/env/$1\`"; return; }
     say ok
@@ -837,12 +837,30 @@ same() {
     [[ $two && $one == "$two" ]]
 } 2>/dev/null
 
+# slots: a line for each tree that is there, with the time of its last use and its slot; the last used first.
+agent_slots() {
+    local dir uses=() list=
+    for dir in "$v"/tree/*/; do
+        dir=${dir%/}
+        [[ ! -e $v/manifest/${dir##*/}.used ]] || uses+=("${dir##*/}.used")
+    done
+    if ((${#uses[@]})); then
+        mapfile -t uses < <(cd -- "$v/manifest" && ls -t -- "${uses[@]}")
+        list=$(cd -- "$v/manifest" && stat -c '%Y %n' -- "${uses[@]}")
+    fi 2>/dev/null
+    say slots "${list//.used/}"
+}
+
 # prune SLOT: makes room before a tree is brought that was not there: trees that nobody used for a month go, but neither the three
-# used last nor the one that the prepared state was made in.
+# used last nor the one that the prepared state was made in; and those of a project go, where eight others have used theirs since. With the
+# last of them go its environment files, if it owes no finish that may need them.
 prune() {
-    local dir slot kept=0 prepared uses=()
+    local dir slot project kept=0 prepared state left uses=()
+    local -A projects=()
     content "$v/prepared"
     prepared=$REPLY
+    content "$v/state"
+    state=$REPLY
     for dir in "$v"/tree/*/; do
         dir=${dir%/} slot=${dir##*/}
         [[ -d $dir && $slot != "$1" && $slot != "$prepared" ]] || continue
@@ -852,9 +870,19 @@ prune() {
     done
     ((${#uses[@]} > 3)) && touch -d '30 days ago' -- "$v/manifest/month" || return 0
     while IFS= read -r slot; do
-        ((kept++ < 3)) || [[ $v/manifest/$slot -nt $v/manifest/month ]] && continue
+        project=${slot%.used}
+        project=${project%%-*}
+        [[ $project == "${1%%-*}" ]] || projects[$project]=1
+        if [[ $project == "${1%%-*}" ]] || ((${#projects[@]} < 8)); then
+            ((kept++ < 3)) || [[ $v/manifest/$slot -nt $v/manifest/month ]] && continue
+        fi
         slot=${slot%.used}
-        (cd -P -- "$v/tree" && ! meets "$slot" && rm -rf --one-file-system -- "$slot") && rm -f -- "$v/manifest/$slot".*
+        (cd -P -- "$v/tree" && ! meets "$slot" && rm -rf --one-file-system -- "$slot") && rm -f -- "$v/manifest/$slot".* || continue
+        [[ $state == *"\"project\":"?( )"\"$project\""* ]] && left=1 || left=
+        for dir in "$v/tree/$project" "$v/tree/$project"-*; do
+            [[ ! -d $dir ]] || left=1
+        done
+        [[ $left ]] || rm -f -- "$v/env/$project".{base,prepared}
     done < <(cd -- "$v/manifest" && ls -t -- "${uses[@]}")
 } 2>/dev/null
 

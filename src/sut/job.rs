@@ -45,3 +45,13 @@ pub enum EnvFile {
     /// The one of plans without any prepare step; never shared with a prepared chain.
     Base,
 }
+
+impl EnvFile {
+    /// What a project's is called.
+    pub(crate) fn name(self, project: &str) -> String {
+        match self {
+            Self::Prepared => format!("{project}.prepared"),
+            Self::Base => format!("{project}.base"),
+        }
+    }
+}

@@ -8,7 +8,8 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::time::Duration;
 
-use crate::sut::{EnvFile, Job, JobKind};
+use crate::sut::project::of_slot;
+use crate::sut::{Job, JobKind};
 
 /// The descriptor of the control stream in a test.
 const CONTROL: &str = "7";
@@ -130,10 +131,7 @@ pub(crate) fn quote(bytes: &[u8]) -> Vec<u8> {
 /// The text that sets a job's environment and then reads its script.
 fn prologue(job: &Job, data: &Path) -> Result<Vec<u8>, BadJob> {
     let work = data.join("job");
-    let env_file = data.join("env").join(match job.env_file {
-        EnvFile::Prepared => "prepared",
-        EnvFile::Base => "base",
-    });
+    let env_file = data.join("env").join(job.env_file.name(of_slot(&job.slot)));
     let mut text = Text::default();
     if let JobKind::Test { tty: true, .. } = job.kind {
         text.enter_terminal(&work);

@@ -278,11 +278,19 @@ impl Sut for Mock {
         Ok(Some(Vec::new()))
     }
 
+    fn blind(&mut self) -> Result<Option<String>, Trouble> {
+        Ok(None)
+    }
+
     fn unmount(&mut self) -> Result<String, Trouble> {
         Ok(String::new())
     }
 
-    fn reset_env_file(&mut self, which: EnvFile) -> Result<(), Trouble> {
+    fn slots(&mut self) -> Result<Vec<(String, u64)>, Trouble> {
+        Ok(Vec::new())
+    }
+
+    fn reset_env_file(&mut self, _project: &str, which: EnvFile) -> Result<(), Trouble> {
         self.note(Call::ResetEnvFile(which));
         self.attempt("reset-env-file")
     }

@@ -16,8 +16,9 @@
 //! <dir>/run.lock         locked by the wrapper of the job that runs
 //! <dir>/v1/state         what the machine says of itself: JSON of `SutState`
 //! <dir>/v1/lifeline      which agent has the lease, and on which process it hangs: boot id, and process id and time of start of both
-//! <dir>/v1/env/          `prepared`, `base`: plan environment files, mode 0600
-//! <dir>/v1/tree/SLOT/    what was brought; goes when nobody used it for a month, but for the three used last
+//! <dir>/v1/env/          PROJECT.prepared, PROJECT.base: plan environment files, mode 0600
+//! <dir>/v1/tree/SLOT/    what was brought; a slot's name begins with its project's. Goes when nobody used it for a month, but for the three
+//!                        used last, and when eight other projects used theirs since
 //! <dir>/v1/manifest/     SLOT.list: what was brought; SLOT.stat: the tree after that; SLOT.touched: a sync is under way;
 //!                        SLOT.used: when it was last asked for
 //! <dir>/v1/prepared      the slot that the last prepare step ran in, which stays
@@ -48,8 +49,8 @@ mod observe;
 pub mod packages;
 mod plan;
 mod program;
+pub mod project;
 pub mod shell;
-
 pub mod state;
 mod tar;
 pub mod trouble;
@@ -62,6 +63,7 @@ pub use facts::{BaseIdentity, Facts, local_facts};
 pub use files::{FileEntry, FileKind, FileSet, SyncMode, Synced, Upload};
 pub use job::{EnvFile, Job, JobKind};
 pub use kind::local::Local;
+pub use project::{Due, Project};
 pub use state::{SutState, Taint};
 pub use trouble::{Trouble, TroubleKind};
 
@@ -145,16 +147,18 @@ pub trait Sut: Send {
     fn reads(&mut self, slot: &str) -> Result<Option<Vec<PathBuf>>, Trouble>;
 
     /// Tells why reads cannot be seen on an open machine: how the file system is mounted that the trees lie on. Nothing where they can.
-    fn blind(&mut self) -> Result<Option<String>, Trouble> {
-        Ok(None)
-    }
+    fn blind(&mut self) -> Result<Option<String>, Trouble>;
+
+    /// Tells which slots lie there, and when each was used last: seconds since the epoch, by the machine's clock. The last used
+    /// first.
+    fn slots(&mut self) -> Result<Vec<(String, u64)>, Trouble>;
 
     /// Unmounts what is mounted below the trees since the last prepare step ended, never so that it only vanishes from sight. Returns what
     /// that was, in words that say what stays mounted; nothing where there was none.
     fn unmount(&mut self) -> Result<String, Trouble>;
 
-    /// Empties a plan environment file.
-    fn reset_env_file(&mut self, which: EnvFile) -> Result<(), Trouble>;
+    /// Empties a plan environment file of a project.
+    fn reset_env_file(&mut self, project: &str, which: EnvFile) -> Result<(), Trouble>;
 
     /// Starts a script under the wrapper.
     fn start(&mut self, job: &Job) -> Result<Box<dyn Channel>, Trouble>;

@@ -365,11 +365,13 @@ impl<L: Link> Sut for Machine<L> {
         })
     }
 
-    fn reset_env_file(&mut self, which: EnvFile) -> Result<(), Trouble> {
-        let request = match which {
-            EnvFile::Prepared => "reset-env prepared\n",
-            EnvFile::Base => "reset-env base\n",
-        };
+    fn slots(&mut self) -> Result<Vec<(String, u64)>, Trouble> {
+        self.ask_slots()
+    }
+
+    fn reset_env_file(&mut self, project: &str, which: EnvFile) -> Result<(), Trouble> {
+        check_slot(project).map_err(|error| self.trouble(TroubleKind::Setup, error))?;
+        let request = format!("reset-env {}\n", which.name(project));
         self.with_session(|agent, cancel| {
             let patience = Self::brief(cancel);
             agent.send(request.as_bytes(), &patience)?;

@@ -94,7 +94,7 @@ clear_work() {
 # The first line of `unended` says what runs, and is emptied when the runner was told the end or wanted it: what is found there
 # later was cut off. The file is written in place: one that is cut to nothing and closed has the disk wait on some filesystems.
 put_job() {
-    local tool boot
+    local tool boot env
     for tool in setsid flock; do
         type -P "$tool" >/dev/null || refuse "\`$tool\` is not installed"
     done
@@ -104,8 +104,10 @@ put_job() {
     clear_work || refuse "cannot empty \`$work\`$said"
     read -r boot </proc/sys/kernel/random/boot_id
     exec 4>>"$work/groups" && printf '%s\n' "$boot" >&4 && put_files || refuse_for "cannot write below \`$work\`" put_files
-    [[ -e $v/env/base ]] || : >"$v/env/base"
-    [[ -e $v/env/prepared ]] || : >"$v/env/prepared"
+    env=${cwd#"$v/tree/"}
+    env=$v/env/${env%%[-/]*}
+    [[ -e $env.base ]] || : >"$env.base"
+    [[ -e $env.prepared ]] || : >"$env.prepared"
     [[ -L $cwd || $cwd == "$v"/tree/*/* || -d $cwd ]] || mkdir -p -- "$cwd"
     cd -- "$cwd" || refuse "there is no directory \`$cwd\`"
     put_name || { name=; put_name; refuse_for "cannot write \`$v/unended\`" put_name; }

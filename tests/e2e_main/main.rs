@@ -18,6 +18,7 @@ mod owed;
 mod own;
 mod packages;
 mod pool;
+mod projects;
 mod promises;
 mod rebuild;
 mod running;

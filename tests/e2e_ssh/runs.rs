@@ -44,6 +44,30 @@ fn a_test_runs_on_the_prepared_machine_which_finish_lets_go() {
 }
 
 #[test]
+fn two_projects_on_one_machine_prepare_it_for_themselves_and_pay_for_themselves() {
+    let lab = Lab::new();
+    for file in ["plan.fmf", "a/main.fmf", "b/main.fmf", "b/file", ".fmf/version"] {
+        let text = lab.world.read(format!("tree/{file}"));
+        lab.world.write(format!("other/{file}"), text);
+    }
+    let in_other = || lab.atex(["test", "/a"]).cwd("other").run().expect(0);
+    lab.run(0, ["test", "/a"]);
+    let told = in_other();
+    assert_eq!(lab.ran(), ["prepare", "a", "prepare", "a"]);
+    assert!(
+        told.said("finish is due for another project, which pays: `/plan` of [TMP]/tree"),
+        "{told:?}"
+    );
+    in_other();
+    assert_eq!(lab.ran(), ["a"]);
+    lab.atex(["finish"]).cwd("other").run().expect(0);
+    lab.atex(["finish"]).cwd("other").run().expect(0);
+    assert_eq!(lab.ran(), ["finish"], "what the other owes is not its");
+    lab.run(0, ["finish"]);
+    assert_eq!(lab.ran(), ["finish"]);
+}
+
+#[test]
 fn a_failed_test_is_exit_code_1_and_its_output_is_kept() {
     let lab = Lab::new();
     lab.world

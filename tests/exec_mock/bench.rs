@@ -16,7 +16,7 @@ use atex::exec::run::{self, Arrivals, Finished, Run, Sink};
 use atex::exec::rundir::RunDir;
 use atex::exec::schedule::Rules;
 use atex::sut::mock::{Lab, Step};
-use atex::sut::{BaseIdentity, Cancel, OnHeld, Sut, Trouble, TroubleKind, Urgency};
+use atex::sut::{BaseIdentity, Cancel, OnHeld, Project, Sut, Trouble, TroubleKind, Urgency};
 use atex_cache::{Outcome, Store};
 use atex_graph::Base;
 use serde_json::Value;
@@ -216,6 +216,7 @@ impl Bench {
             seen: None,
             suts,
             arrivals: arrivals(&cancel),
+            project: &Project::default(),
             cancel,
         };
         let finished = run::run(run, &mut sink).unwrap();

@@ -112,7 +112,7 @@ fn twice_ends_the_run_without_finish_which_stays_due() {
         ("infra cancelled".into(), "infra cancelled".into())
     );
     assert_eq!(ended.starts("finish"), 0);
-    assert_eq!(bench.lab.state("one").unfinished, ["/plan"]);
+    assert_eq!(bench.lab.state("one").unfinished, ["/plan".into()]);
 }
 
 #[test]
@@ -127,7 +127,7 @@ fn twice_while_finish_runs_ends_it_and_it_stays_due() {
         })
         .exits(130);
     assert_eq!(ended.result("/t1"), "pass");
-    assert_eq!(bench.lab.state("one").unfinished, ["/plan"]);
+    assert_eq!(bench.lab.state("one").unfinished, ["/plan".into()]);
 }
 
 #[test]

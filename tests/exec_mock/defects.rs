@@ -79,12 +79,20 @@ impl Sut for Panics {
         self.inner.reads(slot)
     }
 
+    fn blind(&mut self) -> Result<Option<String>, Trouble> {
+        self.inner.blind()
+    }
+
     fn unmount(&mut self) -> Result<String, Trouble> {
         self.inner.unmount()
     }
 
-    fn reset_env_file(&mut self, which: EnvFile) -> Result<(), Trouble> {
-        self.inner.reset_env_file(which)
+    fn slots(&mut self) -> Result<Vec<(String, u64)>, Trouble> {
+        self.inner.slots()
+    }
+
+    fn reset_env_file(&mut self, project: &str, which: EnvFile) -> Result<(), Trouble> {
+        self.inner.reset_env_file(project, which)
     }
 
     fn start(&mut self, job: &Job) -> Result<Box<dyn Channel>, Trouble> {

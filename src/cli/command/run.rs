@@ -12,7 +12,6 @@ mod which;
 use std::collections::{BTreeMap, HashMap};
 use std::io::IsTerminal as _;
 use std::mem::ManuallyDrop;
-use std::path::Path;
 
 use atex_cache::{Outcome, Output, Problem, Report, Store};
 use atex_graph::{ActionKey, NodeId};
@@ -24,7 +23,7 @@ use crate::cli::out::Out;
 use crate::cli::patient::Patient;
 use crate::cli::run::{Action, RunRequest};
 use crate::cli::settings::Settings;
-use crate::cli::{machines, notice, owed, own, probes, signals, threads, workload};
+use crate::cli::{machines, notice, owed, own, probes, project, signals, threads, workload};
 use crate::compile::spec::Workload;
 use crate::compile::{self, Resolved};
 use crate::control::Mask;
@@ -36,7 +35,7 @@ use crate::exec::{audit, observing};
 use crate::host::ownership;
 use crate::report::live::Size;
 use crate::report::{self, Console, Exit, Json, Recorder, RunInfo};
-use crate::sut::{Cancel, OnHeld, Sut};
+use crate::sut::{Cancel, OnHeld, Project, Sut};
 use arrivals::SutFile;
 use sink::RunSink;
 use unchanged::Tried;
@@ -54,8 +53,8 @@ pub(crate) fn run(request: &RunRequest, settings: &Settings, out: &mut Out) -> R
     let cancel = Cancel::new().map_err(|error| CliError::infra(format!("cannot make an event descriptor: {error}")))?;
     let runs = (!request.dry_run).then_some(&cancel);
     let kinds = machines::kinds(&request.pool, &request.values.context, runs, settings)?;
-    let tree = settings.tree_root()?;
-    let approached = approach(request, tree, &cancel)?;
+    let project = project::of(settings.tree_root()?, !request.dry_run);
+    let approached = approach(request, &cancel)?;
     let mut asked = workload::request(&request.selection, tests, &request.values, kinds.base, settings)?;
     asked
         .own
@@ -73,6 +72,7 @@ pub(crate) fn run(request: &RunRequest, settings: &Settings, out: &mut Out) -> R
         resolved: &resolved,
         asked: &asked,
         seen: kinds.seen.as_ref(),
+        project: &project,
     };
     let outlines = build.outlines();
     let made = match build.carry_out(outlines.as_ref())? {
@@ -87,13 +87,13 @@ pub(crate) fn run(request: &RunRequest, settings: &Settings, out: &mut Out) -> R
     workload::warn(&work.warnings, settings);
     if matches!(request.action, Action::Test { .. }) {
         let heeded = signals::heed(&cancel);
-        which::settle(&mut work, &store, || machines::states(&request.pool, &cancel))?;
+        which::settle(&mut work, &store, &project, || machines::states(&request.pool, &cancel))?;
         drop(heeded);
     }
     narrow(&mut work, request, &options)?;
     signals::doing("the cache was asked what has to run");
     observing::settle(&mut work, &store);
-    let agenda = agenda(&work, &options, (request, &asked), &store);
+    let agenda = agenda(&work, &options, (request, &asked), (&store, &project));
     if let (Some(outlines), Some(outline)) = (&outlines, agenda.outline(&work)) {
         // One that is not kept costs the next run time, and nothing else.
         let _is_compiled_again = outlines.keep(&outline);
@@ -107,15 +107,10 @@ pub(crate) fn run(request: &RunRequest, settings: &Settings, out: &mut Out) -> R
     if request.dry_run {
         return dry::show((&work, &agenda, &options), settings, out);
     }
-    let suts = approached.map_or_else(|| machines::open_later(&request.pool, tree, &cancel), Ok)?;
+    let suts = approached.map_or_else(|| machines::open_later(&request.pool, &cancel), Ok)?;
     remember_finishes(&work, settings);
     let arrivals = request.sut_args.sut_file.as_ref().map(|_| -> Box<dyn Arrivals + '_> {
-        Box::new(SutFile::new(
-            &request.sut_args,
-            &request.pool,
-            (tree, cancel.clone()),
-            settings,
-        ))
+        Box::new(SutFile::new(&request.sut_args, &request.pool, cancel.clone(), settings))
     });
     let dir = made.map_or_else(|| run_dir(request), Ok)?;
     let info = RunInfo {
@@ -137,6 +132,7 @@ pub(crate) fn run(request: &RunRequest, settings: &Settings, out: &mut Out) -> R
         arrivals,
         expected: kinds.expected,
         seen: kinds.seen.as_ref(),
+        project: &project,
         cancel: cancel.clone(),
     };
     signals::doing("the run was ended");
@@ -208,12 +204,12 @@ fn compiled(
 
 /// Makes the machines and begins to connect where they are few, and will be needed whatever the tree says: to find the test may take as
 /// long as to get there.
-fn approach(request: &RunRequest, tree: &Path, cancel: &Cancel) -> Result<Option<Vec<Box<dyn Sut>>>, CliError> {
+fn approach(request: &RunRequest, cancel: &Cancel) -> Result<Option<Vec<Box<dyn Sut>>>, CliError> {
     let needed = !request.dry_run && !matches!(request.action, Action::Build { .. });
     if !needed || request.pool.suts.len() > APPROACHED {
         return Ok(None);
     }
-    let mut suts = machines::open_later(&request.pool, tree, cancel)?;
+    let mut suts = machines::open_later(&request.pool, cancel)?;
     for sut in &mut suts {
         sut.approach();
     }
@@ -258,7 +254,7 @@ fn agenda(
     work: &Workload,
     options: &Options,
     (request, asked): (&RunRequest, &compile::spec::Request),
-    store: &Store,
+    (store, project): (&Store, &Project),
 ) -> Agenda {
     let nodes = Agenda::recordable(work, options);
     let keys: Vec<ActionKey> = nodes.iter().map(|&node| work.graph.node(node).key()).collect();
@@ -278,7 +274,7 @@ fn agenda(
     let mut agenda = Agenda::new(work, options, request.pool.suts.len(), |node| recorded.remove(&node));
     agenda.audit(&audited.unwrap_or_default());
     if options.pays() {
-        for (sut, plans) in owed::of_tree(&request.pool, &asked.start) {
+        for (sut, plans) in owed::of_project(&request.pool, project) {
             agenda.owe(work, sut, &plans);
         }
     }

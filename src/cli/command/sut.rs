@@ -24,7 +24,8 @@ use crate::report::palette::paint;
 use crate::report::text::harmless;
 use crate::report::{Exit, human};
 use crate::sut::kind::Peek;
-use crate::sut::{Cancel, EnvFile, Facts, Hello, OnHeld, Sut, SutState, Trouble, TroubleKind};
+use crate::sut::project::of_slot;
+use crate::sut::{Cancel, Due, EnvFile, Facts, Hello, OnHeld, Sut, SutState, Trouble, TroubleKind};
 
 /// Runs a command on machines.
 pub(crate) fn run(command: &SutCommand, settings: &Settings, out: &mut Out) -> Result<Exit, CliError> {
@@ -52,7 +53,7 @@ fn listed(args: &SutArgs, settings: &Settings) -> Result<Pool, CliError> {
 
 /// Takes a machine; fails at once where somebody else holds it.
 fn open(spec: &SutSpec, on_held: OnHeld, cancel: &Cancel) -> Result<(Box<dyn Sut>, Hello), Trouble> {
-    let mut machine = machines::known(spec, None, cancel)?;
+    let mut machine = machines::known(spec, cancel)?;
     let hello = machine.open(on_held, &mut |_| {})?;
     Ok((machine, hello))
 }
@@ -146,17 +147,28 @@ fn show(pool: &Pool, settings: &Settings, out: &mut Out) -> Result<Exit, CliErro
     let (cancel, _heeded) = cancel()?;
     for spec in &pool.suts {
         let (mut machine, hello) = open(spec, OnHeld::Fail, &cancel)?;
-        let blind = machine.blind()?;
+        let seen = Within {
+            blind: machine.blind()?,
+            trees: machine.slots()?,
+        };
         if settings.json {
-            out.json(&described(spec, &hello, blind.as_deref()))?;
+            out.json(&described(spec, &hello, &seen))?;
         } else {
-            show_one(spec, &hello, blind.as_deref(), out)?;
+            show_one(spec, &hello, &seen, out)?;
         }
     }
     Ok(Exit::Passed)
 }
 
-fn show_one(spec: &SutSpec, hello: &Hello, blind: Option<&str>, out: &mut Out) -> Result<(), CliError> {
+/// What only a machine that was taken tells.
+struct Within {
+    /// Why reads cannot be seen there.
+    blind: Option<String>,
+    /// The trees there, and when each was used last.
+    trees: Vec<(String, u64)>,
+}
+
+fn show_one(spec: &SutSpec, hello: &Hello, seen: &Within, out: &mut Out) -> Result<(), CliError> {
     let Hello { facts, state } = hello;
     out.line(paint(out.palette.bold, harmless(&spec.name)))?;
     let lines = [
@@ -164,9 +176,9 @@ fn show_one(spec: &SutSpec, hello: &Hello, blind: Option<&str>, out: &mut Out) -
         ("base", spec.base.clone()),
         ("user", facts.user.clone()),
         ("packages", facts.managers.join(", ")),
-        ("reads", sight(blind)),
+        ("reads", sight(seen.blind.as_deref())),
         ("state", state_words(state, facts)),
-        ("unfinished", state.unfinished.join(", ")),
+        ("unfinished", names_of(&state.unfinished, state).join(", ")),
         ("layers", state.layers.to_string()),
     ];
     for (name, value) in lines.iter().filter(|(_, value)| !value.is_empty()) {
@@ -175,6 +187,18 @@ fn show_one(spec: &SutSpec, hello: &Hello, blind: Option<&str>, out: &mut Out) -
     for (index, key) in state.chain.iter().enumerate() {
         let name = if index == 0 { "chain" } else { "" };
         out.line(format_args!("  {name:12}{}", harmless(key)))?;
+    }
+    for (index, (slot, used)) in seen.trees.iter().enumerate() {
+        let name = if index == 0 { "trees" } else { "" };
+        let (of, age) = (
+            state.name_of(of_slot(slot)),
+            human::age(unix_now().saturating_sub(*used)),
+        );
+        out.line(format_args!(
+            "  {name:12}{}, used {age}: {}",
+            harmless(slot),
+            harmless(of)
+        ))?;
     }
     Ok(())
 }
@@ -191,8 +215,10 @@ fn reset(pool: &Pool, settings: &Settings, out: &mut Out) -> Result<Exit, CliErr
         state.unprepare();
         // In this order: a chain is never believed whose environment file is gone.
         machine.set_state(&state)?;
-        machine.reset_env_file(EnvFile::Prepared)?;
-        machine.reset_env_file(EnvFile::Base)?;
+        for project in &state.projects {
+            machine.reset_env_file(&project.id, EnvFile::Prepared)?;
+            machine.reset_env_file(&project.id, EnvFile::Base)?;
+        }
         machine.close();
         if settings.json {
             out.json(&json!({"name": spec.name, "was": hello.state}))?;
@@ -232,7 +258,7 @@ fn remove(pool: &Pool, settings: &Settings, out: &mut Out) -> Result<Exit, CliEr
 
 fn warn_unfinished(spec: &SutSpec, state: &SutState, settings: &Settings) {
     if !state.unfinished.is_empty() {
-        let plans = state.unfinished.join("`, `");
+        let plans = names_of(&state.unfinished, state).join("`, `");
         let text = format!("`atex finish` is still due on `{}` for `{plans}`", spec.name);
         notice::warning(&text, settings);
     }
@@ -246,9 +272,26 @@ fn sight(blind: Option<&str>) -> String {
     }
 }
 
-fn described(spec: &SutSpec, hello: &Hello, blind: Option<&str>) -> Value {
-    let reads = json!({"seen": blind.is_none(), "mounted": blind});
-    json!({"name": spec.name, "base": spec.base, "facts": hello.facts, "state": hello.state, "reads": reads})
+fn described(spec: &SutSpec, hello: &Hello, seen: &Within) -> Value {
+    let tree = |(slot, used): &(String, u64)| {
+        let of = hello.state.name_of(of_slot(slot));
+        json!({"slot": slot, "project": of, "used": used})
+    };
+    let trees: Vec<Value> = seen.trees.iter().map(tree).collect();
+    let reads = json!({"seen": seen.blind.is_none(), "mounted": seen.blind});
+    json!({
+        "name": spec.name, "base": spec.base, "facts": hello.facts, "state": hello.state, "reads": reads,
+        "trees": trees,
+    })
+}
+
+/// The plans whose finish is due, each with its project, as far as that is known.
+fn names_of(unfinished: &[Due], state: &SutState) -> Vec<String> {
+    let name = |due: &Due| match state.name_of(&due.project) {
+        "" => due.plan.clone(),
+        project => format!("{} ({project})", due.plan),
+    };
+    unfinished.iter().map(name).collect()
 }
 
 fn system(facts: &Facts) -> String {
@@ -265,7 +308,10 @@ fn state_cell(state: &SutState, facts: &Facts, out: &Out) -> Cell {
         state if state.is_booted_away(&facts.boot_id) => out.palette.warn,
         _ => out.palette.good,
     };
-    Cell::styled(style, with_owed(state_words(state, facts), &state.unfinished))
+    Cell::styled(
+        style,
+        with_owed(state_words(state, facts), &names_of(&state.unfinished, state)),
+    )
 }
 
 /// A text, and the plans whose finish is owed.
@@ -287,9 +333,13 @@ fn state_words(state: &SutState, facts: &Facts) -> String {
     } else {
         ""
     };
+    let whose = match state.name_of(&state.project) {
+        "" => String::new(),
+        project => format!(", for {project}"),
+    };
     match state.prepared_at {
         _ if state.chain.is_empty() => "not prepared".to_owned(),
-        Some(at) => format!("prepared {}, {steps}{booted}", ago(at)),
-        None => format!("prepared, {steps}{booted}"),
+        Some(at) => format!("prepared {}, {steps}{whose}{booted}", ago(at)),
+        None => format!("prepared, {steps}{whose}{booted}"),
     }
 }

@@ -72,6 +72,20 @@ impl<L: Link> Machine<L> {
         }
     }
 
+    /// Tells which slots are there, and when each was used last.
+    pub(super) fn ask_slots(&mut self) -> Result<Vec<(String, u64)>, Trouble> {
+        let reply = self.with_session(|agent, cancel| {
+            let patience = Self::brief(cancel);
+            agent.send(b"slots\n", &patience)?;
+            upload::accept(agent.reply(LIST, &patience)?)
+        })?;
+        let slot = |line: &str| {
+            let (at, slot) = line.split_once(' ')?;
+            Some((slot.to_owned(), at.parse().ok()?))
+        };
+        Ok(reply.text(0).lines().filter_map(slot).collect())
+    }
+
     /// Tells what the job has read. An answer that was asked for ahead is taken without those behind it.
     pub(super) fn ask_reads(&mut self, slot: &str) -> Result<Option<Vec<PathBuf>>, Trouble> {
         let patience = Self::brief(&self.cancel);

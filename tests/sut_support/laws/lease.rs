@@ -4,7 +4,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::sync::mpsc;
 use std::thread;
 
-use atex::sut::{Cut, OnHeld, SutState, Taint, TroubleKind, Urgency};
+use atex::sut::{Cut, Due, OnHeld, Project, SutState, Taint, TroubleKind, Urgency};
 
 use crate::sut_support::{Running, World, eventually, run, script, test};
 
@@ -79,7 +79,18 @@ pub(crate) fn state_survives_the_connection(world: &mut World<'_>) {
             reason: "test `/a` — ended\nby \"timeout\"".into(),
             at: 7,
         }),
-        unfinished: vec!["/plans/ü".into()],
+        project: "0a".into(),
+        projects: vec![Project {
+            id: "0a".into(),
+            name: "/trees/ü of somebody".into(),
+        }],
+        unfinished: vec![
+            "/plans/ü".into(),
+            Due {
+                plan: "/plans/ü".into(),
+                project: "0a".into(),
+            },
+        ],
         layers: 3,
     };
     sut.set_state(&state).unwrap();

@@ -126,15 +126,15 @@ pub(crate) fn environment_file_lasts_until_it_is_reset(world: &mut World<'_>) {
     };
     run(&mut *sut, &base_says);
     assert_eq!(run(&mut *sut, &base).output(), "<pale>\n");
-    sut.reset_env_file(EnvFile::Base).unwrap();
+    sut.reset_env_file("tree", EnvFile::Base).unwrap();
     assert_eq!(run(&mut *sut, &base).output(), "<>\n");
     assert_eq!(run(&mut *sut, &show).output(), "<deep red>\n");
-    sut.reset_env_file(EnvFile::Prepared).unwrap();
+    sut.reset_env_file("tree", EnvFile::Prepared).unwrap();
     assert_eq!(run(&mut *sut, &show).output(), "<>\n");
     run(
         &mut *sut,
         &script("rm \"$TMT_PLAN_ENVIRONMENT_FILE\"; mkdir \"$TMT_PLAN_ENVIRONMENT_FILE\""),
     );
-    sut.reset_env_file(EnvFile::Prepared).unwrap();
+    sut.reset_env_file("tree", EnvFile::Prepared).unwrap();
     assert_eq!(run(&mut *sut, &show).output(), "<>\n");
 }

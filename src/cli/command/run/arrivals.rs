@@ -21,7 +21,6 @@ pub(super) struct SutFile<'a> {
     /// How machines are reached.
     args: &'a SutArgs,
     settings: &'a Settings,
-    tree: &'a Path,
     cancel: Cancel,
     /// What the file looked like when it was read last.
     seen: Option<(SystemTime, u64)>,
@@ -31,19 +30,13 @@ pub(super) struct SutFile<'a> {
 
 impl<'a> SutFile<'a> {
     /// Watches the file whose targets were read into `pool` already.
-    pub(super) fn new(
-        args: &'a SutArgs,
-        pool: &Pool,
-        (tree, cancel): (&'a Path, Cancel),
-        settings: &'a Settings,
-    ) -> Self {
+    pub(super) fn new(args: &'a SutArgs, pool: &Pool, cancel: Cancel, settings: &'a Settings) -> Self {
         let path = absolute(args.sut_file.as_deref().unwrap_or(Path::new("")), &settings.here);
         let taken = read(&path);
         Self {
             path,
             args,
             settings,
-            tree,
             cancel,
             seen: None,
             taken: taken.into_iter().map(|line| line.target).collect(),
@@ -70,7 +63,7 @@ impl<'a> SutFile<'a> {
         };
         let mut arrivals = Vec::new();
         for spec in joined {
-            arrivals.push(match machines::known(&spec, Some(self.tree), &self.cancel) {
+            arrivals.push(match machines::known(&spec, &self.cancel) {
                 Ok(machine) => Arrival::Sut(machine),
                 Err(trouble) => problem(line, &trouble.message),
             });

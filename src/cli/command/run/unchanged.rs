@@ -15,7 +15,7 @@ use crate::exec::options::{Options, Until};
 use crate::exec::rundir::RunDir;
 use crate::exec::standing::Standing;
 use crate::report::{Exit, RunInfo};
-use crate::sut::Cancel;
+use crate::sut::{Cancel, Project};
 
 /// What is to be built, and what is needed for that.
 pub(super) struct Build<'a> {
@@ -27,6 +27,7 @@ pub(super) struct Build<'a> {
     pub(super) resolved: &'a Resolved,
     pub(super) asked: &'a Request,
     pub(super) seen: Option<&'a Seen>,
+    pub(super) project: &'a Project,
 }
 
 /// What came of it.
@@ -48,7 +49,7 @@ impl Build<'_> {
 
     /// Whether a machine owes the finish of one of the plans, and this build is to run it.
     fn owes(&self, plans: &[String]) -> bool {
-        let owed = || owed::of_tree(&self.request.pool, &self.asked.start).into_iter();
+        let owed = || owed::of_project(&self.request.pool, self.project).into_iter();
         self.options.pays() && owed().any(|(_, owed)| owed.iter().any(|plan| plans.contains(plan)))
     }
 
@@ -71,7 +72,7 @@ impl Build<'_> {
         let Some(standing) = Standing::new(outline, self.store.outputs(&index, &keys), self.options) else {
             return Ok(Tried::HasToRun(None));
         };
-        let suts = machines::open_later(&self.request.pool, &self.asked.start, self.cancel)?;
+        let suts = machines::open_later(&self.request.pool, self.cancel)?;
         let dir = super::run_dir(self.request)?;
         let Some(restored) = standing.restore(self.store, &dir, self.seen) else {
             return Ok(Tried::HasToRun(Some(dir)));

@@ -10,11 +10,16 @@ use atex_cache::Store;
 use crate::cli::error::CliError;
 use crate::compile::spec::{PlanId, TestId, Workload};
 use crate::exec::observing;
-use crate::sut::SutState;
+use crate::sut::{Project, SutState};
 
 /// Leaves in the workload, for each test name, only the tests of the plan that is meant. The machines are asked only where that
 /// is a question.
-pub(super) fn settle(work: &mut Workload, store: &Store, ask: impl FnOnce() -> Vec<SutState>) -> Result<(), CliError> {
+pub(super) fn settle(
+    work: &mut Workload,
+    store: &Store,
+    project: &Project,
+    ask: impl FnOnce() -> Vec<SutState>,
+) -> Result<(), CliError> {
     let mut by_name: BTreeMap<&str, Vec<TestId>> = BTreeMap::new();
     for id in work.plans.iter().flat_map(|plan| &plan.tests) {
         by_name.entry(&work.test(*id).name).or_default().push(*id);
@@ -24,7 +29,8 @@ pub(super) fn settle(work: &mut Workload, store: &Store, ask: impl FnOnce() -> V
         nodes.len() > 1
     };
     by_name.retain(|_, tests| is_question(tests));
-    let states = if by_name.is_empty() { Vec::new() } else { ask() };
+    let mut states = if by_name.is_empty() { Vec::new() } else { ask() };
+    states.retain(|state| state.is_prepared_for(project));
     let mut dropped = BTreeSet::new();
     for (name, tests) in by_name {
         let prepared: Vec<TestId> = tests

@@ -1,0 +1,104 @@
+//! What a tree is to the machines: a project, whose trees, prepared state and finishes are kept apart from those of all others.
+//!
+//! It is told by the path of the tree's root and by the host, as the state directory knows it: 16 random bytes, made when they are first
+//! needed. So no two users, and no two hosts that were made of one image, are taken for one another; a tree at another path is another
+//! project, and is prepared anew. Where each run has another host or path, as in CI, `ATEX_PROJECT` names the project.
+
+use std::fs::{self, DirBuilder};
+use std::io::{ErrorKind, Write as _};
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::Path;
+
+use super::settings::Settings;
+use crate::sut::Project;
+
+/// The file's name below the state directory.
+const FILE: &str = "host-v1";
+
+/// So much of a digest tells projects apart.
+const LENGTH: usize = 12;
+
+/// Returns the project of a tree. `makes`: whether what the host is called may be written, where it has no name yet.
+pub(crate) fn of(root: &Path, makes: bool) -> Project {
+    if let Some(name) = std::env::var_os("ATEX_PROJECT").filter(|name| !name.is_empty()) {
+        return named(b"name", name.as_bytes(), &name.to_string_lossy());
+    }
+    let root = root.canonicalize().unwrap_or_else(|_| root.to_owned());
+    let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    let user = std::env::var("USER").or_else(|_| std::env::var("LOGNAME"));
+    let at = user.map(|user| format!("{user}@{host}")).unwrap_or(host);
+    let own = Settings::state_dir().ok().and_then(|dir| own(&dir, makes));
+    let own = own.unwrap_or_else(description);
+    named(
+        &own,
+        root.as_os_str().as_bytes(),
+        &format!("{} of {at}", root.display()),
+    )
+}
+
+fn named(host: &[u8], root: &[u8], name: &str) -> Project {
+    let mut hasher = blake3::Hasher::new_derive_key("atex project 1");
+    hasher
+        .update(&(host.len() as u64).to_le_bytes())
+        .update(host)
+        .update(root);
+    let harmless = |character: char| if character.is_control() { ' ' } else { character };
+    Project {
+        id: hasher.finalize().to_hex()[..LENGTH].to_owned(),
+        name: name.chars().map(harmless).take(400).collect(),
+    }
+}
+
+/// What the host and its user are called below the state directory. Processes that make it at once agree on one.
+fn own(dir: &Path, makes: bool) -> Option<Vec<u8>> {
+    let path = dir.join(FILE);
+    let read = || crate::host::file::read(&path).ok().filter(|bytes| bytes.len() == 16);
+    if let (None, true) = (read(), makes) {
+        DirBuilder::new().recursive(true).mode(0o700).create(dir).ok()?;
+        let mut bytes = [0; 16];
+        getrandom::fill(&mut bytes).ok()?;
+        let mut file = tempfile::NamedTempFile::new_in(dir).ok()?;
+        file.write_all(&bytes).ok()?;
+        file.as_file().sync_all().ok()?;
+        match file.persist_noclobber(&path) {
+            Err(error) if error.error.kind() != ErrorKind::AlreadyExists => return None,
+            _ => {}
+        }
+    }
+    read()
+}
+
+/// Where nothing can be written: what others know the host and the user by.
+fn description() -> Vec<u8> {
+    let machine = fs::read("/etc/machine-id").unwrap_or_default();
+    let name = rustix::system::uname().nodename().to_bytes().to_vec();
+    let user = rustix::process::getuid().as_raw().to_le_bytes();
+    [&machine[..], b"\0", &name, b"\0", &user].concat()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_host_is_called_is_made_once_and_where_it_may_be() {
+        let dir = tempfile::tempdir().unwrap();
+        let state = dir.path().join("state");
+        assert_eq!(own(&state, false), None);
+        assert!(!state.exists());
+        let first = own(&state, true).unwrap();
+        assert_eq!(own(&state, true).as_ref(), Some(&first));
+        assert_eq!(own(&state, false).as_ref(), Some(&first));
+        assert_ne!(own(&dir.path().join("other"), true).unwrap(), first);
+    }
+
+    #[test]
+    fn another_path_and_another_host_are_other_projects() {
+        let of = |host: &[u8], root: &[u8]| named(host, root, "").id;
+        assert_eq!(of(b"one", b"/a"), of(b"one", b"/a"));
+        assert_ne!(of(b"one", b"/a"), of(b"two", b"/a"));
+        assert_ne!(of(b"one", b"/a"), of(b"one", b"/b"));
+        assert_ne!(of(b"one/", b"a"), of(b"one", b"/a"));
+    }
+}
