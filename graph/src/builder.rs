@@ -47,6 +47,13 @@ pub struct Keyed {
     key: ActionKey,
 }
 
+impl Keyed {
+    /// Its key.
+    pub fn key(&self) -> ActionKey {
+        self.key
+    }
+}
+
 impl GraphBuilder {
     /// Starts without nodes.
     pub fn new() -> Self {

@@ -94,6 +94,9 @@ impl<'r> Assembler<'r> {
         let chain = self.chain(&part, probe)?;
         let last = chain.last().map(|step| self.steps[step.0 as usize].node);
         let mut drafts = self.drafts(&part, id, tests, last)?;
+        if plan.shared_tree {
+            self.bind(&mut drafts)?;
+        }
         self.drafts.append(&mut drafts);
         self.plans.push(PlanSpec {
             name: plan.name.clone(),
@@ -102,6 +105,7 @@ impl<'r> Assembler<'r> {
             finish: Vec::new(),
             tests: Vec::new(),
             upload,
+            shared_tree: plan.shared_tree,
             environment: environment::pairs(&plan.environment),
             enabled: plan.enabled,
             data: plan.data.as_str().into(),

@@ -189,7 +189,8 @@ impl Resolved {
         for plan in &self.plans {
             tests.push(select::of_plan(plan, &self.trees, &request.narrowing, warnings)?);
         }
-        select::keep_named(&mut tests, &request.tests)?;
+        let shared: Vec<bool> = self.plans.iter().map(|plan| plan.shared_tree).collect();
+        select::keep_named(&mut tests, &shared, &request.tests)?;
         let plans = self.plans.iter().zip(tests);
         let selection: Vec<(&Plan, Vec<Selected<'_>>)> = plans
             .filter(|(_, tests)| request.tests.is_empty() || !tests.is_empty())

@@ -31,6 +31,8 @@ pub(crate) struct Plan {
     pub(crate) probe: Option<(String, Cause)>,
     /// `extra-atex-inputs`; replaces the files that prepare steps depend on.
     pub(crate) globs: Option<Globs>,
+    /// `extra-atex-shared-tree`.
+    pub(crate) shared_tree: bool,
     /// Its metadata as JSON text.
     pub(crate) data: String,
     pub(crate) origin: Option<String>,
@@ -142,6 +144,7 @@ fn read(tree: &Tree, node: Node<'_>, context: &Context, warnings: &mut Vec<Warni
         sections,
         probe: probe.map(|probe| (probe, scope.cause("extra-atex-probe"))),
         globs: scope.globs(node.dir())?,
+        shared_tree: scope.boolean("extra-atex-shared-tree", false)?,
         data: json(node.data()),
         origin: scope.origin("execute").or_else(|| scope.origin("discover")),
     })
@@ -174,6 +177,7 @@ fn default_plan(names: &[String]) -> Result<Vec<Plan>, CompileError> {
         sections: vec![sections::all_tests()],
         probe: None,
         globs: None,
+        shared_tree: false,
         data: json(&data),
         origin: None,
     }])

@@ -174,6 +174,16 @@ impl<'t> Scope<'t> {
         self.value(key).map_or(default, truthy)
     }
 
+    /// A boolean, and nothing that counts as one.
+    pub(crate) fn boolean(&self, key: &str, default: bool) -> Result<bool, CompileError> {
+        match self.value(key) {
+            None => Ok(default),
+            Some(value) => value
+                .as_bool()
+                .ok_or_else(|| self.wrong(key, "`true` or `false`", value)),
+        }
+    }
+
     /// A text, or what Python makes one of.
     pub(crate) fn text(&self, key: &str) -> Result<Option<String>, CompileError> {
         match self.value(key) {

@@ -35,8 +35,21 @@ impl Selected<'_> {
     }
 }
 
-/// The tests of a plan, in the order in which tmt runs them.
+/// The tests of a plan, in the order in which tmt runs them. Those that share a tree are all taken, or none.
 pub(crate) fn of_plan<'t>(
+    plan: &'t Plan,
+    trees: &'t Trees,
+    narrowing: &Narrowing,
+    warnings: &mut Vec<Warning>,
+) -> Result<Vec<Selected<'t>>, CompileError> {
+    let selected = narrowed(plan, trees, narrowing, warnings)?;
+    if plan.shared_tree && !selected.is_empty() {
+        return narrowed(plan, trees, &Narrowing::default(), &mut Vec::new());
+    }
+    Ok(selected)
+}
+
+fn narrowed<'t>(
     plan: &'t Plan,
     trees: &'t Trees,
     narrowing: &Narrowing,
@@ -112,8 +125,13 @@ fn of_section<'t>(
     Ok(tests)
 }
 
-/// Keeps the tests that were asked for by name, in all plans: an exact name stands for that test, any other text is a regex.
-pub(crate) fn keep_named(plans: &mut [Vec<Selected<'_>>], names: &[String]) -> Result<(), CompileError> {
+/// Keeps the tests that were asked for by name, in all plans: an exact name stands for that test, any other text is a regex. With one of
+/// those that share a tree, all are kept; `shared` says of each plan whether they do.
+pub(crate) fn keep_named(
+    plans: &mut [Vec<Selected<'_>>],
+    shared: &[bool],
+    names: &[String],
+) -> Result<(), CompileError> {
     if names.is_empty() {
         return Ok(());
     }
@@ -138,14 +156,13 @@ pub(crate) fn keep_named(plans: &mut [Vec<Selected<'_>>], names: &[String]) -> R
         }
         patterns.push(name.clone());
     }
-    for tests in plans {
-        let mut kept = Vec::new();
-        for test in tests.drain(..) {
-            if exact.contains(&*test.name) || any_found(&patterns, &test.name)? {
-                kept.push(test);
-            }
+    for (tests, &shared) in plans.iter_mut().zip(shared) {
+        let is_kept = |test: &Selected<'_>| Ok(exact.contains(&*test.name) || any_found(&patterns, &test.name)?);
+        let kept: Vec<bool> = tests.iter().map(is_kept).collect::<Result<_, CompileError>>()?;
+        if !shared || !kept.contains(&true) {
+            let mut kept = kept.into_iter();
+            tests.retain(|_| kept.next() == Some(true));
         }
-        *tests = kept;
     }
     Ok(())
 }

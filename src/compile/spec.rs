@@ -180,6 +180,9 @@ pub struct PlanSpec {
     pub tests: Vec<TestId>,
     /// The tree that its scripts and tests use.
     pub upload: UploadId,
+    /// `extra-atex-shared-tree`: its tests hand files to each other. They are all of the plan's or none, run in order on one machine, and
+    /// the key of each holds those of all.
+    pub shared_tree: bool,
     /// The plan's own environment (without `-e`): what its tests get before the plan environment file is sourced.
     pub environment: Vec<(String, String)>,
     /// `enabled`, as the metadata say.

@@ -4,6 +4,7 @@
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::hash::BuildHasher;
 use std::time::Duration;
 
 use atex_cache::Output;
@@ -44,6 +45,8 @@ pub struct JobSpec {
     pub expected: Duration,
     /// Of a hit that runs again: when it passed.
     pub audited: Option<u64>,
+    /// Of the first test of a plan whose tests share a tree: those that run after it, on the same machine. They are in no lane.
+    pub rest: Vec<JobId>,
 }
 
 /// How long a prepare step is expected to take that was never seen.
@@ -97,14 +100,18 @@ impl Agenda {
         suts: usize,
         mut recorded: impl FnMut(NodeId) -> Option<Output>,
     ) -> Self {
-        let mut records = HashMap::new();
         let prepared = prepared_tests(work);
-        let selection = Selection::of(&work.graph, &targets(work, options), |id| {
-            let is_test = work.graph.node(id).kind() == Kind::Test;
-            let record = (is_test && options.takes_records()).then(|| recorded(id)).flatten();
-            let record = record.filter(|record| options.believes(record.prepared, prepared.contains(&id)));
-            record.map(|record| records.insert(id, record)).is_some()
-        });
+        let believed = |id: NodeId| {
+            let record = recorded(id)?;
+            let is_young = options.believes(record.prepared, prepared.contains(&id));
+            is_young.then_some((id, record))
+        };
+        let mut records = Self::recordable(work, options)
+            .into_iter()
+            .filter_map(believed)
+            .collect();
+        leave_whole(work, &mut records);
+        let selection = Selection::of(&work.graph, &targets(work, options), |id| records.contains_key(&id));
         let mut agenda = Self {
             selection,
             jobs: Vec::new(),
@@ -122,6 +129,7 @@ impl Agenda {
         let mut lane_of: HashMap<(Option<NodeId>, UploadId), LaneId> = HashMap::new();
         let mut taken = vec![false; work.graph.len()];
         let mut names: BTreeMap<&str, NodeId> = BTreeMap::new();
+        let mut firsts = BTreeMap::new();
         for (index, plan) in work.plans.iter().enumerate() {
             if !has_use(plan, options) {
                 continue;
@@ -157,18 +165,47 @@ impl Agenda {
                         record,
                     });
                 } else {
-                    self.lanes[lane.0 as usize].jobs.push(JobId(narrow(self.jobs.len())));
-                    self.jobs.push(JobSpec {
+                    let job = JobSpec {
                         test: id,
                         node: test.node,
                         lane,
                         distinct_in,
                         expected: test.duration,
                         audited: None,
-                    });
+                        rest: Vec::new(),
+                    };
+                    self.add(work, job, &mut firsts);
                 }
             }
         }
+    }
+
+    /// Adds a test to its lane, or to the first one of its plan where they share a tree.
+    fn add(&mut self, work: &Workload, job: JobSpec, firsts: &mut BTreeMap<PlanId, JobId>) {
+        let id = JobId(narrow(self.jobs.len()));
+        let plan = work.test(job.test).plan;
+        let first = if work.plan(plan).shared_tree {
+            *firsts.entry(plan).or_insert(id)
+        } else {
+            id
+        };
+        if first == id {
+            self.lanes[job.lane.0 as usize].jobs.push(id);
+        } else {
+            self.jobs[first.0 as usize].rest.push(id);
+        }
+        self.jobs.push(job);
+    }
+
+    /// A test, and those that run after it in the same tree.
+    pub(crate) fn together(&self, first: JobId) -> impl Iterator<Item = JobId> + '_ {
+        let rest = &self.jobs[first.0 as usize].rest;
+        std::iter::once(first).chain(rest.iter().copied())
+    }
+
+    /// How long it is expected to take, with those that run after it in the same tree.
+    fn expected(&self, first: JobId) -> Duration {
+        self.together(first).map(|job| self.jobs[job.0 as usize].expected).sum()
     }
 
     /// Takes the finish of these plans among what has to run on the SUT of this number, whatever else does.
@@ -212,6 +249,7 @@ impl Agenda {
 
     /// Puts tests whose records turned out to be damaged among those to run.
     pub(crate) fn run_after_all(&mut self, work: &Workload, lost: Vec<CachedTest>) {
+        let mut firsts = BTreeMap::new();
         for CachedTest {
             test,
             node,
@@ -220,15 +258,16 @@ impl Agenda {
             ..
         } in lost
         {
-            self.lanes[lane.0 as usize].jobs.push(JobId(narrow(self.jobs.len())));
-            self.jobs.push(JobSpec {
+            let job = JobSpec {
                 test,
                 node,
                 lane,
                 distinct_in,
                 expected: work.test(test).duration,
                 audited: None,
-            });
+                rest: Vec::new(),
+            };
+            self.add(work, job, &mut firsts);
         }
     }
 
@@ -283,7 +322,7 @@ impl Agenda {
         let spec = &self.jobs[job.0 as usize];
         Task {
             job,
-            expected: u32::try_from(spec.expected.as_millis()).unwrap_or(u32::MAX),
+            expected: u32::try_from(self.expected(job).as_millis()).unwrap_or(u32::MAX),
             priority: work.test(spec.test).priority,
         }
     }
@@ -313,24 +352,40 @@ impl Agenda {
     /// Orders the jobs of each lane: by `extra-priority`; then on one SUT as the plans say, on several the longest first. A destructive
     /// test that starts last costs no preparing, so it is worth so much less to start it early.
     fn order(&mut self, work: &Workload, suts: usize, times: &Times) {
-        let jobs = &self.jobs;
-        for lane in &mut self.lanes {
+        let mut lanes = std::mem::take(&mut self.lanes);
+        for lane in &mut lanes {
             let chain = lane.plans.first().map_or(&[][..], |&plan| &work.plan(plan).chain);
             let steps = chain.iter().map(|&step| expected_step(work, step, times).1);
             let preparing = Duration::from_millis(steps.sum());
-            lane.jobs.sort_by_key(|job| {
-                let job = &jobs[job.0 as usize];
-                let test = work.test(job.test);
-                let lost = if test.destructive { preparing } else { Duration::ZERO };
+            lane.jobs.sort_by_cached_key(|&job| {
+                let test = |job: JobId| work.test(self.jobs[job.0 as usize].test);
+                let destructive = self.together(job).any(|job| test(job).destructive);
+                let lost = if destructive { preparing } else { Duration::ZERO };
                 let length = if suts > 1 {
-                    job.expected.saturating_sub(lost)
+                    self.expected(job).saturating_sub(lost)
                 } else {
                     Duration::ZERO
                 };
-                (Reverse(test.priority), Reverse(length))
+                (Reverse(test(job).priority), Reverse(length))
             });
         }
+        self.lanes = lanes;
     }
+}
+
+/// Leaves, of tests that share a tree, the records of all or none.
+pub(crate) fn leave_whole(work: &Workload, records: &mut HashMap<NodeId, Output, impl BuildHasher>) {
+    for tests in sharing(work) {
+        if !tests.iter().all(|node| records.contains_key(node)) {
+            records.retain(|node, _| !tests.contains(node));
+        }
+    }
+}
+
+/// The nodes of tests that share a tree, plan by plan.
+pub(crate) fn sharing(work: &Workload) -> impl Iterator<Item = HashSet<NodeId>> + '_ {
+    let plans = work.plans.iter().filter(|plan| plan.shared_tree);
+    plans.map(|plan| plan.tests.iter().map(|&test| work.test(test).node).collect())
 }
 
 /// The nodes of tests that run on something that is prepared.

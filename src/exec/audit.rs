@@ -1,13 +1,15 @@
 //! Hits that run again to see whether they agree, and keys whose verdicts differ: their tests are flaky by definition, and what passed
 //! under such a key is not taken from the cache any more. Only other inputs, and so another key, put an end to that.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::hash::BuildHasher;
 
 use atex_cache::{CacheError, Output, Store};
 use atex_graph::{ActionKey, NodeId};
 use serde::{Deserialize, Serialize};
 
+use crate::compile::spec::Workload;
+use crate::exec::agenda::{leave_whole, sharing};
 use crate::exec::shared::unix_now;
 
 /// A share of the hits: in parts of a million, at most all of them.
@@ -32,13 +34,22 @@ impl Share {
     }
 }
 
-/// Takes a share of the hits out, other ones each time, so that they run. Returns when each of them passed.
-pub fn choose(hits: &mut HashMap<NodeId, Output, impl BuildHasher>, share: Share) -> BTreeMap<NodeId, u64> {
+/// Takes a share of the hits out, other ones each time, so that they run. Returns when each of them passed. Tests that share a tree run
+/// all, or none.
+pub fn choose(
+    work: &Workload,
+    hits: &mut HashMap<NodeId, Output, impl BuildHasher>,
+    share: Share,
+) -> BTreeMap<NodeId, u64> {
+    leave_whole(work, hits);
     let seed = seed();
     let mut nodes: Vec<NodeId> = hits.keys().copied().collect();
     let lot = |node: &NodeId| *blake3::keyed_hash(&seed, &node.index().to_le_bytes()).as_bytes();
     nodes.sort_by_cached_key(lot);
     nodes.truncate(share.of(nodes.len()));
+    let chosen: BTreeSet<NodeId> = nodes.iter().copied().collect();
+    let with_others = sharing(work).filter(|tests| tests.iter().any(|node| chosen.contains(node)));
+    nodes.extend(with_others.flatten());
     let passed = |node: NodeId| Some((node, hits.remove(&node)?.started));
     nodes.into_iter().filter_map(passed).collect()
 }

@@ -3,16 +3,16 @@
 //! Invariants: every transition of a test's node goes through the ledger, which refuses what is not possible; a cancellation is
 //! taken note of before any message that it caused.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
 
-use atex_cache::{Lookup, Record};
+use atex_cache::Lookup;
 use atex_graph::{Kind, NodeId, NodeState, Outcome, Progress, Selection, StateError};
 
 use crate::exec::event::{Event, NodeOutcome, Stamped};
-use crate::exec::observing;
 use crate::exec::recording;
 use crate::exec::run::{Arrival, Arrivals, Finished, Sink};
 use crate::exec::schedule::{After, Command, Decision, Input, JobId, Ruling, Said, Schedule, Skip, SutId};
@@ -56,6 +56,8 @@ pub(crate) struct Driver<'a, 'b> {
     arrivals: Option<Box<dyn Arrivals + 'b>>,
     times: Times,
     finished: Finished,
+    /// Tests of which an attempt failed.
+    failed: BTreeSet<JobId>,
     sink: &'b mut dyn Sink,
     known: Urgency,
     /// When the user's patience ends.
@@ -83,6 +85,7 @@ impl<'a, 'b> Driver<'a, 'b> {
             arrivals,
             times,
             finished,
+            failed: BTreeSet::new(),
             sink,
             known: Urgency::None,
             until: None,
@@ -207,14 +210,19 @@ impl<'a, 'b> Driver<'a, 'b> {
     /// Looks after tests that another process was running: takes the record that it left, or offers the test again.
     fn look_at_busy(&mut self) {
         for job in self.schedule.busy() {
-            let spec = self.shared.job(job);
-            let node = self.shared.work.graph.node(spec.node);
-            let tree = || self.shared.tree(self.shared.lane(spec.lane).upload);
-            let shared = self.shared;
-            let stands = |record: &Record| shared.stands(spec, record);
-            let restored = match observing::claim(shared.store, node, tree, stands) {
+            let (shared, spec) = (self.shared, self.shared.job(job));
+            if !spec.rest.is_empty() {
+                // Who is to run them looks what became of all.
+                let is_busy = |job| matches!(shared.claim(job), Ok(Lookup::Busy(_)));
+                if !shared.together(job).any(is_busy) {
+                    let decisions = self.schedule.offer_again(self.now(), job);
+                    self.carry_out(decisions);
+                }
+                continue;
+            }
+            let restored = match shared.claim(job) {
                 Ok(Lookup::Busy(_)) => continue,
-                Ok(Lookup::Hit(record)) => self.shared.place().restore_job(self.shared.work, spec, *record),
+                Ok(Lookup::Hit(record)) => shared.place().restore_job(shared.work, spec, *record),
                 // What is wrong with the cache is told by who is to run the test.
                 Ok(Lookup::Miss(_)) | Err(_) => Ok(None),
             };
@@ -248,7 +256,7 @@ impl<'a, 'b> Driver<'a, 'b> {
                 self.sink.event(&stamped);
             }
             What::StepFailed => self.finished.infra = true,
-            What::Verdict(told) => self.verdict(message.sut, *told),
+            What::Verdict(said, told) => self.verdict(message.sut, said, told),
             What::Held => {
                 let decisions = self.schedule.held(self.now(), message.sut);
                 self.carry_out(decisions);
@@ -270,16 +278,33 @@ impl<'a, 'b> Driver<'a, 'b> {
         self.times.note(node, key, Duration::from_millis(duration), now);
     }
 
-    /// Hears what came of an attempt: the test's last word, or it runs once more.
-    fn verdict(&mut self, sut: SutId, told: Told) {
+    /// Hears what came of an attempt: the last word, or it is made once more.
+    fn verdict(&mut self, sut: SutId, said: Said, told: Vec<Told>) {
+        let (ruling, decisions) = self.schedule.verdict(self.now(), sut, said);
+        let alone = told.len() == 1;
+        for told in told {
+            self.take_word(told, alone, ruling);
+        }
+        self.carry_out(decisions);
+    }
+
+    /// Of tests that share a tree each is flaky for itself.
+    fn take_word(&mut self, told: Told, alone: bool, ruling: Ruling) {
         let Told {
             job,
             outcome: said_outcome,
-            said,
             cached,
             event: Stamped { time, mut event },
         } = told;
-        let (ruling, decisions) = self.schedule.verdict(self.now(), sut, said);
+        let passed = said_outcome == NodeOutcome::Pass;
+        let flaky = match ruling {
+            Ruling::Again => false,
+            Ruling::Final { flaky } if alone => flaky,
+            Ruling::Final { .. } => passed && self.failed.contains(&job),
+        };
+        if said_outcome == NodeOutcome::Fail {
+            self.failed.insert(job);
+        }
         if let Event::NodeFinished {
             node,
             key,
@@ -294,14 +319,13 @@ impl<'a, 'b> Driver<'a, 'b> {
                 self.times.note(node, key, Duration::from_millis(*duration), now);
             }
             *again = ruling == Ruling::Again;
-            if ruling == (Ruling::Final { flaky: true }) {
+            if flaky {
                 *outcome = NodeOutcome::Flaky;
             }
         }
         match ruling {
             Ruling::Again => self.note(job, Progress::give_back),
-            Ruling::Final { flaky } => {
-                let passed = said_outcome == NodeOutcome::Pass;
+            Ruling::Final { .. } => {
                 let ended = if passed { Outcome::Passed } else { Outcome::Failed };
                 self.note(job, |ledger, node| ledger.end(node, ended));
                 let outcome = if flaky { NodeOutcome::Flaky } else { said_outcome };
@@ -310,7 +334,6 @@ impl<'a, 'b> Driver<'a, 'b> {
             }
         }
         self.sink.event(&Stamped { time, event });
-        self.carry_out(decisions);
     }
 
     /// Counts a hit that ran again.
@@ -328,27 +351,33 @@ impl<'a, 'b> Driver<'a, 'b> {
 
     /// Ends the test of a worker that cannot do so any more.
     fn answer_for(&mut self, sut: SutId, name: &str, reason: &str) {
-        let Some(job) = self.schedule.job_on(sut) else { return };
-        if self.ledger.state(self.shared.job(job).node) != NodeState::Running {
+        let Some(first) = self.schedule.job_on(sut) else { return };
+        if self.ledger.state(self.shared.job(first).node) != NodeState::Running {
             return;
         }
-        let attempt = self.schedule.attempt(job);
-        if let Err(error) = recording::result_of_broken_off(self.shared, (job, attempt), reason) {
-            self.not_written(&error.to_string());
+        let attempt = self.schedule.attempt(first);
+        let mut told = Vec::new();
+        for job in self.shared.together(first) {
+            if let Err(error) = recording::result_of_broken_off(self.shared, (job, attempt), reason) {
+                self.not_written(&error.to_string());
+            }
+            told.push(Told {
+                job,
+                outcome: NodeOutcome::Infra,
+                cached: false,
+                event: stamp(recording::broken_off(self.shared, job, name, reason)),
+            });
         }
-        let told = Told {
-            job,
-            outcome: NodeOutcome::Infra,
-            said: Said::Broken,
-            cached: false,
-            event: stamp(recording::broken_off(self.shared, job, name, reason)),
-        };
-        self.verdict(sut, told);
+        self.verdict(sut, Said::Broken, told);
     }
 
     fn answer(&mut self, sut: SutId, input: Input) {
         match (&input, self.schedule.job_on(sut)) {
-            (Input::Ended(After::Busy), Some(job)) => self.note(job, Progress::give_back),
+            (Input::Ended(After::Busy), Some(first)) => {
+                for job in self.shared.together(first) {
+                    self.note(job, Progress::give_back);
+                }
+            }
             (Input::Lost(_) | Input::EnterFailed(_), None) if self.shared.agenda.jobs.is_empty() => {
                 // Nobody else's result will tell of it.
                 self.finished.infra = true;
@@ -383,10 +412,15 @@ impl<'a, 'b> Driver<'a, 'b> {
                     }
                     let (mut pending, mut attempt) = (Vec::new(), 1);
                     match command {
-                        Command::Enter(lane) => pending.extend(self.schedule.pending(lane)),
-                        Command::Run(job) => {
-                            attempt = self.schedule.attempt(job);
-                            self.note(job, Progress::start);
+                        Command::Enter(lane) => {
+                            let firsts = self.schedule.pending(lane);
+                            pending.extend(firsts.flat_map(|first| self.shared.together(first)));
+                        }
+                        Command::Run(first) => {
+                            attempt = self.schedule.attempt(first);
+                            for job in self.shared.together(first) {
+                                self.note(job, Progress::start);
+                            }
                         }
                         Command::Open | Command::Leave(_) | Command::Close => {}
                     }
@@ -399,14 +433,18 @@ impl<'a, 'b> Driver<'a, 'b> {
                         });
                     }
                 }
-                Decision::Skip(job, skip) => self.skip(job, &skip),
+                Decision::Skip(first, skip) => {
+                    for job in self.shared.together(first) {
+                        self.skip((job, self.schedule.attempt(first)), &skip);
+                    }
+                }
             }
         }
     }
 
-    fn skip(&mut self, job: JobId, skip: &Skip) {
+    fn skip(&mut self, (job, attempt): (JobId, u32), skip: &Skip) {
         self.note(job, |ledger, node| ledger.skip(node, skip.reason()));
-        let (outcome, event, written) = recording::skipped(self.shared, (job, self.schedule.attempt(job)), skip);
+        let (outcome, event, written) = recording::skipped(self.shared, (job, attempt), skip);
         if let Err(error) = written {
             self.not_written(&error.to_string());
         }

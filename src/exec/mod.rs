@@ -31,4 +31,5 @@ pub mod standing;
 mod streams;
 mod testing;
 mod times;
+mod together;
 mod worker;

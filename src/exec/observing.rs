@@ -17,10 +17,11 @@ use atex_cache::{CacheError, Lookup, Outcome, Record, Store};
 use atex_graph::{ActionKey, BlobDigest, FileMode, InputFile, Kind, Node, NodeId};
 use rayon::iter::{IntoParallelIterator as _, ParallelIterator as _};
 
-use crate::compile::spec::{StepId, UploadFile, UploadSpec, Workload};
+use crate::compile::spec::{StepId, UploadFile, UploadId, UploadSpec, Workload};
 use crate::exec::event::Event;
 use crate::exec::schedule::JobId;
 use crate::exec::worker::{Failed, Worker};
+use crate::sut::Trouble;
 
 /// Files of a tree whose reads are listed at most: to look at them takes 50 ms.
 pub const MOST_FILES: usize = 20_000;
@@ -216,23 +217,27 @@ pub(crate) fn claim(
 }
 
 impl Worker<'_> {
-    /// Asks the machine what the test that has just passed read. Returns its node with that as an input; nothing where the machine was
-    /// lost meanwhile, or that cannot be remembered, and so nothing can be recorded.
-    pub(crate) fn observed_test(&mut self, job: JobId) -> Option<Node> {
+    /// Asks the machine what was read of a tree since it was brought. Nothing where that cannot be seen, or need not be.
+    pub(crate) fn ask_reads(&mut self, upload: UploadId) -> Result<Option<Vec<PathBuf>>, Trouble> {
+        if !self.shared.upload(upload).observed {
+            return Ok(None);
+        }
+        let read = self.sut.reads(self.shared.slot(upload))?;
+        if read.is_none() {
+            self.tell_unseen();
+        }
+        Ok(read)
+    }
+
+    /// A test's node with what was read as an input, if that was seen; nothing where it cannot be remembered.
+    pub(crate) fn observed_with(&self, job: JobId, read: Option<&[PathBuf]>) -> Option<Node> {
         let shared = self.shared;
         let spec = shared.job(job);
         let test = shared.work.test(spec.test);
         let node = shared.work.graph.node(spec.node);
-        let upload = shared.work.plan(test.plan).upload;
-        if !shared.upload(upload).observed {
-            return Some(node.clone());
-        }
-        let Some(read) = self.sut.reads(shared.slot(upload)).ok()? else {
-            self.tell_unseen();
-            return Some(node.clone());
-        };
-        let tree = shared.tree(upload);
-        let mut paths = with_listings(beside(&tree, node, &read), &test.dir);
+        let Some(read) = read else { return Some(node.clone()) };
+        let tree = shared.tree(shared.work.plan(test.plan).upload);
+        let mut paths = with_listings(beside(&tree, node, read), &test.dir);
         paths.extend(self.prepared_reads.iter().cloned());
         let (node, remembered) = self.with_paths(node, &tree, &paths);
         remembered.then_some(node)

@@ -212,6 +212,14 @@ impl Place<'_> {
         self.put_back(&self.store.blobs().exporter(), recorded)
     }
 
+    /// Takes what was put back of a test out of the run's directory again.
+    pub(crate) fn take_back(self, work: &Workload, (test, plan): (TestId, Option<&str>)) -> Result<(), RecordError> {
+        let (relative, made) = self.dir.test(&work.test(test).name, plan, 1);
+        made?;
+        let dir = self.dir.path().join(relative);
+        OWN.iter().try_for_each(|own| remove(&dir.join(own)))
+    }
+
     /// The same for any test.
     pub(crate) fn put_back(self, exporter: &Exporter<'_>, recorded: Recorded<'_>) -> Restored {
         let Recorded {

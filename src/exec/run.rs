@@ -1,6 +1,6 @@
 //! One run from its agenda to its exit code: starts a worker for each SUT, feeds the schedule, hands events to the sink.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::sync::OnceLock;
 use std::sync::atomic::AtomicBool;
@@ -11,7 +11,7 @@ use atex_cache::{CacheError, Store};
 use atex_graph::Kind;
 use rayon::iter::{IntoParallelIterator as _, ParallelIterator as _};
 
-use crate::compile::spec::Workload;
+use crate::compile::spec::{PlanId, Workload};
 use crate::exec::agenda::{Agenda, CachedTest};
 use crate::exec::audit::Tally;
 use crate::exec::driver::{Crew, Driver};
@@ -254,8 +254,19 @@ fn restore(
         .into_par_iter()
         .map(|test| (place.restore(work, &exporter, &test), test))
         .collect();
+    // Tests that share a tree stand all, or none.
+    let plan_of = |test: &CachedTest| Some(work.test(test.test).plan).filter(|&plan| work.plan(plan).shared_tree);
+    let partly: BTreeSet<PlanId> = done
+        .iter()
+        .filter(|(restored, _)| !matches!(restored, Ok(Some(_))))
+        .filter_map(|(_, test)| plan_of(test))
+        .collect();
     for (restored, test) in done {
+        let is_partly = plan_of(&test).is_some_and(|plan| partly.contains(&plan));
         match restored {
+            Ok(Some(_)) if is_partly && place.take_back(work, (test.test, test.distinct_in.as_deref())).is_ok() => {
+                lost.push(test);
+            }
             Ok(Some(event)) => events.push(event),
             Ok(None) => lost.push(test),
             // The cache tells what it cannot read.

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::str::FromStr;
 use std::time::Duration;
 
-use crate::compile::spec::Workload;
+use crate::compile::spec::{TestSpec, Workload};
 
 /// A part may hold so much more than its share, as a divisor: a twentieth.
 const SLACK: u32 = 20;
@@ -46,15 +46,21 @@ impl Shard {
         let mut weights: BTreeMap<&str, Duration> = BTreeMap::new();
         for &test in work.plans.iter().flat_map(|plan| &plan.tests) {
             let test = work.test(test);
-            *weights.entry(&test.name).or_default() += test.duration;
+            *weights.entry(unit(work, test)).or_default() += test.duration;
         }
         let parts = parts(&weights, self.count);
         let mine = |name: &str| parts.get(name) == Some(&self.index);
-        let kept: Vec<bool> = work.tests.iter().map(|test| mine(&test.name)).collect();
+        let kept: Vec<bool> = work.tests.iter().map(|test| mine(unit(work, test))).collect();
         for plan in &mut work.plans {
             plan.tests.retain(|test| kept[test.0 as usize]);
         }
     }
+}
+
+/// What goes to one part as a whole: a test by its name, or a plan whose tests share a tree.
+fn unit<'w>(work: &'w Workload, test: &'w TestSpec) -> &'w str {
+    let plan = work.plan(test.plan);
+    if plan.shared_tree { &plan.name } else { &test.name }
 }
 
 /// Says which part each test belongs to.

@@ -6,14 +6,14 @@ use std::sync::mpsc::SyncSender;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use atex_cache::{Outcome, Record, Store};
+use atex_cache::{CacheError, Lookup, Outcome, Record, Store};
 use atex_graph::{Node, NodeId};
 
 use crate::compile::spec::{PlanSpec, StepId, TestSpec, UploadFile, UploadId, UploadKind, UploadSpec, Workload};
 use crate::exec::agenda::{Agenda, JobSpec, LaneSpec};
 use crate::exec::event::{Event, NodeOutcome, Seen, Stamped};
 use crate::exec::log::RunLog;
-use crate::exec::observing::{MOST_FILES, Tree};
+use crate::exec::observing::{self, MOST_FILES, Tree};
 use crate::exec::options::Options;
 use crate::exec::recording::{Place, RecordError};
 use crate::exec::rundir::RunDir;
@@ -59,8 +59,8 @@ pub(crate) enum What {
     Event(Stamped),
     /// A prepare or finish step failed.
     StepFailed,
-    /// An attempt of a test is over; the result lines are on disk.
-    Verdict(Box<Told>),
+    /// An attempt of a test is over, or of all that share a tree; the result lines are on disk.
+    Verdict(Said, Vec<Told>),
     /// Somebody else holds the SUT that is opened.
     Held,
     /// The answer to the last command.
@@ -77,7 +77,6 @@ pub(crate) enum What {
 pub(crate) struct Told {
     pub(crate) job: JobId,
     pub(crate) outcome: NodeOutcome,
-    pub(crate) said: Said,
     pub(crate) cached: bool,
     /// The event that tells of it.
     pub(crate) event: Stamped,
@@ -178,6 +177,11 @@ impl<'a> Shared<'a> {
         &agenda.jobs[job.0 as usize]
     }
 
+    /// A test, and those that run after it in the same tree.
+    pub(crate) fn together(&self, first: JobId) -> impl Iterator<Item = JobId> + use<'a> {
+        self.agenda.together(first)
+    }
+
     pub(crate) fn test(&self, job: JobId) -> &'a TestSpec {
         self.work.test(self.job(job).test)
     }
@@ -186,6 +190,14 @@ impl<'a> Shared<'a> {
     pub(crate) fn stands(&self, job: &JobSpec, record: &Record) -> bool {
         let is_prepared = !self.chain(job.lane).is_empty();
         record.outcome == Outcome::Passed && self.options.believes(record.prepared, is_prepared)
+    }
+
+    /// Claims a test that is to be run, if no record of it stands and no other process runs it.
+    pub(crate) fn claim(&self, job: JobId) -> Result<Lookup, CacheError> {
+        let spec = self.job(job);
+        let tree = || self.tree(self.lane(spec.lane).upload);
+        let stands = |record: &Record| self.stands(spec, record);
+        observing::claim(self.store, self.work.graph.node(spec.node), tree, stands)
     }
 
     /// The name of a node for people, and its key in hex.

@@ -71,8 +71,6 @@ pub(crate) struct Worker<'a> {
     pub(crate) records: Records,
     /// What the prepare chain that the machine has done was seen to read.
     pub(crate) prepared_reads: Paths,
-    /// When the test that runs passed with the same inputs, if it did.
-    pub(crate) passed_before: Option<u64>,
     /// Whether it was said that reads cannot be seen.
     pub(crate) told_unseen: bool,
     /// The test that ran last in the tree which is there now, and was not looked after yet.
@@ -100,7 +98,6 @@ impl<'a> Worker<'a> {
             facts: None,
             records,
             prepared_reads: Paths::new(),
-            passed_before: None,
             told_unseen: false,
             ran_here: None,
         }
@@ -147,7 +144,7 @@ impl<'a> Worker<'a> {
                 opened
             }
             Command::Enter(lane) => self.enter(lane, &order.pending),
-            Command::Run(job) => self.run_test(job, order.attempt),
+            Command::Run(first) => self.run_tests(first, order.attempt),
             Command::Leave(lane) => {
                 let left = self.leave(lane)?;
                 self.tell("idle", String::new());

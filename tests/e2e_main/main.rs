@@ -25,6 +25,7 @@ mod running;
 mod scene;
 mod secrets;
 mod sections;
+mod shared_tree;
 mod stuck;
 #[path = "../support/mod.rs"]
 mod support;

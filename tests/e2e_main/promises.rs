@@ -16,7 +16,7 @@ const PLAN: &str = "discover: {how: fmf}\nexecute: {how: tmt}\n";
 const GATED: &str = "test: echo begin >> \"$COUNTER\"; until [ -e \"$COUNTER.go\" ]; do sleep 0.02; done\n";
 
 /// All files below a directory.
-fn files_below(dir: &Path) -> Vec<PathBuf> {
+pub(crate) fn files_below(dir: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for entry in fs::read_dir(dir).expect("a directory") {
         let path = entry.expect("an entry").path();

@@ -7,7 +7,7 @@ use atex::exec::options::OnTaint;
 use atex::sut::mock::{Gate, Step};
 use atex::sut::{OnHeld, SutState, Taint, Trouble, TroubleKind};
 
-use crate::bench::{aborted, bench, breaks, says, started, unreachable};
+use crate::bench::{PLAN, aborted, bench, breaks, says, started, unreachable};
 
 #[test]
 fn a_lost_sut_aborts_its_test_and_the_other_sut_takes_the_rest() {
@@ -30,6 +30,40 @@ fn a_lost_sut_aborts_its_test_and_the_other_sut_takes_the_rest() {
         assert_eq!(ended.result(test), "pass");
     }
     assert_eq!(ended.states("dropped").len(), 1);
+}
+
+#[test]
+fn tests_that_share_a_tree_start_again_on_another_sut_where_theirs_is_lost_among_them() {
+    let mut bench = bench(3).on(&["one", "two"]);
+    bench.write("plan.fmf", &format!("{PLAN}extra-atex-shared-tree: true\n"));
+    bench.options.rules.retry_infra = 1;
+    bench.lab.script("/t2", vec![breaks()]);
+    bench.lab.fail("one", "reopen", unreachable());
+    let ended = bench.run_with(|event, _| {
+        if matches!(event, Event::Sut { state, .. } if state == "dropped") {
+            bench.lab.script("/t2", vec![Step::Exit(0)]);
+        }
+    });
+    let ended = ended.exits(0);
+    assert_eq!(ended.jobs_of("one"), ["prepare", "/t1", "/t2"]);
+    assert_eq!(ended.jobs_of("two"), ["prepare", "/t1", "/t2", "/t3", "finish"]);
+    let again = bench.run().exits(0);
+    assert_eq!(again.finished.cached, 3);
+}
+
+#[test]
+fn tests_that_share_a_tree_and_lost_their_last_sut_have_a_verdict_each() {
+    let bench = bench(3);
+    bench.write("plan.fmf", &format!("{PLAN}extra-atex-shared-tree: true\n"));
+    bench.lab.script("/t2", vec![breaks()]);
+    bench.lab.fail("one", "reopen", unreachable());
+    let ended = bench.run().exits(3);
+    assert_eq!(ended.result("/t1"), "pass");
+    for test in ["/t2", "/t3"] {
+        assert_eq!(ended.result(test), "infra aborted");
+    }
+    let again = bench.run();
+    assert_eq!(again.finished.cached, 0, "none is recorded");
 }
 
 #[test]

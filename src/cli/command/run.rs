@@ -270,7 +270,7 @@ fn agenda(
     };
     let found = nodes.into_par_iter().zip(keys).zip(outputs);
     let mut recorded: HashMap<NodeId, Output> = found.filter_map(stands).collect();
-    let audited = options.audit.map(|share| audit::choose(&mut recorded, share));
+    let audited = options.audit.map(|share| audit::choose(work, &mut recorded, share));
     let mut agenda = Agenda::new(work, options, request.pool.suts.len(), |node| recorded.remove(&node));
     agenda.audit(&audited.unwrap_or_default());
     if options.pays() {

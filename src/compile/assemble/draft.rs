@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use atex_graph::{FinishInputs, InputFiles, Keyed, NodeId, NodeName, Sourced, TestInputs};
+use atex_graph::{EnvValue, FinishInputs, InputFiles, Keyed, NodeId, NodeName, Sourced, TestInputs};
 use rayon::iter::{IntoParallelIterator as _, IntoParallelRefIterator as _, ParallelIterator as _};
 
 use super::{Assembler, PlanPart, base_of, index, script_text};
@@ -14,6 +14,9 @@ use crate::compile::plan::Plan;
 use crate::compile::select::Selected;
 use crate::compile::spec::{Action, PlanId, TestId, TestSpec, Warning, Workload};
 use crate::compile::trees::TreeId;
+
+/// The pseudo variable that stands, in the keys of tests that share a tree, for all of them.
+const SHARED: &str = "(shared tree)";
 
 /// A test whose node is not made yet: how it is called depends on the other plans that hold it.
 #[derive(Debug)]
@@ -51,6 +54,24 @@ impl<'r> Assembler<'r> {
         let found: Vec<_> = found.collect();
         let draft = |(selected, facts, files)| self.draft(part, plan, (selected, facts, files), last);
         Ok(found.into_par_iter().map(draft).collect())
+    }
+
+    /// Makes the key of each test hold the keys of all, in their order: what one leaves behind, the next finds.
+    pub(super) fn bind(&self, drafts: &mut [Draft<'r>]) -> Result<(), CompileError> {
+        let mut all = blake3::Hasher::new_derive_key("atex shared tree 1");
+        for draft in &*drafts {
+            let name = NodeName::test(&*draft.selected.name);
+            let keyed = self
+                .builder
+                .key_for(name, draft.inputs.clone().into(), draft.last.as_slice())?;
+            all.update(keyed.key().as_bytes());
+        }
+        let all = all.finalize().to_hex();
+        for (number, draft) in (1..).zip(drafts) {
+            let place = EnvValue::Plain(format!("test {number} of {all}"));
+            draft.inputs.environment.insert(SHARED.to_owned(), place.into());
+        }
+        Ok(())
     }
 
     fn files_of(&mut self, selected: &Selected<'r>, facts: &Facts) -> InputFiles {

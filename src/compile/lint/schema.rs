@@ -114,7 +114,7 @@ pub(super) const PLAN_TMT_ONLY: &[&str] = &["cleanup", "login", "provision", "re
 pub(super) const PLAN_REFUSED: &[&str] = &["environment-file", "plan"];
 
 /// `extra-atex-…`, which atex reads.
-pub(super) const EXTRA: &[&str] = &["extra-atex-inputs", "extra-atex-probe"];
+pub(super) const EXTRA: &[&str] = &["extra-atex-inputs", "extra-atex-probe", "extra-atex-shared-tree"];
 
 /// Keys that tmt had once.
 pub(super) const OBSOLETE: &[&str] = &["coverage", "relevancy"];

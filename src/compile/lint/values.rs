@@ -26,6 +26,7 @@ pub(super) fn check(linter: &mut Linter<'_>, scope: &Scope<'_>, kind: Kind, here
     refused(linter, scope, environment::read(scope, kind == Kind::Plan));
     if kind == Kind::Plan {
         refused(linter, scope, scope.text("extra-atex-probe"));
+        refused(linter, scope, scope.boolean("extra-atex-shared-tree", false));
         return;
     }
     for key in ["require", "recommend"] {

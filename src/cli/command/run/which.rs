@@ -52,7 +52,11 @@ pub(super) fn settle(
         dropped.extend(tests.into_iter().filter(|&id| id != meant));
     }
     for plan in &mut work.plans {
-        plan.tests.retain(|id| !dropped.contains(id));
+        let goes = |id: &TestId| dropped.contains(id);
+        // Those that share a tree run all, or none.
+        if !plan.shared_tree || plan.tests.iter().all(goes) {
+            plan.tests.retain(|id| !goes(id));
+        }
     }
     Ok(())
 }
