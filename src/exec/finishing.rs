@@ -12,7 +12,7 @@ use crate::exec::schedule::{Input, LaneId};
 use crate::exec::script::Ran;
 use crate::exec::shared::Shared;
 use crate::exec::worker::{Failed, Worker};
-use crate::sut::{Due, EnvFile, SyncMode, TroubleKind, Urgency};
+use crate::sut::{Due, EnvFile, Room, SyncMode, TroubleKind, Urgency};
 
 impl Worker<'_> {
     /// Runs the finish steps of the lane's plans that touched this SUT since their last finish.
@@ -107,6 +107,8 @@ impl Worker<'_> {
     /// Runs the steps of plans; those that were told of are not due any more.
     fn finish_plans(&mut self, plans: &[&PlanSpec], due: &mut VecDeque<StepId>) -> Result<(), Failed> {
         self.state.unprepare();
+        // Tests may have filled the disk.
+        self.sut.reserve(Room::Free)?;
         self.save_state()?;
         let mut brought = None;
         for plan in plans {
@@ -126,12 +128,19 @@ impl Worker<'_> {
                 .retain(|due| due.plan != plan.name || !due.is_of(project));
             self.save_state()?;
         }
+        self.sut.reserve(Room::Kept)?;
         Ok(())
     }
 
     /// Brings the tree that scripts run in. Returns why it is not there, if it is not.
     fn bring_for_finish(&mut self, upload: UploadId) -> Result<Option<String>, Failed> {
-        match self.bring_tree(upload, &self.shared.upload(upload), SyncMode::KeepRest) {
+        let mut bring = || self.bring_tree(upload, &self.shared.upload(upload), SyncMode::KeepRest);
+        let brought = match bring() {
+            // What was asked ahead was answered before there was room.
+            Err(Failed::Sut(trouble)) if trouble.kind == TroubleKind::Setup => bring(),
+            brought => brought,
+        };
+        match brought {
             Ok(_synced) => Ok(None),
             Err(Failed::Sut(trouble)) if trouble.kind == TroubleKind::Setup => Ok(Some(trouble.with_advice())),
             Err(failed) => Err(failed),

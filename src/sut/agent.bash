@@ -375,8 +375,25 @@ make_base() {
         said=$(mark_base "$made" 2>&1) || { complain "cannot write below \`$base\`"; return 1; }
     fi
     [[ -d $v/env && -d $v/tree && -d $v/manifest && -d $v/job ]] || said=$(mkdir -p -- "$v"/{env,tree,manifest,job} 2>&1) || { complain "cannot make \`$v\`"; return 1; }
+    [[ -s $v/reserve ]] || keep_reserve
     modes=$(stat -c %a -- "$v" "$v/tree" 2>/dev/null)
     [[ $modes == $'711\n755' ]] || said=$(chmod 711 -- "$v" 2>&1 && chmod 755 -- "$v/tree" 2>&1) || { complain "cannot change \`$v\`"; return 1; }
+}
+
+# keep_reserve: room for the finish steps on a disk that tests have filled. What it holds cannot be made smaller by any file system. Where
+# there is less, something is left for what is written before.
+keep_reserve() {
+    head -c 65536 /dev/urandom >"$v/reserve" || truncate -s -16384 -- "$v/reserve"
+} 2>/dev/null
+
+# reserve free|keep: gives that room away, or takes it again.
+agent_reserve() {
+    if [[ $1 == free ]]; then
+        { : >"$v/reserve"; } 2>/dev/null
+    else
+        keep_reserve
+    fi
+    say ok
 }
 
 # mark_base made|found: whoever made the directory says so, whoever comes first there.

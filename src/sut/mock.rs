@@ -13,8 +13,8 @@ use std::time::Instant;
 use rustix::event::{PollFd, PollFlags, poll};
 
 use crate::sut::{
-    Cancel, Channel, Cut, End, EnvFile, Facts, Hello, Job, JobKind, OnHeld, Ready, Sut, SutState, SyncMode, Synced,
-    Trouble, TroubleKind, Upload, Urgency, Watch,
+    Cancel, Channel, Cut, End, EnvFile, Facts, Hello, Job, JobKind, OnHeld, Ready, Room, Sut, SutState, SyncMode,
+    Synced, Trouble, TroubleKind, Upload, Urgency, Watch,
 };
 
 /// What a scripted job does next.
@@ -280,6 +280,10 @@ impl Sut for Mock {
 
     fn blind(&mut self) -> Result<Option<String>, Trouble> {
         Ok(None)
+    }
+
+    fn reserve(&mut self, _room: Room) -> Result<(), Trouble> {
+        Ok(())
     }
 
     fn unmount(&mut self) -> Result<String, Trouble> {

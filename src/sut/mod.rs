@@ -105,6 +105,15 @@ pub trait Watch: Send {
     fn kept(&mut self, state: &SutState);
 }
 
+/// What becomes of the room that is kept for finish steps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Room {
+    /// Whoever wants it may have it.
+    Free,
+    /// It is kept again.
+    Kept,
+}
+
 /// A machine that tests run on. One worker thread owns it; dropping it drops the lease.
 pub trait Sut: Send {
     /// The name for people and records: `local`, `root@host`.
@@ -152,6 +161,9 @@ pub trait Sut: Send {
     /// Tells which slots lie there, and when each was used last: seconds since the epoch, by the machine's clock. The last used
     /// first.
     fn slots(&mut self) -> Result<Vec<(String, u64)>, Trouble>;
+
+    /// Frees the room that is kept on the machine's disk for finish steps, or takes it again, as far as there is some.
+    fn reserve(&mut self, room: Room) -> Result<(), Trouble>;
 
     /// Unmounts what is mounted below the trees since the last prepare step ended, never so that it only vanishes from sight. Returns what
     /// that was, in words that say what stays mounted; nothing where there was none.

@@ -19,7 +19,7 @@ use crate::sut::shell::opening::ENDING;
 use crate::sut::upload::{self, Ahead, NotSynced, accept};
 use crate::sut::wrapped::{NotStarted, WrappedJob, Wrapper};
 use crate::sut::{
-    Cancel, Channel, EnvFile, Hello, Job, JobKind, OnHeld, Sut, SutState, SyncMode, Synced, Taint, Trouble,
+    Cancel, Channel, EnvFile, Hello, Job, JobKind, OnHeld, Room, Sut, SutState, SyncMode, Synced, Taint, Trouble,
     TroubleKind, Upload, Urgency, Watch, observe,
 };
 
@@ -349,6 +349,18 @@ impl<L: Link> Sut for Machine<L> {
             let patience = Self::brief(cancel);
             agent.send(observe::SIGHT, &patience)?;
             observe::read_sight(agent.reply(SHORT, &patience)?)
+        })
+    }
+
+    fn reserve(&mut self, room: Room) -> Result<(), Trouble> {
+        let question: &[u8] = match room {
+            Room::Free => b"reserve free\n",
+            Room::Kept => b"reserve keep\n",
+        };
+        self.with_session(|agent, cancel| {
+            let patience = Self::brief(cancel);
+            agent.send(question, &patience)?;
+            accept(agent.reply(SHORT, &patience)?).map(drop)
         })
     }
 

@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 use atex::exec::event::NodeOutcome;
 use atex::sut::mock::Mock;
 use atex::sut::{
-    Cancel, Channel, EnvFile, Hello, Job, JobKind, OnHeld, Sut, SutState, SyncMode, Synced, Trouble, Upload, Watch,
+    Cancel, Channel, EnvFile, Hello, Job, JobKind, OnHeld, Room, Sut, SutState, SyncMode, Synced, Trouble, Upload,
+    Watch,
 };
 
 use crate::bench::{Bench, Ended, bench};
@@ -81,6 +82,10 @@ impl Sut for Panics {
 
     fn blind(&mut self) -> Result<Option<String>, Trouble> {
         self.inner.blind()
+    }
+
+    fn reserve(&mut self, room: Room) -> Result<(), Trouble> {
+        self.inner.reserve(room)
     }
 
     fn unmount(&mut self) -> Result<String, Trouble> {
