@@ -10,7 +10,7 @@ mod python;
 
 use std::sync::Arc;
 
-pub(crate) use json::{base64, float_text, write_int, write_text};
+pub(crate) use json::{base64, write_float, write_int, write_text};
 pub use map::{Entry, Map, Mark};
 pub(crate) use number::{MAX_DIGITS, NumberError, add, decimal, subtract};
 

@@ -1,4 +1,5 @@
-//! JSON of a value, as Python's `json.dumps` writes it: `NaN` and `Infinity` are words, integers have no limit.
+//! JSON of a value, as Python's `json.dumps` writes it, but for `NaN` and `Infinity`, which are text here: JSON has no such numbers.
+//! Integers have no limit.
 //!
 //! Text beyond ASCII is written as it is. Dates become ISO text, `!!binary` becomes base64.
 
@@ -16,7 +17,7 @@ impl Value {
             Self::Int(int) => Json::from(*int),
             Self::BigInt(digits) => Json::from(&**digits),
             Self::Float(float) => {
-                serde_json::Number::from_f64(*float).map_or_else(|| Json::from(self.to_python_str()), Json::Number)
+                serde_json::Number::from_f64(*float).map_or_else(|| Json::from(float_text(*float)), Json::Number)
             }
             Self::Str(text) | Self::Date(text) => Json::from(&**text),
             Self::Bytes(bytes) => Json::from(base64(bytes)),
@@ -32,7 +33,7 @@ impl Value {
             Self::Bool(flag) => out.push_str(if *flag { "true" } else { "false" }),
             Self::Int(int) => write_int(*int, out),
             Self::BigInt(digits) => out.push_str(digits),
-            Self::Float(float) => out.push_str(&float_text(*float)),
+            Self::Float(float) => write_float(*float, out),
             Self::Str(text) | Self::Date(text) => write_text(text, out),
             Self::Bytes(bytes) => write_text(&base64(bytes), out),
             Self::List(items) | Self::Tuple(items) | Self::Set(items) => {
@@ -84,7 +85,7 @@ impl Map {
 }
 
 /// Returns a float as `json.dumps` writes it.
-pub(crate) fn float_text(float: f64) -> String {
+fn float_text(float: f64) -> String {
     if float.is_nan() {
         return "NaN".to_owned();
     }
@@ -94,6 +95,16 @@ pub(crate) fn float_text(float: f64) -> String {
     let mut text = String::new();
     python::float_repr(float, &mut text);
     text
+}
+
+/// Appends a float.
+pub(crate) fn write_float(float: f64, out: &mut String) {
+    let text = float_text(float);
+    if float.is_finite() {
+        out.push_str(&text);
+    } else {
+        write_text(&text, out);
+    }
 }
 
 /// Appends an integer.
@@ -157,7 +168,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn json_is_what_pythons_json_dumps_writes() {
+    fn json_is_what_pythons_json_dumps_writes_but_for_numbers_that_json_has_not() {
         let map: Map = [
             (Value::text("a\"\u{1}"), Value::Float(f64::NAN)),
             (Value::Bool(true), Value::Float(f64::NEG_INFINITY)),
@@ -174,7 +185,7 @@ mod tests {
         map.write_json(&mut out);
         assert_eq!(
             out,
-            r#"{"a\"\u0001": NaN, "true": -Infinity, "null": 123456789012345678901, "1.5": [1e+300, "é"], "2": "aGVsbG8="}"#
+            r#"{"a\"\u0001": "NaN", "true": "-Infinity", "null": 123456789012345678901, "1.5": [1e+300, "é"], "2": "aGVsbG8="}"#
         );
     }
 }

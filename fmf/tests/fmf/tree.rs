@@ -145,7 +145,7 @@ fn node_is_one_line_of_json() {
     let tree = planted.tree();
     let mut line = String::new();
     tree.find("/a").expect("the node is there").write_json(&mut line);
-    let expected = r#"{"name": "/a", "data": {"z": [1.0, NaN, null], "a": {"1": "x\ty", "yes": "2024-01-02"}}, "sources": ["a.fmf"]}"#;
+    let expected = r#"{"name": "/a", "data": {"z": [1.0, "NaN", null], "a": {"1": "x\ty", "yes": "2024-01-02"}}, "sources": ["a.fmf"]}"#;
     assert_eq!(line, expected);
 }
 

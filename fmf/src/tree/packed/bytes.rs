@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use crate::value::{Map, Mark, Value, base64, float_text, write_int, write_text};
+use crate::value::{Map, Mark, Value, base64, write_float, write_int, write_text};
 
 /// What kind of value follows.
 mod tag {
@@ -208,7 +208,7 @@ impl<'b> Reader<'b> {
             tag::TRUE => out.push_str("true"),
             tag::INT => write_int(self.int()?, out),
             tag::BIG_INT => out.push_str(self.text()?),
-            tag::FLOAT => out.push_str(&float_text(self.float()?)),
+            tag::FLOAT => write_float(self.float()?, out),
             tag::TEXT | tag::DATE => write_text(self.text()?, out),
             tag::BYTES => write_text(&base64(self.bytes()?), out),
             tag::LIST | tag::TUPLE | tag::SET => {
