@@ -859,7 +859,7 @@ agent_slots() {
     local dir uses=() list=
     for dir in "$v"/tree/*/; do
         dir=${dir%/}
-        [[ ! -e $v/manifest/${dir##*/}.used ]] || uses+=("${dir##*/}.used")
+        [[ -L $dir || ! -e $v/manifest/${dir##*/}.used ]] || uses+=("${dir##*/}.used")
     done
     if ((${#uses[@]})); then
         mapfile -t uses < <(cd -- "$v/manifest" && ls -t -- "${uses[@]}")
@@ -880,7 +880,7 @@ prune() {
     state=$REPLY
     for dir in "$v"/tree/*/; do
         dir=${dir%/} slot=${dir##*/}
-        [[ -d $dir && $slot != "$1" && $slot != "$prepared" ]] || continue
+        [[ -d $dir && ! -L $dir && $slot != "$1" && $slot != "$prepared" ]] || continue
         # One that was brought before uses were noted counts from now on.
         [[ -e $v/manifest/$slot.used ]] || : >"$v/manifest/$slot.used"
         uses+=("$slot.used")
@@ -903,6 +903,13 @@ prune() {
     done < <(cd -- "$v/manifest" && ls -t -- "${uses[@]}")
 } 2>/dev/null
 
+# show_last SLOT: has the tree's own name lead to the slot of the project that used it last, for people who look for it.
+show_last() {
+    local link=$v/tree/${1#*-}
+    [[ $1 != *-* || (-L $link && $link -ef $v/tree/$1) ]] && return
+    [[ -L $link || ! -e $link ]] && ln -sfn -- "$1" "$link"
+} 2>/dev/null
+
 # check SLOT see|- HEAD…: asked also ahead, behind an `open`, which may fail. `clean` if the manifest begins with one of the lines HEAD and
 # nothing changed since; else all that is known. With `see` what was read until now is forgotten.
 agent_check() {
@@ -914,6 +921,7 @@ agent_check() {
     emptied=
     [[ -e $v/tree/$slot ]] || prune "$slot"
     { : >"$m.used"; } 2>/dev/null
+    show_last "$slot"
     walk "$slot" || { [[ $emptied ]] && walk "$slot"; } || { complain "cannot read \`$v/tree/$slot\`"; return; }
     if [[ -s $m.list && ! -e $m.touched ]] && same "$m.stat" "$m.walk"; then
         IFS= read -r head <"$m.list"

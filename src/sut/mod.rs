@@ -19,6 +19,7 @@
 //! <dir>/v1/env/          PROJECT.prepared, PROJECT.base: plan environment files, mode 0600
 //! <dir>/v1/tree/SLOT/    what was brought; a slot's name begins with its project's. Goes when nobody used it for a month, but for the three
 //!                        used last, and when eight other projects used theirs since
+//! <dir>/v1/tree/TREE     a link, for people: to the slot of the project that used the tree last
 //! <dir>/v1/manifest/     SLOT.list: what was brought; SLOT.stat: the tree after that; SLOT.touched: a sync is under way;
 //!                        SLOT.used: when it was last asked for
 //! <dir>/v1/prepared      the slot that the last prepare step ran in, which stays

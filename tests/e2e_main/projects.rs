@@ -78,6 +78,8 @@ fn trees_of_two_projects_lie_beside_each_other_and_neither_starts_what_the_other
             "finish b with b b"
         ]
     );
+    let last = scene.world.read("sut/v1/tree/main/own");
+    assert_eq!(last, "b", "the last used is found by its name");
     for dir in ["tree", "other"] {
         run_in(&scene, dir, ["build"]);
     }

@@ -130,7 +130,7 @@ pub(crate) fn machine_directory_shows_others_the_trees_only(world: &mut World<'_
         (mode("v1/env"), mode("v1/manifest"), mode("v1/job")),
         (0o700, 0o700, 0o700)
     );
-    assert_eq!(mode("v1/env/prepared"), 0o600);
+    assert_eq!(mode("v1/env/tree.prepared"), 0o600);
     for file in ["run", "script", "metadata.yaml", "groups"] {
         assert_eq!(mode(&format!("v1/job/{file}")), 0o600, "{file}");
     }
