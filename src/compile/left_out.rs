@@ -50,6 +50,9 @@ impl LeftOut {
     }
 }
 
+/// The key of globs.
+const GLOBS: &str = "extra-atex-inputs";
+
 /// Finds what a test names.
 pub(super) fn of_test(files: &TreeFiles, tree: &Tree, node: Node<'_>) -> Vec<LeftOut> {
     let Ok(directory) = run_directory(tree, node) else {
@@ -99,8 +102,8 @@ pub(super) fn of_phase(files: &TreeFiles, prefix: &str, action: &Action) -> Vec<
                 .iter()
                 .filter_map(|package| package.strip_prefix(prefix))
                 .filter(is_file);
-            let files = words.filter_map(|word| of_word(files, "package", word, root));
-            files.collect()
+            let found = words.filter_map(|word| of_word(files, "package", word, root));
+            found.collect()
         }
         Action::Shell { scripts } => {
             let found = scripts

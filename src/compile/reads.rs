@@ -233,27 +233,16 @@ impl Reader {
                 given.push(word.trim_start_matches('<'));
             }
         }
-        match does {
-            Does::Reads | Does::Unpacks => {
-                for word in &given {
-                    self.read(number, word);
-                }
+        let last = if does == Does::Copies { given.pop() } else { None };
+        for word in given {
+            match does {
+                Does::Reads | Does::Unpacks | Does::Copies => self.read(number, word),
+                Does::Writes => self.make(word.trim_start_matches("of=")),
+                Does::Makes | Does::Asks | Does::Enters => {}
             }
-            Does::Writes => {
-                for word in &given {
-                    self.make(word.trim_start_matches("of="));
-                }
-            }
-            Does::Copies => {
-                let last = given.pop();
-                for word in &given {
-                    self.read(number, word);
-                }
-                if let Some(word) = last {
-                    self.make(word);
-                }
-            }
-            Does::Makes | Does::Asks | Does::Enters => {}
+        }
+        if let Some(word) = last {
+            self.make(word);
         }
     }
 

@@ -255,3 +255,57 @@ environment.TOKEN: (secret b9724048f733)   -e
         .trim_start()
     );
 }
+
+/// A test without a prepare step, on a machine that tells who jobs run as and what they find there.
+fn unprepared() -> (Graph, NodeId) {
+    let mut builder = GraphBuilder::new();
+    let environment = [("LANG", "C.UTF-8"), ("PATH", "/usr/bin:/bin")];
+    let told = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
+    let inputs = TestInputs {
+        base: Some(Base {
+            user: "tester as root".to_owned(),
+            environment: environment.map(told).into(),
+            ..base()
+        }),
+        name: "/b".to_owned(),
+        dir: "b".to_owned(),
+        metadata: Arc::default(),
+        environment: Environment::new(),
+        files: InputFiles::default(),
+        observed: files(),
+    };
+    let node = builder.add(NodeName::test("/b"), inputs.into(), &[], &[]);
+    let node = node.expect("a fine graph");
+    (builder.seal().expect("a fine graph"), node)
+}
+
+#[test]
+fn a_base_with_a_user_and_an_environment_and_observed_files_never_change_a_key() {
+    let (graph, id) = unprepared();
+    assert_eq!(
+        graph.node(id).key().to_string(),
+        "0bf686196f4a387f20327d5a63cfb28b9b7990858566c5b1cfec1fa3e6ab51c8"
+    );
+    let line = |entry: atex_graph::Entry| format!("{}: {}\n", entry.path, entry.value);
+    let explained: String = transcript(graph.node(id)).into_iter().map(line).collect();
+    assert_eq!(
+        explained,
+        r#"
+encoding: atex.action 1
+kind: test
+base.os: "fedora"
+base.version: "41"
+base.arch: "x86_64"
+base.base: "lab"
+base.user: "tester as root"
+base.environment.LANG: "C.UTF-8"
+base.environment.PATH: "/usr/bin:/bin"
+name: "/b"
+dir: "b"
+observed/a/link: 93fd97e33bd3 symlink
+observed/lib/common.sh: 727b20bca910 regular
+observed/lib/run: 31b10c99a3a7 executable
+"#
+        .trim_start()
+    );
+}
