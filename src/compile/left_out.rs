@@ -22,9 +22,6 @@ use super::trees::{TreeId, Trees};
 use super::{FilesOfTrees, command};
 use crate::host;
 
-/// The key of a test that names its input files.
-const GLOBS: &str = "extra-atex-inputs";
-
 /// Scripts of more bytes are not read.
 const LARGEST: u64 = 1 << 20;
 
