@@ -13,6 +13,8 @@ use crate::exec::script::Ran;
 use crate::exec::shared::Shared;
 use crate::exec::worker::{Failed, Worker};
 use crate::sut::{Due, EnvFile, Room, SyncMode, TroubleKind, Urgency};
+use crate::sut::shell::FULL;
+use crate::sut::{EnvFile, Room, SyncMode, TroubleKind, Urgency};
 
 impl Worker<'_> {
     /// Runs the finish steps of the lane's plans that touched this SUT since their last finish.
@@ -137,7 +139,7 @@ impl Worker<'_> {
         let mut bring = || self.bring_tree(upload, &self.shared.upload(upload), SyncMode::KeepRest);
         let brought = match bring() {
             // What was asked ahead was answered before there was room.
-            Err(Failed::Sut(trouble)) if trouble.kind == TroubleKind::Setup => bring(),
+            Err(Failed::Sut(trouble)) if trouble.hint.as_deref() == Some(FULL) => bring(),
             brought => brought,
         };
         match brought {

@@ -35,7 +35,7 @@ const HOW_TO_BECOME_ROOT: &str =
     "`sudo` must not ask for a password there: a line `USER ALL=(ALL) NOPASSWD: ALL` in `/etc/sudoers.d/`";
 
 /// Said where there is no room for something there.
-const FULL: &str = "the disk there is full";
+pub(crate) const FULL: &str = "the disk there is full";
 
 /// Said where others can write to the directory there.
 const OWN_DIRECTORY: &str =
