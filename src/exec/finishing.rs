@@ -12,8 +12,8 @@ use crate::exec::schedule::{Input, LaneId};
 use crate::exec::script::Ran;
 use crate::exec::shared::Shared;
 use crate::exec::worker::{Failed, Worker};
-use crate::sut::{Due, EnvFile, Room, SyncMode, TroubleKind, Urgency};
 use crate::sut::shell::FULL;
+use crate::sut::{Due, EnvFile, Room, SyncMode, TroubleKind, Urgency};
 use crate::sut::{EnvFile, Room, SyncMode, TroubleKind, Urgency};
 
 impl Worker<'_> {

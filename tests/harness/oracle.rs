@@ -97,9 +97,9 @@ impl Oracle {
         if call.fault.is_none() && code != i32::from(failed) || matches!(code, 5 | 101 | 134) || (code == 0 && failed) {
             return Err(format!("the exit code is {code}"));
         }
-        // Two projects pay for each other where their plans are called the same.
-        if call.fault.is_none() && suite.projects.len() == 1 && !suite.due().is_empty() {
-            return Err(format!("FINISH OWED: on {:?}", suite.due()));
+        let due = suite.due(call.project);
+        if call.fault.is_none() && !due.is_empty() {
+            return Err(format!("FINISH OWED: on {due:?}"));
         }
         Ok(())
     }

@@ -69,7 +69,7 @@ const WHOLE: [&str; 4] = [
 /// Says where the machine keeps what prepare steps make outside of the tree. A step that said it itself would name the whole tree by the rules.
 const HERE: &str = r#"here=$(pwd) rest=${here#"$SUTS"/} machine=$OUTSIDE/${rest%%/*}
 mkdir -p "$machine"
-copy=$machine/copy whole=$machine/whole due=$machine/due
+copy=$machine/copy whole=$machine/whole due=$machine/due-${PROJECT-}
 "#;
 
 const COPY: &str = r#"#!/bin/bash

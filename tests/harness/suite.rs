@@ -89,10 +89,11 @@ impl Suite {
         }
     }
 
-    /// Returns the machines on which what was prepared was not finished.
-    pub(crate) fn due(&self) -> Vec<PathBuf> {
+    /// Returns the machines on which what a project prepared was not finished.
+    pub(crate) fn due(&self, project: usize) -> Vec<PathBuf> {
         let kept = fs::read_dir(self.outside.path().join("kept")).expect("a directory of the test");
-        let marks = kept.flatten().map(|entry| entry.path().join("due"));
+        let mark = format!("due-{project}");
+        let marks = kept.flatten().map(|entry| entry.path().join(&mark));
         marks.filter(|mark| mark.exists()).collect()
     }
 
@@ -104,7 +105,12 @@ impl Suite {
             fs::write(kept.join("flake"), "").expect("a file of the test");
         }
         self.builds += 1;
-        let atex = self.world.atex().args(["build", "--json"]).args(&call.options);
+        let project = format!("PROJECT={}", call.project);
+        let atex = self
+            .world
+            .atex()
+            .args(["build", "--json", "-e", &project])
+            .args(&call.options);
         let atex = atex.args(self.machines.args(&self.world));
         let tree = self.projects[call.project].tree.clone();
         let output = self.outside.path().join(format!("told-{}", self.builds));
