@@ -17,7 +17,9 @@ use atex::sut::kind::ssh::config::{Files, Here, Only};
 use atex::sut::kind::{Means, Target};
 use atex::sut::link::child::ChildLink;
 use atex::sut::shell::Machine;
+use atex::sut::kind::ssh::SshLink;
 use atex::sut::{Cancel, End, EnvFile, Local, OnHeld, Sut, SutState, SyncMode, TroubleKind};
+use atex::sut::{Cancel, End, EnvFile, Local, OnHeld, Sut, SutState, SyncMode, TroubleKind, Upload};
 use sshd::Sshd;
 use sut_support::{
     Host, Running, World, be_a_runner, describe, eventually, laws, lives, run, script, sync, test, tty_test,
@@ -114,7 +116,7 @@ const ODD: &str = "Banner /etc/passwd\nForceCommand echo welcome; FOO=bar; expor
 /// Makes a directory with the programs of bash, coreutils, tar and util-linux that a SUT must have, but those `without`.
 fn bare_path(without: &[&str]) -> tempfile::TempDir {
     let dir = tempfile::tempdir().unwrap();
-    let programs = "bash cat chmod cp du env flock head id ls mkdir mv printenv rm script setsid sha256sum sleep sort stat stty sync tail tar touch uname uniq";
+    let programs = "bash cat chmod comm cp env flock head id ls mkdir mv printenv rm script setsid sleep sort stat stty sync tail tar touch uname";
     for program in programs.split(' ').filter(|program| !without.contains(program)) {
         let path = std::env::split_paths(&std::env::var_os("PATH").unwrap())
             .map(|dir| dir.join(program))
@@ -149,6 +151,16 @@ fn bash_coreutils_tar_and_util_linux_are_all_that_a_machine_needs() {
         assert_eq!(run(sut, &tty_test("[[ -t 0 ]]; sleep 1000 & exit 3")).exit_code(), 3);
         assert_eq!(sync(sut, &host, SyncMode::Exact).removed, 1);
         assert_eq!(describe(tree), describe(host.dir.path()));
+        let upload = Upload {
+            observed: true,
+            ..host.upload()
+        };
+        for _ in 0..2 {
+            assert_eq!(sut.sync(&upload, SyncMode::Exact).unwrap().sent, 0);
+            assert_eq!(run(sut, &test("echo a/*; cat c")).exit_code(), 0);
+            let told = sut.reads(&upload.slot).unwrap().expect("the file system notes reads");
+            assert_eq!((told.files, told.listed), (vec!["c".into()], Some(vec!["a".into()])));
+        }
     });
 }
 

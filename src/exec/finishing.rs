@@ -14,7 +14,6 @@ use crate::exec::shared::Shared;
 use crate::exec::worker::{Failed, Worker};
 use crate::sut::shell::FULL;
 use crate::sut::{Due, EnvFile, Room, SyncMode, TroubleKind, Urgency};
-use crate::sut::{EnvFile, Room, SyncMode, TroubleKind, Urgency};
 
 impl Worker<'_> {
     /// Runs the finish steps of the lane's plans that touched this SUT since their last finish.

@@ -5,12 +5,12 @@
 //! with the depfiles of ninja and the manifests of ccache, several records may stand beside each other. What a prepare chain read
 //! belongs to all that is made on it, so the keys of those who depend on it need not change when it is seen to read more.
 //!
-//! A path that ends with a slash stands for the names in a directory. The machine does not tell which directories were listed, so a
+//! A path that ends with a slash stands for the names in a directory that was listed. Where the machine does not tell which were, a
 //! directory counts as listed when a file in it was read that is no static input, or files in two of those below it; those on the
-//! way to the test's own directory only in the second case. Nothing is ever taken from an input by what is seen.
+//! way to the test's own directory only in the second case. Where it does not tell which files were copied, all files in a directory that was
+//! listed count as read. Nothing is ever taken from an input by what is seen.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use atex_cache::{CacheError, Lookup, Outcome, Record, Store};
@@ -21,7 +21,7 @@ use crate::compile::spec::{StepId, UploadFile, UploadId, UploadSpec, Workload};
 use crate::exec::event::Event;
 use crate::exec::schedule::JobId;
 use crate::exec::worker::{Failed, Worker};
-use crate::sut::Trouble;
+use crate::sut::{Reads, Trouble};
 
 /// Files of a tree whose reads are listed at most: to look at them takes 50 ms.
 pub const MOST_FILES: usize = 20_000;
@@ -52,17 +52,10 @@ impl Tree {
 
     /// The names in a directory, as an input file; nothing where there is no such directory.
     fn listing(&self, dir: &str) -> Option<InputFile> {
-        let prefix = if dir.is_empty() {
-            String::new()
-        } else {
-            format!("{dir}/")
-        };
-        let below = self
-            .0
-            .range(prefix.clone()..)
-            .take_while(|(path, _)| path.starts_with(&prefix));
-        let names: BTreeSet<&str> = below
-            .filter_map(|(path, _)| path[prefix.len()..].split('/').next())
+        let prefix = prefix(dir);
+        let names: BTreeSet<&str> = self
+            .below(&prefix)
+            .filter_map(|path| path[prefix.len()..].split('/').next())
             .collect();
         let text: Vec<u8> = names
             .iter()
@@ -73,6 +66,30 @@ impl Tree {
             digest: BlobDigest::of(&text),
             mode: FileMode::Directory,
         })
+    }
+
+    /// What lies in a directory itself.
+    fn files_in(&self, dir: &str) -> impl Iterator<Item = &String> {
+        let prefix = prefix(dir);
+        let start = prefix.len();
+        self.below(&prefix)
+            .filter(move |path| !path[start..].contains('/'))
+            .collect::<Vec<_>>()
+            .into_iter()
+    }
+
+    fn below(&self, prefix: &str) -> impl Iterator<Item = &String> {
+        let all = self.0.range(prefix.to_owned()..).map(|(path, _)| path);
+        all.take_while(move |path| path.starts_with(prefix))
+    }
+}
+
+/// What the names of all below a directory begin with.
+fn prefix(dir: &str) -> String {
+    if dir.is_empty() {
+        String::new()
+    } else {
+        format!("{dir}/")
     }
 }
 
@@ -218,7 +235,7 @@ pub(crate) fn claim(
 
 impl Worker<'_> {
     /// Asks the machine what was read of a tree since it was brought. Nothing where that cannot be seen, or need not be.
-    pub(crate) fn ask_reads(&mut self, upload: UploadId) -> Result<Option<Vec<PathBuf>>, Trouble> {
+    pub(crate) fn ask_reads(&mut self, upload: UploadId) -> Result<Option<Reads>, Trouble> {
         if !self.shared.upload(upload).observed {
             return Ok(None);
         }
@@ -230,14 +247,14 @@ impl Worker<'_> {
     }
 
     /// A test's node with what was read as an input, if that was seen; nothing where it cannot be remembered.
-    pub(crate) fn observed_with(&self, job: JobId, read: Option<&[PathBuf]>) -> Option<Node> {
+    pub(crate) fn observed_with(&self, job: JobId, read: Option<&Reads>) -> Option<Node> {
         let shared = self.shared;
         let spec = shared.job(job);
         let test = shared.work.test(spec.test);
         let node = shared.work.graph.node(spec.node);
         let Some(read) = read else { return Some(node.clone()) };
         let tree = shared.tree(shared.work.plan(test.plan).upload);
-        let mut paths = with_listings(beside(&tree, node, read), &test.dir);
+        let mut paths = beside(&tree, node, read, &test.dir);
         paths.extend(self.prepared_reads.iter().cloned());
         let (node, remembered) = self.with_paths(node, &tree, &paths);
         remembered.then_some(node)
@@ -257,8 +274,7 @@ impl Worker<'_> {
         };
         let tree = shared.tree(spec.upload);
         if let Some(read) = read {
-            self.prepared_reads
-                .extend(with_listings(beside(&tree, node, &read), ""));
+            self.prepared_reads.extend(beside(&tree, node, &read, ""));
         } else {
             self.tell_unseen();
         }
@@ -289,12 +305,23 @@ impl Worker<'_> {
     }
 }
 
-/// What was read of the tree that is no input by the rules.
-fn beside(tree: &Tree, node: &Node, read: &[PathBuf]) -> Paths {
-    let names = read.iter().map(|path| UploadFile::input_name(path));
-    names
-        .filter(|name| tree.0.get(name).is_some_and(Option::is_some) && !node.depends_on(name))
-        .collect()
+/// What was read of the tree that is no input by the rules; `own` is the directory of the one that read.
+fn beside(tree: &Tree, node: &Node, read: &Reads, own: &str) -> Paths {
+    let is_new = |name: &String| tree.0.get(name).is_some_and(Option::is_some) && !node.depends_on(name);
+    let names = read.files.iter().map(|path| UploadFile::input_name(path));
+    let mut paths: Paths = names.filter(is_new).collect();
+    let Some(listed) = &read.listed else {
+        return with_listings(paths, own);
+    };
+    for dir in listed.iter().map(|dir| UploadFile::input_name(dir)) {
+        if !read.sees_copies {
+            paths.extend(tree.files_in(&dir).filter(|name| is_new(name)).cloned());
+        }
+        if tree.listing(&dir).is_some() {
+            paths.insert(format!("{dir}/"));
+        }
+    }
+    paths
 }
 
 /// Whether the reads of a job have to be seen: what passed with the same inputs was seen before.

@@ -3,7 +3,6 @@
 //! Invariant: of tests that share a tree all are recorded as passed, or none; and what one of them was seen to read is an input of each.
 //! So the record of one says that all of them passed in one run with these inputs.
 
-use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -20,6 +19,7 @@ use crate::exec::schedule::{After, Input, JobId, Said, Skip};
 use crate::exec::shared::{Told, What, stamp, unix_now};
 use crate::exec::testing::{Came, Part, note_of, outcome_of, output_of, said_by, said_of};
 use crate::exec::worker::{Failed, Worker};
+use crate::sut::Reads;
 
 /// A test that is to be run here.
 struct Claim {
@@ -172,7 +172,7 @@ impl Worker<'_> {
     fn attempt(&mut self, jobs: &[JobId], attempt: u32, claims: Vec<Claim>) -> Result<Input, Failed> {
         let upload = self.shared.lane(self.shared.job(jobs[0]).lane).upload;
         let (mut tried, mut left, mut failed) = (Vec::new(), Left::Clean, None);
-        let mut reads = BTreeSet::new();
+        let mut reads = Vec::new();
         for (at, &job) in jobs.iter().enumerate() {
             let part = Part {
                 first: at == 0,
@@ -200,7 +200,7 @@ impl Worker<'_> {
                 break;
             }
             // What the next one removes cannot be asked for any more. A machine that is lost is found out when the next one starts.
-            reads.extend(self.ask_reads(upload).ok().flatten().unwrap_or_default());
+            reads.extend(self.ask_reads(upload).ok().flatten());
         }
         let mut said = match &failed {
             Some(failed) => said_of(failed),
@@ -295,7 +295,7 @@ impl Worker<'_> {
 
     /// Records tests that passed, where all did; those that did not, each for itself: it runs again in any case. `reads` are what was seen
     /// before the last one.
-    fn record(&mut self, tried: &mut [Tried], attempt: u32, claims: Vec<Claim>, reads: BTreeSet<PathBuf>) {
+    fn record(&mut self, tried: &mut [Tried], attempt: u32, claims: Vec<Claim>, reads: Vec<Reads>) {
         let passed = |tried: &Tried| tried.outcome == NodeOutcome::Pass && tried.is_recordable();
         if tried.len() == claims.len() && tried.iter().all(passed) {
             if let Some(claimed) = self.claim_passed(tried, claims, reads) {
@@ -325,20 +325,19 @@ impl Worker<'_> {
 
     /// Tests that passed are recorded under the keys of all that they were seen to read. Nothing where that cannot be asked any more, or
     /// the cache cannot be used: then nothing is recorded.
-    fn claim_passed(
-        &mut self,
-        tried: &mut [Tried],
-        claims: Vec<Claim>,
-        reads: BTreeSet<PathBuf>,
-    ) -> Option<Vec<ToRecord>> {
+    fn claim_passed(&mut self, tried: &mut [Tried], claims: Vec<Claim>, reads: Vec<Reads>) -> Option<Vec<ToRecord>> {
         let (shared, lane) = (self.shared, self.shared.job(tried[0].job).lane);
         let (upload, chain) = (shared.lane(lane).upload, shared.chain(lane));
         let tickets: Vec<Ticket> = claims.into_iter().map(|claim| claim.ticket).collect::<Option<_>>()?;
-        let read = self.ask_reads(upload).ok()?;
-        let read: Option<Vec<PathBuf>> = read.map(|read| reads.into_iter().chain(read).collect());
+        let read = self.ask_reads(upload).ok()?.map(|mut last| {
+            for read in reads {
+                last.join(read);
+            }
+            last
+        });
         let mut claimed = Vec::new();
         for (tried, ticket) in tried.iter_mut().zip(tickets) {
-            let node = self.observed_with(tried.job, read.as_deref())?;
+            let node = self.observed_with(tried.job, read.as_ref())?;
             if let Some(path) = shared.unsettled(upload, chain, &node) {
                 tried.doubt = Some(format!("`{path}` was changed while it was brought: not recorded"));
                 return None;

@@ -120,6 +120,8 @@ show_life() {
 serve() {
     [[ $1 ]] || return 0
     [[ ! $alive ]] || printf '\n' >&6
+    # The tree that the request before has listed for this one.
+    known=$looked looked=
     "agent_$1" "${@:2}"
     [[ ! $alive ]] || printf '\n' >&6
 }
@@ -522,7 +524,7 @@ make_place() {
 lacks() {
     local tool
     REPLY=
-    for tool in cat chmod du flock head ls mkdir mv rm setsid sha256sum sleep sort stat sync tar touch uniq; do
+    for tool in cat chmod comm cp flock head ls mkdir mv rm setsid sleep sort stat sync tar touch; do
         type -P "$tool" >/dev/null || REPLY+=", \`$tool\`"
     done
     REPLY=${REPLY#, }
@@ -711,36 +713,117 @@ agent_reset-env() {
     say ok
 }
 
-# list SLOT TIME STYLE: lists everything in the slot's tree, with size and a time of its inode: `du` is the one program of coreutils
-# that walks any tree and takes names of any bytes. Of a directory it tells the latest time of all below it. Fails as `du` does; where the
-# list gets longer than any that is of use, `du` dies of the signal that nobody reads it. To be called in a process of its own.
+# take_records FILE: takes what a file has, each ended by NUL, into `records`.
+take_records() {
+    local record
+    records=()
+    if ((BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1] >= 404)); then
+        mapfile -t -d '' records <"$1"
+    else
+        while IFS= read -r -d '' record; do records+=("$record"); done <"$1"
+    fi
+}
+
+# list SLOT: lists everything in the slot's tree by one walk, as records `SIZE.MODE.MTIME TAB CTIME TAB ./PATH` with NUL: directories in
+# SLOT.found, as they come, and all else in SLOT.walk, sorted; of the latter those that were read in SLOT.read, and in SLOT.listed the
+# paths of directories that were listed. A directory is looked at before it is listed here. Only whether the time of last access is
+# the one that was set tells of a read, so no clock matters. Where a list gets longer than any that is of use, who writes it dies of the
+# signal that tells it so. To be called in a process of its own.
 list() {
-    local point skip=()
-    set -o pipefail
+    local m=$v/manifest/$1 point skip=() prune=()
+    ulimit -f "$longest_list"
     # What is mounted there since the last prepare step is none of the tree's.
     read_mounts "$real/v1/tree/$1"
     for point in "${mounts[@]}"; do
-        point=${point#"$real/v1/tree/$1/"}
+        [[ $point != "$real/v1/tree/$1" ]] || continue
+        skip+=("./${point#"$real/v1/tree/$1/"}")
+    done
+    cd -- "$v/tree/$1" || return
+    set -o pipefail
+    [[ $finds == yes ]] || { list_plainly; return; }
+    for point in "${skip[@]}"; do
         point=${point//\\/\\\\}
         point=${point//\*/\\*}
         point=${point//\?/\\?}
-        skip+=(--exclude="./${point//\[/\\[}")
+        prune+=(-path "${point//\[/\\[}" -prune -o)
     done
-    cd -- "$v/tree/$1" && TZ=UTC0 du -a -l -0 -B1 --apparent-size --time="$2" --time-style="$3" "${skip[@]}" . | head -c "$longest_list"
+    find . "${prune[@]}" \
+        -type d \( -fprintf "$m.found" "$fields" -newerat "@$unread" -fprintf "$m.listed" '%p\0' -o -true \) \
+        -o -printf "$fields" -newerat "@$unread" -fprintf "$m.read" "$fields" | sort -z >"$m.walk"
 }
 
-# walk SLOT [NAME]: lists the slot's tree with the times of the last change of its inodes, in SLOT.walk or SLOT.NAME. A directory that
-# cannot be read gets its permissions back. A tree with too long a list, as directories make that lie very deep in each other, is not
-# worth it: it is emptied, `emptied` says so, and the walk fails.
+# list_plainly: the same where there is no `find` that can do it. The time that a directory was listed is compared with that of its last
+# change, which is later unless it lies before what is set: then it counts as listed.
+list_plainly() {
+    local dirs=(.) others=() read=() at path times
+    local -A skipped=()
+    for path in "${skip[@]}"; do
+        skipped["$path"]=1
+    done
+    unset GLOBIGNORE
+    shopt -s nullglob dotglob
+    : >"$m.listed" || return
+    for ((at = 0; at < ${#dirs[@]}; at++)); do
+        [[ -N ${dirs[at]} ]] || printf '%s\0' "${dirs[at]}" >>"$m.listed" || return
+        # Too deep for a path.
+        ((${#dirs[at]} < 4000)) || return $too_long
+        [[ -r ${dirs[at]} && -x ${dirs[at]} ]] || { printf 'cannot list `%s`\n' "${dirs[at]}"; return 1; }
+        for path in "${dirs[at]}"/*; do
+            if [[ ${skipped["$path"]} ]]; then
+                continue
+            elif [[ -d $path && ! -L $path ]]; then
+                dirs+=("$path")
+            else
+                others+=("$path")
+            fi
+        done
+    done
+    relist "${dirs[@]}" >"$m.found" && relist "${others[@]}" | sort -z >"$m.walk" || return
+    for ((at = 0; at < ${#others[@]}; at += 200)); do
+        times=$(stat -c %X -- "${others[@]:at:200}") || return
+        for path in "${others[@]:at:200}"; do
+            ((${times%%$'\n'*} <= unread)) || read+=("$path")
+            times=${times#*$'\n'}
+        done
+    done
+    relist "${read[@]}" >"$m.read"
+}
+
+# batch PATH…: takes how many of them are arguments of one program into REPLY.
+batch() {
+    local all="$*"
+    ((REPLY = ${#all} < 1000000 ? $# : 200))
+}
+
+# relist PATH…: prints the records of paths, which begin with a dot, in this order.
+relist() {
+    local at count
+    batch "$@"
+    count=$REPLY
+    for ((at = 1; at <= $#; at += count)); do
+        if [[ $finds == yes ]]; then
+            find "${@:at:count}" -maxdepth 0 -printf "$fields"
+        else
+            stat --printf='%s.%a.%.10Y\t%.10Z\t%n\0' -- "${@:at:count}"
+        fi || return
+    done
+}
+
+# walk SLOT: lists the slot's tree, see `list`. A directory that cannot be read gets its permissions back. A tree with too long a list, as
+# directories make that lie very deep in each other, is not worth it: it is emptied, `emptied` says so, and the walk fails.
 walk() {
-    local tree=$v/tree/$1 out=$v/manifest/$1.${2-walk} try rc
+    local tree=$v/tree/$1 m=$v/manifest/$1 try rc
+    if [[ ! $finds ]]; then
+        finds=no
+        [[ $(find / -maxdepth 0 \( -newerat "@$unread" -o -true \) -fprintf /dev/stdout "${fields%?0}" 2>/dev/null) == *$'\t/' ]] && finds=yes
+    fi
     [[ -d $tree && ! -L $tree ]] || said=$(cd -P -- "$v/tree" && { ! meets "$1" && rm -rf --one-file-system -- "$tree" && mkdir -- "$tree"; } 2>&1) || return
     for try in 1 2 3; do
-        said=$(list "$1" ctime full-iso 2>&1 >"$out")
+        said=$(list "$1" 2>&1)
         rc=$?
         ((rc != 0)) || return 0
-        if ((rc == 128 + 13)); then
-            : >"$out"
+        if ((rc == too_long)); then
+            rm -f -- "$m".{found,listed,read,walk}
             said=$(cd -P -- "$v/tree" && ! meets "$1" && rm -rf --one-file-system -- "$tree" && mkdir -- "$tree" 2>&1) && emptied=yes said='what lay there was too much to list, and is removed'
             return 1
         fi
@@ -749,76 +832,93 @@ walk() {
     return 1
 }
 
+# compare SLOT: takes into `same` whether what `walk` has listed is what was there: the records in SLOT.dirs, and those in SLOT.stat, sorted, for
+# which those in SLOT.young count where it has the path: of files whose times were set since. The files that are others, or came or went, are the keys of `strange`, each with how its records begin, old and new. Fails where that cannot be told.
+compare() {
+    local m=$v/manifest/$1 IFS=/ dirs record path
+    local -A young=()
+    same= strange=()
+    [[ -e $m.stat && -e $m.dirs && -e $m.young ]] || return
+    take_records "$m.found"
+    dirs=("${records[@]}")
+    take_records "$m.dirs"
+    [[ "${records[*]}" == "${dirs[*]}" ]] && same=yes
+    take_records "$m.young"
+    for record in "${records[@]}"; do
+        young["${record#*$'\t'*$'\t'}"]=$record
+    done
+    comm -z -3 -- "$m.stat" "$m.walk" >"$m.other" || { same=; return 1; }
+    take_records "$m.other"
+    for record in "${records[@]}"; do
+        path=${record#$'\t'}
+        path=${path#*$'\t'*$'\t'}
+        if [[ $record != $'\t'* ]]; then
+            [[ ${young["$path"]+is} ]] || strange["$path"]+="${record%%$'\t'*} "
+            continue
+        fi
+        record=${record#$'\t'}
+        [[ ${young["$path"]} == "$record" ]] || {
+            [[ ! ${young["$path"]} ]] || strange["$path"]="${young["$path"]%%$'\t'*} "
+            strange["$path"]+="${record%%$'\t'*} "
+        }
+        # It was found.
+        [[ ! ${young["$path"]} ]] || young["$path"]=
+    done
+    for path in "${!young[@]}"; do
+        [[ ! ${young["$path"]} ]] || strange["$path"]=gone
+    done
+    ((${#strange[@]} == 0)) || same=
+    return 0
+} 2>/dev/null
+
 # make_canary: whether reads can be seen here: the time of last access of a file moves when it is read, from one that is long ago. Every
-# job reads the canary.
+# job reads the canary. What else can be seen is in `sees` then: `listed` for directories, and `copied` where a copy cannot be made without
+# a read, as some file systems can.
 make_canary() {
     [[ $sees ]] || {
         sees=no
-        printf . >"$v/canary" && touch -d "@$((unread + 1))" -- "$v/canary" && touch -a -d "@$unread" -- "$v/canary" && [[ -N $v/canary ]] && IFS= read -r -n 1 REPLY <"$v/canary" && [[ ! -N $v/canary ]] && sees=yes
+        printf . >"$v/canary" && touch -d "@$((unread + 1))" -- "$v/canary" && touch -a -d "@$unread" -- "$v/canary" && [[ -N $v/canary ]] && IFS= read -r -n 1 REPLY <"$v/canary" && [[ ! -N $v/canary ]] && sees=files
+        [[ $sees == files ]] && {
+            [[ -d $v/canaries ]] || mkdir -- "$v/canaries"
+            touch -a -d "@$unread" -- "$v/canaries" && [[ -N $v/canaries ]] && : "$v/canaries"/* && [[ ! -N $v/canaries ]] && sees+=' listed'
+            kind=$(stat -f -c %T -- "$v/tree")
+            [[ $kind == @(ext2/ext3|tmpfs|ramfs|overlayfs) ]] && ! cp --reflink=always -- "$v/canary" "$v/canaries/copy" && sees+=' copied'
+            rm -f -- "$v/canaries/copy"
+        }
     }
-    [[ $sees == yes ]]
+    [[ $sees != no ]]
 } 2>/dev/null
 
-# list_reads SLOT: takes into `reads` what was read below the slot since it was brought, or since its reads were forgotten. Only whether
-# a time is the one that was set counts, so no clock matters. A tree that cannot be listed whole gets its permissions back first.
-list_reads() {
-    local size time path try
-    for try in 1 2; do
-        reads=() reads_of=$1
-        cd -- "$v/tree/$1" || return
-        while IFS=$'\t' read -r -d '' size time path && ((time > unread)); do
-            [[ $path ]] || { reads_of=; break; }
-            [[ -d $path && ! -L $path ]] || reads+=("$path")
-        done < <({ list "$1" atime +%s || printf '\0%s\t\0' $'0\t9999999999999'; } | sort -z -n -r -k 2,2)
-        cd /
-        [[ ! $reads_of ]] || return 0
-        ((try == 1)) && walk "$1" || return
-    done
-} 2>/dev/null
-
-# make_unread SLOT: makes what `reads` has, and the canary, look as nobody has read it.
-make_unread() {
-    local at
-    cd -- "$v/tree/$1" || return
-    for ((at = 0; at == 0 || at < ${#reads[@]}; at += 400)); do
-        touch -a -c -h -d "@$unread" -- "$v/canary" "${reads[@]:at:400}"
-    done
-    cd /
-    reads=() reads_of=
-} 2>/dev/null
-
-# forget_reads SLOT: makes what was read until now look as nobody has read it. That changes its inodes, so the tree that `walk` has
-# listed is listed again. Where something else was changed in between, the older list stays, and tells it. Fails where there is no
-# other list than before.
-forget_reads() {
-    local m=$v/manifest/$1 size time path other=
-    local -A read=()
+# forget SLOT: makes what was read until the tree was listed look as nobody has read it, and all directories, which `walk` itself lists.
+# That changes their inodes, so they are listed again. Fails where something else was changed in between.
+forget() {
+    local m=$v/manifest/$1 IFS=/ before count paths at
     [[ $seeing == see ]] && make_canary || return
-    [[ $reads_of == "$1" ]] || list_reads "$1" || return
-    for path in "${reads[@]}"; do
-        read["$path"]=1
-    done
-    make_unread "$1"
-    ((${#read[@]})) && walk "$1" again || return
+    take_records "$m.found"
+    before=("${records[@]}") count=${#records[@]}
+    take_records "$m.read"
+    before+=("${records[@]}")
+    paths=("${before[@]#*$'\t'*$'\t'}")
     cd -- "$v/tree/$1" || return
-    while IFS=$'\t' read -r -d '' size time path; do
-        [[ ${read["$path"]} || (-d $path && ! -L $path) ]] || { other=1; break; }
-    done < <(sort -z -- "$m.walk" "$m.again" | uniq -z -u)
+    batch "${paths[@]}"
+    for ((at = 0; at < ${#paths[@]}; at += REPLY)); do
+        touch -a -c -h -d "@$unread" -- "$v/canary" "${paths[@]:at:REPLY}"
+    done
+    relist "${paths[@]}" >"$m.new"
     cd /
-    tick
-    [[ ! $other ]] && mv -f -- "$m.again" "$m.walk"
+    take_records "$m.new"
+    [[ ${#records[@]} == "${#before[@]}" && "${records[*]%%$'\t'*}" == "${before[*]%%$'\t'*}" ]] || return
+    printf '%s\0' "${records[@]:0:count}" >"$m.dirs" || return
+    for ((at = count; at < ${#before[@]}; at++)); do
+        [[ ${records[at]} == "${before[at]}" ]] || printf '%s\0' "${records[at]}" || return
+    done >"$m.young"
+    mv -f -- "$m.walk" "$m.stat" && tick
 } 2>/dev/null
 
-# reads SLOT: the files that the last job has read, and those before it whose reads were not forgotten. `none`: that cannot be seen.
-agent_reads() {
-    local path length=0
-    make_canary && [[ ! -N $v/canary ]] && list_reads "$1" || { say none; return; }
-    for path in "${reads[@]}"; do
-        # Without `./`, and with NUL.
-        ((length += ${#path} - 1))
-    done
-    printf 'reads %d\n' "$length"
-    ((length == 0)) || printf '%s\0' "${reads[@]#./}"
+# forget_many SLOT: the same, and lists the tree again, where so much was read that each comparison would cost too much.
+forget_many() {
+    take_records "$v/manifest/$1.read"
+    ((${#records[@]} < 100)) || ! forget "$1" || walk "$1"
 }
 
 # sees: whether reads can be seen here; else the type and the options of the file system that the trees lie on.
@@ -837,22 +937,53 @@ agent_sees() {
     say ok no "$how"
 } 2>/dev/null
 
-# tick: waits until no later change can have the time of an earlier one: newer kernels see to that themselves.
+# believe SLOT: takes the tree as `walk` has listed it as what is there.
+believe() {
+    local m=$v/manifest/$1
+    forget "$1" || { mv -f -- "$m.walk" "$m.stat" && mv -f -- "$m.found" "$m.dirs" && : >"$m.young"; }
+}
+
+# reads SLOT [next]: the files that the last job has read and the directories, with a slash, that it listed, and those before it that were not
+# forgotten; and what can be seen. What is not as it was counts as read, since a file that is gone tells nothing, and where one is gone
+# its directory counts as listed. With `next` a `check` comes behind it, before anything else happens there. `none`: that cannot be seen.
+agent_reads() {
+    local m=$v/manifest/$1 path word out=() length=0
+    local -A told=()
+    make_canary && [[ ! -N $v/canary ]] && walk "$1" || { say none; return; }
+    compare "$1" || { say none; return; }
+    [[ $2 != next ]] || looked=$1
+    take_records "$m.listed"
+    for path in "${records[@]}"; do
+        told["$path/"]=1
+    done
+    for path in "${!strange[@]}"; do
+        # Of one whose time of change alone is another, the time of last access is to be believed.
+        word=${strange["$path"]%% *}
+        [[ ${strange["$path"]} != "$word $word " ]] || continue
+        told["$path"]=1
+        [[ -e $v/tree/$1/$path || -L $v/tree/$1/$path ]] || told["${path%/*}/"]=1
+    done
+    take_records "$m.read"
+    for path in "${records[@]#*$'\t'*$'\t'}"; do
+        told["$path"]=1
+    done
+    for path in "${!told[@]}"; do
+        # Without `./`, but the root is a slash, and with NUL.
+        [[ $path == ./ ]] && path=/ || path=${path#./}
+        out+=("$path")
+        ((length += ${#path} + 1))
+    done
+    printf 'reads %d %d\n' "$length" "${#sees}"
+    ((length == 0)) || printf '%s\0' "${out[@]}"
+    printf %s "$sees"
+}
+
+# tick: waits until no later change can have the time of an earlier one: newer kernels see to that themselves on these file systems.
 tick() {
     local release
     read -r release </proc/sys/kernel/osrelease
-    [[ $release =~ ^([0-9]+)\.([0-9]+) ]] && ((BASH_REMATCH[1] * 1000 + BASH_REMATCH[2] >= 6013)) || sleep 0.02
+    [[ $kind == @(ext2/ext3|xfs|btrfs|tmpfs) && $release =~ ^([0-9]+)\.([0-9]+) ]] && ((BASH_REMATCH[1] * 1000 + BASH_REMATCH[2] >= 6013)) || sleep 0.02
 }
-
-# same FILE FILE: whether two files have the same content (cmp is not in coreutils).
-same() {
-    local one two rest
-    {
-        read -r one rest
-        read -r two rest
-    } < <(sha256sum -- "$1" "$2")
-    [[ $two && $one == "$two" ]]
-} 2>/dev/null
 
 # slots: a line for each tree that is there, with the time of its last use and its slot; the last used first.
 agent_slots() {
@@ -922,20 +1053,35 @@ agent_check() {
     [[ -e $v/tree/$slot ]] || prune "$slot"
     { : >"$m.used"; } 2>/dev/null
     show_last "$slot"
-    walk "$slot" || { [[ $emptied ]] && walk "$slot"; } || { complain "cannot read \`$v/tree/$slot\`"; return; }
-    if [[ -s $m.list && ! -e $m.touched ]] && same "$m.stat" "$m.walk"; then
+    [[ $known == "$slot" && ! $cleared ]] || look_at "$slot" || return
+    if [[ -s $m.list && ! -e $m.touched && $same ]]; then
         IFS= read -r head <"$m.list"
         [[ " $* " == *" $head "* ]] && {
-            # The next list is a new file: see the wrapper.
-            if forget_reads "$slot"; then mv -f -- "$m.walk" "$m.stat"; else rm -f -- "$m.walk"; fi
+            forget "$slot"
             say clean
             return
         }
-        send differs "$m.list" /dev/null "$m.walk" /dev/null
-        return
     fi
-    send changed "$m.list" "$m.stat" "$m.walk" "$m.touched"
+    tell_tree "$slot" "$same"
 }
+
+# look_at SLOT: lists the slot's tree, and whether it is what was there is in `same` then. Where that fails, the reply is sent.
+look_at() {
+    walk "$1" || { [[ $emptied ]] && walk "$1"; } || { complain "cannot read \`$v/tree/$1\`"; return 1; }
+    compare "$1" || same=
+}
+
+# tell_tree SLOT [yes]: a reply with all that is known of the slot; `differs` where its tree is as it was.
+tell_tree() {
+    local m=$v/manifest/$1
+    cat -- "$m.walk" "$m.found" >"$m.now"
+    if [[ $2 && ! -e $m.touched ]]; then
+        send differs "$m.list" /dev/null "$m.now" /dev/null
+    else
+        cat -- "$m.stat" "$m.dirs" "$m.young" >"$m.before"
+        send changed "$m.list" "$m.before" "$m.now" "$m.touched"
+    fi
+} 2>/dev/null
 
 # each FILE COMMAND…: runs the command with the NUL-terminated entries of FILE as arguments, some hundred at a time.
 each() {
@@ -1008,9 +1154,7 @@ agent_apply() {
         complain "${failed:-aborted}"
         return
     fi
-    # The new list is of what is believed now, so nothing can hide behind what this changes.
-    [[ $seeing != see ]] || { make_canary && list_reads "$1" && make_unread "$1"; }
-    unpack "$length" "$v/manifest" && walk "$1" && settle_in "$1" || { complain "cannot write below \`$v/manifest\`"; return; }
+    unpack "$length" "$v/manifest" && walk "$1" && forget_many "$1" && settle_in "$1" || { complain "cannot write below \`$v/manifest\`"; return; }
     # A clock tick, so that no later change has the time of these.
     sleep 0.02
     say ok
@@ -1018,7 +1162,7 @@ agent_apply() {
 
 settle_in() {
     local m=$v/manifest/$1
-    said=$({ mv -f -- "$m.list.new" "$m.list" && mv -f -- "$m.walk" "$m.stat" && rm -f -- "$m.touched"; } 2>&1)
+    said=$(mv -f -- "$m.list.new" "$m.list" 2>&1) && believe "$1" && said=$(rm -f -- "$m.touched" 2>&1)
 }
 
 # look SLOT: what is there after a prepare step, before `rebase`. `none`: nothing was ever brought there.
@@ -1026,18 +1170,13 @@ agent_look() {
     local m=$v/manifest/$1
     { printf %s "$1" >"$v/prepared"; leave_mounts; } 2>/dev/null
     [[ -s $m.list ]] || { say none; return; }
-    walk "$1" || { complain "cannot read \`$v/tree/$1\`"; return; }
-    same "$m.stat" "$m.walk" && {
-        ! forget_reads "$1" || mv -f -- "$m.walk" "$m.stat"
-        say clean
-        return
-    }
-    send changed "$m.list" "$m.stat" "$m.walk" "$m.touched"
+    look_at "$1" || return
+    [[ ! $same || -e $m.touched ]] || { forget "$1"; say clean; return; }
+    tell_tree "$1"
 }
 
 # rebase SLOT LENGTH: takes what `look` saw as the new baseline, with a new manifest.
 agent_rebase() {
-    forget_reads "$1"
     unpack "$2" "$v/manifest" && settle_in "$1" || { complain "cannot write below \`$v/manifest\`"; return; }
     sleep 0.02
     say ok
@@ -1058,9 +1197,12 @@ idle() {
 
 # The time of last access of what nobody has read: as early as leaves no doubt.
 unread=1000000000
-# A list of so many bytes is of a million files, or of directories ten thousand deep.
-longest_list=$((128 << 20))
-mark=.atex base= v= real= seeing= sees= mounts=() marks=() kinds=() cleared= leased= said= emptied= beat= alive= silence=0 line= early=()
+# A list of so many KiB is of half a million files, or of directories ten thousand deep; and how one ends that writes a longer one.
+longest_list=$((128 << 10)) too_long=$((128 + 25))
+# What is listed of everything in a tree, as `find` prints it.
+fields='%s.%m.%T@\t%C@\t%p\0'
+mark=.atex base= v= real= seeing= sees= kind= finds= same= known= looked= records=() mounts=() marks=() kinds=() cleared= leased= said= emptied= beat= alive= silence=0 line= early=()
+declare -A strange=()
 # A write that nobody reads fails; programs that are started here die of it as usual.
 trap : PIPE
 IFS= read -r marker && printf '%s\n' "$marker"

@@ -6,15 +6,14 @@
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::fmt;
 use std::io;
-use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use rustix::event::{PollFd, PollFlags, poll};
 
 use crate::sut::{
-    Cancel, Channel, Cut, End, EnvFile, Facts, Hello, Job, JobKind, OnHeld, Ready, Room, Sut, SutState, SyncMode,
-    Synced, Trouble, TroubleKind, Upload, Urgency, Watch,
+    Cancel, Channel, Cut, End, EnvFile, Facts, Hello, Job, JobKind, OnHeld, Reads, Ready, Room, Sut, SutState,
+    SyncMode, Synced, Trouble, TroubleKind, Upload, Urgency, Watch,
 };
 
 /// What a scripted job does next.
@@ -274,8 +273,8 @@ impl Sut for Mock {
         self.attempt("adopt")
     }
 
-    fn reads(&mut self, _slot: &str) -> Result<Option<Vec<PathBuf>>, Trouble> {
-        Ok(Some(Vec::new()))
+    fn reads(&mut self, _slot: &str) -> Result<Option<Reads>, Trouble> {
+        Ok(Some(Reads::default()))
     }
 
     fn blind(&mut self) -> Result<Option<String>, Trouble> {

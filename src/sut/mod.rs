@@ -64,11 +64,11 @@ pub use facts::{BaseIdentity, Facts, local_facts};
 pub use files::{FileEntry, FileKind, FileSet, SyncMode, Synced, Upload};
 pub use job::{EnvFile, Job, JobKind};
 pub use kind::local::Local;
+pub use observe::Reads;
 pub use project::{Due, Project};
 pub use state::{SutState, Taint};
 pub use trouble::{Trouble, TroubleKind};
 
-use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 /// What a machine says when a runner takes it.
@@ -152,9 +152,9 @@ pub trait Sut: Send {
     /// Takes what a prepare step changed below the slot as the new baseline, so that the next sync keeps it.
     fn adopt(&mut self, slot: &str) -> Result<(), Trouble>;
 
-    /// Tells which files below the slot the job that ended last has read, if the tree was brought with [`Upload::observed`]. Nothing
+    /// Tells what below the slot the job that ended last has read, if the tree was brought with [`Upload::observed`]. Nothing
     /// where the machine cannot tell.
-    fn reads(&mut self, slot: &str) -> Result<Option<Vec<PathBuf>>, Trouble>;
+    fn reads(&mut self, slot: &str) -> Result<Option<Reads>, Trouble>;
 
     /// Tells why reads cannot be seen on an open machine: how the file system is mounted that the trees lie on. Nothing where they can.
     fn blind(&mut self) -> Result<Option<String>, Trouble>;

@@ -11,13 +11,13 @@ use crate::sut::SyncMode;
 use crate::sut::files::{FileEntry, FileKind, FileSet};
 use crate::sut::manifest::{Manifest, RelPath, remembered};
 
-/// A listing of a tree by the agent: path to a fingerprint that changes whenever the path's content or mode does. For a
-/// directory it changes with everything below it.
+/// A listing of a tree by the agent: path to a fingerprint that changes whenever the path's content or mode does. The content of a
+/// directory are the names in it.
 #[derive(Debug, Default)]
 pub(crate) struct Listing<'a>(HashMap<&'a [u8], &'a [u8]>);
 
 impl<'a> Listing<'a> {
-    /// Reads records of the form `size TAB time TAB ./path NUL`; others, and the root, are left out.
+    /// Reads records of the form `word TAB word TAB ./path NUL`; others, and the root, are left out. Of several for a path the last counts.
     pub(crate) fn parse(bytes: &'a [u8]) -> Self {
         let entries = bytes.split(|byte| *byte == 0).filter_map(|record| {
             let tab = |bytes: &[u8]| bytes.iter().position(|byte| *byte == b'\t');

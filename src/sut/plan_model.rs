@@ -29,8 +29,20 @@ struct Tree {
 impl Tree {
     fn remove(&mut self, path: &[u8]) {
         let below = [path, b"/"].concat();
+        let before = self.nodes.len();
         self.nodes
             .retain(|other, _| other != path && !other.starts_with(&below));
+        if self.nodes.len() < before {
+            self.age_parent(path);
+        }
+    }
+
+    /// Notes that the names in the directory of a path are others now.
+    fn age_parent(&mut self, path: &[u8]) {
+        self.clock += 1;
+        if let Some((_, time)) = ancestors(path).next().and_then(|dir| self.nodes.get_mut(dir)) {
+            *time = self.clock;
+        }
     }
 
     /// Puts a node there, and directories above it, as a script would with `rm -rf`, `mkdir -p`.
@@ -66,20 +78,16 @@ impl Tree {
         );
         self.clock += 1;
         self.nodes.insert(path.to_vec(), (node, self.clock));
+        if there.is_none() {
+            self.age_parent(path);
+        }
     }
 
-    /// A listing as `du` makes it: a directory is as young as the youngest below it.
+    /// A listing as the agent makes it: a directory is as young as the last change of its own entries or mode.
     fn listing(&self) -> Vec<u8> {
         let mut out = Vec::new();
         for (path, (_, time)) in &self.nodes {
-            let below = [path.as_slice(), b"/"].concat();
-            let youngest = self
-                .nodes
-                .iter()
-                .filter(|(other, _)| other.starts_with(&below))
-                .map(|(_, (_, time))| *time)
-                .max();
-            out.extend_from_slice(format!("1\t{}.{}\t./", time, youngest.unwrap_or(0)).as_bytes());
+            out.extend_from_slice(format!("1\t{time}\t./").as_bytes());
             out.extend_from_slice(path);
             out.push(0);
         }

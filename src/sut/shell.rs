@@ -19,8 +19,8 @@ use crate::sut::shell::opening::ENDING;
 use crate::sut::upload::{self, Ahead, NotSynced, accept};
 use crate::sut::wrapped::{NotStarted, WrappedJob, Wrapper};
 use crate::sut::{
-    Cancel, Channel, EnvFile, Hello, Job, JobKind, OnHeld, Room, Sut, SutState, SyncMode, Synced, Taint, Trouble,
-    TroubleKind, Upload, Urgency, Watch, observe,
+    Cancel, Channel, EnvFile, Hello, Job, JobKind, OnHeld, Reads, Room, Sut, SutState, SyncMode, Synced, Taint,
+    Trouble, TroubleKind, Upload, Urgency, Watch, observe,
 };
 
 /// The version of all that lies below the machine's directory but the locks; part of the path there.
@@ -339,7 +339,7 @@ impl<L: Link> Sut for Machine<L> {
         }
     }
 
-    fn reads(&mut self, slot: &str) -> Result<Option<Vec<PathBuf>>, Trouble> {
+    fn reads(&mut self, slot: &str) -> Result<Option<Reads>, Trouble> {
         check_slot(slot).map_err(|error| self.trouble(TroubleKind::Setup, error))?;
         self.ask_reads(slot)
     }

@@ -81,6 +81,30 @@ fn a_file_that_appears_beside_one_that_was_read_may_be_read_too() {
 }
 
 #[test]
+fn the_names_in_a_directory_that_was_listed_are_an_input_and_what_its_files_hold_is_none() {
+    for script in ["[[ $(ls ../$n | wc -l) -lt 4 ]]", "set -- ../$n/*; (($# < 4))"] {
+        let scene = suite(script);
+        builds(&scene, ["test a", "test b", "test c"]);
+        scene.edit("tests/b/helper.sh", "true", "exit 0");
+        scene.write("tests/c/another.sh", "exit 1\n");
+        builds(&scene, ["test b", "test c"]);
+        scene.write("tests/b/another.sh", "exit 1\n");
+        let why = scene.why(["/tests/a"]);
+        assert!(why.contains("observed/tests/b/"), "{script}: {why}");
+        scene.run(1, ["build"]);
+        assert_eq!(scene.ran(), ["test a", "test b"], "{script}");
+    }
+}
+
+#[test]
+fn names_beside_a_file_that_was_read_by_its_name_are_no_input() {
+    let scene = suite(". ../$n/helper.sh");
+    builds(&scene, ["test a", "test b", "test c"]);
+    scene.write("tests/b/another.sh", "exit 1\n");
+    builds(&scene, ["test b"]);
+}
+
+#[test]
 fn metadata_that_a_test_reads_are_its_input() {
     let scene = suite("grep -q order: main.fmf || true");
     builds(&scene, ["test a", "test b", "test c"]);

@@ -1,6 +1,5 @@
 //! Defects in atex itself: a worker that panics.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -8,8 +7,8 @@ use std::time::{Duration, Instant};
 use atex::exec::event::NodeOutcome;
 use atex::sut::mock::Mock;
 use atex::sut::{
-    Cancel, Channel, EnvFile, Hello, Job, JobKind, OnHeld, Room, Sut, SutState, SyncMode, Synced, Trouble, Upload,
-    Watch,
+    Cancel, Channel, EnvFile, Hello, Job, JobKind, OnHeld, Reads, Room, Sut, SutState, SyncMode, Synced, Trouble,
+    Upload, Watch,
 };
 
 use crate::bench::{Bench, Ended, bench};
@@ -76,7 +75,7 @@ impl Sut for Panics {
         self.inner.adopt(slot)
     }
 
-    fn reads(&mut self, slot: &str) -> Result<Option<Vec<PathBuf>>, Trouble> {
+    fn reads(&mut self, slot: &str) -> Result<Option<Reads>, Trouble> {
         self.inner.reads(slot)
     }
 

@@ -1,6 +1,5 @@
 //! Questions to the agent: one after another, or ahead of what will be asked next.
 
-use std::path::PathBuf;
 use std::time::Instant;
 
 use super::{HURRY, Machine, REQUEST, Session};
@@ -62,7 +61,7 @@ impl<L: Link> Machine<L> {
         let patience = Self::brief(&self.cancel);
         if let Some(session) = self.session.as_mut().filter(|session| session.ahead.is_none()) {
             let question = upload::question(upload, mode);
-            let before = upload.observed.then(|| observe::question(&upload.slot));
+            let before = upload.observed.then(|| observe::question(&upload.slot, true));
             let sent = [before.as_deref().unwrap_or_default(), &question].concat();
             // A machine that is lost is found out when it is wanted.
             if session.agent.send(sent.as_bytes(), &patience).is_ok() {
@@ -87,7 +86,7 @@ impl<L: Link> Machine<L> {
     }
 
     /// Tells what the job has read. An answer that was asked for ahead is taken without those behind it.
-    pub(super) fn ask_reads(&mut self, slot: &str) -> Result<Option<Vec<PathBuf>>, Trouble> {
+    pub(super) fn ask_reads(&mut self, slot: &str) -> Result<Option<observe::Reads>, Trouble> {
         let patience = Self::brief(&self.cancel);
         let known = match &mut self.session {
             Some(Session {
@@ -104,7 +103,7 @@ impl<L: Link> Machine<L> {
             Ok(Some(reply)) => observe::read(reply).map_err(|error| self.not_synced(error)),
             Ok(None) => self.with_session(|agent, cancel| {
                 let patience = Self::brief(cancel);
-                agent.send(observe::question(slot).as_bytes(), &patience)?;
+                agent.send(observe::question(slot, false).as_bytes(), &patience)?;
                 observe::read(agent.reply(LIST, &patience)?)
             }),
             Err(broken) => {

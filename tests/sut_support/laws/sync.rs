@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use atex::sut::{Due, FileEntry, FileKind, FileSet, OnHeld, Sut, SutState, SyncMode, Synced, TroubleKind, Upload};
+use atex::sut::{FileEntry, FileKind, FileSet, OnHeld, Reads, Sut, SutState, SyncMode, Synced, TroubleKind, Upload};
 
 use crate::sut_support::{Host, World, describe, eventually, run, script, sync, test};
 
@@ -267,25 +268,61 @@ pub(crate) fn what_a_job_read_is_told_and_nothing_that_was_read_before(world: &m
         ..host.upload()
     };
     let cat = "cat a/b/data a/link -- -n >/dev/null";
-    for (script, read) in [
-        (cat, &["-n", "a/b/data", "a/link", "lib/lib.sh"][..]),
-        ("cd a; ls >/dev/null; test -e run.sh; stat run.sh >/dev/null", &[]),
-        ("cat a/b/data >/dev/null; chmod 000 a/b a", &["a/b/data"]),
-        ("read -r line <a/b/data || rm -r lib", &["a/b/data"]),
-        ("echo more >>main.fmf; echo new >new; cat new >/dev/null", &["new"]),
-        (cat, &["-n", "a/b/data", "a/link", "lib/lib.sh"]),
-        ("true", &[]),
+    let all = &["-n", "a/b/data", "a/link", "lib/lib.sh"][..];
+    for (script, read, listed) in [
+        (cat, all, &[][..]),
+        (
+            "cd a; ls >/dev/null; test -e run.sh; stat run.sh >/dev/null",
+            &[],
+            &["a"],
+        ),
+        ("echo a/* lib/*.sh >/dev/null", &[], &["a", "lib"]),
+        (
+            "find . -name none",
+            &[],
+            &["", "a", "a/b", "empty", "empty/inner", "lib"],
+        ),
+        (cat, all, &[]),
+        (
+            "read -r line <a/b/data || rm -r lib",
+            &["a/b/data", "lib/lib.sh"],
+            &["lib"],
+        ),
+        (
+            "echo more >>main.fmf; echo new >new; cat new >/dev/null",
+            &["main.fmf", "new"],
+            &[],
+        ),
+        ("true", &[], &[]),
+        ("cat lib/lib.sh >/dev/null", &["lib/lib.sh"], &[]),
+        ("rm a/b/data lib/lib.sh", &["a/b/data", "lib/lib.sh"], &["a/b", "lib"]),
     ] {
-        sut.sync(&upload, SyncMode::Exact).unwrap();
-        assert_eq!(run(&mut *sut, &test(script)).exit_code(), 0, "{script}");
-        let told = sut.reads(&upload.slot).unwrap();
-        let mut told = told.expect("the file system notes reads");
-        told.sort();
-        let read: Vec<PathBuf> = read.iter().map(PathBuf::from).collect();
-        assert_eq!(told, read, "{script}");
+        let told = reads_of(&mut *sut, &upload, script);
+        assert_eq!(told.files, paths(read), "{script}");
+        assert_eq!(told.listed, Some(paths(listed)), "{script}");
     }
+    let told = reads_of(&mut *sut, &upload, "cat a/b/data >/dev/null; chmod 000 a/b a");
+    assert_eq!(
+        told.files,
+        paths(&["a/b/data"]),
+        "what has to be made readable counts as listed"
+    );
     sut.sync(&upload, SyncMode::Exact).unwrap();
     same(world, &host);
+}
+
+fn paths(paths: &[&str]) -> Vec<PathBuf> {
+    paths.iter().map(PathBuf::from).collect()
+}
+
+/// What the script is told to have read in the tree as it was brought, sorted.
+fn reads_of(sut: &mut dyn Sut, upload: &Upload, script: &str) -> Reads {
+    sut.sync(upload, SyncMode::Exact).unwrap();
+    assert_eq!(run(sut, &test(script)).exit_code(), 0, "{script}");
+    let mut told = sut.reads(&upload.slot).unwrap().expect("the file system notes reads");
+    told.files.sort();
+    told.listed.as_mut().expect("it notes listings, too").sort();
+    told
 }
 
 /// The upload with one more file.
