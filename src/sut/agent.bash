@@ -724,7 +724,7 @@ take_records() {
     fi
 }
 
-# list SLOT: lists everything in the slot's tree by one walk, as records `SIZE.MODE.MTIME TAB CTIME TAB ./PATH` with NUL: directories in
+# list SLOT: lists everything in the slot's tree by one walk, as records `INODE.SIZE.MODE.MTIME TAB CTIME TAB ./PATH` with NUL: directories in
 # SLOT.found, as they come, and all else in SLOT.walk, sorted; of the latter those that were read in SLOT.read, and in SLOT.listed the
 # paths of directories that were listed. A directory is looked at before it is listed here. Only whether the time of last access is
 # the one that was set tells of a read, so no clock matters. Where a list gets longer than any that is of use, who writes it dies of the
@@ -804,7 +804,7 @@ relist() {
         if [[ $finds == yes ]]; then
             find "${@:at:count}" -maxdepth 0 -printf "$fields"
         else
-            stat --printf='%s.%a.%.10Y\t%.10Z\t%n\0' -- "${@:at:count}"
+            stat --printf='%i.%s.%a.%.10Y\t%.10Z\t%n\0' -- "${@:at:count}"
         fi || return
     done
 }
@@ -865,7 +865,7 @@ compare() {
         [[ ! ${young["$path"]} ]] || young["$path"]=
     done
     for path in "${!young[@]}"; do
-        [[ ! ${young["$path"]} ]] || strange["$path"]=gone
+        [[ ! ${young["$path"]} ]] || strange["$path"]='gone '
     done
     ((${#strange[@]} == 0)) || same=
     return 0
@@ -937,14 +937,19 @@ agent_sees() {
     say ok no "$how"
 } 2>/dev/null
 
-# believe SLOT: takes the tree as `walk` has listed it as what is there.
-believe() {
+# keep_list SLOT: takes the tree as `walk` has listed it as what is there.
+keep_list() {
     local m=$v/manifest/$1
-    forget "$1" || { mv -f -- "$m.walk" "$m.stat" && mv -f -- "$m.found" "$m.dirs" && : >"$m.young"; }
+    mv -f -- "$m.walk" "$m.stat" && mv -f -- "$m.found" "$m.dirs" && : >"$m.young"
+}
+
+# believe SLOT: the same, and what was read is forgotten.
+believe() {
+    forget "$1" || keep_list "$1"
 }
 
 # reads SLOT [next]: the files that the last job has read and the directories, with a slash, that it listed, and those before it that were not
-# forgotten; and what can be seen. What is not as it was counts as read, since a file that is gone tells nothing, and where one is gone
+# forgotten; and what can be seen. What is gone or another file counts as read, since it tells nothing any more, and where one is gone
 # its directory counts as listed. With `next` a `check` comes behind it, before anything else happens there. `none`: that cannot be seen.
 agent_reads() {
     local m=$v/manifest/$1 path word out=() length=0
@@ -957,9 +962,9 @@ agent_reads() {
         told["$path/"]=1
     done
     for path in "${!strange[@]}"; do
-        # Of one whose time of change alone is another, the time of last access is to be believed.
-        word=${strange["$path"]%% *}
-        [[ ${strange["$path"]} != "$word $word " ]] || continue
+        # The time of last access of what is still the same inode is to be believed.
+        word=${strange["$path"]#* }
+        [[ ${word%%.*} != "${strange["$path"]%%.*}" ]] || continue
         told["$path"]=1
         [[ -e $v/tree/$1/$path || -L $v/tree/$1/$path ]] || told["${path%/*}/"]=1
     done
@@ -1057,7 +1062,8 @@ agent_check() {
     if [[ -s $m.list && ! -e $m.touched && $same ]]; then
         IFS= read -r head <"$m.list"
         [[ " $* " == *" $head "* ]] && {
-            forget "$slot"
+            # What lies in SLOT.young costs time at each comparison.
+            forget "$slot" || [[ ! -s $m.young ]] || keep_list "$slot" 2>/dev/null
             say clean
             return
         }
@@ -1200,7 +1206,7 @@ unread=1000000000
 # A list of so many KiB is of half a million files, or of directories ten thousand deep; and how one ends that writes a longer one.
 longest_list=$((128 << 10)) too_long=$((128 + 25))
 # What is listed of everything in a tree, as `find` prints it.
-fields='%s.%m.%T@\t%C@\t%p\0'
+fields='%i.%s.%m.%T@\t%C@\t%p\0'
 mark=.atex base= v= real= seeing= sees= kind= finds= same= known= looked= records=() mounts=() marks=() kinds=() cleared= leased= said= emptied= beat= alive= silence=0 line= early=()
 declare -A strange=()
 # A write that nobody reads fails; programs that are started here die of it as usual.
