@@ -12,14 +12,20 @@ use std::io::{self, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// The directory's name carries the version of the format.
 pub(super) const BUCKET: &str = "digests-v2";
-/// Times younger than this are not trusted. The coarsest clock of a file system in use (FAT) ticks every two seconds, but what is written
-/// through a mapping changes the times only when the kernel writes it back: after 30 seconds, looked at each five, by its defaults.
+/// Times younger than this are not trusted. The coarsest clock of a file system in use (FAT) ticks every two seconds, but a page that is
+/// written to through a mapping changes the times once, and then not before the kernel has written it back: after 30 seconds, looked at
+/// each five, by its defaults.
 const RACY_NS: i128 = 60_000_000_000;
+/// Where the kernel says after how long it writes back, and how often it looks, in hundredths of a second; 0 for never.
+const WRITEBACK: [&str; 2] = [
+    "/proc/sys/vm/dirty_expire_centisecs",
+    "/proc/sys/vm/dirty_writeback_centisecs",
+];
 const CHECKSUM: usize = 32;
 
 /// What `stat` says of a file's content.
@@ -30,6 +36,14 @@ pub(crate) struct Stamp {
     size: u64,
     mtime_ns: i128,
     ctime_ns: i128,
+}
+
+/// How long times are not trusted; nothing where that is for ever, since nothing is written back by itself. A kernel that does not tell has its
+/// defaults.
+fn racy_ns([expire, look]: [Option<i128>; 2]) -> Option<i128> {
+    const CENTISECOND: i128 = 10_000_000;
+    let (expire, look) = (expire.unwrap_or(3000), look.unwrap_or(500));
+    (look > 0).then(|| RACY_NS.max((expire + 2 * look) * CENTISECOND))
 }
 
 impl Stamp {
@@ -46,7 +60,10 @@ impl Stamp {
 
     /// Whether a later change must show in the stamp, for one that was taken at `now`.
     fn settled(&self, now: i128) -> bool {
-        self.mtime_ns.max(self.ctime_ns) + RACY_NS < now
+        static RACY: OnceLock<Option<i128>> = OnceLock::new();
+        let racy =
+            RACY.get_or_init(|| racy_ns(WRITEBACK.map(|file| std::fs::read_to_string(file).ok()?.trim().parse().ok())));
+        racy.is_some_and(|racy| self.mtime_ns.max(self.ctime_ns) + racy < now)
     }
 
     fn encode(&self, out: &mut Vec<u8>) {
@@ -227,7 +244,7 @@ mod tests {
     use std::path::Path;
     use std::time::{Duration, SystemTime};
 
-    use super::{DigestCache, Of, Stamp, now_ns};
+    use super::{DigestCache, Of, Stamp, now_ns, racy_ns};
 
     fn stamp(path: &Path) -> Stamp {
         Stamp::of(&fs::symlink_metadata(path).expect("the file is there"))
@@ -311,6 +328,14 @@ mod tests {
             &file,
             fresh
         ));
+    }
+
+    #[test]
+    fn times_are_trusted_when_the_kernel_has_written_back_what_a_mapping_changed() {
+        assert_eq!(racy_ns([Some(3000), Some(500)]), Some(60_000_000_000));
+        assert_eq!(racy_ns([Some(60_000), Some(1500)]), Some(630_000_000_000));
+        assert_eq!(racy_ns([Some(3000), Some(0)]), None, "it never does so by itself");
+        assert_eq!(racy_ns([None, None]), Some(60_000_000_000));
     }
 
     #[test]
