@@ -17,8 +17,6 @@ use atex::sut::kind::ssh::config::{Files, Here, Only};
 use atex::sut::kind::{Means, Target};
 use atex::sut::link::child::ChildLink;
 use atex::sut::shell::Machine;
-use atex::sut::kind::ssh::SshLink;
-use atex::sut::{Cancel, End, EnvFile, Local, OnHeld, Sut, SutState, SyncMode, TroubleKind};
 use atex::sut::{Cancel, End, EnvFile, Local, OnHeld, Sut, SutState, SyncMode, TroubleKind, Upload};
 use sshd::Sshd;
 use sut_support::{

@@ -6,7 +6,9 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use atex::sut::{Due, FileEntry, FileKind, FileSet, OnHeld, Reads, Sut, SutState, SyncMode, Synced, TroubleKind, Upload};
+use atex::sut::{
+    Due, FileEntry, FileKind, FileSet, OnHeld, Reads, Sut, SutState, SyncMode, Synced, TroubleKind, Upload,
+};
 
 use crate::sut_support::{Host, World, describe, eventually, run, script, sync, test};
 
