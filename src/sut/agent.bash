@@ -731,6 +731,7 @@ take_records() {
 # signal that tells it so. To be called in a process of its own.
 list() {
     local m=$v/manifest/$1 point skip=() prune=()
+    ulimit -c 0
     ulimit -f "$longest_list"
     # What is mounted there since the last prepare step is none of the tree's.
     read_mounts "$real/v1/tree/$1"

@@ -53,7 +53,6 @@ pub(crate) fn run(request: &RunRequest, settings: &Settings, out: &mut Out) -> R
     let cancel = Cancel::new().map_err(|error| CliError::infra(format!("cannot make an event descriptor: {error}")))?;
     let runs = (!request.dry_run).then_some(&cancel);
     let kinds = machines::kinds(&request.pool, &request.values.context, runs, settings)?;
-    let project = project::of(settings.tree_root()?, !request.dry_run);
     let approached = approach(request, &cancel)?;
     let mut asked = workload::request(&request.selection, tests, &request.values, kinds.base, settings)?;
     asked
@@ -62,6 +61,7 @@ pub(crate) fn run(request: &RunRequest, settings: &Settings, out: &mut Out) -> R
     signals::doing("the tree was read");
     let resolved = compile::resolve(&asked)?;
     signals::doing("the files of the tree were looked at");
+    let project = project::of(settings.tree_root()?, !request.dry_run);
     let options = options(request);
     let build = unchanged::Build {
         request,
