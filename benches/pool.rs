@@ -9,7 +9,7 @@
 #[path = "support/lab.rs"]
 mod lab;
 #[expect(dead_code, reason = "tests do more with an sshd")]
-#[path = "../tests/sut_support/sshd.rs"]
+#[path = "../tests/machines/sut_support/sshd.rs"]
 mod sshd;
 
 use std::fmt::Write as _;

@@ -10,7 +10,7 @@ mod others;
 #[path = "../support/proxy.rs"]
 mod proxy;
 mod row;
-#[path = "../../tests/sut_support/sshd.rs"]
+#[path = "../../tests/machines/sut_support/sshd.rs"]
 mod sshd;
 mod start;
 mod streams;

@@ -1,4 +1,4 @@
-//! What the fuzzer of the control stream runs. `tests/fuzz_seeds.rs` of atex runs every seed through the same function. Knows
+//! What the fuzzer of the control stream runs. `tests/modules/fuzz_seeds.rs` of atex runs every seed through the same function. Knows
 //! the public interface of `control`, and nothing of libFuzzer. The fuzzers of the metadata engine are in `fmf/fuzz`.
 //!
 //! Laws that each input is held to: no panic, no hang, no stack that overflows, memory within bounds; and what the

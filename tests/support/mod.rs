@@ -8,8 +8,6 @@
 //! <temporary>/sut/      what `--sut-dir` may name, see [`World::sut`]
 //! ```
 
-#![expect(dead_code, reason = "each test binary includes this module and uses a part of it")]
-
 use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::fs;

@@ -1,0 +1,460 @@
+//! What is taken from plans and tests: selection, sections, phases, and what is warned of or refused.
+
+use std::process::Command;
+
+use atex::compile::spec::{Action, Narrowing, Request, UploadKind, Warning};
+use atex::compile::{CompileError, compile, resolve};
+
+use crate::compile_plans::trial::{PLAIN, Trial};
+
+/// What a listing shows.
+#[derive(Debug)]
+struct Listed {
+    plans: Vec<String>,
+    tests: Vec<ListedTest>,
+    warnings: Vec<Warning>,
+}
+
+#[derive(Debug)]
+struct ListedTest {
+    name: String,
+    dir: String,
+}
+
+fn list(request: &Request) -> Result<Listed, CompileError> {
+    let resolved = resolve(request)?;
+    let listing = resolved.list(request)?;
+    let tests = listing.tests().map(|test| {
+        Ok(ListedTest {
+            name: test.name.to_owned(),
+            dir: test.dir()?,
+        })
+    });
+    Ok(Listed {
+        plans: listing.plans().map(|plan| plan.name).collect(),
+        tests: tests.collect::<Result<_, CompileError>>()?,
+        warnings: listing.warnings.clone(),
+    })
+}
+
+fn plans(request: &Request) -> Vec<String> {
+    list(request).expect("it lists").plans
+}
+
+fn tests(request: &Request) -> Vec<String> {
+    let listed = list(request).expect("it lists");
+    listed.tests.into_iter().map(|test| test.name).collect()
+}
+
+fn strings(texts: &[&str]) -> Vec<String> {
+    texts.iter().map(|text| (*text).to_owned()).collect()
+}
+
+const TESTS: (&str, &str) = (
+    "tests.fmf",
+    "/a:\n    test: ./a\n    tag: [fast]\n/b:\n    test: ./b\n    order: 10\n/c:\n    test: ./c\n    enabled: false\n\
+     /d:\n    test: ./d\n    manual: true\n/e:\n    test: ./e\n    story: As a user\n",
+);
+
+#[test]
+fn plans_are_taken_by_exact_name_then_by_regex() {
+    let plan = "discover: {how: fmf}\n/x:\n    order: 60\n/x1: {}\n/off:\n    enabled: false\n";
+    let trial = Trial::new(&[("plans.fmf", plan), TESTS]);
+    let with = |names: &[&str]| Request {
+        plans: strings(names),
+        ..trial.request()
+    };
+    assert_eq!(plans(&with(&[])), ["/plans/x1", "/plans/x"]);
+    assert_eq!(plans(&with(&["/plans/x"])), ["/plans/x"]);
+    assert_eq!(plans(&with(&["x"])), ["/plans/x1", "/plans/x"]);
+    assert_eq!(plans(&with(&["/plan"])), ["/plans/x1", "/plans/x"]);
+    assert_eq!(plans(&with(&["/plans/off"])), ["/plans/off"]);
+    let Err(CompileError::UnknownPlan { disabled, .. }) = list(&with(&["off"])) else {
+        panic!("a disabled plan")
+    };
+    assert_eq!(disabled, ["/plans/off"]);
+    let Err(error @ CompileError::UnknownPlan { .. }) = list(&with(&["/plans/x2"])) else {
+        panic!("no such plan")
+    };
+    assert_eq!(error.to_string(), "no plan matches `/plans/x2`");
+    assert!(
+        error.hint().is_some_and(|hint| hint.contains("`/plans/x1`")),
+        "{:?}",
+        error.hint()
+    );
+    assert!(matches!(list(&with(&["(x"])), Err(CompileError::Tree(_))));
+}
+
+#[test]
+fn a_tree_without_plans_has_the_default_plan() {
+    let trial = Trial::new(&[TESTS]);
+    assert_eq!(plans(&trial.request()), ["/default/plan"]);
+    assert_eq!(tests(&trial.request()), ["/tests/b", "/tests/a"]);
+    let named = Request {
+        plans: strings(&["/default/plan"]),
+        ..trial.request()
+    };
+    assert_eq!(plans(&named), ["/default/plan"]);
+}
+
+#[test]
+fn a_plan_without_discover_has_no_tests() {
+    let trial = Trial::new(&[TESTS, ("plan.fmf", "execute:\n    how: tmt\n")]);
+    let listing = list(&trial.request()).expect("it lists");
+    assert_eq!(
+        (listing.plans.len(), listing.tests.len(), listing.warnings.len()),
+        (1, 0, 1)
+    );
+}
+
+#[test]
+fn sections_and_the_command_line_narrow_and_never_widen() {
+    let plan = "discover:\n    how: fmf\n    test: [/tests/a, /tests/b]\n";
+    let trial = Trial::new(&[TESTS, ("plan.fmf", plan)]);
+    let with = |narrowing: Narrowing| Request {
+        narrowing,
+        ..trial.request()
+    };
+    assert_eq!(
+        tests(&trial.request()),
+        ["/tests/a", "/tests/b"],
+        "in the order of `test`"
+    );
+    assert_eq!(
+        tests(&with(Narrowing {
+            names: strings(&["b", "c"]),
+            ..Narrowing::default()
+        })),
+        ["/tests/b"]
+    );
+    assert_eq!(
+        tests(&with(Narrowing {
+            exclude: strings(&["b"]),
+            ..Narrowing::default()
+        })),
+        ["/tests/a"]
+    );
+    assert_eq!(
+        tests(&with(Narrowing {
+            filters: strings(&["tag: fast"]),
+            ..Narrowing::default()
+        })),
+        ["/tests/a"]
+    );
+    assert_eq!(
+        tests(&with(Narrowing {
+            filters: strings(&["tag: slow"]),
+            ..Narrowing::default()
+        })),
+        [""; 0]
+    );
+}
+
+#[test]
+fn a_test_that_is_selected_twice_runs_once_and_that_is_said() {
+    let plan = "discover:\n    how: fmf\n    test: [/tests/b, /tests/a, /tests/b]\n";
+    let trial = Trial::new(&[TESTS, ("plan.fmf", plan)]);
+    let listing = list(&trial.request()).expect("it lists");
+    assert_eq!(tests(&trial.request()), ["/tests/b", "/tests/a"]);
+    assert_eq!(
+        listing.warnings[0].to_string(),
+        "plan.fmf:3: plan `/plan`, discover section 1: `test` selects tests more than once; each of them runs once"
+    );
+}
+
+#[test]
+fn tests_asked_for_by_name_are_exact_first_and_a_name_of_nothing_is_told() {
+    let trial = Trial::new(&[
+        ("tests.fmf", "/a:\n    test: ./a\n/ab:\n    test: ./ab\n"),
+        PLAIN,
+        ("other.fmf", "execute: {how: tmt}\n"),
+    ]);
+    let with = |names: &[&str]| Request {
+        tests: strings(names),
+        ..trial.request()
+    };
+    assert_eq!(tests(&with(&["/tests/a"])), ["/tests/a"]);
+    assert_eq!(tests(&with(&["tests/a"])), ["/tests/a", "/tests/ab"]);
+    assert_eq!(
+        plans(&with(&["/tests/a"])),
+        ["/plan"],
+        "plans without the test are left out"
+    );
+    let Err(error) = list(&with(&["/tests/a", "/test/abc"])) else {
+        panic!("no such test")
+    };
+    assert!(error.is_nothing());
+    assert!(
+        error.hint().is_some_and(|hint| hint.contains("`/tests/ab`")),
+        "{:?}",
+        error.hint()
+    );
+}
+
+#[test]
+fn many_sections_are_prefixed_by_their_names() {
+    let plan = "discover:\n  - how: fmf\n    name: one\n    test: /a\n  - how: fmf\n    name: two\n    path: PATH\n";
+    let other = Trial::new(&[("x/main.fmf", "test: ./x\n"), ("x/data", "1")]);
+    let plan = plan.replace("PATH", &other.dir.path().display().to_string());
+    let trial = Trial::new(&[("tests/main.fmf", "/a:\n    test: ./a\n"), ("plan.fmf", &plan)]);
+    let listing = list(&trial.request()).expect("it lists");
+    let names: Vec<_> = listing
+        .tests
+        .iter()
+        .map(|test| (test.name.as_str(), test.dir.as_str()))
+        .collect();
+    assert_eq!(names, [("/one/tests/a", "one/tests"), ("/two/x", "two/x")]);
+
+    let workload = compile(&trial.request()).unwrap_or_else(|error| panic!("{error}"));
+    let upload = workload.upload(workload.plans[0].upload);
+    assert_ne!(upload.slot, "main");
+    let paths: Vec<String> = upload
+        .files
+        .iter()
+        .map(|file| file.path.display().to_string())
+        .collect();
+    assert!(
+        paths.contains(&"two/x/data".to_owned()) && paths.contains(&"one/plan.fmf".to_owned()),
+        "{paths:?}"
+    );
+    assert_eq!(workload.tests[1].dir, "two/x");
+
+    trial.write("plan.fmf", "discover:\n  - how: fmf\n  - how: fmf\n    name: two\n");
+    let Err(error) = list(&trial.request()) else {
+        panic!("a section has no name")
+    };
+    assert_eq!(
+        error.to_string(),
+        "plan.fmf:2: plan `/plan`, discover section 1: discover has several sections, and one has no `name`"
+    );
+}
+
+#[test]
+fn a_section_with_a_url_brings_the_files_of_that_repository() {
+    let other = Trial::new(&[
+        ("nested/.fmf/version", "1\n"),
+        ("nested/x/main.fmf", "test: ./x\n"),
+        ("nested/x/data", "1"),
+    ]);
+    let git = |arguments: &[&str]| {
+        let identity = [
+            "-c",
+            "user.name=a",
+            "-c",
+            "user.email=a@b",
+            "-c",
+            "init.defaultBranch=main",
+        ];
+        let mut command = Command::new("git");
+        let status = command
+            .arg("-C")
+            .arg(other.dir.path())
+            .args(identity)
+            .args(arguments)
+            .status();
+        assert!(status.expect("git runs").success(), "{arguments:?}");
+    };
+    git(&["init", "-q"]);
+    git(&["add", "."]);
+    git(&["commit", "-qm", "tests"]);
+    let url = format!("file://{}", other.dir.path().display());
+    let plan = format!("discover:\n    how: fmf\n    url: {url}\n    ref: main\n    path: nested\n");
+    let trial = Trial::new(&[TESTS, ("plan.fmf", &plan)]);
+    let cache = tempfile::tempdir().expect("a directory");
+    let request = Request {
+        fetch_cache: cache.path().to_owned(),
+        ..trial.request()
+    };
+    assert_eq!(tests(&request), ["/x"]);
+    let workload = compile(&request).unwrap_or_else(|error| panic!("{error}"));
+    let upload = workload.upload(workload.plans[0].upload);
+    let paths: Vec<String> = upload
+        .files
+        .iter()
+        .map(|file| file.path.display().to_string())
+        .collect();
+    assert_eq!(paths, [".fmf/version", "x/data", "x/main.fmf"]);
+    assert_eq!(
+        atex::compile::list_plans(&trial.request())
+            .expect("nothing is fetched")
+            .len(),
+        1
+    );
+}
+
+#[test]
+fn a_section_of_the_root_lies_in_the_root() {
+    let trial = Trial::new(&[("main.fmf", "/a:\n    test: ./a\n")]);
+    let listing = list(&trial.request()).expect("it lists");
+    assert_eq!(listing.tests[0].dir, ".");
+    let workload = compile(&trial.request()).unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!(workload.tests[0].dir, "");
+}
+
+#[test]
+fn phases_are_ordered_and_a_phase_without_how_is_a_script() {
+    let plan = "discover: {how: fmf}\nprepare:\n  - script: [one, two]\n    name: last\n    order: 70\n  - how: install\n    package: tar\n  \
+                - script: first\n    order: 10\n  - script: never\n    when: distro == rhel\n";
+    let trial = Trial::new(&[TESTS, ("plan.fmf", plan)]);
+    let workload = compile(&trial.request()).unwrap_or_else(|error| panic!("{error}"));
+    let steps: Vec<_> = workload.plans[0]
+        .chain
+        .iter()
+        .map(|step| workload.step(*step))
+        .collect();
+    let actions: Vec<_> = steps.iter().map(|step| step.action.clone()).collect();
+    let shell = |scripts: &[&str]| Action::Shell {
+        scripts: strings(scripts),
+    };
+    assert_eq!(
+        actions,
+        [
+            shell(&["first"]),
+            Action::Install {
+                packages: strings(&["tar"])
+            },
+            shell(&["one", "two"])
+        ]
+    );
+    assert_eq!(steps[2].label, "last");
+    assert!(workload.warnings.is_empty(), "{:?}", workload.warnings);
+}
+
+#[test]
+fn what_is_not_supported_is_one_warning_each_and_an_error_when_strict() {
+    let plan = "discover:\n    how: fmf\n    dist-git-source: true\nprepare:\n  - how: install\n    package: tar\n    copr: a/b\n\
+                \x20   directory: rpms\n  - how: ansible\n    playbook: x.yml\n    name: book\nenvironment-file: [env]\n\
+                provision: {how: virtual}\nreport: {how: junit}\n";
+    let trial = Trial::new(&[TESTS, ("plan.fmf", plan)]);
+    let listing = list(&trial.request()).expect("it lists");
+    let warnings: Vec<String> = listing.warnings.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        warnings,
+        [
+            "plan.fmf:12: 1 plan says `environment-file`, which is not obeyed: their variables are not set",
+            "plan.fmf:3: plan `/plan`, discover section 1: `dist-git-source` is not supported and ignored",
+            "plan.fmf:7: plan `/plan`, prepare phase 1 (`install`): `copr` is not supported and ignored",
+            "plan.fmf:8: plan `/plan`, prepare phase 1 (`install`): `directory` is not supported and ignored",
+            "plan.fmf:9: plan `/plan`, prepare phase 2 (`book`): `how: ansible` is not supported, the phase is ignored",
+        ]
+    );
+    let strict = Request {
+        strict: true,
+        ..trial.request()
+    };
+    assert!(matches!(list(&strict), Err(CompileError::Strict { warnings }) if warnings.len() == 5));
+}
+
+#[test]
+fn values_become_text_as_in_tmt() {
+    let environment = "environment:\n  - A: 1\n    B: true\n    C: 1.50\n    D:\n  - E: \" x \"\n  - F=a=b\n";
+    let trial = Trial::new(&[("plan.fmf", &format!("discover: {{how: fmf}}\n{environment}")), TESTS]);
+    let workload = compile(&trial.request()).unwrap_or_else(|error| panic!("{error}"));
+    let expected = [
+        ("A", "1"),
+        ("B", "True"),
+        ("C", "1.5"),
+        ("D", "None"),
+        ("E", "x"),
+        ("F", "a=b"),
+    ];
+    let expected: Vec<_> = expected.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+    assert_eq!(workload.plans[0].environment, expected);
+}
+
+#[test]
+fn a_phase_that_says_nothing_to_do_is_ignored_with_a_warning() {
+    let plan = "discover: {how: fmf}\nprepare:\n  - how: shell\n  - how: install\n    package: [' ']\n";
+    let trial = Trial::new(&[TESTS, ("plan.fmf", plan)]);
+    let workload = compile(&trial.request()).unwrap_or_else(|error| panic!("{error}"));
+    let warnings: Vec<String> = workload.warnings.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        warnings,
+        [
+            "plan.fmf:3: plan `/plan`, prepare phase 1 (`shell`): has no `script`, so there is nothing to do",
+            "plan.fmf:5: plan `/plan`, prepare phase 2 (`install`): has no `package`, so there is nothing to do",
+        ]
+    );
+    assert!(workload.plans[0].chain.is_empty());
+}
+
+#[test]
+fn a_test_says_what_it_needs() {
+    let test = "test: ./run\nrequire: [make, {type: library, url: x}, 'library(a/b)']\nrecommend: gcc\nduration: 10m *2\ntty: true\n\
+                tag: destructive\npath: /lib\nextra-priority: 5\n";
+    let trial = Trial::new(&[("t/main.fmf", test), ("lib/f", ""), PLAIN]);
+    let workload = compile(&trial.request()).unwrap_or_else(|error| panic!("{error}"));
+    let test = &workload.tests[0];
+    assert_eq!(
+        (test.requires.as_slice(), test.recommends.as_slice()),
+        (&strings(&["make"])[..], &strings(&["gcc"])[..])
+    );
+    assert_eq!(
+        (test.duration.as_secs(), test.tty, test.dir.as_str(), test.priority),
+        (1200, true, "lib", 5)
+    );
+    assert_eq!(test.tags, ["destructive"]);
+    assert_eq!(test.origin.as_deref(), Some("t/main.fmf:1"));
+    assert!(
+        test.metadata.starts_with("name: \"/t\"\ntest: \"./run\"\n"),
+        "{}",
+        test.metadata
+    );
+    let upload = workload.upload(workload.plans[0].upload);
+    let kinds = upload
+        .files
+        .iter()
+        .filter(|file| matches!(file.kind, UploadKind::File { .. }));
+    assert_eq!(kinds.count(), upload.files.len());
+    assert!(
+        upload.files.iter().any(|file| file.path.ends_with(".fmf/version")),
+        "the SUT gets the metadata too"
+    );
+}
+
+#[test]
+fn a_test_that_plans_run_differently_has_a_node_for_each() {
+    let plan = "discover: {how: fmf}\n/one: {}\n/two:\n    environment:\n        A: 1\n";
+    let trial = Trial::new(&[("t.fmf", "test: a\n"), ("plans.fmf", plan)]);
+    let workload = compile(&trial.request()).unwrap_or_else(|error| panic!("{error}"));
+    let names: Vec<String> = workload
+        .tests
+        .iter()
+        .map(|test| workload.graph.node(test.node).to_string())
+        .collect();
+    assert_eq!(names, ["test /t (/plans/one)", "test /t (/plans/two)"]);
+}
+
+#[test]
+fn what_could_change_a_verdict_and_is_not_obeyed_is_one_warning_a_kind_with_a_count() {
+    let trial = Trial::new(&[
+        (
+            "plan.fmf",
+            "execute: {how: tmt, exit-first: true}\ndiscover: {how: fmf}\ncontext: {a: b}\n",
+        ),
+        ("import.fmf", "plan:\n    import: {url: u, name: /n}\n"),
+        (
+            "t/main.fmf",
+            "test: 'true'\nframework: beakerlib\n/a:\n  result: xfail\n/b:\n  require: [library(x/y)]\n/c:\n  check: avc\n",
+        ),
+        (
+            "u.fmf",
+            "test: 'true'\nframework: shell\nresult: respect\nrequire: [tar, {type: file, pattern: x}]\n",
+        ),
+    ]);
+    let listing = list(&trial.request()).expect("it lists");
+    let warnings: Vec<String> = listing.warnings.iter().map(ToString::to_string).collect();
+    let alone = "their exit code and their own results are the verdict, and a pass is not recorded";
+    assert_eq!(
+        warnings,
+        [
+            "import.fmf:1: 1 plan says `plan: import`, which is not obeyed: no plan is imported".to_owned(),
+            "plan.fmf:3: 1 plan says `context`, which is not obeyed: it counts for no rule, as `-c DIM=VALUE` does".to_owned(),
+            "plan.fmf:1: 1 plan says `execute: exit-first`, which is not obeyed: a failure ends nothing".to_owned(),
+            format!("t/main.fmf:2: 3 tests say `framework: beakerlib`, which is not obeyed: {alone}"),
+            format!("t/main.fmf:4: 1 test says `result: xfail`, which is not obeyed: {alone}"),
+            "t/main.fmf:6: 1 test says `require` with a library, which is not obeyed: nothing of that is brought to the machine".to_owned(),
+            format!("t/main.fmf:8: 1 test says `check`, which is not obeyed: {alone}"),
+        ]
+    );
+}
