@@ -81,7 +81,7 @@ fn agent_that_is_stopped_during_an_upload_is_lost_and_the_half_never_counts_as_w
 
 #[test]
 fn tool_that_hangs_makes_the_agent_stuck() {
-    let (lab, login, _tools) = slow(2, "sort", "exec sleep 1000");
+    let (lab, login, _tools) = slow(2, "find", "exec sleep 1000");
     let mut sut = lab.open_as(login);
     let trouble = sut
         .sync(&Host::new(&[("a", "1")]).upload(), SyncMode::Exact)
@@ -91,7 +91,7 @@ fn tool_that_hangs_makes_the_agent_stuck() {
 
 #[test]
 fn agent_that_works_for_long_is_not_stuck() {
-    let (lab, login, _tools) = slow(4, "sort", "for i in {1..100}; do sleep 0.1; done");
+    let (lab, login, _tools) = slow(4, "find", "for i in {1..100}; do sleep 0.1; done");
     let mut sut = lab.open_as(login);
     assert_eq!(sync(&mut sut, &Host::new(&[("a", "1")]), SyncMode::Exact).sent, 1);
 }
@@ -99,7 +99,12 @@ fn agent_that_works_for_long_is_not_stuck() {
 #[test]
 fn machine_that_takes_long_to_start_a_job_stays_ours() {
     // An agent that hears nothing for so long, while no job runs, takes the runner for dead.
-    let (lab, login, _tools) = slow(1800, "flock", "[[ $* != '-w 10 9' ]] || sleep 32");
+    let wrapper_locks = "[[ $* != '-n 9' || $(readlink /proc/self/fd/9) != */run.lock ]]";
+    let (lab, login, tools) = slow(
+        1800,
+        "flock",
+        &format!("{wrapper_locks} || {{ : >\"${{0%/*}}/slow\"; sleep 32; }}"),
+    );
     let mut sut = lab.open_as(login.clone());
     sync(&mut sut, &Host::new(&[("a", "1")]), SyncMode::Exact);
     let mut running = Running::start(&mut sut, &test("echo up >&7; sleep 3; exit 4"));
@@ -107,6 +112,7 @@ fn machine_that_takes_long_to_start_a_job_stays_ours() {
     let held = lab.over(login).open(OnHeld::Fail, &mut |_| ()).unwrap_err();
     assert_eq!(held.kind, TroubleKind::Held);
     assert_eq!(running.finish().exit_code(), 4);
+    assert!(tools.path().join("slow").exists(), "it took long");
     sut.set_state(&SutState::default()).expect("the agent lives");
 }
 
