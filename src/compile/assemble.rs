@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use atex_graph::{
     Base, BlobDigest, DiscoverInputs, EnvValue, Environment, FileMode, FileSet, GraphBuilder, InputFile, InputFiles,
-    NodeId, NodeName, OutputDigest, PrepareInputs, Sourced, StepAction,
+    NodeId, NodeName, OutputDigest, PrepareInputs,
 };
 
 use super::FilesOfTrees;
@@ -18,8 +18,8 @@ use super::environment::{self, Variables};
 use super::error::CompileError;
 use super::facts::Facts;
 use super::files::escaped;
+use super::how;
 use super::inputs::TreeInputs;
-use super::mentions::Mentions;
 use super::phases::Phase;
 use super::plan::Plan;
 use super::select::Selected;
@@ -162,18 +162,16 @@ impl<'r> Assembler<'r> {
         let mut probe = probe;
         for (position, phase) in plan.prepare.iter().enumerate() {
             let previous = chain.last().map(|step| self.steps[step.0 as usize].node);
-            let action = action_input(phase);
-            let environment = match action {
-                StepAction::Install { .. } => {
-                    environment::inputs(&plan.environment, &self.command_line, &self.request.secrets)
-                }
-                StepAction::Shell { .. } => self.script_environment(part),
+            let environment = if how::runs_in_tree(&phase.action) {
+                self.script_environment(part)
+            } else {
+                environment::inputs(&plan.environment, &self.command_line, &self.request.secrets)
             };
             let inputs = PrepareInputs {
                 observed: InputFiles::default(),
                 base: base_of(previous, self.request),
                 probe: probe.take(),
-                action,
+                action: how::input(&phase.action, origin_of(phase)),
                 environment,
                 files: self.step_files(plan, &phase.action),
             };
@@ -217,22 +215,14 @@ impl<'r> Assembler<'r> {
     /// The files that a step may read: of all trees of the slot those that belong to no test and those that it names, or what the plan
     /// says.
     fn step_files(&mut self, plan: &Plan, action: &Action) -> InputFiles {
-        let (texts, shell) = match action {
-            Action::Install { packages } => (packages, false),
-            Action::Shell { scripts } => (scripts, true),
-        };
-        let words = texts.iter().map(String::as_str);
-        let mentions = if shell {
-            Mentions::of(words)
-        } else {
-            Mentions::of_words(words)
-        };
+        let mentions = how::mentions(action);
+        let in_tree = how::runs_in_tree(action);
         let mut sets = Vec::new();
         for (tree, prefix) in plan.places(self.trees) {
             let inputs = self.inputs(tree, &prefix);
             match &plan.globs {
-                Some(globs) if shell => sets.push(inputs.matching(globs).0),
-                None if shell => sets.extend([inputs.shared(), inputs.named(&mentions)]),
+                Some(globs) if in_tree => sets.push(inputs.matching(globs).0),
+                None if in_tree => sets.extend([inputs.shared(), inputs.named(&mentions)]),
                 _ => sets.push(inputs.named(&mentions)),
             }
         }
@@ -272,38 +262,9 @@ impl<'r> Assembler<'r> {
     }
 }
 
-/// What a step does, as its key holds it.
-fn action_input(phase: &Phase) -> StepAction {
-    let origin = phase.origin.as_deref().map(Into::into);
-    match &phase.action {
-        Action::Install { packages } => StepAction::Install {
-            packages: Sourced {
-                value: packages.clone(),
-                origin,
-            },
-        },
-        Action::Shell { scripts } => StepAction::Shell {
-            script: Sourced {
-                value: script_text(scripts),
-                origin,
-            },
-        },
-    }
-}
-
-/// One text for the scripts of a step. Several are told apart by lines that count their bytes, so that no two lists have one text.
-fn script_text(scripts: &[String]) -> String {
-    const HEAD: &str = "# script ";
-    if let [script] = scripts
-        && !script.starts_with(HEAD)
-    {
-        return script.clone();
-    }
-    let count = scripts.len();
-    let texts = (1..)
-        .zip(scripts)
-        .map(|(number, script)| format!("{HEAD}{number} of {count}, {} bytes\n{script}\n", script.len()));
-    texts.collect()
+/// Where what a phase does stands, as a key's input tells it.
+fn origin_of(phase: &Phase) -> Option<Arc<str>> {
+    phase.origin.as_deref().map(Into::into)
 }
 
 /// Whether a chain, or a test, starts from the base: then the base is part of its key.

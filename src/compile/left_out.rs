@@ -17,9 +17,9 @@ use super::plan::Plan;
 use super::read::{Reader, Scope};
 use super::reads::{Named, inside, reads};
 use super::select::Selected;
-use super::spec::{Action, Warning};
+use super::spec::Warning;
 use super::trees::{TreeId, Trees};
-use super::{FilesOfTrees, command};
+use super::{FilesOfTrees, command, how};
 use crate::host;
 
 /// Scripts of more bytes are not read.
@@ -87,32 +87,13 @@ pub(super) fn of_test(files: &TreeFiles, tree: &Tree, node: Node<'_>) -> Vec<Lef
     found
 }
 
-/// Finds what the phases of a plan name, in the trees that lie at these places of its slot.
-pub(super) fn of_phase(files: &TreeFiles, prefix: &str, action: &Action) -> Vec<LeftOut> {
-    let root = Path::new("");
-    match action {
-        Action::Install { packages } => {
-            let is_file = |package: &&str| {
-                package.contains('/') || [".rpm", ".deb", ".apk"].iter().any(|end| package.ends_with(end))
-            };
-            let words = packages
-                .iter()
-                .filter_map(|package| package.strip_prefix(prefix))
-                .filter(is_file);
-            let found = words.filter_map(|word| of_word(files, "package", word, root));
-            found.collect()
-        }
-        Action::Shell { scripts } => {
-            let found = scripts
-                .iter()
-                .flat_map(|script| of_script(files, ("script", prefix), script, root));
-            found.collect()
-        }
-    }
-}
-
 /// Finds what a script of the metadata names that starts in a directory; the tree lies at a place of that.
-fn of_script(files: &TreeFiles, (key, prefix): (&'static str, &str), script: &str, directory: &Path) -> Vec<LeftOut> {
+pub(super) fn of_script(
+    files: &TreeFiles,
+    (key, prefix): (&'static str, &str),
+    script: &str,
+    directory: &Path,
+) -> Vec<LeftOut> {
     let mut seen = HashSet::new();
     let found = reads(script, directory).into_iter().filter_map(|read| {
         let (path, rule) = files.left_out_of(&read.what, prefix)?;
@@ -203,7 +184,7 @@ pub(super) fn warnings(selection: &[(&Plan, Vec<Selected<'_>>)], trees: &Trees, 
         for (tree, prefix) in plan.places(trees) {
             for phase in plan.prepare.iter().chain(&plan.finish) {
                 let subject = format!("plan `{}`", plan.name);
-                for found in of_phase(&files[&tree], &prefix, &phase.action) {
+                for found in how::left_out(&phase.action, &files[&tree], &prefix) {
                     said.add(tree, &found, &subject, || phase.origin.clone());
                 }
             }

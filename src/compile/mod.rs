@@ -24,6 +24,7 @@ mod facts;
 pub mod fetch;
 mod files;
 mod forget;
+mod how;
 mod ignored;
 mod inputs;
 mod left_out;

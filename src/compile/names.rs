@@ -43,9 +43,25 @@ pub(crate) fn nearest<'a>(given: &str, names: impl Iterator<Item = &'a str>) -> 
         .collect()
 }
 
+/// The known key that is most like one that is not known.
+pub(super) fn nearest_key<'k>(given: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
+    const ALIKE: f64 = 0.65;
+    let score = |known: &&'k str| strsim::normalized_damerau_levenshtein(given, known);
+    let best = known.into_iter().max_by(|left, right| {
+        let order = score(left).total_cmp(&score(right));
+        order.then_with(|| right.cmp(left))
+    })?;
+    (score(&best) >= ALIKE).then_some(best)
+}
+
+/// `did you mean …?` for the nearest known key.
+pub(super) fn did_you_mean<'k>(given: &str, known: impl IntoIterator<Item = &'k str>) -> Option<String> {
+    nearest_key(given, known).map(|known| format!("did you mean `{known}`?"))
+}
+
 #[cfg(test)]
 mod tests {
-    use super::nearest;
+    use super::{nearest, nearest_key};
 
     #[test]
     fn a_typing_mistake_finds_its_name() {
@@ -53,5 +69,12 @@ mod tests {
         assert_eq!(nearest("/plan/basic", names.into_iter())[0], "/plans/basic");
         assert_eq!(nearest("ful", names.into_iter()), ["/plans/full"]);
         assert!(nearest("zzz", names.into_iter()).is_empty());
+    }
+
+    #[test]
+    fn a_slip_finds_its_key_and_noise_finds_none() {
+        assert_eq!(nearest_key("durration", ["description", "duration"]), Some("duration"));
+        assert_eq!(nearest_key("requires", ["result", "require"]), Some("require"));
+        assert_eq!(nearest_key("xyz", ["tag", "test"]), None);
     }
 }

@@ -1,27 +1,13 @@
-//! Phases of `prepare` and `finish`: which are honoured, in which order, and a warning for all that is not.
+//! Phases of `prepare` and `finish`: which run, in which order, and a warning for all that is not honoured. What a `how` is, its own file in
+//! `how` says.
 
 use atex_fmf::Map;
 use atex_fmf::context::{Context, RuleError};
 
 use super::error::{CompileError, Problem};
+use super::how::{self, Step};
 use super::read::{ORDER, Scope};
 use super::spec::{Action, Warning};
-
-/// What a plan has phases for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Step {
-    Prepare,
-    Finish,
-}
-
-impl Step {
-    const fn key(self) -> &'static str {
-        match self {
-            Self::Prepare => "prepare",
-            Self::Finish => "finish",
-        }
-    }
-}
 
 /// A phase that will run.
 #[derive(Clone, Debug)]
@@ -45,7 +31,7 @@ pub(crate) fn read(
     for (position, map) in plan.maps(key)?.into_iter().enumerate() {
         let how = scope_of(plan, key, position, map)
             .text("how")?
-            .unwrap_or_else(|| "shell".to_owned());
+            .unwrap_or_else(|| how::DEFAULT.to_owned());
         let name = map.get("name").and_then(|name| name.as_str()).unwrap_or(&how);
         let subject = format!("{}, {key} phase {} (`{name}`)", plan.subject, position + 1);
         let scope = plan.inner(key, map, subject);
@@ -68,33 +54,24 @@ fn scope_of<'t>(plan: &Scope<'t>, key: &'t str, position: usize, map: &'t Map) -
 fn read_phase(
     scope: &Scope<'_>,
     step: Step,
-    how: &str,
+    word: &str,
     name: &str,
     warnings: &mut Vec<Warning>,
 ) -> Result<Option<Phase>, CompileError> {
-    let content = match (step, how) {
-        (Step::Prepare, "install") => "package",
-        (_, "shell") => "script",
-        _ => {
-            warnings.push(scope.warning("how", &format!("`how: {how}` is not supported, the phase is ignored")));
-            return Ok(None);
-        }
+    let Some(how) = how::find(step, word) else {
+        let meant = how::meant(step, word).map(|meant| format!(" ({meant})"));
+        let text = format!(
+            "`how: {word}` is not supported, the phase is ignored{}",
+            meant.unwrap_or_default()
+        );
+        warnings.push(scope.warning("how", &text));
+        return Ok(None);
     };
-    unknown_keys(scope, &[content], warnings);
-    let mut texts = scope.texts(content)?;
-    if content == "package" {
-        texts = texts.iter().map(|text| text.trim().to_owned()).collect();
-        texts.sort_unstable();
-        texts.dedup();
-    }
-    texts.retain(|text| !text.trim().is_empty());
-    if texts.is_empty() {
+    unknown_keys(scope, how.keys.read, warnings);
+    let content = how.content;
+    let Some(action) = (how.read)(scope)? else {
         warnings.push(scope.warning(content, &format!("has no `{content}`, so there is nothing to do")));
         return Ok(None);
-    }
-    let action = match content {
-        "package" => Action::Install { packages: texts },
-        _ => Action::Shell { scripts: texts },
     };
     Ok(Some(Phase {
         label: name.to_owned(),
@@ -127,9 +104,8 @@ pub(crate) fn applies(scope: &Scope<'_>, context: &Context) -> Result<bool, Comp
 
 /// Warns of every key that is neither common to all phases nor among the given ones.
 pub(crate) fn unknown_keys(scope: &Scope<'_>, known: &[&str], warnings: &mut Vec<Warning>) {
-    const COMMON: [&str; 5] = ["how", "name", "order", "summary", "when"];
     for key in scope.map.keys().filter_map(|key| key.as_str()) {
-        if !COMMON.contains(&key) && !known.contains(&key) {
+        if !how::COMMON.contains(&key) && !known.contains(&key) {
             warnings.push(scope.warning(key, &format!("`{key}` is not supported and ignored")));
         }
     }

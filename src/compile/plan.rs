@@ -5,10 +5,11 @@ use atex_fmf::{Map, Node, Tree, Value};
 
 use super::environment::{self, Variables};
 use super::error::CompileError;
+use super::how::Step;
 use super::ignored::{self, Ignored};
 use super::inputs::Globs;
 use super::names::{any_found, nearest};
-use super::phases::{self, Phase, Step};
+use super::phases::{self, Phase};
 use super::place::Cause;
 use super::read::{Reader, order};
 use super::sections::{self, Section};

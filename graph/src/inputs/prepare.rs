@@ -20,7 +20,7 @@ pub struct PrepareInputs {
     pub observed: InputFiles,
 }
 
-/// What a prepare step does.
+/// What a prepare or finish step does.
 #[derive(Clone, Debug, PartialEq)]
 pub enum StepAction {
     /// Installs packages with the SUT's own manager.
@@ -33,6 +33,15 @@ pub enum StepAction {
         /// The script's text.
         script: Sourced<String>,
     },
+}
+
+impl Default for StepAction {
+    /// A script that does nothing.
+    fn default() -> Self {
+        Self::Shell {
+            script: Sourced::default(),
+        }
+    }
 }
 
 impl StepAction {

@@ -47,7 +47,7 @@ fn graph(quote: &str) -> Graph {
         }
         let script = format!("echo {plan}").into();
         let inputs = FinishInputs {
-            script,
+            action: StepAction::Shell { script },
             ..FinishInputs::default()
         };
         builder

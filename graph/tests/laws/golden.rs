@@ -110,7 +110,9 @@ fn test() -> Inputs {
 
 fn finish() -> Inputs {
     FinishInputs {
-        script: Sourced::at("true".to_owned(), "plans/main.fmf:9"),
+        action: StepAction::Shell {
+            script: Sourced::at("true".to_owned(), "plans/main.fmf:9"),
+        },
         environment: environment(),
     }
     .into()

@@ -58,7 +58,7 @@ impl World {
             Kind::Discover => format!("{text:?} {files:?}"),
             Kind::Prepare => format!("{text:?} {installs} {environment:?} {files:?} {based}"),
             Kind::Test => format!("{text:?} {environment:?} {metadata:?} {files:?} {based}"),
-            Kind::Finish => format!("{text:?} {environment:?}"),
+            Kind::Finish => format!("{text:?} {installs} {environment:?}"),
         };
         let deps: Vec<_> = deps.iter().map(|&dep| self.identity(dep)).collect();
         format!("{kind} {own} {deps:?}")
@@ -115,6 +115,13 @@ impl Spec {
                 ((*name).to_owned(), Sourced::at(value, origin.as_str()))
             })
             .collect();
+        let action = if self.installs {
+            StepAction::Install {
+                packages: Sourced::at(vec![self.text.to_owned()], origin.as_str()),
+            }
+        } else {
+            StepAction::Shell { script }
+        };
         match self.kind {
             Kind::Discover => DiscoverInputs {
                 plan: self.text.to_owned(),
@@ -122,24 +129,15 @@ impl Spec {
                 ..DiscoverInputs::default()
             }
             .into(),
-            Kind::Prepare => {
-                let action = if self.installs {
-                    StepAction::Install {
-                        packages: Sourced::at(vec![self.text.to_owned()], origin.as_str()),
-                    }
-                } else {
-                    StepAction::Shell { script }
-                };
-                PrepareInputs {
-                    base,
-                    probe: None,
-                    action,
-                    environment,
-                    files: self.input_files(),
-                    observed: InputFiles::default(),
-                }
-                .into()
+            Kind::Prepare => PrepareInputs {
+                base,
+                probe: None,
+                action,
+                environment,
+                files: self.input_files(),
+                observed: InputFiles::default(),
             }
+            .into(),
             Kind::Test => TestInputs {
                 base,
                 name: self.text.to_owned(),
@@ -155,7 +153,7 @@ impl Spec {
                 observed: InputFiles::default(),
             }
             .into(),
-            Kind::Finish => FinishInputs { script, environment }.into(),
+            Kind::Finish => FinishInputs { action, environment }.into(),
         }
     }
 

@@ -3,16 +3,17 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use atex_graph::{EnvValue, FinishInputs, InputFiles, Keyed, NodeId, NodeName, Sourced, TestInputs};
+use atex_graph::{EnvValue, FinishInputs, InputFiles, Keyed, NodeId, NodeName, TestInputs};
 use rayon::iter::{IntoParallelIterator as _, IntoParallelRefIterator as _, ParallelIterator as _};
 
-use super::{Assembler, PlanPart, base_of, index, script_text};
+use super::{Assembler, PlanPart, base_of, index, origin_of};
 use crate::compile::environment;
 use crate::compile::error::CompileError;
 use crate::compile::facts::{Facts, metadata_text};
+use crate::compile::how;
 use crate::compile::plan::Plan;
 use crate::compile::select::Selected;
-use crate::compile::spec::{Action, PlanId, TestId, TestSpec, Warning, Workload};
+use crate::compile::spec::{PlanId, TestId, TestSpec, Warning, Workload};
 use crate::compile::trees::TreeId;
 
 /// The pseudo variable that stands, in the keys of tests that share a tree, for all of them.
@@ -242,15 +243,8 @@ impl<'r> Assembler<'r> {
         let mut after: Vec<NodeId> = [spec.discover].into_iter().chain(chain).chain(nodes).collect();
         let mut previous = None;
         for (step, phase) in plan.finish.iter().enumerate() {
-            let Action::Shell { scripts } = &phase.action else {
-                continue;
-            };
-            let origin = phase.origin.as_deref().map(Into::into);
             let inputs = FinishInputs {
-                script: Sourced {
-                    value: script_text(scripts),
-                    origin,
-                },
+                action: how::input(&phase.action, origin_of(phase)),
                 environment: self.script_environment(&part),
             };
             let name = NodeName::finish(&plan.name, index(step + 1));

@@ -6,11 +6,11 @@ use atex_fmf::{Node, Spot};
 
 use super::schema::Kind;
 use super::{Code, Linter};
-use crate::compile::beyond;
 use crate::compile::left_out::{self, LeftOut};
 use crate::compile::place::Place;
 use crate::compile::read::Scope;
 use crate::compile::spec::Action;
+use crate::compile::{beyond, how};
 
 /// Checks what a test names.
 pub(super) fn check_test(linter: &mut Linter<'_>, scope: &Scope<'_>, node: Node<'_>) {
@@ -21,7 +21,7 @@ pub(super) fn check_test(linter: &mut Linter<'_>, scope: &Scope<'_>, node: Node<
 
 /// Checks what a phase names that runs in the root of the tree.
 pub(super) fn check_phase(linter: &mut Linter<'_>, phase: &Scope<'_>, action: &Action) {
-    for found in left_out::of_phase(&linter.files, "", action) {
+    for found in how::left_out(action, &linter.files, "") {
         tell(linter, phase, &found);
     }
 }

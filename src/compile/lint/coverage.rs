@@ -10,9 +10,8 @@ use atex_fmf::filter::{Filter, FilterError};
 use atex_fmf::{Node, Tree, Value};
 
 use super::nodes::{adjusted_keys, tests};
-use super::schema::did_you_mean;
 use super::{Code, Linter};
-use crate::compile::names::{any_found, nearest};
+use crate::compile::names::{any_found, did_you_mean, nearest};
 use crate::compile::read::Scope;
 
 /// What of a section's selection can be used.

@@ -6,8 +6,8 @@ use atex_fmf::context::{Doubt, Rule, RuleError};
 use atex_fmf::filter::Filter;
 use atex_fmf::regex::Pattern;
 
-use super::schema::nearest;
 use super::{Code, Linter};
+use crate::compile::names::nearest_key;
 use crate::compile::read::Scope;
 
 /// How like a known dimension another one must be to be taken for a slip.
@@ -65,7 +65,7 @@ fn check_dimension(linter: &mut Linter<'_>, scope: &Scope<'_>, dimension: &str) 
     if known.contains(dimension) {
         return;
     }
-    let like = nearest(dimension, known.iter().map(String::as_str));
+    let like = nearest_key(dimension, known.iter().map(String::as_str));
     let like = like.filter(|like| strsim::normalized_damerau_levenshtein(dimension, like) >= ALIKE);
     if let Some(like) = like {
         let hint = Some(format!("did you mean `{like}`?"));

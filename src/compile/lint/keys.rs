@@ -2,8 +2,10 @@
 
 use atex_fmf::Value;
 
-use super::schema::{COMMON, EXTRA, Form, Kind, OBSOLETE, PHASE, PLAN, PLAN_REFUSED, TEST, bare, did_you_mean};
+use super::schema::{COMMON, EXTRA, Kind, OBSOLETE, PLAN, PLAN_REFUSED, TEST, bare};
 use super::{Code, Linter};
+use crate::compile::how::{self, Keys, Step};
+use crate::compile::names::did_you_mean;
 use crate::compile::read::Scope;
 
 /// Keys of adjust rules that are not data.
@@ -139,7 +141,10 @@ fn check_other(linter: &mut Linter<'_>, scope: &Scope<'_>) {
     }
     if let Some((key, message, hint)) = missing {
         linter.add(Code::UnknownKey, (scope, key), key, message, Some(hint));
-    } else if let Some(key) = ["prepare", "finish"].into_iter().find(|key| scope.value(key).is_some())
+    } else if let Some(key) = Step::ALL
+        .map(Step::key)
+        .into_iter()
+        .find(|key| scope.value(key).is_some())
         && !linter.nodes.uses(key, &scope.place(key))
     {
         let message = format!("has `{key}`, but neither `execute` nor `discover`, so it is no plan and never runs");
@@ -148,21 +153,21 @@ fn check_other(linter: &mut Linter<'_>, scope: &Scope<'_>) {
 }
 
 /// Checks the keys of a phase or a section.
-pub(super) fn check_phase(linter: &mut Linter<'_>, scope: &Scope<'_>, form: Form, what: &str) {
+pub(super) fn check_phase(linter: &mut Linter<'_>, scope: &Scope<'_>, keys: Keys, what: &str) {
     for key in scope.map.keys() {
         let Some(key) = key.as_str() else {
             not_text(linter, scope, key);
             continue;
         };
-        if PHASE.contains(&key) || form.read.contains(&key) {
+        if how::COMMON.contains(&key) || keys.read.contains(&key) {
             continue;
         }
-        if form.known.contains(&key) {
+        if keys.known.contains(&key) {
             let message = format!("`{key}` of a {what} is not supported and ignored");
             let hint = (key == "include").then(|| "`test` selects by name, too".to_owned());
             linter.add(Code::IgnoredKey, (scope, key), key, message, hint);
         } else {
-            let known = PHASE.iter().chain(form.read).chain(form.known).copied();
+            let known = how::COMMON.iter().chain(keys.read).chain(keys.known).copied();
             let message = format!("nobody reads `{key}` in a {what}");
             linter.add(Code::UnknownKey, (scope, key), key, message, did_you_mean(key, known));
         }

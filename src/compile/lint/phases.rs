@@ -4,19 +4,18 @@ use std::path::Path;
 
 use atex_fmf::{Map, Value};
 
-use super::schema::{INSTALL, SHELL};
 use super::{Code, Linter, brought, expressions, keys, scripts, values};
+use crate::compile::how::{self, Step};
 use crate::compile::read::{Scope, scalar};
-use crate::compile::spec::Action;
 
 /// Checks all phases of a plan.
 pub(super) fn check(linter: &mut Linter<'_>, plan: &Scope<'_>) {
     let in_tree = runs_in_tree(plan.map);
-    for step in ["prepare", "finish"] {
-        match plan.maps(step) {
+    for step in Step::ALL {
+        match plan.maps(step.key()) {
             Ok(maps) => {
                 for map in maps {
-                    let phase = plan.inner(step, map, String::new());
+                    let phase = plan.inner(step.key(), map, String::new());
                     check_phase(linter, &phase, step, in_tree);
                 }
             }
@@ -25,48 +24,38 @@ pub(super) fn check(linter: &mut Linter<'_>, plan: &Scope<'_>) {
     }
 }
 
-fn check_phase(linter: &mut Linter<'_>, phase: &Scope<'_>, step: &str, in_tree: bool) {
+fn check_phase(linter: &mut Linter<'_>, phase: &Scope<'_>, step: Step, in_tree: bool) {
     expressions::check_when(linter, phase);
     values::refused(linter, phase, phase.integer("order", 0));
-    let how = match phase.text("how") {
-        Ok(how) => how.unwrap_or_else(|| "shell".to_owned()),
+    let word = match phase.text("how") {
+        Ok(word) => word.unwrap_or_else(|| how::DEFAULT.to_owned()),
         Err(error) => return values::refused::<()>(linter, phase, Err(error)),
     };
-    let (content, form, empty) = match (step, how.as_str()) {
-        ("prepare", "install") => ("package", INSTALL, Code::EmptyPackage),
-        (_, "shell") => ("script", SHELL, Code::EmptyScript),
-        _ => {
-            let message = format!("`how: {how}` in `{step}` is not supported: the phase is ignored");
-            let hint = (step == "prepare").then(|| "`install` and `shell` are".to_owned());
-            linter.add(Code::IgnoredPhase, (phase, "how"), &how, message, hint);
-            return;
-        }
+    let Some(how) = how::find(step, &word) else {
+        let message = format!(
+            "`how: {word}` in `{}` is not supported: the phase is ignored",
+            step.key()
+        );
+        let hint = how::meant(step, &word).unwrap_or_else(|| how::there_are(step));
+        return linter.add(Code::IgnoredPhase, (phase, "how"), &word, message, Some(hint));
     };
-    keys::check_phase(linter, phase, form, &format!("phase with `how: {how}`"));
-    let texts = match phase.texts(content) {
-        Ok(texts) => texts,
-        Err(error) => return values::refused::<()>(linter, phase, Err(error)),
-    };
-    if texts.iter().all(|text| text.trim().is_empty()) {
-        let message = format!("the phase has no `{content}`, so there is nothing to do");
-        let key = if phase.map.contains_key(content) {
-            content
-        } else {
-            "how"
-        };
-        linter.add(empty, (phase, key), key, message, None);
-    }
-    if in_tree && content == "script" {
-        for script in &texts {
-            scripts::check_files(linter, (phase, content), script, Path::new(""));
+    keys::check_phase(linter, phase, how.keys, &format!("phase with `how: {word}`"));
+    let content = how.content;
+    match (how.read)(phase) {
+        Err(error) => values::refused::<()>(linter, phase, Err(error)),
+        Ok(None) => {
+            let message = format!("the phase has no `{content}`, so there is nothing to do");
+            let is_there = phase.map.contains_key(content);
+            let key = if is_there { content } else { "how" };
+            linter.add(how.empty, (phase, key), key, message, None);
         }
-    }
-    if in_tree {
-        let action = match content {
-            "script" => Action::Shell { scripts: texts },
-            _ => Action::Install { packages: texts },
-        };
-        brought::check_phase(linter, phase, &action);
+        Ok(Some(action)) if in_tree => {
+            for script in how::scripts(&action) {
+                scripts::check_files(linter, (phase, content), script, Path::new(""));
+            }
+            brought::check_phase(linter, phase, &action);
+        }
+        Ok(Some(_)) => {}
     }
 }
 

@@ -1,5 +1,7 @@
 //! Which keys have a meaning where: those that atex reads and those that tmt knows.
 
+use crate::compile::how::Keys;
+
 /// What a node is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Kind {
@@ -119,27 +121,8 @@ pub(super) const EXTRA: &[&str] = &["extra-atex-inputs", "extra-atex-probe", "ex
 /// Keys that tmt had once.
 pub(super) const OBSOLETE: &[&str] = &["coverage", "relevancy"];
 
-/// Keys of all phases and sections.
-pub(super) const PHASE: &[&str] = &["how", "name", "order", "summary", "when"];
-
-/// What a phase or a section may say: `read` by atex, or only `known` to tmt.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Form {
-    pub(super) read: &'static [&'static str],
-    pub(super) known: &'static [&'static str],
-}
-
-pub(super) const SHELL: Form = Form {
-    read: &["script"],
-    known: &["ref", "url", "where"],
-};
-
-pub(super) const INSTALL: Form = Form {
-    read: &["package"],
-    known: &["check-first", "copr", "directory", "exclude", "missing", "where"],
-};
-
-pub(super) const SECTION: Form = Form {
+/// Of a section of discover. What phases may say is in the table of `compile::how`.
+pub(super) const SECTION: Keys = Keys {
     read: &["condition", "exclude", "filter", "path", "ref", "test", "url"],
     known: &[
         "adjust-tests",
@@ -193,22 +176,6 @@ pub(super) const VARIABLES: &[&str] = &[
     "TMT_TREE",
 ];
 
-/// The known key that is most like one that is not known.
-pub(super) fn nearest<'k>(given: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
-    const ALIKE: f64 = 0.65;
-    let score = |known: &&'k str| strsim::normalized_damerau_levenshtein(given, known);
-    let best = known.into_iter().max_by(|left, right| {
-        let order = score(left).total_cmp(&score(right));
-        order.then_with(|| right.cmp(left))
-    })?;
-    (score(&best) >= ALIKE).then_some(best)
-}
-
-/// `did you mean …?` for the nearest known key.
-pub(super) fn did_you_mean<'k>(given: &str, known: impl IntoIterator<Item = &'k str>) -> Option<String> {
-    nearest(given, known).map(|known| format!("did you mean `{known}`?"))
-}
-
 /// A key of an adjust rule without its merge suffix.
 pub(super) fn bare(key: &str) -> &str {
     key.trim_end_matches(['+', '<', '-', '~'])
@@ -216,14 +183,7 @@ pub(super) fn bare(key: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
-    use super::{bare, nearest};
-
-    #[test]
-    fn a_slip_finds_its_key_and_noise_finds_none() {
-        assert_eq!(nearest("durration", ["description", "duration"]), Some("duration"));
-        assert_eq!(nearest("requires", ["result", "require"]), Some("require"));
-        assert_eq!(nearest("xyz", ["tag", "test"]), None);
-    }
+    use super::bare;
 
     #[test]
     fn suffixes_are_no_part_of_a_key() {

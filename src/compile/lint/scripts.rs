@@ -7,10 +7,10 @@ use std::path::Path;
 use atex_fmf::{Node, Value};
 
 use super::nodes::{adjusts, may_run};
-use super::schema::nearest;
 use super::{Code, Linter, brought, values};
 use crate::compile::command::{self, How};
 use crate::compile::facts::run_directory;
+use crate::compile::names::nearest_key;
 use crate::compile::read::Scope;
 use crate::compile::reads::inside;
 
@@ -86,6 +86,6 @@ fn similar(path: &Path) -> Option<String> {
         .filter(|name| Path::new(name).extension().is_none_or(|extension| extension != "fmf"))
         .collect();
     names.sort_unstable();
-    let nearest = nearest(name, names.iter().map(String::as_str))?;
+    let nearest = nearest_key(name, names.iter().map(String::as_str))?;
     Some(format!("did you mean `{nearest}`?"))
 }

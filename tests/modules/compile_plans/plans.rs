@@ -346,6 +346,50 @@ fn what_is_not_supported_is_one_warning_each_and_an_error_when_strict() {
 }
 
 #[test]
+fn a_phase_becomes_a_step_or_a_warning_with_its_place() {
+    for step in ["prepare", "finish"] {
+        for how in ["install", "shell", "shel", "instal", "ansible", "feature", "''"] {
+            for keys in [
+                "script: x",
+                "package: x",
+                "script: x, package: x",
+                "playbook: x",
+                "order: 1",
+            ] {
+                let plan = format!("discover:\n    how: fmf\n{step}:\n  - {{how: {how}, {keys}}}\n");
+                let trial = Trial::new(&[TESTS, ("plan.fmf", &plan)]);
+                let workload = compile(&trial.request()).expect("it compiles");
+                let plan = &workload.plans[0];
+                let runs = plan.chain.len() + plan.finish.len();
+                let is_told = |warning: &Warning| warning.line == Some(4) && warning.text.contains(step);
+                let told = workload.warnings.iter().any(is_told);
+                let case = format!("{step}: {{how: {how}, {keys}}}: {:?}", workload.warnings);
+                assert!(told || runs == 1, "{case}");
+                let shell = how == "shell" && keys.contains("script");
+                let install = how == "install" && keys.contains("package") && step == "prepare";
+                assert_eq!(runs, usize::from(shell || install), "{case}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_slip_in_how_is_told_with_the_word_of_the_step_that_is_like_it() {
+    let plan = "discover:\n    how: fmf\nprepare:\n  how: instal\n  package: x\nfinish:\n  - {how: shel, script: x}\n  - {how: instal, package: x}\n";
+    let trial = Trial::new(&[TESTS, ("plan.fmf", plan)]);
+    let warnings = list(&trial.request()).expect("it lists").warnings;
+    let warnings: Vec<String> = warnings.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        warnings,
+        [
+            "plan.fmf:4: plan `/plan`, prepare phase 1 (`instal`): `how: instal` is not supported, the phase is ignored (did you mean `install`?)",
+            "plan.fmf:7: plan `/plan`, finish phase 1 (`shel`): `how: shel` is not supported, the phase is ignored (did you mean `shell`?)",
+            "plan.fmf:8: plan `/plan`, finish phase 2 (`instal`): `how: instal` is not supported, the phase is ignored",
+        ]
+    );
+}
+
+#[test]
 fn values_become_text_as_in_tmt() {
     let environment = "environment:\n  - A: 1\n    B: true\n    C: 1.50\n    D:\n  - E: \" x \"\n  - F=a=b\n";
     let trial = Trial::new(&[("plan.fmf", &format!("discover: {{how: fmf}}\n{environment}")), TESTS]);

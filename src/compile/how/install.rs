@@ -1,0 +1,60 @@
+//! `how: install`: packages, by the machine's own manager. What runs: `src/exec/how.rs`.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use atex_graph::{Sourced, StepAction};
+
+use super::{How, Keys, Step};
+use crate::compile::error::CompileError;
+use crate::compile::files::TreeFiles;
+use crate::compile::left_out::{LeftOut, of_word};
+use crate::compile::lint::Code;
+use crate::compile::read::Scope;
+use crate::compile::spec::Action;
+
+/// A text or a list of texts: names, or files of the tree.
+const PACKAGE: &str = "package";
+
+pub(super) const HOW: How = How {
+    word: "install",
+    steps: &[Step::Prepare],
+    content: PACKAGE,
+    keys: Keys {
+        read: &[PACKAGE],
+        known: &["check-first", "copr", "directory", "exclude", "missing", "where"],
+    },
+    empty: Code::EmptyPackage,
+    read,
+};
+
+/// One transaction: the order does not matter, nor how often a package is named.
+fn read(phase: &Scope<'_>) -> Result<Option<Action>, CompileError> {
+    let texts = phase.texts(PACKAGE)?;
+    let mut packages: Vec<String> = texts.iter().map(|text| text.trim().to_owned()).collect();
+    packages.retain(|package| !package.is_empty());
+    packages.sort_unstable();
+    packages.dedup();
+    Ok((!packages.is_empty()).then_some(Action::Install { packages }))
+}
+
+pub(super) fn input(packages: &[String], origin: Option<Arc<str>>) -> StepAction {
+    StepAction::Install {
+        packages: Sourced {
+            value: packages.to_vec(),
+            origin,
+        },
+    }
+}
+
+/// Only a package that is a file can be left out.
+pub(super) fn left_out(packages: &[String], files: &TreeFiles, prefix: &str) -> Vec<LeftOut> {
+    let is_file =
+        |package: &&str| package.contains('/') || [".rpm", ".deb", ".apk"].iter().any(|end| package.ends_with(end));
+    let words = packages
+        .iter()
+        .filter_map(|package| package.strip_prefix(prefix))
+        .filter(is_file);
+    let found = words.filter_map(|word| of_word(files, PACKAGE, word, Path::new("")));
+    found.collect()
+}

@@ -1,0 +1,66 @@
+//! `how: shell`: scripts in the root of the tree. What runs: `src/exec/how.rs`.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use atex_graph::{Sourced, StepAction};
+
+use super::{How, Keys, Step};
+use crate::compile::error::CompileError;
+use crate::compile::files::TreeFiles;
+use crate::compile::left_out::{LeftOut, of_script};
+use crate::compile::lint::Code;
+use crate::compile::read::Scope;
+use crate::compile::spec::Action;
+
+/// A text or a list of texts: bash.
+const SCRIPT: &str = "script";
+
+pub(super) const HOW: How = How {
+    word: "shell",
+    steps: &Step::ALL,
+    content: SCRIPT,
+    keys: Keys {
+        read: &[SCRIPT],
+        known: &["ref", "url", "where"],
+    },
+    empty: Code::EmptyScript,
+    read,
+};
+
+fn read(phase: &Scope<'_>) -> Result<Option<Action>, CompileError> {
+    let mut scripts = phase.texts(SCRIPT)?;
+    scripts.retain(|script| !script.trim().is_empty());
+    Ok((!scripts.is_empty()).then_some(Action::Shell { scripts }))
+}
+
+pub(super) fn input(scripts: &[String], origin: Option<Arc<str>>) -> StepAction {
+    StepAction::Shell {
+        script: Sourced {
+            value: one_text(scripts),
+            origin,
+        },
+    }
+}
+
+/// One text for the scripts of a step. Several are told apart by lines that count their bytes, so that no two lists have one text.
+fn one_text(scripts: &[String]) -> String {
+    const HEAD: &str = "# script ";
+    if let [script] = scripts
+        && !script.starts_with(HEAD)
+    {
+        return script.clone();
+    }
+    let count = scripts.len();
+    let texts = (1..)
+        .zip(scripts)
+        .map(|(number, script)| format!("{HEAD}{number} of {count}, {} bytes\n{script}\n", script.len()));
+    texts.collect()
+}
+
+pub(super) fn left_out(scripts: &[String], files: &TreeFiles, prefix: &str) -> Vec<LeftOut> {
+    let found = scripts
+        .iter()
+        .flat_map(|script| of_script(files, (SCRIPT, prefix), script, Path::new("")));
+    found.collect()
+}
