@@ -1,22 +1,18 @@
-//! One prepare step on a SUT, and the scripts of any step.
+//! One prepare step on a SUT. What runs for it, `how` says.
 //!
 //! Invariant: from before a step runs until it is complete, the SUT itself says that it is tainted.
 
-use std::collections::BTreeMap;
 use std::time::Instant;
 
 use atex_cache::{Outcome, Ticket};
 
-use crate::compile::spec::{Action, StepId};
-use crate::control::InfraKind;
+use crate::compile::spec::StepId;
 use crate::exec::event::{Event, NodeOutcome};
-use crate::exec::log::Part;
+use crate::exec::how::outcome_of;
 use crate::exec::recording::{self, RecordError};
-use crate::exec::script::{self, Ran};
-use crate::exec::shared::{What, unix_now};
+use crate::exec::shared::unix_now;
 use crate::exec::worker::{Failed, Worker};
-use crate::sut::packages::Need;
-use crate::sut::{EnvFile, Job, JobKind, Taint, Urgency};
+use crate::sut::{EnvFile, Taint, Urgency};
 
 impl Worker<'_> {
     /// Runs the step of a chain whose predecessors are done. Returns why it failed, if it did.
@@ -110,77 +106,5 @@ impl Worker<'_> {
             meta: serde_json::Value::Null,
         };
         recording::step(self.shared, ticket, ran, log)
-    }
-
-    /// Tells how a prepare or finish step ended.
-    pub(crate) fn tell_step(
-        &self,
-        node: String,
-        key: String,
-        outcome: NodeOutcome,
-        started: Instant,
-        failure: Option<&str>,
-        log: &str,
-    ) {
-        if outcome == NodeOutcome::Infra {
-            self.outbox.send(What::StepFailed);
-        }
-        self.outbox.event(Event::NodeFinished {
-            node,
-            key,
-            sut: self.sut.name().to_owned(),
-            outcome,
-            duration: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
-            note: failure.unwrap_or_default().to_owned(),
-            log: log.to_owned(),
-            results: BTreeMap::new(),
-            again: false,
-        });
-    }
-
-    /// Runs the scripts of a prepare or finish step until one fails.
-    pub(crate) fn run_step(
-        &mut self,
-        step: StepId,
-        env_file: EnvFile,
-        borne: Urgency,
-        log: &mut Part<'_>,
-    ) -> Result<Ran, Failed> {
-        let spec = self.shared.work.step(step);
-        let scripts = match &spec.action {
-            Action::Shell { scripts } => scripts.clone(),
-            Action::Install { packages } => match self.install_script(packages, Need::Required) {
-                Ok(script) => vec![script],
-                Err(reason) => {
-                    log.write(format!("{reason}\n").as_bytes())?;
-                    return Ok(Ran::Infra(InfraKind::Setup, reason));
-                }
-            },
-        };
-        for script in scripts {
-            let job = Job {
-                kind: JobKind::Script,
-                script,
-                slot: self.shared.slot(spec.upload).to_owned(),
-                dir: String::new(),
-                env_before: spec.env_before.clone(),
-                env_after: spec.env_after.clone(),
-                env_file,
-            };
-            let ran = script::run(self.sut.as_mut(), &job, (&self.shared.cancel, borne), log)?;
-            if ran.failure().is_some() {
-                return Ok(ran);
-            }
-        }
-        Ok(Ran::Exited(0))
-    }
-}
-
-/// What the end of its scripts makes of a prepare or finish step.
-pub(crate) fn outcome_of(ran: &Ran) -> NodeOutcome {
-    match ran {
-        Ran::Exited(0) => NodeOutcome::Pass,
-        Ran::Infra(InfraKind::Cancelled, _) => NodeOutcome::Cancelled,
-        Ran::Exited(_) | Ran::Infra(..) => NodeOutcome::Infra,
     }
 }

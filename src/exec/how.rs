@@ -1,0 +1,95 @@
+//! What runs on a machine for each `how` of prepare and finish, and what its end makes of the step.
+//!
+//! The other half, all that is known of a `how` before anything runs, is in `src/compile/how/`; between them stands [`Action`].
+
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use crate::compile::spec::{Action, StepId};
+use crate::control::InfraKind;
+use crate::exec::event::{Event, NodeOutcome};
+use crate::exec::log::Part;
+use crate::exec::script::{self, Ran};
+use crate::exec::shared::What;
+use crate::exec::worker::{Failed, Worker};
+use crate::sut::packages::Need;
+use crate::sut::{EnvFile, Job, JobKind, Urgency};
+
+impl Worker<'_> {
+    /// Runs the scripts of a prepare or finish step until one fails.
+    pub(crate) fn run_step(
+        &mut self,
+        step: StepId,
+        env_file: EnvFile,
+        borne: Urgency,
+        log: &mut Part<'_>,
+    ) -> Result<Ran, Failed> {
+        let spec = self.shared.work.step(step);
+        let scripts = match self.scripts_of(&spec.action) {
+            Ok(scripts) => scripts,
+            Err(reason) => {
+                log.write(format!("{reason}\n").as_bytes())?;
+                return Ok(Ran::Infra(InfraKind::Setup, reason));
+            }
+        };
+        for script in scripts {
+            let job = Job {
+                kind: JobKind::Script,
+                script,
+                slot: self.shared.slot(spec.upload).to_owned(),
+                dir: String::new(),
+                env_before: spec.env_before.clone(),
+                env_after: spec.env_after.clone(),
+                env_file,
+            };
+            let ran = script::run(self.sut.as_mut(), &job, (&self.shared.cancel, borne), log)?;
+            if ran.failure().is_some() {
+                return Ok(ran);
+            }
+        }
+        Ok(Ran::Exited(0))
+    }
+
+    /// What runs for an action: one arm for each `how`.
+    fn scripts_of(&self, action: &Action) -> Result<Vec<String>, String> {
+        match action {
+            Action::Install { packages } => Ok(vec![self.install_script(packages, Need::Required)?]),
+            Action::Shell { scripts } => Ok(scripts.clone()),
+        }
+    }
+
+    /// Tells how a prepare or finish step ended.
+    pub(crate) fn tell_step(
+        &self,
+        node: String,
+        key: String,
+        outcome: NodeOutcome,
+        started: Instant,
+        failure: Option<&str>,
+        log: &str,
+    ) {
+        if outcome == NodeOutcome::Infra {
+            self.outbox.send(What::StepFailed);
+        }
+        self.outbox.event(Event::NodeFinished {
+            node,
+            key,
+            sut: self.sut.name().to_owned(),
+            outcome,
+            duration: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
+            note: failure.unwrap_or_default().to_owned(),
+            log: log.to_owned(),
+            results: BTreeMap::new(),
+            again: false,
+        });
+    }
+}
+
+/// What the end of its scripts makes of a prepare or finish step.
+pub(crate) fn outcome_of(ran: &Ran) -> NodeOutcome {
+    match ran {
+        Ran::Exited(0) => NodeOutcome::Pass,
+        Ran::Infra(InfraKind::Cancelled, _) => NodeOutcome::Cancelled,
+        Ran::Exited(_) | Ran::Infra(..) => NodeOutcome::Infra,
+    }
+}
