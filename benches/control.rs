@@ -4,7 +4,7 @@
 
 use std::time::Instant;
 
-use atex::control::{Finish, Limits, Protocol, ResultStore};
+use atex::control::{Finish, Limits, Protocol, ResultStore, Status};
 
 const CHUNK: usize = 64 << 10;
 
@@ -23,7 +23,7 @@ fn measure(name: &str, results: u32, stream: &str) {
             std::hint::black_box(said);
         }
     }
-    let summary = protocol.finish(Finish::Exited(0)).expect("a disk");
+    let summary = protocol.finish(Finish::Exited(Status::Pass)).expect("a disk");
     let seconds = start.elapsed().as_secs_f64();
     assert!(summary.results >= u64::from(results), "all results are stored");
     let bytes = u32::try_from(stream.len()).expect("a stream that fits into memory");

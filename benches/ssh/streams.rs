@@ -4,7 +4,7 @@ use std::io::Read;
 use std::net::{Ipv4Addr, TcpStream};
 use std::time::Instant;
 
-use atex::control::{Finish, Limits, Protocol, ResultStore};
+use atex::control::{Finish, Limits, Protocol, ResultStore, Status};
 use atex::sut::kind::ssh::Login;
 use atex::sut::{OnHeld, Sut};
 
@@ -114,7 +114,7 @@ pub(crate) fn results() {
         }
     });
     let seconds = start.elapsed().as_secs_f64();
-    let summary = protocol.finish(Finish::Exited(0)).expect("a disk");
+    let summary = protocol.finish(Finish::Exited(Status::Pass)).expect("a disk");
     assert!(summary.results >= u64::from(count), "all results are stored");
     println!(
         "\nresults through the control stream: {:.0} a second",

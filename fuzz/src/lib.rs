@@ -6,7 +6,7 @@
 
 use std::fs;
 
-use atex::control::{ControlError, Finish, InfraKind, Limits, Protocol, RESULTS, ResultStore, Said};
+use atex::control::{ControlError, Finish, InfraKind, Limits, Protocol, RESULTS, ResultStore, Said, Status};
 
 /// A control stream, written as [`streams`] says. It gives the same in chunks of any size, and nothing is
 /// written outside the test's directory.
@@ -41,7 +41,7 @@ fn control_in_chunks(streams: &[Vec<u8>], size: usize) -> Outcome {
     let mut said = Vec::new();
     let broken = feed(&mut protocol, streams, size, &mut said).err();
     let how = match (&broken, protocol.exit_code()) {
-        (None, Some(code)) => Finish::Exited(code),
+        (None, Some(code)) => Finish::Exited(if code == 0 { Status::Pass } else { Status::Fail }),
         _ => Finish::Infra {
             kind: InfraKind::Control,
             note: "the stream".to_owned(),

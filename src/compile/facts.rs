@@ -16,6 +16,7 @@ use super::ignored;
 use super::inputs::Globs;
 use super::plan::json;
 use super::read::{Reader, Scope};
+use super::spec::Framework;
 
 /// Keys that say something to people, to selection or to the scheduler, but change nothing of what a test does. All other keys are part
 /// of the test's key, whatever they mean. `environment` and `extra-atex-inputs` are in it in another form.
@@ -53,6 +54,7 @@ pub(crate) struct Facts {
     /// Where it is defined, and where it runs if that is elsewhere; relative to its tree.
     pub(crate) directories: Vec<PathBuf>,
     pub(crate) script: String,
+    pub(crate) framework: Framework,
     pub(crate) environment: Variables,
     pub(crate) requires: Vec<String>,
     pub(crate) recommends: Vec<String>,
@@ -78,6 +80,10 @@ impl Facts {
             Some(other) => return Err(scope.wrong("test", "a text", other)),
             None => return Err(scope.error("test", Problem::Empty("test"))),
         };
+        let framework = scope
+            .value("framework")
+            .and_then(Value::as_str)
+            .and_then(Framework::named);
         let run = run_directory(tree, node)?;
         let mut directories = vec![node.dir().to_owned()];
         directories.extend((run != node.dir()).then(|| run.clone()));
@@ -86,6 +92,7 @@ impl Facts {
             dir: escaped(&run),
             directories,
             script,
+            framework: framework.unwrap_or_default(),
             environment: environment::read(&scope, false)?,
             requires: packages(&scope, "require")?,
             recommends: packages(&scope, "recommend")?,

@@ -8,7 +8,7 @@ use std::collections::HashSet;
 use atex_fmf::{Map, Node, Tree, Value};
 
 use super::read::{Reader, Scope, truthy};
-use super::spec::Warning;
+use super::spec::{Framework, Warning};
 use super::trees::TreeId;
 
 /// What a selection asks for in vain.
@@ -65,8 +65,8 @@ const NOT_BROUGHT: &str = "nothing of that is brought to the machine";
 /// What a test says that is not obeyed and could change its verdict.
 fn of_test(node: Node<'_>) -> Vec<Unobeyed> {
     let said = |key: &str| node.value(key).filter(truthy);
-    let named = |key: &'static str, default: &str| {
-        let value = said(key).filter(|value| value.as_str() != Some(default))?;
+    let named = |key: &'static str, is_obeyed: fn(&str) -> bool| {
+        let value = said(key).filter(|value| !value.as_str().is_some_and(is_obeyed))?;
         Some(Unobeyed {
             key,
             what: format!("`{key}: {}`", brief(&value)),
@@ -97,8 +97,8 @@ fn of_test(node: Node<'_>) -> Vec<Unobeyed> {
         })
     });
     let rules = [
-        named("framework", "shell"),
-        named("result", "respect"),
+        named("framework", |word| Framework::named(word).is_some()),
+        named("result", |word| word == "respect"),
         checks,
         restarts,
     ];

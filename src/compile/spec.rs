@@ -229,6 +229,21 @@ pub enum Action {
     },
 }
 
+/// Who judges a test; what each does is in `src/exec/framework.rs`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Framework {
+    /// Its exit code.
+    #[default]
+    Shell,
+}
+
+impl Framework {
+    /// The one that `framework: WORD` means, if it is there.
+    pub fn named(word: &str) -> Option<Self> {
+        (word == "shell").then_some(Self::Shell)
+    }
+}
+
 /// A test of a plan.
 #[derive(Clone, Debug)]
 pub struct TestSpec {
@@ -242,6 +257,8 @@ pub struct TestSpec {
     pub dir: String,
     /// The bash text of `test`.
     pub script: String,
+    /// Who judges it.
+    pub framework: Framework,
     /// Variables of the plan: set before the plan environment file is sourced.
     pub env_before: Vec<(String, String)>,
     /// The test's own, then `-e` over them: set after it.

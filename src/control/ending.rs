@@ -71,8 +71,8 @@ impl Protocol {
     /// Makes the runner's own result of what the test left open for itself.
     fn make_fallback(&mut self, base: &mut Open, how: &Finish) -> Result<(), StoreError> {
         match how {
-            Finish::Exited(code) if base.status() == Status::Missing => {
-                base.set("status", if *code == 0 { "pass" } else { "fail" });
+            Finish::Exited(judged) if base.status() == Status::Missing => {
+                base.set("status", judged.as_str());
             }
             Finish::Exited(_) => {}
             Finish::Infra { kind, note } => {

@@ -128,8 +128,8 @@ impl fmt::Display for InfraKind {
 /// How a test ended, told by the executor.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Finish {
-    /// The test ended with this exit code.
-    Exited(i32),
+    /// The test ended by itself. This is what that makes of it where it gave no result for itself.
+    Exited(Status),
     /// The infrastructure ended it.
     Infra {
         /// The kind of failure.

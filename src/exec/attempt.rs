@@ -6,9 +6,11 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use crate::compile::spec::Framework;
 use crate::control::{
     Deadline, Finish, InfraKind, Limits, Mask, Protocol, ResultStore, Said, Status, StoreError, Summary,
 };
+use crate::exec::framework;
 use crate::exec::schedule::After;
 use crate::exec::streams::{Reconnect, Stop, Streams};
 use crate::sut::{Cancel, Job, JobKind, Sut, Trouble, TroubleKind};
@@ -17,6 +19,8 @@ use crate::sut::{Cancel, Job, JobKind, Sut, Trouble, TroubleKind};
 pub(crate) struct Attempt<'a> {
     /// The test as a job; its restart count is set here.
     pub(crate) job: Job,
+    /// Who judges its end.
+    pub(crate) framework: Framework,
     /// How long it may run.
     pub(crate) duration: Duration,
     /// Where its results go: exists and is empty.
@@ -106,7 +110,10 @@ pub(crate) fn run(
             }
         };
         match stop {
-            Stop::Exited(code) => break (Finish::Exited(code), SutAfter::Usable(After::Clean)),
+            Stop::Exited(code) => {
+                let judged = framework::judge(attempt.framework, code);
+                break (Finish::Exited(judged), SutAfter::Usable(After::Clean));
+            }
             Stop::Infra(kind, note) => {
                 let after = after_infra(sut, kind, attempt.dead_after, &mut found_boot);
                 break (Finish::Infra { kind, note }, after);

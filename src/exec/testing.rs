@@ -8,6 +8,7 @@ use crate::control::{InfraKind, Status, Summary, Verdict};
 use crate::exec::attempt::{self, Attempt, Attempted, SutAfter, Unwritten};
 use crate::exec::enter::{Installed, mode_of};
 use crate::exec::event::{Event, NodeOutcome};
+use crate::exec::framework;
 use crate::exec::recording;
 use crate::exec::rundir::RunDirError;
 use crate::exec::schedule::{After, JobId, LaneId, Said, Skip};
@@ -150,6 +151,7 @@ impl Worker<'_> {
         };
         let attempt = Attempt {
             job: job_of(shared, lane, test),
+            framework: test.framework,
             duration: test.duration,
             dir,
             cancel: &shared.cancel,
@@ -202,7 +204,7 @@ fn job_of(shared: &Shared<'_>, lane: LaneId, test: &TestSpec) -> Job {
             restarts: 0,
             tty: test.tty,
         },
-        script: test.script.clone(),
+        script: framework::script(test),
         slot: shared.slot(plan.upload).to_owned(),
         dir: test.dir.clone(),
         env_before: test.env_before.clone(),

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use atex::control::{ControlError, Finish, Limits, Protocol, ResultStore};
+use atex::control::{ControlError, Finish, Limits, Protocol, ResultStore, Status};
 use rustix::process::{Resource, Rlimit, Signal, setrlimit};
 
 fn limit(bytes: Option<u64>) {
@@ -42,7 +42,9 @@ fn a_full_disk_leaves_whole_lines_and_says_which_file() {
     );
 
     limit(None);
-    protocol.finish(Finish::Exited(0)).expect("there is room again");
+    protocol
+        .finish(Finish::Exited(Status::Pass))
+        .expect("there is room again");
     let lines = std::fs::read_to_string(test.join("results.jsonl")).expect("the results");
     assert_eq!(
         lines,

@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use atex::control::{Finish, Limits, Protocol, ResultStore};
+use atex::control::{Finish, Limits, Protocol, ResultStore, Status};
 
 /// Bytes that the process holds in memory.
 fn resident() -> u64 {
@@ -49,7 +49,10 @@ impl Fed {
     fn finish(mut self) -> (u64, tempfile::TempDir) {
         self.flush();
         (
-            self.protocol.finish(Finish::Exited(0)).expect("a disk").results,
+            self.protocol
+                .finish(Finish::Exited(Status::Pass))
+                .expect("a disk")
+                .results,
             self.dir,
         )
     }

@@ -212,6 +212,7 @@ impl<'r> Assembler<'r> {
             node: discover,
             dir,
             script: facts.script.clone(),
+            framework: facts.framework,
             env_before,
             env_after,
             requires: facts.requires.clone(),

@@ -15,6 +15,7 @@ use crate::compile::command::file_of;
 use crate::compile::facts::run_directory;
 use crate::compile::place::Place;
 use crate::compile::read::{Scope, truthy};
+use crate::compile::spec::Framework;
 
 /// Scripts of more bytes are not read.
 const LARGEST: u64 = 1 << 20;
@@ -56,13 +57,13 @@ pub(super) fn check_verdict(linter: &mut Linter<'_>, kind: Kind, node: Node<'_>)
     match kind {
         Kind::Test if may_run(node) => {
             for key in TEST_TMT_ONLY {
-                let default = match *key {
-                    "framework" => Some("shell"),
-                    "result" => Some("respect"),
-                    _ => None,
+                let is_obeyed = |word| match *key {
+                    "framework" => Framework::named(word).is_some(),
+                    "result" => word == "respect",
+                    _ => false,
                 };
                 let value = scope.value(key).filter(|value| truthy(value));
-                if value.is_some_and(|value| default.is_none() || value.as_str() != default) {
+                if value.is_some_and(|value| !value.as_str().is_some_and(is_obeyed)) {
                     obeyed(linter, &scope, key, key);
                 }
             }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use atex::control::{ControlError, Finish, InfraKind, Limits, Said};
+use atex::control::{ControlError, Finish, InfraKind, Limits, Said, Status};
 use proptest::prelude::*;
 
 use crate::control::support::{Running, result, result_with};
@@ -30,7 +30,7 @@ fn outcome<'a>(chunks: impl IntoIterator<Item = &'a [u8]>) -> Outcome {
         .find_map(|chunk| test.try_say(chunk).err())
         .or_else(|| test.protocol.end_of_stream().err());
     let done = test.finish(match &error {
-        None => Finish::Exited(0),
+        None => Finish::Exited(Status::Pass),
         Some(error) => Finish::Infra {
             kind: InfraKind::Control,
             note: error.to_string(),

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use atex::control::{ControlError, Finish, InfraKind, Limits, Output, Protocol, RESULTS, ResultStore, Said, Summary};
+use atex::control::{
+    ControlError, Finish, InfraKind, Limits, Output, Protocol, RESULTS, ResultStore, Said, Status, Summary,
+};
 use serde_json::value::RawValue;
 
 /// The bytes of a result, with those of its files.
@@ -81,7 +83,7 @@ impl Running {
     }
 
     pub(crate) fn exit(self, code: i32) -> Done {
-        self.finish(Finish::Exited(code))
+        self.finish(Finish::Exited(if code == 0 { Status::Pass } else { Status::Fail }))
     }
 
     pub(crate) fn fail(self, kind: InfraKind, note: &str) -> Done {
