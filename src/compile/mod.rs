@@ -3,7 +3,7 @@
 //! The only module that knows fmf and graph. The way, which the files follow:
 //!
 //! 1. `trees` loads the tree and those that sections name, as the context makes them;
-//! 2. `plan` selects plans and reads them, with `sections`, `phases` and `environment`;
+//! 2. `plan` selects plans and reads them, with `sections`, `phases` (what they can do: `how`) and `environment`;
 //! 3. `select` takes each plan's tests, and narrows them;
 //! 4. `walk`, `digests` and `files` look at all files, and `beyond` at what links lead to outside; `inputs`, `mentions` and `whole` say who
 //!    depends on which, `left_out` and `reads` what is named and not brought;
