@@ -4,15 +4,11 @@ use std::io::Write;
 
 use atex::control::{Finish, Limits, Protocol, ResultStore, Status};
 
-/// Bytes that the process holds in memory.
+/// Bytes of its own that the process holds in memory: pages of the program, which come as it runs, are none of them.
 fn resident() -> u64 {
     let statm = std::fs::read_to_string("/proc/self/statm").expect("Linux");
-    let pages: u64 = statm
-        .split(' ')
-        .nth(1)
-        .and_then(|pages| pages.parse().ok())
-        .expect("a number of pages");
-    pages * rustix::param::page_size() as u64
+    let pages: Vec<u64> = statm.split(' ').map_while(|pages| pages.trim().parse().ok()).collect();
+    (pages[1] - pages[2]) * rustix::param::page_size() as u64
 }
 
 struct Fed {
