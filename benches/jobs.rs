@@ -65,7 +65,7 @@ fn machine() {
     sut.open(OnHeld::Fail, &mut |_| ()).expect("it opens");
     println!("{:<28} {:>8.2} ms", "open", millis(start.elapsed()));
     let start = Instant::now();
-    sut.sync(&upload, SyncMode::KeepPrepared).expect("it syncs");
+    sut.sync(&upload, SyncMode::KeepPrepared(1)).expect("it syncs");
     println!("{:<28} {:>8.2} ms", "sync, nothing to do", millis(start.elapsed()));
 
     let job = job("true");

@@ -134,10 +134,10 @@ fn bare(login: &Login) -> f64 {
 fn rerun(lab: &Lab, login: Login) -> [f64; 4] {
     let start = Instant::now();
     let mut sut = library::machine(login, lab.path("library"));
-    sut.expect(&nothing(), SyncMode::KeepPrepared);
+    sut.expect(&nothing(), SyncMode::KeepPrepared(1));
     sut.open(OnHeld::Wait, &mut |_| ()).expect("it opens");
     let open = millis(start);
-    sut.sync(&nothing(), SyncMode::KeepPrepared).expect("it syncs");
+    sut.sync(&nothing(), SyncMode::KeepPrepared(1)).expect("it syncs");
     let synced = millis(start);
     let channel = sut.start(&job("true")).expect("it starts");
     let started = millis(start);

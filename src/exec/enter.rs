@@ -15,7 +15,7 @@ use crate::exec::worker::{Failed, Worker};
 use crate::sut::packages::{self, Need};
 use crate::sut::{Due, EnvFile, Job, JobKind, SyncMode, Synced, Trouble, TroubleKind, Upload, Urgency};
 
-/// Said where the machine is prepared again because of it.
+/// Said where steps are run again because of it.
 const LOST_PREPARED: &str = "what a prepare step made in the tree is not there as it was";
 
 /// How often files are sent again that changed meanwhile, before that is given up.
@@ -29,7 +29,7 @@ pub(crate) fn mode_of(done: usize) -> SyncMode {
     if done == 0 {
         SyncMode::ExactIfUnprepared
     } else {
-        SyncMode::KeepPrepared
+        SyncMode::KeepPrepared(done)
     }
 }
 
@@ -71,7 +71,11 @@ impl Worker<'_> {
 
     fn bring_into(&mut self, lane: LaneId, pending: &[JobId]) -> Result<Option<Skip>, Failed> {
         self.note_unfinished(lane)?;
-        if let Some(reason) = self.bring_prepared(lane)? {
+        let done = self.bring_standing(lane)?;
+        for (index, &step) in self.shared.chain(lane)[..done].iter().enumerate() {
+            self.tell_reused(step, index);
+        }
+        if let Some(reason) = self.prepare_rest(lane, done)? {
             return Ok(Some(reason));
         }
         if self.shared.options.until < Until::Test || self.install_for_tests(lane, pending)? {
@@ -80,43 +84,75 @@ impl Worker<'_> {
         Ok(Some(Skip::Cancelled))
     }
 
-    /// Brings the lane's tree, and runs what is missing of its chain.
-    fn bring_prepared(&mut self, lane: LaneId) -> Result<Option<Skip>, Failed> {
+    /// Brings the lane's tree with what steps of its chain made there, and makes the machine say that it has done these and no others.
+    /// Returns how many they are: all that need not run again.
+    fn bring_standing(&mut self, lane: LaneId) -> Result<usize, Failed> {
         let shared = self.shared;
         let chain = shared.chain(lane);
-        let mut done = self.steps_done(chain);
-        let last = self.state.chain.last().filter(|_| done > 0);
-        let reads = last.and_then(|last| chain.iter().find_map(|&step| self.stands_for(step, last)));
-        self.prepared_reads = reads.unwrap_or_default();
-        let ignores = shared.options.on_taint == OnTaint::Ignore;
-        self.ignored = self.state.taint.clone().filter(|_| ignores);
-        if done == 0 && !chain.is_empty() || self.state.taint.is_some() && !ignores {
-            self.start_anew(chain)?;
-        }
+        let mut done = self.stand(chain)?;
         // A build begins with the first step; where there is none, with nothing said by those before.
         if chain.is_empty() && shared.options.mode == Mode::Build {
             self.sut.reset_env_file(&self.shared.project.id, EnvFile::Base)?;
         }
         self.ran_here = None;
         let upload = shared.lane(lane).upload;
-        let mut tree = shared.upload(upload);
-        tree.observed |= done < chain.len() && tree.files.files.len() <= MOST_FILES;
-        if self.bring_tree(upload, &tree, mode_of(done))?.lost_prepared {
+        loop {
+            let mut tree = shared.upload(upload);
+            tree.observed |= done < chain.len() && tree.files.files.len() <= MOST_FILES;
+            // What still runs there may harm it once more; each time fewer steps stand.
+            let Some(lost) = self.bring_tree(upload, &tree, mode_of(done))?.lost_prepared else {
+                return Ok(done);
+            };
             self.tell("changed", LOST_PREPARED.to_owned());
-            done = 0;
-            self.start_anew(chain)?;
-            tree.observed = tree.files.files.len() <= MOST_FILES;
-            self.bring_tree(upload, &tree, mode_of(done))?;
+            self.step_back(lost)?;
+            done = self.stand(chain)?;
         }
-        for (index, &step) in chain[..done].iter().enumerate() {
-            self.tell_reused(step, index);
-        }
+    }
+
+    /// Runs the steps of a lane's chain behind those that are done.
+    fn prepare_rest(&mut self, lane: LaneId, done: usize) -> Result<Option<Skip>, Failed> {
+        let chain = self.shared.chain(lane);
         for index in done..chain.len() {
             if let Some(reason) = self.prepare_step(chain, index)? {
                 return Ok(Some(Skip::Prepare(reason)));
             }
         }
         Ok(None)
+    }
+
+    /// Finds how many steps of a chain stand, and makes the machine say no more than that.
+    fn stand(&mut self, chain: &[StepId]) -> Result<usize, Failed> {
+        let mut done = self.steps_done(chain);
+        if done > 0 && done < self.state.chain.len() {
+            self.step_back(done)?;
+            done = self.steps_done(chain);
+        }
+        let last = self.state.chain.last().filter(|_| done > 0);
+        let reads = last.and_then(|last| chain.iter().find_map(|&step| self.stands_for(step, last)));
+        self.prepared_reads = reads.unwrap_or_default();
+        let ignores = self.shared.options.on_taint == OnTaint::Ignore;
+        self.ignored = self.state.taint.clone().filter(|_| ignores);
+        if done == 0 && !chain.is_empty() || self.state.taint.is_some() && !ignores {
+            self.start_anew(chain)?;
+        }
+        Ok(done)
+    }
+
+    /// Makes the machine say that only so many first steps of what was prepared are done, before anything of the others is taken
+    /// away, and gives it back the variables that these have set. Where it has not kept them, nothing is prepared any more.
+    fn step_back(&mut self, steps: usize) -> Result<(), Failed> {
+        let before = self.state.taint.clone();
+        self.doubt("going back to an earlier prepare step was interrupted".to_owned())?;
+        let kept = match steps.checked_sub(1) {
+            Some(last) => self.sut.rewind_env_file(&self.shared.project.id, last)?,
+            None => false,
+        };
+        self.state.taint = before;
+        if !kept {
+            return self.forget_prepared();
+        }
+        self.state.step_back(steps);
+        self.save_state()
     }
 
     /// Brings a tree to its slot. Where that takes away what prepare steps made there, the machine is not prepared any more.
@@ -171,12 +207,13 @@ impl Worker<'_> {
             );
             self.tell("restored", text);
         }
-        if !synced.lost_prepared {
+        let Some(lost) = synced.lost_prepared else {
             return Ok(None);
-        }
+        };
         self.tell("changed", format!("{LOST_PREPARED}, by `{before}`"));
-        self.start_anew(self.shared.chain(lane))?;
-        self.bring_prepared(lane)
+        self.step_back(lost)?;
+        let done = self.bring_standing(lane)?;
+        self.prepare_rest(lane, done)
     }
 
     /// How many steps of a chain the SUT has done and may be believed.
@@ -192,6 +229,10 @@ impl Worker<'_> {
         }
         let is_last = |&step: &StepId| self.stands_for(step, last).is_some();
         let done = chain.iter().position(is_last).map_or(0, |at| at + 1);
+        // The places of steps tell who made what in the tree.
+        if done > self.state.chain.len() {
+            return 0;
+        }
         let Some(most) = options.max_age else { return done };
         // What stands on a step that is too old is no better.
         let too_old = |&step: &usize| self.prepared_age(step).is_none_or(|age| age > most);

@@ -73,7 +73,7 @@ impl Worker<'_> {
             Some(path) => format!("with another {path}"),
             None => node.key().to_string(),
         };
-        self.sut.adopt(shared.slot(spec.upload))?;
+        self.sut.adopt(shared.slot(spec.upload), index)?;
         self.state.taint = self.ignored.clone();
         self.state.chain.truncate(index);
         self.state.chain.push(key);

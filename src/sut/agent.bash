@@ -707,9 +707,29 @@ agent_state() {
     say ok
 }
 
-# reset-env PROJECT.prepared|PROJECT.base: empties an environment file.
+# reset-env PROJECT.prepared|PROJECT.base: empties an environment file, and forgets what it held after each prepare step.
 agent_reset-env() {
-    said=$({ cd -P -- "$v/env" && ! meets "$1" && rm -rf --one-file-system -- "$1" && : >"$v/env/$1"; } 2>&1) || { complain "cannot empty \`$v/env/$1\`"; return; }
+    said=$({ cd -P -- "$v/env" && rm -f -- "$1".[0-9]* && empty_env "$1"; } 2>&1) || { complain "cannot empty \`$v/env/$1\`"; return; }
+    say ok
+}
+
+# empty_env FILE: in the directory of environment files.
+empty_env() {
+    ! meets "$1" && rm -rf --one-file-system -- "$1" && : >"$v/env/$1"
+}
+
+# keep_env PROJECT STEP: keeps what the environment file holds after a step of a chain. Where that fails, nothing is kept.
+keep_env() {
+    local env=$v/env/$1.prepared
+    rm -f -- "$env.$2"
+    [[ -f $env && ! -L $env ]] && cp -- "$env" "$v/env/new" && mv -f -- "$v/env/new" "$env.$2"
+} 2>/dev/null
+
+# rewind-env PROJECT STEP: makes the environment file hold what it held after a step of a chain; `none` where that was not kept.
+agent_rewind-env() {
+    local file=$1.prepared
+    [[ -f $v/env/$file.$2 && ! -L $v/env/$file.$2 ]] || { say none; return; }
+    said=$({ cd -P -- "$v/env" && empty_env "$file" && cat -- "$file.$2" >"$file"; } 2>&1) || { complain "cannot write \`$v/env/$file\`"; return; }
     say ok
 }
 
@@ -1036,7 +1056,7 @@ prune() {
         for dir in "$v/tree/$project" "$v/tree/$project"-*; do
             [[ ! -d $dir ]] || left=1
         done
-        [[ $left ]] || rm -f -- "$v/env/$project".{base,prepared}
+        [[ $left ]] || rm -f -- "$v/env/$project".{base,prepared} "$v/env/$project".prepared.[0-9]*
     done < <(cd -- "$v/manifest" && ls -t -- "${uses[@]}")
 } 2>/dev/null
 
@@ -1172,9 +1192,10 @@ settle_in() {
     said=$(mv -f -- "$m.list.new" "$m.list" 2>&1) && believe "$1" && said=$(rm -f -- "$m.touched" 2>&1)
 }
 
-# look SLOT: what is there after a prepare step, before `rebase`. `none`: nothing was ever brought there.
+# look SLOT STEP: what is there after a prepare step, before `rebase`. `none`: nothing was ever brought there.
 agent_look() {
     local m=$v/manifest/$1
+    keep_env "${1%%-*}" "$2"
     { printf %s "$1" >"$v/prepared"; leave_mounts; } 2>/dev/null
     [[ -s $m.list ]] || { say none; return; }
     look_at "$1" || return

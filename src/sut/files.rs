@@ -50,10 +50,11 @@ pub struct Upload {
 /// How strict a sync is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SyncMode {
-    /// What prepare steps made or changed there stays (it is part of the prepared state); what tests changed, added or deleted is undone.
-    /// Where something that prepare steps made is not as they left it, nothing is done: see [`Synced::lost_prepared`].
-    KeepPrepared,
-    /// The same, with what is left of what prepare steps made: for finish scripts.
+    /// What so many first steps of a chain made or changed there stays (it is part of the prepared state); what tests and later steps
+    /// changed, added or deleted is undone. Where something that those steps made is not as they left it, nothing is done: see
+    /// [`Synced::lost_prepared`].
+    KeepPrepared(usize),
+    /// The same, with what is left of what any prepare step made: for finish scripts.
     KeepRest,
     /// As `Exact`, but nothing is done where prepare steps made something there: see [`Synced::has_prepared`].
     ExactIfUnprepared,
@@ -64,7 +65,7 @@ pub enum SyncMode {
 impl SyncMode {
     /// Returns whether what prepare steps made stays.
     pub(crate) fn keeps_prepared(self) -> bool {
-        matches!(self, Self::KeepPrepared | Self::KeepRest)
+        matches!(self, Self::KeepPrepared(_) | Self::KeepRest)
     }
 }
 
@@ -77,8 +78,9 @@ pub struct Synced {
     pub bytes: u64,
     /// Files removed on the SUT.
     pub removed: u64,
-    /// Whether something that prepare steps made there is not as they left it. Then nothing was done.
-    pub lost_prepared: bool,
+    /// Where something that prepare steps made there is not as they left it: the place in the chain of the first step that must
+    /// run again. Then nothing was done.
+    pub lost_prepared: Option<usize>,
     /// Whether there is something that prepare steps made, and nothing was done for that reason.
     pub has_prepared: bool,
     /// The file, by its position in the list, that was not what the list says when it was to be sent. Then the tree is not whole.

@@ -1,17 +1,18 @@
 //! What the runner remembers on the machine about a slot's tree, as bytes that the agent stores and gives back.
 //!
-//! Shape: a line `atex-files-1-ID-plain` or `…-adopted`, then records ended by NUL: `F hex path`, `X hex path` (executable), `L path`
-//! followed by a record that is the target, `D path`, and `A path` for a path that a prepare step changed. The id stands for
-//! the list of files, so that "the same files again" is one comparison on the machine.
+//! Shape: a line `atex-files-2-ID-STEPS`, then records ended by NUL: `F hex path`, `X hex path` (executable), `L path` followed by a
+//! record that is the target, `D path`, and `A first last path` for a path that prepare steps changed. The id stands for the list of
+//! files, and STEPS says how many steps of a chain have left something there, so that "the same files again" is one comparison on the
+//! machine.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use crate::sut::files::{FileKind, FileSet};
 
-const FORMAT: &str = "atex-files-1";
+const FORMAT: &str = "atex-files-2";
 
 /// A path below a slot, as bytes.
 pub(crate) type RelPath = Vec<u8>;
@@ -22,7 +23,16 @@ pub(crate) struct Manifest {
     /// What the runner brought; sizes are not kept (0).
     pub files: BTreeMap<RelPath, FileKind>,
     /// Paths whose present state belongs to the prepared state of the machine.
-    pub adopted: BTreeSet<RelPath>,
+    pub adopted: BTreeMap<RelPath, Steps>,
+}
+
+/// Which steps of a prepare chain changed a path: their places in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Steps {
+    /// The first of them.
+    pub first: usize,
+    /// The last of them.
+    pub last: usize,
 }
 
 /// The id of a list of files.
@@ -36,10 +46,10 @@ pub(crate) fn id(set: &FileSet) -> String {
     hasher.finalize().to_hex().to_string()
 }
 
-/// The first line of a manifest with this id, with or without adopted paths: the only part that the agent looks at.
-pub(crate) fn head(id: &str, adopted: bool) -> String {
-    let what = if adopted { "adopted" } else { "plain" };
-    format!("{FORMAT}-{id}-{what}")
+/// The first line of a manifest with this id, where no step but the first so many has left anything: the only part that the agent
+/// looks at.
+pub(crate) fn head(id: &str, steps: usize) -> String {
+    format!("{FORMAT}-{id}-{steps}")
 }
 
 impl Manifest {
@@ -51,19 +61,20 @@ impl Manifest {
             .map(|entry| (entry.path.as_os_str().as_bytes().to_vec(), remembered(&entry.kind)));
         Self {
             files: pairs.collect(),
-            adopted: BTreeSet::new(),
+            adopted: BTreeMap::new(),
         }
     }
 
     /// Writes it, under the id of the list that it was made of.
     pub(crate) fn encode(&self, id: &str) -> Vec<u8> {
-        let mut out = head(id, !self.adopted.is_empty()).into_bytes();
+        let steps = self.adopted.values().map(|steps| steps.last + 1).max();
+        let mut out = head(id, steps.unwrap_or_default()).into_bytes();
         out.push(b'\n');
         for (path, kind) in &self.files {
             write_file(&mut out, path, kind);
         }
-        for path in &self.adopted {
-            record(&mut out, &[b"A ", path]);
+        for (path, Steps { first, last }) in &self.adopted {
+            record(&mut out, &[format!("A {first} {last} ").as_bytes(), path]);
         }
         out
     }
@@ -72,7 +83,7 @@ impl Manifest {
     pub(crate) fn decode(bytes: &[u8]) -> Option<(Self, String)> {
         let end = bytes.iter().position(|byte| *byte == b'\n')?;
         let head = std::str::from_utf8(&bytes[..end]).ok()?;
-        let (id, _adopted) = head.strip_prefix(FORMAT)?.strip_prefix('-')?.split_once('-')?;
+        let (id, _steps) = head.strip_prefix(FORMAT)?.strip_prefix('-')?.split_once('-')?;
         let mut manifest = Self::default();
         let body = &bytes[end + 1..];
         let mut records = body.strip_suffix(b"\0").unwrap_or(body).split(|byte| *byte == 0);
@@ -101,7 +112,9 @@ impl Manifest {
                 ),
                 b"D " => (rest, FileKind::Directory),
                 b"A " => {
-                    manifest.adopted.insert(rest.to_vec());
+                    let (first, rest) = number(rest)?;
+                    let (last, path) = number(rest)?;
+                    manifest.adopted.insert(path.to_vec(), Steps { first, last });
                     continue;
                 }
                 _ => return None,
@@ -110,6 +123,13 @@ impl Manifest {
         }
         Some((manifest, id.to_owned()))
     }
+}
+
+/// A number and a space, and what follows.
+fn number(bytes: &[u8]) -> Option<(usize, &[u8])> {
+    let end = bytes.iter().position(|byte| *byte == b' ')?;
+    let number = std::str::from_utf8(&bytes[..end]).ok()?.parse().ok()?;
+    Some((number, &bytes[end + 1..]))
 }
 
 /// A kind as a manifest keeps it: the digest says more than the size.
@@ -165,11 +185,18 @@ mod tests {
         ]
     }
 
+    fn steps() -> impl Strategy<Value = Steps> {
+        (0_usize..20, 0_usize..20).prop_map(|(first, more)| Steps {
+            first,
+            last: first + more,
+        })
+    }
+
     proptest! {
         #[test]
         fn what_is_written_is_read_back(
             files in proptest::collection::btree_map(proptest::collection::vec(1_u8.., 1..9), kind(), 0..9),
-            adopted in proptest::collection::btree_set(proptest::collection::vec(1_u8.., 1..9), 0..9),
+            adopted in proptest::collection::btree_map(proptest::collection::vec(1_u8.., 1..9), steps(), 0..9),
         ) {
             let manifest = Manifest { files, adopted };
             let id = "0123abcd";
@@ -178,7 +205,7 @@ mod tests {
 
         #[test]
         fn no_bytes_make_the_reader_panic(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
-            let _anything = Manifest::decode(&[b"atex-files-1-00-plain\n".as_slice(), &bytes].concat());
+            let _anything = Manifest::decode(&[b"atex-files-2-00-0\n".as_slice(), &bytes].concat());
             let _anything = Manifest::decode(&bytes);
         }
     }

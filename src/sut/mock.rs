@@ -143,8 +143,8 @@ impl Lab {
             .push_back(steps);
     }
 
-    /// Makes the next call of an operation on a machine fail: `open`, `reopen`, `sync`, `adopt`, `reset-env-file`, `start`,
-    /// `set-state`. Called again, also the one after it.
+    /// Makes the next call of an operation on a machine fail: `open`, `reopen`, `sync`, `adopt`, `reset-env-file`,
+    /// `rewind-env-file`, `start`, `set-state`. Called again, also the one after it.
     pub fn fail(&self, machine: &str, operation: &'static str, trouble: Trouble) {
         lock(&self.0)
             .troubles
@@ -268,7 +268,7 @@ impl Sut for Mock {
         Ok(Synced::default())
     }
 
-    fn adopt(&mut self, slot: &str) -> Result<(), Trouble> {
+    fn adopt(&mut self, slot: &str, _step: usize) -> Result<(), Trouble> {
         self.note(Call::Adopt(slot.to_owned()));
         self.attempt("adopt")
     }
@@ -296,6 +296,11 @@ impl Sut for Mock {
     fn reset_env_file(&mut self, _project: &str, which: EnvFile) -> Result<(), Trouble> {
         self.note(Call::ResetEnvFile(which));
         self.attempt("reset-env-file")
+    }
+
+    fn rewind_env_file(&mut self, _project: &str, _step: usize) -> Result<bool, Trouble> {
+        self.attempt("rewind-env-file")?;
+        Ok(true)
     }
 
     fn start(&mut self, job: &Job) -> Result<Box<dyn Channel>, Trouble> {

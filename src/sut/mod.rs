@@ -149,8 +149,9 @@ pub trait Sut: Send {
     /// while the runner does something else. Waits for nothing.
     fn look_ahead(&mut self, _upload: &Upload, _mode: SyncMode) {}
 
-    /// Takes what a prepare step changed below the slot as the new baseline, so that the next sync keeps it.
-    fn adopt(&mut self, slot: &str) -> Result<(), Trouble>;
+    /// Takes what the prepare step at this place of a chain changed below the slot as the new baseline, so that the next sync keeps it,
+    /// and keeps what the plan environment file of the slot's project holds then.
+    fn adopt(&mut self, slot: &str, step: usize) -> Result<(), Trouble>;
 
     /// Tells what below the slot the job that ended last has read, if the tree was brought with [`Upload::observed`]. Nothing
     /// where the machine cannot tell.
@@ -172,6 +173,10 @@ pub trait Sut: Send {
 
     /// Empties a plan environment file of a project.
     fn reset_env_file(&mut self, project: &str, which: EnvFile) -> Result<(), Trouble>;
+
+    /// Makes the plan environment file of a project's prepared chain hold what it held after the step at this place of it. Returns
+    /// whether that was kept; if not, nothing was done.
+    fn rewind_env_file(&mut self, project: &str, step: usize) -> Result<bool, Trouble>;
 
     /// Starts a script under the wrapper.
     fn start(&mut self, job: &Job) -> Result<Box<dyn Channel>, Trouble>;

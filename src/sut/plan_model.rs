@@ -19,10 +19,19 @@ enum Node {
     Dir,
 }
 
+/// A node with its inode and its times of change: of the names in it or its content, and of anything.
+#[derive(Clone, Debug)]
+struct Standing {
+    node: Node,
+    inode: u64,
+    content: u64,
+    any: u64,
+}
+
 /// A tree in which each node knows when it was last changed.
 #[derive(Clone, Debug, Default)]
 struct Tree {
-    nodes: BTreeMap<Vec<u8>, (Node, u64)>,
+    nodes: BTreeMap<Vec<u8>, Standing>,
     clock: u64,
 }
 
@@ -40,8 +49,8 @@ impl Tree {
     /// Notes that the names in the directory of a path are others now.
     fn age_parent(&mut self, path: &[u8]) {
         self.clock += 1;
-        if let Some((_, time)) = ancestors(path).next().and_then(|dir| self.nodes.get_mut(dir)) {
-            *time = self.clock;
+        if let Some(dir) = ancestors(path).next().and_then(|dir| self.nodes.get_mut(dir)) {
+            (dir.content, dir.any) = (self.clock, self.clock);
         }
     }
 
@@ -49,7 +58,7 @@ impl Tree {
     fn force(&mut self, path: &[u8], node: Node) {
         let above: Vec<Vec<u8>> = ancestors(path).map(<[u8]>::to_vec).collect();
         for dir in above.iter().rev() {
-            if self.nodes.get(dir).is_none_or(|(node, _)| *node != Node::Dir) {
+            if self.nodes.get(dir).is_none_or(|there| there.node != Node::Dir) {
                 self.remove(dir);
                 self.put(dir, Node::Dir);
             }
@@ -61,7 +70,7 @@ impl Tree {
     /// Creates a node as tar does: its parents must be directories, and nothing but a directory may be there.
     fn put(&mut self, path: &[u8], node: Node) {
         for dir in ancestors(path) {
-            let above = self.nodes.get(dir).map(|(node, _)| node);
+            let above = self.nodes.get(dir).map(|there| &there.node);
             assert_eq!(
                 above,
                 Some(&Node::Dir),
@@ -70,26 +79,52 @@ impl Tree {
                 dir.escape_ascii()
             );
         }
-        let there = self.nodes.get(path).map(|(node, _)| node.clone());
+        let there = self.nodes.get(path).map(|there| there.node.clone());
         assert!(
             there.is_none() || node == Node::Dir && there == Some(Node::Dir),
             "{} is there",
             path.escape_ascii()
         );
         self.clock += 1;
-        self.nodes.insert(path.to_vec(), (node, self.clock));
-        if there.is_none() {
-            self.age_parent(path);
+        let now = self.clock;
+        if let Some(dir) = self.nodes.get_mut(path) {
+            // Its mode is set.
+            dir.any = now;
+            return;
         }
+        let new = Standing {
+            node,
+            inode: now,
+            content: now,
+            any: now,
+        };
+        self.nodes.insert(path.to_vec(), new);
+        self.age_parent(path);
     }
 
-    /// A listing as the agent makes it: a directory is as young as the last change of its own entries or mode.
+    /// A listing as the agent makes it: directories, the root first, behind all else.
     fn listing(&self) -> Vec<u8> {
         let mut out = Vec::new();
-        for (path, (_, time)) in &self.nodes {
-            out.extend_from_slice(format!("1\t{time}\t./").as_bytes());
+        let (dirs, others): (Vec<_>, Vec<_>) = self.nodes.iter().partition(|(_, there)| there.node == Node::Dir);
+        let mut write = |path: &[u8], there: &Standing| {
+            let (inode, content, any) = (there.inode, there.content, there.any);
+            out.extend_from_slice(format!("{inode}.1.755.{content}.0\t{any}.0\t").as_bytes());
             out.extend_from_slice(path);
             out.push(0);
+        };
+        let root = Standing {
+            node: Node::Dir,
+            inode: 0,
+            content: self.clock,
+            any: self.clock,
+        };
+        let below = |path: &[u8]| [b"./", path].concat();
+        for (path, there) in others {
+            write(&below(path), there);
+        }
+        write(b".", &root);
+        for (path, there) in dirs {
+            write(&below(path), there);
         }
         out
     }
@@ -97,7 +132,7 @@ impl Tree {
     fn plain(&self) -> BTreeMap<Vec<u8>, Node> {
         self.nodes
             .iter()
-            .map(|(path, (node, _))| (path.clone(), node.clone()))
+            .map(|(path, there)| (path.clone(), there.node.clone()))
             .collect()
     }
 
@@ -112,7 +147,7 @@ impl Tree {
             match node {
                 None => self.remove(path),
                 Some(Node::Dir) => {
-                    if self.nodes.get(path).is_some_and(|(node, _)| *node != Node::Dir) {
+                    if self.nodes.get(path).is_some_and(|there| there.node != Node::Dir) {
                         self.remove(path);
                     }
                     self.put(path, Node::Dir);
@@ -146,7 +181,9 @@ fn a_node() -> impl Strategy<Value = Node> {
 }
 
 /// What a script does: puts nodes, or removes them.
-fn doings() -> impl Strategy<Value = Vec<(Vec<u8>, Option<Node>)>> {
+type Doings = Vec<(Vec<u8>, Option<Node>)>;
+
+fn doings() -> impl Strategy<Value = Doings> {
     proptest::collection::vec((path(), proptest::option::weighted(0.7, a_node())), 0..5)
 }
 
@@ -207,6 +244,12 @@ impl Machine {
         }
     }
 
+    /// Where a sync says that steps must run again, the first of them.
+    fn lost(&self, set: &FileSet, steps: usize) -> Option<usize> {
+        let now = self.tree.listing();
+        plan(set, &self.seen(&now), SyncMode::KeepPrepared(steps)).lost_prepared
+    }
+
     /// Syncs; interrupted after `limit` operations.
     fn sync(&mut self, set: &FileSet, mode: SyncMode, limit: usize) {
         let now = self.tree.listing();
@@ -231,9 +274,20 @@ impl Machine {
         }
     }
 
-    fn adopt(&mut self) {
+    /// Runs the steps of a chain from one on; returns the tree before each of them and after the last.
+    fn prepare(&mut self, steps: &[Doings], from: usize) -> Vec<BTreeMap<Vec<u8>, Node>> {
+        let mut trees = vec![self.tree.plain()];
+        for (place, step) in steps.iter().enumerate().skip(from) {
+            self.run(step);
+            self.adopt(place);
+            trees.push(self.tree.plain());
+        }
+        trees
+    }
+
+    fn adopt(&mut self, step: usize) {
         let now = self.tree.listing();
-        self.manifest = self.seen(&now).adopt();
+        self.manifest = self.seen(&now).adopt(step);
         self.baseline = now;
     }
 
@@ -258,8 +312,8 @@ proptest! {
         machine.sync(&first, SyncMode::Exact, usize::MAX);
         prop_assert_eq!(machine.tree.plain(), ideal(&first));
         machine.run(&prepare);
-        machine.adopt();
-        machine.sync(&other, SyncMode::KeepPrepared, limit);
+        machine.adopt(0);
+        machine.sync(&other, SyncMode::KeepPrepared(1), limit);
         machine.run(&test);
         machine.sync(&last, SyncMode::Exact, usize::MAX);
         prop_assert_eq!(machine.tree.plain(), ideal(&last));
@@ -268,10 +322,10 @@ proptest! {
     #[test]
     fn without_prepare_steps_keeping_is_exact(first in host(), test in doings(), limit in 0_usize..12, last in host()) {
         let mut machine = Machine::default();
-        machine.sync(&first, SyncMode::KeepPrepared, usize::MAX);
+        machine.sync(&first, SyncMode::KeepPrepared(1), usize::MAX);
         machine.run(&test);
-        machine.sync(&last, SyncMode::KeepPrepared, limit);
-        machine.sync(&last, SyncMode::KeepPrepared, usize::MAX);
+        machine.sync(&last, SyncMode::KeepPrepared(1), limit);
+        machine.sync(&last, SyncMode::KeepPrepared(1), usize::MAX);
         prop_assert_eq!(machine.tree.plain(), ideal(&last));
     }
 
@@ -282,16 +336,59 @@ proptest! {
         let mut machine = Machine::default();
         machine.sync(&host, SyncMode::Exact, usize::MAX);
         machine.run(&prepare);
-        machine.adopt();
+        machine.adopt(0);
         let prepared = machine.tree.plain();
-        machine.sync(&host, SyncMode::KeepPrepared, usize::MAX);
+        machine.sync(&host, SyncMode::KeepPrepared(1), usize::MAX);
         prop_assert_eq!(&machine.tree.plain(), &prepared);
         let free = !prepared.contains_key(&added) && ancestors(&added).all(|dir| prepared.get(dir).is_none_or(|node| *node == Node::Dir));
         if free && !ideal(&host).contains_key(&added) {
             machine.run(&[(added, Some(Node::File(7)))]);
-            machine.sync(&host, SyncMode::KeepPrepared, limit);
-            machine.sync(&host, SyncMode::KeepPrepared, usize::MAX);
+            machine.sync(&host, SyncMode::KeepPrepared(1), limit);
+            machine.sync(&host, SyncMode::KeepPrepared(1), usize::MAX);
             prop_assert_eq!(&machine.tree.plain(), &prepared);
         }
+    }
+
+    #[test]
+    fn whatever_a_test_did_the_tree_is_as_prepared_or_as_before_the_first_step_that_is_said_to_run_again(
+        host in host(), steps in proptest::collection::vec(doings(), 1..4), test in doings(), limit in 0_usize..12,
+    ) {
+        let mut machine = Machine::default();
+        machine.sync(&host, SyncMode::Exact, usize::MAX);
+        let trees = machine.prepare(&steps, 0);
+        machine.run(&test);
+        let from = machine.lost(&host, steps.len()).unwrap_or(steps.len());
+        let back = SyncMode::KeepPrepared(from);
+        machine.sync(&host, back, limit);
+        // What was cut off, or somebody else did meanwhile, takes it further back at most.
+        let again = machine.lost(&host, from).unwrap_or(from);
+        prop_assert_eq!(again, from);
+        machine.sync(&host, back, usize::MAX);
+        prop_assert_eq!(&machine.tree.plain(), &trees[from]);
+        let rest = machine.prepare(&steps, from);
+        prop_assert_eq!(&rest[..], &trees[from..]);
+        prop_assert_eq!(machine.lost(&host, steps.len()), None);
+    }
+
+    #[test]
+    fn only_steps_run_again_that_made_what_is_lost_or_stand_on_them(
+        step in 0_usize..3, harm in proptest::option::of(a_node()),
+    ) {
+        // Each step makes a file of its own, beside the others, in a directory of the host.
+        let mut machine = Machine::default();
+        let file = |path: &[u8]| FileEntry {
+            path: OsStr::from_bytes(path).into(),
+            source: OsStr::from_bytes(path).into(),
+            kind: FileKind::File { digest: [1; 32], executable: false, size: 1 },
+        };
+        let host = FileSet { files: vec![file(b"a/host")] };
+        let made = |step: usize| format!("a/{step}").into_bytes();
+        let steps: Vec<Doings> = (0..3).map(|step| vec![(made(step), Some(Node::File(2)))]).collect();
+        machine.sync(&host, SyncMode::Exact, usize::MAX);
+        let trees = machine.prepare(&steps, 0);
+        machine.run(&[(made(step), harm)]);
+        prop_assert_eq!(machine.lost(&host, 3), Some(step));
+        machine.sync(&host, SyncMode::KeepPrepared(step), usize::MAX);
+        prop_assert_eq!(&machine.tree.plain(), &trees[step]);
     }
 }

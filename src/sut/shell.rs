@@ -364,9 +364,9 @@ impl<L: Link> Sut for Machine<L> {
         })
     }
 
-    fn adopt(&mut self, slot: &str) -> Result<(), Trouble> {
+    fn adopt(&mut self, slot: &str, step: usize) -> Result<(), Trouble> {
         check_slot(slot).map_err(|error| self.trouble(TroubleKind::Setup, error))?;
-        self.with_session(|agent, cancel| upload::adopt(agent, slot, &Self::brief(cancel)))
+        self.with_session(|agent, cancel| upload::adopt(agent, (slot, step), &Self::brief(cancel)))
     }
 
     fn unmount(&mut self) -> Result<String, Trouble> {
@@ -388,6 +388,16 @@ impl<L: Link> Sut for Machine<L> {
             let patience = Self::brief(cancel);
             agent.send(request.as_bytes(), &patience)?;
             accept(agent.reply(SHORT, &patience)?).map(drop)
+        })
+    }
+
+    fn rewind_env_file(&mut self, project: &str, step: usize) -> Result<bool, Trouble> {
+        check_slot(project).map_err(|error| self.trouble(TroubleKind::Setup, error))?;
+        let request = format!("rewind-env {project} {step}\n");
+        self.with_session(|agent, cancel| {
+            let patience = Self::brief(cancel);
+            agent.send(request.as_bytes(), &patience)?;
+            Ok(accept(agent.reply(SHORT, &patience)?)?.word == "ok")
         })
     }
 

@@ -71,6 +71,13 @@ impl SutState {
         true
     }
 
+    /// Forgets the steps behind so many first ones, of which there is one at least.
+    pub(crate) fn step_back(&mut self, steps: usize) {
+        self.chain.truncate(steps);
+        self.done_at.truncate(steps);
+        self.prepared_at = self.done_at.last().copied().or(self.prepared_at);
+    }
+
     /// Forgets what was prepared.
     pub(crate) fn unprepare(&mut self) {
         self.chain.clear();

@@ -100,10 +100,12 @@ impl Ahead {
 /// The question with which a sync begins.
 pub(crate) fn question(upload: &Upload, mode: SyncMode) -> String {
     let id = manifest::id(&upload.files);
-    let mut heads = vec![manifest::head(&id, false)];
-    if mode.keeps_prepared() {
-        heads.push(manifest::head(&id, true));
-    }
+    // With the rest of what steps made, all that is known is needed.
+    let steps = match mode {
+        SyncMode::KeepPrepared(steps) => steps,
+        SyncMode::KeepRest | SyncMode::ExactIfUnprepared | SyncMode::Exact => 0,
+    };
+    let heads: Vec<String> = (0..=steps).map(|steps| manifest::head(&id, steps)).collect();
     let see = if upload.observed { "see" } else { "-" };
     format!("check {} {see} {}\n", upload.slot, heads.join(" "))
 }
@@ -135,12 +137,21 @@ pub(crate) fn sync(
     let seen = seen(&reply)?;
     let plan = plan(&upload.files, &seen, mode);
     // The machine is to say that it is not prepared before anything of that is touched.
+    // What steps made is not known where the manifest is of another atex: it may be anything.
+    let unknown = reply
+        .blobs
+        .first()
+        .is_some_and(|list| !list.is_empty() && Manifest::decode(list).is_none());
     let refused = Synced {
-        lost_prepared: mode == SyncMode::KeepPrepared && plan.lost_prepared,
-        has_prepared: mode == SyncMode::ExactIfUnprepared && !seen.manifest.adopted.is_empty(),
+        lost_prepared: match mode {
+            SyncMode::KeepPrepared(_) if unknown => Some(0),
+            SyncMode::KeepPrepared(_) => plan.lost_prepared,
+            SyncMode::KeepRest | SyncMode::ExactIfUnprepared | SyncMode::Exact => None,
+        },
+        has_prepared: mode == SyncMode::ExactIfUnprepared && (unknown || !seen.manifest.adopted.is_empty()),
         ..Synced::default()
     };
-    if refused.lost_prepared || refused.has_prepared {
+    if refused.lost_prepared.is_some() || refused.has_prepared {
         return Ok(refused);
     }
     if plan.is_empty() && seen.touched.is_empty() {
@@ -154,9 +165,9 @@ pub(crate) fn sync(
     }))
 }
 
-/// Takes what changed in the slot since its last sync as the work of a prepare step.
-pub(crate) fn adopt(talk: &mut Talk, slot: &str, patience: &Patience<'_>) -> Result<(), NotSynced> {
-    talk.send(format!("look {slot}\n").as_bytes(), patience)?;
+/// Takes what changed in the slot since its last sync as the work of the prepare step at this place of a chain.
+pub(crate) fn adopt(talk: &mut Talk, (slot, step): (&str, usize), patience: &Patience<'_>) -> Result<(), NotSynced> {
+    talk.send(format!("look {slot} {step}\n").as_bytes(), patience)?;
     let reply = accept(talk.reply(LIST, patience)?)?;
     if reply.word != "changed" {
         return Ok(());
@@ -166,7 +177,7 @@ pub(crate) fn adopt(talk: &mut Talk, slot: &str, patience: &Patience<'_>) -> Res
             "the manifest of `{slot}` there is unreadable"
         )));
     };
-    let manifest = seen(&reply)?.adopt();
+    let manifest = seen(&reply)?.adopt(step);
     rebase(talk, slot, &manifest, &id, patience)
 }
 

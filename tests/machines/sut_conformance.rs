@@ -135,11 +135,11 @@ fn bash_coreutils_tar_and_util_linux_are_all_that_a_machine_needs() {
         let host = Host::new(&[("a/b", "1"), ("c", "2")]);
         sync(sut, &host, SyncMode::Exact);
         assert_eq!(run(sut, &script("echo 3 >d; rm c")).exit_code(), 0);
-        sut.adopt("tree").unwrap();
+        sut.adopt("tree", 0).unwrap();
         sut.reset_env_file("tree", EnvFile::Prepared).unwrap();
         sut.set_state(&SutState::default()).unwrap();
         assert_eq!(run(sut, &test("echo x >a/b; mkdir -p a/new")).exit_code(), 0);
-        assert_eq!(sync(sut, &host, SyncMode::KeepPrepared).sent, 1);
+        assert_eq!(sync(sut, &host, SyncMode::KeepPrepared(1)).sent, 1);
         assert_eq!(run(sut, &tty_test("[[ -t 0 ]]; sleep 1000 & exit 3")).exit_code(), 3);
         assert_eq!(sync(sut, &host, SyncMode::Exact).removed, 1);
         assert_eq!(describe(tree), describe(host.dir.path()));
@@ -288,7 +288,7 @@ fn full_disk_is_a_setup_failure_and_nothing_is_believed_that_is_not_there() {
     sut.set_state(&state).unwrap();
     host.write("big", &"x".repeat(3 << 20));
     for _ in 0..2 {
-        let trouble = sut.sync(&host.upload(), SyncMode::KeepPrepared).unwrap_err();
+        let trouble = sut.sync(&host.upload(), SyncMode::KeepPrepared(1)).unwrap_err();
         assert_eq!(trouble.kind, TroubleKind::Setup);
         assert!(
             trouble.hint.is_some_and(|hint| hint.contains("full")),
@@ -302,7 +302,7 @@ fn full_disk_is_a_setup_failure_and_nothing_is_believed_that_is_not_there() {
     };
     assert_eq!(sut.set_state(&reasons).unwrap_err().kind, TroubleKind::Setup);
     host.remove("big");
-    sync(&mut sut, &host, SyncMode::KeepPrepared);
+    sync(&mut sut, &host, SyncMode::KeepPrepared(1));
     assert_eq!(
         describe(&home.path().join("sut/v1/tree/tree")),
         describe(host.dir.path())
@@ -377,6 +377,8 @@ conformance! {
         new_version_on_the_host_wins_over_prepared_files
         exact_sync_restores_everything
         steps_of_a_chain_add_to_each_other
+        what_a_test_did_to_the_work_of_a_step_takes_the_tree_back_to_before_that_step
+        environment_file_goes_back_to_what_a_step_left
         failed_step_that_is_not_adopted_leaves_nothing
         adopting_a_slot_that_was_never_brought_is_nothing
         environment_file_lasts_until_it_is_reset

@@ -66,6 +66,116 @@ fn what_prepare_made_and_a_test_destroyed_is_made_again_before_the_next_test() {
     }
 }
 
+/// Three steps, of which each needs what those before it made and sets a variable.
+const CHAIN: &str = r#"discover: {how: fmf}
+execute: {how: tmt}
+prepare:
+  - script: |
+      echo one > one; mkdir -p dir; echo one > dir/one
+      echo ONE=1$ONE >> "$TMT_PLAN_ENVIRONMENT_FILE"; echo one >> "$COUNTER"
+  - script: |
+      cat one > dir/two; echo changed > host; mkdir logs
+      echo TWO=2$TWO >> "$TMT_PLAN_ENVIRONMENT_FILE"; echo two >> "$COUNTER"
+  - script: |
+      cat dir/two > three; [ "$(cat host)" = changed ]
+      echo THREE=3$THREE >> "$TMT_PLAN_ENVIRONMENT_FILE"; echo three >> "$COUNTER"
+"#;
+
+/// A tree with these steps, a test that does harm, and one that looks whether all is as prepared.
+fn chain_and_harm(harm: &str) -> Scene {
+    let looks = "[ \"$(cat one dir/one dir/two three host)\" = \"$(printf '%s\\n' one one one one changed)\" ]
+  [ -z \"$(ls logs)\" ]
+  [ \"$(stat -c %a dir/two logs | sort -u | wc -l)\" = 2 ]; [ -x logs ]; [ $ONE$TWO$THREE = 123 ]";
+    Scene::new([
+        ("plan.fmf", CHAIN.to_owned()),
+        ("host", "raw\n".to_owned()),
+        ("a.fmf", test(1, harm)),
+        ("b.fmf", test(2, looks)),
+    ])
+}
+
+#[test]
+fn steps_run_again_from_the_one_that_made_what_a_test_destroyed() {
+    let all = ["one", "two", "three"];
+    for (harm, from) in [
+        ("rm dir/two", 1),
+        ("echo other > dir/two", 1),
+        ("chmod 600 dir/two", 1),
+        ("chmod 700 logs", 1),
+        ("rm dir/two; mkdir dir/two; touch dir/two/x", 1),
+        ("rm three", 2),
+        ("rm dir/one dir/two", 0),
+        ("echo TWO=7 >> \"$TMT_PLAN_ENVIRONMENT_FILE\"; mv one two", 0),
+        ("echo x > logs/x; touch dir/three", 3),
+    ] {
+        let scene = chain_and_harm(harm);
+        scene.run(0, ["build"]);
+        let expected: Vec<&str> = all.iter().chain(&all[from..]).copied().collect();
+        assert_eq!(scene.ran_in_order(), expected, "{harm}");
+        scene.run(0, ["test", "/a"]);
+        assert_eq!(scene.ran(), [""; 0], "{harm}: it was prepared");
+        scene.run(0, ["test", "/b"]);
+        assert_eq!(scene.ran_in_order(), &all[from..], "{harm}: the next run found it");
+    }
+}
+
+#[test]
+fn a_step_that_changed_what_an_earlier_one_made_does_not_run_again_without_it() {
+    let steps = [
+        "echo one > grows",
+        "echo two >> grows; echo two > two",
+        "cat grows > three",
+    ];
+    let steps = steps.map(|script| format!("  - script: {script}; echo '{script}' >> \"$COUNTER\"\n"));
+    let scene = Scene::new([
+        (
+            "plan.fmf",
+            format!(
+                "discover: {{how: fmf}}\nexecute: {{how: tmt}}\nprepare:\n{}",
+                steps.concat()
+            ),
+        ),
+        ("a.fmf", test(1, "rm two")),
+        ("b.fmf", test(2, "[ $(cat grows two three | wc -l) = 5 ]")),
+        ("c.fmf", test(3, "rm three")),
+        ("d.fmf", test(4, "[ $(cat grows two three | wc -l) = 5 ]")),
+    ]);
+    scene.run(0, ["build"]);
+    assert_eq!(scene.ran_in_order().len(), 3 + 3 + 1);
+}
+
+#[test]
+fn where_the_variables_of_a_step_are_not_known_the_first_step_runs_again() {
+    let scene = chain_and_harm("rm three");
+    scene.run(0, ["test", "/a"]);
+    scene.ran();
+    let copies = std::fs::read_dir(scene.world.path("sut/v1/env")).unwrap();
+    let copies = copies.map(|entry| entry.unwrap().path());
+    let copies: Vec<_> = copies
+        .filter(|path| path.extension().is_some_and(|end| end == "1"))
+        .collect();
+    assert_eq!(copies.len(), 1);
+    std::fs::remove_file(&copies[0]).unwrap();
+    scene.run(0, ["test", "/b"]);
+    assert_eq!(scene.ran_in_order(), ["one", "two", "three"]);
+}
+
+#[test]
+fn a_machine_whose_account_of_its_tree_is_of_another_atex_is_prepared_from_the_first_step() {
+    let scene = chain_and_harm("true");
+    scene.run(0, ["build"]);
+    scene.ran();
+    for entry in std::fs::read_dir(scene.world.path("sut/v1/manifest")).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|end| end == "list") {
+            let list = std::fs::read_to_string(&path).unwrap();
+            std::fs::write(&path, list.replacen("-2-", "-1-", 1)).unwrap();
+        }
+    }
+    scene.run(0, ["test", "/b"]);
+    assert_eq!(scene.ran_in_order(), ["one", "two", "three"]);
+}
+
 #[test]
 fn what_a_test_leaves_in_a_directory_that_prepare_made_costs_no_preparing() {
     let scene = Scene::new([

@@ -247,7 +247,7 @@ fn killed_sshd_during_an_upload_is_told_and_the_half_never_counts_as_whole() {
     assert!(trouble.message.starts_with("`lab`: "), "{trouble}");
     assert!(lab.sshd.resume());
     sut.reopen(Instant::now() + HANG).expect("it comes back");
-    assert!(sync(&mut sut, &host, SyncMode::KeepPrepared).sent >= 1);
+    assert!(sync(&mut sut, &host, SyncMode::KeepPrepared(1)).sent >= 1);
     assert_eq!(describe(&lab.dir().join("v1/tree/tree")), describe(host.dir.path()));
 }
 

@@ -114,6 +114,6 @@ fn reset_during_an_upload_is_told_and_the_half_never_counts_as_whole() {
     assert_eq!(trouble.kind, TroubleKind::Aborted);
     assert!(trouble.message.starts_with("`lab`: "), "{trouble}");
     sut.reopen(Instant::now() + HANG).expect("it comes back");
-    assert!(sync(&mut sut, &host, SyncMode::KeepPrepared).sent >= 1);
+    assert!(sync(&mut sut, &host, SyncMode::KeepPrepared(1)).sent >= 1);
     assert_eq!(describe(&lab.dir().join("v1/tree/tree")), describe(host.dir.path()));
 }

@@ -75,7 +75,7 @@ fn agent_that_is_stopped_during_an_upload_is_lost_and_the_half_never_counts_as_w
     assert_stuck(&trouble, 3);
     drop(stopped);
     sut.open(OnHeld::Wait, &mut |_| ()).expect("it lives again");
-    assert!(sync(&mut sut, &host, SyncMode::KeepPrepared).sent >= 1);
+    assert!(sync(&mut sut, &host, SyncMode::KeepPrepared(1)).sent >= 1);
     assert_eq!(describe(&lab.dir().join("v1/tree/tree")), describe(host.dir.path()));
 }
 

@@ -71,8 +71,8 @@ impl Sut for Panics {
         self.inner.sync(upload, mode)
     }
 
-    fn adopt(&mut self, slot: &str) -> Result<(), Trouble> {
-        self.inner.adopt(slot)
+    fn adopt(&mut self, slot: &str, step: usize) -> Result<(), Trouble> {
+        self.inner.adopt(slot, step)
     }
 
     fn reads(&mut self, slot: &str) -> Result<Option<Reads>, Trouble> {
@@ -93,6 +93,10 @@ impl Sut for Panics {
 
     fn slots(&mut self) -> Result<Vec<(String, u64)>, Trouble> {
         self.inner.slots()
+    }
+
+    fn rewind_env_file(&mut self, project: &str, step: usize) -> Result<bool, Trouble> {
+        self.inner.rewind_env_file(project, step)
     }
 
     fn reset_env_file(&mut self, project: &str, which: EnvFile) -> Result<(), Trouble> {

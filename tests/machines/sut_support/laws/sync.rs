@@ -17,7 +17,7 @@ const NOTHING: Synced = Synced {
     sent: 0,
     bytes: 0,
     removed: 0,
-    lost_prepared: false,
+    lost_prepared: None,
     has_prepared: false,
 };
 
@@ -55,10 +55,10 @@ pub(crate) fn tree_that_was_expected_is_brought_like_any_other(world: &mut World
     sync(&mut *sut, &host, SyncMode::Exact);
     let opened = |sut: &mut dyn Sut, host: &Host| {
         sut.close();
-        sut.expect(&host.upload(), SyncMode::KeepPrepared);
+        sut.expect(&host.upload(), SyncMode::KeepPrepared(1));
         sut.open(OnHeld::Fail, &mut |_| ()).expect("the machine opens");
     };
-    for mode in [SyncMode::KeepPrepared, SyncMode::Exact] {
+    for mode in [SyncMode::KeepPrepared(1), SyncMode::Exact] {
         opened(&mut *sut, &host);
         sut.set_state(&SutState::default())
             .expect("other requests are answered");
@@ -66,23 +66,23 @@ pub(crate) fn tree_that_was_expected_is_brought_like_any_other(world: &mut World
     }
     host.write("a/b/data", "what is new");
     opened(&mut *sut, &host);
-    assert_eq!(sync(&mut *sut, &host, SyncMode::KeepPrepared).sent, 1);
+    assert_eq!(sync(&mut *sut, &host, SyncMode::KeepPrepared(1)).sent, 1);
     same(world, &host);
     opened(&mut *sut, &host);
-    sync(&mut *sut, &other, SyncMode::KeepPrepared);
+    sync(&mut *sut, &other, SyncMode::KeepPrepared(1));
     same(world, &other);
     // What a job did since is seen.
     opened(&mut *sut, &other);
     run(&mut *sut, &script("echo 3 >new; echo >surplus"));
-    sync(&mut *sut, &other, SyncMode::KeepPrepared);
+    sync(&mut *sut, &other, SyncMode::KeepPrepared(1));
     same(world, &other);
     // Whoever does not get the lease asks nothing.
     std::fs::remove_file(world.tree("new")).expect("it is there");
     let mut second = (world.make)();
-    second.expect(&host.upload(), SyncMode::KeepPrepared);
+    second.expect(&host.upload(), SyncMode::KeepPrepared(1));
     let trouble = second.open(OnHeld::Fail, &mut |_| ()).unwrap_err();
     assert_eq!(trouble.kind, TroubleKind::Held);
-    sync(&mut *sut, &other, SyncMode::KeepPrepared);
+    sync(&mut *sut, &other, SyncMode::KeepPrepared(1));
     same(world, &other);
 }
 
@@ -113,7 +113,7 @@ pub(crate) fn names_of_any_bytes_arrive(world: &mut World<'_>) {
     for name in &names[..10] {
         host.remove(OsStr::from_bytes(name.split(|byte| *byte == b'/').next().unwrap()));
     }
-    assert_eq!(sync(&mut *sut, &host, SyncMode::KeepPrepared).sent, 0);
+    assert_eq!(sync(&mut *sut, &host, SyncMode::KeepPrepared(1)).sent, 0);
     same(world, &host);
 }
 
@@ -123,7 +123,7 @@ pub(crate) fn nothing_is_sent_where_nothing_changed(world: &mut World<'_>) {
     let file = world.tree("a/run.sh");
     let inode = || std::os::unix::fs::MetadataExt::ino(&std::fs::metadata(&file).unwrap());
     let before = inode();
-    assert_eq!(sync(&mut *sut, &host, SyncMode::KeepPrepared), NOTHING);
+    assert_eq!(sync(&mut *sut, &host, SyncMode::KeepPrepared(1)), NOTHING);
     drop(sut);
     let mut sut = world.open();
     assert_eq!(sync(&mut *sut, &host, SyncMode::Exact), NOTHING);
@@ -135,7 +135,7 @@ pub(crate) fn only_what_changed_on_the_host_is_sent(world: &mut World<'_>) {
     sync(&mut *sut, &host, SyncMode::Exact);
     host.write("a/b/data", "DATA");
     assert_eq!(
-        sync(&mut *sut, &host, SyncMode::KeepPrepared),
+        sync(&mut *sut, &host, SyncMode::KeepPrepared(1)),
         Synced {
             sent: 1,
             bytes: 4,
@@ -144,15 +144,15 @@ pub(crate) fn only_what_changed_on_the_host_is_sent(world: &mut World<'_>) {
         }
     );
     host.executable("main.fmf", true);
-    assert_eq!(sync(&mut *sut, &host, SyncMode::KeepPrepared).sent, 1);
+    assert_eq!(sync(&mut *sut, &host, SyncMode::KeepPrepared(1)).sent, 1);
     host.write("new/file", "");
-    assert_eq!(sync(&mut *sut, &host, SyncMode::KeepPrepared).sent, 1);
+    assert_eq!(sync(&mut *sut, &host, SyncMode::KeepPrepared(1)).sent, 1);
     host.remove("a/link");
     symlink("elsewhere", host.path("a/link")).unwrap();
-    assert_eq!(sync(&mut *sut, &host, SyncMode::KeepPrepared).sent, 1);
+    assert_eq!(sync(&mut *sut, &host, SyncMode::KeepPrepared(1)).sent, 1);
     host.remove("lib");
     assert_eq!(
-        sync(&mut *sut, &host, SyncMode::KeepPrepared),
+        sync(&mut *sut, &host, SyncMode::KeepPrepared(1)),
         Synced { removed: 2, ..NOTHING }
     );
     same(world, &host);
@@ -173,9 +173,9 @@ pub(crate) fn file_directory_and_link_may_take_each_others_place(world: &mut Wor
     host.write("c", "now a file");
     std::fs::create_dir(host.path("d")).unwrap();
     host.write("e/was/a/link", "5");
-    sync(&mut *sut, &host, SyncMode::KeepPrepared);
+    sync(&mut *sut, &host, SyncMode::KeepPrepared(1));
     same(world, &host);
-    assert_eq!(sync(&mut *sut, &host, SyncMode::KeepPrepared), NOTHING);
+    assert_eq!(sync(&mut *sut, &host, SyncMode::KeepPrepared(1)), NOTHING);
 }
 
 pub(crate) fn what_tests_did_to_the_tree_is_undone(world: &mut World<'_>) {
@@ -199,10 +199,10 @@ pub(crate) fn what_tests_did_to_the_tree_is_undone(world: &mut World<'_>) {
     ];
     for vandal in vandals {
         assert_eq!(run(&mut *sut, &test(vandal)).exit_code(), 0, "{vandal}");
-        let synced = sync(&mut *sut, &host, SyncMode::KeepPrepared);
+        let synced = sync(&mut *sut, &host, SyncMode::KeepPrepared(1));
         assert_eq!(describe(&world.tree("")), describe(host.dir.path()), "{vandal}");
         assert!(synced.sent <= 7, "{vandal}: {synced:?}");
-        assert_eq!(sync(&mut *sut, &host, SyncMode::KeepPrepared), NOTHING, "{vandal}");
+        assert_eq!(sync(&mut *sut, &host, SyncMode::KeepPrepared(1)), NOTHING, "{vandal}");
     }
 }
 
@@ -223,7 +223,7 @@ pub(crate) fn nothing_outside_the_tree_is_touched_through_links_that_tests_left(
         format!("cd ..; rm -r tree; ln -s {to} tree"),
         format!("mkdir new; ln -s {to} new/x; ln -s {to} y"),
     ] {
-        for mode in [SyncMode::KeepPrepared, SyncMode::Exact] {
+        for mode in [SyncMode::KeepPrepared(1), SyncMode::Exact] {
             assert_eq!(run(&mut *sut, &test(&vandal)).exit_code(), 0, "{vandal}");
             host.write("a/run.sh", &format!("{vandal} {mode:?}"));
             host.executable("a/run.sh", true);
@@ -243,7 +243,7 @@ pub(crate) fn file_that_changes_while_it_is_sent_is_named_and_the_next_sync_heal
         let synced = sut.sync(&upload, SyncMode::Exact).unwrap();
         let changed = synced.changed.expect("it is another file");
         assert_eq!(upload.files.files[changed].path, Path::new("a/b/data"));
-        sync(&mut *sut, &host, SyncMode::KeepPrepared);
+        sync(&mut *sut, &host, SyncMode::KeepPrepared(1));
         same(world, &host);
     }
     let upload = host.upload();
@@ -255,7 +255,7 @@ pub(crate) fn file_that_changes_while_it_is_sent_is_named_and_the_next_sync_heal
         "nothing needs to be read"
     );
     host.write("a/b/data", "back");
-    sync(&mut *sut, &host, SyncMode::KeepPrepared);
+    sync(&mut *sut, &host, SyncMode::KeepPrepared(1));
     let upload = with(&host.upload(), "ghost", host.path("nowhere"));
     let synced = sut.sync(&upload, SyncMode::Exact).unwrap();
     let gone = synced.changed.expect("it is gone");
@@ -381,7 +381,7 @@ pub(crate) fn interrupted_upload_never_counts_as_whole(world: &mut World<'_>) {
     assert_eq!(host.upload().files.files, small.files.files);
     let mut sut = (world.make)();
     sut.open(OnHeld::Wait, &mut |_| ()).unwrap();
-    assert!(sync(&mut *sut, &host, SyncMode::KeepPrepared).sent >= 1);
+    assert!(sync(&mut *sut, &host, SyncMode::KeepPrepared(1)).sent >= 1);
     same(world, &host);
 }
 
@@ -398,7 +398,7 @@ pub(crate) fn many_files_and_a_big_one_arrive(world: &mut World<'_>) {
     same(world, &host);
     run(&mut *sut, &script("echo 1 >d7/new; rm d8/f1"));
     assert_eq!(
-        sync(&mut *sut, &host, SyncMode::KeepPrepared),
+        sync(&mut *sut, &host, SyncMode::KeepPrepared(1)),
         Synced {
             sent: 1,
             bytes: 3,
@@ -438,19 +438,19 @@ pub(crate) fn large_tree_of_all_kinds_arrives_and_what_became_of_it_there_is_fou
         "all but empty directories"
     );
     same(world, &host);
-    assert_eq!(sync(&mut *sut, &host, SyncMode::KeepPrepared), NOTHING);
+    assert_eq!(sync(&mut *sut, &host, SyncMode::KeepPrepared(1)), NOTHING);
     // In each of four directories something else: content of the same size, files that are new, files that are gone, modes.
     let vandal = "cd d4*; for f in *; do [[ ! -f $f || -L $f || ! -s $f ]] || printf %s yyyyyyy | head -c $(stat -c %s -- \"./$f\") >\"./$f\"; done; \
                   cd ../d5*; for n in {1..50}; do echo >\"n$n\"$'\\n\\xfe'; done; \
                   cd ../d6*; rm -r -- ./*1*; \
                   cd ../d7*; chmod 600 -- ./*8";
-    for mode in [SyncMode::KeepPrepared, SyncMode::Exact] {
+    for mode in [SyncMode::KeepPrepared(1), SyncMode::Exact] {
         assert_eq!(run(&mut *sut, &test(vandal)).exit_code(), 0);
         let synced = sync(&mut *sut, &host, mode);
         assert_eq!(synced.removed, 50, "{synced:?}");
         assert!((80..300).contains(&synced.sent), "{synced:?}");
         same(world, &host);
-        assert_eq!(sync(&mut *sut, &host, SyncMode::KeepPrepared), NOTHING);
+        assert_eq!(sync(&mut *sut, &host, SyncMode::KeepPrepared(1)), NOTHING);
     }
 }
 
@@ -463,7 +463,7 @@ pub(crate) fn directories_that_cannot_be_read_or_written_are_no_obstacle(world: 
         }
         host.write("a/b/data", &format!("{mode:o}"));
         host.write("lib/lib.sh", &format!("{mode:o}"));
-        sync(&mut *sut, &host, SyncMode::KeepPrepared);
+        sync(&mut *sut, &host, SyncMode::KeepPrepared(1));
         same(world, &host);
     }
 }
@@ -476,14 +476,14 @@ pub(crate) fn trees_that_nobody_used_for_a_month_go_when_a_new_one_comes(world: 
             slot: slot.to_owned(),
             ..host.upload()
         };
-        sut.sync(&upload, SyncMode::KeepPrepared).expect("the sync works");
+        sut.sync(&upload, SyncMode::KeepPrepared(1)).expect("the sync works");
     };
     let mut sut = world.open();
     let slots = ["tree", "prepared", "old-1", "old-2", "old-3", "old-4", "young"];
     for slot in slots {
         bring(&mut *sut, slot);
     }
-    sut.adopt("prepared").unwrap();
+    sut.adopt("prepared", 0).unwrap();
     let here = |world: &World<'_>| {
         let is_here = |slot: &&&str| world.dir.join("v1/tree").join(slot).exists();
         slots.iter().filter(is_here).copied().collect::<Vec<_>>()
@@ -522,7 +522,7 @@ pub(crate) fn trees_of_a_project_go_when_eight_others_have_used_theirs_since(wor
             slot: slot.to_owned(),
             ..host.upload()
         };
-        sut.sync(&upload, SyncMode::KeepPrepared).expect("the sync works");
+        sut.sync(&upload, SyncMode::KeepPrepared(1)).expect("the sync works");
         let with_file = script("echo X=1 >>\"$TMT_PLAN_ENVIRONMENT_FILE\"");
         let job = atex::sut::Job {
             slot: slot.to_owned(),
@@ -540,7 +540,7 @@ pub(crate) fn trees_of_a_project_go_when_eight_others_have_used_theirs_since(wor
     })
     .unwrap();
     bring(&mut *sut, "p0-main");
-    sut.adopt("p0-main").unwrap();
+    sut.adopt("p0-main", 0).unwrap();
     let minute = Duration::from_mins(1);
     let mut used = SystemTime::now() - minute * 100;
     let mut grow_old = |world: &World<'_>, slot: &str| {
