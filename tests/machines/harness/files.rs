@@ -6,11 +6,12 @@ use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// Something that is not a directory.
+/// Something that is not a directory, or one with nothing in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Entry {
     File { bytes: Vec<u8>, mode: u32 },
     Link(PathBuf),
+    Empty,
 }
 
 /// What lies below a directory, by its path there; not what belongs to git itself.
@@ -34,6 +35,7 @@ pub(crate) fn put(path: &Path, entry: &Entry) {
     fs::create_dir_all(dir).expect("the directories above a file");
     match entry {
         Entry::Link(target) => symlink(target, path).expect("a link"),
+        Entry::Empty => fs::create_dir(path).expect("a directory"),
         Entry::File { bytes, mode } => {
             fs::write(path, bytes).expect("a file");
             fs::set_permissions(path, fs::Permissions::from_mode(*mode)).expect("a mode");
@@ -58,6 +60,10 @@ pub(crate) fn read(dir: &Path) -> Files {
 }
 
 fn walk(dir: &Path, prefix: &str, files: &mut Files) {
+    let is_empty = fs::read_dir(dir).expect("a directory").next().is_none();
+    if let (true, Some(path)) = (is_empty, prefix.strip_suffix('/')) {
+        files.insert(path.to_owned(), Entry::Empty);
+    }
     for found in fs::read_dir(dir).expect("a directory") {
         let found = found.expect("an entry of a directory");
         let name = found.file_name().into_string().expect("a plain name");

@@ -223,6 +223,7 @@ fn fresh(suite: &Suite, project: &Project, files: &Files) -> BTreeMap<String, Li
 fn as_brought(files: &Files) -> Files {
     let brought = |entry: &Entry| match entry {
         Entry::Link(target) => Entry::Link(target.clone()),
+        Entry::Empty => Entry::Empty,
         Entry::File { bytes, mode } => Entry::File {
             bytes: bytes.clone(),
             mode: if mode & 0o100 == 0 { 0o644 } else { 0o755 },
@@ -265,6 +266,7 @@ fn needs(test: &Test, project: &Project, files: &Files, seen: &str) -> String {
 fn short(entry: &Entry) -> String {
     match entry {
         Entry::Link(target) => format!("to {}", target.display()),
+        Entry::Empty => "nothing in it".to_owned(),
         Entry::File { bytes, mode } => {
             let text = String::from_utf8_lossy(bytes);
             let last = text.lines().last().unwrap_or_default();
