@@ -129,7 +129,7 @@ impl Worker<'_> {
         }
         let last = self.state.chain.last().filter(|_| done > 0);
         let reads = last.and_then(|last| chain.iter().find_map(|&step| self.stands_for(step, last)));
-        self.prepared_reads = reads.unwrap_or_default();
+        self.prepared_reads = Some(reads.unwrap_or_default());
         let ignores = self.shared.options.on_taint == OnTaint::Ignore;
         self.ignored = self.state.taint.clone().filter(|_| ignores);
         if done == 0 && !chain.is_empty() || self.state.taint.is_some() && !ignores {
@@ -325,7 +325,7 @@ impl Worker<'_> {
             self.state.layers += 1;
         }
         self.state.unprepare();
-        self.prepared_reads.clear();
+        self.prepared_reads = Some(Paths::new());
         self.save_state()
     }
 

@@ -233,6 +233,20 @@ pub(crate) fn claim(
     Ok(Lookup::Miss(ticket))
 }
 
+/// A node that depends on something that nobody knows: it is never found again.
+fn unknown(node: &Node) -> Node {
+    let mut nobody_knows = [0; 32];
+    if getrandom::fill(&mut nobody_knows).is_err() {
+        // What comes next may be the same, but is no digest of any file.
+        nobody_knows[..4].copy_from_slice(&std::process::id().to_ne_bytes());
+    }
+    node.observing([InputFile {
+        path: "(unclear)".to_owned(),
+        digest: BlobDigest::of(&nobody_knows),
+        mode: FileMode::Regular,
+    }])
+}
+
 impl Worker<'_> {
     /// Asks the machine what was read of a tree since it was brought. Nothing where that cannot be seen, or need not be.
     pub(crate) fn ask_reads(&mut self, upload: UploadId) -> Result<Option<Reads>, Trouble> {
@@ -252,10 +266,11 @@ impl Worker<'_> {
         let spec = shared.job(job);
         let test = shared.work.test(spec.test);
         let node = shared.work.graph.node(spec.node);
+        // Its inputs are those of a run that passed, or the rules count.
         let Some(read) = read else { return Some(node.clone()) };
         let tree = shared.tree(shared.work.plan(test.plan).upload);
         let mut paths = beside(&tree, node, read, &test.dir);
-        paths.extend(self.prepared_reads.iter().cloned());
+        paths.extend(self.prepared_reads.as_ref()?.iter().cloned());
         let (node, remembered) = self.with_paths(node, &tree, &paths);
         remembered.then_some(node)
     }
@@ -273,13 +288,23 @@ impl Worker<'_> {
             self.sut.reads(shared.slot(spec.upload))?
         };
         let tree = shared.tree(spec.upload);
-        if let Some(read) = read {
-            self.prepared_reads.extend(beside(&tree, node, &read, ""));
-        } else {
-            self.tell_unseen();
+        if self.is_unclear(read.as_ref()) {
+            self.prepared_reads = None;
+            return Ok(unknown(node));
         }
-        let paths = self.prepared_reads.clone();
-        Ok(self.with_paths(node, &tree, &paths).0)
+        let mut paths = self.prepared_reads.take().unwrap_or_default();
+        match read {
+            Some(read) => paths.extend(beside(&tree, node, &read, "")),
+            None => self.tell_unseen(),
+        }
+        let observed = self.with_paths(node, &tree, &paths).0;
+        self.prepared_reads = Some(paths);
+        Ok(observed)
+    }
+
+    /// Whether what a job depends on could not be seen, or what the prepare steps before it depend on.
+    pub(crate) fn is_unclear(&self, read: Option<&Reads>) -> bool {
+        self.prepared_reads.is_none() || read.is_some_and(|read| read.unclear)
     }
 
     /// The node with what the paths hold, and whether the cache remembers them.

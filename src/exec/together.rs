@@ -200,7 +200,11 @@ impl Worker<'_> {
                 break;
             }
             // What the next one removes cannot be asked for any more. A machine that is lost is found out when the next one starts.
-            reads.extend(self.ask_reads(upload).ok().flatten());
+            let unclear = Reads {
+                unclear: true,
+                ..Reads::default()
+            };
+            reads.extend(self.ask_reads(upload).unwrap_or(Some(unclear)));
         }
         let mut said = match &failed {
             Some(failed) => said_of(failed),
@@ -335,6 +339,12 @@ impl Worker<'_> {
             }
             last
         });
+        if self.is_unclear(read.as_ref()) {
+            for tried in tried {
+                tried.doubt = Some("what it depends on could not be seen: not recorded".to_owned());
+            }
+            return None;
+        }
         let mut claimed = Vec::new();
         for (tried, ticket) in tried.iter_mut().zip(tickets) {
             let node = self.observed_with(tried.job, read.as_ref())?;

@@ -69,8 +69,8 @@ pub(crate) struct Worker<'a> {
     pub(crate) facts: Option<Facts>,
     /// Where tests are recorded.
     pub(crate) records: Records,
-    /// What the prepare chain that the machine has done was seen to read.
-    pub(crate) prepared_reads: Paths,
+    /// What the prepare chain that the machine has done was seen to read; nothing where that could not be told of a step.
+    pub(crate) prepared_reads: Option<Paths>,
     /// Whether it was said that reads cannot be seen.
     pub(crate) told_unseen: bool,
     /// The test that ran last in the tree which is there now, and was not looked after yet.
@@ -97,7 +97,7 @@ impl<'a> Worker<'a> {
             ignored: None,
             facts: None,
             records,
-            prepared_reads: Paths::new(),
+            prepared_reads: Some(Paths::new()),
             told_unseen: false,
             ran_here: None,
         }

@@ -971,12 +971,13 @@ believe() {
 
 # reads SLOT [next]: the files that the last job has read and the directories, with a slash, that it listed, and those before it that were not
 # forgotten; and what can be seen. What is gone or another file counts as read, since it tells nothing any more, and where one is gone
-# its directory counts as listed. With `next` a `check` comes behind it, before anything else happens there. `none`: that cannot be seen.
+# its directory counts as listed. With `next` a `check` comes behind it, before anything else happens there. `none`: that cannot be seen here. `unclear`: this time it
+# could not be told, as where something still changes the tree.
 agent_reads() {
     local m=$v/manifest/$1 path word out=() length=0
     local -A told=()
-    make_canary && [[ ! -N $v/canary ]] && walk "$1" || { say none; return; }
-    compare "$1" || { say none; return; }
+    make_canary && [[ ! -N $v/canary ]] || { say none; return; }
+    walk "$1" && compare "$1" || { say unclear; return; }
     [[ $2 != next ]] || looked=$1
     take_records "$m.listed"
     for path in "${records[@]}"; do

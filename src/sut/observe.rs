@@ -21,6 +21,8 @@ pub struct Reads {
     pub listed: Option<Vec<PathBuf>>,
     /// Whether a file that is copied is always read.
     pub sees_copies: bool,
+    /// The machine sees reads, but could not tell these: then what the job depends on is not known.
+    pub unclear: bool,
 }
 
 impl Reads {
@@ -32,6 +34,7 @@ impl Reads {
             own
         });
         self.sees_copies &= other.sees_copies;
+        self.unclear |= other.unclear;
     }
 }
 
@@ -40,9 +43,15 @@ pub(crate) fn question(slot: &str, check_follows: bool) -> String {
     format!("reads {slot}{}\n", if check_follows { " next" } else { "" })
 }
 
-/// Reads the answer; nothing where the machine cannot tell.
+/// Reads the answer; nothing where the machine never can tell.
 pub(crate) fn read(reply: Reply) -> Result<Option<Reads>, NotSynced> {
     let reply = accept(reply)?;
+    if reply.word == "unclear" {
+        return Ok(Some(Reads {
+            unclear: true,
+            ..Reads::default()
+        }));
+    }
     let ("reads", [paths, sees]) = (reply.word.as_str(), reply.blobs.as_slice()) else {
         return Ok(None);
     };
@@ -55,6 +64,7 @@ pub(crate) fn read(reply: Reply) -> Result<Option<Reads>, NotSynced> {
         files: files.into_iter().map(path).collect(),
         listed: sees(b"listed").then(|| dirs.collect()),
         sees_copies: sees(b"copied"),
+        unclear: false,
     }))
 }
 

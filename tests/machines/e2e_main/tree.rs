@@ -212,10 +212,15 @@ fn directories_that_lie_very_deep_in_each_other_cost_nobody_else() {
             test(2, "[ \"$(cat made)\" = made ] && [ ! -e x ] && cat b.fmf"),
         ),
     ]);
-    scene.run(0, ["build"]);
+    let ran = scene.run(0, ["build"]);
+    assert!(
+        ran.said("what it depends on could not be seen: not recorded"),
+        "{ran:?}"
+    );
     let prepared = scene.ran();
     assert!(
         prepared.iter().all(|line| line == "prepare") && prepared.len() <= 2,
         "{prepared:?}"
     );
+    assert_eq!(scene.why(["/a"]), "test /a  runs: there is no record of it\n");
 }
