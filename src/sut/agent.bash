@@ -677,6 +677,9 @@ agent_facts() {
     told+=$'\n'boot=$REPLY
     started 1
     told+=$'\n'init=$REPLY
+    # For wrappers: who has the lease as long as it lives.
+    started $$
+    told+=$'\n'agent="$$ $REPLY"
     [[ -e $release ]] || release=/usr/lib/os-release
     content "$release"
     release=$REPLY

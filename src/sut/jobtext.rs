@@ -31,9 +31,36 @@ pub(crate) enum BadJob {
     Slot(String),
 }
 
+/// Who has the lease for a job, as the machine numbers processes and the times of their start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Holder {
+    agent: u64,
+    begun: u64,
+    /// When the first process started: those who disagree about it number processes otherwise.
+    init: u64,
+}
+
+impl Holder {
+    /// Reads what an agent tells of itself.
+    pub(crate) fn of(told: &str) -> Self {
+        let line = |name: &str| {
+            let line = told.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('='));
+            line.unwrap_or_default()
+        };
+        let number = |word: &str| word.parse().unwrap_or_default();
+        let (agent, begun) = line("agent").split_once(' ').unwrap_or_default();
+        Self {
+            agent: number(agent),
+            begun: number(begun),
+            init: number(line("init")),
+        }
+    }
+}
+
 /// A job as a wrapper takes it.
 pub(crate) struct Packed {
     mode: &'static str,
+    holder: Holder,
     /// The machine's directory, the job's, what it is called, and its files.
     payloads: [Vec<u8>; 6],
 }
@@ -42,7 +69,8 @@ impl Packed {
     /// The line and the payloads. The wrapper ends its last word with the seal. Without a heartbeat the wrapper bears any silence.
     pub(crate) fn message(&self, seal: &str, heartbeat: Option<Duration>) -> Vec<u8> {
         let beat = heartbeat.map_or(0, |silence| silence.as_secs().max(1));
-        let mut message = format!("{} {beat} {seal}", self.mode).into_bytes();
+        let Holder { agent, begun, init } = self.holder;
+        let mut message = format!("{} {beat} {seal} {agent} {begun} {init}", self.mode).into_bytes();
         for payload in &self.payloads {
             message.extend_from_slice(format!(" {}", payload.len()).as_bytes());
         }
@@ -52,8 +80,8 @@ impl Packed {
     }
 }
 
-/// Packs a job for the machine whose directory is `dir`, with its data in `data`.
-pub(crate) fn pack(job: &Job, dir: &Path, data: &Path) -> Result<Packed, BadJob> {
+/// Packs a job for the machine whose directory is `dir`, with its data in `data`, for as long as `holder` has the lease.
+pub(crate) fn pack(job: &Job, (dir, data): (&Path, &Path), holder: Holder) -> Result<Packed, BadJob> {
     check_slot(&job.slot)?;
     check_dir(&job.dir)?;
     let cwd = data.join("tree").join(&job.slot).join(&job.dir);
@@ -77,6 +105,7 @@ pub(crate) fn pack(job: &Job, dir: &Path, data: &Path) -> Result<Packed, BadJob>
     }
     Ok(Packed {
         mode,
+        holder,
         payloads: texts.map(|(_, text)| text.to_vec()),
     })
 }

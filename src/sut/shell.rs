@@ -13,7 +13,7 @@ use std::time::{Duration, Instant, SystemTime};
 use rustix::event::{PollFd, PollFlags, poll};
 
 use crate::sut::exchange::{Broken, Patience, SHORT, Talk, TalkError};
-use crate::sut::jobtext::{self, Packed, check_slot};
+use crate::sut::jobtext::{self, Holder, Packed, check_slot};
 use crate::sut::link::Link;
 use crate::sut::shell::opening::ENDING;
 use crate::sut::upload::{self, Ahead, NotSynced, accept};
@@ -93,6 +93,8 @@ struct Session {
     goodbye: Duration,
     /// The machine's directory.
     dir: PathBuf,
+    /// Who has the lease there.
+    holder: Holder,
 }
 
 impl Drop for Session {
@@ -408,7 +410,7 @@ impl<L: Link> Sut for Machine<L> {
         let Some(session) = &mut self.session else {
             return Err(self.without_session());
         };
-        let packed = jobtext::pack(job, &session.dir, &session.dir.join(FORMAT));
+        let packed = jobtext::pack(job, (&session.dir, &session.dir.join(FORMAT)), session.holder);
         let packed = match packed {
             Ok(packed) => packed,
             Err(error) => return Err(self.trouble(TroubleKind::Setup, error)),

@@ -1,11 +1,12 @@
 # The wrapper: one per job. It starts the job in a session of its own, watches stdin for the runner, and ends what is left of
 # the job's process groups. Needs bash 4.2, coreutils, util-linux. See sut/wrapped.rs for the other side.
 #
-# Stdin: a marker line; a line `MODE BEAT SEAL LENGTH…` and then payloads of these lengths, without NUL bytes: the machine's
+# Stdin: a marker line; a line `MODE BEAT SEAL AGENT BEGUN INIT LENGTH…` and then payloads of these lengths, without NUL bytes: the machine's
 # directory, the job's directory, what the job is called, and the job's files `run`, `script`, `metadata.yaml`; then words, one
 # a line: `terminate`, `overdue`, `detach`, or nothing as a sign of life. MODE is `test`, `tty` or `script`. BEAT is the seconds
 # of silence after which the runner is taken for dead, 0 for never. SEAL is a word that nobody but the runner and this program
-# knows: it is kept in a variable of this shell alone. Nothing on the machine is touched before the job has come.
+# knows: it is kept in a variable of this shell alone. AGENT is the process that has the lease for this job, and BEGUN when it started; INIT is
+# when the first process did, as AGENT sees it. Nothing on the machine is touched before the job has come.
 # Stdout: the marker, then `started` or `refused TEXT`, then the control stream of the test, `mounted SEAL` where the test left something mounted below
 # the trees, and `exitcode N SEAL` last. Stderr: the
 # marker, then what the job prints.
@@ -54,7 +55,7 @@ take_job() {
     IFS= read -r marker <&8 || exit
     printf '%s\n' "$marker" >&5
     printf '%s\n' "$marker" >&6
-    read -r -t 60 mode beat seal lengths <&8 || exit
+    read -r -t 60 mode beat seal agent begun init lengths <&8 || exit
     lengths=($lengths)
     ((beat > 0)) || beat=
     take base "${lengths[0]}"
@@ -101,6 +102,8 @@ put_job() {
     [[ $mode != tty ]] || type -P script >/dev/null || refuse "a test with a terminal needs \`script\` of util-linux, which is not installed"
     exec 9<>"$base/run.lock" || refuse "cannot open \`$base/run.lock\`"
     take_lock
+    # Whoever takes the lease next looks at the lock after that: it finds this job, or this job finds no agent.
+    has_agent || exit
     clear_work || refuse "cannot empty \`$work\`$said"
     read -r boot </proc/sys/kernel/random/boot_id
     exec 4>>"$work/groups" && printf '%s\n' "$boot" >&4 && put_files || refuse_for "cannot write below \`$work\`" put_files
@@ -126,6 +129,24 @@ take_lock() {
         sleep 0.1
     done
     refuse "another job still runs there"
+}
+
+# started PID: takes when a process started into REPLY, in the kernel's words; 0 if there is none, or none but a zombie.
+started() {
+    local stat fields=()
+    IFS= read -r -d '' stat <"/proc/$1/stat"
+    fields=(${stat##*) })
+    REPLY=${fields[19]:-0}
+    [[ ${fields[0]} != [ZX] ]] || REPLY=0
+}
+
+# Whether the agent lives that has the lease for this job. Where this program sees other processes than the agent does, as in a container
+# of its own, that cannot be told, and it is taken to live.
+has_agent() {
+    started 1
+    [[ $REPLY == "$init" ]] || return 0
+    started "$agent"
+    [[ $REPLY == "$begun" ]]
 }
 
 put_files() {

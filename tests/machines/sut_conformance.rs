@@ -405,6 +405,7 @@ conformance! {
     }
     ending: {
         what_a_test_leaves_in_its_group_is_killed_when_it_ends
+        a_job_whose_runner_is_gone_when_its_turn_comes_does_not_start
         terminate_ends_the_whole_group_also_what_ignores_term
         test_may_clean_up_when_it_is_terminated
         dropped_channel_ends_the_job

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use crate::sut::exchange::{Broken, Patience, Reply, SHORT, Talk};
+use crate::sut::jobtext::Holder;
 use crate::sut::link::Link;
 use crate::sut::shell::{GOODBYE, Machine, Session, marker, taint};
 use crate::sut::upload::{Ahead, accept};
@@ -43,6 +44,14 @@ const LONGEST_NAME: usize = 500;
 
 /// What a job is called that did not come to its end there.
 pub(super) type CutOff = Option<String>;
+
+/// What an agent says when it is opened.
+struct Told {
+    hello: Hello,
+    cut_off: CutOff,
+    dir: PathBuf,
+    holder: Holder,
+}
 
 impl<L: Link> Machine<L> {
     /// Starts an agent and lets it take the lease. `settle`: how long the last job may go on.
@@ -106,7 +115,12 @@ impl<L: Link> Machine<L> {
             let lacks = trouble.message.contains(LACKS);
             trouble.with_hint(if lacks { HOW_TO_GET_TOOLS } else { ANOTHER_DIRECTORY })
         })?;
-        let (hello, cut_off, dir) = self.hello(&reply)?;
+        let Told {
+            hello,
+            cut_off,
+            dir,
+            holder,
+        } = self.told(&reply)?;
         self.session = Some(Session {
             agent,
             spare,
@@ -114,6 +128,7 @@ impl<L: Link> Machine<L> {
             tended: Instant::now(),
             goodbye: GOODBYE,
             dir,
+            holder,
         });
         Ok((hello, cut_off))
     }
@@ -172,7 +187,7 @@ impl<L: Link> Machine<L> {
         agent.begin(Some(self.opening_time()));
         let reply = agent.reply(SHORT, &patience).map_err(|broken| self.broken(broken))?;
         let reply = accept(reply).map_err(|error| self.not_synced(error))?;
-        let (hello, _, _) = self.hello(&reply)?;
+        let hello = self.told(&reply)?.hello;
         agent.close(Instant::now() + GOODBYE);
         drop(agent);
         self.link.disconnect();
@@ -186,7 +201,7 @@ impl<L: Link> Machine<L> {
     }
 
     /// Reads what an agent says of itself: directory, facts, os-release, state, and a job that was cut off.
-    fn hello(&self, reply: &Reply) -> Result<(Hello, CutOff, PathBuf), Trouble> {
+    fn told(&self, reply: &Reply) -> Result<Told, Trouble> {
         let [dir, told, release, state, unended] = reply.blobs.as_slice() else {
             let what = format!("it said `{}` with {} blobs", reply.word, reply.blobs.len());
             return Err(self.broken(Broken::Nonsense(what)));
@@ -197,8 +212,12 @@ impl<L: Link> Machine<L> {
         let state = if kept { read_state(state) } else { SutState::default() };
         let job = String::from_utf8_lossy(&unended[..unended.len().min(LONGEST_NAME)]).into_owned();
         let cut_off = Some(job).filter(|job| !job.is_empty());
-        let dir = PathBuf::from(OsString::from_vec(dir.clone()));
-        Ok((Hello { facts, state }, cut_off, dir))
+        Ok(Told {
+            hello: Hello { facts, state },
+            cut_off,
+            dir: PathBuf::from(OsString::from_vec(dir.clone())),
+            holder: Holder::of(&told),
+        })
     }
 }
 

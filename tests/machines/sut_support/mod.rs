@@ -63,7 +63,8 @@ impl World<'_> {
         self.runner_with(mode, OsStr::new(""))
     }
 
-    /// The same, with something to do: `upload DIR`, `test SCRIPT`, `tty SCRIPT`.
+    /// The same, with something to do: `upload DIR`, `test SCRIPT`, `tty SCRIPT`, or `late SCRIPT`, a test that waits for a file `go`
+    /// beside the machine's directory before it is started.
     pub(crate) fn runner_with(&self, mode: &str, argument: &OsStr) -> Runner {
         let ready = self.dir.with_file_name("ready");
         let _none = std::fs::remove_file(&ready);
@@ -122,6 +123,11 @@ pub(crate) fn be_a_runner(make: impl Fn(PathBuf) -> Box<dyn Sut>) {
         sut.sync(&upload, SyncMode::Exact).unwrap();
     } else if mode == "open" {
         ready();
+    } else if mode == "late" {
+        ready();
+        let go = PathBuf::from(var("SUT_DIR")).with_file_name("go");
+        eventually("it may go on", || go.exists());
+        Running::start(&mut *sut, &test(argument.to_str().unwrap()));
     } else {
         let text = argument.to_str().unwrap();
         let job = if mode == "tty" { tty_test(text) } else { test(text) };

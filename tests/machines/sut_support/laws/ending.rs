@@ -1,8 +1,11 @@
 //! How jobs end, and what is left of them: nothing.
 
+use std::fs::File;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use atex::sut::{Cut, End, OnHeld, TroubleKind, Urgency};
+use rustix::fs::{FlockOperation, flock};
 
 use crate::sut_support::{HANG, Running, World, eventually, lives, run, test, tty_test};
 
@@ -42,6 +45,41 @@ pub(crate) fn what_a_test_leaves_in_its_group_is_killed_when_it_ends(world: &mut
         let left: Vec<_> = pids.iter().filter(|pid| lives(pid)).collect();
         assert!(left.is_empty(), "{left:?} live when the exit code is told");
     }
+}
+
+pub(crate) fn a_job_whose_runner_is_gone_when_its_turn_comes_does_not_start(world: &mut World<'_>) {
+    let dir = world.dir.clone();
+    let mut runner = world.runner_with("late", "sleep 1000".as_ref());
+    let open = |name| File::options().write(true).open(dir.join(name)).unwrap();
+    let job = open("run.lock");
+    flock(&job, FlockOperation::LockExclusive).unwrap();
+    std::fs::write(dir.with_file_name("go"), "").unwrap();
+    let waits = || users(&dir.join("run.lock")).len() > 1;
+    eventually("the wrapper waits for the job that runs", waits);
+    runner.kill();
+    let free = || flock(open("lease"), FlockOperation::NonBlockingLockExclusive).is_ok();
+    eventually("nobody has the lease", free);
+    drop(job);
+    eventually("the wrapper ends", || users(&dir.join("run.lock")).is_empty());
+    // One that has begun is noted there, however soon it is ended.
+    let unended = std::fs::read_to_string(dir.join("v1/unended")).unwrap_or_default();
+    assert_eq!(
+        unended.lines().next().unwrap_or_default(),
+        "",
+        "nobody wanted this job any more"
+    );
+    assert_eq!(run(&mut *world.open(), &test("exit 5")).exit_code(), 5);
+}
+
+/// The processes that have a file open.
+fn users(file: &Path) -> Vec<String> {
+    let entries = |dir: &Path| std::fs::read_dir(dir).into_iter().flatten().flatten();
+    let has_it =
+        |dir: &Path| entries(&dir.join("fd")).any(|open| std::fs::read_link(open.path()).is_ok_and(|to| to == file));
+    let processes = entries(Path::new("/proc")).filter(|process| has_it(&process.path()));
+    processes
+        .map(|process| process.file_name().to_string_lossy().into_owned())
+        .collect()
 }
 
 pub(crate) fn terminate_ends_the_whole_group_also_what_ignores_term(world: &mut World<'_>) {
