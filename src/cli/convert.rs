@@ -52,7 +52,7 @@ impl From<CompileError> for CliError {
 }
 
 /// Whether there was no room for what was to be written.
-fn is_full(error: &io::Error) -> bool {
+pub(crate) fn is_full(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded)
 }
 

@@ -5,11 +5,13 @@
 //! project, and is prepared anew. Where each run has another host or path, as in CI, `ATEX_PROJECT` names the project.
 
 use std::fs::{self, DirBuilder};
-use std::io::{ErrorKind, Write as _};
+use std::io::{self, ErrorKind, Write as _};
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::Path;
 
+use super::convert::is_full;
+use super::error::CliError;
 use super::settings::Settings;
 use crate::sut::Project;
 
@@ -19,22 +21,30 @@ const FILE: &str = "host-v1";
 /// So much of a digest tells projects apart.
 const LENGTH: usize = 12;
 
-/// Returns the project of a tree. `makes`: whether what the host is called may be written, where it has no name yet.
-pub(crate) fn of(root: &Path, makes: bool) -> Project {
+/// Returns the project of a tree. `makes`: whether what the host is called may be written, where it has no name yet. Fails where that is
+/// to be had and there is no room for it: with another name, what this run leaves due would be nobody's in the next one.
+pub(crate) fn of(root: &Path, makes: bool) -> Result<Project, CliError> {
     if let Some(name) = std::env::var_os("ATEX_PROJECT").filter(|name| !name.is_empty()) {
-        return named(b"name", name.as_bytes(), &name.to_string_lossy());
+        return Ok(named(b"name", name.as_bytes(), &name.to_string_lossy()));
     }
     let root = root.canonicalize().unwrap_or_else(|_| root.to_owned());
     let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
     let user = std::env::var("USER").or_else(|_| std::env::var("LOGNAME"));
     let at = user.map(|user| format!("{user}@{host}")).unwrap_or(host);
-    let own = Settings::state_dir().ok().and_then(|dir| own(&dir, makes));
-    let own = own.unwrap_or_else(description);
-    named(
+    let own = match Settings::state_dir().map(|dir| own(&dir, makes)) {
+        Ok(Ok(own)) => own,
+        Ok(Err(error)) if is_full(&error) => {
+            return Err(CliError::infra(format!(
+                "cannot write `{FILE}` to the state directory: {error}"
+            )));
+        }
+        _ => description(),
+    };
+    Ok(named(
         &own,
         root.as_os_str().as_bytes(),
         &format!("{} of {at}", root.display()),
-    )
+    ))
 }
 
 fn named(host: &[u8], root: &[u8], name: &str) -> Project {
@@ -51,22 +61,22 @@ fn named(host: &[u8], root: &[u8], name: &str) -> Project {
 }
 
 /// What the host and its user are called below the state directory. Processes that make it at once agree on one.
-fn own(dir: &Path, makes: bool) -> Option<Vec<u8>> {
+fn own(dir: &Path, makes: bool) -> io::Result<Vec<u8>> {
     let path = dir.join(FILE);
     let read = || crate::host::file::read(&path).ok().filter(|bytes| bytes.len() == 16);
     if let (None, true) = (read(), makes) {
-        DirBuilder::new().recursive(true).mode(0o700).create(dir).ok()?;
+        DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
         let mut bytes = [0; 16];
-        getrandom::fill(&mut bytes).ok()?;
-        let mut file = tempfile::NamedTempFile::new_in(dir).ok()?;
-        file.write_all(&bytes).ok()?;
-        file.as_file().sync_all().ok()?;
+        getrandom::fill(&mut bytes).map_err(io::Error::other)?;
+        let mut file = tempfile::NamedTempFile::new_in(dir)?;
+        file.write_all(&bytes)?;
+        file.as_file().sync_all()?;
         match file.persist_noclobber(&path) {
-            Err(error) if error.error.kind() != ErrorKind::AlreadyExists => return None,
+            Err(error) if error.error.kind() != ErrorKind::AlreadyExists => return Err(error.error),
             _ => {}
         }
     }
-    read()
+    read().ok_or_else(|| ErrorKind::NotFound.into())
 }
 
 /// Where nothing can be written: what others know the host and the user by.
@@ -85,11 +95,11 @@ mod tests {
     fn what_a_host_is_called_is_made_once_and_where_it_may_be() {
         let dir = tempfile::tempdir().unwrap();
         let state = dir.path().join("state");
-        assert_eq!(own(&state, false), None);
+        assert_eq!(own(&state, false).unwrap_err().kind(), ErrorKind::NotFound);
         assert!(!state.exists());
         let first = own(&state, true).unwrap();
-        assert_eq!(own(&state, true).as_ref(), Some(&first));
-        assert_eq!(own(&state, false).as_ref(), Some(&first));
+        assert_eq!(own(&state, true).unwrap(), first);
+        assert_eq!(own(&state, false).unwrap(), first);
         assert_ne!(own(&dir.path().join("other"), true).unwrap(), first);
     }
 

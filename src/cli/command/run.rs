@@ -61,7 +61,7 @@ pub(crate) fn run(request: &RunRequest, settings: &Settings, out: &mut Out) -> R
     signals::doing("the tree was read");
     let resolved = compile::resolve(&asked)?;
     signals::doing("the files of the tree were looked at");
-    let project = project::of(settings.tree_root()?, !request.dry_run);
+    let project = project::of(settings.tree_root()?, !request.dry_run)?;
     let options = options(request);
     let build = unchanged::Build {
         request,

@@ -76,6 +76,21 @@ fn a_full_disk_of_the_cache_keeps_the_results() {
 }
 
 #[test]
+fn a_project_that_cannot_be_given_its_name_begins_nothing() {
+    let scene = Scene::new([("plan.fmf", PLAN.to_owned()), ("a.fmf", witness("a"))]);
+    let (state, out) = (scene.world.path("small"), scene.world.path("out"));
+    let call = scene.atex(["build"]).args(["-o".as_ref(), out.as_os_str()]);
+    let call = call.env("XDG_STATE_HOME", &state);
+    let script = r#"mkdir -p "$1" && mount -t tmpfs -o size=64k tmpfs "$1" || exit 77
+mkdir "$1/atex" && cat /dev/zero >"$1/full" 2>/dev/null; call"#;
+    let Some(ran) = namespace::run(&call, &[&state], script) else {
+        return;
+    };
+    one_message(&ran.expect(3));
+    assert_eq!(scene.ran(), [""; 0]);
+}
+
+#[test]
 fn a_file_that_cannot_be_written_costs_its_test_and_the_run_goes_on() {
     let big = "test: |\n    head -c 1000000 /dev/zero | tr '\\0' x; sleep 1000\norder: 10\n";
     let scene = Scene::new([
