@@ -15,6 +15,17 @@ use crate::exec::worker::{Failed, Worker};
 use crate::sut::shell::FULL;
 use crate::sut::{Due, EnvFile, Room, SyncMode, TroubleKind, Urgency};
 
+/// What became of a plan's finish.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Finish {
+    /// Its steps ran, whatever came of them.
+    Over,
+    /// A step could not be run, or not to its end: it is due as before.
+    Due,
+    /// The user does not wait for it.
+    Cancelled,
+}
+
 impl Worker<'_> {
     /// Runs the finish steps of the lane's plans that touched this SUT since their last finish.
     pub(crate) fn leave(&mut self, lane: LaneId) -> Result<Input, Failed> {
@@ -80,7 +91,9 @@ impl Worker<'_> {
         if !shared.options.finishes() || shared.cancel.urgency() == Urgency::Now {
             return Ok(());
         }
-        let plans: Vec<_> = plans.filter(|plan| self.is_due(plan)).collect();
+        // What could not be run once is tried again by the next run.
+        let is_meant = |plan: &&PlanSpec| self.is_due(plan) && !self.unpaid.contains(&plan.name);
+        let plans: Vec<_> = plans.filter(is_meant).collect();
         if plans.is_empty() {
             return Ok(());
         }
@@ -117,8 +130,13 @@ impl Worker<'_> {
                 brought = Some((plan.upload, self.bring_for_finish(plan.upload)?));
             }
             let missing = brought.as_ref().and_then(|(_, missing)| missing.clone());
-            if !self.finish_plan(plan, missing.as_deref(), due)? {
-                break;
+            match self.finish_plan(plan, missing.as_deref(), due)? {
+                Finish::Over => {}
+                Finish::Due => {
+                    self.unpaid.insert(plan.name.clone());
+                    continue;
+                }
+                Finish::Cancelled => break,
             }
             if plan.chain.is_empty() {
                 self.sut.reset_env_file(&self.shared.project.id, EnvFile::Base)?;
@@ -148,24 +166,27 @@ impl Worker<'_> {
         }
     }
 
-    /// Runs a plan's steps; returns whether they are over: not so after a cancellation.
+    /// Runs a plan's steps. One that fails does not keep the next from running.
     fn finish_plan(
         &mut self,
         plan: &PlanSpec,
         missing: Option<&str>,
         due: &mut VecDeque<StepId>,
-    ) -> Result<bool, Failed> {
+    ) -> Result<Finish, Failed> {
+        let mut finish = Finish::Over;
         for &step in &plan.finish {
-            let outcome = self.finish_step(step, Shared::env_file(&plan.chain), missing)?;
+            let ran = self.finish_step(step, Shared::env_file(&plan.chain), missing)?;
             due.pop_front();
-            if outcome == NodeOutcome::Cancelled {
-                return Ok(false);
+            match ran {
+                Ran::Exited(_) | Ran::Infra(InfraKind::Timeout, _) => {}
+                Ran::Infra(InfraKind::Cancelled, _) => return Ok(Finish::Cancelled),
+                Ran::Infra(..) => finish = Finish::Due,
             }
         }
-        Ok(true)
+        Ok(finish)
     }
 
-    fn finish_step(&mut self, step: StepId, env_file: EnvFile, missing: Option<&str>) -> Result<NodeOutcome, Failed> {
+    fn finish_step(&mut self, step: StepId, env_file: EnvFile, missing: Option<&str>) -> Result<Ran, Failed> {
         let (node, key) = self.shared.identify(self.shared.work.step(step).node);
         let started = Instant::now();
         self.outbox.event(Event::NodeStarted {
@@ -189,6 +210,6 @@ impl Worker<'_> {
             failure.as_deref(),
             self.shared.finish_log.name(),
         );
-        Ok(outcome)
+        Ok(ran)
     }
 }

@@ -67,6 +67,8 @@ pub(crate) struct Worker<'a> {
     pub(crate) ignored: Option<Taint>,
     /// What the SUT has told of itself.
     pub(crate) facts: Option<Facts>,
+    /// Plans whose finish could not be run in this run.
+    pub(crate) unpaid: BTreeSet<String>,
     /// Where tests are recorded.
     pub(crate) records: Records,
     /// What the prepare chain that the machine has done was seen to read; nothing where that could not be told of a step.
@@ -97,6 +99,7 @@ impl<'a> Worker<'a> {
             ignored: None,
             facts: None,
             records,
+            unpaid: BTreeSet::new(),
             prepared_reads: Some(Paths::new()),
             told_unseen: false,
             ran_here: None,

@@ -95,7 +95,7 @@ fn the_prepared_state_is_forgotten_before_the_first_finish_step() {
 }
 
 #[test]
-fn a_tree_that_cannot_be_brought_fails_finish_and_it_stays_due_for_nobody() {
+fn a_tree_that_cannot_be_brought_fails_finish_and_it_stays_due() {
     let bench = bench(1).mode(Mode::Test);
     bench.run().exits(0);
     let bench = bench.mode(Mode::Finish);
@@ -104,4 +104,6 @@ fn a_tree_that_cannot_be_brought_fails_finish_and_it_stays_due_for_nobody() {
         .fail("one", "sync", Trouble::new(TroubleKind::Setup, "`one`: disk full"));
     let ended = bench.run().exits(3);
     assert_eq!(ended.starts("finish"), 0);
+    assert_eq!(bench.run().exits(0).starts("finish"), 1, "the next run pays");
+    assert_eq!(bench.run().exits(0).starts("finish"), 0);
 }
