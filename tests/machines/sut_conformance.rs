@@ -368,6 +368,8 @@ conformance! {
         many_files_and_a_big_one_arrive
         large_tree_of_all_kinds_arrives_and_what_became_of_it_there_is_found
         directories_that_cannot_be_read_or_written_are_no_obstacle
+    }
+    room: {
         trees_that_nobody_used_for_a_month_go_when_a_new_one_comes
         trees_of_a_project_go_when_eight_others_have_used_theirs_since
     }

@@ -20,7 +20,8 @@ use atex::exec::schedule::Rules;
 use atex::sut::OnHeld;
 use atex_cache::{Outcome, Output};
 
-#[path = "../../fmf/tests/fmf/reference/random.rs"]
+#[path = "../../fmf/tests/fmf/random.rs"]
+#[expect(dead_code, reason = "a part of it is used here")]
 mod random;
 
 use random::Random;

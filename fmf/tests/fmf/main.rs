@@ -7,6 +7,7 @@
 
 mod languages;
 mod python;
+mod random;
 mod reference;
 mod seeds;
 mod tree;

@@ -1,8 +1,6 @@
 //! A finish that is due is never forgotten: who did not run it owes it, and a build pays, also where all tests are recorded.
 
-use rustix::process::Signal;
-
-use crate::e2e_main::running::{events, processes_of};
+use crate::e2e_main::running::events;
 use crate::e2e_main::scene::{Scene, eventually, witness};
 
 /// The finish waits for a file before it is over.
@@ -19,16 +17,7 @@ fn suite() -> Scene {
 /// Kills a build in the middle of its finish, after which nothing is in its way.
 fn killed_in_finish(scene: &Scene, sut: &str) {
     let run = crate::e2e_main::running::Running::start(scene.on(sut, ["build"]), &format!("killed-{sut}"));
-    eventually("the start of the finish", || {
-        scene.world.read("ran").ends_with("begin\n").then_some(())
-    });
-    run.signal(Signal::KILL);
-    run.end();
-    eventually("the end of all processes of the run", || {
-        processes_of(&scene.world).is_empty().then_some(())
-    });
-    scene.world.write("ran.go", "");
-    scene.ran();
+    scene.kill(run, |ran| ran.ends_with("begin\n"));
 }
 
 #[test]

@@ -4,10 +4,8 @@ use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::PathBuf;
 
-use rustix::process::Signal;
-
-use crate::e2e_main::running::{Running, processes_of};
-use crate::e2e_main::scene::{Scene, eventually};
+use crate::e2e_main::running::Running;
+use crate::e2e_main::scene::Scene;
 use crate::support::Ran;
 
 /// A prepare step that leaves something in the tree and in the environment file, and a finish that needs both.
@@ -135,16 +133,7 @@ fn killed(scene: &Scene, dir: &str) {
     );
     let build = scene.atex(["build"]).cwd(dir);
     let run = Running::start(build, "killed");
-    eventually("the start of the test", || {
-        scene.world.read("ran").contains("test a").then_some(())
-    });
-    run.signal(Signal::KILL);
-    run.end();
-    eventually("the end of all processes of the run", || {
-        processes_of(&scene.world).is_empty().then_some(())
-    });
-    scene.world.write("ran.go", "");
-    scene.ran();
+    scene.kill(run, |ran| ran.contains("test a"));
 }
 
 #[test]

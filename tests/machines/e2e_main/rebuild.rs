@@ -1,10 +1,9 @@
 //! What runs again after a change, and what `atex why` says of it: exactly the nodes that depend on the change.
 
 use std::fs;
-use std::path::Path;
 use std::process::Command;
 
-use crate::e2e_main::scene::{Scene, witness};
+use crate::e2e_main::scene::{Scene, git, witness};
 
 /// A plan with a prepare chain for `/tests/a` and `/tests/c`, and one without any for `/tests/b`.
 fn suite() -> Scene {
@@ -254,24 +253,6 @@ fn what_changes_nothing_runs_nothing() {
     stands(&scene);
     scene.write("other.fmf", "/story: {story: As a user I want nothing to run}\n");
     stands(&scene);
-}
-
-fn git<const N: usize>(args: [&str; N], dir: &Path) {
-    let identity = [
-        "-c",
-        "user.name=t",
-        "-c",
-        "user.email=t@example.org",
-        "-c",
-        "init.defaultBranch=main",
-    ];
-    let done = Command::new("git")
-        .args(identity)
-        .args(args)
-        .current_dir(dir)
-        .output()
-        .expect("git is installed");
-    assert!(done.status.success(), "{done:?}");
 }
 
 #[test]

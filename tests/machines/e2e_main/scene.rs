@@ -5,11 +5,13 @@
 use std::cell::Cell;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
+use rustix::process::Signal;
 use serde_json::Value;
 
-use crate::e2e_main::running::Running;
+use crate::e2e_main::running::{Running, processes_of};
 use crate::support::{Atex, Ran, World};
 
 /// What is waited for happens in well under a second; a machine that is busy with other things gets this long.
@@ -83,6 +85,18 @@ impl Scene {
     /// Starts it and leaves it running; it writes its run to the directory `output` of the world.
     pub(crate) fn start<const N: usize>(&self, output: &str, args: [&str; N]) -> Running {
         Running::start(self.atex(args), output)
+    }
+
+    /// Kills a run when the witness has what is waited for, after which nothing stands in the way of what waited for `$COUNTER.go`.
+    pub(crate) fn kill(&self, run: Running, has: impl Fn(&str) -> bool) {
+        eventually("the moment to kill it", || has(&self.world.read("ran")).then_some(()));
+        run.signal(Signal::KILL);
+        run.end();
+        eventually("the end of all processes of the run", || {
+            processes_of(&self.world).is_empty().then_some(())
+        });
+        self.world.write("ran.go", "");
+        self.ran();
     }
 
     /// What ran since this was asked last, sorted.
@@ -175,4 +189,23 @@ pub(crate) fn within<T>(patience: Duration, what: &str, mut look: impl FnMut() -
         assert!(Instant::now() < deadline, "{what} did not happen");
         std::thread::sleep(Duration::from_millis(10));
     }
+}
+
+/// Runs git in a directory.
+pub(crate) fn git<const N: usize>(args: [&str; N], dir: &Path) {
+    let identity = [
+        "-c",
+        "user.name=t",
+        "-c",
+        "user.email=t@example.org",
+        "-c",
+        "init.defaultBranch=main",
+    ];
+    let done = Command::new("git")
+        .args(identity)
+        .args(args)
+        .current_dir(dir)
+        .output()
+        .expect("git is installed");
+    assert!(done.status.success(), "{done:?}");
 }

@@ -1,27 +1,6 @@
 //! Plans that discover tests in several sections, of their own tree and of others.
 
-use std::path::Path;
-use std::process::Command;
-
-use crate::e2e_main::scene::Scene;
-
-fn git<const N: usize>(args: [&str; N], dir: &Path) {
-    let identity = [
-        "-c",
-        "user.name=t",
-        "-c",
-        "user.email=t@example.org",
-        "-c",
-        "init.defaultBranch=main",
-    ];
-    let done = Command::new("git")
-        .args(identity)
-        .args(args)
-        .current_dir(dir)
-        .output()
-        .expect("git is installed");
-    assert!(done.status.success(), "{done:?}");
-}
+use crate::e2e_main::scene::{Scene, git};
 
 /// A test that leaves its name and its directory in the slot with the witness.
 const TEST: &str = "test: echo \"$TMT_TEST_NAME in ${PWD#$TMT_TREE}\" >> \"$COUNTER\"\n";

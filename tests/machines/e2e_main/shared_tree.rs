@@ -2,11 +2,9 @@
 
 use std::fs;
 
-use rustix::process::Signal;
-
 use crate::e2e_main::promises::files_below;
-use crate::e2e_main::running::{Running, events, processes_of};
-use crate::e2e_main::scene::{Scene, eventually};
+use crate::e2e_main::running::{Running, events};
+use crate::e2e_main::scene::Scene;
 
 const PLAN: &str = "discover: {how: fmf, test: [^/g/]}
 execute: {how: tmt}
@@ -274,16 +272,7 @@ fn a_run_that_is_killed_among_them_leaves_no_record() {
     let wait = "until [ -e \"$COUNTER.go\" ]; do sleep 0.02; done; [ $(cat ../left) = 1 ]; echo 2 > ../left";
     scene.write("g/two.fmf", test(2, "two", wait));
     let run = Running::start(scene.atex(["build"]), "killed");
-    eventually("the start of the second", || {
-        scene.world.read("ran").ends_with("two\n").then_some(())
-    });
-    run.signal(Signal::KILL);
-    run.end();
-    eventually("the end of all processes of the run", || {
-        processes_of(&scene.world).is_empty().then_some(())
-    });
-    scene.world.write("ran.go", "");
-    scene.ran();
+    scene.kill(run, |ran| ran.ends_with("two\n"));
     scene.run(0, ["build"]);
     assert_eq!(scene.ran_in_order(), ["prepare", "one", "two", "three"]);
     assert!(fs::exists(scene.latest().join("tests/g/one/results.jsonl")).expect("a look"));

@@ -7,9 +7,10 @@ use std::fmt;
 use atex_fmf::condition::{Condition, ConditionError, Outcome};
 use serde_json::{Value as Json, json};
 
+use super::asked::{self, cases};
 use super::oracle::{Answer, Differences, ask, data};
-use super::random::{Random, cases};
 use super::typed;
+use crate::random::Random;
 
 /// Cases that differed once, and the corners of the grammar: one a line, `␤` for a newline.
 const CORNERS: &str = include_str!("../python/lang_conditions.txt");
@@ -367,7 +368,7 @@ fn compatible(native: &Native, answer: &Answer) -> bool {
 
 #[test]
 fn conditions_have_the_value_that_python_gives() {
-    let mut random = Random::new(4);
+    let mut random = asked::random(4);
     let mut questions = named();
     questions.extend((0..cases(4000)).map(|_| {
         let depth = 1 + random.below(3);

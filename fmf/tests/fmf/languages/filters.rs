@@ -3,8 +3,9 @@
 use atex_fmf::filter::{Filter, FilterError, Mode};
 use serde_json::{Value as Json, json};
 
+use super::asked::{self, cases};
 use super::oracle::{Answer, Differences, ask, data};
-use super::random::{Random, cases};
+use crate::random::Random;
 
 const KEYS: [&str; 8] = ["tag", "tier", "component", "none", "number", "missing", "Tag", "when"];
 const VALUES: [&str; 24] = [
@@ -125,7 +126,7 @@ fn question(random: &mut Random) -> Json {
 
 #[test]
 fn filters_match_as_in_python() {
-    let mut random = Random::new(2);
+    let mut random = asked::random(2);
     let questions: Vec<Json> = (0..cases(3000)).map(|_| question(&mut random)).collect();
     let Some(answers) = ask(&questions) else { return };
     let mut differences = Differences::default();

@@ -1,9 +1,9 @@
 //! Compares the languages inside fmf with Python's fmf, over generated cases and over those that once differed.
 
+mod asked;
 mod conditions;
 mod filters;
 mod oracle;
 mod patterns;
-mod random;
 mod rules;
 mod typed;

@@ -3,8 +3,9 @@
 use atex_fmf::regex::{Pattern, PatternError};
 use serde_json::{Value as Json, json};
 
+use super::asked::{self, cases};
 use super::oracle::{Answer, Differences, ask};
-use super::random::{Random, cases};
+use crate::random::Random;
 
 const ATOMS: [&str; 66] = [
     "a",
@@ -193,7 +194,7 @@ fn same(native: &Result<Json, PatternError>, answer: &Answer) -> bool {
 
 #[test]
 fn patterns_match_and_substitute_as_in_python() {
-    let mut random = Random::new(3);
+    let mut random = asked::random(3);
     let mut questions = named();
     questions.extend((0..cases(1500)).map(|_| question(&mut random)));
     let Some(answers) = ask(&questions) else { return };

@@ -4,8 +4,9 @@ use atex_fmf::Value;
 use atex_fmf::context::Context;
 use serde_json::{Value as Json, json};
 
+use super::asked::{self, cases};
 use super::oracle::{Answer, Differences, ask};
-use super::random::{Random, cases};
+use crate::random::Random;
 
 const DIMENSIONS: [&str; 5] = ["distro", "arch", "x-y", "empty", "unknown"];
 const OPERATORS: [&str; 21] = [
@@ -132,7 +133,7 @@ fn named() -> Vec<Json> {
 
 #[test]
 fn rules_are_decided_as_python_decides_them() {
-    let mut random = Random::new(1);
+    let mut random = asked::random(1);
     let mut questions = named();
     questions.extend((0..cases(3000)).map(|_| question(&mut random)));
     let Some(answers) = ask(&questions) else { return };

@@ -1,6 +1,6 @@
 //! Expressions whose parts fit together, as people write them: most have a value.
 
-use super::random::Random;
+use crate::random::Random;
 
 const TEXTS: [&str; 16] = [
     "text",

@@ -8,9 +8,9 @@ use serde_json::{Value as Json, json};
 use tempfile::TempDir;
 
 use super::oracle::{Case, compare, plant};
-use super::random::Random;
 use super::trees::Plan;
 use super::{corpus, large, soup, trees};
+use crate::random::Random;
 
 pub(crate) fn setting(name: &str, default: u64) -> u64 {
     env::var(name)

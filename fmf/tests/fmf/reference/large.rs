@@ -1,6 +1,6 @@
 //! Generated trees with values of about a megabyte.
 
-use super::random::Random;
+use crate::random::Random;
 
 /// How long a value is, in bytes, or a little more.
 const LONG: usize = 1 << 20;

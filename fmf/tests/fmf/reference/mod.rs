@@ -6,7 +6,6 @@ mod generated;
 mod large;
 mod oracle;
 mod packed;
-mod random;
 mod soup;
 mod trees;
 mod typed;

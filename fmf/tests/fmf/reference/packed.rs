@@ -9,8 +9,8 @@ use atex_fmf::{Error, Metadata, Packing, Selection, Tree};
 
 use super::generated::{plant_plan, setting};
 use super::oracle::plant;
-use super::random::Random;
 use super::{cases, corpus, trees};
+use crate::random::Random;
 
 fn contexts() -> Vec<Context> {
     let dimensions: [&[(&str, &[&str])]; 3] = [

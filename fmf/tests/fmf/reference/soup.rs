@@ -1,6 +1,6 @@
 //! Generated texts of YAML's building blocks in any order: most are invalid, and both sides must say so.
 
-use super::random::Random;
+use crate::random::Random;
 
 const PIECES: &[&str] = &[
     "- ",

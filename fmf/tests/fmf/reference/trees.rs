@@ -2,8 +2,8 @@
 
 use std::fmt::Write as _;
 
-use super::random::Random;
 use super::words::{BROKEN, CONDITIONS, NAMES, NUMBERS, PATTERNS, REPLACEMENTS, SCALARS, TEXTS, WRONG_PATTERNS};
+use crate::random::Random;
 
 /// Files and symbolic links of a tree.
 #[derive(Default)]

@@ -6,10 +6,12 @@ pub(crate) struct Random(u64);
 impl Random {
     /// Begins the sequence of a seed.
     pub(crate) fn new(seed: u64) -> Self {
-        Self(
-            seed.wrapping_mul(0x5851_f42d_4c95_7f2d)
-                .wrapping_add(0x1405_7b7e_f767_814f),
-        )
+        Self::stream(seed, 0x1405_7b7e_f767_814f)
+    }
+
+    /// Begins one of the many sequences of a seed.
+    pub(crate) fn stream(seed: u64, stream: u64) -> Self {
+        Self(seed.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(stream))
     }
 
     fn next(&mut self) -> u64 {
@@ -30,8 +32,18 @@ impl Random {
         self.below(100) < percent
     }
 
+    /// Returns true once in `times`.
+    pub(crate) fn once_in(&mut self, times: usize) -> bool {
+        self.below(times) == 0
+    }
+
     /// Chooses one.
-    pub(crate) fn pick<'a>(&mut self, choices: &[&'a str]) -> &'a str {
+    pub(crate) fn pick<'a, T: ?Sized>(&mut self, choices: &[&'a T]) -> &'a T {
         choices[self.below(choices.len())]
+    }
+
+    /// Joins up to `most` pieces.
+    pub(crate) fn text(&mut self, most: usize, pieces: &[&str]) -> String {
+        (0..self.below(most + 1)).map(|_| self.pick(pieces)).collect()
     }
 }
