@@ -13,7 +13,7 @@ use crate::exec::script::{self, Ran};
 use crate::exec::shared::unix_now;
 use crate::exec::worker::{Failed, Worker};
 use crate::sut::packages::{self, Need};
-use crate::sut::{Due, EnvFile, Job, JobKind, SyncMode, Synced, Trouble, TroubleKind, Upload, Urgency};
+use crate::sut::{Due, EnvFile, Job, JobKind, Room, SyncMode, Synced, Trouble, TroubleKind, Upload, Urgency};
 
 /// Said where steps are run again because of it.
 const LOST_PREPARED: &str = "what a prepare step made in the tree is not there as it was";
@@ -195,7 +195,13 @@ impl Worker<'_> {
         let id = self.shared.lane(lane).upload;
         let upload = self.shared.upload(id);
         let synced = match self.sync(id, &upload, mode) {
-            // The job's own files make room on a full disk only when its wrapper has gone.
+            // What the test left is told and taken away by lists that are written on the same disk.
+            Err(Failed::Sut(trouble)) if trouble.is_full() => {
+                self.sut.reserve(Room::Free)?;
+                let synced = self.sync(id, &upload, mode);
+                self.sut.reserve(Room::Kept)?;
+                synced?
+            }
             Err(Failed::Sut(trouble)) if trouble.kind == TroubleKind::Setup => self.sync(id, &upload, mode)?,
             synced => synced?,
         };

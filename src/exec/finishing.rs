@@ -12,7 +12,6 @@ use crate::exec::schedule::{Input, LaneId};
 use crate::exec::script::Ran;
 use crate::exec::shared::Shared;
 use crate::exec::worker::{Failed, Worker};
-use crate::sut::shell::FULL;
 use crate::sut::{Due, EnvFile, Room, SyncMode, TroubleKind, Urgency};
 
 /// What became of a plan's finish.
@@ -156,7 +155,7 @@ impl Worker<'_> {
         let mut bring = || self.bring_tree(upload, &self.shared.upload(upload), SyncMode::KeepRest);
         let brought = match bring() {
             // What was asked ahead was answered before there was room.
-            Err(Failed::Sut(trouble)) if trouble.hint.as_deref() == Some(FULL) => bring(),
+            Err(Failed::Sut(trouble)) if trouble.is_full() => bring(),
             brought => brought,
         };
         match brought {

@@ -382,16 +382,24 @@ make_base() {
     [[ $modes == $'711\n755' ]] || said=$(chmod 711 -- "$v" 2>&1 && chmod 755 -- "$v/tree" 2>&1) || { complain "cannot change \`$v\`"; return 1; }
 }
 
-# keep_reserve: room for the finish steps on a disk that tests have filled. What it holds cannot be made smaller by any file system. Where
-# there is less, something is left for what is written before.
+# keep_reserve: room for the finish steps, and for the lists of what tests left, on a disk that these have filled: what was lent, or an
+# eighth of what is free, a mebibyte at most. What it holds cannot be made smaller by any file system. Where there is less, something is
+# left for what is written before.
 keep_reserve() {
-    head -c 65536 /dev/urandom >"$v/reserve" || truncate -s -16384 -- "$v/reserve"
+    local free room=$lent
+    if [[ ! $room ]]; then
+        { read -r; read -r _ _ _ free _; } < <(df -P -k -- "$v")
+        room=$((free < 8192 ? free * 128 : 1048576))
+    fi
+    lent=
+    head -c "$room" /dev/urandom >"$v/reserve" || truncate -s -16384 -- "$v/reserve"
 } 2>/dev/null
+lent=
 
-# reserve free|keep: gives that room away, or takes it again.
+# reserve free|keep: lends that room, or takes it again.
 agent_reserve() {
     if [[ $1 == free ]]; then
-        { : >"$v/reserve"; } 2>/dev/null
+        { lent=$(stat -c %s -- "$v/reserve") && : >"$v/reserve"; } 2>/dev/null
     else
         keep_reserve
     fi

@@ -31,9 +31,6 @@ pub(crate) const FORMAT: &str = "v1";
 const HOW_TO_BECOME_ROOT: &str =
     "`sudo` must not ask for a password there: a line `USER ALL=(ALL) NOPASSWD: ALL` in `/etc/sudoers.d/`";
 
-/// Said where there is no room for something there.
-pub(crate) const FULL: &str = "the disk there is full";
-
 /// Said where others can write to the directory there.
 const OWN_DIRECTORY: &str =
     "give a directory with `--sut-dir` that only you can write to, on a way that only you and root can change";
@@ -171,7 +168,7 @@ impl<L: Link> Machine<L> {
             NotSynced::Refused(why) => {
                 let full = is_full(&why);
                 let trouble = self.trouble(TroubleKind::Setup, why);
-                if full { trouble.with_hint(FULL) } else { trouble }
+                if full { trouble.for_want_of_room() } else { trouble }
             }
             NotSynced::Foreign(why) => self.trouble(TroubleKind::Setup, why).with_hint(OWN_DIRECTORY),
             NotSynced::Mounted(why) => self.trouble(TroubleKind::Unreachable, why).with_hint(UNMOUNT),

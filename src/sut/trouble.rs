@@ -12,6 +12,9 @@ pub struct Trouble {
     pub hint: Option<String>,
 }
 
+/// Said where there is no room for something there.
+const FULL: &str = "the disk there is full";
+
 impl Trouble {
     /// Makes one without a hint.
     pub fn new(kind: TroubleKind, message: impl Into<String>) -> Self {
@@ -27,6 +30,17 @@ impl Trouble {
     pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
+    }
+
+    /// Says that the disk there is full: somebody may make room and try again.
+    #[must_use]
+    pub fn for_want_of_room(self) -> Self {
+        self.with_hint(FULL)
+    }
+
+    /// Whether the disk there is full.
+    pub fn is_full(&self) -> bool {
+        self.hint.as_deref() == Some(FULL)
     }
 
     /// What happened and what to do about it, in one text: for where there is no place for a hint of its own.

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use crate::sut::exchange::{Broken, Patience, TalkError};
 use crate::sut::jobtext::{self, Packed};
 use crate::sut::link::Link;
-use crate::sut::shell::{FORMAT, FULL, Machine, OFTEN, is_full, marker};
+use crate::sut::shell::{FORMAT, Machine, OFTEN, is_full, marker};
 use crate::sut::wrapped::{NotStarted, WrappedJob, Wrapper};
 use crate::sut::{Job, JobKind, Sut as _, Trouble, TroubleKind};
 
@@ -44,7 +44,7 @@ impl<L: Link> Machine<L> {
                 let trouble = self.trouble(TroubleKind::Setup, why);
                 match () {
                     () if no_terminal => trouble.with_hint(HOW_TO_GET_SCRIPT),
-                    () if full => trouble.with_hint(FULL),
+                    () if full => trouble.for_want_of_room(),
                     () => trouble,
                 }
             }

@@ -83,6 +83,22 @@ fn a_test_that_fills_the_disk_fails_by_itself_and_the_next_one_finds_room() {
 }
 
 #[test]
+fn what_a_test_left_goes_though_the_disk_has_no_room_for_the_list_of_it() {
+    let Some(lab) = with_little_room() else { return };
+    // The names alone are more than what the test's own files give back when it has ended.
+    lab.world.write(
+        "tree/a/main.fmf",
+        "test: |\n    echo a >>$COUNTER\n    for i in {1..60}; do : >$(printf 'x%0200d' $i); done\n    head -c 5000000 /dev/zero >rubbish\norder: 1\n",
+    );
+    let ran = lab.run(1, ["build", "-o", "../out"]);
+    assert_eq!(result(&lab, "out/tests/a/results.jsonl")["status"], "fail", "{ran:?}");
+    assert_eq!(result(&lab, "out/tests/b/results.jsonl")["status"], "pass", "{ran:?}");
+    assert_eq!(lab.ran(), ["prepare", "a", "b", "finish"]);
+    let kept = there(&lab, "v1/reserve").metadata().unwrap().len();
+    assert!(kept > 200_000, "room is kept again: {kept}");
+}
+
+#[test]
 fn a_disk_that_a_test_leaves_full_is_a_failure_of_the_setup_of_those_that_find_no_room() {
     let Some(lab) = with_little_room() else { return };
     lab.world.write(
