@@ -8,7 +8,7 @@ use std::io;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
-use super::{digests, discovered, outline};
+use super::{digests, discovered, null_build};
 use crate::host::mounts;
 
 /// What went.
@@ -21,7 +21,7 @@ pub struct Forgotten {
 }
 
 /// The directories of the cache that hold what is remembered of trees.
-pub const REMEMBERED: [&str; 3] = [digests::BUCKET, discovered::BUCKET, outline::BUCKET];
+pub const REMEMBERED: [&str; 3] = [digests::BUCKET, discovered::BUCKET, null_build::BUCKET];
 
 /// Removes what is below the cache's directory `cache` and was not of use for longer than `keep`.
 pub fn forget(cache: &Path, keep: Duration, now: SystemTime) -> io::Result<Forgotten> {

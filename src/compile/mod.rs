@@ -7,7 +7,7 @@
 //! 3. `select` takes each plan's tests, and narrows them;
 //! 4. `walk`, `digests` and `files` look at all files, and `beyond` at what links lead to outside; `inputs`, `mentions` and `whole` say who
 //!    depends on which, `left_out` and `reads` what is named and not brought;
-//! 5. `assemble` makes nodes and keys, with `facts` of tests and `uploads` for SUTs; `outline` remembers what came of it.
+//! 5. `assemble` makes nodes and keys, with `facts` of tests and `uploads` for SUTs; `null_build` remembers what came of it.
 //!
 //! [`Resolved::list`] stops after the third step, [`list_plans`] after the second. Nothing here depends on time, on host paths or on the order of a map, so equal trees give equal
 //! keys on every host.
@@ -33,7 +33,7 @@ pub mod lint;
 mod listing;
 mod mentions;
 mod names;
-mod outline;
+mod null_build;
 mod phases;
 mod place;
 mod plan;
@@ -59,7 +59,7 @@ use files::TreeFiles;
 pub use forget::{Forgotten, REMEMBERED, forget};
 use ignored::Ignored;
 pub use listing::{ListedPlan, ListedTest, Listing};
-pub use outline::Outlines;
+pub use null_build::Outlines;
 pub use place::{Cause, Place};
 use plan::Plan;
 pub use probe::Probe;

@@ -5,7 +5,7 @@
 //! `prepare`, `testing` and `finishing`, which use `attempt` (one test, with its restarts; `streams` is one start of it) and `script`. What runs for a
 //! `how` of prepare and finish is in `how`, who judges a test in `framework`.
 //! `observing` takes what jobs were seen to read into keys; `audit` runs hits again, and knows the keys whose verdicts differ.
-//! `times` is what nodes took before; `simulation` plays pools to the schedule; `standing` is a run of which nothing has to run. All
+//! `times` is what nodes took before; `simulation` plays pools to the schedule; `null_build` is a run of which nothing has to run. All
 //! that happens is an [`event::Event`].
 
 pub mod agenda;
@@ -18,6 +18,7 @@ mod finishing;
 mod framework;
 mod how;
 mod log;
+pub mod null_build;
 pub mod observing;
 pub mod options;
 mod prepare;
@@ -30,7 +31,6 @@ mod script;
 pub mod shard;
 mod shared;
 pub mod simulation;
-pub mod standing;
 mod streams;
 mod testing;
 mod times;

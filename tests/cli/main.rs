@@ -6,9 +6,9 @@ mod fmf;
 mod help;
 mod inspect;
 mod lint;
+mod null_build;
 mod results;
 mod run;
 #[path = "../support/mod.rs"]
 mod support;
 mod sut;
-mod unchanged;

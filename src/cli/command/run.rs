@@ -5,8 +5,8 @@
 
 mod arrivals;
 mod dry;
+mod null_build;
 mod sink;
-mod unchanged;
 mod which;
 
 use std::collections::{BTreeMap, HashMap};
@@ -37,8 +37,8 @@ use crate::report::live::Size;
 use crate::report::{self, Console, Exit, Json, Recorder, RunInfo};
 use crate::sut::{Cancel, OnHeld, Project, Sut};
 use arrivals::SutFile;
+use null_build::Tried;
 use sink::RunSink;
-use unchanged::Tried;
 
 /// So many machines are approached at most: none of their servers has to drop others for it.
 const APPROACHED: usize = 4;
@@ -63,7 +63,7 @@ pub(crate) fn run(request: &RunRequest, settings: &Settings, out: &mut Out) -> R
     signals::doing("the files of the tree were looked at");
     let project = project::of(settings.tree_root()?, !request.dry_run)?;
     let options = options(request);
-    let build = unchanged::Build {
+    let build = null_build::Build {
         request,
         options: &options,
         settings,

@@ -1,4 +1,4 @@
-//! A build of which nothing has to run: `cargo bench --bench nullbuild [-- [--runs N] [TESTS]]`.
+//! A build of which nothing has to run: `cargo bench --bench null_build [-- [--runs N] [TESTS]]`.
 //!
 //! Makes a tree of 10,000 tests, or as many as are given, and a cache that holds a passed record of each, as if all had been run on
 //! this machine. Then it measures `atex build` of the unchanged tree: finding that all is as it was, and writing the run's directory, in
@@ -33,7 +33,7 @@ fn main() {
         let text = if is_runs { args.next() } else { Some(arg) };
         let number = text.and_then(|text| text.parse().ok()).filter(|&number| number > 0);
         let Some(number) = number else {
-            eprintln!("usage: cargo bench --bench nullbuild [-- [--runs N] [TESTS]]");
+            eprintln!("usage: cargo bench --bench null_build [-- [--runs N] [TESTS]]");
             exit(2);
         };
         *(if is_runs { &mut runs } else { &mut tests }) = number;

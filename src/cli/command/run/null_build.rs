@@ -11,9 +11,9 @@ use crate::cli::{machines, owed, workload};
 use crate::compile::spec::Request;
 use crate::compile::{self, Outlines, Resolved};
 use crate::exec::event::Seen;
+use crate::exec::null_build::Standing;
 use crate::exec::options::{Options, Until};
 use crate::exec::rundir::RunDir;
-use crate::exec::standing::Standing;
 use crate::report::{Exit, RunInfo};
 use crate::sut::{Cancel, Project};
 
