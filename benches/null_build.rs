@@ -1,4 +1,4 @@
-//! A build of which nothing has to run: `cargo bench --bench null_build [-- [--runs N] [TESTS]]`.
+//! The null build, of which nothing has to run: `cargo bench --bench null_build [-- [--runs N] [TESTS]]`.
 //!
 //! Makes a tree of 10,000 tests, or as many as are given, and a cache that holds a passed record of each, as if all had been run on
 //! this machine. Then it measures `atex build` of the unchanged tree: finding that all is as it was, and writing the run's directory, in

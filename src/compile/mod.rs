@@ -59,7 +59,7 @@ use files::TreeFiles;
 pub use forget::{Forgotten, REMEMBERED, forget};
 use ignored::Ignored;
 pub use listing::{ListedPlan, ListedTest, Listing};
-pub use null_build::Outlines;
+pub use null_build::NullBuildFile;
 pub use place::{Cause, Place};
 use plan::Plan;
 pub use probe::Probe;

@@ -1,18 +1,18 @@
-//! Outlines, remembered between runs: where nothing has changed, what tests are called and their keys are not worked out again.
+//! Null builds, remembered between runs: where nothing has changed and nothing has to run, the tree is not compiled again.
 //!
 //! ```text
 //! outlines-v3/
 //! └── 3f9a…/               one tree root, by the digest of its path
-//!     └── c0ff….outline    names and keys, by the digest of all that they depend on
+//!     └── c0ff….outline    the names and keys of its tests, by the digest of all that they depend on
 //! ```
 //!
 //! What compiling gives depends on the request, on the metadata files and all other files of the trees that it is about, on which section means
-//! which of these trees, and on the atex that compiles. All of that is read, or known to be unchanged by what `stat` says (see
-//! [`digests`](super::digests)), before an outline is looked for, and is its name. What cannot be known so has no outline: a probe asks
-//! the world anew in each run, and a file that could not be read may be readable next time.
+//! which of these trees, and on the atex that compiles. Before a null build is looked for, all of that is read, or known to be unchanged
+//! by what `stat` says (see [`digests`](super::digests)); its digest is the name of the file. Where something cannot be known in advance there
+//! is no such file: a probe asks the world anew in each run, and a file that could not be read may be readable next time.
 //!
-//! Invariant: values of secret variables enter the name by a keyed hash only, and the content not at all. Files are written aside and
-//! renamed, and verified when they are read; a bad one is as none.
+//! Invariant: values of secret variables enter the name only through a keyed hash, and never enter the content. Files are written aside
+//! and renamed, and are verified when they are read; a damaged file counts as absent.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -25,7 +25,7 @@ use std::time::SystemTime;
 use atex_graph::{ActionKey, BlobDigest};
 
 use super::files::{TreeFile, TreeFiles};
-use super::spec::{Narrowing, Outline, OutlineTest, Request, UploadKind, Warning};
+use super::spec::{Narrowing, NullBuild, NullBuildTest, Request, UploadKind, Warning};
 use super::{Resolved, discovered};
 
 /// The directory's name carries the version of the format, and of what enters the names.
@@ -33,16 +33,16 @@ pub(super) const BUCKET: &str = "outlines-v3";
 
 const CHECKSUM: usize = 32;
 
-/// The place of a request's outline.
+/// The file in which the null build of a request is kept.
 #[derive(Debug)]
-pub struct Outlines {
+pub struct NullBuildFile {
     directory: PathBuf,
     name: String,
 }
 
 impl Resolved {
-    /// Says where the outline of the request is kept that this was loaded for; nothing where there cannot be one.
-    pub fn outlines(&self, request: &Request) -> Option<Outlines> {
+    /// Returns the file of the null build of the request that this was loaded for, or `None` where there cannot be one.
+    pub fn null_build_file(&self, request: &Request) -> Option<NullBuildFile> {
         let cache = request.digest_cache.as_deref()?;
         let (files, unread) = self.files(request);
         if !unread.is_empty() || self.plans.iter().any(|plan| plan.probe.is_some()) {
@@ -69,27 +69,27 @@ impl Resolved {
                 inputs.part(prefix.as_bytes());
             }
         }
-        Some(Outlines {
+        Some(NullBuildFile {
             directory: discovered::directory_of(cache, BUCKET, self.trees.own().tree.root()),
             name: format!("{}.outline", inputs.0.finalize().to_hex()),
         })
     }
 }
 
-impl Outlines {
-    /// Returns what was kept.
-    pub fn find(&self) -> Option<Outline> {
+impl NullBuildFile {
+    /// Returns the null build that was kept, if there is one.
+    pub fn find(&self) -> Option<NullBuild> {
         let mut file = File::open(self.directory.join(&self.name)).ok()?;
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes).ok()?;
-        let outline = decode(&bytes)?;
+        let build = decode(&bytes)?;
         // So that it is not among the first to go; that it cannot be noted costs time only.
         let _goes_earlier = file.set_modified(SystemTime::now());
-        Some(outline)
+        Some(build)
     }
 
-    /// Keeps an outline: one of a workload that was compiled for the request.
-    pub fn keep(&self, outline: &Outline) -> io::Result<()> {
+    /// Keeps a null build, which must be that of a workload compiled for the request.
+    pub fn keep(&self, build: &NullBuild) -> io::Result<()> {
         // As the rest of the cache: how tests are called may be nobody else's business.
         fs::DirBuilder::new()
             .recursive(true)
@@ -99,7 +99,7 @@ impl Outlines {
             .prefix(".")
             .suffix(".tmp")
             .tempfile_in(&self.directory)?;
-        temporary.write_all(&encode(outline))?;
+        temporary.write_all(&encode(build))?;
         // No fsync: the checksum finds a torn file, and all that is lost is time.
         temporary.persist(self.directory.join(&self.name))?;
         discovered::prune(&self.directory);
@@ -107,7 +107,7 @@ impl Outlines {
     }
 }
 
-/// What an outline depends on, in one digest: counts and lengths go before what they count, so that different inputs differ.
+/// Hashes what a null build depends on: counts and lengths go before what they count, so that different inputs differ.
 struct Inputs(blake3::Hasher);
 
 impl Inputs {
@@ -201,7 +201,7 @@ impl Inputs {
                 UploadKind::Directory => self.count(3),
             }
         }
-        // What is said of it is part of an outline.
+        // The warnings about them are part of the null build.
         self.count(files.ignored.len());
         for (path, rule) in &files.ignored {
             self.part(path.as_os_str().as_bytes());
@@ -210,13 +210,13 @@ impl Inputs {
     }
 }
 
-fn encode(outline: &Outline) -> Vec<u8> {
-    let Outline {
+fn encode(build: &NullBuild) -> Vec<u8> {
+    let NullBuild {
         tree_digest,
         plans,
         tests,
         warnings,
-    } = outline;
+    } = build;
     let mut out = Vec::with_capacity(1024 + tests.len() * 160);
     out.extend(tree_digest.as_bytes());
     put_count(&mut out, plans.len());
@@ -258,13 +258,13 @@ fn put_maybe(out: &mut Vec<u8>, text: Option<&str>) {
     }
 }
 
-fn decode(bytes: &[u8]) -> Option<Outline> {
+fn decode(bytes: &[u8]) -> Option<NullBuild> {
     let (rest, checksum) = bytes.split_at_checked(bytes.len().checked_sub(CHECKSUM)?)?;
     if blake3::hash(rest).as_bytes() != checksum {
         return None;
     }
     let mut reading = Reading(rest);
-    let outline = Outline {
+    let build = NullBuild {
         tree_digest: BlobDigest::from_bytes(reading.take()?),
         plans: reading.list(Reading::text)?,
         warnings: reading.list(|reading| {
@@ -275,7 +275,7 @@ fn decode(bytes: &[u8]) -> Option<Outline> {
             })
         })?,
         tests: reading.list(|reading| {
-            Some(OutlineTest {
+            Some(NullBuildTest {
                 key: ActionKey::from_bytes(reading.take()?),
                 name: reading.text()?,
                 label: reading.text()?,
@@ -283,7 +283,7 @@ fn decode(bytes: &[u8]) -> Option<Outline> {
             })
         })?,
     };
-    reading.0.is_empty().then_some(outline)
+    reading.0.is_empty().then_some(build)
 }
 
 /// What is left of a file's bytes.

@@ -139,22 +139,22 @@ impl Workload {
     }
 }
 
-/// What is needed of a workload of which nothing has to run: what its tests are called, and their keys.
+/// What is remembered of a workload of which nothing has to run: the names of its tests and their keys.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Outline {
+pub struct NullBuild {
     /// See [`Workload::tree_digest`].
     pub tree_digest: BlobDigest,
     /// The plans by name, in order.
     pub plans: Vec<String>,
     /// The tests, each node once, in the order of plans.
-    pub tests: Vec<OutlineTest>,
+    pub tests: Vec<NullBuildTest>,
     /// See [`Workload::warnings`].
     pub warnings: Vec<Warning>,
 }
 
-/// A test of an [`Outline`].
+/// A test of a [`NullBuild`].
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct OutlineTest {
+pub struct NullBuildTest {
     /// See [`TestSpec::name`].
     pub name: String,
     /// The plan's name, where an earlier plan holds a test of the same name under another key.

@@ -10,7 +10,7 @@ use std::time::Duration;
 use atex_cache::Output;
 use atex_graph::{Kind, Need, NodeId, Selection};
 
-use crate::compile::spec::{Outline, OutlineTest, PlanId, PlanSpec, StepId, TestId, UploadId, Workload};
+use crate::compile::spec::{NullBuild, NullBuildTest, PlanId, PlanSpec, StepId, TestId, UploadId, Workload};
 use crate::exec::options::{Mode, Options, Until};
 use crate::exec::schedule::{JobId, Lane, LaneId, StepNo, Task};
 use crate::exec::times::Times;
@@ -225,21 +225,21 @@ impl Agenda {
     }
 
     /// Returns what a later run of the same needs to know, where nothing has to run; nothing where something has.
-    pub fn outline(&self, work: &Workload) -> Option<Outline> {
+    pub fn null_build(&self, work: &Workload) -> Option<NullBuild> {
         let runs = |id| self.selection.runs(id);
         if !self.jobs.is_empty() || self.cached.is_empty() || work.graph.ids().any(runs) {
             return None;
         }
         let test = |cached: &CachedTest| {
             let node = work.graph.node(cached.node);
-            OutlineTest {
+            NullBuildTest {
                 name: work.test(cached.test).name.clone(),
                 distinct_in: cached.distinct_in.clone(),
                 label: node.label().to_string(),
                 key: node.key(),
             }
         };
-        Some(Outline {
+        Some(NullBuild {
             tree_digest: work.tree_digest,
             plans: work.plans.iter().map(|plan| plan.name.clone()).collect(),
             tests: self.cached.iter().map(test).collect(),

@@ -1,7 +1,7 @@
-//! A run of which nothing has to run: every test's record stands, and no machine is asked for anything.
+//! The null build: nothing has to run because every test has a passed record, and no machine is asked for anything.
 //!
-//! Tells and leaves what [`run`](super::run::run) would, from the [`Outline`] of the workload alone. What turns out not to stand
-//! after all is none of its business: then nothing is told, and the run's directory is as it was.
+//! It emits the events and writes the files that [`run`](super::run::run) would, from the [`NullBuild`] of the workload alone. Where a record
+//! turns out to be unusable, it emits nothing and leaves the run's directory as it was; the caller then compiles and runs the workload.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -10,7 +10,7 @@ use std::time::Instant;
 use atex_cache::{Outcome, Output, Store, mounts};
 use rayon::iter::{IndexedParallelIterator as _, IntoParallelRefIterator as _, ParallelIterator as _};
 
-use crate::compile::spec::{Outline, OutlineTest};
+use crate::compile::spec::{NullBuild, NullBuildTest};
 use crate::exec::event::{Event, Seen};
 use crate::exec::log::RunLog;
 use crate::exec::options::Options;
@@ -20,40 +20,40 @@ use crate::exec::rundir::RunDir;
 use crate::exec::shared::stamp;
 use crate::sut::{Cancel, Urgency};
 
-/// A workload with a passed record of each test.
+/// A null build with a passed record of each of its tests.
 #[derive(Debug)]
-pub struct Standing {
-    outline: Outline,
+pub struct NullBuildRun {
+    build: NullBuild,
     /// One for each test.
     records: Vec<Output>,
 }
 
-/// Such a workload, whose records are back in the run's directory.
+/// A null build whose records are back in the run's directory.
 #[derive(Debug)]
-pub struct Restored {
+pub struct RestoredNullBuild {
     started: Instant,
     plans: Vec<String>,
     events: Vec<Event>,
 }
 
-impl Standing {
-    /// Takes what the cache holds of each test of the outline; nothing where one has to run, or may have to: what a test stands on
-    /// is not in the outline.
-    pub fn new(outline: Outline, records: Vec<Option<Output>>, options: &Options) -> Option<Self> {
+impl NullBuildRun {
+    /// Takes what the cache holds of each test of the build; nothing where one has to run, or may have to: what a test stands on
+    /// is not in the build.
+    pub fn new(build: NullBuild, records: Vec<Option<Output>>, options: &Options) -> Option<Self> {
         let stands = |output: &Output| output.outcome == Outcome::Passed && options.believes(output.prepared, true);
         let passed = |output: Option<Output>| output.filter(stands);
         let records: Vec<Output> = records.into_iter().map(passed).collect::<Option<_>>()?;
-        (records.len() == outline.tests.len()).then_some(Self { outline, records })
+        (records.len() == build.tests.len()).then_some(Self { build, records })
     }
 
     /// Puts all records into the run's directory, which is empty; nothing where one is damaged or the directory cannot be
     /// written, and then it is empty again, as far as that can be. `seen` is told with each.
-    pub fn restore(self, store: &Store, dir: &RunDir, seen: Option<&Seen>) -> Option<Restored> {
+    pub fn restore(self, store: &Store, dir: &RunDir, seen: Option<&Seen>) -> Option<RestoredNullBuild> {
         let started = Instant::now();
         let place = Place { store, dir, seen };
         let exporter = store.blobs().exporter();
-        let Self { outline, records } = self;
-        let put_back = |(test, output): (&OutlineTest, &Output)| {
+        let Self { build, records } = self;
+        let put_back = |(test, output): (&NullBuildTest, &Output)| {
             let recorded = Recorded {
                 name: &test.name,
                 plan: test.distinct_in.as_deref(),
@@ -64,15 +64,15 @@ impl Standing {
             place.put_back(&exporter, recorded).ok().flatten()
         };
         // Two tests share no file, so they need not wait for each other.
-        let events: Option<Vec<Event>> = outline.tests.par_iter().zip(&records).map(put_back).collect();
+        let events: Option<Vec<Event>> = build.tests.par_iter().zip(&records).map(put_back).collect();
         if events.is_none() {
             // What stays is found by those who put the records back again, and told.
             let _stays = mounts::remove_dir_all(&dir.path().join("tests"));
         }
-        let plans = outline.plans.clone();
+        let plans = build.plans.clone();
         // To give so much memory back takes a while, in which there is something to tell.
-        rayon::spawn(move || drop((outline, records)));
-        Some(Restored {
+        rayon::spawn(move || drop((build, records)));
+        Some(RestoredNullBuild {
             started,
             plans,
             events: events?,
@@ -80,7 +80,7 @@ impl Standing {
     }
 }
 
-impl Restored {
+impl RestoredNullBuild {
     /// Tells of the run, from `RunStarted` to `RunFinished`; `suts` are the machines that are not asked, by name.
     pub fn tell(
         self,

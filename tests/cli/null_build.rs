@@ -1,4 +1,4 @@
-//! Builds of which nothing has to run, of a tree that is as it was: they are not compiled again, and nobody can tell.
+//! Null builds: an unchanged tree of which nothing has to run is not compiled again, and the run looks as if it had been.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -35,7 +35,7 @@ fn world() -> World {
     assert_eq!(cached(&world, "first"), 0);
     build(&world, "second", &[]).expect(0);
     assert_eq!(cached(&world, "second"), 6);
-    assert_eq!(outlines(&world).len(), 1, "how it went is remembered");
+    assert_eq!(kept_builds(&world).len(), 1, "how it went is remembered");
     world
 }
 
@@ -53,8 +53,8 @@ fn cached(world: &World, run: &str) -> u64 {
     summary(world, run)["cached"].as_u64().expect("a number")
 }
 
-/// The outlines that are remembered.
-fn outlines(world: &World) -> Vec<PathBuf> {
+/// The null builds that are remembered.
+fn kept_builds(world: &World) -> Vec<PathBuf> {
     files(&world.path("home/.cache/atex/outlines-v3"))
 }
 
@@ -71,16 +71,16 @@ fn files(directory: &Path) -> Vec<PathBuf> {
     files
 }
 
-/// Whether a build was carried out by its outline: that it was of use is noted there.
-fn by_outline(world: &World, build: impl FnOnce()) -> bool {
+/// Whether a build was carried out as a null build: that it was of use is noted there.
+fn by_null_build(world: &World, build: impl FnOnce()) -> bool {
     let old = SystemTime::now() - Duration::from_hours(1);
-    for path in outlines(world) {
-        let file = File::options().append(true).open(path).expect("an outline");
+    for path in kept_builds(world) {
+        let file = File::options().append(true).open(path).expect("a null build");
         file.set_modified(old).expect("set");
     }
     build();
     let is_new = |path: PathBuf| fs::metadata(path).and_then(|stat| stat.modified()).expect("there") > old;
-    outlines(world).into_iter().any(is_new)
+    kept_builds(world).into_iter().any(is_new)
 }
 
 /// What a run left, without times and names of its own: its files with their contents.
@@ -109,7 +109,7 @@ fn left(world: &World, run: &str) -> BTreeMap<PathBuf, String> {
 #[test]
 fn an_unchanged_build_tells_and_leaves_what_one_that_is_compiled_does() {
     let world = world();
-    assert!(by_outline(&world, || {
+    assert!(by_null_build(&world, || {
         build(&world, "third", &[]).expect(0);
     }));
     assert_eq!(left(&world, "third"), left(&world, "second"));
@@ -139,7 +139,10 @@ fn a_warning_is_told_each_time() {
     let first = told(build(&world, "w1", &[]));
     assert!(first.contains("magic"), "{first}");
     assert_eq!(told(build(&world, "w2", &[])), first);
-    assert!(by_outline(&world, || assert_eq!(told(build(&world, "w3", &[])), first)));
+    assert!(by_null_build(&world, || assert_eq!(
+        told(build(&world, "w3", &[])),
+        first
+    )));
     assert_eq!(cached(&world, "w3"), 6);
 }
 
@@ -234,18 +237,18 @@ fn damage(path: &Path) {
 }
 
 #[test]
-fn who_wants_tests_to_run_is_not_given_an_outline() {
+fn who_wants_tests_to_run_is_not_given_a_null_build() {
     let world = world();
     for (run, more, expected) in [("rerun", "--rerun", 0), ("shard", "--shard=1/1", 6)] {
-        assert!(!by_outline(&world, || {
+        assert!(!by_null_build(&world, || {
             build(&world, run, &[more]).expect(0);
         }));
         assert_eq!(cached(&world, run), expected, "{more}");
     }
     let until = |until| build(&world, until, &["--until", until]).expect(0);
-    assert!(!by_outline(&world, || drop(until("prepare"))));
+    assert!(!by_null_build(&world, || drop(until("prepare"))));
     assert_eq!(summary(&world, "prepare")["cached"], 0);
-    assert!(by_outline(&world, || drop(until("test"))));
+    assert!(by_null_build(&world, || drop(until("test"))));
 }
 
 #[test]
@@ -262,13 +265,13 @@ fn a_probe_is_asked_in_each_run() {
 }
 
 #[test]
-fn a_secret_is_in_no_outline_and_another_value_is_another_build() {
+fn a_secret_is_in_no_null_build_and_another_value_is_another_build() {
     let world = world();
     let secret = ["--secret-env", "TOKEN", "-e"];
     let with = |run: &str, value: &str| build(&world, run, &[&secret[..], &[value]].concat()).expect(0);
     with("s1", "TOKEN=hush-hush");
     with("s2", "TOKEN=hush-hush");
-    assert!(by_outline(&world, || drop(with("s3", "TOKEN=hush-hush"))));
+    assert!(by_null_build(&world, || drop(with("s3", "TOKEN=hush-hush"))));
     assert_eq!(cached(&world, "s3"), 6);
     with("s4", "TOKEN=tell-tell");
     assert_eq!(cached(&world, "s4"), 0);

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, SystemTime};
 
-use atex::compile::spec::{Narrowing, Outline, Request, Secrets, Workload};
+use atex::compile::spec::{Narrowing, NullBuild, Request, Secrets, Workload};
 use atex::compile::{compile, resolve};
 use atex::control::Mask;
 use atex::exec::agenda::Agenda;
@@ -151,28 +151,28 @@ fn check(trial: &Trial, what: &str) {
             "{what}, {look} look:\n{cached}\n\nwithout a cache:\n{fresh}"
         );
     }
-    check_outline(trial, what);
+    check_null_build(trial, what);
 }
 
-/// An outline that is found says what compiling without a cache does; and one that was kept is found.
-fn check_outline(trial: &Trial, what: &str) {
+/// A null build that is found says what compiling without a cache does; and one that was kept is found.
+fn check_null_build(trial: &Trial, what: &str) {
     let request = trial.request(true);
-    let found = || resolve(&request).ok()?.outlines(&request)?.find();
-    let fresh = compile(&trial.request(false)).ok().and_then(|work| outline(&work));
+    let found = || resolve(&request).ok()?.null_build_file(&request)?.find();
+    let fresh = compile(&trial.request(false)).ok().and_then(|work| null_build(&work));
     let before = found();
     assert!(
         before.is_none() || before == fresh,
         "{what}:\n{before:#?}\n\nwithout a cache:\n{fresh:#?}"
     );
     let Some(fresh) = fresh else { return };
-    if let Some(outlines) = resolve(&request).expect("as before").outlines(&request) {
-        outlines.keep(&fresh).expect("kept");
+    if let Some(file) = resolve(&request).expect("as before").null_build_file(&request) {
+        file.keep(&fresh).expect("kept");
         assert_eq!(found().as_ref(), Some(&fresh), "{what}");
     }
 }
 
-/// The outline of a workload in which all records stand.
-fn outline(work: &Workload) -> Option<Outline> {
+/// The null build of a workload in which all records stand.
+fn null_build(work: &Workload) -> Option<NullBuild> {
     let options = Options {
         mode: Mode::Build,
         until: Until::Finish,
@@ -197,7 +197,7 @@ fn outline(work: &Workload) -> Option<Outline> {
             files: Vec::new(),
         })
     };
-    Agenda::new(work, &options, 1, recorded).outline(work)
+    Agenda::new(work, &options, 1, recorded).null_build(work)
 }
 
 const FILES: [&str; 14] = [

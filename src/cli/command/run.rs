@@ -74,8 +74,8 @@ pub(crate) fn run(request: &RunRequest, settings: &Settings, out: &mut Out) -> R
         seen: kinds.seen.as_ref(),
         project: &project,
     };
-    let outlines = build.outlines();
-    let made = match build.carry_out(outlines.as_ref())? {
+    let null_build_file = build.file();
+    let made = match build.carry_out(null_build_file.as_ref())? {
         Tried::Done(exit) => {
             std::mem::forget(resolved);
             return Ok(exit);
@@ -94,9 +94,9 @@ pub(crate) fn run(request: &RunRequest, settings: &Settings, out: &mut Out) -> R
     signals::doing("the cache was asked what has to run");
     observing::settle(&mut work, &store);
     let agenda = agenda(&work, &options, (request, &asked), (&store, &project));
-    if let (Some(outlines), Some(outline)) = (&outlines, agenda.outline(&work)) {
+    if let (Some(file), Some(null_build)) = (&null_build_file, agenda.null_build(&work)) {
         // One that is not kept costs the next run time, and nothing else.
-        let _is_compiled_again = outlines.keep(&outline);
+        let _is_compiled_again = file.keep(&null_build);
     }
     // The metadata are not needed any more; but their memory is, only where the run goes on for a while.
     if agenda.jobs.is_empty() {

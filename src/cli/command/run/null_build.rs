@@ -1,4 +1,4 @@
-//! Builds of a tree that is as it was when last nothing had to run: where all records still stand, nothing is compiled.
+//! The null build of a tree that is as it was when last nothing had to run: where all records can still be used, nothing is compiled.
 
 use atex_cache::Store;
 use atex_graph::ActionKey;
@@ -9,9 +9,9 @@ use crate::cli::run::RunRequest;
 use crate::cli::settings::Settings;
 use crate::cli::{machines, owed, workload};
 use crate::compile::spec::Request;
-use crate::compile::{self, Outlines, Resolved};
+use crate::compile::{self, NullBuildFile, Resolved};
 use crate::exec::event::Seen;
-use crate::exec::null_build::Standing;
+use crate::exec::null_build::NullBuildRun;
 use crate::exec::options::{Options, Until};
 use crate::exec::rundir::RunDir;
 use crate::report::{Exit, RunInfo};
@@ -39,12 +39,12 @@ pub(super) enum Tried {
 }
 
 impl Build<'_> {
-    /// Where the outline is kept, if the tests may all stand by their records.
-    pub(super) fn outlines(&self) -> Option<Outlines> {
+    /// Where the null build is kept, if the tests may all stand by their records.
+    pub(super) fn file(&self) -> Option<NullBuildFile> {
         let (request, options) = (self.request, self.options);
         let takes_records = options.takes_records() && options.until >= Until::Test;
         let is_possible = takes_records && request.shard.is_none() && !request.dry_run && options.audit.is_none();
-        is_possible.then(|| self.resolved.outlines(self.asked)).flatten()
+        is_possible.then(|| self.resolved.null_build_file(self.asked)).flatten()
     }
 
     /// Whether a machine owes the finish of one of the plans, and this build is to run it.
@@ -53,28 +53,28 @@ impl Build<'_> {
         self.options.pays() && owed().any(|(_, owed)| owed.iter().any(|plan| plans.contains(plan)))
     }
 
-    /// Puts back the records of all tests of the outline, if there is one and they all stand.
-    pub(super) fn carry_out(self, outlines: Option<&Outlines>) -> Result<Tried, CliError> {
-        let Some(outline) = outlines.and_then(Outlines::find) else {
+    /// Puts back the records of all tests of the null build, if one is kept and they all stand.
+    pub(super) fn carry_out(self, file: Option<&NullBuildFile>) -> Result<Tried, CliError> {
+        let Some(null_build) = file.and_then(NullBuildFile::find) else {
             return Ok(Tried::HasToRun(None));
         };
-        if self.owes(&outline.plans) {
+        if self.owes(&null_build.plans) {
             return Ok(Tried::HasToRun(None));
         }
-        let keys: Vec<ActionKey> = outline.tests.iter().map(|test| test.key).collect();
+        let keys: Vec<ActionKey> = null_build.tests.iter().map(|test| test.key).collect();
         let index = super::index_name(self.request, self.asked);
         let info = RunInfo {
             tree: self.resolved.root().to_string_lossy().into_owned(),
-            tree_digest: outline.tree_digest.to_string(),
+            tree_digest: null_build.tree_digest.to_string(),
             context: compile::context_of(self.asked),
         };
-        let warnings = outline.warnings.clone();
-        let Some(standing) = Standing::new(outline, self.store.outputs(&index, &keys), self.options) else {
+        let warnings = null_build.warnings.clone();
+        let Some(null_build) = NullBuildRun::new(null_build, self.store.outputs(&index, &keys), self.options) else {
             return Ok(Tried::HasToRun(None));
         };
         let suts = machines::open_later(&self.request.pool, self.cancel)?;
         let dir = super::run_dir(self.request)?;
-        let Some(restored) = standing.restore(self.store, &dir, self.seen) else {
+        let Some(restored) = null_build.restore(self.store, &dir, self.seen) else {
             return Ok(Tried::HasToRun(Some(dir)));
         };
         workload::warn(&warnings, self.settings);
