@@ -1,12 +1,12 @@
 //! How well and how fast tests are given to SUTs: `cargo bench --bench schedule`.
 //!
-//! Pools are simulated (`atex::exec::simulation`), which also holds the schedule to its laws. The lower bound of a makespan is the
+//! Pools are simulated (`atex::exec::schedule::simulation`), which also holds the schedule to its laws. The lower bound of a makespan is the
 //! longest test, or all tests spread evenly, whichever is more; what opening and preparing a SUT takes comes on top of both.
 
 use std::time::Instant;
 
+use atex::exec::schedule::simulation::{Dice, Fate, Report, Simulation, Truth};
 use atex::exec::schedule::{JobId, Lane, LaneId, Rules, StepNo, Task};
-use atex::exec::simulation::{Dice, Fate, Report, Simulation, Truth};
 
 /// Times with a heavy tail, in milliseconds: Pareto with α = 1.3 from 2 s, cut at `longest`.
 fn heavy_tailed(count: usize, longest: f64, dice: &mut Dice) -> Vec<u64> {

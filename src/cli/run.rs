@@ -11,7 +11,7 @@ use super::error::CliError;
 use super::pool::{self, Pool};
 use super::settings::{Settings, absolute};
 use super::values;
-use crate::exec::audit::Share;
+use crate::exec::record::audit::Share;
 use crate::exec::schedule::Rules;
 use crate::exec::shard::Shard;
 use crate::host::ownership;

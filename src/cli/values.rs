@@ -8,7 +8,7 @@ use super::error::CliError;
 use super::nearest::did_you_mean;
 use crate::compile::environment;
 use crate::compile::lint::Code;
-use crate::exec::audit::Share;
+use crate::exec::record::audit::Share;
 use crate::exec::shard::Shard;
 
 /// A text that is no value of its language.

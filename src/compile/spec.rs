@@ -229,7 +229,7 @@ pub enum Action {
     },
 }
 
-/// Who judges a test; what each does is in `src/exec/framework.rs`.
+/// Who judges a test; what each does is in `src/exec/attempt/framework.rs`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Framework {
     /// Its exit code.

@@ -11,13 +11,13 @@ use atex_cache::{Outcome, Output, Store, mounts};
 use rayon::iter::{IndexedParallelIterator as _, IntoParallelRefIterator as _, ParallelIterator as _};
 
 use crate::compile::spec::{NullBuild, NullBuildTest};
+use crate::exec::attempt::log::RunLog;
 use crate::exec::event::{Event, Seen};
-use crate::exec::log::RunLog;
 use crate::exec::options::Options;
-use crate::exec::recording::{Place, Recorded};
+use crate::exec::record::{Place, Recorded};
+use crate::exec::run::shared::stamp;
 use crate::exec::run::{Finished, Sink};
 use crate::exec::rundir::RunDir;
-use crate::exec::shared::stamp;
 use crate::sut::{Cancel, Urgency};
 
 /// A null build with a passed record of each of its tests.

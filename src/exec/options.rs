@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use crate::control::Mask;
-use crate::exec::audit::Share;
+use crate::exec::record::audit::Share;
+use crate::exec::run::shared::unix_now;
 use crate::exec::schedule::Rules;
-use crate::exec::shared::unix_now;
 use crate::sut::OnHeld;
 
 /// Which command a run carries out.

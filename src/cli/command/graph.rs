@@ -9,7 +9,7 @@ use crate::cli::error::CliError;
 use crate::cli::out::Out;
 use crate::cli::settings::Settings;
 use crate::cli::workload;
-use crate::exec::observing;
+use crate::exec::record::observed_inputs;
 use crate::report::{Exit, human};
 
 /// Draws the graph. For people each node has its short key, and the age of its record where there is one.
@@ -17,7 +17,7 @@ pub(crate) fn run(args: GraphArgs, settings: &Settings, out: &mut Out) -> Result
     let request = workload::inspect(args.plans, args.select, &args.compile, &args.sut, settings)?;
     let store = Store::open_read_only(&settings.cache_dir()?)?;
     let mut workload = workload::compiled(&request, &store, settings)?;
-    observing::settle(&mut workload, &store);
+    observed_inputs::settle(&mut workload, &store);
     let (graph, nothing) = (&workload.graph, |_: NodeId| None);
     let text = match args.format {
         GraphFormat::Json => return out.json(&render::json(graph)).map(|()| Exit::Passed),

@@ -27,11 +27,11 @@ use crate::cli::{machines, notice, owed, own, probes, project, signals, threads,
 use crate::compile::spec::Workload;
 use crate::compile::{self, Resolved};
 use crate::control::Mask;
-use crate::exec::agenda::Agenda;
 use crate::exec::options::{Mode, OnReboot, OnTaint, Options, Until};
+use crate::exec::pending::Agenda;
+use crate::exec::record::{audit, observed_inputs};
 use crate::exec::run::{Arrivals, Finished, Run, RunError};
 use crate::exec::rundir::{RunDir, RunDirError};
-use crate::exec::{audit, observing};
 use crate::host::ownership;
 use crate::report::live::Size;
 use crate::report::{self, Console, Exit, Json, Recorder, RunInfo};
@@ -92,7 +92,7 @@ pub(crate) fn run(request: &RunRequest, settings: &Settings, out: &mut Out) -> R
     }
     narrow(&mut work, request, &options)?;
     signals::doing("the cache was asked what has to run");
-    observing::settle(&mut work, &store);
+    observed_inputs::settle(&mut work, &store);
     let agenda = agenda(&work, &options, (request, &asked), (&store, &project));
     if let (Some(file), Some(null_build)) = (&null_build_file, agenda.null_build(&work)) {
         // One that is not kept costs the next run time, and nothing else.

@@ -19,7 +19,7 @@ use crate::cli::pool::{self, Pool, SutSpec};
 use crate::cli::settings::Settings;
 use crate::cli::signals::{self, Heeded};
 use crate::cli::table::{self, Cell, Columns};
-use crate::exec::observing::MOST_FILES;
+use crate::exec::record::observed_inputs::MOST_FILES;
 use crate::report::palette::paint;
 use crate::report::text::harmless;
 use crate::report::{Exit, human};

@@ -16,10 +16,10 @@ use crate::cli::out::Out;
 use crate::cli::settings::Settings;
 use crate::cli::{values, workload};
 use crate::compile::spec::Workload;
-use crate::exec::agenda::prepared_tests;
-use crate::exec::audit::{self, Disagreement};
-use crate::exec::observing;
 use crate::exec::options::is_young;
+use crate::exec::pending::prepared_tests;
+use crate::exec::record::audit::{self, Disagreement};
+use crate::exec::record::observed_inputs;
 use crate::report::palette::paint;
 use crate::report::text::harmless;
 use crate::report::{Exit, human};
@@ -49,7 +49,7 @@ pub(crate) fn run(args: WhyArgs, settings: &Settings, out: &mut Out) -> Result<E
     let request = workload::inspect(Vec::new(), args.select, &args.compile, &args.sut, settings)?;
     let store = Store::open_read_only(&settings.cache_dir()?)?;
     let mut workload = workload::compiled(&request, &store, settings)?;
-    observing::settle(&mut workload, &store);
+    observed_inputs::settle(&mut workload, &store);
     let prepared = prepared_tests(&workload);
     for node in named(&workload, &args.name)? {
         let verdict = match verdict(&workload, node, &store)? {

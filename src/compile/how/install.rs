@@ -1,4 +1,4 @@
-//! `how: install`: packages, by the machine's own manager. What runs: `src/exec/how.rs`.
+//! `how: install`: packages, by the machine's own manager. What runs: `src/exec/worker/how.rs`.
 
 use std::path::Path;
 use std::sync::Arc;

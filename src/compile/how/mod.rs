@@ -2,7 +2,7 @@
 //!
 //! The file of a `how` holds all that is known of it before anything runs: its word and keys, how they are read into an [`Action`], its
 //! part of a node's key, and which files it may read or name. `phases`, `lint`, `left_out` and `assemble` ask here, and know no `how` by
-//! its word. The other half, what runs on a machine, is in `src/exec/how.rs`; between them stands [`Action`], of `spec`.
+//! its word. The other half, what runs on a machine, is in `src/exec/worker/how.rs`; between them stands [`Action`], of `spec`.
 
 mod install;
 mod shell;

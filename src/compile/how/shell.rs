@@ -1,4 +1,4 @@
-//! `how: shell`: scripts in the root of the tree. What runs: `src/exec/how.rs`.
+//! `how: shell`: scripts in the root of the tree. What runs: `src/exec/worker/how.rs`.
 
 use std::path::Path;
 use std::sync::Arc;

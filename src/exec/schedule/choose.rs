@@ -6,8 +6,8 @@
 
 use super::Schedule;
 use super::lane::LaneState;
+use super::messages::{Decision, LaneId, Outlook, SutId};
 use super::sut::{Row, Sut};
-use super::words::{Decision, LaneId, Outlook, SutId};
 
 /// How much a lane needs a SUT: what is greater is chosen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

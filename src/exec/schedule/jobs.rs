@@ -1,6 +1,6 @@
 //! What is known of each test while it waits: small, because there may be a hundred thousand.
 
-use super::words::{JobId, Lane, LaneId, Rules, Ruling, Said, SutId};
+use super::messages::{JobId, Lane, LaneId, Rules, Ruling, Said, SutId};
 
 /// No SUT.
 const NONE: u32 = u32::MAX;

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use super::jobs::{Jobs, Pace};
-use super::words::{JobId, Lane, Skip, StepNo, SutId};
+use super::messages::{JobId, Lane, Skip, StepNo, SutId};
 
 #[derive(Debug, Default)]
 pub(super) struct LaneState {

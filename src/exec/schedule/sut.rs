@@ -2,7 +2,7 @@
 
 use super::Schedule;
 use super::lane::LaneState;
-use super::words::{JobId, LaneId, StepNo, SutId};
+use super::messages::{JobId, LaneId, StepNo, SutId};
 
 /// What a SUT is worth to the lane it is in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

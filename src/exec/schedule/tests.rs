@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::exec::simulation::{Dice, Fate, Simulation, Truth};
+use crate::exec::schedule::simulation::{Dice, Fate, Simulation, Truth};
 
 const RULES: Rules = Rules {
     retries: 0,

@@ -9,7 +9,7 @@ use atex_cache::Store;
 
 use crate::cli::error::CliError;
 use crate::compile::spec::{PlanId, TestId, Workload};
-use crate::exec::observing;
+use crate::exec::record::observed_inputs;
 use crate::sut::{Project, SutState};
 
 /// Leaves in the workload, for each test name, only the tests of the plan that is meant. The machines are asked only where that
@@ -68,7 +68,7 @@ fn is_prepared((work, store): (&Workload, &Store), plan: PlanId, states: &[SutSt
     };
     let says_so = |state: &SutState| {
         let last = state.chain.last().filter(|_| state.taint.is_none());
-        last.is_some_and(|last| observing::is_in_state(work, store, (step, last)))
+        last.is_some_and(|last| observed_inputs::is_in_state(work, store, (step, last)))
     };
     states.iter().any(says_so)
 }

@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use crate::compile::spec::{StepId, UploadId};
 use crate::control::InfraKind;
+use crate::exec::attempt::script::{self, Ran};
 use crate::exec::event::{Event, NodeOutcome};
-use crate::exec::observing::{self, MOST_FILES, Paths};
 use crate::exec::options::{Mode, OnReboot, OnTaint, Until};
+use crate::exec::record::observed_inputs::{self, MOST_FILES, Paths};
+use crate::exec::run::shared::unix_now;
 use crate::exec::schedule::{Input, JobId, LaneId, Skip};
-use crate::exec::script::{self, Ran};
-use crate::exec::shared::unix_now;
 use crate::exec::worker::{Failed, Worker};
 use crate::sut::packages::{self, Need};
 use crate::sut::{Due, EnvFile, Job, JobKind, Room, SyncMode, Synced, Trouble, TroubleKind, Upload, Urgency};
@@ -249,7 +249,7 @@ impl Worker<'_> {
     pub(crate) fn stands_for(&self, step: StepId, last: &str) -> Option<Paths> {
         let shared = self.shared;
         let tree = || shared.tree(shared.work.step(step).upload);
-        observing::stands_for(shared.work, shared.store, tree, (step, last))
+        observed_inputs::stands_for(shared.work, shared.store, tree, (step, last))
     }
 
     /// Whether a boot that no test asked for ended what was prepared.

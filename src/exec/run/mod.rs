@@ -1,5 +1,8 @@
 //! One run from its agenda to its exit code: starts a worker for each SUT, feeds the schedule, hands events to the sink.
 
+mod event_loop;
+pub(crate) mod shared;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::sync::OnceLock;
@@ -12,19 +15,19 @@ use atex_graph::Kind;
 use rayon::iter::{IntoParallelIterator as _, ParallelIterator as _};
 
 use crate::compile::spec::{PlanId, Workload};
-use crate::exec::agenda::{Agenda, CachedTest};
-use crate::exec::audit::Tally;
-use crate::exec::driver::{Crew, Driver};
+use crate::exec::attempt::log::RunLog;
 use crate::exec::event::{Event, NodeOutcome, Seen, Stamped};
-use crate::exec::log::RunLog;
-use crate::exec::observing;
 use crate::exec::options::Options;
-use crate::exec::recorder::{self, Records};
-use crate::exec::recording::{Place, RecordError};
+use crate::exec::pending::{Agenda, CachedTest};
+use crate::exec::record::audit::Tally;
+use crate::exec::record::observed_inputs;
+use crate::exec::record::recorder::{self, Records};
+use crate::exec::record::times::Times;
+use crate::exec::record::{Place, RecordError};
+use crate::exec::run::event_loop::{Crew, Driver};
+use crate::exec::run::shared::{Message, Outbox, Shared, What, file_sets, identify, stamp};
 use crate::exec::rundir::RunDir;
 use crate::exec::schedule::{Schedule, SutId};
-use crate::exec::shared::{Message, Outbox, Shared, What, file_sets, identify, stamp};
-use crate::exec::times::Times;
 use crate::exec::worker::{Order, Worker};
 use crate::sut::trouble::without_os_numbers;
 use crate::sut::{BaseIdentity, Cancel, Project, Sut};
@@ -216,7 +219,7 @@ pub fn run(run: Run<'_>, sink: &mut dyn Sink) -> Result<Finished, RunError> {
         finish_log: log("finish.log")?,
         files: file_sets(run.work),
         trees: run.work.uploads.iter().map(|_| OnceLock::new()).collect(),
-        observes: (agenda.jobs.iter()).any(|job| observing::is_unseen(run.work, run.store, job.node)),
+        observes: (agenda.jobs.iter()).any(|job| observed_inputs::is_unseen(run.work, run.store, job.node)),
         cache_failed: AtomicBool::new(false),
     };
     sink.event(&stamp(run_started(&shared, &run.suts, restored.len())));

@@ -3,6 +3,11 @@
 //! Knows a SUT, the control protocol and a directory to write into; not the scheduler, the cache or the graph. Whatever
 //! happens, the attempt ends with at least one result line in its directory, and says what state the SUT is in.
 
+pub(crate) mod framework;
+pub(crate) mod log;
+pub(crate) mod script;
+pub(crate) mod streams;
+
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -10,9 +15,8 @@ use crate::compile::spec::Framework;
 use crate::control::{
     Deadline, Finish, InfraKind, Limits, Mask, Protocol, ResultStore, Said, Status, StoreError, Summary,
 };
-use crate::exec::framework;
+use crate::exec::attempt::streams::{Reconnect, Stop, Streams};
 use crate::exec::schedule::After;
-use crate::exec::streams::{Reconnect, Stop, Streams};
 use crate::sut::{Cancel, Job, JobKind, Sut, Trouble, TroubleKind};
 
 /// What an attempt needs beside the SUT.

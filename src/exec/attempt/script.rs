@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use crate::control::InfraKind;
 use crate::exec::attempt::kind_of;
-use crate::exec::log::Part;
-use crate::exec::streams::{ENDING_GRACE, HURRIED_GRACE};
+use crate::exec::attempt::log::Part;
+use crate::exec::attempt::streams::{ENDING_GRACE, HURRIED_GRACE};
 use crate::sut::{Cancel, Channel, Cut, End, Job, Sut, Trouble, Urgency};
 
 /// How long a prepare or finish script may run.

@@ -3,6 +3,8 @@
 //! Invariant: of tests that share a tree all are recorded as passed, or none; and what one of them was seen to read is an input of each.
 //! So the record of one says that all of them passed in one run with these inputs.
 
+mod attempt;
+
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -11,13 +13,13 @@ use atex_graph::{ActionKey, Node};
 
 use crate::control::Summary;
 use crate::exec::attempt::SutAfter;
-use crate::exec::audit;
 use crate::exec::event::{Event, NodeOutcome};
-use crate::exec::recorder::Unrecorded;
-use crate::exec::recording::{self, Ran};
+use crate::exec::record::audit;
+use crate::exec::record::recorder::Unrecorded;
+use crate::exec::record::{self, Ran};
+use crate::exec::run::shared::{Told, What, stamp, unix_now};
 use crate::exec::schedule::{After, Input, JobId, Said, Skip};
-use crate::exec::shared::{Told, What, stamp, unix_now};
-use crate::exec::testing::{Came, Part, note_of, outcome_of, output_of, said_by, said_of};
+use crate::exec::worker::test::attempt::{Came, Part, note_of, outcome_of, output_of, said_by, said_of};
 use crate::exec::worker::{Failed, Worker};
 use crate::sut::Reads;
 
@@ -414,18 +416,18 @@ impl Worker<'_> {
 
     /// Ends a test that the host or the machine broke off. Its result may find no room on the disk any more.
     fn broken_off(&self, (job, attempt): (JobId, u32), reason: &str) -> Told {
-        let _told_anyway = recording::result_of_broken_off(self.shared, (job, attempt), reason);
+        let _told_anyway = record::result_of_broken_off(self.shared, (job, attempt), reason);
         Told {
             job,
             outcome: NodeOutcome::Infra,
             cached: false,
-            event: stamp(recording::broken_off(self.shared, job, self.sut.name(), reason)),
+            event: stamp(record::broken_off(self.shared, job, self.sut.name(), reason)),
         }
     }
 
     /// Ends a test that does not start because the user cancelled one before it.
     fn cancelled(&self, (job, attempt): (JobId, u32)) -> Told {
-        let (outcome, event, _told_anyway) = recording::skipped(self.shared, (job, attempt), &Skip::Cancelled);
+        let (outcome, event, _told_anyway) = record::skipped(self.shared, (job, attempt), &Skip::Cancelled);
         Told {
             job,
             outcome,

@@ -2,6 +2,11 @@
 //!
 //! Only what a node itself did is recorded. A test's record holds every file of its directory; a prepare step's, its log.
 
+pub mod audit;
+pub mod observed_inputs;
+pub(crate) mod recorder;
+pub(crate) mod times;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;
@@ -13,11 +18,11 @@ use atex_graph::{ActionKey, Node, NodeId, transcript};
 
 use crate::compile::spec::{TestId, Workload};
 use crate::control::{InfraKind, RESULTS, ResultStore, StoreError, Summary, Verdict};
-use crate::exec::agenda::{CachedTest, JobSpec};
 use crate::exec::event::{Event, NodeOutcome, Seen};
+use crate::exec::pending::{CachedTest, JobSpec};
+use crate::exec::run::shared::{Shared, unix_now};
 use crate::exec::rundir::{RunDir, RunDirError};
 use crate::exec::schedule::{JobId, Skip};
-use crate::exec::shared::{Shared, unix_now};
 
 /// What of a test's directory is the test's own: below it lie the directories of tests whose names go on from there.
 const OWN: [&str; 3] = ["files", "output.txt", RESULTS];

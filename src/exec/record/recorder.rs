@@ -12,8 +12,8 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use atex_cache::Ticket;
 
-use crate::exec::recording::{self, Ran};
-use crate::exec::shared::{Outbox, Shared};
+use crate::exec::record::{self, Ran};
+use crate::exec::run::shared::{Outbox, Shared};
 
 /// So many are there at most: the disk confirms to several at once.
 pub(crate) const MOST: usize = 4;
@@ -54,7 +54,7 @@ pub(crate) fn serve(shared: &Shared<'_>, tasks: &Receiver<Task>) {
 fn record(shared: &Shared<'_>, test: Unrecorded, outbox: &Outbox) {
     let Unrecorded { ticket, ran, dir } = test;
     let (node, _) = shared.identify(ran.node);
-    if let Err(error) = recording::test(shared, ticket, ran, &dir) {
+    if let Err(error) = record::test(shared, ticket, ran, &dir) {
         outbox.not_recorded(&node, &error);
     }
 }

@@ -5,12 +5,12 @@ use std::time::Instant;
 
 use crate::compile::spec::{PlanSpec, StepId, UploadId};
 use crate::control::InfraKind;
+use crate::exec::attempt::script::Ran;
 use crate::exec::event::{Event, NodeOutcome};
-use crate::exec::how::outcome_of;
 use crate::exec::options::Mode;
+use crate::exec::run::shared::Shared;
 use crate::exec::schedule::{Input, LaneId};
-use crate::exec::script::Ran;
-use crate::exec::shared::Shared;
+use crate::exec::worker::how::outcome_of;
 use crate::exec::worker::{Failed, Worker};
 use crate::sut::{Due, EnvFile, Room, SyncMode, TroubleKind, Urgency};
 

@@ -16,17 +16,18 @@
 mod choose;
 mod jobs;
 mod lane;
+mod messages;
+pub mod simulation;
 mod sut;
-mod words;
 
 use std::collections::VecDeque;
 
 use jobs::{Jobs, Pace};
 use lane::LaneState;
-use sut::{Counts, Fit, Row, Sut};
-pub use words::{
+pub use messages::{
     After, Command, Decision, Input, JobId, Lane, LaneId, Outlook, Rules, Ruling, Said, Skip, StepNo, SutId, Task,
 };
+use sut::{Counts, Fit, Row, Sut};
 
 /// The state machine. Drive it: [`Schedule::start`], then [`Schedule::handle`] for each answer until [`Schedule::is_over`].
 #[derive(Debug)]

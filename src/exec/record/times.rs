@@ -10,7 +10,7 @@ use atex_cache::Store;
 use atex_graph::NodeId;
 
 use crate::compile::spec::Workload;
-use crate::exec::shared::identify;
+use crate::exec::run::shared::identify;
 
 /// What the document is called in the cache.
 const DOCUMENT: &str = "times";

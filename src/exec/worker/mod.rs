@@ -2,6 +2,12 @@
 //!
 //! What it does for a command lies in `enter` (bring the SUT into a lane), `testing` (run a test) and `finishing`.
 
+pub(crate) mod enter;
+mod finish;
+pub(crate) mod how;
+mod prepare;
+mod test;
+
 use std::collections::BTreeSet;
 use std::io;
 use std::sync::atomic::Ordering;
@@ -11,13 +17,13 @@ use atex_cache::{CacheError, Ticket};
 use atex_graph::{ActionKey, NodeId};
 
 use crate::compile::spec::StepId;
-use crate::exec::enter::mode_of;
 use crate::exec::event::Event;
-use crate::exec::observing::Paths;
 use crate::exec::options::{Mode, OnTaint};
-use crate::exec::recorder::Records;
+use crate::exec::record::observed_inputs::Paths;
+use crate::exec::record::recorder::Records;
+use crate::exec::run::shared::{Outbox, Shared, What};
 use crate::exec::schedule::{Command, Input, JobId, Skip, StepNo};
-use crate::exec::shared::{Outbox, Shared, What};
+use crate::exec::worker::enter::mode_of;
 use crate::sut::trouble::without_os_numbers;
 use crate::sut::{BaseIdentity, Facts, Sut, SutState, TEND, Taint, Trouble, TroubleKind};
 

@@ -12,8 +12,8 @@ use atex_graph::{Kind, Need, NodeId, Selection};
 
 use crate::compile::spec::{NullBuild, NullBuildTest, PlanId, PlanSpec, StepId, TestId, UploadId, Workload};
 use crate::exec::options::{Mode, Options, Until};
+use crate::exec::record::times::Times;
 use crate::exec::schedule::{JobId, Lane, LaneId, StepNo, Task};
-use crate::exec::times::Times;
 
 /// What has to run and what stands.
 #[derive(Debug)]

@@ -10,12 +10,12 @@ use atex_cache::{CacheError, Lookup, Outcome, Record, Store};
 use atex_graph::{Node, NodeId};
 
 use crate::compile::spec::{PlanSpec, StepId, TestSpec, UploadFile, UploadId, UploadKind, UploadSpec, Workload};
-use crate::exec::agenda::{Agenda, JobSpec, LaneSpec};
+use crate::exec::attempt::log::RunLog;
 use crate::exec::event::{Event, NodeOutcome, Seen, Stamped};
-use crate::exec::log::RunLog;
-use crate::exec::observing::{self, MOST_FILES, Tree};
 use crate::exec::options::Options;
-use crate::exec::recording::{Place, RecordError};
+use crate::exec::pending::{Agenda, JobSpec, LaneSpec};
+use crate::exec::record::observed_inputs::{self, MOST_FILES, Tree};
+use crate::exec::record::{Place, RecordError};
 use crate::exec::rundir::RunDir;
 use crate::exec::schedule::{Input, JobId, LaneId, Said, SutId};
 use crate::sut::files::{FileEntry, FileKind};
@@ -197,7 +197,7 @@ impl<'a> Shared<'a> {
         let spec = self.job(job);
         let tree = || self.tree(self.lane(spec.lane).upload);
         let stands = |record: &Record| self.stands(spec, record);
-        observing::claim(self.store, self.work.graph.node(spec.node), tree, stands)
+        observed_inputs::claim(self.store, self.work.graph.node(spec.node), tree, stands)
     }
 
     /// The name of a node for people, and its key in hex.

@@ -8,9 +8,9 @@ use atex_cache::{Outcome, Ticket};
 
 use crate::compile::spec::StepId;
 use crate::exec::event::{Event, NodeOutcome};
-use crate::exec::how::outcome_of;
-use crate::exec::recording::{self, RecordError};
-use crate::exec::shared::unix_now;
+use crate::exec::record::{self, RecordError};
+use crate::exec::run::shared::unix_now;
+use crate::exec::worker::how::outcome_of;
 use crate::exec::worker::{Failed, Worker};
 use crate::sut::{EnvFile, Taint, Urgency};
 
@@ -95,7 +95,7 @@ impl Worker<'_> {
         (started, begun): (Instant, u64),
         log: &std::path::Path,
     ) -> Result<(), RecordError> {
-        let ran = recording::Ran {
+        let ran = record::Ran {
             observed: None,
             node: self.shared.work.step(step).node,
             sut: self.sut.name().to_owned(),
@@ -105,6 +105,6 @@ impl Worker<'_> {
             outcome: Outcome::Passed,
             meta: serde_json::Value::Null,
         };
-        recording::step(self.shared, ticket, ran, log)
+        record::step(self.shared, ticket, ran, log)
     }
 }

@@ -1,18 +1,18 @@
-//! One attempt of one test on the worker's SUT. What is around it, [`together`](crate::exec::together) does.
+//! One attempt of one test on the worker's SUT. What is around it, [`together`](crate::exec::worker::test) does.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
 use crate::compile::spec::TestSpec;
 use crate::control::{InfraKind, Status, Summary, Verdict};
+use crate::exec::attempt::framework;
 use crate::exec::attempt::{self, Attempt, Attempted, SutAfter, Unwritten};
-use crate::exec::enter::{Installed, mode_of};
 use crate::exec::event::{Event, NodeOutcome};
-use crate::exec::framework;
-use crate::exec::recording;
+use crate::exec::record;
+use crate::exec::run::shared::{Shared, What};
 use crate::exec::rundir::RunDirError;
 use crate::exec::schedule::{After, JobId, LaneId, Said, Skip};
-use crate::exec::shared::{Shared, What};
+use crate::exec::worker::enter::{Installed, mode_of};
 use crate::exec::worker::{Failed, Worker};
 use crate::sut::packages::Need;
 use crate::sut::trouble::without_os_numbers;
@@ -58,7 +58,7 @@ impl Worker<'_> {
 
     /// Tells that what a test did cannot be written. It gets a result of the infrastructure, and the run goes on.
     pub(crate) fn unwritten(&self, (job, attempt): (JobId, u32), reason: String) -> Summary {
-        let _told_anyway = recording::result_of_broken_off(self.shared, (job, attempt), &reason);
+        let _told_anyway = record::result_of_broken_off(self.shared, (job, attempt), &reason);
         self.outbox.send(What::NotWritten(reason.clone()));
         Summary {
             verdict: Verdict::Infra,
@@ -191,7 +191,7 @@ impl Worker<'_> {
 
 /// Writes the one result of a test that never started.
 fn never_started(shared: &Shared<'_>, dir: &Path, kind: InfraKind, note: &str) -> Result<Summary, String> {
-    let written = recording::never_started(shared, dir, kind, note);
+    let written = record::never_started(shared, dir, kind, note);
     written.map_err(|error| without_os_numbers(&error.to_string()))
 }
 
