@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::control::Mask;
 use crate::exec::record::audit::Share;
-use crate::exec::run::shared::unix_now;
+use crate::exec::run::clock::unix_now;
 use crate::exec::schedule::Rules;
 use crate::sut::OnHeld;
 

@@ -12,7 +12,7 @@ use atex_graph::{Kind, Need, NodeId, Selection};
 
 use crate::compile::spec::{NullBuild, NullBuildTest, PlanId, PlanSpec, StepId, TestId, UploadId, Workload};
 use crate::exec::options::{Mode, Options, Until};
-use crate::exec::record::times::Times;
+use crate::exec::record::durations::Times;
 use crate::exec::schedule::{JobId, Lane, LaneId, StepNo, Task};
 
 /// What has to run and what stands.

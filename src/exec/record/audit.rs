@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::compile::spec::Workload;
 use crate::exec::pending::{leave_whole, sharing};
-use crate::exec::run::shared::unix_now;
+use crate::exec::run::clock::unix_now;
 
 /// A share of the hits: in parts of a million, at most all of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,7 +57,7 @@ pub fn choose(
 /// Something that is another in each run.
 fn seed() -> [u8; 32] {
     let mut hasher = blake3::Hasher::new();
-    hasher.update(&crate::exec::run::shared::unix_millis().to_le_bytes());
+    hasher.update(&crate::exec::run::clock::unix_millis().to_le_bytes());
     hasher.update(&std::process::id().to_le_bytes());
     hasher.finalize().into()
 }

@@ -13,7 +13,8 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use atex_cache::Ticket;
 
 use crate::exec::record::{self, Ran};
-use crate::exec::run::shared::{Outbox, Shared};
+use crate::exec::run::messages::Outbox;
+use crate::exec::run::shared::Shared;
 
 /// So many are there at most: the disk confirms to several at once.
 pub(crate) const MOST: usize = 4;

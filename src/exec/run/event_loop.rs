@@ -13,9 +13,11 @@ use atex_cache::Lookup;
 use atex_graph::{Kind, NodeId, NodeState, Outcome, Progress, Selection, StateError};
 
 use crate::exec::event::{Event, NodeOutcome, Stamped};
-use crate::exec::record;
-use crate::exec::record::times::Times;
-use crate::exec::run::shared::{Message, Shared, Told, What, stamp, unix_millis};
+use crate::exec::record::durations::Times;
+use crate::exec::record::infra_result;
+use crate::exec::run::clock::{stamp, unix_millis};
+use crate::exec::run::messages::{Message, Told, What};
+use crate::exec::run::shared::Shared;
 use crate::exec::run::{Arrival, Arrivals, Finished, Sink};
 use crate::exec::schedule::{After, Command, Decision, Input, JobId, Ruling, Said, Schedule, Skip, SutId};
 use crate::exec::worker::Order;
@@ -358,14 +360,14 @@ impl<'a, 'b> Driver<'a, 'b> {
         let attempt = self.schedule.attempt(first);
         let mut told = Vec::new();
         for job in self.shared.together(first) {
-            if let Err(error) = record::result_of_broken_off(self.shared, (job, attempt), reason) {
+            if let Err(error) = infra_result::result_of_broken_off(self.shared, (job, attempt), reason) {
                 self.not_written(&error.to_string());
             }
             told.push(Told {
                 job,
                 outcome: NodeOutcome::Infra,
                 cached: false,
-                event: stamp(record::broken_off(self.shared, job, name, reason)),
+                event: stamp(infra_result::broken_off(self.shared, job, name, reason)),
             });
         }
         self.verdict(sut, Said::Broken, told);
@@ -444,7 +446,7 @@ impl<'a, 'b> Driver<'a, 'b> {
 
     fn skip(&mut self, (job, attempt): (JobId, u32), skip: &Skip) {
         self.note(job, |ledger, node| ledger.skip(node, skip.reason()));
-        let (outcome, event, written) = record::skipped(self.shared, (job, attempt), skip);
+        let (outcome, event, written) = infra_result::skipped(self.shared, (job, attempt), skip);
         if let Err(error) = written {
             self.not_written(&error.to_string());
         }

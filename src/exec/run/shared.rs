@@ -1,25 +1,21 @@
 //! What the scheduler and all workers of a run read: the workload, the options, the cache, the run's directory and logs.
 
-use std::collections::BTreeSet;
 use std::sync::atomic::AtomicBool;
-use std::sync::mpsc::SyncSender;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::sync::{Arc, OnceLock};
 
 use atex_cache::{CacheError, Lookup, Outcome, Record, Store};
 use atex_graph::{Node, NodeId};
 
-use crate::compile::spec::{PlanSpec, StepId, TestSpec, UploadFile, UploadId, UploadKind, UploadSpec, Workload};
+use crate::compile::spec::{PlanSpec, StepId, TestSpec, UploadId, Workload};
 use crate::exec::attempt::log::RunLog;
-use crate::exec::event::{Event, NodeOutcome, Seen, Stamped};
+use crate::exec::event::Seen;
 use crate::exec::options::Options;
 use crate::exec::pending::{Agenda, JobSpec, LaneSpec};
 use crate::exec::record::observed_inputs::{self, MOST_FILES, Tree};
-use crate::exec::record::{Place, RecordError};
+use crate::exec::record::restore::Place;
+use crate::exec::run::upload_files::Files;
 use crate::exec::rundir::RunDir;
-use crate::exec::schedule::{Input, JobId, LaneId, Said, SutId};
-use crate::sut::files::{FileEntry, FileKind};
-use crate::sut::trouble::without_os_numbers;
+use crate::exec::schedule::{JobId, LaneId};
 use crate::sut::{Cancel, EnvFile, FileSet, Project, Upload};
 
 /// Everything of a run that does not change while it runs.
@@ -45,66 +41,6 @@ pub(crate) struct Shared<'a> {
     pub(crate) observes: bool,
     /// Whether it was told that the cache cannot be used.
     pub(crate) cache_failed: AtomicBool,
-}
-
-/// What a worker tells the scheduler.
-pub(crate) struct Message {
-    pub(crate) sut: SutId,
-    pub(crate) what: What,
-}
-
-/// The kinds of messages.
-pub(crate) enum What {
-    /// For the reporters.
-    Event(Stamped),
-    /// A prepare or finish step failed.
-    StepFailed,
-    /// An attempt of a test is over, or of all that share a tree; the result lines are on disk.
-    Verdict(Said, Vec<Told>),
-    /// Somebody else holds the SUT that is opened.
-    Held,
-    /// The answer to the last command.
-    Answer(Input),
-    /// The host cannot go on (a full disk, say); the run ends.
-    HostFailed(String),
-    /// The host cannot write what one test did; the run goes on.
-    NotWritten(String),
-    /// A defect in atex: the worker of the SUT of this name is no more.
-    Panicked(String),
-}
-
-/// What came of an attempt.
-pub(crate) struct Told {
-    pub(crate) job: JobId,
-    pub(crate) outcome: NodeOutcome,
-    pub(crate) cached: bool,
-    /// The event that tells of it.
-    pub(crate) event: Stamped,
-}
-
-/// A worker's way to the scheduler.
-#[derive(Clone)]
-pub(crate) struct Outbox {
-    pub(crate) sut: SutId,
-    pub(crate) sender: SyncSender<Message>,
-}
-
-impl Outbox {
-    pub(crate) fn send(&self, what: What) {
-        // The scheduler hears all workers out; where it is gone the process ends anyway.
-        let _ = self.sender.send(Message { sut: self.sut, what });
-    }
-
-    pub(crate) fn event(&self, event: Event) {
-        self.send(What::Event(stamp(event)));
-    }
-
-    /// Tells that what a node did is not recorded, and why.
-    pub(crate) fn not_recorded(&self, node: &str, error: &RecordError) {
-        let why = without_os_numbers(&error.to_string());
-        let text = format!("`{node}` is not recorded, and will run again: {why}");
-        self.event(Event::Warning { text });
-    }
 }
 
 impl<'a> Shared<'a> {
@@ -214,109 +150,8 @@ impl<'a> Shared<'a> {
     }
 }
 
-/// The files of a tree as SUTs get them.
-pub(crate) struct Files(Mutex<Current>);
-
-struct Current {
-    list: Arc<FileSet>,
-    /// Those that were something else when the keys were made, as input files are called.
-    unsettled: BTreeSet<String>,
-}
-
-impl Files {
-    fn new(list: FileSet) -> Self {
-        Self(Mutex::new(Current {
-            list: Arc::new(list),
-            unsettled: BTreeSet::new(),
-        }))
-    }
-
-    fn current(&self) -> MutexGuard<'_, Current> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn now(&self) -> Arc<FileSet> {
-        Arc::clone(&self.current().list)
-    }
-
-    fn unsettled(&self) -> BTreeSet<String> {
-        self.current().unsettled.clone()
-    }
-
-    /// Another worker may have looked already: then there is another list.
-    fn look_again(&self, list: &FileSet, index: usize) {
-        let mut current = self.current();
-        let entry = &list.files[index];
-        let Some(at) = current
-            .list
-            .files
-            .iter()
-            .position(|other| other.path == entry.path && other.kind == entry.kind)
-        else {
-            return;
-        };
-        let mut files = current.list.files.clone();
-        match UploadKind::of(&entry.source) {
-            Some(kind) => files[at].kind = kind_of(&kind),
-            None => drop(files.remove(at)),
-        }
-        current.list = Arc::new(FileSet { files });
-        current.unsettled.insert(UploadFile::input_name(&entry.path));
-    }
-}
-
-fn kind_of(kind: &UploadKind) -> FileKind {
-    match kind {
-        UploadKind::File {
-            digest,
-            executable,
-            size,
-        } => FileKind::File {
-            digest: *digest.as_bytes(),
-            executable: *executable,
-            size: *size,
-        },
-        UploadKind::Symlink(target) => FileKind::Symlink(target.clone()),
-        UploadKind::Directory => FileKind::Directory,
-    }
-}
-
 /// The name of a node for people, and its key in hex.
 pub(crate) fn identify(work: &Workload, node: NodeId) -> (String, String) {
     let node = work.graph.node(node);
     (node.label().to_string(), node.key().to_string())
-}
-
-/// Turns the uploads of a workload into what SUTs take.
-pub(crate) fn file_sets(work: &Workload) -> Vec<Files> {
-    let entry = |file: &UploadFile| FileEntry {
-        path: file.path.clone(),
-        source: file.source.clone(),
-        kind: kind_of(&file.kind),
-    };
-    let set = |upload: &UploadSpec| {
-        Files::new(FileSet {
-            files: upload.files.iter().map(entry).collect(),
-        })
-    };
-    work.uploads.iter().map(set).collect()
-}
-
-/// Puts the time on an event.
-pub(crate) fn stamp(event: Event) -> Stamped {
-    Stamped {
-        time: unix_millis(),
-        event,
-    }
-}
-
-/// Milliseconds since the epoch.
-pub(crate) fn unix_millis() -> u64 {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(now.as_millis()).unwrap_or(u64::MAX)
-}
-
-/// Seconds since the epoch.
-pub(crate) fn unix_now() -> u64 {
-    unix_millis() / 1000
 }

@@ -6,8 +6,8 @@
 
 use super::Schedule;
 use super::lane::LaneState;
-use super::messages::{Decision, LaneId, Outlook, SutId};
-use super::sut::{Row, Sut};
+use super::messages::{Decision, LaneId, SutId};
+use super::sut::Row;
 
 /// How much a lane needs a SUT: what is greater is chosen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -165,39 +165,5 @@ impl Schedule {
                 decisions.push(self.open(sut));
             }
         }
-    }
-
-    /// What is left to do, and how long it will take.
-    pub fn outlook(&self, now: u64) -> Outlook {
-        let mut running = 0;
-        let mut last = 0;
-        for row in &self.suts {
-            if let Sut::Running { end, .. } = row.state {
-                running += 1;
-                last = last.max(end.saturating_sub(now));
-            }
-        }
-        let waiting: usize = self.lanes.iter().map(LaneState::waiting).sum();
-        let longest = self
-            .listed
-            .iter()
-            .filter_map(|lane| self.lanes[lane.0 as usize].first());
-        let longest = longest.map(|job| self.pace.scaled(self.jobs.expected(job))).max();
-        let spread = if waiting == 0 { 0 } else { self.outlook_of_work(now) };
-        Outlook {
-            waiting: waiting as u64,
-            running,
-            left: last.max(spread).max(longest.unwrap_or_default()),
-        }
-    }
-
-    fn outlook_of_work(&self, now: u64) -> u64 {
-        let running: u64 = self.lanes.iter().map(|lane| lane.left(now, &self.pace)).sum();
-        let enter = |lane: &LaneId| match &self.lanes[lane.0 as usize] {
-            lane if lane.served == 0 => lane.cost(None),
-            _ => 0,
-        };
-        let entering: u64 = self.listed.iter().map(enter).sum();
-        (running + entering) / (self.counts.supply.max(1) as u64)
     }
 }

@@ -94,30 +94,3 @@ impl Jobs {
         }
     }
 }
-
-/// How much longer or shorter tests take in this run than was expected of them.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Pace {
-    seen: u32,
-    expected: u64,
-    took: u64,
-}
-
-/// From so many tests on, the pace is believed.
-const ENOUGH: u32 = 5;
-
-impl Pace {
-    pub(super) fn note(&mut self, expected: u64, took: u64) {
-        self.seen = self.seen.saturating_add(1);
-        self.expected = self.expected.saturating_add(expected);
-        self.took = self.took.saturating_add(took);
-    }
-
-    pub(super) fn scaled(&self, expected: u64) -> u64 {
-        if self.seen < ENOUGH || self.expected == 0 {
-            return expected;
-        }
-        let scaled = u128::from(expected) * u128::from(self.took) / u128::from(self.expected);
-        u64::try_from(scaled).unwrap_or(u64::MAX)
-    }
-}

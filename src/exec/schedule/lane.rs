@@ -2,7 +2,8 @@
 
 use std::collections::VecDeque;
 
-use super::jobs::{Jobs, Pace};
+use super::estimate::Pace;
+use super::jobs::Jobs;
 use super::messages::{JobId, Lane, Skip, StepNo, SutId};
 
 #[derive(Debug, Default)]

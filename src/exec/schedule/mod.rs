@@ -14,15 +14,18 @@
 //!   there is one inside.
 
 mod choose;
+mod estimate;
 mod jobs;
 mod lane;
 mod messages;
+#[cfg(test)]
 pub mod simulation;
 mod sut;
 
 use std::collections::VecDeque;
 
-use jobs::{Jobs, Pace};
+use estimate::Pace;
+use jobs::Jobs;
 use lane::LaneState;
 pub use messages::{
     After, Command, Decision, Input, JobId, Lane, LaneId, Outlook, Rules, Ruling, Said, Skip, StepNo, SutId, Task,

@@ -10,7 +10,7 @@ use crate::control::InfraKind;
 use crate::exec::attempt::log::Part;
 use crate::exec::attempt::script::{self, Ran};
 use crate::exec::event::{Event, NodeOutcome};
-use crate::exec::run::shared::What;
+use crate::exec::run::messages::What;
 use crate::exec::worker::{Failed, Worker};
 use crate::sut::packages::Need;
 use crate::sut::{EnvFile, Job, JobKind, Urgency};

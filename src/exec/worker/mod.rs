@@ -5,7 +5,11 @@
 pub(crate) mod enter;
 mod finish;
 pub(crate) mod how;
+mod observe;
+mod packages;
 mod prepare;
+mod prepared;
+mod sync;
 mod test;
 
 use std::collections::BTreeSet;
@@ -21,9 +25,10 @@ use crate::exec::event::Event;
 use crate::exec::options::{Mode, OnTaint};
 use crate::exec::record::observed_inputs::Paths;
 use crate::exec::record::recorder::Records;
-use crate::exec::run::shared::{Outbox, Shared, What};
+use crate::exec::run::messages::{Outbox, What};
+use crate::exec::run::shared::Shared;
 use crate::exec::schedule::{Command, Input, JobId, Skip, StepNo};
-use crate::exec::worker::enter::mode_of;
+use crate::exec::worker::sync::mode_of;
 use crate::sut::trouble::without_os_numbers;
 use crate::sut::{BaseIdentity, Facts, Sut, SutState, TEND, Taint, Trouble, TroubleKind};
 

@@ -9,7 +9,7 @@ use atex_cache::{Outcome, Ticket};
 use crate::compile::spec::StepId;
 use crate::exec::event::{Event, NodeOutcome};
 use crate::exec::record::{self, RecordError};
-use crate::exec::run::shared::unix_now;
+use crate::exec::run::clock::unix_now;
 use crate::exec::worker::how::outcome_of;
 use crate::exec::worker::{Failed, Worker};
 use crate::sut::{EnvFile, Taint, Urgency};

@@ -7,12 +7,14 @@ use crate::compile::spec::TestSpec;
 use crate::control::{InfraKind, Status, Summary, Verdict};
 use crate::exec::attempt::framework;
 use crate::exec::attempt::{self, Attempt, Attempted, SutAfter, Unwritten};
-use crate::exec::event::{Event, NodeOutcome};
-use crate::exec::record;
-use crate::exec::run::shared::{Shared, What};
+use crate::exec::event::Event;
+use crate::exec::record::infra_result;
+use crate::exec::run::messages::What;
+use crate::exec::run::shared::Shared;
 use crate::exec::rundir::RunDirError;
-use crate::exec::schedule::{After, JobId, LaneId, Said, Skip};
-use crate::exec::worker::enter::{Installed, mode_of};
+use crate::exec::schedule::{After, JobId, LaneId, Skip};
+use crate::exec::worker::packages::Installed;
+use crate::exec::worker::sync::mode_of;
 use crate::exec::worker::{Failed, Worker};
 use crate::sut::packages::Need;
 use crate::sut::trouble::without_os_numbers;
@@ -58,7 +60,7 @@ impl Worker<'_> {
 
     /// Tells that what a test did cannot be written. It gets a result of the infrastructure, and the run goes on.
     pub(crate) fn unwritten(&self, (job, attempt): (JobId, u32), reason: String) -> Summary {
-        let _told_anyway = record::result_of_broken_off(self.shared, (job, attempt), &reason);
+        let _told_anyway = infra_result::result_of_broken_off(self.shared, (job, attempt), &reason);
         self.outbox.send(What::NotWritten(reason.clone()));
         Summary {
             verdict: Verdict::Infra,
@@ -191,7 +193,7 @@ impl Worker<'_> {
 
 /// Writes the one result of a test that never started.
 fn never_started(shared: &Shared<'_>, dir: &Path, kind: InfraKind, note: &str) -> Result<Summary, String> {
-    let written = record::never_started(shared, dir, kind, note);
+    let written = infra_result::never_started(shared, dir, kind, note);
     written.map_err(|error| without_os_numbers(&error.to_string()))
 }
 
@@ -229,43 +231,5 @@ pub(crate) fn output_of(run: &Path, test: &Path) -> String {
         path.to_string_lossy().into_owned()
     } else {
         String::new()
-    }
-}
-
-/// What it means for an attempt that the machine or the host could not go on. Nothing is tried again on a host that cannot.
-pub(crate) fn said_of(failed: &Failed) -> Said {
-    match failed {
-        Failed::Sut(_) => Said::Broken,
-        Failed::Host(_) => Said::Cancelled,
-    }
-}
-
-pub(crate) fn outcome_of(summary: &Summary) -> NodeOutcome {
-    match (&summary.infra, summary.verdict) {
-        (Some((InfraKind::Cancelled, _)), _) => NodeOutcome::Cancelled,
-        (Some(_), _) | (None, Verdict::Infra) => NodeOutcome::Infra,
-        (None, Verdict::Fail) => NodeOutcome::Fail,
-        (None, Verdict::Pass) => NodeOutcome::Pass,
-    }
-}
-
-/// Whose fault the end of an attempt was: a machine's is tried again elsewhere, a test's only where the user wants that.
-pub(crate) fn said_by(summary: &Summary, started_there: bool) -> Said {
-    match (&summary.infra, summary.verdict) {
-        (None, Verdict::Pass) => Said::Passed,
-        (Some((InfraKind::Cancelled, _)), _) => Said::Cancelled,
-        (Some((InfraKind::Aborted | InfraKind::Unreachable, _)), _) => Said::Broken,
-        // Packages that a test requires and that cannot be had are its own affair.
-        (Some((InfraKind::Setup, _)), _) if started_there => Said::Broken,
-        _ => Said::Failed,
-    }
-}
-
-pub(crate) fn note_of(summary: &Summary, doubt: Option<&String>) -> String {
-    match (&summary.infra, doubt) {
-        (Some((kind, note)), _) => format!("{}: {note}", kind.as_str()),
-        (None, Some(doubt)) if summary.note.is_empty() => doubt.clone(),
-        (None, Some(doubt)) => format!("{}; {doubt}", summary.note),
-        (None, None) => summary.note.clone(),
     }
 }

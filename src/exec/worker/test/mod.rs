@@ -4,47 +4,28 @@
 //! So the record of one says that all of them passed in one run with these inputs.
 
 mod attempt;
+mod claim;
+mod record;
+mod verdict;
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use atex_cache::{CacheError, Lookup, Outcome, Record, Ticket};
-use atex_graph::{ActionKey, Node};
-
 use crate::control::Summary;
 use crate::exec::attempt::SutAfter;
 use crate::exec::event::{Event, NodeOutcome};
-use crate::exec::record::audit;
-use crate::exec::record::recorder::Unrecorded;
-use crate::exec::record::{self, Ran};
-use crate::exec::run::shared::{Told, What, stamp, unix_now};
+
+use crate::exec::record::infra_result;
+use crate::exec::run::clock::{stamp, unix_now};
+use crate::exec::run::messages::{Told, What};
 use crate::exec::schedule::{After, Input, JobId, Said, Skip};
-use crate::exec::worker::test::attempt::{Came, Part, note_of, outcome_of, output_of, said_by, said_of};
+use crate::exec::worker::test::attempt::{Came, Part, output_of};
+use crate::exec::worker::test::verdict::{note_of, outcome_of, said_by, said_of};
 use crate::exec::worker::{Failed, Worker};
 use crate::sut::Reads;
-
-/// A test that is to be run here.
-struct Claim {
-    /// Without one it will have no record.
-    ticket: Option<Ticket>,
-    /// When it passed with the same inputs, if it did.
-    passed: Option<u64>,
-}
-
-/// What came of a claim.
-enum Claimed {
-    /// The tests are to be run here.
-    ToRun(Vec<Claim>),
-    /// They are not; the answer to the scheduler.
-    Otherwise(Input),
-}
-
-/// Under what a test is recorded.
-struct ToRecord {
-    ticket: Ticket,
-    /// See [`Ran::observed`].
-    observed: Option<Box<Node>>,
-}
+use claim::Claim;
+use claim::Claimed;
+use verdict::worst;
 
 /// A test that came to an end.
 struct Tried {
@@ -85,89 +66,6 @@ impl Worker<'_> {
             Claimed::ToRun(claims) => self.attempt(&jobs, attempt, claims),
             Claimed::Otherwise(answer) => Ok(answer),
         }
-    }
-
-    fn claim(&mut self, jobs: &[JobId]) -> Claimed {
-        let shared = self.shared;
-        let key = |job: JobId| shared.work.graph.node(shared.job(job).node).key();
-        let passed: Vec<Option<u64>> = jobs
-            .iter()
-            .map(|&job| shared.job(job).audited.or_else(|| self.passed_before(key(job))))
-            .collect();
-        let audited = jobs.iter().any(|&job| shared.job(job).audited.is_some());
-        let tickets: Vec<Option<Ticket>> =
-            if !shared.options.takes_records() || audited || shared.store.read_only().is_some() {
-                jobs.iter().map(|&job| self.ticket(shared.job(job).node)).collect()
-            } else {
-                let mut found = Vec::new();
-                for &job in jobs {
-                    match shared.claim(job) {
-                        Ok(Lookup::Busy(holder)) => {
-                            let (node, _) = shared.identify(shared.job(job).node);
-                            self.tell("waiting", format!("`{node}` is being run by {holder}"));
-                            return Claimed::Otherwise(Input::Ended(After::Busy));
-                        }
-                        other => found.push(other),
-                    }
-                }
-                if let Some(told) = self.restored(jobs, &found) {
-                    self.outbox.send(What::Verdict(Said::Passed, told));
-                    return Claimed::Otherwise(Input::Ended(After::Clean));
-                }
-                let claims = jobs.iter().zip(found);
-                claims.map(|(&job, found)| self.ticket_where(job, found)).collect()
-            };
-        let claims = tickets.into_iter().zip(passed);
-        Claimed::ToRun(claims.map(|(ticket, passed)| Claim { ticket, passed }).collect())
-    }
-
-    /// The ticket of a test that runs whatever was found of it.
-    fn ticket_where(&self, job: JobId, found: Result<Lookup, CacheError>) -> Option<Ticket> {
-        let begun = match found {
-            Ok(Lookup::Miss(ticket)) => ticket.begin().map(|()| ticket),
-            Ok(Lookup::Hit(_) | Lookup::Busy(_)) => return self.ticket(self.shared.job(job).node),
-            Err(error) => Err(error),
-        };
-        begun.inspect_err(|error| self.cache_failed(error)).ok()
-    }
-
-    /// Puts the records of tests into the run's directory, where all stand. Where their files cannot be put there, nothing is there
-    /// afterwards, and the tests' own end tells of that.
-    fn restored(&self, jobs: &[JobId], found: &[Result<Lookup, CacheError>]) -> Option<Vec<Told>> {
-        let shared = self.shared;
-        let record = |found: &Result<Lookup, CacheError>| match found {
-            Ok(Lookup::Hit(record)) => Some((**record).clone()),
-            _ => None,
-        };
-        let records: Option<Vec<Record>> = found.iter().map(record).collect();
-        let mut told = Vec::new();
-        for (&job, record) in jobs.iter().zip(records?) {
-            let spec = shared.job(job);
-            if let Ok(Some(event)) = shared.place().restore_job(shared.work, spec, record) {
-                told.push(Told {
-                    job,
-                    outcome: NodeOutcome::Pass,
-                    cached: true,
-                    event: stamp(event),
-                });
-                continue;
-            }
-            for Told { job, .. } in told {
-                let spec = shared.job(job);
-                let test = (spec.test, spec.distinct_in.as_deref());
-                let _told_when_it_is_written = shared.place().take_back(shared.work, test);
-            }
-            return None;
-        }
-        Some(told)
-    }
-
-    /// When the test passed under the key, where its record does not stand for it.
-    fn passed_before(&self, key: ActionKey) -> Option<u64> {
-        let store = self.shared.store;
-        let output = (!self.shared.options.takes_records()).then(|| store.output(key).ok().flatten());
-        let passed = output.flatten().filter(|output| output.outcome == Outcome::Passed);
-        passed.map(|output| output.started)
     }
 
     /// Runs tests in the tree, one after the other, until one cannot be run; those behind it are broken off with it.
@@ -299,100 +197,6 @@ impl Worker<'_> {
         Ok((tried, left))
     }
 
-    /// Records tests that passed, where all did; those that did not, each for itself: it runs again in any case. `reads` are what was seen
-    /// before the last one.
-    fn record(&mut self, tried: &mut [Tried], attempt: u32, claims: Vec<Claim>, reads: Vec<Reads>) {
-        let passed = |tried: &Tried| tried.outcome == NodeOutcome::Pass && tried.is_recordable();
-        if tried.len() == claims.len() && tried.iter().all(passed) {
-            if let Some(claimed) = self.claim_passed(tried, claims, reads) {
-                for (tried, claimed) in tried.iter_mut().zip(claimed) {
-                    self.hand(tried, attempt, claimed);
-                }
-            }
-            return;
-        }
-        // The tickets of the others go: another SUT may claim the nodes as soon as the verdict is known.
-        for (tried, claim) in tried.iter_mut().zip(claims) {
-            if passed(tried) || !tried.is_recordable() {
-                continue;
-            }
-            let Some(ticket) = claim.ticket else { continue };
-            if let Some(passed) = claim.passed {
-                if let Err(error) = audit::disagrees(self.shared.store, ticket.key(), passed) {
-                    self.cache_failed(&error);
-                }
-                tried.doubt = Some("it passed before with the same inputs, so it is flaky".to_owned());
-            }
-            self.hand(tried, attempt, ToRecord { ticket, observed: None });
-            // This run may claim it again.
-            self.records.wait();
-        }
-    }
-
-    /// Tests that passed are recorded under the keys of all that they were seen to read. Nothing where that cannot be asked any more, or
-    /// the cache cannot be used: then nothing is recorded.
-    fn claim_passed(&mut self, tried: &mut [Tried], claims: Vec<Claim>, reads: Vec<Reads>) -> Option<Vec<ToRecord>> {
-        let (shared, lane) = (self.shared, self.shared.job(tried[0].job).lane);
-        let (upload, chain) = (shared.lane(lane).upload, shared.chain(lane));
-        let tickets: Vec<Ticket> = claims.into_iter().map(|claim| claim.ticket).collect::<Option<_>>()?;
-        let read = self.ask_reads(upload).ok()?.map(|mut last| {
-            for read in reads {
-                last.join(read);
-            }
-            last
-        });
-        if self.is_unclear(read.as_ref()) {
-            for tried in tried {
-                tried.doubt = Some("what it depends on could not be seen: not recorded".to_owned());
-            }
-            return None;
-        }
-        let mut claimed = Vec::new();
-        for (tried, ticket) in tried.iter_mut().zip(tickets) {
-            let node = self.observed_with(tried.job, read.as_ref())?;
-            if let Some(path) = shared.unsettled(upload, chain, &node) {
-                tried.doubt = Some(format!("`{path}` was changed while it was brought: not recorded"));
-                return None;
-            }
-            if audit::disagreement(shared.store, node.key()).is_some() {
-                tried.doubt = Some("its verdicts differ with the same inputs: not recorded".to_owned());
-                return None;
-            }
-            let ticket = if node.key() == ticket.key() {
-                ticket
-            } else {
-                self.ticket_of(node.key())?
-            };
-            let observed = Some(Box::new(node));
-            claimed.push(ToRecord { ticket, observed });
-        }
-        Some(claimed)
-    }
-
-    fn hand(&self, tried: &mut Tried, attempt: u32, ToRecord { ticket, observed }: ToRecord) {
-        let shared = self.shared;
-        let spec = shared.job(tried.job);
-        if let Some(node) = &observed {
-            tried.key = node.key().to_string();
-        }
-        let ran = Ran {
-            node: spec.node,
-            observed,
-            sut: self.sut.name().to_owned(),
-            begun: tried.begun,
-            took: tried.took,
-            prepared: self.prepared_since(shared.chain(spec.lane)),
-            outcome: if tried.outcome == NodeOutcome::Pass {
-                Outcome::Passed
-            } else {
-                Outcome::Failed
-            },
-            meta: serde_json::json!({ "results": tried.summary.counts, "attempt": attempt }),
-        };
-        let dir = shared.dir.path().join(&tried.relative);
-        self.records.hand(Unrecorded { ticket, ran, dir }, &self.outbox);
-    }
-
     fn told(&self, tried: Tried) -> Told {
         let shared = self.shared;
         let event = Event::NodeFinished {
@@ -416,18 +220,18 @@ impl Worker<'_> {
 
     /// Ends a test that the host or the machine broke off. Its result may find no room on the disk any more.
     fn broken_off(&self, (job, attempt): (JobId, u32), reason: &str) -> Told {
-        let _told_anyway = record::result_of_broken_off(self.shared, (job, attempt), reason);
+        let _told_anyway = infra_result::result_of_broken_off(self.shared, (job, attempt), reason);
         Told {
             job,
             outcome: NodeOutcome::Infra,
             cached: false,
-            event: stamp(record::broken_off(self.shared, job, self.sut.name(), reason)),
+            event: stamp(infra_result::broken_off(self.shared, job, self.sut.name(), reason)),
         }
     }
 
     /// Ends a test that does not start because the user cancelled one before it.
     fn cancelled(&self, (job, attempt): (JobId, u32)) -> Told {
-        let (outcome, event, _told_anyway) = record::skipped(self.shared, (job, attempt), &Skip::Cancelled);
+        let (outcome, event, _told_anyway) = infra_result::skipped(self.shared, (job, attempt), &Skip::Cancelled);
         Told {
             job,
             outcome,
@@ -435,11 +239,4 @@ impl Worker<'_> {
             event: stamp(event),
         }
     }
-}
-
-/// What tests say together: what is to be done about any of them is done about all.
-fn worst(tried: &[Tried]) -> Said {
-    let order = [Said::Cancelled, Said::Broken, Said::Failed];
-    let said = |said: &Said| tried.iter().any(|tried| tried.said == *said);
-    order.into_iter().find(said).unwrap_or(Said::Passed)
 }

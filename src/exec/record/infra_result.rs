@@ -1,0 +1,102 @@
+//! The one result of a test that did not run, or not to its end: what the infrastructure says in place of the test.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use crate::control::{InfraKind, RESULTS, ResultStore, Summary, Verdict};
+use crate::exec::event::{Event, NodeOutcome};
+use crate::exec::record::RecordError;
+use crate::exec::record::restore::remove;
+use crate::exec::run::shared::Shared;
+use crate::exec::schedule::{JobId, Skip};
+
+/// Writes the one result of a test that never started.
+pub(crate) fn never_started(
+    shared: &Shared<'_>,
+    dir: &Path,
+    kind: InfraKind,
+    note: &str,
+) -> Result<Summary, RecordError> {
+    let note = shared.options.mask.text(note).into_owned();
+    ResultStore::infra(dir, kind, &note)?;
+    Ok(Summary {
+        verdict: Verdict::Infra,
+        results: 1,
+        counts: [("infra".to_owned(), 1)].into(),
+        note: note.clone(),
+        infra: Some((kind, note)),
+        late: Vec::new(),
+    })
+}
+
+/// Tells of a test that will not start (any more: there may have been attempts), and whether its one result could be written.
+pub(crate) fn skipped(
+    shared: &Shared<'_>,
+    (job, attempt): (JobId, u32),
+    skip: &Skip,
+) -> (NodeOutcome, Event, Result<(), RecordError>) {
+    let spec = shared.job(job);
+    let (kind, reason) = match skip {
+        Skip::Prepare(reason) => (InfraKind::Prepare, reason.clone()),
+        Skip::Setup(reason) => (InfraKind::Setup, reason.clone()),
+        Skip::Unreachable(reason) => (InfraKind::Unreachable, reason.clone()),
+        Skip::Cancelled => (InfraKind::Cancelled, "cancelled before it started".to_owned()),
+        Skip::Stopped(reason) => (InfraKind::Cancelled, reason.clone()),
+    };
+    let name = &shared.work.test(spec.test).name;
+    let (relative, made) = shared.dir.test(name, spec.distinct_in.as_deref(), attempt);
+    let (dir, note) = (shared.dir.path().join(relative), shared.options.mask.text(&reason));
+    let written = made
+        .map_err(RecordError::from)
+        .and_then(|()| Ok(ResultStore::infra(&dir, kind, &note)?));
+    let outcome = if kind == InfraKind::Cancelled {
+        NodeOutcome::Cancelled
+    } else {
+        NodeOutcome::Infra
+    };
+    let (node, _) = shared.identify(spec.node);
+    let event = Event::NodeSkipped {
+        node,
+        reason: format!("{}: {reason}", kind.as_str()),
+        outcome,
+    };
+    (outcome, event, written)
+}
+
+/// Writes the result of a test that was broken off. What the test reported stays; where it is nothing, there is one result now.
+pub(crate) fn result_of_broken_off(
+    shared: &Shared<'_>,
+    (job, attempt): (JobId, u32),
+    reason: &str,
+) -> Result<(), RecordError> {
+    let spec = shared.job(job);
+    let name = &shared.work.test(spec.test).name;
+    let (relative, made) = shared.dir.test(name, spec.distinct_in.as_deref(), attempt);
+    made?;
+    let dir = shared.dir.path().join(relative);
+    let results = dir.join(RESULTS);
+    if fs::metadata(&results).is_ok_and(|results| results.len() == 0) {
+        remove(&results)?;
+    }
+    if !results.exists() {
+        ResultStore::infra(&dir, InfraKind::Aborted, &shared.options.mask.text(reason))?;
+    }
+    Ok(())
+}
+
+/// Tells of a test that was broken off.
+pub(crate) fn broken_off(shared: &Shared<'_>, job: JobId, sut: &str, reason: &str) -> Event {
+    let (node, key) = shared.identify(shared.job(job).node);
+    Event::NodeFinished {
+        node,
+        key,
+        sut: sut.to_owned(),
+        outcome: NodeOutcome::Infra,
+        duration: 0,
+        note: format!("{}: {reason}", InfraKind::Aborted.as_str()),
+        log: String::new(),
+        results: BTreeMap::new(),
+        again: false,
+    }
+}

@@ -1,0 +1,24 @@
+//! The time of day, for events and records.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use crate::exec::event::{Event, Stamped};
+
+/// Puts the time on an event.
+pub(crate) fn stamp(event: Event) -> Stamped {
+    Stamped {
+        time: unix_millis(),
+        event,
+    }
+}
+
+/// Milliseconds since the epoch.
+pub(crate) fn unix_millis() -> u64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(now.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// Seconds since the epoch.
+pub(crate) fn unix_now() -> u64 {
+    unix_millis() / 1000
+}

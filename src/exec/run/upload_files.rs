@@ -1,0 +1,91 @@
+//! The files of the uploads as SUTs get them. A file that changes while it is sent is looked at again, and what depends on it is not
+//! recorded.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::compile::spec::{UploadFile, UploadKind, UploadSpec, Workload};
+use crate::sut::FileSet;
+use crate::sut::files::{FileEntry, FileKind};
+
+/// The files of a tree as SUTs get them.
+pub(crate) struct Files(Mutex<Current>);
+
+struct Current {
+    list: Arc<FileSet>,
+    /// Those that were something else when the keys were made, as input files are called.
+    unsettled: BTreeSet<String>,
+}
+
+impl Files {
+    pub(super) fn new(list: FileSet) -> Self {
+        Self(Mutex::new(Current {
+            list: Arc::new(list),
+            unsettled: BTreeSet::new(),
+        }))
+    }
+
+    fn current(&self) -> MutexGuard<'_, Current> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn now(&self) -> Arc<FileSet> {
+        Arc::clone(&self.current().list)
+    }
+
+    pub(super) fn unsettled(&self) -> BTreeSet<String> {
+        self.current().unsettled.clone()
+    }
+
+    /// Another worker may have looked already: then there is another list.
+    pub(super) fn look_again(&self, list: &FileSet, index: usize) {
+        let mut current = self.current();
+        let entry = &list.files[index];
+        let Some(at) = current
+            .list
+            .files
+            .iter()
+            .position(|other| other.path == entry.path && other.kind == entry.kind)
+        else {
+            return;
+        };
+        let mut files = current.list.files.clone();
+        match UploadKind::of(&entry.source) {
+            Some(kind) => files[at].kind = kind_of(&kind),
+            None => drop(files.remove(at)),
+        }
+        current.list = Arc::new(FileSet { files });
+        current.unsettled.insert(UploadFile::input_name(&entry.path));
+    }
+}
+
+fn kind_of(kind: &UploadKind) -> FileKind {
+    match kind {
+        UploadKind::File {
+            digest,
+            executable,
+            size,
+        } => FileKind::File {
+            digest: *digest.as_bytes(),
+            executable: *executable,
+            size: *size,
+        },
+        UploadKind::Symlink(target) => FileKind::Symlink(target.clone()),
+        UploadKind::Directory => FileKind::Directory,
+    }
+}
+
+/// Turns the uploads of a workload into what SUTs take.
+pub(crate) fn file_sets(work: &Workload) -> Vec<Files> {
+    let entry = |file: &UploadFile| FileEntry {
+        path: file.path.clone(),
+        source: file.source.clone(),
+        kind: kind_of(&file.kind),
+    };
+    let set = |upload: &UploadSpec| {
+        Files::new(FileSet {
+            files: upload.files.iter().map(entry).collect(),
+        })
+    };
+    work.uploads.iter().map(set).collect()
+}

@@ -1,0 +1,69 @@
+//! When a run is expected to be over: by what is left to do, and by how long its tests took so far.
+
+use super::Schedule;
+use super::lane::LaneState;
+use super::messages::{LaneId, Outlook};
+use super::sut::Sut;
+
+impl Schedule {
+    /// What is left to do, and how long it will take.
+    pub fn outlook(&self, now: u64) -> Outlook {
+        let mut running = 0;
+        let mut last = 0;
+        for row in &self.suts {
+            if let Sut::Running { end, .. } = row.state {
+                running += 1;
+                last = last.max(end.saturating_sub(now));
+            }
+        }
+        let waiting: usize = self.lanes.iter().map(LaneState::waiting).sum();
+        let longest = self
+            .listed
+            .iter()
+            .filter_map(|lane| self.lanes[lane.0 as usize].first());
+        let longest = longest.map(|job| self.pace.scaled(self.jobs.expected(job))).max();
+        let spread = if waiting == 0 { 0 } else { self.outlook_of_work(now) };
+        Outlook {
+            waiting: waiting as u64,
+            running,
+            left: last.max(spread).max(longest.unwrap_or_default()),
+        }
+    }
+
+    fn outlook_of_work(&self, now: u64) -> u64 {
+        let running: u64 = self.lanes.iter().map(|lane| lane.left(now, &self.pace)).sum();
+        let enter = |lane: &LaneId| match &self.lanes[lane.0 as usize] {
+            lane if lane.served == 0 => lane.cost(None),
+            _ => 0,
+        };
+        let entering: u64 = self.listed.iter().map(enter).sum();
+        (running + entering) / (self.counts.supply.max(1) as u64)
+    }
+}
+
+/// From so many tests on, the pace is believed.
+const ENOUGH: u32 = 5;
+
+/// How much longer or shorter tests take in this run than was expected of them.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Pace {
+    seen: u32,
+    expected: u64,
+    took: u64,
+}
+
+impl Pace {
+    pub(super) fn note(&mut self, expected: u64, took: u64) {
+        self.seen = self.seen.saturating_add(1);
+        self.expected = self.expected.saturating_add(expected);
+        self.took = self.took.saturating_add(took);
+    }
+
+    pub(super) fn scaled(&self, expected: u64) -> u64 {
+        if self.seen < ENOUGH || self.expected == 0 {
+            return expected;
+        }
+        let scaled = u128::from(expected) * u128::from(self.took) / u128::from(self.expected);
+        u64::try_from(scaled).unwrap_or(u64::MAX)
+    }
+}

@@ -1,0 +1,101 @@
+//! Installing packages on a SUT: those that the waiting tests need, in one transaction, and those of a single step or test.
+
+use std::collections::BTreeSet;
+
+use crate::control::InfraKind;
+use crate::exec::attempt::script::{self, Ran};
+use crate::exec::event::Event;
+use crate::exec::schedule::{JobId, LaneId};
+use crate::exec::worker::{Failed, Worker};
+use crate::sut::packages::{self, Need};
+use crate::sut::{EnvFile, Job, JobKind, Urgency};
+
+/// What came of a package transaction.
+pub(crate) enum Installed {
+    /// They are there.
+    All,
+    /// They are not; why.
+    Not(String),
+    /// The user cancelled.
+    Cancelled,
+}
+
+impl Worker<'_> {
+    /// Installs what all waiting tests require in one transaction; where that fails, each test will install its own. Returns
+    /// whether the tests may start: not so after a cancellation.
+    pub(super) fn install_for_tests(&mut self, lane: LaneId, pending: &[JobId]) -> Result<bool, Failed> {
+        let tests = || pending.iter().map(|&job| self.shared.test(job));
+        let requires: BTreeSet<&String> = tests().flat_map(|test| &test.requires).collect();
+        let recommends: BTreeSet<&String> = tests()
+            .flat_map(|test| &test.recommends)
+            .filter(|package| !requires.contains(package))
+            .collect();
+        let (requires, recommends) = (owned(requires), owned(recommends));
+        self.individually = false;
+        match self.install(lane, &requires, Need::Required)? {
+            Installed::All => {}
+            Installed::Cancelled => return Ok(false),
+            Installed::Not(reason) => {
+                let text = format!(
+                    "the packages of all tests could not be installed at once, each test installs its own: {reason}"
+                );
+                self.outbox.event(Event::Warning { text });
+                self.individually = true;
+            }
+        }
+        match self.install(lane, &recommends, Need::Recommended)? {
+            Installed::All => {}
+            Installed::Cancelled => return Ok(false),
+            Installed::Not(reason) => {
+                let text = format!("recommended packages are missing: {reason}");
+                self.outbox.event(Event::Warning { text });
+            }
+        }
+        Ok(true)
+    }
+
+    /// Installs packages.
+    pub(crate) fn install(&mut self, lane: LaneId, packages: &[String], need: Need) -> Result<Installed, Failed> {
+        if packages.is_empty() {
+            return Ok(Installed::All);
+        }
+        let script = match self.install_script(packages, need) {
+            Ok(script) => script,
+            Err(reason) => return Ok(Installed::Not(reason)),
+        };
+        let job = Job {
+            kind: JobKind::Script,
+            script,
+            slot: self.shared.slot(self.shared.lane(lane).upload).to_owned(),
+            dir: String::new(),
+            env_before: Vec::new(),
+            env_after: Vec::new(),
+            env_file: EnvFile::Base,
+        };
+        self.tell("installing", String::new());
+        let title = format!("packages: {}", packages.join(" "));
+        let mut log = self.shared.prepare_log.part(self.sut.name(), &title)?;
+        let ran = script::run(self.sut.as_mut(), &job, (&self.shared.cancel, Urgency::None), &mut log)?;
+        let last = log.last_line()?;
+        log.finish()?;
+        Ok(match ran {
+            Ran::Infra(InfraKind::Cancelled, _) => Installed::Cancelled,
+            ran => match ran.failure() {
+                None => Installed::All,
+                Some(reason) if last.is_empty() => Installed::Not(reason),
+                Some(_) => Installed::Not(last),
+            },
+        })
+    }
+
+    pub(crate) fn install_script(&self, names: &[String], need: Need) -> Result<String, String> {
+        let Some(facts) = &self.facts else {
+            return Err("the SUT has not told what it is".to_owned());
+        };
+        packages::install_script(facts, names, need).map_err(|error| error.to_string())
+    }
+}
+
+fn owned(names: BTreeSet<&String>) -> Vec<String> {
+    names.into_iter().cloned().collect()
+}

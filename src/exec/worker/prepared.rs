@@ -1,0 +1,135 @@
+//! What a SUT says is prepared on it: how much of that is believed, and what is forgotten before anything of it is overwritten.
+
+use std::time::Duration;
+
+use crate::compile::spec::StepId;
+use crate::exec::event::Event;
+use crate::exec::options::{OnReboot, OnTaint};
+use crate::exec::record::observed_inputs::{self, Paths};
+use crate::exec::run::clock::unix_now;
+use crate::exec::worker::{Failed, Worker};
+use crate::sut::EnvFile;
+
+impl Worker<'_> {
+    /// Finds how many steps of a chain stand, and makes the machine say no more than that.
+    pub(super) fn stand(&mut self, chain: &[StepId]) -> Result<usize, Failed> {
+        let mut done = self.steps_done(chain);
+        if done > 0 && done < self.state.chain.len() {
+            self.step_back(done)?;
+            done = self.steps_done(chain);
+        }
+        let last = self.state.chain.last().filter(|_| done > 0);
+        let reads = last.and_then(|last| chain.iter().find_map(|&step| self.stands_for(step, last)));
+        self.prepared_reads = Some(reads.unwrap_or_default());
+        let ignores = self.shared.options.on_taint == OnTaint::Ignore;
+        self.ignored = self.state.taint.clone().filter(|_| ignores);
+        if done == 0 && !chain.is_empty() || self.state.taint.is_some() && !ignores {
+            self.start_anew(chain)?;
+        }
+        Ok(done)
+    }
+
+    /// Makes the machine say that only so many first steps of what was prepared are done, before anything of the others is taken
+    /// away, and gives it back the variables that these have set. Where it has not kept them, nothing is prepared any more.
+    pub(super) fn step_back(&mut self, steps: usize) -> Result<(), Failed> {
+        let before = self.state.taint.clone();
+        self.doubt("going back to an earlier prepare step was interrupted".to_owned())?;
+        let kept = match steps.checked_sub(1) {
+            Some(last) => self.sut.rewind_env_file(&self.shared.project.id, last)?,
+            None => false,
+        };
+        self.state.taint = before;
+        if !kept {
+            return self.forget_prepared();
+        }
+        self.state.step_back(steps);
+        self.save_state()
+    }
+
+    /// How many steps of a chain the SUT has done and may be believed.
+    pub(crate) fn steps_done(&self, chain: &[StepId]) -> usize {
+        let options = self.shared.options;
+        let distrusted = self.state.taint.is_some() && options.on_taint != OnTaint::Ignore;
+        let anew = options.fresh && !self.prepared_here;
+        let Some(last) = self.state.chain.last() else { return 0 };
+        // What another project prepared made nothing in the trees of this one.
+        let others = !self.state.is_prepared_for(self.shared.project);
+        if distrusted || anew || others || self.is_booted_away() {
+            return 0;
+        }
+        let is_last = |&step: &StepId| self.stands_for(step, last).is_some();
+        let done = chain.iter().position(is_last).map_or(0, |at| at + 1);
+        // The places of steps tell who made what in the tree.
+        if done > self.state.chain.len() {
+            return 0;
+        }
+        let Some(most) = options.max_age else { return done };
+        // What stands on a step that is too old is no better.
+        let too_old = |&step: &usize| self.prepared_age(step).is_none_or(|age| age > most);
+        (0..done).find(too_old).unwrap_or(done)
+    }
+
+    /// Whether a machine that has done `last` has done the step; if so, what the chain up to it was seen to read.
+    pub(crate) fn stands_for(&self, step: StepId, last: &str) -> Option<Paths> {
+        let shared = self.shared;
+        let tree = || shared.tree(shared.work.step(step).upload);
+        observed_inputs::stands_for(shared.work, shared.store, tree, (step, last))
+    }
+
+    /// Whether a boot that no test asked for ended what was prepared.
+    fn is_booted_away(&self) -> bool {
+        let boot = self.facts.as_ref().map(|facts| facts.boot_id.as_str());
+        let trusts = self.shared.options.on_reboot == OnReboot::Trust;
+        !trusts && boot.is_some_and(|boot| self.state.is_booted_away(boot))
+    }
+
+    /// How long ago a step of the SUT's chain ended.
+    pub(super) fn prepared_age(&self, step: usize) -> Option<Duration> {
+        let at = self.state.done_at.get(step).copied();
+        at.or(self.state.prepared_at)
+            .map(|at| Duration::from_secs(unix_now().saturating_sub(at)))
+    }
+
+    /// When the oldest step of the chain that the SUT is in was done; nothing where there is none, or that is not known.
+    pub(crate) fn prepared_since(&self, chain: &[StepId]) -> Option<u64> {
+        let at = |step: usize| self.state.done_at.get(step).copied().or(self.state.prepared_at);
+        let all: Option<Vec<u64>> = (0..chain.len()).map(at).collect();
+        all?.into_iter().min()
+    }
+
+    /// Forgets what was prepared, before anything of it is overwritten: a crash from here on leaves a SUT that nobody believes
+    /// to be prepared.
+    fn start_anew(&mut self, chain: &[StepId]) -> Result<(), Failed> {
+        self.ignored = None;
+        if let Some(taint) = self.state.taint.take() {
+            let what = if chain.is_empty() {
+                "has nothing to prepare and is used again"
+            } else {
+                "is prepared again from the first step"
+            };
+            let text = format!("`{}` {what}: {}", self.sut.name(), taint.reason);
+            self.outbox.event(Event::Warning { text });
+        }
+        if self.is_booted_away() && !chain.is_empty() {
+            let sut = self.sut.name();
+            let text = format!("`{sut}` was booted since it was prepared, and is prepared again from the first step");
+            self.outbox.event(Event::Warning { text });
+        }
+        self.forget_prepared()?;
+        if !chain.is_empty() {
+            self.prepared_here = true;
+            self.sut.reset_env_file(&self.shared.project.id, EnvFile::Prepared)?;
+        }
+        Ok(())
+    }
+
+    /// Makes the machine say that nothing is prepared on it.
+    pub(super) fn forget_prepared(&mut self) -> Result<(), Failed> {
+        if !self.state.chain.is_empty() {
+            self.state.layers += 1;
+        }
+        self.state.unprepare();
+        self.prepared_reads = Some(Paths::new());
+        self.save_state()
+    }
+}

@@ -1,0 +1,111 @@
+//! Claiming tests before they run: another process may run them now, or have run them meanwhile.
+
+use atex_cache::{CacheError, Lookup, Outcome, Record, Ticket};
+use atex_graph::ActionKey;
+
+use crate::exec::event::NodeOutcome;
+use crate::exec::run::clock::stamp;
+use crate::exec::run::messages::{Told, What};
+use crate::exec::schedule::{After, Input, JobId, Said};
+use crate::exec::worker::Worker;
+
+/// A test that is to be run here.
+pub(super) struct Claim {
+    /// Without one it will have no record.
+    pub(super) ticket: Option<Ticket>,
+    /// When it passed with the same inputs, if it did.
+    pub(super) passed: Option<u64>,
+}
+
+/// What came of a claim.
+pub(super) enum Claimed {
+    /// The tests are to be run here.
+    ToRun(Vec<Claim>),
+    /// They are not; the answer to the scheduler.
+    Otherwise(Input),
+}
+
+impl Worker<'_> {
+    pub(super) fn claim(&mut self, jobs: &[JobId]) -> Claimed {
+        let shared = self.shared;
+        let key = |job: JobId| shared.work.graph.node(shared.job(job).node).key();
+        let passed: Vec<Option<u64>> = jobs
+            .iter()
+            .map(|&job| shared.job(job).audited.or_else(|| self.passed_before(key(job))))
+            .collect();
+        let audited = jobs.iter().any(|&job| shared.job(job).audited.is_some());
+        let tickets: Vec<Option<Ticket>> =
+            if !shared.options.takes_records() || audited || shared.store.read_only().is_some() {
+                jobs.iter().map(|&job| self.ticket(shared.job(job).node)).collect()
+            } else {
+                let mut found = Vec::new();
+                for &job in jobs {
+                    match shared.claim(job) {
+                        Ok(Lookup::Busy(holder)) => {
+                            let (node, _) = shared.identify(shared.job(job).node);
+                            self.tell("waiting", format!("`{node}` is being run by {holder}"));
+                            return Claimed::Otherwise(Input::Ended(After::Busy));
+                        }
+                        other => found.push(other),
+                    }
+                }
+                if let Some(told) = self.restored(jobs, &found) {
+                    self.outbox.send(What::Verdict(Said::Passed, told));
+                    return Claimed::Otherwise(Input::Ended(After::Clean));
+                }
+                let claims = jobs.iter().zip(found);
+                claims.map(|(&job, found)| self.ticket_where(job, found)).collect()
+            };
+        let claims = tickets.into_iter().zip(passed);
+        Claimed::ToRun(claims.map(|(ticket, passed)| Claim { ticket, passed }).collect())
+    }
+
+    /// The ticket of a test that runs whatever was found of it.
+    fn ticket_where(&self, job: JobId, found: Result<Lookup, CacheError>) -> Option<Ticket> {
+        let begun = match found {
+            Ok(Lookup::Miss(ticket)) => ticket.begin().map(|()| ticket),
+            Ok(Lookup::Hit(_) | Lookup::Busy(_)) => return self.ticket(self.shared.job(job).node),
+            Err(error) => Err(error),
+        };
+        begun.inspect_err(|error| self.cache_failed(error)).ok()
+    }
+
+    /// Puts the records of tests into the run's directory, where all stand. Where their files cannot be put there, nothing is there
+    /// afterwards, and the tests' own end tells of that.
+    fn restored(&self, jobs: &[JobId], found: &[Result<Lookup, CacheError>]) -> Option<Vec<Told>> {
+        let shared = self.shared;
+        let record = |found: &Result<Lookup, CacheError>| match found {
+            Ok(Lookup::Hit(record)) => Some((**record).clone()),
+            _ => None,
+        };
+        let records: Option<Vec<Record>> = found.iter().map(record).collect();
+        let mut told = Vec::new();
+        for (&job, record) in jobs.iter().zip(records?) {
+            let spec = shared.job(job);
+            if let Ok(Some(event)) = shared.place().restore_job(shared.work, spec, record) {
+                told.push(Told {
+                    job,
+                    outcome: NodeOutcome::Pass,
+                    cached: true,
+                    event: stamp(event),
+                });
+                continue;
+            }
+            for Told { job, .. } in told {
+                let spec = shared.job(job);
+                let test = (spec.test, spec.distinct_in.as_deref());
+                let _told_when_it_is_written = shared.place().take_back(shared.work, test);
+            }
+            return None;
+        }
+        Some(told)
+    }
+
+    /// When the test passed under the key, where its record does not stand for it.
+    fn passed_before(&self, key: ActionKey) -> Option<u64> {
+        let store = self.shared.store;
+        let output = (!self.shared.options.takes_records()).then(|| store.output(key).ok().flatten());
+        let passed = output.flatten().filter(|output| output.outcome == Outcome::Passed);
+        passed.map(|output| output.started)
+    }
+}
