@@ -1,34 +1,17 @@
 //! The command line: arguments, configuration, errors and their exit codes, and the commands.
 //!
-//! Arguments are dumb structs ([`args`]); a second step makes validated values of them ([`settings`], [`pool`], [`run`]), and
-//! the rest of the program sees only those. Nothing outside this module and `report` prints.
+//! Arguments are dumb structs ([`args`]). A second step makes validated values of them ([`config::settings`] for all commands, [`sut`] for the
+//! machines, [`request`] for what is to be compiled and run), and the rest of the program sees only those. Nothing outside this
+//! module and `report` prints.
 
 mod args;
-mod clock;
 mod command;
 mod config;
-mod convert;
 mod error;
-mod fleet;
-mod guard;
-mod machines;
-mod nearest;
-mod notice;
-mod out;
-mod owed;
-mod own;
-mod patient;
-mod pool;
-mod probes;
-mod project;
-mod run;
-mod secret;
-mod settings;
-mod signals;
-mod table;
-mod threads;
-mod values;
-mod workload;
+mod output;
+mod process;
+mod request;
+mod sut;
 
 use std::process::ExitCode;
 
@@ -36,18 +19,19 @@ use clap::Parser as _;
 
 use crate::report::Exit;
 use args::{Cli, Command, WorkCommand};
+use config::settings::{self, Settings};
 use error::{CliError, ErrorKind};
-use out::Out;
-use run::RunRequest;
-use settings::Settings;
+use output::{Out, messages};
+use process::{panics, signals, threads};
+use request::run::RunRequest;
 
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
     if let Some(code) = crate::host::init::stand_by() {
         return ExitCode::from(code);
     }
-    guard::install();
-    let exit = guard::caught(|| match Cli::try_parse() {
+    panics::install();
+    let exit = panics::caught(|| match Cli::try_parse() {
         Ok(cli) => run_command(cli),
         Err(error) => {
             // Help and version come as errors, too, and go to standard output.
@@ -64,7 +48,7 @@ fn run_command(cli: Cli) -> Exit {
         Ok(exit) => exit,
         Err(error) => {
             if error.kind != ErrorKind::ClosedPipe {
-                notice::say(&error.render(&settings::error_palette(color)));
+                messages::say(&error.render(&settings::error_palette(color)));
             }
             error.kind.exit()
         }

@@ -1,12 +1,13 @@
 //! The command line as it is written: structs without judgement.
 //!
-//! What values mean is decided by the second step ([`crate::cli::settings`], [`crate::cli::run`], [`crate::cli::pool`]).
+//! What values mean is decided by the second step ([`crate::cli::config::settings`], [`crate::cli::request::run`], [`crate::cli::sut::pool`]).
 
 pub(crate) mod inspect;
 pub(crate) mod lint;
 pub(crate) mod report;
 pub(crate) mod run;
 pub(crate) mod select;
+pub(crate) mod values;
 
 use std::path::PathBuf;
 

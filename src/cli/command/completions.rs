@@ -5,7 +5,7 @@ use clap::CommandFactory as _;
 use crate::cli::args::Cli;
 use crate::cli::args::inspect::CompletionsArgs;
 use crate::cli::error::CliError;
-use crate::cli::out::Out;
+use crate::cli::output::Out;
 use crate::report::{Exit, Palette};
 
 /// Prints the script. Needs no tree and reads no configuration.

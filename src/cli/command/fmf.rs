@@ -3,13 +3,13 @@
 use atex_fmf::context::Context;
 use atex_fmf::{Chain, Node, Selection, Tree};
 
-use super::yaml;
 use crate::cli::args::inspect::{FmfCommand, FmfShowArgs};
+use crate::cli::args::values;
+use crate::cli::config::settings::Settings;
 use crate::cli::error::CliError;
-use crate::cli::nearest::did_you_mean;
-use crate::cli::out::Out;
-use crate::cli::settings::Settings;
-use crate::cli::values;
+use crate::cli::error::suggest::did_you_mean;
+use crate::cli::output::Out;
+use crate::cli::output::yaml;
 use crate::report::Exit;
 use crate::report::palette::paint;
 use crate::report::text::{harmless, pad, width};

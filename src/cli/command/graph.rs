@@ -4,19 +4,19 @@ use atex_cache::Store;
 use atex_graph::{NodeId, render};
 
 use crate::cli::args::inspect::{GraphArgs, GraphFormat};
-use crate::cli::clock::unix_now;
+use crate::cli::config::settings::Settings;
 use crate::cli::error::CliError;
-use crate::cli::out::Out;
-use crate::cli::settings::Settings;
-use crate::cli::workload;
+use crate::cli::output::Out;
+use crate::cli::process::clock::unix_now;
+use crate::cli::request::compile_request;
 use crate::exec::record::observed_inputs;
 use crate::report::{Exit, human};
 
 /// Draws the graph. For people each node has its short key, and the age of its record where there is one.
 pub(crate) fn run(args: GraphArgs, settings: &Settings, out: &mut Out) -> Result<Exit, CliError> {
-    let request = workload::inspect(args.plans, args.select, &args.compile, &args.sut, settings)?;
+    let request = compile_request::inspect(args.plans, args.select, &args.compile, &args.sut, settings)?;
     let store = Store::open_read_only(&settings.cache_dir()?)?;
-    let mut workload = workload::compiled(&request, &store, settings)?;
+    let mut workload = compile_request::compiled(&request, &store, settings)?;
     observed_inputs::settle(&mut workload, &store);
     let (graph, nothing) = (&workload.graph, |_: NodeId| None);
     let text = match args.format {

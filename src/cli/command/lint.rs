@@ -6,10 +6,10 @@ use atex_fmf::Spot;
 use serde::Serialize;
 
 use crate::cli::args::lint::LintArgs;
+use crate::cli::args::values;
+use crate::cli::config::settings::Settings;
 use crate::cli::error::CliError;
-use crate::cli::out::Out;
-use crate::cli::settings::Settings;
-use crate::cli::values;
+use crate::cli::output::Out;
 use crate::compile::lint::{self, Code, Finding, LintError, Report, Request, Severity};
 use crate::report::palette::paint;
 use crate::report::text::{fit, harmless, width};

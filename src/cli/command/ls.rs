@@ -6,11 +6,11 @@ use atex_fmf::Value;
 use serde::Serialize;
 
 use crate::cli::args::inspect::{LsArgs, LsWhat};
+use crate::cli::config::settings::Settings;
 use crate::cli::error::CliError;
-use crate::cli::out::{Out, open_object};
-use crate::cli::settings::Settings;
-use crate::cli::table::{self, Cell, Columns};
-use crate::cli::workload;
+use crate::cli::output::table::{self, Cell, Columns};
+use crate::cli::output::{Out, open_object};
+use crate::cli::request::compile_request;
 use crate::compile;
 use crate::compile::Listing;
 use crate::report::Exit;
@@ -31,11 +31,11 @@ struct AboutPlan<'a> {
 
 /// Lists. Nothing that matches is told by the exit code, as when it was to be run.
 pub(crate) fn run(args: LsArgs, settings: &Settings, out: &mut Out) -> Result<Exit, CliError> {
-    let request = workload::inspect(Vec::new(), args.select, &args.compile, &args.sut, settings)?;
+    let request = compile_request::inspect(Vec::new(), args.select, &args.compile, &args.sut, settings)?;
     // Dropping it takes longer than the process would live on.
     let resolved = ManuallyDrop::new(compile::resolve(&request)?);
     let listing = resolved.list(&request)?;
-    workload::warn(&listing.warnings, settings);
+    compile_request::warn(&listing.warnings, settings);
     match args.what {
         LsWhat::Tests if listing.has_no_tests() => Err(CliError::nothing("no test matches")),
         LsWhat::Plans if listing.plans().len() == 0 => Err(CliError::nothing("no plan matches")),

@@ -12,4 +12,3 @@ mod results_file;
 pub(super) mod run;
 pub(super) mod sut;
 pub(super) mod why;
-mod yaml;

@@ -6,9 +6,9 @@ use std::path::Path;
 
 use super::results::run_dir;
 use crate::cli::args::report::{ReportArgs, ReportFormat};
+use crate::cli::config::settings::Settings;
 use crate::cli::error::{CliError, output_failed};
-use crate::cli::out::Out;
-use crate::cli::settings::Settings;
+use crate::cli::output::Out;
 use crate::exec::event::Stamped;
 use crate::report::Exit;
 use crate::report::recorder::EVENTS_FILE;

@@ -10,11 +10,11 @@ use serde::Serialize;
 
 use super::results_file::{Attempt, Lines, ResultLine, attempts};
 use crate::cli::args::inspect::ResultsArgs;
+use crate::cli::config::settings::{Settings, absolute};
 use crate::cli::error::CliError;
-use crate::cli::nearest::nearest_few;
-use crate::cli::out::Out;
-use crate::cli::settings::{Settings, absolute};
-use crate::cli::table::{Cell, Columns};
+use crate::cli::error::suggest::nearest_few;
+use crate::cli::output::Out;
+use crate::cli::output::table::{Cell, Columns};
 use crate::report::{Exit, Palette};
 
 /// No column but the last is wider.

@@ -9,12 +9,13 @@ use atex_graph::{Graph, Kind, NodeId, NodeName};
 use serde_json::{Value, json};
 
 use crate::cli::args::inspect::WhyArgs;
-use crate::cli::clock::unix_now;
+use crate::cli::args::values;
+use crate::cli::config::settings::Settings;
 use crate::cli::error::CliError;
-use crate::cli::nearest::nearest_few;
-use crate::cli::out::Out;
-use crate::cli::settings::Settings;
-use crate::cli::{values, workload};
+use crate::cli::error::suggest::nearest_few;
+use crate::cli::output::Out;
+use crate::cli::process::clock::unix_now;
+use crate::cli::request::compile_request;
 use crate::compile::spec::Workload;
 use crate::exec::options::is_young;
 use crate::exec::pending::prepared_tests;
@@ -46,9 +47,9 @@ enum Verdict {
 pub(crate) fn run(args: WhyArgs, settings: &Settings, out: &mut Out) -> Result<Exit, CliError> {
     let max_age = args.max_age.as_deref().map(values::age).transpose()?;
     let max_age = max_age.or(settings.config.defaults.max_age);
-    let request = workload::inspect(Vec::new(), args.select, &args.compile, &args.sut, settings)?;
+    let request = compile_request::inspect(Vec::new(), args.select, &args.compile, &args.sut, settings)?;
     let store = Store::open_read_only(&settings.cache_dir()?)?;
-    let mut workload = workload::compiled(&request, &store, settings)?;
+    let mut workload = compile_request::compiled(&request, &store, settings)?;
     observed_inputs::settle(&mut workload, &store);
     let prepared = prepared_tests(&workload);
     for node in named(&workload, &args.name)? {

@@ -6,6 +6,7 @@
 
 mod error;
 mod parse;
+pub(crate) mod settings;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::ErrorKind;

@@ -12,8 +12,8 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::{Config, ConfigError, Defaults, GroupConfig, SutConfig};
-use crate::cli::nearest::did_you_mean;
-use crate::cli::values::{self, ValueError};
+use crate::cli::args::values::{self, ValueError};
+use crate::cli::error::suggest::did_you_mean;
 use crate::compile::lint::Code;
 use crate::sut::kind::Parameters;
 

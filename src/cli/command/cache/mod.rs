@@ -6,12 +6,12 @@ mod tidy;
 use atex_cache::{Outcome, Record, Report, Store, Summary};
 
 use crate::cli::args::inspect::CacheCommand;
-use crate::cli::clock::unix_now;
+use crate::cli::config::settings::Settings;
 use crate::cli::error::CliError;
-use crate::cli::notice;
-use crate::cli::out::Out;
-use crate::cli::settings::Settings;
-use crate::cli::table::{self, Cell, Columns};
+use crate::cli::output::Out;
+use crate::cli::output::messages;
+use crate::cli::output::table::{self, Cell, Columns};
+use crate::cli::process::clock::unix_now;
 use crate::report::text::harmless;
 use crate::report::{Exit, human};
 
@@ -66,7 +66,7 @@ fn ls(store: &Store, settings: &Settings, out: &mut Out) -> Result<Exit, CliErro
     let columns = Columns::new(headers).right(2).right(3).right(4);
     let rows: Vec<_> = records.map(|summary| row(&summary, now, out)).collect();
     if rows.is_empty() {
-        notice::say(&format!(
+        messages::say(&format!(
             "nothing is recorded in `{}`\n",
             harmless(&store.dir().to_string_lossy())
         ));
@@ -101,6 +101,6 @@ const fn outcome_word(outcome: Outcome) -> &'static str {
 /// Tells what was found broken, on standard error.
 fn warn(reports: &[Report], settings: &Settings) {
     for report in reports {
-        notice::warning(&report.to_string(), settings);
+        messages::warning(&report.to_string(), settings);
     }
 }

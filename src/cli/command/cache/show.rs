@@ -8,12 +8,12 @@ use atex_graph::Entry;
 use serde_json::json;
 
 use super::outcome_word;
-use crate::cli::clock::unix_now;
+use crate::cli::config::settings::Settings;
 use crate::cli::error::CliError;
-use crate::cli::nearest::did_you_mean;
-use crate::cli::out::Out;
-use crate::cli::settings::Settings;
-use crate::cli::table::{self, Cell, Columns};
+use crate::cli::error::suggest::did_you_mean;
+use crate::cli::output::Out;
+use crate::cli::output::table::{self, Cell, Columns};
+use crate::cli::process::clock::unix_now;
 use crate::report::palette::paint;
 use crate::report::text::{harmless, output_line};
 use crate::report::{Exit, human};

@@ -10,12 +10,12 @@ use ignore::WalkBuilder;
 use serde_json::json;
 
 use super::warn;
+use crate::cli::args::values;
+use crate::cli::config::settings::Settings;
 use crate::cli::error::CliError;
-use crate::cli::notice;
-use crate::cli::out::Out;
-use crate::cli::settings::Settings;
-use crate::cli::table::{self, Cell, Columns};
-use crate::cli::values;
+use crate::cli::output::Out;
+use crate::cli::output::messages;
+use crate::cli::output::table::{self, Cell, Columns};
 use crate::compile::{self, fetch};
 
 use crate::report::{Exit, human};
@@ -125,7 +125,7 @@ pub(super) fn gc(
         }
     }
     if let Some(reason) = &report.blobs_spared {
-        notice::warning(&format!("blobs were not collected: {reason}"), settings);
+        messages::warning(&format!("blobs were not collected: {reason}"), settings);
     }
     warn(&report.bad, settings);
     Ok(Exit::Passed)

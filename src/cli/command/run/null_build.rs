@@ -4,10 +4,12 @@ use atex_cache::Store;
 use atex_graph::ActionKey;
 
 use super::sink::RunSink;
+use crate::cli::config::settings::Settings;
 use crate::cli::error::CliError;
-use crate::cli::run::RunRequest;
-use crate::cli::settings::Settings;
-use crate::cli::{machines, owed, workload};
+use crate::cli::request::compile_request;
+use crate::cli::request::run::RunRequest;
+use crate::cli::sut::due_finishes;
+use crate::cli::sut::machines;
 use crate::compile::spec::Request;
 use crate::compile::{self, NullBuildFile, Resolved};
 use crate::exec::event::Seen;
@@ -49,7 +51,7 @@ impl Build<'_> {
 
     /// Whether a machine owes the finish of one of the plans, and this build is to run it.
     fn owes(&self, plans: &[String]) -> bool {
-        let owed = || owed::of_project(&self.request.pool, self.project).into_iter();
+        let owed = || due_finishes::of_project(&self.request.pool, self.project).into_iter();
         self.options.pays() && owed().any(|(_, owed)| owed.iter().any(|plan| plans.contains(plan)))
     }
 
@@ -77,7 +79,7 @@ impl Build<'_> {
         let Some(restored) = null_build.restore(self.store, &dir, self.seen) else {
             return Ok(Tried::HasToRun(Some(dir)));
         };
-        workload::warn(&warnings, self.settings);
+        compile_request::warn(&warnings, self.settings);
         let suts = suts.iter().map(|sut| sut.name().to_owned()).collect();
         let reporters = super::reporters(&dir, info, self.settings, self.cancel)?;
         let mut sink = RunSink::new(reporters, self.cancel.clone());

@@ -3,7 +3,7 @@
 use std::os::unix::process::CommandExt as _;
 
 use crate::cli::error::CliError;
-use crate::cli::pool::Pool;
+use crate::cli::sut::pool::Pool;
 use crate::report::Exit;
 
 /// Becomes a shell, or the command; comes back only where that fails.

@@ -5,13 +5,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::args::select::SutArgs;
-use super::error::CliError;
-use super::fleet::{self, Given};
-use super::nearest::{did_you_mean, nearest};
-use super::notice;
-use super::settings::{Settings, absolute};
-use super::values;
+use crate::cli::args::select::SutArgs;
+use crate::cli::args::values;
+use crate::cli::config::settings::{Settings, absolute};
+use crate::cli::error::CliError;
+use crate::cli::error::suggest::{did_you_mean, nearest};
+use crate::cli::output::messages;
+use crate::cli::sut::targets::{self, Given};
 use crate::sut::facts::login_user;
 use crate::sut::kind::ssh::config::{Files, Here, Only};
 use crate::sut::kind::target;
@@ -61,7 +61,7 @@ impl SutSpec {
 
 /// Resolves `-s` and its kin, with the configuration's `sut` and then `local` as default.
 pub(crate) fn resolve(args: &SutArgs, settings: &Settings) -> Result<Pool, CliError> {
-    let given = fleet::given(args, settings)?;
+    let given = targets::given(args, settings)?;
     let max_facts_age = args.max_facts_age.as_deref().map(values::age).transpose()?;
     let mut resolver = Resolver::new(args, settings)?;
     let suts = resolver.specs(&given, &[])?;
@@ -175,7 +175,7 @@ impl<'a> Resolver<'a> {
             absolute,
             warn: &mut |warning| {
                 if !told.contains(&warning) {
-                    notice::warning(&warning, settings);
+                    messages::warning(&warning, settings);
                     told.push(warning);
                 }
             },

@@ -14,12 +14,15 @@ use std::time::Duration;
 use atex_graph::Base;
 use serde::{Deserialize, Serialize};
 
-use super::clock::unix_now;
-use super::error::CliError;
-use super::owed::Owed;
-use super::pool::{Pool, SutSpec};
-use super::settings::Settings;
-use super::{notice, owed, signals, workload};
+use crate::cli::config::settings::Settings;
+use crate::cli::error::CliError;
+use crate::cli::output::messages;
+use crate::cli::process::clock::unix_now;
+use crate::cli::process::signals;
+use crate::cli::request::compile_request;
+use crate::cli::sut::due_finishes;
+use crate::cli::sut::due_finishes::Owed;
+use crate::cli::sut::pool::{Pool, SutSpec};
 use crate::exec::event::Seen;
 use crate::report::human;
 use crate::sut::{BaseIdentity, Cancel, Facts, Hello, Sut, SutState, Trouble, TroubleKind, Watch};
@@ -94,13 +97,13 @@ pub(crate) fn kinds(
                 Err(trouble) if !runs && let Some(known) = &known[index] => {
                     let (name, age) = (&pool.suts[index].name, human::age(known.age));
                     let text = format!("`{name}` is taken for what it was {age}: {}", trouble.message);
-                    notice::warning(&text, settings);
+                    messages::warning(&text, settings);
                 }
                 // Others may do: the run says of this one what it says of any that is not there.
                 Err(trouble) if pool.suts.len() > 1 => {
                     known[index] = None;
-                    notice::warning(&trouble.message, settings);
-                    trouble.hint.iter().for_each(|text| notice::hint(text, settings));
+                    messages::warning(&trouble.message, settings);
+                    trouble.hint.iter().for_each(|text| messages::hint(text, settings));
                 }
                 Err(trouble) => return Err(trouble.into()),
             }
@@ -164,7 +167,7 @@ fn refuse_unsettled(
     context: &BTreeMap<String, Vec<String>>,
 ) -> Result<(), CliError> {
     let of = |kind: &BaseIdentity| {
-        let dimensions = workload::context_of(&Base {
+        let dimensions = compile_request::context_of(&Base {
             os: kind.os.clone(),
             version: kind.version.clone(),
             arch: kind.arch.clone(),
@@ -258,7 +261,7 @@ fn remember(sut: &SutSpec, facts: &Facts) {
 
 /// Forgets what a machine is and owes.
 pub(crate) fn forget(sut: &SutSpec) {
-    owed::forget(sut);
+    due_finishes::forget(sut);
     if let Some(file) = file_of(sut) {
         let _not_there = std::fs::remove_file(file);
     }

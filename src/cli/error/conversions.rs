@@ -6,7 +6,7 @@ use std::io::{self, ErrorKind};
 
 use atex_cache::CacheError;
 
-use super::error::CliError;
+use crate::cli::error::CliError;
 use crate::compile::CompileError;
 
 use crate::sut::{Trouble, TroubleKind};

@@ -2,9 +2,9 @@
 
 use atex_graph::Need;
 
+use crate::cli::config::settings::Settings;
 use crate::cli::error::CliError;
-use crate::cli::out::Out;
-use crate::cli::settings::Settings;
+use crate::cli::output::Out;
 use crate::compile::spec::Workload;
 use crate::exec::options::Options;
 use crate::exec::pending::Agenda;

@@ -10,9 +10,9 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::Path;
 
-use super::convert::is_full;
-use super::error::CliError;
-use super::settings::Settings;
+use crate::cli::config::settings::Settings;
+use crate::cli::error::CliError;
+use crate::cli::error::conversions::is_full;
 use crate::sut::Project;
 
 /// The file's name below the state directory.

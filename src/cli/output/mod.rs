@@ -1,5 +1,10 @@
 //! Standard output for commands that print and end: buffered, coloured or not, quiet when nobody reads any more.
 
+pub(crate) mod interruptible;
+pub(crate) mod messages;
+pub(crate) mod table;
+pub(crate) mod yaml;
+
 use std::fmt;
 use std::io::{self, BufWriter, Stdout, Write};
 
@@ -7,7 +12,7 @@ use rayon::iter::ParallelIterator as _;
 use rayon::slice::ParallelSlice as _;
 use serde::Serialize;
 
-use super::error::{CliError, output_failed};
+use crate::cli::error::{CliError, output_failed};
 use crate::report::Palette;
 
 /// How many lines are made before any of them is printed.

@@ -14,8 +14,8 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{Access, access};
 use serde::{Deserialize, Serialize};
 
-use super::pool::{Pool, SutSpec};
-use super::settings::Settings;
+use crate::cli::config::settings::Settings;
+use crate::cli::sut::pool::{Pool, SutSpec};
 use crate::host::process;
 use crate::sut::{Due, Project};
 

@@ -1,14 +1,14 @@
 //! Where one word stands for several machines: groups of the configuration, `local*N`, and the lines of a file.
 //!
-//! Knows texts of targets and nothing of what they name: that is for [`crate::cli::pool`].
+//! Knows texts of targets and nothing of what they name: that is for [`crate::cli::sut::pool`].
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-use super::args::select::SutArgs;
-use super::error::CliError;
-use super::settings::{Settings, absolute};
+use crate::cli::args::select::SutArgs;
+use crate::cli::config::settings::{Settings, absolute};
+use crate::cli::error::CliError;
 use crate::sut::kind::KINDS;
 
 /// More SUTs of one target than this are a slip of the hand.

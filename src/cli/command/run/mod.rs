@@ -3,11 +3,10 @@
 //! Approach: open the cache; learn what the SUTs are; compile, unless it is known that nothing has to run; decide what has to run; then
 //! either show that (`--dry-run`), or make the run's directory, start the reporters, run, and tell the end.
 
-mod arrivals;
-mod dry;
+mod dry_run;
 mod null_build;
 mod sink;
-mod which;
+mod which_plan;
 
 use std::collections::{BTreeMap, HashMap};
 use std::io::IsTerminal as _;
@@ -18,12 +17,21 @@ use atex_graph::{ActionKey, NodeId};
 use rayon::iter::{IndexedParallelIterator as _, IntoParallelIterator as _, ParallelIterator as _};
 
 use crate::cli::args::run::{OnReboot as OnRebootArg, OnTaint as OnTaintArg, Until as UntilArg};
+use crate::cli::config::settings::Settings;
 use crate::cli::error::CliError;
-use crate::cli::out::Out;
-use crate::cli::patient::Patient;
-use crate::cli::run::{Action, RunRequest};
-use crate::cli::settings::Settings;
-use crate::cli::{machines, notice, owed, own, probes, project, signals, threads, workload};
+use crate::cli::output::Out;
+use crate::cli::output::interruptible::Patient;
+use crate::cli::output::messages;
+use crate::cli::process::signals;
+use crate::cli::process::threads;
+use crate::cli::request::compile_request;
+use crate::cli::request::own_files;
+use crate::cli::request::probes;
+use crate::cli::request::project;
+use crate::cli::request::run::{Action, RunRequest};
+use crate::cli::sut::due_finishes;
+use crate::cli::sut::machines;
+use crate::cli::sut::sut_file::SutFile;
 use crate::compile::spec::Workload;
 use crate::compile::{self, Resolved};
 use crate::control::Mask;
@@ -36,7 +44,6 @@ use crate::host::ownership;
 use crate::report::live::Size;
 use crate::report::{self, Console, Exit, Json, Recorder, RunInfo};
 use crate::sut::{Cancel, OnHeld, Project, Sut};
-use arrivals::SutFile;
 use null_build::Tried;
 use sink::RunSink;
 
@@ -54,10 +61,12 @@ pub(crate) fn run(request: &RunRequest, settings: &Settings, out: &mut Out) -> R
     let runs = (!request.dry_run).then_some(&cancel);
     let kinds = machines::kinds(&request.pool, &request.values.context, runs, settings)?;
     let approached = approach(request, &cancel)?;
-    let mut asked = workload::request(&request.selection, tests, &request.values, kinds.base, settings)?;
-    asked
-        .own
-        .extend(own::of_pool(&request.pool).into_iter().chain(request.output.clone()));
+    let mut asked = compile_request::request(&request.selection, tests, &request.values, kinds.base, settings)?;
+    asked.own.extend(
+        own_files::of_pool(&request.pool)
+            .into_iter()
+            .chain(request.output.clone()),
+    );
     signals::doing("the tree was read");
     let resolved = compile::resolve(&asked)?;
     signals::doing("the files of the tree were looked at");
@@ -84,10 +93,10 @@ pub(crate) fn run(request: &RunRequest, settings: &Settings, out: &mut Out) -> R
     };
     // Dropping it takes longer than the process would live on.
     let mut work = ManuallyDrop::new(compiled(&resolved, (request, &asked), &store, settings)?);
-    workload::warn(&work.warnings, settings);
+    compile_request::warn(&work.warnings, settings);
     if matches!(request.action, Action::Test { .. }) {
         let heeded = signals::heed(&cancel);
-        which::settle(&mut work, &store, &project, || machines::states(&request.pool, &cancel))?;
+        which_plan::settle(&mut work, &store, &project, || machines::states(&request.pool, &cancel))?;
         drop(heeded);
     }
     narrow(&mut work, request, &options)?;
@@ -105,7 +114,7 @@ pub(crate) fn run(request: &RunRequest, settings: &Settings, out: &mut Out) -> R
         drop(resolved);
     }
     if request.dry_run {
-        return dry::show((&work, &agenda, &options), settings, out);
+        return dry_run::show((&work, &agenda, &options), settings, out);
     }
     let suts = approached.map_or_else(|| machines::open_later(&request.pool, &cancel), Ok)?;
     remember_finishes(&work, settings);
@@ -118,7 +127,7 @@ pub(crate) fn run(request: &RunRequest, settings: &Settings, out: &mut Out) -> R
         tree_digest: work.tree_digest.to_string(),
         context: work.context.clone(),
     };
-    let mask = workload::mask(&asked, &work);
+    let mask = compile_request::mask(&asked, &work);
     let options = Options { mask, ..options };
     let reporters = reporters(&dir, info, settings, &cancel)?;
     let mut sink = RunSink::new(reporters, cancel.clone()).with_mask(options.mask.clone());
@@ -166,10 +175,10 @@ fn narrow(work: &mut Workload, request: &RunRequest, options: &Options) -> Resul
 /// Makes the place where it is remembered which finish is due, where one will be; warns where nothing can be remembered.
 fn remember_finishes(work: &Workload, settings: &Settings) {
     if work.plans.iter().any(|plan| !plan.finish.is_empty())
-        && let Err(reason) = owed::make_place()
+        && let Err(reason) = due_finishes::make_place()
     {
         let text = format!("a finish that this run leaves due is known to its machine alone: {reason}");
-        notice::warning(&text, settings);
+        messages::warning(&text, settings);
     }
 }
 
@@ -179,7 +188,7 @@ fn open_cache(request: &RunRequest, settings: &Settings) -> Result<Store, CliErr
     if let Some(reason) = store.read_only().filter(|_| !request.dry_run) {
         let dir = store.dir().display();
         let text = format!("the cache `{dir}` is only read, and nothing is recorded: {reason}");
-        notice::warning(&text, settings);
+        messages::warning(&text, settings);
     }
     Ok(store)
 }
@@ -192,7 +201,7 @@ fn compiled(
     settings: &Settings,
 ) -> Result<Workload, CliError> {
     let runs_tests = !request.dry_run && !matches!(request.action, Action::Finish);
-    let given = workload::given_mask(asked);
+    let given = compile_request::given_mask(asked);
     Ok(resolved.compile(asked, &mut |probe| {
         if runs_tests {
             probes::run(probe, store, &given)
@@ -238,7 +247,7 @@ fn tell(reports: &[Report], settings: &Settings) {
             0 => String::new(),
             more => format!("; the same is true of {more} more"),
         };
-        notice::warning(&format!("{}{more}", alike[0]), settings);
+        messages::warning(&format!("{}{more}", alike[0]), settings);
     }
 }
 
@@ -274,7 +283,7 @@ fn agenda(
     let mut agenda = Agenda::new(work, options, request.pool.suts.len(), |node| recorded.remove(&node));
     agenda.audit(&audited.unwrap_or_default());
     if options.pays() {
-        for (sut, plans) in owed::of_project(&request.pool, project) {
+        for (sut, plans) in due_finishes::of_project(&request.pool, project) {
             agenda.owe(work, sut, &plans);
         }
     }

@@ -8,17 +8,17 @@ use serde_json::{Value, json};
 
 use crate::cli::args::inspect::SutCommand;
 use crate::cli::args::select::SutArgs;
-use crate::cli::clock::unix_now;
+use crate::cli::config::settings::Settings;
 use crate::cli::error::CliError;
-use crate::cli::fleet;
-use crate::cli::machines;
-use crate::cli::notice;
-use crate::cli::out::Out;
-use crate::cli::owed;
-use crate::cli::pool::{self, Pool, SutSpec};
-use crate::cli::settings::Settings;
-use crate::cli::signals::{self, Heeded};
-use crate::cli::table::{self, Cell, Columns};
+use crate::cli::output::Out;
+use crate::cli::output::messages;
+use crate::cli::output::table::{self, Cell, Columns};
+use crate::cli::process::clock::unix_now;
+use crate::cli::process::signals::{self, Heeded};
+use crate::cli::sut::due_finishes;
+use crate::cli::sut::machines;
+use crate::cli::sut::pool::{self, Pool, SutSpec};
+use crate::cli::sut::targets;
 use crate::exec::record::observed_inputs::MOST_FILES;
 use crate::report::palette::paint;
 use crate::report::text::harmless;
@@ -42,7 +42,7 @@ pub(crate) fn run(command: &SutCommand, settings: &Settings, out: &mut Out) -> R
 fn listed(args: &SutArgs, settings: &Settings) -> Result<Pool, CliError> {
     let mut pool = pool::resolve(args, settings)?;
     if args.suts.is_empty() && args.sut_file.is_none() {
-        for given in fleet::used(args, settings) {
+        for given in targets::used(args, settings) {
             // One that is in the pool already is listed once.
             let more = pool::joining(&[given], args, &pool, settings).unwrap_or_default();
             pool.suts.extend(more);
@@ -108,7 +108,7 @@ fn ls(pool: &Pool, settings: &Settings, out: &mut Out) -> Result<Exit, CliError>
                     json!({"name": spec.name, "base": spec.base, "facts": facts, "state": state, "lease": lease})
                 }
                 Err(trouble) => json!({
-                    "name": spec.name, "trouble": trouble.message, "hint": trouble.hint, "owed": owed::remembered(spec),
+                    "name": spec.name, "trouble": trouble.message, "hint": trouble.hint, "owed": due_finishes::remembered(spec),
                 }),
             };
             out.json(&line)?;
@@ -127,7 +127,7 @@ fn ls(pool: &Pool, settings: &Settings, out: &mut Out) -> Result<Exit, CliError>
             ],
             Err(trouble) => {
                 let blank = || Cell::from("");
-                let reason = with_owed(trouble.message.clone(), &owed::remembered(spec));
+                let reason = with_owed(trouble.message.clone(), &due_finishes::remembered(spec));
                 let reason = Cell::styled(out.palette.trouble, reason);
                 [Cell::from(&spec.name), blank(), blank(), reason, blank()]
             }
@@ -137,7 +137,7 @@ fn ls(pool: &Pool, settings: &Settings, out: &mut Out) -> Result<Exit, CliError>
     if !settings.json {
         out.flush()?;
         for text in &hints {
-            notice::hint(text, settings);
+            messages::hint(text, settings);
         }
     }
     Ok(exit)
@@ -260,7 +260,7 @@ fn warn_unfinished(spec: &SutSpec, state: &SutState, settings: &Settings) {
     if !state.unfinished.is_empty() {
         let plans = names_of(&state.unfinished, state).join("`, `");
         let text = format!("`atex finish` is still due on `{}` for `{plans}`", spec.name);
-        notice::warning(&text, settings);
+        messages::warning(&text, settings);
     }
 }
 

@@ -5,16 +5,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use atex_cache::Store;
 use atex_graph::Base;
 
-use super::args::select::{CompileArgs, SelectArgs, SutArgs};
-use super::error::CliError;
-use super::machines;
-use super::notice;
-use super::own;
-use super::pool;
-use super::probes;
-use super::run::{Selection, Values};
-use super::secret;
-use super::settings::Settings;
+use crate::cli::args::select::{CompileArgs, SelectArgs, SutArgs};
+use crate::cli::config::settings::Settings;
+use crate::cli::error::CliError;
+use crate::cli::output::messages;
+use crate::cli::request::own_files;
+use crate::cli::request::probes;
+use crate::cli::request::run::{Selection, Values};
+use crate::cli::request::secret_key;
+use crate::cli::sut::machines;
+use crate::cli::sut::pool;
 use crate::compile;
 use crate::compile::spec::{Narrowing, Request, Secrets, Warning};
 use crate::control::Mask;
@@ -32,7 +32,7 @@ pub(crate) fn inspect(
     let pool = pool::resolve(suts, settings)?;
     let kinds = machines::kinds(&pool, &values.context, None, settings)?;
     let mut request = request(&selection, Vec::new(), &values, kinds.base, settings)?;
-    request.own.extend(own::of_pool(&pool));
+    request.own.extend(own_files::of_pool(&pool));
     Ok(request)
 }
 
@@ -64,14 +64,14 @@ pub(crate) fn request(
         secrets: secrets(&values.secrets)?,
         fetch_cache: settings.fetched_dir()?,
         digest_cache: Some(cache),
-        own: own::of_process(settings),
+        own: own_files::of_process(settings),
     })
 }
 
 /// Tells what of the metadata is ignored.
 pub(crate) fn warn(warnings: &[Warning], settings: &Settings) {
     for warning in warnings {
-        notice::warning(&warning.to_string(), settings);
+        messages::warning(&warning.to_string(), settings);
     }
 }
 
@@ -92,7 +92,7 @@ fn secrets(names: &BTreeSet<String>) -> Result<Secrets, CliError> {
     if names.is_empty() {
         return Ok(Secrets::default());
     }
-    let key = secret::key(&Settings::state_dir()?)?;
+    let key = secret_key::key(&Settings::state_dir()?)?;
     Ok(Secrets {
         names: names.clone(),
         key,

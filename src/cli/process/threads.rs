@@ -12,7 +12,7 @@ use std::thread::{Builder, available_parallelism};
 use rayon::{ThreadBuilder, ThreadPoolBuilder};
 use rustix::process::{Resource, getrlimit};
 
-use super::error::CliError;
+use crate::cli::error::CliError;
 
 /// Of so many parts of what is allowed, the threads that share the work take one.
 const PARTS: u64 = 4;

@@ -8,7 +8,7 @@ use std::io::{self, ErrorKind, Write as _};
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::Path;
 
-use super::error::CliError;
+use crate::cli::error::CliError;
 
 /// The file's name below the state directory.
 const FILE: &str = "secret-key-v1";

@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 
 use anstream::{AutoStream, ColorChoice};
 
-use super::args::{ColorWhen, GlobalArgs};
-use super::config::Config;
-use super::error::CliError;
+use crate::cli::args::{ColorWhen, GlobalArgs};
+use crate::cli::config::Config;
+use crate::cli::error::CliError;
 use crate::host::ownership;
 use crate::report::{Palette, Verbosity};
 

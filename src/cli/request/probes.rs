@@ -6,9 +6,9 @@
 use atex_cache::Store;
 use serde::{Deserialize, Serialize};
 
-use super::clock::unix_now;
-use super::notice;
-use super::settings::Settings;
+use crate::cli::config::settings::Settings;
+use crate::cli::output::messages;
+use crate::cli::process::clock::unix_now;
 use crate::compile::{Probe, ProbeProblem};
 use crate::control::Mask;
 use crate::report::human;
@@ -51,7 +51,7 @@ pub(crate) fn recall(probe: &Probe<'_>, store: &Store, settings: &Settings) -> S
     } else {
         format!("the probe of `{plan}` was not run, and never was: its plan is taken as one to prepare anew")
     };
-    notice::warning(&text, settings);
+    messages::warning(&text, settings);
     known.map_or_else(|| UNKNOWN.to_owned(), |known| known.answer)
 }
 

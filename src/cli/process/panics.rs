@@ -3,8 +3,8 @@
 use std::backtrace::Backtrace;
 use std::panic::{self, PanicHookInfo, UnwindSafe};
 
-use super::error::CliError;
-use super::notice::say;
+use crate::cli::error::CliError;
+use crate::cli::output::messages::say;
 use crate::report::{Exit, Palette};
 
 /// Shows a backtrace with the message of a defect if this variable is set.

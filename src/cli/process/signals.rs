@@ -19,7 +19,7 @@ use signal_hook::iterator::SignalsInfo;
 use signal_hook::iterator::exfiltrator::origin::WithOrigin;
 use signal_hook::low_level::siginfo::Cause;
 
-use super::error::CliError;
+use crate::cli::error::CliError;
 use crate::host::{program, signal};
 use crate::report::{Exit, Palette};
 use crate::sut::{Cancel, Urgency};

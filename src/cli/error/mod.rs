@@ -3,6 +3,9 @@
 //! Every module error becomes a [`CliError`] at its call in a command; [`ErrorKind::exit`] is the only place where an error
 //! becomes an exit code (the table is [`Exit`]'s).
 
+pub(crate) mod conversions;
+pub(crate) mod suggest;
+
 use std::fmt::Write as _;
 use std::io;
 

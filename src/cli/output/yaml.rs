@@ -8,7 +8,7 @@ use crate::report::text::{harmless, width};
 const SHORT: usize = 72;
 
 /// Shows a value as lines; there is at least one.
-pub(super) fn lines(value: &Value) -> Vec<String> {
+pub(crate) fn lines(value: &Value) -> Vec<String> {
     if let Value::Str(text) = value
         && text.trim_end().contains('\n')
     {

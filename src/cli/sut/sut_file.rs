@@ -8,15 +8,15 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use crate::cli::args::select::SutArgs;
-use crate::cli::fleet::{self, Line};
-use crate::cli::machines;
-use crate::cli::pool::{self, Pool};
-use crate::cli::settings::{Settings, absolute};
+use crate::cli::config::settings::{Settings, absolute};
+use crate::cli::sut::machines;
+use crate::cli::sut::pool::{self, Pool};
+use crate::cli::sut::targets::{self, Line};
 use crate::exec::run::{Arrival, Arrivals};
 use crate::sut::Cancel;
 
 /// A file that is watched.
-pub(super) struct SutFile<'a> {
+pub(crate) struct SutFile<'a> {
     path: PathBuf,
     /// How machines are reached.
     args: &'a SutArgs,
@@ -30,7 +30,7 @@ pub(super) struct SutFile<'a> {
 
 impl<'a> SutFile<'a> {
     /// Watches the file whose targets were read into `pool` already.
-    pub(super) fn new(args: &'a SutArgs, pool: &Pool, cancel: Cancel, settings: &'a Settings) -> Self {
+    pub(crate) fn new(args: &'a SutArgs, pool: &Pool, cancel: Cancel, settings: &'a Settings) -> Self {
         let path = absolute(args.sut_file.as_deref().unwrap_or(Path::new("")), &settings.here);
         let taken = read(&path);
         Self {
@@ -55,7 +55,7 @@ impl<'a> SutFile<'a> {
     }
 
     fn take(&mut self, line: &Line) -> Vec<Arrival> {
-        let joined = fleet::of_line(line, self.settings)
+        let joined = targets::of_line(line, self.settings)
             .and_then(|given| pool::joining(&given, self.args, &self.pool, self.settings));
         let joined = match joined {
             Ok(joined) => joined,
@@ -76,7 +76,7 @@ impl<'a> SutFile<'a> {
 /// What the file says now. A FIFO said it once, when the pool was made.
 fn read(path: &Path) -> Vec<Line> {
     if path.is_file() {
-        fleet::read(path).unwrap_or_default()
+        targets::read(path).unwrap_or_default()
     } else {
         Vec::new()
     }

@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 
 use anstyle::Style;
 
-use super::error::CliError;
-use super::out::Out;
+use crate::cli::error::CliError;
+use crate::cli::output::Out;
 use crate::report::palette::paint;
 use crate::report::text::{fit, harmless, pad, width};
 

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use clap::ValueEnum;
 
-use super::error::CliError;
-use super::nearest::did_you_mean;
+use crate::cli::error::CliError;
+use crate::cli::error::suggest::did_you_mean;
 use crate::compile::environment;
 use crate::compile::lint::Code;
 use crate::exec::record::audit::Share;

@@ -2,7 +2,7 @@
 
 use std::io::Write as _;
 
-use super::settings::Settings;
+use crate::cli::config::settings::Settings;
 use crate::report::palette::paint;
 use crate::report::text::harmless;
 

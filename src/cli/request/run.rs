@@ -5,12 +5,12 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::args::run::{BuildArgs, FailingArgs, FinishArgs, OnReboot, OnTaint, RunArgs, TestArgs, Until};
-use super::args::select::{CompileArgs, SelectArgs, SutArgs};
-use super::error::CliError;
-use super::pool::{self, Pool};
-use super::settings::{Settings, absolute};
-use super::values;
+use crate::cli::args::run::{BuildArgs, FailingArgs, FinishArgs, OnReboot, OnTaint, RunArgs, TestArgs, Until};
+use crate::cli::args::select::{CompileArgs, SelectArgs, SutArgs};
+use crate::cli::args::values;
+use crate::cli::config::settings::{Settings, absolute};
+use crate::cli::error::CliError;
+use crate::cli::sut::pool::{self, Pool};
 use crate::exec::record::audit::Share;
 use crate::exec::schedule::Rules;
 use crate::exec::shard::Shard;

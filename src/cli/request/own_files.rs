@@ -4,8 +4,8 @@ use std::fs::{self, File};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::PathBuf;
 
-use super::pool::{Pool, SutSpec};
-use super::settings::Settings;
+use crate::cli::config::settings::Settings;
+use crate::cli::sut::pool::{Pool, SutSpec};
 
 /// Returns the files that the output goes to, and the directories of cache and state.
 pub(crate) fn of_process(settings: &Settings) -> Vec<PathBuf> {
