@@ -13,7 +13,7 @@ use crate::cli::request::own_files;
 use crate::cli::request::probes;
 use crate::cli::request::run::{Selection, Values};
 use crate::cli::request::secret_key;
-use crate::cli::sut::machines;
+use crate::cli::sut::base_identity;
 use crate::cli::sut::pool;
 use crate::compile;
 use crate::compile::spec::{Narrowing, Request, Secrets, Warning};
@@ -30,8 +30,8 @@ pub(crate) fn inspect(
     let selection = Selection::new(plans, select, settings);
     let values = Values::new(values, settings)?;
     let pool = pool::resolve(suts, settings)?;
-    let kinds = machines::kinds(&pool, &values.context, None, settings)?;
-    let mut request = request(&selection, Vec::new(), &values, kinds.base, settings)?;
+    let identity = base_identity::of_pool(&pool, &values.context, None, settings)?;
+    let mut request = request(&selection, Vec::new(), &values, identity.base, settings)?;
     request.own.extend(own_files::of_pool(&pool));
     Ok(request)
 }

@@ -41,13 +41,13 @@ struct Kept {
 
 /// What is owed on one machine that this process has.
 #[derive(Debug)]
-pub(crate) struct Owed {
+pub(crate) struct DueFinishes {
     place: String,
     file: Option<PathBuf>,
     debts: Vec<Debt>,
 }
 
-impl Owed {
+impl DueFinishes {
     /// Makes it for a machine.
     pub(crate) fn new(sut: &SutSpec) -> Self {
         Self {

@@ -63,7 +63,7 @@ impl<'a> SutFile<'a> {
         };
         let mut arrivals = Vec::new();
         for spec in joined {
-            arrivals.push(match machines::known(&spec, &self.cancel) {
+            arrivals.push(match machines::make(&spec, &self.cancel) {
                 Ok(machine) => Arrival::Sut(machine),
                 Err(trouble) => problem(line, &trouble.message),
             });

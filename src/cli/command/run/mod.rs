@@ -29,6 +29,7 @@ use crate::cli::request::own_files;
 use crate::cli::request::probes;
 use crate::cli::request::project;
 use crate::cli::request::run::{Action, RunRequest};
+use crate::cli::sut::base_identity;
 use crate::cli::sut::due_finishes;
 use crate::cli::sut::machines;
 use crate::cli::sut::sut_file::SutFile;
@@ -59,9 +60,9 @@ pub(crate) fn run(request: &RunRequest, settings: &Settings, out: &mut Out) -> R
     };
     let cancel = Cancel::new().map_err(|error| CliError::infra(format!("cannot make an event descriptor: {error}")))?;
     let runs = (!request.dry_run).then_some(&cancel);
-    let kinds = machines::kinds(&request.pool, &request.values.context, runs, settings)?;
+    let identity = base_identity::of_pool(&request.pool, &request.values.context, runs, settings)?;
     let approached = approach(request, &cancel)?;
-    let mut asked = compile_request::request(&request.selection, tests, &request.values, kinds.base, settings)?;
+    let mut asked = compile_request::request(&request.selection, tests, &request.values, identity.base, settings)?;
     asked.own.extend(
         own_files::of_pool(&request.pool)
             .into_iter()
@@ -80,7 +81,7 @@ pub(crate) fn run(request: &RunRequest, settings: &Settings, out: &mut Out) -> R
         cancel: &cancel,
         resolved: &resolved,
         asked: &asked,
-        seen: kinds.seen.as_ref(),
+        seen: identity.seen.as_ref(),
         project: &project,
     };
     let null_build_file = build.file();
@@ -116,7 +117,7 @@ pub(crate) fn run(request: &RunRequest, settings: &Settings, out: &mut Out) -> R
     if request.dry_run {
         return dry_run::show((&work, &agenda, &options), settings, out);
     }
-    let suts = approached.map_or_else(|| machines::open_later(&request.pool, &cancel), Ok)?;
+    let suts = approached.map_or_else(|| machines::make_all(&request.pool, &cancel), Ok)?;
     remember_finishes(&work, settings);
     let arrivals = request.sut_args.sut_file.as_ref().map(|_| -> Box<dyn Arrivals + '_> {
         Box::new(SutFile::new(&request.sut_args, &request.pool, cancel.clone(), settings))
@@ -139,8 +140,8 @@ pub(crate) fn run(request: &RunRequest, settings: &Settings, out: &mut Out) -> R
         dir: &dir,
         suts,
         arrivals,
-        expected: kinds.expected,
-        seen: kinds.seen.as_ref(),
+        expected: identity.expected,
+        seen: identity.seen.as_ref(),
         project: &project,
         cancel: cancel.clone(),
     };
@@ -218,7 +219,7 @@ fn approach(request: &RunRequest, cancel: &Cancel) -> Result<Option<Vec<Box<dyn 
     if !needed || request.pool.suts.len() > APPROACHED {
         return Ok(None);
     }
-    let mut suts = machines::open_later(&request.pool, cancel)?;
+    let mut suts = machines::make_all(&request.pool, cancel)?;
     for sut in &mut suts {
         sut.approach();
     }

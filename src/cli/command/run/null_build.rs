@@ -74,7 +74,7 @@ impl Build<'_> {
         let Some(null_build) = NullBuildRun::new(null_build, self.store.outputs(&index, &keys), self.options) else {
             return Ok(Tried::HasToRun(None));
         };
-        let suts = machines::open_later(&self.request.pool, self.cancel)?;
+        let suts = machines::make_all(&self.request.pool, self.cancel)?;
         let dir = super::run_dir(self.request)?;
         let Some(restored) = null_build.restore(self.store, &dir, self.seen) else {
             return Ok(Tried::HasToRun(Some(dir)));

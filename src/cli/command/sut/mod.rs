@@ -53,7 +53,7 @@ fn listed(args: &SutArgs, settings: &Settings) -> Result<Pool, CliError> {
 
 /// Takes a machine; fails at once where somebody else holds it.
 fn open(spec: &SutSpec, on_held: OnHeld, cancel: &Cancel) -> Result<(Box<dyn Sut>, Hello), Trouble> {
-    let mut machine = machines::known(spec, cancel)?;
+    let mut machine = machines::make(spec, cancel)?;
     let hello = machine.open(on_held, &mut |_| {})?;
     Ok((machine, hello))
 }

@@ -1,0 +1,187 @@
+//! What the machines of a pool are, as the keys and the context need it: remembered from the last time, or asked.
+//!
+//! Context and keys depend on what kind of machine tests run on, and most invocations should not have to connect to know it. So what
+//! is remembered ([`super::remembered_facts`]) will do for a day. It is no more than a guess: a machine that turns out to be something
+//! else when it is opened takes no part in the run, and what it is now is remembered.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use atex_graph::Base;
+
+use super::machines::{self, Purpose};
+use super::pool::{Pool, SutSpec};
+use super::remembered_facts::{self, KnownFacts};
+use crate::cli::config::settings::Settings;
+use crate::cli::error::CliError;
+use crate::cli::output::messages;
+use crate::cli::process::signals;
+use crate::cli::request::compile_request;
+use crate::exec::event::Seen;
+use crate::report::human;
+use crate::sut::{BaseIdentity, Cancel, TroubleKind};
+
+/// What the machines of a pool are, for keys and context.
+#[derive(Debug)]
+pub(crate) struct PoolIdentity {
+    /// What joins the keys.
+    pub(crate) base: Base,
+    /// What each machine of the pool is taken to be, in its order.
+    pub(crate) expected: Vec<BaseIdentity>,
+    /// Since when that is known, of the machine of which it is known for the longest time.
+    pub(crate) seen: Option<Seen>,
+}
+
+/// Finds out what the machines are, and refuses those that differ, unless the context of the command line settles it. `cancel` ends
+/// the questions, and is what signals raise meanwhile. Without one nothing is going to run: then what is remembered of a machine
+/// that does not answer will do, however old.
+pub(crate) fn of_pool(
+    pool: &Pool,
+    context: &BTreeMap<String, Vec<String>>,
+    cancel: Option<&Cancel>,
+    settings: &Settings,
+) -> Result<PoolIdentity, CliError> {
+    let mut known: Vec<Option<KnownFacts>> = pool.suts.iter().map(remembered_facts::recall).collect();
+    let is_new = |known: &KnownFacts| Duration::from_secs(known.age) <= pool.max_facts_age;
+    let unknown: Vec<usize> = (0..known.len())
+        .filter(|&index| !known[index].as_ref().is_some_and(is_new))
+        .collect();
+    if !unknown.is_empty() {
+        let own = Cancel::new().map_err(|error| machines::no_descriptor(&error))?;
+        let runs = cancel.is_some();
+        let cancel = cancel.unwrap_or(&own);
+        let specs: Vec<&SutSpec> = unknown.iter().map(|&index| &pool.suts[index]).collect();
+        signals::doing("machines were asked what they are");
+        let heeded = signals::heed(cancel);
+        let asked = machines::look(&specs, cancel, if runs { Purpose::Run } else { Purpose::Look });
+        drop(heeded);
+        for (index, answer) in unknown.into_iter().zip(asked) {
+            match answer {
+                Ok(hello) => {
+                    known[index] = Some(KnownFacts {
+                        facts: hello.facts,
+                        age: 0,
+                    });
+                }
+                Err(trouble) if trouble.kind == TroubleKind::Cancelled => return Err(trouble.into()),
+                Err(trouble) if !runs && let Some(known) = &known[index] => {
+                    let (name, age) = (&pool.suts[index].name, human::age(known.age));
+                    let text = format!("`{name}` is taken for what it was {age}: {}", trouble.message);
+                    messages::warning(&text, settings);
+                }
+                // Others may do: the run says of this one what it says of any that is not there.
+                Err(trouble) if pool.suts.len() > 1 => {
+                    known[index] = None;
+                    messages::warning(&trouble.message, settings);
+                    trouble.hint.iter().for_each(|text| messages::hint(text, settings));
+                }
+                Err(trouble) => return Err(trouble.into()),
+            }
+        }
+    }
+    let found: Vec<Option<BaseIdentity>> = known
+        .iter()
+        .zip(&pool.suts)
+        .map(|(known, sut)| Some(known.as_ref()?.facts.base_identity(&sut.base)))
+        .collect();
+    let distinct: BTreeSet<&BaseIdentity> = found.iter().flatten().collect();
+    if distinct.is_empty() {
+        return Err(CliError::infra("no machine can be reached").hint("`-s` names another one"));
+    }
+    if distinct.len() > 1 {
+        refuse_unsettled(pool, &found, context)?;
+    }
+    let whole = joined(&distinct);
+    let base = Base {
+        os: whole.os.clone(),
+        version: whole.version.clone(),
+        arch: whole.arch.clone(),
+        base: whole.base.clone(),
+        user: whole.user.clone(),
+        environment: whole.environment.clone(),
+    };
+    let expected = found.into_iter().map(|kind| kind.unwrap_or_else(|| whole.clone()));
+    let seen = known.iter().zip(&pool.suts).filter_map(|(known, sut)| {
+        let (age, sut) = (known.as_ref()?.age, sut.name.clone());
+        Some(Seen { sut, age })
+    });
+    Ok(PoolIdentity {
+        seen: seen.max_by_key(|seen| seen.age),
+        expected: expected.collect(),
+        base,
+    })
+}
+
+/// One identity for machines of several kinds: each part holds all that they have there.
+fn joined(kinds: &BTreeSet<&BaseIdentity>) -> BaseIdentity {
+    let join = |part: &dyn for<'k> Fn(&'k BaseIdentity) -> &'k str| {
+        let values: BTreeSet<&str> = kinds.iter().map(|kind| part(kind)).collect();
+        values.into_iter().collect::<Vec<_>>().join("|")
+    };
+    let names: BTreeSet<&String> = kinds.iter().flat_map(|kind| kind.environment.keys()).collect();
+    let value = |name: &String| join(&|kind| kind.environment.get(name).map_or("", String::as_str));
+    BaseIdentity {
+        os: join(&|kind| &kind.os),
+        version: join(&|kind| &kind.version),
+        arch: join(&|kind| &kind.arch),
+        base: join(&|kind| &kind.base),
+        user: join(&|kind| &kind.user),
+        environment: names.into_iter().map(|name| (name.clone(), value(name))).collect(),
+    }
+}
+
+/// Refuses machines that differ in what the command line says nothing of.
+fn refuse_unsettled(
+    pool: &Pool,
+    found: &[Option<BaseIdentity>],
+    context: &BTreeMap<String, Vec<String>>,
+) -> Result<(), CliError> {
+    let of = |kind: &BaseIdentity| {
+        let dimensions = compile_request::context_of(&Base {
+            os: kind.os.clone(),
+            version: kind.version.clone(),
+            arch: kind.arch.clone(),
+            ..Base::default()
+        });
+        let own = dimensions.into_iter().filter(|(name, _)| !context.contains_key(name));
+        let own = own
+            .map(|(name, values)| (name, values.join(",")))
+            .collect::<BTreeMap<_, _>>();
+        (own, kind.base.clone())
+    };
+    let kinds: Vec<_> = found.iter().map(|kind| kind.as_ref().map(of)).collect();
+    let distinct: BTreeSet<_> = kinds.iter().flatten().collect();
+    if distinct.len() < 2 {
+        return Ok(());
+    }
+    let bases_differ = distinct
+        .iter()
+        .any(|(_, base)| Some(base) != distinct.first().map(|(_, base)| base));
+    let differs = |name: &String| {
+        let values: BTreeSet<_> = distinct.iter().map(|(dimensions, _)| dimensions.get(name)).collect();
+        values.len() > 1
+    };
+    let described = |name: &String, (dimensions, base): &(BTreeMap<String, String>, String)| {
+        let own = dimensions.iter().filter(|(name, _)| differs(name));
+        let mut parts: Vec<String> = own.map(|(name, value)| format!("{name}={value}")).collect();
+        match base.as_str() {
+            _ if !bases_differ => {}
+            "" => parts.push("no `base`".to_owned()),
+            base => parts.push(format!("base `{base}`")),
+        }
+        format!("`{name}` has {}", parts.join(" and "))
+    };
+    let names = pool.suts.iter().map(|sut| &sut.name);
+    let list = names
+        .zip(&kinds)
+        .filter_map(|(name, kind)| Some(described(name, kind.as_ref()?)));
+    let advice = if bases_differ {
+        "run atex once for each kind"
+    } else {
+        "run atex once for each kind, or say with `-c DIM=VALUE` what is to hold for all"
+    };
+    Err(
+        CliError::usage(format!("the SUTs differ: {}", list.collect::<Vec<_>>().join(", ")))
+            .hint(format!("SUTs of one invocation must be of one kind; {advice}")),
+    )
+}
