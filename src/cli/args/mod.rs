@@ -2,16 +2,14 @@
 //!
 //! What values mean is decided by the second step ([`crate::cli::config::settings`], [`crate::cli::request::run`], [`crate::cli::sut::pool`]).
 
-pub(crate) mod inspect;
-pub(crate) mod lint;
-pub(crate) mod report;
-pub(crate) mod run;
-pub(crate) mod select;
+pub(crate) mod shared;
 pub(crate) mod values;
 
 use std::path::PathBuf;
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+
+use crate::cli::command::{cache, completions, fmf, graph, lint, ls, report, results, run, sut, why};
 
 /// Runs fmf/tmt tests on real machines, as a content-addressed build graph
 #[derive(Debug, Parser)]
@@ -88,26 +86,26 @@ pub(crate) enum ColorWhen {
 pub(crate) enum Command {
     #[command(flatten)]
     Work(WorkCommand),
-    Completions(inspect::CompletionsArgs),
+    Completions(completions::CompletionsArgs),
 }
 
 /// The commands that need to know where they are and what is configured there.
 #[derive(Debug, Subcommand)]
 pub(crate) enum WorkCommand {
-    Build(run::BuildArgs),
-    Test(run::TestArgs),
-    Finish(run::FinishArgs),
-    Ls(inspect::LsArgs),
+    Build(run::args::BuildArgs),
+    Test(run::args::TestArgs),
+    Finish(run::args::FinishArgs),
+    Ls(ls::LsArgs),
     #[command(subcommand)]
-    Fmf(inspect::FmfCommand),
-    Graph(inspect::GraphArgs),
-    Why(inspect::WhyArgs),
+    Fmf(fmf::FmfCommand),
+    Graph(graph::GraphArgs),
+    Why(why::WhyArgs),
     Lint(lint::LintArgs),
     #[command(subcommand)]
-    Cache(inspect::CacheCommand),
+    Cache(cache::CacheCommand),
     #[command(subcommand)]
-    Sut(inspect::SutCommand),
-    Results(inspect::ResultsArgs),
+    Sut(sut::SutCommand),
+    Results(results::ResultsArgs),
     Report(report::ReportArgs),
 }
 

@@ -1,12 +1,22 @@
 //! `atex completions`.
 
+use clap::Args;
 use clap::CommandFactory as _;
+use clap_complete::Shell;
 
 use crate::cli::args::Cli;
-use crate::cli::args::inspect::CompletionsArgs;
 use crate::cli::error::CliError;
 use crate::cli::output::Out;
 use crate::report::{Exit, Palette};
+
+/// Print a completion script for a shell
+#[derive(Debug, Args)]
+#[command(after_help = "Example: atex completions bash > ~/.local/share/bash-completion/completions/atex")]
+pub(crate) struct CompletionsArgs {
+    /// The shell
+    #[arg(value_enum)]
+    pub(crate) shell: Shell,
+}
 
 /// Prints the script. Needs no tree and reads no configuration.
 pub(crate) fn run(args: &CompletionsArgs) -> Result<Exit, CliError> {

@@ -2,8 +2,8 @@
 
 use atex_fmf::context::Context;
 use atex_fmf::{Chain, Node, Selection, Tree};
+use clap::{Args, Subcommand};
 
-use crate::cli::args::inspect::{FmfCommand, FmfShowArgs};
 use crate::cli::args::values;
 use crate::cli::config::settings::Settings;
 use crate::cli::error::CliError;
@@ -13,6 +13,59 @@ use crate::cli::output::yaml;
 use crate::report::Exit;
 use crate::report::palette::paint;
 use crate::report::text::{harmless, pad, width};
+
+/// Look at fmf metadata
+#[derive(Debug, Subcommand)]
+#[command(after_help = "Example: atex fmf show --filter tag:smoke")]
+pub(crate) enum FmfCommand {
+    Show(FmfShowArgs),
+}
+
+/// Show fmf nodes with their data, after inheritance and adjust
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  atex fmf show                         all leaves, as they are before adjust
+  atex fmf show --context distro=rhel-9 after adjust rules
+  atex fmf show /tests/smoke --origin   one node, and where each value comes from
+  atex fmf show --name /smoke --json    for scripts")]
+pub(crate) struct FmfShowArgs {
+    /// Nodes by their full names, leaves or not [default: all leaves]
+    #[arg(value_name = "NAME")]
+    pub(crate) nodes: Vec<String>,
+
+    /// Also show where each value comes from: files and lines, merges and adjust rules that made it
+    #[arg(long)]
+    pub(crate) origin: bool,
+
+    /// Also nodes that are not leaves
+    #[arg(long)]
+    pub(crate) whole: bool,
+
+    /// Only nodes whose name this regular expression finds (repeatable)
+    #[arg(long = "name", value_name = "REGEX")]
+    pub(crate) names: Vec<String>,
+
+    /// Only nodes that this fmf filter selects (repeatable)
+    #[arg(long = "filter", value_name = "FILTER")]
+    pub(crate) filters: Vec<String>,
+
+    /// Only nodes for which this Python expression holds (repeatable)
+    #[arg(long = "condition", value_name = "EXPR")]
+    pub(crate) conditions: Vec<String>,
+
+    /// Only nodes that have this key (repeatable)
+    #[arg(long = "key", value_name = "KEY")]
+    pub(crate) keys: Vec<String>,
+
+    /// Apply adjust rules for this dimension of the context (repeatable)
+    #[arg(short = 'c', long = "context", value_name = "DIM=VALUE[,VALUE]")]
+    pub(crate) context: Vec<String>,
+
+    /// Apply adjust rules, also without a context
+    #[arg(long)]
+    pub(crate) adjust: bool,
+}
 
 /// Runs a command on the metadata.
 pub(crate) fn run(command: &FmfCommand, settings: &Settings, out: &mut Out) -> Result<Exit, CliError> {

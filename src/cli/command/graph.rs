@@ -2,8 +2,9 @@
 
 use atex_cache::Store;
 use atex_graph::{NodeId, render};
+use clap::{Args, ValueEnum};
 
-use crate::cli::args::inspect::{GraphArgs, GraphFormat};
+use crate::cli::args::shared::{CompileArgs, SelectArgs, SutArgs};
 use crate::cli::config::settings::Settings;
 use crate::cli::error::CliError;
 use crate::cli::output::Out;
@@ -11,6 +12,41 @@ use crate::cli::process::clock::unix_now;
 use crate::cli::request::compile_request;
 use crate::exec::record::observed_inputs;
 use crate::report::{Exit, human};
+
+/// Show the graph that plans compile to
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  atex graph                            all plans, as a tree
+  atex graph /plans/smoke --format dot | dot -Tsvg > graph.svg")]
+pub(crate) struct GraphArgs {
+    /// Plans by name, or regular expressions [default: all]
+    #[arg(value_name = "PLAN")]
+    pub(crate) plans: Vec<String>,
+
+    /// How to draw it
+    #[arg(long, value_enum, default_value_t = GraphFormat::Tree)]
+    pub(crate) format: GraphFormat,
+    #[command(flatten)]
+    pub(crate) select: SelectArgs,
+    #[command(flatten)]
+    pub(crate) compile: CompileArgs,
+    #[command(flatten)]
+    pub(crate) sut: SutArgs,
+}
+
+/// The forms of a drawn graph.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum GraphFormat {
+    /// Text
+    Tree,
+    /// Graphviz
+    Dot,
+    /// Mermaid
+    Mermaid,
+    /// JSON
+    Json,
+}
 
 /// Draws the graph. For people each node has its short key, and the age of its record where there is one.
 pub(crate) fn run(args: GraphArgs, settings: &Settings, out: &mut Out) -> Result<Exit, CliError> {

@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 
 use atex_fmf::Spot;
+use clap::Args;
 use serde::Serialize;
 
-use crate::cli::args::lint::LintArgs;
 use crate::cli::args::values;
 use crate::cli::config::settings::Settings;
 use crate::cli::error::CliError;
@@ -14,6 +14,30 @@ use crate::compile::lint::{self, Code, Finding, LintError, Report, Request, Seve
 use crate::report::palette::paint;
 use crate::report::text::{fit, harmless, width};
 use crate::report::{Exit, Verbosity};
+
+/// Say what of the metadata is wrong, or not obeyed
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  atex lint                             the whole tree
+  atex lint /tests/smoke                one node, or all whose name has that in it
+  atex lint --allow missing-file        all but one kind of finding
+  atex lint --tmt                       also where tmt would do something else
+
+Exit codes: 0 nothing found, 1 something found, 2 the tree cannot be read")]
+pub(crate) struct LintArgs {
+    /// Tests, plans and stories by name, or regular expressions [default: all]
+    #[arg(value_name = "NAME")]
+    pub(crate) names: Vec<String>,
+
+    /// Do not report findings with this code (repeatable)
+    #[arg(long, value_name = "CODE")]
+    pub(crate) allow: Vec<String>,
+
+    /// Report also where tmt would treat the tree in another way
+    #[arg(long)]
+    pub(crate) tmt: bool,
+}
 
 /// Longest part of a line that is shown, in columns.
 const SHOWN: usize = 120;

@@ -3,9 +3,10 @@
 use std::mem::ManuallyDrop;
 
 use atex_fmf::Value;
+use clap::{Args, ValueEnum};
 use serde::Serialize;
 
-use crate::cli::args::inspect::{LsArgs, LsWhat};
+use crate::cli::args::shared::{CompileArgs, SelectArgs, SutArgs};
 use crate::cli::config::settings::Settings;
 use crate::cli::error::CliError;
 use crate::cli::output::table::{self, Cell, Columns};
@@ -14,6 +15,35 @@ use crate::cli::request::compile_request;
 use crate::compile;
 use crate::compile::Listing;
 use crate::report::Exit;
+
+/// List tests or plans
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  atex ls                               the tests of all plans
+  atex ls plans                         the plans
+  atex ls -c distro=rhel-9              as on another system
+  atex ls --filter tag:smoke --json     for scripts")]
+pub(crate) struct LsArgs {
+    /// What to list
+    #[arg(value_enum, default_value_t = LsWhat::Tests)]
+    pub(crate) what: LsWhat,
+    #[command(flatten)]
+    pub(crate) select: SelectArgs,
+    #[command(flatten)]
+    pub(crate) compile: CompileArgs,
+    #[command(flatten)]
+    pub(crate) sut: SutArgs,
+}
+
+/// What `ls` lists.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LsWhat {
+    /// Tests that plans discover
+    Tests,
+    /// Plans
+    Plans,
+}
 
 /// What is printed before the data of a test, as the beginning of its line.
 #[derive(Serialize)]

@@ -1,14 +1,14 @@
 //! The commands that print and end, a file each.
 
-pub(super) mod cache;
-pub(super) mod completions;
-pub(super) mod fmf;
-pub(super) mod graph;
-pub(super) mod lint;
-pub(super) mod ls;
-pub(super) mod report;
-pub(super) mod results;
+pub(crate) mod cache;
+pub(crate) mod completions;
+pub(crate) mod fmf;
+pub(crate) mod graph;
+pub(crate) mod lint;
+pub(crate) mod ls;
+pub(crate) mod report;
+pub(crate) mod results;
 mod results_file;
-pub(super) mod run;
-pub(super) mod sut;
-pub(super) mod why;
+pub(crate) mod run;
+pub(crate) mod sut;
+pub(crate) mod why;

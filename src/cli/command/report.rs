@@ -3,9 +3,11 @@
 use std::fs::File;
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
 
 use super::results::run_dir;
-use crate::cli::args::report::{ReportArgs, ReportFormat};
 use crate::cli::config::settings::Settings;
 use crate::cli::error::{CliError, output_failed};
 use crate::cli::output::Out;
@@ -13,6 +15,29 @@ use crate::exec::event::Stamped;
 use crate::report::Exit;
 use crate::report::recorder::EVENTS_FILE;
 use crate::report::trace::Trace;
+
+/// Write a run in a form that other programs read
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  atex report --format trace > trace.json         the latest run; open it in ui.perfetto.dev
+  atex report ./out --format trace > trace.json   of a run's directory, also while it runs")]
+pub(crate) struct ReportArgs {
+    /// A run's directory, or its name below the runs directory [default: the latest]
+    #[arg(value_name = "RUN")]
+    pub(crate) run: Option<PathBuf>,
+
+    /// In which form
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    pub(crate) format: ReportFormat,
+}
+
+/// The forms of a report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ReportFormat {
+    /// What each SUT did and when, as a trace for Perfetto or Chrome
+    Trace,
+}
 
 /// Writes a report of a run to standard output.
 pub(crate) fn run(args: &ReportArgs, settings: &Settings, out: &mut Out) -> Result<Exit, CliError> {

@@ -6,16 +6,33 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
+use clap::Args;
 use serde::Serialize;
 
 use super::results_file::{Attempt, Lines, ResultLine, attempts};
-use crate::cli::args::inspect::ResultsArgs;
 use crate::cli::config::settings::{Settings, absolute};
 use crate::cli::error::CliError;
 use crate::cli::error::suggest::nearest_few;
 use crate::cli::output::Out;
 use crate::cli::output::table::{Cell, Columns};
 use crate::report::{Exit, Palette};
+
+/// Show the results of a run
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  atex results                          of the latest run
+  atex results --failed                 only what failed
+  atex results ./out --json | jq .note  of a run's directory, for scripts")]
+pub(crate) struct ResultsArgs {
+    /// A run's directory, or its name below the runs directory [default: the latest]
+    #[arg(value_name = "RUN")]
+    pub(crate) run: Option<PathBuf>,
+
+    /// Only results that did not pass
+    #[arg(long)]
+    pub(crate) failed: bool,
+}
 
 /// No column but the last is wider.
 const WIDEST: usize = 60;

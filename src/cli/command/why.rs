@@ -6,9 +6,10 @@ use atex_cache::{Outcome, Record, Store};
 use atex_fmf::regex::Pattern;
 use atex_graph::explain::{Cause, causes, render_causes};
 use atex_graph::{Graph, Kind, NodeId, NodeName};
+use clap::Args;
 use serde_json::{Value, json};
 
-use crate::cli::args::inspect::WhyArgs;
+use crate::cli::args::shared::{CompileArgs, SelectArgs, SutArgs};
 use crate::cli::args::values;
 use crate::cli::config::settings::Settings;
 use crate::cli::error::CliError;
@@ -24,6 +25,29 @@ use crate::exec::record::observed_inputs;
 use crate::report::palette::paint;
 use crate::report::text::harmless;
 use crate::report::{Exit, human};
+
+/// Say why a node would run now, or would not
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  atex why /smoke/install               what changed since the test's latest record
+  atex why 'prepare /plans/smoke#2'     a prepare step, named as in `atex graph`")]
+pub(crate) struct WhyArgs {
+    /// A test or another node, by name
+    #[arg(value_name = "NAME")]
+    pub(crate) name: String,
+
+    /// Distrust what stands on an older preparation, as a build with the same option
+    #[arg(long, value_name = "AGE")]
+    pub(crate) max_age: Option<String>,
+
+    #[command(flatten)]
+    pub(crate) select: SelectArgs,
+    #[command(flatten)]
+    pub(crate) compile: CompileArgs,
+    #[command(flatten)]
+    pub(crate) sut: SutArgs,
+}
 
 /// Why a node runs, or does not.
 enum Verdict {

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::cli::args::ColorWhen;
-use crate::cli::args::run::{OnReboot, OnTaint};
+use crate::cli::command::run::args::{OnReboot, OnTaint};
 use crate::compile::lint::Code;
 use crate::sut::kind::Parameters;
 

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use atex_cache::Store;
 use atex_graph::Base;
 
-use crate::cli::args::select::{CompileArgs, SelectArgs, SutArgs};
+use crate::cli::args::shared::{CompileArgs, SelectArgs, SutArgs};
 use crate::cli::config::settings::Settings;
 use crate::cli::error::CliError;
 use crate::cli::output::messages;

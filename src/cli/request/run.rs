@@ -5,9 +5,9 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::cli::args::run::{BuildArgs, FailingArgs, FinishArgs, OnReboot, OnTaint, RunArgs, TestArgs, Until};
-use crate::cli::args::select::{CompileArgs, SelectArgs, SutArgs};
+use crate::cli::args::shared::{CompileArgs, SelectArgs, SutArgs};
 use crate::cli::args::values;
+use crate::cli::command::run::args::{BuildArgs, FailingArgs, FinishArgs, OnReboot, OnTaint, RunArgs, TestArgs, Until};
 use crate::cli::config::settings::{Settings, absolute};
 use crate::cli::error::CliError;
 use crate::cli::sut::pool::{self, Pool};

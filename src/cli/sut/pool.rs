@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::cli::args::select::SutArgs;
+use crate::cli::args::shared::SutArgs;
 use crate::cli::args::values;
 use crate::cli::config::settings::{Settings, absolute};
 use crate::cli::error::CliError;

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use crate::cli::args::select::SutArgs;
+use crate::cli::args::shared::SutArgs;
 use crate::cli::config::settings::{Settings, absolute};
 use crate::cli::sut::machines;
 use crate::cli::sut::pool::{self, Pool};

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-use crate::cli::args::select::SutArgs;
+use crate::cli::args::shared::SutArgs;
 use crate::cli::config::settings::{Settings, absolute};
 use crate::cli::error::CliError;
 use crate::sut::kind::KINDS;

@@ -4,8 +4,8 @@ mod show;
 mod tidy;
 
 use atex_cache::{Outcome, Record, Report, Store, Summary};
+use clap::Subcommand;
 
-use crate::cli::args::inspect::CacheCommand;
 use crate::cli::config::settings::Settings;
 use crate::cli::error::CliError;
 use crate::cli::output::Out;
@@ -14,6 +14,72 @@ use crate::cli::output::table::{self, Cell, Columns};
 use crate::cli::process::clock::unix_now;
 use crate::report::text::harmless;
 use crate::report::{Exit, human};
+
+/// Look at recorded results, or remove them
+#[derive(Debug, Subcommand)]
+#[command(after_help = "\
+Examples:
+  atex cache ls                         what is recorded
+  atex cache diff 3f2a 91bc             why two records differ
+  atex cache gc --keep 30d              remove what was not used for a month
+
+A key can be cut to any length that names one record.")]
+pub(crate) enum CacheCommand {
+    /// List records: key, kind, name, SUT, age, size, outcome
+    #[command(after_help = "Example: atex cache ls --json")]
+    Ls,
+    /// Show the inputs and outputs of a record
+    #[command(after_help = "Example: atex cache show 3f2a")]
+    Show {
+        /// The record's key, or its beginning
+        key: String,
+    },
+    /// Print what the node of a record printed
+    #[command(after_help = "Example: atex cache log 3f2a")]
+    Log {
+        /// The record's key, or its beginning
+        key: String,
+    },
+    /// Print where the files of a record lie in the store
+    #[command(after_help = "Example: less $(atex cache path 3f2a files/output.txt)")]
+    Path {
+        /// The record's key, or its beginning
+        key: String,
+        /// Print only the path of this file
+        file: Option<String>,
+    },
+    /// Show which inputs of two records differ, value by value
+    #[command(after_help = "Example: atex cache diff 3f2a 91bc")]
+    Diff {
+        /// The older record's key, or its beginning
+        old: String,
+        /// The newer record's key, or its beginning
+        new: String,
+    },
+    /// Say how much space the store takes
+    #[command(after_help = "Example: atex cache du")]
+    Du,
+    /// Remove old records, and what no record needs
+    #[command(after_help = "Example: atex cache gc --keep 30d --max-size 10G")]
+    Gc {
+        /// Keep records and fetched trees used since then, as in `30d` [default: all records, trees of 30 days]
+        #[arg(long, value_name = "AGE")]
+        keep: Option<String>,
+        /// Remove the least recently used records beyond this size, as in `10G`
+        #[arg(long, value_name = "SIZE")]
+        max_size: Option<String>,
+    },
+    /// Read everything and report what is damaged
+    #[command(after_help = "Example: atex cache verify")]
+    Verify,
+    /// Remove records
+    #[command(after_help = "Example: atex cache rm 3f2a")]
+    Rm {
+        /// Keys, or their beginnings
+        #[arg(required = true)]
+        keys: Vec<String>,
+    },
+}
 
 /// Runs a command on the store.
 pub(crate) fn run(command: &CacheCommand, settings: &Settings, out: &mut Out) -> Result<Exit, CliError> {

@@ -3,6 +3,7 @@
 //! Approach: open the cache; learn what the SUTs are; compile, unless it is known that nothing has to run; decide what has to run; then
 //! either show that (`--dry-run`), or make the run's directory, start the reporters, run, and tell the end.
 
+pub(crate) mod args;
 mod dry_run;
 mod null_build;
 mod sink;
@@ -16,7 +17,7 @@ use atex_cache::{Outcome, Output, Problem, Report, Store};
 use atex_graph::{ActionKey, NodeId};
 use rayon::iter::{IndexedParallelIterator as _, IntoParallelIterator as _, ParallelIterator as _};
 
-use crate::cli::args::run::{OnReboot as OnRebootArg, OnTaint as OnTaintArg, Until as UntilArg};
+use crate::cli::command::run::args::{OnReboot as OnRebootArg, OnTaint as OnTaintArg, Until as UntilArg};
 use crate::cli::config::settings::Settings;
 use crate::cli::error::CliError;
 use crate::cli::output::Out;

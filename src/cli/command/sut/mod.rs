@@ -4,10 +4,10 @@ mod shell;
 
 use std::collections::BTreeSet;
 
+use clap::Subcommand;
 use serde_json::{Value, json};
 
-use crate::cli::args::inspect::SutCommand;
-use crate::cli::args::select::SutArgs;
+use crate::cli::args::shared::SutArgs;
 use crate::cli::config::settings::Settings;
 use crate::cli::error::CliError;
 use crate::cli::output::Out;
@@ -26,6 +26,42 @@ use crate::report::{Exit, human};
 use crate::sut::kind::Peek;
 use crate::sut::project::of_slot;
 use crate::sut::{Cancel, Due, EnvFile, Facts, Hello, OnHeld, Sut, SutState, Trouble, TroubleKind};
+
+/// Look at machines
+#[derive(Debug, Subcommand)]
+#[command(after_help = "\
+Examples:
+  atex sut ls                           what the machines say of themselves
+  atex sut shell -s lab1                a shell there
+  atex sut reset                        forget what this machine was prepared for")]
+pub(crate) enum SutCommand {
+    /// List machines: name, system, what is prepared, who uses it
+    ///
+    /// Without `-s`, those of the configuration or `local`, and the machines of `local*N` that were used.
+    #[command(after_help = "Example: atex sut ls -s lab1 -s lab2")]
+    Ls(SutArgs),
+    /// Show all that a machine says of itself
+    #[command(after_help = "Example: atex sut show")]
+    Show(SutArgs),
+    /// Open a shell on a machine, or run a command there, as the user that atex is there
+    #[command(after_help = "\
+Examples:
+  atex sut shell -s lab1                a shell
+  atex sut shell -s lab1 -- dmesg -T    a command; its exit code is passed on")]
+    Shell {
+        /// What to run instead of a shell
+        #[arg(last = true, value_name = "COMMAND")]
+        command: Vec<String>,
+        #[command(flatten)]
+        sut: SutArgs,
+    },
+    /// Forget what a machine was prepared for, and that it was tainted
+    #[command(after_help = "Example: atex sut reset -s lab1")]
+    Reset(SutArgs),
+    /// Remove everything that atex keeps on a machine
+    #[command(after_help = "Example: atex sut rm -s lab1")]
+    Rm(SutArgs),
+}
 
 /// Runs a command on machines.
 pub(crate) fn run(command: &SutCommand, settings: &Settings, out: &mut Out) -> Result<Exit, CliError> {

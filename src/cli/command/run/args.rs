@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use super::select::{CompileArgs, SelectArgs, SutArgs};
+use crate::cli::args::shared::{CompileArgs, SelectArgs, SutArgs};
 
 /// Build the whole graph of plans: discover, prepare, test, finish
 #[derive(Debug, Args)]
