@@ -18,7 +18,7 @@ use std::process::ExitCode;
 use clap::Parser as _;
 
 use crate::report::Exit;
-use args::{Cli, Command, WorkCommand};
+use args::{Cli, CliCommand, WorkCommand};
 use config::settings::{self, Settings};
 use error::{CliError, ErrorKind};
 use output::{Out, messages};
@@ -57,14 +57,14 @@ fn run_command(cli: Cli) -> Exit {
 
 fn dispatch(cli: Cli) -> Result<Exit, CliError> {
     match cli.command {
-        Command::Work(command) => {
+        CliCommand::Work(command) => {
             signals::listen()?;
             signals::doing("the configuration was read");
             let settings = Settings::new(&cli.global)?;
             signals::doing("the command was carried out");
             work(command, &settings)
         }
-        Command::Completions(args) => command::completions::run(&args),
+        CliCommand::Completions(args) => command::completions::run(&args),
     }
 }
 

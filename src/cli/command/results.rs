@@ -10,7 +10,8 @@ use clap::Args;
 use serde::Serialize;
 
 use super::results_file::{Attempt, Lines, ResultLine, attempts};
-use crate::cli::config::settings::{Settings, absolute};
+use crate::cli::config::directories::{self, absolute};
+use crate::cli::config::settings::Settings;
 use crate::cli::error::CliError;
 use crate::cli::error::suggest::nearest_few;
 use crate::cli::output::Out;
@@ -133,7 +134,7 @@ fn row(attempt: &Attempt, line: &ResultLine<'_>, palette: &Palette) -> [Cell; 5]
 
 /// Finds the run's directory: a path, a name below the runs directory, or the latest run.
 pub(super) fn run_dir(given: Option<&Path>, settings: &Settings) -> Result<PathBuf, CliError> {
-    let runs = Settings::runs_dir()?;
+    let runs = directories::runs()?;
     let Some(given) = given else {
         let latest = runs.join("latest");
         return if latest.is_dir() {

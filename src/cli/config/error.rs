@@ -8,7 +8,7 @@ use crate::cli::error::CliError;
 
 /// An error in a configuration file.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum ConfigError {
+pub(crate) enum AtexConfigError {
     /// The file is there and cannot be read.
     #[error("cannot read `{}`: {source}", path.display())]
     Unreadable { path: PathBuf, source: std::io::Error },
@@ -21,12 +21,12 @@ pub(crate) enum ConfigError {
     },
 }
 
-impl From<ConfigError> for CliError {
-    fn from(error: ConfigError) -> Self {
+impl From<AtexConfigError> for CliError {
+    fn from(error: AtexConfigError) -> Self {
         let message = error.to_string();
         match error {
-            ConfigError::Unreadable { .. } => Self::usage(message),
-            ConfigError::Content { at, hint, .. } => Self::usage(message).excerpt_if(at.excerpt()).hint_if(hint),
+            AtexConfigError::Unreadable { .. } => Self::usage(message),
+            AtexConfigError::Content { at, hint, .. } => Self::usage(message).excerpt_if(at.excerpt()).hint_if(hint),
         }
     }
 }

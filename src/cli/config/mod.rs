@@ -4,6 +4,7 @@
 //! first file that has it. Values are validated here, so that an error names the line;
 //! the command line wins over both.
 
+pub(crate) mod directories;
 mod error;
 mod parse;
 pub(crate) mod settings;
@@ -14,18 +15,18 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::cli::args::ColorWhen;
-use crate::cli::command::run::args::{OnReboot, OnTaint};
 use crate::compile::lint::Code;
+use crate::exec::options::{OnReboot, OnTaint};
 use crate::sut::kind::Parameters;
 
-pub(crate) use error::ConfigError;
+pub(crate) use error::AtexConfigError;
 
 /// The file's name beside `.fmf/`.
 const PROJECT_FILE: &str = "atex.toml";
 
 /// All that configuration files say.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Config {
+pub(crate) struct AtexConfig {
     pub(crate) defaults: Defaults,
     /// Named SUTs.
     pub(crate) suts: BTreeMap<String, SutConfig>,
@@ -73,9 +74,9 @@ pub(crate) struct GroupConfig {
     pub(crate) suts: Vec<String>,
 }
 
-impl Config {
+impl AtexConfig {
     /// Reads what there is of the project's and the user's file.
-    pub(crate) fn load(tree_root: Option<&Path>, user_dir: Option<&Path>) -> Result<Self, ConfigError> {
+    pub(crate) fn load(tree_root: Option<&Path>, user_dir: Option<&Path>) -> Result<Self, AtexConfigError> {
         let project = tree_root.map(|root| root.join(PROJECT_FILE));
         let user = user_dir.map(|dir| dir.join("atex").join("config.toml"));
         let mut config = Self::default();
@@ -115,13 +116,13 @@ impl Config {
 }
 
 /// Reads a file; `None` if there is none.
-fn read(path: &Path) -> Result<Option<String>, ConfigError> {
+fn read(path: &Path) -> Result<Option<String>, AtexConfigError> {
     match std::fs::read_to_string(path) {
         Ok(text) => Ok(Some(text)),
         Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(None),
         Err(source) => {
             let path = path.to_owned();
-            Err(ConfigError::Unreadable { path, source })
+            Err(AtexConfigError::Unreadable { path, source })
         }
     }
 }

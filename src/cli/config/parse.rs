@@ -1,4 +1,4 @@
-//! From TOML text to [`Config`], with the place of everything that is wrong.
+//! From TOML text to [`AtexConfig`], with the place of everything that is wrong.
 //!
 //! Each table is a [`Section`]: keys are taken out by name, and what nobody took is unknown. So the list of known keys that
 //! an error shows is the list of keys that are read.
@@ -11,7 +11,7 @@ use atex_fmf::Spot;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::{Config, ConfigError, Defaults, GroupConfig, SutConfig};
+use super::{AtexConfig, AtexConfigError, Defaults, GroupConfig, SutConfig};
 use crate::cli::args::values::{self, ValueError};
 use crate::cli::error::suggest::did_you_mean;
 use crate::compile::lint::Code;
@@ -34,7 +34,7 @@ struct Section<'a, 'd> {
 type Item<'d> = &'d Spanned<DeValue<'d>>;
 
 /// Parses the text of the file `path`.
-pub(super) fn parse(path: &Path, text: &str) -> Result<Config, ConfigError> {
+pub(super) fn parse(path: &Path, text: &str) -> Result<AtexConfig, AtexConfigError> {
     let source = Source { path, text };
     let document = DeTable::parse(text).map_err(|error| {
         let span = error.span().unwrap_or(0..0);
@@ -61,7 +61,7 @@ pub(super) fn parse(path: &Path, text: &str) -> Result<Config, ConfigError> {
     }
     let lint_allow = top.take("lint").map(|item| lint_allow(source, item)).transpose()?;
     top.end()?;
-    Ok(Config {
+    Ok(AtexConfig {
         defaults,
         suts,
         groups,
@@ -69,7 +69,7 @@ pub(super) fn parse(path: &Path, text: &str) -> Result<Config, ConfigError> {
     })
 }
 
-fn lint_allow(source: Source<'_>, item: Item<'_>) -> Result<Option<BTreeSet<Code>>, ConfigError> {
+fn lint_allow(source: Source<'_>, item: Item<'_>) -> Result<Option<BTreeSet<Code>>, AtexConfigError> {
     let mut section = Section::new(source, source.table(item, "lint")?);
     let allow = section.read("allow", |source, item, key| {
         let names = source.texts(item, key)?;
@@ -82,7 +82,7 @@ fn lint_allow(source: Source<'_>, item: Item<'_>) -> Result<Option<BTreeSet<Code
     Ok(allow)
 }
 
-fn defaults(source: Source<'_>, item: Item<'_>) -> Result<Defaults, ConfigError> {
+fn defaults(source: Source<'_>, item: Item<'_>) -> Result<Defaults, AtexConfigError> {
     let mut section = Section::new(source, source.table(item, "defaults")?);
     let defaults = Defaults {
         sut: section.read("sut", Source::texts)?,
@@ -118,7 +118,11 @@ fn defaults(source: Source<'_>, item: Item<'_>) -> Result<Defaults, ConfigError>
     Ok(defaults)
 }
 
-fn sut(source: Source<'_>, name: &Spanned<toml::de::DeString<'_>>, item: Item<'_>) -> Result<SutConfig, ConfigError> {
+fn sut(
+    source: Source<'_>,
+    name: &Spanned<toml::de::DeString<'_>>,
+    item: Item<'_>,
+) -> Result<SutConfig, AtexConfigError> {
     let mut section = Section::new(source, source.table(item, name.get_ref())?);
     let target = section.read("target", Source::text)?;
     let mut parameters = Parameters::default();
@@ -145,7 +149,7 @@ fn group(
     source: Source<'_>,
     name: &Spanned<toml::de::DeString<'_>>,
     item: Item<'_>,
-) -> Result<GroupConfig, ConfigError> {
+) -> Result<GroupConfig, AtexConfigError> {
     let mut section = Section::new(source, source.table(item, name.get_ref())?);
     let suts = section.read("suts", Source::texts)?;
     section.end()?;
@@ -176,14 +180,14 @@ impl<'a, 'd> Section<'a, 'd> {
     fn read<T>(
         &mut self,
         key: &'static str,
-        read: impl FnOnce(Source<'a>, Item<'d>, &str) -> Result<T, ConfigError>,
-    ) -> Result<Option<T>, ConfigError> {
+        read: impl FnOnce(Source<'a>, Item<'d>, &str) -> Result<T, AtexConfigError>,
+    ) -> Result<Option<T>, AtexConfigError> {
         let source = self.source;
         self.take(key).map(|item| read(source, item, key)).transpose()
     }
 
     /// Refuses the first key, in the order of the file, that was not taken.
-    fn end(self) -> Result<(), ConfigError> {
+    fn end(self) -> Result<(), AtexConfigError> {
         let unknown = self
             .table
             .keys()
@@ -201,26 +205,26 @@ impl<'a, 'd> Section<'a, 'd> {
 }
 
 impl Source<'_> {
-    fn error(self, span: Range<usize>, problem: String, hint: Option<String>) -> ConfigError {
-        ConfigError::Content {
+    fn error(self, span: Range<usize>, problem: String, hint: Option<String>) -> AtexConfigError {
+        AtexConfigError::Content {
             at: Spot::of_range(self.path.to_owned(), self.text, span),
             problem,
             hint,
         }
     }
 
-    fn wrong_type(self, item: Item<'_>, key: &str, wanted: &str) -> ConfigError {
+    fn wrong_type(self, item: Item<'_>, key: &str, wanted: &str) -> AtexConfigError {
         let found = item.get_ref().type_str();
         self.error(item.span(), format!("`{key}` must be {wanted}, not {found}"), None)
     }
 
-    fn table<'d>(self, item: Item<'d>, key: &str) -> Result<&'d DeTable<'d>, ConfigError> {
+    fn table<'d>(self, item: Item<'d>, key: &str) -> Result<&'d DeTable<'d>, AtexConfigError> {
         item.get_ref()
             .as_table()
             .ok_or_else(|| self.wrong_type(item, key, "a table"))
     }
 
-    fn text(self, item: Item<'_>, key: &str) -> Result<String, ConfigError> {
+    fn text(self, item: Item<'_>, key: &str) -> Result<String, AtexConfigError> {
         let text = item.get_ref().as_str();
         text.map(str::to_owned)
             .ok_or_else(|| self.wrong_type(item, key, "a string"))
@@ -232,23 +236,23 @@ impl Source<'_> {
         item: Item<'_>,
         key: &str,
         check: impl FnOnce(&str) -> Result<T, ValueError>,
-    ) -> Result<T, ConfigError> {
+    ) -> Result<T, AtexConfigError> {
         let text = self.text(item, key)?;
         check(&text).map_err(|error| self.bad_value(item, &error))
     }
 
-    fn bad_value(self, item: Item<'_>, error: &ValueError) -> ConfigError {
+    fn bad_value(self, item: Item<'_>, error: &ValueError) -> AtexConfigError {
         self.error(item.span(), error.to_string(), Some(error.hint.clone()))
     }
 
-    fn truth(self, item: Item<'_>, key: &str) -> Result<bool, ConfigError> {
+    fn truth(self, item: Item<'_>, key: &str) -> Result<bool, AtexConfigError> {
         item.get_ref()
             .as_bool()
             .ok_or_else(|| self.wrong_type(item, key, "true or false"))
     }
 
     /// A string, or several.
-    fn texts(self, item: Item<'_>, key: &str) -> Result<Vec<String>, ConfigError> {
+    fn texts(self, item: Item<'_>, key: &str) -> Result<Vec<String>, AtexConfigError> {
         match item.get_ref() {
             DeValue::Array(items) => items.iter().map(|item| self.text(item, key)).collect(),
             DeValue::String(text) => Ok(vec![text.to_string()]),
@@ -257,7 +261,7 @@ impl Source<'_> {
     }
 
     /// What an environment variable or a context dimension can be: a string, or a number or truth as it is written.
-    fn scalar(self, item: Item<'_>, key: &str) -> Result<String, ConfigError> {
+    fn scalar(self, item: Item<'_>, key: &str) -> Result<String, AtexConfigError> {
         match item.get_ref() {
             DeValue::String(text) => Ok(text.to_string()),
             DeValue::Integer(_) | DeValue::Float(_) | DeValue::Boolean(_) => Ok(self.text[item.span()].to_owned()),
@@ -266,7 +270,7 @@ impl Source<'_> {
     }
 
     /// The value of a parameter of a target: a string that is not empty, or a number.
-    fn scalar_named(self, item: Item<'_>, key: &str) -> Result<String, ConfigError> {
+    fn scalar_named(self, item: Item<'_>, key: &str) -> Result<String, AtexConfigError> {
         match item.get_ref() {
             DeValue::Integer(_) => self.scalar(item, key),
             _ => self.checked(item, key, |text| values::not_empty(key, text)),
@@ -274,21 +278,21 @@ impl Source<'_> {
     }
 
     /// The value of the variable `name`.
-    fn variable(self, item: Item<'_>, name: &str) -> Result<String, ConfigError> {
+    fn variable(self, item: Item<'_>, name: &str) -> Result<String, AtexConfigError> {
         let value = self.scalar(item, name)?;
         let checked = values::variable_name(name).and_then(|()| values::variable_value(&value));
         checked.map_err(|error| self.bad_value(item, &error))?;
         Ok(value)
     }
 
-    fn variable_names(self, item: Item<'_>, key: &str) -> Result<Vec<String>, ConfigError> {
+    fn variable_names(self, item: Item<'_>, key: &str) -> Result<Vec<String>, AtexConfigError> {
         let names = self.texts(item, key)?;
         let checked = names.iter().try_for_each(|name| values::variable_name(name));
         checked.map_err(|error| self.bad_value(item, &error))?;
         Ok(names)
     }
 
-    fn scalars(self, item: Item<'_>, key: &str) -> Result<Vec<String>, ConfigError> {
+    fn scalars(self, item: Item<'_>, key: &str) -> Result<Vec<String>, AtexConfigError> {
         match item.get_ref() {
             DeValue::Array(items) => items.iter().map(|item| self.scalar(item, key)).collect(),
             _ => Ok(vec![self.scalar(item, key)?]),
@@ -299,8 +303,8 @@ impl Source<'_> {
         self,
         item: Item<'_>,
         key: &str,
-        read: impl Fn(Self, Item<'_>, &str) -> Result<T, ConfigError>,
-    ) -> Result<BTreeMap<String, T>, ConfigError> {
+        read: impl Fn(Self, Item<'_>, &str) -> Result<T, AtexConfigError>,
+    ) -> Result<BTreeMap<String, T>, AtexConfigError> {
         let mut map = BTreeMap::new();
         for (name, item) in self.table(item, key)? {
             map.insert(name.get_ref().to_string(), read(self, item, name.get_ref())?);

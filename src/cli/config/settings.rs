@@ -1,15 +1,13 @@
-//! The second step for what every command needs: the tree, the configuration, places for files, how to print.
+//! What every command needs, validated: the tree, the configuration, how to print.
 
 use std::env;
-use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use anstream::{AutoStream, ColorChoice};
 
 use crate::cli::args::{ColorWhen, GlobalArgs};
-use crate::cli::config::Config;
+use crate::cli::config::{AtexConfig, directories};
 use crate::cli::error::CliError;
-use crate::host::ownership;
 use crate::report::{Palette, Verbosity};
 
 /// What holds for the whole invocation.
@@ -21,7 +19,7 @@ pub(crate) struct Settings {
     start: PathBuf,
     /// The nearest directory with `.fmf`, from `start` upwards.
     tree_root: Option<PathBuf>,
-    pub(crate) config: Config,
+    pub(crate) config: AtexConfig,
     pub(crate) json: bool,
     pub(crate) verbosity: Verbosity,
     color: ColorWhen,
@@ -35,7 +33,7 @@ impl Settings {
             .ancestors()
             .find(|dir| dir.join(".fmf").is_dir())
             .map(Path::to_owned);
-        let config = Config::load(tree_root.as_deref(), xdg_dir("XDG_CONFIG_HOME", ".config").as_deref())?;
+        let config = AtexConfig::load(tree_root.as_deref(), directories::user_config().as_deref())?;
         let color = args.color.or(config.defaults.color).unwrap_or(ColorWhen::Auto);
         let verbosity = match (args.quiet, args.verbose) {
             (true, _) => Verbosity::Quiet,
@@ -65,35 +63,12 @@ impl Settings {
 
     /// Returns the directory of the cache.
     pub(crate) fn cache_dir(&self) -> Result<PathBuf, CliError> {
-        let dir = match non_empty("ATEX_CACHE") {
-            Some(dir) => self.here.join(dir),
-            None => place("XDG_CACHE_HOME", ".cache")?,
-        };
-        own(dir, "cache", "ATEX_CACHE")
+        directories::cache(&self.here)
     }
 
     /// Returns the directory of fetched trees.
     pub(crate) fn fetched_dir(&self) -> Result<PathBuf, CliError> {
         Ok(self.cache_dir()?.join("trees-v1"))
-    }
-
-    /// Returns the directory for what is neither configuration nor cache.
-    pub(crate) fn state_dir() -> Result<PathBuf, CliError> {
-        own(
-            place("XDG_STATE_HOME", ".local/state")?,
-            "state directory",
-            "XDG_STATE_HOME",
-        )
-    }
-
-    /// Returns the directory below which runs are kept.
-    pub(crate) fn runs_dir() -> Result<PathBuf, CliError> {
-        Ok(Self::state_dir()?.join("runs"))
-    }
-
-    /// Returns the user's home directory.
-    pub(crate) fn home() -> Option<PathBuf> {
-        home()
     }
 
     /// Returns the colours for standard error.
@@ -111,14 +86,6 @@ impl Settings {
 pub(crate) fn error_palette(color: Option<ColorWhen>) -> Palette {
     let color = color.unwrap_or(ColorWhen::Auto);
     Palette::new(coloured(color, AutoStream::choice(&std::io::stderr())))
-}
-
-/// Expands a leading `~/` and makes a path absolute below `base`.
-pub(crate) fn absolute(path: &Path, base: &Path) -> PathBuf {
-    match (path.strip_prefix("~"), home()) {
-        (Ok(rest), Some(home)) => home.join(rest),
-        _ => base.join(path),
-    }
 }
 
 fn coloured(when: ColorWhen, detected: ColorChoice) -> bool {
@@ -143,58 +110,4 @@ fn directories(given: Option<&Path>) -> Result<(PathBuf, PathBuf), CliError> {
         return Ok((here.unwrap_or_else(|_| start.clone()), start));
     }
     Err(CliError::usage(format!("`{}` is no directory", given.display())))
-}
-
-/// Returns a directory of atex's if it is this user's; else says which variable names another.
-fn own(dir: PathBuf, what: &str, variable: &str) -> Result<PathBuf, CliError> {
-    match ownership::check(&dir) {
-        Ok(()) => Ok(dir),
-        Err(error) => Err(
-            CliError::usage(format!("the {what} `{}` is not used: {error}", dir.display()))
-                .hint(home_of_another().unwrap_or_else(|| format!("set {variable} to another: {}", ownership::HINT))),
-        ),
-    }
-}
-
-/// Says what to set where `HOME` is that of another user, as in a container or behind `sudo -E`, and this user has one of his own.
-fn home_of_another() -> Option<String> {
-    let (given, me) = (home()?, rustix::process::geteuid().as_raw());
-    ownership::check(&given).err()?;
-    let passwd = std::fs::read_to_string("/etc/passwd").ok()?;
-    let home_of = |line: &str| {
-        let mut fields = line.split(':').skip(2);
-        let uid = fields.next()?.parse().ok();
-        (uid == Some(me)).then(|| fields.nth(2).map(PathBuf::from)).flatten()
-    };
-    let own = passwd.lines().find_map(home_of)?;
-    let is_own = own.is_absolute() && own != given && own.is_dir() && ownership::check(&own).is_ok();
-    is_own.then(|| {
-        let (own, given) = (own.display(), given.display());
-        format!("set `HOME={own}`, which is yours: `HOME` is `{given}`, which is not yours alone")
-    })
-}
-
-/// Returns atex's directory below a base directory of the XDG specification.
-fn place(variable: &str, below_home: &str) -> Result<PathBuf, CliError> {
-    xdg_dir(variable, below_home)
-        .map(|dir| dir.join("atex"))
-        .ok_or_else(|| {
-            CliError::usage(format!(
-                "neither `HOME` nor `{variable}` is set, so there is no place for atex's files"
-            ))
-        })
-}
-
-/// Returns a base directory of the XDG specification, which says that relative ones are to be ignored.
-fn xdg_dir(variable: &str, below_home: &str) -> Option<PathBuf> {
-    let named = non_empty(variable).map(PathBuf::from).filter(|dir| dir.is_absolute());
-    named.or_else(|| home().map(|home| home.join(below_home)))
-}
-
-fn home() -> Option<PathBuf> {
-    non_empty("HOME").map(PathBuf::from)
-}
-
-fn non_empty(variable: impl AsRef<OsStr>) -> Option<std::ffi::OsString> {
-    env::var_os(variable).filter(|value| !value.is_empty())
 }

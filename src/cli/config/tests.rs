@@ -4,7 +4,7 @@ use super::*;
 use crate::cli::error::CliError;
 use crate::report::Palette;
 
-fn parsed(text: &str) -> Config {
+fn parsed(text: &str) -> AtexConfig {
     parse::parse(Path::new("atex.toml"), text).unwrap()
 }
 
@@ -108,8 +108,8 @@ fn the_project_wins_key_by_key_over_the_user() {
 #[test]
 fn missing_files_are_no_configuration() {
     let dir = tempfile::tempdir().unwrap();
-    let config = Config::load(Some(dir.path()), Some(&dir.path().join("none"))).unwrap();
-    assert_eq!(config, Config::default());
+    let config = AtexConfig::load(Some(dir.path()), Some(&dir.path().join("none"))).unwrap();
+    assert_eq!(config, AtexConfig::default());
 }
 
 #[test]

@@ -6,12 +6,13 @@ use atex_cache::Store;
 use atex_graph::Base;
 
 use crate::cli::args::shared::{CompileArgs, SelectArgs, SutArgs};
+use crate::cli::config::directories;
 use crate::cli::config::settings::Settings;
 use crate::cli::error::CliError;
 use crate::cli::output::messages;
 use crate::cli::request::own_files;
 use crate::cli::request::probes;
-use crate::cli::request::run::{Selection, Values};
+use crate::cli::request::run::{TestSelection, Values};
 use crate::cli::request::secret_key;
 use crate::cli::sut::base_identity;
 use crate::cli::sut::pool;
@@ -27,7 +28,7 @@ pub(crate) fn inspect(
     suts: &SutArgs,
     settings: &Settings,
 ) -> Result<Request, CliError> {
-    let selection = Selection::new(plans, select, settings);
+    let selection = TestSelection::new(plans, select, settings);
     let values = Values::new(values, settings)?;
     let pool = pool::resolve(suts, settings)?;
     let identity = base_identity::of_pool(&pool, &values.context, None, settings)?;
@@ -38,7 +39,7 @@ pub(crate) fn inspect(
 
 /// Makes the request for the plans and tests that are selected, as they are on machines of the kind `base`.
 pub(crate) fn request(
-    selection: &Selection,
+    selection: &TestSelection,
     tests: Vec<String>,
     values: &Values,
     base: Base,
@@ -92,7 +93,7 @@ fn secrets(names: &BTreeSet<String>) -> Result<Secrets, CliError> {
     if names.is_empty() {
         return Ok(Secrets::default());
     }
-    let key = secret_key::key(&Settings::state_dir()?)?;
+    let key = secret_key::key(&directories::state()?)?;
     Ok(Secrets {
         names: names.clone(),
         key,

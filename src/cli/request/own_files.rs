@@ -4,6 +4,7 @@ use std::fs::{self, File};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::PathBuf;
 
+use crate::cli::config::directories;
 use crate::cli::config::settings::Settings;
 use crate::cli::sut::pool::{Pool, SutSpec};
 
@@ -11,7 +12,7 @@ use crate::cli::sut::pool::{Pool, SutSpec};
 pub(crate) fn of_process(settings: &Settings) -> Vec<PathBuf> {
     let (stdout, stderr) = (std::io::stdout(), std::io::stderr());
     let outputs = [stdout.as_fd(), stderr.as_fd()].into_iter().filter_map(file_behind);
-    let places = [settings.cache_dir(), Settings::state_dir()];
+    let places = [settings.cache_dir(), directories::state()];
     outputs.chain(places.into_iter().flatten()).collect()
 }
 

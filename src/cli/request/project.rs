@@ -10,7 +10,7 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::Path;
 
-use crate::cli::config::settings::Settings;
+use crate::cli::config::directories;
 use crate::cli::error::CliError;
 use crate::cli::error::conversions::is_full;
 use crate::sut::Project;
@@ -31,7 +31,7 @@ pub(crate) fn of(root: &Path, makes: bool) -> Result<Project, CliError> {
     let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
     let user = std::env::var("USER").or_else(|_| std::env::var("LOGNAME"));
     let at = user.map(|user| format!("{user}@{host}")).unwrap_or(host);
-    let own = match Settings::state_dir().map(|dir| own(&dir, makes)) {
+    let own = match directories::state().map(|dir| own(&dir, makes)) {
         Ok(Ok(own)) => own,
         Ok(Err(error)) if is_full(&error) => {
             return Err(CliError::infra(format!(

@@ -7,10 +7,12 @@ use std::time::Duration;
 
 use crate::cli::args::shared::{CompileArgs, SelectArgs, SutArgs};
 use crate::cli::args::values;
-use crate::cli::command::run::args::{BuildArgs, FailingArgs, FinishArgs, OnReboot, OnTaint, RunArgs, TestArgs, Until};
-use crate::cli::config::settings::{Settings, absolute};
+use crate::cli::command::run::args::{BuildArgs, FailingArgs, FinishArgs, RunArgs, TestArgs};
+use crate::cli::config::directories::absolute;
+use crate::cli::config::settings::Settings;
 use crate::cli::error::CliError;
 use crate::cli::sut::pool::{self, Pool};
+use crate::exec::options::{OnReboot, OnTaint, Until};
 use crate::exec::record::audit::Share;
 use crate::exec::schedule::Rules;
 use crate::exec::shard::Shard;
@@ -18,10 +20,10 @@ use crate::host::ownership;
 
 /// What is to be run.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Action {
+pub(crate) enum RunCommand {
     /// Plans, all the way or up to a kind of node.
     Build {
-        until: Option<Until>,
+        until: Until,
         rerun: bool,
         /// The share of the hits that runs again.
         audit: Option<Share>,
@@ -38,8 +40,8 @@ const MAX_OUTPUT: u64 = 1 << 30;
 /// A validated request to run something.
 #[derive(Clone, Debug)]
 pub(crate) struct RunRequest {
-    pub(crate) action: Action,
-    pub(crate) selection: Selection,
+    pub(crate) action: RunCommand,
+    pub(crate) selection: TestSelection,
     pub(crate) values: Values,
     pub(crate) pool: Pool,
     /// What the pool was made of: a file is watched for more.
@@ -63,7 +65,7 @@ pub(crate) struct RunRequest {
 
 /// Which plans and tests.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Selection {
+pub(crate) struct TestSelection {
     pub(crate) plans: Vec<String>,
     pub(crate) filters: Vec<String>,
     pub(crate) conditions: Vec<String>,
@@ -95,23 +97,29 @@ impl RunRequest {
             run,
         } = args;
         let audit = audit.as_deref().map(values::share).transpose()?;
-        Self::new(Action::Build { until, rerun, audit }, plans, (failing, run), settings)
+        let until = until.unwrap_or(Until::Finish);
+        Self::new(
+            RunCommand::Build { until, rerun, audit },
+            plans,
+            (failing, run),
+            settings,
+        )
     }
 
     /// Validates `atex test`.
     pub(crate) fn test(args: TestArgs, settings: &Settings) -> Result<Self, CliError> {
         let TestArgs { tests, failing, run } = args;
-        Self::new(Action::Test { names: tests }, Vec::new(), (failing, run), settings)
+        Self::new(RunCommand::Test { names: tests }, Vec::new(), (failing, run), settings)
     }
 
     /// Validates `atex finish`.
     pub(crate) fn finish(args: FinishArgs, settings: &Settings) -> Result<Self, CliError> {
         let FinishArgs { plans, run } = args;
-        Self::new(Action::Finish, plans, (FailingArgs::default(), run), settings)
+        Self::new(RunCommand::Finish, plans, (FailingArgs::default(), run), settings)
     }
 
     fn new(
-        action: Action,
+        action: RunCommand,
         plans: Vec<String>,
         (failing, args): (FailingArgs, RunArgs),
         settings: &Settings,
@@ -122,7 +130,7 @@ impl RunRequest {
         let max_age = args.max_age.as_deref().map(values::age).transpose()?;
         Ok(Self {
             action,
-            selection: Selection::new(plans, args.select, settings),
+            selection: TestSelection::new(plans, args.select, settings),
             values: Values::new(&args.compile, settings)?,
             pool: pool::resolve(&args.sut, settings)?,
             sut_args: args.sut,
@@ -131,8 +139,8 @@ impl RunRequest {
             dry_run: args.dry_run,
             fresh: args.fresh,
             max_age: max_age.or(defaults.max_age),
-            on_taint: args.on_taint.or(defaults.on_taint).unwrap_or_default(),
-            on_reboot: args.on_reboot.or(defaults.on_reboot).unwrap_or_default(),
+            on_taint: args.on_taint.or(defaults.on_taint).unwrap_or(OnTaint::Prepare),
+            on_reboot: args.on_reboot.or(defaults.on_reboot).unwrap_or(OnReboot::Prepare),
             max_output: max_output.or(defaults.max_output).unwrap_or(MAX_OUTPUT),
             wait: !args.no_wait,
             output: args.output.map(|dir| output_dir(&dir, settings)).transpose()?,
@@ -140,7 +148,7 @@ impl RunRequest {
     }
 }
 
-impl Selection {
+impl TestSelection {
     /// Joins plans given as arguments with the options; the configuration's plans are the default.
     pub(crate) fn new(mut plans: Vec<String>, args: SelectArgs, settings: &Settings) -> Self {
         plans.extend(args.plan);

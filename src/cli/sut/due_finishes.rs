@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{Access, access};
 use serde::{Deserialize, Serialize};
 
-use crate::cli::config::settings::Settings;
+use crate::cli::config::directories;
 use crate::cli::sut::pool::{Pool, SutSpec};
 use crate::host::process;
 use crate::sut::{Due, Project};
@@ -129,7 +129,7 @@ impl DueFinishes {
 
 /// Makes the place where it is remembered. Fails, with a reason for people, where there can be none: then nothing is.
 pub(crate) fn make_place() -> Result<(), String> {
-    let dir = Settings::state_dir()
+    let dir = directories::state()
         .map_err(|error| error.message().to_owned())?
         .join(DIRECTORY);
     let made = DirBuilder::new().recursive(true).mode(0o700).create(&dir);
@@ -180,6 +180,6 @@ fn place(sut: &SutSpec) -> String {
 
 fn file_of(sut: &SutSpec) -> Option<PathBuf> {
     let name = blake3::hash(place(sut).as_bytes()).to_hex();
-    let state = Settings::state_dir().ok()?;
+    let state = directories::state().ok()?;
     Some(state.join(DIRECTORY).join(format!("{name}.json")))
 }

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use crate::cli::args::shared::SutArgs;
 use crate::cli::args::values;
-use crate::cli::config::settings::{Settings, absolute};
+use crate::cli::config::directories::{self, absolute};
+use crate::cli::config::settings::Settings;
 use crate::cli::error::CliError;
 use crate::cli::error::suggest::{did_you_mean, nearest};
 use crate::cli::output::messages;
@@ -244,7 +245,7 @@ fn ssh_files(args: &SutArgs, settings: &Settings) -> Files {
             _ => Only::File(absolute(&file, &settings.here)),
         });
     let here = Here {
-        home: Settings::home().unwrap_or_default(),
+        home: directories::home().unwrap_or_default(),
         user: login_user(),
         uid: rustix::process::geteuid().as_raw(),
         host: rustix::system::uname().nodename().to_string_lossy().into_owned(),

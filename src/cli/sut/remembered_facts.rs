@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::pool::SutSpec;
-use crate::cli::config::settings::Settings;
+use crate::cli::config::directories;
 use crate::cli::process::clock::unix_now;
 use crate::sut::Facts;
 
@@ -48,7 +48,7 @@ pub(super) fn recall(sut: &SutSpec) -> Option<KnownFacts> {
 
 fn file_of(sut: &SutSpec) -> Option<PathBuf> {
     let name = blake3::hash(sut.place().as_bytes()).to_hex();
-    Some(Settings::state_dir().ok()?.join(DIRECTORY).join(format!("{name}.json")))
+    Some(directories::state().ok()?.join(DIRECTORY).join(format!("{name}.json")))
 }
 
 /// Remembers what a machine is; a place that cannot be written to costs a question next time.

@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use crate::cli::args::shared::SutArgs;
-use crate::cli::config::settings::{Settings, absolute};
+use crate::cli::config::directories::absolute;
+use crate::cli::config::settings::Settings;
 use crate::cli::sut::machines;
 use crate::cli::sut::pool::{self, Pool};
 use crate::cli::sut::targets::{self, Line};

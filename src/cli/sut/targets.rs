@@ -7,7 +7,8 @@ use std::fs;
 use std::path::Path;
 
 use crate::cli::args::shared::SutArgs;
-use crate::cli::config::settings::{Settings, absolute};
+use crate::cli::config::directories::absolute;
+use crate::cli::config::settings::Settings;
 use crate::cli::error::CliError;
 use crate::sut::kind::KINDS;
 

@@ -2,9 +2,11 @@
 
 use std::path::PathBuf;
 
+use clap::builder::PossibleValue;
 use clap::{Args, ValueEnum};
 
 use crate::cli::args::shared::{CompileArgs, SelectArgs, SutArgs};
+use crate::exec::options::{OnReboot, OnTaint, Until};
 
 /// Build the whole graph of plans: discover, prepare, test, finish
 #[derive(Debug, Args)]
@@ -149,35 +151,46 @@ pub(crate) struct RunArgs {
     pub(crate) sut: SutArgs,
 }
 
-/// The last kind of node that a build runs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Until {
-    /// Resolve the tests
-    Discover,
-    /// Prepare the machines
-    Prepare,
-    /// Run the tests, without finish
-    Test,
+impl ValueEnum for Until {
+    /// A build without `--until` goes on to the finish phases, so that these have no word.
+    fn value_variants<'a>() -> &'a [Self] {
+        &[Self::Discover, Self::Prepare, Self::Test]
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        Some(match self {
+            Self::Discover => PossibleValue::new("discover").help("Resolve the tests"),
+            Self::Prepare => PossibleValue::new("prepare").help("Prepare the machines"),
+            Self::Test => PossibleValue::new("test").help("Run the tests, without finish"),
+            Self::Finish => return None,
+        })
+    }
 }
 
-/// What to do with a SUT that was booted since it was prepared.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub(crate) enum OnReboot {
-    /// Prepare it from the first step: what was started, mounted or put into /run is gone
-    #[default]
-    Prepare,
-    /// Trust that all is still in force
-    Trust,
+impl ValueEnum for OnReboot {
+    fn value_variants<'a>() -> &'a [Self] {
+        &[Self::Prepare, Self::Trust]
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        Some(match self {
+            Self::Prepare => PossibleValue::new("prepare")
+                .help("Prepare it from the first step: what was started, mounted or put into /run is gone"),
+            Self::Trust => PossibleValue::new("trust").help("Trust that all is still in force"),
+        })
+    }
 }
 
-/// What to do with a tainted SUT.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub(crate) enum OnTaint {
-    /// Prepare it from the first step
-    #[default]
-    Prepare,
-    /// Leave it out of the run
-    Drop,
-    /// Trust it all the same
-    Ignore,
+impl ValueEnum for OnTaint {
+    fn value_variants<'a>() -> &'a [Self] {
+        &[Self::Prepare, Self::Drop, Self::Ignore]
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        Some(match self {
+            Self::Prepare => PossibleValue::new("prepare").help("Prepare it from the first step"),
+            Self::Drop => PossibleValue::new("drop").help("Leave it out of the run"),
+            Self::Ignore => PossibleValue::new("ignore").help("Trust it all the same"),
+        })
+    }
 }

@@ -17,7 +17,7 @@ use atex_cache::{Outcome, Output, Problem, Report, Store};
 use atex_graph::{ActionKey, NodeId};
 use rayon::iter::{IndexedParallelIterator as _, IntoParallelIterator as _, ParallelIterator as _};
 
-use crate::cli::command::run::args::{OnReboot as OnRebootArg, OnTaint as OnTaintArg, Until as UntilArg};
+use crate::cli::config::directories;
 use crate::cli::config::settings::Settings;
 use crate::cli::error::CliError;
 use crate::cli::output::Out;
@@ -29,7 +29,7 @@ use crate::cli::request::compile_request;
 use crate::cli::request::own_files;
 use crate::cli::request::probes;
 use crate::cli::request::project;
-use crate::cli::request::run::{Action, RunRequest};
+use crate::cli::request::run::{RunCommand, RunRequest};
 use crate::cli::sut::base_identity;
 use crate::cli::sut::due_finishes;
 use crate::cli::sut::machines;
@@ -37,7 +37,7 @@ use crate::cli::sut::sut_file::SutFile;
 use crate::compile::spec::Workload;
 use crate::compile::{self, Resolved};
 use crate::control::Mask;
-use crate::exec::options::{Mode, OnReboot, OnTaint, Options, Until};
+use crate::exec::options::{Mode, Options, Until};
 use crate::exec::pending::Agenda;
 use crate::exec::record::{audit, observed_inputs};
 use crate::exec::run::{Arrivals, Finished, Run, RunError};
@@ -56,8 +56,8 @@ const APPROACHED: usize = 4;
 pub(crate) fn run(request: &RunRequest, settings: &Settings, out: &mut Out) -> Result<Exit, CliError> {
     let store = open_cache(request, settings)?;
     let tests = match &request.action {
-        Action::Test { names } => names.clone(),
-        Action::Build { .. } | Action::Finish => Vec::new(),
+        RunCommand::Test { names } => names.clone(),
+        RunCommand::Build { .. } | RunCommand::Finish => Vec::new(),
     };
     let cancel = Cancel::new().map_err(|error| CliError::infra(format!("cannot make an event descriptor: {error}")))?;
     let runs = (!request.dry_run).then_some(&cancel);
@@ -96,7 +96,7 @@ pub(crate) fn run(request: &RunRequest, settings: &Settings, out: &mut Out) -> R
     // Dropping it takes longer than the process would live on.
     let mut work = ManuallyDrop::new(compiled(&resolved, (request, &asked), &store, settings)?);
     compile_request::warn(&work.warnings, settings);
-    if matches!(request.action, Action::Test { .. }) {
+    if matches!(request.action, RunCommand::Test { .. }) {
         let heeded = signals::heed(&cancel);
         which_plan::settle(&mut work, &store, &project, || machines::states(&request.pool, &cancel))?;
         drop(heeded);
@@ -202,7 +202,7 @@ fn compiled(
     store: &Store,
     settings: &Settings,
 ) -> Result<Workload, CliError> {
-    let runs_tests = !request.dry_run && !matches!(request.action, Action::Finish);
+    let runs_tests = !request.dry_run && !matches!(request.action, RunCommand::Finish);
     let given = compile_request::given_mask(asked);
     Ok(resolved.compile(asked, &mut |probe| {
         if runs_tests {
@@ -216,7 +216,7 @@ fn compiled(
 /// Makes the machines and begins to connect where they are few, and will be needed whatever the tree says: to find the test may take as
 /// long as to get there.
 fn approach(request: &RunRequest, cancel: &Cancel) -> Result<Option<Vec<Box<dyn Sut>>>, CliError> {
-    let needed = !request.dry_run && !matches!(request.action, Action::Build { .. });
+    let needed = !request.dry_run && !matches!(request.action, RunCommand::Build { .. });
     if !needed || request.pool.suts.len() > APPROACHED {
         return Ok(None);
     }
@@ -337,7 +337,7 @@ fn terminal_size() -> Size {
 fn run_dir(request: &RunRequest) -> Result<RunDir, CliError> {
     let made = match &request.output {
         Some(dir) => RunDir::at(dir),
-        None => RunDir::create(&Settings::runs_dir()?, jiff::Timestamp::now()),
+        None => RunDir::create(&directories::runs()?, jiff::Timestamp::now()),
     };
     made.map_err(|error| {
         let hint = match &error {
@@ -351,9 +351,9 @@ fn run_dir(request: &RunRequest) -> Result<RunDir, CliError> {
 
 fn options(request: &RunRequest) -> Options {
     let (mode, until, rerun) = match request.action {
-        Action::Build { until, rerun, .. } => (Mode::Build, last_kind(until), rerun),
-        Action::Test { .. } => (Mode::Test, Until::Test, true),
-        Action::Finish => (Mode::Finish, Until::Finish, false),
+        RunCommand::Build { until, rerun, .. } => (Mode::Build, until, rerun),
+        RunCommand::Test { .. } => (Mode::Test, Until::Test, true),
+        RunCommand::Finish => (Mode::Finish, Until::Finish, false),
     };
     Options {
         mode,
@@ -361,32 +361,16 @@ fn options(request: &RunRequest) -> Options {
         fresh: request.fresh,
         rerun,
         audit: match request.action {
-            Action::Build { audit, .. } => audit,
-            Action::Test { .. } | Action::Finish => None,
+            RunCommand::Build { audit, .. } => audit,
+            RunCommand::Test { .. } | RunCommand::Finish => None,
         },
         max_age: request.max_age,
-        on_taint: match request.on_taint {
-            OnTaintArg::Prepare => OnTaint::Prepare,
-            OnTaintArg::Drop => OnTaint::Drop,
-            OnTaintArg::Ignore => OnTaint::Ignore,
-        },
-        on_reboot: match request.on_reboot {
-            OnRebootArg::Prepare => OnReboot::Prepare,
-            OnRebootArg::Trust => OnReboot::Trust,
-        },
+        on_taint: request.on_taint,
+        on_reboot: request.on_reboot,
         on_held: if request.wait { OnHeld::Wait } else { OnHeld::Fail },
         dead_after: request.pool.dead_after,
         rules: request.rules,
         max_output: request.max_output,
         mask: Mask::default(),
-    }
-}
-
-fn last_kind(until: Option<UntilArg>) -> Until {
-    match until {
-        Some(UntilArg::Discover) => Until::Discover,
-        Some(UntilArg::Prepare) => Until::Prepare,
-        Some(UntilArg::Test) => Until::Test,
-        None => Until::Finish,
     }
 }
