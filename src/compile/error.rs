@@ -4,9 +4,9 @@ use std::io;
 
 use atex_graph::GraphError;
 
-use super::fetch::FetchError;
-use super::place::Cause;
-use super::spec::Warning;
+use crate::compile::fetch::FetchError;
+use crate::compile::metadata::location::Cause;
+use crate::compile::spec::Warning;
 
 /// Why a tree, or what is wanted of it, cannot be had.
 #[derive(Debug, thiserror::Error)]

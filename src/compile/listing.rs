@@ -2,13 +2,14 @@
 
 use atex_fmf::Value;
 
-use super::error::CompileError;
-use super::facts::run_directory;
-use super::files::escaped;
-use super::plan::Plan;
-use super::select::Selected;
-use super::spec::{Request, Warning};
-use super::{Resolved, refuse_if_strict};
+use crate::compile::Resolved;
+use crate::compile::error::CompileError;
+use crate::compile::inputs::files::escaped;
+use crate::compile::plan::Plan;
+use crate::compile::plan::test_selection::Selected;
+use crate::compile::refuse_if_strict;
+use crate::compile::spec::{Request, Warning};
+use crate::compile::test::run_directory;
 
 /// The selected plans and their tests.
 pub struct Listing<'r> {

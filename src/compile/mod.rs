@@ -12,60 +12,40 @@
 //! [`Resolved::list`] stops after the third step, [`list_plans`] after the second. Nothing here depends on time, on host paths or on the order of a map, so equal trees give equal
 //! keys on every host.
 
-mod assemble;
-mod beyond;
-mod command;
-mod digests;
-mod discovered;
-mod duration;
-pub(crate) mod environment;
 mod error;
-mod facts;
 pub mod fetch;
-mod files;
-mod forget;
+mod git;
+mod graph;
 mod how;
-mod ignored;
 mod inputs;
-mod left_out;
-mod lines;
 pub mod lint;
 mod listing;
-mod mentions;
-mod names;
+mod metadata;
+pub(crate) mod plan;
+mod remembered;
+mod script;
 mod null_build;
-mod phases;
-mod place;
-mod plan;
-mod probe;
-mod read;
-mod reads;
-mod repository;
-mod sections;
-mod select;
 pub mod spec;
-mod trees;
-mod uploads;
-mod walk;
-mod whole;
+mod test;
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
-use assemble::Assembler;
 pub use error::{CompileError, ProbeProblem, Problem, TreeError};
-use files::TreeFiles;
-pub use forget::{Forgotten, REMEMBERED, forget};
-use ignored::Ignored;
+use graph::Assembler;
+use inputs::files::TreeFiles;
+use inputs::{git_ignored, links_outside};
 pub use listing::{ListedPlan, ListedTest, Listing};
+pub use metadata::location::{Cause, Place};
+use metadata::trees::{TreeId, Trees};
+use metadata::unsupported::Ignored;
+pub use plan::probe::Probe;
+use plan::test_selection::Selected;
+use plan::{Plan, test_selection};
+pub use remembered::forget::{Forgotten, REMEMBERED, forget};
 pub use null_build::NullBuildFile;
-pub use place::{Cause, Place};
-use plan::Plan;
-pub use probe::Probe;
-use select::Selected;
 use spec::{Request, Warning, Workload};
-use trees::{TreeId, Trees};
 
 use atex_fmf::context::Context;
 
@@ -119,10 +99,10 @@ impl Resolved {
         let mut warnings = self.warnings.clone();
         let selection = self.select(request, &mut warnings)?;
         let (files, unread) = self.files(request);
-        warnings.extend(left_out::warnings(&selection, &self.trees, files));
+        warnings.extend(git_ignored::warnings(&selection, &self.trees, files));
         refuse_if_strict(request, &warnings)?;
         warnings.extend(unread.iter().cloned());
-        warnings.extend(beyond::warning(&selection, &self.trees, files));
+        warnings.extend(links_outside::warning(&selection, &self.trees, files));
         let probes = ask_probes(self, &selection, ask)?;
         let mut assembler = Assembler::new(request, &self.trees, files.clone());
         for ((plan, tests), probe) in selection.iter().zip(probes) {
@@ -188,10 +168,15 @@ impl Resolved {
     ) -> Result<Vec<(&Plan, Vec<Selected<'_>>)>, CompileError> {
         let mut tests = Vec::with_capacity(self.plans.len());
         for plan in &self.plans {
-            tests.push(select::of_plan(plan, &self.trees, &request.narrowing, warnings)?);
+            tests.push(test_selection::of_plan(
+                plan,
+                &self.trees,
+                &request.narrowing,
+                warnings,
+            )?);
         }
         let shared: Vec<bool> = self.plans.iter().map(|plan| plan.shared_tree).collect();
-        select::keep_named(&mut tests, &shared, &request.tests)?;
+        test_selection::keep_named(&mut tests, &shared, &request.tests)?;
         let plans = self.plans.iter().zip(tests);
         let selection: Vec<(&Plan, Vec<Selected<'_>>)> = plans
             .filter(|(_, tests)| request.tests.is_empty() || !tests.is_empty())

@@ -8,7 +8,7 @@
 //!
 //! What compiling gives depends on the request, on the metadata files and all other files of the trees that it is about, on which section means
 //! which of these trees, and on the atex that compiles. Before a null build is looked for, all of that is read, or known to be unchanged
-//! by what `stat` says (see [`digests`](super::digests)); its digest is the name of the file. Where something cannot be known in advance there
+//! by what `stat` says (see [`digests`](crate::compile::remembered::file_digests)); its digest is the name of the file. Where something cannot be known in advance there
 //! is no such file: a probe asks the world anew in each run, and a file that could not be read may be readable next time.
 //!
 //! Invariant: values of secret variables enter the name only through a keyed hash, and never enter the content. Files are written aside
@@ -24,9 +24,11 @@ use std::time::SystemTime;
 
 use atex_graph::{ActionKey, BlobDigest};
 
-use super::files::{TreeFile, TreeFiles};
+use crate::compile::Resolved;
+use crate::compile::inputs::files::{TreeFile, TreeFiles};
+use crate::compile::remembered::packed_tree;
+use crate::compile::spec::{Narrowing, Outline, OutlineTest, Request, UploadKind, Warning};
 use super::spec::{Narrowing, NullBuild, NullBuildTest, Request, UploadKind, Warning};
-use super::{Resolved, discovered};
 
 /// The directory's name carries the version of the format, and of what enters the names.
 pub(super) const BUCKET: &str = "outlines-v3";
@@ -50,7 +52,7 @@ impl Resolved {
         }
         // The key is there wherever there are secrets.
         let mut inputs = Inputs(blake3::Hasher::new_keyed(&request.secrets.key));
-        inputs.part(&discovered::about(&self.context)?);
+        inputs.part(&packed_tree::about(&self.context)?);
         inputs.request(request);
         for id in self.trees.ids() {
             let metadata = self.trees.get(id).tree.metadata_files();
@@ -70,7 +72,7 @@ impl Resolved {
             }
         }
         Some(NullBuildFile {
-            directory: discovered::directory_of(cache, BUCKET, self.trees.own().tree.root()),
+            directory: packed_tree::directory_of(cache, BUCKET, self.trees.own().tree.root()),
             name: format!("{}.outline", inputs.0.finalize().to_hex()),
         })
     }
@@ -102,7 +104,7 @@ impl NullBuildFile {
         temporary.write_all(&encode(build))?;
         // No fsync: the checksum finds a torn file, and all that is lost is time.
         temporary.persist(self.directory.join(&self.name))?;
-        discovered::prune(&self.directory);
+        packed_tree::prune(&self.directory);
         Ok(())
     }
 }

@@ -12,7 +12,8 @@ use std::time::Duration;
 
 use atex_graph::{ActionKey, Base, BlobDigest, Graph, InputFile, NodeId};
 
-use super::{files, uploads};
+use crate::compile::graph::uploads;
+use crate::compile::inputs::files;
 
 /// What the user wants compiled.
 #[derive(Clone, Debug, Default)]

@@ -6,8 +6,8 @@ use clap::ValueEnum;
 
 use crate::cli::error::CliError;
 use crate::cli::error::suggest::did_you_mean;
-use crate::compile::environment;
 use crate::compile::lint::Code;
+use crate::compile::plan::environment;
 use crate::exec::record::audit::Share;
 use crate::exec::shard::Shard;
 

@@ -7,10 +7,10 @@ use atex_graph::{Sourced, StepAction};
 
 use super::{How, Keys, Step};
 use crate::compile::error::CompileError;
-use crate::compile::files::TreeFiles;
-use crate::compile::left_out::{LeftOut, of_word};
+use crate::compile::inputs::files::TreeFiles;
+use crate::compile::inputs::git_ignored::{LeftOut, of_word};
 use crate::compile::lint::Code;
-use crate::compile::read::Scope;
+use crate::compile::metadata::read::Scope;
 use crate::compile::spec::Action;
 
 /// A text or a list of texts: names, or files of the tree.

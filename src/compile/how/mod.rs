@@ -11,14 +11,14 @@ use std::sync::Arc;
 
 use atex_graph::StepAction;
 
-use super::error::CompileError;
-use super::files::TreeFiles;
-use super::left_out::LeftOut;
-use super::lint::Code;
-use super::mentions::Mentions;
-use super::names::did_you_mean;
-use super::read::Scope;
-use super::spec::Action;
+use crate::compile::error::CompileError;
+use crate::compile::inputs::files::TreeFiles;
+use crate::compile::inputs::git_ignored::LeftOut;
+use crate::compile::lint::Code;
+use crate::compile::metadata::names::did_you_mean;
+use crate::compile::metadata::read::Scope;
+use crate::compile::script::named_files::Mentions;
+use crate::compile::spec::Action;
 
 /// Every `how` that runs. What has another word is ignored, which is said.
 const HOWS: [&How; 2] = [&install::HOW, &shell::HOW];
@@ -31,7 +31,7 @@ pub(super) const COMMON: &[&str] = &["how", "name", "order", "summary", "when"];
 
 /// What a plan has phases for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Step {
+pub(crate) enum Step {
     Prepare,
     Finish,
 }

@@ -8,8 +8,8 @@ use atex_fmf::{Error, Map, Node, Value};
 use super::nodes::scope;
 use super::schema::Kind;
 use super::{Code, Linter, expressions, keys, values};
-use crate::compile::place::Place;
-use crate::compile::read::Scope;
+use crate::compile::metadata::location::Place;
+use crate::compile::metadata::read::Scope;
 
 /// Checks the rules of a node.
 pub(super) fn check(linter: &mut Linter<'_>, node_scope: &Scope<'_>, kind: Kind, node: Node<'_>) {

@@ -6,15 +6,16 @@ use atex_fmf::{Node, Spot};
 
 use super::schema::Kind;
 use super::{Code, Linter};
-use crate::compile::left_out::{self, LeftOut};
-use crate::compile::place::Place;
-use crate::compile::read::Scope;
+use crate::compile::how;
+use crate::compile::inputs::git_ignored::{self, LeftOut};
+use crate::compile::inputs::links_outside;
+use crate::compile::metadata::location::Place;
+use crate::compile::metadata::read::Scope;
 use crate::compile::spec::Action;
-use crate::compile::{beyond, how};
 
 /// Checks what a test names.
 pub(super) fn check_test(linter: &mut Linter<'_>, scope: &Scope<'_>, node: Node<'_>) {
-    for found in left_out::of_test(&linter.files, linter.tree, node) {
+    for found in git_ignored::of_test(&linter.files, linter.tree, node) {
         tell(linter, scope, &found);
     }
 }
@@ -30,7 +31,7 @@ pub(super) fn check_phase(linter: &mut Linter<'_>, phase: &Scope<'_>, action: &A
 pub(super) fn check_plan(linter: &mut Linter<'_>, plan: &Scope<'_>) {
     const KEY: &str = "environment-file";
     for word in plan.texts(KEY).unwrap_or_default() {
-        if let Some(found) = left_out::of_word(&linter.files, KEY, &word, Path::new("")) {
+        if let Some(found) = git_ignored::of_word(&linter.files, KEY, &word, Path::new("")) {
             tell(linter, plan, &found);
         }
     }
@@ -63,7 +64,7 @@ pub(super) fn check_links(linter: &mut Linter<'_>, chosen: &[(Kind, Node<'_>)], 
         };
         // What the link leads to is none of the tree's, and is not read.
         let spot = Spot::on((file.path.clone(), 0), "", 0, 1);
-        found.push((spot, beyond::said(file, target, lost), node.to_owned()));
+        found.push((spot, links_outside::said(file, target, lost), node.to_owned()));
     }
     for (spot, message, node) in found {
         linter.findings.add_spot(Code::LinkOut, (&node, spot), message);

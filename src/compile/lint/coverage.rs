@@ -11,8 +11,8 @@ use atex_fmf::{Node, Tree, Value};
 
 use super::nodes::{adjusted_keys, tests};
 use super::{Code, Linter};
-use crate::compile::names::{any_found, did_you_mean, nearest};
-use crate::compile::read::Scope;
+use crate::compile::metadata::names::{any_found, did_you_mean, nearest};
+use crate::compile::metadata::read::Scope;
 
 /// What of a section's selection can be used.
 #[derive(Debug, Default)]

@@ -11,11 +11,11 @@ use atex_fmf::{Map, Node, Value};
 use super::nodes::may_run;
 use super::schema::{Kind, PLAN_TMT_ONLY, PLAN_VERDICT, TEST_TMT_ONLY, VARIABLES};
 use super::{Code, Linter};
-use crate::compile::command::file_of;
-use crate::compile::facts::run_directory;
-use crate::compile::place::Place;
-use crate::compile::read::{Scope, truthy};
+use crate::compile::metadata::location::Place;
+use crate::compile::metadata::read::{Scope, truthy};
+use crate::compile::script::first_command::file_of;
 use crate::compile::spec::Framework;
+use crate::compile::test::run_directory;
 
 /// Scripts of more bytes are not read.
 const LARGEST: u64 = 1 << 20;

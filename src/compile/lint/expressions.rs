@@ -7,8 +7,8 @@ use atex_fmf::filter::Filter;
 use atex_fmf::regex::Pattern;
 
 use super::{Code, Linter};
-use crate::compile::names::nearest_key;
-use crate::compile::read::Scope;
+use crate::compile::metadata::names::nearest_key;
+use crate::compile::metadata::read::Scope;
 
 /// How like a known dimension another one must be to be taken for a slip.
 const ALIKE: f64 = 0.75;

@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use atex_fmf::Spot;
 
 use super::code::Code;
-use crate::compile::lines::Lines;
-use crate::compile::place::Place;
-use crate::compile::read::Scope;
+use crate::compile::metadata::lines::Lines;
+use crate::compile::metadata::location::Place;
+use crate::compile::metadata::read::Scope;
 
 /// Something that is wrong with the metadata, or probably not meant.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -5,8 +5,8 @@ use atex_fmf::Value;
 use super::schema::{COMMON, EXTRA, Kind, OBSOLETE, PLAN, PLAN_REFUSED, TEST, bare};
 use super::{Code, Linter};
 use crate::compile::how::{self, Keys, Step};
-use crate::compile::names::did_you_mean;
-use crate::compile::read::Scope;
+use crate::compile::metadata::names::did_you_mean;
+use crate::compile::metadata::read::Scope;
 
 /// Keys of adjust rules that are not data.
 const OF_RULES: [&str; 3] = ["because", "continue", "when"];

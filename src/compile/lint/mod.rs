@@ -35,9 +35,9 @@ pub use finding::Finding;
 
 use atex_fmf::{self, Node, Tree};
 
-use super::files::TreeFiles;
-use super::names::nearest;
-use super::read::Scope;
+use crate::compile::inputs::files::TreeFiles;
+use crate::compile::metadata::names::nearest;
+use crate::compile::metadata::read::Scope;
 use finding::Findings;
 use nodes::Nodes;
 use schema::Kind;

@@ -6,9 +6,9 @@ use atex_fmf::value::Entry;
 use atex_fmf::{Map, Node, Tree, Value};
 
 use super::schema::{COMMON, DIMENSIONS, Kind, bare};
-use crate::compile::place::Place;
-use crate::compile::read::{Reader, Scope};
-use crate::compile::trees::is_test;
+use crate::compile::metadata::location::Place;
+use crate::compile::metadata::read::{Reader, Scope};
+use crate::compile::metadata::trees::is_test;
 
 /// All leaves, by kind.
 #[derive(Debug)]

@@ -6,7 +6,7 @@ use atex_fmf::{Map, Value};
 
 use super::{Code, Linter, brought, expressions, keys, scripts, values};
 use crate::compile::how::{self, Step};
-use crate::compile::read::{Scope, scalar};
+use crate::compile::metadata::read::{Scope, scalar};
 
 /// Checks all phases of a plan.
 pub(super) fn check(linter: &mut Linter<'_>, plan: &Scope<'_>) {

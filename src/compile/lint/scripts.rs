@@ -8,11 +8,11 @@ use atex_fmf::{Node, Value};
 
 use super::nodes::{adjusts, may_run};
 use super::{Code, Linter, brought, values};
-use crate::compile::command::{self, How};
-use crate::compile::facts::run_directory;
-use crate::compile::names::nearest_key;
-use crate::compile::read::Scope;
-use crate::compile::reads::inside;
+use crate::compile::metadata::names::nearest_key;
+use crate::compile::metadata::read::Scope;
+use crate::compile::script::first_command::{self, How};
+use crate::compile::script::read_files::inside;
+use crate::compile::test::run_directory;
 
 /// Checks the script of a test.
 pub(super) fn check_test(linter: &mut Linter<'_>, scope: &Scope<'_>, node: Node<'_>) {
@@ -47,7 +47,9 @@ pub(super) fn check_test(linter: &mut Linter<'_>, scope: &Scope<'_>, node: Node<
 
 /// Checks the file that a script starts with, when it runs in a directory of the tree.
 pub(super) fn check_files(linter: &mut Linter<'_>, at: (&Scope<'_>, &str), script: &str, directory: &Path) {
-    let Some(command) = command::first(script) else { return };
+    let Some(command) = first_command::first(script) else {
+        return;
+    };
     let word = command.word.as_str();
     let Some(path) = inside(directory, word) else { return };
     let full = linter.root().join(&path);

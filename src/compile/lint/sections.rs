@@ -6,7 +6,7 @@ use super::coverage::{self, Selector};
 use super::schema::SECTION;
 use super::{Code, Linter, expressions, keys, values};
 use crate::compile::error::Problem;
-use crate::compile::read::{Scope, scalar};
+use crate::compile::metadata::read::{Scope, scalar};
 
 /// Checks all sections of a plan.
 pub(super) fn check(linter: &mut Linter<'_>, plan: &Scope<'_>, node: Node<'_>) {

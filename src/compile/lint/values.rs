@@ -6,10 +6,10 @@ use atex_fmf::Value;
 
 use super::schema::Kind;
 use super::{Code, Linter};
-use crate::compile::duration;
-use crate::compile::environment;
 use crate::compile::error::{CompileError, Problem};
-use crate::compile::read::Scope;
+use crate::compile::metadata::read::Scope;
+use crate::compile::plan::environment;
+use crate::compile::test::duration;
 
 /// Checks the values of a node that is defined in `here`, or of one of its adjust rules.
 pub(super) fn check(linter: &mut Linter<'_>, scope: &Scope<'_>, kind: Kind, here: &Path) {

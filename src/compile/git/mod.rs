@@ -1,0 +1,155 @@
+//! Which files of a directory are git's: those that `git ls-files --cached --others --exclude-standard` would name, each repository
+//! by its own rules.
+//!
+//! Git itself is not asked: it would run what a configuration in the tree names, and may be missing. The index, the configuration
+//! and the rules are read here, and nothing else.
+
+mod config;
+mod index;
+mod rules;
+mod wildmatch;
+
+use std::fs;
+use std::io;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use config::Config;
+use index::Index;
+pub(crate) use rules::Rules;
+
+use crate::host;
+
+/// The name that git keeps for itself.
+pub(crate) const GIT: &str = ".git";
+
+/// One repository with a work tree.
+#[derive(Debug)]
+pub(crate) struct Repository {
+    index: Index,
+    /// The user's rules, and over them the repository's own that are in no work tree.
+    excludes: [Rules; 2],
+    fold: bool,
+}
+
+/// What a repository says of a path below its top.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    Taken,
+    /// With the place of the rule that ignores it.
+    Ignored(Arc<str>),
+    /// A directory that is ignored, with files in it that are tracked: only these are taken.
+    OnlyTracked(Arc<str>),
+    /// A directory of which git does not say what it holds: a submodule, or what a sparse index cut off.
+    Foreign,
+}
+
+impl Repository {
+    /// Opens the repository whose work tree has its top here; nothing where there is none. An error means that its index is
+    /// unreadable.
+    pub(crate) fn open(top: &Path) -> io::Result<Option<Self>> {
+        let Some(git) = directory_of(&top.join(GIT)) else {
+            return Ok(None);
+        };
+        let common = match host::file::read_to_string(&git.join("commondir")) {
+            Ok(text) => git.join(text.trim_end()),
+            Err(_) => git.clone(),
+        };
+        let config = Config::read(&git, &common);
+        let same = |tree: &Path| tree.canonicalize().ok() == top.canonicalize().ok();
+        if config.bare && config.work_tree.is_none() || config.work_tree.as_deref().is_some_and(|tree| !same(tree)) {
+            return Ok(None);
+        }
+        let user = config
+            .excludes()
+            .map(|file| Rules::read(&file, &file.to_string_lossy(), b"", true))
+            .unwrap_or_default();
+        let own = Rules::read(&common.join("info/exclude"), ".git/info/exclude", b"", true);
+        Ok(Some(Self {
+            index: Index::read(&git, if config.sha256 { 32 } else { 20 })?,
+            excludes: [user, own],
+            fold: config.ignore_case,
+        }))
+    }
+
+    /// Finds the repository that a directory lies in, as git does: up to the next file system. Gives its top, too.
+    pub(crate) fn around(directory: &Path) -> io::Result<Option<(PathBuf, Self)>> {
+        let device = directory.metadata()?.dev();
+        for top in directory.ancestors() {
+            if top.metadata()?.dev() != device {
+                break;
+            }
+            if let Some(repository) = Self::open(top)? {
+                return Ok(Some((top.to_owned(), repository)));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Reads the rules of a directory for what lies below it; `path` is where it is in the repository.
+    pub(crate) fn rules_of(directory: &Path, path: &[u8]) -> Rules {
+        let base = if path.is_empty() {
+            Vec::new()
+        } else {
+            [path, b"/"].concat()
+        };
+        let shown = format!("{}.gitignore", String::from_utf8_lossy(&base));
+        Rules::read(&directory.join(".gitignore"), &shown, &base, false)
+    }
+
+    /// Says what becomes of a path. `above` are the rules of the directories that it lies in, the topmost first; `ignored` is
+    /// the rule that ignores one of these.
+    pub(crate) fn verdict(&self, path: &[u8], directory: bool, above: &[Rules], ignored: Option<&Arc<str>>) -> Verdict {
+        if directory && (self.index.submodules.contains(path) || self.index.sparse.contains(path)) {
+            return Verdict::Foreign;
+        }
+        if !directory && self.index.files.contains(path) {
+            return Verdict::Taken;
+        }
+        let mut rules = above.iter().rev().chain(self.excludes.iter().rev());
+        let mut said = || rules.find_map(|rules| rules.verdict(path, directory, self.fold));
+        let ignored = ignored.or_else(|| said().flatten());
+        match ignored.cloned() {
+            None => Verdict::Taken,
+            Some(rule) if directory && self.index.directories.contains(path) => Verdict::OnlyTracked(rule),
+            Some(rule) => Verdict::Ignored(rule),
+        }
+    }
+
+    /// Returns whether something below a directory is tracked.
+    pub(crate) fn tracks(&self, directory: &[u8]) -> bool {
+        self.index.directories.contains(directory)
+    }
+}
+
+/// The directory of a repository that a `.git` is, or leads to.
+fn directory_of(entry: &Path) -> Option<PathBuf> {
+    let found = entry.metadata().ok()?;
+    let git = if found.is_dir() {
+        entry.to_owned()
+    } else {
+        let bytes = host::file::read(entry).ok()?;
+        let target = bytes.strip_prefix(b"gitdir: ")?;
+        let target = target.strip_suffix(b"\n").unwrap_or(target);
+        let target = target.strip_suffix(b"\r").unwrap_or(target);
+        entry.parent()?.join(Path::new(std::ffi::OsStr::from_bytes(target)))
+    };
+    let common = host::file::read_to_string(&git.join("commondir"))
+        .map_or_else(|_| git.clone(), |text| git.join(text.trim_end()));
+    let whole = has_head(&git) && common.join("objects").is_dir() && common.join("refs").exists();
+    whole.then_some(git)
+}
+
+fn has_head(git: &Path) -> bool {
+    let head = git.join("HEAD");
+    if let Ok(target) = fs::read_link(&head) {
+        return target.starts_with("refs");
+    }
+    let text = host::file::read_to_string(&head).unwrap_or_default();
+    match text.strip_prefix("ref:") {
+        Some(name) => name.trim_start().starts_with("refs/"),
+        None => text.len() >= 40 && text.bytes().take(40).all(|byte| byte.is_ascii_hexdigit()),
+    }
+}

@@ -1,0 +1,279 @@
+//! From resolved plans to nodes: each gets its inputs, its place in the order, and so its key.
+//!
+//! Discover nodes are already done: what they found is in the nodes behind them, which is how a change of metadata that changes no
+//! result goes no further. Nodes that are equal become one in the builder; nothing here compares keys.
+
+mod test_nodes;
+pub(crate) mod uploads;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use atex_graph::{
+    Base, BlobDigest, DiscoverInputs, EnvValue, Environment, FileMode, FileSet, GraphBuilder, InputFile, InputFiles,
+    NodeId, NodeName, OutputDigest, PrepareInputs,
+};
+
+use crate::compile::FilesOfTrees;
+use crate::compile::error::CompileError;
+use crate::compile::how;
+use crate::compile::inputs::TreeInputs;
+use crate::compile::inputs::files::escaped;
+use crate::compile::metadata::trees::{TreeId, Trees};
+use crate::compile::plan::Plan;
+use crate::compile::plan::environment::{self, Variables};
+use crate::compile::plan::phases::Phase;
+use crate::compile::plan::test_selection::Selected;
+use crate::compile::spec::{Action, PlanId, PlanSpec, Request, StepId, StepSpec, UploadId, Warning};
+use crate::compile::test::Facts;
+use test_nodes::Draft;
+use uploads::Uploads;
+
+/// The pseudo variable that names, in keys of scripts, a tree that is not the main one.
+const TREE: &str = "(tree)";
+
+/// Builds the nodes of plans, one plan after the other.
+pub(crate) struct Assembler<'r> {
+    request: &'r Request,
+    trees: &'r Trees,
+    files: FilesOfTrees,
+    /// By tree and place in the slot.
+    inputs: HashMap<(TreeId, String), TreeInputs>,
+    metadata: HashMap<(TreeId, String), FileSet>,
+    facts: HashMap<(TreeId, &'r str), Arc<Facts>>,
+    command_line: Variables,
+    builder: GraphBuilder,
+    steps: Vec<StepSpec>,
+    by_node: HashMap<NodeId, StepId>,
+    uploads: Uploads,
+    plans: Vec<PlanSpec>,
+    drafts: Vec<Draft<'r>>,
+    warnings: Vec<Warning>,
+}
+
+/// What the nodes of one plan have in common.
+struct PlanPart<'p> {
+    plan: &'p Plan,
+    discover: NodeId,
+    upload: UploadId,
+}
+
+impl<'r> Assembler<'r> {
+    /// Starts without a plan, with the files of all trees.
+    pub(crate) fn new(request: &'r Request, trees: &'r Trees, files: FilesOfTrees) -> Self {
+        Self {
+            request,
+            trees,
+            files,
+            inputs: HashMap::new(),
+            metadata: HashMap::new(),
+            facts: HashMap::new(),
+            command_line: environment::of_command_line(&request.environment),
+            builder: GraphBuilder::new(),
+            steps: Vec::new(),
+            by_node: HashMap::new(),
+            uploads: Uploads::default(),
+            plans: Vec::new(),
+            drafts: Vec::new(),
+            warnings: Vec::new(),
+        }
+    }
+
+    /// Adds a plan with its tests; `probe` is what its probe printed.
+    pub(crate) fn add(
+        &mut self,
+        plan: &Plan,
+        tests: &'r [Selected<'r>],
+        probe: Option<String>,
+    ) -> Result<(), CompileError> {
+        self.read_facts(tests)?;
+        let discover = self.discover(plan, tests)?;
+        let upload = self.uploads.of_plan(plan, self.trees, &self.files);
+        let part = PlanPart { plan, discover, upload };
+        let id = PlanId(index(self.plans.len()));
+        self.warn_of_globs(plan);
+        let chain = self.chain(&part, probe)?;
+        let last = chain.last().map(|step| self.steps[step.0 as usize].node);
+        let mut drafts = self.drafts(&part, id, tests, last)?;
+        if plan.shared_tree {
+            self.bind(&mut drafts)?;
+        }
+        self.drafts.append(&mut drafts);
+        self.plans.push(PlanSpec {
+            name: plan.name.clone(),
+            discover,
+            chain,
+            finish: Vec::new(),
+            tests: Vec::new(),
+            upload,
+            shared_tree: plan.shared_tree,
+            environment: environment::pairs(&plan.environment),
+            enabled: plan.enabled,
+            data: plan.data.as_str().into(),
+            origin: plan.origin.clone(),
+        });
+        Ok(())
+    }
+
+    fn discover(&mut self, plan: &Plan, tests: &[Selected<'r>]) -> Result<NodeId, CompileError> {
+        let own = (TreeId::OWN, String::new());
+        let places = plan.places(self.trees).into_iter().chain([own]);
+        let inputs = DiscoverInputs {
+            plan: plan.name.clone(),
+            files: InputFiles::union(places.map(|(tree, prefix)| self.metadata(tree, prefix))),
+            context: crate::compile::context_of(self.request),
+            selection: crate::compile::selection_of(self.request),
+        };
+        let node = self
+            .builder
+            .add(NodeName::discover(&plan.name), inputs.into(), &[], &[])?;
+        let mut output = blake3::Hasher::new();
+        for test in tests {
+            let facts = self.facts(test)?;
+            for part in [&*test.name, &*facts.data] {
+                output.update(&(part.len() as u64).to_le_bytes());
+                output.update(part.as_bytes());
+            }
+        }
+        self.builder
+            .set_output(node, OutputDigest::from_bytes(output.finalize().into()))?;
+        Ok(node)
+    }
+
+    fn metadata(&mut self, id: TreeId, prefix: String) -> FileSet {
+        let tree = &self.trees.get(id).tree;
+        let place = (id, prefix);
+        if let Some(set) = self.metadata.get(&place) {
+            return set.clone();
+        }
+        let files = tree.metadata_files().iter().map(|file| InputFile {
+            path: format!("{}{}", place.1, escaped(&file.path)),
+            digest: BlobDigest::from_bytes(file.digest.into()),
+            mode: FileMode::Regular,
+        });
+        let set: FileSet = files.collect();
+        self.metadata.insert(place, set.clone());
+        set
+    }
+
+    /// The prepare steps of a plan, each behind the one before.
+    fn chain(&mut self, part: &PlanPart<'_>, probe: Option<String>) -> Result<Vec<StepId>, CompileError> {
+        let plan = part.plan;
+        let mut chain: Vec<StepId> = Vec::new();
+        let mut probe = probe;
+        for (position, phase) in plan.prepare.iter().enumerate() {
+            let previous = chain.last().map(|step| self.steps[step.0 as usize].node);
+            let environment = if how::runs_in_tree(&phase.action) {
+                self.script_environment(part)
+            } else {
+                environment::inputs(&plan.environment, &self.command_line, &self.request.secrets)
+            };
+            let inputs = PrepareInputs {
+                observed: InputFiles::default(),
+                base: base_of(previous, self.request),
+                probe: probe.take(),
+                action: how::input(&phase.action, origin_of(phase)),
+                environment,
+                files: self.step_files(plan, &phase.action),
+            };
+            let name = NodeName::prepare(&plan.name, index(position + 1), inputs.action.word());
+            let node = self
+                .builder
+                .add(name, inputs.into(), previous.as_slice(), &[part.discover])?;
+            chain.push(self.step(node, phase, part));
+        }
+        Ok(chain)
+    }
+
+    /// The spec of a node, made at first use: plans share it as they share the node.
+    fn step(&mut self, node: NodeId, phase: &Phase, part: &PlanPart<'_>) -> StepId {
+        *self.by_node.entry(node).or_insert_with(|| {
+            self.steps.push(StepSpec {
+                node,
+                label: phase.label.clone(),
+                action: phase.action.clone(),
+                env_before: environment::pairs(&part.plan.environment),
+                env_after: environment::pairs(&self.command_line),
+                upload: part.upload,
+                origin: phase.origin.clone(),
+            });
+            StepId(index(self.steps.len() - 1))
+        })
+    }
+
+    /// What of the environment enters the key of a script. Scripts that depend on no file still run in some tree, and two plans
+    /// with different ones must not share the node.
+    fn script_environment(&self, part: &PlanPart<'_>) -> Environment {
+        let plan = &part.plan.environment;
+        let mut environment = environment::inputs(plan, &self.command_line, &self.request.secrets);
+        let slot = &self.uploads.specs[part.upload.0 as usize].slot;
+        if slot != uploads::MAIN {
+            environment.insert(TREE.to_owned(), EnvValue::Plain(slot.clone()).into());
+        }
+        environment
+    }
+
+    /// The files that a step may read: of all trees of the slot those that belong to no test and those that it names, or what the plan
+    /// says.
+    fn step_files(&mut self, plan: &Plan, action: &Action) -> InputFiles {
+        let mentions = how::mentions(action);
+        let in_tree = how::runs_in_tree(action);
+        let mut sets = Vec::new();
+        for (tree, prefix) in plan.places(self.trees) {
+            let inputs = self.inputs(tree, &prefix);
+            match &plan.globs {
+                Some(globs) if in_tree => sets.push(inputs.matching(globs).0),
+                None if in_tree => sets.extend([inputs.shared(), inputs.named(&mentions)]),
+                _ => sets.push(inputs.named(&mentions)),
+            }
+        }
+        InputFiles::union(sets)
+    }
+
+    /// Warns of globs of a plan that match nothing in any of its trees.
+    fn warn_of_globs(&mut self, plan: &Plan) {
+        let Some(globs) = &plan.globs else { return };
+        let places = plan.places(self.trees).into_iter();
+        let unused: Vec<Vec<String>> = places
+            .map(|(tree, prefix)| self.inputs(tree, &prefix).matching(globs).1)
+            .collect();
+        let Some((first, others)) = unused.split_first() else {
+            return;
+        };
+        for glob in first
+            .iter()
+            .filter(|glob| others.iter().all(|unused| unused.contains(glob)))
+        {
+            let text = format!("plan `{}`: `{glob}` in `extra-atex-inputs` matches no file", plan.name);
+            self.warnings.push(Warning {
+                text,
+                file: None,
+                line: None,
+            });
+        }
+    }
+
+    /// The input files of a tree that lies at a place of a slot.
+    fn inputs(&mut self, tree: TreeId, prefix: &str) -> &mut TreeInputs {
+        let files = &self.files[&tree];
+        let owners = &self.trees.get(tree).owners;
+        self.inputs
+            .entry((tree, prefix.to_owned()))
+            .or_insert_with(|| TreeInputs::new(Arc::clone(files), owners, prefix.to_owned()))
+    }
+}
+
+/// Where what a phase does stands, as a key's input tells it.
+fn origin_of(phase: &Phase) -> Option<Arc<str>> {
+    phase.origin.as_deref().map(Into::into)
+}
+
+/// Whether a chain, or a test, starts from the base: then the base is part of its key.
+fn base_of(previous: Option<NodeId>, request: &Request) -> Option<Base> {
+    previous.is_none().then(|| request.base.clone())
+}
+
+/// The index of something in a vector of a workload; four thousand million are never reached, the graph refuses them before.
+fn index(position: usize) -> u32 {
+    u32::try_from(position).unwrap_or(u32::MAX)
+}

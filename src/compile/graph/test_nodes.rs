@@ -1,0 +1,277 @@
+//! The second half of assembling: tests, whose names depend on all plans, and the finish steps that wait for them.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use atex_graph::{EnvValue, FinishInputs, InputFiles, Keyed, NodeId, NodeName, TestInputs};
+use rayon::iter::{IntoParallelIterator as _, IntoParallelRefIterator as _, ParallelIterator as _};
+
+use super::{Assembler, PlanPart, base_of, index, origin_of};
+use crate::compile::error::CompileError;
+use crate::compile::how;
+use crate::compile::metadata::trees::TreeId;
+use crate::compile::plan::Plan;
+use crate::compile::plan::environment;
+use crate::compile::plan::test_selection::Selected;
+use crate::compile::spec::{PlanId, TestId, TestSpec, Warning, Workload};
+use crate::compile::test::{Facts, metadata_text};
+
+/// The pseudo variable that stands, in the keys of tests that share a tree, for all of them.
+const SHARED: &str = "(shared tree)";
+
+/// A test whose node is not made yet: how it is called depends on the other plans that hold it.
+#[derive(Debug)]
+pub(super) struct Draft<'r> {
+    selected: &'r Selected<'r>,
+    plan: PlanId,
+    facts: Arc<Facts>,
+    inputs: TestInputs,
+    /// The last prepare step of its plan.
+    last: Option<NodeId>,
+    discover: NodeId,
+    env_before: Vec<(String, String)>,
+    env_after: Vec<(String, String)>,
+    /// The text of the file that `TMT_TEST_METADATA` names.
+    metadata: Arc<str>,
+}
+
+impl<'r> Assembler<'r> {
+    /// Drafts the tests of a plan. What files they depend on is found test by test; the rest in parallel.
+    pub(super) fn drafts(
+        &mut self,
+        part: &PlanPart<'_>,
+        plan: PlanId,
+        tests: &'r [Selected<'r>],
+        last: Option<NodeId>,
+    ) -> Result<Vec<Draft<'r>>, CompileError> {
+        let facts = tests
+            .iter()
+            .map(|test| self.facts(test))
+            .collect::<Result<Vec<_>, _>>()?;
+        let found = tests.iter().zip(facts).map(|(test, facts)| {
+            let files = self.files_of(test, &facts);
+            (test, facts, files)
+        });
+        let found: Vec<_> = found.collect();
+        let draft = |(selected, facts, files)| self.draft(part, plan, (selected, facts, files), last);
+        Ok(found.into_par_iter().map(draft).collect())
+    }
+
+    /// Makes the key of each test hold the keys of all, in their order: what one leaves behind, the next finds.
+    pub(super) fn bind(&self, drafts: &mut [Draft<'r>]) -> Result<(), CompileError> {
+        let mut all = blake3::Hasher::new_derive_key("atex shared tree 1");
+        for draft in &*drafts {
+            let name = NodeName::test(&*draft.selected.name);
+            let keyed = self
+                .builder
+                .key_for(name, draft.inputs.clone().into(), draft.last.as_slice())?;
+            all.update(keyed.key().as_bytes());
+        }
+        let all = all.finalize().to_hex();
+        for (number, draft) in (1..).zip(drafts) {
+            let place = EnvValue::Plain(format!("test {number} of {all}"));
+            draft.inputs.environment.insert(SHARED.to_owned(), place.into());
+        }
+        Ok(())
+    }
+
+    fn files_of(&mut self, selected: &Selected<'r>, facts: &Facts) -> InputFiles {
+        let inputs = self.inputs(selected.tree, &selected.prefix());
+        match &facts.globs {
+            Some(globs) => inputs.matching(globs).0.into(),
+            None => inputs.of_test(&facts.directories),
+        }
+    }
+
+    fn draft(
+        &self,
+        part: &PlanPart<'_>,
+        plan: PlanId,
+        (selected, facts, files): (&'r Selected<'r>, Arc<Facts>, InputFiles),
+        last: Option<NodeId>,
+    ) -> Draft<'r> {
+        let env_after = environment::merged(&facts.environment, &self.command_line);
+        let inputs = TestInputs {
+            base: base_of(last, self.request),
+            name: selected.name.to_string(),
+            dir: format!("{}{}", selected.prefix(), facts.dir)
+                .trim_end_matches('/')
+                .to_owned(),
+            metadata: Arc::clone(&facts.key),
+            environment: environment::inputs(&part.plan.environment, &env_after, &self.request.secrets),
+            files,
+            observed: InputFiles::default(),
+        };
+        Draft {
+            selected,
+            plan,
+            facts,
+            inputs,
+            last,
+            discover: part.discover,
+            env_before: environment::pairs(&part.plan.environment),
+            env_after: environment::pairs(&env_after),
+            metadata: metadata_text(&selected.name, selected.node.data()).into(),
+        }
+    }
+
+    /// Reads what the metadata of tests say, as far as that is not done, in parallel; the first test with a problem is told.
+    pub(super) fn read_facts(&mut self, tests: &'r [Selected<'r>]) -> Result<(), CompileError> {
+        let trees = self.trees;
+        let is_new = |test: &&Selected<'r>| !self.facts.contains_key(&(test.tree, test.node.name()));
+        let new: Vec<&Selected<'r>> = tests.iter().filter(is_new).collect();
+        let read = |test: &&Selected<'r>| Facts::read(&trees.get(test.tree).tree, test.node);
+        let read: Vec<Result<Facts, CompileError>> = new.par_iter().map(read).collect();
+        for (test, facts) in new.into_iter().zip(read) {
+            self.keep_facts(test, facts?);
+        }
+        Ok(())
+    }
+
+    /// What the metadata of a test say, read once.
+    pub(super) fn facts(&mut self, selected: &Selected<'r>) -> Result<Arc<Facts>, CompileError> {
+        let place = (selected.tree, selected.node.name());
+        if let Some(facts) = self.facts.get(&place) {
+            return Ok(Arc::clone(facts));
+        }
+        let facts = Facts::read(&self.trees.get(selected.tree).tree, selected.node)?;
+        Ok(self.keep_facts(selected, facts))
+    }
+
+    fn keep_facts(&mut self, selected: &Selected<'r>, facts: Facts) -> Arc<Facts> {
+        let facts = Arc::new(facts);
+        if let Some(globs) = &facts.globs {
+            let (_, unused) = self.inputs(selected.tree, "").matching(globs);
+            self.warnings.extend(unused.into_iter().map(|glob| Warning {
+                text: format!(
+                    "test `{}`: `{glob}` in `extra-atex-inputs` matches no file",
+                    selected.node.name()
+                ),
+                file: None,
+                line: None,
+            }));
+        }
+        let place = (selected.tree, selected.node.name());
+        self.facts.insert(place, Arc::clone(&facts));
+        facts
+    }
+
+    /// Makes the nodes of tests, then the finish steps that wait for them, and seals the graph.
+    pub(crate) fn finish(mut self, plans: &[&Plan]) -> Result<Workload, CompileError> {
+        let drafts = std::mem::take(&mut self.drafts);
+        let differing = differing(&drafts);
+        let keyed = |draft| self.keyed(draft, &differing);
+        let keyed: Vec<_> = drafts.into_par_iter().map(keyed).collect();
+        let mut tests: Vec<TestSpec> = Vec::with_capacity(keyed.len());
+        for made in keyed {
+            let (keyed, discover, spec) = made?;
+            let node = self.builder.insert(keyed, &[discover])?;
+            self.plans[spec.plan.0 as usize].tests.push(TestId(index(tests.len())));
+            tests.push(TestSpec { node, ..spec });
+        }
+        for (position, plan) in plans.iter().enumerate() {
+            self.finish_steps(position, plan, &tests)?;
+        }
+        let own = &self.files[&TreeId::OWN];
+        Ok(Workload {
+            root: own.root.clone(),
+            tree_digest: own.digest(),
+            context: crate::compile::context_of(self.request),
+            graph: Arc::new(self.builder.seal()?),
+            plans: self.plans,
+            tests,
+            steps: self.steps,
+            uploads: self.uploads.specs,
+            warnings: self.warnings,
+        })
+    }
+
+    /// A test with the key of its node, and the discover node that it waits for. The spec's own node is not known before that is added.
+    fn keyed(&self, draft: Draft<'r>, differing: &HashSet<&'r str>) -> Result<(Keyed, NodeId, TestSpec), CompileError> {
+        let Draft {
+            selected,
+            plan,
+            facts,
+            inputs,
+            last,
+            discover,
+            env_before,
+            env_after,
+            metadata,
+        } = draft;
+        let name = if differing.contains(&*selected.name) {
+            NodeName::test_of(&self.plans[plan.0 as usize].name, &*selected.name)
+        } else {
+            NodeName::test(&*selected.name)
+        };
+        let dir = inputs.dir.clone();
+        let keyed = self.builder.key_for(name, inputs.into(), last.as_slice())?;
+        let spec = TestSpec {
+            name: selected.name.to_string(),
+            plan,
+            node: discover,
+            dir,
+            script: facts.script.clone(),
+            framework: facts.framework,
+            env_before,
+            env_after,
+            requires: facts.requires.clone(),
+            recommends: facts.recommends.clone(),
+            duration: facts.duration,
+            tty: facts.tty,
+            metadata,
+            data: Arc::clone(&facts.data),
+            tags: facts.tags.clone(),
+            destructive: facts.destructive,
+            doubt: facts.doubt.clone(),
+            priority: facts.priority,
+            order: selected.order,
+            origin: facts.origin.clone(),
+        };
+        Ok((keyed, discover, spec))
+    }
+
+    /// The finish steps of a plan: each behind the one before, the first after all tests.
+    fn finish_steps(&mut self, position: usize, plan: &Plan, tests: &[TestSpec]) -> Result<(), CompileError> {
+        let spec = &self.plans[position];
+        let part = PlanPart {
+            plan,
+            discover: spec.discover,
+            upload: spec.upload,
+        };
+        let chain = spec.chain.iter().map(|step| self.steps[step.0 as usize].node);
+        let nodes = spec.tests.iter().map(|test| tests[test.0 as usize].node);
+        let mut after: Vec<NodeId> = [spec.discover].into_iter().chain(chain).chain(nodes).collect();
+        let mut previous = None;
+        for (step, phase) in plan.finish.iter().enumerate() {
+            let inputs = FinishInputs {
+                action: how::input(&phase.action, origin_of(phase)),
+                environment: self.script_environment(&part),
+            };
+            let name = NodeName::finish(&plan.name, index(step + 1));
+            let node = self.builder.add(name, inputs.into(), previous.as_slice(), &after)?;
+            let id = self.step(node, phase, &part);
+            self.plans[position].finish.push(id);
+            previous = Some(node);
+            after.clear();
+        }
+        Ok(())
+    }
+}
+
+/// Names of tests that different plans run differently.
+fn differing<'r>(drafts: &[Draft<'r>]) -> HashSet<&'r str> {
+    let mut first: HashMap<&str, &Draft<'r>> = HashMap::with_capacity(drafts.len());
+    let mut differing = HashSet::new();
+    for draft in drafts {
+        let name = &*draft.selected.name;
+        let known = *first.entry(name).or_insert(draft);
+        if std::ptr::eq(known, draft) {
+            continue;
+        }
+        if known.last != draft.last || known.inputs != draft.inputs {
+            differing.insert(name);
+        }
+    }
+    differing
+}

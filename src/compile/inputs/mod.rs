@@ -1,0 +1,277 @@
+//! Input files: which files of a tree a test or a prepare step depends on.
+//!
+//! A file belongs to the tests of the innermost directory above it that defines some, if that is not the root; a test depends on what
+//! belongs to the directories above its own, too. Files that belong to no test are shared: every test and every shell step depends on
+//! them. The sets are cut by content alone (shared; below one directory), so that equal
+//! nodes have equal keys, and each set is made once, however many nodes depend on it.
+
+pub(crate) mod files;
+pub(crate) mod git_ignored;
+pub(crate) mod links_outside;
+pub(crate) mod walk;
+
+use std::collections::{BTreeSet, HashMap};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use atex_graph::{FileSet, InputFile, InputFiles};
+use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
+
+use crate::compile::error::Problem;
+use crate::compile::inputs::files::{TreeFile, TreeFiles, escaped};
+use crate::compile::script::named_files::{Mentions, ancestors};
+
+/// The input files of one tree at one place of a slot.
+#[derive(Debug)]
+pub(crate) struct TreeInputs {
+    files: Arc<TreeFiles>,
+    owners: BTreeSet<PathBuf>,
+    /// The tree's directory in the slot: empty, or `name/`.
+    prefix: String,
+    shared: FileSet,
+    below: HashMap<PathBuf, FileSet>,
+    own: HashMap<PathBuf, FileSet>,
+}
+
+impl TreeInputs {
+    /// `owners` are the directories of tests.
+    pub(crate) fn new(files: Arc<TreeFiles>, owners: &BTreeSet<PathBuf>, prefix: String) -> Self {
+        let shared = files.files.iter().filter(|file| home(owners, &file.path).is_none());
+        // A shared symlink brings what it leads to.
+        let shared: Vec<&TreeFile> = shared.flat_map(|file| files.with_target(file)).collect();
+        let shared = candidates(shared).filter_map(|file| file.input(&prefix)).collect();
+        Self {
+            shared,
+            owners: owners.clone(),
+            prefix,
+            below: HashMap::new(),
+            own: HashMap::new(),
+            files,
+        }
+    }
+
+    /// What a test depends on that is defined or runs in these directories.
+    pub(crate) fn of_test(&mut self, directories: &[PathBuf]) -> InputFiles {
+        let mut sets = vec![self.shared.clone()];
+        for directory in directories {
+            sets.push(self.below(directory));
+            let above = directory.ancestors().skip(1);
+            let outer: Vec<PathBuf> = above
+                .filter(|above| self.owners.contains(*above))
+                .map(Path::to_owned)
+                .collect();
+            sets.extend(outer.iter().map(|outer| self.own(outer)));
+        }
+        InputFiles::union(sets)
+    }
+
+    /// What belongs to the tests of a directory, and to none further within.
+    fn own(&mut self, directory: &Path) -> FileSet {
+        if let Some(set) = self.own.get(directory) {
+            return set.clone();
+        }
+        let below = self.files.below(directory).iter();
+        let own = below.filter(|file| owner(&self.owners, &file.path) == Some(directory));
+        let own = candidates(own.flat_map(|file| self.files.with_target(file)));
+        let set: FileSet = own.filter_map(|file| file.input(&self.prefix)).collect();
+        self.own.insert(directory.to_owned(), set.clone());
+        set
+    }
+
+    /// All files of the tree.
+    pub(crate) fn whole(&self) -> FileSet {
+        candidates(&self.files.files)
+            .filter_map(|file| file.input(&self.prefix))
+            .collect()
+    }
+
+    fn below(&mut self, directory: &Path) -> FileSet {
+        if let Some(set) = self.below.get(directory) {
+            return set.clone();
+        }
+        let files = candidates(self.files.reachable(directory));
+        let set: FileSet = files.filter_map(|file| file.input(&self.prefix)).collect();
+        self.below.insert(directory.to_owned(), set.clone());
+        set
+    }
+
+    /// The files that belong to no test.
+    pub(crate) fn shared(&self) -> FileSet {
+        self.shared.clone()
+    }
+
+    /// The files below a test's directory that a script names.
+    pub(crate) fn named(&self, mentions: &Mentions) -> FileSet {
+        if mentions.name_all() {
+            return self.whole();
+        }
+        let named = candidates(&self.files.files).filter_map(|file| {
+            let home = home(&self.owners, &file.path)?;
+            let input = file.input(&self.prefix)?;
+            mentions.name(&input.path, self.prefix.len() + home).then_some(input)
+        });
+        named.collect()
+    }
+
+    /// The files that globs match; a glob that matches a directory stands for everything below. The second value are the globs that
+    /// match nothing.
+    pub(crate) fn matching(&self, globs: &Globs) -> (FileSet, Vec<String>) {
+        let mut used = vec![false; globs.patterns.len()];
+        let mut files: Vec<InputFile> = Vec::new();
+        for file in candidates(&self.files.files) {
+            let matches: Vec<usize> = ancestors(&file.text).flat_map(|part| globs.set.matches(part)).collect();
+            if !matches.is_empty() {
+                files.extend(file.input(&self.prefix));
+            }
+            for index in matches {
+                used[index] = true;
+            }
+        }
+        let unused = globs
+            .patterns
+            .iter()
+            .zip(used)
+            .filter(|(_, used)| !used)
+            .map(|(glob, _)| glob.clone())
+            .collect();
+        (FileSet::new(files), unused)
+    }
+}
+
+/// The globs of `extra-atex-inputs`: relative to the tree's root or, with `./`, to the directory of the .fmf file.
+#[derive(Clone, Debug)]
+pub(crate) struct Globs {
+    patterns: Vec<String>,
+    set: GlobSet,
+}
+
+impl Globs {
+    /// Reads globs that stand in a file in the directory `here`.
+    pub(crate) fn parse(patterns: Vec<String>, here: &Path) -> Result<Self, Problem> {
+        let problem = |pattern: &str, error: &globset::Error| Problem::Glob {
+            pattern: pattern.to_owned(),
+            problem: error.kind().to_string(),
+        };
+        let mut set = GlobSetBuilder::new();
+        for pattern in &patterns {
+            let absolute = match pattern.strip_prefix("./") {
+                Some(rest) if here.as_os_str().is_empty() => rest.to_owned(),
+                Some(rest) => format!("{}/{rest}", globset::escape(&escaped(here))),
+                None => pattern.trim_start_matches('/').to_owned(),
+            };
+            let glob = GlobBuilder::new(absolute.trim_end_matches('/'))
+                .literal_separator(true)
+                .build();
+            set.add(glob.map_err(|error| problem(pattern, &error))?);
+        }
+        let set = set.build().map_err(|error| problem(&patterns.join(" "), &error))?;
+        Ok(Self { patterns, set })
+    }
+}
+
+/// Files that can be inputs at all.
+fn candidates<'f>(files: impl IntoIterator<Item = &'f TreeFile>) -> impl Iterator<Item = &'f TreeFile> {
+    files.into_iter().filter(|file| !file.is_metadata())
+}
+
+/// The directory of the test that a path belongs to: the innermost, where they are nested.
+fn owner<'p>(owners: &BTreeSet<PathBuf>, path: &'p Path) -> Option<&'p Path> {
+    path.ancestors().skip(1).find(|directory| owners.contains(*directory))
+}
+
+/// The length of the part of a path that is the outermost directory of a test.
+fn home(owners: &BTreeSet<PathBuf>, path: &Path) -> Option<usize> {
+    let above = path
+        .ancestors()
+        .skip(1)
+        .filter(|directory| owners.contains(*directory))
+        .last()?;
+    Some(escaped(above).len())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::{Path, PathBuf};
+    use std::sync::Arc;
+    use std::{fs, io};
+
+    use atex_graph::InputFiles;
+
+    use super::{Globs, Mentions, TreeFiles, TreeInputs};
+
+    fn inputs(root: &Path, owners: &[&str]) -> TreeInputs {
+        let files = TreeFiles::read((root, &[]), None, &mut Vec::new());
+        let owners = owners.iter().map(PathBuf::from).collect();
+        TreeInputs::new(Arc::new(files), &owners, String::new())
+    }
+
+    fn tree() -> io::Result<tempfile::TempDir> {
+        let dir = tempfile::tempdir()?;
+        let files = [
+            ".fmf/version",
+            "main.fmf",
+            "lib/x.sh",
+            "README",
+            "atex.toml",
+            "t/a/main.fmf",
+            "t/a/run",
+            "t/a/d/f",
+            "t/b/run",
+        ];
+        for file in files {
+            let path = dir.path().join(file);
+            fs::create_dir_all(path.parent().expect("a parent"))?;
+            fs::write(path, file)?;
+        }
+        Ok(dir)
+    }
+
+    fn paths(files: &InputFiles) -> Vec<&str> {
+        files.iter().map(|file| file.path.as_str()).collect()
+    }
+
+    #[test]
+    fn a_test_depends_on_its_directory_and_on_what_belongs_to_no_test() -> io::Result<()> {
+        let dir = tree()?;
+        let mut inputs = inputs(dir.path(), &["t/a", "t/b"]);
+        assert_eq!(
+            paths(&inputs.of_test(&["t/a".into()])),
+            ["README", "lib/x.sh", "t/a/d/f", "t/a/run"]
+        );
+        let everything = inputs.of_test(&["".into()]);
+        assert_eq!(
+            paths(&everything),
+            ["README", "lib/x.sh", "t/a/d/f", "t/a/run", "t/b/run"]
+        );
+        Ok(())
+    }
+
+    #[test]
+    fn a_script_depends_on_what_it_names() -> io::Result<()> {
+        let dir = tree()?;
+        let inputs = inputs(dir.path(), &["t/a", "t/b"]);
+        let named = |script: &str| -> InputFiles { inputs.named(&Mentions::of(std::iter::once(script))).into() };
+        assert_eq!(paths(&named("lib/x.sh; echo t")), [""; 0]);
+        assert_eq!(paths(&named("bash t/a/run")), ["t/a/run"]);
+        assert_eq!(paths(&named("cp -r t/a /opt")), ["t/a/d/f", "t/a/run"]);
+        Ok(())
+    }
+
+    #[test]
+    fn globs_name_files_and_directories_from_the_root_or_from_here() -> io::Result<()> {
+        let dir = tree()?;
+        let inputs = inputs(dir.path(), &["t/a", "t/b"]);
+        let matching = |globs: &[&str]| -> (InputFiles, Vec<String>) {
+            let globs: Vec<String> = globs.iter().map(|glob| (*glob).to_owned()).collect();
+            let (set, unused) = inputs.matching(&Globs::parse(globs, Path::new("t/a")).expect("they are globs"));
+            (set.into(), unused)
+        };
+        assert_eq!(paths(&matching(&["lib/*.sh", "./run"]).0), ["lib/x.sh", "t/a/run"]);
+        assert_eq!(paths(&matching(&["t/*"]).0), ["t/a/d/f", "t/a/run", "t/b/run"]);
+        assert_eq!(paths(&matching(&["**/run"]).0), ["t/a/run", "t/b/run"]);
+        assert_eq!(paths(&matching(&["./d/"]).0), ["t/a/d/f"]);
+        assert_eq!(matching(&["*.sh", "README"]).1, ["*.sh"]);
+        assert!(Globs::parse(vec!["a[".into()], Path::new("")).is_err());
+        Ok(())
+    }
+}

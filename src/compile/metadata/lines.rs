@@ -1,0 +1,115 @@
+//! The text of files, and where on it something stands.
+//!
+//! The tree remembers the line of each key. What stands in the key's value is looked for in the lines that belong to it: those
+//! that are indented further, or begin with the dash of an item. So the place is right wherever the text is written as it is
+//! read, and the key's line otherwise.
+
+use std::collections::HashMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use atex_fmf::Spot;
+
+use crate::compile::metadata::location::Place;
+
+/// How many lines of a value are searched.
+const SEARCHED: usize = 2000;
+
+/// The lines of the files that were asked for.
+#[derive(Debug)]
+pub(crate) struct Lines {
+    root: PathBuf,
+    files: HashMap<PathBuf, Vec<String>>,
+}
+
+impl Lines {
+    pub(crate) fn new(root: PathBuf) -> Self {
+        Self {
+            root,
+            files: HashMap::new(),
+        }
+    }
+
+    /// Finds a word at a place or in the value that begins there; only its first line counts.
+    pub(crate) fn spot(&mut self, place: &Place, word: &str) -> Option<Spot> {
+        let file = place.file.as_deref()?;
+        let lines = self.of(file);
+        let first = usize::try_from(place.line).unwrap_or_default().saturating_sub(1);
+        let word = word.trim().lines().next().unwrap_or_default();
+        let line = |at: usize| lines.get(at).map_or("", String::as_str);
+        Some(match find(lines, first, word) {
+            Some((at, column, width)) => Spot::on((file.to_owned(), at), line(at), column, width),
+            None => Spot::of_key((file.to_owned(), first), line(first)),
+        })
+    }
+
+    fn of(&mut self, file: &Path) -> &[String] {
+        self.files.entry(file.to_owned()).or_insert_with(|| {
+            let bytes = fs::read(self.root.join(file)).unwrap_or_default();
+            let text = String::from_utf8_lossy(&bytes);
+            text.trim_start_matches('\u{feff}').lines().map(str::to_owned).collect()
+        })
+    }
+}
+
+/// Line, column and width (from 0, in characters) of a word in the value that begins at a line.
+fn find(lines: &[String], first: usize, word: &str) -> Option<(usize, usize, usize)> {
+    if word.is_empty() {
+        return None;
+    }
+    let key = lines.get(first)?;
+    // A key that begins an item stands behind its dash.
+    let indent = key.len() - key.trim_start_matches([' ', '-']).len();
+    for (at, line) in lines.iter().enumerate().skip(first).take(SEARCHED) {
+        let own = self::indent(line);
+        let item = own == indent && line[own..].starts_with("- ");
+        if at > first && own <= indent && !item && !line.trim().is_empty() {
+            break;
+        }
+        if let Some(start) = find_word(line, word) {
+            return Some((at, line[..start].chars().count(), word.chars().count()));
+        }
+    }
+    None
+}
+
+/// Where a word stands with nothing beside it that could belong to it.
+fn find_word(line: &str, word: &str) -> Option<usize> {
+    let belongs = |c: char| c.is_alphanumeric() || c == '_' || c == '-';
+    let (starts, ends) = (word.starts_with(belongs), word.ends_with(belongs));
+    let mut found = line.match_indices(word).map(|(at, _)| at);
+    found.find(|&at| {
+        let before = line[..at].chars().next_back();
+        let after = line[at + word.len()..].chars().next();
+        !(starts && before.is_some_and(belongs) || ends && after.is_some_and(belongs))
+    })
+}
+
+/// How many spaces a line begins with.
+fn indent(line: &str) -> usize {
+    line.bytes().take_while(|byte| *byte == b' ').count()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::find;
+
+    fn lines(text: &str) -> Vec<String> {
+        text.lines().map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn an_item_is_found_in_the_value_of_its_key() {
+        let lines = lines("a:\n  filter:\n  - tag:x\n  - tag:xy\n  name: tag:z\n");
+        assert_eq!(find(&lines, 1, "tag:xy"), Some((3, 4, 6)));
+        assert_eq!(find(&lines, 1, "tag:x"), Some((2, 4, 5)));
+        assert_eq!(find(&lines, 1, "tag:z"), None);
+    }
+
+    #[test]
+    fn the_next_item_is_not_part_of_an_item() {
+        let lines = lines("- how:\n  - x\n- name: y\n");
+        assert_eq!(find(&lines, 0, "x"), Some((1, 4, 1)));
+        assert_eq!(find(&lines, 0, "name"), None);
+    }
+}

@@ -1,0 +1,247 @@
+//! What the metadata say, atex does not obey, and could change a verdict: one warning a kind, with a count and the first place.
+//!
+//! Phases and sections that are left out have warnings of their own, each with its place (`phases`, `sections`). What changes no
+//! verdict (`component`, `tier`, `report`, `login`…) is not named.
+
+use std::collections::HashSet;
+
+use atex_fmf::{Map, Node, Tree, Value};
+
+use crate::compile::metadata::read::{Reader, Scope, truthy};
+use crate::compile::metadata::trees::TreeId;
+use crate::compile::spec::{Framework, Warning};
+
+/// What a selection asks for in vain.
+#[derive(Debug, Default)]
+pub(crate) struct Ignored {
+    kinds: Vec<Kind>,
+    tests: HashSet<(TreeId, String)>,
+}
+
+/// Something that is ignored, and how often it was met.
+#[derive(Debug)]
+struct Kind {
+    /// `tests` or `plans`, with a verb: `test uses`.
+    subject: Subject,
+    what: String,
+    consequence: &'static str,
+    count: usize,
+    first: Warning,
+}
+
+/// Who says it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Subject {
+    Test,
+    Plan,
+}
+
+impl Subject {
+    fn counted(self, count: usize) -> String {
+        let word = match self {
+            Self::Test => "test",
+            Self::Plan => "plan",
+        };
+        if count == 1 {
+            format!("1 {word} says")
+        } else {
+            format!("{count} {word}s say")
+        }
+    }
+}
+
+/// A key of a test that changes what tmt makes of it, with its value for people.
+struct Unobeyed {
+    key: &'static str,
+    what: String,
+    consequence: &'static str,
+    /// Whether a pass by the exit code alone may be a failure by the rule that is not obeyed.
+    hides_failures: bool,
+}
+
+const EXIT_CODE_ALONE: &str = "their exit code and their own results are the verdict, and a pass is not recorded";
+const NOT_BROUGHT: &str = "nothing of that is brought to the machine";
+
+/// What a test says that is not obeyed and could change its verdict.
+fn of_test(node: Node<'_>) -> Vec<Unobeyed> {
+    let said = |key: &str| node.value(key).filter(truthy);
+    let named = |key: &'static str, is_obeyed: fn(&str) -> bool| {
+        let value = said(key).filter(|value| !value.as_str().is_some_and(is_obeyed))?;
+        Some(Unobeyed {
+            key,
+            what: format!("`{key}: {}`", brief(&value)),
+            consequence: EXIT_CODE_ALONE,
+            hides_failures: true,
+        })
+    };
+    let checks = said("check").map(|_| Unobeyed {
+        key: "check",
+        what: "`check`".to_owned(),
+        consequence: EXIT_CODE_ALONE,
+        hides_failures: true,
+    });
+    let restarts = said("restart-on-exit-code").map(|_| Unobeyed {
+        key: "restart-on-exit-code",
+        what: "`restart-on-exit-code`".to_owned(),
+        consequence: "they are not started again for it",
+        hides_failures: false,
+    });
+    let libraries = ["require", "recommend"].into_iter().filter_map(|key| {
+        let value = said(key)?;
+        let items = value.as_list().unwrap_or(std::slice::from_ref(&value));
+        items.iter().any(is_library).then(|| Unobeyed {
+            key,
+            what: format!("`{key}` with a library"),
+            consequence: NOT_BROUGHT,
+            hides_failures: false,
+        })
+    });
+    let rules = [
+        named("framework", |word| Framework::named(word).is_some()),
+        named("result", |word| word == "respect"),
+        checks,
+        restarts,
+    ];
+    rules.into_iter().flatten().chain(libraries).collect()
+}
+
+/// Why the pass of a test is not to be recorded: it says something that could make it a failure, and is not obeyed.
+pub(crate) fn why_not_recorded(node: Node<'_>) -> Option<String> {
+    let rule = of_test(node).into_iter().find(|rule| rule.hides_failures)?;
+    Some(format!("not recorded: {} is not obeyed", rule.what))
+}
+
+/// Whether an item of `require` stands for a library of tests; files need nothing, since the whole tree is brought.
+fn is_library(item: &Value) -> bool {
+    match item {
+        Value::Map(map) => map.get("type").and_then(Value::as_str) != Some("file"),
+        Value::Str(text) => text.starts_with("library("),
+        _ => false,
+    }
+}
+
+/// A value in few characters.
+fn brief(value: &Value) -> String {
+    match value {
+        Value::List(_) | Value::Map(_) => "…".to_owned(),
+        other => other.to_python_str(),
+    }
+}
+
+impl Ignored {
+    /// Looks at a selected test; one that several plans hold counts once.
+    pub(crate) fn test(&mut self, (id, tree): (TreeId, &Tree), node: Node<'_>) {
+        let rules = of_test(node);
+        if rules.is_empty() || !self.tests.insert((id, node.name().to_owned())) {
+            return;
+        }
+        let scope = Reader::new(tree, node).scope("test");
+        for rule in rules {
+            self.add((Subject::Test, &rule.what, rule.consequence), &scope, rule.key);
+        }
+    }
+
+    /// Looks at a plan that was asked for.
+    pub(crate) fn plan(&mut self, tree: &Tree, node: Node<'_>) {
+        let scope = Reader::new(tree, node).scope("plan");
+        let plan = Subject::Plan;
+        for (key, consequence) in [
+            ("context", "it counts for no rule, as `-c DIM=VALUE` does"),
+            ("ansible", "it is not obeyed"),
+            ("reboot", "their machines are not rebooted for it"),
+            ("environment-file", "their variables are not set"),
+            ("plan", "no plan is imported"),
+        ] {
+            if scope.value(key).is_some_and(truthy) {
+                self.add((plan, &format!("`{key}`"), consequence), &scope, key);
+            }
+        }
+        self.execute(&scope);
+        let guests = scope.value("provision").and_then(Value::as_list);
+        if guests.is_some_and(|guests| guests.len() > 1) {
+            let what = "`provision` with several guests";
+            self.add((plan, what, "all tests run on each machine alike"), &scope, "provision");
+        }
+        let environment = scope.value("environment").and_then(Value::as_map);
+        let expanded = environment.is_some_and(|map| map.iter().any(|(_, value)| is_expanded(value)));
+        if expanded {
+            let what = "values of `environment` with `$@…`";
+            self.add((plan, what, "they stay as they are written"), &scope, "environment");
+        }
+    }
+
+    /// A node that is a plan for tmt only, since it imports one.
+    pub(crate) fn import(&mut self, tree: &Tree, node: Node<'_>) {
+        let scope = Reader::new(tree, node).scope("plan");
+        let kind = (Subject::Plan, "`plan: import`", "no plan is imported");
+        self.add(kind, &scope, "plan");
+    }
+
+    fn execute(&mut self, plan: &Scope<'_>) {
+        let phases = plan.maps("execute").unwrap_or_default();
+        for map in &phases {
+            let scope = plan.inner("execute", map, plan.subject.clone());
+            let how = scope.value("how").and_then(Value::as_str).filter(|how| *how != "tmt");
+            if let Some(how) = how {
+                let what = format!("`execute: {{how: {how}}}`");
+                self.add(
+                    (Subject::Plan, &what, "their tests run as under `how: tmt`"),
+                    &scope,
+                    "how",
+                );
+            }
+            for (key, consequence) in [
+                ("exit-first", "a failure ends nothing"),
+                ("ignore-duration", "the durations of tests count"),
+                ("restraint-compatible", "no variable or command of restraint is there"),
+                ("script", "no test is made of it"),
+                ("where", "each machine runs any test"),
+            ] {
+                if scope.value(key).is_some_and(truthy) {
+                    let what = format!("`execute: {key}`");
+                    self.add((Subject::Plan, &what, consequence), &scope, key);
+                }
+            }
+        }
+    }
+
+    fn add(&mut self, (subject, what, consequence): (Subject, &str, &'static str), scope: &Scope<'_>, key: &str) {
+        let known = |kind: &&mut Kind| kind.subject == subject && kind.what == what;
+        if let Some(kind) = self.kinds.iter_mut().find(known) {
+            kind.count += 1;
+            return;
+        }
+        self.kinds.push(Kind {
+            subject,
+            what: what.to_owned(),
+            consequence,
+            count: 1,
+            first: scope.warning(key, ""),
+        });
+    }
+
+    /// One warning a kind, in the order in which they were met first.
+    pub(crate) fn into_warnings(self) -> impl Iterator<Item = Warning> {
+        self.kinds.into_iter().map(|kind| {
+            let who = kind.subject.counted(kind.count);
+            Warning {
+                text: format!("{who} {}, which is not obeyed: {}", kind.what, kind.consequence),
+                ..kind.first
+            }
+        })
+    }
+}
+
+/// Whether a value holds a dimension of the context, which tmt puts in its place.
+fn is_expanded(value: &Value) -> bool {
+    value
+        .as_str()
+        .is_some_and(|text| text.contains("$@") || text.contains("${@"))
+}
+
+/// Whether a node that is no plan of atex imports one.
+pub(crate) fn imports(node: Node<'_>) -> bool {
+    let plan = node.value("plan");
+    let map = plan.as_ref().and_then(Value::as_map);
+    map.is_some_and(|map: &Map| map.contains_key("import"))
+}

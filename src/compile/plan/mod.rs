@@ -1,0 +1,198 @@
+//! Plans: which nodes are plans, which of them were asked for, and what they say.
+
+pub(crate) mod environment;
+pub(crate) mod phases;
+pub(crate) mod probe;
+pub(crate) mod sections;
+pub(crate) mod test_selection;
+
+use atex_fmf::context::Context;
+use atex_fmf::{Map, Node, Tree, Value};
+
+use crate::compile::error::CompileError;
+use crate::compile::how::Step;
+use crate::compile::inputs::Globs;
+use crate::compile::metadata::location::Cause;
+use crate::compile::metadata::names::{any_found, nearest};
+use crate::compile::metadata::read::{Reader, order};
+use crate::compile::metadata::trees::{TreeId, Trees};
+use crate::compile::metadata::unsupported::{self, Ignored};
+use crate::compile::spec::Warning;
+use environment::Variables;
+use phases::Phase;
+use sections::Section;
+
+/// The plan of a tree that has none, as tmt calls it.
+const DEFAULT_NAME: &str = "/default/plan";
+
+/// A plan that was asked for.
+#[derive(Clone, Debug)]
+pub(crate) struct Plan {
+    pub(crate) name: String,
+    pub(crate) enabled: bool,
+    pub(crate) environment: Variables,
+    pub(crate) prepare: Vec<Phase>,
+    pub(crate) finish: Vec<Phase>,
+    pub(crate) sections: Vec<Section>,
+    /// A command, and where it stands.
+    pub(crate) probe: Option<(String, Cause)>,
+    /// `extra-atex-inputs`; replaces the files that prepare steps depend on.
+    pub(crate) globs: Option<Globs>,
+    /// `extra-atex-shared-tree`.
+    pub(crate) shared_tree: bool,
+    /// Its metadata as JSON text.
+    pub(crate) data: String,
+    pub(crate) origin: Option<String>,
+}
+
+impl Plan {
+    /// The trees of the slot and where they lie in it; a plan without sections still has scripts, which run in its tree.
+    pub(crate) fn places(&self, trees: &Trees) -> Vec<(TreeId, String)> {
+        if self.sections.is_empty() {
+            return vec![(TreeId::OWN, String::new())];
+        }
+        self.sections
+            .iter()
+            .map(|section| (trees.of(&section.source), section.prefix()))
+            .collect()
+    }
+}
+
+/// Selects plans by name and reads them, in tmt's order: by `order`, then as fmf gives them.
+pub(crate) fn select(
+    tree: &Tree,
+    names: &[String],
+    context: &Context,
+    warnings: &mut Vec<Warning>,
+) -> Result<Vec<Plan>, CompileError> {
+    let mut all: Vec<(i64, Node<'_>)> = Vec::new();
+    let mut ignored = Ignored::default();
+    for node in tree.climb(false) {
+        if is_plan(node) {
+            all.push((order(tree, node, "plan")?, node));
+        } else if node.has_key("plan") && unsupported::imports(node) {
+            ignored.import(tree, node);
+        }
+    }
+    all.sort_by_key(|(order, _)| *order);
+    if all.is_empty() {
+        warnings.extend(ignored.into_warnings());
+        return default_plan(names);
+    }
+    let nodes: Vec<Node<'_>> = all.into_iter().map(|(_, node)| node).collect();
+    let chosen = choose(tree, &nodes, names)?;
+    let chosen = nodes.into_iter().zip(chosen).filter(|(_, chosen)| *chosen);
+    let chosen: Vec<Node<'_>> = chosen.map(|(node, _)| node).collect();
+    for node in &chosen {
+        ignored.plan(tree, *node);
+    }
+    warnings.extend(ignored.into_warnings());
+    let plans = chosen.into_iter().map(|node| read(tree, node, context, warnings));
+    plans.collect()
+}
+
+fn is_plan(node: Node<'_>) -> bool {
+    !node.has_key("test") && (node.has_key("execute") || node.has_key("discover"))
+}
+
+/// Whether each plan was asked for: by its exact name, else, if it is enabled, by a regex; without any names, all that are enabled.
+fn choose(tree: &Tree, plans: &[Node<'_>], names: &[String]) -> Result<Vec<bool>, CompileError> {
+    let enabled = |node: &Node<'_>| Reader::new(tree, *node).scope("plan").flag("enabled", true);
+    if names.is_empty() {
+        return Ok(plans.iter().map(enabled).collect());
+    }
+    let mut chosen = vec![false; plans.len()];
+    for name in names {
+        if let Some(exact) = plans.iter().position(|plan| plan.name() == name) {
+            chosen[exact] = true;
+            continue;
+        }
+        let (mut any, mut disabled) = (false, Vec::new());
+        for (plan, chosen) in plans.iter().zip(&mut chosen) {
+            if !any_found(std::slice::from_ref(name), plan.name())? {
+                continue;
+            }
+            if enabled(plan) {
+                (*chosen, any) = (true, true);
+            } else {
+                disabled.push(plan.name().to_owned());
+            }
+        }
+        if !any {
+            let nearest = nearest(name, plans.iter().map(|plan| plan.name()));
+            return Err(CompileError::UnknownPlan {
+                name: name.clone(),
+                nearest,
+                disabled,
+            });
+        }
+    }
+    Ok(chosen)
+}
+
+fn read(tree: &Tree, node: Node<'_>, context: &Context, warnings: &mut Vec<Warning>) -> Result<Plan, CompileError> {
+    let scope = Reader::new(tree, node).scope("plan");
+    let sections = sections::read(&scope, context, warnings)?;
+    let prepare = phases::read(&scope, Step::Prepare, context, warnings)?;
+    let finish = phases::read(&scope, Step::Finish, context, warnings)?;
+    let probe = scope.text("extra-atex-probe")?;
+    if probe.is_some() && prepare.is_empty() {
+        warnings.push(scope.warning(
+            "extra-atex-probe",
+            "has a probe, but no prepare step that it could be for",
+        ));
+    }
+    Ok(Plan {
+        name: node.name().to_owned(),
+        enabled: scope.flag("enabled", true),
+        environment: environment::read(&scope, true)?,
+        prepare,
+        finish,
+        sections,
+        probe: probe.map(|probe| (probe, scope.cause("extra-atex-probe"))),
+        globs: scope.globs(node.dir())?,
+        shared_tree: scope.boolean("extra-atex-shared-tree", false)?,
+        data: json(node.data()),
+        origin: scope.origin("execute").or_else(|| scope.origin("discover")),
+    })
+}
+
+fn default_plan(names: &[String]) -> Result<Vec<Plan>, CompileError> {
+    for name in names {
+        if name != DEFAULT_NAME && !any_found(std::slice::from_ref(name), DEFAULT_NAME)? {
+            let nearest = vec![DEFAULT_NAME.to_owned()];
+            return Err(CompileError::UnknownPlan {
+                name: name.clone(),
+                nearest,
+                disabled: Vec::new(),
+            });
+        }
+    }
+    let step = |how: &str| Value::from([(Value::from("how"), Value::from(how))].into_iter().collect::<Map>());
+    let data: Map = [
+        (Value::from("discover"), step("fmf")),
+        (Value::from("execute"), step("tmt")),
+    ]
+    .into_iter()
+    .collect();
+    Ok(vec![Plan {
+        name: DEFAULT_NAME.to_owned(),
+        enabled: true,
+        environment: Variables::new(),
+        prepare: Vec::new(),
+        finish: Vec::new(),
+        sections: vec![sections::all_tests()],
+        probe: None,
+        globs: None,
+        shared_tree: false,
+        data: json(&data),
+        origin: None,
+    }])
+}
+
+/// A node's data as JSON text, keys in fmf's order.
+pub(crate) fn json(data: &Map) -> String {
+    let mut text = String::new();
+    data.write_json(&mut text);
+    text
+}

@@ -1,0 +1,112 @@
+//! Phases of `prepare` and `finish`: which run, in which order, and a warning for all that is not honoured. What a `how` is, its own file in
+//! `how` says.
+
+use atex_fmf::Map;
+use atex_fmf::context::{Context, RuleError};
+
+use crate::compile::error::{CompileError, Problem};
+use crate::compile::how::{self, Step};
+use crate::compile::metadata::read::{ORDER, Scope};
+use crate::compile::spec::{Action, Warning};
+
+/// A phase that will run.
+#[derive(Clone, Debug)]
+pub(crate) struct Phase {
+    /// `name`, else `how`.
+    pub(crate) label: String,
+    pub(crate) action: Action,
+    /// Where its packages or scripts stand.
+    pub(crate) origin: Option<String>,
+}
+
+/// Reads the phases of a plan, in the order in which they run.
+pub(crate) fn read(
+    plan: &Scope<'_>,
+    step: Step,
+    context: &Context,
+    warnings: &mut Vec<Warning>,
+) -> Result<Vec<Phase>, CompileError> {
+    let key = step.key();
+    let mut phases = Vec::new();
+    for (position, map) in plan.maps(key)?.into_iter().enumerate() {
+        let how = scope_of(plan, key, position, map)
+            .text("how")?
+            .unwrap_or_else(|| how::DEFAULT.to_owned());
+        let name = map.get("name").and_then(|name| name.as_str()).unwrap_or(&how);
+        let subject = format!("{}, {key} phase {} (`{name}`)", plan.subject, position + 1);
+        let scope = plan.inner(key, map, subject);
+        let order = scope.integer("order", ORDER)?;
+        if !applies(&scope, context)? {
+            continue;
+        }
+        if let Some(phase) = read_phase(&scope, step, &how, name, warnings)? {
+            phases.push((order, phase));
+        }
+    }
+    phases.sort_by_key(|(order, _)| *order);
+    Ok(phases.into_iter().map(|(_, phase)| phase).collect())
+}
+
+fn scope_of<'t>(plan: &Scope<'t>, key: &'t str, position: usize, map: &'t Map) -> Scope<'t> {
+    plan.inner(key, map, format!("{}, {key} phase {}", plan.subject, position + 1))
+}
+
+fn read_phase(
+    scope: &Scope<'_>,
+    step: Step,
+    word: &str,
+    name: &str,
+    warnings: &mut Vec<Warning>,
+) -> Result<Option<Phase>, CompileError> {
+    let Some(how) = how::find(step, word) else {
+        let meant = how::meant(step, word).map(|meant| format!(" ({meant})"));
+        let text = format!(
+            "`how: {word}` is not supported, the phase is ignored{}",
+            meant.unwrap_or_default()
+        );
+        warnings.push(scope.warning("how", &text));
+        return Ok(None);
+    };
+    unknown_keys(scope, how.keys.read, warnings);
+    let content = how.content;
+    let Some(action) = (how.read)(scope)? else {
+        warnings.push(scope.warning(content, &format!("has no `{content}`, so there is nothing to do")));
+        return Ok(None);
+    };
+    Ok(Some(Phase {
+        label: name.to_owned(),
+        action,
+        origin: scope.origin(content),
+    }))
+}
+
+/// Whether one of the rules in `when` holds; a rule that cannot be decided does not, as in tmt.
+pub(crate) fn applies(scope: &Scope<'_>, context: &Context) -> Result<bool, CompileError> {
+    let Some(when) = scope.value("when") else {
+        return Ok(true);
+    };
+    let rules = when.as_list().unwrap_or(std::slice::from_ref(when));
+    for rule in rules {
+        let problem = |error: RuleError| Problem::Expression {
+            key: "when",
+            problem: error.to_string(),
+        };
+        if context
+            .matches(rule)
+            .map_err(|error| scope.error("when", problem(error)))?
+            == Some(true)
+        {
+            return Ok(true);
+        }
+    }
+    Ok(rules.is_empty())
+}
+
+/// Warns of every key that is neither common to all phases nor among the given ones.
+pub(crate) fn unknown_keys(scope: &Scope<'_>, known: &[&str], warnings: &mut Vec<Warning>) {
+    for key in scope.map.keys().filter_map(|key| key.as_str()) {
+        if !how::COMMON.contains(&key) && !known.contains(&key) {
+            warnings.push(scope.warning(key, &format!("`{key}` is not supported and ignored")));
+        }
+    }
+}

@@ -1,0 +1,222 @@
+//! Sections of `discover`: where tests are looked for and which are taken.
+
+use std::borrow::Cow;
+use std::path::PathBuf;
+
+use crate::compile::error::{CompileError, Problem, TreeError};
+use crate::compile::metadata::location::Cause;
+use crate::compile::metadata::read::{ORDER, Scope, scalar};
+use crate::compile::plan::phases::{applies, unknown_keys};
+use crate::compile::spec::Warning;
+
+use atex_fmf::context::Context;
+
+/// A section that is honoured.
+#[derive(Clone, Debug)]
+pub(crate) struct Section {
+    /// Its name where the plan has many: the first part of its tests' names, and a directory in the slot.
+    pub(crate) name: Option<String>,
+    pub(crate) source: Source,
+    /// `test`: regexes; the tests come in their order.
+    pub(crate) tests: Vec<String>,
+    pub(crate) filters: Vec<String>,
+    pub(crate) conditions: Vec<String>,
+    pub(crate) exclude: Vec<String>,
+    /// To be said if `test` selects a test more than once, which tmt would run as often.
+    pub(crate) repeats: Option<Warning>,
+    /// For messages; `None` where no file says that there is a section.
+    written: Option<Written>,
+}
+
+/// How messages call a section, and where its keys stand.
+#[derive(Clone, Debug)]
+struct Written {
+    subject: String,
+    causes: Vec<(&'static str, Cause)>,
+}
+
+/// Where a section's tree is.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Source {
+    /// The tree of the plan.
+    Own,
+    /// Another tree on the host: relative to the plan's root, or absolute.
+    Path(PathBuf),
+    /// A repository.
+    Url {
+        url: String,
+        reference: Option<String>,
+        path: Option<String>,
+    },
+}
+
+impl Section {
+    /// What the directory before the paths of the section's files is called: empty, or `name/`.
+    pub(crate) fn prefix(&self) -> String {
+        self.name.as_ref().map_or_else(String::new, |name| format!("{name}/"))
+    }
+
+    /// The error of a use of the section, with the place that it comes from if that is the section.
+    pub(crate) fn blamed(&self, error: CompileError) -> CompileError {
+        let CompileError::Tree(error) = error else { return error };
+        let Some((written, key)) = self.written.as_ref().zip(self.key_of(&error)) else {
+            return CompileError::Tree(error);
+        };
+        let Some((_, cause)) = written.causes.iter().find(|(known, _)| *known == key) else {
+            return CompileError::Tree(error);
+        };
+        CompileError::Section {
+            cause: Box::new(cause.clone()),
+            subject: written.subject.clone(),
+            key,
+            source: Box::new(error),
+        }
+    }
+
+    /// Which key an error comes from; errors inside of another tree come from none.
+    fn key_of(&self, error: &TreeError) -> Option<&'static str> {
+        match error {
+            TreeError::Fetch(_)
+            | TreeError::Fmf(atex_fmf::Error::NoTree { .. } | atex_fmf::Error::Directory { .. }) => match self.source {
+                Source::Own => None,
+                Source::Path(_) => Some("path"),
+                Source::Url { .. } => Some("url"),
+            },
+            error @ TreeError::Fmf(_) => {
+                let text = error.expression()?;
+                let keys = [
+                    ("test", &self.tests),
+                    ("filter", &self.filters),
+                    ("condition", &self.conditions),
+                    ("exclude", &self.exclude),
+                ];
+                let mut holds = keys
+                    .into_iter()
+                    .filter(|(_, texts)| texts.iter().any(|own| own == text));
+                holds.next().map(|(key, _)| key)
+            }
+        }
+    }
+
+    /// The name of one of the section's tests.
+    pub(crate) fn test_name<'n>(&self, node: &'n str) -> Cow<'n, str> {
+        self.name
+            .as_ref()
+            .map_or(Cow::Borrowed(node), |name| Cow::Owned(format!("/{name}{node}")))
+    }
+}
+
+/// The section of the default plan: all tests of the tree.
+pub(crate) fn all_tests() -> Section {
+    Section {
+        name: None,
+        source: Source::Own,
+        tests: Vec::new(),
+        filters: Vec::new(),
+        conditions: Vec::new(),
+        exclude: Vec::new(),
+        repeats: None,
+        written: None,
+    }
+}
+
+/// Reads the sections of a plan in the order in which their tests run.
+pub(crate) fn read(
+    plan: &Scope<'_>,
+    context: &Context,
+    warnings: &mut Vec<Warning>,
+) -> Result<Vec<Section>, CompileError> {
+    let maps = plan.maps("discover")?;
+    if maps.is_empty() {
+        warnings.push(plan.warning("execute", "has no `discover`, so it has no tests"));
+    }
+    let many = maps.len() > 1;
+    let mut sections: Vec<(i64, Section)> = Vec::new();
+    for (position, map) in maps.into_iter().enumerate() {
+        let subject = format!("{}, discover section {}", plan.subject, position + 1);
+        let mut scope = plan.inner("discover", map, subject);
+        let name = scope.text("name")?;
+        if let Some(name) = &name {
+            scope.subject = format!("{} (`{name}`)", scope.subject);
+        }
+        let order = scope.integer("order", ORDER)?;
+        if !applies(&scope, context)? || !is_fmf(&scope, warnings)? {
+            continue;
+        }
+        let name = if many { Some(section_name(&scope, name)?) } else { None };
+        if sections.iter().any(|(_, other)| many && other.name == name) {
+            return Err(scope.error("name", Problem::SameSection(name.unwrap_or_default())));
+        }
+        sections.push((order, read_section(&scope, name, warnings)?));
+    }
+    sections.sort_by_key(|(order, _)| *order);
+    Ok(sections.into_iter().map(|(_, section)| section).collect())
+}
+
+fn is_fmf(scope: &Scope<'_>, warnings: &mut Vec<Warning>) -> Result<bool, CompileError> {
+    match scope.text("how")?.as_deref() {
+        Some("fmf") => return Ok(true),
+        Some(how) => {
+            warnings.push(scope.warning("how", &format!("`how: {how}` is not supported, the section is ignored")));
+        }
+        None => warnings.push(scope.warning(
+            "how",
+            "a section without `how` is `shell`, as in tmt, which is not supported: it is ignored",
+        )),
+    }
+    Ok(false)
+}
+
+fn section_name(scope: &Scope<'_>, name: Option<String>) -> Result<String, CompileError> {
+    let name = name.ok_or_else(|| scope.error("discover", Problem::NamelessSection))?;
+    if name.is_empty() || name == "." || name == ".." || name.contains(['/', '\0', '\n']) {
+        return Err(scope.error("name", Problem::SectionName(name)));
+    }
+    Ok(name)
+}
+
+fn read_section(scope: &Scope<'_>, name: Option<String>, warnings: &mut Vec<Warning>) -> Result<Section, CompileError> {
+    const KEYS: [&str; 7] = ["test", "filter", "condition", "exclude", "url", "ref", "path"];
+    unknown_keys(scope, &KEYS, warnings);
+    let (url, path) = (scope.text("url")?, scope.text("path")?);
+    let reference = scope.text("ref")?;
+    if url.is_none() && reference.is_some() {
+        warnings.push(scope.warning("ref", "`ref` without `url` is not supported and ignored"));
+    }
+    let source = match (url, path) {
+        (Some(url), path) => Source::Url { url, reference, path },
+        (None, Some(path)) => Source::Path(path.into()),
+        (None, None) => Source::Own,
+    };
+    let given = KEYS.into_iter().filter(|key| scope.value(key).is_some());
+    Ok(Section {
+        name,
+        source,
+        tests: test_names(scope, warnings)?,
+        filters: scope.texts("filter")?,
+        conditions: scope.texts("condition")?,
+        exclude: scope.texts("exclude")?,
+        repeats: Some(scope.warning("test", "`test` selects tests more than once; each of them runs once")),
+        written: Some(Written {
+            subject: scope.subject.clone(),
+            causes: given.map(|key| (key, scope.cause(key))).collect(),
+        }),
+    })
+}
+
+/// tmt also takes mappings in `test`: a `name`, and a rule that adjusts the tests, which is not supported.
+fn test_names(scope: &Scope<'_>, warnings: &mut Vec<Warning>) -> Result<Vec<String>, CompileError> {
+    const EXPECTED: &str = "a text, or a list of texts or mappings with a `name`";
+    let Some(value) = scope.value("test") else {
+        return Ok(Vec::new());
+    };
+    let mut names = Vec::new();
+    for item in value.as_list().unwrap_or(std::slice::from_ref(value)) {
+        let name = item.as_map().map_or(Some(item), |map| map.get("name")).and_then(scalar);
+        names.push(name.ok_or_else(|| scope.wrong("test", EXPECTED, item))?);
+        if item.as_map().is_some_and(|map| map.len() > 1) {
+            warnings.push(scope.warning("test", "rules that adjust tests are not supported and ignored"));
+        }
+    }
+    Ok(names)
+}

@@ -1,0 +1,168 @@
+//! Selection of tests: what the sections of a plan take, narrowed by what the command line says.
+
+use std::borrow::Cow;
+use std::collections::HashSet;
+
+use atex_fmf::{Node, Selection, Tree};
+use rayon::iter::{IndexedParallelIterator as _, IntoParallelIterator as _, ParallelIterator as _};
+
+use crate::compile::error::CompileError;
+use crate::compile::metadata::names::{any_found, nearest};
+use crate::compile::metadata::read::order;
+use crate::compile::metadata::trees::{TreeId, Trees, is_test};
+use crate::compile::plan::Plan;
+use crate::compile::plan::sections::Section;
+use crate::compile::spec::{Narrowing, Warning};
+
+/// How many nodes one core looks at in a row.
+const IN_A_ROW: usize = 256;
+
+/// A test that a plan takes.
+#[derive(Clone, Debug)]
+pub(crate) struct Selected<'t> {
+    /// Its full name, with the section's.
+    pub(crate) name: Cow<'t, str>,
+    pub(crate) tree: TreeId,
+    pub(crate) node: Node<'t>,
+    section: &'t Section,
+    pub(crate) order: i64,
+}
+
+impl Selected<'_> {
+    /// The section's directory in the slot: empty, or `name/`.
+    pub(crate) fn prefix(&self) -> String {
+        self.section.prefix()
+    }
+}
+
+/// The tests of a plan, in the order in which tmt runs them. Those that share a tree are all taken, or none.
+pub(crate) fn of_plan<'t>(
+    plan: &'t Plan,
+    trees: &'t Trees,
+    narrowing: &Narrowing,
+    warnings: &mut Vec<Warning>,
+) -> Result<Vec<Selected<'t>>, CompileError> {
+    let selected = narrowed(plan, trees, narrowing, warnings)?;
+    if plan.shared_tree && !selected.is_empty() {
+        return narrowed(plan, trees, &Narrowing::default(), &mut Vec::new());
+    }
+    Ok(selected)
+}
+
+fn narrowed<'t>(
+    plan: &'t Plan,
+    trees: &'t Trees,
+    narrowing: &Narrowing,
+    warnings: &mut Vec<Warning>,
+) -> Result<Vec<Selected<'t>>, CompileError> {
+    let mut selected = Vec::new();
+    for section in &plan.sections {
+        let id = trees.of(&section.source);
+        let tree = &trees.get(id).tree;
+        let tests = of_section(section, tree, narrowing, warnings).map_err(|error| section.blamed(error))?;
+        for (order, node) in tests {
+            let name = section.test_name(node.name());
+            let named = narrowing.names.is_empty() || any_found(&narrowing.names, &name)?;
+            if named && !any_found(&narrowing.exclude, &name)? {
+                selected.push(Selected {
+                    name,
+                    tree: id,
+                    node,
+                    section,
+                    order,
+                });
+            }
+        }
+    }
+    Ok(selected)
+}
+
+/// With `test`, tests come regex by regex, each group by `order`; a test that several match comes once.
+fn of_section<'t>(
+    section: &Section,
+    tree: &'t Tree,
+    narrowing: &Narrowing,
+    warnings: &mut Vec<Warning>,
+) -> Result<Vec<(i64, Node<'t>)>, CompileError> {
+    let both = |own: &[String], more: &[String]| own.iter().chain(more).cloned().collect::<Vec<_>>();
+    let selection = |names: Vec<String>| Selection {
+        names,
+        keys: vec!["test".to_owned()],
+        filters: both(&section.filters, &narrowing.filters),
+        conditions: both(&section.conditions, &narrowing.conditions),
+        ..Selection::default()
+    };
+    let groups = match section.tests.as_slice() {
+        [] => vec![Vec::new()],
+        tests => tests.iter().map(|test| vec![test.clone()]).collect(),
+    };
+    let judge = |node: Node<'t>| -> Result<_, CompileError> {
+        let taken = is_test(node) && !any_found(&section.exclude, node.name())?;
+        Ok(if taken {
+            Some((order(tree, node, "test")?, node))
+        } else {
+            None
+        })
+    };
+    let many = groups.len() > 1;
+    let (mut tests, mut seen, mut repeated) = (Vec::new(), HashSet::new(), false);
+    for names in groups {
+        let nodes = tree.prune(&selection(names))?;
+        let judged: Vec<_> = nodes.into_par_iter().with_min_len(IN_A_ROW).map(judge).collect();
+        let mut group = Vec::new();
+        for judged in judged {
+            let Some((order, node)) = judged? else { continue };
+            if !many || seen.insert(node.name()) {
+                group.push((order, node));
+            } else {
+                repeated = true;
+            }
+        }
+        group.sort_by_key(|(order, _)| *order);
+        tests.extend(group);
+    }
+    warnings.extend(section.repeats.clone().filter(|_| repeated));
+    Ok(tests)
+}
+
+/// Keeps the tests that were asked for by name, in all plans: an exact name stands for that test, any other text is a regex. With one of
+/// those that share a tree, all are kept; `shared` says of each plan whether they do.
+pub(crate) fn keep_named(
+    plans: &mut [Vec<Selected<'_>>],
+    shared: &[bool],
+    names: &[String],
+) -> Result<(), CompileError> {
+    if names.is_empty() {
+        return Ok(());
+    }
+    let all: HashSet<&str> = plans.iter().flatten().map(|test| &*test.name).collect();
+    let (mut exact, mut patterns) = (HashSet::new(), Vec::new());
+    for name in names {
+        if all.contains(name.as_str()) {
+            exact.insert(name.as_str());
+            continue;
+        }
+        let pattern = std::slice::from_ref(name);
+        let mut found = false;
+        for test in &all {
+            found = found || any_found(pattern, test)?;
+        }
+        if !found {
+            let nearest = nearest(name, all.iter().copied());
+            return Err(CompileError::NothingMatched {
+                name: name.clone(),
+                nearest,
+            });
+        }
+        patterns.push(name.clone());
+    }
+    for (tests, &shared) in plans.iter_mut().zip(shared) {
+        let is_kept = |test: &Selected<'_>| Ok(exact.contains(&*test.name) || any_found(&patterns, &test.name)?);
+        let kept: Vec<bool> = tests.iter().map(is_kept).collect::<Result<_, CompileError>>()?;
+        if !shared || !kept.contains(&true) {
+            let mut kept = kept.into_iter();
+            tests.retain(|_| kept.next() == Some(true));
+        }
+    }
+    Ok(())
+}

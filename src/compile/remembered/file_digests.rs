@@ -1,0 +1,369 @@
+//! The digests of file contents, remembered between runs, so that an unchanged tree is not read again.
+//!
+//! One or two files per tree root below a directory that the caller names. An entry holds what `stat` said; it is believed only where all of
+//! that is the same. Invariant: no entry is written for a file that changed shortly before it was looked at, because a second
+//! change within the same tick of the clock could keep size and times (git calls such an entry racy).
+//!
+//! A file of entries that is damaged, of another version or unreadable is nothing more than an empty one.
+
+use std::collections::HashMap;
+use std::fs::{DirBuilder, Metadata};
+use std::io::{self, Write};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, OnceLock, PoisonError};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// The directory's name carries the version of the format.
+pub(crate) const BUCKET: &str = "digests-v2";
+/// Times younger than this are not trusted. The coarsest clock of a file system in use (FAT) ticks every two seconds, but a page that is
+/// written to through a mapping changes the times once, and then not before the kernel has written it back: after 30 seconds, looked at
+/// each five, by its defaults.
+const RACY_NS: i128 = 60_000_000_000;
+/// Where the kernel says after how long it writes back, and how often it looks, in hundredths of a second; 0 for never.
+const WRITEBACK: [&str; 2] = [
+    "/proc/sys/vm/dirty_expire_centisecs",
+    "/proc/sys/vm/dirty_writeback_centisecs",
+];
+const CHECKSUM: usize = 32;
+
+/// What `stat` says of a file's content.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Stamp {
+    dev: u64,
+    ino: u64,
+    size: u64,
+    mtime_ns: i128,
+    ctime_ns: i128,
+}
+
+/// How long times are not trusted; nothing where that is for ever, since nothing is written back by itself. A kernel that does not tell has its
+/// defaults.
+fn racy_ns([expire, look]: [Option<i128>; 2]) -> Option<i128> {
+    const CENTISECOND: i128 = 10_000_000;
+    let (expire, look) = (expire.unwrap_or(3000), look.unwrap_or(500));
+    (look > 0).then(|| RACY_NS.max((expire + 2 * look) * CENTISECOND))
+}
+
+impl Stamp {
+    pub(crate) fn of(metadata: &Metadata) -> Self {
+        let ns = |seconds: i64, rest: i64| i128::from(seconds) * 1_000_000_000 + i128::from(rest);
+        Self {
+            dev: metadata.dev(),
+            ino: metadata.ino(),
+            size: metadata.len(),
+            mtime_ns: ns(metadata.mtime(), metadata.mtime_nsec()),
+            ctime_ns: ns(metadata.ctime(), metadata.ctime_nsec()),
+        }
+    }
+
+    /// Whether a later change must show in the stamp, for one that was taken at `now`.
+    fn settled(&self, now: i128) -> bool {
+        static RACY: OnceLock<Option<i128>> = OnceLock::new();
+        let racy =
+            RACY.get_or_init(|| racy_ns(WRITEBACK.map(|file| std::fs::read_to_string(file).ok()?.trim().parse().ok())));
+        racy.is_some_and(|racy| self.mtime_ns.max(self.ctime_ns) + racy < now)
+    }
+
+    fn encode(&self, out: &mut Vec<u8>) {
+        for number in [self.dev, self.ino, self.size] {
+            out.extend(number.to_le_bytes());
+        }
+        for time in [self.mtime_ns, self.ctime_ns] {
+            out.extend(time.to_le_bytes());
+        }
+    }
+
+    fn decode(bytes: &mut &[u8]) -> Option<Self> {
+        Some(Self {
+            dev: u64::from_le_bytes(take(bytes)?),
+            ino: u64::from_le_bytes(take(bytes)?),
+            size: u64::from_le_bytes(take(bytes)?),
+            mtime_ns: i128::from_le_bytes(take(bytes)?),
+            ctime_ns: i128::from_le_bytes(take(bytes)?),
+        })
+    }
+}
+
+/// Which files of a tree: each look at a tree sees all of its kind, and forgets what is gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Of {
+    /// All files, as git sees them.
+    Inputs,
+    /// Metadata files, as fmf sees them: through symbolic links too.
+    Metadata,
+}
+
+/// The remembered digests of one tree.
+pub(crate) struct DigestCache {
+    /// `None`: nothing is kept.
+    file: Option<PathBuf>,
+    known: HashMap<PathBuf, (Stamp, [u8; 32])>,
+    /// What this run saw; only this is kept, so that files that are gone are forgotten.
+    seen: Mutex<Seen>,
+}
+
+#[derive(Default)]
+struct Seen {
+    entries: Vec<(PathBuf, Stamp, [u8; 32])>,
+    new: bool,
+}
+
+impl DigestCache {
+    /// Opens the entries of the tree at `root`, kept below `directory`.
+    pub(crate) fn open(directory: Option<&Path>, root: &Path, of: Of) -> Self {
+        let file = directory.map(|directory| {
+            let name = blake3::hash(root.as_os_str().as_bytes()).to_hex();
+            let name = match of {
+                Of::Inputs => name.as_str().to_owned(),
+                Of::Metadata => format!("{name}-fmf"),
+            };
+            directory.join(BUCKET).join(name)
+        });
+        let known = file
+            .as_ref()
+            .and_then(|file| std::fs::read(file).ok())
+            .and_then(|bytes| decode(&bytes));
+        Self {
+            file,
+            known: known.unwrap_or_default(),
+            seen: Mutex::default(),
+        }
+    }
+
+    /// The digest of the content at `path` (relative to the root) whose stat is `stamp`; `read` finds it where it is not known.
+    pub(crate) fn digest(
+        &self,
+        path: &Path,
+        stamp: Stamp,
+        read: impl FnOnce() -> io::Result<[u8; 32]>,
+    ) -> io::Result<[u8; 32]> {
+        if self.file.is_none() {
+            return read();
+        }
+        if let Some((known, digest)) = self.known.get(path)
+            && *known == stamp
+        {
+            self.see(path, stamp, *digest, false);
+            return Ok(*digest);
+        }
+        self.learn(path, stamp, read)
+    }
+
+    /// The same, without asking what is known.
+    pub(crate) fn learn(
+        &self,
+        path: &Path,
+        stamp: Stamp,
+        read: impl FnOnce() -> io::Result<[u8; 32]>,
+    ) -> io::Result<[u8; 32]> {
+        let now = now_ns();
+        let digest = read()?;
+        if stamp.settled(now) {
+            self.see(path, stamp, digest, true);
+        }
+        Ok(digest)
+    }
+
+    /// Tells whether there is nothing from earlier runs.
+    pub(crate) fn knows_nothing(&self) -> bool {
+        self.known.is_empty()
+    }
+
+    fn see(&self, path: &Path, stamp: Stamp, digest: [u8; 32], new: bool) {
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.entries.push((path.to_owned(), stamp, digest));
+        seen.new |= new;
+    }
+
+    /// Writes what this run saw, if there is news. Another process that does the same at once loses nothing: the last one wins.
+    pub(crate) fn save(self) -> io::Result<()> {
+        let Some(file) = self.file else { return Ok(()) };
+        let seen = self.seen.into_inner().unwrap_or_else(PoisonError::into_inner);
+        if !seen.new && seen.entries.len() == self.known.len() {
+            return Ok(());
+        }
+        let Some(directory) = file.parent() else { return Ok(()) };
+        DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
+        let mut temp = tempfile::NamedTempFile::new_in(directory)?;
+        temp.write_all(&encode(&seen.entries))?;
+        // No fsync: the checksum finds a torn file, and all that is lost is time.
+        temp.persist(&file)?;
+        Ok(())
+    }
+}
+
+fn now_ns() -> i128 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i128::try_from(since.as_nanos()).unwrap_or(0)
+}
+
+fn encode(entries: &[(PathBuf, Stamp, [u8; 32])]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(entries.len() * 160);
+    for (path, stamp, digest) in entries {
+        let path = path.as_os_str().as_bytes();
+        out.extend((path.len() as u64).to_le_bytes());
+        out.extend(path);
+        stamp.encode(&mut out);
+        out.extend(digest);
+    }
+    let checksum = blake3::hash(&out);
+    out.extend(checksum.as_bytes());
+    out
+}
+
+fn decode(bytes: &[u8]) -> Option<HashMap<PathBuf, (Stamp, [u8; 32])>> {
+    let (mut rest, checksum) = bytes.split_at_checked(bytes.len().checked_sub(CHECKSUM)?)?;
+    if blake3::hash(rest).as_bytes() != checksum {
+        return None;
+    }
+    let mut known = HashMap::new();
+    while !rest.is_empty() {
+        let length = usize::try_from(u64::from_le_bytes(take(&mut rest)?)).ok()?;
+        let (path, after) = rest.split_at_checked(length)?;
+        rest = after;
+        let stamp = Stamp::decode(&mut rest)?;
+        known.insert(
+            PathBuf::from(std::ffi::OsStr::from_bytes(path)),
+            (stamp, take(&mut rest)?),
+        );
+    }
+    Some(known)
+}
+
+fn take<const N: usize>(bytes: &mut &[u8]) -> Option<[u8; N]> {
+    let (head, rest) = bytes.split_first_chunk::<N>()?;
+    *bytes = rest;
+    Some(*head)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::{self, File};
+    use std::path::Path;
+    use std::time::{Duration, SystemTime};
+
+    use super::{DigestCache, Of, Stamp, now_ns, racy_ns};
+
+    fn stamp(path: &Path) -> Stamp {
+        Stamp::of(&fs::symlink_metadata(path).expect("the file is there"))
+    }
+
+    /// Digests `path` through a cache; whether it was read.
+    fn was_read(cache: &DigestCache, path: &Path, stamp: Stamp) -> bool {
+        let mut read = false;
+        let digest = cache.digest(path, stamp, || {
+            read = true;
+            Ok([7; 32])
+        });
+        assert_eq!(digest.expect("reading cannot fail"), [7; 32]);
+        read
+    }
+
+    fn settled(stamp: Stamp) -> Stamp {
+        Stamp {
+            mtime_ns: stamp.mtime_ns - 100_000_000_000,
+            ctime_ns: stamp.ctime_ns - 100_000_000_000,
+            ..stamp
+        }
+    }
+
+    #[test]
+    fn a_file_that_is_known_is_not_read_again() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let file = dir.path().join("file");
+        fs::write(&file, "text").expect("written");
+        let old = settled(stamp(&file));
+        let cache = DigestCache::open(Some(dir.path()), Path::new("/root"), Of::Inputs);
+        assert!(was_read(&cache, &file, old));
+        cache.save().expect("saved");
+
+        let cache = DigestCache::open(Some(dir.path()), Path::new("/root"), Of::Inputs);
+        assert!(!was_read(&cache, &file, old));
+        assert!(was_read(&cache, &file, Stamp { size: 5, ..old }), "another size");
+        assert!(
+            was_read(
+                &cache,
+                &file,
+                Stamp {
+                    ino: old.ino + 1,
+                    ..old
+                }
+            ),
+            "another inode"
+        );
+        assert!(
+            was_read(
+                &cache,
+                &file,
+                Stamp {
+                    ctime_ns: old.ctime_ns + 1,
+                    ..old
+                }
+            ),
+            "another ctime"
+        );
+        let other = DigestCache::open(Some(dir.path()), Path::new("/other"), Of::Inputs);
+        assert!(was_read(&other, &file, old), "another root");
+    }
+
+    #[test]
+    fn a_file_that_has_just_changed_is_not_remembered() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let file = dir.path().join("file");
+        fs::write(&file, "text").expect("written");
+        // An old mtime does not help: the ctime cannot be set back.
+        let opened = File::options().write(true).open(&file).expect("opened");
+        opened
+            .set_modified(SystemTime::now() - Duration::from_hours(1))
+            .expect("set");
+        let fresh = stamp(&file);
+        assert!(!fresh.settled(now_ns()));
+        let cache = DigestCache::open(Some(dir.path()), Path::new("/root"), Of::Inputs);
+        assert!(was_read(&cache, &file, fresh));
+        cache.save().expect("saved");
+        assert!(was_read(
+            &DigestCache::open(Some(dir.path()), Path::new("/root"), Of::Inputs),
+            &file,
+            fresh
+        ));
+    }
+
+    #[test]
+    fn times_are_trusted_when_the_kernel_has_written_back_what_a_mapping_changed() {
+        assert_eq!(racy_ns([Some(3000), Some(500)]), Some(60_000_000_000));
+        assert_eq!(racy_ns([Some(60_000), Some(1500)]), Some(630_000_000_000));
+        assert_eq!(racy_ns([Some(3000), Some(0)]), None, "it never does so by itself");
+        assert_eq!(racy_ns([None, None]), Some(60_000_000_000));
+    }
+
+    #[test]
+    fn a_damaged_file_of_entries_is_an_empty_one() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let file = dir.path().join("file");
+        fs::write(&file, "text").expect("written");
+        let old = settled(stamp(&file));
+        let cache = DigestCache::open(Some(dir.path()), Path::new("/root"), Of::Inputs);
+        was_read(&cache, &file, old);
+        let kept = cache.file.clone().expect("a file");
+        cache.save().expect("saved");
+        let whole = fs::read(&kept).expect("read");
+        for damage in 0..whole.len() {
+            let mut bytes = whole.clone();
+            bytes[damage] ^= 1;
+            fs::write(&kept, &bytes).expect("written");
+            assert!(was_read(
+                &DigestCache::open(Some(dir.path()), Path::new("/root"), Of::Inputs),
+                &file,
+                old
+            ));
+            fs::write(&kept, &whole[..damage]).expect("written");
+            assert!(was_read(
+                &DigestCache::open(Some(dir.path()), Path::new("/root"), Of::Inputs),
+                &file,
+                old
+            ));
+        }
+    }
+}

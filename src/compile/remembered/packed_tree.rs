@@ -1,0 +1,184 @@
+//! Discovered trees, remembered between runs: an unchanged tree is neither parsed, merged nor adjusted again.
+//!
+//! ```text
+//! discover-v1/
+//! └── 3f9a…/               one tree root, by the digest of its path
+//!     └── c0ff….fmf        a packed tree, by the digest of all that it depends on
+//! ```
+//!
+//! A packed tree depends on the paths of the metadata files, their order and their contents, on the context, and on the atex that packed it.
+//! Contents enter by their digests, which [`digests`](crate::compile::remembered::file_digests) remembers by what `stat` says, where that can be trusted; so what is
+//! found is what packing the tree now would give, whenever a file has changed. What follows from the tree (plans, selection, warnings,
+//! errors) is worked out anew in each run, and an error of the tree itself is never remembered.
+//!
+//! Files are written aside and renamed, and verified when they are read; a bad one is as none, and is replaced. No lock is held: two
+//! processes that write the same tree write the same bytes.
+
+use std::fs::{self, File, Metadata as Stat};
+use std::io::{self, Read};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use atex_fmf::context::Context;
+use atex_fmf::{Map, Metadata, Packing, Tree};
+use rayon::prelude::*;
+
+use crate::compile::remembered::file_digests::{DigestCache, Of, Stamp};
+
+/// The directory's name carries the version of the format.
+pub(crate) const BUCKET: &str = "discover-v1";
+
+/// How many files of one directory are kept: for as many contexts, or states of the tree.
+const KEPT: usize = 8;
+
+/// How the file of a tree ends.
+const SUFFIX: &str = "fmf";
+
+/// Returns the adjusted tree of metadata files, from the cache or by way of it; nothing where it has to be made in memory.
+pub(crate) fn tree(metadata: &Metadata, context: &Context, mark: fn(&Map) -> bool, cache: &Path) -> Option<Tree> {
+    let about = about(context)?;
+    let directory = directory_of(cache, BUCKET, metadata.root());
+    find(metadata, &about, cache, &directory).or_else(|| make(metadata, context, mark, about, cache, &directory))
+}
+
+/// The directory in a bucket of the cache for what is remembered of the tree at `root`.
+pub(crate) fn directory_of(cache: &Path, bucket: &str, root: &Path) -> PathBuf {
+    let digest = blake3::hash(root.as_os_str().as_bytes());
+    cache.join(bucket).join(digest.to_hex().as_str())
+}
+
+/// Looks for the tree of the files as they are now.
+fn find(metadata: &Metadata, about: &[u8; 32], cache: &Path, directory: &Path) -> Option<Tree> {
+    let known = DigestCache::open(Some(cache), metadata.root(), Of::Metadata);
+    if known.knows_nothing() && !directory.exists() {
+        return None;
+    }
+    let digest = |path: &PathBuf| {
+        let place = metadata.root().join(path);
+        let stamp = Stamp::of(&fs::metadata(&place).ok()?);
+        let digest = known.digest(path, stamp, || Ok(read(&place)?.1.into()));
+        digest.ok().map(blake3::Hash::from_bytes)
+    };
+    let digests: Vec<blake3::Hash> = metadata.paths().par_iter().map(digest).collect::<Option<_>>()?;
+    let file = File::open(directory.join(name(metadata, about, digests.iter()))).ok()?;
+    let used = file.try_clone().ok()?;
+    let tree = metadata.unpack(file, about, &digests)?;
+    // So that it is not among the first to go; that it cannot be noted costs time only.
+    let _goes_earlier = used.set_modified(SystemTime::now());
+    // A cache that cannot be written costs the next run time, and nothing else.
+    let _ = known.save();
+    Some(tree)
+}
+
+/// Makes the tree, and keeps it if it can be kept.
+fn make(
+    metadata: &Metadata,
+    context: &Context,
+    mark: fn(&Map) -> bool,
+    about: [u8; 32],
+    cache: &Path,
+    directory: &Path,
+) -> Option<Tree> {
+    // As the rest of the cache: what is in the tree may be nobody else's business.
+    let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(directory);
+    made.ok()?;
+    let temporary = tempfile::Builder::new()
+        .prefix(".")
+        .suffix(".tmp")
+        .tempfile_in(directory)
+        .ok()?;
+    let known = DigestCache::open(Some(cache), metadata.root(), Of::Metadata);
+    let read = |path: &Path, place: &Path| {
+        let mut found = None;
+        let stamp = Stamp::of(&fs::metadata(place)?);
+        known.learn(path, stamp, || {
+            let (bytes, digest) = read(place)?;
+            found = Some((bytes, digest));
+            Ok(digest.into())
+        })?;
+        found.ok_or_else(|| io::ErrorKind::Other.into())
+    };
+    let packing = Packing {
+        context,
+        mark,
+        read: &read,
+        about,
+    };
+    let tree = metadata.pack(&packing, temporary.as_file().try_clone().ok()?)?;
+    let digests = tree.metadata_files().iter().skip(metadata.settings().len());
+    let name = name(metadata, &about, digests.map(|file| &file.digest));
+    // Without a name the file goes when the tree does. No fsync: the checksum finds a torn file, and all that is lost is time.
+    if temporary.persist(directory.join(name)).is_ok() {
+        prune(directory);
+    }
+    let _ = known.save();
+    Some(tree)
+}
+
+/// Reads a file, and digests what was read.
+fn read(place: &Path) -> io::Result<(Vec<u8>, blake3::Hash)> {
+    let mut file = File::open(place)?;
+    let size = file.metadata().as_ref().map_or(0, Stat::size);
+    let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or(0).min(1 << 20) + 1);
+    file.read_to_end(&mut bytes)?;
+    let digest = blake3::hash(&bytes);
+    Ok((bytes, digest))
+}
+
+/// The digest of what a tree depends on beside its files. Another build of atex may make another tree of the same files.
+pub(crate) fn about(context: &Context) -> Option<[u8; 32]> {
+    let mut hasher = blake3::Hasher::new();
+    let mut text = |text: &[u8]| {
+        hasher.update(&(text.len() as u64).to_le_bytes());
+        hasher.update(text);
+    };
+    let program = std::env::current_exe().ok()?;
+    let stat = fs::metadata(&program).ok()?;
+    text(env!("CARGO_PKG_VERSION").as_bytes());
+    text(program.as_os_str().as_bytes());
+    for number in [stat.dev(), stat.ino(), stat.size()] {
+        text(&number.to_le_bytes());
+    }
+    for number in [stat.mtime(), stat.mtime_nsec()] {
+        text(&number.to_le_bytes());
+    }
+    for (dimension, values) in context.dimensions() {
+        let values: Vec<&str> = values.collect();
+        text(dimension.as_bytes());
+        text(&(values.len() as u64).to_le_bytes());
+        for value in values {
+            text(value.as_bytes());
+        }
+    }
+    Some(hasher.finalize().into())
+}
+
+/// The name of a tree's file.
+fn name<'d>(metadata: &'d Metadata, about: &[u8; 32], digests: impl Iterator<Item = &'d blake3::Hash>) -> String {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(about);
+    let settings = metadata.settings().iter().map(|file| (&file.path, &file.digest));
+    for (path, digest) in settings.chain(metadata.paths().iter().zip(digests)) {
+        let path = path.as_os_str().as_bytes();
+        hasher.update(&(path.len() as u64).to_le_bytes());
+        hasher.update(path);
+        hasher.update(digest.as_bytes());
+    }
+    format!("{}.{SUFFIX}", hasher.finalize().to_hex())
+}
+
+/// Removes the files of a directory that were not of use for the longest time, and what killed processes left.
+pub(crate) fn prune(directory: &Path) {
+    let Ok(entries) = fs::read_dir(directory) else { return };
+    let mut found: Vec<(SystemTime, PathBuf)> = entries
+        .flatten()
+        .filter_map(|entry| Some((entry.metadata().ok()?.modified().ok()?, entry.path())))
+        .collect();
+    found.sort_unstable_by(|left, right| right.cmp(left));
+    for (_, path) in found.into_iter().skip(KEPT) {
+        // Another process may have been faster.
+        let _gone = fs::remove_file(path);
+    }
+}

@@ -1,0 +1,260 @@
+//! Which file a script starts with, where that can be told from its text.
+//!
+//! Only the first command counts, after those that only set things up: what comes later may have been made by then, or
+//! stand in another directory. What the shell would expand is not guessed.
+
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+
+use crate::compile::plan::environment::is_name;
+use crate::compile::script::read_files::inside;
+
+/// The file that a script runs first.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Command {
+    /// As written, without quotes.
+    pub(crate) word: String,
+    pub(crate) how: How,
+}
+
+/// How the file is run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum How {
+    /// As a program: it must be executable.
+    Executed,
+    /// By an interpreter, or read by the shell.
+    Read,
+    /// A word without a slash, which the shell looks for in `PATH`.
+    Looked,
+}
+
+/// A word of a script; `fixed` if the shell leaves it as it is.
+#[derive(Debug)]
+struct Word {
+    text: String,
+    fixed: bool,
+}
+
+/// Commands that change neither the directory nor any file.
+const HARMLESS: [&str; 6] = [":", "echo", "export", "set", "shopt", "ulimit"];
+const SHELLS: [&str; 5] = ["bash", "dash", "ksh", "sh", "zsh"];
+const INTERPRETERS: [&str; 6] = ["node", "perl", "python", "python2", "python3", "ruby"];
+
+/// Tells which file of its directory a script starts with.
+pub(crate) fn first(script: &str) -> Option<Command> {
+    let mut rest = script;
+    loop {
+        let (words, after) = simple_command(rest)?;
+        let words = without_assignments(&words);
+        match words.first() {
+            None if after.is_empty() => return None,
+            None => {}
+            Some(first) if first.fixed && HARMLESS.contains(&first.text.as_str()) => {}
+            Some(_) => return named(words),
+        }
+        rest = after;
+    }
+}
+
+/// The script file that a script starts with, if it is in the tree: its path there.
+pub(crate) fn file_of(script: &str, directory: &Path) -> Option<PathBuf> {
+    let command = first(script).filter(|command| command.how != How::Looked)?;
+    inside(directory, &command.word)
+}
+
+/// Whether a file is a script of a shell, by its first line or else its name.
+pub(crate) fn is_shell(path: &Path, text: &str) -> bool {
+    let named = || {
+        path.extension()
+            .and_then(OsStr::to_str)
+            .is_some_and(|name| SHELLS.contains(&name))
+    };
+    let Some(interpreter) = text.lines().next().and_then(|line| line.strip_prefix("#!")) else {
+        return named();
+    };
+    let mut words = interpreter.split_whitespace().map(|word| word.rsplit('/').next());
+    words.any(|word| word.is_some_and(|word| SHELLS.contains(&word)))
+}
+
+/// Splits off the first command; `None` where the text is more than words, or sends something somewhere.
+fn simple_command(script: &str) -> Option<(Vec<Word>, &str)> {
+    let mut words = Vec::new();
+    let mut rest = script.trim_start_matches([' ', '\t']);
+    loop {
+        let Some(next) = rest.chars().next() else {
+            return Some((words, ""));
+        };
+        match next {
+            '\n' | ';' => return Some((words, &rest[1..])),
+            '#' => {
+                let end = rest.find('\n').unwrap_or(rest.len());
+                rest = &rest[end..];
+                continue;
+            }
+            '&' if rest.starts_with("&&") => return Some((words, &rest[2..])),
+            // What the command itself does is known; what becomes of its output is its own matter.
+            '&' | '|' | '<' | '>' if !harmless(&words) => return Some((words, "")),
+            '&' | '|' | '<' | '>' | '(' | ')' | '{' | '}' | '!' => return None,
+            _ => {}
+        }
+        let (word, after) = word(rest)?;
+        words.push(word);
+        rest = after.trim_start_matches([' ', '\t']);
+    }
+}
+
+fn harmless(words: &[Word]) -> bool {
+    words
+        .first()
+        .is_none_or(|first| HARMLESS.contains(&first.text.as_str()))
+}
+
+/// Splits off a word; `None` where its quotes do not end.
+fn word(text: &str) -> Option<(Word, &str)> {
+    let mut word = Word {
+        text: String::new(),
+        fixed: true,
+    };
+    let mut chars = text.char_indices();
+    while let Some((at, c)) = chars.next() {
+        match c {
+            ' ' | '\t' | '\n' | ';' | '&' | '|' | '<' | '>' | '(' | ')' => return Some((word, &text[at..])),
+            '\'' | '"' => loop {
+                let (_, inside) = chars.next()?;
+                match inside {
+                    end if end == c => break,
+                    '$' | '`' | '\\' if c == '"' => word.fixed = false,
+                    _ => {}
+                }
+                word.text.push(inside);
+            },
+            '\\' | '$' | '`' | '*' | '?' | '[' | '{' | '~' => {
+                word.fixed = false;
+                word.text.push(c);
+                if c == '\\' {
+                    word.text.extend(chars.next().map(|(_, escaped)| escaped));
+                }
+            }
+            other => word.text.push(other),
+        }
+    }
+    Some((word, ""))
+}
+
+/// Without `NAME=value` and words that only prefix a command.
+fn without_assignments(words: &[Word]) -> &[Word] {
+    let prefixes = |word: &Word| {
+        let name = word.text.split('=').next().unwrap_or_default();
+        let assigns = name.len() < word.text.len() && is_name(name);
+        assigns || matches!(word.text.as_str(), "exec" | "time")
+    };
+    let start = words.iter().position(|word| !prefixes(word)).unwrap_or(words.len());
+    &words[start..]
+}
+
+fn named(words: &[Word]) -> Option<Command> {
+    let (first, arguments) = words.split_first()?;
+    if !first.fixed {
+        return None;
+    }
+    let command = |word: &Word, how| {
+        (word.fixed && !word.text.starts_with('/')).then(|| Command {
+            word: word.text.clone(),
+            how,
+        })
+    };
+    let name = first.text.as_str();
+    if name == "." || name == "source" {
+        return arguments
+            .first()
+            .filter(|file| file.text.contains('/'))
+            .and_then(|file| command(file, How::Read));
+    }
+    let file = if SHELLS.contains(&name) {
+        Some(script_of_shell(arguments)?)
+    } else if INTERPRETERS.contains(&name) {
+        Some(arguments.first().filter(|argument| !argument.text.starts_with('-'))?)
+    } else {
+        None
+    };
+    match file {
+        // Without a dot or a slash it may be a program in `PATH`.
+        Some(file) if file.text.contains(['.', '/']) => command(file, How::Read),
+        Some(_) => None,
+        None if name.contains('/') => command(first, How::Executed),
+        None => command(first, How::Looked),
+    }
+}
+
+/// The file that a shell is told to read.
+fn script_of_shell(arguments: &[Word]) -> Option<&Word> {
+    let mut arguments = arguments.iter();
+    loop {
+        let argument = arguments.next()?;
+        let text = argument.text.as_str();
+        match text.strip_prefix(['-', '+']) {
+            None => return Some(argument),
+            Some("o" | "O" | "eo" | "euo" | "exo" | "euxo") => {
+                arguments.next()?;
+            }
+            Some(flags) if !flags.is_empty() && flags.bytes().all(|flag| b"aefhlnuvx".contains(&flag)) => {}
+            Some(_) => return None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{How, first};
+
+    #[test]
+    fn the_first_file_is_found() {
+        for (script, word, how) in [
+            ("./test.sh", "./test.sh", How::Executed),
+            ("./test.sh a b | tee x", "./test.sh", How::Executed),
+            ("  A=1 B='x y' exec ../run --all", "../run", How::Executed),
+            ("# why\nset -x\n\nexport A=$B; ./t.sh", "./t.sh", How::Executed),
+            ("bash -eux -o pipefail t.sh", "t.sh", How::Read),
+            ("python3 'my test.py'", "my test.py", How::Read),
+            (". ./lib.sh; f", "./lib.sh", How::Read),
+            ("lib/x.sh && y", "lib/x.sh", How::Executed),
+            ("test.sh", "test.sh", How::Looked),
+            ("./a.sh >/dev/null 2>&1", "./a.sh", How::Executed),
+        ] {
+            let found = first(script).unwrap_or_else(|| panic!("{script:?}"));
+            assert_eq!((found.word.as_str(), found.how), (word, how), "{script:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_certain_is_not_guessed() {
+        for script in [
+            "",
+            "\n\n",
+            "/usr/bin/true",
+            "$DIR/test.sh",
+            "./test*.sh",
+            "bash -c './x.sh'",
+            "python3 -m pytest x.py",
+            "bash \"$X\"",
+            "bash reboot",
+            "echo x > run.sh; ./run.sh",
+            "( ./x )",
+            ". lib.sh",
+            "~/x.sh",
+            "'./x",
+            "bash",
+        ] {
+            assert_eq!(first(script), None, "{script:?}");
+        }
+    }
+
+    #[test]
+    fn only_the_first_command_counts() {
+        assert_eq!(
+            first("make && ./built").map(|found| found.word),
+            Some("make".to_owned())
+        );
+        assert_eq!(first("cd x; ./y").map(|found| found.how), Some(How::Looked));
+    }
+}

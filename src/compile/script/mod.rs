@@ -1,0 +1,6 @@
+//! What can be told from the text of a script without running it.
+
+pub(crate) mod first_command;
+pub(crate) mod named_files;
+pub(crate) mod read_files;
+pub(crate) mod whole_tree;

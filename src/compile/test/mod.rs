@@ -1,0 +1,189 @@
+//! What a test's metadata say, read once for all plans that hold it.
+
+pub(crate) mod duration;
+
+use std::collections::BTreeMap;
+use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use atex_fmf::{Map, Node, Tree, Value};
+use atex_graph::Sourced;
+
+use crate::compile::error::{CompileError, Problem};
+use crate::compile::inputs::Globs;
+use crate::compile::inputs::files::escaped;
+use crate::compile::metadata::read::{Reader, Scope};
+use crate::compile::metadata::unsupported;
+use crate::compile::plan::environment::{self, Variables};
+use crate::compile::plan::json;
+use crate::compile::spec::Framework;
+
+/// Keys that say something to people, to selection or to the scheduler, but change nothing of what a test does. All other keys are part
+/// of the test's key, whatever they mean. `environment` and `extra-atex-inputs` are in it in another form.
+const INERT: [&str; 23] = [
+    "adjust",
+    "author",
+    "because",
+    "component",
+    "contact",
+    "description",
+    "enabled",
+    "environment",
+    "extra-atex-inputs",
+    "extra-atex-probe",
+    "extra-destructive",
+    "extra-nitrate",
+    "extra-polarion",
+    "extra-priority",
+    "extra-summary",
+    "extra-task",
+    "id",
+    "link",
+    "order",
+    "relevancy",
+    "summary",
+    "tag",
+    "tier",
+];
+
+/// What a test's metadata say.
+#[derive(Debug)]
+pub(crate) struct Facts {
+    /// Where it runs, relative to its tree.
+    pub(crate) dir: String,
+    /// Where it is defined, and where it runs if that is elsewhere; relative to its tree.
+    pub(crate) directories: Vec<PathBuf>,
+    pub(crate) script: String,
+    pub(crate) framework: Framework,
+    pub(crate) environment: Variables,
+    pub(crate) requires: Vec<String>,
+    pub(crate) recommends: Vec<String>,
+    pub(crate) duration: Duration,
+    pub(crate) tty: bool,
+    pub(crate) tags: Vec<String>,
+    pub(crate) destructive: bool,
+    /// See [`crate::compile::spec::TestSpec::doubt`].
+    pub(crate) doubt: Option<String>,
+    pub(crate) priority: i64,
+    pub(crate) globs: Option<Globs>,
+    pub(crate) origin: Option<String>,
+    pub(crate) data: Arc<str>,
+    /// What of the metadata is part of the key.
+    pub(crate) key: Arc<BTreeMap<String, Sourced<serde_json::Value>>>,
+}
+
+impl Facts {
+    pub(crate) fn read(tree: &Tree, node: Node<'_>) -> Result<Self, CompileError> {
+        let scope = Reader::new(tree, node).scope("test");
+        let script = match scope.value("test") {
+            Some(Value::Str(text)) => text.to_string(),
+            Some(other) => return Err(scope.wrong("test", "a text", other)),
+            None => return Err(scope.error("test", Problem::Empty("test"))),
+        };
+        let framework = scope
+            .value("framework")
+            .and_then(Value::as_str)
+            .and_then(Framework::named);
+        let run = run_directory(tree, node)?;
+        let mut directories = vec![node.dir().to_owned()];
+        directories.extend((run != node.dir()).then(|| run.clone()));
+        let tags = scope.texts("tag")?;
+        Ok(Self {
+            dir: escaped(&run),
+            directories,
+            script,
+            framework: framework.unwrap_or_default(),
+            environment: environment::read(&scope, false)?,
+            requires: packages(&scope, "require")?,
+            recommends: packages(&scope, "recommend")?,
+            duration: read_duration(&scope)?,
+            tty: scope.flag("tty", false),
+            destructive: scope.flag("extra-destructive", false) || tags.iter().any(|tag| tag == "destructive"),
+            tags,
+            doubt: unsupported::why_not_recorded(node),
+            priority: scope.integer("extra-priority", 0)?,
+            globs: scope.globs(node.dir())?,
+            origin: scope.origin("test"),
+            data: json(node.data()).into(),
+            key: Arc::new(key_part(&scope)),
+        })
+    }
+}
+
+/// The directory in which a test runs: `path` (from the tree's root), else that of the .fmf file that defines it.
+pub(crate) fn run_directory(tree: &Tree, node: Node<'_>) -> Result<PathBuf, CompileError> {
+    if !node.has_key("path") {
+        return Ok(node.dir().to_owned());
+    }
+    let scope = Reader::new(tree, node).scope("test");
+    let Some(path) = scope.text("path")? else {
+        return Ok(node.dir().to_owned());
+    };
+    let mut directory = PathBuf::new();
+    for part in Path::new(&path).components() {
+        match part {
+            Component::Normal(part) => directory.push(part),
+            Component::ParentDir if !directory.pop() => {
+                return Err(scope.error("path", Problem::Outside(path)));
+            }
+            _ => {}
+        }
+    }
+    Ok(directory)
+}
+
+/// Names of packages. Mappings (libraries, files) and beakerlib's `library(…)` are not packages.
+fn packages(scope: &Scope<'_>, key: &str) -> Result<Vec<String>, CompileError> {
+    let mut packages = scope.only_texts(key)?;
+    packages.retain(|package| !package.trim().is_empty() && !package.starts_with("library("));
+    Ok(packages)
+}
+
+fn read_duration(scope: &Scope<'_>) -> Result<Duration, CompileError> {
+    let Some(text) = scope.text("duration")? else {
+        return Ok(duration::DEFAULT);
+    };
+    duration::parse(&text).ok_or_else(|| scope.error("duration", Problem::Duration(text)))
+}
+
+fn key_part(scope: &Scope<'_>) -> BTreeMap<String, Sourced<serde_json::Value>> {
+    let mut part = BTreeMap::new();
+    for (key, value) in scope.map.iter() {
+        let Some(key) = key.as_str().filter(|key| !INERT.contains(key)) else {
+            continue;
+        };
+        let origin = scope.origin(key).map(Into::into);
+        part.insert(
+            key.to_owned(),
+            Sourced {
+                value: value.to_json(),
+                origin,
+            },
+        );
+    }
+    part
+}
+
+/// The text of the file that `TMT_TEST_METADATA` names: YAML, a line a key, each value in the flow style that JSON is.
+pub(crate) fn metadata_text(name: &str, data: &Map) -> String {
+    let mut out = String::new();
+    let mut line = |key: &str, value: &Value| {
+        let plain = key
+            .chars()
+            .all(|character| character.is_ascii_alphanumeric() || character == '-' || character == '_');
+        if plain && key.starts_with(|first: char| first.is_ascii_alphabetic()) {
+            out.push_str(key);
+        } else {
+            Value::from(key).write_json(&mut out);
+        }
+        out.push_str(": ");
+        value.write_json(&mut out);
+        out.push('\n');
+    };
+    line("name", &Value::from(name));
+    for (key, value) in data.iter().filter(|(key, _)| key.as_str() != Some("name")) {
+        line(&key.to_python_str(), value);
+    }
+    out
+}
