@@ -38,40 +38,28 @@
 
 #![warn(missing_docs)]
 
-mod batch;
 mod blobs;
-mod claim;
-mod disk;
-mod document;
-mod envelope;
 mod error;
-mod facts;
-mod gc;
-mod index;
-mod layout;
-mod lock;
-mod lookup;
+mod format;
 pub mod mounts;
 pub mod ownership;
-mod record;
+mod probes;
+mod records;
 mod report;
-mod search;
 mod store;
-mod usage;
-mod verify;
-mod walk;
+mod upkeep;
 
 #[cfg(test)]
 mod tests;
 
-pub use batch::{Batch, Stored};
+pub use blobs::batch::{Batch, Stored};
 pub use blobs::{Blobs, Exported, Exporter};
-pub use claim::{Holder, Patience};
 pub use error::{CacheError, Candidate};
-pub use gc::{GcPolicy, GcReport};
-pub use lookup::{Lookup, Ticket};
-pub use record::{Outcome, Output, OutputFile, Record, Summary};
+pub use records::claim::{Holder, Patience};
+pub use records::lookup::{Lookup, Ticket};
+pub use records::record::{Outcome, Output, OutputFile, Record, Summary};
 pub use report::{Problem, Report};
 pub use store::Store;
-pub use usage::{BucketUsage, Usage};
-pub use verify::VerifyReport;
+pub use upkeep::du::{BucketUsage, Usage};
+pub use upkeep::gc::{GcPolicy, GcReport};
+pub use upkeep::verify::VerifyReport;

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use rustix::io::Errno;
 
 use super::{entries, key, record, temporaries_below, ticket};
-use crate::disk::Disk;
+use crate::store::disk::Disk;
 use crate::{CacheError, OutputFile, Record, Store};
 
 /// A disk whose change number `at` fails with `error`; and whether it came to that.

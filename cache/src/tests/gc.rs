@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::time::{Duration, SystemTime};
 
 use super::{Env, entries, key, record, temporaries_below};
-use crate::layout::Bucket;
+use crate::store::layout::Bucket;
 use crate::{GcPolicy, GcReport, Lookup, Problem, Store};
 
 const DAY: Duration = Duration::from_hours(24);

@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 use atex_graph::ActionKey;
 
 use super::{Env, key, record};
-use crate::index::now_ns;
+use crate::records::index::now_ns;
 use crate::{GcPolicy, Outcome, Output, Problem, Store};
 
 const NAME: &str = "a tree";

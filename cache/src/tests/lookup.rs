@@ -10,7 +10,7 @@ use std::time::{Duration, SystemTime};
 use atex_graph::BlobDigest;
 
 use super::{Env, entries, key, put_all, record, ticket};
-use crate::disk::Disk;
+use crate::store::disk::Disk;
 use crate::{CacheError, Lookup, Outcome, OutputFile, Patience, Problem, Store};
 
 fn hit(lookup: Lookup) -> crate::Record {
@@ -243,7 +243,7 @@ fn record_under_another_name_or_of_another_form_is_a_miss() {
     fs::copy(env.store.layout().record(key("a")), &path).expect("a copy");
     assert_eq!(env.store.peek(key("b")).expect("a lookup"), None);
     assert_eq!(env.store.take_reports()[0].problem, Problem::Misplaced);
-    fs::write(&path, crate::envelope::seal(b"[1]")).expect("another form");
+    fs::write(&path, crate::format::json::seal(b"[1]")).expect("another form");
     assert_eq!(env.store.peek(key("b")).expect("a lookup"), None);
     assert!(matches!(env.store.take_reports()[0].problem, Problem::Malformed(_)));
     fs::remove_file(&path).expect("the file");

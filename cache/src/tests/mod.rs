@@ -118,6 +118,6 @@ fn files_below(dir: &Path) -> Vec<PathBuf> {
 
 fn temporaries_below(dir: &Path) -> Vec<PathBuf> {
     let mut files = files_below(dir);
-    files.retain(|path| path.file_name().is_some_and(crate::layout::is_temporary));
+    files.retain(|path| path.file_name().is_some_and(crate::store::layout::is_temporary));
     files
 }

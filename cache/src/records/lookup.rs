@@ -10,10 +10,10 @@ use std::time::{Duration, SystemTime};
 
 use atex_graph::{ActionKey, BlobDigest};
 
-use crate::claim::{Claim, Holder, Patience};
-use crate::document::Document;
 use crate::error::CacheError;
-use crate::record::{Output, OutputFile, Record};
+use crate::records::claim::{Claim, Holder, Patience};
+use crate::records::document::Document;
+use crate::records::record::{Output, OutputFile, Record};
 use crate::report::{Problem, judge};
 use crate::store::Store;
 

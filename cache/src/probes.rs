@@ -4,8 +4,8 @@ use std::fs;
 
 use serde::{Deserialize, Serialize};
 
-use crate::envelope;
 use crate::error::CacheError;
+use crate::format::json;
 use crate::report::{Problem, judge};
 use crate::store::Store;
 
@@ -46,12 +46,12 @@ impl Store {
             what: target.to_owned(),
             source,
         })?;
-        disk.replace(&self.layout().facts(target), &envelope::seal(&bytes))
+        disk.replace(&self.layout().facts(target), &json::seal(&bytes))
     }
 }
 
 fn decode(bytes: &[u8], target: &str) -> Result<serde_json::Value, Problem> {
-    let document: Facts = envelope::read(bytes)?;
+    let document: Facts = json::read(bytes)?;
     if document.target == target {
         Ok(document.facts)
     } else {

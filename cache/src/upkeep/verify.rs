@@ -5,10 +5,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use rayon::prelude::*;
 
 use crate::error::CacheError;
-use crate::layout::Bucket;
 use crate::report::Report;
 use crate::store::Store;
-use crate::walk::{self, Found};
+use crate::store::layout::Bucket;
+use crate::store::walk::{self, Found};
 
 /// What a check found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

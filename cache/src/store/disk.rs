@@ -14,7 +14,7 @@ use rustix::fs::{AtFlags, CWD, OFlags};
 use tempfile::NamedTempFile;
 
 use crate::error::CacheError;
-use crate::layout::TEMPORARY;
+use crate::store::layout::TEMPORARY;
 
 /// The hook of the tests: gets the change's name and path before it is made; an error stands for the change's own.
 #[cfg(test)]

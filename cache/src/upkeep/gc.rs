@@ -16,13 +16,13 @@ use std::time::{Duration, SystemTime};
 use atex_graph::{ActionKey, BlobDigest};
 use rayon::prelude::*;
 
-use crate::disk::Disk;
-use crate::document::Document;
 use crate::error::CacheError;
-use crate::layout::Bucket;
+use crate::records::document::Document;
 use crate::report::{Problem, Report, judge};
+use crate::store::disk::Disk;
+use crate::store::layout::Bucket;
+use crate::store::walk::{self, Found};
 use crate::store::{Alone, Store};
-use crate::walk::{self, Found};
 
 /// What may stay.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -9,7 +9,7 @@ use atex_graph::{ActionKey, BlobDigest};
 use rayon::prelude::*;
 
 use crate::error::CacheError;
-use crate::layout::{Bucket, Layout, is_fan, is_temporary};
+use crate::store::layout::{Bucket, Layout, is_fan, is_temporary};
 
 /// A file of a bucket.
 #[derive(Debug)]

@@ -16,8 +16,8 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 
-use crate::disk::Disk;
 use crate::error::CacheError;
+use crate::store::disk::Disk;
 
 /// Who holds a claim, in words: `process 4711 on build1`.
 #[derive(Clone, Debug, PartialEq, Eq)]

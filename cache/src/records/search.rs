@@ -9,13 +9,13 @@ use std::time::SystemTime;
 use atex_graph::ActionKey;
 use rayon::prelude::*;
 
-use crate::document::Document;
 use crate::error::{CacheError, Candidate};
-use crate::layout::Bucket;
-use crate::record::{Record, Summary};
+use crate::records::document::Document;
+use crate::records::record::{Record, Summary};
 use crate::report::judge;
 use crate::store::Store;
-use crate::walk;
+use crate::store::layout::Bucket;
+use crate::store::walk;
 
 /// How many records an ambiguous prefix is answered with.
 const CANDIDATES: usize = 5;

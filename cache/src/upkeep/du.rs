@@ -1,9 +1,9 @@
 //! How much the store holds.
 
 use crate::error::CacheError;
-use crate::layout::Bucket;
 use crate::store::Store;
-use crate::walk;
+use crate::store::layout::Bucket;
+use crate::store::walk;
 
 /// What a store holds.
 #[derive(Clone, Debug, PartialEq, Eq)]

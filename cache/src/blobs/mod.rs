@@ -1,5 +1,7 @@
 //! Contents by digest: reading and handing out. What is handed out was verified; what does not pass is removed, reported, and a miss.
 
+pub(crate) mod batch;
+
 use std::collections::HashSet;
 use std::fs::{self, File};
 use std::io::{self, Read, Seek};
@@ -11,11 +13,11 @@ use atex_graph::BlobDigest;
 use rustix::fs::{CWD, Mode, OFlags};
 use rustix::io::Errno;
 
-use crate::batch::{Batch, Stored};
+use crate::blobs::batch::{Batch, Stored};
 use crate::error::{CacheError, Cause};
-use crate::layout::{Bucket, Layout};
 use crate::report::{Problem, judge};
 use crate::store::Store;
+use crate::store::layout::{Bucket, Layout};
 
 /// The contents in a store. All reading verifies; memory use does not depend on a blob's size, except in [`Blobs::read`].
 #[derive(Clone, Copy, Debug)]

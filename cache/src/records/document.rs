@@ -8,10 +8,10 @@ use atex_graph::{ActionKey, BlobDigest, Entry};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::batch::Batch;
-use crate::envelope;
+use crate::blobs::batch::Batch;
 use crate::error::CacheError;
-use crate::record::{Output, OutputFile, Record, Summary};
+use crate::format::json;
+use crate::records::record::{Output, OutputFile, Record, Summary};
 use crate::report::Problem;
 use crate::store::Store;
 
@@ -91,19 +91,19 @@ impl Document {
             inputs,
             outputs,
         };
-        Ok(envelope::seal(&encode(&document.summary.name, &document)?))
+        Ok(json::seal(&encode(&document.summary.name, &document)?))
     }
 
     /// Reads the bytes of the file of `key`.
     pub(crate) fn decode(bytes: &[u8], key: ActionKey) -> Result<Self, Problem> {
-        let document: Self = envelope::read(bytes)?;
+        let document: Self = json::read(bytes)?;
         of_key(&document.summary, key)?;
         Ok(document)
     }
 
     /// Reads the summary alone from the bytes of the file of `key`.
     pub(crate) fn decode_summary(bytes: &[u8], key: ActionKey) -> Result<Summary, Problem> {
-        let Head { summary } = envelope::read(bytes)?;
+        let Head { summary } = json::read(bytes)?;
         of_key(&summary, key)?;
         Ok(summary)
     }
@@ -114,7 +114,7 @@ impl Document {
         key: ActionKey,
         store: &Store,
     ) -> Result<Result<Output, Problem>, CacheError> {
-        let Taken { summary, outputs } = match envelope::read(bytes) {
+        let Taken { summary, outputs } = match json::read(bytes) {
             Ok(taken) => taken,
             Err(problem) => return Ok(Err(problem)),
         };

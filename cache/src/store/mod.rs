@@ -1,5 +1,10 @@
 //! The store as a whole: opening, the right to write, and what was found broken.
 
+pub(crate) mod disk;
+pub(crate) mod layout;
+pub(crate) mod lock;
+pub(crate) mod walk;
+
 use std::collections::BTreeSet;
 use std::fmt;
 use std::fs::File;
@@ -10,13 +15,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rustix::fs::{Mode, OFlags};
 
 use crate::blobs::Blobs;
-use crate::disk::Disk;
 use crate::error::CacheError;
-use crate::layout::{Bucket, FORMAT, Format, Layout, TAG};
-use crate::lock::StoreLock;
 use crate::mounts;
 use crate::ownership::{self, Foreign};
 use crate::report::{Problem, Report};
+use crate::store::disk::Disk;
+use crate::store::layout::{Bucket, FORMAT, Format, Layout, TAG};
+use crate::store::lock::StoreLock;
 
 /// A store that is open. Clones share it; so do any number of threads and processes.
 ///

@@ -7,8 +7,8 @@ use std::time::Duration;
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 
-use crate::claim::Patience;
 use crate::error::CacheError;
+use crate::records::claim::Patience;
 
 /// How long opening a store waits for a collection to end.
 const OPEN_PATIENCE: Duration = Duration::from_mins(1);

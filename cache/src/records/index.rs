@@ -25,11 +25,11 @@ use rayon::prelude::*;
 use rustix::fs::{AtFlags, Mode, OFlags, Stat};
 
 use crate::error::CacheError;
-use crate::layout::{Bucket, Layout};
-use crate::record::{Outcome, Output, OutputFile};
+use crate::records::record::{Outcome, Output, OutputFile};
 use crate::report::judge;
 use crate::store::Store;
-use crate::walk;
+use crate::store::layout::{Bucket, Layout};
+use crate::store::walk;
 
 /// Times younger than this are not trusted: the coarsest clock of a file system in use (FAT) ticks every two seconds.
 const RACY_NS: i128 = 2_000_000_000;

@@ -1,0 +1,3 @@
+//! How the bytes of files are made, and read back with a check.
+
+pub(crate) mod json;

@@ -1,0 +1,8 @@
+//! Records: what they say, how they lie on disk, who may write one, and finding them.
+
+pub(crate) mod claim;
+pub(crate) mod document;
+pub(crate) mod index;
+pub(crate) mod lookup;
+pub(crate) mod record;
+pub(crate) mod search;
