@@ -1,6 +1,6 @@
 //! What a test costs beside its own work, and how fast its results come, on the local machine: `cargo bench --bench jobs`.
 //!
-//! Trivial tests in a row through [`Machine`](atex::sut::shell::Machine) and through the binary, beside a loop of `bash -c true`. For
+//! Trivial tests in a row through [`Machine`](atex::sut::agent::session::Machine) and through the binary, beside a loop of `bash -c true`. For
 //! results, a test copies a prepared file into its control stream, beside the same copy into a pipe that somebody empties.
 //! What it costs to see what a test reads: `cargo bench --bench jobs -- observed` measures that alone.
 

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use atex::sut::agent::session::Machine;
 use atex::sut::kind::ssh::{Login, Ssh, SshLink};
-use atex::sut::shell::Machine;
 use atex::sut::{Cancel, Channel, EnvFile, FileSet, Job, JobKind, Upload, Urgency};
 
 use crate::lab::Lab;

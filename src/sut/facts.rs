@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use serde::{Deserialize, Serialize};
 
 use crate::host::program;
-use crate::sut::link::child;
+use crate::sut::agent::link::child;
 
 /// Facts a SUT tells when it is opened.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

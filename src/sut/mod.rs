@@ -32,41 +32,26 @@
 //! A job's environment starts from `PATH`, `HOME`, `USER`, `LOGNAME`, `SHELL`, `LANG`, `LC_*` and `TMPDIR` of the login there (for
 //! `local`: of atex itself); nothing else of the runner's is seen by it.
 
+pub mod agent;
 pub mod cancel;
 pub mod channel;
-mod exchange;
 pub mod facts;
-pub mod files;
 pub mod job;
-
-mod jobtext;
-
 pub mod kind;
-pub mod link;
-
-mod manifest;
-pub mod mock;
-mod observe;
-pub mod packages;
-mod plan;
-mod program;
 pub mod project;
-pub mod shell;
 pub mod state;
-mod tar;
+pub mod sync;
 pub mod trouble;
-mod upload;
-mod wrapped;
 
+pub use agent::access_times::Reads;
 pub use cancel::{Cancel, Urgency};
 pub use channel::{Channel, Cut, End, Ready};
 pub use facts::{BaseIdentity, Facts, local_facts};
-pub use files::{FileEntry, FileKind, FileSet, SyncMode, Synced, Upload};
 pub use job::{EnvFile, Job, JobKind};
 pub use kind::local::Local;
-pub use observe::Reads;
 pub use project::{Due, Project};
 pub use state::{SutState, Taint};
+pub use sync::files::{FileEntry, FileKind, FileSet, SyncMode, Synced, Upload};
 pub use trouble::{Trouble, TroubleKind};
 
 use std::time::{Duration, Instant};

@@ -8,8 +8,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use atex::sut::link::child::ChildLink;
-use atex::sut::shell::Machine;
+use atex::sut::agent::link::child::ChildLink;
+use atex::sut::agent::session::Machine;
 use atex::sut::{
     Cancel, EnvFile, FileEntry, FileKind, FileSet, Job, JobKind, OnHeld, Sut, SyncMode, Trouble, TroubleKind, Upload,
     Urgency,

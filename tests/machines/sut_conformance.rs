@@ -10,11 +10,11 @@ use crate::sut_support::sshd::{self, Sshd};
 use crate::sut_support::{
     Host, Running, World, be_a_runner, describe, eventually, lives, run, script, sync, test, tty_test,
 };
+use atex::sut::agent::link::child::ChildLink;
+use atex::sut::agent::session::Machine;
 use atex::sut::kind::ssh::SshLink;
 use atex::sut::kind::ssh::config::{Files, Here, Only};
 use atex::sut::kind::{Means, Target};
-use atex::sut::link::child::ChildLink;
-use atex::sut::shell::Machine;
 use atex::sut::{Cancel, End, EnvFile, Local, OnHeld, Sut, SutState, SyncMode, TroubleKind, Upload};
 
 /// Runs a law over a machine of a kind, in a directory of its own.

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::compile::spec::{UploadFile, UploadKind, UploadSpec, Workload};
 use crate::sut::FileSet;
-use crate::sut::files::{FileEntry, FileKind};
+use crate::sut::sync::files::{FileEntry, FileKind};
 
 /// The files of a tree as SUTs get them.
 pub(crate) struct Files(Mutex<Current>);

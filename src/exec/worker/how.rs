@@ -12,7 +12,7 @@ use crate::exec::attempt::script::{self, Ran};
 use crate::exec::event::{Event, NodeOutcome};
 use crate::exec::run::messages::What;
 use crate::exec::worker::{Failed, Worker};
-use crate::sut::packages::Need;
+use crate::sut::agent::packages::Need;
 use crate::sut::{EnvFile, Job, JobKind, Urgency};
 
 impl Worker<'_> {

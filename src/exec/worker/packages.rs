@@ -7,7 +7,7 @@ use crate::exec::attempt::script::{self, Ran};
 use crate::exec::event::Event;
 use crate::exec::schedule::{JobId, LaneId};
 use crate::exec::worker::{Failed, Worker};
-use crate::sut::packages::{self, Need};
+use crate::sut::agent::packages::{self, Need};
 use crate::sut::{EnvFile, Job, JobKind, Urgency};
 
 /// What came of a package transaction.

@@ -13,9 +13,9 @@ use std::time::{Duration, Instant};
 
 use crate::sut_support::sshd::{self, Sshd};
 use crate::sut_support::{HANG, Host, Running, describe, eventually, lives, run, sync, test};
+use atex::sut::agent::link::{Interest, Link, Process};
+use atex::sut::agent::session::Machine;
 use atex::sut::kind::ssh::{Login, Ssh, SshLink};
-use atex::sut::link::{Interest, Link, Process};
-use atex::sut::shell::Machine;
 use atex::sut::{Cancel, End, OnHeld, Sut, SyncMode, TroubleKind, Urgency};
 use rustix::process::Signal;
 

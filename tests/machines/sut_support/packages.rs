@@ -7,7 +7,7 @@ use std::process::Command;
 use std::sync::Mutex;
 
 use crate::sut_support::{Outcome, run, script};
-use atex::sut::packages::{NOT_ROOT, Need, install_script};
+use atex::sut::agent::packages::{NOT_ROOT, Need, install_script};
 use atex::sut::{Cancel, Facts, Job, Local, OnHeld, Sut, local_facts};
 
 /// One at a time: there is one package database.

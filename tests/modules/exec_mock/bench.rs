@@ -6,6 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::mock::{Lab, Step};
 use atex::compile;
 use atex::compile::spec::{Request, Workload};
 use atex::control::Mask;
@@ -15,7 +16,6 @@ use atex::exec::pending::Agenda;
 use atex::exec::run::{self, Arrivals, Finished, Run, Sink};
 use atex::exec::rundir::RunDir;
 use atex::exec::schedule::Rules;
-use atex::sut::mock::{Lab, Step};
 use atex::sut::{BaseIdentity, Cancel, OnHeld, Project, Sut, Trouble, TroubleKind, Urgency};
 use atex_cache::{Outcome, Store};
 use atex_graph::Base;

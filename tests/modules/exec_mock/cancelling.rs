@@ -1,7 +1,7 @@
 //! Ctrl-C once and twice, at every stage.
 
+use super::mock::Step;
 use atex::exec::event::Event;
-use atex::sut::mock::Step;
 use atex::sut::{Trouble, TroubleKind, Urgency};
 
 use crate::exec_mock::bench::{bench, graceful, says, started};

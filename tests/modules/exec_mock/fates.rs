@@ -1,9 +1,9 @@
 //! Random worlds through the real scheduler and workers: whatever befalls the machines, no test is lost and the exit code is
 //! what the outcomes say. `bench` checks after each run that every test was told of exactly once.
 
+use super::mock::Step;
 use atex::exec::event::{Event, NodeOutcome};
 use atex::exec::options::{Mode, Until};
-use atex::sut::mock::Step;
 use atex::sut::{Trouble, TroubleKind};
 use proptest::prelude::*;
 
@@ -166,7 +166,7 @@ proptest! {
 /// Runs the same world again on a machine of which nothing is known to fail.
 fn world_again(bench: &Bench) -> u8 {
     let machines = |cancel: &atex::sut::Cancel| -> Vec<Box<dyn atex::sut::Sut>> {
-        vec![Box::new(atex::sut::mock::Lab::default().machine("calm", cancel))]
+        vec![Box::new(super::mock::Lab::default().machine("calm", cancel))]
     };
     assert_eq!(bench.options.until, Until::Finish);
     bench.run_on(machines, |_, _| ()).finished.exit_code()

@@ -1,7 +1,7 @@
 //! Finish steps: when they run, and how often.
 
+use super::mock::Step;
 use atex::exec::options::Mode;
-use atex::sut::mock::Step;
 use atex::sut::{Trouble, TroubleKind};
 
 use crate::exec_mock::bench::{Bench, PLAN, bench, breaks, started, unreachable};
@@ -9,7 +9,7 @@ use crate::exec_mock::bench::{Bench, PLAN, bench, breaks, started, unreachable};
 #[test]
 fn finish_runs_once_on_each_sut_that_the_plan_touched() {
     let bench = bench(2).on(&["one", "two"]);
-    let both = atex::sut::mock::Gate::default();
+    let both = super::mock::Gate::default();
     for test in ["/t1", "/t2"] {
         bench.lab.script(test, vec![Step::Until(both.clone()), Step::Exit(0)]);
     }
@@ -31,7 +31,7 @@ fn finish_runs_once_on_each_sut_that_the_plan_touched() {
 #[test]
 fn the_finish_command_finishes_what_tests_touched_on_each_sut_and_nothing_twice() {
     let bench = bench(2).on(&["one", "two"]).mode(Mode::Test);
-    let both = atex::sut::mock::Gate::default();
+    let both = super::mock::Gate::default();
     for test in ["/t1", "/t2"] {
         bench.lab.script(test, vec![Step::Until(both.clone()), Step::Exit(0)]);
     }

@@ -2,9 +2,9 @@
 
 use std::sync::Mutex;
 
+use super::mock::{Gate, Step};
 use atex::exec::event::Event;
 use atex::exec::options::OnTaint;
-use atex::sut::mock::{Gate, Step};
 use atex::sut::{OnHeld, SutState, Taint, Trouble, TroubleKind};
 
 use crate::exec_mock::bench::{PLAN, aborted, bench, breaks, says, started, unreachable};

@@ -3,6 +3,7 @@
 //! `bench` compiles small trees and runs them on scripted SUTs; nothing here starts a process or waits for a clock.
 
 mod bench;
+mod mock;
 
 mod busy;
 mod cancelling;

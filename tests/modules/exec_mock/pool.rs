@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
+use super::mock::{Gate, Lab, Step};
 use atex::exec::event::{Event, NodeOutcome};
 use atex::exec::options::Mode;
 use atex::exec::run::{Arrival, Arrivals};
 use atex::sut::Cancel;
-use atex::sut::mock::{Gate, Lab, Step};
 
 use crate::exec_mock::bench::{Bench, Ended, bench, breaks, started, unreachable};
 

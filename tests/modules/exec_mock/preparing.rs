@@ -2,8 +2,8 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use super::mock::Step;
 use atex::exec::options::{Mode, OnReboot, Until};
-use atex::sut::mock::Step;
 use atex::sut::{SutState, Trouble, TroubleKind};
 
 use crate::exec_mock::bench::{Bench, aborted, bench, says, unreachable};

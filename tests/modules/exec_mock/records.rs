@@ -3,8 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use super::mock::Step;
 use atex::exec::event::{Event, NodeOutcome};
-use atex::sut::mock::Step;
 use atex_graph::BlobDigest;
 
 use crate::exec_mock::bench::{Bench, bench, says};

@@ -1,7 +1,7 @@
 //! Attempts: what is tried again, where, and what the test's verdict is then.
 
+use super::mock::{Gate, Step};
 use atex::exec::event::{Event, NodeOutcome};
-use atex::sut::mock::{Gate, Step};
 
 use crate::exec_mock::bench::{Bench, Ended, bench, breaks, says, started, unreachable};
 

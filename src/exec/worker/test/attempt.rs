@@ -16,7 +16,7 @@ use crate::exec::schedule::{After, JobId, LaneId, Skip};
 use crate::exec::worker::packages::Installed;
 use crate::exec::worker::sync::mode_of;
 use crate::exec::worker::{Failed, Worker};
-use crate::sut::packages::Need;
+use crate::sut::agent::packages::Need;
 use crate::sut::trouble::without_os_numbers;
 use crate::sut::{Job, JobKind, Trouble, TroubleKind};
 

@@ -14,9 +14,9 @@ use std::time::Duration;
 
 use super::target::Text;
 use super::{Access, Means, NoAccess, TargetError};
-use crate::sut::link::child::ChildLink;
-use crate::sut::link::{BOOT, CLEAN};
-use crate::sut::shell::Machine;
+use crate::sut::agent::link::child::ChildLink;
+use crate::sut::agent::link::{BOOT, CLEAN};
+use crate::sut::agent::session::Machine;
 use crate::sut::{Cancel, Sut, Trouble};
 
 /// How a target of this kind begins.

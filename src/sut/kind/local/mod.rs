@@ -14,8 +14,8 @@ use std::sync::Arc;
 use super::target::Text;
 use super::{Access, Means, NoAccess, Peek, TargetError};
 use crate::host::ownership;
-use crate::sut::link::child::ChildLink;
-use crate::sut::shell::{FORMAT, Machine};
+use crate::sut::agent::link::child::ChildLink;
+use crate::sut::agent::session::{FORMAT, Machine};
 use crate::sut::{Cancel, Facts, Sut, SutState, Trouble, TroubleKind, local_facts};
 
 /// The file that marks a directory of an agent.

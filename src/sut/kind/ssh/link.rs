@@ -8,16 +8,16 @@ use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use crate::sut::exchange::Patience;
-use crate::sut::kind::ssh::conn::Conn;
+use crate::sut::agent::connection::Patience;
+use crate::sut::agent::link::child::ChildLink;
+use crate::sut::agent::link::{Link, Process};
+use crate::sut::kind::ssh::bash_command;
+use crate::sut::kind::ssh::connect::throttle::Pause;
+use crate::sut::kind::ssh::connect::transport::{Halt, Transport};
 use crate::sut::kind::ssh::connect::{approach, connect, go_on};
-use crate::sut::kind::ssh::exit;
+use crate::sut::kind::ssh::connection::Conn;
 use crate::sut::kind::ssh::login::{Login, Via};
-use crate::sut::kind::ssh::pace::Pause;
 use crate::sut::kind::ssh::process::{SharedConn, SshProcess, locked};
-use crate::sut::kind::ssh::transport::{Halt, Transport};
-use crate::sut::link::child::ChildLink;
-use crate::sut::link::{Link, Process};
 use crate::sut::{Cancel, Trouble, TroubleKind, Urgency};
 
 /// How long the programs there may hear nothing before they take the runner for dead. The agent waits for it once more after the
@@ -72,7 +72,7 @@ impl SshLink {
         let mut command: Vec<OsString> = words.map(OsString::from).to_vec();
         command.push(control_path.into());
         command.extend(["-p", &port.to_string(), "-l", user, "--", host].map(OsString::from));
-        command.push(exit::plain_command(*sudo).into());
+        command.push(bash_command::plain_command(*sudo).into());
         ChildLink::running(name, command, Some(HEARTBEAT))
     }
 }
@@ -151,7 +151,7 @@ impl Link for SshLink {
         if let Some(why) = held.lost() {
             return Err(self.trouble(TroubleKind::Aborted, format!("the connection ended ({why})")));
         }
-        let lane = held.spawn(exit::command(self.login.sudo));
+        let lane = held.spawn(bash_command::command(self.login.sudo));
         Ok(Box::new(SshProcess::new(Arc::clone(conn), lane)))
     }
 

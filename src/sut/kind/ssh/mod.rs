@@ -1,30 +1,20 @@
-//! Machines reached by SSH: a [`crate::sut::link::Link`] over the `ssh2` crate, inside this process.
+//! Machines reached by SSH: a [`crate::sut::agent::link::Link`] over the `ssh2` crate, inside this process.
 //!
 //! Approach: `address` reads a target, and `config` turns that and the user's SSH configuration into a [`Login`], which says everything
 //! that is needed to get there and nothing of how. The rest works on a login only.
 
 mod access;
 pub mod address;
-mod algorithms;
 pub mod auth;
-mod certificate;
+mod bash_command;
 pub mod config;
-mod conn;
 mod connect;
-mod dial;
-mod exit;
+mod connection;
 pub mod host_key;
-mod identity;
-mod known_hosts;
 mod link;
 pub mod login;
-mod offer;
-mod pace;
-mod passphrase;
 mod pattern;
 mod process;
-mod proxy;
-mod transport;
 mod wire;
 
 pub use address::Kind;
@@ -32,4 +22,4 @@ pub use link::SshLink;
 pub use login::{HostKeys, Identity, Login, Via};
 
 /// A machine reached by SSH.
-pub type Ssh = crate::sut::shell::Machine<SshLink>;
+pub type Ssh = crate::sut::agent::session::Machine<SshLink>;

@@ -5,8 +5,8 @@ use std::os::fd::BorrowedFd;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use crate::sut::kind::ssh::conn::{Conn, LaneId};
-use crate::sut::link::{Exit, Interest, Process};
+use crate::sut::agent::link::{Exit, Interest, Process};
+use crate::sut::kind::ssh::connection::{Conn, LaneId};
 
 /// A session that its processes share. All of them belong to one worker thread, so nobody ever waits for the lock.
 pub(crate) type SharedConn = Arc<Mutex<Conn>>;

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::tokens::{Tokens, tilde, variables};
 use super::{ConfigError, Files, Options, Value, Warning, look_up};
-use crate::sut::kind::ssh::identity;
+use crate::sut::kind::ssh::auth::private_key;
 use crate::sut::kind::ssh::login::{Algorithms, HostKeys, Identity, Login, Password, Via};
 
 /// How many machines may be jumped through.
@@ -233,7 +233,7 @@ impl<'a> Hop<'a> {
         }
         for value in self.options.list("certificatefile") {
             let Some(certificate) = self.path(value)? else { continue };
-            let of = |identity: &&mut Identity| identity::is_certified(&identity.file, &certificate);
+            let of = |identity: &&mut Identity| private_key::is_certified(&identity.file, &certificate);
             if let Some(identity) = identities.iter_mut().find(of) {
                 identity.certificate = Some(certificate);
             }

@@ -1,0 +1,119 @@
+//! How a bash process is started on a machine: all that the kinds of SUT differ in.
+//!
+//! A [`Link`] starts processes, a [`Process`] is one of them with its three streams. Neither knows what the programs do;
+//! everything above ([`crate::sut::agent::session`]) works over any link.
+
+pub mod child;
+
+use std::io;
+use std::os::fd::BorrowedFd;
+use std::time::{Duration, Instant};
+
+use crate::sut::Trouble;
+
+/// What every link starts, as `bash --noprofile --norc -c BOOT`: it reads a line with a length, then a program of that many
+/// characters from stdin, and becomes it; the program is ASCII, so that the locale does not matter. So nothing is installed, no
+/// text of ours shows in `ps`, and the command holds no single quote: any login shell can be told to start it.
+pub const BOOT: &str = r#"IFS= read -r atex_n && IFS= read -r -N "$atex_n" atex_p && eval "$atex_p""#;
+
+/// What bash can be told before [`BOOT`] where a login or a command gave it more than what jobs may see.
+///
+/// Unsets exported variables and functions, without a process for it: this is done before each test. What cannot be a name in bash
+/// is no variable there, and could do harm as an argument of `unset`.
+pub const CLEAN: &str = "while IFS= read -r -d \"\" atex_v; do atex_v=${atex_v%%=*}; case $atex_v in \
+                     PATH|HOME|USER|LOGNAME|SHELL|LANG|LC_*|TMPDIR) ;; \
+                     BASH_FUNC_*) atex_v=${atex_v#BASH_FUNC_}; unset -f \"${atex_v%??}\" ;; \
+                     \"\"|*[^A-Za-z0-9_]*) ;; *) unset -v $atex_v; unset -f $atex_v ;; \
+                     esac; done </proc/self/environ 2>/dev/null; unset -v PWD OLDPWD SHLVL";
+
+/// A way to start bash on one machine.
+pub trait Link: Send {
+    /// The machine's name for people: `local`, `root@host`.
+    fn name(&self) -> &str;
+
+    /// Begins to connect where that takes time, as far as nobody has to be asked for anything, and waits for nothing:
+    /// [`Link::connect`] goes on from there.
+    fn approach(&mut self) {}
+
+    /// Connects, where there is something to connect.
+    fn connect(&mut self, until: Option<Instant>) -> Result<(), Trouble>;
+
+    /// Starts `bash` with [`BOOT`].
+    fn spawn(&mut self) -> Result<Box<dyn Process>, Trouble>;
+
+    /// How long a login may take from the connection until bash is there: start-up files may wait for something that never comes.
+    fn login_time(&self) -> Duration {
+        Duration::from_mins(2)
+    }
+
+    /// How long a wrapper may hear nothing from the runner before it takes it for dead. `None` where the end of the runner
+    /// always closes the streams.
+    fn heartbeat(&self) -> Option<Duration>;
+
+    /// How long an agent that works on a request may give no sign of life. `None`: for ever, because whatever stops it there stops
+    /// the runner too.
+    fn dead_after(&self) -> Option<Duration> {
+        None
+    }
+
+    /// Whether the end of a process is known only after a round trip.
+    fn is_far(&self) -> bool {
+        false
+    }
+
+    /// Lets the connection go.
+    fn disconnect(&mut self);
+}
+
+/// Which streams a wait is for.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Interest {
+    /// Stdin takes bytes.
+    pub stdin: bool,
+    /// Stdout has bytes or ended.
+    pub stdout: bool,
+    /// Stderr has bytes or ended.
+    pub stderr: bool,
+}
+
+/// How a process ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// With a code.
+    Code(i32),
+    /// By a signal.
+    Signal(i32),
+    /// Unknown: the connection ended first.
+    Lost(String),
+}
+
+/// A bash process on the machine. Nothing blocks but [`Process::wait`]; dropping it closes its streams.
+pub trait Process: Send {
+    /// Waits until one of the streams may go on, the process has exited, `alarm` is readable, or `until` passes. What comes back
+    /// may be too much (a stream is called ready and would block), never too little.
+    fn wait(
+        &mut self,
+        interest: Interest,
+        until: Option<Instant>,
+        alarm: Option<BorrowedFd<'_>>,
+    ) -> io::Result<Interest>;
+
+    /// Writes to stdin; `WouldBlock` means wait.
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize>;
+
+    /// Reads stdout. `Ok(0)` is the end. Once the process has exited, a read that finds nothing more of what it wrote returns
+    /// `Ok(0)` too, even if somebody else still holds the stream open.
+    fn read_stdout(&mut self, buffer: &mut [u8]) -> io::Result<usize>;
+
+    /// Reads stderr, under the same rules.
+    fn read_stderr(&mut self, buffer: &mut [u8]) -> io::Result<usize>;
+
+    /// Closes all three streams: the process reads an end of file, and its writes fail with EPIPE.
+    fn close(&mut self);
+
+    /// How it ended, if it did.
+    fn exit(&mut self) -> Option<Exit>;
+
+    /// Ends it at once.
+    fn kill(&mut self);
+}

@@ -1,0 +1,35 @@
+//! The bash programs of this module as they travel: a length, then the text without its comments.
+//!
+//! Invariant: what travels is ASCII, because [`BOOT`](crate::sut::agent::link::BOOT) counts characters in whatever locale a login has.
+
+/// The program that holds the lease and answers requests.
+pub(crate) const AGENT: &str = include_str!("bash/agent.bash");
+
+/// The program that runs a job.
+pub(crate) const WRAPPER: &str = include_str!("bash/wrapper.bash");
+
+/// What a bash that was just started is sent, so that it becomes `program` and takes the line `marker`.
+pub(crate) fn opening(program: &str, marker: &str) -> Vec<u8> {
+    let lines = program.lines().map(str::trim_start);
+    let lines = lines.filter(|line| !line.is_empty() && !line.starts_with('#'));
+    let text: String = lines.flat_map(|line| [line, "\n"]).collect();
+    format!("{}\n{text}{marker}\n", text.len()).into_bytes()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn programs_travel_in_ascii_and_bash_understands_them() {
+        for program in [AGENT, WRAPPER] {
+            let sent = String::from_utf8(opening(program, "marker")).unwrap();
+            let (length, text) = sent.split_once('\n').unwrap();
+            let text = text.strip_suffix("marker\n").unwrap();
+            assert!(text.is_ascii());
+            assert_eq!(length.parse(), Ok(text.len()));
+            let checked = std::process::Command::new("bash").args(["-n", "-c", text]).output();
+            assert_eq!(String::from_utf8(checked.unwrap().stderr).unwrap(), "");
+        }
+    }
+}

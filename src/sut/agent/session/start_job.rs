@@ -1,0 +1,121 @@
+//! Starting jobs: each under a wrapper of its own, of which one is started ahead where a job will follow.
+//!
+//! Owns whether a wrapper is there before its job, and what is told where one does not start it.
+
+use std::time::{Duration, Instant};
+
+use crate::sut::agent::connection::{Broken, Patience, TalkError};
+use crate::sut::agent::job_text::{self, Packed};
+use crate::sut::agent::link::Link;
+use crate::sut::agent::session::{FORMAT, Machine, OFTEN, is_full, marker};
+use crate::sut::agent::wrapper::{NotStarted, WrappedJob, Wrapper};
+use crate::sut::{Job, JobKind, Sut as _, Trouble, TroubleKind};
+
+/// Said where a test wants a terminal and there is no `script`.
+const HOW_TO_GET_SCRIPT: &str =
+    "install it there: package `util-linux-script` of Fedora, `bsdutils` of Debian, else `util-linux`";
+
+/// How long a wrapper may take to be started ahead.
+const SPARE: Duration = Duration::from_secs(2);
+
+impl<L: Link> Machine<L> {
+    /// Starts a job under a wrapper.
+    pub(super) fn start_job(&mut self, job: &Job) -> Result<WrappedJob, Trouble> {
+        if self.session.as_ref().is_some_and(|session| session.ahead.is_some()) {
+            self.with_session(|_, _| Ok(()))?;
+        }
+        let Some(session) = &mut self.session else {
+            return Err(self.without_session());
+        };
+        let packed = job_text::pack(job, (&session.dir, &session.dir.join(FORMAT)), session.holder);
+        let packed = match packed {
+            Ok(packed) => packed,
+            Err(error) => return Err(self.trouble(TroubleKind::Setup, error)),
+        };
+        let spare = session.spare.take();
+        session.ahead = None;
+        // The agent's patience is to be whole when the wait begins.
+        self.tend();
+        let another = matches!(job.kind, JobKind::Test { .. });
+        self.start_under(spare, &packed, another).map_err(|error| match error {
+            NotStarted::Talk(error) => self.not_started(error),
+            NotStarted::Refused(why) => {
+                let (no_terminal, full) = (why.contains("`script`"), is_full(&why));
+                let trouble = self.trouble(TroubleKind::Setup, why);
+                match () {
+                    () if no_terminal => trouble.with_hint(HOW_TO_GET_SCRIPT),
+                    () if full => trouble.for_want_of_room(),
+                    () => trouble,
+                }
+            }
+        })
+    }
+
+    /// Hands a job to the wrapper that was started ahead, else to a new one, and starts the one for the test that follows on a
+    /// test: its way there is not waited for by anybody then.
+    fn start_under(&mut self, spare: Option<Wrapper>, job: &Packed, another: bool) -> Result<WrappedJob, NotStarted> {
+        let cancel = self.cancel.clone();
+        // It is a login too.
+        let patience = Patience {
+            until: Some(Instant::now() + self.link.login_time()),
+            ..Self::until_cancelled(&cancel)
+        };
+        let heartbeat = self.link.heartbeat();
+        if let Some(mut spare) = spare
+            && !spare.is_gone()
+        {
+            let handed = spare.hand(job, heartbeat, &patience);
+            if another {
+                self.spare_wrapper();
+            }
+            match handed
+                .map_err(NotStarted::from)
+                .and_then(|()| self.until_started(spare, &patience))
+            {
+                // It ended before it took the job, or before it ran it: had it begun, it would have said so first.
+                Err(NotStarted::Talk(TalkError::Broken(Broken::Ended(_)))) => {}
+                other => return other,
+            }
+        }
+        let mut wrapper = Wrapper::launch(&mut self.link, marker(), &patience)?;
+        wrapper.hand(job, heartbeat, &patience)?;
+        if another {
+            self.spare_wrapper();
+        }
+        self.until_started(wrapper, &patience)
+    }
+
+    /// Waits until a wrapper has started its job. On a busy machine that takes its time, and the agent is not to lose patience over it.
+    fn until_started(&mut self, mut wrapper: Wrapper, patience: &Patience<'_>) -> Result<WrappedJob, NotStarted> {
+        loop {
+            match wrapper.until_started(&patience.at_most(Instant::now() + OFTEN)) {
+                Ok(()) => return Ok(wrapper.into_job(self.link.heartbeat(), self.cancel.clone())),
+                Err(NotStarted::Talk(TalkError::Broken(Broken::TimedOut))) if patience.until > Some(Instant::now()) => {
+                    self.tend();
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Starts the next wrapper ahead, so that the next job costs one round trip to start; one that cannot be started is none. What
+    /// a login gives is then as old as the job before: good for tests, which owe each other nothing, not for steps that follow
+    /// upon scripts.
+    pub(super) fn spare_wrapper(&mut self) {
+        if self.session.as_ref().is_some_and(|session| session.spare.is_none()) {
+            let spare = self.launch_spare();
+            if let Some(session) = &mut self.session {
+                session.spare = spare;
+            }
+        }
+    }
+
+    pub(super) fn launch_spare(&mut self) -> Option<Wrapper> {
+        let cancel = self.cancel.clone();
+        let patience = Patience {
+            until: Some(Instant::now() + SPARE),
+            ..Self::until_cancelled(&cancel)
+        };
+        Wrapper::launch(&mut self.link, marker(), &patience).ok()
+    }
+}

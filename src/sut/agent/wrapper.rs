@@ -1,0 +1,344 @@
+//! The runner's side of a wrapper: starts it, hands it a job, and is the job's [`Channel`].
+//!
+//! Invariant: the wrapper lives at most as long as its stdin is open, unless it was told to detach. So dropping a channel ends
+//! the job.
+
+use std::io;
+use std::time::{Duration, Instant};
+
+use crate::sut::agent::connection::{Broken, Patience, Talk, TalkError, alarm};
+use crate::sut::agent::job_text::Packed;
+use crate::sut::agent::link::{Exit, Interest, Link, Process};
+use crate::sut::agent::programs;
+use crate::sut::channel::{Channel, Cut, End, Ready};
+use crate::sut::{Cancel, Trouble, TroubleKind, Urgency};
+
+/// What shells print before the marker is thrown away, if it is not more than this.
+const MAX_NOISE: usize = 1 << 20;
+
+/// How long the last word to a wrapper may take to leave.
+const LAST_WORD: Duration = Duration::from_secs(5);
+
+/// Why a wrapper does not run the job.
+#[derive(Debug)]
+pub(crate) enum NotStarted {
+    /// It could not be started, or ended.
+    Talk(TalkError),
+    /// It says why.
+    Refused(String),
+}
+
+impl From<TalkError> for NotStarted {
+    fn from(error: TalkError) -> Self {
+        Self::Talk(error)
+    }
+}
+
+impl From<Broken> for NotStarted {
+    fn from(broken: Broken) -> Self {
+        Self::Talk(TalkError::Broken(broken))
+    }
+}
+
+/// A wrapper that waits for its job. It holds nothing on the machine, and ends by itself where none comes for a minute.
+pub(crate) struct Wrapper {
+    talk: Talk,
+    marker: String,
+    /// The word that proves that it is the wrapper who speaks; empty before there is a job.
+    seal: String,
+    /// Whether what its login prints is over.
+    is_there: bool,
+}
+
+impl Wrapper {
+    /// Starts one, and waits for nothing.
+    pub(crate) fn launch(link: &mut dyn Link, marker: String, patience: &Patience<'_>) -> Result<Self, TalkError> {
+        let talk = Talk::start(link, &programs::opening(programs::WRAPPER, &marker), patience)?;
+        Ok(Self {
+            talk,
+            marker,
+            seal: String::new(),
+            is_there: false,
+        })
+    }
+
+    /// Says whether it is of no use any more, as far as is known.
+    pub(crate) fn is_gone(&mut self) -> bool {
+        self.talk.ended()
+    }
+
+    /// Hands it a job, and waits for nothing. `heartbeat`: the longest silence that it is to bear.
+    pub(crate) fn hand(
+        &mut self,
+        job: &Packed,
+        heartbeat: Option<Duration>,
+        patience: &Patience<'_>,
+    ) -> Result<(), Broken> {
+        self.seal = seal()?;
+        self.talk.send(&job.message(&self.seal, heartbeat), patience)
+    }
+
+    /// Waits until it has said that it starts the job which it was handed. May be asked again after [`Broken::TimedOut`].
+    pub(crate) fn until_started(&mut self, patience: &Patience<'_>) -> Result<(), NotStarted> {
+        if !self.is_there {
+            self.talk.past(&self.marker, patience)?;
+            self.is_there = true;
+        }
+        let word = String::from_utf8_lossy(&self.talk.line(patience)?).into_owned();
+        if let Some(reason) = word.strip_prefix("refused ") {
+            return Err(NotStarted::Refused(reason.to_owned()));
+        }
+        if word == "started" {
+            return Ok(());
+        }
+        Err(Broken::Nonsense(format!("the wrapper said `{word}`")).into())
+    }
+
+    /// The job that it has started.
+    pub(crate) fn into_job(self, heartbeat: Option<Duration>, cancel: Cancel) -> WrappedJob {
+        let pause = heartbeat.map(|silence| silence / 3);
+        WrappedJob::new(self.talk, (&self.marker, self.seal), cancel, pause)
+    }
+}
+
+/// A word that nobody can guess. Unlike a marker it is worth nothing without randomness.
+fn seal() -> Result<String, Broken> {
+    let mut random = [0; 16];
+    let without = |error| Broken::Nonsense(format!("this machine gives no random numbers: {error}"));
+    getrandom::fill(&mut random).map_err(without)?;
+    Ok(format!("{:032x}", u128::from_ne_bytes(random)))
+}
+
+/// A job under its wrapper.
+pub(crate) struct WrappedJob {
+    process: Box<dyn Process>,
+    cancel: Cancel,
+    seal: String,
+    /// Control bytes that came with the greeting.
+    control: Leftover,
+    /// Output that came with the greeting.
+    output: Leftover,
+    /// Output before this line is not the job's; empty once it was seen.
+    marker: Vec<u8>,
+    control_ended: bool,
+    output_ended: bool,
+    /// Words that were not taken yet.
+    words: Vec<u8>,
+    heartbeat: Option<Duration>,
+    next_beat: Option<Instant>,
+}
+
+/// Bytes that were read before somebody asked for them.
+#[derive(Default)]
+struct Leftover {
+    bytes: Vec<u8>,
+    taken: usize,
+}
+
+impl Leftover {
+    fn is_empty(&self) -> bool {
+        self.taken == self.bytes.len()
+    }
+
+    fn take(&mut self, buffer: &mut [u8]) -> usize {
+        let count = buffer.len().min(self.bytes.len() - self.taken);
+        buffer[..count].copy_from_slice(&self.bytes[self.taken..self.taken + count]);
+        self.taken += count;
+        if self.is_empty() {
+            *self = Self::default();
+        }
+        count
+    }
+}
+
+impl WrappedJob {
+    fn new(talk: Talk, (marker, seal): (&str, String), cancel: Cancel, heartbeat: Option<Duration>) -> Self {
+        let (process, control, output) = talk.into_parts();
+        let mut job = Self {
+            process,
+            cancel,
+            seal,
+            control: Leftover {
+                bytes: control,
+                taken: 0,
+            },
+            output: Leftover {
+                bytes: output,
+                taken: 0,
+            },
+            marker: format!("{marker}\n").into_bytes(),
+            control_ended: false,
+            output_ended: false,
+            words: Vec::new(),
+            heartbeat,
+            next_beat: heartbeat.map(|pause| Instant::now() + pause),
+        };
+        job.drop_noise(false);
+        job
+    }
+
+    /// Throws away what the login shell printed, as soon as the marker was seen; `ended`: it will not come any more.
+    fn drop_noise(&mut self, ended: bool) {
+        if self.marker.is_empty() {
+            return;
+        }
+        let bytes = &mut self.output.bytes;
+        if let Some(at) = bytes
+            .windows(self.marker.len())
+            .position(|window| window == self.marker)
+        {
+            bytes.drain(..at + self.marker.len());
+            self.marker.clear();
+        } else if ended || bytes.len() > MAX_NOISE {
+            self.marker.clear();
+        }
+    }
+
+    /// Sends what waits to be sent, as far as it is taken.
+    fn push_words(&mut self) {
+        while !self.words.is_empty() {
+            match self.process.write(&self.words) {
+                Ok(count) => drop(self.words.drain(..count)),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+                Err(_gone) => self.words.clear(),
+            }
+        }
+    }
+
+    /// Gives a sign of life if one is due: whoever has much to read waits for nothing.
+    fn tend(&mut self) {
+        if self.next_beat.is_some() {
+            self.beat();
+            self.push_words();
+        }
+    }
+
+    fn beat(&mut self) {
+        if let (Some(pause), Some(due)) = (self.heartbeat, self.next_beat)
+            && Instant::now() >= due
+        {
+            // One sign that waits is as good as many.
+            if self.words.is_empty() {
+                self.words.push(b'\n');
+            }
+            self.next_beat = Some(Instant::now() + pause);
+        }
+    }
+
+    fn read_noisy(&mut self) -> io::Result<()> {
+        let mut buffer = [0; 4096];
+        let count = self.process.read_stderr(&mut buffer)?;
+        self.output.bytes.extend_from_slice(&buffer[..count]);
+        self.output_ended |= count == 0;
+        self.drop_noise(count == 0);
+        Ok(())
+    }
+}
+
+impl Channel for WrappedJob {
+    fn wait(&mut self, until: Option<Instant>, known: Urgency) -> Result<Ready, Trouble> {
+        loop {
+            let mut ready = Ready {
+                control: !self.control.is_empty(),
+                output: self.marker.is_empty() && !self.output.is_empty(),
+                cancelled: self.cancel.urgency() > known,
+                timed_out: until.is_some_and(|until| Instant::now() >= until),
+            };
+            if ready != Ready::default() {
+                return Ok(ready);
+            }
+            self.beat();
+            self.push_words();
+            let interest = Interest {
+                stdin: !self.words.is_empty(),
+                stdout: !self.control_ended,
+                stderr: !self.output_ended,
+            };
+            let earliest = until.into_iter().chain(self.next_beat).min();
+            let (alarm, earliest) = alarm(&self.cancel, earliest);
+            let stirred = self
+                .process
+                .wait(interest, earliest, alarm)
+                .map_err(|error| Trouble::new(TroubleKind::Aborted, format!("cannot wait for the wrapper: {error}")))?;
+            ready.control = stirred.stdout;
+            ready.output = stirred.stderr;
+            if ready.control || ready.output || (self.control_ended && self.output_ended) {
+                return Ok(ready);
+            }
+        }
+    }
+
+    fn seal(&self) -> &str {
+        &self.seal
+    }
+
+    fn read_control(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.tend();
+        if !self.control.is_empty() {
+            return Ok(self.control.take(buffer));
+        }
+        if self.control_ended {
+            return Ok(0);
+        }
+        let count = self.process.read_stdout(buffer)?;
+        self.control_ended = count == 0;
+        Ok(count)
+    }
+
+    fn read_output(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.tend();
+        while !self.marker.is_empty() {
+            self.read_noisy()?;
+        }
+        if !self.output.is_empty() {
+            return Ok(self.output.take(buffer));
+        }
+        if self.output_ended {
+            return Ok(0);
+        }
+        let count = self.process.read_stderr(buffer)?;
+        self.output_ended = count == 0;
+        Ok(count)
+    }
+
+    fn terminate(&mut self, why: Cut) {
+        self.words.extend_from_slice(match why {
+            Cut::Wanted => b"terminate\n",
+            Cut::Overdue => b"overdue\n",
+        });
+        self.push_words();
+    }
+
+    fn detach(mut self: Box<Self>) {
+        self.words.extend_from_slice(b"detach\n");
+        let until = Instant::now() + LAST_WORD;
+        self.push_words();
+        while !self.words.is_empty() && Instant::now() < until {
+            let interest = Interest {
+                stdin: true,
+                ..Interest::default()
+            };
+            if self.process.wait(interest, Some(until), None).is_err() {
+                break;
+            }
+            self.push_words();
+        }
+        self.process.close();
+    }
+
+    fn end(&mut self, until: Instant) -> End {
+        loop {
+            match self.process.exit() {
+                Some(Exit::Code(0)) => return End::Clean,
+                Some(Exit::Code(code)) => return End::Broken(format!("the wrapper ended with exit code {code}")),
+                Some(Exit::Signal(signal)) => return End::Broken(format!("the wrapper was ended by signal {signal}")),
+                Some(Exit::Lost(why)) => return End::Broken(format!("the connection ended ({why})")),
+                None if Instant::now() >= until => return End::Broken("the wrapper does not end".to_owned()),
+                None => {}
+            }
+            if let Err(error) = self.process.wait(Interest::default(), Some(until), None) {
+                return End::Broken(format!("cannot wait for the wrapper: {error}"));
+            }
+        }
+    }
+}

@@ -1,0 +1,259 @@
+//! One try to connect and log in: from a [`Login`] to a session that is ready.
+//!
+//! Knows the order of things (a turn, a socket, keys, the host's key, the login) and which trouble a failure is. How often it is
+//! tried is the link's.
+
+use std::time::{Duration, Instant};
+
+use ssh2::Session;
+
+use crate::sut::agent::connection::Patience;
+use crate::sut::kind::ssh::auth::{self, Waiting};
+use crate::sut::kind::ssh::connect::proxy::Proxy;
+use crate::sut::kind::ssh::connect::tcp::NoConnection;
+use crate::sut::kind::ssh::connect::throttle::Turn;
+use crate::sut::kind::ssh::connect::transport::{Halt, Transport, was_closed};
+use crate::sut::kind::ssh::host_key::KnownHost;
+use crate::sut::kind::ssh::login::{Login, Via};
+use crate::sut::{Cancel, Trouble, TroubleKind};
+
+pub(super) mod algorithms;
+mod proxy;
+mod server_offer;
+mod tcp;
+pub(super) mod throttle;
+pub(super) mod transport;
+
+/// Said where a server offers nothing that atex has.
+const OTHER_ALGORITHMS: &str = "the server must offer one more of them (`KexAlgorithms`, `HostKeyAlgorithms`, `Ciphers`, `MACs` in its \
+                                `sshd_config`), or the target is reached by the `ssh` client (`control_path`)";
+
+/// A try that failed.
+pub(crate) struct Failed {
+    /// What befell it.
+    pub(crate) trouble: Trouble,
+    /// Whether the machine was there, and dropped the connection: it may have too many at this time.
+    pub(crate) dropped: bool,
+}
+
+impl From<Trouble> for Failed {
+    fn from(trouble: Trouble) -> Self {
+        Self {
+            trouble,
+            dropped: false,
+        }
+    }
+}
+
+/// Connects and logs in, as long as the login and the patience allow.
+pub(crate) fn connect(login: &Login, patience: &Patience<'_>) -> Result<Transport, Failed> {
+    let _turn = turn(login, patience)?;
+    let patience = within(login, patience);
+    let known = KnownHost::read(login)?;
+    let transport = greet(login, &known, &patience)?;
+    log_in(login, &known, transport, patience)
+}
+
+/// Connects as far as nobody is asked for anything, and nothing is trusted or remembered: until keys are exchanged.
+pub(crate) fn approach(login: &Login, patience: &Patience<'_>) -> Result<Transport, Failed> {
+    let _turn = turn(login, patience)?;
+    greet(login, &KnownHost::read(login)?, &within(login, patience))
+}
+
+/// Goes on where [`approach`] has led, to the same end as [`connect`].
+pub(crate) fn go_on(login: &Login, transport: Transport, patience: &Patience<'_>) -> Result<Transport, Failed> {
+    log_in(login, &KnownHost::read(login)?, transport, within(login, patience))
+}
+
+fn turn(login: &Login, patience: &Patience<'_>) -> Result<Turn, Failed> {
+    let turn = Turn::wait(&login.host, login.port, patience);
+    Ok(turn.map_err(|halt| Attempt { login }.halted(halt))?)
+}
+
+/// Patience for no longer than a connection may take.
+fn within<'a>(login: &Login, patience: &Patience<'a>) -> Patience<'a> {
+    patience.at_most(Instant::now() + login.connect_timeout)
+}
+
+/// Gets there and exchanges keys.
+fn greet(login: &Login, known: &KnownHost<'_>, patience: &Patience<'_>) -> Result<Transport, Failed> {
+    let attempt = Attempt { login };
+    let transport = attempt.reach(patience)?;
+    known.prefer(&transport.session)?;
+    match transport.handshake(patience) {
+        Ok(()) => Ok(transport),
+        Err(Halt::Failed(error)) if agrees_on_nothing(&error) => {
+            let trouble = attempt.halted(Halt::Failed(error));
+            drop(transport);
+            Err(attempt.with_offer(trouble, known, patience).into())
+        }
+        Err(halt) => Err(Failed {
+            dropped: matches!(&halt, Halt::Failed(error) if was_closed(error)),
+            trouble: attempt.halted(halt),
+        }),
+    }
+}
+
+/// Whether the two sides have nothing in common, or keys could not be exchanged (`LIBSSH2_ERROR_KEX_FAILURE` and what it calls methods).
+fn agrees_on_nothing(error: &ssh2::Error) -> bool {
+    matches!(error.code(), ssh2::ErrorCode::Session(-5 | -33))
+}
+
+/// Makes sure that it is the right host, and logs in there.
+fn log_in(
+    login: &Login,
+    known: &KnownHost<'_>,
+    transport: Transport,
+    patience: Patience<'_>,
+) -> Result<Transport, Failed> {
+    known.check(&transport.session)?;
+    let attempt = Attempt { login };
+    let mut waiting = Wait {
+        attempt: &attempt,
+        transport: &transport,
+        patience,
+    };
+    auth::log_in(&transport.session, login, &mut waiting).map_err(|trouble| Failed {
+        dropped: trouble.kind == TroubleKind::Unreachable && Some(Instant::now()) < patience.until,
+        // For those who wait for the machine it is one thing whether it is not there or lets nobody in.
+        trouble: Trouble {
+            kind: if trouble.kind == TroubleKind::Setup {
+                TroubleKind::Unreachable
+            } else {
+                trouble.kind
+            },
+            ..trouble
+        },
+    })?;
+    Ok(transport)
+}
+
+struct Attempt<'a> {
+    login: &'a Login,
+}
+
+impl Attempt<'_> {
+    /// Gets a socket that leads to the machine, and a session on it.
+    fn reach(&self, patience: &Patience<'_>) -> Result<Transport, Failed> {
+        let Login { host, port, .. } = self.login;
+        let (socket, proxy) = match &self.login.via {
+            Via::Direct | Via::ControlPath(_) => {
+                let socket = tcp::dial(host, *port, self.login.dead_after, patience);
+                (socket.map_err(|error| self.not_connected(error))?, None)
+            }
+            Via::Command(command) => {
+                let started = proxy::command(command);
+                let (socket, proxy) =
+                    started.map_err(|error| self.unreachable(format!("cannot run `{command}`: {error}")))?;
+                (socket, Some(proxy))
+            }
+            Via::Jump(jump) => {
+                let (socket, proxy) = self.jump(jump, patience)?;
+                (socket, Some(proxy))
+            }
+        };
+        Ok(Transport::over(socket, proxy).map_err(|error| self.halted(error.into()))?)
+    }
+
+    /// Connects to the machine before, and from there to this one.
+    fn jump(&self, jump: &Login, patience: &Patience<'_>) -> Result<(std::os::fd::OwnedFd, Proxy), Failed> {
+        let through = |trouble: Trouble| Trouble {
+            message: format!("`{}`: through {}", self.login.name, trouble.message),
+            ..trouble
+        };
+        let transport = connect(jump, patience).map_err(|failed| Failed {
+            trouble: through(failed.trouble),
+            ..failed
+        })?;
+        let (host, port) = (&self.login.host, self.login.port);
+        let channel = transport.drive(patience, |session| session.channel_direct_tcpip(host, port, None));
+        let channel = channel.map_err(|halt| match halt {
+            Halt::Failed(error) => self.unreachable(format!("`{}` does not reach it: {}", jump.name, error.message())),
+            halt => self.halted(halt),
+        })?;
+        let pumped = proxy::channel(transport, channel);
+        Ok(pumped.map_err(|error| self.unreachable(format!("cannot go through `{}`: {error}", jump.name)))?)
+    }
+
+    /// Adds what the server offers to why keys could not be exchanged.
+    fn with_offer(&self, trouble: Trouble, known: &KnownHost<'_>, patience: &Patience<'_>) -> Trouble {
+        let offer = || {
+            let transport = self.reach(patience).ok()?;
+            known.prefer(&transport.session).ok()?;
+            server_offer::difference(&transport, patience)
+        };
+        let Some(offer) = offer() else { return trouble };
+        let message = format!("{}: {offer}", trouble.message);
+        Trouble { message, ..trouble }.with_hint(OTHER_ALGORITHMS)
+    }
+
+    fn trouble(&self, kind: TroubleKind, what: impl std::fmt::Display) -> Trouble {
+        Trouble::new(kind, format!("`{}`: {what}", self.login.name))
+    }
+
+    fn unreachable(&self, what: impl std::fmt::Display) -> Trouble {
+        self.trouble(TroubleKind::Unreachable, what)
+    }
+
+    fn no_answer(&self) -> Trouble {
+        let seconds = self.login.connect_timeout.as_secs();
+        self.unreachable(format!("no answer from {} within {seconds} s", self.place()))
+    }
+
+    /// Host and port, for people.
+    fn place(&self) -> String {
+        let Login { host, port, .. } = self.login;
+        format!("`{host}` port {port}")
+    }
+
+    fn not_connected(&self, error: NoConnection) -> Trouble {
+        match error {
+            NoConnection::Unknown(error) => {
+                self.unreachable(format!("there is no address for `{}`: {error}", self.login.host))
+            }
+            NoConnection::Failed(error) => {
+                let what = error.to_string().to_lowercase();
+                self.unreachable(format!("cannot connect to {}: {what}", self.place()))
+            }
+            NoConnection::TimedOut => self.no_answer(),
+            NoConnection::Cancelled => self.halted(Halt::Cancelled),
+        }
+    }
+
+    fn halted(&self, halt: Halt) -> Trouble {
+        match halt {
+            Halt::TimedOut => self.no_answer(),
+            Halt::Cancelled => self.trouble(TroubleKind::Cancelled, "cancelled"),
+            Halt::Failed(error) if was_closed(&error) => {
+                self.unreachable(format!("{} closed the connection", self.place()))
+            }
+            Halt::Failed(error) => {
+                let what = error.message().to_lowercase();
+                self.unreachable(format!("cannot talk with {}: {what}", self.place()))
+            }
+        }
+    }
+}
+
+/// Waits for the calls of a login.
+struct Wait<'a> {
+    attempt: &'a Attempt<'a>,
+    transport: &'a Transport,
+    patience: Patience<'a>,
+}
+
+impl Waiting for Wait<'_> {
+    fn ready(&mut self, _session: &Session) -> Result<(), Trouble> {
+        self.transport
+            .wait(&self.patience)
+            .map_err(|halt| self.attempt.halted(halt))
+    }
+
+    fn forgive(&mut self, time: Duration) {
+        self.patience.until = self.patience.until.map(|until| until + time);
+    }
+
+    fn cancel(&self) -> &Cancel {
+        self.patience.cancel
+    }
+}

@@ -1,0 +1,171 @@
+//! A connected socket: names are resolved, addresses tried, by a time and until a cancellation.
+//!
+//! Knows TCP only. Addresses of both families are tried in the order of the resolver, each new one a moment after the last
+//! (RFC 8305), and the first that connects is taken: a dead address costs a moment and not the whole time.
+
+use std::io::{self, PipeReader};
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::os::fd::{AsFd, OwnedFd};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags};
+use rustix::io::Errno;
+use rustix::net::{AddressFamily, SocketFlags, SocketType, sockopt};
+
+use crate::sut::agent::connection::{Patience, alarm};
+use crate::sut::kind::ssh::connect::transport::poll_until;
+
+/// How long an address is tried alone.
+const HEAD_START: Duration = Duration::from_millis(250);
+
+/// Why there is no connection.
+#[derive(Debug)]
+pub(crate) enum NoConnection {
+    /// The name has no address.
+    Unknown(io::Error),
+    /// No address could be connected to: what the last one said.
+    Failed(io::Error),
+    /// Nobody answered in time.
+    TimedOut,
+    /// The user cancelled.
+    Cancelled,
+}
+
+/// Connects to a host. `dead_after`: how long the kernel may go on with data that nobody acknowledges.
+pub(crate) fn dial(
+    host: &str,
+    port: u16,
+    dead_after: Duration,
+    patience: &Patience<'_>,
+) -> Result<OwnedFd, NoConnection> {
+    let addresses = resolve(host, port, patience)?;
+    let mut race = Race::default();
+    let mut rest = addresses.into_iter();
+    let mut next = Instant::now();
+    loop {
+        check(patience)?;
+        if Instant::now() >= next || race.running.is_empty() {
+            match rest.next() {
+                Some(address) => race.enter(&address),
+                None if race.running.is_empty() => return Err(race.lost()),
+                None => {}
+            }
+            next = Instant::now() + HEAD_START;
+        }
+        let until = if rest.len() == 0 { None } else { Some(next) };
+        if let Some(winner) = race.wait(patience, until) {
+            // Small words go at once, and data that nobody acknowledges is not waited for much longer than the machine may be silent.
+            let _slower_without = sockopt::set_tcp_nodelay(&winner, true);
+            let millis = u32::try_from(dead_after.as_millis()).unwrap_or(u32::MAX);
+            let _noticed_by_silence_too = sockopt::set_tcp_user_timeout(&winner, millis);
+            return Ok(winner);
+        }
+    }
+}
+
+/// Connections under way.
+#[derive(Default)]
+struct Race {
+    running: Vec<OwnedFd>,
+    failure: Option<io::Error>,
+}
+
+impl Race {
+    fn enter(&mut self, address: &SocketAddr) {
+        match start(address) {
+            Ok(socket) => self.running.push(socket),
+            Err(error) => self.failure = Some(error),
+        }
+    }
+
+    fn lost(&mut self) -> NoConnection {
+        let none = || io::Error::new(io::ErrorKind::NotFound, "the name has no address");
+        NoConnection::Failed(self.failure.take().unwrap_or_else(none))
+    }
+
+    /// Waits for one that connects; those that fail leave.
+    fn wait(&mut self, patience: &Patience<'_>, until: Option<Instant>) -> Option<OwnedFd> {
+        let until = until.into_iter().chain(patience.until).min();
+        let (alarm, until) = alarm(patience.cancel, until);
+        let mut fds: Vec<PollFd<'_>> = self
+            .running
+            .iter()
+            .map(|socket| PollFd::new(socket, PollFlags::OUT))
+            .collect();
+        poll_until(&mut fds, alarm, until);
+        let stirred: Vec<bool> = fds.iter().map(|fd| !fd.revents().is_empty()).collect();
+        drop(fds);
+        let mut winner = None;
+        let mut stirred = stirred.into_iter();
+        for socket in std::mem::take(&mut self.running) {
+            if !stirred.next().unwrap_or_default() {
+                self.running.push(socket);
+                continue;
+            }
+            match sockopt::socket_error(&socket) {
+                Ok(Ok(())) if winner.is_none() => winner = Some(socket),
+                Ok(Ok(())) => {}
+                Ok(Err(error)) | Err(error) => self.failure = Some(error.into()),
+            }
+        }
+        winner
+    }
+}
+
+fn start(address: &SocketAddr) -> io::Result<OwnedFd> {
+    let family = if address.is_ipv4() {
+        AddressFamily::INET
+    } else {
+        AddressFamily::INET6
+    };
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    let socket = rustix::net::socket_with(family, SocketType::STREAM, flags, None)?;
+    match rustix::net::connect(&socket, address) {
+        Ok(()) | Err(Errno::INPROGRESS | Errno::INTR) => Ok(socket),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Asks the system's resolver. It cannot be interrupted, so it has a thread of its own, which is left alone if it takes too long.
+fn resolve(host: &str, port: u16, patience: &Patience<'_>) -> Result<Vec<SocketAddr>, NoConnection> {
+    if let Ok(address) = host.parse() {
+        return Ok(vec![SocketAddr::new(address, port)]);
+    }
+    let (done, signal) = io::pipe().map_err(NoConnection::Unknown)?;
+    let name = host.to_owned();
+    let resolver = thread::Builder::new().name("resolver".into()).spawn(move || {
+        let found = (name.as_str(), port).to_socket_addrs().map(Iterator::collect);
+        drop(signal);
+        found
+    });
+    let resolver = resolver.map_err(NoConnection::Unknown)?;
+    wait_for(&done, patience)?;
+    let found: io::Result<Vec<SocketAddr>> = resolver
+        .join()
+        .unwrap_or_else(|_| Err(io::Error::other("the resolver failed")));
+    found.map_err(NoConnection::Unknown)
+}
+
+/// Waits until the other end of a pipe is closed.
+fn wait_for(done: &PipeReader, patience: &Patience<'_>) -> Result<(), NoConnection> {
+    loop {
+        check(patience)?;
+        let (alarm, until) = alarm(patience.cancel, patience.until);
+        let mut fds = [PollFd::from_borrowed_fd(done.as_fd(), PollFlags::IN)];
+        poll_until(&mut fds, alarm, until);
+        if !fds[0].revents().is_empty() {
+            return Ok(());
+        }
+    }
+}
+
+fn check(patience: &Patience<'_>) -> Result<(), NoConnection> {
+    if patience.cancel.urgency() > patience.known {
+        return Err(NoConnection::Cancelled);
+    }
+    if patience.until.is_some_and(|until| Instant::now() >= until) {
+        return Err(NoConnection::TimedOut);
+    }
+    Ok(())
+}

@@ -1,0 +1,183 @@
+//! What a session does in one round: every call that can go on does, and nothing is waited for.
+//!
+//! Each call answers whether it must be made again. Only here packets are begun, and completed.
+
+use std::io::{self, Read, Write};
+
+use ssh2::{BlockDirections, ErrorCode};
+
+use crate::sut::kind::ssh::connect::transport::is_again;
+use crate::sut::kind::ssh::connection::Conn;
+use crate::sut::kind::ssh::connection::channel::{Lane, LaneId, Op};
+
+/// How much of a channel's data may be under way or queued: what a machine can make the runner keep, and what it can send in
+/// one round trip. As much as other clients allow, so that a link with latency carries as much.
+const WINDOW: u32 = 2 << 20;
+
+/// The largest packet that is asked for.
+const PACKET: u32 = 32 * 1024;
+
+/// Errors of one channel or request, after which the session is as before: refused, denied, closed, end of file sent.
+pub(super) const HARMLESS: [ErrorCode; 5] = [
+    ErrorCode::Session(-21),
+    ErrorCode::Session(-22),
+    ErrorCode::Session(-23),
+    ErrorCode::Session(-26),
+    ErrorCode::Session(-27),
+];
+
+impl Conn {
+    /// One round: whatever can go on without waiting does.
+    pub(super) fn advance(&mut self) {
+        if let Some(stuck) = self.stuck {
+            self.perform(stuck);
+        }
+        // One channel is opened at a time.
+        let opens = self.lanes.iter().find(|lane| lane.waits_for_channel());
+        if let Some(id) = opens.map(|lane| lane.id).filter(|_| !self.full) {
+            self.perform(Op::Open(id));
+        }
+        // One request is made at a time, and lanes are in the order of their starts.
+        let starts = self.lanes.iter().find(|lane| lane.waits_for_start());
+        match (self.question, starts.map(|lane| lane.id)) {
+            (Some(_), _) => self.perform(Op::Ask),
+            (None, Some(id)) => self.perform(Op::Start(id)),
+            (None, None) => {}
+        }
+        let todo: Vec<Op> = self.lanes.iter().flat_map(Lane::todo).collect();
+        for op in todo {
+            self.perform(op);
+        }
+        let lost = self.lost.is_some();
+        self.lanes.retain(|lane| !(lane.orphan && (lane.closed || lost)));
+        self.settle();
+        self.take_rest();
+    }
+
+    /// Takes in what the last call left behind its own answer: it lies with libssh2, and the socket does not tell of it.
+    fn take_rest(&mut self) {
+        // Of a lane that has ended nothing is read any more, and so nothing is taken in.
+        let reads = |lane: &&Lane| lane.channel.is_some() && !lane.closed && !lane.has_ended();
+        if let Some(id) = self.lanes.iter().find(reads).map(|lane| lane.id) {
+            self.perform(Op::Take(id));
+        }
+    }
+
+    /// Makes a call that goes on where it was. What it leaves half sent is remembered.
+    pub(super) fn perform(&mut self, op: Op) {
+        if self.lost.is_some() {
+            return;
+        }
+        let again = match op {
+            Op::Start(id) => self.start(id),
+            Op::Flush(id) => self.flush(id),
+            Op::Take(id) => self.take(id),
+            Op::Close(id) => self.close_channel(id),
+            Op::Open(id) => self.open(id),
+            Op::Ask => self.listen(),
+        };
+        self.note(op, again);
+    }
+
+    pub(super) fn note(&mut self, op: Op, again: bool) {
+        if !(again && self.outbound()) {
+            if self.stuck == Some(op) {
+                self.stuck = None;
+            }
+        } else if self.stuck.is_none() {
+            self.stuck = Some(op);
+        }
+    }
+
+    /// Whether the last call left a packet half sent.
+    pub(super) fn outbound(&self) -> bool {
+        matches!(
+            self.transport.session.block_directions(),
+            BlockDirections::Outbound | BlockDirections::Both
+        )
+    }
+
+    pub(super) fn start(&mut self, id: LaneId) -> bool {
+        let Some((lane, mut channel)) = self.channel(id) else {
+            return false;
+        };
+        lane.requested = true;
+        match channel.exec(&lane.command) {
+            Ok(()) => lane.started = true,
+            Err(error) if is_again(&error) => return true,
+            Err(error) if HARMLESS.contains(&error.code()) => {
+                lane.refused = Some("the server runs no commands".to_owned());
+            }
+            Err(error) => self.lose(&error),
+        }
+        false
+    }
+
+    pub(super) fn flush(&mut self, id: LaneId) -> bool {
+        let Some((lane, mut channel)) = self.channel(id) else {
+            return false;
+        };
+        while !lane.outbox.is_empty() {
+            match channel.write(&lane.outbox) {
+                Ok(count) => drop(lane.outbox.drain(..count.min(lane.outbox.len()))),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return true,
+                // The channel takes no more: nobody will read this.
+                Err(_) => lane.outbox.clear(),
+            }
+        }
+        lane.outbox = Vec::new();
+        false
+    }
+
+    /// Reads from the socket what is there, without taking anything from the lane.
+    pub(super) fn take(&mut self, id: LaneId) -> bool {
+        let Some((_, mut channel)) = self.channel(id) else {
+            return false;
+        };
+        match channel.read(&mut []) {
+            Ok(_) => false,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => true,
+            Err(error) => {
+                self.lose(&error);
+                false
+            }
+        }
+    }
+
+    pub(super) fn close_channel(&mut self, id: LaneId) -> bool {
+        let Some((lane, mut channel)) = self.channel(id) else {
+            return false;
+        };
+        let closed = channel.close();
+        if closed.as_ref().is_err_and(is_again) {
+            return true;
+        }
+        lane.closed = true;
+        self.full = false;
+        if let Err(error) = closed
+            && !HARMLESS.contains(&error.code())
+        {
+            self.lose(&error);
+        }
+        false
+    }
+
+    pub(super) fn open(&mut self, id: LaneId) -> bool {
+        let opened = self.transport.session.channel_open("session", WINDOW, PACKET, None);
+        // A channel that is being closed makes room for this one.
+        let room = self.lanes.iter().any(|lane| lane.closing && !lane.closed);
+        let Some(lane) = self.lane(id) else { return false };
+        match opened {
+            Ok(channel) => lane.channel = Some(channel),
+            Err(error) if is_again(&error) => return true,
+            Err(error) if !HARMLESS.contains(&error.code()) => self.lose(&error),
+            Err(_) if room => self.full = true,
+            Err(error) => {
+                let why = error.message().to_lowercase();
+                lane.refused = Some(format!("the server opens no further channel: {why}"));
+                lane.closed = true;
+            }
+        }
+        false
+    }
+}

@@ -1,0 +1,423 @@
+//! Bringing files: the requests of a sync over an agent, and the one tar stream that carries what differs.
+
+use std::ffi::OsStr;
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use crate::sut::agent::connection::{Broken, LIST, Patience, Reply, Talk};
+use crate::sut::{SyncMode, Synced, Upload};
+use files::{FileEntry, FileKind, FileSet};
+use manifest::Manifest;
+use plan::{Listing, Plan, Seen, plan};
+use tar::Member;
+
+pub mod files;
+mod manifest;
+mod plan;
+mod tar;
+
+/// File contents travel in pieces of this size.
+const CHUNK: usize = 128 * 1024;
+
+/// Why a sync failed.
+#[derive(Debug)]
+pub(crate) enum NotSynced {
+    /// The agent ended, or the wait did.
+    Broken(Broken),
+    /// The agent says why.
+    Refused(String),
+    /// Something is mounted below the trees that cannot be unmounted.
+    Mounted(String),
+    /// Others can write to the machine's directory there.
+    Foreign(String),
+    /// A file on the host is not what it was when the list was made.
+    Host(String),
+}
+
+impl From<Broken> for NotSynced {
+    fn from(broken: Broken) -> Self {
+        Self::Broken(broken)
+    }
+}
+
+/// A question about a slot that was sent with the request that opens the machine.
+pub(crate) struct Ahead {
+    question: String,
+    /// Whether it was asked before that what the last job has read.
+    reads: Asked,
+    /// Nothing as long as it was not read.
+    answer: Option<Reply>,
+}
+
+/// What became of a question that may have been asked.
+enum Asked {
+    Not,
+    Waiting,
+    Answered(Reply),
+}
+
+impl Ahead {
+    /// Makes one of a [`question`] that was sent.
+    pub(crate) fn sent(question: String) -> Self {
+        Self {
+            question,
+            reads: Asked::Not,
+            answer: None,
+        }
+    }
+
+    /// The same behind the question what the last job has read.
+    pub(crate) fn behind_reads(self) -> Self {
+        Self {
+            reads: Asked::Waiting,
+            ..self
+        }
+    }
+
+    /// Takes the answer to the question what the last job has read, if it was asked.
+    pub(crate) fn take_reads(&mut self, talk: &mut Talk, patience: &Patience<'_>) -> Result<Option<Reply>, Broken> {
+        self.hear_reads(talk, patience)?;
+        Ok(match std::mem::replace(&mut self.reads, Asked::Not) {
+            Asked::Answered(reply) => Some(reply),
+            Asked::Not | Asked::Waiting => None,
+        })
+    }
+
+    fn hear_reads(&mut self, talk: &mut Talk, patience: &Patience<'_>) -> Result<(), Broken> {
+        if matches!(self.reads, Asked::Waiting) {
+            self.reads = Asked::Answered(talk.reply(LIST, patience)?);
+        }
+        Ok(())
+    }
+
+    /// Reads the answer, if that was not done: it comes before all others.
+    pub(crate) fn hear(&mut self, talk: &mut Talk, patience: &Patience<'_>) -> Result<(), Broken> {
+        self.hear_reads(talk, patience)?;
+        if self.answer.is_none() {
+            self.answer = Some(talk.reply(LIST, patience)?);
+        }
+        Ok(())
+    }
+}
+
+/// The question with which a sync begins.
+pub(crate) fn question(upload: &Upload, mode: SyncMode) -> String {
+    let id = manifest::id(&upload.files);
+    // With the rest of what steps made, all that is known is needed.
+    let steps = match mode {
+        SyncMode::KeepPrepared(steps) => steps,
+        SyncMode::KeepRest | SyncMode::ExactIfUnprepared | SyncMode::Exact => 0,
+    };
+    let heads: Vec<String> = (0..=steps).map(|steps| manifest::head(&id, steps)).collect();
+    let see = if upload.observed { "see" } else { "-" };
+    format!("check {} {see} {}\n", upload.slot, heads.join(" "))
+}
+
+/// Makes the slot hold the files. `ahead`: what was asked before, if nothing has happened there since.
+pub(crate) fn sync(
+    talk: &mut Talk,
+    (upload, mode): (&Upload, SyncMode),
+    mut ahead: Option<Ahead>,
+    patience: &Patience<'_>,
+) -> Result<Synced, NotSynced> {
+    if let Some(ahead) = &mut ahead {
+        ahead.hear(talk, patience)?;
+    }
+    check_paths(&upload.files)?;
+    let id = manifest::id(&upload.files);
+    let question = question(upload, mode);
+    let known = ahead.filter(|ahead| ahead.question == question);
+    let reply = if let Some(answer) = known.and_then(|ahead| ahead.answer) {
+        answer
+    } else {
+        talk.send(question.as_bytes(), patience)?;
+        talk.reply(LIST, patience)?
+    };
+    let reply = accept(reply)?;
+    if reply.word == "clean" {
+        return Ok(Synced::default());
+    }
+    let seen = seen(&reply)?;
+    let plan = plan(&upload.files, &seen, mode);
+    // The machine is to say that it is not prepared before anything of that is touched.
+    // What steps made is not known where the manifest is of another atex: it may be anything.
+    let unknown = reply
+        .blobs
+        .first()
+        .is_some_and(|list| !list.is_empty() && Manifest::decode(list).is_none());
+    let refused = Synced {
+        lost_prepared: match mode {
+            SyncMode::KeepPrepared(_) if unknown => Some(0),
+            SyncMode::KeepPrepared(_) => plan.lost_prepared,
+            SyncMode::KeepRest | SyncMode::ExactIfUnprepared | SyncMode::Exact => None,
+        },
+        has_prepared: mode == SyncMode::ExactIfUnprepared && (unknown || !seen.manifest.adopted.is_empty()),
+        ..Synced::default()
+    };
+    if refused.lost_prepared.is_some() || refused.has_prepared {
+        return Ok(refused);
+    }
+    if plan.is_empty() && seen.touched.is_empty() {
+        rebase(talk, &upload.slot, &plan.manifest, &id, patience)?;
+        return Ok(Synced::default());
+    }
+    let synced = apply(talk, &upload.slot, &plan, &id, patience)?;
+    Ok(synced.unwrap_or_else(|path| Synced {
+        changed: upload.files.files.iter().position(|entry| entry.path == path),
+        ..Synced::default()
+    }))
+}
+
+/// Takes what changed in the slot since its last sync as the work of the prepare step at this place of a chain.
+pub(crate) fn adopt(talk: &mut Talk, (slot, step): (&str, usize), patience: &Patience<'_>) -> Result<(), NotSynced> {
+    talk.send(format!("look {slot} {step}\n").as_bytes(), patience)?;
+    let reply = accept(talk.reply(LIST, patience)?)?;
+    if reply.word != "changed" {
+        return Ok(());
+    }
+    let Some((_, id)) = reply.blobs.first().and_then(|blob| Manifest::decode(blob)) else {
+        return Err(NotSynced::Refused(format!(
+            "the manifest of `{slot}` there is unreadable"
+        )));
+    };
+    let manifest = seen(&reply)?.adopt(step);
+    rebase(talk, slot, &manifest, &id, patience)
+}
+
+/// Turns the agent's `err` into an error.
+pub(crate) fn accept(reply: Reply) -> Result<Reply, NotSynced> {
+    match reply.word.as_str() {
+        "err" => Err(NotSynced::Refused(reply.text(0))),
+        "foreign" => Err(NotSynced::Foreign(reply.text(0))),
+        "mounted" => Err(NotSynced::Mounted(reply.text(0))),
+        _ => Ok(reply),
+    }
+}
+
+/// Reads the four blobs: manifest, tree then, tree now, touched paths.
+fn seen(reply: &Reply) -> Result<Seen<'_>, NotSynced> {
+    let [list, before, now, touched] = reply.blobs.as_slice() else {
+        return Err(Broken::Nonsense(format!("it said `{}` with {} blobs", reply.word, reply.blobs.len())).into());
+    };
+    let before = if reply.word == "differs" { now } else { before };
+    Ok(Seen {
+        // Without a manifest nothing is known of what is there, so nothing of it stays.
+        manifest: Manifest::decode(list).map(|(manifest, _)| manifest).unwrap_or_default(),
+        before: Listing::parse(before),
+        now: Listing::parse(now),
+        touched: touched
+            .split(|byte| *byte == 0)
+            .filter(|path| !path.is_empty())
+            .collect(),
+    })
+}
+
+fn rebase(
+    talk: &mut Talk,
+    slot: &str,
+    manifest: &Manifest,
+    id: &str,
+    patience: &Patience<'_>,
+) -> Result<(), NotSynced> {
+    let list = tar::archive(&[(&format!("{slot}.list.new"), &manifest.encode(id))]);
+    talk.send(format!("rebase {slot} {}\n", list.len()).as_bytes(), patience)?;
+    talk.send(&list, patience)?;
+    accept(talk.reply(LIST, patience)?).map(drop)
+}
+
+/// Carries a plan out. Gives the path of the file that was not what it was, if there was one.
+fn apply(
+    talk: &mut Talk,
+    slot: &str,
+    plan: &Plan<'_>,
+    id: &str,
+    patience: &Patience<'_>,
+) -> Result<Result<Synced, PathBuf>, NotSynced> {
+    let sent = plan.send.iter().map(|entry| entry.path.as_os_str().as_bytes());
+    let sent = listed(sent);
+    // A removal that was interrupted is found as what it is: what is left is still too much.
+    let touched = [listed(plan.dirs.iter().copied()), sent.clone()].concat();
+    let lists = tar::archive(&[
+        (&format!("{slot}.touched.new"), &touched),
+        (&format!("{slot}.sent"), &sent),
+        (&format!("{slot}.gone"), &listed(plan.gone.iter().copied())),
+        (&format!("{slot}.dirs"), &listed(plan.dirs.iter().copied())),
+    ]);
+    let dirs = plan
+        .dirs
+        .iter()
+        .map(|dir| tar::member_size(Path::new(OsStr::from_bytes(dir)), Member::Directory));
+    let files = plan
+        .send
+        .iter()
+        .map(|entry| tar::member_size(&entry.path, member(&entry.kind)));
+    let stream = dirs.chain(files).sum::<u64>() + tar::END.len() as u64;
+    talk.send(format!("apply {slot} {} {stream}\n", lists.len()).as_bytes(), patience)?;
+    talk.send(&lists, patience)?;
+
+    let streamed = stream_files(talk, plan, patience)?;
+    match &streamed {
+        Ok(_) => {
+            let list = tar::archive(&[(&format!("{slot}.list.new"), &plan.manifest.encode(id))]);
+            talk.send(format!("commit {}\n", list.len()).as_bytes(), patience)?;
+            talk.send(&list, patience)?;
+        }
+        Err(_) => talk.send(b"abort 0\n", patience)?,
+    }
+    let reply = talk.reply(LIST, patience)?;
+    let bytes = match streamed {
+        Ok(bytes) => bytes,
+        Err(NotSent::Changed(path)) => return Ok(Err(path)),
+        Err(NotSent::Unreadable(why)) => return Err(NotSynced::Host(why)),
+    };
+    accept(reply)?;
+    Ok(Ok(Synced {
+        sent: plan.send.len() as u64,
+        bytes,
+        removed: plan.removed,
+        ..Synced::default()
+    }))
+}
+
+/// Why a file was not sent as the list has it.
+enum NotSent {
+    /// It is not what it was, or gone; its path below the slot.
+    Changed(PathBuf),
+    /// It cannot be read; why.
+    Unreadable(String),
+}
+
+/// Sends directories and files; the promised length in any case. Says how many bytes of content went, or which file is not
+/// what it was.
+fn stream_files(talk: &mut Talk, plan: &Plan<'_>, patience: &Patience<'_>) -> Result<Result<u64, NotSent>, Broken> {
+    let mut outcome = Ok(0);
+    let mut out = Vec::with_capacity(2 * CHUNK);
+    for dir in &plan.dirs {
+        tar::header(&mut out, Path::new(OsStr::from_bytes(dir)), Member::Directory);
+        flush(talk, &mut out, CHUNK, patience)?;
+    }
+    for entry in &plan.send {
+        tar::header(&mut out, &entry.path, member(&entry.kind));
+        if let FileKind::File { digest, size, .. } = &entry.kind {
+            let sent = stream_file(talk, &mut out, &entry.source, *size, patience)?;
+            let verdict = match sent {
+                Ok(found) if found == *digest => Ok(*size),
+                Ok(_) => Err(NotSent::Changed(entry.path.clone())),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => Err(NotSent::Changed(entry.path.clone())),
+                Err(error) => {
+                    let place = entry.source.display();
+                    Err(NotSent::Unreadable(format!("cannot read `{place}`: {error}")))
+                }
+            };
+            outcome = outcome.and_then(|total| verdict.map(|size| total + size));
+        }
+        flush(talk, &mut out, CHUNK, patience)?;
+    }
+    out.extend_from_slice(&tar::END);
+    flush(talk, &mut out, 0, patience)?;
+    Ok(outcome)
+}
+
+/// Sends one content, filled up with zeros or cut to `size`. Gives the digest of what the file really held.
+fn stream_file(
+    talk: &mut Talk,
+    out: &mut Vec<u8>,
+    source: &Path,
+    size: u64,
+    patience: &Patience<'_>,
+) -> Result<io::Result<[u8; 32]>, Broken> {
+    let mut hasher = blake3::Hasher::new();
+    let mut file = crate::host::file::open(source);
+    let mut left = size;
+    let mut failure = None;
+    while left > 0 {
+        let start = out.len();
+        let piece = usize::try_from(left).map_or(CHUNK, |left| left.min(CHUNK));
+        out.resize(start + piece, 0);
+        let read = match &mut file {
+            Ok(file) if failure.is_none() => read_full(file, &mut out[start..]),
+            _ => Ok(0),
+        };
+        match read {
+            Ok(count) => drop(hasher.update(&out[start..start + count])),
+            Err(error) => failure = Some(error),
+        }
+        left -= piece as u64;
+        flush(talk, out, CHUNK, patience)?;
+    }
+    out.resize(out.len() + usize::try_from(tar::padding(size)).unwrap_or_default(), 0);
+    let rest = match &mut file {
+        Ok(file) => read_full(file, &mut [0; 1]),
+        Err(_) => Ok(0),
+    };
+    Ok(match (file, failure, rest) {
+        (Err(error), ..) | (_, Some(error), _) | (_, _, Err(error)) => Err(error),
+        (.., Ok(0)) => Ok(*hasher.finalize().as_bytes()),
+        // Longer than it was: no digest is that of the list.
+        _ => Ok([0; 32]),
+    })
+}
+
+/// Reads until the buffer is full or the file ends.
+fn read_full(file: &mut File, buffer: &mut [u8]) -> io::Result<usize> {
+    let mut filled = 0;
+    while filled < buffer.len() {
+        match file.read(&mut buffer[filled..]) {
+            Ok(0) => break,
+            Ok(count) => filled += count,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(filled)
+}
+
+/// Sends `out` if it holds `enough`.
+fn flush(talk: &mut Talk, out: &mut Vec<u8>, enough: usize, patience: &Patience<'_>) -> Result<(), Broken> {
+    if out.len() >= enough {
+        talk.send(out, patience)?;
+        out.clear();
+    }
+    Ok(())
+}
+
+fn member(kind: &FileKind) -> Member<'_> {
+    match kind {
+        FileKind::File { executable, size, .. } => Member::File {
+            size: *size,
+            executable: *executable,
+        },
+        FileKind::Symlink(target) => Member::Symlink(target),
+        FileKind::Directory => Member::Directory,
+    }
+}
+
+/// Paths, each ended by NUL.
+fn listed<'a>(paths: impl Iterator<Item = &'a [u8]>) -> Vec<u8> {
+    let mut out = Vec::new();
+    for path in paths {
+        out.extend_from_slice(path);
+        out.push(0);
+    }
+    out
+}
+
+/// A path that leads out of the slot is a defect of the caller; it is refused before anything happens.
+fn check_paths(set: &FileSet) -> Result<(), NotSynced> {
+    let inside = |entry: &FileEntry| {
+        let bytes = entry.path.as_os_str().as_bytes();
+        let plain = bytes
+            .split(|byte| *byte == b'/')
+            .all(|part| !matches!(part, b"" | b"." | b".."));
+        plain && !bytes.contains(&0)
+    };
+    match set.files.iter().find(|entry| !inside(entry)) {
+        Some(entry) => Err(NotSynced::Host(format!(
+            "`{}` is not a path below the tree",
+            entry.path.display()
+        ))),
+        None => Ok(()),
+    }
+}

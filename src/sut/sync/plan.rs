@@ -1,0 +1,283 @@
+//! What a sync must do: a pure function from what the host has, what was brought, and what is seen on the machine.
+//!
+//! Invariants: nothing is written or removed through a symlink (whatever must be a directory is listed in [`Plan::dirs`], and
+//! what stands there and is none goes first); a path that is sent does not exist any more when it arrives; what the prepare steps
+//! made that are to stand is never removed in [`SyncMode::KeepPrepared`], unless the host has a new version for that very path.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::os::unix::ffi::OsStrExt;
+
+use crate::sut::SyncMode;
+use crate::sut::sync::files::{FileEntry, FileKind, FileSet};
+use crate::sut::sync::manifest::{Manifest, RelPath, Steps, remembered};
+
+/// A listing of a tree by the agent: path to what stands there.
+#[derive(Debug, Default)]
+pub(crate) struct Listing<'a>(HashMap<&'a [u8], Entry<'a>>);
+
+/// What stands at a path of a listing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Entry<'a> {
+    /// Changes whenever the path's content or mode does. The content of a directory are the names in it.
+    fingerprint: &'a [u8],
+    is_dir: bool,
+}
+
+impl Entry<'_> {
+    /// Inode and mode, time of the last change of the content, and of any change; nothing if that cannot be read.
+    fn parts(&self) -> Option<[&[u8]; 4]> {
+        let tab = self.fingerprint.iter().position(|byte| *byte == b'\t')?;
+        let mut words = self.fingerprint[..tab].splitn(4, |byte| *byte == b'.');
+        let (inode, _size, mode) = (words.next()?, words.next()?, words.next()?);
+        Some([inode, mode, words.next()?, &self.fingerprint[tab + 1..]])
+    }
+
+    /// Whether it is the same directory as before, and nothing but the names in it changed: that sets both times, all else the later one
+    /// alone.
+    fn is_same_dir(&self, before: &Self) -> bool {
+        let (Some([inode, mode, changed, any]), Some([inode_then, mode_then, ..])) = (self.parts(), before.parts())
+        else {
+            return false;
+        };
+        self.is_dir && before.is_dir && (inode, mode) == (inode_then, mode_then) && changed == any
+    }
+}
+
+impl<'a> Listing<'a> {
+    /// Reads records of the form `INODE.SIZE.MODE.MTIME TAB CTIME TAB ./path NUL`; others are left out. Of several for a path the last
+    /// counts. Behind the root there are the directories.
+    pub(crate) fn parse(bytes: &'a [u8]) -> Self {
+        let mut entries: HashMap<&[u8], Entry<'_>> = HashMap::new();
+        let mut in_dirs = false;
+        for record in bytes.split(|byte| *byte == 0) {
+            let tab = |bytes: &[u8]| bytes.iter().position(|byte| *byte == b'\t');
+            let Some(first) = tab(record) else { continue };
+            let Some(second) = tab(&record[first + 1..]).map(|at| first + 1 + at) else {
+                continue;
+            };
+            in_dirs |= &record[second + 1..] == b".";
+            let Some(path) = record[second + 1..].strip_prefix(b"./") else {
+                continue;
+            };
+            let entry = Entry {
+                fingerprint: &record[..second],
+                // What was listed as something else before is listed again since its times were set.
+                is_dir: in_dirs && entries.get(path).is_none_or(|entry| entry.is_dir),
+            };
+            entries.insert(path, entry);
+        }
+        Self(entries)
+    }
+
+    fn has(&self, path: &[u8]) -> bool {
+        self.0.contains_key(path)
+    }
+}
+
+/// What is known of a slot on the machine.
+#[derive(Debug, Default)]
+pub(crate) struct Seen<'a> {
+    /// What was brought there.
+    pub manifest: Manifest,
+    /// The tree after that.
+    pub before: Listing<'a>,
+    /// The tree now.
+    pub now: Listing<'a>,
+    /// Paths that an interrupted sync may have written to: nothing is believed of them.
+    pub touched: HashSet<&'a [u8]>,
+}
+
+impl Seen<'_> {
+    fn changed(&self, path: &[u8]) -> bool {
+        self.touched.contains(path) || self.before.0.get(path) != self.now.0.get(path)
+    }
+
+    /// Whether what stands at a path is not what it was. A directory in which names changed is: these are looked at themselves.
+    fn is_other(&self, path: &[u8]) -> bool {
+        match (self.before.0.get(path), self.now.0.get(path)) {
+            (Some(before), Some(now)) => before != now && !now.is_same_dir(before),
+            (before, now) => before != now,
+        }
+    }
+
+    /// Whether what a prepare step left at a path is not there as it was. What it left absent is nothing to be lost.
+    fn lost(&self, path: &[u8]) -> bool {
+        self.before.has(path) && self.is_other(path)
+    }
+
+    /// The manifest after the prepare step at this place of a chain: what changed since the last sync is its work.
+    pub(crate) fn adopt(mut self, step: usize) -> Manifest {
+        for path in &self.touched {
+            self.manifest.files.remove(*path);
+        }
+        let paths: HashSet<&[u8]> = self.before.0.keys().chain(self.now.0.keys()).copied().collect();
+        let work: Vec<RelPath> = paths
+            .into_iter()
+            .filter(|path| self.is_other(path))
+            .map(<[u8]>::to_vec)
+            .collect();
+        for path in work {
+            let steps = self.manifest.adopted.entry(path).or_insert(Steps {
+                first: step,
+                last: step,
+            });
+            *steps = Steps {
+                first: steps.first.min(step),
+                last: steps.last.max(step),
+            };
+        }
+        self.manifest
+    }
+}
+
+/// What to do, in this order: remove `gone`, make way for `dirs`, extract `dirs` and `send`.
+#[derive(Debug, Default)]
+pub(crate) struct Plan<'a> {
+    /// Paths to remove, with all below them; no path lies below another one.
+    pub gone: Vec<&'a [u8]>,
+    /// Paths that must be directories, parents first.
+    pub dirs: Vec<&'a [u8]>,
+    /// Files and symlinks to bring.
+    pub send: Vec<&'a FileEntry>,
+    /// How many of the paths there are removed and do not come back.
+    pub removed: u64,
+    /// What is known of the tree afterwards.
+    pub manifest: Manifest,
+    /// See [`Synced::lost_prepared`](crate::sut::Synced::lost_prepared).
+    pub lost_prepared: Option<usize>,
+}
+
+impl Plan<'_> {
+    /// Whether the tree is as it should be.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.gone.is_empty() && self.dirs.is_empty() && self.send.is_empty()
+    }
+}
+
+/// Finds what must be done so that the tree holds `set`.
+///
+/// Approach: first which paths stay as prepare steps left them; then which files must be sent; from both follows which
+/// directories must be there; and what is there and is none of these, goes.
+pub(crate) fn plan<'a>(set: &'a FileSet, seen: &'a Seen<'a>, mode: SyncMode) -> Plan<'a> {
+    let leaves: HashMap<&[u8], &FileEntry> = set.files.iter().map(|entry| (bytes(entry), entry)).collect();
+    let all = kept(&leaves, seen, mode);
+    let steps = match mode {
+        SyncMode::KeepPrepared(steps) => steps,
+        SyncMode::KeepRest | SyncMode::ExactIfUnprepared | SyncMode::Exact => usize::MAX,
+    };
+    let first_lost = first_lost(&all, seen, steps);
+    let of_steps = all.iter().filter(|(_, made)| made.last < steps);
+    let kept: BTreeMap<&[u8], Steps> = of_steps.map(|(path, made)| (*path, *made)).collect();
+    let send: Vec<&FileEntry> = set.files.iter().filter(|entry| must_send(entry, seen, &kept)).collect();
+
+    let mut wanted: BTreeSet<&[u8]> = leaves.keys().flat_map(|path| ancestors(path)).collect();
+    wanted.extend(
+        set.files
+            .iter()
+            .filter(|entry| entry.kind == FileKind::Directory)
+            .map(bytes),
+    );
+    // Where the last sync left a directory, and nothing changed since, there is one.
+    let was_none = |dir: &[u8]| {
+        let file = matches!(
+            seen.manifest.files.get(dir),
+            Some(FileKind::File { .. } | FileKind::Symlink(_))
+        );
+        file || seen.manifest.adopted.contains_key(dir)
+    };
+    let stale = |dir: &[u8]| !kept.contains_key(dir) && (was_none(dir) || !seen.now.has(dir) || seen.changed(dir));
+    let mut dirs: BTreeSet<&[u8]> = wanted.iter().copied().filter(|dir| stale(dir)).collect();
+    let below: Vec<&[u8]> = dirs
+        .iter()
+        .copied()
+        .chain(send.iter().map(|entry| bytes(entry)))
+        .collect();
+    dirs.extend(below.into_iter().flat_map(ancestors));
+
+    let sent: HashSet<&[u8]> = send.iter().map(|entry| bytes(entry)).collect();
+    // What a prepare step left absent, and is there now, came from a test.
+    let standing: HashSet<&[u8]> = kept.keys().copied().filter(|path| seen.before.has(path)).collect();
+    let shelter: HashSet<&[u8]> = standing.iter().flat_map(|path| ancestors(path)).collect();
+    let stays = |path: &[u8]| {
+        let brought = leaves.contains_key(path) && !sent.contains(path) || wanted.contains(path);
+        standing.contains(path) || shelter.contains(path) || brought && !kept.contains_key(path)
+    };
+    let doomed: HashSet<&[u8]> = seen.now.0.keys().copied().filter(|path| !stays(path)).collect();
+    let removed = doomed.difference(&sent).count() as u64;
+    let covered = |path: &[u8]| ancestors(path).any(|parent| doomed.contains(parent));
+    let gone = doomed.iter().copied().filter(|path| !covered(path)).collect();
+
+    let mut manifest = Manifest::of(set);
+    manifest.adopted = kept.into_iter().map(|(path, made)| (path.to_vec(), made)).collect();
+    Plan {
+        gone,
+        dirs: dirs.into_iter().collect(),
+        send,
+        removed,
+        manifest,
+        lost_prepared: (first_lost < steps).then_some(first_lost),
+    }
+}
+
+/// The paths that stay as prepare steps left them: adopted, not half overwritten since, and the host's version is still the one
+/// that was there then. What lies below a file of the host stays only if the file's place does.
+fn kept<'a>(leaves: &HashMap<&[u8], &FileEntry>, seen: &'a Seen<'_>, mode: SyncMode) -> BTreeMap<&'a [u8], Steps> {
+    let mut kept: BTreeMap<&[u8], Steps> = BTreeMap::new();
+    if !mode.keeps_prepared() {
+        return kept;
+    }
+    // In the set's order, parents come before what lies below them.
+    for (path, &made) in &seen.manifest.adopted {
+        let path = path.as_slice();
+        let host = leaves.get(path).map(|entry| remembered(&entry.kind));
+        let same = host.as_ref() == seen.manifest.files.get(path);
+        let free = |parent: &[u8]| match leaves.get(parent) {
+            Some(entry) if entry.kind != FileKind::Directory => kept.contains_key(parent),
+            _ => true,
+        };
+        if same && !seen.touched.contains(path) && ancestors(path).all(free) {
+            kept.insert(path, made);
+        }
+    }
+    kept
+}
+
+/// The first step that must run again so that the tree is as so many steps left it; their number, if none must.
+///
+/// Approach: what is lost is made by the first step that changed it and those after it. What they, and the steps that are not wanted, have
+/// made is removed; but where a step before them had a hand in that too, how it was after that one is not known, and it must run as well.
+fn first_lost(kept: &BTreeMap<&[u8], Steps>, seen: &Seen<'_>, steps: usize) -> usize {
+    let wanted = kept.iter().filter(|(_, made)| made.first < steps);
+    let lost = wanted.filter(|(path, _)| seen.lost(path)).map(|(_, made)| made.first);
+    let mut first = lost.min().unwrap_or(steps);
+    loop {
+        let mixed = kept.values().filter(|made| made.last >= first && made.first < first);
+        let Some(before) = mixed.map(|made| made.first).min() else {
+            return first;
+        };
+        first = before;
+    }
+}
+
+fn must_send(entry: &FileEntry, seen: &Seen<'_>, kept: &BTreeMap<&[u8], Steps>) -> bool {
+    let path = bytes(entry);
+    if entry.kind == FileKind::Directory || kept.contains_key(path) {
+        return false;
+    }
+    let brought =
+        seen.manifest.files.get(path) == Some(&remembered(&entry.kind)) && !seen.manifest.adopted.contains_key(path);
+    !brought || !seen.now.has(path) || seen.changed(path)
+}
+
+fn bytes(entry: &FileEntry) -> &[u8] {
+    entry.path.as_os_str().as_bytes()
+}
+
+/// The directories above a relative path, nearest first, without the root.
+fn ancestors(path: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let slashes = path.iter().enumerate().rev().filter(|(_, byte)| **byte == b'/');
+    slashes.map(|(at, _)| &path[..at])
+}
+
+#[cfg(test)]
+mod tests;
