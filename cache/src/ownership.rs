@@ -1,7 +1,7 @@
 //! Whose a directory is: whether anybody but this user and root can put something into it, or something else in its place.
 //!
 //! Owns the rule for every directory whose contents atex believes, runs or removes. The programs that run on SUTs hold the same rule in
-//! bash, as `safe` of `agent.bash`.
+//! bash, as `safe` of `directory.bash`.
 //!
 //! The rule, for the directory, and for every directory and link on the way to it:
 //!

@@ -5,7 +5,7 @@
 //!
 //! Where: below the directory that was given, if atex made it, found it empty, or nothing is there yet; else in `atex` below it, so that
 //! nothing of the user's is touched. A directory that was there keeps its mode, and stays when what is atex's goes. One that others can
-//! write to is refused (`safe` in `agent.bash`).
+//! write to is refused (`safe` in `directory.bash`).
 //!
 //! What lies on a machine (other users may pass through it and read the trees, because tests act as other users there; the rest is
 //! private; the locks are shared by all versions of atex, the rest is not):

@@ -3,7 +3,27 @@
 //! Invariant: what travels is ASCII, because [`BOOT`](crate::sut::agent::link::BOOT) counts characters in whatever locale a login has.
 
 /// The program that holds the lease and answers requests.
-pub(crate) const AGENT: &str = include_str!("bash/agent.bash");
+///
+/// Its files hold functions, in any order, but for the first and the last one: `start` makes bash what the functions need, and `main` runs
+/// the loop that calls them.
+pub(crate) const AGENT: &str = concat!(
+    include_str!("bash/agent/start.bash"),
+    include_str!("bash/agent/protocol.bash"),
+    include_str!("bash/agent/heartbeat.bash"),
+    include_str!("bash/agent/directory.bash"),
+    include_str!("bash/agent/reserve.bash"),
+    include_str!("bash/agent/lease.bash"),
+    include_str!("bash/agent/job.bash"),
+    include_str!("bash/agent/facts.bash"),
+    include_str!("bash/agent/state.bash"),
+    include_str!("bash/agent/environment.bash"),
+    include_str!("bash/agent/tree/mounts.bash"),
+    include_str!("bash/agent/tree/listing.bash"),
+    include_str!("bash/agent/tree/reads.bash"),
+    include_str!("bash/agent/tree/slots.bash"),
+    include_str!("bash/agent/tree/sync.bash"),
+    include_str!("bash/agent/main.bash"),
+);
 
 /// The program that runs a job.
 pub(crate) const WRAPPER: &str = include_str!("bash/wrapper.bash");

@@ -1,5 +1,5 @@
 # The wrapper: one per job. It starts the job in a session of its own, watches stdin for the runner, and ends what is left of
-# the job's process groups. Needs bash 4.2, coreutils, util-linux. See sut/wrapped.rs for the other side.
+# the job's process groups. Needs bash 4.2, coreutils, util-linux. See src/sut/agent/wrapper.rs for the other side.
 #
 # Stdin: a marker line; a line `MODE BEAT SEAL AGENT BEGUN INIT LENGTH…` and then payloads of these lengths, without NUL bytes: the machine's
 # directory, the job's directory, what the job is called, and the job's files `run`, `script`, `metadata.yaml`; then words, one

@@ -185,7 +185,7 @@ pub(crate) fn used_dir(dir: Option<&Path>) -> Option<PathBuf> {
 }
 
 /// The directory that an agent of the local machine takes where `dir` was given: that one, or `atex` below it where somebody has something
-/// else there; as `place` of `agent.bash`.
+/// else there; as `place` of `directory.bash`.
 pub(crate) fn place(dir: &Path) -> PathBuf {
     let holds_nothing =
         || fs::read_dir(dir).is_ok_and(|mut entries| entries.next().is_none()) && ownership::check(dir).is_ok();
@@ -196,7 +196,7 @@ pub(crate) fn place(dir: &Path) -> PathBuf {
     }
 }
 
-/// Returns whether an agent marked a directory, or an older one left it; as `ours` of `agent.bash`.
+/// Returns whether an agent marked a directory, or an older one left it; as `ours` of `directory.bash`.
 fn is_marked(dir: &Path) -> bool {
     let me = rustix::process::geteuid().as_raw();
     let own = |name: &str, file: bool| {

@@ -1,0 +1,158 @@
+# The directory in which atex keeps everything: where it is, whether others can write to it, how it is made and removed.
+
+# ours DIR: whether it is a directory that an agent works in: it carries the mark, or is as older agents left theirs.
+ours() {
+    [[ -d $1 && -O $1 ]] || return
+    [[ -f $1/$mark && ! -L $1/$mark && -O $1/$mark ]] && return
+    [[ -d $1/v1/tree && -d $1/v1/manifest && ! -L $1/v1 && -O $1/v1 && -f $1/lease && ! -L $1/lease && -O $1/lease ]]
+}
+
+# place: where everything lies. What the user has for other things is not ours: there it is a directory below. The default place is
+# ours by its name, and an empty directory holds nothing that could be somebody's.
+place() {
+    local default=${XDG_STATE_HOME:-${HOME:-/root}/.local/state}/atex there
+    ((EUID)) || default=/var/lib/atex
+    [[ $base ]] || base=$default
+    [[ $base == /* ]] || base=$PWD/$base
+    while [[ $base == */ ]]; do base=${base%/}; done
+    if [[ $base != "$default" && -d $base/ ]]; then
+        shopt -s nullglob dotglob
+        there=("$base"/*)
+        shopt -u nullglob dotglob
+        ((${#there[@]} == 0)) && safe "$base" || ours "$base" || base+=/atex
+    fi
+    v=$base/v1
+}
+
+# safe DIR: whether nobody but this user and root can put anything into a directory, or something else in its place; said tells who
+# can. In a sticky directory on the way nobody can touch what is not his. A private group is the user's own, if there is no list of others
+# who may write. The directory need not be there yet.
+safe() {
+    local rest=$1 path= part links=0 ways=(/) at=0 mode count uid gid more unmapped
+    while [[ $rest ]]; do
+        part=${rest%%/*}
+        [[ $rest == */* ]] && rest=${rest#*/} || rest=
+        case $part in
+            '' | .) continue ;;
+            ..) path=${path%/*}; continue ;;
+        esac
+        path+=/$part
+        [[ -e $path || -L $path ]] || { rest=missing; break; }
+        ways+=("$path")
+        [[ -L $path ]] || continue
+        part=$(readlink -n -- "$path" && printf .) && ((++links <= 40)) || { said="cannot follow the link \`$path\`"; return 1; }
+        part=${part%.}
+        [[ $part == /* ]] && path= || path=${path%/*}
+        rest=$part/$rest
+    done
+    [[ $rest ]] || ways+=("${path:-/}")
+    unmapped=$(unmapped)
+    while read -r mode count uid gid more; do
+        path=${ways[at++]}
+        [[ ! $rest && $at == "${#ways[@]}" ]] && more=last || more=
+        if [[ $uid != "$EUID" && ($uid != @(0|"$unmapped") || $more) ]]; then
+            said="\`$path\` belongs to the user with the number $uid"
+            return 1
+        fi
+        [[ $mode != l* && ($more || $mode != ?????????[tT]*) ]] || continue
+        if [[ $mode == ????????w* || $mode == ?????w*+ ]] || { [[ $mode == ?????w* ]] && ! private "$gid"; }; then
+            said="others may write to \`$path\`"
+            return 1
+        fi
+    done < <(ls -ldnUb -- "${ways[@]}" 2>/dev/null)
+    ((at == ${#ways[@]})) || { said='who owns what lies on the way to it cannot be told'; return 1; }
+}
+
+# private GROUP: whether nobody but this user and root is in a group of his: it has his number or his name, the list of groups names no other
+# member, and it is nobody else's own group. Root's is his, too.
+private() {
+    local name password uid gid members member mine=, trusted=, known=
+    [[ $1 != 0 ]] || return 0
+    while IFS=: read -r name password uid gid members; do
+        [[ $uid != "$EUID" ]] || mine+=$name,
+        case $uid in
+            0 | "$EUID") trusted+=$name, ;;
+            *) [[ $gid != "$1" ]] || return 1 ;;
+        esac
+    done </etc/passwd
+    [[ $1 != "$EUID" ]] || known=yes
+    while IFS=: read -r name password gid members; do
+        [[ $gid == "$1" ]] || continue
+        for member in ${members//,/ }; do
+            [[ $trusted == *",$member,"* ]] || return 1
+        done
+        [[ $mine != *",$name,"* ]] || known=yes
+    done </etc/group
+    [[ $known ]]
+} 2>/dev/null
+
+# unmapped: prints the number that stands for all users whom this namespace does not know, root of the host among them, if it stands
+# for nobody else.
+unmapped() {
+    local number inside outside count
+    read -r number </proc/sys/kernel/overflowuid
+    while read -r inside outside count; do
+        ((number < inside || number >= inside + count)) || return
+    done </proc/self/uid_map
+    printf %s "$number"
+} 2>/dev/null
+
+# keep_out: a reply where others have their hands in the directory: nothing of it is believed, run or written.
+keep_out() {
+    safe "$base" && return 1
+    say foreign "\`$base\` is not used: $said"
+}
+
+# make_base: the directory, marked before anything else is in it: the mark says whether the directory goes with what it holds. Others may
+# pass through one that is made here, because tests do things as other users in their tree, but they see only the trees. One that
+# was there keeps its mode.
+make_base() {
+    local made=found modes
+    keep_out && return 1
+    if [[ ! -d $base ]]; then
+        said=$({ (umask 066 && mkdir -p -- "${base%/*}/") && mkdir -m 711 -- "$base"; } 2>&1) && made=made
+        # Somebody else may have come first.
+        [[ -d $base ]] && ! keep_out || { [[ -d $base ]] || complain "cannot make \`$base\`"; return 1; }
+    fi
+    [[ -f $base/$mark ]] || ! ours "$base" || made=made
+    if [[ $made == made || ! -f $base/$mark ]]; then
+        said=$(mark_base "$made" 2>&1) || { complain "cannot write below \`$base\`"; return 1; }
+    fi
+    [[ -d $v/env && -d $v/tree && -d $v/manifest && -d $v/job ]] || said=$(mkdir -p -- "$v"/{env,tree,manifest,job} 2>&1) || { complain "cannot make \`$v\`"; return 1; }
+    [[ -s $v/reserve ]] || keep_reserve
+    modes=$(stat -c %a -- "$v" "$v/tree" 2>/dev/null)
+    [[ $modes == $'711\n755' ]] || said=$(chmod 711 -- "$v" 2>&1 && chmod 755 -- "$v/tree" 2>&1) || { complain "cannot change \`$v\`"; return 1; }
+}
+
+# mark_base made|found: whoever made the directory says so, whoever comes first there.
+mark_base() {
+    [[ $1 == made ]] || set -C
+    printf '%s\n' "$1" >"$base/$mark" || [[ $1 == found && -f $base/$mark ]]
+}
+
+# make_place: the directories, and the files that are locked. Where that fails, the reply is sent.
+make_place() {
+    make_base || return
+    { : >>"$base/lease" && : >>"$base/run.lock"; } 2>/dev/null || {
+        say err "cannot write below \`$base\`"
+        return 1
+    }
+}
+
+# remove: everything that is atex's goes from a directory that is marked, the mark last. What is mounted below is not; the directory
+# itself only goes if it was made here and is empty then.
+agent_remove() {
+    local made
+    ours "$base" && [[ -f $base/$mark ]] || { say err "cannot remove \`$base\`: it does not carry the mark \`$mark\`"; return; }
+    clear_mounts
+    read_mounts "$real/v1"
+    ((${#mounts[@]} == 0)) || { say err "cannot remove \`$base\`: mounted there: ${mounts[*]}"; return; }
+    content "$base/$mark"
+    made=${REPLY%$'\n'}
+    said=$(rm -rf --one-file-system -- "$v" 2>&1 && rm -f -- "$base/run.lock" "$base/lease" 2>&1 && rm -f -- "$base/$mark" 2>&1) || {
+        complain "cannot remove \`$base\`"
+        return
+    }
+    [[ $made != made ]] || rmdir -- "$base" 2>/dev/null
+    say ok
+}

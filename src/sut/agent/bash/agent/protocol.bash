@@ -1,0 +1,66 @@
+# Replies and payloads: how what the runner sends is taken, and how it is answered.
+
+# say WORD TEXT…: a reply with texts.
+say() {
+    local line=$1 text
+    shift
+    for text; do line+=" ${#text}"; done
+    printf '%s\n' "$line"
+    printf '%s' "$@"
+}
+
+# send WORD FILE…: a reply with the contents of files; what does not exist is empty.
+send() {
+    local line=$1 file files=() size
+    shift
+    for file; do
+        size=0
+        [[ -s $file ]] && size=$(stat -L -c %s -- "$file") && files+=("$file")
+        line+=" $size"
+    done
+    printf '%s\n' "$line"
+    ((${#files[@]} == 0)) || cat -- "${files[@]}"
+}
+
+# text LENGTH: takes a payload without NUL bytes into REPLY.
+text() {
+    REPLY=
+    (($1 == 0)) || IFS= read -r ${beat:+-t "$beat"} -N "$1" REPLY || exit 0
+}
+
+# payload LENGTH: copies a payload, which ends early where nothing more comes for as long as the runner may be silent.
+payload() {
+    local copy
+    [[ $beat ]] || { head -c "$1"; return; }
+    head -c "$1" <&0 &
+    copy=$!
+    watch_copy "$copy" >/dev/null 2>&1 9>&- &
+    wait "$copy"
+    kill "$!"
+}
+
+# watch_copy PID: ends a process that reads nothing any more. It waits on a pipe that nobody writes to.
+watch_copy() {
+    local word now seen= left=3
+    exec 7<> <(:)
+    while IFS= read -r -t "$((beat / 3 + 1))" word <&7 || read -r word now <"/proc/$1/io"; do
+        [[ $now == "$seen" ]] || left=3
+        ((--left > 0)) || kill "$1"
+        seen=$now
+    done
+}
+
+# unpack LENGTH DIR: takes a payload that is a tar archive, and reads it to its end also where tar gives up before.
+unpack() {
+    said=$(payload "$1" | {
+        tar -x -p -m --no-same-owner -f - -C "$2" 2>&1
+        rc=$?
+        cat >/dev/null
+        exit "$rc"
+    })
+}
+
+# complain WHAT: an error reply that ends with what a tool said first; it is in said, not in a file, since the disk may be full.
+complain() {
+    say err "$1${said:+: ${said%%$'\n'*}}"
+}

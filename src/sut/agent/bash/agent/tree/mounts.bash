@@ -1,0 +1,111 @@
+# What is mounted below the trees: nothing is changed below a mount point, and what a test left mounted is unmounted.
+
+# read_mounts DIR: takes the mount points at and below a directory into `mounts`, in the order in which they were mounted, and each
+# with its number into `marks` and its type into `kinds`. The kernel's list has bind mounts of the same device too, and nothing of it is looked at: what is
+# mounted may not answer any more. A list that cannot be read is a mount everywhere.
+read_mounts() {
+    local fields point listed=
+    mounts=() marks=() kinds=()
+    while read -r -a fields; do
+        listed=1
+        printf -v point "${fields[4]//%/%%}"
+        [[ $point == "$1" || $point == "$1"/* ]] || continue
+        mounts+=("$point") marks+=("${fields[0]} ${fields[4]}")
+        # What follows upon a dash: type and source.
+        fields=("${fields[@]:6}")
+        while [[ ${fields[0]:-} && ${fields[0]} != - ]]; do fields=("${fields[@]:1}"); done
+        kinds+=("${fields[1]}")
+    done </proc/self/mountinfo
+    [[ $listed ]] || mounts=("$1") marks=(unknown) kinds=(unknown)
+} 2>/dev/null
+
+# leave_mounts: notes what is mounted below the trees when a prepare step has ended: it belongs to what was prepared.
+leave_mounts() {
+    read_mounts "$real/v1/tree"
+    if ((${#mounts[@]})); then
+        printf '%s\n' '' "${marks[@]}" >"$v/mounts"
+    else
+        rm -f -- "$v/mounts"
+    fi
+}
+
+# holds_last NUMBER POINT: whether a mount is the only one of a file system in memory that holds something, which would be lost with it.
+holds_last() {
+    local fields device= at
+    local -A uses=()
+    while read -r -a fields; do
+        uses[${fields[2]}]=$((${uses[${fields[2]}]:-0} + 1))
+        [[ ${fields[0]} == "$1" ]] || continue
+        for ((at = 6; at < ${#fields[@]}; at++)); do
+            [[ ${fields[at]} != - ]] || break
+        done
+        [[ ${fields[at + 1]} == @(tmpfs|ramfs) ]] || return 1
+        device=${fields[2]}
+    done </proc/self/mountinfo
+    [[ $device && ${uses[$device]} == 1 && $(ls -A -- "$2") ]]
+} 2>/dev/null
+
+# clear_mounts: unmounts what is mounted below the trees and was not there when the last prepare step ended, the last first, and never
+# so that it only vanishes from sight. Fails where something stays, and said names it.
+clear_mounts() {
+    local at kept left pid
+    said= cleared=
+    read_mounts "$real/v1/tree"
+    ((${#mounts[@]})) || return 0
+    content "$v/mounts"
+    kept=$REPLY
+    for ((at = ${#mounts[@]} - 1; at >= 0; at--)); do
+        [[ ${mounts[at]} != "$real/v1/tree" && $kept != *$'\n'"${marks[at]}"$'\n'* ]] || continue
+        cleared=", \`${mounts[at]}\` (${kinds[at]})$cleared"
+        if holds_last "${marks[at]%% *}" "${mounts[at]}"; then
+            said+=", \`${mounts[at]}\` (${kinds[at]})"
+            continue
+        fi
+        umount -c -- "${mounts[at]}" >/dev/null 2>&1 </dev/null 6>&- 8>&- 9>&- &
+        pid=$!
+        for ((left = 100; left > 0; left--)); do
+            kill -0 "$pid" 2>/dev/null || break
+            sleep 0.05
+        done
+        ((left > 0)) && wait "$pid" || {
+            kill -s KILL "$pid" 2>/dev/null
+            said+=", \`${mounts[at]}\` (${kinds[at]})"
+        }
+    done
+    said=${said#, }
+    [[ ! $said ]]
+}
+
+# unmount: tells what a test left mounted below the trees, and what of it stays so.
+agent_unmount() {
+    clear_mounts
+    say ok "${cleared#, }${said:+; still mounted: $said}"
+}
+
+# meets PATH…: whether one of the paths, which are relative to the physical working directory, is, holds or lies below a mount point.
+meets() {
+    local path point
+    read_mounts "$PWD"
+    for point in "${mounts[@]}"; do
+        for path; do
+            path=$PWD/${path#./}
+            [[ $path == "$PWD/." ]] && path=$PWD
+            [[ $path/ != "$point"/* && $point != "$path"/* ]] || {
+                printf '`%s` is a mount point\n' "$point" >&2
+                return
+            }
+        done
+    done
+    return 1
+}
+
+# Fails where a path is or lies below a mount point: nothing is written there.
+stays_out() {
+    local path point
+    read_mounts "$PWD"
+    for point in "${mounts[@]}"; do
+        for path; do
+            [[ $PWD/${path#./}/ != "$point"/* ]] || { printf '`%s` is a mount point\n' "$point" >&2; return 1; }
+        done
+    done
+}
