@@ -21,10 +21,10 @@ mod inputs;
 pub mod lint;
 mod listing;
 mod metadata;
+mod null_build;
 pub(crate) mod plan;
 mod remembered;
 mod script;
-mod null_build;
 pub mod spec;
 mod test;
 
@@ -40,11 +40,11 @@ pub use listing::{ListedPlan, ListedTest, Listing};
 pub use metadata::location::{Cause, Place};
 use metadata::trees::{TreeId, Trees};
 use metadata::unsupported::Ignored;
+pub use null_build::NullBuildFile;
 pub use plan::probe::Probe;
 use plan::test_selection::Selected;
 use plan::{Plan, test_selection};
 pub use remembered::forget::{Forgotten, REMEMBERED, forget};
-pub use null_build::NullBuildFile;
 use spec::{Request, Warning, Workload};
 
 use atex_fmf::context::Context;

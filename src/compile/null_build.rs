@@ -27,8 +27,7 @@ use atex_graph::{ActionKey, BlobDigest};
 use crate::compile::Resolved;
 use crate::compile::inputs::files::{TreeFile, TreeFiles};
 use crate::compile::remembered::packed_tree;
-use crate::compile::spec::{Narrowing, Outline, OutlineTest, Request, UploadKind, Warning};
-use super::spec::{Narrowing, NullBuild, NullBuildTest, Request, UploadKind, Warning};
+use crate::compile::spec::{Narrowing, NullBuild, NullBuildTest, Request, UploadKind, Warning};
 
 /// The directory's name carries the version of the format, and of what enters the names.
 pub(super) const BUCKET: &str = "outlines-v3";

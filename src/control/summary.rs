@@ -1,7 +1,10 @@
 //! What came of a test: the words for it, and the tally over all its results.
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::fmt;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::Said;
 
@@ -23,7 +26,7 @@ pub enum Verdict {
     Infra,
 }
 
-/// The status of a result.
+/// The status of a result. Statuses are ordered by their text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Status {
     Pass,
@@ -51,6 +54,15 @@ impl Status {
             "skip" => Self::Skip,
             "error" => Self::Error,
             other => Self::Other(other.into()),
+        }
+    }
+
+    /// The status that stands for a text which atex wrote itself.
+    pub fn stored(text: &str) -> Self {
+        match text {
+            "infra" => Self::Infra,
+            "none" => Self::Missing,
+            text => Self::said(text),
         }
     }
 
@@ -82,6 +94,32 @@ impl Status {
 impl fmt::Display for Status {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
+    }
+}
+
+impl Ord for Status {
+    fn cmp(&self, other: &Self) -> Ordering {
+        // A test may make up the text of a status that is the runner's own.
+        let is_other = |status: &Self| matches!(status, Self::Other(_));
+        (self.as_str(), is_other(self)).cmp(&(other.as_str(), is_other(other)))
+    }
+}
+
+impl PartialOrd for Status {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Serialize for Status {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+impl<'de> Deserialize<'de> for Status {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer).map(|text| Self::stored(&text))
     }
 }
 
@@ -147,7 +185,7 @@ pub struct Summary {
     /// Lines in `results.jsonl`.
     pub results: u64,
     /// The same by status.
-    pub counts: BTreeMap<String, u64>,
+    pub counts: BTreeMap<Status, u64>,
     /// The reason of the infrastructure failure, else the `note` of the last result of the test itself; may be empty.
     pub note: String,
     /// What ended the test, if it was the infrastructure.
@@ -159,8 +197,9 @@ pub struct Summary {
 /// Counts results as they become final, in constant memory.
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
-    known: [u64; 8],
-    others: BTreeMap<String, u64>,
+    counts: BTreeMap<Status, u64>,
+    /// How many of them are no known ones.
+    others: usize,
     pub(crate) verdict: Verdict,
     pub(crate) results: u64,
 }
@@ -169,38 +208,23 @@ impl Tally {
     pub(crate) fn count(&mut self, status: &Status) {
         self.results += 1;
         self.verdict = self.verdict.max(status.verdict());
-        let slot = match status {
-            Status::Pass => 0,
-            Status::Fail => 1,
-            Status::Info => 2,
-            Status::Warn => 3,
-            Status::Skip => 4,
-            Status::Error => 5,
-            Status::Infra => 6,
-            Status::Missing => 7,
-            Status::Other(text) => return self.count_other(text),
-        };
-        self.known[slot] += 1;
-    }
-
-    fn count_other(&mut self, text: &str) {
-        let room = text.len() <= 64 && self.others.len() < OTHER_STATUSES;
-        let name = if room || self.others.contains_key(text) {
-            text
-        } else {
-            OTHER
-        };
-        *self.others.entry(name.to_owned()).or_default() += 1;
+        // What a test calls `infra` or `none` is counted with what is.
+        let mut counted = Status::stored(status.as_str());
+        if let Status::Other(text) = &counted
+            && !self.counts.contains_key(&counted)
+        {
+            if text.len() <= 64 && self.others < OTHER_STATUSES {
+                self.others += 1;
+            } else {
+                counted = Status::Other(OTHER.into());
+            }
+        }
+        *self.counts.entry(counted).or_default() += 1;
     }
 
     /// Counts by status, without those that did not occur.
-    pub(crate) fn into_counts(self) -> BTreeMap<String, u64> {
-        const NAMES: [&str; 8] = ["pass", "fail", "info", "warn", "skip", "error", "infra", "none"];
-        let mut counts = self.others;
-        for (name, count) in NAMES.iter().zip(self.known).filter(|(_, count)| *count > 0) {
-            *counts.entry((*name).to_owned()).or_default() += count;
-        }
-        counts
+    pub(crate) fn into_counts(self) -> BTreeMap<Status, u64> {
+        self.counts
     }
 }
 

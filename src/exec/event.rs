@@ -1,10 +1,21 @@
-//! What happens during a run, as one type: told by the executor, consumed by `report`, stored as `events.jsonl`.
+//! What happens during a run, as one type: the executor sends events, `report` consumes them, and `events.jsonl` holds them.
+//!
+//! Nothing here is a bare word that a reader has to compare with a literal: states, kinds of nodes and statuses are enums, so a
+//! new one does not compile until each reporter says what it does with it. Serde gives each the spelling of `events.jsonl`.
+
+mod node;
+mod sut;
+
+pub use node::NodeRef;
+pub use sut::SutStatus;
 
 use std::collections::BTreeMap;
 
+use atex_graph::Kind;
 use serde::{Deserialize, Serialize};
 
-use crate::control::Mask;
+use crate::control::{Mask, Status};
+use crate::exec::options::Mode;
 
 /// An event and when it happened.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -16,7 +27,7 @@ pub struct Stamped {
     pub event: Event,
 }
 
-/// What happened. Names are node names for people (`test /a/b`); keys are hex.
+/// What happened. Keys are hexadecimal.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "kebab-case", rename_all_fields = "kebab-case")]
 pub enum Event {
@@ -26,36 +37,35 @@ pub enum Event {
         run: String,
         /// The run's directory.
         dir: String,
-        /// What was asked for: `build`, `test`, `finish`.
-        command: String,
+        /// What was asked for.
+        command: Mode,
         /// Plans in the graph.
         plans: Vec<String>,
         /// SUTs by name.
         suts: Vec<String>,
         /// Tests that belong to the run, whether they must run or are recorded.
         tests: u64,
-        /// Nodes that must run now, by kind (`prepare`, `test`, `finish`).
-        to_run: BTreeMap<String, u64>,
+        /// The number of nodes that must run now, by kind.
+        to_run: BTreeMap<Kind, u64>,
     },
     /// Something for the user's eyes.
     Warning {
         /// One line.
         text: String,
     },
-    /// A SUT changed its state.
+    /// A SUT does something else now, or something happened to it.
     Sut {
         /// Its name.
         sut: String,
-        /// `joined`, `waiting`, `connecting`, `entering`, `syncing`, `installing`, `ready`, `idle`, `leaving`, `tainted`, `owing`,
-        /// `dropped`, `released`.
-        state: String,
+        /// What it does, or what happened.
+        state: SutStatus,
         /// Who holds it, why it was dropped, what was found there, which plans it enters.
         note: String,
     },
     /// A node's output was taken from the cache, or the SUT was already in its state.
     NodeCached {
-        /// Node name.
-        node: String,
+        /// The node.
+        node: NodeRef,
         /// Its key.
         key: String,
         /// The SUT whose state was reused; empty for a recorded result.
@@ -70,8 +80,8 @@ pub enum Event {
     },
     /// A node started on a SUT.
     NodeStarted {
-        /// Node name.
-        node: String,
+        /// The node.
+        node: NodeRef,
         /// Its key.
         key: String,
         /// Where.
@@ -81,17 +91,17 @@ pub enum Event {
     },
     /// A test reported a final result. Only the first thousand of a test are told; all are in its `results.jsonl`.
     Result {
-        /// Node name of the test.
-        node: String,
+        /// The test's node.
+        node: NodeRef,
         /// The subtest, if the result has a name.
         name: Option<String>,
-        /// `pass`, `fail`, …
-        status: String,
+        /// How it came out.
+        status: Status,
     },
     /// A node ended.
     NodeFinished {
-        /// Node name.
-        node: String,
+        /// The node.
+        node: NodeRef,
         /// Its key.
         key: String,
         /// Where.
@@ -104,8 +114,8 @@ pub enum Event {
         note: String,
         /// The log that tells more, below the run's directory; may be empty.
         log: String,
-        /// Number of results a test gave, by status.
-        results: BTreeMap<String, u64>,
+        /// The number of results a test gave, by status.
+        results: BTreeMap<Status, u64>,
         /// Whether the test runs once more: then this is not its last word.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         again: bool,
@@ -121,8 +131,8 @@ pub enum Event {
     },
     /// A node will not run: what it needs failed, or the user cancelled.
     NodeSkipped {
-        /// Node name.
-        node: String,
+        /// The node.
+        node: NodeRef,
         /// Why.
         reason: String,
         /// The kind of its `infra` result, for a test.

@@ -95,7 +95,7 @@ impl RestoredNullBuild {
         sink.event(&stamp(Event::RunStarted {
             run: dir.id().to_owned(),
             dir: dir.path().to_string_lossy().into_owned(),
-            command: options.mode.word().to_owned(),
+            command: options.mode,
             plans: self.plans,
             suts,
             tests: self.events.len() as u64,

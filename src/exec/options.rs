@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::control::Mask;
 use crate::exec::record::audit::Share;
 use crate::exec::run::clock::unix_now;
@@ -9,7 +11,8 @@ use crate::exec::schedule::Rules;
 use crate::sut::OnHeld;
 
 /// Which command a run carries out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Mode {
     /// The whole graph; recorded results are taken, finish runs.
     Build,

@@ -295,10 +295,10 @@ impl Agenda {
     }
 
     /// Counts the nodes that have to run, by kind: `prepare` and, for `atex finish`, `finish`, before any SUT has told what it has.
-    pub fn to_run(&self, work: &Workload, options: &Options) -> BTreeMap<String, u64> {
+    pub fn to_run(&self, work: &Workload, options: &Options) -> BTreeMap<Kind, u64> {
         let mut counts = BTreeMap::new();
         for id in work.graph.ids().filter(|&id| self.need(work, options, id) == Need::Run) {
-            *counts.entry(work.graph.node(id).kind().to_string()).or_default() += 1;
+            *counts.entry(work.graph.node(id).kind()).or_default() += 1;
         }
         counts
     }

@@ -43,5 +43,16 @@ pub(super) fn append<W: Write>(out: &mut io::BufWriter<W>, event: &Stamped) -> i
 
 /// Whether events of the kind come in such numbers that they are not written one by one.
 pub(super) fn is_one_of_many(event: &Event) -> bool {
-    matches!(event, Event::Result { .. } | Event::NodeCached { .. })
+    match event {
+        Event::Result { .. } | Event::NodeCached { .. } => true,
+        Event::RunStarted { .. }
+        | Event::Warning { .. }
+        | Event::Sut { .. }
+        | Event::NodeStarted { .. }
+        | Event::NodeFinished { .. }
+        | Event::Outlook { .. }
+        | Event::NodeSkipped { .. }
+        | Event::Audited { .. }
+        | Event::RunFinished { .. } => false,
+    }
 }

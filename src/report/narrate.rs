@@ -1,9 +1,11 @@
 //! Events in words: the lines of the console, without any notion of a terminal.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use anstyle::Style;
+use atex_graph::Kind;
 
 use super::console::Verbosity;
 use super::excerpt::{self, Limit};
@@ -11,7 +13,8 @@ use super::human;
 use super::palette::{Palette, paint};
 use super::summary::{Failure, Summary, Totals, outcome_style, outcome_word, skipped_word};
 use super::text::{harmless, pad, width};
-use crate::exec::event::{Event, NodeOutcome, Seen, Stamped};
+use crate::control::Status;
+use crate::exec::event::{Event, NodeOutcome, NodeRef, Seen, Stamped, SutStatus};
 
 /// What of a failure's log is shown beside its line.
 const FAILURE_LOG: Limit = Limit {
@@ -84,7 +87,7 @@ impl Narrator {
                 let _infallible = writeln!(out, "{} {}", paint(self.palette.warn, "warning:"), harmless(text));
             }
             Event::Audited { ran, disagreed } => self.audited(out, *ran, disagreed),
-            Event::Sut { sut, state, note } => self.sut(out, sut, state, note),
+            Event::Sut { sut, state, note } => self.sut(out, sut, *state, note),
             Event::NodeCached {
                 node, sut, age, seen, ..
             } => self.node_cached(out, (node, sut), *age, seen.as_ref()),
@@ -92,11 +95,11 @@ impl Narrator {
             Event::Result { node, name, status } => {
                 if let (Verbosity::Verbose, Some(name)) = (self.verbosity, name) {
                     let lead = Lead {
-                        word: status,
+                        word: status.as_str(),
                         style: self.palette.dim,
                         time: String::new(),
                     };
-                    self.line(out, &lead, "", node, name);
+                    self.line(out, &lead, "", node.label(), name);
                 }
             }
             event @ Event::NodeFinished { .. } => self.node_finished(out, event),
@@ -107,7 +110,7 @@ impl Narrator {
                         style: self.palette.warn,
                         time: String::new(),
                     };
-                    self.line(out, &lead, "", node, reason);
+                    self.line(out, &lead, "", node.label(), reason);
                 }
                 *self.summary.skipped.entry((*outcome, reason.clone())).or_default() += 1;
             }
@@ -184,16 +187,16 @@ impl Narrator {
         if self.verbosity == Verbosity::Quiet {
             return;
         }
-        let work: Vec<String> = ["prepare", "test", "finish"]
-            .into_iter()
-            .filter_map(|kind| {
-                let number = *to_run.get(kind).filter(|number| **number > 0)?;
-                // How much is prepared, only the SUT knows.
-                Some(match kind {
-                    "prepare" => format!("up to {}", human::count(number, "prepare step")),
-                    "finish" => human::count(number, "finish step"),
-                    kind => human::count(number, kind),
-                })
+        let work: Vec<String> = to_run
+            .iter()
+            .filter(|(_, number)| **number > 0)
+            .filter_map(|(kind, &number)| match kind {
+                // Nothing runs on a SUT for it.
+                Kind::Discover => None,
+                // Only the SUT knows how much of it is done already.
+                Kind::Prepare => Some(format!("up to {}", human::count(number, "prepare step"))),
+                Kind::Test => Some(human::count(number, "test")),
+                Kind::Finish => Some(human::count(number, "finish step")),
             })
             .collect();
         let work = if work.is_empty() {
@@ -204,14 +207,14 @@ impl Narrator {
         let _infallible = writeln!(
             out,
             "{} {} on {}: {}; {work}",
-            paint(self.palette.bold, harmless(command)),
+            paint(self.palette.bold, command.word()),
             some_of(plans, "plan"),
             some_of(suts, "SUT"),
             human::count(*tests, "test"),
         );
     }
 
-    fn node_cached(&self, out: &mut String, (node, sut): (&str, &str), age: u64, seen: Option<&Seen>) {
+    fn node_cached(&self, out: &mut String, (node, sut): (&NodeRef, &str), age: u64, seen: Option<&Seen>) {
         if self.verbosity == Verbosity::Quiet {
             return;
         }
@@ -225,7 +228,7 @@ impl Narrator {
             0 => format!("{} as of now", seen.sut),
             age => format!("{} as of {}", seen.sut, human::age(age)),
         });
-        self.line(out, &lead, sut, node, &note.unwrap_or_default());
+        self.line(out, &lead, sut, node.label(), &note.unwrap_or_default());
     }
 
     fn node_finished(&mut self, out: &mut String, event: &Event) {
@@ -246,8 +249,7 @@ impl Narrator {
         let passed = matches!(outcome, NodeOutcome::Pass | NodeOutcome::Flaky);
         let log = (!log.is_empty()).then(|| self.dir.join(log));
         if !passed || self.verbosity > Verbosity::Quiet {
-            let is_test = node.starts_with("test ");
-            let word = if passed && !is_test {
+            let word = if passed && node.kind() != Kind::Test {
                 "done"
             } else {
                 outcome_word(*outcome)
@@ -264,7 +266,7 @@ impl Narrator {
                 (false, _) if note.is_empty() => result_counts(results),
                 (false, _) => note.clone(),
             };
-            self.line(out, &lead, sut, node, &counted);
+            self.line(out, &lead, sut, node.label(), &counted);
         }
         if let Some(log) = &log {
             match self.verbosity {
@@ -277,7 +279,7 @@ impl Narrator {
         }
         if *outcome != NodeOutcome::Pass && !again {
             self.summary.failures.push(Failure {
-                node: node.clone(),
+                node: node.label().to_owned(),
                 sut: if self.sut_column.is_some() {
                     sut.clone()
                 } else {
@@ -290,24 +292,29 @@ impl Narrator {
         }
     }
 
-    fn sut(&mut self, out: &mut String, sut: &str, state: &str, note: &str) {
-        if state == "joined" {
+    fn sut(&mut self, out: &mut String, sut: &str, state: SutStatus, note: &str) {
+        if state == SutStatus::Joined {
             let columns = self.sut_column.get_or_insert(0);
             *columns = (*columns).max(width(&harmless(sut)));
         }
-        let least = match state {
-            "dropped" => Verbosity::Quiet,
-            "waiting" | "tainted" | "owing" | "joined" => Verbosity::Normal,
-            _ => Verbosity::Verbose,
+        let (least, style) = match state {
+            SutStatus::Dropped => (Verbosity::Quiet, self.palette.warn),
+            SutStatus::Waiting | SutStatus::Tainted | SutStatus::Owing => (Verbosity::Normal, self.palette.warn),
+            SutStatus::Joined => (Verbosity::Normal, self.palette.dim),
+            SutStatus::Connecting
+            | SutStatus::Entering
+            | SutStatus::Syncing
+            | SutStatus::Installing
+            | SutStatus::Changed
+            | SutStatus::Restored
+            | SutStatus::Ready
+            | SutStatus::Idle
+            | SutStatus::Leaving
+            | SutStatus::Released => (Verbosity::Verbose, self.palette.dim),
         };
         if self.verbosity >= least {
-            let style = if least == Verbosity::Verbose || state == "joined" {
-                self.palette.dim
-            } else {
-                self.palette.warn
-            };
             let lead = Lead {
-                word: state,
+                word: state.word(),
                 style,
                 time: String::new(),
             };
@@ -329,7 +336,7 @@ fn some_of(names: &[String], noun: &str) -> String {
 }
 
 /// Says what results a test gave, if it gave more than its own.
-fn result_counts(results: &std::collections::BTreeMap<String, u64>) -> String {
+fn result_counts(results: &BTreeMap<Status, u64>) -> String {
     let all: u64 = results.values().sum();
     if all < 2 {
         return String::new();

@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use atex_graph::Kind;
+
 use super::human;
 use super::live::Row;
 use super::palette::Palette;
 use super::text::{harmless, pad, width};
-use crate::exec::event::{Event, NodeOutcome, Stamped};
+use crate::exec::event::{Event, NodeOutcome, NodeRef, Stamped, SutStatus};
 
 /// What a SUT does that waits for work.
 const IDLE: &str = "idle";
@@ -42,13 +44,7 @@ impl Progress {
                 self.started = stamped.time;
                 self.to_run = to_run.values().sum();
             }
-            Event::Sut { sut, state, .. } => match state.as_str() {
-                "dropped" | "released" => drop(self.active.remove(sut)),
-                // What it was doing, if anything, goes on.
-                "joined" | "tainted" | "owing" => {}
-                "ready" => self.begin(sut, IDLE.to_owned(), stamped.time),
-                state => self.begin(sut, state.to_owned(), stamped.time),
-            },
+            Event::Sut { sut, state, .. } => self.sut(sut, *state, stamped.time),
             Event::NodeStarted { node, sut, attempt, .. } => {
                 let again = if *attempt > 1 {
                     format!(" (attempt {attempt})")
@@ -136,13 +132,30 @@ impl Progress {
         row
     }
 
+    fn sut(&mut self, sut: &str, state: SutStatus, time: u64) {
+        match state {
+            SutStatus::Dropped | SutStatus::Released => drop(self.active.remove(sut)),
+            // What it was doing, if anything, goes on.
+            SutStatus::Joined | SutStatus::Tainted | SutStatus::Owing => {}
+            SutStatus::Ready | SutStatus::Idle => self.begin(sut, IDLE.to_owned(), time),
+            SutStatus::Waiting
+            | SutStatus::Connecting
+            | SutStatus::Entering
+            | SutStatus::Syncing
+            | SutStatus::Installing
+            | SutStatus::Changed
+            | SutStatus::Restored
+            | SutStatus::Leaving => self.begin(sut, state.word().to_owned(), time),
+        }
+    }
+
     fn begin(&mut self, sut: &str, what: String, since: u64) {
         self.active.insert(sut.to_owned(), Activity { what, since });
     }
 
-    fn tally(&mut self, node: &str, outcome: NodeOutcome) {
+    fn tally(&mut self, node: &NodeRef, outcome: NodeOutcome) {
         match outcome {
-            NodeOutcome::Pass if node.starts_with("test ") => self.passed += 1,
+            NodeOutcome::Pass if node.kind() == Kind::Test => self.passed += 1,
             NodeOutcome::Pass | NodeOutcome::Cancelled => {}
             NodeOutcome::Flaky => self.flaky += 1,
             NodeOutcome::Fail => self.failed += 1,

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::json::append;
 use super::{ReportError, Reporter};
 use crate::exec::event::{Event, NodeOutcome, Stamped};
+use crate::exec::options::Mode;
 
 /// The name of the file that ends a run's directory.
 pub const RUN_FILE: &str = "run.json";
@@ -38,8 +39,8 @@ pub struct RunSummary {
     pub format: u32,
     /// The run's id.
     pub run: String,
-    /// `build`, `test`, `finish`.
-    pub command: String,
+    /// What was asked for; nothing until the run starts.
+    pub command: Option<Mode>,
     /// When it started: milliseconds since the epoch.
     pub started: u64,
     /// How long it took, in milliseconds.
@@ -78,7 +79,7 @@ impl Recorder {
         let summary = RunSummary {
             format: FORMAT,
             run: String::new(),
-            command: String::new(),
+            command: None,
             started: 0,
             duration: 0,
             plans: Vec::new(),
@@ -131,7 +132,7 @@ impl Reporter for Recorder {
             } => {
                 self.summary.started = event.time;
                 self.summary.run.clone_from(run);
-                self.summary.command.clone_from(command);
+                self.summary.command = Some(*command);
                 self.summary.plans.clone_from(plans);
                 self.summary.suts.clone_from(suts);
                 Ok(())
@@ -148,7 +149,15 @@ impl Reporter for Recorder {
                 self.summary.cached = *cached;
                 self.complete()
             }
-            _ => Ok(()),
+            Event::Warning { .. }
+            | Event::Sut { .. }
+            | Event::NodeCached { .. }
+            | Event::NodeStarted { .. }
+            | Event::Result { .. }
+            | Event::NodeFinished { .. }
+            | Event::Outlook { .. }
+            | Event::NodeSkipped { .. }
+            | Event::Audited { .. } => Ok(()),
         }
     }
 

@@ -7,10 +7,14 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
+use atex_graph::Kind;
+
 use super::live::Size;
 use super::recorder::RunSummary;
 use super::*;
-use crate::exec::event::{Event, NodeOutcome};
+use crate::control::Status;
+use crate::exec::event::{Event, NodeOutcome, NodeRef, SutStatus};
+use crate::exec::options::Mode;
 use terminal::Terminal;
 
 /// A writer whose content can be read while a reporter owns it.
@@ -61,34 +65,34 @@ fn at(offset: u64, event: Event) -> Stamped {
     }
 }
 
-fn counts<K: Ord + From<&'static str>>(pairs: &[(&'static str, u64)]) -> BTreeMap<K, u64> {
-    pairs.iter().map(|(key, number)| (K::from(key), *number)).collect()
+fn node(label: &str) -> NodeRef {
+    NodeRef::from_label(label).unwrap()
 }
 
 fn run_started(dir: &Path, suts: &[&str]) -> Event {
     Event::RunStarted {
         run: "20231114-221320-ab12".into(),
         dir: dir.to_string_lossy().into_owned(),
-        command: "build".into(),
+        command: Mode::Build,
         plans: vec!["/plans/smoke".into()],
         suts: suts.iter().map(|&sut| sut.to_owned()).collect(),
         tests: 5,
-        to_run: counts(&[("prepare", 1), ("test", 4), ("finish", 1)]),
+        to_run: BTreeMap::from([(Kind::Prepare, 1), (Kind::Test, 4), (Kind::Finish, 1)]),
     }
 }
 
-fn started(node: &str, sut: &str) -> Event {
+fn started(label: &str, sut: &str) -> Event {
     Event::NodeStarted {
-        node: node.into(),
+        node: node(label),
         key: "00".into(),
         sut: sut.into(),
         attempt: 1,
     }
 }
 
-fn cached(node: &str, sut: &str, age: u64) -> Event {
+fn cached(label: &str, sut: &str, age: u64) -> Event {
     Event::NodeCached {
-        node: node.into(),
+        node: node(label),
         key: "00".into(),
         sut: sut.into(),
         age,
@@ -97,9 +101,9 @@ fn cached(node: &str, sut: &str, age: u64) -> Event {
     }
 }
 
-fn finished(node: &str, sut: &str, outcome: NodeOutcome, duration: u64, note: &str, log: &str) -> Event {
+fn finished(label: &str, sut: &str, outcome: NodeOutcome, duration: u64, note: &str, log: &str) -> Event {
     Event::NodeFinished {
-        node: node.into(),
+        node: node(label),
         key: "00".into(),
         sut: sut.into(),
         outcome,
@@ -111,10 +115,10 @@ fn finished(node: &str, sut: &str, outcome: NodeOutcome, duration: u64, note: &s
     }
 }
 
-fn sut(sut: &str, state: &str, note: &str) -> Event {
+fn sut(sut: &str, state: SutStatus, note: &str) -> Event {
     Event::Sut {
         sut: sut.into(),
-        state: state.into(),
+        state,
         note: note.into(),
     }
 }
@@ -140,7 +144,7 @@ fn script(dir: &Path, suts: &[&str]) -> Vec<Stamped> {
         "tests/c/files/output.txt",
     );
     if let Event::NodeFinished { results, .. } = &mut fruitful {
-        *results = counts(&[("pass", 11), ("skip", 1)]);
+        *results = BTreeMap::from([(Status::Pass, 11), (Status::Skip, 1)]);
     }
     vec![
         at(0, run_started(dir, suts)),
@@ -150,7 +154,7 @@ fn script(dir: &Path, suts: &[&str]) -> Vec<Stamped> {
                 text: "plans.fmf:7: `how: ansible` of plan `/plans/smoke` is not honoured".into(),
             },
         ),
-        at(2, sut(first, "waiting", "held by pid 4711 for 2m")),
+        at(2, sut(first, SutStatus::Waiting, "held by pid 4711 for 2m")),
         at(50, cached("test /a", "", 200)),
         at(60, cached("prepare /plans/smoke#1 install", first, 7_300)),
         at(100, started("prepare /plans/smoke#2 shell", first)),
@@ -181,9 +185,9 @@ fn script(dir: &Path, suts: &[&str]) -> Vec<Stamped> {
         at(
             2_500,
             Event::Result {
-                node: "test /c".into(),
+                node: node("test /c"),
                 name: Some("part one".into()),
-                status: "pass".into(),
+                status: Status::Pass,
             },
         ),
         at(5_010, fruitful),
@@ -199,11 +203,11 @@ fn script(dir: &Path, suts: &[&str]) -> Vec<Stamped> {
                 "",
             ),
         ),
-        at(8_010, sut(last, "dropped", "tainted: test ended by timeout")),
+        at(8_010, sut(last, SutStatus::Dropped, "tainted: test ended by timeout")),
         at(
             8_020,
             Event::NodeSkipped {
-                node: "test /d".into(),
+                node: node("test /d"),
                 reason: "no SUT is left".into(),
                 outcome: NodeOutcome::Infra,
             },
@@ -342,9 +346,9 @@ fn results_reach_json_with_the_next_tick() {
     sink.event(&at(
         0,
         Event::Result {
-            node: "test /a".into(),
+            node: node("test /a"),
             name: None,
-            status: "pass".into(),
+            status: Status::Pass,
         },
     ));
     assert_eq!(screen.text(), "");
@@ -437,7 +441,7 @@ fn what_is_cached_reaches_a_pipe_with_the_next_tick() {
     let screen = Screen::default();
     let mut sink = Sink::new().with(Console::new(screen.clone(), Palette::new(false), Verbosity::Normal));
     let cached = Event::NodeCached {
-        node: "test /a".into(),
+        node: node("test /a"),
         key: String::new(),
         sut: String::new(),
         age: 7200,

@@ -9,7 +9,7 @@ use std::io::{self, Write};
 
 use serde_json::{Value, json};
 
-use crate::exec::event::{Event, Stamped};
+use crate::exec::event::{Event, Stamped, SutStatus};
 
 /// All tracks are one process to the viewer.
 const PID: u32 = 1;
@@ -62,11 +62,11 @@ impl<W: Write> Trace<W> {
         self.now = self.now.max(time);
         match &stamped.event {
             Event::RunStarted { command, run, suts, .. } => {
-                let args = json!({ "name": format!("atex {command} ({run})") });
+                let args = json!({ "name": format!("atex {} ({run})", command.word()) });
                 self.write(&json!({"name": "process_name", "ph": "M", "pid": PID, "args": args}))?;
                 suts.iter().try_for_each(|sut| self.track(sut).map(drop))
             }
-            Event::Sut { sut, state, note } => self.sut(sut, state, note, time),
+            Event::Sut { sut, state, note } => self.sut(sut, *state, note, time),
             Event::NodeStarted {
                 node,
                 key,
@@ -74,7 +74,7 @@ impl<W: Write> Trace<W> {
                 attempt,
             } => {
                 let args = json!({ "key": key, "attempt": attempt });
-                self.begin(sut, node.clone(), category(node), args, time)
+                self.begin(sut, node.label().to_owned(), node.kind().word(), args, time)
             }
             Event::NodeFinished {
                 sut,
@@ -113,17 +113,24 @@ impl<W: Write> Trace<W> {
         Ok(self.out)
     }
 
-    fn sut(&mut self, sut: &str, state: &str, note: &str, time: u64) -> io::Result<()> {
+    fn sut(&mut self, sut: &str, state: SutStatus, note: &str, time: u64) -> io::Result<()> {
+        let args = json!({ "note": note });
         match state {
-            "ready" | "idle" => self.end(sut, &Value::Null, time),
-            "joined" => self.track(sut).map(drop),
-            "tainted" | "owing" | "dropped" | "released" => {
-                if matches!(state, "dropped" | "released") {
-                    self.end(sut, &Value::Null, time)?;
-                }
-                self.moment(&format!("{state} {sut}"), &json!({ "note": note }), time)
+            SutStatus::Ready | SutStatus::Idle => self.end(sut, &Value::Null, time),
+            SutStatus::Joined => self.track(sut).map(drop),
+            SutStatus::Tainted | SutStatus::Owing => self.moment(&format!("{state} {sut}"), &args, time),
+            SutStatus::Dropped | SutStatus::Released => {
+                self.end(sut, &Value::Null, time)?;
+                self.moment(&format!("{state} {sut}"), &args, time)
             }
-            state => self.begin(sut, state.to_owned(), "sut", json!({ "note": note }), time),
+            SutStatus::Waiting
+            | SutStatus::Connecting
+            | SutStatus::Entering
+            | SutStatus::Syncing
+            | SutStatus::Installing
+            | SutStatus::Changed
+            | SutStatus::Restored
+            | SutStatus::Leaving => self.begin(sut, state.word().to_owned(), "sut", args, time),
         }
     }
 
@@ -200,31 +207,22 @@ fn micros(milliseconds: u64) -> u64 {
     milliseconds.saturating_mul(1000)
 }
 
-fn category(node: &str) -> &'static str {
-    match node.split(' ').next() {
-        Some("test") => "test",
-        Some("prepare") => "prepare",
-        Some("finish") => "finish",
-        _ => "node",
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::exec::event::NodeOutcome;
+    use crate::exec::event::{NodeOutcome, NodeRef};
 
-    fn sut(sut: &str, state: &str) -> Event {
+    fn sut(sut: &str, state: SutStatus) -> Event {
         Event::Sut {
             sut: sut.into(),
-            state: state.into(),
+            state,
             note: String::new(),
         }
     }
 
     fn started(node: &str, sut: &str) -> Event {
         Event::NodeStarted {
-            node: node.into(),
+            node: NodeRef::from_label(node).unwrap(),
             key: "00".into(),
             sut: sut.into(),
             attempt: 1,
@@ -233,7 +231,7 @@ mod tests {
 
     fn finished(node: &str, sut: &str) -> Event {
         Event::NodeFinished {
-            node: node.into(),
+            node: NodeRef::from_label(node).unwrap(),
             key: "00".into(),
             sut: sut.into(),
             outcome: NodeOutcome::Pass,
@@ -269,12 +267,12 @@ mod tests {
     #[test]
     fn each_sut_has_a_track_with_what_it_did() {
         let spans = spans(&[
-            (1000, sut("a", "connecting")),
-            (1010, sut("a", "ready")),
-            (1010, sut("b", "connecting")),
+            (1000, sut("a", SutStatus::Connecting)),
+            (1010, sut("a", SutStatus::Ready)),
+            (1010, sut("b", SutStatus::Connecting)),
             (1011, started("test /t", "a")),
             (1031, finished("test /t", "a")),
-            (1032, sut("b", "dropped")),
+            (1032, sut("b", SutStatus::Dropped)),
         ]);
         assert_eq!(
             spans,
@@ -292,7 +290,7 @@ mod tests {
             (1000, started("test /a", "a")),
             (1100, finished("test /a", "a")),
             (1050, started("test /b", "a")),
-            (1060, sut("a", "syncing")),
+            (1060, sut("a", SutStatus::Syncing)),
             (1070, started("test /c", "a")),
         ]);
         assert_eq!(spans.len(), 4);

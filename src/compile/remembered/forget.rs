@@ -8,10 +8,9 @@ use std::io;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
-use crate::compile::outline;
+use crate::compile::null_build;
 use crate::compile::remembered::file_digests;
 use crate::compile::remembered::packed_tree;
-use super::{digests, discovered, null_build};
 use crate::host::mounts;
 
 /// What went.

@@ -62,7 +62,7 @@ impl Times {
             return None;
         }
         let (name, key) = identify(work, node);
-        self.expected(&name, &key)
+        self.expected(name.label(), &key)
     }
 
     /// Takes note of what a node took. What was known of the same inputs counts for a half.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use crate::control::{InfraKind, RESULTS, ResultStore, Summary, Verdict};
+use crate::control::{InfraKind, RESULTS, ResultStore, Status, Summary, Verdict};
 use crate::exec::event::{Event, NodeOutcome};
 use crate::exec::record::RecordError;
 use crate::exec::record::restore::remove;
@@ -23,7 +23,7 @@ pub(crate) fn never_started(
     Ok(Summary {
         verdict: Verdict::Infra,
         results: 1,
-        counts: [("infra".to_owned(), 1)].into(),
+        counts: [(Status::Infra, 1)].into(),
         note: note.clone(),
         infra: Some((kind, note)),
         late: Vec::new(),

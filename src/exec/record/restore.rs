@@ -8,7 +8,7 @@ use atex_cache::{Exporter, Output, Record, Store, mounts};
 use atex_graph::{ActionKey, NodeId};
 
 use crate::compile::spec::{TestId, Workload};
-use crate::exec::event::{Event, NodeOutcome, Seen};
+use crate::exec::event::{Event, NodeOutcome, NodeRef, Seen};
 use crate::exec::pending::{CachedTest, JobSpec};
 use crate::exec::record::{OWN, RecordError};
 use crate::exec::run::clock::unix_now;
@@ -100,7 +100,7 @@ impl Place<'_> {
         }
         let age = unix_now().saturating_sub(output.started + output.duration_ms / 1000);
         Ok(Some(Event::NodeCached {
-            node: label.to_owned(),
+            node: NodeRef::test(label),
             key: key.to_string(),
             sut: String::new(),
             age,

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use atex_cache::Lookup;
 use atex_graph::{Kind, NodeId, NodeState, Outcome, Progress, Selection, StateError};
 
-use crate::exec::event::{Event, NodeOutcome, Stamped};
+use crate::exec::event::{Event, NodeOutcome, NodeRef, Stamped, SutStatus};
 use crate::exec::record::durations::Times;
 use crate::exec::record::infra_result;
 use crate::exec::run::clock::{stamp, unix_millis};
@@ -187,7 +187,7 @@ impl<'a, 'b> Driver<'a, 'b> {
         }
         self.sink.event(&stamp(Event::Sut {
             sut: name,
-            state: "joined".to_owned(),
+            state: SutStatus::Joined,
             note: String::new(),
         }));
         let (joined, decisions) = self.schedule.join(self.now());
@@ -275,9 +275,9 @@ impl<'a, 'b> Driver<'a, 'b> {
         }
     }
 
-    fn measured(&mut self, node: &str, key: &str, duration: u64) {
+    fn measured(&mut self, node: &NodeRef, key: &str, duration: u64) {
         let now = Duration::from_millis(unix_millis());
-        self.times.note(node, key, Duration::from_millis(duration), now);
+        self.times.note(node.label(), key, Duration::from_millis(duration), now);
     }
 
     /// Hears what came of an attempt: the last word, or it is made once more.
@@ -318,7 +318,8 @@ impl<'a, 'b> Driver<'a, 'b> {
         {
             if matches!(outcome, NodeOutcome::Pass | NodeOutcome::Fail) {
                 let now = Duration::from_millis(unix_millis());
-                self.times.note(node, key, Duration::from_millis(*duration), now);
+                self.times
+                    .note(node.label(), key, Duration::from_millis(*duration), now);
             }
             *again = ruling == Ruling::Again;
             if flaky {

@@ -2,7 +2,7 @@
 
 use std::sync::mpsc::SyncSender;
 
-use crate::exec::event::{Event, NodeOutcome, Stamped};
+use crate::exec::event::{Event, NodeOutcome, NodeRef, Stamped};
 use crate::exec::record::RecordError;
 use crate::exec::run::clock::stamp;
 use crate::exec::schedule::{Input, JobId, Said, SutId};
@@ -61,7 +61,7 @@ impl Outbox {
     }
 
     /// Tells that what a node did is not recorded, and why.
-    pub(crate) fn not_recorded(&self, node: &str, error: &RecordError) {
+    pub(crate) fn not_recorded(&self, node: &NodeRef, error: &RecordError) {
         let why = without_os_numbers(&error.to_string());
         let text = format!("`{node}` is not recorded, and will run again: {why}");
         self.event(Event::Warning { text });

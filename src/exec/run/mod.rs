@@ -289,12 +289,12 @@ fn run_started(shared: &Shared<'_>, suts: &[Box<dyn Sut>], restored: usize) -> E
     let mut to_run = shared.agenda.to_run(shared.work, shared.options);
     if !shared.agenda.jobs.is_empty() {
         // Those whose records turned out to be damaged are among them now.
-        to_run.insert(Kind::Test.to_string(), shared.agenda.jobs.len() as u64);
+        to_run.insert(Kind::Test, shared.agenda.jobs.len() as u64);
     }
     Event::RunStarted {
         run: shared.dir.id().to_owned(),
         dir: shared.dir.path().to_string_lossy().into_owned(),
-        command: shared.options.mode.word().to_owned(),
+        command: shared.options.mode,
         plans: shared.work.plans.iter().map(|plan| plan.name.clone()).collect(),
         suts: suts.iter().map(|sut| sut.name().to_owned()).collect(),
         tests: (shared.agenda.jobs.len() + restored) as u64,

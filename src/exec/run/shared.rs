@@ -8,7 +8,7 @@ use atex_graph::{Node, NodeId};
 
 use crate::compile::spec::{PlanSpec, StepId, TestSpec, UploadId, Workload};
 use crate::exec::attempt::log::RunLog;
-use crate::exec::event::Seen;
+use crate::exec::event::{NodeRef, Seen};
 use crate::exec::options::Options;
 use crate::exec::pending::{Agenda, JobSpec, LaneSpec};
 use crate::exec::record::observed_inputs::{self, MOST_FILES, Tree};
@@ -136,8 +136,8 @@ impl<'a> Shared<'a> {
         observed_inputs::claim(self.store, self.work.graph.node(spec.node), tree, stands)
     }
 
-    /// The name of a node for people, and its key in hex.
-    pub(crate) fn identify(&self, node: NodeId) -> (String, String) {
+    /// How events name a node, and its key in hexadecimal.
+    pub(crate) fn identify(&self, node: NodeId) -> (NodeRef, String) {
         identify(self.work, node)
     }
 
@@ -150,8 +150,8 @@ impl<'a> Shared<'a> {
     }
 }
 
-/// The name of a node for people, and its key in hex.
-pub(crate) fn identify(work: &Workload, node: NodeId) -> (String, String) {
+/// How events name a node, and its key in hexadecimal.
+pub(crate) fn identify(work: &Workload, node: NodeId) -> (NodeRef, String) {
     let node = work.graph.node(node);
-    (node.label().to_string(), node.key().to_string())
+    (node.into(), node.key().to_string())
 }

@@ -1,7 +1,7 @@
 //! Bringing a SUT into a lane: its tree, what is missing of its prepare chain, the packages of the tests that wait.
 
 use crate::compile::spec::StepId;
-use crate::exec::event::{Event, NodeOutcome};
+use crate::exec::event::{Event, NodeOutcome, SutStatus};
 use crate::exec::options::{Mode, Until};
 use crate::exec::record::observed_inputs::MOST_FILES;
 use crate::exec::schedule::{Input, JobId, LaneId, Skip};
@@ -23,10 +23,10 @@ impl Worker<'_> {
             return Ok(Input::EnterFailed(reason));
         }
         let plans: Vec<_> = self.shared.plans(lane).map(|plan| plan.name.as_str()).collect();
-        self.tell("entering", plans.join(" "));
+        self.tell(SutStatus::Entering, plans.join(" "));
         match self.bring_into(lane, pending) {
             Ok(None) => {
-                self.tell("ready", String::new());
+                self.tell(SutStatus::Ready, String::new());
                 Ok(Input::Entered)
             }
             Ok(Some(reason)) => Ok(Input::EnterFailed(reason)),
@@ -72,7 +72,7 @@ impl Worker<'_> {
             let Some(lost) = self.bring_tree(upload, &tree, mode_of(done))?.lost_prepared else {
                 return Ok(done);
             };
-            self.tell("changed", LOST_PREPARED.to_owned());
+            self.tell(SutStatus::Changed, LOST_PREPARED.to_owned());
             self.step_back(lost)?;
             done = self.stand(chain)?;
         }

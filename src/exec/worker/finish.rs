@@ -6,7 +6,7 @@ use std::time::Instant;
 use crate::compile::spec::{PlanSpec, StepId, UploadId};
 use crate::control::InfraKind;
 use crate::exec::attempt::script::Ran;
-use crate::exec::event::{Event, NodeOutcome};
+use crate::exec::event::{Event, NodeOutcome, SutStatus};
 use crate::exec::options::Mode;
 use crate::exec::run::shared::Shared;
 use crate::exec::schedule::{Input, LaneId};
@@ -50,7 +50,10 @@ impl Worker<'_> {
         let names: Vec<&str> = plans.map(|plan| plan.name.as_str()).collect();
         if !names.is_empty() {
             let names = names.join("`, `");
-            self.tell("owing", format!("finish is due since an earlier run: `{names}`"));
+            self.tell(
+                SutStatus::Owing,
+                format!("finish is due since an earlier run: `{names}`"),
+            );
         }
         let state = &self.state;
         let others = state.unfinished.iter().filter(|due| !due.is_of(self.shared.project));
@@ -60,7 +63,7 @@ impl Worker<'_> {
         if !others.is_empty() {
             let others = others.join(", ");
             self.tell(
-                "owing",
+                SutStatus::Owing,
                 format!("finish is due for another project, which pays: {others}"),
             );
         }
@@ -96,7 +99,7 @@ impl Worker<'_> {
         if plans.is_empty() {
             return Ok(());
         }
-        self.tell("leaving", String::new());
+        self.tell(SutStatus::Leaving, String::new());
         let mut due: VecDeque<StepId> = plans.iter().flat_map(|plan| plan.finish.iter().copied()).collect();
         let left = self.finish_plans(&plans, &mut due);
         if let Err(Failed::Sut(trouble)) = &left
@@ -194,7 +197,7 @@ impl Worker<'_> {
             sut: self.sut.name().to_owned(),
             attempt: 1,
         });
-        let mut log = self.shared.finish_log.part(self.sut.name(), &node)?;
+        let mut log = self.shared.finish_log.part(self.sut.name(), node.label())?;
         let ran = match missing {
             None => self.run_step(step, env_file, Urgency::Graceful, &mut log)?,
             Some(reason) => Ran::Infra(InfraKind::Setup, reason.to_owned()),

@@ -9,7 +9,7 @@ use crate::compile::spec::{Action, StepId};
 use crate::control::InfraKind;
 use crate::exec::attempt::log::Part;
 use crate::exec::attempt::script::{self, Ran};
-use crate::exec::event::{Event, NodeOutcome};
+use crate::exec::event::{Event, NodeOutcome, NodeRef};
 use crate::exec::run::messages::What;
 use crate::exec::worker::{Failed, Worker};
 use crate::sut::agent::packages::Need;
@@ -61,7 +61,7 @@ impl Worker<'_> {
     /// Tells how a prepare or finish step ended.
     pub(crate) fn tell_step(
         &self,
-        node: String,
+        node: NodeRef,
         key: String,
         outcome: NodeOutcome,
         started: Instant,

@@ -21,7 +21,7 @@ use atex_cache::{CacheError, Ticket};
 use atex_graph::{ActionKey, NodeId};
 
 use crate::compile::spec::StepId;
-use crate::exec::event::Event;
+use crate::exec::event::{Event, SutStatus};
 use crate::exec::options::{Mode, OnTaint};
 use crate::exec::record::observed_inputs::Paths;
 use crate::exec::record::recorder::Records;
@@ -161,25 +161,25 @@ impl<'a> Worker<'a> {
             Command::Run(first) => self.run_tests(first, order.attempt),
             Command::Leave(lane) => {
                 let left = self.leave(lane)?;
-                self.tell("idle", String::new());
+                self.tell(SutStatus::Idle, String::new());
                 Ok(left)
             }
             Command::Close => {
                 self.settle()?;
                 self.sut.close();
-                self.tell("released", String::new());
+                self.tell(SutStatus::Released, String::new());
                 Ok(Input::Closed)
             }
         }
     }
 
     fn open(&mut self) -> Result<Input, Failed> {
-        self.tell("connecting", String::new());
+        self.tell(SutStatus::Connecting, String::new());
         let (outbox, name) = (self.outbox.clone(), self.sut.name().to_owned());
         let mut notice = |note: String| {
             outbox.event(Event::Sut {
                 sut: name.clone(),
-                state: "waiting".to_owned(),
+                state: SutStatus::Waiting,
                 note,
             });
             outbox.send(What::Held);
@@ -194,13 +194,13 @@ impl<'a> Worker<'a> {
         self.facts = Some(hello.facts);
         self.state = hello.state;
         if let Some(taint) = &self.state.taint {
-            self.tell("tainted", taint.reason.clone());
+            self.tell(SutStatus::Tainted, taint.reason.clone());
         }
         if let Some(reason) = self.unwanted() {
             return Ok(self.gone(reason));
         }
         self.tell_owed();
-        self.tell("ready", String::new());
+        self.tell(SutStatus::Ready, String::new());
         Ok(Input::Opened(self.last_step()))
     }
 
@@ -237,7 +237,7 @@ impl<'a> Worker<'a> {
 
     fn lost(&mut self, trouble: &Trouble) -> Input {
         self.sut.close();
-        self.tell("dropped", trouble.with_advice());
+        self.tell(SutStatus::Dropped, trouble.with_advice());
         Input::Lost(skip_of(trouble))
     }
 
@@ -248,15 +248,15 @@ impl<'a> Worker<'a> {
             Skip::Prepare(note) | Skip::Setup(note) | Skip::Unreachable(note) | Skip::Stopped(note) => note.clone(),
             Skip::Cancelled => "cancelled".to_owned(),
         };
-        self.tell("dropped", note);
+        self.tell(SutStatus::Dropped, note);
         Input::Lost(reason)
     }
 
-    /// Tells what the SUT is in now.
-    pub(crate) fn tell(&self, state: &str, note: String) {
+    /// Tells what the SUT does now, or what happened to it.
+    pub(crate) fn tell(&self, state: SutStatus, note: String) {
         self.outbox.event(Event::Sut {
             sut: self.sut.name().to_owned(),
-            state: state.to_owned(),
+            state,
             note,
         });
     }

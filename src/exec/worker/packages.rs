@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::control::InfraKind;
 use crate::exec::attempt::script::{self, Ran};
-use crate::exec::event::Event;
+use crate::exec::event::{Event, SutStatus};
 use crate::exec::schedule::{JobId, LaneId};
 use crate::exec::worker::{Failed, Worker};
 use crate::sut::agent::packages::{self, Need};
@@ -72,7 +72,7 @@ impl Worker<'_> {
             env_after: Vec::new(),
             env_file: EnvFile::Base,
         };
-        self.tell("installing", String::new());
+        self.tell(SutStatus::Installing, String::new());
         let title = format!("packages: {}", packages.join(" "));
         let mut log = self.shared.prepare_log.part(self.sut.name(), &title)?;
         let ran = script::run(self.sut.as_mut(), &job, (&self.shared.cancel, Urgency::None), &mut log)?;

@@ -29,7 +29,7 @@ impl Worker<'_> {
             sut: self.sut.name().to_owned(),
             attempt: 1,
         });
-        let mut log = shared.prepare_log.part(self.sut.name(), &node)?;
+        let mut log = shared.prepare_log.part(self.sut.name(), node.label())?;
         let ran = self.run_step(step, EnvFile::Prepared, Urgency::None, &mut log)?;
         let own = log.finish()?;
         let mut failure = ran.failure();

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::compile::spec::UploadId;
+use crate::exec::event::SutStatus;
 use crate::exec::schedule::{LaneId, Skip};
 use crate::exec::worker::enter::LOST_PREPARED;
 use crate::exec::worker::{Failed, Worker};
@@ -26,7 +27,7 @@ pub(crate) fn mode_of(done: usize) -> SyncMode {
 impl Worker<'_> {
     /// Brings a tree to its slot. Where that takes away what prepare steps made there, the machine is not prepared any more.
     pub(crate) fn bring_tree(&mut self, id: UploadId, upload: &Upload, mode: SyncMode) -> Result<Synced, Failed> {
-        self.tell("syncing", String::new());
+        self.tell(SutStatus::Syncing, String::new());
         let synced = self.sync(id, upload, mode)?;
         if !synced.has_prepared {
             return Ok(synced);
@@ -80,12 +81,12 @@ impl Worker<'_> {
                 "what `{before}` did to the tree was undone: {} brought again, {} removed",
                 synced.sent, synced.removed
             );
-            self.tell("restored", text);
+            self.tell(SutStatus::Restored, text);
         }
         let Some(lost) = synced.lost_prepared else {
             return Ok(None);
         };
-        self.tell("changed", format!("{LOST_PREPARED}, by `{before}`"));
+        self.tell(SutStatus::Changed, format!("{LOST_PREPARED}, by `{before}`"));
         self.step_back(lost)?;
         let done = self.bring_standing(lane)?;
         self.prepare_rest(lane, done)

@@ -98,7 +98,7 @@ fn an_infrastructure_failure_overrides_what_the_base_said() {
         done.lines,
         [r#"{"status":"infra","note":"the connection \"ended\"","error":"aborted","x":2,"files":["output.txt"]}"#]
     );
-    assert_eq!(done.summary.counts["infra"], 1);
+    assert_eq!(done.summary.counts[&Status::Infra], 1);
     assert_eq!(done.summary.late, [Said::Result(Status::Infra, None)]);
 }
 

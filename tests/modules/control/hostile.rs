@@ -14,7 +14,7 @@ struct Outcome {
     said: Vec<Said>,
     lines: Vec<String>,
     files: BTreeMap<String, Vec<u8>>,
-    counts: BTreeMap<String, u64>,
+    counts: BTreeMap<Status, u64>,
 }
 
 fn outcome<'a>(chunks: impl IntoIterator<Item = &'a [u8]>) -> Outcome {

@@ -10,7 +10,7 @@ use super::mock::{Lab, Step};
 use atex::compile;
 use atex::compile::spec::{Request, Workload};
 use atex::control::Mask;
-use atex::exec::event::{Event, NodeOutcome, Stamped};
+use atex::exec::event::{Event, NodeOutcome, Stamped, SutStatus};
 use atex::exec::options::{Mode, OnReboot, OnTaint, Options, Until};
 use atex::exec::pending::Agenda;
 use atex::exec::run::{self, Arrivals, Finished, Run, Sink};
@@ -18,7 +18,7 @@ use atex::exec::rundir::RunDir;
 use atex::exec::schedule::Rules;
 use atex::sut::{BaseIdentity, Cancel, OnHeld, Project, Sut, Trouble, TroubleKind, Urgency};
 use atex_cache::{Outcome, Store};
-use atex_graph::Base;
+use atex_graph::{Base, Kind};
 use serde_json::Value;
 
 /// Everything that lives longer than one run.
@@ -337,11 +337,11 @@ impl Ended {
     }
 
     /// The notes of a state that SUTs went through.
-    pub(crate) fn states(&self, wanted: &str) -> Vec<&str> {
+    pub(crate) fn states(&self, wanted: SutStatus) -> Vec<&str> {
         let mut notes = Vec::new();
         for event in &self.events {
             if let Event::Sut { state, note, .. } = event
-                && state == wanted
+                && *state == wanted
             {
                 notes.push(note.as_str());
             }
@@ -369,12 +369,12 @@ fn tells_a_test(event: &Event) -> bool {
     else {
         return false;
     };
-    node.starts_with("test ")
+    node.kind() == Kind::Test
 }
 
 /// Whether a test has started.
 pub(crate) fn started(event: &Event, test: &str) -> bool {
-    matches!(event, Event::NodeStarted { node, .. } if *node == format!("test {test}"))
+    matches!(event, Event::NodeStarted { node, .. } if node.label() == format!("test {test}"))
 }
 
 pub(crate) fn says(text: &str) -> Step {

@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 
 use atex::compile::spec::Workload;
-use atex::exec::event::Event;
+use atex::exec::event::{Event, SutStatus};
 use atex_cache::{Lookup, Outcome, Record, Ticket};
 use atex_graph::transcript;
 
@@ -35,7 +35,7 @@ fn claim(bench: &Bench, work: &Workload, test: &str) -> (Ticket, Record) {
 
 /// Whether the event tells that `test` is run by somebody else.
 fn waits(event: &Event, test: &str) -> bool {
-    matches!(event, Event::Sut { state, note, .. } if state == "waiting" && note.contains(test))
+    matches!(event, Event::Sut { state, note, .. } if *state == SutStatus::Waiting && note.contains(test))
 }
 
 #[test]
@@ -65,9 +65,9 @@ fn the_record_of_the_other_process_is_taken_when_it_is_there() {
     );
     assert_eq!(ended.note("/t1"), "elsewhere");
     assert!(
-        ended.states("waiting")[0].contains("process"),
+        ended.states(SutStatus::Waiting)[0].contains("process"),
         "{:?}",
-        ended.states("waiting")
+        ended.states(SutStatus::Waiting)
     );
 }
 
@@ -96,7 +96,7 @@ fn a_busy_test_of_a_lane_that_was_left_is_not_lost() {
     let other = RefCell::new(Some(claim(&bench, &bench.compiled(), "/t1")));
     let ended = bench
         .run_with(|event, _| {
-            if matches!(event, Event::NodeFinished { node, .. } if node == "test /t2") {
+            if matches!(event, Event::NodeFinished { node, .. } if node.label() == "test /t2") {
                 drop(other.borrow_mut().take());
             }
         })

@@ -1,8 +1,9 @@
 //! Ctrl-C once and twice, at every stage.
 
 use super::mock::Step;
-use atex::exec::event::Event;
+use atex::exec::event::{Event, SutStatus};
 use atex::sut::{Trouble, TroubleKind, Urgency};
+use atex_graph::Kind;
 
 use crate::exec_mock::bench::{bench, graceful, says, started};
 
@@ -37,7 +38,7 @@ fn while_a_machine_is_opened_all_tests_are_cancelled() {
         .fail("one", "open", Trouble::new(TroubleKind::Cancelled, "`one`: cancelled"));
     let ended = bench
         .run_with(|event, cancel| {
-            if matches!(event, Event::Sut { state, .. } if state == "connecting") {
+            if matches!(event, Event::Sut { state, .. } if *state == SutStatus::Connecting) {
                 graceful(cancel);
             }
         })
@@ -56,7 +57,7 @@ fn while_files_are_brought_all_tests_are_cancelled() {
         .fail("one", "sync", Trouble::new(TroubleKind::Cancelled, "`one`: cancelled"));
     let ended = bench
         .run_with(|event, cancel| {
-            if matches!(event, Event::Sut { state, .. } if state == "syncing") {
+            if matches!(event, Event::Sut { state, .. } if *state == SutStatus::Syncing) {
                 graceful(cancel);
             }
         })
@@ -70,7 +71,7 @@ fn while_a_step_prepares_the_sut_is_tainted_and_finished() {
     bench.lab.script("prepare", vec![Step::UntilCancelled]);
     let ended = bench
         .run_with(|event, cancel| {
-            if matches!(event, Event::NodeStarted { node, .. } if node.starts_with("prepare")) {
+            if matches!(event, Event::NodeStarted { node, .. } if node.kind() == Kind::Prepare) {
                 graceful(cancel);
             }
         })
@@ -85,7 +86,7 @@ fn while_packages_are_installed_no_test_starts() {
     let bench = crate::exec_mock::bench::Bench::of(&[("t1.fmf", "test: 'true'\nrequire: good\n")]);
     // The transaction is the only script of this plan: cancelled before it starts, it is ended at once.
     let ended = bench.run_with(|event, cancel| {
-        if matches!(event, Event::Sut { state, .. } if state == "syncing") {
+        if matches!(event, Event::Sut { state, .. } if *state == SutStatus::Syncing) {
             graceful(cancel);
         }
     });
@@ -121,7 +122,7 @@ fn twice_while_finish_runs_ends_it_and_it_stays_due() {
     bench.lab.script("finish", vec![Step::UntilCancelled]);
     let ended = bench
         .run_with(|event, cancel| {
-            if matches!(event, Event::NodeStarted { node, .. } if node.starts_with("finish")) {
+            if matches!(event, Event::NodeStarted { node, .. } if node.kind() == Kind::Finish) {
                 cancel.raise(Urgency::Now);
             }
         })

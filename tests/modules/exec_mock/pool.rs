@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use super::mock::{Gate, Lab, Step};
-use atex::exec::event::{Event, NodeOutcome};
+use atex::exec::event::{Event, NodeOutcome, SutStatus};
 use atex::exec::options::Mode;
 use atex::exec::run::{Arrival, Arrivals};
 use atex::sut::Cancel;
+use atex_graph::Kind;
 
 use crate::exec_mock::bench::{Bench, Ended, bench, breaks, started, unreachable};
 
@@ -78,7 +79,7 @@ fn a_destructive_test_taints_its_sut_which_is_prepared_again() {
         bench.write("t1.fmf", &format!("test: 'true'\norder: 1\n{mark}\n"));
         let ended = bench.run().exits(0);
         assert_eq!(ended.jobs_of("one"), ["prepare", "/t1", "prepare", "/t2", "finish"]);
-        assert_eq!(ended.states("tainted"), ["`test /t1` is destructive"]);
+        assert_eq!(ended.states(SutStatus::Tainted), ["`test /t1` is destructive"]);
     }
 }
 
@@ -150,7 +151,7 @@ fn what_was_measured_decides_which_tests_start_first() {
     let bench = bench.on(&["one", "two"]);
     let ended = run_side_by_side(&bench, &["/t1", "/t2", "/t3"]).exits(0);
     let starts = ended.events.iter().filter_map(|event| match event {
-        Event::NodeStarted { node, .. } if node.starts_with("test ") => Some(node.as_str()),
+        Event::NodeStarted { node, .. } if node.kind() == Kind::Test => Some(node.label()),
         _ => None,
     });
     // Which of the two machines tells first is chance.
@@ -196,7 +197,7 @@ fn a_sut_that_joins_while_a_test_runs_takes_the_other_test() {
                 if started(event, "/t1") {
                     begun.open();
                 }
-                if matches!(event, Event::NodeFinished { node, .. } if node == "test /t2") {
+                if matches!(event, Event::NodeFinished { node, .. } if node.label() == "test /t2") {
                     joined.open();
                 }
             },
@@ -204,7 +205,7 @@ fn a_sut_that_joins_while_a_test_runs_takes_the_other_test() {
         .exits(0);
     assert_eq!(ended.jobs_of("late"), ["prepare", "/t2", "finish"]);
     assert_eq!(ended.jobs_of("one"), ["prepare", "/t1", "finish"]);
-    assert_eq!(ended.states("joined").len(), 1);
+    assert_eq!(ended.states(SutStatus::Joined).len(), 1);
 }
 
 #[test]
@@ -216,7 +217,7 @@ fn a_sut_that_is_not_needed_any_more_is_finished_and_let_go_while_others_work() 
         .script("/t1", vec![Step::Until(released.clone()), Step::Exit(0)]);
     let ended = bench
         .run_with(|event, _| {
-            if matches!(event, Event::Sut { state, .. } if state == "released") {
+            if matches!(event, Event::Sut { state, .. } if *state == SutStatus::Released) {
                 released.open();
             }
         })
@@ -235,7 +236,7 @@ fn a_sut_that_was_let_go_is_taken_again_where_the_last_one_at_work_is_lost() {
     }
     let ended = bench
         .run_with(|event, _| {
-            if matches!(event, Event::Sut { state, .. } if state == "released") {
+            if matches!(event, Event::Sut { state, .. } if *state == SutStatus::Released) {
                 released.open();
             }
         })

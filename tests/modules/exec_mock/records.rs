@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::mock::Step;
 use atex::exec::event::{Event, NodeOutcome};
-use atex_graph::BlobDigest;
+use atex_graph::{BlobDigest, Kind};
 
 use crate::exec_mock::bench::{Bench, bench, says};
 
@@ -74,7 +74,7 @@ fn a_test_whose_recorded_file_is_damaged_runs_again() {
     let Some(Event::RunStarted { tests, to_run, .. }) = again.events.first() else {
         panic!("the first event");
     };
-    assert_eq!((*tests, to_run.get("test")), (2, Some(&1)));
+    assert_eq!((*tests, to_run.get(&Kind::Test)), (2, Some(&1)));
     assert_eq!(bench.run().exits(0).finished.cached, 2);
 }
 

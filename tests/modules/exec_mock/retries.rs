@@ -1,7 +1,7 @@
 //! Attempts: what is tried again, where, and what the test's verdict is then.
 
 use super::mock::{Gate, Step};
-use atex::exec::event::{Event, NodeOutcome};
+use atex::exec::event::{Event, NodeOutcome, SutStatus};
 
 use crate::exec_mock::bench::{Bench, Ended, bench, breaks, says, started, unreachable};
 
@@ -18,7 +18,7 @@ fn attempts(ended: &Ended, test: &str) -> Vec<(NodeOutcome, bool)> {
         if let Event::NodeFinished {
             node, outcome, again, ..
         } = event
-            && *node == format!("test {test}")
+            && node.label() == format!("test {test}")
         {
             found.push((*outcome, *again));
         }
@@ -100,7 +100,7 @@ fn a_test_that_its_machine_broke_off_runs_on_another_one_and_the_run_passes() {
     }
     let ended = bench
         .run_with(|event, _| {
-            if matches!(event, Event::Sut { state, .. } if state == "dropped") {
+            if matches!(event, Event::Sut { state, .. } if *state == SutStatus::Dropped) {
                 lost.open();
             }
         })
@@ -111,7 +111,7 @@ fn a_test_that_its_machine_broke_off_runs_on_another_one_and_the_run_passes() {
     );
     assert_eq!(ended.result("/t1"), "infra aborted");
     assert_eq!(ended.result("/t1/attempt-2"), "pass");
-    assert_eq!(ended.states("dropped").len(), 1);
+    assert_eq!(ended.states(SutStatus::Dropped).len(), 1);
 }
 
 #[test]

@@ -147,7 +147,7 @@ impl Worker<'_> {
                 outbox.event(Event::Result {
                     node: node.clone(),
                     name: name.map(shortened),
-                    status: shortened(status.as_str()),
+                    status: shortened_status(status),
                 });
             }
         };
@@ -220,6 +220,14 @@ fn shortened(text: &str) -> String {
     match text.char_indices().nth(LONGEST_TOLD) {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text.to_owned(),
+    }
+}
+
+/// A status for an event; only one that the test made up can be long.
+fn shortened_status(status: &Status) -> Status {
+    match status {
+        Status::Other(text) => Status::Other(shortened(text).into()),
+        known => known.clone(),
     }
 }
 

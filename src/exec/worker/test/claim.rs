@@ -3,7 +3,7 @@
 use atex_cache::{CacheError, Lookup, Outcome, Record, Ticket};
 use atex_graph::ActionKey;
 
-use crate::exec::event::NodeOutcome;
+use crate::exec::event::{NodeOutcome, SutStatus};
 use crate::exec::run::clock::stamp;
 use crate::exec::run::messages::{Told, What};
 use crate::exec::schedule::{After, Input, JobId, Said};
@@ -43,7 +43,7 @@ impl Worker<'_> {
                     match shared.claim(job) {
                         Ok(Lookup::Busy(holder)) => {
                             let (node, _) = shared.identify(shared.job(job).node);
-                            self.tell("waiting", format!("`{node}` is being run by {holder}"));
+                            self.tell(SutStatus::Waiting, format!("`{node}` is being run by {holder}"));
                             return Claimed::Otherwise(Input::Ended(After::Busy));
                         }
                         other => found.push(other),

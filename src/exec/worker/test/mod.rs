@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use crate::control::Summary;
 use crate::exec::attempt::SutAfter;
-use crate::exec::event::{Event, NodeOutcome};
+use crate::exec::event::{Event, NodeOutcome, SutStatus};
 
 use crate::exec::record::infra_result;
 use crate::exec::run::clock::{stamp, unix_now};
@@ -138,7 +138,7 @@ impl Worker<'_> {
             Left::Clean => Ok(Input::Ended(After::Clean)),
             Left::Lost(reason) => Ok(self.gone(Skip::Unreachable(reason))),
             Left::Tainted(reason) => {
-                self.tell("tainted", reason.clone());
+                self.tell(SutStatus::Tainted, reason.clone());
                 self.doubt(reason)?;
                 Ok(Input::Ended(After::Tainted))
             }
