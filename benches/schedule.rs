@@ -8,7 +8,7 @@ use std::time::Instant;
 // The simulation is test code of atex and names the scheduler by its path there.
 use atex::exec;
 use atex::exec::schedule::{JobId, Lane, LaneId, Rules, StepNo, Task};
-use simulation::{Dice, Fate, Report, Simulation, Truth};
+use simulation::{Dice, Fate, Simulation, SimulationReport, Truth};
 
 #[expect(dead_code, reason = "the unit tests simulate more than is measured here")]
 #[path = "../src/exec/schedule/simulation.rs"]
@@ -45,7 +45,7 @@ fn lane(times: &[u64], expected: impl Fn(usize) -> u64) -> Lane {
     }
 }
 
-fn simulate(lanes: Vec<Lane>, suts: usize, truth: Truth) -> Report {
+fn simulate(lanes: Vec<Lane>, suts: usize, truth: Truth) -> SimulationReport {
     let rules = Rules {
         connecting: u32::MAX,
         ..Rules::default()
@@ -145,7 +145,7 @@ fn resident() -> usize {
 }
 
 fn speed() {
-    use atex::exec::schedule::{After, Command, Decision, Input, Said, Schedule};
+    use atex::exec::schedule::{After, AttemptOutcome, Decision, Input, Schedule, SutCommand};
     let (tests, suts) = (100_000, 1000);
     let times = heavy_tailed(tests, 3_600_000.0, &mut Dice(1));
     let lanes: Vec<Lane> = (0..100_usize)
@@ -167,15 +167,15 @@ fn speed() {
             continue;
         };
         let input = match command {
-            Command::Open => Input::Opened(None),
-            Command::Enter(_) => Input::Entered,
-            Command::Run(_) => {
+            SutCommand::Open => Input::Opened(None),
+            SutCommand::Enter(_) => Input::Entered,
+            SutCommand::Run(_) => {
                 ran += 1;
-                queue.extend(schedule.verdict(now, sut, Said::Passed).1);
+                queue.extend(schedule.verdict(now, sut, AttemptOutcome::Passed).1);
                 Input::Ended(After::Clean)
             }
-            Command::Leave(_) => Input::Left,
-            Command::Close => Input::Closed,
+            SutCommand::Leave(_) => Input::Left,
+            SutCommand::Close => Input::Closed,
         };
         queue.extend(schedule.handle(now, sut, input));
     }

@@ -14,7 +14,7 @@ use crate::compile::spec::{NullBuild, NullBuildTest};
 use crate::exec::attempt::log::RunLog;
 use crate::exec::event::{Event, Seen};
 use crate::exec::options::Options;
-use crate::exec::record::restore::{Place, Recorded};
+use crate::exec::record::restore::{Recorded, Restorer};
 use crate::exec::run::clock::stamp;
 use crate::exec::run::{Finished, Sink};
 use crate::exec::rundir::RunDir;
@@ -50,7 +50,7 @@ impl NullBuildRun {
     /// written, and then it is empty again, as far as that can be. `seen` is told with each.
     pub fn restore(self, store: &Store, dir: &RunDir, seen: Option<&Seen>) -> Option<RestoredNullBuild> {
         let started = Instant::now();
-        let place = Place { store, dir, seen };
+        let place = Restorer { store, dir, seen };
         let exporter = store.blobs().exporter();
         let Self { build, records } = self;
         let put_back = |(test, output): (&NullBuildTest, &Output)| {

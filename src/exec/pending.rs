@@ -12,12 +12,12 @@ use atex_graph::{Kind, Need, NodeId, Selection};
 
 use crate::compile::spec::{NullBuild, NullBuildTest, PlanId, PlanSpec, StepId, TestId, UploadId, Workload};
 use crate::exec::options::{Mode, Options, Until};
-use crate::exec::record::durations::Times;
+use crate::exec::record::durations::Durations;
 use crate::exec::schedule::{JobId, Lane, LaneId, StepNo, Task};
 
 /// What has to run and what stands.
 #[derive(Debug)]
-pub struct Agenda {
+pub struct PendingWork {
     /// What is to be done about each node of the graph, before any SUT has told its state.
     pub selection: Selection,
     /// Tests to run; a node that several plans share is one job. Indexed by [`JobId`].
@@ -78,8 +78,8 @@ pub struct LaneSpec {
     pub jobs: Vec<JobId>,
 }
 
-impl Agenda {
-    /// Returns the nodes that `recorded` of [`Agenda::new`] may be asked for.
+impl PendingWork {
+    /// Returns the nodes that `recorded` of [`PendingWork::new`] may be asked for.
     pub fn recordable(work: &Workload, options: &Options) -> Vec<NodeId> {
         if !options.takes_records() {
             return Vec::new();
@@ -112,16 +112,16 @@ impl Agenda {
             .collect();
         leave_whole(work, &mut records);
         let selection = Selection::of(&work.graph, &targets(work, options), |id| records.contains_key(&id));
-        let mut agenda = Self {
+        let mut pending = Self {
             selection,
             jobs: Vec::new(),
             cached: Vec::new(),
             lanes: Vec::new(),
             owed: BTreeMap::new(),
         };
-        agenda.fill(work, options, &mut records);
-        agenda.order(work, suts, &Times::default());
-        agenda
+        pending.fill(work, options, &mut records);
+        pending.order(work, suts, &Durations::default());
+        pending
     }
 
     /// Approach: plan by plan, each into the lane of its chain and tree; a node that an earlier plan has is not taken again.
@@ -273,7 +273,7 @@ impl Agenda {
 
     /// Returns the lanes as the schedule wants them. Without tests, each SUT enters one: where there are more lanes than SUTs, some
     /// enter several.
-    pub(crate) fn for_schedule(&self, work: &Workload, options: &Options, suts: usize, times: &Times) -> Vec<Lane> {
+    pub(crate) fn for_schedule(&self, work: &Workload, options: &Options, suts: usize, times: &Durations) -> Vec<Lane> {
         let entered = options.mode == Mode::Finish || options.only_prepares();
         let lanes = self.lanes.len().max(1);
         let share = |index: usize| (suts / lanes + usize::from(index < suts % lanes)).max(1);
@@ -329,7 +329,7 @@ impl Agenda {
 
     /// Replaces what tests may take by what they are expected to take, and orders them by that. Of a test that was never
     /// measured, the `duration` is believed as far as it was right of those that were.
-    pub(crate) fn weigh(&mut self, work: &Workload, suts: usize, times: &Times) {
+    pub(crate) fn weigh(&mut self, work: &Workload, suts: usize, times: &Durations) {
         let measured: Vec<Option<Duration>> = self.jobs.iter().map(|job| times.of(work, job.node)).collect();
         let (mut took, mut allowed) = (Duration::ZERO, Duration::ZERO);
         for (job, measured) in self.jobs.iter().zip(&measured) {
@@ -351,7 +351,7 @@ impl Agenda {
 
     /// Orders the jobs of each lane: by `extra-priority`; then on one SUT as the plans say, on several the longest first. A destructive
     /// test that starts last costs no preparing, so it is worth so much less to start it early.
-    fn order(&mut self, work: &Workload, suts: usize, times: &Times) {
+    fn order(&mut self, work: &Workload, suts: usize, times: &Durations) {
         let mut lanes = std::mem::take(&mut self.lanes);
         for lane in &mut lanes {
             let chain = lane.plans.first().map_or(&[][..], |&plan| &work.plan(plan).chain);
@@ -396,7 +396,7 @@ pub(crate) fn prepared_tests(work: &Workload) -> HashSet<NodeId> {
 }
 
 /// The number of a step, and how long it is expected to take.
-fn expected_step(work: &Workload, step: StepId, times: &Times) -> (StepNo, u64) {
+fn expected_step(work: &Workload, step: StepId, times: &Durations) -> (StepNo, u64) {
     let expected = times.of(work, work.step(step).node).unwrap_or(UNKNOWN_STEP);
     (StepNo(step.0), u64::try_from(expected.as_millis()).unwrap_or(u64::MAX))
 }

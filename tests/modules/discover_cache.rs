@@ -15,7 +15,7 @@ use atex::compile::spec::{Narrowing, NullBuild, Request, Secrets, Workload};
 use atex::compile::{compile, resolve};
 use atex::control::Mask;
 use atex::exec::options::{Mode, OnReboot, OnTaint, Options, Until};
-use atex::exec::pending::Agenda;
+use atex::exec::pending::PendingWork;
 use atex::exec::schedule::Rules;
 use atex::sut::OnHeld;
 use atex_cache::{Outcome, Output};
@@ -197,7 +197,7 @@ fn null_build(work: &Workload) -> Option<NullBuild> {
             files: Vec::new(),
         })
     };
-    Agenda::new(work, &options, 1, recorded).null_build(work)
+    PendingWork::new(work, &options, 1, recorded).null_build(work)
 }
 
 const FILES: [&str; 14] = [

@@ -62,14 +62,14 @@ impl RunLog {
     }
 
     /// Starts the part of one node.
-    pub(crate) fn part(&self, sut: &str, title: &str) -> io::Result<Part<'_>> {
+    pub(crate) fn part(&self, sut: &str, title: &str) -> io::Result<NodeLog<'_>> {
         let own = NamedTempFile::new_in(self.path.parent().unwrap_or(Path::new(".")))?;
         let prefix = if self.prefixed {
             format!("{sut} | ")
         } else {
             String::new()
         };
-        let mut part = Part {
+        let mut part = NodeLog {
             log: self,
             own,
             prefix,
@@ -85,7 +85,7 @@ impl RunLog {
 
 /// What one node prints.
 #[derive(Debug)]
-pub(crate) struct Part<'a> {
+pub(crate) struct NodeLog<'a> {
     log: &'a RunLog,
     own: NamedTempFile,
     prefix: String,
@@ -97,7 +97,7 @@ pub(crate) struct Part<'a> {
     masked: MaskedStream,
 }
 
-impl Part<'_> {
+impl NodeLog<'_> {
     /// The last line with something on it that was printed so far; empty if there is none.
     pub(crate) fn last_line(&mut self) -> io::Result<String> {
         self.end_script()?;

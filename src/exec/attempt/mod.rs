@@ -15,7 +15,7 @@ use crate::compile::spec::Framework;
 use crate::control::{
     Deadline, Finish, InfraKind, Limits, Mask, Protocol, ResultStore, Said, Status, StoreError, Summary,
 };
-use crate::exec::attempt::streams::{Reconnect, Stop, Streams};
+use crate::exec::attempt::streams::{Reconnect, Streams, StreamsEnd};
 use crate::exec::schedule::After;
 use crate::sut::{Cancel, Job, JobKind, Sut, Trouble, TroubleKind};
 
@@ -41,7 +41,7 @@ pub(crate) struct Attempt<'a> {
 
 /// What an attempt ended with.
 #[derive(Debug)]
-pub(crate) struct Attempted {
+pub(crate) struct AttemptEnd {
     /// What the test, or the infrastructure, said.
     pub(crate) summary: Summary,
     /// What became of the SUT.
@@ -83,7 +83,7 @@ pub(crate) fn run(
     attempt: Attempt<'_>,
     sut: &mut dyn Sut,
     on_result: &mut dyn FnMut(&Status, Option<&str>),
-) -> Result<Attempted, Unwritten> {
+) -> Result<AttemptEnd, Unwritten> {
     let store = ResultStore::create(attempt.dir)?.with_mask(attempt.mask.clone());
     let mut output = store.output()?.with_cap(Some(attempt.max_output));
     let mut protocol = Protocol::new(store, Limits::default());
@@ -96,7 +96,7 @@ pub(crate) fn run(
     let (mut finish, mut after) = loop {
         set_restarts(&mut job, restarts);
         let stop = match sut.start(&job) {
-            Err(trouble) => Stop::Infra(kind_of(&trouble), trouble.with_advice()),
+            Err(trouble) => StreamsEnd::Infra(kind_of(&trouble), trouble.with_advice()),
             Ok(channel) => {
                 let name = sut.name().to_owned();
                 let streams = Streams {
@@ -114,15 +114,15 @@ pub(crate) fn run(
             }
         };
         match stop {
-            Stop::Exited(code) => {
+            StreamsEnd::Exited(code) => {
                 let judged = framework::judge(attempt.framework, code);
                 break (Finish::Exited(judged), SutAfter::Usable(After::Clean));
             }
-            Stop::Infra(kind, note) => {
+            StreamsEnd::Infra(kind, note) => {
                 let after = after_infra(sut, kind, attempt.dead_after, &mut found_boot);
                 break (Finish::Infra { kind, note }, after);
             }
-            Stop::Disconnected | Stop::LossWasMeant => {
+            StreamsEnd::Disconnected | StreamsEnd::LossWasMeant => {
                 match come_back(sut, &deadline) {
                     Ok(boot) => meant_boot = Some(boot),
                     Err(ended) => break ended,
@@ -150,7 +150,7 @@ pub(crate) fn run(
             on_result(status, name.as_deref());
         }
     }
-    Ok(Attempted {
+    Ok(AttemptEnd {
         summary,
         after,
         mounted,

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use crate::control::InfraKind;
 use crate::exec::attempt::kind_of;
-use crate::exec::attempt::log::Part;
+use crate::exec::attempt::log::NodeLog;
 use crate::exec::attempt::streams::{ENDING_GRACE, HURRIED_GRACE};
 use crate::sut::{Cancel, Channel, Cut, End, Job, Sut, Trouble, Urgency};
 
@@ -17,14 +17,14 @@ const SAID: usize = 256;
 
 /// How a script ended.
 #[derive(Debug)]
-pub(crate) enum Ran {
+pub(crate) enum ScriptEnd {
     /// By itself.
     Exited(i32),
     /// It did not.
     Infra(InfraKind, String),
 }
 
-impl Ran {
+impl ScriptEnd {
     /// Says what went wrong, if something did.
     pub(crate) fn failure(&self) -> Option<String> {
         match self {
@@ -41,10 +41,10 @@ pub(crate) fn run(
     sut: &mut dyn Sut,
     job: &Job,
     (cancel, borne): (&Cancel, Urgency),
-    log: &mut Part<'_>,
-) -> io::Result<Ran> {
+    log: &mut NodeLog<'_>,
+) -> io::Result<ScriptEnd> {
     match sut.start(job) {
-        Err(trouble) => Ok(Ran::Infra(kind_of(&trouble), trouble.with_advice())),
+        Err(trouble) => Ok(ScriptEnd::Infra(kind_of(&trouble), trouble.with_advice())),
         Ok(channel) => {
             let ran = serve(channel, cancel, borne, log);
             log.end_script()?;
@@ -55,7 +55,12 @@ pub(crate) fn run(
 
 /// Approach: as for a test, but the control stream is the wrapper's. What else is said there (a script can find the
 /// descriptor) does not carry the seal, and is nothing.
-fn serve(mut channel: Box<dyn Channel>, cancel: &Cancel, borne: Urgency, log: &mut Part<'_>) -> io::Result<Ran> {
+fn serve(
+    mut channel: Box<dyn Channel>,
+    cancel: &Cancel,
+    borne: Urgency,
+    log: &mut NodeLog<'_>,
+) -> io::Result<ScriptEnd> {
     let mut until = Instant::now() + SCRIPT_DURATION;
     let mut ending = None;
     let mut known = borne;
@@ -98,9 +103,9 @@ fn serve(mut channel: Box<dyn Channel>, cancel: &Cancel, borne: Urgency, log: &m
             until = Instant::now() + grace;
             ending.get_or_insert_with(|| {
                 if ready.cancelled {
-                    Ran::Infra(InfraKind::Cancelled, "cancelled by the user".to_owned())
+                    ScriptEnd::Infra(InfraKind::Cancelled, "cancelled by the user".to_owned())
                 } else {
-                    Ran::Infra(InfraKind::Timeout, "the script did not end within a day".to_owned())
+                    ScriptEnd::Infra(InfraKind::Timeout, "the script did not end within a day".to_owned())
                 }
             });
         }
@@ -109,9 +114,9 @@ fn serve(mut channel: Box<dyn Channel>, cancel: &Cancel, borne: Urgency, log: &m
         return Ok(ending);
     }
     Ok(match (word.code, channel.end(Instant::now() + ENDING_GRACE)) {
-        (Some(code), _) => Ran::Exited(code),
-        (None, End::Broken(how)) => Ran::Infra(InfraKind::Aborted, how),
-        (None, End::Clean) => Ran::Infra(InfraKind::Aborted, "the wrapper gave no exit code".to_owned()),
+        (Some(code), _) => ScriptEnd::Exited(code),
+        (None, End::Broken(how)) => ScriptEnd::Infra(InfraKind::Aborted, how),
+        (None, End::Clean) => ScriptEnd::Infra(InfraKind::Aborted, "the wrapper gave no exit code".to_owned()),
     })
 }
 
@@ -167,6 +172,6 @@ impl Word {
     }
 }
 
-fn aborted(trouble: &Trouble) -> Ran {
-    Ran::Infra(InfraKind::Aborted, trouble.message.clone())
+fn aborted(trouble: &Trouble) -> ScriptEnd {
+    ScriptEnd::Infra(InfraKind::Aborted, trouble.message.clone())
 }

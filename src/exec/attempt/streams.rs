@@ -19,7 +19,7 @@ const BUFFER: usize = 64 * 1024;
 const TURN: usize = 16;
 
 /// Why the streams of one start of the test are not read any further.
-pub(crate) enum Stop {
+pub(crate) enum StreamsEnd {
     /// The test ended by itself.
     Exited(i32),
     /// It said `disconnect`.
@@ -67,7 +67,7 @@ impl Streams<'_> {
     /// `ending`, the wrapper is told to end, and the streams are read to their end all the same, within a grace: nothing that
     /// was reported before is lost. `disconnect` alone stops at once and lets the wrapper be. Where the host cannot write what the test
     /// says, the test is ended in the same way, and nothing more of it is kept.
-    pub(crate) fn serve(mut self, mut channel: Box<dyn Channel>) -> Result<Stop, StoreError> {
+    pub(crate) fn serve(mut self, mut channel: Box<dyn Channel>) -> Result<StreamsEnd, StoreError> {
         self.protocol.expect_seal(channel.seal());
         let mut ending: Option<(InfraKind, String, Instant)> = None;
         let (mut control_open, mut output_open) = (true, true);
@@ -107,7 +107,7 @@ impl Streams<'_> {
                             *self.reconnect = Reconnect::No;
                         }
                         channel.detach();
-                        return copied.map(|_| Stop::Disconnected);
+                        return copied.map(|_| StreamsEnd::Disconnected);
                     }
                     Turn::Violation(note) => early = Some((InfraKind::Control, note)),
                 }
@@ -152,16 +152,16 @@ impl Streams<'_> {
             channel.end(Instant::now() + ENDING_GRACE)
         };
         Ok(match (ending, end) {
-            (Some((kind, note, _)), _) => Stop::Infra(kind, note),
+            (Some((kind, note, _)), _) => StreamsEnd::Infra(kind, note),
             (None, End::Broken(how)) => self.broken(None, &how),
             (None, End::Clean) => match (self.protocol.end_of_stream(), self.code) {
                 (Err(ControlError::Store(error)), _) => return Err(error),
                 (Err(ControlError::Violation(violation)), _) => {
-                    Stop::Infra(InfraKind::Control, violation.note().to_owned())
+                    StreamsEnd::Infra(InfraKind::Control, violation.note().to_owned())
                 }
-                (Ok(()), Some(code)) => Stop::Exited(code),
+                (Ok(()), Some(code)) => StreamsEnd::Exited(code),
                 // The wrapper speaks last: what it said was taken for a part of what the test had announced.
-                (Ok(()), None) => Stop::Infra(
+                (Ok(()), None) => StreamsEnd::Infra(
                     InfraKind::Control,
                     "the stream ended before the end of the last result that the test announced".to_owned(),
                 ),
@@ -170,18 +170,18 @@ impl Streams<'_> {
     }
 
     /// The connection or the wrapper ended by itself.
-    fn broken(&mut self, ending: Option<(InfraKind, String, Instant)>, how: &str) -> Stop {
+    fn broken(&mut self, ending: Option<(InfraKind, String, Instant)>, how: &str) -> StreamsEnd {
         match (ending, self.code, *self.reconnect) {
-            (Some((kind, note, _)), ..) => Stop::Infra(kind, note),
-            (None, Some(code), _) => Stop::Exited(code),
-            (None, None, Reconnect::Always) => Stop::LossWasMeant,
+            (Some((kind, note, _)), ..) => StreamsEnd::Infra(kind, note),
+            (None, Some(code), _) => StreamsEnd::Exited(code),
+            (None, None, Reconnect::Always) => StreamsEnd::LossWasMeant,
             (None, None, Reconnect::Once) => {
                 *self.reconnect = Reconnect::No;
-                Stop::LossWasMeant
+                StreamsEnd::LossWasMeant
             }
             (None, None, Reconnect::No) => {
                 let note = format!("`{}`: {how}", self.name);
-                Stop::Infra(InfraKind::Aborted, note)
+                StreamsEnd::Infra(InfraKind::Aborted, note)
             }
         }
     }

@@ -89,7 +89,7 @@ fn place(key: ActionKey) -> String {
 
 /// What the audit of a run came to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Tally {
+pub struct AuditSummary {
     /// Hits that ran again and came to a verdict.
     pub ran: u64,
     /// The tests among them that did not pass.

@@ -29,13 +29,13 @@ type Entry = (String, u32, u64);
 
 /// What was measured, of all trees of the user.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Times {
+pub(crate) struct Durations {
     by_name: BTreeMap<String, Entry>,
     by_key: HashMap<String, u32>,
     changed: bool,
 }
 
-impl Times {
+impl Durations {
     /// Reads what the cache holds; what cannot be read is not known.
     pub(crate) fn load(store: &Store) -> Self {
         let document = store.facts(DOCUMENT).ok().flatten().unwrap_or_default();
@@ -101,12 +101,12 @@ mod tests {
     fn what_took_long_is_expected_to_do_so_again_by_its_inputs_or_else_its_name() {
         let dir = tempfile::tempdir().unwrap();
         let store = Store::open(dir.path()).unwrap();
-        let mut times = Times::load(&store);
+        let mut times = Durations::load(&store);
         assert_eq!(times.expected("test /a", &"a".repeat(64)), None);
         times.note("test /a", &"a".repeat(64), Duration::from_millis(500), NOW);
         times.note("test /a", &"b".repeat(64), Duration::from_millis(900), NOW);
         times.save(&store, NOW);
-        let times = Times::load(&store);
+        let times = Durations::load(&store);
         assert_eq!(
             times.expected("test /a", &"c".repeat(64)),
             Some(Duration::from_millis(900))
@@ -125,6 +125,6 @@ mod tests {
         store
             .remember_facts(DOCUMENT, &serde_json::json!(["nonsense"]))
             .unwrap();
-        assert_eq!(Times::load(&store).expected("test /a", "a"), None);
+        assert_eq!(Durations::load(&store).expected("test /a", "a"), None);
     }
 }

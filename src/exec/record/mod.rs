@@ -50,7 +50,7 @@ pub(crate) enum RecordError {
 }
 
 /// When and where a node ran.
-pub(crate) struct Ran {
+pub(crate) struct NodeRun {
     pub(crate) node: NodeId,
     /// The node with what it was seen to read, where that was looked at.
     pub(crate) observed: Option<Box<Node>>,
@@ -63,7 +63,7 @@ pub(crate) struct Ran {
     pub(crate) meta: serde_json::Value,
 }
 
-impl Ran {
+impl NodeRun {
     fn into_record(self, shared: &Shared<'_>, files: Vec<OutputFile>) -> Record {
         let node = (self.observed.as_deref()).unwrap_or_else(|| shared.work.graph.node(self.node));
         let mut names = node.names().iter().map(ToString::to_string);
@@ -85,7 +85,7 @@ impl Ran {
 }
 
 /// Records a prepare step with its log.
-pub(crate) fn step(shared: &Shared<'_>, ticket: Ticket, ran: Ran, log: &Path) -> Result<(), RecordError> {
+pub(crate) fn step(shared: &Shared<'_>, ticket: Ticket, ran: NodeRun, log: &Path) -> Result<(), RecordError> {
     let Stored { digest, size } = shared.store.blobs().put_file(log)?;
     let files = vec![OutputFile {
         path: LOG.to_owned(),
@@ -97,7 +97,7 @@ pub(crate) fn step(shared: &Shared<'_>, ticket: Ticket, ran: Ran, log: &Path) ->
 }
 
 /// Records a test with everything that its directory holds.
-pub(crate) fn test(shared: &Shared<'_>, ticket: Ticket, ran: Ran, dir: &Path) -> Result<(), RecordError> {
+pub(crate) fn test(shared: &Shared<'_>, ticket: Ticket, ran: NodeRun, dir: &Path) -> Result<(), RecordError> {
     let mut paths = Vec::new();
     for own in OWN {
         collect(dir, Path::new(own), &mut paths)?;

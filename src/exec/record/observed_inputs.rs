@@ -31,9 +31,9 @@ pub type Paths = BTreeSet<String>;
 
 /// The files of an upload, by the names of input files. Directories hold nothing.
 #[derive(Debug, Default)]
-pub(crate) struct Tree(BTreeMap<String, Option<InputFile>>);
+pub(crate) struct InputTree(BTreeMap<String, Option<InputFile>>);
 
-impl Tree {
+impl InputTree {
     pub(crate) fn of(upload: &UploadSpec) -> Self {
         Self(upload.files.iter().map(UploadFile::input).collect())
     }
@@ -151,10 +151,12 @@ pub fn settle(work: &mut Workload, store: &Store) {
     if seen.is_empty() {
         return;
     }
-    let mut trees: BTreeMap<usize, Tree> = BTreeMap::new();
+    let mut trees: BTreeMap<usize, InputTree> = BTreeMap::new();
     let mut settled = Vec::new();
     for (id, upload, sets) in seen {
-        let tree = trees.entry(upload).or_insert_with(|| Tree::of(&work.uploads[upload]));
+        let tree = trees
+            .entry(upload)
+            .or_insert_with(|| InputTree::of(&work.uploads[upload]));
         let node = graph.node(id);
         let stands = |files: &Vec<InputFile>| passed(store, node.observing(files.iter().cloned()).key());
         let newest = tree.now(&sets[0]);
@@ -180,7 +182,7 @@ pub(crate) fn passed(store: &Store, key: ActionKey) -> bool {
 pub(crate) fn stands_for(
     work: &Workload,
     store: &Store,
-    tree: impl FnOnce() -> Arc<Tree>,
+    tree: impl FnOnce() -> Arc<InputTree>,
     (step, last): (StepId, &str),
 ) -> Option<Paths> {
     let node = work.graph.node(work.step(step).node);
@@ -198,7 +200,7 @@ pub(crate) fn stands_for(
 
 /// Whether a SUT that says it has done the step `last` has done this one.
 pub fn is_in_state(work: &Workload, store: &Store, (step, last): (StepId, &str)) -> bool {
-    let tree = || Arc::new(Tree::of(work.upload(work.step(step).upload)));
+    let tree = || Arc::new(InputTree::of(work.upload(work.step(step).upload)));
     stands_for(work, store, tree, (step, last)).is_some()
 }
 
@@ -206,7 +208,7 @@ pub fn is_in_state(work: &Workload, store: &Store, (step, last): (StepId, &str))
 pub(crate) fn claim(
     store: &Store,
     node: &Node,
-    tree: impl FnOnce() -> Arc<Tree>,
+    tree: impl FnOnce() -> Arc<InputTree>,
     stands: impl Fn(&Record) -> bool,
 ) -> Result<Lookup, CacheError> {
     let lookup = store.claim_if(node.key(), &stands)?;
@@ -245,7 +247,7 @@ pub(crate) fn unknown(node: &Node) -> Node {
 }
 
 /// What was read of the tree that is no input by the rules; `own` is the directory of the one that read.
-pub(crate) fn beside(tree: &Tree, node: &Node, read: &Reads, own: &str) -> Paths {
+pub(crate) fn beside(tree: &InputTree, node: &Node, read: &Reads, own: &str) -> Paths {
     let is_new = |name: &String| tree.0.get(name).is_some_and(Option::is_some) && !node.depends_on(name);
     let names = read.files.iter().map(|path| UploadFile::input_name(path));
     let mut paths: Paths = names.filter(is_new).collect();

@@ -12,7 +12,7 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use atex_cache::Ticket;
 
-use crate::exec::record::{self, Ran};
+use crate::exec::record::{self, NodeRun};
 use crate::exec::run::messages::Outbox;
 use crate::exec::run::shared::Shared;
 
@@ -25,29 +25,29 @@ const BACKLOG: usize = 64;
 /// A test that has no record yet.
 pub(crate) struct Unrecorded {
     pub(crate) ticket: Ticket,
-    pub(crate) ran: Ran,
+    pub(crate) ran: NodeRun,
     /// The directory with all that it left.
     pub(crate) dir: PathBuf,
 }
 
 /// What a recorder is told.
-pub(crate) enum Task {
+pub(crate) enum RecorderTask {
     Record(Box<Unrecorded>, Outbox),
     /// All before is to be done.
     Answer(SyncSender<()>),
 }
 
 /// Makes the way to a recorder, and its own end of it, for [`serve`].
-pub(crate) fn way() -> (SyncSender<Task>, Receiver<Task>) {
+pub(crate) fn way() -> (SyncSender<RecorderTask>, Receiver<RecorderTask>) {
     sync_channel(BACKLOG)
 }
 
 /// Writes records until nobody has any more.
-pub(crate) fn serve(shared: &Shared<'_>, tasks: &Receiver<Task>) {
+pub(crate) fn serve(shared: &Shared<'_>, tasks: &Receiver<RecorderTask>) {
     for task in tasks {
         match task {
-            Task::Record(test, outbox) => record(shared, *test, &outbox),
-            Task::Answer(waiting) => drop(waiting),
+            RecorderTask::Record(test, outbox) => record(shared, *test, &outbox),
+            RecorderTask::Answer(waiting) => drop(waiting),
         }
     }
 }
@@ -61,18 +61,18 @@ fn record(shared: &Shared<'_>, test: Unrecorded, outbox: &Outbox) {
 }
 
 /// A worker's way to its recorder.
-pub(crate) struct Records(pub(crate) SyncSender<Task>);
+pub(crate) struct RecorderHandle(pub(crate) SyncSender<RecorderTask>);
 
-impl Records {
+impl RecorderHandle {
     /// Hands a test over. Where the recorder is no more, nothing is recorded.
     pub(crate) fn hand(&self, test: Unrecorded, outbox: &Outbox) {
-        let _its_panic_is_told_by_itself = self.0.send(Task::Record(Box::new(test), outbox.clone()));
+        let _its_panic_is_told_by_itself = self.0.send(RecorderTask::Record(Box::new(test), outbox.clone()));
     }
 
     /// Waits until all that was handed over is written.
     pub(crate) fn wait(&self) {
         let (waiting, answer) = sync_channel(0);
-        let _gone = self.0.send(Task::Answer(waiting));
+        let _gone = self.0.send(RecorderTask::Answer(waiting));
         let _its_end_is_the_answer = answer.recv();
     }
 }

@@ -16,7 +16,7 @@ use crate::exec::rundir::RunDir;
 
 /// Where records are put back: a run's directory, and what they come from.
 #[derive(Clone, Copy)]
-pub(crate) struct Place<'a> {
+pub(crate) struct Restorer<'a> {
     pub(crate) store: &'a Store,
     pub(crate) dir: &'a RunDir,
     /// See [`Event::NodeCached`].
@@ -47,7 +47,7 @@ impl<'a> Recorded<'a> {
     }
 }
 
-impl Place<'_> {
+impl Restorer<'_> {
     /// Puts a recorded test into the run's directory. Returns the event that tells so, or nothing where the cache has lost a
     /// part of the record: then the directory is as it was.
     pub(crate) fn restore(self, work: &Workload, exporter: &Exporter<'_>, cached: &CachedTest) -> Restored {

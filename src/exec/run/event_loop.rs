@@ -1,6 +1,6 @@
-//! The thread that owns all state of a run: feeds the schedule, keeps the ledger, hands events to the sink.
+//! The thread that owns all state of a run: feeds the schedule, keeps the states, hands events to the sink.
 //!
-//! Invariants: every transition of a test's node goes through the ledger, which refuses what is not possible; a cancellation is
+//! Invariants: every transition of a test's node goes through the states, which refuses what is not possible; a cancellation is
 //! taken note of before any message that it caused.
 
 use std::collections::BTreeSet;
@@ -12,14 +12,14 @@ use std::time::{Duration, Instant};
 use atex_cache::Lookup;
 use atex_graph::{Kind, NodeId, NodeState, Outcome, Progress, Selection, StateError};
 
+use crate::exec::record::durations::Durations;
 use crate::exec::event::{Event, NodeOutcome, NodeRef, Stamped, SutStatus};
-use crate::exec::record::durations::Times;
 use crate::exec::record::infra_result;
 use crate::exec::run::clock::{stamp, unix_millis};
-use crate::exec::run::messages::{Message, Told, What};
+use crate::exec::run::messages::{EndedAttempt, Message, WorkerMessage};
 use crate::exec::run::shared::Shared;
 use crate::exec::run::{Arrival, Arrivals, Finished, Sink};
-use crate::exec::schedule::{After, Command, Decision, Input, JobId, Ruling, Said, Schedule, Skip, SutId};
+use crate::exec::schedule::{After, AttemptOutcome, Decision, Input, JobId, Ruling, Schedule, Skip, SutCommand, SutId};
 use crate::exec::worker::Order;
 use crate::sut::trouble::without_os_numbers;
 use crate::sut::{Sut, Urgency};
@@ -30,33 +30,33 @@ const TICK: Duration = Duration::from_millis(100);
 /// How often tests that another process was running are looked at again, in ticks.
 const RETRY_TICKS: u32 = 3;
 
-/// How often the outlook is reckoned, and newcomers are looked for, in ticks.
+/// How often the estimate is reckoned, and newcomers are looked for, in ticks.
 const SECOND_TICKS: u32 = 10;
 
 /// How long SUTs may take to be let go after the user said "now".
 const HURRY: Duration = Duration::from_secs(5);
 
 /// Starts the worker of a SUT that joins.
-pub(crate) type Hire<'a> = dyn Fn(SutId, Box<dyn Sut>) -> io::Result<Sender<Order>> + 'a;
+pub(crate) type StartWorker<'a> = dyn Fn(SutId, Box<dyn Sut>) -> io::Result<Sender<Order>> + 'a;
 
 /// What a run brings to its driver.
-pub(crate) struct Crew<'b> {
+pub(crate) struct Workers<'b> {
     pub(crate) schedule: Schedule,
     /// To each SUT's worker; or why it has none.
     pub(crate) orders: Vec<Result<Sender<Order>, String>>,
-    pub(crate) hire: &'b Hire<'b>,
+    pub(crate) start_worker: &'b StartWorker<'b>,
 }
 
 /// What the scheduler thread owns.
-pub(crate) struct Driver<'a, 'b> {
+pub(crate) struct EventLoop<'a, 'b> {
     shared: &'a Shared<'a>,
     schedule: Schedule,
     /// The state of each test's node; what the schedule does must be possible there, and at the end nothing may be left.
-    ledger: Progress,
+    states: Progress,
     orders: Vec<Result<Sender<Order>, String>>,
-    hire: &'b Hire<'b>,
+    start_worker: &'b StartWorker<'b>,
     arrivals: Option<Box<dyn Arrivals + 'b>>,
-    times: Times,
+    times: Durations,
     finished: Finished,
     /// Tests of which an attempt failed.
     failed: BTreeSet<JobId>,
@@ -66,24 +66,24 @@ pub(crate) struct Driver<'a, 'b> {
     until: Option<Instant>,
     begun: Instant,
     /// The end of the run that was told last.
-    outlook: u64,
+    estimate: u64,
 }
 
-impl<'a, 'b> Driver<'a, 'b> {
-    /// Makes the driver of a crew; `finished` holds what was taken from the cache.
+impl<'a, 'b> EventLoop<'a, 'b> {
+    /// Makes the driver of a workers; `finished` holds what was taken from the cache.
     pub(crate) fn new(
         shared: &'a Shared<'a>,
-        crew: Crew<'b>,
-        (finished, times): (Finished, Times),
+        workers: Workers<'b>,
+        (finished, times): (Finished, Durations),
         arrivals: Option<Box<dyn Arrivals + 'b>>,
         sink: &'b mut dyn Sink,
     ) -> Self {
         Self {
             shared,
-            schedule: crew.schedule,
-            ledger: ledger(shared),
-            orders: crew.orders,
-            hire: crew.hire,
+            schedule: workers.schedule,
+            states: states(shared),
+            orders: workers.orders,
+            start_worker: workers.start_worker,
             arrivals,
             times,
             finished,
@@ -92,7 +92,7 @@ impl<'a, 'b> Driver<'a, 'b> {
             known: Urgency::None,
             until: None,
             begun: Instant::now(),
-            outlook: 0,
+            estimate: 0,
         }
     }
 
@@ -125,14 +125,14 @@ impl<'a, 'b> Driver<'a, 'b> {
                 }
                 if ticks % SECOND_TICKS == 0 {
                     self.look_for_arrivals();
-                    self.tell_outlook();
+                    self.tell_estimate();
                 }
             }
         }
         self.look_at_cancellation();
         drop(messages);
-        if !self.ledger.is_over() && self.known < Urgency::Now && self.finished.host_failure.is_none() {
-            let left = self.ledger.counts();
+        if !self.states.is_over() && self.known < Urgency::Now && self.finished.host_failure.is_none() {
+            let left = self.states.counts();
             let defect = format!("the run ended with nodes left: {left:?}");
             self.finished.defect.get_or_insert(defect);
         }
@@ -143,19 +143,19 @@ impl<'a, 'b> Driver<'a, 'b> {
     }
 
     /// Tells when the run is expected to end, where that has changed by more than a twentieth of what is left.
-    fn tell_outlook(&mut self) {
-        if self.shared.agenda.jobs.is_empty() {
+    fn tell_estimate(&mut self) {
+        if self.shared.pending.jobs.is_empty() {
             return;
         }
-        let outlook = self.schedule.outlook(self.now());
-        let end = unix_millis() + outlook.left;
-        if outlook.waiting + outlook.running == 0 || end.abs_diff(self.outlook) <= (outlook.left / 20).max(2000) {
+        let estimate = self.schedule.estimate(self.now());
+        let end = unix_millis() + estimate.left;
+        if estimate.waiting + estimate.running == 0 || end.abs_diff(self.estimate) <= (estimate.left / 20).max(2000) {
             return;
         }
-        self.outlook = end;
+        self.estimate = end;
         self.sink.event(&stamp(Event::Outlook {
-            waiting: outlook.waiting,
-            running: outlook.running,
+            waiting: estimate.waiting,
+            running: estimate.running,
             end,
         }));
     }
@@ -178,7 +178,7 @@ impl<'a, 'b> Driver<'a, 'b> {
     fn take_in(&mut self, sut: Box<dyn Sut>) {
         let name = sut.name().to_owned();
         let id = SutId(u32::try_from(self.orders.len()).unwrap_or(u32::MAX));
-        match (self.hire)(id, sut) {
+        match (self.start_worker)(id, sut) {
             Ok(orders) => self.orders.push(Ok(orders)),
             Err(error) => {
                 let text = without_os_numbers(&format!("`{name}` takes no part: cannot start a thread: {error}"));
@@ -224,7 +224,7 @@ impl<'a, 'b> Driver<'a, 'b> {
             }
             let restored = match shared.claim(job) {
                 Ok(Lookup::Busy(_)) => continue,
-                Ok(Lookup::Hit(record)) => shared.place().restore_job(shared.work, spec, *record),
+                Ok(Lookup::Hit(record)) => shared.restorer().restore_job(shared.work, spec, *record),
                 // What is wrong with the cache is told by who is to run the test.
                 Ok(Lookup::Miss(_)) | Err(_) => Ok(None),
             };
@@ -232,7 +232,7 @@ impl<'a, 'b> Driver<'a, 'b> {
                 Ok(None) | Err(_) => self.schedule.offer_again(self.now(), job),
                 Ok(Some(event)) => {
                     self.note(job, Progress::start);
-                    self.note(job, |ledger, node| ledger.end(node, Outcome::Passed));
+                    self.note(job, |states, node| states.end(node, Outcome::Passed));
                     self.finished.count(NodeOutcome::Pass, true);
                     self.sink.event(&stamp(event));
                     self.schedule.answered_elsewhere(self.now(), job)
@@ -244,7 +244,7 @@ impl<'a, 'b> Driver<'a, 'b> {
 
     fn take(&mut self, message: Message) {
         match message.what {
-            What::Event(stamped) => {
+            WorkerMessage::Event(stamped) => {
                 if let Event::NodeFinished {
                     node,
                     key,
@@ -257,16 +257,16 @@ impl<'a, 'b> Driver<'a, 'b> {
                 }
                 self.sink.event(&stamped);
             }
-            What::StepFailed => self.finished.infra = true,
-            What::Verdict(said, told) => self.verdict(message.sut, said, told),
-            What::Held => {
+            WorkerMessage::StepFailed => self.finished.infra = true,
+            WorkerMessage::Verdict(said, told) => self.verdict(message.sut, said, told),
+            WorkerMessage::Held => {
                 let decisions = self.schedule.held(self.now(), message.sut);
                 self.carry_out(decisions);
             }
-            What::Answer(input) => self.answer(message.sut, input),
-            What::HostFailed(reason) => self.host_failed(&reason),
-            What::NotWritten(reason) => self.not_written(&reason),
-            What::Panicked(name) => {
+            WorkerMessage::Answer(input) => self.answer(message.sut, input),
+            WorkerMessage::HostFailed(reason) => self.host_failed(&reason),
+            WorkerMessage::NotWritten(reason) => self.not_written(&reason),
+            WorkerMessage::Panicked(name) => {
                 let reason = format!("the worker of `{name}` panicked");
                 self.finished.defect.get_or_insert(reason.clone());
                 self.answer_for(message.sut, &name, &reason);
@@ -281,7 +281,7 @@ impl<'a, 'b> Driver<'a, 'b> {
     }
 
     /// Hears what came of an attempt: the last word, or it is made once more.
-    fn verdict(&mut self, sut: SutId, said: Said, told: Vec<Told>) {
+    fn verdict(&mut self, sut: SutId, said: AttemptOutcome, told: Vec<EndedAttempt>) {
         let (ruling, decisions) = self.schedule.verdict(self.now(), sut, said);
         let alone = told.len() == 1;
         for told in told {
@@ -291,8 +291,8 @@ impl<'a, 'b> Driver<'a, 'b> {
     }
 
     /// Of tests that share a tree each is flaky for itself.
-    fn take_word(&mut self, told: Told, alone: bool, ruling: Ruling) {
-        let Told {
+    fn take_word(&mut self, told: EndedAttempt, alone: bool, ruling: Ruling) {
+        let EndedAttempt {
             job,
             outcome: said_outcome,
             cached,
@@ -330,7 +330,7 @@ impl<'a, 'b> Driver<'a, 'b> {
             Ruling::Again => self.note(job, Progress::give_back),
             Ruling::Final { .. } => {
                 let ended = if passed { Outcome::Passed } else { Outcome::Failed };
-                self.note(job, |ledger, node| ledger.end(node, ended));
+                self.note(job, |states, node| states.end(node, ended));
                 let outcome = if flaky { NodeOutcome::Flaky } else { said_outcome };
                 self.audited(job, outcome);
                 self.finished.count(outcome, cached);
@@ -355,7 +355,7 @@ impl<'a, 'b> Driver<'a, 'b> {
     /// Ends the test of a worker that cannot do so any more.
     fn answer_for(&mut self, sut: SutId, name: &str, reason: &str) {
         let Some(first) = self.schedule.job_on(sut) else { return };
-        if self.ledger.state(self.shared.job(first).node) != NodeState::Running {
+        if self.states.state(self.shared.job(first).node) != NodeState::Running {
             return;
         }
         let attempt = self.schedule.attempt(first);
@@ -364,14 +364,14 @@ impl<'a, 'b> Driver<'a, 'b> {
             if let Err(error) = infra_result::result_of_broken_off(self.shared, (job, attempt), reason) {
                 self.not_written(&error.to_string());
             }
-            told.push(Told {
+            told.push(EndedAttempt {
                 job,
                 outcome: NodeOutcome::Infra,
                 cached: false,
                 event: stamp(infra_result::broken_off(self.shared, job, name, reason)),
             });
         }
-        self.verdict(sut, Said::Broken, told);
+        self.verdict(sut, AttemptOutcome::Broken, told);
     }
 
     fn answer(&mut self, sut: SutId, input: Input) {
@@ -381,7 +381,7 @@ impl<'a, 'b> Driver<'a, 'b> {
                     self.note(job, Progress::give_back);
                 }
             }
-            (Input::Lost(_) | Input::EnterFailed(_), None) if self.shared.agenda.jobs.is_empty() => {
+            (Input::Lost(_) | Input::EnterFailed(_), None) if self.shared.pending.jobs.is_empty() => {
                 // Nobody else's result will tell of it.
                 self.finished.infra = true;
             }
@@ -413,25 +413,25 @@ impl<'a, 'b> Driver<'a, 'b> {
                         self.answer(sut, Input::Lost(Skip::Unreachable(reason)));
                         continue;
                     }
-                    let (mut pending, mut attempt) = (Vec::new(), 1);
+                    let (mut waiting, mut attempt) = (Vec::new(), 1);
                     match command {
-                        Command::Enter(lane) => {
+                        SutCommand::Enter(lane) => {
                             let firsts = self.schedule.pending(lane);
-                            pending.extend(firsts.flat_map(|first| self.shared.together(first)));
+                            waiting.extend(firsts.flat_map(|first| self.shared.together(first)));
                         }
-                        Command::Run(first) => {
+                        SutCommand::Run(first) => {
                             attempt = self.schedule.attempt(first);
                             for job in self.shared.together(first) {
                                 self.note(job, Progress::start);
                             }
                         }
-                        Command::Open | Command::Leave(_) | Command::Close => {}
+                        SutCommand::Open | SutCommand::Leave(_) | SutCommand::Close => {}
                     }
                     // A worker that panicked hears nothing; its panic is a message of its own.
                     if let Ok(orders) = &self.orders[sut.0 as usize] {
                         let _ = orders.send(Order {
                             command,
-                            pending,
+                            waiting,
                             attempt,
                         });
                     }
@@ -446,7 +446,7 @@ impl<'a, 'b> Driver<'a, 'b> {
     }
 
     fn skip(&mut self, (job, attempt): (JobId, u32), skip: &Skip) {
-        self.note(job, |ledger, node| ledger.skip(node, skip.reason()));
+        self.note(job, |states, node| states.skip(node, skip.reason()));
         let (outcome, event, written) = infra_result::skipped(self.shared, (job, attempt), skip);
         if let Err(error) = written {
             self.not_written(&error.to_string());
@@ -457,17 +457,17 @@ impl<'a, 'b> Driver<'a, 'b> {
 
     /// Makes a transition of a test's node. One that is not possible is a defect, and ends the run.
     fn note<T>(&mut self, job: JobId, step: impl FnOnce(&mut Progress, NodeId) -> Result<T, StateError>) {
-        if let Err(error) = step(&mut self.ledger, self.shared.job(job).node) {
+        if let Err(error) = step(&mut self.states, self.shared.job(job).node) {
             self.finished.defect.get_or_insert(error.to_string());
             self.shared.cancel.raise(Urgency::Graceful);
         }
     }
 }
 
-/// The state of each job's node. Prepare steps are over as far as the ledger goes: each SUT has its own, and says so itself.
-fn ledger(shared: &Shared<'_>) -> Progress {
+/// The state of each job's node. Prepare steps are over as far as the states goes: each SUT has its own, and says so itself.
+fn states(shared: &Shared<'_>) -> Progress {
     let graph = &shared.work.graph;
-    let targets: Vec<_> = shared.agenda.jobs.iter().map(|job| job.node).collect();
+    let targets: Vec<_> = shared.pending.jobs.iter().map(|job| job.node).collect();
     let selection = Selection::of(graph, &targets, |id| graph.node(id).kind() != Kind::Test);
     Progress::new(Arc::clone(graph), &selection, |_| 0)
 }

@@ -5,23 +5,23 @@ use std::sync::mpsc::SyncSender;
 use crate::exec::event::{Event, NodeOutcome, NodeRef, Stamped};
 use crate::exec::record::RecordError;
 use crate::exec::run::clock::stamp;
-use crate::exec::schedule::{Input, JobId, Said, SutId};
+use crate::exec::schedule::{AttemptOutcome, Input, JobId, SutId};
 use crate::sut::trouble::without_os_numbers;
 
 /// What a worker tells the scheduler.
 pub(crate) struct Message {
     pub(crate) sut: SutId,
-    pub(crate) what: What,
+    pub(crate) what: WorkerMessage,
 }
 
 /// The kinds of messages.
-pub(crate) enum What {
+pub(crate) enum WorkerMessage {
     /// For the reporters.
     Event(Stamped),
     /// A prepare or finish step failed.
     StepFailed,
     /// An attempt of a test is over, or of all that share a tree; the result lines are on disk.
-    Verdict(Said, Vec<Told>),
+    Verdict(AttemptOutcome, Vec<EndedAttempt>),
     /// Somebody else holds the SUT that is opened.
     Held,
     /// The answer to the last command.
@@ -35,7 +35,7 @@ pub(crate) enum What {
 }
 
 /// What came of an attempt.
-pub(crate) struct Told {
+pub(crate) struct EndedAttempt {
     pub(crate) job: JobId,
     pub(crate) outcome: NodeOutcome,
     pub(crate) cached: bool,
@@ -51,13 +51,13 @@ pub(crate) struct Outbox {
 }
 
 impl Outbox {
-    pub(crate) fn send(&self, what: What) {
+    pub(crate) fn send(&self, what: WorkerMessage) {
         // The scheduler hears all workers out; where it is gone the process ends anyway.
         let _ = self.sender.send(Message { sut: self.sut, what });
     }
 
     pub(crate) fn event(&self, event: Event) {
-        self.send(What::Event(stamp(event)));
+        self.send(WorkerMessage::Event(stamp(event)));
     }
 
     /// Tells that what a node did is not recorded, and why.

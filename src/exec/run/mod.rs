@@ -1,4 +1,4 @@
-//! One run from its agenda to its exit code: starts a worker for each SUT, feeds the schedule, hands events to the sink.
+//! One run from its pending to its exit code: starts a worker for each SUT, feeds the schedule, hands events to the sink.
 
 pub(crate) mod clock;
 mod event_loop;
@@ -21,14 +21,14 @@ use crate::compile::spec::{PlanId, Workload};
 use crate::exec::attempt::log::RunLog;
 use crate::exec::event::{Event, NodeOutcome, Seen, Stamped};
 use crate::exec::options::Options;
-use crate::exec::pending::{Agenda, CachedTest};
+use crate::exec::pending::{CachedTest, PendingWork};
 use crate::exec::record::RecordError;
-use crate::exec::record::audit::Tally;
-use crate::exec::record::durations::Times;
+use crate::exec::record::audit::AuditSummary;
+use crate::exec::record::durations::Durations;
 use crate::exec::record::observed_inputs;
-use crate::exec::record::restore::Place;
+use crate::exec::record::restore::Restorer;
 use crate::exec::run::clock::stamp;
-use crate::exec::run::event_loop::Driver;
+use crate::exec::run::event_loop::EventLoop;
 use crate::exec::run::shared::{Shared, identify};
 use crate::exec::run::threads::with_workers;
 use crate::exec::run::upload_files::file_sets;
@@ -72,7 +72,7 @@ pub struct Run<'a> {
     /// The compiled workload.
     pub work: &'a Workload,
     /// What of it has to run.
-    pub agenda: Agenda,
+    pub pending: PendingWork,
     /// How.
     pub options: &'a Options,
     /// The cache.
@@ -101,7 +101,7 @@ pub struct Finished {
     /// Tests that were taken from the cache.
     pub cached: u64,
     /// Of an audit: what came of the hits that ran again.
-    pub audit: Tally,
+    pub audit: AuditSummary,
     /// Whether a prepare or finish step failed; in a run without tests, also a SUT.
     pub infra: bool,
     /// Whether the user cancelled.
@@ -175,30 +175,30 @@ pub enum RunError {
 pub fn run(run: Run<'_>, sink: &mut dyn Sink) -> Result<Finished, RunError> {
     let (started, options) = (Instant::now(), run.options);
     let prefixed = run.suts.len() > 1 || run.arrivals.is_some();
-    let mut agenda = run.agenda;
-    let cached = std::mem::take(&mut agenda.cached);
+    let mut pending = run.pending;
+    let cached = std::mem::take(&mut pending.cached);
     let mut finished = Finished::default();
-    let place = Place {
+    let place = Restorer {
         store: run.store,
         dir: run.dir,
         seen: run.seen,
     };
     let (restored, lost) = restore(place, run.work, cached, &mut finished);
-    agenda.run_after_all(run.work, lost);
-    let times = if agenda.jobs.is_empty() {
-        Times::default()
+    pending.run_after_all(run.work, lost);
+    let times = if pending.jobs.is_empty() {
+        Durations::default()
     } else {
-        Times::load(run.store)
+        Durations::load(run.store)
     };
     let many = if run.arrivals.is_some() { 2 } else { run.suts.len() };
-    agenda.weigh(run.work, many, &times);
+    pending.weigh(run.work, many, &times);
     let log = |name| {
         let log = RunLog::create(run.dir.path(), name, prefixed, run.options.max_output)?;
         io::Result::Ok(log.with_mask(&run.options.mask))
     };
     let shared = Shared {
         work: run.work,
-        agenda: &agenda,
+        pending: &pending,
         options: run.options,
         store: run.store,
         dir: run.dir,
@@ -215,24 +215,24 @@ pub fn run(run: Run<'_>, sink: &mut dyn Sink) -> Result<Finished, RunError> {
         finish_log: log("finish.log")?,
         files: file_sets(run.work),
         trees: run.work.uploads.iter().map(|_| OnceLock::new()).collect(),
-        observes: (agenda.jobs.iter()).any(|job| observed_inputs::is_unseen(run.work, run.store, job.node)),
+        observes: (pending.jobs.iter()).any(|job| observed_inputs::is_unseen(run.work, run.store, job.node)),
         cache_failed: AtomicBool::new(false),
     };
     sink.event(&stamp(run_started(&shared, &run.suts, restored.len())));
     finished.tell_cached(restored, sink);
     let lanes = shared
-        .agenda
+        .pending
         .for_schedule(run.work, run.options, run.suts.len(), &times);
     let mut schedule = Schedule::new(lanes, run.suts.len(), run.options.rules);
-    for &sut in shared.agenda.owed.keys() {
+    for &sut in shared.pending.owed.keys() {
         schedule.owe(SutId(sut));
     }
     let arrivals = run.arrivals;
-    let finished = with_workers(&shared, run.suts, &run.expected, schedule, |crew, messages| {
-        Driver::new(&shared, crew, (finished, times), arrivals, sink).drive(messages)
+    let finished = with_workers(&shared, run.suts, &run.expected, schedule, |workers, messages| {
+        EventLoop::new(&shared, workers, (finished, times), arrivals, sink).drive(messages)
     })?;
     if options.audit.is_some() {
-        let Tally { ran, disagreed } = finished.audit.clone();
+        let AuditSummary { ran, disagreed } = finished.audit.clone();
         sink.event(&stamp(Event::Audited { ran, disagreed }));
     }
     sink.event(&stamp(finished.told(started)));
@@ -241,7 +241,7 @@ pub fn run(run: Run<'_>, sink: &mut dyn Sink) -> Result<Finished, RunError> {
 
 /// Puts recorded tests into the run's directory; returns their events, and those whose record turned out to be damaged.
 fn restore(
-    place: Place<'_>,
+    place: Restorer<'_>,
     work: &Workload,
     cached: Vec<CachedTest>,
     finished: &mut Finished,
@@ -286,10 +286,10 @@ fn restore(
 }
 
 fn run_started(shared: &Shared<'_>, suts: &[Box<dyn Sut>], restored: usize) -> Event {
-    let mut to_run = shared.agenda.to_run(shared.work, shared.options);
-    if !shared.agenda.jobs.is_empty() {
+    let mut to_run = shared.pending.to_run(shared.work, shared.options);
+    if !shared.pending.jobs.is_empty() {
         // Those whose records turned out to be damaged are among them now.
-        to_run.insert(Kind::Test, shared.agenda.jobs.len() as u64);
+        to_run.insert(Kind::Test, shared.pending.jobs.len() as u64);
     }
     Event::RunStarted {
         run: shared.dir.id().to_owned(),
@@ -297,7 +297,7 @@ fn run_started(shared: &Shared<'_>, suts: &[Box<dyn Sut>], restored: usize) -> E
         command: shared.options.mode,
         plans: shared.work.plans.iter().map(|plan| plan.name.clone()).collect(),
         suts: suts.iter().map(|sut| sut.name().to_owned()).collect(),
-        tests: (shared.agenda.jobs.len() + restored) as u64,
+        tests: (shared.pending.jobs.len() + restored) as u64,
         to_run,
     }
 }

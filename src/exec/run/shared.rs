@@ -10,10 +10,10 @@ use crate::compile::spec::{PlanSpec, StepId, TestSpec, UploadId, Workload};
 use crate::exec::attempt::log::RunLog;
 use crate::exec::event::{NodeRef, Seen};
 use crate::exec::options::Options;
-use crate::exec::pending::{Agenda, JobSpec, LaneSpec};
-use crate::exec::record::observed_inputs::{self, MOST_FILES, Tree};
-use crate::exec::record::restore::Place;
-use crate::exec::run::upload_files::Files;
+use crate::exec::pending::{JobSpec, LaneSpec, PendingWork};
+use crate::exec::record::observed_inputs::{self, InputTree, MOST_FILES};
+use crate::exec::record::restore::Restorer;
+use crate::exec::run::upload_files::UploadedFiles;
 use crate::exec::rundir::RunDir;
 use crate::exec::schedule::{JobId, LaneId};
 use crate::sut::{Cancel, EnvFile, FileSet, Project, Upload};
@@ -21,7 +21,7 @@ use crate::sut::{Cancel, EnvFile, FileSet, Project, Upload};
 /// Everything of a run that does not change while it runs.
 pub(crate) struct Shared<'a> {
     pub(crate) work: &'a Workload,
-    pub(crate) agenda: &'a Agenda,
+    pub(crate) pending: &'a PendingWork,
     pub(crate) options: &'a Options,
     pub(crate) store: &'a Store,
     pub(crate) dir: &'a RunDir,
@@ -34,9 +34,9 @@ pub(crate) struct Shared<'a> {
     pub(crate) prepare_log: RunLog,
     pub(crate) finish_log: RunLog,
     /// One for each upload of the workload.
-    pub(crate) files: Vec<Files>,
+    pub(crate) files: Vec<UploadedFiles>,
     /// The same by name, of those that were asked for.
-    pub(crate) trees: Vec<OnceLock<Arc<Tree>>>,
+    pub(crate) trees: Vec<OnceLock<Arc<InputTree>>>,
     /// Whether a job of the run has to be seen reading.
     pub(crate) observes: bool,
     /// Whether it was told that the cache cannot be used.
@@ -45,7 +45,7 @@ pub(crate) struct Shared<'a> {
 
 impl<'a> Shared<'a> {
     pub(crate) fn lane(&self, lane: LaneId) -> &'a LaneSpec {
-        &self.agenda.lanes[lane.0 as usize]
+        &self.pending.lanes[lane.0 as usize]
     }
 
     pub(crate) fn plans(&self, lane: LaneId) -> impl Iterator<Item = &'a PlanSpec> + use<'a> {
@@ -103,19 +103,19 @@ impl<'a> Shared<'a> {
     }
 
     /// The files of a tree by name.
-    pub(crate) fn tree(&self, upload: UploadId) -> Arc<Tree> {
-        let tree = || Arc::new(Tree::of(self.work.upload(upload)));
+    pub(crate) fn tree(&self, upload: UploadId) -> Arc<InputTree> {
+        let tree = || Arc::new(InputTree::of(self.work.upload(upload)));
         Arc::clone(self.trees[upload.0 as usize].get_or_init(tree))
     }
 
     pub(crate) fn job(&self, job: JobId) -> &'a JobSpec {
-        let agenda = self.agenda;
-        &agenda.jobs[job.0 as usize]
+        let pending = self.pending;
+        &pending.jobs[job.0 as usize]
     }
 
     /// A test, and those that run after it in the same tree.
     pub(crate) fn together(&self, first: JobId) -> impl Iterator<Item = JobId> + use<'a> {
-        self.agenda.together(first)
+        self.pending.together(first)
     }
 
     pub(crate) fn test(&self, job: JobId) -> &'a TestSpec {
@@ -141,8 +141,8 @@ impl<'a> Shared<'a> {
         identify(self.work, node)
     }
 
-    pub(crate) fn place(&self) -> Place<'a> {
-        Place {
+    pub(crate) fn restorer(&self) -> Restorer<'a> {
+        Restorer {
             store: self.store,
             dir: self.dir,
             seen: self.seen,

@@ -3,9 +3,9 @@
 use std::io;
 use std::sync::mpsc::{self, Receiver, Sender};
 
-use crate::exec::record::recorder::{self, Records};
-use crate::exec::run::event_loop::Crew;
-use crate::exec::run::messages::{Message, Outbox, What};
+use crate::exec::record::recorder::{self, RecorderHandle};
+use crate::exec::run::event_loop::Workers;
+use crate::exec::run::messages::{Message, Outbox, WorkerMessage};
 use crate::exec::run::shared::Shared;
 use crate::exec::run::{Finished, RunError};
 use crate::exec::schedule::{Schedule, SutId};
@@ -29,7 +29,7 @@ pub(super) fn with_workers(
     suts: Vec<Box<dyn Sut>>,
     expected: &[BaseIdentity],
     schedule: Schedule,
-    drive: impl FnOnce(Crew<'_>, Receiver<Message>) -> Finished,
+    drive: impl FnOnce(Workers<'_>, Receiver<Message>) -> Finished,
 ) -> Result<Finished, RunError> {
     let (sender, messages) = mpsc::sync_channel(BACKLOG);
     std::thread::scope(|scope| {
@@ -44,7 +44,7 @@ pub(super) fn with_workers(
                 Err(_) => break,
             }
         }
-        let hire = |id: SutId, sut: Box<dyn Sut>| -> io::Result<Sender<Order>> {
+        let start_worker = |id: SutId, sut: Box<dyn Sut>| -> io::Result<Sender<Order>> {
             let known = expected.get(id.0 as usize).or(expected.first());
             let expected = known.cloned().ok_or(io::ErrorKind::InvalidInput)?;
             let (order, inbox) = mpsc::channel();
@@ -52,7 +52,7 @@ pub(super) fn with_workers(
                 sut: id,
                 sender: sender.clone(),
             };
-            let records = Records(recorders[id.0 as usize % recorders.len()].clone());
+            let records = RecorderHandle(recorders[id.0 as usize % recorders.len()].clone());
             let worker = Worker::new(shared, sut, expected, outbox, records);
             let thread = std::thread::Builder::new()
                 .name(format!("sut-{}", id.0))
@@ -61,19 +61,19 @@ pub(super) fn with_workers(
             Ok(order)
         };
         let names: Vec<String> = suts.iter().map(|sut| sut.name().to_owned()).collect();
-        let hired: Vec<io::Result<Sender<Order>>> = suts
+        let started: Vec<io::Result<Sender<Order>>> = suts
             .into_iter()
             .zip(0..)
-            .map(|(sut, index)| hire(SutId(index), sut))
+            .map(|(sut, index)| start_worker(SutId(index), sut))
             .collect();
-        let mut left = hired.iter().filter(|hired| hired.is_ok()).count();
-        if left < hired.len() {
+        let mut left = started.iter().filter(|started| started.is_ok()).count();
+        if left < started.len() {
             // All that is allowed is taken now, and what runs on this host takes processes.
             left = left.div_ceil(TAKES);
         }
-        let mut orders = Vec::with_capacity(hired.len());
-        for (hired, name) in hired.into_iter().zip(names) {
-            let why = match hired {
+        let mut orders = Vec::with_capacity(started.len());
+        for (started, name) in started.into_iter().zip(names) {
+            let why = match started {
                 Ok(way) if left > 0 => {
                     left -= 1;
                     orders.push(Ok(way));
@@ -85,12 +85,12 @@ pub(super) fn with_workers(
             };
             orders.push(Err(without_os_numbers(&format!("`{name}` takes no part: {why}"))));
         }
-        let crew = Crew {
+        let workers = Workers {
             schedule,
             orders,
-            hire: &hire,
+            start_worker: &start_worker,
         };
-        Ok(drive(crew, messages))
+        Ok(drive(workers, messages))
     })
 }
 
@@ -99,6 +99,6 @@ fn serve(worker: Worker<'_>, inbox: &Receiver<Order>) {
     let (outbox, name) = (worker.outbox.clone(), worker.sut.name().to_owned());
     let served = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| worker.serve(inbox)));
     if served.is_err() {
-        outbox.send(What::Panicked(name));
+        outbox.send(WorkerMessage::Panicked(name));
     }
 }

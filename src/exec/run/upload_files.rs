@@ -9,7 +9,7 @@ use crate::sut::FileSet;
 use crate::sut::sync::files::{FileEntry, FileKind};
 
 /// The files of a tree as SUTs get them.
-pub(crate) struct Files(Mutex<Current>);
+pub(crate) struct UploadedFiles(Mutex<Current>);
 
 struct Current {
     list: Arc<FileSet>,
@@ -17,7 +17,7 @@ struct Current {
     unsettled: BTreeSet<String>,
 }
 
-impl Files {
+impl UploadedFiles {
     pub(super) fn new(list: FileSet) -> Self {
         Self(Mutex::new(Current {
             list: Arc::new(list),
@@ -76,14 +76,14 @@ fn kind_of(kind: &UploadKind) -> FileKind {
 }
 
 /// Turns the uploads of a workload into what SUTs take.
-pub(crate) fn file_sets(work: &Workload) -> Vec<Files> {
+pub(crate) fn file_sets(work: &Workload) -> Vec<UploadedFiles> {
     let entry = |file: &UploadFile| FileEntry {
         path: file.path.clone(),
         source: file.source.clone(),
         kind: kind_of(&file.kind),
     };
     let set = |upload: &UploadSpec| {
-        Files::new(FileSet {
+        UploadedFiles::new(FileSet {
             files: upload.files.iter().map(entry).collect(),
         })
     };

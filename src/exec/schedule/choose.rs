@@ -7,7 +7,7 @@
 use super::Schedule;
 use super::lane::LaneState;
 use super::messages::{Decision, LaneId, SutId};
-use super::sut::Row;
+use super::sut::ScheduledSut;
 
 /// How much a lane needs a SUT: what is greater is chosen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -148,8 +148,9 @@ impl Schedule {
                 continue;
             }
             let for_tests = lane.waiting() > 0;
-            let can_come =
-                |row: &Row| row.state.works() && !row.failed.contains(&id) && (for_tests || !row.entered.contains(&id));
+            let can_come = |row: &ScheduledSut| {
+                row.state.works() && !row.failed.contains(&id) && (for_tests || !row.entered.contains(&id))
+            };
             if self.suts.iter().any(can_come) {
                 continue;
             }

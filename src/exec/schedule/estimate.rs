@@ -2,16 +2,16 @@
 
 use super::Schedule;
 use super::lane::LaneState;
-use super::messages::{LaneId, Outlook};
-use super::sut::Sut;
+use super::messages::{Estimate, LaneId};
+use super::sut::SutStatus;
 
 impl Schedule {
     /// What is left to do, and how long it will take.
-    pub fn outlook(&self, now: u64) -> Outlook {
+    pub fn estimate(&self, now: u64) -> Estimate {
         let mut running = 0;
         let mut last = 0;
         for row in &self.suts {
-            if let Sut::Running { end, .. } = row.state {
+            if let SutStatus::Running { end, .. } = row.state {
                 running += 1;
                 last = last.max(end.saturating_sub(now));
             }
@@ -22,15 +22,15 @@ impl Schedule {
             .iter()
             .filter_map(|lane| self.lanes[lane.0 as usize].first());
         let longest = longest.map(|job| self.pace.scaled(self.jobs.expected(job))).max();
-        let spread = if waiting == 0 { 0 } else { self.outlook_of_work(now) };
-        Outlook {
+        let spread = if waiting == 0 { 0 } else { self.estimate_of_work(now) };
+        Estimate {
             waiting: waiting as u64,
             running,
             left: last.max(spread).max(longest.unwrap_or_default()),
         }
     }
 
-    fn outlook_of_work(&self, now: u64) -> u64 {
+    fn estimate_of_work(&self, now: u64) -> u64 {
         let running: u64 = self.lanes.iter().map(|lane| lane.left(now, &self.pace)).sum();
         let enter = |lane: &LaneId| match &self.lanes[lane.0 as usize] {
             lane if lane.served == 0 => lane.cost(None),

@@ -1,6 +1,6 @@
 //! What is known of each test while it waits: small, because there may be a hundred thousand.
 
-use super::messages::{JobId, Lane, LaneId, Rules, Ruling, Said, SutId};
+use super::messages::{AttemptOutcome, JobId, Lane, LaneId, Rules, Ruling, SutId};
 
 /// No SUT.
 const NONE: u32 = u32::MAX;
@@ -75,21 +75,21 @@ impl Jobs {
     }
 
     /// Decides whether a test runs once more.
-    pub(super) fn rule(&mut self, job: JobId, sut: SutId, said: Said, rules: &Rules) -> Ruling {
+    pub(super) fn rule(&mut self, job: JobId, sut: SutId, said: AttemptOutcome, rules: &Rules) -> Ruling {
         let state = &mut self.0[job.0 as usize];
         match said {
-            Said::Failed if u32::from(state.failed) < rules.retries && state.failed < u16::MAX => {
+            AttemptOutcome::Failed if u32::from(state.failed) < rules.retries && state.failed < u16::MAX => {
                 state.failed += 1;
                 state.broken_by = NONE;
                 Ruling::Again
             }
-            Said::Broken if u32::from(state.broken) < rules.retry_infra && state.broken < u16::MAX => {
+            AttemptOutcome::Broken if u32::from(state.broken) < rules.retry_infra && state.broken < u16::MAX => {
                 state.broken += 1;
                 state.broken_by = sut.0;
                 Ruling::Again
             }
             said => Ruling::Final {
-                flaky: said == Said::Passed && state.failed > 0,
+                flaky: said == AttemptOutcome::Passed && state.failed > 0,
             },
         }
     }

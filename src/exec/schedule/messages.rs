@@ -71,7 +71,7 @@ impl Default for Rules {
 
 /// What a worker is told to do; it answers with one [`Input`] about its SUT.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Command {
+pub enum SutCommand {
     /// Connect and take the lease: answered by `Opened` or `Lost`.
     Open,
     /// Bring the SUT into the lane: answered by `Entered`, `EnterFailed` or `Lost`.
@@ -88,7 +88,7 @@ pub enum Command {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Decision {
     /// Tell a worker.
-    Tell(SutId, Command),
+    Tell(SutId, SutCommand),
     /// A test will not run.
     Skip(JobId, Skip),
 }
@@ -127,7 +127,7 @@ pub enum Input {
     Entered,
     /// The lane cannot be entered on this SUT: a step failed. The SUT itself lives.
     EnterFailed(Skip),
-    /// The test it ran is over. Unless it did not start, [`Said`] has told how before.
+    /// The test it ran is over. Unless it did not start, [`AttemptOutcome`] has told how before.
     Ended(After),
     /// The lane was left.
     Left,
@@ -150,7 +150,7 @@ pub enum After {
 
 /// What came of one attempt of a test.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Said {
+pub enum AttemptOutcome {
     /// It passed.
     Passed,
     /// It failed, or overran its duration, or broke the protocol: by its own fault.
@@ -175,7 +175,7 @@ pub enum Ruling {
 
 /// What is left to do.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Outlook {
+pub struct Estimate {
     /// Tests that have not started.
     pub waiting: u64,
     /// Tests that run.

@@ -28,9 +28,10 @@ use estimate::Pace;
 use jobs::Jobs;
 use lane::LaneState;
 pub use messages::{
-    After, Command, Decision, Input, JobId, Lane, LaneId, Outlook, Rules, Ruling, Said, Skip, StepNo, SutId, Task,
+    After, AttemptOutcome, Decision, Estimate, Input, JobId, Lane, LaneId, Rules, Ruling, Skip, StepNo, SutCommand,
+    SutId, Task,
 };
-use sut::{Counts, Fit, Row, Sut};
+use sut::{Fit, ScheduledSut, SutCounts, SutStatus};
 
 /// The state machine. Drive it: [`Schedule::start`], then [`Schedule::handle`] for each answer until [`Schedule::is_over`].
 #[derive(Debug)]
@@ -38,8 +39,8 @@ pub struct Schedule {
     rules: Rules,
     lanes: Vec<LaneState>,
     jobs: Jobs,
-    suts: Vec<Row>,
-    counts: Counts,
+    suts: Vec<ScheduledSut>,
+    counts: SutCounts,
     /// SUTs that were not opened so far.
     spares: VecDeque<SutId>,
     /// SUTs to open for their own sake, whether there is work for them or not.
@@ -74,7 +75,7 @@ impl Schedule {
             lanes: lanes.into_iter().map(LaneState::new).collect(),
             jobs,
             suts: Vec::new(),
-            counts: Counts::default(),
+            counts: SutCounts::default(),
             spares: VecDeque::new(),
             owing: VecDeque::new(),
             rested: Vec::new(),
@@ -122,8 +123,8 @@ impl Schedule {
 
     /// Hears that a SUT that is opened is held by somebody else: it may take long, and others can be connected to meanwhile.
     pub fn held(&mut self, now: u64, sut: SutId) -> Vec<Decision> {
-        if self.suts[sut.0 as usize].state == Sut::Opening {
-            self.set(sut, Sut::Held);
+        if self.suts[sut.0 as usize].state == SutStatus::Opening {
+            self.set(sut, SutStatus::Held);
         }
         self.decide(now, None)
     }
@@ -137,7 +138,7 @@ impl Schedule {
     /// Returns the test that a SUT runs and that has no verdict so far.
     pub fn job_on(&self, sut: SutId) -> Option<JobId> {
         match self.suts[sut.0 as usize].state {
-            Sut::Running { job, ruled: false, .. } => Some(job),
+            SutStatus::Running { job, ruled: false, .. } => Some(job),
             _ => None,
         }
     }
@@ -166,10 +167,10 @@ impl Schedule {
     }
 
     /// Takes what came of an attempt, before the SUT answers, and decides whether the test runs once more.
-    pub fn verdict(&mut self, now: u64, sut: SutId, said: Said) -> (Ruling, Vec<Decision>) {
+    pub fn verdict(&mut self, now: u64, sut: SutId, said: AttemptOutcome) -> (Ruling, Vec<Decision>) {
         self.now = now;
-        let &Row { state, since, .. } = &self.suts[sut.0 as usize];
-        let Sut::Running {
+        let &ScheduledSut { state, since, .. } = &self.suts[sut.0 as usize];
+        let SutStatus::Running {
             lane,
             job,
             end,
@@ -180,8 +181,8 @@ impl Schedule {
             return (Ruling::Final { flaky: false }, Vec::new());
         };
         let ruled = true;
-        self.set(sut, Sut::Running { lane, job, end, ruled });
-        if matches!(said, Said::Passed | Said::Failed) {
+        self.set(sut, SutStatus::Running { lane, job, end, ruled });
+        if matches!(said, AttemptOutcome::Passed | AttemptOutcome::Failed) {
             self.pace.note(self.jobs.expected(job), now.saturating_sub(since));
         }
         let ruling = match self.halted {
@@ -193,11 +194,11 @@ impl Schedule {
                 self.put_first(job);
                 (ruling, self.decide(now, None))
             }
-            (Ruling::Final { .. }, Said::Failed | Said::Broken) => {
+            (Ruling::Final { .. }, AttemptOutcome::Failed | AttemptOutcome::Broken) => {
                 self.failures += 1;
                 (ruling, self.stop_if_enough())
             }
-            (Ruling::Final { .. }, Said::Passed | Said::Cancelled) => (ruling, Vec::new()),
+            (Ruling::Final { .. }, AttemptOutcome::Passed | AttemptOutcome::Cancelled) => (ruling, Vec::new()),
         }
     }
 
@@ -290,33 +291,33 @@ impl Schedule {
     }
 
     /// One transition of one SUT.
-    fn after(&mut self, sut: SutId, input: Input) -> Sut {
+    fn after(&mut self, sut: SutId, input: Input) -> SutStatus {
         let (state, since) = (self.suts[sut.0 as usize].state, self.suts[sut.0 as usize].since);
         match (state, input) {
-            (Sut::Opening | Sut::Held, Input::Opened(at)) => {
+            (SutStatus::Opening | SutStatus::Held, Input::Opened(at)) => {
                 self.suts[sut.0 as usize].at = at;
-                Sut::Idle(None)
+                SutStatus::Idle(None)
             }
-            (Sut::Leaving { lane, next }, Input::Left) => {
+            (SutStatus::Leaving { lane, next }, Input::Left) => {
                 self.suts[sut.0 as usize].bound = next;
                 if self.lanes[lane.0 as usize].finishes {
                     self.suts[sut.0 as usize].at = None;
                 }
-                Sut::Idle(None)
+                SutStatus::Idle(None)
             }
-            (Sut::Entering(lane), Input::Entered) => {
+            (SutStatus::Entering(lane), Input::Entered) => {
                 let (row, state) = (&mut self.suts[sut.0 as usize], &mut self.lanes[lane.0 as usize]);
                 if state.is_whole(row.at) {
                     state.measure(self.now.saturating_sub(since));
                 }
                 row.at = state.last_step().or(row.at);
-                Sut::Idle(Some((lane, Fit::Ready)))
+                SutStatus::Idle(Some((lane, Fit::Ready)))
             }
-            (Sut::Entering(lane), Input::EnterFailed(reason)) => {
+            (SutStatus::Entering(lane), Input::EnterFailed(reason)) => {
                 self.enter_failed(sut, lane, &reason);
-                Sut::Idle(Some((lane, Fit::Failed)))
+                SutStatus::Idle(Some((lane, Fit::Failed)))
             }
-            (Sut::Running { lane, job, .. }, Input::Ended(after)) => {
+            (SutStatus::Running { lane, job, .. }, Input::Ended(after)) => {
                 if after == After::Busy {
                     self.lanes[lane.0 as usize].busy.push(job);
                     self.busy += 1;
@@ -326,13 +327,13 @@ impl Schedule {
                 if tainted {
                     self.suts[sut.0 as usize].at = None;
                 }
-                Sut::Idle(Some((lane, if tainted { Fit::Tainted } else { Fit::Ready })))
+                SutStatus::Idle(Some((lane, if tainted { Fit::Tainted } else { Fit::Ready })))
             }
             (_, Input::Lost(reason)) => {
                 self.last_loss = reason;
-                Sut::Gone
+                SutStatus::Gone
             }
-            (_, Input::Closed) => Sut::Rested,
+            (_, Input::Closed) => SutStatus::Rested,
             (state, input) => {
                 debug_assert!(false, "`{input:?}` cannot happen to a SUT that is {state:?}");
                 state
@@ -375,7 +376,9 @@ impl Schedule {
 
     /// Gives up entries of a lane for its own sake for which there is no SUT that was not in it.
     fn drop_idle_entries(&mut self, id: LaneId) {
-        let can_come = |row: &Row| row.state != Sut::Gone && !row.entered.contains(&id) && !row.failed.contains(&id);
+        let can_come = |row: &ScheduledSut| {
+            row.state != SutStatus::Gone && !row.entered.contains(&id) && !row.failed.contains(&id)
+        };
         let lane = &mut self.lanes[id.0 as usize];
         if lane.entries > 0 && !self.suts.iter().any(can_come) {
             self.demand -= std::mem::take(&mut lane.entries) as usize;
@@ -387,8 +390,8 @@ impl Schedule {
     ///
     /// Approach: stay in the lane while it has tests, unless a change pays; else leave it for the lane where the SUT is needed
     /// most; else wait for tests that another process runs; else let the SUT go.
-    fn give(&mut self, sut: SutId) -> Option<Command> {
-        let Sut::Idle(place) = self.suts[sut.0 as usize].state else {
+    fn give(&mut self, sut: SutId) -> Option<SutCommand> {
+        let SutStatus::Idle(place) = self.suts[sut.0 as usize].state else {
             return None;
         };
         let bound = self.suts[sut.0 as usize].bound.take();
@@ -399,7 +402,7 @@ impl Schedule {
                 && fit == Fit::Ready
                 && let Some(job) = self.take_job(lane, sut)
             {
-                return Some(Command::Run(job));
+                return Some(SutCommand::Run(job));
             }
             if fit == Fit::Tainted && self.is_short(lane) {
                 return Some(self.enter(lane, sut));
@@ -413,13 +416,13 @@ impl Schedule {
             }
             (Some((lane, _)), next) => {
                 self.review |= self.lanes[lane.0 as usize].closed;
-                self.set(sut, Sut::Leaving { lane, next });
-                Some(Command::Leave(lane))
+                self.set(sut, SutStatus::Leaving { lane, next });
+                Some(SutCommand::Leave(lane))
             }
             (None, Some(next)) => Some(self.enter(next, sut)),
             (None, None) => {
-                self.set(sut, Sut::Closing);
-                Some(Command::Close)
+                self.set(sut, SutStatus::Closing);
+                Some(SutCommand::Close)
             }
         }
     }
@@ -430,11 +433,11 @@ impl Schedule {
         self.list(lane);
         let end = self.now + self.pace.scaled(self.jobs.expected(job));
         let ruled = false;
-        self.set(sut, Sut::Running { lane, job, end, ruled });
+        self.set(sut, SutStatus::Running { lane, job, end, ruled });
         Some(job)
     }
 
-    fn enter(&mut self, lane: LaneId, sut: SutId) -> Command {
+    fn enter(&mut self, lane: LaneId, sut: SutId) -> SutCommand {
         let state = &mut self.lanes[lane.0 as usize];
         let row = &mut self.suts[sut.0 as usize];
         if state.entries > 0 && !row.entered.contains(&lane) {
@@ -443,8 +446,8 @@ impl Schedule {
             row.entered.push(lane);
             self.list(lane);
         }
-        self.set(sut, Sut::Entering(lane));
-        Command::Enter(lane)
+        self.set(sut, SutStatus::Entering(lane));
+        SutCommand::Enter(lane)
     }
 
     /// Opens SUTs that owe something; then spares until there is a SUT for each test that runs or waits, in place of those that were
@@ -466,8 +469,8 @@ impl Schedule {
     }
 
     fn open(&mut self, sut: SutId) -> Decision {
-        self.set(sut, Sut::Opening);
-        Decision::Tell(sut, Command::Open)
+        self.set(sut, SutStatus::Opening);
+        Decision::Tell(sut, SutCommand::Open)
     }
 
     /// Keeps the list of lanes that have something to do.
@@ -492,7 +495,7 @@ impl Schedule {
 
     fn add(&mut self) -> SutId {
         let sut = SutId(u32::try_from(self.suts.len()).unwrap_or(u32::MAX));
-        self.suts.push(Row::default());
+        self.suts.push(ScheduledSut::default());
         self.counts.alive += 1;
         self.spares.push_back(sut);
         sut

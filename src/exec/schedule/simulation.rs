@@ -8,7 +8,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeSet, BinaryHeap};
 
 use crate::exec::schedule::{
-    After, Command, Decision, Input, JobId, Lane, LaneId, Rules, Ruling, Said, Schedule, Skip, SutId,
+    After, AttemptOutcome, Decision, Input, JobId, Lane, LaneId, Rules, Ruling, Schedule, Skip, SutCommand, SutId,
 };
 
 /// How one command goes.
@@ -45,7 +45,7 @@ pub struct Truth {
 
 /// What a simulation came to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Report {
+pub struct SimulationReport {
     /// When the last SUT was let go.
     pub end: u64,
     /// When the last test was over.
@@ -73,7 +73,7 @@ enum Test {
 
 #[derive(Clone, Debug, Default)]
 struct Machine {
-    doing: Option<(Command, Fate)>,
+    doing: Option<(SutCommand, Fate)>,
     opened: bool,
     gone: bool,
     lane: Option<LaneId>,
@@ -108,10 +108,10 @@ pub struct Simulation<F> {
     tests: Vec<Test>,
     unprepared: Vec<u32>,
     cancelled: bool,
-    report: Report,
+    report: SimulationReport,
 }
 
-impl<F: FnMut(SutId, Command) -> Fate> Simulation<F> {
+impl<F: FnMut(SutId, SutCommand) -> Fate> Simulation<F> {
     /// Makes a pool; `fate` says how each command goes.
     pub fn new(lanes: Vec<Lane>, suts: usize, rules: Rules, truth: Truth, fate: F) -> Self {
         let mut lane_of = vec![LaneId(0); truth.times.len()];
@@ -135,7 +135,7 @@ impl<F: FnMut(SutId, Command) -> Fate> Simulation<F> {
             machines: vec![Machine::default(); suts],
             owing: BTreeSet::new(),
             cancelled: false,
-            report: Report::default(),
+            report: SimulationReport::default(),
         }
     }
 
@@ -173,7 +173,7 @@ impl<F: FnMut(SutId, Command) -> Fate> Simulation<F> {
     /// # Panics
     ///
     /// Where the schedule breaks one of its laws.
-    pub fn run(mut self) -> Report {
+    pub fn run(mut self) -> SimulationReport {
         let decisions = self.schedule.start(0);
         self.carry_out(decisions);
         loop {
@@ -190,7 +190,7 @@ impl<F: FnMut(SutId, Command) -> Fate> Simulation<F> {
         assert!(
             self.schedule.is_over(),
             "nothing happens any more: {:?}",
-            self.schedule.outlook(self.now)
+            self.schedule.estimate(self.now)
         );
         assert!(self.tests.iter().all(|test| *test == Test::Over), "a test is lost");
         assert!(
@@ -273,11 +273,11 @@ impl<F: FnMut(SutId, Command) -> Fate> Simulation<F> {
         );
     }
 
-    fn tell(&mut self, sut: SutId, command: Command) {
+    fn tell(&mut self, sut: SutId, command: SutCommand) {
         let halted = self.is_halted();
         let machine = &mut self.machines[sut.0 as usize];
         assert_eq!(machine.doing, None, "{sut:?} has one command at a time");
-        assert_eq!(machine.opened, command != Command::Open, "{sut:?}: {command:?}");
+        assert_eq!(machine.opened, command != SutCommand::Open, "{sut:?}: {command:?}");
         if halted {
             machine.since_halt += 1;
             assert!(
@@ -285,17 +285,17 @@ impl<F: FnMut(SutId, Command) -> Fate> Simulation<F> {
                 "a halted SUT leaves its lane and is let go, no more"
             );
             assert!(
-                matches!(command, Command::Leave(_) | Command::Close),
+                matches!(command, SutCommand::Leave(_) | SutCommand::Close),
                 "{command:?} after the end"
             );
         }
         let takes = match command {
-            Command::Open => {
+            SutCommand::Open => {
                 (machine.opened, machine.gone) = (true, false);
                 self.owing.remove(&sut);
                 self.truth.open
             }
-            Command::Enter(lane) => {
+            SutCommand::Enter(lane) => {
                 assert!(!machine.failed.contains(&lane), "{lane:?} failed on {sut:?}");
                 assert!(
                     machine.lane.is_none_or(|now| now == lane && machine.tainted),
@@ -306,7 +306,7 @@ impl<F: FnMut(SutId, Command) -> Fate> Simulation<F> {
                 machine.lane = Some(lane);
                 if done { 0 } else { self.truth.prepare[lane.0 as usize] }
             }
-            Command::Run(job) => {
+            SutCommand::Run(job) => {
                 let lane = self.lane_of[job.0 as usize];
                 assert_eq!(machine.lane, Some(lane), "a test runs in its lane");
                 assert!(!machine.tainted, "no test runs on a tainted SUT");
@@ -315,7 +315,7 @@ impl<F: FnMut(SutId, Command) -> Fate> Simulation<F> {
                 *state = Test::Runs;
                 self.truth.times[job.0 as usize]
             }
-            Command::Leave(lane) => {
+            SutCommand::Leave(lane) => {
                 assert_eq!(machine.lane.take(), Some(lane), "what was touched is finished once");
                 if self.lanes[lane.0 as usize].finishes {
                     machine.prepared = None;
@@ -324,7 +324,7 @@ impl<F: FnMut(SutId, Command) -> Fate> Simulation<F> {
                     0
                 }
             }
-            Command::Close => {
+            SutCommand::Close => {
                 assert_eq!(machine.lane, None, "a lane is left before the SUT is let go");
                 0
             }
@@ -333,7 +333,7 @@ impl<F: FnMut(SutId, Command) -> Fate> Simulation<F> {
         self.machines[sut.0 as usize].doing = Some((command, fate));
         let takes = match fate {
             Fate::Lost(when) => takes * u64::from(when) / 1000,
-            Fate::Busy if matches!(command, Command::Run(_)) => 0,
+            Fate::Busy if matches!(command, SutCommand::Run(_)) => 0,
             _ => takes,
         };
         self.later(self.now + takes, Happening::Answer(sut));
@@ -345,12 +345,12 @@ impl<F: FnMut(SutId, Command) -> Fate> Simulation<F> {
             panic!("{sut:?} answers twice")
         };
         self.report.end = self.now;
-        if let Command::Run(job) = command {
+        if let SutCommand::Run(job) = command {
             self.over(sut, job, fate);
         }
         let machine = &mut self.machines[sut.0 as usize];
         let input = match (command, fate) {
-            (Command::Close, _) => {
+            (SutCommand::Close, _) => {
                 machine.opened = false;
                 Input::Closed
             }
@@ -359,21 +359,21 @@ impl<F: FnMut(SutId, Command) -> Fate> Simulation<F> {
                 machine.lane = None;
                 Input::Lost(Skip::Unreachable("unplugged".to_owned()))
             }
-            (Command::Open, _) => {
+            (SutCommand::Open, _) => {
                 let prepared = machine.prepared.map(|lane| &self.lanes[lane.0 as usize].chain);
                 Input::Opened(prepared.and_then(|chain| chain.last()).map(|&(step, _)| step))
             }
-            (Command::Enter(lane), Fate::Unprepared(how)) => {
+            (SutCommand::Enter(lane), Fate::Unprepared(how)) => {
                 machine.failed.push(lane);
                 (machine.prepared, machine.tainted) = (None, true);
                 self.unprepared[lane.0 as usize] += 1;
                 Input::EnterFailed(Skip::Prepare(format!("exited with {how}")))
             }
-            (Command::Enter(lane), _) => {
+            (SutCommand::Enter(lane), _) => {
                 (machine.prepared, machine.tainted) = (Some(lane), false);
                 Input::Entered
             }
-            (Command::Run(_), fate) => {
+            (SutCommand::Run(_), fate) => {
                 let after = match fate {
                     Fate::Busy => After::Busy,
                     Fate::Overruns | Fate::Breaks => After::Tainted,
@@ -382,7 +382,7 @@ impl<F: FnMut(SutId, Command) -> Fate> Simulation<F> {
                 machine.tainted = after == After::Tainted;
                 Input::Ended(after)
             }
-            (Command::Leave(_), _) => {
+            (SutCommand::Leave(_), _) => {
                 machine.tainted = false;
                 Input::Left
             }
@@ -400,19 +400,19 @@ impl<F: FnMut(SutId, Command) -> Fate> Simulation<F> {
                 *state = Test::Elsewhere;
                 return;
             }
-            Fate::Well | Fate::Unprepared(_) => Said::Passed,
-            Fate::Fails | Fate::Overruns => Said::Failed,
-            Fate::Breaks | Fate::Lost(_) => Said::Broken,
+            Fate::Well | Fate::Unprepared(_) => AttemptOutcome::Passed,
+            Fate::Fails | Fate::Overruns => AttemptOutcome::Failed,
+            Fate::Breaks | Fate::Lost(_) => AttemptOutcome::Broken,
         };
         self.report.makespan = self.now;
         // It may be given out again before its SUT has answered.
         *state = Test::Waits;
         let (ruling, decisions) = self.schedule.verdict(self.now, sut, said);
         match ruling {
-            Ruling::Again => assert_ne!(said, Said::Passed, "what passed does not run again"),
+            Ruling::Again => assert_ne!(said, AttemptOutcome::Passed, "what passed does not run again"),
             Ruling::Final { .. } => {
                 self.tests[job.0 as usize] = Test::Over;
-                if said == Said::Passed {
+                if said == AttemptOutcome::Passed {
                     self.report.passed += 1;
                 } else {
                     self.report.failed += 1;

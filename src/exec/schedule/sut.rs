@@ -17,7 +17,7 @@ pub(super) enum Fit {
 
 /// Where a SUT stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Sut {
+pub(super) enum SutStatus {
     /// Not needed so far.
     Spare,
     Opening,
@@ -47,8 +47,8 @@ pub(super) enum Sut {
 
 /// A SUT.
 #[derive(Debug)]
-pub(super) struct Row {
-    pub(super) state: Sut,
+pub(super) struct ScheduledSut {
+    pub(super) state: SutStatus,
     /// When it came into its state.
     pub(super) since: u64,
     /// The last step of a chain that it has done.
@@ -61,10 +61,10 @@ pub(super) struct Row {
     pub(super) entered: Vec<LaneId>,
 }
 
-impl Default for Row {
+impl Default for ScheduledSut {
     fn default() -> Self {
         Self {
-            state: Sut::Spare,
+            state: SutStatus::Spare,
             since: 0,
             at: None,
             bound: None,
@@ -76,7 +76,7 @@ impl Default for Row {
 
 /// How many SUTs there are of each sort.
 #[derive(Debug, Default)]
-pub(super) struct Counts {
+pub(super) struct SutCounts {
     /// Not gone.
     pub(super) alive: u32,
     /// Opened, and not let go.
@@ -89,7 +89,7 @@ pub(super) struct Counts {
     pub(super) testing: usize,
 }
 
-impl Sut {
+impl SutStatus {
     /// Whether it can take more work, now or later.
     pub(super) fn works(self) -> bool {
         match self {
@@ -117,22 +117,22 @@ impl Sut {
 
 impl Schedule {
     /// Brings a SUT into a state.
-    pub(super) fn set(&mut self, sut: SutId, new: Sut) {
+    pub(super) fn set(&mut self, sut: SutId, new: SutStatus) {
         let old = self.suts[sut.0 as usize].state;
         self.count(old, |count| *count -= 1);
         self.count(new, |count| *count += 1);
         self.counts.supply = self.counts.supply + usize::from(new.works()) - usize::from(old.works());
-        let tests = |state| usize::from(matches!(state, Sut::Running { ruled: false, .. }));
+        let tests = |state| usize::from(matches!(state, SutStatus::Running { ruled: false, .. }));
         self.counts.testing = self.counts.testing + tests(new) - tests(old);
-        if let Sut::Running { lane, end, .. } = old {
+        if let SutStatus::Running { lane, end, .. } = old {
             self.lanes[lane.0 as usize].ends -= end;
         }
-        if let Sut::Running { lane, end, .. } = new {
+        if let SutStatus::Running { lane, end, .. } = new {
             self.lanes[lane.0 as usize].ends += end;
         }
         match new {
-            Sut::Gone if old != Sut::Gone => self.forget(sut),
-            Sut::Rested => {
+            SutStatus::Gone if old != SutStatus::Gone => self.forget(sut),
+            SutStatus::Rested => {
                 self.rested.push(sut);
                 self.review = true;
             }
@@ -143,11 +143,11 @@ impl Schedule {
     }
 
     /// Changes every count that a SUT in this state is part of.
-    fn count(&mut self, state: Sut, change: impl Fn(&mut u32)) {
+    fn count(&mut self, state: SutStatus, change: impl Fn(&mut u32)) {
         if state.is_active() {
             change(&mut self.counts.active);
         }
-        if state == Sut::Opening {
+        if state == SutStatus::Opening {
             change(&mut self.counts.opening);
         }
         let Some(lane) = state.serves() else { return };
@@ -160,12 +160,12 @@ impl Schedule {
         } = &mut self.lanes[lane.0 as usize];
         change(served);
         match state {
-            Sut::Leaving { .. } => change(coming),
-            Sut::Entering(_) => {
+            SutStatus::Leaving { .. } => change(coming),
+            SutStatus::Entering(_) => {
                 change(coming);
                 change(inside);
             }
-            Sut::Running { .. } => {
+            SutStatus::Running { .. } => {
                 change(running);
                 change(inside);
             }

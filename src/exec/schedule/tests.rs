@@ -72,17 +72,17 @@ struct Weather {
 }
 
 /// Fates by the weather, the same for the same seed.
-fn fates(seed: u64, weather: Weather) -> impl FnMut(SutId, Command) -> Fate {
+fn fates(seed: u64, weather: Weather) -> impl FnMut(SutId, SutCommand) -> Fate {
     let mut dice = Dice(seed);
     move |_, command| {
         let luck = dice.below(1000);
         match command {
-            Command::Close => Fate::Well,
+            SutCommand::Close => Fate::Well,
             _ if luck < weather.loss => Fate::Lost(u16::try_from(dice.below(1001)).unwrap()),
-            Command::Enter(_) if luck < weather.loss + weather.unprepared => {
+            SutCommand::Enter(_) if luck < weather.loss + weather.unprepared => {
                 Fate::Unprepared(u8::try_from(dice.below(3)).unwrap())
             }
-            Command::Run(_) if luck < weather.loss + weather.trouble => match dice.below(4) {
+            SutCommand::Run(_) if luck < weather.loss + weather.trouble => match dice.below(4) {
                 0 => Fate::Fails,
                 1 => Fate::Overruns,
                 2 => Fate::Breaks,
@@ -150,10 +150,10 @@ fn exactly_those_that_owe_are_opened_where_nothing_has_to_run() {
     let mut schedule = schedule(&[0], 3);
     let owing = SutId(1);
     schedule.owe(owing);
-    assert_eq!(schedule.start(0), [Decision::Tell(owing, Command::Open)]);
+    assert_eq!(schedule.start(0), [Decision::Tell(owing, SutCommand::Open)]);
     assert_eq!(
         schedule.handle(0, owing, Input::Opened(None)),
-        [Decision::Tell(owing, Command::Close)]
+        [Decision::Tell(owing, SutCommand::Close)]
     );
     assert!(!schedule.is_over());
     schedule.handle(0, owing, Input::Closed);
@@ -167,13 +167,13 @@ fn a_sut_whose_prepare_failed_leaves_the_tests_to_the_others() {
     let (one, two) = (SutId(0), SutId(1));
     assert_eq!(
         schedule.handle(0, one, Input::Opened(None)),
-        [Decision::Tell(one, Command::Enter(LaneId(0)))]
+        [Decision::Tell(one, SutCommand::Enter(LaneId(0)))]
     );
     let failed = schedule.handle(0, one, Input::EnterFailed(no()));
-    assert_eq!(failed, [Decision::Tell(one, Command::Leave(LaneId(0)))]);
+    assert_eq!(failed, [Decision::Tell(one, SutCommand::Leave(LaneId(0)))]);
     schedule.handle(0, two, Input::Opened(None));
     let decisions = schedule.handle(0, two, Input::Entered);
-    assert_eq!(decisions, [Decision::Tell(two, Command::Run(JobId(0)))]);
+    assert_eq!(decisions, [Decision::Tell(two, SutCommand::Run(JobId(0)))]);
 }
 
 #[test]
@@ -187,11 +187,11 @@ fn prepare_that_fails_on_every_sut_skips_its_tests_and_no_others() {
         decisions,
         [
             Decision::Skip(JobId(0), no()),
-            Decision::Tell(sut, Command::Leave(LaneId(0)))
+            Decision::Tell(sut, SutCommand::Leave(LaneId(0)))
         ]
     );
     let decisions = schedule.handle(0, sut, Input::Left);
-    assert_eq!(decisions, [Decision::Tell(sut, Command::Enter(LaneId(1)))]);
+    assert_eq!(decisions, [Decision::Tell(sut, SutCommand::Enter(LaneId(1)))]);
 }
 
 #[test]
@@ -199,7 +199,7 @@ fn prepare_that_fails_the_same_way_on_two_suts_does_not_eat_the_other_fifty() {
     let lanes = lanes(&[500]);
     let rules = Rules { connecting: 1, ..RULES };
     let broken = |_, command| match command {
-        Command::Enter(_) => Fate::Unprepared(1),
+        SutCommand::Enter(_) => Fate::Unprepared(1),
         _ => Fate::Well,
     };
     let truth = Truth {
@@ -215,7 +215,7 @@ fn prepare_that_fails_the_same_way_on_two_suts_does_not_eat_the_other_fifty() {
 fn prepare_that_fails_in_different_ways_goes_on_to_the_next_sut() {
     let mut seen = 0;
     let broken = move |_, command| match command {
-        Command::Enter(_) if seen < 3 => {
+        SutCommand::Enter(_) if seen < 3 => {
             seen += 1;
             Fate::Unprepared(seen)
         }
@@ -229,7 +229,7 @@ fn prepare_that_fails_in_different_ways_goes_on_to_the_next_sut() {
 #[test]
 fn a_lane_that_is_closed_goes_on_where_it_was_entered() {
     let broken = |sut: SutId, command| match command {
-        Command::Enter(_) if sut.0 > 0 => Fate::Unprepared(1),
+        SutCommand::Enter(_) if sut.0 > 0 => Fate::Unprepared(1),
         _ => Fate::Well,
     };
     let lanes = lanes(&[20]);
@@ -250,10 +250,10 @@ fn suts_are_connected_to_a_few_at_a_time_and_those_that_are_held_do_not_count() 
     let rules = Rules { connecting: 2, ..RULES };
     let mut schedule = Schedule::new(lanes(&[10]), 5, rules);
     assert_eq!(schedule.start(0).len(), 2);
-    assert_eq!(schedule.held(0, SutId(0)), [Decision::Tell(SutId(2), Command::Open)]);
+    assert_eq!(schedule.held(0, SutId(0)), [Decision::Tell(SutId(2), SutCommand::Open)]);
     let decisions = schedule.handle(0, SutId(1), Input::Opened(None));
     assert!(
-        decisions.contains(&Decision::Tell(SutId(3), Command::Open)),
+        decisions.contains(&Decision::Tell(SutId(3), SutCommand::Open)),
         "{decisions:?}"
     );
 }
@@ -262,9 +262,9 @@ fn suts_are_connected_to_a_few_at_a_time_and_those_that_are_held_do_not_count() 
 fn a_spare_is_opened_in_place_of_a_sut_that_was_lost() {
     let mut schedule = schedule(&[1], 2);
     let (one, two) = (SutId(0), SutId(1));
-    assert_eq!(schedule.start(0), [Decision::Tell(one, Command::Open)]);
+    assert_eq!(schedule.start(0), [Decision::Tell(one, SutCommand::Open)]);
     let decisions = schedule.handle(0, one, Input::Lost(unplugged()));
-    assert_eq!(decisions, [Decision::Tell(two, Command::Open)]);
+    assert_eq!(decisions, [Decision::Tell(two, SutCommand::Open)]);
     let decisions = schedule.handle(0, two, Input::Lost(unplugged()));
     assert_eq!(decisions, [Decision::Skip(JobId(0), unplugged())]);
     assert!(schedule.is_over());
@@ -277,7 +277,10 @@ fn a_spare_is_opened_where_prepare_failed_on_the_others() {
     schedule.start(0);
     schedule.handle(0, one, Input::Opened(None));
     let decisions = schedule.handle(0, one, Input::EnterFailed(no()));
-    assert!(decisions.contains(&Decision::Tell(two, Command::Open)), "{decisions:?}");
+    assert!(
+        decisions.contains(&Decision::Tell(two, SutCommand::Open)),
+        "{decisions:?}"
+    );
 }
 
 #[test]
@@ -299,16 +302,16 @@ fn a_sut_that_was_let_go_comes_back_where_all_others_are_lost() {
         schedule.handle(0, sut, Input::Opened(None));
         schedule.handle(0, sut, Input::Entered);
     }
-    schedule.verdict(0, one, Said::Passed);
+    schedule.verdict(0, one, AttemptOutcome::Passed);
     schedule.handle(0, one, Input::Ended(After::Clean));
     schedule.handle(0, one, Input::Left);
     schedule.handle(0, one, Input::Closed);
     let mut rules = RULES;
     rules.retry_infra = 1;
     schedule.rules = rules;
-    assert_eq!(schedule.verdict(0, two, Said::Broken).0, Ruling::Again);
+    assert_eq!(schedule.verdict(0, two, AttemptOutcome::Broken).0, Ruling::Again);
     let decisions = schedule.handle(0, two, Input::Lost(unplugged()));
-    assert_eq!(decisions, [Decision::Tell(one, Command::Open)]);
+    assert_eq!(decisions, [Decision::Tell(one, SutCommand::Open)]);
 }
 
 #[test]
@@ -324,14 +327,17 @@ fn a_test_that_its_sut_broke_off_goes_to_another_one_before_all_that_waits() {
         schedule.handle(0, sut, Input::Opened(None));
         schedule.handle(0, sut, Input::Entered);
     }
-    assert_eq!(schedule.verdict(0, one, Said::Broken).0, Ruling::Again);
+    assert_eq!(schedule.verdict(0, one, AttemptOutcome::Broken).0, Ruling::Again);
     assert_eq!(schedule.attempt(JobId(0)), 2);
     let same = schedule.handle(0, one, Input::Ended(After::Clean));
-    assert_eq!(same, [Decision::Tell(one, Command::Run(JobId(2)))]);
-    schedule.verdict(0, two, Said::Passed);
+    assert_eq!(same, [Decision::Tell(one, SutCommand::Run(JobId(2)))]);
+    schedule.verdict(0, two, AttemptOutcome::Passed);
     let other = schedule.handle(0, two, Input::Ended(After::Clean));
-    assert_eq!(other, [Decision::Tell(two, Command::Run(JobId(0)))]);
-    assert_eq!(schedule.verdict(0, two, Said::Broken).0, Ruling::Final { flaky: false });
+    assert_eq!(other, [Decision::Tell(two, SutCommand::Run(JobId(0)))]);
+    assert_eq!(
+        schedule.verdict(0, two, AttemptOutcome::Broken).0,
+        Ruling::Final { flaky: false }
+    );
 }
 
 #[test]
@@ -342,18 +348,24 @@ fn a_test_that_passes_after_it_failed_is_flaky_and_one_that_fails_always_is_not(
     schedule.start(0);
     schedule.handle(0, sut, Input::Opened(None));
     schedule.handle(0, sut, Input::Entered);
-    assert_eq!(schedule.verdict(0, sut, Said::Failed).0, Ruling::Again);
+    assert_eq!(schedule.verdict(0, sut, AttemptOutcome::Failed).0, Ruling::Again);
     let again = schedule.handle(0, sut, Input::Ended(After::Clean));
     assert_eq!(
         again,
-        [Decision::Tell(sut, Command::Run(JobId(0)))],
+        [Decision::Tell(sut, SutCommand::Run(JobId(0)))],
         "reruns come as early as they can"
     );
-    assert_eq!(schedule.verdict(0, sut, Said::Passed).0, Ruling::Final { flaky: true });
+    assert_eq!(
+        schedule.verdict(0, sut, AttemptOutcome::Passed).0,
+        Ruling::Final { flaky: true }
+    );
     schedule.handle(0, sut, Input::Ended(After::Clean));
-    assert_eq!(schedule.verdict(0, sut, Said::Failed).0, Ruling::Again);
+    assert_eq!(schedule.verdict(0, sut, AttemptOutcome::Failed).0, Ruling::Again);
     schedule.handle(0, sut, Input::Ended(After::Clean));
-    assert_eq!(schedule.verdict(0, sut, Said::Failed).0, Ruling::Final { flaky: false });
+    assert_eq!(
+        schedule.verdict(0, sut, AttemptOutcome::Failed).0,
+        Ruling::Final { flaky: false }
+    );
 }
 
 #[test]
@@ -369,7 +381,7 @@ fn after_enough_failures_nothing_starts_and_what_runs_goes_on() {
         schedule.handle(0, sut, Input::Opened(None));
         schedule.handle(0, sut, Input::Entered);
     }
-    let (ruling, decisions) = schedule.verdict(0, one, Said::Failed);
+    let (ruling, decisions) = schedule.verdict(0, one, AttemptOutcome::Failed);
     assert_eq!(ruling, Ruling::Final { flaky: false });
     assert!(
         matches!(decisions[..], [Decision::Skip(JobId(2), Skip::Stopped(_))]),
@@ -377,7 +389,7 @@ fn after_enough_failures_nothing_starts_and_what_runs_goes_on() {
     );
     assert_eq!(
         schedule.handle(0, one, Input::Ended(After::Clean)),
-        [Decision::Tell(one, Command::Leave(LaneId(0)))]
+        [Decision::Tell(one, SutCommand::Leave(LaneId(0)))]
     );
     assert_eq!(schedule.job_on(two), Some(JobId(1)));
 }
@@ -421,7 +433,7 @@ fn a_lane_that_lost_its_only_sut_gets_another_one_before_the_large_one_is_over()
     let lanes = lanes_with(&[1000, 3], 1_000);
     let mut lost = false;
     let fate = move |_, command| {
-        if command == Command::Enter(LaneId(1)) && !lost {
+        if command == SutCommand::Enter(LaneId(1)) && !lost {
             lost = true;
             return Fate::Lost(500);
         }
@@ -439,7 +451,7 @@ fn a_lane_with_a_test_of_higher_priority_goes_first() {
     let mut schedule = Schedule::new(lanes, 1, RULES);
     schedule.start(0);
     let decisions = schedule.handle(0, SutId(0), Input::Opened(None));
-    assert_eq!(decisions, [Decision::Tell(SutId(0), Command::Enter(LaneId(1)))]);
+    assert_eq!(decisions, [Decision::Tell(SutId(0), SutCommand::Enter(LaneId(1)))]);
 }
 
 #[test]
@@ -450,16 +462,16 @@ fn a_test_that_another_process_runs_is_not_lost_when_the_sut_has_done_all_else()
     schedule.handle(0, sut, Input::Opened(None));
     schedule.handle(0, sut, Input::Entered);
     let decisions = schedule.handle(0, sut, Input::Ended(After::Busy));
-    assert_eq!(decisions, [Decision::Tell(sut, Command::Leave(LaneId(0)))]);
+    assert_eq!(decisions, [Decision::Tell(sut, SutCommand::Leave(LaneId(0)))]);
     schedule.handle(0, sut, Input::Left);
     schedule.handle(0, sut, Input::Entered);
-    schedule.verdict(0, sut, Said::Passed);
+    schedule.verdict(0, sut, AttemptOutcome::Passed);
     assert_eq!(schedule.handle(0, sut, Input::Ended(After::Clean)), []);
     assert_eq!(schedule.busy(), [JobId(0)]);
     let decisions = schedule.offer_again(0, JobId(0));
-    assert_eq!(decisions, [Decision::Tell(sut, Command::Leave(LaneId(1)))]);
+    assert_eq!(decisions, [Decision::Tell(sut, SutCommand::Leave(LaneId(1)))]);
     let decisions = schedule.handle(0, sut, Input::Left);
-    assert_eq!(decisions, [Decision::Tell(sut, Command::Enter(LaneId(0)))]);
+    assert_eq!(decisions, [Decision::Tell(sut, SutCommand::Enter(LaneId(0)))]);
 }
 
 #[test]
@@ -473,31 +485,31 @@ fn a_lane_that_wants_two_suts_for_itself_is_not_entered_twice_by_one() {
     assert_eq!(schedule.start(0).len(), 2);
     schedule.handle(0, one, Input::Opened(None));
     let decisions = schedule.handle(0, one, Input::Entered);
-    assert_eq!(decisions, [Decision::Tell(one, Command::Leave(LaneId(0)))]);
+    assert_eq!(decisions, [Decision::Tell(one, SutCommand::Leave(LaneId(0)))]);
     assert_eq!(
         schedule.handle(0, one, Input::Left),
-        [Decision::Tell(one, Command::Close)]
+        [Decision::Tell(one, SutCommand::Close)]
     );
     let decisions = schedule.handle(0, two, Input::Opened(None));
-    assert_eq!(decisions, [Decision::Tell(two, Command::Enter(LaneId(0)))]);
+    assert_eq!(decisions, [Decision::Tell(two, SutCommand::Enter(LaneId(0)))]);
 }
 
 #[test]
-fn the_outlook_counts_what_waits_and_tells_the_end_by_the_pace_of_the_run() {
+fn the_estimate_counts_what_waits_and_tells_the_end_by_the_pace_of_the_run() {
     let mut schedule = schedule(&[101], 1);
     schedule.start(0);
     schedule.handle(0, SutId(0), Input::Opened(None));
     schedule.handle(0, SutId(0), Input::Entered);
-    let outlook = schedule.outlook(0);
-    assert_eq!((outlook.waiting, outlook.running, outlook.left), (100, 1, 101_000));
+    let estimate = schedule.estimate(0);
+    assert_eq!((estimate.waiting, estimate.running, estimate.left), (100, 1, 101_000));
     for number in 1..=50 {
-        schedule.verdict(number * 10, SutId(0), Said::Passed);
+        schedule.verdict(number * 10, SutId(0), AttemptOutcome::Passed);
         schedule.handle(number * 10, SutId(0), Input::Ended(After::Clean));
     }
-    let outlook = schedule.outlook(500);
-    assert_eq!((outlook.waiting, outlook.running), (50, 1));
+    let estimate = schedule.estimate(500);
+    assert_eq!((estimate.waiting, estimate.running), (50, 1));
     assert!(
-        outlook.left < 1_000,
-        "tests take ten milliseconds, not a second: {outlook:?}"
+        estimate.left < 1_000,
+        "tests take ten milliseconds, not a second: {estimate:?}"
     );
 }

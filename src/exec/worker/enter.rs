@@ -6,7 +6,7 @@ use crate::exec::options::{Mode, Until};
 use crate::exec::record::observed_inputs::MOST_FILES;
 use crate::exec::schedule::{Input, JobId, LaneId, Skip};
 use crate::exec::worker::sync::mode_of;
-use crate::exec::worker::{Failed, Worker};
+use crate::exec::worker::{CommandError, Worker};
 use crate::sut::{Due, EnvFile, TroubleKind};
 
 /// Said where steps are run again because of it.
@@ -15,7 +15,7 @@ pub(super) const LOST_PREPARED: &str = "what a prepare step made in the tree is 
 impl Worker<'_> {
     /// Approach: find how much of the chain the SUT says is done; forget what it does not build on; bring the tree; run the rest,
     /// step by step; then install what the waiting tests require.
-    pub(crate) fn enter(&mut self, lane: LaneId, pending: &[JobId]) -> Result<Input, Failed> {
+    pub(crate) fn enter(&mut self, lane: LaneId, waiting: &[JobId]) -> Result<Input, CommandError> {
         if self.shared.options.mode == Mode::Finish {
             return Ok(Input::Entered);
         }
@@ -24,21 +24,21 @@ impl Worker<'_> {
         }
         let plans: Vec<_> = self.shared.plans(lane).map(|plan| plan.name.as_str()).collect();
         self.tell(SutStatus::Entering, plans.join(" "));
-        match self.bring_into(lane, pending) {
+        match self.bring_into(lane, waiting) {
             Ok(None) => {
                 self.tell(SutStatus::Ready, String::new());
                 Ok(Input::Entered)
             }
             Ok(Some(reason)) => Ok(Input::EnterFailed(reason)),
             // The machine answers: only this lane is beyond it.
-            Err(Failed::Sut(trouble)) if trouble.kind == TroubleKind::Setup => {
+            Err(CommandError::Sut(trouble)) if trouble.kind == TroubleKind::Setup => {
                 Ok(Input::EnterFailed(Skip::Setup(trouble.with_advice())))
             }
             Err(failed) => Err(failed),
         }
     }
 
-    fn bring_into(&mut self, lane: LaneId, pending: &[JobId]) -> Result<Option<Skip>, Failed> {
+    fn bring_into(&mut self, lane: LaneId, waiting: &[JobId]) -> Result<Option<Skip>, CommandError> {
         self.note_unfinished(lane)?;
         let done = self.bring_standing(lane)?;
         for (index, &step) in self.shared.chain(lane)[..done].iter().enumerate() {
@@ -47,7 +47,7 @@ impl Worker<'_> {
         if let Some(reason) = self.prepare_rest(lane, done)? {
             return Ok(Some(reason));
         }
-        if self.shared.options.until < Until::Test || self.install_for_tests(lane, pending)? {
+        if self.shared.options.until < Until::Test || self.install_for_tests(lane, waiting)? {
             return Ok(None);
         }
         Ok(Some(Skip::Cancelled))
@@ -55,7 +55,7 @@ impl Worker<'_> {
 
     /// Brings the lane's tree with what steps of its chain made there, and makes the machine say that it has done these and no others.
     /// Returns how many they are: all that need not run again.
-    pub(super) fn bring_standing(&mut self, lane: LaneId) -> Result<usize, Failed> {
+    pub(super) fn bring_standing(&mut self, lane: LaneId) -> Result<usize, CommandError> {
         let shared = self.shared;
         let chain = shared.chain(lane);
         let mut done = self.stand(chain)?;
@@ -79,7 +79,7 @@ impl Worker<'_> {
     }
 
     /// Runs the steps of a lane's chain behind those that are done.
-    pub(super) fn prepare_rest(&mut self, lane: LaneId, done: usize) -> Result<Option<Skip>, Failed> {
+    pub(super) fn prepare_rest(&mut self, lane: LaneId, done: usize) -> Result<Option<Skip>, CommandError> {
         let chain = self.shared.chain(lane);
         for index in done..chain.len() {
             if let Some(reason) = self.prepare_step(chain, index)? {
@@ -102,7 +102,7 @@ impl Worker<'_> {
     }
 
     /// Remembers on the SUT whose plans will have to be finished there.
-    fn note_unfinished(&mut self, lane: LaneId) -> Result<(), Failed> {
+    fn note_unfinished(&mut self, lane: LaneId) -> Result<(), CommandError> {
         let project = self.shared.project;
         let mut is_new = self.state.used_by(project);
         for plan in self.shared.plans(lane).filter(|plan| !plan.finish.is_empty()) {

@@ -5,13 +5,13 @@ use std::time::Instant;
 
 use crate::compile::spec::{PlanSpec, StepId, UploadId};
 use crate::control::InfraKind;
-use crate::exec::attempt::script::Ran;
+use crate::exec::attempt::script::ScriptEnd;
 use crate::exec::event::{Event, NodeOutcome, SutStatus};
 use crate::exec::options::Mode;
 use crate::exec::run::shared::Shared;
 use crate::exec::schedule::{Input, LaneId};
 use crate::exec::worker::how::outcome_of;
-use crate::exec::worker::{Failed, Worker};
+use crate::exec::worker::{CommandError, Worker};
 use crate::sut::{Due, EnvFile, Room, SyncMode, TroubleKind, Urgency};
 
 /// What became of a plan's finish.
@@ -27,7 +27,7 @@ enum Finish {
 
 impl Worker<'_> {
     /// Runs the finish steps of the lane's plans that touched this SUT since their last finish.
-    pub(crate) fn leave(&mut self, lane: LaneId) -> Result<Input, Failed> {
+    pub(crate) fn leave(&mut self, lane: LaneId) -> Result<Input, CommandError> {
         let shared = self.shared;
         self.finish_due(shared.plans(lane))?;
         Ok(Input::Left)
@@ -35,7 +35,7 @@ impl Worker<'_> {
 
     /// Runs what an earlier run left due here, of the plans of this one. Each lane that was entered is left by now, so nothing that
     /// this run will use is undone.
-    pub(crate) fn settle(&mut self) -> Result<(), Failed> {
+    pub(crate) fn settle(&mut self) -> Result<(), CommandError> {
         let shared = self.shared;
         self.finish_due(shared.work.plans.iter())
     }
@@ -77,7 +77,7 @@ impl Worker<'_> {
 
     /// Tells of the finish steps that are owed by a SUT which cannot be had.
     pub(crate) fn lose_owed(&self, reason: &str) {
-        let owed = self.shared.agenda.owed.get(&self.outbox.sut.0);
+        let owed = self.shared.pending.owed.get(&self.outbox.sut.0);
         for &plan in owed.into_iter().flatten() {
             for &step in &self.shared.work.plan(plan).finish {
                 self.finish_lost(step, reason);
@@ -88,7 +88,7 @@ impl Worker<'_> {
     /// Runs the finish steps of those of the plans that touched this SUT since their last finish. A step that fails is told and
     /// does not keep the next from running. The prepared state is not believed any more from before the first of them: the scripts
     /// may undo it. A single Ctrl-C does not end them; a second one does, and they are still due then.
-    fn finish_due<'p>(&mut self, plans: impl Iterator<Item = &'p PlanSpec>) -> Result<(), Failed> {
+    fn finish_due<'p>(&mut self, plans: impl Iterator<Item = &'p PlanSpec>) -> Result<(), CommandError> {
         let shared = self.shared;
         if !shared.options.finishes() || shared.cancel.urgency() == Urgency::Now {
             return Ok(());
@@ -102,7 +102,7 @@ impl Worker<'_> {
         self.tell(SutStatus::Leaving, String::new());
         let mut due: VecDeque<StepId> = plans.iter().flat_map(|plan| plan.finish.iter().copied()).collect();
         let left = self.finish_plans(&plans, &mut due);
-        if let Err(Failed::Sut(trouble)) = &left
+        if let Err(CommandError::Sut(trouble)) = &left
             && trouble.kind != TroubleKind::Cancelled
         {
             // The machine is lost, and what should have run there with it.
@@ -121,7 +121,7 @@ impl Worker<'_> {
     }
 
     /// Runs the steps of plans; those that were told of are not due any more.
-    fn finish_plans(&mut self, plans: &[&PlanSpec], due: &mut VecDeque<StepId>) -> Result<(), Failed> {
+    fn finish_plans(&mut self, plans: &[&PlanSpec], due: &mut VecDeque<StepId>) -> Result<(), CommandError> {
         self.state.unprepare();
         // Tests may have filled the disk.
         self.sut.reserve(Room::Free)?;
@@ -154,16 +154,16 @@ impl Worker<'_> {
     }
 
     /// Brings the tree that scripts run in. Returns why it is not there, if it is not.
-    fn bring_for_finish(&mut self, upload: UploadId) -> Result<Option<String>, Failed> {
+    fn bring_for_finish(&mut self, upload: UploadId) -> Result<Option<String>, CommandError> {
         let mut bring = || self.bring_tree(upload, &self.shared.upload(upload), SyncMode::KeepRest);
         let brought = match bring() {
             // What was asked ahead was answered before there was room.
-            Err(Failed::Sut(trouble)) if trouble.is_full() => bring(),
+            Err(CommandError::Sut(trouble)) if trouble.is_full() => bring(),
             brought => brought,
         };
         match brought {
             Ok(_synced) => Ok(None),
-            Err(Failed::Sut(trouble)) if trouble.kind == TroubleKind::Setup => Ok(Some(trouble.with_advice())),
+            Err(CommandError::Sut(trouble)) if trouble.kind == TroubleKind::Setup => Ok(Some(trouble.with_advice())),
             Err(failed) => Err(failed),
         }
     }
@@ -174,21 +174,26 @@ impl Worker<'_> {
         plan: &PlanSpec,
         missing: Option<&str>,
         due: &mut VecDeque<StepId>,
-    ) -> Result<Finish, Failed> {
+    ) -> Result<Finish, CommandError> {
         let mut finish = Finish::Over;
         for &step in &plan.finish {
             let ran = self.finish_step(step, Shared::env_file(&plan.chain), missing)?;
             due.pop_front();
             match ran {
-                Ran::Exited(_) | Ran::Infra(InfraKind::Timeout, _) => {}
-                Ran::Infra(InfraKind::Cancelled, _) => return Ok(Finish::Cancelled),
-                Ran::Infra(..) => finish = Finish::Due,
+                ScriptEnd::Exited(_) | ScriptEnd::Infra(InfraKind::Timeout, _) => {}
+                ScriptEnd::Infra(InfraKind::Cancelled, _) => return Ok(Finish::Cancelled),
+                ScriptEnd::Infra(..) => finish = Finish::Due,
             }
         }
         Ok(finish)
     }
 
-    fn finish_step(&mut self, step: StepId, env_file: EnvFile, missing: Option<&str>) -> Result<Ran, Failed> {
+    fn finish_step(
+        &mut self,
+        step: StepId,
+        env_file: EnvFile,
+        missing: Option<&str>,
+    ) -> Result<ScriptEnd, CommandError> {
         let (node, key) = self.shared.identify(self.shared.work.step(step).node);
         let started = Instant::now();
         self.outbox.event(Event::NodeStarted {
@@ -200,7 +205,7 @@ impl Worker<'_> {
         let mut log = self.shared.finish_log.part(self.sut.name(), node.label())?;
         let ran = match missing {
             None => self.run_step(step, env_file, Urgency::Graceful, &mut log)?,
-            Some(reason) => Ran::Infra(InfraKind::Setup, reason.to_owned()),
+            Some(reason) => ScriptEnd::Infra(InfraKind::Setup, reason.to_owned()),
         };
         log.finish()?;
         let (outcome, failure) = (outcome_of(&ran), ran.failure());

@@ -7,11 +7,11 @@ use std::time::Instant;
 
 use crate::compile::spec::{Action, StepId};
 use crate::control::InfraKind;
-use crate::exec::attempt::log::Part;
-use crate::exec::attempt::script::{self, Ran};
+use crate::exec::attempt::log::NodeLog;
+use crate::exec::attempt::script::{self, ScriptEnd};
+use crate::exec::run::messages::WorkerMessage;
+use crate::exec::worker::{CommandError, Worker};
 use crate::exec::event::{Event, NodeOutcome, NodeRef};
-use crate::exec::run::messages::What;
-use crate::exec::worker::{Failed, Worker};
 use crate::sut::agent::packages::Need;
 use crate::sut::{EnvFile, Job, JobKind, Urgency};
 
@@ -22,14 +22,14 @@ impl Worker<'_> {
         step: StepId,
         env_file: EnvFile,
         borne: Urgency,
-        log: &mut Part<'_>,
-    ) -> Result<Ran, Failed> {
+        log: &mut NodeLog<'_>,
+    ) -> Result<ScriptEnd, CommandError> {
         let spec = self.shared.work.step(step);
         let scripts = match self.scripts_of(&spec.action) {
             Ok(scripts) => scripts,
             Err(reason) => {
                 log.write(format!("{reason}\n").as_bytes())?;
-                return Ok(Ran::Infra(InfraKind::Setup, reason));
+                return Ok(ScriptEnd::Infra(InfraKind::Setup, reason));
             }
         };
         for script in scripts {
@@ -47,7 +47,7 @@ impl Worker<'_> {
                 return Ok(ran);
             }
         }
-        Ok(Ran::Exited(0))
+        Ok(ScriptEnd::Exited(0))
     }
 
     /// What runs for an action: one arm for each `how`.
@@ -69,7 +69,7 @@ impl Worker<'_> {
         log: &str,
     ) {
         if outcome == NodeOutcome::Infra {
-            self.outbox.send(What::StepFailed);
+            self.outbox.send(WorkerMessage::StepFailed);
         }
         self.outbox.event(Event::NodeFinished {
             node,
@@ -86,10 +86,10 @@ impl Worker<'_> {
 }
 
 /// What the end of its scripts makes of a prepare or finish step.
-pub(crate) fn outcome_of(ran: &Ran) -> NodeOutcome {
+pub(crate) fn outcome_of(ran: &ScriptEnd) -> NodeOutcome {
     match ran {
-        Ran::Exited(0) => NodeOutcome::Pass,
-        Ran::Infra(InfraKind::Cancelled, _) => NodeOutcome::Cancelled,
-        Ran::Exited(_) | Ran::Infra(..) => NodeOutcome::Infra,
+        ScriptEnd::Exited(0) => NodeOutcome::Pass,
+        ScriptEnd::Infra(InfraKind::Cancelled, _) => NodeOutcome::Cancelled,
+        ScriptEnd::Exited(_) | ScriptEnd::Infra(..) => NodeOutcome::Infra,
     }
 }

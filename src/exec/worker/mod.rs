@@ -24,26 +24,26 @@ use crate::compile::spec::StepId;
 use crate::exec::event::{Event, SutStatus};
 use crate::exec::options::{Mode, OnTaint};
 use crate::exec::record::observed_inputs::Paths;
-use crate::exec::record::recorder::Records;
-use crate::exec::run::messages::{Outbox, What};
+use crate::exec::record::recorder::RecorderHandle;
+use crate::exec::run::messages::{Outbox, WorkerMessage};
 use crate::exec::run::shared::Shared;
-use crate::exec::schedule::{Command, Input, JobId, Skip, StepNo};
+use crate::exec::schedule::{Input, JobId, Skip, StepNo, SutCommand};
 use crate::exec::worker::sync::mode_of;
 use crate::sut::trouble::without_os_numbers;
 use crate::sut::{BaseIdentity, Facts, Sut, SutState, TEND, Taint, Trouble, TroubleKind};
 
 /// A command with what it needs to know of the moment.
 pub(crate) struct Order {
-    pub(crate) command: Command,
+    pub(crate) command: SutCommand,
     /// For `Enter`: the tests of the lane that still wait.
-    pub(crate) pending: Vec<JobId>,
+    pub(crate) waiting: Vec<JobId>,
     /// For `Run`: the number of the attempt, from 1.
     pub(crate) attempt: u32,
 }
 
 /// Why a command could not be carried out.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum Failed {
+pub(crate) enum CommandError {
     /// The SUT.
     #[error("{0}")]
     Sut(#[from] Trouble),
@@ -52,15 +52,15 @@ pub(crate) enum Failed {
     Host(String),
 }
 
-impl From<io::Error> for Failed {
+impl From<io::Error> for CommandError {
     fn from(error: io::Error) -> Self {
         host(format!("cannot write the run's directory: {error}"))
     }
 }
 
 /// A failure of the cache on the host.
-pub(crate) fn host(error: impl std::fmt::Display) -> Failed {
-    Failed::Host(without_os_numbers(&error.to_string()))
+pub(crate) fn host(error: impl std::fmt::Display) -> CommandError {
+    CommandError::Host(without_os_numbers(&error.to_string()))
 }
 
 /// A worker and its SUT.
@@ -81,7 +81,7 @@ pub(crate) struct Worker<'a> {
     /// Plans whose finish could not be run in this run.
     pub(crate) unpaid: BTreeSet<String>,
     /// Where tests are recorded.
-    pub(crate) records: Records,
+    pub(crate) records: RecorderHandle,
     /// What the prepare chain that the machine has done was seen to read; nothing where that could not be told of a step.
     pub(crate) prepared_reads: Option<Paths>,
     /// Whether it was said that reads cannot be seen.
@@ -97,7 +97,7 @@ impl<'a> Worker<'a> {
         sut: Box<dyn Sut>,
         base: BaseIdentity,
         outbox: Outbox,
-        records: Records,
+        records: RecorderHandle,
     ) -> Self {
         Self {
             shared,
@@ -129,9 +129,9 @@ impl<'a> Worker<'a> {
                 Err(RecvTimeoutError::Disconnected) => return,
             };
             let answer = self.carry_out(&order).unwrap_or_else(|failed| match failed {
-                Failed::Sut(trouble) => self.lost(&trouble),
-                Failed::Host(message) => {
-                    self.outbox.send(What::HostFailed(message.clone()));
+                CommandError::Sut(trouble) => self.lost(&trouble),
+                CommandError::Host(message) => {
+                    self.outbox.send(WorkerMessage::HostFailed(message.clone()));
                     self.gone(Skip::Unreachable(message))
                 }
             });
@@ -139,17 +139,17 @@ impl<'a> Worker<'a> {
                 // The run may end with this.
                 self.records.wait();
             }
-            self.outbox.send(What::Answer(answer));
+            self.outbox.send(WorkerMessage::Answer(answer));
         }
     }
 
-    fn carry_out(&mut self, order: &Order) -> Result<Input, Failed> {
+    fn carry_out(&mut self, order: &Order) -> Result<Input, CommandError> {
         match order.command {
-            Command::Open => {
+            SutCommand::Open => {
                 let is_first = self.facts.is_none();
                 let opened = self.open();
                 match &opened {
-                    Err(Failed::Sut(trouble)) if is_first && trouble.kind != TroubleKind::Cancelled => {
+                    Err(CommandError::Sut(trouble)) if is_first && trouble.kind != TroubleKind::Cancelled => {
                         self.lose_owed(&trouble.message);
                     }
                     Ok(Input::Lost(Skip::Unreachable(reason))) if is_first => self.lose_owed(reason),
@@ -157,14 +157,14 @@ impl<'a> Worker<'a> {
                 }
                 opened
             }
-            Command::Enter(lane) => self.enter(lane, &order.pending),
-            Command::Run(first) => self.run_tests(first, order.attempt),
-            Command::Leave(lane) => {
+            SutCommand::Enter(lane) => self.enter(lane, &order.waiting),
+            SutCommand::Run(first) => self.run_tests(first, order.attempt),
+            SutCommand::Leave(lane) => {
                 let left = self.leave(lane)?;
                 self.tell(SutStatus::Idle, String::new());
                 Ok(left)
             }
-            Command::Close => {
+            SutCommand::Close => {
                 self.settle()?;
                 self.sut.close();
                 self.tell(SutStatus::Released, String::new());
@@ -173,7 +173,7 @@ impl<'a> Worker<'a> {
         }
     }
 
-    fn open(&mut self) -> Result<Input, Failed> {
+    fn open(&mut self) -> Result<Input, CommandError> {
         self.tell(SutStatus::Connecting, String::new());
         let (outbox, name) = (self.outbox.clone(), self.sut.name().to_owned());
         let mut notice = |note: String| {
@@ -182,7 +182,7 @@ impl<'a> Worker<'a> {
                 state: SutStatus::Waiting,
                 note,
             });
-            outbox.send(What::Held);
+            outbox.send(WorkerMessage::Held);
         };
         self.expect_tree();
         let hello = self.sut.open(self.shared.options.on_held, &mut notice)?;
@@ -207,12 +207,12 @@ impl<'a> Worker<'a> {
     /// Tells the SUT which tree it will have to hold, where all lanes need the same.
     fn expect_tree(&mut self) {
         let shared = self.shared;
-        let mut uploads = shared.agenda.lanes.iter().map(|lane| lane.upload);
+        let mut uploads = shared.pending.lanes.iter().map(|lane| lane.upload);
         if let Some(first) = uploads.next()
             && shared.options.mode != Mode::Finish
             && uploads.all(|other| other == first)
         {
-            let prepares = shared.agenda.lanes.iter().filter_map(|lane| lane.plans.first());
+            let prepares = shared.pending.lanes.iter().filter_map(|lane| lane.plans.first());
             let steps = prepares.map(|&plan| shared.work.plan(plan).chain.len()).max();
             self.sut
                 .expect(&shared.upload(first), mode_of(steps.unwrap_or_default()));
@@ -284,7 +284,7 @@ impl<'a> Worker<'a> {
     }
 
     /// Writes the SUT's own account of its state.
-    pub(crate) fn save_state(&mut self) -> Result<(), Failed> {
+    pub(crate) fn save_state(&mut self) -> Result<(), CommandError> {
         Ok(self.sut.set_state(&self.state)?)
     }
 }

@@ -4,9 +4,9 @@ use atex_graph::Node;
 
 use crate::compile::spec::{StepId, UploadId};
 use crate::exec::event::Event;
-use crate::exec::record::observed_inputs::{MOST_FILES, Paths, Tree, beside, remember, unknown};
+use crate::exec::record::observed_inputs::{InputTree, MOST_FILES, Paths, beside, remember, unknown};
 use crate::exec::schedule::JobId;
-use crate::exec::worker::{Failed, Worker};
+use crate::exec::worker::{CommandError, Worker};
 use crate::sut::{Reads, Trouble};
 
 impl Worker<'_> {
@@ -39,7 +39,7 @@ impl Worker<'_> {
 
     /// The same for a prepare step that has just ended well: what it stands for on the machine. Where that cannot be remembered, the
     /// next run knows the machine for one in another state.
-    pub(crate) fn observed_step(&mut self, step: StepId) -> Result<Node, Failed> {
+    pub(crate) fn observed_step(&mut self, step: StepId) -> Result<Node, CommandError> {
         let shared = self.shared;
         let spec = shared.work.step(step);
         let node = shared.work.graph.node(spec.node);
@@ -70,7 +70,7 @@ impl Worker<'_> {
     }
 
     /// The node with what the paths hold, and whether the cache remembers them.
-    fn with_paths(&self, node: &Node, tree: &Tree, paths: &Paths) -> (Node, bool) {
+    fn with_paths(&self, node: &Node, tree: &InputTree, paths: &Paths) -> (Node, bool) {
         let (fixed, store) = (node.observing([]), self.shared.store);
         let observed = node.observing(tree.now(paths));
         if observed.key() == fixed.key() || store.read_only().is_some() {

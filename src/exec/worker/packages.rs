@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 
 use crate::control::InfraKind;
-use crate::exec::attempt::script::{self, Ran};
+use crate::exec::attempt::script::{self, ScriptEnd};
 use crate::exec::event::{Event, SutStatus};
 use crate::exec::schedule::{JobId, LaneId};
-use crate::exec::worker::{Failed, Worker};
+use crate::exec::worker::{CommandError, Worker};
 use crate::sut::agent::packages::{self, Need};
 use crate::sut::{EnvFile, Job, JobKind, Urgency};
 
@@ -23,8 +23,8 @@ pub(crate) enum Installed {
 impl Worker<'_> {
     /// Installs what all waiting tests require in one transaction; where that fails, each test will install its own. Returns
     /// whether the tests may start: not so after a cancellation.
-    pub(super) fn install_for_tests(&mut self, lane: LaneId, pending: &[JobId]) -> Result<bool, Failed> {
-        let tests = || pending.iter().map(|&job| self.shared.test(job));
+    pub(super) fn install_for_tests(&mut self, lane: LaneId, waiting: &[JobId]) -> Result<bool, CommandError> {
+        let tests = || waiting.iter().map(|&job| self.shared.test(job));
         let requires: BTreeSet<&String> = tests().flat_map(|test| &test.requires).collect();
         let recommends: BTreeSet<&String> = tests()
             .flat_map(|test| &test.recommends)
@@ -55,7 +55,7 @@ impl Worker<'_> {
     }
 
     /// Installs packages.
-    pub(crate) fn install(&mut self, lane: LaneId, packages: &[String], need: Need) -> Result<Installed, Failed> {
+    pub(crate) fn install(&mut self, lane: LaneId, packages: &[String], need: Need) -> Result<Installed, CommandError> {
         if packages.is_empty() {
             return Ok(Installed::All);
         }
@@ -79,7 +79,7 @@ impl Worker<'_> {
         let last = log.last_line()?;
         log.finish()?;
         Ok(match ran {
-            Ran::Infra(InfraKind::Cancelled, _) => Installed::Cancelled,
+            ScriptEnd::Infra(InfraKind::Cancelled, _) => Installed::Cancelled,
             ran => match ran.failure() {
                 None => Installed::All,
                 Some(reason) if last.is_empty() => Installed::Not(reason),

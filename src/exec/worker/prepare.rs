@@ -11,12 +11,12 @@ use crate::exec::event::{Event, NodeOutcome};
 use crate::exec::record::{self, RecordError};
 use crate::exec::run::clock::unix_now;
 use crate::exec::worker::how::outcome_of;
-use crate::exec::worker::{Failed, Worker};
+use crate::exec::worker::{CommandError, Worker};
 use crate::sut::{EnvFile, Taint, Urgency};
 
 impl Worker<'_> {
     /// Runs the step of a chain whose predecessors are done. Returns why it failed, if it did.
-    pub(crate) fn prepare_step(&mut self, chain: &[StepId], index: usize) -> Result<Option<String>, Failed> {
+    pub(crate) fn prepare_step(&mut self, chain: &[StepId], index: usize) -> Result<Option<String>, CommandError> {
         let shared = self.shared;
         let step = chain[index];
         let (node, key) = shared.identify(shared.work.step(step).node);
@@ -58,13 +58,13 @@ impl Worker<'_> {
     }
 
     /// Marks the SUT as not to be trusted, there, before something happens that could leave it half done.
-    pub(crate) fn doubt(&mut self, reason: String) -> Result<(), Failed> {
+    pub(crate) fn doubt(&mut self, reason: String) -> Result<(), CommandError> {
         self.state.taint = Some(Taint { reason, at: unix_now() });
         self.save_state()
     }
 
     /// Makes the SUT say that it has done the step of a chain at `index`, and all before it.
-    fn keep(&mut self, step: StepId, index: usize) -> Result<(), Failed> {
+    fn keep(&mut self, step: StepId, index: usize) -> Result<(), CommandError> {
         let shared = self.shared;
         let node = self.observed_step(step)?;
         let spec = shared.work.step(step);
@@ -95,7 +95,7 @@ impl Worker<'_> {
         (started, begun): (Instant, u64),
         log: &std::path::Path,
     ) -> Result<(), RecordError> {
-        let ran = record::Ran {
+        let ran = record::NodeRun {
             observed: None,
             node: self.shared.work.step(step).node,
             sut: self.sut.name().to_owned(),

@@ -7,12 +7,12 @@ use crate::exec::event::Event;
 use crate::exec::options::{OnReboot, OnTaint};
 use crate::exec::record::observed_inputs::{self, Paths};
 use crate::exec::run::clock::unix_now;
-use crate::exec::worker::{Failed, Worker};
+use crate::exec::worker::{CommandError, Worker};
 use crate::sut::EnvFile;
 
 impl Worker<'_> {
     /// Finds how many steps of a chain stand, and makes the machine say no more than that.
-    pub(super) fn stand(&mut self, chain: &[StepId]) -> Result<usize, Failed> {
+    pub(super) fn stand(&mut self, chain: &[StepId]) -> Result<usize, CommandError> {
         let mut done = self.steps_done(chain);
         if done > 0 && done < self.state.chain.len() {
             self.step_back(done)?;
@@ -31,7 +31,7 @@ impl Worker<'_> {
 
     /// Makes the machine say that only so many first steps of what was prepared are done, before anything of the others is taken
     /// away, and gives it back the variables that these have set. Where it has not kept them, nothing is prepared any more.
-    pub(super) fn step_back(&mut self, steps: usize) -> Result<(), Failed> {
+    pub(super) fn step_back(&mut self, steps: usize) -> Result<(), CommandError> {
         let before = self.state.taint.clone();
         self.doubt("going back to an earlier prepare step was interrupted".to_owned())?;
         let kept = match steps.checked_sub(1) {
@@ -99,7 +99,7 @@ impl Worker<'_> {
 
     /// Forgets what was prepared, before anything of it is overwritten: a crash from here on leaves a SUT that nobody believes
     /// to be prepared.
-    fn start_anew(&mut self, chain: &[StepId]) -> Result<(), Failed> {
+    fn start_anew(&mut self, chain: &[StepId]) -> Result<(), CommandError> {
         self.ignored = None;
         if let Some(taint) = self.state.taint.take() {
             let what = if chain.is_empty() {
@@ -124,7 +124,7 @@ impl Worker<'_> {
     }
 
     /// Makes the machine say that nothing is prepared on it.
-    pub(super) fn forget_prepared(&mut self) -> Result<(), Failed> {
+    pub(super) fn forget_prepared(&mut self) -> Result<(), CommandError> {
         if !self.state.chain.is_empty() {
             self.state.layers += 1;
         }

@@ -6,7 +6,7 @@ use crate::compile::spec::UploadId;
 use crate::exec::event::SutStatus;
 use crate::exec::schedule::{LaneId, Skip};
 use crate::exec::worker::enter::LOST_PREPARED;
-use crate::exec::worker::{Failed, Worker};
+use crate::exec::worker::{CommandError, Worker};
 use crate::sut::{Room, SyncMode, Synced, Trouble, TroubleKind, Upload};
 
 /// How often files are sent again that changed meanwhile, before that is given up.
@@ -26,7 +26,7 @@ pub(crate) fn mode_of(done: usize) -> SyncMode {
 
 impl Worker<'_> {
     /// Brings a tree to its slot. Where that takes away what prepare steps made there, the machine is not prepared any more.
-    pub(crate) fn bring_tree(&mut self, id: UploadId, upload: &Upload, mode: SyncMode) -> Result<Synced, Failed> {
+    pub(crate) fn bring_tree(&mut self, id: UploadId, upload: &Upload, mode: SyncMode) -> Result<Synced, CommandError> {
         self.tell(SutStatus::Syncing, String::new());
         let synced = self.sync(id, upload, mode)?;
         if !synced.has_prepared {
@@ -39,7 +39,7 @@ impl Worker<'_> {
     }
 
     /// Makes a slot hold the files. What changes while it is sent is sent again, as it is now.
-    fn sync(&mut self, id: UploadId, upload: &Upload, mode: SyncMode) -> Result<Synced, Failed> {
+    fn sync(&mut self, id: UploadId, upload: &Upload, mode: SyncMode) -> Result<Synced, CommandError> {
         let mut upload = upload.clone();
         for times in 0..SENT_AGAIN {
             std::thread::sleep(BREATH * times);
@@ -57,7 +57,7 @@ impl Worker<'_> {
 
     /// Makes the tree hold what a test of the lane is to find: its inputs and what prepare steps made, whatever the test before
     /// it did there. Returns why the test cannot start, if it cannot.
-    pub(crate) fn undo(&mut self, lane: LaneId) -> Result<Option<Skip>, Failed> {
+    pub(crate) fn undo(&mut self, lane: LaneId) -> Result<Option<Skip>, CommandError> {
         let Some(before) = self.ran_here.clone() else {
             return Ok(None);
         };
@@ -66,13 +66,13 @@ impl Worker<'_> {
         let upload = self.shared.upload(id);
         let synced = match self.sync(id, &upload, mode) {
             // What the test left is told and taken away by lists that are written on the same disk.
-            Err(Failed::Sut(trouble)) if trouble.is_full() => {
+            Err(CommandError::Sut(trouble)) if trouble.is_full() => {
                 self.sut.reserve(Room::Free)?;
                 let synced = self.sync(id, &upload, mode);
                 self.sut.reserve(Room::Kept)?;
                 synced?
             }
-            Err(Failed::Sut(trouble)) if trouble.kind == TroubleKind::Setup => self.sync(id, &upload, mode)?,
+            Err(CommandError::Sut(trouble)) if trouble.kind == TroubleKind::Setup => self.sync(id, &upload, mode)?,
             synced => synced?,
         };
         self.ran_here = None;

@@ -12,7 +12,7 @@ use atex::compile::spec::{Request, Workload};
 use atex::control::Mask;
 use atex::exec::event::{Event, NodeOutcome, Stamped, SutStatus};
 use atex::exec::options::{Mode, OnReboot, OnTaint, Options, Until};
-use atex::exec::pending::Agenda;
+use atex::exec::pending::PendingWork;
 use atex::exec::run::{self, Arrivals, Finished, Run, Sink};
 use atex::exec::rundir::RunDir;
 use atex::exec::schedule::Rules;
@@ -188,7 +188,7 @@ impl Bench {
         let (work, store, cancel) = (self.compiled(), self.store(), Cancel::new().unwrap());
         let dir = RunDir::at(&self.dir.path().join(format!("run-{number}"))).unwrap();
         let suts = machines(&cancel);
-        let agenda = Agenda::new(&work, &self.options, suts.len(), |node| {
+        let pending = PendingWork::new(&work, &self.options, suts.len(), |node| {
             let output = store.output(work.graph.node(node).key()).unwrap()?;
             (output.outcome == Outcome::Passed).then_some(output)
         });
@@ -208,7 +208,7 @@ impl Bench {
         };
         let run = Run {
             work: &work,
-            agenda,
+            pending,
             options: &self.options,
             store: &store,
             dir: &dir,

@@ -7,20 +7,20 @@ use crate::cli::error::CliError;
 use crate::cli::output::Out;
 use crate::compile::spec::Workload;
 use crate::exec::options::Options;
-use crate::exec::pending::Agenda;
+use crate::exec::pending::PendingWork;
 use crate::report::Exit;
 use crate::report::palette::paint;
 use crate::report::text::{harmless, pad};
 
 /// Shows every node that the run is about, each after what it waits for.
 pub(super) fn show(
-    (work, agenda, options): (&Workload, &Agenda, &Options),
+    (work, pending, options): (&Workload, &PendingWork, &Options),
     settings: &Settings,
     out: &mut Out,
 ) -> Result<Exit, CliError> {
     for &id in work.graph.topological() {
         let node = work.graph.node(id);
-        let (word, style) = match agenda.need(work, options, id) {
+        let (word, style) = match pending.need(work, options, id) {
             Need::Unneeded => continue,
             Need::Reuse => ("cached", out.palette.reused),
             Need::Run => ("run", out.palette.good),

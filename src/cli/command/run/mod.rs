@@ -38,7 +38,7 @@ use crate::compile::spec::Workload;
 use crate::compile::{self, Resolved};
 use crate::control::Mask;
 use crate::exec::options::{Mode, Options, Until};
-use crate::exec::pending::Agenda;
+use crate::exec::pending::PendingWork;
 use crate::exec::record::{audit, observed_inputs};
 use crate::exec::run::{Arrivals, Finished, Run, RunError};
 use crate::exec::rundir::{RunDir, RunDirError};
@@ -104,19 +104,19 @@ pub(crate) fn run(request: &RunRequest, settings: &Settings, out: &mut Out) -> R
     narrow(&mut work, request, &options)?;
     signals::doing("the cache was asked what has to run");
     observed_inputs::settle(&mut work, &store);
-    let agenda = agenda(&work, &options, (request, &asked), (&store, &project));
-    if let (Some(file), Some(null_build)) = (&null_build_file, agenda.null_build(&work)) {
+    let pending = pending_work(&work, &options, (request, &asked), (&store, &project));
+    if let (Some(file), Some(null_build)) = (&null_build_file, pending.null_build(&work)) {
         // One that is not kept costs the next run time, and nothing else.
         let _is_compiled_again = file.keep(&null_build);
     }
     // The metadata are not needed any more; but their memory is, only where the run goes on for a while.
-    if agenda.jobs.is_empty() {
+    if pending.jobs.is_empty() {
         std::mem::forget(resolved);
     } else {
         drop(resolved);
     }
     if request.dry_run {
-        return dry_run::show((&work, &agenda, &options), settings, out);
+        return dry_run::show((&work, &pending, &options), settings, out);
     }
     let suts = approached.map_or_else(|| machines::make_all(&request.pool, &cancel), Ok)?;
     remember_finishes(&work, settings);
@@ -135,7 +135,7 @@ pub(crate) fn run(request: &RunRequest, settings: &Settings, out: &mut Out) -> R
     let mut sink = RunSink::new(reporters, cancel.clone()).with_mask(options.mask.clone());
     let run = Run {
         work: &work,
-        agenda,
+        pending,
         options: &options,
         store: &store,
         dir: &dir,
@@ -261,13 +261,13 @@ fn not_written(dir: &RunDir, source: &std::io::Error) -> CliError {
 
 /// What has to run. A record that cannot be read is a miss: the cache tells of it at the end. Whether a record's files are there is
 /// found when they are taken; where they are not going to be, they are looked for here.
-fn agenda(
+fn pending_work(
     work: &Workload,
     options: &Options,
     (request, asked): (&RunRequest, &compile::spec::Request),
     (store, project): (&Store, &Project),
-) -> Agenda {
-    let nodes = Agenda::recordable(work, options);
+) -> PendingWork {
+    let nodes = PendingWork::recordable(work, options);
     let keys: Vec<ActionKey> = nodes.iter().map(|&node| work.graph.node(node).key()).collect();
     let outputs = if keys.is_empty() {
         Vec::new()
@@ -282,14 +282,14 @@ fn agenda(
     let found = nodes.into_par_iter().zip(keys).zip(outputs);
     let mut recorded: HashMap<NodeId, Output> = found.filter_map(stands).collect();
     let audited = options.audit.map(|share| audit::choose(work, &mut recorded, share));
-    let mut agenda = Agenda::new(work, options, request.pool.suts.len(), |node| recorded.remove(&node));
-    agenda.audit(&audited.unwrap_or_default());
+    let mut pending = PendingWork::new(work, options, request.pool.suts.len(), |node| recorded.remove(&node));
+    pending.audit(&audited.unwrap_or_default());
     if options.pays() {
         for (sut, plans) in due_finishes::of_project(&request.pool, project) {
-            agenda.owe(work, sut, &plans);
+            pending.owe(work, sut, &plans);
         }
     }
-    agenda
+    pending
 }
 
 /// The name under which the cache remembers what the records of the request say: one for what is asked for again and again.

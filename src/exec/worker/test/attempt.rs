@@ -6,16 +6,16 @@ use std::path::Path;
 use crate::compile::spec::TestSpec;
 use crate::control::{InfraKind, Status, Summary, Verdict};
 use crate::exec::attempt::framework;
-use crate::exec::attempt::{self, Attempt, Attempted, SutAfter, Unwritten};
+use crate::exec::attempt::{self, Attempt, AttemptEnd, SutAfter, Unwritten};
 use crate::exec::event::Event;
 use crate::exec::record::infra_result;
-use crate::exec::run::messages::What;
+use crate::exec::run::messages::WorkerMessage;
 use crate::exec::run::shared::Shared;
 use crate::exec::rundir::RunDirError;
 use crate::exec::schedule::{After, JobId, LaneId, Skip};
 use crate::exec::worker::packages::Installed;
 use crate::exec::worker::sync::mode_of;
-use crate::exec::worker::{Failed, Worker};
+use crate::exec::worker::{CommandError, Worker};
 use crate::sut::agent::packages::Need;
 use crate::sut::trouble::without_os_numbers;
 use crate::sut::{Job, JobKind, Trouble, TroubleKind};
@@ -27,7 +27,7 @@ const RESULTS_TOLD: u64 = 1000;
 const LONGEST_TOLD: usize = 500;
 
 /// What came of an attempt on its SUT.
-pub(crate) struct Came {
+pub(crate) struct SutAttempt {
     /// What the test, or the infrastructure, said; or why the host could not write that.
     pub(crate) summary: Result<Summary, String>,
     pub(crate) after: SutAfter,
@@ -39,7 +39,7 @@ pub(crate) struct Came {
 
 /// Where a test stands among those that run one after the other in one tree.
 #[derive(Clone, Copy)]
-pub(crate) struct Part {
+pub(crate) struct Position {
     /// Whether the tree is to be as a test is to find it.
     pub(crate) first: bool,
     /// Whether another one finds it so after it.
@@ -48,20 +48,20 @@ pub(crate) struct Part {
 
 impl Worker<'_> {
     /// The machine could not be brought back to what the test is to find.
-    fn cannot_start(&self, reason: &Skip) -> Failed {
+    fn cannot_start(&self, reason: &Skip) -> CommandError {
         let (kind, text) = match reason {
             Skip::Cancelled => (TroubleKind::Cancelled, "cancelled"),
             Skip::Prepare(text) | Skip::Setup(text) | Skip::Unreachable(text) | Skip::Stopped(text) => {
                 (TroubleKind::Setup, text.as_str())
             }
         };
-        Failed::Sut(Trouble::new(kind, format!("`{}`: {text}", self.sut.name())))
+        CommandError::Sut(Trouble::new(kind, format!("`{}`: {text}", self.sut.name())))
     }
 
     /// Tells that what a test did cannot be written. It gets a result of the infrastructure, and the run goes on.
     pub(crate) fn unwritten(&self, (job, attempt): (JobId, u32), reason: String) -> Summary {
         let _told_anyway = infra_result::result_of_broken_off(self.shared, (job, attempt), &reason);
-        self.outbox.send(What::NotWritten(reason.clone()));
+        self.outbox.send(WorkerMessage::NotWritten(reason.clone()));
         Summary {
             verdict: Verdict::Infra,
             results: 0,
@@ -75,13 +75,13 @@ impl Worker<'_> {
     pub(crate) fn attempt_made(
         &mut self,
         made: Result<(), RunDirError>,
-        (job, part): (JobId, Part),
+        (job, part): (JobId, Position),
         test: &TestSpec,
         dir: &Path,
-    ) -> Result<Came, Failed> {
+    ) -> Result<SutAttempt, CommandError> {
         match made {
             Ok(()) => self.attempt_in((job, part), test, dir),
-            Err(error) => Ok(Came {
+            Err(error) => Ok(SutAttempt {
                 summary: Err(without_os_numbers(&error.to_string())),
                 after: SutAfter::Usable(After::Clean),
                 started_there: false,
@@ -91,7 +91,7 @@ impl Worker<'_> {
     }
 
     /// Takes note of boots: what a test asked for does not end what was prepared.
-    fn take_boots(&mut self, meant: Option<String>, found: Option<String>) -> Result<(), Failed> {
+    fn take_boots(&mut self, meant: Option<String>, found: Option<String>) -> Result<(), CommandError> {
         if let (Some(facts), Some(found)) = (&mut self.facts, found) {
             facts.boot_id = found;
         }
@@ -102,7 +102,12 @@ impl Worker<'_> {
         self.save_state()
     }
 
-    fn attempt_in(&mut self, (job, part): (JobId, Part), test: &TestSpec, dir: &Path) -> Result<Came, Failed> {
+    fn attempt_in(
+        &mut self,
+        (job, part): (JobId, Position),
+        test: &TestSpec,
+        dir: &Path,
+    ) -> Result<SutAttempt, CommandError> {
         let shared = self.shared;
         let lane = shared.job(job).lane;
         let undone = if part.first { self.undo(lane) } else { Ok(None) };
@@ -110,9 +115,9 @@ impl Worker<'_> {
             Ok(None) => {}
             Ok(Some(reason)) => return Err(self.cannot_start(&reason)),
             // The machine answers: there may be room for the next one.
-            Err(Failed::Sut(trouble)) if trouble.kind == TroubleKind::Setup => {
+            Err(CommandError::Sut(trouble)) if trouble.kind == TroubleKind::Setup => {
                 let note = trouble.with_advice();
-                return Ok(Came {
+                return Ok(SutAttempt {
                     summary: never_started(shared, dir, InfraKind::Setup, &note),
                     after: SutAfter::Usable(After::Clean),
                     started_there: true,
@@ -131,7 +136,7 @@ impl Worker<'_> {
                 }
             };
             if let Some((kind, note)) = missing {
-                return Ok(Came {
+                return Ok(SutAttempt {
                     summary: never_started(shared, dir, kind, &note),
                     after: SutAfter::Usable(After::Clean),
                     started_there: false,
@@ -164,7 +169,7 @@ impl Worker<'_> {
         self.ran_here = Some(test.name.clone());
         let attempted = attempt::run(attempt, self.sut.as_mut(), &mut on_result);
         let (summary, after, mounted) = match attempted {
-            Ok(Attempted {
+            Ok(AttemptEnd {
                 summary,
                 after,
                 mounted,
@@ -182,7 +187,7 @@ impl Worker<'_> {
             let upload = shared.upload(shared.lane(lane).upload);
             self.sut.look_ahead(&upload, mode_of(shared.chain(lane).len()));
         }
-        Ok(Came {
+        Ok(SutAttempt {
             summary,
             after,
             started_there: true,

@@ -5,8 +5,8 @@ use atex_graph::ActionKey;
 
 use crate::exec::event::{NodeOutcome, SutStatus};
 use crate::exec::run::clock::stamp;
-use crate::exec::run::messages::{Told, What};
-use crate::exec::schedule::{After, Input, JobId, Said};
+use crate::exec::run::messages::{EndedAttempt, WorkerMessage};
+use crate::exec::schedule::{After, AttemptOutcome, Input, JobId};
 use crate::exec::worker::Worker;
 
 /// A test that is to be run here.
@@ -50,7 +50,7 @@ impl Worker<'_> {
                     }
                 }
                 if let Some(told) = self.restored(jobs, &found) {
-                    self.outbox.send(What::Verdict(Said::Passed, told));
+                    self.outbox.send(WorkerMessage::Verdict(AttemptOutcome::Passed, told));
                     return Claimed::Otherwise(Input::Ended(After::Clean));
                 }
                 let claims = jobs.iter().zip(found);
@@ -72,7 +72,7 @@ impl Worker<'_> {
 
     /// Puts the records of tests into the run's directory, where all stand. Where their files cannot be put there, nothing is there
     /// afterwards, and the tests' own end tells of that.
-    fn restored(&self, jobs: &[JobId], found: &[Result<Lookup, CacheError>]) -> Option<Vec<Told>> {
+    fn restored(&self, jobs: &[JobId], found: &[Result<Lookup, CacheError>]) -> Option<Vec<EndedAttempt>> {
         let shared = self.shared;
         let record = |found: &Result<Lookup, CacheError>| match found {
             Ok(Lookup::Hit(record)) => Some((**record).clone()),
@@ -82,8 +82,8 @@ impl Worker<'_> {
         let mut told = Vec::new();
         for (&job, record) in jobs.iter().zip(records?) {
             let spec = shared.job(job);
-            if let Ok(Some(event)) = shared.place().restore_job(shared.work, spec, record) {
-                told.push(Told {
+            if let Ok(Some(event)) = shared.restorer().restore_job(shared.work, spec, record) {
+                told.push(EndedAttempt {
                     job,
                     outcome: NodeOutcome::Pass,
                     cached: true,
@@ -91,10 +91,10 @@ impl Worker<'_> {
                 });
                 continue;
             }
-            for Told { job, .. } in told {
+            for EndedAttempt { job, .. } in told {
                 let spec = shared.job(job);
                 let test = (spec.test, spec.distinct_in.as_deref());
-                let _told_when_it_is_written = shared.place().take_back(shared.work, test);
+                let _told_when_it_is_written = shared.restorer().take_back(shared.work, test);
             }
             return None;
         }

@@ -17,21 +17,21 @@ use crate::exec::event::{Event, NodeOutcome, SutStatus};
 
 use crate::exec::record::infra_result;
 use crate::exec::run::clock::{stamp, unix_now};
-use crate::exec::run::messages::{Told, What};
-use crate::exec::schedule::{After, Input, JobId, Said, Skip};
-use crate::exec::worker::test::attempt::{Came, Part, output_of};
-use crate::exec::worker::test::verdict::{note_of, outcome_of, said_by, said_of};
-use crate::exec::worker::{Failed, Worker};
+use crate::exec::run::messages::{EndedAttempt, WorkerMessage};
+use crate::exec::schedule::{After, AttemptOutcome, Input, JobId, Skip};
+use crate::exec::worker::test::attempt::{Position, SutAttempt, output_of};
+use crate::exec::worker::test::verdict::{end_by_error, end_of_attempt, note_of, outcome_of};
+use crate::exec::worker::{CommandError, Worker};
 use crate::sut::Reads;
 use claim::Claim;
 use claim::Claimed;
 use verdict::worst;
 
 /// A test that came to an end.
-struct Tried {
+struct EndedTest {
     job: JobId,
     summary: Summary,
-    said: Said,
+    said: AttemptOutcome,
     outcome: NodeOutcome,
     begun: u64,
     took: Duration,
@@ -43,14 +43,14 @@ struct Tried {
     key: String,
 }
 
-impl Tried {
+impl EndedTest {
     fn is_recordable(&self) -> bool {
         self.summary.infra.is_none() && self.doubt.is_none()
     }
 }
 
 /// What an attempt left of its machine.
-enum Left {
+enum SutCondition {
     Clean,
     Tainted(String),
     Lost(String),
@@ -60,7 +60,7 @@ impl Worker<'_> {
     /// Approach: claim the nodes (another process may run them now, or have run them meanwhile); run the attempts; taint the SUT where the
     /// end of one demands that; record what the tests said, never what befell the infrastructure. A cache that cannot be used costs
     /// the records and nothing else.
-    pub(crate) fn run_tests(&mut self, first: JobId, attempt: u32) -> Result<Input, Failed> {
+    pub(crate) fn run_tests(&mut self, first: JobId, attempt: u32) -> Result<Input, CommandError> {
         let jobs: Vec<JobId> = self.shared.together(first).collect();
         match self.claim(&jobs) {
             Claimed::ToRun(claims) => self.attempt(&jobs, attempt, claims),
@@ -69,12 +69,12 @@ impl Worker<'_> {
     }
 
     /// Runs tests in the tree, one after the other, until one cannot be run; those behind it are broken off with it.
-    fn attempt(&mut self, jobs: &[JobId], attempt: u32, claims: Vec<Claim>) -> Result<Input, Failed> {
+    fn attempt(&mut self, jobs: &[JobId], attempt: u32, claims: Vec<Claim>) -> Result<Input, CommandError> {
         let upload = self.shared.lane(self.shared.job(jobs[0]).lane).upload;
-        let (mut tried, mut left, mut failed) = (Vec::new(), Left::Clean, None);
+        let (mut tried, mut left, mut failed) = (Vec::new(), SutCondition::Clean, None);
         let mut reads = Vec::new();
         for (at, &job) in jobs.iter().enumerate() {
-            let part = Part {
+            let part = Position {
                 first: at == 0,
                 last: at + 1 == jobs.len(),
             };
@@ -85,15 +85,16 @@ impl Worker<'_> {
                     break;
                 }
             };
-            let goes_on = matches!(one.said, Said::Passed | Said::Failed) && !matches!(after, Left::Lost(_));
+            let goes_on = matches!(one.said, AttemptOutcome::Passed | AttemptOutcome::Failed)
+                && !matches!(after, SutCondition::Lost(_));
             tried.push(one);
-            if !matches!(after, Left::Clean) {
+            if !matches!(after, SutCondition::Clean) {
                 left = after;
             }
             if !goes_on || part.last {
                 break;
             }
-            if let Left::Tainted(reason) = &left
+            if let SutCondition::Tainted(reason) = &left
                 && let Err(error) = self.doubt(reason.clone())
             {
                 failed = Some(error);
@@ -107,21 +108,21 @@ impl Worker<'_> {
             reads.extend(self.ask_reads(upload).unwrap_or(Some(unclear)));
         }
         let mut said = match &failed {
-            Some(failed) => said_of(failed),
+            Some(failed) => end_by_error(failed),
             None => worst(&tried),
         };
-        if jobs.len() > tried.len() && matches!(said, Said::Passed | Said::Failed) {
-            said = Said::Broken;
+        if jobs.len() > tried.len() && matches!(said, AttemptOutcome::Passed | AttemptOutcome::Failed) {
+            said = AttemptOutcome::Broken;
         }
         self.record(&mut tried, attempt, claims, reads);
         let rest = &jobs[tried.len()..];
         let is_cancelled = tried.last().is_some_and(|last| last.outcome == NodeOutcome::Cancelled);
         let is_cancelled = is_cancelled && failed.is_none();
-        let mut told: Vec<Told> = tried.into_iter().map(|tried| self.told(tried)).collect();
+        let mut told: Vec<EndedAttempt> = tried.into_iter().map(|tried| self.told(tried)).collect();
         let reason = match (&failed, &left) {
             (Some(failed), _) => failed.to_string(),
-            (None, Left::Lost(reason) | Left::Tainted(reason)) => reason.clone(),
-            (None, Left::Clean) => "one before it in the same tree was broken off".to_owned(),
+            (None, SutCondition::Lost(reason) | SutCondition::Tainted(reason)) => reason.clone(),
+            (None, SutCondition::Clean) => "one before it in the same tree was broken off".to_owned(),
         };
         told.extend(rest.iter().map(|&job| {
             if is_cancelled {
@@ -130,14 +131,14 @@ impl Worker<'_> {
                 self.broken_off((job, attempt), &reason)
             }
         }));
-        self.outbox.send(What::Verdict(said, told));
+        self.outbox.send(WorkerMessage::Verdict(said, told));
         if let Some(failed) = failed {
             return Err(failed);
         }
         match left {
-            Left::Clean => Ok(Input::Ended(After::Clean)),
-            Left::Lost(reason) => Ok(self.gone(Skip::Unreachable(reason))),
-            Left::Tainted(reason) => {
+            SutCondition::Clean => Ok(Input::Ended(After::Clean)),
+            SutCondition::Lost(reason) => Ok(self.gone(Skip::Unreachable(reason))),
+            SutCondition::Tainted(reason) => {
                 self.tell(SutStatus::Tainted, reason.clone());
                 self.doubt(reason)?;
                 Ok(Input::Ended(After::Tainted))
@@ -145,7 +146,11 @@ impl Worker<'_> {
         }
     }
 
-    fn try_test(&mut self, (job, attempt): (JobId, u32), part: Part) -> Result<(Tried, Left), Failed> {
+    fn try_test(
+        &mut self,
+        (job, attempt): (JobId, u32),
+        part: Position,
+    ) -> Result<(EndedTest, SutCondition), CommandError> {
         let shared = self.shared;
         let spec = shared.job(job);
         let test = shared.work.test(spec.test);
@@ -159,7 +164,7 @@ impl Worker<'_> {
             sut: self.sut.name().to_owned(),
             attempt,
         });
-        let Came {
+        let SutAttempt {
             summary,
             after,
             started_there,
@@ -170,21 +175,21 @@ impl Worker<'_> {
         let outcome = outcome_of(&summary);
         let ended_by = summary.infra.as_ref().map_or("unknown", |(kind, _)| kind.as_str());
         let left = match (after, mounted) {
-            (SutAfter::Lost(reason), _) => Left::Lost(reason),
+            (SutAfter::Lost(reason), _) => SutCondition::Lost(reason),
             (SutAfter::Usable(After::Tainted), Some(mounted)) => {
-                Left::Tainted(format!("`{node}` left mounted: {mounted}"))
+                SutCondition::Tainted(format!("`{node}` left mounted: {mounted}"))
             }
-            (SutAfter::Usable(After::Tainted), None) => Left::Tainted(format!("`{node}` ended by {ended_by}")),
-            _ if started_there && test.destructive => Left::Tainted(format!("`{node}` is destructive")),
-            _ => Left::Clean,
+            (SutAfter::Usable(After::Tainted), None) => SutCondition::Tainted(format!("`{node}` ended by {ended_by}")),
+            _ if started_there && test.destructive => SutCondition::Tainted(format!("`{node}` is destructive")),
+            _ => SutCondition::Clean,
         };
-        let tried = Tried {
+        let tried = EndedTest {
             job,
             // Nothing is tried again that cannot be written.
             said: if is_written {
-                said_by(&summary, started_there)
+                end_of_attempt(&summary, started_there)
             } else {
-                Said::Cancelled
+                AttemptOutcome::Cancelled
             },
             outcome,
             begun,
@@ -197,7 +202,7 @@ impl Worker<'_> {
         Ok((tried, left))
     }
 
-    fn told(&self, tried: Tried) -> Told {
+    fn told(&self, tried: EndedTest) -> EndedAttempt {
         let shared = self.shared;
         let event = Event::NodeFinished {
             node: shared.identify(shared.job(tried.job).node).0,
@@ -210,7 +215,7 @@ impl Worker<'_> {
             results: tried.summary.counts.clone(),
             again: false,
         };
-        Told {
+        EndedAttempt {
             job: tried.job,
             outcome: tried.outcome,
             cached: false,
@@ -219,9 +224,9 @@ impl Worker<'_> {
     }
 
     /// Ends a test that the host or the machine broke off. Its result may find no room on the disk any more.
-    fn broken_off(&self, (job, attempt): (JobId, u32), reason: &str) -> Told {
+    fn broken_off(&self, (job, attempt): (JobId, u32), reason: &str) -> EndedAttempt {
         let _told_anyway = infra_result::result_of_broken_off(self.shared, (job, attempt), reason);
-        Told {
+        EndedAttempt {
             job,
             outcome: NodeOutcome::Infra,
             cached: false,
@@ -230,9 +235,9 @@ impl Worker<'_> {
     }
 
     /// Ends a test that does not start because the user cancelled one before it.
-    fn cancelled(&self, (job, attempt): (JobId, u32)) -> Told {
+    fn cancelled(&self, (job, attempt): (JobId, u32)) -> EndedAttempt {
         let (outcome, event, _told_anyway) = infra_result::skipped(self.shared, (job, attempt), &Skip::Cancelled);
-        Told {
+        EndedAttempt {
             job,
             outcome,
             cached: false,

@@ -3,10 +3,10 @@
 use atex_cache::{Outcome, Ticket};
 use atex_graph::Node;
 
-use super::Tried;
+use super::EndedTest;
 use super::claim::Claim;
 use crate::exec::event::NodeOutcome;
-use crate::exec::record::Ran;
+use crate::exec::record::NodeRun;
 use crate::exec::record::audit;
 use crate::exec::record::recorder::Unrecorded;
 use crate::exec::worker::Worker;
@@ -15,15 +15,15 @@ use crate::sut::Reads;
 /// Under what a test is recorded.
 struct ToRecord {
     ticket: Ticket,
-    /// See [`Ran::observed`].
+    /// See [`NodeRun::observed`].
     observed: Option<Box<Node>>,
 }
 
 impl Worker<'_> {
     /// Records tests that passed, where all did; those that did not, each for itself: it runs again in any case. `reads` are what was seen
     /// before the last one.
-    pub(super) fn record(&mut self, tried: &mut [Tried], attempt: u32, claims: Vec<Claim>, reads: Vec<Reads>) {
-        let passed = |tried: &Tried| tried.outcome == NodeOutcome::Pass && tried.is_recordable();
+    pub(super) fn record(&mut self, tried: &mut [EndedTest], attempt: u32, claims: Vec<Claim>, reads: Vec<Reads>) {
+        let passed = |tried: &EndedTest| tried.outcome == NodeOutcome::Pass && tried.is_recordable();
         if tried.len() == claims.len() && tried.iter().all(passed) {
             if let Some(claimed) = self.claim_passed(tried, claims, reads) {
                 for (tried, claimed) in tried.iter_mut().zip(claimed) {
@@ -52,7 +52,12 @@ impl Worker<'_> {
 
     /// Tests that passed are recorded under the keys of all that they were seen to read. Nothing where that cannot be asked any more, or
     /// the cache cannot be used: then nothing is recorded.
-    fn claim_passed(&mut self, tried: &mut [Tried], claims: Vec<Claim>, reads: Vec<Reads>) -> Option<Vec<ToRecord>> {
+    fn claim_passed(
+        &mut self,
+        tried: &mut [EndedTest],
+        claims: Vec<Claim>,
+        reads: Vec<Reads>,
+    ) -> Option<Vec<ToRecord>> {
         let (shared, lane) = (self.shared, self.shared.job(tried[0].job).lane);
         let (upload, chain) = (shared.lane(lane).upload, shared.chain(lane));
         let tickets: Vec<Ticket> = claims.into_iter().map(|claim| claim.ticket).collect::<Option<_>>()?;
@@ -90,13 +95,13 @@ impl Worker<'_> {
         Some(claimed)
     }
 
-    fn hand(&self, tried: &mut Tried, attempt: u32, ToRecord { ticket, observed }: ToRecord) {
+    fn hand(&self, tried: &mut EndedTest, attempt: u32, ToRecord { ticket, observed }: ToRecord) {
         let shared = self.shared;
         let spec = shared.job(tried.job);
         if let Some(node) = &observed {
             tried.key = node.key().to_string();
         }
-        let ran = Ran {
+        let ran = NodeRun {
             node: spec.node,
             observed,
             sut: self.sut.name().to_owned(),

@@ -1,16 +1,16 @@
 //! What the end of an attempt means: its outcome, whose fault it was, and what is said of it.
 
-use super::Tried;
+use super::EndedTest;
 use crate::control::{InfraKind, Summary, Verdict};
 use crate::exec::event::NodeOutcome;
-use crate::exec::schedule::Said;
-use crate::exec::worker::Failed;
+use crate::exec::schedule::AttemptOutcome;
+use crate::exec::worker::CommandError;
 
 /// What it means for an attempt that the machine or the host could not go on. Nothing is tried again on a host that cannot.
-pub(crate) fn said_of(failed: &Failed) -> Said {
+pub(crate) fn end_by_error(failed: &CommandError) -> AttemptOutcome {
     match failed {
-        Failed::Sut(_) => Said::Broken,
-        Failed::Host(_) => Said::Cancelled,
+        CommandError::Sut(_) => AttemptOutcome::Broken,
+        CommandError::Host(_) => AttemptOutcome::Cancelled,
     }
 }
 
@@ -24,14 +24,14 @@ pub(crate) fn outcome_of(summary: &Summary) -> NodeOutcome {
 }
 
 /// Whose fault the end of an attempt was: a machine's is tried again elsewhere, a test's only where the user wants that.
-pub(crate) fn said_by(summary: &Summary, started_there: bool) -> Said {
+pub(crate) fn end_of_attempt(summary: &Summary, started_there: bool) -> AttemptOutcome {
     match (&summary.infra, summary.verdict) {
-        (None, Verdict::Pass) => Said::Passed,
-        (Some((InfraKind::Cancelled, _)), _) => Said::Cancelled,
-        (Some((InfraKind::Aborted | InfraKind::Unreachable, _)), _) => Said::Broken,
+        (None, Verdict::Pass) => AttemptOutcome::Passed,
+        (Some((InfraKind::Cancelled, _)), _) => AttemptOutcome::Cancelled,
+        (Some((InfraKind::Aborted | InfraKind::Unreachable, _)), _) => AttemptOutcome::Broken,
         // Packages that a test requires and that cannot be had are its own affair.
-        (Some((InfraKind::Setup, _)), _) if started_there => Said::Broken,
-        _ => Said::Failed,
+        (Some((InfraKind::Setup, _)), _) if started_there => AttemptOutcome::Broken,
+        _ => AttemptOutcome::Failed,
     }
 }
 
@@ -45,8 +45,12 @@ pub(crate) fn note_of(summary: &Summary, doubt: Option<&String>) -> String {
 }
 
 /// What tests say together: what is to be done about any of them is done about all.
-pub(super) fn worst(tried: &[Tried]) -> Said {
-    let order = [Said::Cancelled, Said::Broken, Said::Failed];
-    let said = |said: &Said| tried.iter().any(|tried| tried.said == *said);
-    order.into_iter().find(said).unwrap_or(Said::Passed)
+pub(super) fn worst(tried: &[EndedTest]) -> AttemptOutcome {
+    let order = [
+        AttemptOutcome::Cancelled,
+        AttemptOutcome::Broken,
+        AttemptOutcome::Failed,
+    ];
+    let said = |said: &AttemptOutcome| tried.iter().any(|tried| tried.said == *said);
+    order.into_iter().find(said).unwrap_or(AttemptOutcome::Passed)
 }
