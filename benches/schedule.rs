@@ -7,7 +7,7 @@ use std::time::Instant;
 
 // The simulation is test code of atex and names the scheduler by its path there.
 use atex::exec;
-use atex::exec::schedule::{JobId, Lane, LaneId, Rules, StepNo, Task};
+use atex::exec::schedule::{ChainStep, JobId, Lane, LaneId, Rules, StepNo, Task};
 use simulation::{Dice, Fate, Simulation, SimulationReport, Truth};
 
 #[expect(dead_code, reason = "the unit tests simulate more than is measured here")]
@@ -112,7 +112,10 @@ fn chains() {
             for task in &mut lane.tasks {
                 task.job.0 += first;
             }
-            lane.chain = vec![(StepNo(chain), 60_000)];
+            lane.chain = vec![ChainStep {
+                step: StepNo(chain),
+                expected: 60_000,
+            }];
             lanes.push(lane);
             times.extend(own);
         }
@@ -152,7 +155,10 @@ fn speed() {
         .map(|chain| {
             let mut lane = lane(&times, |at| times[at]);
             lane.tasks.retain(|task| task.job.0 as usize % 100 == chain);
-            lane.chain = vec![(StepNo(u32::try_from(chain).expect("few chains")), 60_000)];
+            lane.chain = vec![ChainStep {
+                step: StepNo(u32::try_from(chain).expect("few chains")),
+                expected: 60_000,
+            }];
             lane
         })
         .collect();

@@ -16,7 +16,7 @@ use crate::exec::event::{Event, Seen};
 use crate::exec::options::Options;
 use crate::exec::record::restore::{Recorded, Restorer};
 use crate::exec::run::clock::stamp;
-use crate::exec::run::{Finished, Sink};
+use crate::exec::run::{EventSink, Finished};
 use crate::exec::rundir::RunDir;
 use crate::sut::{Cancel, Urgency};
 
@@ -50,7 +50,7 @@ impl NullBuildRun {
     /// written, and then it is empty again, as far as that can be. `seen` is told with each.
     pub fn restore(self, store: &Store, dir: &RunDir, seen: Option<&Seen>) -> Option<RestoredNullBuild> {
         let started = Instant::now();
-        let place = Restorer { store, dir, seen };
+        let restorer = Restorer { store, dir, seen };
         let exporter = store.blobs().exporter();
         let Self { build, records } = self;
         let put_back = |(test, output): (&NullBuildTest, &Output)| {
@@ -61,7 +61,7 @@ impl NullBuildRun {
                 key: test.key,
                 output,
             };
-            place.put_back(&exporter, recorded).ok().flatten()
+            restorer.put_back(&exporter, recorded).ok().flatten()
         };
         // Two tests share no file, so they need not wait for each other.
         let events: Option<Vec<Event>> = build.tests.par_iter().zip(&records).map(put_back).collect();
@@ -86,8 +86,9 @@ impl RestoredNullBuild {
         self,
         dir: &RunDir,
         options: &Options,
-        (suts, cancel): (Vec<String>, &Cancel),
-        sink: &mut dyn Sink,
+        suts: Vec<String>,
+        cancel: &Cancel,
+        sink: &mut dyn EventSink,
     ) -> io::Result<Finished> {
         for log in ["prepare.log", "finish.log"] {
             RunLog::create(dir.path(), log, false, options.max_output)?;

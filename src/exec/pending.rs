@@ -13,7 +13,7 @@ use atex_graph::{Kind, Need, NodeId, Selection};
 use crate::compile::spec::{NullBuild, NullBuildTest, PlanId, PlanSpec, StepId, TestId, UploadId, Workload};
 use crate::exec::options::{Mode, Options, Until};
 use crate::exec::record::durations::Durations;
-use crate::exec::schedule::{JobId, Lane, LaneId, StepNo, Task};
+use crate::exec::schedule::{ChainStep, JobId, Lane, LaneId, StepNo, Task};
 
 /// What has to run and what stands.
 #[derive(Debug)]
@@ -355,7 +355,7 @@ impl PendingWork {
         let mut lanes = std::mem::take(&mut self.lanes);
         for lane in &mut lanes {
             let chain = lane.plans.first().map_or(&[][..], |&plan| &work.plan(plan).chain);
-            let steps = chain.iter().map(|&step| expected_step(work, step, times).1);
+            let steps = chain.iter().map(|&step| expected_step(work, step, times).expected);
             let preparing = Duration::from_millis(steps.sum());
             lane.jobs.sort_by_cached_key(|&job| {
                 let test = |job: JobId| work.test(self.jobs[job.0 as usize].test);
@@ -395,10 +395,13 @@ pub(crate) fn prepared_tests(work: &Workload) -> HashSet<NodeId> {
     tests.map(|&test| work.test(test).node).collect()
 }
 
-/// The number of a step, and how long it is expected to take.
-fn expected_step(work: &Workload, step: StepId, times: &Durations) -> (StepNo, u64) {
+/// A step as the schedule sees it.
+fn expected_step(work: &Workload, step: StepId, times: &Durations) -> ChainStep {
     let expected = times.of(work, work.step(step).node).unwrap_or(UNKNOWN_STEP);
-    (StepNo(step.0), u64::try_from(expected.as_millis()).unwrap_or(u64::MAX))
+    ChainStep {
+        step: StepNo(step.0),
+        expected: u64::try_from(expected.as_millis()).unwrap_or(u64::MAX),
+    }
 }
 
 /// Whether a plan has something for which a SUT is needed.

@@ -40,7 +40,8 @@ impl ScriptEnd {
 pub(crate) fn run(
     sut: &mut dyn Sut,
     job: &Job,
-    (cancel, borne): (&Cancel, Urgency),
+    cancel: &Cancel,
+    borne: Urgency,
     log: &mut NodeLog<'_>,
 ) -> io::Result<ScriptEnd> {
     match sut.start(job) {

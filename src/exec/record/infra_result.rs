@@ -9,7 +9,7 @@ use crate::exec::event::{Event, NodeOutcome};
 use crate::exec::record::RecordError;
 use crate::exec::record::restore::remove;
 use crate::exec::run::shared::Shared;
-use crate::exec::schedule::{JobId, Skip};
+use crate::exec::schedule::{JobId, Skip, TestAttempt};
 
 /// Writes the one result of a test that never started.
 pub(crate) fn never_started(
@@ -33,7 +33,7 @@ pub(crate) fn never_started(
 /// Tells of a test that will not start (any more: there may have been attempts), and whether its one result could be written.
 pub(crate) fn skipped(
     shared: &Shared<'_>,
-    (job, attempt): (JobId, u32),
+    TestAttempt { job, number }: TestAttempt,
     skip: &Skip,
 ) -> (NodeOutcome, Event, Result<(), RecordError>) {
     let spec = shared.job(job);
@@ -45,7 +45,7 @@ pub(crate) fn skipped(
         Skip::Stopped(reason) => (InfraKind::Cancelled, reason.clone()),
     };
     let name = &shared.work.test(spec.test).name;
-    let (relative, made) = shared.dir.test(name, spec.distinct_in.as_deref(), attempt);
+    let (relative, made) = shared.dir.test(name, spec.distinct_in.as_deref(), number);
     let (dir, note) = (shared.dir.path().join(relative), shared.options.mask.text(&reason));
     let written = made
         .map_err(RecordError::from)
@@ -67,12 +67,12 @@ pub(crate) fn skipped(
 /// Writes the result of a test that was broken off. What the test reported stays; where it is nothing, there is one result now.
 pub(crate) fn result_of_broken_off(
     shared: &Shared<'_>,
-    (job, attempt): (JobId, u32),
+    TestAttempt { job, number }: TestAttempt,
     reason: &str,
 ) -> Result<(), RecordError> {
     let spec = shared.job(job);
     let name = &shared.work.test(spec.test).name;
-    let (relative, made) = shared.dir.test(name, spec.distinct_in.as_deref(), attempt);
+    let (relative, made) = shared.dir.test(name, spec.distinct_in.as_deref(), number);
     made?;
     let dir = shared.dir.path().join(relative);
     let results = dir.join(RESULTS);

@@ -183,7 +183,8 @@ pub(crate) fn stands_for(
     work: &Workload,
     store: &Store,
     tree: impl FnOnce() -> Arc<InputTree>,
-    (step, last): (StepId, &str),
+    step: StepId,
+    last: &str,
 ) -> Option<Paths> {
     let node = work.graph.node(work.step(step).node);
     if node.key().to_string() == last {
@@ -199,9 +200,9 @@ pub(crate) fn stands_for(
 }
 
 /// Whether a SUT that says it has done the step `last` has done this one.
-pub fn is_in_state(work: &Workload, store: &Store, (step, last): (StepId, &str)) -> bool {
+pub fn is_in_state(work: &Workload, store: &Store, step: StepId, last: &str) -> bool {
     let tree = || Arc::new(InputTree::of(work.upload(work.step(step).upload)));
-    stands_for(work, store, tree, (step, last)).is_some()
+    stands_for(work, store, tree, step, last).is_some()
 }
 
 /// Claims a test that is to be run if no record of it stands. Another process may have seen it read other files meanwhile.

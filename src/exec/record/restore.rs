@@ -35,7 +35,7 @@ pub(crate) struct Recorded<'a> {
 }
 
 impl<'a> Recorded<'a> {
-    fn of(work: &'a Workload, (test, node): (TestId, NodeId), plan: Option<&'a str>, output: &'a Output) -> Self {
+    fn of(work: &'a Workload, test: TestId, node: NodeId, plan: Option<&'a str>, output: &'a Output) -> Self {
         let node = work.graph.node(node);
         Self {
             name: &work.test(test).name,
@@ -52,7 +52,7 @@ impl Restorer<'_> {
     /// part of the record: then the directory is as it was.
     pub(crate) fn restore(self, work: &Workload, exporter: &Exporter<'_>, cached: &CachedTest) -> Restored {
         let plan = cached.distinct_in.as_deref();
-        let recorded = Recorded::of(work, (cached.test, cached.node), plan, &cached.record);
+        let recorded = Recorded::of(work, cached.test, cached.node, plan, &cached.record);
         self.put_back(exporter, recorded)
     }
 
@@ -62,13 +62,13 @@ impl Restorer<'_> {
         let output = record.into_output();
         let recorded = Recorded {
             key,
-            ..Recorded::of(work, (job.test, job.node), job.distinct_in.as_deref(), &output)
+            ..Recorded::of(work, job.test, job.node, job.distinct_in.as_deref(), &output)
         };
         self.put_back(&self.store.blobs().exporter(), recorded)
     }
 
     /// Takes what was put back of a test out of the run's directory again.
-    pub(crate) fn take_back(self, work: &Workload, (test, plan): (TestId, Option<&str>)) -> Result<(), RecordError> {
+    pub(crate) fn take_back(self, work: &Workload, test: TestId, plan: Option<&str>) -> Result<(), RecordError> {
         let (relative, made) = self.dir.test(&work.test(test).name, plan, 1);
         made?;
         let dir = self.dir.path().join(relative);

@@ -18,8 +18,10 @@ use crate::exec::record::infra_result;
 use crate::exec::run::clock::{stamp, unix_millis};
 use crate::exec::run::messages::{EndedAttempt, Message, WorkerMessage};
 use crate::exec::run::shared::Shared;
-use crate::exec::run::{Arrival, Arrivals, Finished, Sink};
-use crate::exec::schedule::{After, AttemptOutcome, Decision, Input, JobId, Ruling, Schedule, Skip, SutCommand, SutId};
+use crate::exec::run::{Arrival, Arrivals, EventSink, Finished};
+use crate::exec::schedule::{
+    After, AttemptOutcome, Decision, Input, JobId, Ruling, Schedule, Skip, SutCommand, SutId, TestAttempt,
+};
 use crate::exec::worker::Order;
 use crate::sut::trouble::without_os_numbers;
 use crate::sut::{Sut, Urgency};
@@ -60,7 +62,7 @@ pub(crate) struct EventLoop<'a, 'b> {
     finished: Finished,
     /// Tests of which an attempt failed.
     failed: BTreeSet<JobId>,
-    sink: &'b mut dyn Sink,
+    sink: &'b mut dyn EventSink,
     known: Urgency,
     /// When the user's patience ends.
     until: Option<Instant>,
@@ -74,9 +76,10 @@ impl<'a, 'b> EventLoop<'a, 'b> {
     pub(crate) fn new(
         shared: &'a Shared<'a>,
         workers: Workers<'b>,
-        (finished, times): (Finished, Durations),
+        finished: Finished,
+        times: Durations,
         arrivals: Option<Box<dyn Arrivals + 'b>>,
-        sink: &'b mut dyn Sink,
+        sink: &'b mut dyn EventSink,
     ) -> Self {
         Self {
             shared,
@@ -358,10 +361,10 @@ impl<'a, 'b> EventLoop<'a, 'b> {
         if self.states.state(self.shared.job(first).node) != NodeState::Running {
             return;
         }
-        let attempt = self.schedule.attempt(first);
+        let number = self.schedule.attempt(first);
         let mut told = Vec::new();
         for job in self.shared.together(first) {
-            if let Err(error) = infra_result::result_of_broken_off(self.shared, (job, attempt), reason) {
+            if let Err(error) = infra_result::result_of_broken_off(self.shared, TestAttempt { job, number }, reason) {
                 self.not_written(&error.to_string());
             }
             told.push(EndedAttempt {
@@ -437,17 +440,18 @@ impl<'a, 'b> EventLoop<'a, 'b> {
                     }
                 }
                 Decision::Skip(first, skip) => {
+                    let number = self.schedule.attempt(first);
                     for job in self.shared.together(first) {
-                        self.skip((job, self.schedule.attempt(first)), &skip);
+                        self.skip(TestAttempt { job, number }, &skip);
                     }
                 }
             }
         }
     }
 
-    fn skip(&mut self, (job, attempt): (JobId, u32), skip: &Skip) {
-        self.note(job, |states, node| states.skip(node, skip.reason()));
-        let (outcome, event, written) = infra_result::skipped(self.shared, (job, attempt), skip);
+    fn skip(&mut self, attempt: TestAttempt, skip: &Skip) {
+        self.note(attempt.job, |states, node| states.skip(node, skip.reason()));
+        let (outcome, event, written) = infra_result::skipped(self.shared, attempt, skip);
         if let Err(error) = written {
             self.not_written(&error.to_string());
         }

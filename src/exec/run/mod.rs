@@ -38,7 +38,7 @@ use crate::sut::trouble::without_os_numbers;
 use crate::sut::{BaseIdentity, Cancel, Project, Sut};
 
 /// Takes what happens, in order, on one thread.
-pub trait Sink {
+pub trait EventSink {
     /// Takes an event.
     fn event(&mut self, event: &Stamped);
 
@@ -143,7 +143,7 @@ impl Finished {
     }
 
     /// Counts tests that were taken from the cache, or should have been, and tells of them.
-    pub(crate) fn tell_cached(&mut self, restored: Vec<Event>, sink: &mut dyn Sink) {
+    pub(crate) fn tell_cached(&mut self, restored: Vec<Event>, sink: &mut dyn EventSink) {
         for event in &restored {
             match event {
                 Event::NodeSkipped { outcome, .. } => self.count(*outcome, false),
@@ -172,18 +172,18 @@ pub enum RunError {
 }
 
 /// Runs it: from `RunStarted` to `RunFinished`.
-pub fn run(run: Run<'_>, sink: &mut dyn Sink) -> Result<Finished, RunError> {
+pub fn run(run: Run<'_>, sink: &mut dyn EventSink) -> Result<Finished, RunError> {
     let (started, options) = (Instant::now(), run.options);
     let prefixed = run.suts.len() > 1 || run.arrivals.is_some();
     let mut pending = run.pending;
     let cached = std::mem::take(&mut pending.cached);
     let mut finished = Finished::default();
-    let place = Restorer {
+    let restorer = Restorer {
         store: run.store,
         dir: run.dir,
         seen: run.seen,
     };
-    let (restored, lost) = restore(place, run.work, cached, &mut finished);
+    let (restored, lost) = restore(restorer, run.work, cached, &mut finished);
     pending.run_after_all(run.work, lost);
     let times = if pending.jobs.is_empty() {
         Durations::default()
@@ -229,7 +229,7 @@ pub fn run(run: Run<'_>, sink: &mut dyn Sink) -> Result<Finished, RunError> {
     }
     let arrivals = run.arrivals;
     let finished = with_workers(&shared, run.suts, &run.expected, schedule, |workers, messages| {
-        EventLoop::new(&shared, workers, (finished, times), arrivals, sink).drive(messages)
+        EventLoop::new(&shared, workers, finished, times, arrivals, sink).drive(messages)
     })?;
     if options.audit.is_some() {
         let AuditSummary { ran, disagreed } = finished.audit.clone();
@@ -241,17 +241,17 @@ pub fn run(run: Run<'_>, sink: &mut dyn Sink) -> Result<Finished, RunError> {
 
 /// Puts recorded tests into the run's directory; returns their events, and those whose record turned out to be damaged.
 fn restore(
-    place: Restorer<'_>,
+    restorer: Restorer<'_>,
     work: &Workload,
     cached: Vec<CachedTest>,
     finished: &mut Finished,
 ) -> (Vec<Event>, Vec<CachedTest>) {
     let (mut events, mut lost) = (Vec::with_capacity(cached.len()), Vec::new());
-    let exporter = place.store.blobs().exporter();
+    let exporter = restorer.store.blobs().exporter();
     // Two tests share no file, so they need not wait for each other.
     let done: Vec<_> = cached
         .into_par_iter()
-        .map(|test| (place.restore(work, &exporter, &test), test))
+        .map(|test| (restorer.restore(work, &exporter, &test), test))
         .collect();
     // Tests that share a tree stand all, or none.
     let plan_of = |test: &CachedTest| Some(work.test(test.test).plan).filter(|&plan| work.plan(plan).shared_tree);
@@ -263,7 +263,7 @@ fn restore(
     for (restored, test) in done {
         let is_partly = plan_of(&test).is_some_and(|plan| partly.contains(&plan));
         match restored {
-            Ok(Some(_)) if is_partly && place.take_back(work, (test.test, test.distinct_in.as_deref())).is_ok() => {
+            Ok(Some(_)) if is_partly && restorer.take_back(work, test.test, test.distinct_in.as_deref()).is_ok() => {
                 lost.push(test);
             }
             Ok(Some(event)) => events.push(event),

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use super::estimate::Pace;
 use super::jobs::Jobs;
-use super::messages::{JobId, Lane, Skip, StepNo, SutId};
+use super::messages::{ChainStep, JobId, Lane, Skip, StepNo, SutId};
 
 #[derive(Debug, Default)]
 pub(super) struct LaneState {
@@ -28,7 +28,7 @@ pub(super) struct LaneState {
     pub(super) running: u32,
     /// The sum of when these are expected to end.
     pub(super) ends: u64,
-    chain: Vec<(StepNo, u64)>,
+    chain: Vec<ChainStep>,
     /// How long it took to enter it from the first step, as measured in this run.
     measured: Option<u64>,
     pub(super) finishes: bool,
@@ -99,9 +99,9 @@ impl LaneState {
 
     /// How long it takes a SUT to enter that has done everything up to the step `at`.
     pub(super) fn cost(&self, at: Option<StepNo>) -> u64 {
-        let done = at.and_then(|at| self.chain.iter().position(|&(step, _)| step == at));
+        let done = at.and_then(|at| self.chain.iter().position(|done| done.step == at));
         let from = done.map_or(0, |at| at + 1);
-        let sum = |steps: &[(StepNo, u64)]| steps.iter().map(|(_, expected)| expected).sum::<u64>();
+        let sum = |steps: &[ChainStep]| steps.iter().map(|step| step.expected).sum::<u64>();
         match (self.measured, sum(&self.chain)) {
             (Some(measured), all) if all > 0 => {
                 u64::try_from(u128::from(measured) * u128::from(sum(&self.chain[from..])) / u128::from(all))
@@ -118,7 +118,7 @@ impl LaneState {
 
     /// Whether a SUT at this step has to do the whole chain.
     pub(super) fn is_whole(&self, at: Option<StepNo>) -> bool {
-        !self.chain.is_empty() && !at.is_some_and(|at| self.chain.iter().any(|&(step, _)| step == at))
+        !self.chain.is_empty() && !at.is_some_and(|at| self.chain.iter().any(|done| done.step == at))
     }
 
     pub(super) fn is_prepared(&self, at: Option<StepNo>) -> bool {
@@ -126,7 +126,7 @@ impl LaneState {
     }
 
     pub(super) fn last_step(&self) -> Option<StepNo> {
-        self.chain.last().map(|&(step, _)| step)
+        self.chain.last().map(|last| last.step)
     }
 
     /// The work that waits, by the pace of this run.

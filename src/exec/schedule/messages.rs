@@ -25,10 +25,19 @@ pub struct Lane {
     pub tasks: Vec<Task>,
     /// SUTs to bring into it once each, even where it has no tests (`--until prepare`, `finish`).
     pub entries: u32,
-    /// Its prepare chain, with how long each step is expected to take, in milliseconds.
-    pub chain: Vec<(StepNo, u64)>,
+    /// Its prepare chain.
+    pub chain: Vec<ChainStep>,
     /// Whether leaving it runs finish steps, after which nothing counts as prepared.
     pub finishes: bool,
+}
+
+/// A step of a lane's prepare chain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ChainStep {
+    /// Which.
+    pub step: StepNo,
+    /// How long it is expected to take, in milliseconds.
+    pub expected: u64,
 }
 
 /// A test as the schedule sees it.
@@ -146,6 +155,14 @@ pub enum After {
     Tainted,
     /// The test did not start: another process runs the same node now. It is to be offered again later.
     Busy,
+}
+
+/// One attempt of a test.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct TestAttempt {
+    pub(crate) job: JobId,
+    /// The number of the attempt, from 1.
+    pub(crate) number: u32,
 }
 
 /// What came of one attempt of a test.

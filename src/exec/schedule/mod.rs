@@ -27,9 +27,10 @@ use std::collections::VecDeque;
 use estimate::Pace;
 use jobs::Jobs;
 use lane::LaneState;
+pub(crate) use messages::TestAttempt;
 pub use messages::{
-    After, AttemptOutcome, Decision, Estimate, Input, JobId, Lane, LaneId, Rules, Ruling, Skip, StepNo, SutCommand,
-    SutId, Task,
+    After, AttemptOutcome, ChainStep, Decision, Estimate, Input, JobId, Lane, LaneId, Rules, Ruling, Skip, StepNo,
+    SutCommand, SutId, Task,
 };
 use sut::{Fit, ScheduledSut, SutCounts, SutStatus};
 

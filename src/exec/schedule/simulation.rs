@@ -361,7 +361,7 @@ impl<F: FnMut(SutId, SutCommand) -> Fate> Simulation<F> {
             }
             (SutCommand::Open, _) => {
                 let prepared = machine.prepared.map(|lane| &self.lanes[lane.0 as usize].chain);
-                Input::Opened(prepared.and_then(|chain| chain.last()).map(|&(step, _)| step))
+                Input::Opened(prepared.and_then(|chain| chain.last()).map(|last| last.step))
             }
             (SutCommand::Enter(lane), Fate::Unprepared(how)) => {
                 machine.failed.push(lane);

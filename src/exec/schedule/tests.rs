@@ -35,7 +35,10 @@ fn lanes_with(sizes: &[usize], prepare: u64) -> Vec<Lane> {
     let lane = |(size, step): (&usize, u32)| Lane {
         tasks: next.by_ref().take(*size).map(|job| task(job, 1000)).collect(),
         entries: 0,
-        chain: vec![(StepNo(step), prepare)],
+        chain: vec![ChainStep {
+            step: StepNo(step),
+            expected: prepare,
+        }],
         finishes: false,
     };
     sizes.iter().zip(0..).map(lane).collect()
@@ -56,7 +59,7 @@ fn truth(lanes: &[Lane]) -> Truth {
         times: times.iter().map(|task| task.expected.into()).collect(),
         prepare: lanes
             .iter()
-            .map(|lane| lane.chain.iter().map(|step| step.1).sum())
+            .map(|lane| lane.chain.iter().map(|step| step.expected).sum())
             .collect(),
         open: 10,
         finish: 100,

@@ -42,7 +42,7 @@ impl Worker<'_> {
                 env_after: spec.env_after.clone(),
                 env_file,
             };
-            let ran = script::run(self.sut.as_mut(), &job, (&self.shared.cancel, borne), log)?;
+            let ran = script::run(self.sut.as_mut(), &job, &self.shared.cancel, borne, log)?;
             if ran.failure().is_some() {
                 return Ok(ran);
             }

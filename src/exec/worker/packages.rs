@@ -75,7 +75,7 @@ impl Worker<'_> {
         self.tell(SutStatus::Installing, String::new());
         let title = format!("packages: {}", packages.join(" "));
         let mut log = self.shared.prepare_log.part(self.sut.name(), &title)?;
-        let ran = script::run(self.sut.as_mut(), &job, (&self.shared.cancel, Urgency::None), &mut log)?;
+        let ran = script::run(self.sut.as_mut(), &job, &self.shared.cancel, Urgency::None, &mut log)?;
         let last = log.last_line()?;
         log.finish()?;
         Ok(match ran {

@@ -2,7 +2,8 @@
 //!
 //! Invariant: from before a step runs until it is complete, the SUT itself says that it is tainted.
 
-use std::time::Instant;
+use std::path::Path;
+use std::time::{Duration, Instant};
 
 use atex_cache::{Outcome, Ticket};
 
@@ -42,7 +43,7 @@ impl Worker<'_> {
             (failure, outcome) = (Some(failed.to_string()), NodeOutcome::Infra);
         }
         if let (None, Some(ticket)) = (&failure, ticket) {
-            let recorded = self.record_step(step, ticket, (started, begun), own.path());
+            let recorded = self.record_step(step, ticket, begun, started.elapsed(), own.path());
             let _told = recorded.inspect_err(|error| self.outbox.not_recorded(&node, error));
         }
         self.tell_step(
@@ -92,15 +93,16 @@ impl Worker<'_> {
         &self,
         step: StepId,
         ticket: Ticket,
-        (started, begun): (Instant, u64),
-        log: &std::path::Path,
+        begun: u64,
+        took: Duration,
+        log: &Path,
     ) -> Result<(), RecordError> {
         let ran = record::NodeRun {
             observed: None,
             node: self.shared.work.step(step).node,
             sut: self.sut.name().to_owned(),
             begun,
-            took: started.elapsed(),
+            took,
             prepared: None,
             outcome: Outcome::Passed,
             meta: serde_json::Value::Null,

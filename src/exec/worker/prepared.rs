@@ -73,7 +73,7 @@ impl Worker<'_> {
     pub(crate) fn stands_for(&self, step: StepId, last: &str) -> Option<Paths> {
         let shared = self.shared;
         let tree = || shared.tree(shared.work.step(step).upload);
-        observed_inputs::stands_for(shared.work, shared.store, tree, (step, last))
+        observed_inputs::stands_for(shared.work, shared.store, tree, step, last)
     }
 
     /// Whether a boot that no test asked for ended what was prepared.

@@ -13,7 +13,7 @@ use atex::control::Mask;
 use atex::exec::event::{Event, NodeOutcome, Stamped, SutStatus};
 use atex::exec::options::{Mode, OnReboot, OnTaint, Options, Until};
 use atex::exec::pending::PendingWork;
-use atex::exec::run::{self, Arrivals, Finished, Run, Sink};
+use atex::exec::run::{self, Arrivals, EventSink, Finished, Run};
 use atex::exec::rundir::RunDir;
 use atex::exec::schedule::Rules;
 use atex::sut::{BaseIdentity, Cancel, OnHeld, Project, Sut, Trouble, TroubleKind, Urgency};
@@ -245,7 +245,7 @@ struct Seen<F> {
     on_event: F,
 }
 
-impl<F: FnMut(&Event, &Cancel)> Sink for Seen<F> {
+impl<F: FnMut(&Event, &Cancel)> EventSink for Seen<F> {
     fn event(&mut self, event: &Stamped) {
         self.events.push(event.event.clone());
         (self.on_event)(&event.event, &self.cancel);

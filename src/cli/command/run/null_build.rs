@@ -83,7 +83,7 @@ impl Build<'_> {
         let suts = suts.iter().map(|sut| sut.name().to_owned()).collect();
         let reporters = super::reporters(&dir, info, self.settings, self.cancel)?;
         let mut sink = RunSink::new(reporters, self.cancel.clone());
-        let finished = restored.tell(&dir, self.options, (suts, self.cancel), &mut sink);
+        let finished = restored.tell(&dir, self.options, suts, self.cancel, &mut sink);
         let finished = finished.map_err(|source| super::not_written(&dir, &source))?;
         super::end(sink, &finished, self.store, self.settings).map(Tried::Done)
     }

@@ -3,7 +3,7 @@
 use crate::cli::error::CliError;
 use crate::control::Mask;
 use crate::exec::event::Stamped;
-use crate::exec::run::Sink;
+use crate::exec::run::EventSink;
 use crate::report;
 use crate::sut::{Cancel, Urgency};
 
@@ -42,7 +42,7 @@ impl RunSink {
     }
 }
 
-impl Sink for RunSink {
+impl EventSink for RunSink {
     fn event(&mut self, event: &Stamped) {
         if self.mask.is_empty() {
             self.reporters.event(event);

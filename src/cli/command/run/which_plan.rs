@@ -68,7 +68,7 @@ fn is_prepared((work, store): (&Workload, &Store), plan: PlanId, states: &[SutSt
     };
     let says_so = |state: &SutState| {
         let last = state.chain.last().filter(|_| state.taint.is_none());
-        last.is_some_and(|last| observed_inputs::is_in_state(work, store, (step, last)))
+        last.is_some_and(|last| observed_inputs::is_in_state(work, store, step, last))
     };
     states.iter().any(says_so)
 }

@@ -12,7 +12,7 @@ use crate::exec::record::infra_result;
 use crate::exec::run::messages::WorkerMessage;
 use crate::exec::run::shared::Shared;
 use crate::exec::rundir::RunDirError;
-use crate::exec::schedule::{After, JobId, LaneId, Skip};
+use crate::exec::schedule::{After, JobId, LaneId, Skip, TestAttempt};
 use crate::exec::worker::packages::Installed;
 use crate::exec::worker::sync::mode_of;
 use crate::exec::worker::{CommandError, Worker};
@@ -59,8 +59,8 @@ impl Worker<'_> {
     }
 
     /// Tells that what a test did cannot be written. It gets a result of the infrastructure, and the run goes on.
-    pub(crate) fn unwritten(&self, (job, attempt): (JobId, u32), reason: String) -> Summary {
-        let _told_anyway = infra_result::result_of_broken_off(self.shared, (job, attempt), &reason);
+    pub(crate) fn unwritten(&self, attempt: TestAttempt, reason: String) -> Summary {
+        let _told_anyway = infra_result::result_of_broken_off(self.shared, attempt, &reason);
         self.outbox.send(WorkerMessage::NotWritten(reason.clone()));
         Summary {
             verdict: Verdict::Infra,
@@ -75,12 +75,12 @@ impl Worker<'_> {
     pub(crate) fn attempt_made(
         &mut self,
         made: Result<(), RunDirError>,
-        (job, part): (JobId, Position),
-        test: &TestSpec,
+        job: JobId,
+        part: Position,
         dir: &Path,
     ) -> Result<SutAttempt, CommandError> {
         match made {
-            Ok(()) => self.attempt_in((job, part), test, dir),
+            Ok(()) => self.attempt_in(job, part, dir),
             Err(error) => Ok(SutAttempt {
                 summary: Err(without_os_numbers(&error.to_string())),
                 after: SutAfter::Usable(After::Clean),
@@ -102,14 +102,9 @@ impl Worker<'_> {
         self.save_state()
     }
 
-    fn attempt_in(
-        &mut self,
-        (job, part): (JobId, Position),
-        test: &TestSpec,
-        dir: &Path,
-    ) -> Result<SutAttempt, CommandError> {
+    fn attempt_in(&mut self, job: JobId, part: Position, dir: &Path) -> Result<SutAttempt, CommandError> {
         let shared = self.shared;
-        let lane = shared.job(job).lane;
+        let (test, lane) = (shared.test(job), shared.job(job).lane);
         let undone = if part.first { self.undo(lane) } else { Ok(None) };
         match undone {
             Ok(None) => {}

@@ -93,8 +93,8 @@ impl Worker<'_> {
             }
             for EndedAttempt { job, .. } in told {
                 let spec = shared.job(job);
-                let test = (spec.test, spec.distinct_in.as_deref());
-                let _told_when_it_is_written = shared.restorer().take_back(shared.work, test);
+                let plan = spec.distinct_in.as_deref();
+                let _told_when_it_is_written = shared.restorer().take_back(shared.work, spec.test, plan);
             }
             return None;
         }

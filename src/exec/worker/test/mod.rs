@@ -18,7 +18,7 @@ use crate::exec::event::{Event, NodeOutcome, SutStatus};
 use crate::exec::record::infra_result;
 use crate::exec::run::clock::{stamp, unix_now};
 use crate::exec::run::messages::{EndedAttempt, WorkerMessage};
-use crate::exec::schedule::{After, AttemptOutcome, Input, JobId, Skip};
+use crate::exec::schedule::{After, AttemptOutcome, Input, JobId, Skip, TestAttempt};
 use crate::exec::worker::test::attempt::{Position, SutAttempt, output_of};
 use crate::exec::worker::test::verdict::{end_by_error, end_of_attempt, note_of, outcome_of};
 use crate::exec::worker::{CommandError, Worker};
@@ -78,7 +78,7 @@ impl Worker<'_> {
                 first: at == 0,
                 last: at + 1 == jobs.len(),
             };
-            let (one, after) = match self.try_test((job, attempt), part) {
+            let (one, after) = match self.try_test(TestAttempt { job, number: attempt }, part) {
                 Ok(came) => came,
                 Err(error) => {
                     failed = Some(error);
@@ -125,10 +125,11 @@ impl Worker<'_> {
             (None, SutCondition::Clean) => "one before it in the same tree was broken off".to_owned(),
         };
         told.extend(rest.iter().map(|&job| {
+            let attempt = TestAttempt { job, number: attempt };
             if is_cancelled {
-                self.cancelled((job, attempt))
+                self.cancelled(attempt)
             } else {
-                self.broken_off((job, attempt), &reason)
+                self.broken_off(attempt, &reason)
             }
         }));
         self.outbox.send(WorkerMessage::Verdict(said, told));
@@ -146,32 +147,29 @@ impl Worker<'_> {
         }
     }
 
-    fn try_test(
-        &mut self,
-        (job, attempt): (JobId, u32),
-        part: Position,
-    ) -> Result<(EndedTest, SutCondition), CommandError> {
+    fn try_test(&mut self, attempt: TestAttempt, part: Position) -> Result<(EndedTest, SutCondition), CommandError> {
         let shared = self.shared;
+        let TestAttempt { job, number } = attempt;
         let spec = shared.job(job);
         let test = shared.work.test(spec.test);
         let (node, key) = shared.identify(spec.node);
-        let (relative, made) = shared.dir.test(&test.name, spec.distinct_in.as_deref(), attempt);
+        let (relative, made) = shared.dir.test(&test.name, spec.distinct_in.as_deref(), number);
         let dir = shared.dir.path().join(&relative);
         let (started, begun) = (Instant::now(), unix_now());
         self.outbox.event(Event::NodeStarted {
             node: node.clone(),
             key: key.clone(),
             sut: self.sut.name().to_owned(),
-            attempt,
+            attempt: number,
         });
         let SutAttempt {
             summary,
             after,
             started_there,
             mounted,
-        } = self.attempt_made(made, (job, part), test, &dir)?;
+        } = self.attempt_made(made, job, part, &dir)?;
         let is_written = summary.is_ok();
-        let summary = summary.unwrap_or_else(|error| self.unwritten((job, attempt), error));
+        let summary = summary.unwrap_or_else(|error| self.unwritten(attempt, error));
         let outcome = outcome_of(&summary);
         let ended_by = summary.infra.as_ref().map_or("unknown", |(kind, _)| kind.as_str());
         let left = match (after, mounted) {
@@ -224,21 +222,26 @@ impl Worker<'_> {
     }
 
     /// Ends a test that the host or the machine broke off. Its result may find no room on the disk any more.
-    fn broken_off(&self, (job, attempt): (JobId, u32), reason: &str) -> EndedAttempt {
-        let _told_anyway = infra_result::result_of_broken_off(self.shared, (job, attempt), reason);
+    fn broken_off(&self, attempt: TestAttempt, reason: &str) -> EndedAttempt {
+        let _told_anyway = infra_result::result_of_broken_off(self.shared, attempt, reason);
         EndedAttempt {
-            job,
+            job: attempt.job,
             outcome: NodeOutcome::Infra,
             cached: false,
-            event: stamp(infra_result::broken_off(self.shared, job, self.sut.name(), reason)),
+            event: stamp(infra_result::broken_off(
+                self.shared,
+                attempt.job,
+                self.sut.name(),
+                reason,
+            )),
         }
     }
 
     /// Ends a test that does not start because the user cancelled one before it.
-    fn cancelled(&self, (job, attempt): (JobId, u32)) -> EndedAttempt {
-        let (outcome, event, _told_anyway) = infra_result::skipped(self.shared, (job, attempt), &Skip::Cancelled);
+    fn cancelled(&self, attempt: TestAttempt) -> EndedAttempt {
+        let (outcome, event, _told_anyway) = infra_result::skipped(self.shared, attempt, &Skip::Cancelled);
         EndedAttempt {
-            job,
+            job: attempt.job,
             outcome,
             cached: false,
             event: stamp(event),
