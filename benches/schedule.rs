@@ -10,7 +10,11 @@ use atex::exec;
 use atex::exec::schedule::{ChainStep, JobId, Lane, LaneId, Rules, StepNo, Task};
 use simulation::{Dice, Fate, Simulation, SimulationReport, Truth};
 
-#[expect(dead_code, reason = "the unit tests simulate more than is measured here")]
+#[expect(
+    dead_code,
+    unreachable_pub,
+    reason = "it is a part of the unit tests, which simulate more than is measured here"
+)]
 #[path = "../src/exec/schedule/simulation.rs"]
 mod simulation;
 

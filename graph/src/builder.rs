@@ -174,7 +174,7 @@ impl GraphBuilder {
             node.after.sort_unstable();
             node.after.dedup();
         }
-        Graph::new(self.nodes, self.by_name)
+        Graph::new(self.nodes)
     }
 
     fn check(&self, id: NodeId, name: impl FnOnce() -> String) -> Result<&Node, GraphError> {

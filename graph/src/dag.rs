@@ -1,56 +1,39 @@
 //! The sealed graph: immutable, acyclic, the only form that is scheduled, printed and explained.
 //!
-//! Nodes lie in one dense vector, by [`NodeId`]; petgraph holds the edges with the same numbers, and its own index
-//! does not leave this file. Edges lead from what comes first to what waits for it.
+//! Nodes lie in one dense vector, by [`NodeId`]. petgraph sorts them and finds cycles; its own index does not leave this file. Edges lead
+//! from what comes first to what waits for it.
 
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap, HashSet, VecDeque};
+use std::collections::{BinaryHeap, HashMap, VecDeque};
 
-use petgraph::Direction::{Incoming, Outgoing};
+use petgraph::Direction::Incoming;
 use petgraph::algo::tarjan_scc;
 use petgraph::graph::{DiGraph, NodeIndex};
 use petgraph::visit::EdgeRef as _;
 
-use crate::digest::ActionKey;
 use crate::error::GraphError;
 use crate::inputs::InputFile;
-use crate::name::{Kind, NodeName};
 use crate::node::{Node, NodeId};
-
-/// What an edge means for the later node.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Edge {
-    /// It needs what the earlier one makes; the key holds it.
-    Dep,
-    /// It only waits until the earlier one has ended, however that went.
-    After,
-}
 
 /// An immutable graph without cycles.
 #[derive(Clone, Debug)]
 pub struct Graph {
     nodes: Vec<Node>,
-    edges: DiGraph<(), Edge>,
     /// Every node after all it waits for; of those that could come next, the one that was added first.
     order: Vec<NodeId>,
-    by_name: HashMap<NodeName, NodeId>,
-    by_key: HashMap<ActionKey, NodeId>,
 }
 
 impl Graph {
     /// Takes nodes whose edges all lead to nodes among them.
-    pub(crate) fn new(nodes: Vec<Node>, by_name: HashMap<NodeName, NodeId>) -> Result<Self, GraphError> {
+    pub(crate) fn new(nodes: Vec<Node>) -> Result<Self, GraphError> {
         let count = nodes.iter().map(|node| node.deps.len() + node.after.len()).sum();
         let mut edges = DiGraph::with_capacity(nodes.len(), count);
         for _ in &nodes {
             edges.add_node(());
         }
         for (id, node) in ids(nodes.len()).zip(&nodes) {
-            for dep in node.deps() {
-                edges.add_edge(inner(dep), inner(id), Edge::Dep);
-            }
-            for &earlier in &node.after {
-                edges.add_edge(inner(earlier), inner(id), Edge::After);
+            for earlier in node.deps().chain(node.after.iter().copied()) {
+                edges.add_edge(inner(earlier), inner(id), ());
             }
         }
         let order = sorted(&edges);
@@ -61,14 +44,7 @@ impl Graph {
                 .collect();
             return Err(GraphError::Cycle { path });
         }
-        let by_key = ids(nodes.len()).zip(&nodes).map(|(id, node)| (node.key, id)).collect();
-        Ok(Self {
-            nodes,
-            edges,
-            order,
-            by_name,
-            by_key,
-        })
+        Ok(Self { nodes, order })
     }
 
     /// Number of nodes.
@@ -93,10 +69,7 @@ impl Graph {
     /// Takes what a node was seen to read into its key; see [`Node::observing`]. The keys of nodes that depend on it stay as they are:
     /// they hold the static key.
     pub fn observe(&mut self, id: NodeId, files: impl IntoIterator<Item = InputFile>) {
-        let node = self.nodes[id.index()].observing(files);
-        self.by_key.remove(&self.nodes[id.index()].key);
-        self.by_key.insert(node.key, id);
-        self.nodes[id.index()] = node;
+        self.nodes[id.index()] = self.nodes[id.index()].observing(files);
     }
 
     /// All nodes, in the order in which they were added.
@@ -109,21 +82,9 @@ impl Graph {
         self.ids().zip(&self.nodes)
     }
 
-    /// All nodes of a kind, in the order in which they were added.
-    pub fn of_kind(&self, kind: Kind) -> impl Iterator<Item = NodeId> {
-        self.nodes()
-            .filter(move |(_, node)| node.kind() == kind)
-            .map(|(id, _)| id)
-    }
-
     /// All nodes, each after everything it waits for.
     pub fn topological(&self) -> &[NodeId] {
         &self.order
-    }
-
-    /// Nodes that wait for nothing.
-    pub fn roots(&self) -> impl Iterator<Item = NodeId> {
-        self.edges.externals(Incoming).map(outer)
     }
 
     /// The nodes whose keys are part of the node's key, in that order.
@@ -134,38 +95,6 @@ impl Graph {
     /// The nodes it only waits for.
     pub fn after(&self, id: NodeId) -> &[NodeId] {
         self.node(id).after()
-    }
-
-    /// The nodes that depend on it or wait for it, in the order in which they were added.
-    pub fn dependents(&self, id: NodeId) -> Vec<(NodeId, Edge)> {
-        let edges = self.edges.edges_directed(inner(id), Outgoing);
-        let mut dependents: Vec<_> = edges.map(|edge| (outer(edge.target()), *edge.weight())).collect();
-        dependents.sort_by_key(|(id, _)| *id);
-        dependents
-    }
-
-    /// Everything that must have been done before the node can run, then the node itself: its chain of prepare steps.
-    pub fn chain(&self, id: NodeId) -> Vec<NodeId> {
-        let mut chain = vec![id];
-        let mut seen = HashSet::from([id]);
-        let mut next = 0;
-        while let Some(&id) = chain.get(next) {
-            next += 1;
-            chain.extend(self.deps(id).filter(|&dep| seen.insert(dep)));
-        }
-        // A node is added after everything its key depends on.
-        chain.sort_unstable();
-        chain
-    }
-
-    /// The node with exactly this name.
-    pub fn find(&self, name: &NodeName) -> Option<NodeId> {
-        self.by_name.get(name).copied()
-    }
-
-    /// The node with this key.
-    pub fn find_key(&self, key: ActionKey) -> Option<NodeId> {
-        self.by_key.get(&key).copied()
     }
 }
 
@@ -184,7 +113,7 @@ fn outer(index: NodeIndex) -> NodeId {
 }
 
 /// Kahn's algorithm, smallest id first. Nodes on cycles and behind them are left out.
-fn sorted(edges: &DiGraph<(), Edge>) -> Vec<NodeId> {
+fn sorted(edges: &DiGraph<(), ()>) -> Vec<NodeId> {
     let mut missing: Vec<usize> = edges
         .node_indices()
         .map(|index| edges.edges_directed(index, Incoming).count())
@@ -204,7 +133,7 @@ fn sorted(edges: &DiGraph<(), Edge>) -> Vec<NodeId> {
 }
 
 /// A shortest cycle through the first node that is on one, as a path against the edges: each node waits for the next.
-fn cycle(edges: &DiGraph<(), Edge>) -> Vec<NodeId> {
+fn cycle(edges: &DiGraph<(), ()>) -> Vec<NodeId> {
     let components = tarjan_scc(edges);
     let on_cycle = components.iter().filter(|members| members.len() > 1).flatten().copied();
     let loops = edges

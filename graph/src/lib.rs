@@ -4,7 +4,7 @@
 //! ([`NodeName`]) and an identity ([`ActionKey`]): the digest of its [`Inputs`] and of the keys of the nodes it depends on. From there:
 //!
 //! - [`GraphBuilder`] collects nodes, and equal ones become one; [`GraphBuilder::seal`] makes the immutable [`Graph`];
-//! - [`Selection`] says what must run, given what can be reused; [`Progress`] follows the run;
+//! - [`Selection`] says what must run, given what can be reused; [`NodeStates`] follows the run;
 //! - [`transcript()`] lists what a key is made of, [`diff`] compares two such lists, [`explain`] puts that into words;
 //! - [`render`] draws the graph.
 //!
@@ -23,14 +23,13 @@ mod inputs;
 mod manifest;
 mod name;
 mod node;
-mod progress;
 pub mod render;
 mod select;
-mod state;
+mod states;
 mod transcript;
 
 pub use builder::{GraphBuilder, Keyed};
-pub use dag::{Edge, Graph};
+pub use dag::Graph;
 pub use digest::{ActionKey, BlobDigest, Digest, FileSetDigest, OutputDigest, ParseDigestError, kind};
 pub use encode::KeyHasher;
 pub use error::GraphError;
@@ -42,7 +41,6 @@ pub use inputs::{
 pub use manifest::{Manifest, Visitor};
 pub use name::{Kind, NodeName};
 pub use node::{Node, NodeId};
-pub use progress::Progress;
 pub use select::{Need, Selection};
-pub use state::{Counts, NodeState, Outcome, SkipReason, StateError};
+pub use states::{Counts, NodeState, NodeStates, Outcome, StateError};
 pub use transcript::{Entry, transcript};

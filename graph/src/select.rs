@@ -87,9 +87,4 @@ impl Selection {
     pub fn runs(&self, id: NodeId) -> bool {
         self.need(id) == Need::Run
     }
-
-    /// All nodes that must run, each after everything it waits for.
-    pub fn to_run<'a>(&'a self, graph: &'a Graph) -> impl Iterator<Item = NodeId> + 'a {
-        graph.topological().iter().copied().filter(|&id| self.runs(id))
-    }
 }

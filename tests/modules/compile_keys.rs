@@ -392,7 +392,7 @@ fn equal_chains_of_many_plans_are_one() {
     let workload = trial.compile();
     assert_eq!(workload.plans.len(), 75);
     assert_eq!(workload.tests.len(), 75);
-    let count = |kind: Kind| workload.graph.of_kind(kind).count();
+    let count = |kind: Kind| workload.graph.nodes().filter(|(_, node)| node.kind() == kind).count();
     assert_eq!(count(Kind::Prepare), 4, "one installation, three scripts");
     assert_eq!(count(Kind::Test), 3, "the test behind each of the three chains");
     assert_eq!(workload.steps.len(), 4);

@@ -6,7 +6,7 @@ mod format;
 mod golden;
 mod keys;
 mod model;
-mod progress;
 mod refusals;
 mod scale;
 mod selection;
+mod states;

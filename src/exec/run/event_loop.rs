@@ -10,7 +10,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
 
 use atex_cache::Lookup;
-use atex_graph::{Kind, NodeId, NodeState, Outcome, Progress, Selection, StateError};
+use atex_graph::{Kind, NodeId, NodeState, NodeStates, Outcome, Selection, StateError};
 
 use crate::exec::record::durations::Durations;
 use crate::exec::event::{Event, NodeOutcome, NodeRef, Stamped, SutStatus};
@@ -54,7 +54,7 @@ pub(crate) struct EventLoop<'a, 'b> {
     shared: &'a Shared<'a>,
     schedule: Schedule,
     /// The state of each test's node; what the schedule does must be possible there, and at the end nothing may be left.
-    states: Progress,
+    states: NodeStates,
     orders: Vec<Result<Sender<Order>, String>>,
     start_worker: &'b StartWorker<'b>,
     arrivals: Option<Box<dyn Arrivals + 'b>>,
@@ -234,7 +234,7 @@ impl<'a, 'b> EventLoop<'a, 'b> {
             let decisions = match restored {
                 Ok(None) | Err(_) => self.schedule.offer_again(self.now(), job),
                 Ok(Some(event)) => {
-                    self.note(job, Progress::start);
+                    self.note(job, NodeStates::start);
                     self.note(job, |states, node| states.end(node, Outcome::Passed));
                     self.finished.count(NodeOutcome::Pass, true);
                     self.sink.event(&stamp(event));
@@ -330,7 +330,7 @@ impl<'a, 'b> EventLoop<'a, 'b> {
             }
         }
         match ruling {
-            Ruling::Again => self.note(job, Progress::give_back),
+            Ruling::Again => self.note(job, NodeStates::give_back),
             Ruling::Final { .. } => {
                 let ended = if passed { Outcome::Passed } else { Outcome::Failed };
                 self.note(job, |states, node| states.end(node, ended));
@@ -358,7 +358,7 @@ impl<'a, 'b> EventLoop<'a, 'b> {
     /// Ends the test of a worker that cannot do so any more.
     fn answer_for(&mut self, sut: SutId, name: &str, reason: &str) {
         let Some(first) = self.schedule.job_on(sut) else { return };
-        if self.states.state(self.shared.job(first).node) != NodeState::Running {
+        if self.states.of(self.shared.job(first).node) != NodeState::Running {
             return;
         }
         let number = self.schedule.attempt(first);
@@ -381,7 +381,7 @@ impl<'a, 'b> EventLoop<'a, 'b> {
         match (&input, self.schedule.job_on(sut)) {
             (Input::Ended(After::Busy), Some(first)) => {
                 for job in self.shared.together(first) {
-                    self.note(job, Progress::give_back);
+                    self.note(job, NodeStates::give_back);
                 }
             }
             (Input::Lost(_) | Input::EnterFailed(_), None) if self.shared.pending.jobs.is_empty() => {
@@ -425,7 +425,7 @@ impl<'a, 'b> EventLoop<'a, 'b> {
                         SutCommand::Run(first) => {
                             attempt = self.schedule.attempt(first);
                             for job in self.shared.together(first) {
-                                self.note(job, Progress::start);
+                                self.note(job, NodeStates::start);
                             }
                         }
                         SutCommand::Open | SutCommand::Leave(_) | SutCommand::Close => {}
@@ -450,7 +450,7 @@ impl<'a, 'b> EventLoop<'a, 'b> {
     }
 
     fn skip(&mut self, attempt: TestAttempt, skip: &Skip) {
-        self.note(attempt.job, |states, node| states.skip(node, skip.reason()));
+        self.note(attempt.job, NodeStates::skip);
         let (outcome, event, written) = infra_result::skipped(self.shared, attempt, skip);
         if let Err(error) = written {
             self.not_written(&error.to_string());
@@ -460,7 +460,7 @@ impl<'a, 'b> EventLoop<'a, 'b> {
     }
 
     /// Makes a transition of a test's node. One that is not possible is a defect, and ends the run.
-    fn note<T>(&mut self, job: JobId, step: impl FnOnce(&mut Progress, NodeId) -> Result<T, StateError>) {
+    fn note(&mut self, job: JobId, step: impl FnOnce(&mut NodeStates, NodeId) -> Result<(), StateError>) {
         if let Err(error) = step(&mut self.states, self.shared.job(job).node) {
             self.finished.defect.get_or_insert(error.to_string());
             self.shared.cancel.raise(Urgency::Graceful);
@@ -469,9 +469,9 @@ impl<'a, 'b> EventLoop<'a, 'b> {
 }
 
 /// The state of each job's node. Prepare steps are over as far as the states goes: each SUT has its own, and says so itself.
-fn states(shared: &Shared<'_>) -> Progress {
+fn states(shared: &Shared<'_>) -> NodeStates {
     let graph = &shared.work.graph;
     let targets: Vec<_> = shared.pending.jobs.iter().map(|job| job.node).collect();
     let selection = Selection::of(graph, &targets, |id| graph.node(id).kind() != Kind::Test);
-    Progress::new(Arc::clone(graph), &selection, |_| 0)
+    NodeStates::new(Arc::clone(graph), &selection)
 }

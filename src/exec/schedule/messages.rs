@@ -1,7 +1,5 @@
 //! What goes into the schedule and what comes out of it.
 
-use atex_graph::SkipReason;
-
 /// A SUT of the run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SutId(pub u32);
@@ -115,16 +113,6 @@ pub enum Skip {
     Cancelled,
     /// Enough tests failed.
     Stopped(String),
-}
-
-impl Skip {
-    /// The reason as the graph has it.
-    pub(crate) fn reason(&self) -> SkipReason {
-        match self {
-            Self::Cancelled | Self::Stopped(_) => SkipReason::Cancelled,
-            Self::Prepare(_) | Self::Setup(_) | Self::Unreachable(_) => SkipReason::NoSut,
-        }
-    }
 }
 
 /// What befell a SUT. A [`Skip`] is why tests do not run that only this SUT could have run.
