@@ -12,8 +12,8 @@ use std::time::{Duration, Instant};
 use atex_cache::Lookup;
 use atex_graph::{Kind, NodeId, NodeState, NodeStates, Outcome, Selection, StateError};
 
-use crate::exec::record::durations::Durations;
 use crate::exec::event::{Event, NodeOutcome, NodeRef, Stamped, SutStatus};
+use crate::exec::record::durations::Durations;
 use crate::exec::record::infra_result;
 use crate::exec::run::clock::{stamp, unix_millis};
 use crate::exec::run::messages::{EndedAttempt, Message, WorkerMessage};

@@ -9,9 +9,9 @@ use crate::compile::spec::{Action, StepId};
 use crate::control::InfraKind;
 use crate::exec::attempt::log::NodeLog;
 use crate::exec::attempt::script::{self, ScriptEnd};
+use crate::exec::event::{Event, NodeOutcome, NodeRef};
 use crate::exec::run::messages::WorkerMessage;
 use crate::exec::worker::{CommandError, Worker};
-use crate::exec::event::{Event, NodeOutcome, NodeRef};
 use crate::sut::agent::packages::Need;
 use crate::sut::{EnvFile, Job, JobKind, Urgency};
 
