@@ -42,9 +42,11 @@ fn help_fits_a_screen_and_shows_examples() {
 
     Examples:
       atex build                 prepare and run everything; what is done already is not done again
-      atex test /smoke           run one test now, on the SUT that is prepared
-      atex why /smoke            say why a test would run again
+      atex test /tests/greeting  run one test now, on the SUT that is prepared
+      atex why /tests/greeting   say why a test would run again
       atex results --failed      show what failed in the latest run
+
+    The examples of all commands work in the tree `examples/hello` of the sources.
 
     Exit codes:
       0 all passed, 1 a test failed, 2 wrong usage or metadata, 3 the infrastructure failed,
@@ -136,14 +138,14 @@ fn help_of_build_tells_all_options() {
 
     Examples:
       atex build                            all plans
-      atex build /plans/smoke               one plan, or all whose name has that in it
+      atex build /plans/hello               one plan, or all whose name has that in it
       atex build --until prepare            make the machine ready, run no tests
       atex build --dry-run                  show what would run and why
-      atex build -s lab1 -s root@lab2       on two machines, whichever is free
+      atex build -s lab1 -s lab2            on two machines, whichever is free
       atex build -s 'local*4' --retries 1   four at once on this machine; what fails runs twice
-      atex build --shard 2/5                the second of five parts, for five invocations
+      atex build --shard 2/3                the second of three parts, for three invocations
       atex build --max-age 12h              prepare again what is older
-      atex build --audit 5%                 run some of what stands again: does it agree?
+      atex build --audit 5%                 run some of what is recorded again: does it agree?
     ");
 }
 

@@ -2,6 +2,7 @@
 
 mod cache;
 mod errors;
+mod examples;
 mod fmf;
 mod help;
 mod inspect;

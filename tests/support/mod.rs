@@ -82,6 +82,28 @@ impl World {
         fs::read_to_string(&path).unwrap_or_else(|error| panic!("cannot read {}: {error}", path.display()))
     }
 
+    /// Runs a line of bash in the tree as a user would, with the binary as `atex`.
+    pub(crate) fn bash(&self, line: &str) -> Ran {
+        let bin = self.path("bin");
+        if !bin.exists() {
+            fs::create_dir(&bin).expect("a directory of the test");
+            std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_atex"), bin.join("atex")).expect("a link to the binary");
+        }
+        let paths = std::env::var_os("PATH").unwrap_or_default();
+        let paths = std::iter::once(bin).chain(std::env::split_paths(&paths));
+        let call = self
+            .atex()
+            .env("PATH", std::env::join_paths(paths).expect("a path without colons"));
+        let atex = call.command();
+        let mut bash = Command::new("bash");
+        bash.args(["--norc", "-o", "pipefail", "-c", line])
+            .current_dir(self.tree())
+            .stdin(Stdio::null())
+            .env_clear()
+            .envs(atex.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        call.ran(&bash.output().expect("bash runs"))
+    }
+
     /// Starts putting a call together.
     pub(crate) fn atex(&self) -> Atex {
         Atex {

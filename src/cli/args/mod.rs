@@ -31,9 +31,11 @@ pub(crate) struct Cli {
 const EXAMPLES: &str = "\
 Examples:
   atex build                 prepare and run everything; what is done already is not done again
-  atex test /smoke           run one test now, on the SUT that is prepared
-  atex why /smoke            say why a test would run again
+  atex test /tests/greeting  run one test now, on the SUT that is prepared
+  atex why /tests/greeting   say why a test would run again
   atex results --failed      show what failed in the latest run
+
+The examples of all commands work in the tree `examples/hello` of the sources.
 
 Exit codes:
   0 all passed, 1 a test failed, 2 wrong usage or metadata, 3 the infrastructure failed,

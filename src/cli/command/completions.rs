@@ -11,7 +11,9 @@ use crate::report::{Exit, Palette};
 
 /// Print a completion script for a shell
 #[derive(Debug, Args)]
-#[command(after_help = "Example: atex completions bash > ~/.local/share/bash-completion/completions/atex")]
+#[command(after_help = "\
+Example:
+  source <(atex completions bash)       for this shell; in `~/.bashrc`, for all that start")]
 pub(crate) struct CompletionsArgs {
     /// The shell
     #[arg(value_enum)]

@@ -26,9 +26,9 @@ pub(crate) enum FmfCommand {
 #[command(after_help = "\
 Examples:
   atex fmf show                         all leaves, as they are before adjust
-  atex fmf show --context distro=rhel-9 after adjust rules
-  atex fmf show /tests/smoke --origin   one node, and where each value comes from
-  atex fmf show --name /smoke --json    for scripts")]
+  atex fmf show -c distro=rhel-9        after adjust rules
+  atex fmf show /tests/upload --origin  one node, and where each value comes from
+  atex fmf show --name /tests/ --json   for scripts")]
 pub(crate) struct FmfShowArgs {
     /// Nodes by their full names, leaves or not [default: all leaves]
     #[arg(value_name = "NAME")]

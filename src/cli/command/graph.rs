@@ -18,7 +18,8 @@ use crate::report::{Exit, human};
 #[command(after_help = "\
 Examples:
   atex graph                            all plans, as a tree
-  atex graph /plans/smoke --format dot | dot -Tsvg > graph.svg")]
+  atex graph /plans/hello               one plan
+  atex graph --format dot > graph.dot   for Graphviz")]
 pub(crate) struct GraphArgs {
     /// Plans by name, or regular expressions [default: all]
     #[arg(value_name = "PLAN")]

@@ -20,7 +20,7 @@ use crate::report::{Exit, Verbosity};
 #[command(after_help = "\
 Examples:
   atex lint                             the whole tree
-  atex lint /tests/smoke                one node, or all whose name has that in it
+  atex lint /tests/upload               one node, or all whose name has that in it
   atex lint --allow missing-file        all but one kind of finding
   atex lint --tmt                       also where tmt would do something else
 

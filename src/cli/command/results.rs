@@ -22,9 +22,9 @@ use crate::report::{Exit, Palette};
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  atex results                          of the latest run
-  atex results --failed                 only what failed
-  atex results ./out --json | jq .note  of a run's directory, for scripts")]
+  atex results                                 of the latest run
+  atex results --failed                        only what failed
+  atex results ./out --json | jq .result.note  of a run's directory, for scripts")]
 pub(crate) struct ResultsArgs {
     /// A run's directory, or its name below the runs directory [default: the latest]
     #[arg(value_name = "RUN")]

@@ -30,8 +30,8 @@ use crate::report::{Exit, human};
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  atex why /smoke/install               what changed since the test's latest record
-  atex why 'prepare /plans/smoke#2'     a prepare step, named as in `atex graph`")]
+  atex why /tests/greeting              what changed since the test's latest record
+  atex why 'prepare /plans/hello#2'     a prepare step, named as in `atex graph`")]
 pub(crate) struct WhyArgs {
     /// A test or another node, by name
     #[arg(value_name = "NAME")]

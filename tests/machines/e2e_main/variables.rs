@@ -1,5 +1,7 @@
 //! What scripts and tests see: variables and their precedence, the plan environment file, directories.
 
+use std::fs;
+
 use crate::e2e_main::scene::Scene;
 
 const PLAN: &str = "discover: {how: fmf}\nexecute: {how: tmt}\n";
@@ -100,9 +102,17 @@ tag: [one, two]
         .unwrap_or_else(|| panic!("other variables:\n{output}"));
     let seen = "name /suite/deep reboots 0 restarts 0\nbeside its metadata\nin its tree\nwithout input\n";
     let metadata = rest.strip_prefix(seen).unwrap_or_else(|| panic!("{output}"));
-    let metadata: serde_json::Value = serde_yaml::from_str(metadata).expect("YAML");
-    assert_eq!(metadata["summary"], "Looks around");
-    assert_eq!(metadata["tag"][1], "two");
+    // It is YAML in the form that fmf reads, too.
+    let read = tempfile::tempdir().unwrap();
+    fs::create_dir(read.path().join(".fmf")).unwrap();
+    fs::write(read.path().join(".fmf/version"), "1\n").unwrap();
+    fs::write(read.path().join("metadata.fmf"), metadata).unwrap();
+    let tree = atex_fmf::Tree::load(read.path()).unwrap();
+    let mut json = String::new();
+    tree.find("/metadata").expect("a node").write_json(&mut json);
+    let metadata: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(metadata["data"]["summary"], "Looks around", "{json}");
+    assert_eq!(metadata["data"]["tag"][1], "two", "{json}");
 }
 
 #[test]

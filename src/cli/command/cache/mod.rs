@@ -20,7 +20,7 @@ use crate::report::{Exit, human};
 #[command(after_help = "\
 Examples:
   atex cache ls                         what is recorded
-  atex cache diff 3f2a 91bc             why two records differ
+  atex cache diff 3a42 4053             why two records differ
   atex cache gc --keep 30d              remove what was not used for a month
 
 A key can be cut to any length that names one record.")]
@@ -29,19 +29,19 @@ pub(crate) enum CacheCommand {
     #[command(after_help = "Example: atex cache ls --json")]
     Ls,
     /// Show the inputs and outputs of a record
-    #[command(after_help = "Example: atex cache show 3f2a")]
+    #[command(after_help = "Example: atex cache show 3a42")]
     Show {
         /// The record's key, or its beginning
         key: String,
     },
     /// Print what the node of a record printed
-    #[command(after_help = "Example: atex cache log 3f2a")]
+    #[command(after_help = "Example: atex cache log 3a42")]
     Log {
         /// The record's key, or its beginning
         key: String,
     },
     /// Print where the files of a record lie in the store
-    #[command(after_help = "Example: less $(atex cache path 3f2a files/output.txt)")]
+    #[command(after_help = "Example: less $(atex cache path 3a42 files/output.txt)")]
     Path {
         /// The record's key, or its beginning
         key: String,
@@ -49,7 +49,7 @@ pub(crate) enum CacheCommand {
         file: Option<String>,
     },
     /// Show which inputs of two records differ, value by value
-    #[command(after_help = "Example: atex cache diff 3f2a 91bc")]
+    #[command(after_help = "Example: atex cache diff 3a42 4053")]
     Diff {
         /// The older record's key, or its beginning
         old: String,
@@ -73,7 +73,7 @@ pub(crate) enum CacheCommand {
     #[command(after_help = "Example: atex cache verify")]
     Verify,
     /// Remove records
-    #[command(after_help = "Example: atex cache rm 3f2a")]
+    #[command(after_help = "Example: atex cache rm 3a42")]
     Rm {
         /// Keys, or their beginnings
         #[arg(required = true)]

@@ -13,14 +13,14 @@ use crate::exec::options::{OnReboot, OnTaint, Until};
 #[command(after_help = "\
 Examples:
   atex build                            all plans
-  atex build /plans/smoke               one plan, or all whose name has that in it
+  atex build /plans/hello               one plan, or all whose name has that in it
   atex build --until prepare            make the machine ready, run no tests
   atex build --dry-run                  show what would run and why
-  atex build -s lab1 -s root@lab2       on two machines, whichever is free
+  atex build -s lab1 -s lab2            on two machines, whichever is free
   atex build -s 'local*4' --retries 1   four at once on this machine; what fails runs twice
-  atex build --shard 2/5                the second of five parts, for five invocations
+  atex build --shard 2/3                the second of three parts, for three invocations
   atex build --max-age 12h              prepare again what is older
-  atex build --audit 5%                 run some of what stands again: does it agree?")]
+  atex build --audit 5%                 run some of what is recorded again: does it agree?")]
 pub(crate) struct BuildArgs {
     /// Plans by name, or regular expressions [default: all that are enabled]
     #[arg(value_name = "PLAN")]
@@ -48,10 +48,10 @@ pub(crate) struct BuildArgs {
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  atex test /smoke/install              one test by its name
-  atex test smoke                       all tests whose name has that in it
-  atex test /a /b --plan /plans/full    tests of a plan
-  atex test /a -e DEBUG=1 -v            with a variable, showing its output")]
+  atex test /tests/greeting                one test by its name
+  atex test greet                          all tests whose name has that in it
+  atex test greet upload --plan hello      tests of a plan
+  atex test /tests/greeting -e DEBUG=1 -v  with a variable, showing the output")]
 pub(crate) struct TestArgs {
     /// Tests by name, or regular expressions
     #[arg(value_name = "NAME", required = true)]
@@ -68,7 +68,7 @@ pub(crate) struct TestArgs {
 #[command(after_help = "\
 Examples:
   atex finish                           all plans that touched the machine
-  atex finish /plans/smoke              one plan")]
+  atex finish /plans/hello              one plan")]
 pub(crate) struct FinishArgs {
     /// Plans by name, or regular expressions [default: all]
     #[arg(value_name = "PLAN")]

@@ -47,7 +47,7 @@ pub(crate) enum SutCommand {
     #[command(after_help = "\
 Examples:
   atex sut shell -s lab1                a shell
-  atex sut shell -s lab1 -- dmesg -T    a command; its exit code is passed on")]
+  atex sut shell -s lab1 -- uname -a    a command; its exit code is passed on")]
     Shell {
         /// What to run instead of a shell
         #[arg(last = true, value_name = "COMMAND")]
