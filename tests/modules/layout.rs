@@ -122,3 +122,18 @@ fn only_report_and_cli_print() {
         }
     }
 }
+
+/// Each binary is linked with OpenSSL, which takes longer than its tests: cut tests by ring, and not by subject.
+#[test]
+fn there_are_five_test_binaries_at_most() {
+    let mut binaries = Vec::new();
+    for member in [".", "graph", "cache", "fmf"] {
+        let Ok(entries) = fs::read_dir(root().join(member).join("tests")) else {
+            continue;
+        };
+        let entries = entries.map(|entry| entry.unwrap().path());
+        let is_binary = |path: &PathBuf| path.extension().is_some_and(|extension| extension == "rs") || path.join("main.rs").exists();
+        binaries.extend(entries.filter(is_binary));
+    }
+    assert!((1..=5).contains(&binaries.len()), "{binaries:?}");
+}

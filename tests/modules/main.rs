@@ -9,6 +9,7 @@ mod control;
 mod control_disk_full;
 mod control_memory;
 mod discover_cache;
+mod docs;
 mod exec_mock;
 mod fuzz_seeds;
 mod layout;

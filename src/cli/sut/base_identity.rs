@@ -64,18 +64,20 @@ pub(crate) fn of_pool(
                     });
                 }
                 Err(trouble) if trouble.kind == TroubleKind::Cancelled => return Err(trouble.into()),
-                Err(trouble) if !runs && let Some(known) = &known[index] => {
-                    let (name, age) = (&pool.suts[index].name, human::age(known.age));
-                    let text = format!("`{name}` is taken for what it was {age}: {}", trouble.message);
-                    messages::warning(&text, settings);
-                }
-                // Others may do: the run says of this one what it says of any that is not there.
-                Err(trouble) if pool.suts.len() > 1 => {
-                    known[index] = None;
-                    messages::warning(&trouble.message, settings);
-                    trouble.hint.iter().for_each(|text| messages::hint(text, settings));
-                }
-                Err(trouble) => return Err(trouble.into()),
+                Err(trouble) => match &known[index] {
+                    Some(known) if !runs => {
+                        let (name, age) = (&pool.suts[index].name, human::age(known.age));
+                        let text = format!("`{name}` is taken for what it was {age}: {}", trouble.message);
+                        messages::warning(&text, settings);
+                    }
+                    // Others may do: the run says of this one what it says of any that is not there.
+                    _ if pool.suts.len() > 1 => {
+                        known[index] = None;
+                        messages::warning(&trouble.message, settings);
+                        trouble.hint.iter().for_each(|text| messages::hint(text, settings));
+                    }
+                    _ => return Err(trouble.into()),
+                },
             }
         }
     }
