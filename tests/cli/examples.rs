@@ -15,9 +15,11 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// A copy of the example tree.
+/// A copy of the example tree. `local` keeps its files in the world, and not where it would on this host.
 fn example() -> World {
     let world = World::new();
+    let local = format!("[sut.local]\ntarget = \"local\"\ndir = \"{}\"\n", world.sut().display());
+    world.write("home/.config/atex/config.toml", local);
     copy(&root().join("examples/hello"), &world.tree());
     world
 }
@@ -79,7 +81,9 @@ fn examples(help: &str) -> Vec<String> {
 
 /// Waits until no agent of the last command is left that holds a machine: it ends when it hears that atex has ended.
 fn await_release(world: &World) {
-    world.bash("find ~ -name lease -exec flock {} true ';'").expect(0);
+    world
+        .bash("find ~ ../sut -name lease -exec flock {} true ';' 2>&1 || true")
+        .expect(0);
 }
 
 /// Runs the examples of one command below `atex`, and of those below it, one after the other.
@@ -238,6 +242,7 @@ fn commands_of_the_readme_print_what_it_says() {
         let code = output
             .iter()
             .find_map(|line| line.strip_prefix("exit ")?.split(':').next()?.parse().ok());
+        await_release(&world);
         let ran = world.bash(&line).expect(code.unwrap_or(0));
         let printed: Vec<String> = ran.stdout.lines().map(steady).collect();
         for line in output.into_iter().filter(|line| line.trim_matches([' ', '…']) != "") {

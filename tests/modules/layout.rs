@@ -132,7 +132,9 @@ fn there_are_five_test_binaries_at_most() {
             continue;
         };
         let entries = entries.map(|entry| entry.unwrap().path());
-        let is_binary = |path: &PathBuf| path.extension().is_some_and(|extension| extension == "rs") || path.join("main.rs").exists();
+        let is_binary = |path: &PathBuf| {
+            path.extension().is_some_and(|extension| extension == "rs") || path.join("main.rs").exists()
+        };
         binaries.extend(entries.filter(is_binary));
     }
     assert!((1..=5).contains(&binaries.len()), "{binaries:?}");

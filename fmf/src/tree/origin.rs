@@ -14,7 +14,7 @@ use super::MetadataFile;
 use crate::Spot;
 use crate::value::Mark;
 
-/// Whether no origins are kept, in a build that `benches/discover` needs to tell what keeping them costs.
+/// Whether no origins are kept, in a build that `benches/discover.rs` needs to tell what keeping them costs.
 const PLAIN: bool = option_env!("ATEX_PLAIN_BUILD").is_some();
 
 /// Set in marks that are links.

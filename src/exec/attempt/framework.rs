@@ -2,7 +2,7 @@
 //!
 //! A framework judges nothing else: results that a test reports are its own (`src/control/`), and that it never came to its end is the
 //! infrastructure's. Which frameworks there are, [`Framework`] says; a test of another one runs as `shell`, which is told, and its pass is
-//! not recorded (`src/compile/ignored.rs`).
+//! not recorded (`src/compile/metadata/unsupported.rs`).
 
 use crate::compile::spec::{Framework, TestSpec};
 use crate::control::Status;
