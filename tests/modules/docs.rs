@@ -12,6 +12,11 @@ fn read(path: &str) -> String {
     fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
+/// Whether a file's name ends with `.md` or the like.
+fn is_named(path: &str, extension: &str) -> bool {
+    Path::new(path).extension().is_some_and(|found| found == extension)
+}
+
 /// All files of the repository and their directories, relative to its root.
 fn files() -> BTreeSet<String> {
     fn walk(dir: &Path, all: &mut BTreeSet<String>) {
@@ -62,7 +67,7 @@ fn every_path_that_a_document_or_a_comment_names_is_there() {
         ".ci/",
     ];
     let all = files();
-    let is_document = |name: &&String| name.ends_with(".md") || name.ends_with(".rs") && !name.contains("tests/");
+    let is_document = |name: &&String| is_named(name, "md") || is_named(name, "rs") && !name.contains("tests/");
     let is_there = |path: &str| {
         let path = path.trim_end_matches('/');
         match path.split_once('*') {
@@ -73,7 +78,7 @@ fn every_path_that_a_document_or_a_comment_names_is_there() {
     let mut missing = Vec::new();
     for name in all.iter().filter(is_document).filter(|name| *name != "CHANGELOG.md") {
         let text = read(name);
-        let comments: String = if name.ends_with(".rs") {
+        let comments: String = if is_named(name, "rs") {
             let comment = |line: &&str| line.trim_start().starts_with("//");
             text.lines().filter(comment).collect::<Vec<_>>().join("\n")
         } else {
@@ -102,7 +107,7 @@ fn every_path_that_a_document_or_a_comment_names_is_there() {
 fn every_link_of_a_document_leads_to_a_file() {
     let all = files();
     let mut missing = Vec::new();
-    for name in all.iter().filter(|name| name.ends_with(".md")) {
+    for name in all.iter().filter(|name| is_named(name, "md")) {
         let text = read(name);
         let dir = Path::new(name).parent().unwrap();
         for link in text
@@ -220,7 +225,7 @@ fn the_page_of_metadata_has_the_keys_of_sections_and_phases() {
     let mut hows = BTreeSet::new();
     for name in files()
         .iter()
-        .filter(|name| name.starts_with("src/compile/how/") && name.ends_with(".rs"))
+        .filter(|name| name.starts_with("src/compile/how/") && is_named(name, "rs"))
     {
         let code = read(name);
         let Some((_, row)) = code.split_once("const HOW: How = How {") else {
