@@ -245,7 +245,8 @@ fn commands_of_the_readme_print_what_it_says() {
         await_release(&world);
         let ran = world.bash(&line).expect(code.unwrap_or(0));
         let printed: Vec<String> = ran.stdout.lines().map(steady).collect();
-        for line in output.into_iter().filter(|line| line.trim_matches([' ', '…']) != "") {
+        let is_shown = |line: &&str| !line.trim_matches([' ', '…']).is_empty();
+        for line in output.into_iter().filter(is_shown) {
             assert!(
                 printed.contains(&steady(line)),
                 "`{command}` does not print `{line}`: {ran:?}"
