@@ -1,4 +1,4 @@
-//! The command line as it is written: structs without judgement.
+//! The command line as it is written: plain structs. The options of a command are in its own file in [`crate::cli::command`].
 //!
 //! What values mean is decided by the second step ([`crate::cli::config::settings`], [`crate::cli::request::run`], [`crate::cli::sut::pool`]).
 

@@ -1,4 +1,4 @@
-//! The small languages of option values: `KEY=VALUE`, `DIM=VALUE,VALUE`, ages, sizes, choices.
+//! Parsers for the values of options and configuration keys: `KEY=VALUE`, `DIM=VALUE,VALUE`, ages, sizes, choices.
 
 use std::time::Duration;
 
@@ -11,12 +11,12 @@ use crate::compile::plan::environment;
 use crate::exec::record::audit::Share;
 use crate::exec::shard::Shard;
 
-/// A text that is no value of its language.
+/// A text that is not a valid value.
 #[derive(Debug, thiserror::Error)]
 #[error("{problem}")]
 pub(crate) struct ValueError {
     problem: String,
-    /// What would be one.
+    /// What would be valid.
     pub(crate) hint: String,
 }
 
@@ -63,7 +63,7 @@ pub(crate) fn variable_name(name: &str) -> Result<(), ValueError> {
     ))
 }
 
-/// Reads a share of hits: `5%`, `0.1%`, `all`.
+/// Parses a share of the recorded tests: `5%`, `0.1%`, `all`.
 pub(crate) fn share(text: &str) -> Result<Share, ValueError> {
     if text == "all" {
         return Ok(Share::ALL);
@@ -152,7 +152,7 @@ pub(crate) fn silence(text: &str) -> Result<Duration, ValueError> {
     age(text).ok().filter(|time| !time.is_zero()).ok_or_else(bad)
 }
 
-/// Takes a text that says something.
+/// Refuses an empty text.
 pub(crate) fn not_empty(key: &str, text: &str) -> Result<String, ValueError> {
     if text.is_empty() {
         return Err(ValueError::new(

@@ -49,7 +49,7 @@ pub(crate) enum GraphFormat {
     Json,
 }
 
-/// Draws the graph. For people each node has its short key, and the age of its record where there is one.
+/// Draws the graph. As a tree, each node has its short key, and the age of its record where there is one.
 pub(crate) fn run(args: GraphArgs, settings: &Settings, out: &mut Out) -> Result<Exit, CliError> {
     let request = compile_request::inspect(args.plans, args.select, &args.compile, &args.sut, settings)?;
     let store = Store::open_read_only(&settings.cache_dir()?)?;

@@ -59,10 +59,10 @@ struct AboutPlan<'a> {
     name: &'a str,
 }
 
-/// Lists. Nothing that matches is told by the exit code, as when it was to be run.
+/// Prints the list. Where nothing matches, the exit code says so, as in a run.
 pub(crate) fn run(args: LsArgs, settings: &Settings, out: &mut Out) -> Result<Exit, CliError> {
     let request = compile_request::inspect(Vec::new(), args.select, &args.compile, &args.sut, settings)?;
-    // Dropping it takes longer than the process would live on.
+    // Dropping it would take longer than the process still lives.
     let resolved = ManuallyDrop::new(compile::resolve(&request)?);
     let listing = resolved.list(&request)?;
     compile_request::warn(&listing.warnings, settings);

@@ -1,4 +1,4 @@
-//! The commands that print and end, a file each.
+//! The commands: each has its options, help and code in one file or folder.
 
 pub(crate) mod cache;
 pub(crate) mod completions;

@@ -18,7 +18,7 @@ pub(crate) fn cache(here: &Path) -> Result<PathBuf, CliError> {
     own(dir, "cache", "ATEX_CACHE")
 }
 
-/// Returns the directory for what is neither configuration nor cache.
+/// Returns the directory for state: runs, remembered machines, the identity of this host.
 pub(crate) fn state() -> Result<PathBuf, CliError> {
     let dir = place("XDG_STATE_HOME", ".local/state")?;
     own(dir, "state directory", "XDG_STATE_HOME")
@@ -47,7 +47,7 @@ pub(crate) fn absolute(path: &Path, base: &Path) -> PathBuf {
     }
 }
 
-/// Returns a directory of atex's if it is this user's; else says which variable names another.
+/// Returns the directory if it belongs to this user. Otherwise the error says which variable names another one.
 fn own(dir: PathBuf, what: &str, variable: &str) -> Result<PathBuf, CliError> {
     match ownership::check(&dir) {
         Ok(()) => Ok(dir),
@@ -58,7 +58,7 @@ fn own(dir: PathBuf, what: &str, variable: &str) -> Result<PathBuf, CliError> {
     }
 }
 
-/// Says what to set where `HOME` is that of another user, as in a container or behind `sudo -E`, and this user has one of his own.
+/// Says what to set where `HOME` belongs to another user, as in a container or behind `sudo -E`, and this user has a home of their own.
 fn home_of_another() -> Option<String> {
     let (given, me) = (home()?, rustix::process::geteuid().as_raw());
     ownership::check(&given).err()?;

@@ -1,7 +1,7 @@
 //! From TOML text to [`AtexConfig`], with the place of everything that is wrong.
 //!
-//! Each table is a [`Section`]: keys are taken out by name, and what nobody took is unknown. So the list of known keys that
-//! an error shows is the list of keys that are read.
+//! Each table is a [`Section`], from which keys are taken by name; a key that nobody took is unknown. So the list of known keys in an
+//! error is the list of keys that are read.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -17,7 +17,7 @@ use crate::cli::error::suggest::did_you_mean;
 use crate::compile::lint::Code;
 use crate::sut::kind::Parameters;
 
-/// A file while it is read.
+/// The file that is being read.
 #[derive(Clone, Copy)]
 struct Source<'a> {
     path: &'a Path,
@@ -127,7 +127,7 @@ fn sut(
     let target = section.read("target", Source::text)?;
     let mut parameters = Parameters::default();
     for name in Parameters::names() {
-        // A port is a number for people.
+        // People write a port as a number.
         if let Some(value) = section.read(name, Source::scalar_named)? {
             parameters.set(name, value);
         }
@@ -260,7 +260,7 @@ impl Source<'_> {
         }
     }
 
-    /// What an environment variable or a context dimension can be: a string, or a number or truth as it is written.
+    /// The value of an environment variable or of a context dimension: a string, or a number or boolean as it is written.
     fn scalar(self, item: Item<'_>, key: &str) -> Result<String, AtexConfigError> {
         match item.get_ref() {
             DeValue::String(text) => Ok(text.to_string()),

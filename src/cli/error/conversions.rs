@@ -1,6 +1,6 @@
-//! The errors of other modules as errors of the command line: which class each belongs to.
+//! Conversions of other modules' errors into errors of the command line: the class of each one.
 //!
-//! The classes are those of a command that has run nothing yet. What befalls a run is told by its events.
+//! They hold for a command that has not run anything yet. What happens to a run is told by its events.
 
 use std::io::{self, ErrorKind};
 
@@ -51,7 +51,7 @@ impl From<CompileError> for CliError {
     }
 }
 
-/// Whether there was no room for what was to be written.
+/// Returns whether a write failed because there was no room.
 pub(crate) fn is_full(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded)
 }

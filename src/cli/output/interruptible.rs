@@ -8,17 +8,17 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use crate::sut::{Cancel, Urgency};
 
-/// So many bytes are taken at once by whatever says that it can take some.
+/// How many bytes a pipe or terminal takes at once when it says that it can take some.
 const AT_ONCE: usize = 4096;
 
 /// How long a reader may take nothing once the user has interrupted.
 const AFTER_CANCEL: Duration = Duration::from_millis(500);
 
-/// Standard output that nobody is stuck in who wants to end.
+/// Standard output whose writers never hang once the user has interrupted.
 pub(crate) struct Patient {
     stdout: Stdout,
     cancel: Cancel,
-    /// Whether it was given up.
+    /// Whether the reader was given up.
     is_stuck: bool,
 }
 
@@ -31,7 +31,7 @@ impl Patient {
         }
     }
 
-    /// Waits until something is taken.
+    /// Waits until the reader takes something.
     fn wait(&mut self) -> io::Result<()> {
         let mut until = None;
         while !self.is_stuck {

@@ -1,4 +1,4 @@
-//! Messages on standard error. Where that is closed there is nobody left to tell.
+//! Messages on standard error: warnings, hints, errors. Where that is closed, nobody is left who could read them.
 
 use std::io::Write as _;
 

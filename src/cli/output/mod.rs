@@ -18,10 +18,10 @@ use crate::report::Palette;
 /// How many lines are made before any of them is printed.
 const BATCH: usize = 1024;
 
-/// How many of them one core makes in a row.
+/// How many lines one thread makes in a row.
 const AT_ONCE: usize = 64;
 
-/// After how many bytes it stops with those that it has, because lines may be of any length.
+/// After how many bytes a thread stops, because lines may be of any length.
 const LARGE: usize = 256 << 10;
 
 /// Where a command prints.
@@ -47,7 +47,7 @@ impl Out {
         self.writer.write_all(bytes).map_err(output_failed)
     }
 
-    /// Returns the way to standard output, for what writes by itself.
+    /// Returns standard output for code that writes by itself.
     pub(crate) fn writer(&mut self) -> &mut impl Write {
         &mut self.writer
     }
@@ -101,7 +101,7 @@ impl Out {
         self.bytes(b"}\n")
     }
 
-    /// Brings everything to the reader.
+    /// Writes out what is still buffered.
     pub(crate) fn flush(&mut self) -> Result<(), CliError> {
         self.writer.flush().map_err(output_failed)
     }

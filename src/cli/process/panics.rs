@@ -1,4 +1,4 @@
-//! Panics become one clear message and exit code 5, from whatever thread they come.
+//! A panic of any thread becomes one clear message, and exit code 5.
 
 use std::backtrace::Backtrace;
 use std::panic::{self, PanicHookInfo, UnwindSafe};
@@ -21,7 +21,7 @@ pub(crate) fn install() {
     }));
 }
 
-/// Runs `body`; a panic in it, which the hook has told, is a defect.
+/// Runs `body`. A panic in it, which the hook has reported, is a defect.
 pub(crate) fn caught(body: impl FnOnce() -> Exit + UnwindSafe) -> Exit {
     panic::catch_unwind(body).unwrap_or(Exit::Defect)
 }

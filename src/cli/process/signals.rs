@@ -1,13 +1,13 @@
-//! Signals of the user: SIGINT, SIGTERM and SIGHUP, wherever atex is. What was ignored when atex was started stays ignored; but since
-//! shells have every background job of a script ignore SIGINT, one that a process sent on purpose counts, and only the terminal's does
-//! not.
+//! What SIGINT, SIGTERM and SIGHUP do, whatever atex is doing. A signal that was ignored when atex was started stays ignored, with one
+//! exception: shells have every background job of a script ignore SIGINT, so a SIGINT that a process sent counts, and only that of the
+//! terminal does not.
 //!
-//! Where nothing is to be put in order, the first signal ends the process, with the programs that it started on this host, with exit
-//! code 130 and a message of what was interrupted ([`doing`]). Where machines are spoken with, it raises a [`Cancel`] first ([`heed`]),
-//! and a process that does not end by that within a moment is ended. A run ends in order after the first signal, however long that
-//! takes, and at once after the second; what hangs it then is ended by the third, or a moment later.
+//! Where nothing has to be cleaned up, the first signal ends the process and the programs that it started on this host, with exit code
+//! 130 and a message that says what was interrupted ([`doing`]). Where machines are connected, it raises a [`Cancel`] first ([`heed`]);
+//! if the process has not ended a moment later, it is ended. A run ends in order after the first signal, however long that takes, and at
+//! once after the second. If it hangs then, the third signal ends it, or a moment that passes.
 //!
-//! So nothing that blocks the main thread (a FIFO, a name server, a pager that does not read) has to know of signals.
+//! So code that blocks the main thread (on a FIFO, a name server, a pager that does not read) need not know of signals.
 
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -24,11 +24,11 @@ use crate::host::{program, signal};
 use crate::report::{Exit, Palette};
 use crate::sut::{Cancel, Urgency};
 
-/// How long the end in order may take where it is not a run that ends.
+/// How long an orderly end may take outside of a run.
 const IN_ORDER: Duration = Duration::from_millis(1200);
-/// How long a run may take to end once it is to end now: what is known of it is written meanwhile.
+/// How long a run may take to end after the second signal. It writes what is known of it meanwhile.
 const NOW: Duration = Duration::from_secs(3);
-/// How long the message waits for a standard error that takes nothing.
+/// How long the last message waits for a standard error that does not take it.
 const LAST_WORD: Timespec = Timespec {
     tv_sec: 0,
     tv_nsec: 200_000_000,
@@ -36,13 +36,13 @@ const LAST_WORD: Timespec = Timespec {
 
 /// What to do when a signal comes.
 struct State {
-    /// How many have come.
+    /// How many signals have come.
     count: u32,
-    /// What is done now, for the message.
+    /// What is being done now, for the message.
     doing: String,
-    /// What is raised first.
+    /// What the first signal raises.
     cancel: Option<Cancel>,
-    /// Whether a run is on, which ends by itself.
+    /// Whether a run goes on, which ends by itself once the cancel is raised.
     in_run: bool,
 }
 
@@ -57,7 +57,7 @@ fn state() -> MutexGuard<'static, State> {
     STATE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// From now on, signals are handled here.
+/// Starts to handle signals.
 pub(crate) fn listen() -> Result<(), CliError> {
     let failed = |error| CliError::infra(format!("cannot handle signals: {error}"));
     let ignored = signal::ignored();
@@ -82,9 +82,9 @@ pub(crate) fn listen() -> Result<(), CliError> {
     Ok(())
 }
 
-/// Has programs that atex starts begin with the default of what atex was started to ignore: what is ignored is inherited, and what is
-/// handled is not. The handlers do nothing that matters, so atex still ignores these signals. Of SIGPIPE the standard library takes
-/// care. bash could not put it right, since it never resets what was ignored at its start.
+/// Makes programs that atex starts begin with the default action for the signals that atex was started to ignore. A program inherits
+/// that a signal is ignored, but not that it is handled; so a handler that does nothing is installed for each. bash could not put this
+/// right, since it never resets a signal that was ignored when it started. The standard library takes care of SIGPIPE.
 fn default_in_programs(is_ignored: impl Fn(i32) -> bool) {
     let own = |signal: &i32| *signal == SIGPIPE || *signal == SIGINT || FORBIDDEN.contains(signal);
     for signal in (1..=64).filter(|signal| is_ignored(*signal) && !own(signal)) {
@@ -93,23 +93,23 @@ fn default_in_programs(is_ignored: impl Fn(i32) -> bool) {
     }
 }
 
-/// Says what is done from now on: a fragment that follows `interrupted while`.
+/// Sets what is being done from now on: a fragment that follows `interrupted while`.
 pub(crate) fn doing(what: impl Into<String>) {
     state().doing = what.into();
 }
 
-/// What a signal does while this lives.
+/// Holds what a signal does until it is dropped.
 #[must_use]
 pub(crate) struct Heeded {
     before: (Option<Cancel>, bool),
 }
 
-/// While the answer lives, the first signal raises `cancel`, and what that ends has a moment to do so.
+/// Until the returned value is dropped, the first signal raises `cancel`, and the process has a moment to end.
 pub(crate) fn heed(cancel: &Cancel) -> Heeded {
     exchange(Some(cancel.clone()), false)
 }
 
-/// While the answer lives, a run that heeds `cancel` is on.
+/// Until the returned value is dropped, a run goes on that ends when `cancel` is raised.
 pub(crate) fn heed_in_run(cancel: &Cancel) -> Heeded {
     exchange(Some(cancel.clone()), true)
 }
@@ -126,14 +126,14 @@ impl Drop for Heeded {
         let mut state = state();
         let was_run = state.in_run;
         (state.cancel, state.in_run) = (self.before.0.take(), self.before.1);
-        // What is left is to tell the end.
+        // Only the summary is left to print.
         if was_run && state.count > 0 {
             end_after(IN_ORDER);
         }
     }
 }
 
-/// Whether the user has interrupted.
+/// Returns whether a signal has come.
 pub(crate) fn came() -> bool {
     state().count > 0
 }
@@ -156,7 +156,7 @@ fn take_signal() {
     }
 }
 
-/// Ends the process after a while, if it is still there and no run is on that the user has not interrupted twice.
+/// Ends the process after a while, unless a run goes on that was interrupted only once.
 fn end_after(pause: Duration) {
     let watch = move || {
         std::thread::sleep(pause);
@@ -173,7 +173,7 @@ fn end_after(pause: Duration) {
     }
 }
 
-/// Ends the process and the programs that it started on this host. Machines notice the end by their streams.
+/// Ends the process and the programs that it started on this host. Machines notice it when their streams end.
 fn end() -> ! {
     let programs = program::end_all();
     let doing = if programs.is_empty() {
@@ -188,11 +188,11 @@ fn end() -> ! {
         format!("interrupted while {doing}")
     });
     say(&error.render(&Palette::new(false)));
-    // Nothing is flushed, because that may wait for what atex was waiting for.
+    // Nothing is flushed, because that might wait for the same thing for which atex was waiting.
     signal_hook::low_level::exit(Exit::Interrupted.code().into())
 }
 
-/// Writes to standard error if it takes something: whoever holds its lock may be stuck in it.
+/// Writes to standard error if it can take something. It does so without the lock, whose holder may hang in a write.
 fn say(text: &str) {
     let stderr = std::io::stderr();
     let mut fds = [PollFd::new(&stderr, PollFlags::OUT)];

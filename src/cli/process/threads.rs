@@ -1,8 +1,8 @@
-//! How many threads this process may have: those that share the work are started here, and no more than the system allows.
+//! Starts the threads that share the work of this process, and no more than the system allows.
 //!
-//! A limit (`ulimit -u`, the pids limit of a container) counts threads and processes together. Threads are therefore started so that
-//! most of what is allowed is left to the machines' workers and to what runs for them; where too little is left even so, it is said
-//! what the limit is, instead of failing halfway.
+//! A limit (`ulimit -u`, the pids limit of a container) counts threads and processes together. So only a part of what is allowed is used
+//! here, and most is left to the workers of the machines and the programs that run for them. Where too little is left even so, the
+//! command fails at once and says what the limit is, instead of failing halfway.
 
 use std::fs;
 use std::io;
@@ -14,16 +14,16 @@ use rustix::process::{Resource, getrlimit};
 
 use crate::cli::error::CliError;
 
-/// Of so many parts of what is allowed, the threads that share the work take one.
+/// The threads that share the work take one part in so many of what is allowed.
 const PARTS: u64 = 4;
 
-/// Limits from here on are far from what a run takes, and nothing is tried out.
+/// A limit that is not below this is far from what a run takes, so nothing is tried out.
 const AMPLE: u64 = 512;
 
-/// So many threads and processes must be left: those that serve one machine, and what runs there for a test.
+/// How many threads and processes must be left: those that serve one machine, and what runs there for a test.
 const SPARE: usize = 10;
 
-/// The stack of a thread that only shows that it can be started.
+/// The stack of a thread that only proves that it can be started.
 const SMALL: usize = 64 * 1024;
 
 /// Starts the threads that share the work. Fails where not even one can be started.
@@ -76,7 +76,7 @@ fn waiter() -> io::Result<Sender<ThreadBuilder>> {
     Ok(sender)
 }
 
-/// Fails where `count` threads more are not allowed.
+/// Fails where `count` more threads are not allowed.
 fn try_out(count: usize) -> io::Result<()> {
     let mut held = Vec::with_capacity(count);
     for _ in 0..count {
@@ -91,7 +91,7 @@ fn try_out(count: usize) -> io::Result<()> {
     Ok(())
 }
 
-/// What it is when a thread cannot be started.
+/// Makes an error of a thread that could not be started.
 pub(crate) fn too_few(why: &str) -> CliError {
     let limit = limit();
     let allowed = limit.map_or_else(String::new, |limit| {
@@ -103,7 +103,7 @@ pub(crate) fn too_few(why: &str) -> CliError {
     .hint("raise the limit (`ulimit -u`, the pids limit of the container or service), or end something else")
 }
 
-/// Returns the lowest limit that is known of.
+/// Returns the lowest of the limits that are known.
 fn limit() -> Option<u64> {
     let of_user = getrlimit(Resource::Nproc).current;
     of_user.into_iter().chain(limit_of_group()).min()

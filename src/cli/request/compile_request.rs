@@ -1,4 +1,4 @@
-//! From validated options to what `compile` is asked: facts of the machines, context, secrets, places for files.
+//! From validated options to the request that `compile` takes: facts of the machines, context, secrets, places for files.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -69,7 +69,7 @@ pub(crate) fn request(
     })
 }
 
-/// Tells what of the metadata is ignored.
+/// Warns of what the metadata say and atex ignores.
 pub(crate) fn warn(warnings: &[Warning], settings: &Settings) {
     for warning in warnings {
         messages::warning(&warning.to_string(), settings);
@@ -100,7 +100,7 @@ fn secrets(names: &BTreeSet<String>) -> Result<Secrets, CliError> {
     })
 }
 
-/// What is to be masked in all that a run of the workload leaves: the values that secret variables have for any of its jobs.
+/// Returns what is to be masked in everything that a run leaves: the values that secret variables have for any of its jobs.
 pub(crate) fn mask(request: &Request, work: &compile::spec::Workload) -> Mask {
     let plans = work.plans.iter().map(|plan| &plan.environment);
     let steps = work.steps.iter().flat_map(|step| [&step.env_before, &step.env_after]);
@@ -108,7 +108,7 @@ pub(crate) fn mask(request: &Request, work: &compile::spec::Workload) -> Mask {
     masking(request, plans.chain(steps).chain(tests).chain([&request.environment]))
 }
 
-/// The same before anything is compiled: the values that secret variables have for all jobs.
+/// Returns the same before anything is compiled: the values that secret variables have for all jobs.
 pub(crate) fn given_mask(request: &Request) -> Mask {
     masking(request, [&request.environment].into_iter())
 }
@@ -122,7 +122,7 @@ fn masking<'r>(request: &Request, all: impl Iterator<Item = &'r Vec<(String, Str
     Mask::new(secret.map(|(_, value)| value.as_str()).collect::<BTreeSet<_>>())
 }
 
-/// Compiles a request only to look at what comes of it, and tells what is ignored.
+/// Compiles a request for a command that only looks at the result, and warns of what is ignored.
 pub(crate) fn compiled(
     request: &Request,
     store: &Store,

@@ -1,4 +1,4 @@
-//! What belongs to this atex and may lie in the tree: it is no input of anything there.
+//! The files of this atex process that may lie in the tree: logs, caches, runs. They are never inputs of what runs there.
 
 use std::fs::{self, File};
 use std::os::fd::{AsFd, BorrowedFd};
@@ -16,7 +16,7 @@ pub(crate) fn of_process(settings: &Settings) -> Vec<PathBuf> {
     outputs.chain(places.into_iter().flatten()).collect()
 }
 
-/// Returns what machines keep in files of this host.
+/// Returns the files of this host in which the machines of a pool keep what they need.
 pub(crate) fn of_pool(pool: &Pool) -> Vec<PathBuf> {
     let of = |sut: &SutSpec| sut.access.own_files(sut.dir.as_deref());
     pool.suts.iter().flat_map(of).collect()

@@ -1,7 +1,7 @@
-//! Probes of plans: run by what runs tests, and remembered; everything that only looks uses what they said last.
+//! Probes of plans: commands that run tests run them and remember the answer; commands that only look use the last answer.
 //!
-//! A probe is a command that the metadata bring along, so whoever only wants to see a tree does not want it run. The cache remembers
-//! answers by the tree's root and the command.
+//! A probe is a command that the metadata bring along, so somebody who only wants to look at a tree does not want it to be run. The
+//! cache keeps the answers by the root of the tree and the command.
 
 use atex_cache::Store;
 use serde::{Deserialize, Serialize};
@@ -13,7 +13,7 @@ use crate::compile::{Probe, ProbeProblem};
 use crate::control::Mask;
 use crate::report::human;
 
-/// Stands for an answer that nobody knows. No answer ends with a newline, so no step that ever ran has the key that this gives.
+/// Stands for an unknown answer. Real answers never end with a newline, so the key that this gives is that of no step that ever ran.
 const UNKNOWN: &str = "(the probe was not run)\n";
 
 /// What is remembered of a probe.
@@ -25,7 +25,7 @@ struct Answer {
     at: u64,
 }
 
-/// Runs a probe, and remembers its answer; where that cannot be kept, the cache tells of it soon enough.
+/// Runs a probe and remembers its answer. An answer that cannot be kept is not reported here: the cache reports that it cannot write.
 pub(crate) fn run(probe: &Probe<'_>, store: &Store, mask: &Mask) -> Result<String, ProbeProblem> {
     let masked = |text: &String| mask.text(text).into_owned();
     let said = probe.run().map_err(|problem| problem.map_text(masked))?;
@@ -40,7 +40,7 @@ pub(crate) fn run(probe: &Probe<'_>, store: &Store, mask: &Mask) -> Result<Strin
     Ok(answer)
 }
 
-/// Gives a probe's last answer, and says so. Without one its plan's preparation is taken for one that would run.
+/// Returns the last answer of a probe, and warns that it is used. Without one, the plan counts as one that has to be prepared.
 pub(crate) fn recall(probe: &Probe<'_>, store: &Store, settings: &Settings) -> String {
     let facts = store.facts(&name(probe)).ok().flatten();
     let known: Option<Answer> = facts.and_then(|facts| serde_json::from_value(facts).ok());
@@ -55,7 +55,7 @@ pub(crate) fn recall(probe: &Probe<'_>, store: &Store, settings: &Settings) -> S
     known.map_or_else(|| UNKNOWN.to_owned(), |known| known.answer)
 }
 
-/// The name under which the cache remembers a probe: no target's, which has no newline.
+/// Returns the name under which the cache remembers a probe. It has a newline, so it cannot be that of a target.
 fn name(probe: &Probe<'_>) -> String {
     format!("probe\n{}\n{}", probe.root.display(), probe.command)
 }

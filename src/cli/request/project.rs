@@ -1,8 +1,8 @@
-//! What a tree is to the machines: a project, whose trees, prepared state and finishes are kept apart from those of all others.
+//! The project: what a machine knows a tree by. The trees, prepared states and finishes of projects are kept apart on a machine.
 //!
-//! It is told by the path of the tree's root and by the host, as the state directory knows it: 16 random bytes, made when they are first
-//! needed. So no two users, and no two hosts that were made of one image, are taken for one another; a tree at another path is another
-//! project, and is prepared anew. Where each run has another host or path, as in CI, `ATEX_PROJECT` names the project.
+//! A project is identified by the path of the tree's root and by 16 random bytes in the state directory, which are made when they are
+//! first needed. So two users, or two hosts that were made of one image, are never taken for one another. A tree at another path is
+//! another project, and is prepared anew. Where each run has another host or path, as in CI, `ATEX_PROJECT` names the project.
 
 use std::fs::{self, DirBuilder};
 use std::io::{self, ErrorKind, Write as _};
@@ -18,7 +18,7 @@ use crate::sut::Project;
 /// The file's name below the state directory.
 const FILE: &str = "host-v1";
 
-/// So much of a digest tells projects apart.
+/// How many hexadecimal digits of a digest identify a project.
 const LENGTH: usize = 12;
 
 /// Returns the project of a tree. `makes`: whether what the host is called may be written, where it has no name yet. Fails where that is
@@ -60,7 +60,8 @@ fn named(host: &[u8], root: &[u8], name: &str) -> Project {
     }
 }
 
-/// What the host and its user are called below the state directory. Processes that make it at once agree on one.
+/// Reads the random bytes of this host and user below the state directory, or makes them. Processes that do so at once agree on one
+/// value.
 fn own(dir: &Path, makes: bool) -> io::Result<Vec<u8>> {
     let path = dir.join(FILE);
     let read = || crate::host::file::read(&path).ok().filter(|bytes| bytes.len() == 16);
@@ -79,7 +80,7 @@ fn own(dir: &Path, makes: bool) -> io::Result<Vec<u8>> {
     read().ok_or_else(|| ErrorKind::NotFound.into())
 }
 
-/// Where nothing can be written: what others know the host and the user by.
+/// Describes the host and the user where no random bytes can be kept.
 fn description() -> Vec<u8> {
     let machine = fs::read("/etc/machine-id").unwrap_or_default();
     let name = rustix::system::uname().nodename().to_bytes().to_vec();

@@ -25,7 +25,7 @@ pub(crate) enum RunCommand {
     Build {
         until: Until,
         rerun: bool,
-        /// The share of the hits that runs again.
+        /// Which share of the recorded tests runs again.
         audit: Option<Share>,
     },
     /// Tests by name.
@@ -34,7 +34,7 @@ pub(crate) enum RunCommand {
     Finish,
 }
 
-/// What is kept of an output where nobody said how much.
+/// How many bytes of an output are kept by default.
 const MAX_OUTPUT: u64 = 1 << 30;
 
 /// A validated request to run something.
@@ -44,14 +44,14 @@ pub(crate) struct RunRequest {
     pub(crate) selection: TestSelection,
     pub(crate) values: Values,
     pub(crate) pool: Pool,
-    /// What the pool was made of: a file is watched for more.
+    /// What the pool was made from: `--sut-file` is watched for more machines.
     pub(crate) sut_args: SutArgs,
     pub(crate) rules: Rules,
     /// Which part of the tests.
     pub(crate) shard: Option<Shard>,
     pub(crate) dry_run: bool,
     pub(crate) fresh: bool,
-    /// Prepared states and records older than this are not believed.
+    /// Prepared states and records that are older than this do not count.
     pub(crate) max_age: Option<Duration>,
     pub(crate) on_taint: OnTaint,
     pub(crate) on_reboot: OnReboot,
@@ -76,9 +76,9 @@ pub(crate) struct TestSelection {
 /// What plans and tests are compiled with.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Values {
-    /// Wins over plans and tests.
+    /// These variables win over those of plans and tests.
     pub(crate) environment: BTreeMap<String, String>,
-    /// Wins over the SUTs' own.
+    /// These dimensions win over those that the SUTs give.
     pub(crate) context: BTreeMap<String, Vec<String>>,
     /// Names of variables whose values are stored and printed nowhere.
     pub(crate) secrets: BTreeSet<String>,
@@ -166,8 +166,8 @@ impl TestSelection {
 }
 
 impl Values {
-    /// Joins the configuration's values with those of the command line, which win one by one. A secret that is given nowhere
-    /// else is taken from atex's own environment, so that it need not stand on a command line.
+    /// Joins the values of the configuration with those of the command line, each of which wins over its namesake. A secret that is
+    /// given in neither is taken from the environment of atex, so that it need not be written on a command line.
     pub(crate) fn new(args: &CompileArgs, settings: &Settings) -> Result<Self, CliError> {
         let defaults = &settings.config.defaults;
         let mut environment = defaults.environment.clone().unwrap_or_default();

@@ -24,17 +24,17 @@ use crate::sut::{BaseIdentity, Cancel, TroubleKind};
 /// What the machines of a pool are, for keys and context.
 #[derive(Debug)]
 pub(crate) struct PoolIdentity {
-    /// What joins the keys.
+    /// The part of the base identity that is in the keys.
     pub(crate) base: Base,
     /// What each machine of the pool is taken to be, in its order.
     pub(crate) expected: Vec<BaseIdentity>,
-    /// Since when that is known, of the machine of which it is known for the longest time.
+    /// The machine whose facts are the oldest, and their age.
     pub(crate) seen: Option<Seen>,
 }
 
-/// Finds out what the machines are, and refuses those that differ, unless the context of the command line settles it. `cancel` ends
-/// the questions, and is what signals raise meanwhile. Without one nothing is going to run: then what is remembered of a machine
-/// that does not answer will do, however old.
+/// Finds out what the machines are, and refuses machines that differ, unless the context of the command line says what holds for all.
+/// `cancel` ends the questions; signals raise it. Without one nothing is going to run, and then the remembered facts of a machine that
+/// does not answer will do, however old they are.
 pub(crate) fn of_pool(
     pool: &Pool,
     context: &BTreeMap<String, Vec<String>>,
@@ -70,7 +70,7 @@ pub(crate) fn of_pool(
                         let text = format!("`{name}` is taken for what it was {age}: {}", trouble.message);
                         messages::warning(&text, settings);
                     }
-                    // Others may do: the run says of this one what it says of any that is not there.
+                    // The others may be enough. The run reports this one as it reports any machine that cannot be reached.
                     _ if pool.suts.len() > 1 => {
                         known[index] = None;
                         messages::warning(&trouble.message, settings);
@@ -114,7 +114,7 @@ pub(crate) fn of_pool(
     })
 }
 
-/// One identity for machines of several kinds: each part holds all that they have there.
+/// Makes one identity for machines that differ: each part holds the values of all of them.
 fn joined(kinds: &BTreeSet<&BaseIdentity>) -> BaseIdentity {
     let join = |part: &dyn for<'k> Fn(&'k BaseIdentity) -> &'k str| {
         let values: BTreeSet<&str> = kinds.iter().map(|kind| part(kind)).collect();
@@ -132,7 +132,7 @@ fn joined(kinds: &BTreeSet<&BaseIdentity>) -> BaseIdentity {
     }
 }
 
-/// Refuses machines that differ in what the command line says nothing of.
+/// Refuses machines that differ in a dimension that the context of the command line does not set.
 fn refuse_unsettled(
     pool: &Pool,
     found: &[Option<BaseIdentity>],

@@ -1,9 +1,8 @@
-//! Finishes that are due on machines, as this host remembers them, so that a build of which nothing has to run can know of them
-//! without a question.
+//! Finishes that are due on machines, as this host remembers them, so that a null build knows of them without asking the machines.
 //!
-//! The machine's own word decides, and is taken whenever it is opened; what is kept here is a copy, below the state directory, one
-//! file for each machine. A finish is noted here before it is on the machine, and taken out after it was there: a crash in between
-//! leaves one too many, never one too few. Whoever writes has the lease of the machine.
+//! The machine's own account decides, and is taken over whenever the machine is opened. What is kept here is a copy, in one file for
+//! each machine below the state directory. A finish is written here before it is written on the machine, and removed here after it was
+//! removed there, so that a crash in between leaves one too many and never one too few. Only the holder of the machine's lease writes.
 
 use std::collections::BTreeSet;
 use std::fs::{self, DirBuilder};
@@ -31,7 +30,7 @@ struct Debt {
     by: String,
 }
 
-/// A file of them.
+/// The file of one machine.
 #[derive(Serialize, Deserialize)]
 struct Kept {
     /// Which machine, for people who look into the file.
@@ -39,7 +38,7 @@ struct Kept {
     debts: Vec<Debt>,
 }
 
-/// What is owed on one machine that this process has.
+/// The finishes that are due on one machine, which this process holds.
 #[derive(Debug)]
 pub(crate) struct DueFinishes {
     place: String,
@@ -48,7 +47,7 @@ pub(crate) struct DueFinishes {
 }
 
 impl DueFinishes {
-    /// Makes it for a machine.
+    /// Starts with none for a machine.
     pub(crate) fn new(sut: &SutSpec) -> Self {
         Self {
             place: place(sut),
@@ -57,7 +56,7 @@ impl DueFinishes {
         }
     }
 
-    /// Hears what a machine says when it is opened. What cannot be written is heard again the next time.
+    /// Takes over what a machine says when it is opened. If the file cannot be written, the machine says it again the next time.
     pub(crate) fn agree(&mut self, unfinished: &[Due]) {
         let before = self.file.as_deref().map(read).unwrap_or_default();
         self.debts.clone_from(&before);
@@ -71,8 +70,8 @@ impl DueFinishes {
         }
     }
 
-    /// Notes what the machine is about to say; fails where it would not be remembered, but not where nothing can be: see
-    /// [`make_place`].
+    /// Writes down what the machine is about to keep. Fails where the file cannot be written, but not where this host cannot remember
+    /// anything at all (see [`make_place`]).
     pub(crate) fn note(&mut self, unfinished: &[Due]) -> io::Result<()> {
         let before = self.debts.len();
         self.add(unfinished);
@@ -83,7 +82,7 @@ impl DueFinishes {
         }
     }
 
-    /// Forgets what the machine does not say any more. What cannot be written is forgotten when it is opened again.
+    /// Removes what the machine does not say any more. If the file cannot be written, this is done when the machine is opened again.
     pub(crate) fn forget(&mut self, unfinished: &[Due]) {
         let before = self.debts.len();
         self.debts.retain(|debt| unfinished.contains(&debt.due));
@@ -127,7 +126,7 @@ impl DueFinishes {
     }
 }
 
-/// Makes the place where it is remembered. Fails, with a reason for people, where there can be none: then nothing is.
+/// Makes the directory of these files. Fails, with a reason for people, where it cannot be made or written to: then nothing is remembered.
 pub(crate) fn make_place() -> Result<(), String> {
     let dir = directories::state()
         .map_err(|error| error.message().to_owned())?
@@ -137,15 +136,15 @@ pub(crate) fn make_place() -> Result<(), String> {
     made.map_err(|error| format!("cannot write below `{}`: {error}", dir.display()))
 }
 
-/// Returns the plans whose finish is owed on a machine, of all projects.
+/// Returns the plans of all projects whose finish is due on a machine.
 pub(crate) fn remembered(sut: &SutSpec) -> Vec<String> {
     let debts = file_of(sut).as_deref().map(read).unwrap_or_default();
     let plans: BTreeSet<String> = debts.into_iter().map(|debt| debt.due.plan).collect();
     plans.into_iter().collect()
 }
 
-/// Returns the plans of a project whose finish is owed, by the number of the machine in the pool. What a living process has in hand is
-/// not owed.
+/// Returns the plans of a project whose finish is due, by the number of the machine in the pool. A finish that a living process is going
+/// to run is not among them.
 pub(crate) fn of_project(pool: &Pool, project: &Project) -> Vec<(u32, Vec<String>)> {
     let is_meant = |debt: &Debt| debt.due.is_of(project) && !process::lives(&debt.by);
     let of = |(number, sut): (u32, &SutSpec)| {
@@ -156,21 +155,21 @@ pub(crate) fn of_project(pool: &Pool, project: &Project) -> Vec<(u32, Vec<String
     (0..).zip(&pool.suts).filter_map(of).collect()
 }
 
-/// Forgets all that is owed on a machine, where nothing is left of it.
+/// Forgets all finishes of a machine from which atex's files were removed.
 pub(crate) fn forget(sut: &SutSpec) {
     if let Some(file) = file_of(sut) {
         let _not_there = fs::remove_file(file);
     }
 }
 
-/// A file that cannot be read says nothing: the machine still does.
+/// Reads a file. One that cannot be read counts as empty, since the machine knows its finishes itself.
 fn read(file: &Path) -> Vec<Debt> {
     let text = crate::host::file::read(file).unwrap_or_default();
     let kept: Option<Kept> = serde_json::from_slice(&text).ok();
     kept.map(|kept| kept.debts).unwrap_or_default()
 }
 
-/// A machine and the directory there: its state is below that.
+/// Describes a machine with the directory that holds its state.
 fn place(sut: &SutSpec) -> String {
     match &sut.dir {
         Some(dir) => format!("{} in {}", sut.place(), dir.display()),

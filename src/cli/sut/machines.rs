@@ -1,4 +1,4 @@
-//! The machines of a pool: made, asked many at once, and remembered whenever one is opened.
+//! Making the machines of a pool, asking many of them at once, and remembering what each one says whenever it is opened.
 
 use super::due_finishes::{self, DueFinishes};
 use super::pool::{Pool, SutSpec};
@@ -9,12 +9,12 @@ use crate::sut::{Cancel, Hello, Sut, SutState, Trouble, TroubleKind, Watch};
 /// How many machines are asked at once.
 const AT_ONCE: usize = 128;
 
-/// What machines are asked for.
+/// Why machines are asked.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Purpose {
-    /// Something of the tree is going to run there.
+    /// Scripts of the tree are going to run there.
     Run,
-    /// Somebody looks at the tree.
+    /// The command only looks at the tree.
     Look,
 }
 
@@ -54,7 +54,7 @@ pub(crate) fn for_each<T: Send>(suts: &[&SutSpec], act: impl Fn(&SutSpec) -> T +
                 .map(|(sut, thread)| match thread.map(std::thread::ScopedJoinHandle::join) {
                     Ok(Ok(answer)) => answer,
                     Ok(Err(panic)) => std::panic::resume_unwind(panic),
-                    // Without a thread of its own it has its turn here.
+                    // No thread could be started for it, so it is done here.
                     Err(_) => act(sut),
                 });
             answers.extend(done);
@@ -63,7 +63,7 @@ pub(crate) fn for_each<T: Send>(suts: &[&SutSpec], act: impl Fn(&SutSpec) -> T +
     answers
 }
 
-/// What machines say of themselves, for a guess at what the user means. Those that do not answer say nothing.
+/// Returns what machines say of themselves, to guess which plan the user means. Machines that do not answer are left out.
 pub(crate) fn states(pool: &Pool, cancel: &Cancel) -> Vec<SutState> {
     let suts: Vec<&SutSpec> = pool.suts.iter().collect();
     let answers = look(&suts, cancel, Purpose::Run).into_iter();
@@ -76,7 +76,7 @@ pub(crate) fn make_all(pool: &Pool, cancel: &Cancel) -> Result<Vec<Box<dyn Sut>>
     pool.suts.iter().map(make).collect()
 }
 
-/// Makes one machine that is remembered when it is opened.
+/// Makes one machine. When it is opened, what it is will be remembered.
 pub(crate) fn make(spec: &SutSpec, cancel: &Cancel) -> Result<Box<dyn Sut>, Trouble> {
     let mut sut = spec.machine(cancel)?;
     sut.watch(Box::new(Memory {
@@ -97,7 +97,7 @@ pub(crate) fn no_descriptor(error: &std::io::Error) -> CliError {
     CliError::infra(format!("cannot make an event descriptor: {error}"))
 }
 
-/// What is remembered of a machine: what it is whenever it is opened, and which finish is due there whenever that changes.
+/// Remembers what a machine is whenever it is opened, and which finishes are due there whenever that changes.
 struct Memory {
     due: DueFinishes,
     spec: SutSpec,

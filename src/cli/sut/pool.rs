@@ -19,10 +19,10 @@ use crate::sut::kind::target;
 use crate::sut::kind::{Access, KINDS, Kind, Means, Parameters, Target, TargetError};
 use crate::sut::{Cancel, Sut, Trouble};
 
-/// How long a machine may be silent where nobody says otherwise.
+/// How long a machine may be silent by default.
 const DEAD_AFTER: Duration = Duration::from_secs(30);
 
-/// How old may be what is remembered of a machine, where nobody says otherwise.
+/// How old the remembered facts of a machine may be by default.
 const MAX_FACTS_AGE: Duration = Duration::from_hours(24);
 
 /// A machine that can be opened.
@@ -30,7 +30,7 @@ const MAX_FACTS_AGE: Duration = Duration::from_hours(24);
 pub(crate) struct SutSpec {
     /// For people and records; unique in the pool.
     pub(crate) name: String,
-    /// Where atex keeps its files there, if not in the default place; unique among those of a machine.
+    /// Where atex keeps its files on the machine, if not in the default place. No two SUTs of one machine have the same.
     pub(crate) dir: Option<PathBuf>,
     /// Free text of the configuration that joins the base identity.
     pub(crate) base: String,
@@ -42,9 +42,9 @@ pub(crate) struct SutSpec {
 #[derive(Clone, Debug)]
 pub(crate) struct Pool {
     pub(crate) suts: Vec<SutSpec>,
-    /// How long one may be silent before it counts as dead.
+    /// How long a machine may be silent before it counts as dead.
     pub(crate) dead_after: Duration,
-    /// How old may be what is remembered of one.
+    /// How old the remembered facts of a machine may be.
     pub(crate) max_facts_age: Duration,
 }
 
@@ -54,13 +54,13 @@ impl SutSpec {
         self.access.sut(self.dir.as_deref(), cancel)
     }
 
-    /// Which machine it is, for those of the pool to be told apart, and for what is remembered of it.
+    /// Returns the identity of the machine: it tells the machines of a pool apart, and what is remembered of each.
     pub(crate) fn place(&self) -> String {
         self.access.place()
     }
 }
 
-/// Resolves `-s` and its kin, with the configuration's `sut` and then `local` as default.
+/// Resolves `-s` and the options beside it. The default is `sut` of the configuration, and then `local`.
 pub(crate) fn resolve(args: &SutArgs, settings: &Settings) -> Result<Pool, CliError> {
     let given = targets::given(args, settings)?;
     let max_facts_age = args.max_facts_age.as_deref().map(values::age).transpose()?;
@@ -75,7 +75,7 @@ pub(crate) fn resolve(args: &SutArgs, settings: &Settings) -> Result<Pool, CliEr
     })
 }
 
-/// Resolves targets that join a pool. Fails where the pool has one of their name or directory.
+/// Resolves targets that join a pool. Fails where a machine of the pool has the same name or directory.
 pub(crate) fn joining(
     given: &[Given],
     args: &SutArgs,
@@ -100,9 +100,9 @@ struct Meant {
     target: Target,
     /// The directory that relative paths are below.
     beside: PathBuf,
-    /// Whether it has a name in the configuration.
+    /// Whether the target is a name of the configuration.
     is_named: bool,
-    /// Whether no configuration of the tree wrote it.
+    /// Whether it comes from the user, and not from the `atex.toml` of a tree.
     is_users: bool,
 }
 
@@ -118,7 +118,7 @@ impl<'a> Resolver<'a> {
         })
     }
 
-    /// Makes machines of targets, which differ from each other and from those that are there in name and place.
+    /// Resolves targets. Their names and places must differ from each other and from those of the machines that are there.
     fn specs(&mut self, given: &[Given], there: &[SutSpec]) -> Result<Vec<SutSpec>, CliError> {
         let place = |sut: &SutSpec| (sut.place(), sut.dir.clone());
         let mut names: BTreeSet<String> = there.iter().map(|sut| sut.name.clone()).collect();
@@ -214,7 +214,7 @@ impl<'a> Resolver<'a> {
     }
 }
 
-/// Refuses a bare word that is most likely a name with a typing error: it must not become a connection to somewhere.
+/// Refuses a bare word that is most likely a misspelt name, so that it does not become a connection to some host.
 fn doubt(text: &str, settings: &Settings) -> Result<(), CliError> {
     let kinds = KINDS.iter().map(|kind| kind.name());
     let known = settings.config.suts.keys().map(String::as_str).chain(kinds);
@@ -225,7 +225,7 @@ fn doubt(text: &str, settings: &Settings) -> Result<(), CliError> {
         .hint(format!("did you mean `{meant}`? `ssh://{text}` names a host")))
 }
 
-/// The directory below which machines with numbers have theirs.
+/// Returns the directory below which numbered machines (`local*4`) have their directories.
 fn numbered(kind: &dyn Kind, given: Option<PathBuf>) -> Result<PathBuf, CliError> {
     given.or_else(|| kind.numbered_below()).ok_or_else(|| {
         CliError::usage("neither `XDG_STATE_HOME` nor `HOME` is set, so there is no place for the SUTs' files")
@@ -233,7 +233,7 @@ fn numbered(kind: &dyn Kind, given: Option<PathBuf>) -> Result<PathBuf, CliError
     })
 }
 
-/// Where the SSH configuration is read from.
+/// Returns where the SSH configuration is read from.
 fn ssh_files(args: &SutArgs, settings: &Settings) -> Files {
     let configured = || settings.config.defaults.ssh_config.as_ref().map(PathBuf::from);
     let only = args
@@ -253,7 +253,7 @@ fn ssh_files(args: &SutArgs, settings: &Settings) -> Files {
     Files { here, only }
 }
 
-/// A directory on a machine far away, where nothing is known that a relative one could be below.
+/// Checks a directory on another machine: it must be absolute, since nothing is known that a relative one could be below.
 fn dir_there(name: &str, dir: PathBuf) -> Result<PathBuf, CliError> {
     if dir.is_absolute() {
         return Ok(dir);

@@ -1,4 +1,4 @@
-//! What this host remembers of machines: their facts, below the state directory, one file for each machine, written whole.
+//! The facts of machines that this host remembers: one file for each machine, below the state directory, replaced as a whole.
 
 use std::fs::{self, DirBuilder};
 use std::io::Write as _;
@@ -18,7 +18,7 @@ const DIRECTORY: &str = "facts-v1";
 /// A file of remembered facts.
 #[derive(Serialize, Deserialize)]
 struct FactsFile {
-    /// Which machine, for people who look into the file.
+    /// The identity of the machine, for people who look into the file.
     place: String,
     /// When the machine said so last: seconds since the epoch.
     #[serde(default)]
@@ -33,7 +33,7 @@ pub(super) struct KnownFacts {
     pub(super) age: u64,
 }
 
-/// Returns what is known of a machine without a question to it.
+/// Returns what is known of a machine without asking it.
 pub(super) fn recall(sut: &SutSpec) -> Option<KnownFacts> {
     if let Some(facts) = sut.access.facts() {
         return Some(KnownFacts { facts, age: 0 });
@@ -51,7 +51,7 @@ fn file_of(sut: &SutSpec) -> Option<PathBuf> {
     Some(directories::state().ok()?.join(DIRECTORY).join(format!("{name}.json")))
 }
 
-/// Remembers what a machine is; a place that cannot be written to costs a question next time.
+/// Remembers what a machine is. Where the file cannot be written, the machine is asked again the next time.
 pub(super) fn remember(sut: &SutSpec, facts: &Facts) {
     let write = || -> Option<()> {
         let file = file_of(sut)?;

@@ -1,7 +1,7 @@
 //! `--sut-file`: the machines that are written into the file while the run goes on.
 //!
-//! Each line is taken once. A line that is no target, or names a machine that the pool has, is told of and left out; what
-//! disappears from the file stays in the pool.
+//! Each line is taken once. A line that is not a target, or that names a machine of the pool, is reported and left out. A machine whose
+//! line disappears stays in the pool.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -74,7 +74,7 @@ impl<'a> SutFile<'a> {
     }
 }
 
-/// What the file says now. A FIFO said it once, when the pool was made.
+/// Reads the file. A FIFO could be read only once, when the pool was made.
 fn read(path: &Path) -> Vec<Line> {
     if path.is_file() {
         targets::read(path).unwrap_or_default()

@@ -1,6 +1,6 @@
-//! Where one word stands for several machines: groups of the configuration, `local*N`, and the lines of a file.
+//! From what the user writes to single targets: `-s`, groups of the configuration, `local*N`, and the lines of `--sut-file`.
 //!
-//! Knows texts of targets and nothing of what they name: that is for [`crate::cli::sut::pool`].
+//! It handles the texts of targets only. What they mean is decided in [`crate::cli::sut::pool`].
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -12,7 +12,7 @@ use crate::cli::config::settings::Settings;
 use crate::cli::error::CliError;
 use crate::sut::kind::KINDS;
 
-/// More SUTs of one target than this are a slip of the hand.
+/// A number of SUTs above this is taken for a typing error.
 const MOST: u32 = 1000;
 
 /// A target for one machine.
@@ -20,7 +20,7 @@ const MOST: u32 = 1000;
 pub(crate) struct Given {
     /// As it is written, without a number of machines.
     pub(crate) text: String,
-    /// Which one it is, of a target that stands for several.
+    /// The number of the SUT, where the target stands for several (`local*4`).
     pub(crate) number: Option<u32>,
     /// Whether the user wrote it for this invocation, rather than in a configuration.
     pub(crate) is_users: bool,
@@ -68,7 +68,7 @@ pub(crate) fn of_line(line: &Line, settings: &Settings) -> Result<Vec<Given>, Cl
     Ok(targets)
 }
 
-/// Puts a target, or those that it stands for, behind the others.
+/// Appends a target, or the targets that it stands for.
 fn spread(
     (text, is_users): (&str, bool),
     settings: &Settings,
@@ -119,7 +119,7 @@ fn spread(
     Ok(())
 }
 
-/// Returns the machines of targets with a number that were used in the place where they are by default, or below `--sut-dir`.
+/// Returns the numbered machines (`local*4`) that were used before, in the default place or below `--sut-dir`.
 pub(crate) fn used(args: &SutArgs, settings: &Settings) -> Vec<Given> {
     let given = args.sut_dir.as_deref().map(|dir| absolute(dir, &settings.here));
     let mut used = Vec::new();

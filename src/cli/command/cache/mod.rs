@@ -1,4 +1,4 @@
-//! `atex cache …`: what the store holds, in words.
+//! `atex cache`: shows what the store holds, and removes records.
 
 mod show;
 mod tidy;
@@ -164,7 +164,7 @@ const fn outcome_word(outcome: Outcome) -> &'static str {
     }
 }
 
-/// Tells what was found broken, on standard error.
+/// Reports on standard error what was found broken.
 fn warn(reports: &[Report], settings: &Settings) {
     for report in reports {
         messages::warning(&report.to_string(), settings);

@@ -1,4 +1,4 @@
-//! One record, or two: inputs, outputs, logs, differences.
+//! `atex cache show|log|path|diff`: the inputs, outputs, logs and files of a record, and what two records differ in.
 
 use std::io::{BufRead as _, BufReader, IsTerminal as _, Read as _};
 use std::path::PathBuf;

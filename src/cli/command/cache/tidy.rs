@@ -1,4 +1,4 @@
-//! The store as a whole: its size, its health, and taking things out of it.
+//! `atex cache du|gc|verify|rm`: the size of the store, its health, and the removal of records.
 
 use std::fs::Metadata;
 use std::path::PathBuf;
@@ -20,7 +20,7 @@ use crate::compile::{self, fetch};
 
 use crate::report::{Exit, human};
 
-/// What was fetched can be fetched again, and what was remembered of trees be found out again: without a word it goes after so long.
+/// What was fetched can be fetched again, and what was remembered of trees can be found out again; so it is removed after this time.
 const KEEP: Duration = Duration::from_hours(720);
 
 /// How long `gc` waits for other processes that use the store.

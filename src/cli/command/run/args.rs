@@ -152,7 +152,7 @@ pub(crate) struct RunArgs {
 }
 
 impl ValueEnum for Until {
-    /// A build without `--until` goes on to the finish phases, so that these have no word.
+    /// A build without `--until` goes on to the finish phases, so there is no word for them.
     fn value_variants<'a>() -> &'a [Self] {
         &[Self::Discover, Self::Prepare, Self::Test]
     }

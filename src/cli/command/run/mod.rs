@@ -1,7 +1,7 @@
 //! `atex build`, `atex test`, `atex finish`: the wiring of compiler, executor and reporters.
 //!
-//! Approach: open the cache; learn what the SUTs are; compile, unless it is known that nothing has to run; decide what has to run; then
-//! either show that (`--dry-run`), or make the run's directory, start the reporters, run, and tell the end.
+//! Approach: open the cache; learn what the SUTs are; compile, unless this is a null build; decide what has to run; then either show that
+//! (`--dry-run`), or make the run's directory, start the reporters, run, and report the end.
 
 pub(crate) mod args;
 mod dry_run;
@@ -49,7 +49,7 @@ use crate::sut::{Cancel, OnHeld, Project, Sut};
 use null_build::Tried;
 use sink::RunSink;
 
-/// So many machines are approached at most: none of their servers has to drop others for it.
+/// At most so many machines are connected to ahead, so that no server has to drop other connections for it.
 const APPROACHED: usize = 4;
 
 /// Runs what is asked for.
@@ -93,7 +93,7 @@ pub(crate) fn run(request: &RunRequest, settings: &Settings, out: &mut Out) -> R
         }
         Tried::HasToRun(dir) => dir,
     };
-    // Dropping it takes longer than the process would live on.
+    // Dropping it would take longer than the process still lives.
     let mut work = ManuallyDrop::new(compiled(&resolved, (request, &asked), &store, settings)?);
     compile_request::warn(&work.warnings, settings);
     if matches!(request.action, RunCommand::Test { .. }) {
@@ -106,10 +106,10 @@ pub(crate) fn run(request: &RunRequest, settings: &Settings, out: &mut Out) -> R
     observed_inputs::settle(&mut work, &store);
     let pending = pending_work(&work, &options, (request, &asked), (&store, &project));
     if let (Some(file), Some(null_build)) = (&null_build_file, pending.null_build(&work)) {
-        // One that is not kept costs the next run time, and nothing else.
+        // If it cannot be kept, the next run takes longer, and nothing else happens.
         let _is_compiled_again = file.keep(&null_build);
     }
-    // The metadata are not needed any more; but their memory is, only where the run goes on for a while.
+    // The metadata are not needed any more. To free them pays only where the run goes on for a while.
     if pending.jobs.is_empty() {
         std::mem::forget(resolved);
     } else {
@@ -157,7 +157,7 @@ pub(crate) fn run(request: &RunRequest, settings: &Settings, out: &mut Out) -> R
     end(sink, &finished, &store, settings)
 }
 
-/// Leaves the part of the tests that is asked for; fails where there is none.
+/// Reduces the workload to the tests that were asked for. Fails where there are none.
 fn narrow(work: &mut Workload, request: &RunRequest, options: &Options) -> Result<(), CliError> {
     let has_none = |work: &Workload| work.plans.iter().all(|plan| plan.tests.is_empty());
     if let Some(shard) = request.shard {
@@ -174,7 +174,7 @@ fn narrow(work: &mut Workload, request: &RunRequest, options: &Options) -> Resul
     Ok(())
 }
 
-/// Makes the place where it is remembered which finish is due, where one will be; warns where nothing can be remembered.
+/// Where a plan has finish phases, makes the directory in which this host remembers which are due; warns where that is impossible.
 fn remember_finishes(work: &Workload, settings: &Settings) {
     if work.plans.iter().any(|plan| !plan.finish.is_empty())
         && let Err(reason) = due_finishes::make_place()
@@ -184,7 +184,7 @@ fn remember_finishes(work: &Workload, settings: &Settings) {
     }
 }
 
-/// Opens the cache. What is wrong with it is told, and is no reason not to run.
+/// Opens the cache. A problem with it is reported, and does not prevent the run.
 fn open_cache(request: &RunRequest, settings: &Settings) -> Result<Store, CliError> {
     let store = Store::open_as_far_as_it_goes(&settings.cache_dir()?)?;
     if let Some(reason) = store.read_only().filter(|_| !request.dry_run) {
@@ -195,7 +195,7 @@ fn open_cache(request: &RunRequest, settings: &Settings) -> Result<Store, CliErr
     Ok(store)
 }
 
-/// Compiles what is asked for. Probes run only where tests may.
+/// Compiles what was asked for. Probes run only where tests may run.
 fn compiled(
     resolved: &Resolved,
     (request, asked): (&RunRequest, &compile::spec::Request),
@@ -213,8 +213,8 @@ fn compiled(
     })?)
 }
 
-/// Makes the machines and begins to connect where they are few, and will be needed whatever the tree says: to find the test may take as
-/// long as to get there.
+/// Makes the machines and begins to connect to them where they are few and will be needed whatever the tree says, because compiling may
+/// take as long as connecting.
 fn approach(request: &RunRequest, cancel: &Cancel) -> Result<Option<Vec<Box<dyn Sut>>>, CliError> {
     let needed = !request.dry_run && !matches!(request.action, RunCommand::Build { .. });
     if !needed || request.pool.suts.len() > APPROACHED {
@@ -227,10 +227,10 @@ fn approach(request: &RunRequest, cancel: &Cancel) -> Result<Option<Vec<Box<dyn 
     Ok(Some(suts))
 }
 
-/// Tells the end of a run.
+/// Reports the end of a run.
 fn end(sink: RunSink, finished: &Finished, store: &Store, settings: &Settings) -> Result<Exit, CliError> {
     match sink.finish() {
-        // Who interrupts because nobody reads knows that.
+        // A user who interrupts because nobody reads the output knows about it.
         Err(_) if signals::came() => return Ok(Exit::Interrupted),
         finished => finished?,
     }
@@ -238,7 +238,7 @@ fn end(sink: RunSink, finished: &Finished, store: &Store, settings: &Settings) -
     ended(finished)
 }
 
-/// Tells what of the cache is not used: of many files with one problem, the first and how many more there are.
+/// Warns of what in the cache is not used: of many files with the same problem, the first one and the number of the others.
 fn tell(reports: &[Report], settings: &Settings) {
     let mut of_problem: BTreeMap<&Problem, Vec<&Report>> = BTreeMap::new();
     for report in reports {
@@ -253,14 +253,14 @@ fn tell(reports: &[Report], settings: &Settings) {
     }
 }
 
-/// What it is when a file of the run's directory cannot be made.
+/// Makes an error of a file of the run's directory that could not be written.
 fn not_written(dir: &RunDir, source: &std::io::Error) -> CliError {
     let dir = dir.path().display();
     CliError::infra(format!("cannot write the run's directory `{dir}`: {source}"))
 }
 
-/// What has to run. A record that cannot be read is a miss: the cache tells of it at the end. Whether a record's files are there is
-/// found when they are taken; where they are not going to be, they are looked for here.
+/// Decides what has to run. A record that cannot be read is a miss, which the cache reports at the end. Whether the files of a record are
+/// there is found out when they are taken; a dry run does not take them, so it looks for them here.
 fn pending_work(
     work: &Workload,
     options: &Options,
@@ -292,13 +292,13 @@ fn pending_work(
     pending
 }
 
-/// The name under which the cache remembers what the records of the request say: one for what is asked for again and again.
+/// Returns the name under which the cache keeps an index of the records of this request. The same request has the same name each time.
 fn index_name(request: &RunRequest, asked: &compile::spec::Request) -> String {
     let (root, selection, shard) = (asked.start.display(), &request.selection, request.shard);
     format!("{root}\n{selection:?}\n{shard:?}")
 }
 
-/// What the run's end is for the process: an error where there is more to say than the summary said.
+/// Returns how the process ends: with an error where there is more to say than the summary has said.
 fn ended(finished: &Finished) -> Result<Exit, CliError> {
     if let Some(defect) = &finished.defect {
         return Err(CliError::defect(defect.clone()));
@@ -324,7 +324,7 @@ fn reporters(dir: &RunDir, info: RunInfo, settings: &Settings, cancel: &Cancel) 
     })
 }
 
-/// Columns and rows of the terminal.
+/// Returns the columns and rows of the terminal.
 fn terminal_size() -> Size {
     let size = rustix::termios::tcgetwinsize(std::io::stdout());
     let size = size.ok().filter(|size| size.ws_col > 0 && size.ws_row > 0);

@@ -1,4 +1,4 @@
-//! The executor's sink: hands events to the reporters, and ends the run where they cannot write any more.
+//! Takes the events of a run: hands them to the reporters, and ends the run where these cannot write any more.
 
 use crate::cli::error::CliError;
 use crate::control::Mask;
@@ -34,7 +34,7 @@ impl RunSink {
         Ok(self.reporters.finish()?)
     }
 
-    /// A full disk or a closed pipe ends the run as Ctrl-C would: nobody would hear of what it does.
+    /// A full disk or a closed pipe ends the run as Ctrl-C would, because nobody would learn what it does.
     fn heed_trouble(&self) {
         if self.reporters.trouble().is_some() {
             self.cancel.raise(Urgency::Graceful);

@@ -1,7 +1,7 @@
-//! `atex test NAME` without `--plan`: which plan's test is meant, where several plans discover it.
+//! `atex test NAME` without `--plan`: decides which plan is meant, where several plans discover the test.
 //!
-//! A test that is the same node in several plans is no question. Else the plan that a SUT is prepared for is meant; if that
-//! settles it for no test, or for more than one plan, the user is asked.
+//! Where the test is the same node in all of them, there is nothing to decide. Otherwise the plan is meant for which a SUT is prepared; if
+//! that is none of them, or more than one, the command fails and asks the user to say which.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,8 +12,8 @@ use crate::compile::spec::{PlanId, TestId, Workload};
 use crate::exec::record::observed_inputs;
 use crate::sut::{Project, SutState};
 
-/// Leaves in the workload, for each test name, only the tests of the plan that is meant. The machines are asked only where that
-/// is a question.
+/// Leaves in the workload, for each test name, only the tests of the plan that is meant. The machines are asked only where there is
+/// something to decide.
 pub(super) fn settle(
     work: &mut Workload,
     store: &Store,
@@ -53,7 +53,7 @@ pub(super) fn settle(
     }
     for plan in &mut work.plans {
         let goes = |id: &TestId| dropped.contains(id);
-        // Those that share a tree run all, or none.
+        // Tests that share a tree run all, or none.
         if !plan.shared_tree || plan.tests.iter().all(goes) {
             plan.tests.retain(|id| !goes(id));
         }
@@ -61,7 +61,7 @@ pub(super) fn settle(
     Ok(())
 }
 
-/// Whether a SUT says that it is in the state that the plan's tests want.
+/// Returns whether a SUT says that it is in the state that the tests of the plan need.
 fn is_prepared((work, store): (&Workload, &Store), plan: PlanId, states: &[SutState]) -> bool {
     let Some(&step) = work.plan(plan).chain.last() else {
         return false;

@@ -1,4 +1,4 @@
-//! `atex sut ls|show|reset|rm`: what machines say of themselves.
+//! `atex sut ls|show|shell|reset|rm`: what machines say of themselves, and what is done with them outside of a run.
 
 mod shell;
 
@@ -74,12 +74,12 @@ pub(crate) fn run(command: &SutCommand, settings: &Settings, out: &mut Out) -> R
     }
 }
 
-/// The machines that are asked for; where none are, also those of `local*N` that were used.
+/// Returns the machines that were asked for; where none were, also the numbered ones (`local*4`) that were used before.
 fn listed(args: &SutArgs, settings: &Settings) -> Result<Pool, CliError> {
     let mut pool = pool::resolve(args, settings)?;
     if args.suts.is_empty() && args.sut_file.is_none() {
         for given in targets::used(args, settings) {
-            // One that is in the pool already is listed once.
+            // A machine of the pool is listed once.
             let more = pool::joining(&[given], args, &pool, settings).unwrap_or_default();
             pool.suts.extend(more);
         }
@@ -87,14 +87,15 @@ fn listed(args: &SutArgs, settings: &Settings) -> Result<Pool, CliError> {
     Ok(pool)
 }
 
-/// Takes a machine; fails at once where somebody else holds it.
+/// Opens a machine. With [`OnHeld::Fail`], fails at once where somebody else holds it.
 fn open(spec: &SutSpec, on_held: OnHeld, cancel: &Cancel) -> Result<(Box<dyn Sut>, Hello), Trouble> {
     let mut machine = machines::make(spec, cancel)?;
     let hello = machine.open(on_held, &mut |_| {})?;
     Ok((machine, hello))
 }
 
-/// What ends the commands here in order: a terminal that was made silent for a passphrase must not stay so.
+/// Makes what signals raise during these commands, so that they end in order: a terminal whose echo was switched off for a passphrase
+/// must not stay so.
 fn cancel() -> Result<(Cancel, Heeded), CliError> {
     let cancel = Cancel::new().map_err(|error| machines::no_descriptor(&error))?;
     signals::doing("machines were spoken with");
@@ -110,7 +111,7 @@ struct Seen {
     lease: Option<String>,
 }
 
-/// Looks at a machine: from outside where it can be, so that nobody is kept waiting for it; another one has to be opened.
+/// Looks at a machine, from outside where that is possible, so that nobody has to wait for its lease. Other machines are opened.
 fn look(spec: &SutSpec, cancel: &Cancel) -> Result<Seen, Trouble> {
     let Peek { state, lease } = spec.access.peek(spec.dir.as_deref());
     match spec.access.facts() {
@@ -119,7 +120,7 @@ fn look(spec: &SutSpec, cancel: &Cancel) -> Result<Seen, Trouble> {
             state: state.unwrap_or_default(),
             lease,
         }),
-        // One that was never used, or cannot be: opening it tells which.
+        // It was never used, or it cannot be: opening it tells which.
         _ => {
             let (_free, Hello { facts, state }) = open(spec, OnHeld::Fail, cancel)?;
             Ok(Seen { facts, state, lease })
@@ -196,7 +197,7 @@ fn show(pool: &Pool, settings: &Settings, out: &mut Out) -> Result<Exit, CliErro
     Ok(Exit::Passed)
 }
 
-/// What only a machine that was taken tells.
+/// What a machine tells only once it was opened.
 struct Within {
     /// Why reads cannot be seen there.
     blind: Option<String>,
