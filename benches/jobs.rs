@@ -9,7 +9,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use atex::sut::{Cancel, EnvFile, FileSet, Job, JobKind, Local, OnHeld, Sut, SyncMode, Upload, Urgency};
+use atex::sut::{Cancel, EnvFile, Job, JobKind, Local, OnHeld, SlotFiles, Sut, SyncMode, Upload, Urgency};
 
 /// Tests of one measurement.
 const COUNT: usize = 200;
@@ -56,7 +56,7 @@ fn machine() {
     let upload = Upload {
         observed: false,
         slot: "tree".to_owned(),
-        files: std::sync::Arc::new(FileSet { files: Vec::new() }),
+        files: std::sync::Arc::new(SlotFiles { files: Vec::new() }),
     };
     sut.sync(&upload, SyncMode::Exact).expect("it syncs");
     println!("{:<28} {:>8.2} ms", "sync, first time", millis(start.elapsed()));

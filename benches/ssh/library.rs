@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use atex::sut::agent::session::Machine;
 use atex::sut::kind::ssh::{Login, Ssh, SshLink};
-use atex::sut::{Cancel, Channel, EnvFile, FileSet, Job, JobKind, Upload, Urgency};
+use atex::sut::{Cancel, Channel, EnvFile, Job, JobKind, SlotFiles, Upload, Urgency};
 
 use crate::lab::Lab;
 use crate::sshd;
@@ -54,7 +54,7 @@ pub(crate) fn nothing() -> Upload {
     Upload {
         observed: false,
         slot: "tree".to_owned(),
-        files: Arc::new(FileSet { files: Vec::new() }),
+        files: Arc::new(SlotFiles { files: Vec::new() }),
     }
 }
 

@@ -51,7 +51,7 @@ pub use job::{EnvFile, Job, JobKind};
 pub use kind::local::Local;
 pub use project::{Due, Project};
 pub use state::{SutState, Taint};
-pub use sync::files::{FileEntry, FileKind, FileSet, SyncMode, Synced, Upload};
+pub use sync::files::{FileEntry, FileKind, SlotFiles, SyncMode, Synced, Upload};
 pub use trouble::{Trouble, TroubleKind};
 
 use std::time::{Duration, Instant};

@@ -10,6 +10,8 @@ pub struct Trouble {
     pub message: String,
     /// What to do about it, if there is something.
     pub hint: Option<String>,
+    /// Whether the disk there is full.
+    pub(in crate::sut) is_full: bool,
 }
 
 /// Said where there is no room for something there.
@@ -22,6 +24,7 @@ impl Trouble {
             kind,
             message: without_os_numbers(&message.into()),
             hint: None,
+            is_full: false,
         }
     }
 
@@ -35,12 +38,15 @@ impl Trouble {
     /// Says that the disk there is full: somebody may make room and try again.
     #[must_use]
     pub fn for_want_of_room(self) -> Self {
-        self.with_hint(FULL)
+        Self {
+            is_full: true,
+            ..self.with_hint(FULL)
+        }
     }
 
     /// Whether the disk there is full.
     pub fn is_full(&self) -> bool {
-        self.hint.as_deref() == Some(FULL)
+        self.is_full
     }
 
     /// What happened and what to do about it, in one text: for where there is no place for a hint of its own.

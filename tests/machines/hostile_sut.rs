@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use atex::sut::agent::link::child::ChildLink;
 use atex::sut::agent::session::Machine;
 use atex::sut::{
-    Cancel, EnvFile, FileEntry, FileKind, FileSet, Job, JobKind, OnHeld, Sut, SyncMode, Trouble, TroubleKind, Upload,
+    Cancel, EnvFile, FileEntry, FileKind, Job, JobKind, OnHeld, SlotFiles, Sut, SyncMode, Trouble, TroubleKind, Upload,
     Urgency,
 };
 
@@ -147,7 +147,7 @@ fn upload(dir: &Path) -> Upload {
     Upload {
         observed: false,
         slot: "tree".into(),
-        files: Arc::new(FileSet { files: vec![entry] }),
+        files: Arc::new(SlotFiles { files: vec![entry] }),
     }
 }
 

@@ -6,7 +6,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use atex::sut::kind::ssh::config::{Files, Here, Only, Options, look_up};
+use atex::sut::kind::ssh::config::{ConfigFiles, Here, Only, SshOptions, look_up};
 use proptest::prelude::*;
 use proptest::sample::select;
 
@@ -111,7 +111,7 @@ fn reference(file: &Path, host: &str, user: Option<&str>) -> BTreeMap<String, Ve
 }
 
 /// The same of ours; where nothing is written, what `ssh` takes by default.
-fn ours(options: &Options) -> BTreeMap<&'static str, Vec<String>> {
+fn ours(options: &SshOptions) -> BTreeMap<&'static str, Vec<String>> {
     let default = |key: &str, value: &str| vec![options.first(key).unwrap_or(value).to_owned()];
     let given = |key: &str| options.first(key).map(str::to_owned).into_iter().collect::<Vec<_>>();
     let list = |key: &str| {
@@ -162,7 +162,7 @@ fn compare(text: &str, included: &str, host: &str, user: Option<&str>) -> Result
     fs::write(&other, included.replace("Include INCLUDED\n", "")).unwrap();
     fs::write(&file, text.replace("INCLUDED", other.to_str().unwrap())).unwrap();
     let said = reference(&file, host, user);
-    let files = Files {
+    let files = ConfigFiles {
         here: Here {
             user: atex::sut::facts::login_user(),
             ..Here::default()

@@ -13,7 +13,7 @@ use crate::sut_support::{
 use atex::sut::agent::link::child::ChildLink;
 use atex::sut::agent::session::Machine;
 use atex::sut::kind::ssh::SshLink;
-use atex::sut::kind::ssh::config::{Files, Here, Only};
+use atex::sut::kind::ssh::config::{ConfigFiles, Here, Only};
 use atex::sut::kind::{Means, Target};
 use atex::sut::{Cancel, End, EnvFile, Local, OnHeld, Sut, SutState, SyncMode, TroubleKind, Upload};
 
@@ -86,7 +86,7 @@ fn behind(target: &str, dir: &Path, cancel: &Cancel) -> Box<dyn Sut> {
         host: String::new(),
     };
     let mut means = Means {
-        ssh_files: &Files {
+        ssh_files: &ConfigFiles {
             here,
             only: Some(Only::Nothing),
         },

@@ -14,9 +14,9 @@ use crate::cli::error::suggest::{did_you_mean, nearest};
 use crate::cli::output::messages;
 use crate::cli::sut::targets::{self, Given};
 use crate::sut::facts::login_user;
-use crate::sut::kind::ssh::config::{Files, Here, Only};
+use crate::sut::kind::ssh::config::{ConfigFiles, Here, Only};
 use crate::sut::kind::target;
-use crate::sut::kind::{Access, KINDS, Kind, Means, Parameters, Target, TargetError};
+use crate::sut::kind::{Access, KINDS, Means, Parameters, SutKind, Target, TargetError};
 use crate::sut::{Cancel, Sut, Trouble};
 
 /// How long a machine may be silent by default.
@@ -90,7 +90,7 @@ struct Resolver<'a> {
     args: &'a SutArgs,
     settings: &'a Settings,
     dead_after: Duration,
-    ssh_files: Files,
+    ssh_files: ConfigFiles,
     /// Warnings that were given already.
     told: Vec<String>,
 }
@@ -226,7 +226,7 @@ fn doubt(text: &str, settings: &Settings) -> Result<(), CliError> {
 }
 
 /// Returns the directory below which numbered machines (`local*4`) have their directories.
-fn numbered(kind: &dyn Kind, given: Option<PathBuf>) -> Result<PathBuf, CliError> {
+fn numbered(kind: &dyn SutKind, given: Option<PathBuf>) -> Result<PathBuf, CliError> {
     given.or_else(|| kind.numbered_below()).ok_or_else(|| {
         CliError::usage("neither `XDG_STATE_HOME` nor `HOME` is set, so there is no place for the SUTs' files")
             .hint("give a directory with `--sut-dir`")
@@ -234,7 +234,7 @@ fn numbered(kind: &dyn Kind, given: Option<PathBuf>) -> Result<PathBuf, CliError
 }
 
 /// Returns where the SSH configuration is read from.
-fn ssh_files(args: &SutArgs, settings: &Settings) -> Files {
+fn ssh_files(args: &SutArgs, settings: &Settings) -> ConfigFiles {
     let configured = || settings.config.defaults.ssh_config.as_ref().map(PathBuf::from);
     let only = args
         .ssh_config
@@ -250,7 +250,7 @@ fn ssh_files(args: &SutArgs, settings: &Settings) -> Files {
         uid: rustix::process::geteuid().as_raw(),
         host: rustix::system::uname().nodename().to_string_lossy().into_owned(),
     };
-    Files { here, only }
+    ConfigFiles { here, only }
 }
 
 /// Checks a directory on another machine: it must be absolute, since nothing is known that a relative one could be below.

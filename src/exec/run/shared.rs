@@ -16,7 +16,7 @@ use crate::exec::record::restore::Restorer;
 use crate::exec::run::upload_files::UploadedFiles;
 use crate::exec::rundir::RunDir;
 use crate::exec::schedule::{JobId, LaneId};
-use crate::sut::{Cancel, EnvFile, FileSet, Project, Upload};
+use crate::sut::{Cancel, EnvFile, SlotFiles, Project, Upload};
 
 /// Everything of a run that does not change while it runs.
 pub(crate) struct Shared<'a> {
@@ -85,7 +85,7 @@ impl<'a> Shared<'a> {
     }
 
     /// Looks again at the file of a list that was not what the list says. What depends on it is not recorded.
-    pub(crate) fn look_again(&self, upload: UploadId, list: &FileSet, index: usize) {
+    pub(crate) fn look_again(&self, upload: UploadId, list: &SlotFiles, index: usize) {
         self.files[upload.0 as usize].look_again(list, index);
     }
 

@@ -5,20 +5,20 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::compile::spec::{UploadFile, UploadKind, UploadSpec, Workload};
-use crate::sut::FileSet;
+use crate::sut::SlotFiles;
 use crate::sut::sync::files::{FileEntry, FileKind};
 
 /// The files of a tree as SUTs get them.
 pub(crate) struct UploadedFiles(Mutex<Current>);
 
 struct Current {
-    list: Arc<FileSet>,
+    list: Arc<SlotFiles>,
     /// Those that were something else when the keys were made, as input files are called.
     unsettled: BTreeSet<String>,
 }
 
 impl UploadedFiles {
-    pub(super) fn new(list: FileSet) -> Self {
+    pub(super) fn new(list: SlotFiles) -> Self {
         Self(Mutex::new(Current {
             list: Arc::new(list),
             unsettled: BTreeSet::new(),
@@ -29,7 +29,7 @@ impl UploadedFiles {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn now(&self) -> Arc<FileSet> {
+    pub(super) fn now(&self) -> Arc<SlotFiles> {
         Arc::clone(&self.current().list)
     }
 
@@ -38,7 +38,7 @@ impl UploadedFiles {
     }
 
     /// Another worker may have looked already: then there is another list.
-    pub(super) fn look_again(&self, list: &FileSet, index: usize) {
+    pub(super) fn look_again(&self, list: &SlotFiles, index: usize) {
         let mut current = self.current();
         let entry = &list.files[index];
         let Some(at) = current
@@ -54,7 +54,7 @@ impl UploadedFiles {
             Some(kind) => files[at].kind = kind_of(&kind),
             None => drop(files.remove(at)),
         }
-        current.list = Arc::new(FileSet { files });
+        current.list = Arc::new(SlotFiles { files });
         current.unsettled.insert(UploadFile::input_name(&entry.path));
     }
 }
@@ -83,7 +83,7 @@ pub(crate) fn file_sets(work: &Workload) -> Vec<UploadedFiles> {
         kind: kind_of(&file.kind),
     };
     let set = |upload: &UploadSpec| {
-        UploadedFiles::new(FileSet {
+        UploadedFiles::new(SlotFiles {
             files: upload.files.iter().map(entry).collect(),
         })
     };

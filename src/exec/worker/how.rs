@@ -12,7 +12,7 @@ use crate::exec::attempt::script::{self, ScriptEnd};
 use crate::exec::event::{Event, NodeOutcome, NodeRef};
 use crate::exec::run::messages::WorkerMessage;
 use crate::exec::worker::{CommandError, Worker};
-use crate::sut::agent::packages::Need;
+use crate::sut::agent::packages::PackageNeed;
 use crate::sut::{EnvFile, Job, JobKind, Urgency};
 
 impl Worker<'_> {
@@ -53,7 +53,7 @@ impl Worker<'_> {
     /// What runs for an action: one arm for each `how`.
     fn scripts_of(&self, action: &Action) -> Result<Vec<String>, String> {
         match action {
-            Action::Install { packages } => Ok(vec![self.install_script(packages, Need::Required)?]),
+            Action::Install { packages } => Ok(vec![self.install_script(packages, PackageNeed::Required)?]),
             Action::Shell { scripts } => Ok(scripts.clone()),
         }
     }

@@ -7,7 +7,7 @@ use crate::exec::attempt::script::{self, ScriptEnd};
 use crate::exec::event::{Event, SutStatus};
 use crate::exec::schedule::{JobId, LaneId};
 use crate::exec::worker::{CommandError, Worker};
-use crate::sut::agent::packages::{self, Need};
+use crate::sut::agent::packages::{self, PackageNeed};
 use crate::sut::{EnvFile, Job, JobKind, Urgency};
 
 /// What came of a package transaction.
@@ -32,7 +32,7 @@ impl Worker<'_> {
             .collect();
         let (requires, recommends) = (owned(requires), owned(recommends));
         self.individually = false;
-        match self.install(lane, &requires, Need::Required)? {
+        match self.install(lane, &requires, PackageNeed::Required)? {
             Installed::All => {}
             Installed::Cancelled => return Ok(false),
             Installed::Not(reason) => {
@@ -43,7 +43,7 @@ impl Worker<'_> {
                 self.individually = true;
             }
         }
-        match self.install(lane, &recommends, Need::Recommended)? {
+        match self.install(lane, &recommends, PackageNeed::Recommended)? {
             Installed::All => {}
             Installed::Cancelled => return Ok(false),
             Installed::Not(reason) => {
@@ -55,7 +55,7 @@ impl Worker<'_> {
     }
 
     /// Installs packages.
-    pub(crate) fn install(&mut self, lane: LaneId, packages: &[String], need: Need) -> Result<Installed, CommandError> {
+    pub(crate) fn install(&mut self, lane: LaneId, packages: &[String], need: PackageNeed) -> Result<Installed, CommandError> {
         if packages.is_empty() {
             return Ok(Installed::All);
         }
@@ -88,7 +88,7 @@ impl Worker<'_> {
         })
     }
 
-    pub(crate) fn install_script(&self, names: &[String], need: Need) -> Result<String, String> {
+    pub(crate) fn install_script(&self, names: &[String], need: PackageNeed) -> Result<String, String> {
         let Some(facts) = &self.facts else {
             return Err("the SUT has not told what it is".to_owned());
         };

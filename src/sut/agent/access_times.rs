@@ -9,8 +9,7 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
-use crate::sut::agent::connection::Reply;
-use crate::sut::sync::{NotSynced, accept};
+use crate::sut::agent::reply::{Reply, RequestError};
 
 /// What a job has read; paths lie below its slot.
 #[derive(Debug, Default)]
@@ -44,8 +43,8 @@ pub(crate) fn question(slot: &str, check_follows: bool) -> String {
 }
 
 /// Reads the answer; nothing where the machine never can tell.
-pub(crate) fn read(reply: Reply) -> Result<Option<Reads>, NotSynced> {
-    let reply = accept(reply)?;
+pub(crate) fn read(reply: Reply) -> Result<Option<Reads>, RequestError> {
+    let reply = reply.accept()?;
     if reply.word == "unclear" {
         return Ok(Some(Reads {
             unclear: true,
@@ -72,7 +71,7 @@ pub(crate) fn read(reply: Reply) -> Result<Option<Reads>, NotSynced> {
 pub(crate) const SIGHT: &[u8] = b"sees\n";
 
 /// Reads the answer: why they cannot, or nothing where they can.
-pub(crate) fn read_sight(reply: Reply) -> Result<Option<String>, NotSynced> {
-    let reply = accept(reply)?;
+pub(crate) fn read_sight(reply: Reply) -> Result<Option<String>, RequestError> {
+    let reply = reply.accept()?;
     Ok((reply.text(0) != "yes").then(|| reply.text(1)))
 }

@@ -5,17 +5,13 @@
 use std::io;
 use std::time::{Duration, Instant};
 
-use crate::sut::agent::link::{Exit, Interest, Link, Process};
-use crate::sut::{Cancel, Trouble, Urgency};
+use crate::sut::Trouble;
+use crate::sut::agent::link::{Interest, Link, Process, ProcessExit};
+use crate::sut::agent::reply::{MAX_TEXT, Reply};
+use crate::sut::agent::timeouts::{WaitLimits, Watchdog, alarm};
 
 /// No reply line is longer.
 const MAX_LINE: usize = 64 * 1024;
-
-/// Most bytes of all blobs of a reply that is not a list of files.
-pub(crate) const SHORT: usize = 16 << 20;
-
-/// The same for one that is: some hundred bytes for each of a million files.
-pub(crate) const LIST: usize = 256 << 20;
 
 /// What is printed before the program has started is thrown away, if it is not more than this.
 const MAX_NOISE: usize = 1 << 20;
@@ -23,30 +19,15 @@ const MAX_NOISE: usize = 1 << 20;
 /// What may be said before anybody waits for it: a line, and what came in the same read.
 const MAX_UNASKED: usize = 2 * MAX_LINE;
 
-/// The longest text for people that is taken from a reply, in characters.
-const MAX_TEXT: usize = 4000;
-
 /// What of stderr is kept to explain an unexpected end.
 const KEPT_STDERR: usize = 16 * 1024;
 
 /// How long the end of a process whose output has ended may take.
 const LAST_BREATH: Duration = Duration::from_secs(1);
 
-/// How often it is looked whether something has taken too long, where silence is not measured.
-const LOOK: Duration = Duration::from_secs(5);
-
-/// Silence is measured in so many pieces.
-const SLICES: u32 = 8;
-
-/// Whoever moves so many bytes has another second.
-const SLOWEST: u64 = 4 * 1024;
-
-/// How often a second cancellation is looked for after the first: the alarm stays readable then.
-pub(crate) const AFTER_CANCEL: Duration = Duration::from_millis(100);
-
 /// Why an exchange ended early.
 #[derive(Debug)]
-pub(crate) enum Broken {
+pub(crate) enum ConnectionError {
     /// The other side ended; the text says how, and what it complained about.
     Ended(String),
     /// It said something that is no reply.
@@ -61,117 +42,52 @@ pub(crate) enum Broken {
     Endless(Duration),
 }
 
-/// How long to wait, and what ends the wait before.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Patience<'a> {
-    /// Ends the wait once it rises above `known`.
-    pub cancel: &'a Cancel,
-    /// What the caller knows of already.
-    pub known: Urgency,
-    /// When to give up.
-    pub until: Option<Instant>,
-}
-
-impl Patience<'_> {
-    /// The same, but not beyond a time.
-    pub(crate) fn at_most(self, limit: Instant) -> Self {
-        Self {
-            until: Some(self.until.map_or(limit, |until| until.min(limit))),
-            ..self
-        }
-    }
-}
-
-/// A reply: its word, and its blobs.
-#[derive(Debug)]
-pub(crate) struct Reply {
-    pub word: String,
-    pub blobs: Vec<Vec<u8>>,
-}
-
-impl Reply {
-    /// Takes blob `index` as text for people.
-    pub(crate) fn text(&self, index: usize) -> String {
-        self.blobs
-            .get(index)
-            .map(|blob| {
-                String::from_utf8_lossy(&blob[..blob.len().min(4 * MAX_TEXT)])
-                    .trim_end()
-                    .to_owned()
-            })
-            .map(|text| text.chars().take(MAX_TEXT).collect())
-            .unwrap_or_default()
-    }
-}
-
-/// A process that is talked with.
-pub(crate) struct Talk {
+/// One of our programs, as it runs on a machine, and the three streams to it.
+pub(crate) struct Connection {
     process: Box<dyn Process>,
     /// Stdout that was read and not yet taken.
     inbox: Vec<u8>,
     /// The end of what the login printed, until the program is there.
     noise: Option<Vec<u8>>,
     /// The end of stderr.
-    complaints: Vec<u8>,
+    stderr_tail: Vec<u8>,
     stdout_ended: bool,
     stderr_ended: bool,
-    /// How long it may show no life while it is waited for.
-    bears: Option<Duration>,
-    /// How long nothing has moved while it was waited for.
-    silent: Duration,
-    /// How long what is under way may take as a whole.
-    total: Option<Duration>,
-    /// How long it was waited for, and how many bytes have moved since then.
-    waited: Duration,
-    moved: u64,
+    watchdog: Watchdog,
 }
 
-impl Talk {
+impl Connection {
     /// Starts bash and sends what it is to become and to do. Nothing is waited for: whatever it says comes later.
-    pub(crate) fn start(link: &mut dyn Link, opening: &[u8], patience: &Patience<'_>) -> Result<Self, TalkError> {
-        let mut talk = Self {
-            process: link.spawn().map_err(TalkError::Link)?,
+    pub(crate) fn start(link: &mut dyn Link, opening: &[u8], limits: &WaitLimits<'_>) -> Result<Self, StartError> {
+        let mut connection = Self {
+            process: link.spawn().map_err(StartError::Link)?,
             inbox: Vec::new(),
             noise: Some(Vec::new()),
-            complaints: Vec::new(),
+            stderr_tail: Vec::new(),
             stdout_ended: false,
             stderr_ended: false,
-            bears: None,
-            silent: Duration::ZERO,
-            total: None,
-            waited: Duration::ZERO,
-            moved: 0,
+            watchdog: Watchdog::default(),
         };
-        talk.send(opening, patience)?;
-        Ok(talk)
+        connection.send(opening, limits)?;
+        Ok(connection)
     }
 
     /// From now on, waits no longer than that while nothing moves: neither bytes, nor the empty lines on stderr with which the other
     /// side shows that it works.
-    pub(crate) fn bear(&mut self, silence: Option<Duration>) {
-        self.bears = silence;
-        self.silent = Duration::ZERO;
+    pub(crate) fn limit_silence(&mut self, silence: Option<Duration>) {
+        self.watchdog.limit_silence(silence);
     }
 
     /// Begins something that may take no longer than that as a whole, signs of life or not. Bytes that move are given time of their own.
-    pub(crate) fn begin(&mut self, total: Option<Duration>) {
-        self.total = total;
-        self.waited = Duration::ZERO;
-        self.moved = 0;
-    }
-
-    /// Whether what was begun has taken too long.
-    fn is_over(&self) -> Option<Duration> {
-        let total = self.total?;
-        let allowed = total + Duration::from_secs(self.moved / SLOWEST);
-        (self.waited >= allowed).then_some(total)
+    pub(crate) fn begin_request(&mut self, total: Option<Duration>) {
+        self.watchdog.begin_request(total);
     }
 
     /// Reads past the line `marker`: what login shells print comes before it, and may end without a newline.
-    pub(crate) fn past(&mut self, marker: &str, patience: &Patience<'_>) -> Result<(), Broken> {
+    pub(crate) fn skip_login_output(&mut self, marker: &str, limits: &WaitLimits<'_>) -> Result<(), ConnectionError> {
         let mut noise = 0;
         loop {
-            let line = self.line(patience)?;
+            let line = self.read_line(limits)?;
             if line.ends_with(marker.as_bytes()) {
                 self.noise = None;
                 return Ok(());
@@ -183,36 +99,37 @@ impl Talk {
             }
             noise += line.len() + 1;
             if noise > MAX_NOISE {
-                return Err(Broken::Nonsense("the login there prints without end".to_owned()));
+                return Err(ConnectionError::Nonsense(
+                    "the login there prints without end".to_owned(),
+                ));
             }
         }
     }
 
     /// Sends bytes, reading meanwhile what comes.
-    pub(crate) fn send(&mut self, mut bytes: &[u8], patience: &Patience<'_>) -> Result<(), Broken> {
+    pub(crate) fn send(&mut self, mut bytes: &[u8], limits: &WaitLimits<'_>) -> Result<(), ConnectionError> {
         while !bytes.is_empty() {
             match self.process.write(bytes) {
                 Ok(count) => {
                     bytes = &bytes[count..];
-                    self.moved += count as u64;
-                    self.silent = Duration::ZERO;
+                    self.watchdog.bytes_moved(count);
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     if self.inbox.len() > MAX_UNASKED {
-                        return Err(Broken::Nonsense("it talks without being asked".to_owned()));
+                        return Err(ConnectionError::Nonsense("it talks without being asked".to_owned()));
                     }
-                    self.step(true, patience)?;
+                    self.step(true, limits)?;
                 }
-                Err(error) => return Err(self.obituary(&error.to_string())),
+                Err(error) => return Err(self.end_error(&error.to_string())),
             }
         }
         Ok(())
     }
 
     /// Waits for a reply and takes it; its blobs may have `most` bytes together.
-    pub(crate) fn reply(&mut self, most: usize, patience: &Patience<'_>) -> Result<Reply, Broken> {
-        let line = self.line(patience)?;
+    pub(crate) fn read_reply(&mut self, most: usize, limits: &WaitLimits<'_>) -> Result<Reply, ConnectionError> {
+        let line = self.read_line(limits)?;
         let line = String::from_utf8_lossy(&line).into_owned();
         let mut words = line.split(' ');
         let word = words.next().unwrap_or_default().to_owned();
@@ -220,18 +137,20 @@ impl Talk {
         for length in words {
             let Ok(length) = length.parse::<usize>() else {
                 let start: String = line.chars().take(MAX_TEXT).collect();
-                return Err(Broken::Nonsense(format!("it said `{start}`")));
+                return Err(ConnectionError::Nonsense(format!("it said `{start}`")));
             };
             let Some(left) = room.checked_sub(length) else {
-                return Err(Broken::Nonsense(format!("a reply is longer than {most} bytes")));
+                return Err(ConnectionError::Nonsense(format!(
+                    "a reply is longer than {most} bytes"
+                )));
             };
             room = left;
-            blobs.push(self.take(length, patience)?);
+            blobs.push(self.take(length, limits)?);
         }
         Ok(Reply { word, blobs })
     }
 
-    /// Ends the talk: closes the streams, and waits a moment for the process to end by that, so that what it held is free.
+    /// Ends the connection: closes the streams, and waits a moment for the process to end by that, so that what it held is free.
     pub(crate) fn close(&mut self, until: Instant) {
         self.process.close();
         while self.process.exit().is_none() && Instant::now() < until {
@@ -248,11 +167,11 @@ impl Talk {
 
     /// Gives the process away, with what was read from it: stdout, then stderr.
     pub(crate) fn into_parts(self) -> (Box<dyn Process>, Vec<u8>, Vec<u8>) {
-        (self.process, self.inbox, self.complaints)
+        (self.process, self.inbox, self.stderr_tail)
     }
 
     /// Waits for a line and takes it, without its newline.
-    pub(crate) fn line(&mut self, patience: &Patience<'_>) -> Result<Vec<u8>, Broken> {
+    pub(crate) fn read_line(&mut self, limits: &WaitLimits<'_>) -> Result<Vec<u8>, ConnectionError> {
         let mut seen = 0;
         loop {
             if let Some(end) = self.inbox[seen..].iter().position(|byte| *byte == b'\n') {
@@ -262,70 +181,63 @@ impl Talk {
             }
             seen = self.inbox.len();
             if seen > MAX_LINE {
-                return Err(Broken::Nonsense("it said a line without end".to_owned()));
+                return Err(ConnectionError::Nonsense("it said a line without end".to_owned()));
             }
-            self.step(false, patience)?;
+            self.step(false, limits)?;
         }
     }
 
-    fn take(&mut self, length: usize, patience: &Patience<'_>) -> Result<Vec<u8>, Broken> {
+    fn take(&mut self, length: usize, limits: &WaitLimits<'_>) -> Result<Vec<u8>, ConnectionError> {
         while self.inbox.len() < length {
-            self.step(false, patience)?;
+            self.step(false, limits)?;
         }
         let rest = self.inbox.split_off(length);
         Ok(std::mem::replace(&mut self.inbox, rest))
     }
 
     /// Waits once, and reads what there is.
-    fn step(&mut self, writing: bool, patience: &Patience<'_>) -> Result<(), Broken> {
-        let urgency = patience.cancel.urgency();
-        if urgency > patience.known {
-            return Err(Broken::Cancelled);
+    fn step(&mut self, writing: bool, limits: &WaitLimits<'_>) -> Result<(), ConnectionError> {
+        let urgency = limits.cancel.urgency();
+        if urgency > limits.known {
+            return Err(ConnectionError::Cancelled);
         }
         let now = Instant::now();
-        if patience.until.is_some_and(|until| now >= until) {
-            return Err(Broken::TimedOut);
+        if limits.until.is_some_and(|until| now >= until) {
+            return Err(ConnectionError::TimedOut);
         }
         if self.stdout_ended {
-            return Err(self.obituary("its output ended"));
+            return Err(self.end_error("its output ended"));
         }
         let interest = Interest {
             stdin: writing,
             stdout: true,
             stderr: !self.stderr_ended,
         };
-        let slice = self.bears.map(|silence| silence / SLICES);
-        let look = slice.or(self.total.map(|_| LOOK));
-        let until = patience.until.into_iter().chain(look.map(|look| now + look)).min();
-        let (alarm, until) = alarm(patience.cancel, until);
+        let check = self.watchdog.next_check().map(|check| now + check);
+        let until = limits.until.into_iter().chain(check).min();
+        let (alarm, until) = alarm(limits.cancel, until);
         let ready = self.process.wait(interest, until, alarm);
-        let ready = ready.map_err(|error| Broken::Ended(error.to_string()))?;
-        // A runner that was away itself has heard nothing in that time, and counts little of it.
-        self.silent += slice.map_or(Duration::ZERO, |slice| now.elapsed().min(2 * slice));
-        self.waited += look.map_or(Duration::ZERO, |look| now.elapsed().min(2 * look));
+        let ready = ready.map_err(|error| ConnectionError::Ended(error.to_string()))?;
+        self.watchdog.has_waited(now.elapsed());
         if ready.stderr {
             self.read_complaints();
         }
         if ready.stdout {
             self.read_inbox()?;
         }
-        match self.bears {
-            Some(silence) if self.silent >= silence => Err(Broken::Stuck(silence)),
-            _ => self.is_over().map_or(Ok(()), |total| Err(Broken::Endless(total))),
-        }
+        self.watchdog.check()
     }
 
-    fn read_inbox(&mut self) -> Result<(), Broken> {
+    fn read_inbox(&mut self) -> Result<(), ConnectionError> {
         let mut buffer = [0; 16 * 1024];
         match self.process.read_stdout(&mut buffer) {
             Ok(0) => self.stdout_ended = true,
             Ok(count) => {
                 self.inbox.extend_from_slice(&buffer[..count]);
-                self.moved += count as u64;
-                self.silent = Duration::ZERO;
+                self.watchdog.bytes_moved(count);
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-            Err(error) => return Err(self.obituary(&error.to_string())),
+            Err(error) => return Err(self.end_error(&error.to_string())),
         }
         Ok(())
     }
@@ -338,20 +250,20 @@ impl Talk {
         };
         self.stderr_ended |= count == 0;
         if count > 0 {
-            self.silent = Duration::ZERO;
+            self.watchdog.shows_life();
         }
         // A sign of life explains nothing.
         if buffer[..count].iter().all(|byte| *byte == b'\n') {
             return count > 0;
         }
-        self.complaints.extend_from_slice(&buffer[..count]);
-        let surplus = self.complaints.len().saturating_sub(KEPT_STDERR);
-        self.complaints.drain(..surplus);
+        self.stderr_tail.extend_from_slice(&buffer[..count]);
+        let surplus = self.stderr_tail.len().saturating_sub(KEPT_STDERR);
+        self.stderr_tail.drain(..surplus);
         count > 0
     }
 
     /// What a login has said that does not come to the program: stdout and stderr, cleaned, and the end of it where it is long.
-    pub(crate) fn login_said(&mut self) -> String {
+    pub(crate) fn login_output(&mut self) -> String {
         let mut buffer = [0; 4 * 1024];
         while self.inbox.len() < MAX_LINE {
             match self.process.read_stdout(&mut buffer) {
@@ -360,11 +272,11 @@ impl Talk {
             }
         }
         let noise = self.noise.as_deref().unwrap_or_default();
-        said([noise, &self.inbox, &self.complaints])
+        said([noise, &self.inbox, &self.stderr_tail])
     }
 
     /// Says how the process ended, with the last that it complained about; a login that went no further, with all that it said.
-    fn obituary(&mut self, how: &str) -> Broken {
+    fn end_error(&mut self, how: &str) -> ConnectionError {
         let _more_than_is_kept = (0..KEPT_STDERR).find(|_| !self.read_complaints());
         // The end is told after the last output.
         let until = Instant::now() + LAST_BREATH;
@@ -375,18 +287,18 @@ impl Talk {
         }
         let _what_came_meanwhile = (0..KEPT_STDERR).find(|_| !self.read_complaints());
         let end = match self.process.exit() {
-            Some(Exit::Code(code)) => format!("exit code {code}"),
-            Some(Exit::Signal(signal)) => format!("signal {signal}"),
-            Some(Exit::Lost(why)) => why,
+            Some(ProcessExit::Code(code)) => format!("exit code {code}"),
+            Some(ProcessExit::Signal(signal)) => format!("signal {signal}"),
+            Some(ProcessExit::Lost(why)) => why,
             None => how.to_owned(),
         };
         if self.noise.is_some() {
-            let said = self.login_said();
-            return Broken::Ended(if said.is_empty() { end } else { format!("{end}: {said}") });
+            let said = self.login_output();
+            return ConnectionError::Ended(if said.is_empty() { end } else { format!("{end}: {said}") });
         }
-        let complaints = String::from_utf8_lossy(&self.complaints);
-        let last = complaints.trim_end().lines().next_back().unwrap_or_default();
-        Broken::Ended(if last.is_empty() { end } else { format!("{end}: {last}") })
+        let stderr_tail = String::from_utf8_lossy(&self.stderr_tail);
+        let last = stderr_tail.trim_end().lines().next_back().unwrap_or_default();
+        ConnectionError::Ended(if last.is_empty() { end } else { format!("{end}: {last}") })
     }
 }
 
@@ -409,30 +321,16 @@ pub(crate) fn said<const N: usize>(texts: [&[u8]; N]) -> String {
 
 /// Why a program could not be started.
 #[derive(Debug)]
-pub(crate) enum TalkError {
+pub(crate) enum StartError {
     /// The link could not start bash.
     Link(Trouble),
     /// Bash started, and then this.
-    Broken(Broken),
+    Connection(ConnectionError),
 }
 
-impl From<Broken> for TalkError {
-    fn from(broken: Broken) -> Self {
-        Self::Broken(broken)
-    }
-}
-
-/// What a wait that `cancel` may end has to poll, and how long: once raised, the alarm is always readable, so that the way to
-/// the second cancellation is to look from time to time.
-pub(crate) fn alarm(cancel: &Cancel, until: Option<Instant>) -> (Option<std::os::fd::BorrowedFd<'_>>, Option<Instant>) {
-    use std::os::fd::AsFd;
-    match cancel.urgency() {
-        Urgency::None => (Some(cancel.as_fd()), until),
-        Urgency::Graceful => {
-            let look = Instant::now() + AFTER_CANCEL;
-            (None, Some(until.map_or(look, |until| until.min(look))))
-        }
-        Urgency::Now => (None, until),
+impl From<ConnectionError> for StartError {
+    fn from(error: ConnectionError) -> Self {
+        Self::Connection(error)
     }
 }
 
@@ -440,6 +338,8 @@ pub(crate) fn alarm(cancel: &Cancel, until: Option<Instant>) -> (Option<std::os:
 mod tests {
     use super::*;
     use crate::sut::agent::link::child::ChildLink;
+    use crate::sut::agent::reply::MAX_REPLY;
+    use crate::sut::{Cancel, Urgency};
 
     #[test]
     fn one_who_only_shows_life_comes_to_an_end() {
@@ -447,17 +347,20 @@ mod tests {
         let command = ["bash", "-c", script].map(Into::into).to_vec();
         let mut link = ChildLink::running("it", command, None);
         let cancel = Cancel::new().unwrap();
-        let patience = Patience {
+        let limits = WaitLimits {
             cancel: &cancel,
             known: Urgency::None,
             until: None,
         };
-        let mut talk = Talk::start(&mut link, b"", &patience).unwrap_or_else(|error| panic!("{error:?}"));
+        let mut connection = Connection::start(&mut link, b"", &limits).unwrap_or_else(|error| panic!("{error:?}"));
         let total = Duration::from_millis(300);
-        talk.bear(Some(Duration::from_mins(10)));
-        talk.begin(Some(total));
-        let ended = talk.reply(SHORT, &patience).unwrap_err();
-        assert!(matches!(ended, Broken::Endless(after) if after == total), "{ended:?}");
+        connection.limit_silence(Some(Duration::from_mins(10)));
+        connection.begin_request(Some(total));
+        let ended = connection.read_reply(MAX_REPLY, &limits).unwrap_err();
+        assert!(
+            matches!(ended, ConnectionError::Endless(after) if after == total),
+            "{ended:?}"
+        );
     }
 
     #[test]

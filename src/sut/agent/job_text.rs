@@ -33,14 +33,14 @@ pub(crate) enum BadJob {
 
 /// Who has the lease for a job, as the machine numbers processes and the times of their start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Holder {
+pub(crate) struct LeaseHolder {
     agent: u64,
     begun: u64,
     /// When the first process started: those who disagree about it number processes otherwise.
     init: u64,
 }
 
-impl Holder {
+impl LeaseHolder {
     /// Reads what an agent tells of itself.
     pub(crate) fn of(told: &str) -> Self {
         let line = |name: &str| {
@@ -58,18 +58,18 @@ impl Holder {
 }
 
 /// A job as a wrapper takes it.
-pub(crate) struct Packed {
+pub(crate) struct PackedJob {
     mode: &'static str,
-    holder: Holder,
+    holder: LeaseHolder,
     /// The machine's directory, the job's, what it is called, and its files.
     payloads: [Vec<u8>; 6],
 }
 
-impl Packed {
+impl PackedJob {
     /// The line and the payloads. The wrapper ends its last word with the seal. Without a heartbeat the wrapper bears any silence.
     pub(crate) fn message(&self, seal: &str, heartbeat: Option<Duration>) -> Vec<u8> {
         let beat = heartbeat.map_or(0, |silence| silence.as_secs().max(1));
-        let Holder { agent, begun, init } = self.holder;
+        let LeaseHolder { agent, begun, init } = self.holder;
         let mut message = format!("{} {beat} {seal} {agent} {begun} {init}", self.mode).into_bytes();
         for payload in &self.payloads {
             message.extend_from_slice(format!(" {}", payload.len()).as_bytes());
@@ -81,7 +81,7 @@ impl Packed {
 }
 
 /// Packs a job for the machine whose directory is `dir`, with its data in `data`, for as long as `holder` has the lease.
-pub(crate) fn pack(job: &Job, (dir, data): (&Path, &Path), holder: Holder) -> Result<Packed, BadJob> {
+pub(crate) fn pack(job: &Job, (dir, data): (&Path, &Path), holder: LeaseHolder) -> Result<PackedJob, BadJob> {
     check_slot(&job.slot)?;
     check_dir(&job.dir)?;
     let cwd = data.join("tree").join(&job.slot).join(&job.dir);
@@ -103,7 +103,7 @@ pub(crate) fn pack(job: &Job, (dir, data): (&Path, &Path), holder: Holder) -> Re
     if let Some((what, _)) = texts.iter().find(|(_, text)| text.contains(&0)) {
         return Err(BadJob::Nul((*what).to_owned()));
     }
-    Ok(Packed {
+    Ok(PackedJob {
         mode,
         holder,
         payloads: texts.map(|(_, text)| text.to_vec()),

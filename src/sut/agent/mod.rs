@@ -9,7 +9,9 @@ pub(crate) mod job_text;
 pub mod link;
 pub mod packages;
 mod programs;
+pub(crate) mod reply;
 pub mod session;
+pub(crate) mod timeouts;
 pub(crate) mod wrapper;
 
 pub use session::Machine;

@@ -13,7 +13,7 @@ pub const NOT_ROOT: i32 = 101;
 
 /// Whether a package that cannot be installed matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Need {
+pub enum PackageNeed {
     /// It does: the script fails.
     Required,
     /// It does not: the script says so and exits 0.
@@ -38,15 +38,15 @@ pub enum PackagesError {
 
 /// Makes the script that installs `packages` with the best manager of the machine, in one transaction, or does nothing if they
 /// are there.
-pub fn install_script(facts: &Facts, packages: &[String], need: Need) -> Result<String, PackagesError> {
+pub fn install_script(facts: &Facts, packages: &[String], need: PackageNeed) -> Result<String, PackagesError> {
     if packages.is_empty() {
         return Ok(":\n".to_owned());
     }
     let manager = facts.managers.first().ok_or(PackagesError::NoManager)?;
     let mut script = format!("manager={manager}\n");
     script.push_str(match need {
-        Need::Required => "mode=required\n",
-        Need::Recommended => "mode=recommended\n",
+        PackageNeed::Required => "mode=required\n",
+        PackageNeed::Recommended => "mode=recommended\n",
     });
     script.push_str("packages=(");
     for name in packages {
@@ -93,7 +93,7 @@ mod tests {
     }
 
     fn accepts(manager: &str, name: &str) -> bool {
-        install_script(&facts(manager), &[name.to_owned()], Need::Required).is_ok()
+        install_script(&facts(manager), &[name.to_owned()], PackageNeed::Required).is_ok()
     }
 
     #[test]
@@ -142,9 +142,9 @@ mod tests {
             ..facts("apt")
         };
         assert_eq!(
-            install_script(&none, &["x".to_owned()], Need::Required),
+            install_script(&none, &["x".to_owned()], PackageNeed::Required),
             Err(PackagesError::NoManager)
         );
-        assert!(install_script(&none, &[], Need::Required).is_ok());
+        assert!(install_script(&none, &[], PackageNeed::Required).is_ok());
     }
 }

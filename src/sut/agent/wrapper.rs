@@ -6,10 +6,11 @@
 use std::io;
 use std::time::{Duration, Instant};
 
-use crate::sut::agent::connection::{Broken, Patience, Talk, TalkError, alarm};
-use crate::sut::agent::job_text::Packed;
-use crate::sut::agent::link::{Exit, Interest, Link, Process};
+use crate::sut::agent::connection::{Connection, ConnectionError, StartError};
+use crate::sut::agent::job_text::PackedJob;
+use crate::sut::agent::link::{Interest, Link, Process, ProcessExit};
 use crate::sut::agent::programs;
+use crate::sut::agent::timeouts::{WaitLimits, alarm};
 use crate::sut::channel::{Channel, Cut, End, Ready};
 use crate::sut::{Cancel, Trouble, TroubleKind, Urgency};
 
@@ -21,28 +22,32 @@ const LAST_WORD: Duration = Duration::from_secs(5);
 
 /// Why a wrapper does not run the job.
 #[derive(Debug)]
-pub(crate) enum NotStarted {
+pub(crate) enum JobStartError {
     /// It could not be started, or ended.
-    Talk(TalkError),
-    /// It says why.
+    Start(StartError),
+    /// The wrapper says why.
     Refused(String),
+    /// The disk there is full; the wrapper says for what there is no room.
+    DiskFull(String),
+    /// The test wants a terminal, and the program that makes one is not installed there.
+    NoTerminal,
 }
 
-impl From<TalkError> for NotStarted {
-    fn from(error: TalkError) -> Self {
-        Self::Talk(error)
+impl From<StartError> for JobStartError {
+    fn from(error: StartError) -> Self {
+        Self::Start(error)
     }
 }
 
-impl From<Broken> for NotStarted {
-    fn from(broken: Broken) -> Self {
-        Self::Talk(TalkError::Broken(broken))
+impl From<ConnectionError> for JobStartError {
+    fn from(error: ConnectionError) -> Self {
+        Self::Start(StartError::Connection(error))
     }
 }
 
 /// A wrapper that waits for its job. It holds nothing on the machine, and ends by itself where none comes for a minute.
 pub(crate) struct Wrapper {
-    talk: Talk,
+    connection: Connection,
     marker: String,
     /// The word that proves that it is the wrapper who speaks; empty before there is a job.
     seal: String,
@@ -52,10 +57,10 @@ pub(crate) struct Wrapper {
 
 impl Wrapper {
     /// Starts one, and waits for nothing.
-    pub(crate) fn launch(link: &mut dyn Link, marker: String, patience: &Patience<'_>) -> Result<Self, TalkError> {
-        let talk = Talk::start(link, &programs::opening(programs::WRAPPER, &marker), patience)?;
+    pub(crate) fn launch(link: &mut dyn Link, marker: String, limits: &WaitLimits<'_>) -> Result<Self, StartError> {
+        let connection = Connection::start(link, &programs::opening(programs::WRAPPER, &marker), limits)?;
         Ok(Self {
-            talk,
+            connection,
             marker,
             seal: String::new(),
             is_there: false,
@@ -64,47 +69,47 @@ impl Wrapper {
 
     /// Says whether it is of no use any more, as far as is known.
     pub(crate) fn is_gone(&mut self) -> bool {
-        self.talk.ended()
+        self.connection.ended()
     }
 
     /// Hands it a job, and waits for nothing. `heartbeat`: the longest silence that it is to bear.
     pub(crate) fn hand(
         &mut self,
-        job: &Packed,
+        job: &PackedJob,
         heartbeat: Option<Duration>,
-        patience: &Patience<'_>,
-    ) -> Result<(), Broken> {
+        limits: &WaitLimits<'_>,
+    ) -> Result<(), ConnectionError> {
         self.seal = seal()?;
-        self.talk.send(&job.message(&self.seal, heartbeat), patience)
+        self.connection.send(&job.message(&self.seal, heartbeat), limits)
     }
 
-    /// Waits until it has said that it starts the job which it was handed. May be asked again after [`Broken::TimedOut`].
-    pub(crate) fn until_started(&mut self, patience: &Patience<'_>) -> Result<(), NotStarted> {
+    /// Waits until it has said that it starts the job which it was handed. May be asked again after [`ConnectionError::TimedOut`].
+    pub(crate) fn until_started(&mut self, limits: &WaitLimits<'_>) -> Result<(), JobStartError> {
         if !self.is_there {
-            self.talk.past(&self.marker, patience)?;
+            self.connection.skip_login_output(&self.marker, limits)?;
             self.is_there = true;
         }
-        let word = String::from_utf8_lossy(&self.talk.line(patience)?).into_owned();
-        if let Some(reason) = word.strip_prefix("refused ") {
-            return Err(NotStarted::Refused(reason.to_owned()));
-        }
-        if word == "started" {
-            return Ok(());
-        }
-        Err(Broken::Nonsense(format!("the wrapper said `{word}`")).into())
+        let word = String::from_utf8_lossy(&self.connection.read_line(limits)?).into_owned();
+        Err(match word.split_once(' ') {
+            None if word == "started" => return Ok(()),
+            Some(("refused", why)) => JobStartError::Refused(why.to_owned()),
+            Some(("full", why)) => JobStartError::DiskFull(why.to_owned()),
+            Some(("no-terminal", _)) => JobStartError::NoTerminal,
+            _ => ConnectionError::Nonsense(format!("the wrapper said `{word}`")).into(),
+        })
     }
 
     /// The job that it has started.
     pub(crate) fn into_job(self, heartbeat: Option<Duration>, cancel: Cancel) -> WrappedJob {
         let pause = heartbeat.map(|silence| silence / 3);
-        WrappedJob::new(self.talk, (&self.marker, self.seal), cancel, pause)
+        WrappedJob::new(self.connection, (&self.marker, self.seal), cancel, pause)
     }
 }
 
 /// A word that nobody can guess. Unlike a marker it is worth nothing without randomness.
-fn seal() -> Result<String, Broken> {
+fn seal() -> Result<String, ConnectionError> {
     let mut random = [0; 16];
-    let without = |error| Broken::Nonsense(format!("this machine gives no random numbers: {error}"));
+    let without = |error| ConnectionError::Nonsense(format!("this machine gives no random numbers: {error}"));
     getrandom::fill(&mut random).map_err(without)?;
     Ok(format!("{:032x}", u128::from_ne_bytes(random)))
 }
@@ -152,8 +157,13 @@ impl Leftover {
 }
 
 impl WrappedJob {
-    fn new(talk: Talk, (marker, seal): (&str, String), cancel: Cancel, heartbeat: Option<Duration>) -> Self {
-        let (process, control, output) = talk.into_parts();
+    fn new(
+        connection: Connection,
+        (marker, seal): (&str, String),
+        cancel: Cancel,
+        heartbeat: Option<Duration>,
+    ) -> Self {
+        let (process, control, output) = connection.into_parts();
         let mut job = Self {
             process,
             cancel,
@@ -329,10 +339,14 @@ impl Channel for WrappedJob {
     fn end(&mut self, until: Instant) -> End {
         loop {
             match self.process.exit() {
-                Some(Exit::Code(0)) => return End::Clean,
-                Some(Exit::Code(code)) => return End::Broken(format!("the wrapper ended with exit code {code}")),
-                Some(Exit::Signal(signal)) => return End::Broken(format!("the wrapper was ended by signal {signal}")),
-                Some(Exit::Lost(why)) => return End::Broken(format!("the connection ended ({why})")),
+                Some(ProcessExit::Code(0)) => return End::Clean,
+                Some(ProcessExit::Code(code)) => {
+                    return End::Broken(format!("the wrapper ended with exit code {code}"));
+                }
+                Some(ProcessExit::Signal(signal)) => {
+                    return End::Broken(format!("the wrapper was ended by signal {signal}"));
+                }
+                Some(ProcessExit::Lost(why)) => return End::Broken(format!("the connection ended ({why})")),
                 None if Instant::now() >= until => return End::Broken("the wrapper does not end".to_owned()),
                 None => {}
             }

@@ -24,10 +24,10 @@ pub use target::{Target, TargetError};
 use super::{Cancel, Facts, Sut, SutState, Trouble};
 
 /// All kinds, in the order in which they are asked whether a target is theirs. The last one takes what no other has taken.
-pub static KINDS: &[&dyn Kind] = &[&local::Kind, &exec::Kind, &ssh::Kind];
+pub static KINDS: &[&dyn SutKind] = &[&local::LocalKind, &exec::ExecKind, &ssh::SshKind];
 
 /// A kind of machine.
-pub trait Kind: Sync {
+pub trait SutKind: Sync {
     /// Its name: `local`, `ssh`.
     fn name(&self) -> &'static str;
 
@@ -45,7 +45,7 @@ pub trait Kind: Sync {
     }
 
     /// Reads what a target has before its parameters. Nothing where that is a target of another kind.
-    fn read(&self, target: &target::Text<'_>) -> Option<Result<Box<dyn Address>, TargetError>>;
+    fn read(&self, target: &target::TargetText<'_>) -> Option<Result<Box<dyn Address>, TargetError>>;
 
     /// The number in a target that stands for several machines, as written, where this kind has such: `4` of `local*4`.
     fn number<'t>(&self, _machine: &'t str) -> Option<&'t str> {
@@ -89,7 +89,7 @@ pub struct NoAccess {
 /// What holds for all machines of an invocation.
 pub struct Means<'a> {
     /// Where the SSH configuration is read from.
-    pub ssh_files: &'a ssh::config::Files,
+    pub ssh_files: &'a ssh::config::ConfigFiles,
     /// Whether host keys that are not known are taken.
     pub accept_new_host_keys: bool,
     /// How long a machine may be silent before it counts as dead.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use super::{KINDS, Kind, TargetError};
+use super::{KINDS, SutKind, TargetError};
 
 /// A parameter that a kind has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,7 +65,7 @@ impl Parameters {
 
     /// Makes paths on this host absolute by `absolute`, so that they mean the same when they are joined with others.
     #[must_use]
-    pub fn with_paths(mut self, kind: &dyn Kind, absolute: impl Fn(&Path) -> PathBuf) -> Self {
+    pub fn with_paths(mut self, kind: &dyn SutKind, absolute: impl Fn(&Path) -> PathBuf) -> Self {
         let of_kind = kind.parameters().iter().filter(|parameter| parameter.is_path);
         let names = of_kind.map(|parameter| parameter.name);
         for name in names.chain(kind.is_here().then_some("dir")) {
@@ -77,7 +77,7 @@ impl Parameters {
     }
 
     /// Returns the first parameter that a kind does not have.
-    pub(super) fn beyond(&self, kind: &dyn Kind) -> Option<&'static str> {
+    pub(super) fn beyond(&self, kind: &dyn SutKind) -> Option<&'static str> {
         let has = |name: &str| COMMON.contains(&name) || kind.parameters().iter().any(|own| own.name == name);
         self.0.keys().copied().find(|name| !has(name))
     }

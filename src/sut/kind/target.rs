@@ -6,13 +6,13 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use super::parameters::percent_decoded;
-use super::{Address, KINDS, Kind, Parameters};
+use super::{Address, KINDS, Parameters, SutKind};
 
 /// What a SUT is made from.
 #[derive(Debug)]
 pub struct Target {
     /// Of which kind it is.
-    pub kind: &'static dyn Kind,
+    pub kind: &'static dyn SutKind,
     /// Which machine.
     pub address: Box<dyn Address>,
     /// The name for people and records, if it is not to be the target's own.
@@ -25,7 +25,7 @@ pub struct Target {
 
 /// A target while it is read.
 #[derive(Clone, Copy, Debug)]
-pub struct Text<'t> {
+pub struct TargetText<'t> {
     /// All of it, for messages.
     pub whole: &'t str,
     /// What stands before the parameters.
@@ -79,7 +79,7 @@ pub enum TargetError {
     },
 }
 
-impl Text<'_> {
+impl TargetText<'_> {
     /// Says that no machine is named.
     pub fn empty(&self) -> TargetError {
         TargetError::Empty(self.whole.to_owned())
@@ -134,12 +134,12 @@ pub fn parts(text: &str) -> Result<(&str, Parameters), TargetError> {
 impl Target {
     /// Makes a target; `text` is what the user wrote, for messages.
     pub fn new(text: &str, machine: &str, parameters: &Parameters) -> Result<Self, TargetError> {
-        let text = Text {
+        let text = TargetText {
             whole: text,
             machine,
             parameters,
         };
-        let read = |kind: &&'static dyn Kind| Some((*kind, kind.read(&text)?));
+        let read = |kind: &&'static dyn SutKind| Some((*kind, kind.read(&text)?));
         let (kind, address) = KINDS.iter().find_map(read).ok_or_else(|| text.empty())?;
         let address = address?;
         if let Some(parameter) = parameters.beyond(kind) {
@@ -157,7 +157,7 @@ impl Target {
     }
 }
 
-impl std::fmt::Debug for dyn Kind {
+impl std::fmt::Debug for dyn SutKind {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(self.name())
     }
@@ -166,7 +166,7 @@ impl std::fmt::Debug for dyn Kind {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sut::kind::ssh::address::Address;
+    use crate::sut::kind::ssh::address::SshAddress;
 
     fn shown(text: &str) -> Result<String, String> {
         let target: Target = text.parse().map_err(|error: TargetError| error.to_string())?;
@@ -197,7 +197,7 @@ mod tests {
         let target: Target = "ssh://host?key=~/.ssh/lab&user=me&port=2222&become=sudo&control_path=/c&password_env=P"
             .parse()
             .unwrap();
-        let ssh = Address {
+        let ssh = SshAddress {
             user: Some("me".into()),
             host: "host".into(),
             port: Some(2222),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 /// The files of a slot, as they are on the host.
 #[derive(Clone, Debug, Default)]
-pub struct FileSet {
+pub struct SlotFiles {
     /// Sorted by path, unique.
     pub files: Vec<FileEntry>,
 }
@@ -42,7 +42,7 @@ pub struct Upload {
     /// The directory below `tree/`: `[a-z0-9-]+`.
     pub slot: String,
     /// What it must hold.
-    pub files: Arc<FileSet>,
+    pub files: Arc<SlotFiles>,
     /// Whether it will be asked what a job reads of it.
     pub observed: bool,
 }

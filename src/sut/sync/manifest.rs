@@ -10,7 +10,7 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-use crate::sut::sync::files::{FileKind, FileSet};
+use crate::sut::sync::files::{FileKind, SlotFiles};
 
 const FORMAT: &str = "atex-files-2";
 
@@ -19,7 +19,7 @@ pub(crate) type RelPath = Vec<u8>;
 
 /// What was brought, and what prepare steps made of it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Manifest {
+pub(crate) struct TreeManifest {
     /// What the runner brought; sizes are not kept (0).
     pub files: BTreeMap<RelPath, FileKind>,
     /// Paths whose present state belongs to the prepared state of the machine.
@@ -36,7 +36,7 @@ pub(crate) struct Steps {
 }
 
 /// The id of a list of files.
-pub(crate) fn id(set: &FileSet) -> String {
+pub(crate) fn id(set: &SlotFiles) -> String {
     let mut hasher = blake3::Hasher::new();
     for entry in &set.files {
         let mut record = Vec::new();
@@ -52,9 +52,9 @@ pub(crate) fn head(id: &str, steps: usize) -> String {
     format!("{FORMAT}-{id}-{steps}")
 }
 
-impl Manifest {
+impl TreeManifest {
     /// Makes the manifest of a list of files.
-    pub(crate) fn of(set: &FileSet) -> Self {
+    pub(crate) fn of(set: &SlotFiles) -> Self {
         let pairs = set
             .files
             .iter()
@@ -198,15 +198,15 @@ mod tests {
             files in proptest::collection::btree_map(proptest::collection::vec(1_u8.., 1..9), kind(), 0..9),
             adopted in proptest::collection::btree_map(proptest::collection::vec(1_u8.., 1..9), steps(), 0..9),
         ) {
-            let manifest = Manifest { files, adopted };
+            let manifest = TreeManifest { files, adopted };
             let id = "0123abcd";
-            prop_assert_eq!(Manifest::decode(&manifest.encode(id)), Some((manifest, id.to_owned())));
+            prop_assert_eq!(TreeManifest::decode(&manifest.encode(id)), Some((manifest, id.to_owned())));
         }
 
         #[test]
         fn no_bytes_make_the_reader_panic(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
-            let _anything = Manifest::decode(&[b"atex-files-2-00-0\n".as_slice(), &bytes].concat());
-            let _anything = Manifest::decode(&bytes);
+            let _anything = TreeManifest::decode(&[b"atex-files-2-00-0\n".as_slice(), &bytes].concat());
+            let _anything = TreeManifest::decode(&bytes);
         }
     }
 }

@@ -6,11 +6,13 @@ use std::io::{self, Read};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use crate::sut::agent::connection::{Broken, LIST, Patience, Reply, Talk};
+use crate::sut::agent::connection::{Connection, ConnectionError};
+use crate::sut::agent::reply::{MAX_LISTING, Reply, RequestError};
+use crate::sut::agent::timeouts::WaitLimits;
 use crate::sut::{SyncMode, Synced, Upload};
-use files::{FileEntry, FileKind, FileSet};
-use manifest::Manifest;
-use plan::{Listing, Plan, Seen, plan};
+use files::{FileEntry, FileKind, SlotFiles};
+use manifest::TreeManifest;
+use plan::{SlotContents, SyncPlan, TreeListing, plan};
 use tar::Member;
 
 pub mod files;
@@ -21,29 +23,8 @@ mod tar;
 /// File contents travel in pieces of this size.
 const CHUNK: usize = 128 * 1024;
 
-/// Why a sync failed.
-#[derive(Debug)]
-pub(crate) enum NotSynced {
-    /// The agent ended, or the wait did.
-    Broken(Broken),
-    /// The agent says why.
-    Refused(String),
-    /// Something is mounted below the trees that cannot be unmounted.
-    Mounted(String),
-    /// Others can write to the machine's directory there.
-    Foreign(String),
-    /// A file on the host is not what it was when the list was made.
-    Host(String),
-}
-
-impl From<Broken> for NotSynced {
-    fn from(broken: Broken) -> Self {
-        Self::Broken(broken)
-    }
-}
-
 /// A question about a slot that was sent with the request that opens the machine.
-pub(crate) struct Ahead {
+pub(crate) struct EarlyCheck {
     question: String,
     /// Whether it was asked before that what the last job has read.
     reads: Asked,
@@ -58,7 +39,7 @@ enum Asked {
     Answered(Reply),
 }
 
-impl Ahead {
+impl EarlyCheck {
     /// Makes one of a [`question`] that was sent.
     pub(crate) fn sent(question: String) -> Self {
         Self {
@@ -77,26 +58,30 @@ impl Ahead {
     }
 
     /// Takes the answer to the question what the last job has read, if it was asked.
-    pub(crate) fn take_reads(&mut self, talk: &mut Talk, patience: &Patience<'_>) -> Result<Option<Reply>, Broken> {
-        self.hear_reads(talk, patience)?;
+    pub(crate) fn take_reads(
+        &mut self,
+        connection: &mut Connection,
+        limits: &WaitLimits<'_>,
+    ) -> Result<Option<Reply>, ConnectionError> {
+        self.hear_reads(connection, limits)?;
         Ok(match std::mem::replace(&mut self.reads, Asked::Not) {
             Asked::Answered(reply) => Some(reply),
             Asked::Not | Asked::Waiting => None,
         })
     }
 
-    fn hear_reads(&mut self, talk: &mut Talk, patience: &Patience<'_>) -> Result<(), Broken> {
+    fn hear_reads(&mut self, connection: &mut Connection, limits: &WaitLimits<'_>) -> Result<(), ConnectionError> {
         if matches!(self.reads, Asked::Waiting) {
-            self.reads = Asked::Answered(talk.reply(LIST, patience)?);
+            self.reads = Asked::Answered(connection.read_reply(MAX_LISTING, limits)?);
         }
         Ok(())
     }
 
     /// Reads the answer, if that was not done: it comes before all others.
-    pub(crate) fn hear(&mut self, talk: &mut Talk, patience: &Patience<'_>) -> Result<(), Broken> {
-        self.hear_reads(talk, patience)?;
+    pub(crate) fn hear(&mut self, connection: &mut Connection, limits: &WaitLimits<'_>) -> Result<(), ConnectionError> {
+        self.hear_reads(connection, limits)?;
         if self.answer.is_none() {
-            self.answer = Some(talk.reply(LIST, patience)?);
+            self.answer = Some(connection.read_reply(MAX_LISTING, limits)?);
         }
         Ok(())
     }
@@ -117,13 +102,13 @@ pub(crate) fn question(upload: &Upload, mode: SyncMode) -> String {
 
 /// Makes the slot hold the files. `ahead`: what was asked before, if nothing has happened there since.
 pub(crate) fn sync(
-    talk: &mut Talk,
+    connection: &mut Connection,
     (upload, mode): (&Upload, SyncMode),
-    mut ahead: Option<Ahead>,
-    patience: &Patience<'_>,
-) -> Result<Synced, NotSynced> {
+    mut ahead: Option<EarlyCheck>,
+    limits: &WaitLimits<'_>,
+) -> Result<Synced, RequestError> {
     if let Some(ahead) = &mut ahead {
-        ahead.hear(talk, patience)?;
+        ahead.hear(connection, limits)?;
     }
     check_paths(&upload.files)?;
     let id = manifest::id(&upload.files);
@@ -132,10 +117,10 @@ pub(crate) fn sync(
     let reply = if let Some(answer) = known.and_then(|ahead| ahead.answer) {
         answer
     } else {
-        talk.send(question.as_bytes(), patience)?;
-        talk.reply(LIST, patience)?
+        connection.send(question.as_bytes(), limits)?;
+        connection.read_reply(MAX_LISTING, limits)?
     };
-    let reply = accept(reply)?;
+    let reply = reply.accept()?;
     if reply.word == "clean" {
         return Ok(Synced::default());
     }
@@ -146,7 +131,7 @@ pub(crate) fn sync(
     let unknown = reply
         .blobs
         .first()
-        .is_some_and(|list| !list.is_empty() && Manifest::decode(list).is_none());
+        .is_some_and(|list| !list.is_empty() && TreeManifest::decode(list).is_none());
     let refused = Synced {
         lost_prepared: match mode {
             SyncMode::KeepPrepared(_) if unknown => Some(0),
@@ -160,10 +145,10 @@ pub(crate) fn sync(
         return Ok(refused);
     }
     if plan.is_empty() && seen.touched.is_empty() {
-        rebase(talk, &upload.slot, &plan.manifest, &id, patience)?;
+        rebase(connection, &upload.slot, &plan.manifest, &id, limits)?;
         return Ok(Synced::default());
     }
-    let synced = apply(talk, &upload.slot, &plan, &id, patience)?;
+    let synced = apply(connection, &upload.slot, &plan, &id, limits)?;
     Ok(synced.unwrap_or_else(|path| Synced {
         changed: upload.files.files.iter().position(|entry| entry.path == path),
         ..Synced::default()
@@ -171,42 +156,38 @@ pub(crate) fn sync(
 }
 
 /// Takes what changed in the slot since its last sync as the work of the prepare step at this place of a chain.
-pub(crate) fn adopt(talk: &mut Talk, (slot, step): (&str, usize), patience: &Patience<'_>) -> Result<(), NotSynced> {
-    talk.send(format!("look {slot} {step}\n").as_bytes(), patience)?;
-    let reply = accept(talk.reply(LIST, patience)?)?;
+pub(crate) fn adopt(
+    connection: &mut Connection,
+    (slot, step): (&str, usize),
+    limits: &WaitLimits<'_>,
+) -> Result<(), RequestError> {
+    connection.send(format!("look {slot} {step}\n").as_bytes(), limits)?;
+    let reply = connection.read_reply(MAX_LISTING, limits)?.accept()?;
     if reply.word != "changed" {
         return Ok(());
     }
-    let Some((_, id)) = reply.blobs.first().and_then(|blob| Manifest::decode(blob)) else {
-        return Err(NotSynced::Refused(format!(
+    let Some((_, id)) = reply.blobs.first().and_then(|blob| TreeManifest::decode(blob)) else {
+        return Err(RequestError::Refused(format!(
             "the manifest of `{slot}` there is unreadable"
         )));
     };
     let manifest = seen(&reply)?.adopt(step);
-    rebase(talk, slot, &manifest, &id, patience)
-}
-
-/// Turns the agent's `err` into an error.
-pub(crate) fn accept(reply: Reply) -> Result<Reply, NotSynced> {
-    match reply.word.as_str() {
-        "err" => Err(NotSynced::Refused(reply.text(0))),
-        "foreign" => Err(NotSynced::Foreign(reply.text(0))),
-        "mounted" => Err(NotSynced::Mounted(reply.text(0))),
-        _ => Ok(reply),
-    }
+    rebase(connection, slot, &manifest, &id, limits)
 }
 
 /// Reads the four blobs: manifest, tree then, tree now, touched paths.
-fn seen(reply: &Reply) -> Result<Seen<'_>, NotSynced> {
+fn seen(reply: &Reply) -> Result<SlotContents<'_>, RequestError> {
     let [list, before, now, touched] = reply.blobs.as_slice() else {
-        return Err(Broken::Nonsense(format!("it said `{}` with {} blobs", reply.word, reply.blobs.len())).into());
+        return Err(reply.unexpected().into());
     };
     let before = if reply.word == "differs" { now } else { before };
-    Ok(Seen {
+    Ok(SlotContents {
         // Without a manifest nothing is known of what is there, so nothing of it stays.
-        manifest: Manifest::decode(list).map(|(manifest, _)| manifest).unwrap_or_default(),
-        before: Listing::parse(before),
-        now: Listing::parse(now),
+        manifest: TreeManifest::decode(list)
+            .map(|(manifest, _)| manifest)
+            .unwrap_or_default(),
+        before: TreeListing::parse(before),
+        now: TreeListing::parse(now),
         touched: touched
             .split(|byte| *byte == 0)
             .filter(|path| !path.is_empty())
@@ -215,26 +196,26 @@ fn seen(reply: &Reply) -> Result<Seen<'_>, NotSynced> {
 }
 
 fn rebase(
-    talk: &mut Talk,
+    connection: &mut Connection,
     slot: &str,
-    manifest: &Manifest,
+    manifest: &TreeManifest,
     id: &str,
-    patience: &Patience<'_>,
-) -> Result<(), NotSynced> {
+    limits: &WaitLimits<'_>,
+) -> Result<(), RequestError> {
     let list = tar::archive(&[(&format!("{slot}.list.new"), &manifest.encode(id))]);
-    talk.send(format!("rebase {slot} {}\n", list.len()).as_bytes(), patience)?;
-    talk.send(&list, patience)?;
-    accept(talk.reply(LIST, patience)?).map(drop)
+    connection.send(format!("rebase {slot} {}\n", list.len()).as_bytes(), limits)?;
+    connection.send(&list, limits)?;
+    connection.read_reply(MAX_LISTING, limits)?.accept().map(drop)
 }
 
 /// Carries a plan out. Gives the path of the file that was not what it was, if there was one.
 fn apply(
-    talk: &mut Talk,
+    connection: &mut Connection,
     slot: &str,
-    plan: &Plan<'_>,
+    plan: &SyncPlan<'_>,
     id: &str,
-    patience: &Patience<'_>,
-) -> Result<Result<Synced, PathBuf>, NotSynced> {
+    limits: &WaitLimits<'_>,
+) -> Result<Result<Synced, PathBuf>, RequestError> {
     let sent = plan.send.iter().map(|entry| entry.path.as_os_str().as_bytes());
     let sent = listed(sent);
     // A removal that was interrupted is found as what it is: what is left is still too much.
@@ -254,25 +235,25 @@ fn apply(
         .iter()
         .map(|entry| tar::member_size(&entry.path, member(&entry.kind)));
     let stream = dirs.chain(files).sum::<u64>() + tar::END.len() as u64;
-    talk.send(format!("apply {slot} {} {stream}\n", lists.len()).as_bytes(), patience)?;
-    talk.send(&lists, patience)?;
+    connection.send(format!("apply {slot} {} {stream}\n", lists.len()).as_bytes(), limits)?;
+    connection.send(&lists, limits)?;
 
-    let streamed = stream_files(talk, plan, patience)?;
+    let streamed = stream_files(connection, plan, limits)?;
     match &streamed {
         Ok(_) => {
             let list = tar::archive(&[(&format!("{slot}.list.new"), &plan.manifest.encode(id))]);
-            talk.send(format!("commit {}\n", list.len()).as_bytes(), patience)?;
-            talk.send(&list, patience)?;
+            connection.send(format!("commit {}\n", list.len()).as_bytes(), limits)?;
+            connection.send(&list, limits)?;
         }
-        Err(_) => talk.send(b"abort 0\n", patience)?,
+        Err(_) => connection.send(b"abort 0\n", limits)?,
     }
-    let reply = talk.reply(LIST, patience)?;
+    let reply = connection.read_reply(MAX_LISTING, limits)?;
     let bytes = match streamed {
         Ok(bytes) => bytes,
         Err(NotSent::Changed(path)) => return Ok(Err(path)),
-        Err(NotSent::Unreadable(why)) => return Err(NotSynced::Host(why)),
+        Err(NotSent::Unreadable(why)) => return Err(RequestError::Host(why)),
     };
-    accept(reply)?;
+    reply.accept()?;
     Ok(Ok(Synced {
         sent: plan.send.len() as u64,
         bytes,
@@ -291,17 +272,21 @@ enum NotSent {
 
 /// Sends directories and files; the promised length in any case. Says how many bytes of content went, or which file is not
 /// what it was.
-fn stream_files(talk: &mut Talk, plan: &Plan<'_>, patience: &Patience<'_>) -> Result<Result<u64, NotSent>, Broken> {
+fn stream_files(
+    connection: &mut Connection,
+    plan: &SyncPlan<'_>,
+    limits: &WaitLimits<'_>,
+) -> Result<Result<u64, NotSent>, ConnectionError> {
     let mut outcome = Ok(0);
     let mut out = Vec::with_capacity(2 * CHUNK);
     for dir in &plan.dirs {
         tar::header(&mut out, Path::new(OsStr::from_bytes(dir)), Member::Directory);
-        flush(talk, &mut out, CHUNK, patience)?;
+        flush(connection, &mut out, CHUNK, limits)?;
     }
     for entry in &plan.send {
         tar::header(&mut out, &entry.path, member(&entry.kind));
         if let FileKind::File { digest, size, .. } = &entry.kind {
-            let sent = stream_file(talk, &mut out, &entry.source, *size, patience)?;
+            let sent = stream_file(connection, &mut out, &entry.source, *size, limits)?;
             let verdict = match sent {
                 Ok(found) if found == *digest => Ok(*size),
                 Ok(_) => Err(NotSent::Changed(entry.path.clone())),
@@ -313,21 +298,21 @@ fn stream_files(talk: &mut Talk, plan: &Plan<'_>, patience: &Patience<'_>) -> Re
             };
             outcome = outcome.and_then(|total| verdict.map(|size| total + size));
         }
-        flush(talk, &mut out, CHUNK, patience)?;
+        flush(connection, &mut out, CHUNK, limits)?;
     }
     out.extend_from_slice(&tar::END);
-    flush(talk, &mut out, 0, patience)?;
+    flush(connection, &mut out, 0, limits)?;
     Ok(outcome)
 }
 
 /// Sends one content, filled up with zeros or cut to `size`. Gives the digest of what the file really held.
 fn stream_file(
-    talk: &mut Talk,
+    connection: &mut Connection,
     out: &mut Vec<u8>,
     source: &Path,
     size: u64,
-    patience: &Patience<'_>,
-) -> Result<io::Result<[u8; 32]>, Broken> {
+    limits: &WaitLimits<'_>,
+) -> Result<io::Result<[u8; 32]>, ConnectionError> {
     let mut hasher = blake3::Hasher::new();
     let mut file = crate::host::file::open(source);
     let mut left = size;
@@ -345,7 +330,7 @@ fn stream_file(
             Err(error) => failure = Some(error),
         }
         left -= piece as u64;
-        flush(talk, out, CHUNK, patience)?;
+        flush(connection, out, CHUNK, limits)?;
     }
     out.resize(out.len() + usize::try_from(tar::padding(size)).unwrap_or_default(), 0);
     let rest = match &mut file {
@@ -375,9 +360,14 @@ fn read_full(file: &mut File, buffer: &mut [u8]) -> io::Result<usize> {
 }
 
 /// Sends `out` if it holds `enough`.
-fn flush(talk: &mut Talk, out: &mut Vec<u8>, enough: usize, patience: &Patience<'_>) -> Result<(), Broken> {
+fn flush(
+    connection: &mut Connection,
+    out: &mut Vec<u8>,
+    enough: usize,
+    limits: &WaitLimits<'_>,
+) -> Result<(), ConnectionError> {
     if out.len() >= enough {
-        talk.send(out, patience)?;
+        connection.send(out, limits)?;
         out.clear();
     }
     Ok(())
@@ -405,7 +395,7 @@ fn listed<'a>(paths: impl Iterator<Item = &'a [u8]>) -> Vec<u8> {
 }
 
 /// A path that leads out of the slot is a defect of the caller; it is refused before anything happens.
-fn check_paths(set: &FileSet) -> Result<(), NotSynced> {
+fn check_paths(set: &SlotFiles) -> Result<(), RequestError> {
     let inside = |entry: &FileEntry| {
         let bytes = entry.path.as_os_str().as_bytes();
         let plain = bytes
@@ -414,7 +404,7 @@ fn check_paths(set: &FileSet) -> Result<(), NotSynced> {
         plain && !bytes.contains(&0)
     };
     match set.files.iter().find(|entry| !inside(entry)) {
-        Some(entry) => Err(NotSynced::Host(format!(
+        Some(entry) => Err(RequestError::Host(format!(
             "`{}` is not a path below the tree",
             entry.path.display()
         ))),

@@ -1,6 +1,6 @@
 //! What a sync must do: a pure function from what the host has, what was brought, and what is seen on the machine.
 //!
-//! Invariants: nothing is written or removed through a symlink (whatever must be a directory is listed in [`Plan::dirs`], and
+//! Invariants: nothing is written or removed through a symlink (whatever must be a directory is listed in [`SyncPlan::dirs`], and
 //! what stands there and is none goes first); a path that is sent does not exist any more when it arrives; what the prepare steps
 //! made that are to stand is never removed in [`SyncMode::KeepPrepared`], unless the host has a new version for that very path.
 
@@ -8,22 +8,22 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::os::unix::ffi::OsStrExt;
 
 use crate::sut::SyncMode;
-use crate::sut::sync::files::{FileEntry, FileKind, FileSet};
-use crate::sut::sync::manifest::{Manifest, RelPath, Steps, remembered};
+use crate::sut::sync::files::{FileEntry, FileKind, SlotFiles};
+use crate::sut::sync::manifest::{RelPath, Steps, TreeManifest, remembered};
 
 /// A listing of a tree by the agent: path to what stands there.
 #[derive(Debug, Default)]
-pub(crate) struct Listing<'a>(HashMap<&'a [u8], Entry<'a>>);
+pub(crate) struct TreeListing<'a>(HashMap<&'a [u8], ListingEntry<'a>>);
 
 /// What stands at a path of a listing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Entry<'a> {
+struct ListingEntry<'a> {
     /// Changes whenever the path's content or mode does. The content of a directory are the names in it.
     fingerprint: &'a [u8],
     is_dir: bool,
 }
 
-impl Entry<'_> {
+impl ListingEntry<'_> {
     /// Inode and mode, time of the last change of the content, and of any change; nothing if that cannot be read.
     fn parts(&self) -> Option<[&[u8]; 4]> {
         let tab = self.fingerprint.iter().position(|byte| *byte == b'\t')?;
@@ -43,11 +43,11 @@ impl Entry<'_> {
     }
 }
 
-impl<'a> Listing<'a> {
+impl<'a> TreeListing<'a> {
     /// Reads records of the form `INODE.SIZE.MODE.MTIME TAB CTIME TAB ./path NUL`; others are left out. Of several for a path the last
     /// counts. Behind the root there are the directories.
     pub(crate) fn parse(bytes: &'a [u8]) -> Self {
-        let mut entries: HashMap<&[u8], Entry<'_>> = HashMap::new();
+        let mut entries: HashMap<&[u8], ListingEntry<'_>> = HashMap::new();
         let mut in_dirs = false;
         for record in bytes.split(|byte| *byte == 0) {
             let tab = |bytes: &[u8]| bytes.iter().position(|byte| *byte == b'\t');
@@ -59,7 +59,7 @@ impl<'a> Listing<'a> {
             let Some(path) = record[second + 1..].strip_prefix(b"./") else {
                 continue;
             };
-            let entry = Entry {
+            let entry = ListingEntry {
                 fingerprint: &record[..second],
                 // What was listed as something else before is listed again since its times were set.
                 is_dir: in_dirs && entries.get(path).is_none_or(|entry| entry.is_dir),
@@ -76,18 +76,18 @@ impl<'a> Listing<'a> {
 
 /// What is known of a slot on the machine.
 #[derive(Debug, Default)]
-pub(crate) struct Seen<'a> {
+pub(crate) struct SlotContents<'a> {
     /// What was brought there.
-    pub manifest: Manifest,
+    pub manifest: TreeManifest,
     /// The tree after that.
-    pub before: Listing<'a>,
+    pub before: TreeListing<'a>,
     /// The tree now.
-    pub now: Listing<'a>,
+    pub now: TreeListing<'a>,
     /// Paths that an interrupted sync may have written to: nothing is believed of them.
     pub touched: HashSet<&'a [u8]>,
 }
 
-impl Seen<'_> {
+impl SlotContents<'_> {
     fn changed(&self, path: &[u8]) -> bool {
         self.touched.contains(path) || self.before.0.get(path) != self.now.0.get(path)
     }
@@ -106,7 +106,7 @@ impl Seen<'_> {
     }
 
     /// The manifest after the prepare step at this place of a chain: what changed since the last sync is its work.
-    pub(crate) fn adopt(mut self, step: usize) -> Manifest {
+    pub(crate) fn adopt(mut self, step: usize) -> TreeManifest {
         for path in &self.touched {
             self.manifest.files.remove(*path);
         }
@@ -132,7 +132,7 @@ impl Seen<'_> {
 
 /// What to do, in this order: remove `gone`, make way for `dirs`, extract `dirs` and `send`.
 #[derive(Debug, Default)]
-pub(crate) struct Plan<'a> {
+pub(crate) struct SyncPlan<'a> {
     /// Paths to remove, with all below them; no path lies below another one.
     pub gone: Vec<&'a [u8]>,
     /// Paths that must be directories, parents first.
@@ -142,12 +142,12 @@ pub(crate) struct Plan<'a> {
     /// How many of the paths there are removed and do not come back.
     pub removed: u64,
     /// What is known of the tree afterwards.
-    pub manifest: Manifest,
+    pub manifest: TreeManifest,
     /// See [`Synced::lost_prepared`](crate::sut::Synced::lost_prepared).
     pub lost_prepared: Option<usize>,
 }
 
-impl Plan<'_> {
+impl SyncPlan<'_> {
     /// Whether the tree is as it should be.
     pub(crate) fn is_empty(&self) -> bool {
         self.gone.is_empty() && self.dirs.is_empty() && self.send.is_empty()
@@ -158,7 +158,7 @@ impl Plan<'_> {
 ///
 /// Approach: first which paths stay as prepare steps left them; then which files must be sent; from both follows which
 /// directories must be there; and what is there and is none of these, goes.
-pub(crate) fn plan<'a>(set: &'a FileSet, seen: &'a Seen<'a>, mode: SyncMode) -> Plan<'a> {
+pub(crate) fn plan<'a>(set: &'a SlotFiles, seen: &'a SlotContents<'a>, mode: SyncMode) -> SyncPlan<'a> {
     let leaves: HashMap<&[u8], &FileEntry> = set.files.iter().map(|entry| (bytes(entry), entry)).collect();
     let all = kept(&leaves, seen, mode);
     let steps = match mode {
@@ -207,9 +207,9 @@ pub(crate) fn plan<'a>(set: &'a FileSet, seen: &'a Seen<'a>, mode: SyncMode) -> 
     let covered = |path: &[u8]| ancestors(path).any(|parent| doomed.contains(parent));
     let gone = doomed.iter().copied().filter(|path| !covered(path)).collect();
 
-    let mut manifest = Manifest::of(set);
+    let mut manifest = TreeManifest::of(set);
     manifest.adopted = kept.into_iter().map(|(path, made)| (path.to_vec(), made)).collect();
-    Plan {
+    SyncPlan {
         gone,
         dirs: dirs.into_iter().collect(),
         send,
@@ -221,7 +221,11 @@ pub(crate) fn plan<'a>(set: &'a FileSet, seen: &'a Seen<'a>, mode: SyncMode) -> 
 
 /// The paths that stay as prepare steps left them: adopted, not half overwritten since, and the host's version is still the one
 /// that was there then. What lies below a file of the host stays only if the file's place does.
-fn kept<'a>(leaves: &HashMap<&[u8], &FileEntry>, seen: &'a Seen<'_>, mode: SyncMode) -> BTreeMap<&'a [u8], Steps> {
+fn kept<'a>(
+    leaves: &HashMap<&[u8], &FileEntry>,
+    seen: &'a SlotContents<'_>,
+    mode: SyncMode,
+) -> BTreeMap<&'a [u8], Steps> {
     let mut kept: BTreeMap<&[u8], Steps> = BTreeMap::new();
     if !mode.keeps_prepared() {
         return kept;
@@ -246,7 +250,7 @@ fn kept<'a>(leaves: &HashMap<&[u8], &FileEntry>, seen: &'a Seen<'_>, mode: SyncM
 ///
 /// Approach: what is lost is made by the first step that changed it and those after it. What they, and the steps that are not wanted, have
 /// made is removed; but where a step before them had a hand in that too, how it was after that one is not known, and it must run as well.
-fn first_lost(kept: &BTreeMap<&[u8], Steps>, seen: &Seen<'_>, steps: usize) -> usize {
+fn first_lost(kept: &BTreeMap<&[u8], Steps>, seen: &SlotContents<'_>, steps: usize) -> usize {
     let wanted = kept.iter().filter(|(_, made)| made.first < steps);
     let lost = wanted.filter(|(path, _)| seen.lost(path)).map(|(_, made)| made.first);
     let mut first = lost.min().unwrap_or(steps);
@@ -259,7 +263,7 @@ fn first_lost(kept: &BTreeMap<&[u8], Steps>, seen: &Seen<'_>, steps: usize) -> u
     }
 }
 
-fn must_send(entry: &FileEntry, seen: &Seen<'_>, kept: &BTreeMap<&[u8], Steps>) -> bool {
+fn must_send(entry: &FileEntry, seen: &SlotContents<'_>, kept: &BTreeMap<&[u8], Steps>) -> bool {
     let path = bytes(entry);
     if entry.kind == FileKind::Directory || kept.contains_key(path) {
         return false;

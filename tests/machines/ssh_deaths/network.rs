@@ -171,7 +171,7 @@ fn vanished_network_during_an_upload_frees_the_machine_within_a_minute() {
     let upload = atex::sut::Upload {
         observed: false,
         slot: "tree".into(),
-        files: std::sync::Arc::new(atex::sut::FileSet {
+        files: std::sync::Arc::new(atex::sut::SlotFiles {
             files: vec![atex::sut::FileEntry {
                 path: "big".into(),
                 source: host.path("big"),

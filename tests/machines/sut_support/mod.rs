@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use atex::sut::{
-    Cancel, Channel, End, EnvFile, FileEntry, FileKind, FileSet, Hello, Job, JobKind, OnHeld, Sut, SyncMode, Synced,
+    Cancel, Channel, End, EnvFile, FileEntry, FileKind, Hello, Job, JobKind, OnHeld, SlotFiles, Sut, SyncMode, Synced,
     Upload, Urgency,
 };
 
@@ -190,7 +190,7 @@ fn list_of(dir: &Path) -> Upload {
     Upload {
         observed: false,
         slot: "tree".into(),
-        files: Arc::new(FileSet { files }),
+        files: Arc::new(SlotFiles { files }),
     }
 }
 

@@ -7,7 +7,7 @@ use std::process::Command;
 use std::sync::Mutex;
 
 use crate::sut_support::{Outcome, run, script};
-use atex::sut::agent::packages::{NOT_ROOT, Need, install_script};
+use atex::sut::agent::packages::{NOT_ROOT, PackageNeed, install_script};
 use atex::sut::{Cancel, Facts, Job, Local, OnHeld, Sut, local_facts};
 
 /// One at a time: there is one package database.
@@ -41,7 +41,7 @@ fn is_root() -> bool {
 }
 
 /// Runs the script for packages on a local machine.
-fn install(facts: &Facts, packages: &[&str], need: Need, path: Option<&Path>) -> Outcome {
+fn install(facts: &Facts, packages: &[&str], need: PackageNeed, path: Option<&Path>) -> Outcome {
     let home = tempfile::tempdir().unwrap();
     let mut sut = Local::new("local", Some(home.path().join("sut")), Cancel::new().unwrap()).unwrap();
     sut.open(OnHeld::Fail, &mut |_| ()).unwrap();
@@ -81,7 +81,7 @@ impl Rpm {
         Some(Self { dir, facts })
     }
 
-    fn install(&self, packages: &[&str], need: Need) -> Outcome {
+    fn install(&self, packages: &[&str], need: PackageNeed) -> Outcome {
         install(&self.facts, packages, need, Some(&self.dir.path().join("bin")))
     }
 
@@ -103,7 +103,7 @@ impl Rpm {
 #[test]
 fn dnf_installs_what_is_missing_in_one_transaction_and_nothing_twice() {
     let Some(rpm) = Rpm::new("dnf") else { return };
-    let outcome = rpm.install(&["beta", "gamma"], Need::Required);
+    let outcome = rpm.install(&["beta", "gamma"], PackageNeed::Required);
     assert_eq!(outcome.exit_code(), 0, "{}", outcome.output());
     assert!(rpm.has("alpha") && rpm.has("beta") && rpm.has("gamma"));
     assert_eq!(rpm.transactions(), 1);
@@ -116,7 +116,7 @@ fn dnf_installs_what_is_missing_in_one_transaction_and_nothing_twice() {
         "alpha(feature) >= 2",
         "alpha.noarch",
     ];
-    let outcome = rpm.install(&again[..5], Need::Required);
+    let outcome = rpm.install(&again[..5], PackageNeed::Required);
     assert_eq!(outcome.exit_code(), 0, "{}", outcome.output());
     assert_eq!(rpm.transactions(), 1, "all is there");
 }
@@ -125,7 +125,7 @@ fn dnf_installs_what_is_missing_in_one_transaction_and_nothing_twice() {
 fn dnf_takes_files_and_capabilities() {
     let Some(rpm) = Rpm::new("dnf") else { return };
     assert_eq!(
-        rpm.install(&["/usr/share/alpha/version", "virtual-gamma"], Need::Required)
+        rpm.install(&["/usr/share/alpha/version", "virtual-gamma"], PackageNeed::Required)
             .exit_code(),
         0
     );
@@ -136,7 +136,7 @@ fn dnf_takes_files_and_capabilities() {
 fn dnf_fails_for_a_required_package_that_does_not_exist_or_cannot_be_installed() {
     let Some(rpm) = Rpm::new("dnf") else { return };
     for bad in ["nosuch", "broken"] {
-        let outcome = rpm.install(&["alpha", bad], Need::Required);
+        let outcome = rpm.install(&["alpha", bad], PackageNeed::Required);
         assert_eq!(outcome.exit_code(), 1, "{}", outcome.output());
         assert!(outcome.output().contains(bad), "{}", outcome.output());
         assert!(!rpm.has("alpha"), "all or nothing");
@@ -146,7 +146,7 @@ fn dnf_fails_for_a_required_package_that_does_not_exist_or_cannot_be_installed()
 #[test]
 fn recommended_packages_are_installed_as_far_as_they_can_be_and_never_fail() {
     let Some(rpm) = Rpm::new("dnf") else { return };
-    let outcome = rpm.install(&["nosuch", "alpha", "broken", "gamma"], Need::Recommended);
+    let outcome = rpm.install(&["nosuch", "alpha", "broken", "gamma"], PackageNeed::Recommended);
     assert_eq!(outcome.exit_code(), 0, "{}", outcome.output());
     assert!(rpm.has("alpha") && rpm.has("gamma"));
     assert!(
@@ -164,7 +164,7 @@ fn yum_is_not_believed_when_it_leaves_out_what_it_does_not_know() {
     let yum = rpm.dir.path().join("bin/yum");
     let real = std::fs::read_to_string(&yum).unwrap();
     std::fs::write(&yum, real.replace("--assumeyes", "--assumeyes --setopt=strict=0")).unwrap();
-    let outcome = rpm.install(&["alpha", "nosuch"], Need::Required);
+    let outcome = rpm.install(&["alpha", "nosuch"], PackageNeed::Required);
     assert_eq!(outcome.exit_code(), 1, "{}", outcome.output());
     assert!(rpm.has("alpha"));
     assert!(
@@ -211,10 +211,10 @@ fn installed(package: &str) -> bool {
 fn apt_installs_what_is_missing_and_nothing_twice() {
     let Some(facts) = apt() else { return };
     let _one_at_a_time = APT.lock();
-    let outcome = install(&facts, &["bash", SMALL], Need::Required, None);
+    let outcome = install(&facts, &["bash", SMALL], PackageNeed::Required, None);
     assert_eq!(outcome.exit_code(), 0, "{}", outcome.output());
     assert!(installed(SMALL));
-    let outcome = install(&facts, &["bash", SMALL], Need::Required, None);
+    let outcome = install(&facts, &["bash", SMALL], PackageNeed::Required, None);
     assert_eq!(
         outcome.output(),
         format!(
@@ -223,7 +223,12 @@ fn apt_installs_what_is_missing_and_nothing_twice() {
         )
     );
     purge(SMALL);
-    let outcome = install(&facts, &["no-such-package-at-all", SMALL], Need::Recommended, None);
+    let outcome = install(
+        &facts,
+        &["no-such-package-at-all", SMALL],
+        PackageNeed::Recommended,
+        None,
+    );
     assert_eq!(outcome.exit_code(), 0, "{}", outcome.output());
     assert!(installed(SMALL));
     assert!(
@@ -240,7 +245,7 @@ fn apt_fails_for_a_required_package_that_does_not_exist() {
     let _one_at_a_time = APT.lock();
     // The last one would match as a pattern.
     for name in ["no-such-package-at-all", "bas.h"] {
-        let outcome = install(&facts, &["bash", name], Need::Required, None);
+        let outcome = install(&facts, &["bash", name], PackageNeed::Required, None);
         assert_eq!(outcome.exit_code(), 1, "{}", outcome.output());
         assert!(
             outcome.output().contains(&format!("atex: cannot install {name}")),
@@ -265,15 +270,15 @@ fn somebody_who_is_not_root_is_told_so_and_only_if_something_is_missing() {
         let user = ["--reuid=65534", "--regid=65534", "--clear-groups", "bash", "-c"];
         Command::new("setpriv").args(user).arg(text).output().unwrap()
     };
-    assert_eq!(as_nobody(&["bash"], Need::Required).status.code(), Some(0));
-    let refused = as_nobody(&["bash", "no-such-package"], Need::Required);
+    assert_eq!(as_nobody(&["bash"], PackageNeed::Required).status.code(), Some(0));
+    let refused = as_nobody(&["bash", "no-such-package"], PackageNeed::Required);
     assert_eq!(refused.status.code(), Some(NOT_ROOT));
     assert_eq!(
         String::from_utf8_lossy(&refused.stderr),
         "atex: cannot install no-such-package: not root\n"
     );
     assert_eq!(
-        as_nobody(&["no-such-package"], Need::Recommended).status.code(),
+        as_nobody(&["no-such-package"], PackageNeed::Recommended).status.code(),
         Some(0)
     );
 }

@@ -16,7 +16,7 @@ use crate::exec::schedule::{After, JobId, LaneId, Skip, TestAttempt};
 use crate::exec::worker::packages::Installed;
 use crate::exec::worker::sync::mode_of;
 use crate::exec::worker::{CommandError, Worker};
-use crate::sut::agent::packages::Need;
+use crate::sut::agent::packages::PackageNeed;
 use crate::sut::trouble::without_os_numbers;
 use crate::sut::{Job, JobKind, Trouble, TroubleKind};
 
@@ -122,7 +122,7 @@ impl Worker<'_> {
             Err(failed) => return Err(failed),
         }
         if self.individually {
-            let missing = match self.install(lane, &test.requires, Need::Required)? {
+            let missing = match self.install(lane, &test.requires, PackageNeed::Required)? {
                 Installed::All => None,
                 Installed::Cancelled => Some((InfraKind::Cancelled, "cancelled before it started".to_owned())),
                 Installed::Not(reason) => {

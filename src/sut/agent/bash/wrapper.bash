@@ -7,7 +7,7 @@
 # of silence after which the runner is taken for dead, 0 for never. SEAL is a word that nobody but the runner and this program
 # knows: it is kept in a variable of this shell alone. AGENT is the process that has the lease for this job, and BEGUN when it started; INIT is
 # when the first process did, as AGENT sees it. Nothing on the machine is touched before the job has come.
-# Stdout: the marker, then `started` or `refused TEXT`, then the control stream of the test, `mounted SEAL` where the test left something mounted below
+# Stdout: the marker, then `started`, `refused TEXT`, `full TEXT` (the disk is) or `no-terminal`, then the control stream of the test, `mounted SEAL` where the test left something mounted below
 # the trees, and `exitcode N SEAL` last. Stderr: the
 # marker, then what the job prints.
 #
@@ -30,17 +30,18 @@ exec 5>&1 6>&2 8<&0 </dev/null >/dev/null 2>/dev/null
 locale=${LC_ALL+is$LC_ALL}
 LC_ALL=C
 
+# refuse WHY [WORD]: says that the job is not run.
 refuse() {
-    printf 'refused %s\n' "${1//$'\n'/; }" >&5
+    printf '%s %s\n' "${2:-refused}" "${1//$'\n'/; }" >&5
     exit 0
 }
 
-# refuse_for WHAT COMMAND: refuses because the command failed; it runs once more, to say why.
+# refuse_for WHAT COMMAND: refuses because the command failed; it runs once more, to say why, and the word is `full` where the disk is.
 refuse_for() {
-    local why
-    why=$("$2" 2>&1)
+    local why=$("$2" 2>&1) word=
     why=${why%%$'\n'*}
-    refuse "$1${why:+: ${why##*: }}"
+    [[ $why != *'No space left'* ]] || word=full
+    refuse "$1${why:+: ${why##*: }}" $word
 }
 
 # take NAME LENGTH: takes a payload into a variable.
@@ -99,7 +100,7 @@ put_job() {
     for tool in setsid flock; do
         type -P "$tool" >/dev/null || refuse "\`$tool\` is not installed"
     done
-    [[ $mode != tty ]] || type -P script >/dev/null || refuse "a test with a terminal needs \`script\` of util-linux, which is not installed"
+    [[ $mode != tty ]] || type -P script >/dev/null || refuse '' no-terminal
     exec 9<>"$base/run.lock" || refuse "cannot open \`$base/run.lock\`"
     take_lock
     # Whoever takes the lease next looks at the lock after that: it finds this job, or this job finds no agent.

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
-use crate::sut::agent::link::{BOOT, Exit, Interest, Link, Process};
+use crate::sut::agent::link::{BOOT, Interest, Link, Process, ProcessExit};
 use crate::sut::{Trouble, TroubleKind};
 
 /// Variables of the runner that jobs may see. All others stay with the runner: a job's environment is the plan's and the
@@ -236,18 +236,18 @@ impl Process for ChildProcess {
         streams.extend(self.pidfd.as_ref().map(|fd| PollFd::new(fd, PollFlags::IN)));
         streams.extend(alarm.map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)));
 
-        let mut patience = until.map(|until| until.saturating_duration_since(Instant::now()));
+        let mut limits = until.map(|until| until.saturating_duration_since(Instant::now()));
         let closed = |wanted: bool, stream: &Option<File>| wanted && stream.is_none();
         if closed(interest.stdin, &self.stdin)
             || closed(interest.stdout, &self.stdout)
             || closed(interest.stderr, &self.stderr)
         {
-            patience = Some(Duration::ZERO);
+            limits = Some(Duration::ZERO);
         }
         if self.pidfd.is_none() {
-            patience = Some(patience.map_or(WITHOUT_PIDFD, |left| left.min(WITHOUT_PIDFD)));
+            limits = Some(limits.map_or(WITHOUT_PIDFD, |left| left.min(WITHOUT_PIDFD)));
         }
-        let timeout = patience.and_then(|left| left.try_into().ok());
+        let timeout = limits.and_then(|left| left.try_into().ok());
         match poll(&mut streams, timeout.as_ref()) {
             Ok(_) | Err(rustix::io::Errno::INTR) => {}
             Err(error) => return Err(error.into()),
@@ -284,15 +284,15 @@ impl Process for ChildProcess {
         self.stderr = None;
     }
 
-    fn exit(&mut self) -> Option<Exit> {
+    fn exit(&mut self) -> Option<ProcessExit> {
         match self.child.try_wait() {
             Ok(None) => None,
             Ok(Some(status)) => Some(match (status.code(), status.signal()) {
-                (Some(code), _) => Exit::Code(code),
-                (None, Some(signal)) => Exit::Signal(signal),
-                (None, None) => Exit::Lost(status.to_string()),
+                (Some(code), _) => ProcessExit::Code(code),
+                (None, Some(signal)) => ProcessExit::Signal(signal),
+                (None, None) => ProcessExit::Lost(status.to_string()),
             }),
-            Err(error) => Some(Exit::Lost(error.to_string())),
+            Err(error) => Some(ProcessExit::Lost(error.to_string())),
         }
     }
 

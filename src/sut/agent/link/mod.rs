@@ -78,7 +78,7 @@ pub struct Interest {
 
 /// How a process ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Exit {
+pub enum ProcessExit {
     /// With a code.
     Code(i32),
     /// By a signal.
@@ -112,7 +112,7 @@ pub trait Process: Send {
     fn close(&mut self);
 
     /// How it ended, if it did.
-    fn exit(&mut self) -> Option<Exit>;
+    fn exit(&mut self) -> Option<ProcessExit>;
 
     /// Ends it at once.
     fn kill(&mut self);

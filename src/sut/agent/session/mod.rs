@@ -3,6 +3,7 @@
 //! Owns the agent (which holds the lease), and knows what the requests mean (how it is started: [`opening`]); how bash gets there is the link's. The same code
 //! serves every kind of SUT, so what holds for one holds for all.
 
+mod errors;
 mod open;
 mod requests;
 mod start_job;
@@ -14,12 +15,14 @@ use std::time::{Duration, Instant, SystemTime};
 use rustix::event::{PollFd, PollFlags, poll};
 
 use crate::sut::agent::access_times;
-use crate::sut::agent::connection::{Broken, Patience, SHORT, Talk, TalkError};
-use crate::sut::agent::job_text::{Holder, check_slot};
+use crate::sut::agent::connection::Connection;
+use crate::sut::agent::job_text::{LeaseHolder, check_slot};
 use crate::sut::agent::link::Link;
+use crate::sut::agent::reply::MAX_REPLY;
 use crate::sut::agent::session::open::ENDING;
+use crate::sut::agent::timeouts::WaitLimits;
 use crate::sut::agent::wrapper::Wrapper;
-use crate::sut::sync::{self, Ahead, NotSynced, accept};
+use crate::sut::sync::{self, EarlyCheck};
 use crate::sut::{
     Cancel, Channel, EnvFile, Hello, Job, OnHeld, Reads, Room, Sut, SutState, SyncMode, Synced, Taint, Trouble,
     TroubleKind, Upload, Urgency, Watch,
@@ -27,20 +30,6 @@ use crate::sut::{
 
 /// The version of all that lies below the machine's directory but the locks; part of the path there.
 pub(crate) const FORMAT: &str = "v1";
-
-/// Said where `sudo` does not make one root there.
-const HOW_TO_BECOME_ROOT: &str =
-    "`sudo` must not ask for a password there: a line `USER ALL=(ALL) NOPASSWD: ALL` in `/etc/sudoers.d/`";
-
-/// Said where others can write to the directory there.
-const OWN_DIRECTORY: &str =
-    "give a directory with `--sut-dir` that only you can write to, on a way that only you and root can change";
-
-/// Said where a test left something mounted that cannot be unmounted.
-const UNMOUNT: &str = "unmount it there: nothing is changed below a mount point";
-
-/// Said where the programs of the agent do not move, while the connection lives.
-const STUCK: &str = "look for a disk there that does not answer, or for stopped processes";
 
 /// How long an agent may take for a request as a whole, beside the time for what it is sent and sends.
 const REQUEST: Duration = Duration::from_mins(15);
@@ -74,11 +63,11 @@ pub struct Machine<L> {
 
 /// What is known while the lease is held.
 struct Session {
-    agent: Talk,
+    agent: Connection,
     /// A wrapper that was started ahead, for the next job.
     spare: Option<Wrapper>,
     /// What was asked with the opening; nothing once a job may have changed what is there.
-    ahead: Option<Ahead>,
+    ahead: Option<EarlyCheck>,
     /// When the agent last got a sign of life.
     tended: Instant,
     /// How long its agent is given to end.
@@ -86,7 +75,7 @@ struct Session {
     /// The machine's directory.
     dir: PathBuf,
     /// Who has the lease there.
-    holder: Holder,
+    holder: LeaseHolder,
 }
 
 impl Drop for Session {
@@ -110,73 +99,6 @@ impl<L: Link> Machine<L> {
         }
     }
 
-    fn trouble(&self, kind: TroubleKind, what: impl std::fmt::Display) -> Trouble {
-        Trouble::new(kind, format!("`{}`: {what}", self.link.name()))
-    }
-
-    fn broken(&self, broken: Broken) -> Trouble {
-        match broken {
-            Broken::Ended(how) => self.trouble(TroubleKind::Aborted, format!("the connection ended ({how})")),
-            Broken::Nonsense(what) => {
-                self.trouble(TroubleKind::Setup, format!("the agent there is not understood: {what}"))
-            }
-            Broken::Cancelled => self.trouble(TroubleKind::Cancelled, "cancelled"),
-            Broken::TimedOut => self.trouble(TroubleKind::Aborted, "no answer in time"),
-            Broken::Stuck(silence) => {
-                let seconds = silence.as_secs();
-                let what = format!("the agent there is stuck: nothing moved for {seconds} s");
-                self.trouble(TroubleKind::Aborted, what).with_hint(STUCK)
-            }
-            Broken::Endless(total) => {
-                let seconds = total.as_secs();
-                let what = format!("the agent there shows that it lives, but came to no end within {seconds} s");
-                self.trouble(TroubleKind::Aborted, what).with_hint(STUCK)
-            }
-        }
-    }
-
-    /// What ends an agent before it says a word ends the attempt to connect.
-    fn unreachable(&self, error: TalkError) -> Trouble {
-        match error {
-            // Said by `sudo`, and no other try will go better.
-            TalkError::Broken(Broken::Ended(how)) if how.contains("sudo: ") => self
-                .trouble(TroubleKind::Setup, format!("cannot become root ({how})"))
-                .with_hint(HOW_TO_BECOME_ROOT),
-            TalkError::Broken(Broken::Ended(how)) => {
-                let trouble = self.trouble(TroubleKind::Unreachable, format!("cannot start bash ({how})"));
-                match another_user(&how) {
-                    Some(user) => trouble.with_hint(format!(
-                        "log in as `{user}`, and have everything done as root: `ssh://{user}@HOST?become=sudo`"
-                    )),
-                    None => trouble,
-                }
-            }
-            TalkError::Broken(Broken::TimedOut) => self.trouble(TroubleKind::Unreachable, "no answer in time"),
-            other => self.not_started(other),
-        }
-    }
-
-    fn not_started(&self, error: TalkError) -> Trouble {
-        match error {
-            TalkError::Link(trouble) => trouble,
-            TalkError::Broken(broken) => self.broken(broken),
-        }
-    }
-
-    fn not_synced(&self, error: NotSynced) -> Trouble {
-        match error {
-            NotSynced::Broken(broken) => self.broken(broken),
-            NotSynced::Refused(why) => {
-                let full = is_full(&why);
-                let trouble = self.trouble(TroubleKind::Setup, why);
-                if full { trouble.for_want_of_room() } else { trouble }
-            }
-            NotSynced::Foreign(why) => self.trouble(TroubleKind::Setup, why).with_hint(OWN_DIRECTORY),
-            NotSynced::Mounted(why) => self.trouble(TroubleKind::Unreachable, why).with_hint(UNMOUNT),
-            NotSynced::Host(why) => self.trouble(TroubleKind::Setup, format!("upload: {why}")),
-        }
-    }
-
     /// Waits a little before another try to connect.
     fn nap(&self, until: Instant) -> Result<(), Trouble> {
         if self.cancel.urgency() > Urgency::None {
@@ -192,10 +114,10 @@ impl<L: Link> Machine<L> {
     fn write_state(&mut self, state: &SutState) -> Result<(), Trouble> {
         let text = serde_json::to_vec_pretty(state).map_err(|error| self.trouble(TroubleKind::Setup, error))?;
         self.with_session(|agent, cancel| {
-            let patience = Self::brief(cancel);
-            agent.send(format!("state {}\n", text.len()).as_bytes(), &patience)?;
-            agent.send(&text, &patience)?;
-            accept(agent.reply(SHORT, &patience)?).map(drop)
+            let limits = Self::brief(cancel);
+            agent.send(format!("state {}\n", text.len()).as_bytes(), &limits)?;
+            agent.send(&text, &limits)?;
+            agent.read_reply(MAX_REPLY, &limits)?.accept().map(drop)
         })
     }
 }
@@ -272,9 +194,9 @@ impl<L: Link> Sut for Machine<L> {
 
     fn blind(&mut self) -> Result<Option<String>, Trouble> {
         self.with_session(|agent, cancel| {
-            let patience = Self::brief(cancel);
-            agent.send(access_times::SIGHT, &patience)?;
-            access_times::read_sight(agent.reply(SHORT, &patience)?)
+            let limits = Self::brief(cancel);
+            agent.send(access_times::SIGHT, &limits)?;
+            access_times::read_sight(agent.read_reply(MAX_REPLY, &limits)?)
         })
     }
 
@@ -284,9 +206,9 @@ impl<L: Link> Sut for Machine<L> {
             Room::Kept => b"reserve keep\n",
         };
         self.with_session(|agent, cancel| {
-            let patience = Self::brief(cancel);
-            agent.send(question, &patience)?;
-            accept(agent.reply(SHORT, &patience)?).map(drop)
+            let limits = Self::brief(cancel);
+            agent.send(question, &limits)?;
+            agent.read_reply(MAX_REPLY, &limits)?.accept().map(drop)
         })
     }
 
@@ -297,9 +219,9 @@ impl<L: Link> Sut for Machine<L> {
 
     fn unmount(&mut self) -> Result<String, Trouble> {
         self.with_session(|agent, cancel| {
-            let patience = Self::brief(cancel);
-            agent.send(b"unmount\n", &patience)?;
-            Ok(accept(agent.reply(SHORT, &patience)?)?.text(0))
+            let limits = Self::brief(cancel);
+            agent.send(b"unmount\n", &limits)?;
+            Ok(agent.read_reply(MAX_REPLY, &limits)?.accept()?.text(0))
         })
     }
 
@@ -311,9 +233,9 @@ impl<L: Link> Sut for Machine<L> {
         check_slot(project).map_err(|error| self.trouble(TroubleKind::Setup, error))?;
         let request = format!("reset-env {}\n", which.name(project));
         self.with_session(|agent, cancel| {
-            let patience = Self::brief(cancel);
-            agent.send(request.as_bytes(), &patience)?;
-            accept(agent.reply(SHORT, &patience)?).map(drop)
+            let limits = Self::brief(cancel);
+            agent.send(request.as_bytes(), &limits)?;
+            agent.read_reply(MAX_REPLY, &limits)?.accept().map(drop)
         })
     }
 
@@ -321,9 +243,9 @@ impl<L: Link> Sut for Machine<L> {
         check_slot(project).map_err(|error| self.trouble(TroubleKind::Setup, error))?;
         let request = format!("rewind-env {project} {step}\n");
         self.with_session(|agent, cancel| {
-            let patience = Self::brief(cancel);
-            agent.send(request.as_bytes(), &patience)?;
-            Ok(accept(agent.reply(SHORT, &patience)?)?.word == "ok")
+            let limits = Self::brief(cancel);
+            agent.send(request.as_bytes(), &limits)?;
+            Ok(agent.read_reply(MAX_REPLY, &limits)?.accept()?.word == "ok")
         })
     }
 
@@ -348,20 +270,20 @@ impl<L: Link> Sut for Machine<L> {
         {
             session.tended = Instant::now();
             let cancel = self.cancel.clone();
-            let patience = Patience {
+            let limits = WaitLimits {
                 until: Some(Instant::now() + HURRY),
                 ..Self::until_cancelled(&cancel)
             };
             // A machine that is lost is found out when it is wanted.
-            let _sign_of_life = session.agent.send(b"\n", &patience);
+            let _sign_of_life = session.agent.send(b"\n", &limits);
         }
     }
 
     fn remove(&mut self) -> Result<(), Trouble> {
         self.with_session(|agent, cancel| {
-            let patience = Self::until_cancelled(cancel);
-            agent.send(b"remove\n", &patience)?;
-            accept(agent.reply(SHORT, &patience)?).map(drop)
+            let limits = Self::until_cancelled(cancel);
+            agent.send(b"remove\n", &limits)?;
+            agent.read_reply(MAX_REPLY, &limits)?.accept().map(drop)
         })?;
         self.close();
         Ok(())
@@ -395,21 +317,6 @@ fn taint(reason: String) -> Taint {
             .unwrap_or_default()
             .as_secs(),
     }
-}
-
-/// The user that a machine wants one to log in as: images of clouds say `Please login as the user "fedora" rather than…`.
-fn another_user(said: &str) -> Option<&str> {
-    let (_, rest) = said.split_once("as the user ")?;
-    let user = rest.split_whitespace().next()?;
-    let user = user.trim_matches(|c: char| !c.is_ascii_alphanumeric() && c != '_');
-    let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
-    Some(user).filter(|user| !user.is_empty() && user.chars().all(is_name))
-}
-
-/// Whether it is a lack of room that a tool complains about.
-fn is_full(why: &str) -> bool {
-    // The second one is said by tar.
-    why.contains("No space left") || why.contains("Wrote only")
 }
 
 /// A line that nothing prints by chance.

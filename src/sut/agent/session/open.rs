@@ -7,23 +7,19 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use crate::sut::agent::connection::{Broken, Patience, Reply, SHORT, Talk};
-use crate::sut::agent::job_text::Holder;
+use crate::sut::agent::connection::{Connection, ConnectionError};
+use crate::sut::agent::job_text::LeaseHolder;
 use crate::sut::agent::link::Link;
 use crate::sut::agent::programs;
+use crate::sut::agent::reply::{MAX_REPLY, Reply};
 use crate::sut::agent::session::{GOODBYE, Machine, Session, marker, taint};
-use crate::sut::sync::{Ahead, accept};
+use crate::sut::agent::timeouts::WaitLimits;
+use crate::sut::sync::EarlyCheck;
 use crate::sut::{Hello, OnHeld, SutState, Trouble, TroubleKind, Urgency, facts};
 
 /// Said where a login goes on for too long.
 const STARTUP_FILES: &str =
     "look at what the login shell reads when it starts (`.bashrc` and its like): it must come to an end";
-
-/// How the agent begins to say which programs are missing there.
-const LACKS: &str = "not installed there, and needed: ";
-
-/// Said where programs are missing.
-const HOW_TO_GET_TOOLS: &str = "install them there: `flock` and `setsid` are of the package `util-linux`, `tar` of `tar`, the others of `coreutils`";
 
 /// Said where the directory there cannot be used.
 const ANOTHER_DIRECTORY: &str = "another directory can be given with `--sut-dir`; it must be on a file system with locks, so not on most network shares";
@@ -51,7 +47,7 @@ struct Told {
     hello: Hello,
     cut_off: CutOff,
     dir: PathBuf,
-    holder: Holder,
+    holder: LeaseHolder,
 }
 
 impl<L: Link> Machine<L> {
@@ -69,7 +65,7 @@ impl<L: Link> Machine<L> {
         self.link.connect(connected)?;
         let cancel = self.cancel.clone();
         // Whoever cancelled wants no machine: also a cancellation from before ends this.
-        let patience = Patience {
+        let limits = WaitLimits {
             cancel: &cancel,
             known: Urgency::None,
             until,
@@ -92,12 +88,15 @@ impl<L: Link> Machine<L> {
         request.extend_from_slice(holder.as_bytes());
         let ahead = self.ahead.take();
         request.extend(ahead.iter().flat_map(|question| question.bytes()));
-        let mut agent = Talk::start(&mut self.link, &request, &patience).map_err(|error| self.unreachable(error))?;
+        let mut agent =
+            Connection::start(&mut self.link, &request, &limits).map_err(|error| self.login_trouble(error))?;
         // A job follows, as a rule.
         let spare = self.launch_spare();
-        self.past_login(&mut agent, &marker, &patience)?;
-        agent.begin(Some(self.opening_time() + settle));
-        let mut reply = agent.reply(SHORT, &patience).map_err(|broken| self.broken(broken))?;
+        self.await_agent(&mut agent, &marker, &limits)?;
+        agent.begin_request(Some(self.opening_time() + settle));
+        let mut reply = agent
+            .read_reply(MAX_REPLY, &limits)
+            .map_err(|broken| self.connection_trouble(broken))?;
         if reply.word == "held" {
             let who = self.held_by(&reply);
             if on_held != OnHeld::Wait {
@@ -105,16 +104,17 @@ impl<L: Link> Machine<L> {
             }
             notice(who.message);
             // However long somebody else needs the machine.
-            agent.begin(None);
-            reply = agent.reply(SHORT, &patience).map_err(|broken| self.broken(broken))?;
+            agent.begin_request(None);
+            reply = agent
+                .read_reply(MAX_REPLY, &limits)
+                .map_err(|broken| self.connection_trouble(broken))?;
         }
-        let reply = accept(reply).map_err(|error| {
-            let trouble = self.not_synced(error);
-            if trouble.hint.is_some() {
-                return trouble;
+        let reply = reply.accept().map_err(|error| {
+            let trouble = self.request_trouble(error);
+            match trouble.hint {
+                Some(_) => trouble,
+                None => trouble.with_hint(ANOTHER_DIRECTORY),
             }
-            let lacks = trouble.message.contains(LACKS);
-            trouble.with_hint(if lacks { HOW_TO_GET_TOOLS } else { ANOTHER_DIRECTORY })
         })?;
         let Told {
             hello,
@@ -125,7 +125,7 @@ impl<L: Link> Machine<L> {
         self.session = Some(Session {
             agent,
             spare,
-            ahead: ahead.map(Ahead::sent),
+            ahead: ahead.map(EarlyCheck::sent),
             tended: Instant::now(),
             goodbye: GOODBYE,
             dir,
@@ -149,22 +149,22 @@ impl<L: Link> Machine<L> {
     }
 
     /// Reads past what the login prints before the agent runs.
-    fn past_login(&self, agent: &mut Talk, marker: &str, patience: &Patience<'_>) -> Result<(), Trouble> {
+    fn await_agent(&self, agent: &mut Connection, marker: &str, limits: &WaitLimits<'_>) -> Result<(), Trouble> {
         let limit = Instant::now() + self.link.login_time();
-        let patience = patience.at_most(limit);
-        match agent.past(marker, &patience) {
+        let limits = limits.at_most(limit);
+        match agent.skip_login_output(marker, &limits) {
             Ok(()) => {
-                agent.bear(self.link.dead_after());
+                agent.limit_silence(self.link.dead_after());
                 Ok(())
             }
-            Err(Broken::TimedOut) if Instant::now() >= limit => {
+            Err(ConnectionError::TimedOut) if Instant::now() >= limit => {
                 let seconds = self.link.login_time().as_secs();
-                let said = agent.login_said();
+                let said = agent.login_output();
                 let said = if said.is_empty() { said } else { format!(": {said}") };
                 let what = format!("the login there did not start bash within {seconds} s{said}");
                 Err(self.trouble(TroubleKind::Unreachable, what).with_hint(STARTUP_FILES))
             }
-            Err(broken) => Err(self.unreachable(broken.into())),
+            Err(broken) => Err(self.login_trouble(broken.into())),
         }
     }
 
@@ -173,7 +173,7 @@ impl<L: Link> Machine<L> {
         self.session = None;
         self.link.connect(None)?;
         let cancel = self.cancel.clone();
-        let patience = Patience {
+        let limits = WaitLimits {
             cancel: &cancel,
             known: Urgency::None,
             until: None,
@@ -183,11 +183,14 @@ impl<L: Link> Machine<L> {
         let mut request = programs::opening(programs::AGENT, &marker);
         request.extend_from_slice(format!("peek {} {}\n", dir.len(), self.pulse()).as_bytes());
         request.extend_from_slice(dir);
-        let mut agent = Talk::start(&mut self.link, &request, &patience).map_err(|error| self.unreachable(error))?;
-        self.past_login(&mut agent, &marker, &patience)?;
-        agent.begin(Some(self.opening_time()));
-        let reply = agent.reply(SHORT, &patience).map_err(|broken| self.broken(broken))?;
-        let reply = accept(reply).map_err(|error| self.not_synced(error))?;
+        let mut agent =
+            Connection::start(&mut self.link, &request, &limits).map_err(|error| self.login_trouble(error))?;
+        self.await_agent(&mut agent, &marker, &limits)?;
+        agent.begin_request(Some(self.opening_time()));
+        let reply = agent
+            .read_reply(MAX_REPLY, &limits)
+            .map_err(|broken| self.connection_trouble(broken))?;
+        let reply = reply.accept().map_err(|error| self.request_trouble(error))?;
         let hello = self.told(&reply)?.hello;
         agent.close(Instant::now() + GOODBYE);
         drop(agent);
@@ -204,8 +207,7 @@ impl<L: Link> Machine<L> {
     /// Reads what an agent says of itself: directory, facts, os-release, state, and a job that was cut off.
     fn told(&self, reply: &Reply) -> Result<Told, Trouble> {
         let [dir, told, release, state, unended] = reply.blobs.as_slice() else {
-            let what = format!("it said `{}` with {} blobs", reply.word, reply.blobs.len());
-            return Err(self.broken(Broken::Nonsense(what)));
+            return Err(self.connection_trouble(reply.unexpected()));
         };
         let told = String::from_utf8_lossy(told);
         let facts = facts::of_machine(&told, &String::from_utf8_lossy(release));
@@ -217,7 +219,7 @@ impl<L: Link> Machine<L> {
             hello: Hello { facts, state },
             cut_off,
             dir: PathBuf::from(OsString::from_vec(dir.clone())),
-            holder: Holder::of(&told),
+            holder: LeaseHolder::of(&told),
         })
     }
 }

@@ -4,14 +4,16 @@
 
 use std::time::{Duration, Instant};
 
-use crate::sut::agent::connection::{Broken, Patience, TalkError};
-use crate::sut::agent::job_text::{self, Packed};
+use crate::sut::agent::connection::{ConnectionError, StartError};
+use crate::sut::agent::job_text::{self, PackedJob};
 use crate::sut::agent::link::Link;
-use crate::sut::agent::session::{FORMAT, Machine, OFTEN, is_full, marker};
-use crate::sut::agent::wrapper::{NotStarted, WrappedJob, Wrapper};
+use crate::sut::agent::session::{FORMAT, Machine, OFTEN, marker};
+use crate::sut::agent::timeouts::WaitLimits;
+use crate::sut::agent::wrapper::{JobStartError, WrappedJob, Wrapper};
 use crate::sut::{Job, JobKind, Sut as _, Trouble, TroubleKind};
 
-/// Said where a test wants a terminal and there is no `script`.
+/// The trouble with a test that wants a terminal where there is no `script`, and the hint.
+const NO_SCRIPT: &str = "a test with a terminal needs `script` of util-linux, which is not installed";
 const HOW_TO_GET_SCRIPT: &str =
     "install it there: package `util-linux-script` of Fedora, `bsdutils` of Debian, else `util-linux`";
 
@@ -38,25 +40,24 @@ impl<L: Link> Machine<L> {
         self.tend();
         let another = matches!(job.kind, JobKind::Test { .. });
         self.start_under(spare, &packed, another).map_err(|error| match error {
-            NotStarted::Talk(error) => self.not_started(error),
-            NotStarted::Refused(why) => {
-                let (no_terminal, full) = (why.contains("`script`"), is_full(&why));
-                let trouble = self.trouble(TroubleKind::Setup, why);
-                match () {
-                    () if no_terminal => trouble.with_hint(HOW_TO_GET_SCRIPT),
-                    () if full => trouble.for_want_of_room(),
-                    () => trouble,
-                }
-            }
+            JobStartError::Start(error) => self.start_trouble(error),
+            JobStartError::Refused(why) => self.trouble(TroubleKind::Setup, why),
+            JobStartError::DiskFull(why) => self.trouble(TroubleKind::Setup, why).for_want_of_room(),
+            JobStartError::NoTerminal => self.trouble(TroubleKind::Setup, NO_SCRIPT).with_hint(HOW_TO_GET_SCRIPT),
         })
     }
 
     /// Hands a job to the wrapper that was started ahead, else to a new one, and starts the one for the test that follows on a
     /// test: its way there is not waited for by anybody then.
-    fn start_under(&mut self, spare: Option<Wrapper>, job: &Packed, another: bool) -> Result<WrappedJob, NotStarted> {
+    fn start_under(
+        &mut self,
+        spare: Option<Wrapper>,
+        job: &PackedJob,
+        another: bool,
+    ) -> Result<WrappedJob, JobStartError> {
         let cancel = self.cancel.clone();
         // It is a login too.
-        let patience = Patience {
+        let limits = WaitLimits {
             until: Some(Instant::now() + self.link.login_time()),
             ..Self::until_cancelled(&cancel)
         };
@@ -64,33 +65,35 @@ impl<L: Link> Machine<L> {
         if let Some(mut spare) = spare
             && !spare.is_gone()
         {
-            let handed = spare.hand(job, heartbeat, &patience);
+            let handed = spare.hand(job, heartbeat, &limits);
             if another {
                 self.spare_wrapper();
             }
             match handed
-                .map_err(NotStarted::from)
-                .and_then(|()| self.until_started(spare, &patience))
+                .map_err(JobStartError::from)
+                .and_then(|()| self.until_started(spare, &limits))
             {
                 // It ended before it took the job, or before it ran it: had it begun, it would have said so first.
-                Err(NotStarted::Talk(TalkError::Broken(Broken::Ended(_)))) => {}
+                Err(JobStartError::Start(StartError::Connection(ConnectionError::Ended(_)))) => {}
                 other => return other,
             }
         }
-        let mut wrapper = Wrapper::launch(&mut self.link, marker(), &patience)?;
-        wrapper.hand(job, heartbeat, &patience)?;
+        let mut wrapper = Wrapper::launch(&mut self.link, marker(), &limits)?;
+        wrapper.hand(job, heartbeat, &limits)?;
         if another {
             self.spare_wrapper();
         }
-        self.until_started(wrapper, &patience)
+        self.until_started(wrapper, &limits)
     }
 
     /// Waits until a wrapper has started its job. On a busy machine that takes its time, and the agent is not to lose patience over it.
-    fn until_started(&mut self, mut wrapper: Wrapper, patience: &Patience<'_>) -> Result<WrappedJob, NotStarted> {
+    fn until_started(&mut self, mut wrapper: Wrapper, limits: &WaitLimits<'_>) -> Result<WrappedJob, JobStartError> {
         loop {
-            match wrapper.until_started(&patience.at_most(Instant::now() + OFTEN)) {
+            match wrapper.until_started(&limits.at_most(Instant::now() + OFTEN)) {
                 Ok(()) => return Ok(wrapper.into_job(self.link.heartbeat(), self.cancel.clone())),
-                Err(NotStarted::Talk(TalkError::Broken(Broken::TimedOut))) if patience.until > Some(Instant::now()) => {
+                Err(JobStartError::Start(StartError::Connection(ConnectionError::TimedOut)))
+                    if limits.until > Some(Instant::now()) =>
+                {
                     self.tend();
                 }
                 Err(error) => return Err(error),
@@ -112,10 +115,10 @@ impl<L: Link> Machine<L> {
 
     pub(super) fn launch_spare(&mut self) -> Option<Wrapper> {
         let cancel = self.cancel.clone();
-        let patience = Patience {
+        let limits = WaitLimits {
             until: Some(Instant::now() + SPARE),
             ..Self::until_cancelled(&cancel)
         };
-        Wrapper::launch(&mut self.link, marker(), &patience).ok()
+        Wrapper::launch(&mut self.link, marker(), &limits).ok()
     }
 }

@@ -12,7 +12,7 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::target::Text;
+use super::target::TargetText;
 use super::{Access, Means, NoAccess, TargetError};
 use crate::sut::agent::link::child::ChildLink;
 use crate::sut::agent::link::{BOOT, CLEAN};
@@ -27,11 +27,11 @@ const HEARTBEAT: Duration = Duration::from_secs(21);
 
 /// Machines behind a command.
 #[derive(Debug)]
-pub struct Kind;
+pub struct ExecKind;
 
 /// A command that starts a bash; at least one word.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Address {
+struct ExecAddress {
     /// As the user wrote it.
     text: String,
     words: Vec<String>,
@@ -41,12 +41,12 @@ struct Address {
 #[derive(Clone, Debug)]
 struct Behind {
     name: String,
-    address: Address,
+    address: ExecAddress,
     dead_after: Duration,
     is_trusted: bool,
 }
 
-impl super::Kind for Kind {
+impl super::SutKind for ExecKind {
     fn name(&self) -> &'static str {
         "exec"
     }
@@ -55,14 +55,14 @@ impl super::Kind for Kind {
         &["exec:COMMAND"]
     }
 
-    fn read(&self, target: &Text<'_>) -> Option<Result<Box<dyn super::Address>, TargetError>> {
+    fn read(&self, target: &TargetText<'_>) -> Option<Result<Box<dyn super::Address>, TargetError>> {
         target.machine.strip_prefix(PREFIX)?;
-        Some(Address::read(target).map(|address| Box::new(address) as Box<dyn super::Address>))
+        Some(ExecAddress::read(target).map(|address| Box::new(address) as Box<dyn super::Address>))
     }
 }
 
-impl Address {
-    fn read(target: &Text<'_>) -> Result<Self, TargetError> {
+impl ExecAddress {
+    fn read(target: &TargetText<'_>) -> Result<Self, TargetError> {
         let machine = target.decoded()?;
         let text = machine.strip_prefix(PREFIX).unwrap_or_default().trim();
         let words = shlex::split(text).ok_or_else(|| TargetError::Words(target.whole.to_owned()))?;
@@ -74,13 +74,13 @@ impl Address {
     }
 }
 
-impl fmt::Display for Address {
+impl fmt::Display for ExecAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{PREFIX}{}", self.text)
     }
 }
 
-impl super::Address for Address {
+impl super::Address for ExecAddress {
     fn access(&self, name: &str, beside: &Path, means: &mut Means<'_>) -> Result<Arc<dyn Access>, NoAccess> {
         let mut address = self.clone();
         // A program that is not looked for in `PATH` is a file: the command is started in `/`.

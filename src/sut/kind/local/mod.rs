@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 
-use super::target::Text;
+use super::target::TargetText;
 use super::{Access, Means, NoAccess, Peek, TargetError};
 use crate::host::ownership;
 use crate::sut::agent::link::child::ChildLink;
@@ -23,11 +23,11 @@ const MARK: &str = ".atex";
 
 /// The kind of this machine.
 #[derive(Debug)]
-pub struct Kind;
+pub struct LocalKind;
 
 /// This machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Here;
+struct LocalAddress;
 
 /// This machine, under a name.
 #[derive(Clone, Debug)]
@@ -35,7 +35,7 @@ struct LocalAccess {
     name: String,
 }
 
-impl super::Kind for Kind {
+impl super::SutKind for LocalKind {
     fn name(&self) -> &'static str {
         "local"
     }
@@ -48,8 +48,8 @@ impl super::Kind for Kind {
         true
     }
 
-    fn read(&self, target: &Text<'_>) -> Option<Result<Box<dyn super::Address>, TargetError>> {
-        (target.machine == "local").then(|| Ok(Box::new(Here) as Box<dyn super::Address>))
+    fn read(&self, target: &TargetText<'_>) -> Option<Result<Box<dyn super::Address>, TargetError>> {
+        (target.machine == "local").then(|| Ok(Box::new(LocalAddress) as Box<dyn super::Address>))
     }
 
     fn number<'t>(&self, machine: &'t str) -> Option<&'t str> {
@@ -72,13 +72,13 @@ impl super::Kind for Kind {
     }
 }
 
-impl fmt::Display for Here {
+impl fmt::Display for LocalAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("local")
     }
 }
 
-impl super::Address for Here {
+impl super::Address for LocalAddress {
     fn access(&self, name: &str, _beside: &Path, _means: &mut Means<'_>) -> Result<Arc<dyn Access>, NoAccess> {
         Ok(Arc::new(LocalAccess { name: name.to_owned() }))
     }

@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use std::path::Path;
 use std::process::Command;
 
-use super::config::{Ask, Only};
+use super::config::{HostQuery, Only};
 use super::login::{Login, Via};
 use super::{Ssh, SshLink};
 use crate::sut::kind::Access;
@@ -14,7 +14,7 @@ use crate::sut::{Cancel, Sut, Trouble};
 /// A machine behind SSH: what was asked for, and what came of it.
 #[derive(Clone, Debug)]
 pub(super) struct SshAccess {
-    pub(super) ask: Ask,
+    pub(super) ask: HostQuery,
     pub(super) login: Login,
     /// Which configuration holds instead of the usual one.
     pub(super) config: Option<Only>,
@@ -65,7 +65,7 @@ fn place(login: &Login) -> String {
 }
 
 /// The `ssh` client with what the target says.
-fn client(ask: &Ask, config: Option<&Only>, command: &[String]) -> Command {
+fn client(ask: &HostQuery, config: Option<&Only>, command: &[String]) -> Command {
     let mut ssh = Command::new("ssh");
     match config {
         None => &mut ssh,

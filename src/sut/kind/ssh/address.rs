@@ -5,18 +5,18 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::access::SshAccess;
-use super::config::{self, Ask};
+use super::config::{self, HostQuery};
 use super::login::Password;
-use crate::sut::kind::target::Text;
+use crate::sut::kind::target::TargetText;
 use crate::sut::kind::{self, Access, Means, NoAccess, Parameter, TargetError};
 
 /// Machines reached by SSH.
 #[derive(Debug)]
-pub struct Kind;
+pub struct SshKind;
 
 /// A machine that is reached by SSH.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Address {
+pub struct SshAddress {
     /// The login user.
     pub user: Option<String>,
     /// Host name or address, without brackets.
@@ -33,7 +33,7 @@ pub struct Address {
     pub sudo: bool,
 }
 
-impl kind::Kind for Kind {
+impl kind::SutKind for SshKind {
     fn name(&self) -> &'static str {
         "ssh"
     }
@@ -55,14 +55,14 @@ impl kind::Kind for Kind {
     }
 
     /// Takes every text: what is of no kind may be a host.
-    fn read(&self, target: &Text<'_>) -> Option<Result<Box<dyn kind::Address>, TargetError>> {
-        Some(Address::read(target).map(|address| Box::new(address) as Box<dyn kind::Address>))
+    fn read(&self, target: &TargetText<'_>) -> Option<Result<Box<dyn kind::Address>, TargetError>> {
+        Some(SshAddress::read(target).map(|address| Box::new(address) as Box<dyn kind::Address>))
     }
 }
 
-impl Address {
+impl SshAddress {
     /// Joins what stands before the parameters with what stands among them.
-    pub fn read(target: &Text<'_>) -> Result<Self, TargetError> {
+    pub fn read(target: &TargetText<'_>) -> Result<Self, TargetError> {
         let mut address = machine(target)?;
         let parameter = |name| target.parameters.get(name);
         if let Some(user) = parameter("user") {
@@ -90,7 +90,7 @@ impl Address {
     }
 }
 
-impl fmt::Display for Address {
+impl fmt::Display for SshAddress {
     /// Says the machine, without parameters.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(user) = &self.user {
@@ -104,7 +104,7 @@ impl fmt::Display for Address {
     }
 }
 
-impl kind::Address for Address {
+impl kind::Address for SshAddress {
     /// A bare word is one, unless the SSH configuration knows it.
     fn is_guess(&self, target: &str, means: &Means<'_>) -> bool {
         let bare = self.user.is_none() && !target.contains(['.', ':', '?', '/', '[']);
@@ -120,7 +120,7 @@ impl kind::Address for Address {
             })?),
         };
         let absolute = |path: &PathBuf| (means.absolute)(path, beside);
-        let ask = Ask {
+        let ask = HostQuery {
             name: name.to_owned(),
             host: self.host.clone(),
             user: self.user.clone(),
@@ -149,7 +149,7 @@ impl kind::Address for Address {
 }
 
 /// Reads what stands before the parameters.
-fn machine(target: &Text<'_>) -> Result<Address, TargetError> {
+fn machine(target: &TargetText<'_>) -> Result<SshAddress, TargetError> {
     let place = match target.machine.split_once("://") {
         Some(("ssh", place)) => place.trim_end_matches('/'),
         Some((kind, _)) => return Err(target.unknown_kind(kind)),
@@ -176,16 +176,16 @@ fn machine(target: &Text<'_>) -> Result<Address, TargetError> {
     let port = port
         .map(|port| port_number(target, user.is_none().then_some(host), port))
         .transpose()?;
-    Ok(Address {
+    Ok(SshAddress {
         user,
         host: host.to_owned(),
         port,
-        ..Address::default()
+        ..SshAddress::default()
     })
 }
 
 /// Parses a port. What is none is most likely a target of a kind that does not exist, as in `podman:fedora`, where no user is named.
-fn port_number(target: &Text<'_>, kind: Option<&str>, port: &str) -> Result<u16, TargetError> {
+fn port_number(target: &TargetText<'_>, kind: Option<&str>, port: &str) -> Result<u16, TargetError> {
     match (port.parse::<u16>(), kind) {
         (Ok(number), _) if number > 0 => Ok(number),
         (Err(_), Some(kind)) if !port.starts_with(|c: char| c.is_ascii_digit()) => Err(target.unknown_kind(kind)),

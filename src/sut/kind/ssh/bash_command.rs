@@ -5,7 +5,7 @@
 //! libssh2 gives 0 for the exit code of a command that has not ended yet, and its arrival cannot be asked for through `ssh2`. So
 //! success travels as [`SUCCESS`], and 0 means "not told".
 
-use crate::sut::agent::link::{BOOT, CLEAN, Exit};
+use crate::sut::agent::link::{BOOT, CLEAN, ProcessExit};
 
 /// What stands for exit code 0 between bash there and here.
 pub(crate) const SUCCESS: i32 = 199;
@@ -27,15 +27,17 @@ fn bash(sudo: bool, first: &str) -> String {
 }
 
 /// Reads what a channel has of an end; nothing if there was none yet.
-pub(crate) fn read_exit(channel: &ssh2::Channel) -> Option<Exit> {
+pub(crate) fn read_exit(channel: &ssh2::Channel) -> Option<ProcessExit> {
     // Asked for first: the exit code of a command that a signal ended is 0 too.
     if let Some(name) = channel.exit_signal().ok().and_then(|signal| signal.exit_signal) {
-        return Some(signal_number(&name).map_or_else(|| Exit::Lost(format!("signal {name}")), Exit::Signal));
+        return Some(
+            signal_number(&name).map_or_else(|| ProcessExit::Lost(format!("signal {name}")), ProcessExit::Signal),
+        );
     }
     match channel.exit_status() {
         Ok(0) | Err(_) => None,
-        Ok(SUCCESS) => Some(Exit::Code(0)),
-        Ok(code) => Some(Exit::Code(code)),
+        Ok(SUCCESS) => Some(ProcessExit::Code(0)),
+        Ok(code) => Some(ProcessExit::Code(code)),
     }
 }
 

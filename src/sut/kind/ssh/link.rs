@@ -8,16 +8,16 @@ use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use crate::sut::agent::connection::Patience;
 use crate::sut::agent::link::child::ChildLink;
 use crate::sut::agent::link::{Link, Process};
+use crate::sut::agent::timeouts::WaitLimits;
 use crate::sut::kind::ssh::bash_command;
 use crate::sut::kind::ssh::connect::throttle::Pause;
 use crate::sut::kind::ssh::connect::transport::{Halt, Transport};
 use crate::sut::kind::ssh::connect::{approach, connect, go_on};
-use crate::sut::kind::ssh::connection::Conn;
+use crate::sut::kind::ssh::connection::SshConnection;
 use crate::sut::kind::ssh::login::{Login, Via};
-use crate::sut::kind::ssh::process::{SharedConn, SshProcess, locked};
+use crate::sut::kind::ssh::process::{SharedConnection, SshProcess, locked};
 use crate::sut::{Cancel, Trouble, TroubleKind, Urgency};
 
 /// How long the programs there may hear nothing before they take the runner for dead. The agent waits for it once more after the
@@ -36,7 +36,7 @@ pub struct SshLink {
     cancel: Cancel,
     /// What leads to a connection whose keys are exchanged.
     approach: Option<JoinHandle<Option<Transport>>>,
-    conn: Option<SharedConn>,
+    conn: Option<SharedConnection>,
 }
 
 impl SshLink {
@@ -89,13 +89,13 @@ impl Link for SshLink {
         }
         let (login, cancel) = (self.login.clone(), self.cancel.clone());
         let go = move || {
-            let patience = Patience {
+            let limits = WaitLimits {
                 cancel: &cancel,
                 known: Urgency::None,
                 until: None,
             };
             // Why it does not work is found out by the one who needs it to.
-            approach(&login, &patience).ok()
+            approach(&login, &limits).ok()
         };
         let thread = thread::Builder::new().name("approach".to_owned()).stack_size(STACK);
         self.approach = thread.spawn(go).ok();
@@ -107,7 +107,7 @@ impl Link for SshLink {
             return Ok(());
         }
         let cancel = self.cancel.clone();
-        let patience = Patience {
+        let limits = WaitLimits {
             cancel: &cancel,
             known: Urgency::None,
             until,
@@ -117,12 +117,12 @@ impl Link for SshLink {
         let mut approached = self.approach.take().and_then(|thread| thread.join().ok().flatten());
         loop {
             let connected = match approached.take() {
-                Some(transport) => go_on(&self.login, transport, &patience),
-                None => connect(&self.login, &patience),
+                Some(transport) => go_on(&self.login, transport, &limits),
+                None => connect(&self.login, &limits),
             };
             let failed = match connected {
                 Ok(transport) => {
-                    let conn = Conn::new(transport, self.login.dead_after);
+                    let conn = SshConnection::new(transport, self.login.dead_after);
                     self.conn = Some(Arc::new(Mutex::new(conn)));
                     return Ok(());
                 }
@@ -132,7 +132,7 @@ impl Link for SshLink {
             if !patient || failed.trouble.kind != TroubleKind::Unreachable {
                 return Err(failed.trouble);
             }
-            match pause.sleep(&patience) {
+            match pause.sleep(&limits) {
                 Ok(()) => {}
                 Err(Halt::Cancelled) => return Err(self.cancelled()),
                 Err(_) => return Err(failed.trouble),

@@ -17,7 +17,7 @@ mod pattern;
 mod process;
 mod wire;
 
-pub use address::Kind;
+pub use address::SshKind;
 pub use link::SshLink;
 pub use login::{HostKeys, Identity, Login, Via};
 

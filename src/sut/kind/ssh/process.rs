@@ -5,26 +5,26 @@ use std::os::fd::BorrowedFd;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use crate::sut::agent::link::{Exit, Interest, Process};
-use crate::sut::kind::ssh::connection::{Conn, LaneId};
+use crate::sut::agent::link::{Interest, Process, ProcessExit};
+use crate::sut::kind::ssh::connection::{CommandId, SshConnection};
 
 /// A session that its processes share. All of them belong to one worker thread, so nobody ever waits for the lock.
-pub(crate) type SharedConn = Arc<Mutex<Conn>>;
+pub(crate) type SharedConnection = Arc<Mutex<SshConnection>>;
 
 /// Locks a session. A worker that panicked left it as it was: its state is libssh2's, and the worst is a lost connection.
-pub(crate) fn locked(conn: &SharedConn) -> MutexGuard<'_, Conn> {
+pub(crate) fn locked(conn: &SharedConnection) -> MutexGuard<'_, SshConnection> {
     conn.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// A running command.
 pub(crate) struct SshProcess {
-    conn: SharedConn,
-    lane: LaneId,
+    conn: SharedConnection,
+    command: CommandId,
 }
 
 impl SshProcess {
-    pub(crate) fn new(conn: SharedConn, lane: LaneId) -> Self {
-        Self { conn, lane }
+    pub(crate) fn new(conn: SharedConnection, command: CommandId) -> Self {
+        Self { conn, command }
     }
 }
 
@@ -35,27 +35,27 @@ impl Process for SshProcess {
         until: Option<Instant>,
         alarm: Option<BorrowedFd<'_>>,
     ) -> io::Result<Interest> {
-        Ok(locked(&self.conn).wait(self.lane, interest, until, alarm))
+        Ok(locked(&self.conn).wait(self.command, interest, until, alarm))
     }
 
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        locked(&self.conn).write(self.lane, bytes)
+        locked(&self.conn).write(self.command, bytes)
     }
 
     fn read_stdout(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        locked(&self.conn).read(self.lane, 0, buffer)
+        locked(&self.conn).read(self.command, 0, buffer)
     }
 
     fn read_stderr(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        locked(&self.conn).read(self.lane, 1, buffer)
+        locked(&self.conn).read(self.command, 1, buffer)
     }
 
     fn close(&mut self) {
-        locked(&self.conn).close(self.lane, false);
+        locked(&self.conn).close(self.command, false);
     }
 
-    fn exit(&mut self) -> Option<Exit> {
-        locked(&self.conn).exit(self.lane)
+    fn exit(&mut self) -> Option<ProcessExit> {
+        locked(&self.conn).exit(self.command)
     }
 
     /// Closes its streams, as all that can be done from here: SSH servers deliver no signals.
@@ -66,6 +66,6 @@ impl Process for SshProcess {
 
 impl Drop for SshProcess {
     fn drop(&mut self) {
-        locked(&self.conn).close(self.lane, true);
+        locked(&self.conn).close(self.command, true);
     }
 }

@@ -6,10 +6,10 @@ use std::os::unix::ffi::OsStrExt;
 
 use proptest::prelude::*;
 
-use super::{Listing, Plan, Seen, ancestors, plan};
+use super::{SlotContents, SyncPlan, TreeListing, ancestors, plan};
 use crate::sut::SyncMode;
-use crate::sut::sync::files::{FileEntry, FileKind, FileSet};
-use crate::sut::sync::manifest::Manifest;
+use crate::sut::sync::files::{FileEntry, FileKind, SlotFiles};
+use crate::sut::sync::manifest::TreeManifest;
 
 /// What stands at a path of the model machine.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -136,7 +136,7 @@ impl Tree {
             .collect()
     }
 
-    fn apply(&mut self, plan: &Plan<'_>, limit: usize) {
+    fn apply(&mut self, plan: &SyncPlan<'_>, limit: usize) {
         let gone = plan.gone.iter().map(|path| (*path, None));
         let dirs = plan.dirs.iter().map(|path| (*path, Some(Node::Dir)));
         let send = plan
@@ -188,7 +188,7 @@ fn doings() -> impl Strategy<Value = Doings> {
 }
 
 /// A host's tree, as a list without conflicts: a directory is listed only if it is empty.
-fn host() -> impl Strategy<Value = FileSet> {
+fn host() -> impl Strategy<Value = SlotFiles> {
     doings().prop_map(|doings| {
         let mut tree = Tree::default();
         for (path, node) in doings {
@@ -212,12 +212,12 @@ fn host() -> impl Strategy<Value = FileSet> {
                 Node::Dir => FileKind::Directory,
             },
         });
-        FileSet { files: files.collect() }
+        SlotFiles { files: files.collect() }
     })
 }
 
 /// The tree that the host describes.
-fn ideal(set: &FileSet) -> BTreeMap<Vec<u8>, Node> {
+fn ideal(set: &SlotFiles) -> BTreeMap<Vec<u8>, Node> {
     let mut tree = Tree::default();
     for entry in &set.files {
         tree.force(entry.path.as_os_str().as_bytes(), node(&entry.kind));
@@ -229,7 +229,7 @@ fn ideal(set: &FileSet) -> BTreeMap<Vec<u8>, Node> {
 #[derive(Default)]
 struct Machine {
     tree: Tree,
-    manifest: Manifest,
+    manifest: TreeManifest,
     baseline: Vec<u8>,
     touched: BTreeSet<Vec<u8>>,
 }
@@ -245,13 +245,13 @@ impl Machine {
     }
 
     /// Where a sync says that steps must run again, the first of them.
-    fn lost(&self, set: &FileSet, steps: usize) -> Option<usize> {
+    fn lost(&self, set: &SlotFiles, steps: usize) -> Option<usize> {
         let now = self.tree.listing();
         plan(set, &self.seen(&now), SyncMode::KeepPrepared(steps)).lost_prepared
     }
 
     /// Syncs; interrupted after `limit` operations.
-    fn sync(&mut self, set: &FileSet, mode: SyncMode, limit: usize) {
+    fn sync(&mut self, set: &SlotFiles, mode: SyncMode, limit: usize) {
         let now = self.tree.listing();
         let mut tree = self.tree.clone();
         let (manifest, touched) = {
@@ -291,11 +291,11 @@ impl Machine {
         self.baseline = now;
     }
 
-    fn seen<'a>(&'a self, now: &'a [u8]) -> Seen<'a> {
-        Seen {
+    fn seen<'a>(&'a self, now: &'a [u8]) -> SlotContents<'a> {
+        SlotContents {
             manifest: self.manifest.clone(),
-            before: Listing::parse(&self.baseline),
-            now: Listing::parse(now),
+            before: TreeListing::parse(&self.baseline),
+            now: TreeListing::parse(now),
             touched: self.touched.iter().map(Vec::as_slice).collect(),
         }
     }
@@ -381,7 +381,7 @@ proptest! {
             source: OsStr::from_bytes(path).into(),
             kind: FileKind::File { digest: [1; 32], executable: false, size: 1 },
         };
-        let host = FileSet { files: vec![file(b"a/host")] };
+        let host = SlotFiles { files: vec![file(b"a/host")] };
         let made = |step: usize| format!("a/{step}").into_bytes();
         let steps: Vec<Doings> = (0..3).map(|step| vec![(made(step), Some(Node::File(2)))]).collect();
         machine.sync(&host, SyncMode::Exact, usize::MAX);

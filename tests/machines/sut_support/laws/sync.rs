@@ -5,7 +5,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 
-use atex::sut::{FileEntry, FileKind, FileSet, OnHeld, Reads, Sut, SutState, SyncMode, Synced, TroubleKind, Upload};
+use atex::sut::{FileEntry, FileKind, OnHeld, Reads, SlotFiles, Sut, SutState, SyncMode, Synced, TroubleKind, Upload};
 
 use crate::sut_support::{Host, World, describe, eventually, run, script, sync, test};
 
@@ -334,7 +334,7 @@ fn with(upload: &Upload, path: &str, source: PathBuf) -> Upload {
     });
     Upload {
         observed: false,
-        files: std::sync::Arc::new(FileSet { files }),
+        files: std::sync::Arc::new(SlotFiles { files }),
         ..upload.clone()
     }
 }

@@ -133,7 +133,7 @@ agent_open() {
     text "$1" && base=$REPLY
     text "$2" && holder=$REPLY
     place
-    lacks && { say err "not installed there, and needed: $REPLY"; return; }
+    lacks && { say lacks "$REPLY"; return; }
     # What is locked must be what lies there: `remove` may have come in between.
     until [[ /proc/self/fd/9 -ef $base/lease ]]; do
         make_place || return

@@ -60,7 +60,10 @@ unpack() {
     })
 }
 
-# complain WHAT: an error reply that ends with what a tool said first; it is in said, not in a file, since the disk may be full.
+# complain WHAT: an error reply that ends with the first line of what a tool said, which is in `said` and not in a file, since the disk
+# may be full. The word of the reply is `full` where it is: tar has two ways to say so.
 complain() {
-    say err "$1${said:+: ${said%%$'\n'*}}"
+    local why=${said%%$'\n'*} word=err
+    [[ $why != *@('No space left'|'Wrote only')* ]] || word=full
+    say $word "$1${why:+: $why}"
 }

@@ -3,7 +3,8 @@
 # As long as a request is worked on and something of that moves, empty lines on stderr say so.
 #
 # A request is a line, `VERB ARGUMENT…`, and then payloads whose lengths the line says; a reply is a line, `WORD LENGTH…`, and
-# then blobs of these lengths. `err` comes with a text for people. What the files of `manifest/` mean, only the runner knows:
+# then blobs of these lengths. `err` comes with a text for people, and so do `full` (the disk is), `foreign` and `mounted`; `lacks` comes with
+# the names of missing programs. What the files of `manifest/` mean, only the runner knows:
 # here they are stored and sent back. Needs bash 4.2, coreutils, tar, util-linux. See src/sut/agent/session for the other side.
 
 # Programs are meant by their names, whatever functions a start-up file of the user has put in their place.

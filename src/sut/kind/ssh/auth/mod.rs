@@ -22,7 +22,7 @@ mod passphrase;
 pub(super) mod private_key;
 
 use passphrase::passphrase;
-use private_key::Key;
+use private_key::PrivateKey;
 
 /// libssh2's "would block".
 const AGAIN: ErrorCode = ErrorCode::Session(-37);
@@ -67,7 +67,7 @@ impl Attempt<'_> {
         let keys = self.key_files();
         let agent = self.agent();
         let known = agent.as_ref().map(|(_, known)| known.as_slice()).unwrap_or_default();
-        let held = |key: &Key| known.iter().any(|public| key.is(public.blob()));
+        let held = |key: &PrivateKey| known.iter().any(|public| key.is(public.blob()));
         let listed = |public: &PublicKey| keys.iter().any(|key| key.is(public.blob()));
         let (named, other): (Vec<_>, Vec<_>) = known.iter().partition(|public| listed(public));
         for public in named {
@@ -93,10 +93,10 @@ impl Attempt<'_> {
         Ok(false)
     }
 
-    fn key_files(&mut self) -> Vec<Key> {
+    fn key_files(&mut self) -> Vec<PrivateKey> {
         let mut keys = Vec::new();
         for identity in &self.login.identities {
-            match Key::read(identity) {
+            match PrivateKey::read(identity) {
                 Ok(Some(key)) => keys.push(key),
                 Ok(None) if identity.named => self
                     .tried
@@ -139,7 +139,7 @@ impl Attempt<'_> {
         self.judged(answer, &name, "the agent does not sign with it")
     }
 
-    fn key_file(&mut self, key: &Key) -> Result<bool, Trouble> {
+    fn key_file(&mut self, key: &PrivateKey) -> Result<bool, Trouble> {
         let name = shown(&key.file);
         let Some(private) = &key.private else {
             self.tried.push(format!(
@@ -173,7 +173,7 @@ impl Attempt<'_> {
         }
     }
 
-    fn passphrase(&mut self, key: &Key, wrong: Option<&Password>) -> Option<Password> {
+    fn passphrase(&mut self, key: &PrivateKey, wrong: Option<&Password>) -> Option<Password> {
         let asked = Instant::now();
         let answer = passphrase(&key.file, wrong, self.waiting.cancel());
         self.waiting.forgive(asked.elapsed());

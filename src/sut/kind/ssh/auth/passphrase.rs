@@ -39,11 +39,11 @@ struct Answers {
 
 struct State {
     asking: bool,
-    keys: BTreeMap<PathBuf, Key>,
+    keys: BTreeMap<PathBuf, LockedKey>,
 }
 
 #[derive(Default)]
-struct Key {
+struct LockedKey {
     answer: Option<Password>,
     asked: u32,
 }

@@ -1,4 +1,4 @@
-//! Key files as they are offered: the private text, the public key where it can be had without the passphrase.
+//! Private key files as they are offered: the private text, the public key where it can be had without the passphrase.
 //!
 //! Formats: OpenSSH's `PROTOCOL.key`, and PEM, of which only "encrypted or not" is read here; libssh2 reads the rest.
 
@@ -17,7 +17,7 @@ use crate::host::file;
 const MAGIC: &[u8] = b"openssh-key-v1\0";
 
 /// A key that can be offered.
-pub(super) struct Key {
+pub(super) struct PrivateKey {
     pub(super) file: PathBuf,
     pub(super) named: bool,
     /// The public key as it goes over the wire, where it is known without a passphrase.
@@ -29,7 +29,7 @@ pub(super) struct Key {
     pub(super) encrypted: bool,
 }
 
-impl Key {
+impl PrivateKey {
     /// Reads a key and what lies beside it: `FILE.pub`, and `FILE-cert.pub` where no certificate is named. As with `ssh`, `FILE` may
     /// be the public key of one that the agent has. `None` where there is no such file.
     pub(super) fn read(identity: &Identity) -> io::Result<Option<Self>> {
@@ -87,7 +87,7 @@ pub(crate) fn is_certified(file: &Path, certificate: &Path) -> bool {
         let blob = public_of_line(&text)?;
         Certificate::parse(&blob).map(|certificate| certificate.key)
     };
-    let public = Key::read(&identity).ok().flatten().and_then(|key| key.public);
+    let public = PrivateKey::read(&identity).ok().flatten().and_then(|key| key.public);
     public.is_some() && public == certified()
 }
 

@@ -2,11 +2,11 @@
 
 use std::path::PathBuf;
 
-use super::Place;
+use super::ConfigPlace;
 
 /// An error in an SSH configuration file, or in what a target makes of it.
 #[derive(Debug, thiserror::Error)]
-pub enum ConfigError {
+pub enum SshConfigError {
     /// The file cannot be read.
     #[error("cannot read the SSH configuration `{}`: {source}", file.display())]
     Unreadable {
@@ -19,7 +19,7 @@ pub enum ConfigError {
     #[error("{problem} (`{at}`)")]
     Line {
         /// Where it stands.
-        at: Place,
+        at: ConfigPlace,
         /// What is wrong.
         problem: String,
     },

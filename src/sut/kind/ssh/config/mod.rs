@@ -1,7 +1,7 @@
 //! The user's SSH configuration: what it says of a host, and the [`crate::sut::kind::ssh::Login`] that a target makes of it.
 //!
-//! Approach: [`look_up`] reads the files for one host into [`Options`], which hold what is written; [`resolve()`] gives it a meaning.
-//! What is written and cannot be honoured, although it matters, is a [`Warning`].
+//! Approach: [`look_up`] reads the files for one host into [`SshOptions`], which hold what is written; [`resolve()`] gives it a meaning.
+//! What is written and cannot be honoured, although it matters, is a [`ConfigWarning`].
 
 mod error;
 mod line;
@@ -13,19 +13,19 @@ mod tokens;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-pub use error::ConfigError;
-pub use options::{Options, Value};
-pub use resolve::{Ask, Resolved, resolve};
+pub use error::SshConfigError;
+pub use options::{OptionValue, SshOptions};
+pub use resolve::{HostQuery, ResolvedHost, resolve};
 pub use tokens::Here;
 
-use read::Reader;
+use read::ConfigReader;
 
 /// The system's file; the user's wins.
 const SYSTEM: &str = "/etc/ssh/ssh_config";
 
 /// Which files are read.
 #[derive(Clone, Debug)]
-pub struct Files {
+pub struct ConfigFiles {
     /// Who reads them.
     pub here: Here,
     /// Instead of the usual ones.
@@ -43,7 +43,7 @@ pub enum Only {
 
 /// A line of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Place {
+pub struct ConfigPlace {
     /// The file.
     pub file: PathBuf,
     /// The line, from 1.
@@ -52,20 +52,20 @@ pub struct Place {
 
 /// Something that is written and not honoured.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Warning {
+pub struct ConfigWarning {
     /// The option.
     pub what: String,
     /// Where it stands.
-    pub at: Place,
+    pub at: ConfigPlace,
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for ConfigPlace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}", self.file.display(), self.line)
     }
 }
 
-impl fmt::Display for Warning {
+impl fmt::Display for ConfigWarning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
@@ -75,7 +75,7 @@ impl fmt::Display for Warning {
     }
 }
 
-impl Files {
+impl ConfigFiles {
     /// The files, first one first, each with the directory that relative `Include`s are below.
     fn given(&self) -> Vec<(PathBuf, PathBuf)> {
         let user_dir = self.here.home.join(".ssh");
@@ -96,16 +96,16 @@ impl Files {
 }
 
 /// Reads what the files say of a host. `user` is who the target says to be there.
-pub fn look_up(files: &Files, host: &str, user: Option<&str>) -> Result<Options, ConfigError> {
-    let mut options = Options::default();
+pub fn look_up(files: &ConfigFiles, host: &str, user: Option<&str>) -> Result<SshOptions, SshConfigError> {
+    let mut options = SshOptions::default();
     if let Some(user) = user {
-        let nowhere = Place {
+        let nowhere = ConfigPlace {
             file: PathBuf::new(),
             line: 0,
         };
         options.set("user", vec![user.to_owned()], &nowhere);
     }
-    let mut reader = Reader {
+    let mut reader = ConfigReader {
         files,
         original: host,
         host: host.to_owned(),

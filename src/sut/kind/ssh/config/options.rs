@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use super::{Place, Warning};
+use super::{ConfigPlace, ConfigWarning};
 
 /// Options that are not honoured although they would change how or whether a machine is reached. With the values, if any, that
 /// change nothing.
@@ -30,25 +30,25 @@ const LISTS: [&str; 2] = ["identityfile", "certificatefile"];
 
 /// A value and where it stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Value {
+pub struct OptionValue {
     /// Its words.
     pub words: Vec<String>,
     /// Where it stands; a value of the target stands nowhere.
-    pub at: Place,
+    pub at: ConfigPlace,
 }
 
 /// The options of one host.
 #[derive(Clone, Debug, Default)]
-pub struct Options {
-    first: BTreeMap<String, Value>,
-    lists: BTreeMap<&'static str, Vec<Value>>,
-    warnings: Vec<Warning>,
+pub struct SshOptions {
+    first: BTreeMap<String, OptionValue>,
+    lists: BTreeMap<&'static str, Vec<OptionValue>>,
+    warnings: Vec<ConfigWarning>,
 }
 
-impl Options {
+impl SshOptions {
     /// Takes a line that holds.
-    pub(super) fn set(&mut self, keyword: &str, words: Vec<String>, at: &Place) {
-        let value = Value { words, at: at.clone() };
+    pub(super) fn set(&mut self, keyword: &str, words: Vec<String>, at: &ConfigPlace) {
+        let value = OptionValue { words, at: at.clone() };
         if let Some(list) = LISTS.into_iter().find(|list| *list == keyword) {
             let list = self.lists.entry(list).or_default();
             // The second pass finds the same lines again.
@@ -85,11 +85,11 @@ impl Options {
 
     /// Replaces an option by what it turned out to mean, or sets it.
     pub(super) fn settle(&mut self, keyword: &str, word: &str) {
-        let nowhere = Place {
+        let nowhere = ConfigPlace {
             file: PathBuf::new(),
             line: 0,
         };
-        let value = self.first.entry(keyword.to_owned()).or_insert(Value {
+        let value = self.first.entry(keyword.to_owned()).or_insert(OptionValue {
             words: Vec::new(),
             at: nowhere,
         });
@@ -97,8 +97,8 @@ impl Options {
     }
 
     /// Notes something that is not honoured.
-    pub(super) fn not_honoured(&mut self, what: &str, at: &Place) {
-        let warning = Warning {
+    pub(super) fn not_honoured(&mut self, what: &str, at: &ConfigPlace) {
+        let warning = ConfigWarning {
             what: what.to_owned(),
             at: at.clone(),
         };
@@ -121,17 +121,17 @@ impl Options {
     }
 
     /// Returns an option with its place.
-    pub fn value(&self, keyword: &str) -> Option<&Value> {
+    pub fn value(&self, keyword: &str) -> Option<&OptionValue> {
         self.first.get(keyword)
     }
 
     /// Returns all lines of an option that grows.
-    pub fn list(&self, keyword: &str) -> &[Value] {
+    pub fn list(&self, keyword: &str) -> &[OptionValue] {
         self.lists.get(keyword).map(Vec::as_slice).unwrap_or_default()
     }
 
     /// Returns what is not honoured.
-    pub(super) fn warnings(&self) -> &[Warning] {
+    pub(super) fn warnings(&self) -> &[ConfigWarning] {
         &self.warnings
     }
 }

@@ -1,29 +1,29 @@
 //! Reading `ssh_config` files for one host: which lines hold, in order.
 //!
 //! Format and rules: OpenSSH's `ssh_config(5)`. A line holds if the `Host` or `Match` above it does; of what can be set once, the first
-//! that holds wins, which [`Options`] sees to.
+//! that holds wins, which [`SshOptions`] sees to.
 
 use std::path::{Path, PathBuf};
 
 use globset::GlobBuilder;
 
-use super::error::ConfigError;
-use super::options::Options;
+use super::error::SshConfigError;
+use super::options::SshOptions;
 use super::tokens::{percent, tilde};
-use super::{Files, Place, line};
+use super::{ConfigFiles, ConfigPlace, line};
 use crate::sut::kind::ssh::pattern;
 
 /// How deep files may include each other, as in OpenSSH.
 const DEPTH: usize = 16;
 
 /// What the lines are read for.
-pub(super) struct Reader<'a> {
-    pub(super) files: &'a Files,
+pub(super) struct ConfigReader<'a> {
+    pub(super) files: &'a ConfigFiles,
     /// The name that was given.
     pub(super) original: &'a str,
     /// The name that `Host` is compared with: the given one, and in the final pass the one that was found.
     pub(super) host: String,
-    pub(super) options: Options,
+    pub(super) options: SshOptions,
     /// Whether this is the second pass, which `Match final` asks for.
     pub(super) final_pass: bool,
     pub(super) wants_final_pass: bool,
@@ -37,9 +37,9 @@ struct Block {
     never: bool,
 }
 
-impl Reader<'_> {
+impl ConfigReader<'_> {
     /// Reads all files.
-    pub(super) fn read(&mut self) -> Result<(), ConfigError> {
+    pub(super) fn read(&mut self) -> Result<(), SshConfigError> {
         for (file, beside) in self.files.given() {
             self.file(&file, &beside, true, 0)?;
         }
@@ -47,18 +47,18 @@ impl Reader<'_> {
     }
 
     /// Reads a file. One that the user did not name may be missing.
-    fn file(&mut self, file: &Path, beside: &Path, holds: bool, depth: usize) -> Result<(), ConfigError> {
+    fn file(&mut self, file: &Path, beside: &Path, holds: bool, depth: usize) -> Result<(), SshConfigError> {
         let text = match crate::host::file::read(file) {
             Ok(text) => String::from_utf8_lossy(&text).into_owned(),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound && !self.files.is_named(file) => return Ok(()),
             Err(source) => {
                 let file = file.to_owned();
-                return Err(ConfigError::Unreadable { file, source });
+                return Err(SshConfigError::Unreadable { file, source });
             }
         };
         let mut block = Block { holds, never: !holds };
         for (index, text) in text.lines().enumerate() {
-            let at = Place {
+            let at = ConfigPlace {
                 file: file.to_owned(),
                 line: index + 1,
             };
@@ -73,10 +73,10 @@ impl Reader<'_> {
         &mut self,
         keyword: &str,
         rest: &str,
-        at: &Place,
+        at: &ConfigPlace,
         block: &mut Block,
         (beside, depth): (&Path, usize),
-    ) -> Result<(), ConfigError> {
+    ) -> Result<(), SshConfigError> {
         match keyword {
             "match" => block.holds = self.matches(rest, at)? && !block.never,
             "host" => {
@@ -89,7 +89,7 @@ impl Reader<'_> {
             "include" => {
                 if depth >= DEPTH {
                     let problem = "`Include` goes too deep".to_owned();
-                    return Err(ConfigError::Line {
+                    return Err(SshConfigError::Line {
                         at: at.clone(),
                         problem,
                     });
@@ -112,8 +112,8 @@ impl Reader<'_> {
     }
 
     /// Whether a `Match` line matches. What cannot be found out here does not, and is told of.
-    fn matches(&mut self, rest: &str, at: &Place) -> Result<bool, ConfigError> {
-        let problem = |problem: String| ConfigError::Line {
+    fn matches(&mut self, rest: &str, at: &ConfigPlace) -> Result<bool, SshConfigError> {
+        let problem = |problem: String| SshConfigError::Line {
             at: at.clone(),
             problem,
         };
@@ -177,8 +177,8 @@ impl Reader<'_> {
     }
 }
 
-fn arguments(rest: &str, at: &Place) -> Result<Vec<String>, ConfigError> {
-    line::arguments(rest).ok_or_else(|| ConfigError::Line {
+fn arguments(rest: &str, at: &ConfigPlace) -> Result<Vec<String>, SshConfigError> {
+    line::arguments(rest).ok_or_else(|| SshConfigError::Line {
         at: at.clone(),
         problem: "a quote is not closed".to_owned(),
     })

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::tokens::{Tokens, tilde, variables};
-use super::{ConfigError, Files, Options, Value, Warning, look_up};
+use super::{ConfigFiles, ConfigWarning, OptionValue, SshConfigError, SshOptions, look_up};
 use crate::sut::kind::ssh::auth::private_key;
 use crate::sut::kind::ssh::login::{Algorithms, HostKeys, Identity, Login, Password, Via};
 
@@ -22,7 +22,7 @@ const DEFAULT_KEYS: [&str; 5] = ["id_rsa", "id_ecdsa", "id_ecdsa_sk", "id_ed2551
 
 /// What the target and the command line say.
 #[derive(Clone, Debug)]
-pub struct Ask {
+pub struct HostQuery {
     /// The name for people.
     pub name: String,
     /// The host as it is written.
@@ -47,26 +47,31 @@ pub struct Ask {
 
 /// A login, and what of the configuration it does not honour.
 #[derive(Clone, Debug)]
-pub struct Resolved {
+pub struct ResolvedHost {
     /// The login.
     pub login: Login,
     /// What is not honoured, for it or for machines on the way.
-    pub warnings: Vec<Warning>,
+    pub warnings: Vec<ConfigWarning>,
 }
 
 /// Makes a login.
-pub fn resolve(ask: &Ask, files: &Files) -> Result<Resolved, ConfigError> {
+pub fn resolve(ask: &HostQuery, files: &ConfigFiles) -> Result<ResolvedHost, SshConfigError> {
     resolve_hop(ask, files, None, 0)
 }
 
 /// Makes a login; `before` are the machines to jump through instead of those that the configuration names.
-fn resolve_hop(ask: &Ask, files: &Files, before: Option<&[String]>, depth: usize) -> Result<Resolved, ConfigError> {
+fn resolve_hop(
+    ask: &HostQuery,
+    files: &ConfigFiles,
+    before: Option<&[String]>,
+    depth: usize,
+) -> Result<ResolvedHost, SshConfigError> {
     if depth > JUMPS {
         let message = format!(
             "`{}`: `ProxyJump` goes through more than {JUMPS} machines, or in a circle",
             ask.name
         );
-        return Err(ConfigError::Endless(message));
+        return Err(SshConfigError::Endless(message));
     }
     let options = look_up(files, &ask.host, ask.user.as_deref())?;
     let mut hop = Hop::new(ask, files, &options)?;
@@ -97,20 +102,20 @@ fn resolve_hop(ask: &Ask, files: &Files, before: Option<&[String]>, depth: usize
                 .or_else(|| hop.joined("pubkeyacceptedkeytypes")),
         },
     };
-    Ok(Resolved { login, warnings })
+    Ok(ResolvedHost { login, warnings })
 }
 
 /// One machine while its login is made.
 struct Hop<'a> {
-    ask: &'a Ask,
-    files: &'a Files,
-    options: &'a Options,
+    ask: &'a HostQuery,
+    files: &'a ConfigFiles,
+    options: &'a SshOptions,
     tokens: Tokens,
     port: u16,
 }
 
 impl<'a> Hop<'a> {
-    fn new(ask: &'a Ask, files: &'a Files, options: &'a Options) -> Result<Self, ConfigError> {
+    fn new(ask: &'a HostQuery, files: &'a ConfigFiles, options: &'a SshOptions) -> Result<Self, SshConfigError> {
         let port = match (ask.port, options.value("port")) {
             (Some(port), _) => port,
             (None, Some(value)) => {
@@ -142,7 +147,7 @@ impl<'a> Hop<'a> {
         })
     }
 
-    fn via(&mut self, before: Option<&[String]>, depth: usize) -> Result<(Via, Vec<Warning>), ConfigError> {
+    fn via(&mut self, before: Option<&[String]>, depth: usize) -> Result<(Via, Vec<ConfigWarning>), SshConfigError> {
         let mut warnings = self.options.warnings().to_vec();
         if let Some(socket) = &self.ask.control_path {
             return Ok((Via::ControlPath(socket.clone()), warnings));
@@ -169,12 +174,12 @@ impl<'a> Hop<'a> {
 
     /// What is asked of a machine that is jumped through: `[user@]host[:port]`, or the same as `ssh://`. It is not the user's
     /// target: no key or password of the target is shown to it.
-    fn jump(&self, text: &str) -> Result<Ask, ConfigError> {
+    fn jump(&self, text: &str) -> Result<HostQuery, SshConfigError> {
         let unusable = || {
             let problem = format!("`{text}` names no machine to jump through");
             match self.options.value("proxyjump") {
                 Some(value) => bad(value, problem),
-                None => ConfigError::Endless(problem),
+                None => SshConfigError::Endless(problem),
             }
         };
         let place = text.trim().strip_prefix("ssh://").unwrap_or(text.trim());
@@ -191,7 +196,7 @@ impl<'a> Hop<'a> {
         if host.is_empty() || user == Some("") {
             return Err(unusable());
         }
-        Ok(Ask {
+        Ok(HostQuery {
             name: host.to_owned(),
             host: host.to_owned(),
             user: user.map(str::to_owned),
@@ -205,7 +210,7 @@ impl<'a> Hop<'a> {
         })
     }
 
-    fn identities(&self) -> Result<Vec<Identity>, ConfigError> {
+    fn identities(&self) -> Result<Vec<Identity>, SshConfigError> {
         let mut identities: Vec<Identity> = Vec::new();
         let mut add = |file: PathBuf, named| {
             if !identities.iter().any(|known| known.file == file) {
@@ -241,7 +246,7 @@ impl<'a> Hop<'a> {
         Ok(identities)
     }
 
-    fn agent(&self) -> Result<Option<PathBuf>, ConfigError> {
+    fn agent(&self) -> Result<Option<PathBuf>, SshConfigError> {
         let of_environment = |name: &str| {
             std::env::var_os(name)
                 .filter(|path| !path.is_empty())
@@ -260,7 +265,7 @@ impl<'a> Hop<'a> {
         }
     }
 
-    fn known_hosts(&self) -> Result<Vec<PathBuf>, ConfigError> {
+    fn known_hosts(&self) -> Result<Vec<PathBuf>, SshConfigError> {
         let dir = self.files.here.home.join(".ssh");
         let mut files = match self.options.value("userknownhostsfile") {
             Some(value) => self.paths(value)?,
@@ -279,7 +284,7 @@ impl<'a> Hop<'a> {
         Ok(files)
     }
 
-    fn host_keys(&self) -> Result<HostKeys, ConfigError> {
+    fn host_keys(&self) -> Result<HostKeys, SshConfigError> {
         let configured = match self.options.value("stricthostkeychecking") {
             None => HostKeys::Refuse,
             Some(value) => match value.words.first().map(|word| word.to_lowercase()).as_deref() {
@@ -296,7 +301,7 @@ impl<'a> Hop<'a> {
         Ok(configured)
     }
 
-    fn connect_timeout(&self) -> Result<Duration, ConfigError> {
+    fn connect_timeout(&self) -> Result<Duration, SshConfigError> {
         let Some(value) = self.options.value("connecttimeout") else {
             return Ok(CONNECT_TIMEOUT);
         };
@@ -305,7 +310,7 @@ impl<'a> Hop<'a> {
         time.ok_or_else(|| bad(value, format!("`{word}` is no time")))
     }
 
-    fn flag(&self, keyword: &str) -> Result<Option<bool>, ConfigError> {
+    fn flag(&self, keyword: &str) -> Result<Option<bool>, SshConfigError> {
         let Some(value) = self.options.value(keyword) else {
             return Ok(None);
         };
@@ -321,11 +326,11 @@ impl<'a> Hop<'a> {
     }
 
     /// The path that the first word says; `None` for `none`.
-    fn path(&self, value: &Value) -> Result<Option<PathBuf>, ConfigError> {
+    fn path(&self, value: &OptionValue) -> Result<Option<PathBuf>, SshConfigError> {
         Ok(self.paths(value)?.into_iter().next())
     }
 
-    fn paths(&self, value: &Value) -> Result<Vec<PathBuf>, ConfigError> {
+    fn paths(&self, value: &OptionValue) -> Result<Vec<PathBuf>, SshConfigError> {
         let named = value.words.iter().filter(|word| !word.eq_ignore_ascii_case("none"));
         let path = |word: &String| {
             let home = &self.files.here.home;
@@ -337,14 +342,14 @@ impl<'a> Hop<'a> {
         named.map(path).collect()
     }
 
-    fn expanded(&self, value: &Value, text: &str) -> Result<String, ConfigError> {
+    fn expanded(&self, value: &OptionValue, text: &str) -> Result<String, SshConfigError> {
         let expanded = self.tokens.expand(text, &self.files.here);
         expanded.map_err(|token| bad(value, format!("`{token}` is no token")))
     }
 }
 
-fn bad(value: &Value, problem: String) -> ConfigError {
-    ConfigError::Line {
+fn bad(value: &OptionValue, problem: String) -> SshConfigError {
+    SshConfigError::Line {
         at: value.at.clone(),
         problem,
     }

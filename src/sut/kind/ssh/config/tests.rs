@@ -9,7 +9,7 @@ use crate::sut::kind::ssh::login::{HostKeys, Password, Via};
 /// A configuration in a directory of its own.
 struct Bench {
     dir: tempfile::TempDir,
-    files: Files,
+    files: ConfigFiles,
 }
 
 impl Bench {
@@ -24,11 +24,11 @@ impl Bench {
             host: "desk.example".into(),
         };
         let only = Some(Only::File(file));
-        let files = Files { here, only };
+        let files = ConfigFiles { here, only };
         Self { dir, files }
     }
 
-    fn resolved(&self, ask: &Ask) -> Result<Resolved, String> {
+    fn resolved(&self, ask: &HostQuery) -> Result<ResolvedHost, String> {
         resolve(ask, &self.files).map_err(|error| {
             let dir = self.dir.path().display().to_string();
             error.to_string().replace(&dir, "DIR")
@@ -36,8 +36,8 @@ impl Bench {
     }
 }
 
-fn ask(host: &str) -> Ask {
-    Ask {
+fn ask(host: &str) -> HostQuery {
+    HostQuery {
         name: "lab".into(),
         host: host.into(),
         user: None,
@@ -61,7 +61,7 @@ fn the_target_wins_over_the_configuration_and_that_over_what_is_usual() {
     );
     assert_eq!(login.identities[0].file, Path::new("/home/me/k/10.0.0.7-you"));
     assert!(login.identities[0].named);
-    let given = Ask {
+    let given = HostQuery {
         user: Some("root".into()),
         port: Some(22),
         key: Some("/k".into()),
@@ -90,7 +90,7 @@ fn machines_on_the_way_are_resolved_like_the_last_and_get_nothing_of_the_targets
     let bench = Bench::new(
         "Host box\n ProxyJump first,you@second:2200\nHost first\n HostName 10.0.0.1\n ProxyCommand hop %h %p\nHost second\n HostName 10.0.0.2\n ProxyJump never\n",
     );
-    let given = Ask {
+    let given = HostQuery {
         key: Some("/k".into()),
         password: Some(Password("hidden".into())),
         sudo: true,
@@ -121,7 +121,7 @@ fn a_circle_of_jumps_is_an_error() {
 fn a_control_path_is_used_only_where_the_target_has_one() {
     let bench = Bench::new("ControlPath /run/mine\nHost box\n ProxyJump gate\n");
     assert!(matches!(bench.resolved(&ask("box")).unwrap().login.via, Via::Jump(_)));
-    let given = Ask {
+    let given = HostQuery {
         control_path: Some("/run/other".into()),
         ..ask("box")
     };

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use ssh2::Session;
 
-use crate::sut::agent::connection::Patience;
+use crate::sut::agent::timeouts::WaitLimits;
 use crate::sut::kind::ssh::auth::{self, Waiting};
 use crate::sut::kind::ssh::connect::proxy::Proxy;
 use crate::sut::kind::ssh::connect::tcp::NoConnection;
@@ -29,14 +29,14 @@ const OTHER_ALGORITHMS: &str = "the server must offer one more of them (`KexAlgo
                                 `sshd_config`), or the target is reached by the `ssh` client (`control_path`)";
 
 /// A try that failed.
-pub(crate) struct Failed {
+pub(crate) struct ConnectError {
     /// What befell it.
     pub(crate) trouble: Trouble,
     /// Whether the machine was there, and dropped the connection: it may have too many at this time.
     pub(crate) dropped: bool,
 }
 
-impl From<Trouble> for Failed {
+impl From<Trouble> for ConnectError {
     fn from(trouble: Trouble) -> Self {
         Self {
             trouble,
@@ -46,48 +46,48 @@ impl From<Trouble> for Failed {
 }
 
 /// Connects and logs in, as long as the login and the patience allow.
-pub(crate) fn connect(login: &Login, patience: &Patience<'_>) -> Result<Transport, Failed> {
-    let _turn = turn(login, patience)?;
-    let patience = within(login, patience);
+pub(crate) fn connect(login: &Login, limits: &WaitLimits<'_>) -> Result<Transport, ConnectError> {
+    let _turn = turn(login, limits)?;
+    let limits = within(login, limits);
     let known = KnownHost::read(login)?;
-    let transport = greet(login, &known, &patience)?;
-    log_in(login, &known, transport, patience)
+    let transport = greet(login, &known, &limits)?;
+    log_in(login, &known, transport, limits)
 }
 
 /// Connects as far as nobody is asked for anything, and nothing is trusted or remembered: until keys are exchanged.
-pub(crate) fn approach(login: &Login, patience: &Patience<'_>) -> Result<Transport, Failed> {
-    let _turn = turn(login, patience)?;
-    greet(login, &KnownHost::read(login)?, &within(login, patience))
+pub(crate) fn approach(login: &Login, limits: &WaitLimits<'_>) -> Result<Transport, ConnectError> {
+    let _turn = turn(login, limits)?;
+    greet(login, &KnownHost::read(login)?, &within(login, limits))
 }
 
 /// Goes on where [`approach`] has led, to the same end as [`connect`].
-pub(crate) fn go_on(login: &Login, transport: Transport, patience: &Patience<'_>) -> Result<Transport, Failed> {
-    log_in(login, &KnownHost::read(login)?, transport, within(login, patience))
+pub(crate) fn go_on(login: &Login, transport: Transport, limits: &WaitLimits<'_>) -> Result<Transport, ConnectError> {
+    log_in(login, &KnownHost::read(login)?, transport, within(login, limits))
 }
 
-fn turn(login: &Login, patience: &Patience<'_>) -> Result<Turn, Failed> {
-    let turn = Turn::wait(&login.host, login.port, patience);
+fn turn(login: &Login, limits: &WaitLimits<'_>) -> Result<Turn, ConnectError> {
+    let turn = Turn::wait(&login.host, login.port, limits);
     Ok(turn.map_err(|halt| Attempt { login }.halted(halt))?)
 }
 
-/// Patience for no longer than a connection may take.
-fn within<'a>(login: &Login, patience: &Patience<'a>) -> Patience<'a> {
-    patience.at_most(Instant::now() + login.connect_timeout)
+/// The same limits for no longer than a connection may take.
+fn within<'a>(login: &Login, limits: &WaitLimits<'a>) -> WaitLimits<'a> {
+    limits.at_most(Instant::now() + login.connect_timeout)
 }
 
 /// Gets there and exchanges keys.
-fn greet(login: &Login, known: &KnownHost<'_>, patience: &Patience<'_>) -> Result<Transport, Failed> {
+fn greet(login: &Login, known: &KnownHost<'_>, limits: &WaitLimits<'_>) -> Result<Transport, ConnectError> {
     let attempt = Attempt { login };
-    let transport = attempt.reach(patience)?;
+    let transport = attempt.reach(limits)?;
     known.prefer(&transport.session)?;
-    match transport.handshake(patience) {
+    match transport.handshake(limits) {
         Ok(()) => Ok(transport),
         Err(Halt::Failed(error)) if agrees_on_nothing(&error) => {
             let trouble = attempt.halted(Halt::Failed(error));
             drop(transport);
-            Err(attempt.with_offer(trouble, known, patience).into())
+            Err(attempt.with_offer(trouble, known, limits).into())
         }
-        Err(halt) => Err(Failed {
+        Err(halt) => Err(ConnectError {
             dropped: matches!(&halt, Halt::Failed(error) if was_closed(error)),
             trouble: attempt.halted(halt),
         }),
@@ -104,17 +104,17 @@ fn log_in(
     login: &Login,
     known: &KnownHost<'_>,
     transport: Transport,
-    patience: Patience<'_>,
-) -> Result<Transport, Failed> {
+    limits: WaitLimits<'_>,
+) -> Result<Transport, ConnectError> {
     known.check(&transport.session)?;
     let attempt = Attempt { login };
     let mut waiting = Wait {
         attempt: &attempt,
         transport: &transport,
-        patience,
+        limits,
     };
-    auth::log_in(&transport.session, login, &mut waiting).map_err(|trouble| Failed {
-        dropped: trouble.kind == TroubleKind::Unreachable && Some(Instant::now()) < patience.until,
+    auth::log_in(&transport.session, login, &mut waiting).map_err(|trouble| ConnectError {
+        dropped: trouble.kind == TroubleKind::Unreachable && Some(Instant::now()) < limits.until,
         // For those who wait for the machine it is one thing whether it is not there or lets nobody in.
         trouble: Trouble {
             kind: if trouble.kind == TroubleKind::Setup {
@@ -134,11 +134,11 @@ struct Attempt<'a> {
 
 impl Attempt<'_> {
     /// Gets a socket that leads to the machine, and a session on it.
-    fn reach(&self, patience: &Patience<'_>) -> Result<Transport, Failed> {
+    fn reach(&self, limits: &WaitLimits<'_>) -> Result<Transport, ConnectError> {
         let Login { host, port, .. } = self.login;
         let (socket, proxy) = match &self.login.via {
             Via::Direct | Via::ControlPath(_) => {
-                let socket = tcp::dial(host, *port, self.login.dead_after, patience);
+                let socket = tcp::dial(host, *port, self.login.dead_after, limits);
                 (socket.map_err(|error| self.not_connected(error))?, None)
             }
             Via::Command(command) => {
@@ -148,7 +148,7 @@ impl Attempt<'_> {
                 (socket, Some(proxy))
             }
             Via::Jump(jump) => {
-                let (socket, proxy) = self.jump(jump, patience)?;
+                let (socket, proxy) = self.jump(jump, limits)?;
                 (socket, Some(proxy))
             }
         };
@@ -156,17 +156,17 @@ impl Attempt<'_> {
     }
 
     /// Connects to the machine before, and from there to this one.
-    fn jump(&self, jump: &Login, patience: &Patience<'_>) -> Result<(std::os::fd::OwnedFd, Proxy), Failed> {
+    fn jump(&self, jump: &Login, limits: &WaitLimits<'_>) -> Result<(std::os::fd::OwnedFd, Proxy), ConnectError> {
         let through = |trouble: Trouble| Trouble {
             message: format!("`{}`: through {}", self.login.name, trouble.message),
             ..trouble
         };
-        let transport = connect(jump, patience).map_err(|failed| Failed {
+        let transport = connect(jump, limits).map_err(|failed| ConnectError {
             trouble: through(failed.trouble),
             ..failed
         })?;
         let (host, port) = (&self.login.host, self.login.port);
-        let channel = transport.drive(patience, |session| session.channel_direct_tcpip(host, port, None));
+        let channel = transport.drive(limits, |session| session.channel_direct_tcpip(host, port, None));
         let channel = channel.map_err(|halt| match halt {
             Halt::Failed(error) => self.unreachable(format!("`{}` does not reach it: {}", jump.name, error.message())),
             halt => self.halted(halt),
@@ -176,11 +176,11 @@ impl Attempt<'_> {
     }
 
     /// Adds what the server offers to why keys could not be exchanged.
-    fn with_offer(&self, trouble: Trouble, known: &KnownHost<'_>, patience: &Patience<'_>) -> Trouble {
+    fn with_offer(&self, trouble: Trouble, known: &KnownHost<'_>, limits: &WaitLimits<'_>) -> Trouble {
         let offer = || {
-            let transport = self.reach(patience).ok()?;
+            let transport = self.reach(limits).ok()?;
             known.prefer(&transport.session).ok()?;
-            server_offer::difference(&transport, patience)
+            server_offer::difference(&transport, limits)
         };
         let Some(offer) = offer() else { return trouble };
         let message = format!("{}: {offer}", trouble.message);
@@ -211,7 +211,7 @@ impl Attempt<'_> {
             NoConnection::Unknown(error) => {
                 self.unreachable(format!("there is no address for `{}`: {error}", self.login.host))
             }
-            NoConnection::Failed(error) => {
+            NoConnection::ConnectError(error) => {
                 let what = error.to_string().to_lowercase();
                 self.unreachable(format!("cannot connect to {}: {what}", self.place()))
             }
@@ -229,7 +229,7 @@ impl Attempt<'_> {
             }
             Halt::Failed(error) => {
                 let what = error.message().to_lowercase();
-                self.unreachable(format!("cannot talk with {}: {what}", self.place()))
+                self.unreachable(format!("cannot connection with {}: {what}", self.place()))
             }
         }
     }
@@ -239,21 +239,21 @@ impl Attempt<'_> {
 struct Wait<'a> {
     attempt: &'a Attempt<'a>,
     transport: &'a Transport,
-    patience: Patience<'a>,
+    limits: WaitLimits<'a>,
 }
 
 impl Waiting for Wait<'_> {
     fn ready(&mut self, _session: &Session) -> Result<(), Trouble> {
         self.transport
-            .wait(&self.patience)
+            .wait(&self.limits)
             .map_err(|halt| self.attempt.halted(halt))
     }
 
     fn forgive(&mut self, time: Duration) {
-        self.patience.until = self.patience.until.map(|until| until + time);
+        self.limits.until = self.limits.until.map(|until| until + time);
     }
 
     fn cancel(&self) -> &Cancel {
-        self.patience.cancel
+        self.limits.cancel
     }
 }

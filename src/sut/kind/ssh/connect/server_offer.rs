@@ -10,7 +10,7 @@ use ssh2::{MethodType, Session};
 
 use super::super::wire::Wire;
 use super::transport::{Transport, poll_until};
-use crate::sut::agent::connection::{Patience, alarm};
+use crate::sut::agent::timeouts::{WaitLimits, alarm};
 
 /// What is said before keys are exchanged is not longer.
 const LONGEST: usize = 64 * 1024;
@@ -33,8 +33,8 @@ const LISTS: [(&str, MethodType); 6] = [
 
 /// Says in which lists server and session have nothing in common, or what the server offers where that is not it; nothing where the
 /// server does not say. `transport` is a new connection to it.
-pub(super) fn difference(transport: &Transport, patience: &Patience<'_>) -> Option<String> {
-    let lists = read(transport, patience)?;
+pub(super) fn difference(transport: &Transport, limits: &WaitLimits<'_>) -> Option<String> {
+    let lists = read(transport, limits)?;
     let text = |names: &str| -> String { names.chars().filter(char::is_ascii_graphic).take(SHOWN).collect() };
     let mut differing = Vec::new();
     for ((what, method), offered) in LISTS.iter().zip(&lists) {
@@ -61,7 +61,7 @@ fn usable(session: &Session, method: MethodType) -> Vec<String> {
 }
 
 /// Reads the lists of the first packet.
-fn read(transport: &Transport, patience: &Patience<'_>) -> Option<Vec<String>> {
+fn read(transport: &Transport, limits: &WaitLimits<'_>) -> Option<Vec<String>> {
     let mut bytes = Vec::new();
     // Servers that wait for the other side's version get one.
     let _it_may_speak_first = rustix::io::write(&transport.socket, b"SSH-2.0-atex\r\n");
@@ -69,11 +69,11 @@ fn read(transport: &Transport, patience: &Patience<'_>) -> Option<Vec<String>> {
         if let Some(lists) = parse(&bytes) {
             return Some(lists);
         }
-        let is_over = patience.until.is_some_and(|until| Instant::now() >= until);
-        if bytes.len() > LONGEST || is_over || patience.cancel.urgency() > patience.known {
+        let is_over = limits.until.is_some_and(|until| Instant::now() >= until);
+        if bytes.len() > LONGEST || is_over || limits.cancel.urgency() > limits.known {
             return None;
         }
-        let (alarm, until) = alarm(patience.cancel, patience.until);
+        let (alarm, until) = alarm(limits.cancel, limits.until);
         poll_until(&mut [PollFd::new(&transport.socket, PollFlags::IN)], alarm, until);
         let mut buffer = [0; 8 * 1024];
         match rustix::io::read(&transport.socket, &mut buffer[..]) {

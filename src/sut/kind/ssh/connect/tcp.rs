@@ -13,7 +13,7 @@ use rustix::event::{PollFd, PollFlags};
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, sockopt};
 
-use crate::sut::agent::connection::{Patience, alarm};
+use crate::sut::agent::timeouts::{WaitLimits, alarm};
 use crate::sut::kind::ssh::connect::transport::poll_until;
 
 /// How long an address is tried alone.
@@ -25,7 +25,7 @@ pub(crate) enum NoConnection {
     /// The name has no address.
     Unknown(io::Error),
     /// No address could be connected to: what the last one said.
-    Failed(io::Error),
+    ConnectError(io::Error),
     /// Nobody answered in time.
     TimedOut,
     /// The user cancelled.
@@ -37,14 +37,14 @@ pub(crate) fn dial(
     host: &str,
     port: u16,
     dead_after: Duration,
-    patience: &Patience<'_>,
+    limits: &WaitLimits<'_>,
 ) -> Result<OwnedFd, NoConnection> {
-    let addresses = resolve(host, port, patience)?;
+    let addresses = resolve(host, port, limits)?;
     let mut race = Race::default();
     let mut rest = addresses.into_iter();
     let mut next = Instant::now();
     loop {
-        check(patience)?;
+        check(limits)?;
         if Instant::now() >= next || race.running.is_empty() {
             match rest.next() {
                 Some(address) => race.enter(&address),
@@ -54,7 +54,7 @@ pub(crate) fn dial(
             next = Instant::now() + HEAD_START;
         }
         let until = if rest.len() == 0 { None } else { Some(next) };
-        if let Some(winner) = race.wait(patience, until) {
+        if let Some(winner) = race.wait(limits, until) {
             // Small words go at once, and data that nobody acknowledges is not waited for much longer than the machine may be silent.
             let _slower_without = sockopt::set_tcp_nodelay(&winner, true);
             let millis = u32::try_from(dead_after.as_millis()).unwrap_or(u32::MAX);
@@ -81,13 +81,13 @@ impl Race {
 
     fn lost(&mut self) -> NoConnection {
         let none = || io::Error::new(io::ErrorKind::NotFound, "the name has no address");
-        NoConnection::Failed(self.failure.take().unwrap_or_else(none))
+        NoConnection::ConnectError(self.failure.take().unwrap_or_else(none))
     }
 
     /// Waits for one that connects; those that fail leave.
-    fn wait(&mut self, patience: &Patience<'_>, until: Option<Instant>) -> Option<OwnedFd> {
-        let until = until.into_iter().chain(patience.until).min();
-        let (alarm, until) = alarm(patience.cancel, until);
+    fn wait(&mut self, limits: &WaitLimits<'_>, until: Option<Instant>) -> Option<OwnedFd> {
+        let until = until.into_iter().chain(limits.until).min();
+        let (alarm, until) = alarm(limits.cancel, until);
         let mut fds: Vec<PollFd<'_>> = self
             .running
             .iter()
@@ -128,7 +128,7 @@ fn start(address: &SocketAddr) -> io::Result<OwnedFd> {
 }
 
 /// Asks the system's resolver. It cannot be interrupted, so it has a thread of its own, which is left alone if it takes too long.
-fn resolve(host: &str, port: u16, patience: &Patience<'_>) -> Result<Vec<SocketAddr>, NoConnection> {
+fn resolve(host: &str, port: u16, limits: &WaitLimits<'_>) -> Result<Vec<SocketAddr>, NoConnection> {
     if let Ok(address) = host.parse() {
         return Ok(vec![SocketAddr::new(address, port)]);
     }
@@ -140,7 +140,7 @@ fn resolve(host: &str, port: u16, patience: &Patience<'_>) -> Result<Vec<SocketA
         found
     });
     let resolver = resolver.map_err(NoConnection::Unknown)?;
-    wait_for(&done, patience)?;
+    wait_for(&done, limits)?;
     let found: io::Result<Vec<SocketAddr>> = resolver
         .join()
         .unwrap_or_else(|_| Err(io::Error::other("the resolver failed")));
@@ -148,10 +148,10 @@ fn resolve(host: &str, port: u16, patience: &Patience<'_>) -> Result<Vec<SocketA
 }
 
 /// Waits until the other end of a pipe is closed.
-fn wait_for(done: &PipeReader, patience: &Patience<'_>) -> Result<(), NoConnection> {
+fn wait_for(done: &PipeReader, limits: &WaitLimits<'_>) -> Result<(), NoConnection> {
     loop {
-        check(patience)?;
-        let (alarm, until) = alarm(patience.cancel, patience.until);
+        check(limits)?;
+        let (alarm, until) = alarm(limits.cancel, limits.until);
         let mut fds = [PollFd::from_borrowed_fd(done.as_fd(), PollFlags::IN)];
         poll_until(&mut fds, alarm, until);
         if !fds[0].revents().is_empty() {
@@ -160,11 +160,11 @@ fn wait_for(done: &PipeReader, patience: &Patience<'_>) -> Result<(), NoConnecti
     }
 }
 
-fn check(patience: &Patience<'_>) -> Result<(), NoConnection> {
-    if patience.cancel.urgency() > patience.known {
+fn check(limits: &WaitLimits<'_>) -> Result<(), NoConnection> {
+    if limits.cancel.urgency() > limits.known {
         return Err(NoConnection::Cancelled);
     }
-    if patience.until.is_some_and(|until| Instant::now() >= until) {
+    if limits.until.is_some_and(|until| Instant::now() >= until) {
         return Err(NoConnection::TimedOut);
     }
     Ok(())

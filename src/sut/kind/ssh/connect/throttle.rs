@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use rustix::event::{EventfdFlags, PollFd, PollFlags, eventfd};
 
-use crate::sut::agent::connection::{Patience, alarm};
+use crate::sut::agent::timeouts::{WaitLimits, alarm};
 use crate::sut::kind::ssh::connect::transport::{Halt, poll_until};
 
 /// Connections to one host and port that are set up at a time.
@@ -43,7 +43,7 @@ pub(crate) struct Turn {
 
 impl Turn {
     /// Waits for one.
-    pub(crate) fn wait(host: &str, port: u16, patience: &Patience<'_>) -> Result<Self, Halt> {
+    pub(crate) fn wait(host: &str, port: u16, limits: &WaitLimits<'_>) -> Result<Self, Halt> {
         let place = (host.to_owned(), port);
         let ticket = {
             let mut lines = lines();
@@ -62,13 +62,13 @@ impl Turn {
             ticket
         };
         loop {
-            let (alarm, until) = alarm(patience.cancel, patience.until);
+            let (alarm, until) = alarm(limits.cancel, limits.until);
             let mut fds = [PollFd::from_borrowed_fd(ticket.as_fd(), PollFlags::IN)];
             poll_until(&mut fds, alarm, until);
             let called = !fds[0].revents().is_empty();
-            let halt = if patience.cancel.urgency() > patience.known {
+            let halt = if limits.cancel.urgency() > limits.known {
                 Some(Halt::Cancelled)
-            } else if patience.until.is_some_and(|until| Instant::now() >= until) {
+            } else if limits.until.is_some_and(|until| Instant::now() >= until) {
                 Some(Halt::TimedOut)
             } else {
                 None
@@ -119,25 +119,25 @@ impl Pause {
     }
 
     /// Sleeps, and says whether there is time for another try.
-    pub(crate) fn sleep(&mut self, patience: &Patience<'_>) -> Result<(), Halt> {
+    pub(crate) fn sleep(&mut self, limits: &WaitLimits<'_>) -> Result<(), Halt> {
         let mut random = [0];
         let _any_will_do = getrandom::fill(&mut random);
         let half = self.0 / 2;
         let wake = Instant::now() + half + half * u32::from(random[0]) / 128;
         self.0 = (self.0 * 2).min(LONGEST_PAUSE);
         loop {
-            if patience.cancel.urgency() > patience.known {
+            if limits.cancel.urgency() > limits.known {
                 return Err(Halt::Cancelled);
             }
             let now = Instant::now();
-            if patience.until.is_some_and(|until| now >= until) {
+            if limits.until.is_some_and(|until| now >= until) {
                 return Err(Halt::TimedOut);
             }
             if now >= wake {
                 return Ok(());
             }
-            let until = patience.until.map_or(wake, |until| until.min(wake));
-            let (alarm, until) = alarm(patience.cancel, Some(until));
+            let until = limits.until.map_or(wake, |until| until.min(wake));
+            let (alarm, until) = alarm(limits.cancel, Some(until));
             poll_until(&mut [], alarm, until);
         }
     }

@@ -12,7 +12,7 @@ use std::time::Instant;
 use rustix::event::{PollFd, PollFlags, poll};
 use ssh2::{BlockDirections, ErrorCode, Session};
 
-use crate::sut::agent::connection::{Patience, alarm};
+use crate::sut::agent::timeouts::{WaitLimits, alarm};
 use crate::sut::kind::ssh::connect::proxy::Proxy;
 
 /// What libssh2 returns where a call must be made again (`LIBSSH2_ERROR_EAGAIN`).
@@ -80,20 +80,20 @@ impl Transport {
     }
 
     /// Exchanges keys. Which host keys are asked for must be said before, on the session.
-    pub(crate) fn handshake(&self, patience: &Patience<'_>) -> Result<(), Halt> {
+    pub(crate) fn handshake(&self, limits: &WaitLimits<'_>) -> Result<(), Halt> {
         let mut session = self.session.clone();
-        self.drive(patience, |_| session.handshake())
+        self.drive(limits, |_| session.handshake())
     }
 
     /// Makes a call until it has an outcome, and waits for the socket in between.
     pub(crate) fn drive<T>(
         &self,
-        patience: &Patience<'_>,
+        limits: &WaitLimits<'_>,
         mut call: impl FnMut(&Session) -> Result<T, ssh2::Error>,
     ) -> Result<T, Halt> {
         loop {
             match call(&self.session) {
-                Err(error) if is_again(&error) => self.wait(patience)?,
+                Err(error) if is_again(&error) => self.wait(limits)?,
                 outcome => return outcome.map_err(Halt::Failed),
             }
         }
@@ -119,11 +119,11 @@ impl Transport {
     }
 
     /// Waits until the socket has moved in the direction that the last call wants.
-    pub(crate) fn wait(&self, patience: &Patience<'_>) -> Result<(), Halt> {
-        if patience.cancel.urgency() > patience.known {
+    pub(crate) fn wait(&self, limits: &WaitLimits<'_>) -> Result<(), Halt> {
+        if limits.cancel.urgency() > limits.known {
             return Err(Halt::Cancelled);
         }
-        if patience.until.is_some_and(|until| Instant::now() >= until) {
+        if limits.until.is_some_and(|until| Instant::now() >= until) {
             return Err(Halt::TimedOut);
         }
         let flags = match self.session.block_directions() {
@@ -131,7 +131,7 @@ impl Transport {
             BlockDirections::Both => PollFlags::IN | PollFlags::OUT,
             BlockDirections::Inbound | BlockDirections::None => PollFlags::IN,
         };
-        let (alarm, until) = alarm(patience.cancel, patience.until);
+        let (alarm, until) = alarm(limits.cancel, limits.until);
         poll_until(&mut [PollFd::new(&self.socket, flags)], alarm, until);
         Ok(())
     }

@@ -7,8 +7,8 @@ use std::io::{self, Read, Write};
 use ssh2::{BlockDirections, ErrorCode};
 
 use crate::sut::kind::ssh::connect::transport::is_again;
-use crate::sut::kind::ssh::connection::Conn;
-use crate::sut::kind::ssh::connection::channel::{Lane, LaneId, Op};
+use crate::sut::kind::ssh::connection::SshConnection;
+use crate::sut::kind::ssh::connection::command::{CommandId, Op, SshCommand};
 
 /// How much of a channel's data may be under way or queued: what a machine can make the runner keep, and what it can send in
 /// one round trip. As much as other clients allow, so that a link with latency carries as much.
@@ -26,39 +26,40 @@ pub(super) const HARMLESS: [ErrorCode; 5] = [
     ErrorCode::Session(-27),
 ];
 
-impl Conn {
+impl SshConnection {
     /// One round: whatever can go on without waiting does.
     pub(super) fn advance(&mut self) {
         if let Some(stuck) = self.stuck {
             self.perform(stuck);
         }
         // One channel is opened at a time.
-        let opens = self.lanes.iter().find(|lane| lane.waits_for_channel());
-        if let Some(id) = opens.map(|lane| lane.id).filter(|_| !self.full) {
+        let opens = self.commands.iter().find(|command| command.waits_for_channel());
+        if let Some(id) = opens.map(|command| command.id).filter(|_| !self.full) {
             self.perform(Op::Open(id));
         }
-        // One request is made at a time, and lanes are in the order of their starts.
-        let starts = self.lanes.iter().find(|lane| lane.waits_for_start());
-        match (self.question, starts.map(|lane| lane.id)) {
+        // One request is made at a time, and commands are in the order of their starts.
+        let starts = self.commands.iter().find(|command| command.waits_for_start());
+        match (self.question, starts.map(|command| command.id)) {
             (Some(_), _) => self.perform(Op::Ask),
             (None, Some(id)) => self.perform(Op::Start(id)),
             (None, None) => {}
         }
-        let todo: Vec<Op> = self.lanes.iter().flat_map(Lane::todo).collect();
+        let todo: Vec<Op> = self.commands.iter().flat_map(SshCommand::todo).collect();
         for op in todo {
             self.perform(op);
         }
         let lost = self.lost.is_some();
-        self.lanes.retain(|lane| !(lane.orphan && (lane.closed || lost)));
+        self.commands
+            .retain(|command| !(command.orphan && (command.closed || lost)));
         self.settle();
         self.take_rest();
     }
 
     /// Takes in what the last call left behind its own answer: it lies with libssh2, and the socket does not tell of it.
     fn take_rest(&mut self) {
-        // Of a lane that has ended nothing is read any more, and so nothing is taken in.
-        let reads = |lane: &&Lane| lane.channel.is_some() && !lane.closed && !lane.has_ended();
-        if let Some(id) = self.lanes.iter().find(reads).map(|lane| lane.id) {
+        // Of a command that has ended nothing is read any more, and so nothing is taken in.
+        let reads = |command: &&SshCommand| command.channel.is_some() && !command.closed && !command.has_ended();
+        if let Some(id) = self.commands.iter().find(reads).map(|command| command.id) {
             self.perform(Op::Take(id));
         }
     }
@@ -97,40 +98,40 @@ impl Conn {
         )
     }
 
-    pub(super) fn start(&mut self, id: LaneId) -> bool {
-        let Some((lane, mut channel)) = self.channel(id) else {
+    pub(super) fn start(&mut self, id: CommandId) -> bool {
+        let Some((command, mut channel)) = self.channel(id) else {
             return false;
         };
-        lane.requested = true;
-        match channel.exec(&lane.command) {
-            Ok(()) => lane.started = true,
+        command.requested = true;
+        match channel.exec(&command.line) {
+            Ok(()) => command.started = true,
             Err(error) if is_again(&error) => return true,
             Err(error) if HARMLESS.contains(&error.code()) => {
-                lane.refused = Some("the server runs no commands".to_owned());
+                command.refused = Some("the server runs no commands".to_owned());
             }
             Err(error) => self.lose(&error),
         }
         false
     }
 
-    pub(super) fn flush(&mut self, id: LaneId) -> bool {
-        let Some((lane, mut channel)) = self.channel(id) else {
+    pub(super) fn flush(&mut self, id: CommandId) -> bool {
+        let Some((command, mut channel)) = self.channel(id) else {
             return false;
         };
-        while !lane.outbox.is_empty() {
-            match channel.write(&lane.outbox) {
-                Ok(count) => drop(lane.outbox.drain(..count.min(lane.outbox.len()))),
+        while !command.outbox.is_empty() {
+            match channel.write(&command.outbox) {
+                Ok(count) => drop(command.outbox.drain(..count.min(command.outbox.len()))),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return true,
                 // The channel takes no more: nobody will read this.
-                Err(_) => lane.outbox.clear(),
+                Err(_) => command.outbox.clear(),
             }
         }
-        lane.outbox = Vec::new();
+        command.outbox = Vec::new();
         false
     }
 
-    /// Reads from the socket what is there, without taking anything from the lane.
-    pub(super) fn take(&mut self, id: LaneId) -> bool {
+    /// Reads from the socket what is there, without taking anything from the command.
+    pub(super) fn take(&mut self, id: CommandId) -> bool {
         let Some((_, mut channel)) = self.channel(id) else {
             return false;
         };
@@ -144,15 +145,15 @@ impl Conn {
         }
     }
 
-    pub(super) fn close_channel(&mut self, id: LaneId) -> bool {
-        let Some((lane, mut channel)) = self.channel(id) else {
+    pub(super) fn close_channel(&mut self, id: CommandId) -> bool {
+        let Some((command, mut channel)) = self.channel(id) else {
             return false;
         };
         let closed = channel.close();
         if closed.as_ref().is_err_and(is_again) {
             return true;
         }
-        lane.closed = true;
+        command.closed = true;
         self.full = false;
         if let Err(error) = closed
             && !HARMLESS.contains(&error.code())
@@ -162,20 +163,20 @@ impl Conn {
         false
     }
 
-    pub(super) fn open(&mut self, id: LaneId) -> bool {
+    pub(super) fn open(&mut self, id: CommandId) -> bool {
         let opened = self.transport.session.channel_open("session", WINDOW, PACKET, None);
         // A channel that is being closed makes room for this one.
-        let room = self.lanes.iter().any(|lane| lane.closing && !lane.closed);
-        let Some(lane) = self.lane(id) else { return false };
+        let room = self.commands.iter().any(|command| command.closing && !command.closed);
+        let Some(command) = self.command(id) else { return false };
         match opened {
-            Ok(channel) => lane.channel = Some(channel),
+            Ok(channel) => command.channel = Some(channel),
             Err(error) if is_again(&error) => return true,
             Err(error) if !HARMLESS.contains(&error.code()) => self.lose(&error),
             Err(_) if room => self.full = true,
             Err(error) => {
                 let why = error.message().to_lowercase();
-                lane.refused = Some(format!("the server opens no further channel: {why}"));
-                lane.closed = true;
+                command.refused = Some(format!("the server opens no further channel: {why}"));
+                command.closed = true;
             }
         }
         false

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags};
 
 use crate::sut::kind::ssh::connect::transport::{is_again, poll_until, was_closed};
-use crate::sut::kind::ssh::connection::Conn;
-use crate::sut::kind::ssh::connection::channel::{Lane, LaneId, Op};
+use crate::sut::kind::ssh::connection::SshConnection;
+use crate::sut::kind::ssh::connection::command::{CommandId, Op, SshCommand};
 use crate::sut::kind::ssh::connection::event_loop::HARMLESS;
 
 /// The longest silence before the other side is asked whether it lives.
@@ -22,17 +22,18 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(500);
 /// Absences of the owner that are longer are not the other side's silence.
 const ABSENCE: Duration = Duration::from_millis(500);
 
-impl Conn {
+impl SshConnection {
     /// Asks again where a command has exited and its streams are held open.
     pub(super) fn settle(&mut self) {
         let answers = self.answers;
-        let waits = |lane: &&Lane| !lane.closing && lane.settles.is_some_and(|(answer, _)| answer > answers);
-        if self.question.is_none() && self.lanes.iter().any(|lane| waits(&lane)) {
+        let waits =
+            |command: &&SshCommand| !command.closing && command.settles.is_some_and(|(answer, _)| answer > answers);
+        if self.question.is_none() && self.commands.iter().any(|command| waits(&command)) {
             self.ask();
         }
     }
 
-    /// Asks the other side for a sign of life, if there is a lane to ask over and no answer is awaited already.
+    /// Asks the other side for a sign of life, if there is a command to ask over and no answer is awaited already.
     pub(super) fn ask(&mut self) {
         if let Some(id) = self.askable().filter(|_| self.lost.is_none() && !self.awaits_answer()) {
             self.question = Some(id);
@@ -40,22 +41,23 @@ impl Conn {
         }
     }
 
-    /// A lane over which a question is answered.
-    fn askable(&self) -> Option<LaneId> {
-        let asks = |lane: &&Lane| lane.started && !lane.closing && !lane.closed && !lane.has_ended();
-        self.lanes.iter().find(asks).map(|lane| lane.id)
+    /// A command over which a question is answered.
+    fn askable(&self) -> Option<CommandId> {
+        let asks =
+            |command: &&SshCommand| command.started && !command.closing && !command.closed && !command.has_ended();
+        self.commands.iter().find(asks).map(|command| command.id)
     }
 
     /// Whether the other side owes an answer, or does not even take what is sent: silence enough, nothing more is asked.
     fn awaits_answer(&self) -> bool {
-        let waits = |lane: &Lane| lane.waits_for_start() || (lane.waits_for_channel() && !self.full);
-        self.question.is_some() || self.stuck.is_some() || self.lanes.iter().any(waits)
+        let waits = |command: &SshCommand| command.waits_for_start() || (command.waits_for_channel() && !self.full);
+        self.question.is_some() || self.stuck.is_some() || self.commands.iter().any(waits)
     }
 
     /// Looks for the answer to the question.
     pub(super) fn listen(&mut self) -> bool {
         let Some(id) = self.question else { return false };
-        let Some((lane, mut channel)) = self.channel(id) else {
+        let Some((command, mut channel)) = self.channel(id) else {
             self.question = None;
             return false;
         };
@@ -63,7 +65,7 @@ impl Conn {
             Err(error) if is_again(&error) => {
                 // A channel that the other side closed answers no more. Before that an answer comes, and nothing else may be
                 // asked until it has.
-                if lane.closed || channel.wait_close().is_ok() {
+                if command.closed || channel.wait_close().is_ok() {
                     self.question = None;
                 }
                 return true;
@@ -85,9 +87,9 @@ impl Conn {
         let mut flags = PollFlags::IN;
         flags.set(PollFlags::OUT, self.stuck.is_some());
         let due = self.due();
-        // What a lane waits for to close, or to send what is left.
-        let waits = |lane: &Lane| (lane.closing && !lane.closed) || !lane.outbox.is_empty();
-        let unanswered = self.awaits_answer() || self.lanes.iter().any(waits);
+        // What a command waits for to close, or to send what is left.
+        let waits = |command: &SshCommand| (command.closing && !command.closed) || !command.outbox.is_empty();
+        let unanswered = self.awaits_answer() || self.commands.iter().any(waits);
         let look = unanswered.then(|| Instant::now() + self.pause);
         let mut fds = [PollFd::new(&self.transport.socket, flags)];
         let rung = poll_until(&mut fds, alarm, until.into_iter().chain(due).chain(look).min());

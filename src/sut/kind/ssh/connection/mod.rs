@@ -1,21 +1,21 @@
-//! [`Conn`]: a session that is logged in, and the commands that run over it.
+//! [`SshConnection`]: a session that is logged in, and the commands that run over it.
 //!
 //! Owns the session, its channels, and the account of whether the other side still lives. Knows nothing of what the commands
 //! are.
 //!
 //! Invariants, each of them because of how libssh2 works:
-//! - A packet that the socket took a part of must be completed before any other, by the very call that began it. [`Conn::stuck`]
+//! - A packet that the socket took a part of must be completed before any other, by the very call that began it. [`SshConnection::stuck`]
 //!   remembers which one that is, and every round begins with it.
 //! - What a call reads from the socket it keeps for whichever channel it is for, and what lies behind the packet that it wanted it does not
-//!   even look at. So a round ends with a read that takes in all, a wait looks at what is queued before it sleeps, and it sleeps shortly ([`Conn::sleep`]) while a call is unanswered: a later call of the round may have taken the answer in.
+//!   even look at. So a round ends with a read that takes in all, a wait looks at what is queued before it sleeps, and it sleeps shortly ([`SshConnection::sleep`]) while a call is unanswered: a later call of the round may have taken the answer in.
 //! - A call that waits for "success" or "failure" of its channel fails for good where it reads one that is for another channel. So
 //!   one request is under way at a time: the start of a command, or a question.
 //! - A session whose transport failed gives out nothing that was queued before. So then the socket is replaced by one that is
-//!   silent for ever ([`Conn::lose`]), and the streams are read to what came last.
+//!   silent for ever ([`SshConnection::lose`]), and the streams are read to what came last.
 //! - A keepalive of libssh2 keeps the packet that answers it for ever. So the sign of life that is asked for is the answer to a
 //!   channel request that servers refuse (`env`, after the command has started): it is taken when it comes.
 
-mod channel;
+mod command;
 mod event_loop;
 mod keepalive;
 
@@ -25,22 +25,22 @@ use std::time::{Duration, Instant};
 
 use ssh2::Channel;
 
-use crate::sut::agent::link::{Exit, Interest};
+use crate::sut::agent::link::{Interest, ProcessExit};
 use crate::sut::kind::ssh::bash_command;
 use crate::sut::kind::ssh::connect::transport::Transport;
-use crate::sut::kind::ssh::connection::channel::{Lane, Op, PIECE};
+use crate::sut::kind::ssh::connection::command::{Op, PIECE, SshCommand};
 use crate::sut::kind::ssh::connection::keepalive::FIRST_PAUSE;
 
-pub(crate) use crate::sut::kind::ssh::connection::channel::LaneId;
+pub(crate) use crate::sut::kind::ssh::connection::command::CommandId;
 
 /// A live session. See the module for its invariants.
-pub(crate) struct Conn {
-    lanes: Vec<Lane>,
+pub(crate) struct SshConnection {
+    commands: Vec<SshCommand>,
     /// No further channel may be opened until one is closed.
     full: bool,
     stuck: Option<Op>,
-    /// The lane over which the other side was asked whether it lives.
-    question: Option<LaneId>,
+    /// The command over which the other side was asked whether it lives.
+    question: Option<CommandId>,
     /// How many questions were answered.
     answers: u64,
     /// How long the next wait for an answer lasts at most.
@@ -52,17 +52,17 @@ pub(crate) struct Conn {
     dead_after: Duration,
     /// Why the connection is over.
     lost: Option<String>,
-    next_id: LaneId,
+    next_id: CommandId,
     // Dropped after the channels, which are in it.
     transport: Transport,
 }
 
-impl Conn {
+impl SshConnection {
     /// Takes a session that is logged in.
     pub(crate) fn new(transport: Transport, dead_after: Duration) -> Self {
         let now = Instant::now();
         Self {
-            lanes: Vec::new(),
+            commands: Vec::new(),
             full: false,
             stuck: None,
             question: None,
@@ -79,10 +79,10 @@ impl Conn {
 
     /// Starts a command. Nothing is waited for: what is written to it goes out behind the request that starts it, in the same
     /// flight, and a command that cannot be started is one that ended.
-    pub(crate) fn spawn(&mut self, command: String) -> LaneId {
+    pub(crate) fn spawn(&mut self, command: String) -> CommandId {
         let id = self.next_id;
         self.next_id += 1;
-        self.lanes.push(Lane::new(id, command));
+        self.commands.push(SshCommand::new(id, command));
         self.come_back();
         self.advance();
         id
@@ -93,10 +93,10 @@ impl Conn {
         self.lost.as_deref()
     }
 
-    /// Waits like [`crate::sut::agent::link::Process::wait`], for one lane; all others move too.
+    /// Waits like [`crate::sut::agent::link::Process::wait`], for one command; all others move too.
     pub(crate) fn wait(
         &mut self,
-        id: LaneId,
+        id: CommandId,
         interest: Interest,
         until: Option<Instant>,
         alarm: Option<BorrowedFd<'_>>,
@@ -113,54 +113,60 @@ impl Conn {
         }
     }
 
-    /// What of a lane can go on; nothing if it must be waited for.
-    fn ready(&mut self, id: LaneId, interest: Interest) -> Option<Interest> {
+    /// What of a command can go on; nothing if it must be waited for.
+    fn ready(&mut self, id: CommandId, interest: Interest) -> Option<Interest> {
         let exited = self.exit(id).is_some();
         let over = exited && self.is_over(id);
         let stuck = self.stuck.is_some();
-        let lane = self.lane(id)?;
+        let command = self.command(id)?;
         if !(interest.stdin || interest.stdout || interest.stderr) {
             return exited.then_some(interest);
         }
-        let ended = over || lane.has_ended();
-        let arrived = lane.arrived();
+        let ended = over || command.has_ended();
+        let arrived = command.arrived();
         let stirred =
-            |stream: usize| ended || (lane.channel.is_some() && lane.dry[stream].is_none_or(|dry| arrived > dry));
+            |stream: usize| ended || (command.channel.is_some() && command.dry[stream].is_none_or(|dry| arrived > dry));
         let ready = Interest {
-            stdin: interest.stdin && (exited || lane.closing || (!stuck && lane.takes())),
+            stdin: interest.stdin && (exited || command.closing || (!stuck && command.takes())),
             stdout: interest.stdout && stirred(0),
             stderr: interest.stderr && stirred(1),
         };
         (ready.stdin || ready.stdout || ready.stderr).then_some(ready)
     }
 
-    /// Whether nothing more can come from a lane's command, which has exited: its streams ended, or what it wrote has come and
+    /// Whether nothing more can come from a command's command, which has exited: its streams ended, or what it wrote has come and
     /// somebody else holds them open.
-    fn is_over(&self, id: LaneId) -> bool {
+    fn is_over(&self, id: CommandId) -> bool {
         self.lost.is_some()
-            || self.find(id).is_none_or(|lane| {
-                lane.closed || lane.refused.is_some() || lane.settles.is_some_and(|(answer, _)| self.answers >= answer)
+            || self.find(id).is_none_or(|command| {
+                command.closed
+                    || command.refused.is_some()
+                    || command.settles.is_some_and(|(answer, _)| self.answers >= answer)
             })
     }
 
-    /// Writes to a lane's stdin.
-    pub(crate) fn write(&mut self, id: LaneId, bytes: &[u8]) -> io::Result<usize> {
-        if self.lost.is_some() || self.find(id).is_none_or(|lane| lane.closing || lane.refused.is_some()) {
+    /// Writes to a command's stdin.
+    pub(crate) fn write(&mut self, id: CommandId, bytes: &[u8]) -> io::Result<usize> {
+        if self.lost.is_some()
+            || self
+                .find(id)
+                .is_none_or(|command| command.closing || command.refused.is_some())
+        {
             return Err(io::ErrorKind::BrokenPipe.into());
         }
         if self.stuck.is_some() {
             self.advance();
         }
-        let Some(lane) = self.lane(id) else {
+        let Some(command) = self.command(id) else {
             return Err(io::ErrorKind::BrokenPipe.into());
         };
         let piece = &bytes[..bytes.len().min(PIECE)];
-        let pending = lane.outbox.len();
-        let Some(channel) = lane.stdin() else {
+        let pending = command.outbox.len();
+        let Some(channel) = command.stdin() else {
             if pending > PIECE {
                 return Err(io::ErrorKind::WouldBlock.into());
             }
-            lane.outbox.extend_from_slice(piece);
+            command.outbox.extend_from_slice(piece);
             return Ok(piece.len());
         };
         if pending > 0 {
@@ -173,8 +179,8 @@ impl Conn {
                     return Err(error);
                 }
                 // A part of the packet is out: it is ours now, and completed whatever the owner does.
-                if let Some(lane) = self.lane(id) {
-                    lane.outbox.extend_from_slice(piece);
+                if let Some(command) = self.command(id) {
+                    command.outbox.extend_from_slice(piece);
                 }
                 self.stuck = Some(Op::Flush(id));
                 Ok(piece.len())
@@ -186,24 +192,24 @@ impl Conn {
         }
     }
 
-    /// Reads stream 0 or 1 of a lane, like [`crate::sut::agent::link::Process::read_stdout`].
-    pub(crate) fn read(&mut self, id: LaneId, stream: usize, buffer: &mut [u8]) -> io::Result<usize> {
+    /// Reads stream 0 or 1 of a command, like [`crate::sut::agent::link::Process::read_stdout`].
+    pub(crate) fn read(&mut self, id: CommandId, stream: usize, buffer: &mut [u8]) -> io::Result<usize> {
         loop {
             let was_lost = self.lost.is_some();
-            let Some(lane) = self.lane(id) else { return Ok(0) };
-            let outcome = match (&mut lane.channel, stream) {
+            let Some(command) = self.command(id) else { return Ok(0) };
+            let outcome = match (&mut command.channel, stream) {
                 (None, _) => Err(io::ErrorKind::WouldBlock.into()),
                 (Some(channel), 0) => channel.read(buffer),
                 (Some(channel), _) => channel.stderr().read(buffer),
             };
             match outcome {
                 Ok(count) => {
-                    lane.taken += count as u64;
+                    command.taken += count as u64;
                     self.heard = Instant::now();
                     return Ok(count);
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    lane.dry[stream] = Some(lane.arrived());
+                    command.dry[stream] = Some(command.arrived());
                     self.note(Op::Take(id), true);
                     let over = self.exit(id).is_some() && self.is_over(id);
                     return if over { Ok(0) } else { Err(error) };
@@ -214,62 +220,62 @@ impl Conn {
         }
     }
 
-    /// Says how a lane's command ended.
-    pub(crate) fn exit(&mut self, id: LaneId) -> Option<Exit> {
+    /// Says how a command's command ended.
+    pub(crate) fn exit(&mut self, id: CommandId) -> Option<ProcessExit> {
         let lost = self.lost.clone();
         let answers = self.answers;
         let asked = self.question.is_some();
-        let Some(lane) = self.lane(id) else {
-            return Some(Exit::Lost("the channel is gone".to_owned()));
+        let Some(command) = self.command(id) else {
+            return Some(ProcessExit::Lost("the channel is gone".to_owned()));
         };
-        if let Some(exit) = lane.channel.as_ref().and_then(bash_command::read_exit) {
-            let arrived = lane.arrived();
-            if lane.settles.is_none_or(|(_, before)| before != arrived) {
+        if let Some(exit) = command.channel.as_ref().and_then(bash_command::read_exit) {
+            let arrived = command.arrived();
+            if command.settles.is_none_or(|(_, before)| before != arrived) {
                 // The server tells of the end before it has read all that was written; in the round after the one in which it
                 // answers it has. A question that is under way is from before.
-                lane.settles = Some((answers + 2 + u64::from(asked), arrived));
+                command.settles = Some((answers + 2 + u64::from(asked), arrived));
             }
             return Some(exit);
         }
-        if let Some(why) = &lane.refused {
-            return Some(Exit::Lost(why.clone()));
+        if let Some(why) = &command.refused {
+            return Some(ProcessExit::Lost(why.clone()));
         }
-        if lane.closed {
-            return Some(Exit::Lost("the channel was closed".to_owned()));
+        if command.closed {
+            return Some(ProcessExit::Lost("the channel was closed".to_owned()));
         }
-        lost.map(Exit::Lost)
+        lost.map(ProcessExit::Lost)
     }
 
-    /// Closes a lane's streams; its command goes on until it notices. `for_good`: nobody will ask for it any more.
-    pub(crate) fn close(&mut self, id: LaneId, for_good: bool) {
-        if let Some(lane) = self.lane(id) {
-            lane.closing = true;
-            lane.orphan |= for_good;
+    /// Closes a command's streams; its command goes on until it notices. `for_good`: nobody will ask for it any more.
+    pub(crate) fn close(&mut self, id: CommandId, for_good: bool) {
+        if let Some(command) = self.command(id) {
+            command.closing = true;
+            command.orphan |= for_good;
         }
         self.advance();
     }
 
-    fn find(&self, id: LaneId) -> Option<&Lane> {
-        self.lanes.iter().find(|lane| lane.id == id)
+    fn find(&self, id: CommandId) -> Option<&SshCommand> {
+        self.commands.iter().find(|command| command.id == id)
     }
 
-    fn lane(&mut self, id: LaneId) -> Option<&mut Lane> {
-        self.lanes.iter_mut().find(|lane| lane.id == id)
+    fn command(&mut self, id: CommandId) -> Option<&mut SshCommand> {
+        self.commands.iter_mut().find(|command| command.id == id)
     }
 
-    /// A lane that has a channel, and another handle of that.
-    fn channel(&mut self, id: LaneId) -> Option<(&mut Lane, Channel)> {
-        let lane = self.lane(id)?;
-        let channel = lane.channel.clone()?;
-        Some((lane, channel))
+    /// A command that has a channel, and another handle of that.
+    fn channel(&mut self, id: CommandId) -> Option<(&mut SshCommand, Channel)> {
+        let command = self.command(id)?;
+        let channel = command.channel.clone()?;
+        Some((command, channel))
     }
 }
 
-impl Drop for Conn {
+impl Drop for SshConnection {
     /// Closes what is open, as far as that needs no waiting, and frees everything.
     fn drop(&mut self) {
-        for lane in &mut self.lanes {
-            lane.closing = true;
+        for command in &mut self.commands {
+            command.closing = true;
         }
         self.advance();
         if self.lost.is_none() && self.stuck.is_none() {

@@ -27,7 +27,7 @@ pub(crate) enum Marker {
 
 /// A line that is about the host in question.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Entry {
+pub(crate) struct KnownHostsEntry {
     pub(crate) marker: Marker,
     /// The key as it goes over the wire; it begins with its type.
     pub(crate) key: Vec<u8>,
@@ -37,7 +37,7 @@ pub(crate) struct Entry {
 }
 
 /// Reads what `files` say of a host that is called `name`, in their order. A file that is not there says nothing.
-pub(crate) fn entries(files: &[PathBuf], name: &str) -> io::Result<Vec<Entry>> {
+pub(crate) fn entries(files: &[PathBuf], name: &str) -> io::Result<Vec<KnownHostsEntry>> {
     let mut found = Vec::new();
     for file in files {
         match crate::host::file::read(file) {
@@ -53,7 +53,7 @@ pub(crate) fn entries(files: &[PathBuf], name: &str) -> io::Result<Vec<Entry>> {
 /// are missing. Returns what the file says of the host then.
 ///
 /// The file is locked against other processes of atex; against `ssh` itself one appending write is enough.
-pub(crate) fn add(file: &Path, name: &str, key: &[u8]) -> io::Result<Vec<Entry>> {
+pub(crate) fn add(file: &Path, name: &str, key: &[u8]) -> io::Result<Vec<KnownHostsEntry>> {
     if let Some(dir) = file.parent().filter(|dir| !dir.exists()) {
         std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
     }
@@ -77,7 +77,7 @@ pub(crate) fn add(file: &Path, name: &str, key: &[u8]) -> io::Result<Vec<Entry>>
     let line = format!("{gap}{name} {} {}\n", key_type(key), encode_block(key));
     handle.write_all(line.as_bytes())?;
     let line = text.split(|byte| *byte == b'\n').count() + gap.len();
-    Ok(vec![Entry {
+    Ok(vec![KnownHostsEntry {
         marker: Marker::Key,
         key: key.to_vec(),
         file: file.to_owned(),
@@ -106,12 +106,12 @@ pub(crate) fn key_type(key: &[u8]) -> String {
     String::from_utf8_lossy(text.unwrap_or_default()).into_owned()
 }
 
-fn entries_of(text: &[u8], file: &Path, name: &str) -> Vec<Entry> {
+fn entries_of(text: &[u8], file: &Path, name: &str) -> Vec<KnownHostsEntry> {
     let lines = text.split(|byte| *byte == b'\n').enumerate();
     lines
         .filter_map(|(index, line)| {
             let (marker, key) = about(std::str::from_utf8(line).ok()?, name)?;
-            Some(Entry {
+            Some(KnownHostsEntry {
                 marker,
                 key,
                 file: file.to_owned(),

@@ -17,7 +17,7 @@ pub(super) mod certificate;
 pub(super) mod known_hosts;
 
 use certificate::Certificate;
-use known_hosts::{Entry, Marker, key_type, lookup_name};
+use known_hosts::{KnownHostsEntry, Marker, key_type, lookup_name};
 
 /// Algorithms of plain keys that are taken, best first, with the type of key that each is for.
 const PLAIN: [(&str, &str); 6] = [
@@ -41,10 +41,10 @@ pub struct KnownHost<'a> {
     /// The name that keys are looked up by and added under.
     name: String,
     /// What is known under that name.
-    entries: Vec<Entry>,
+    entries: Vec<KnownHostsEntry>,
     /// What is known of the host without regard to the port, where nothing is with it: enough to accept a key, never to
     /// refuse one.
-    without_port: Vec<Entry>,
+    without_port: Vec<KnownHostsEntry>,
 }
 
 impl<'a> KnownHost<'a> {
@@ -133,7 +133,7 @@ impl<'a> KnownHost<'a> {
                 Err(reason) => doubt = Some(reason),
             }
         }
-        let keys: Vec<&Entry> = of_kind(&self.entries, Marker::Key);
+        let keys: Vec<&KnownHostsEntry> = of_kind(&self.entries, Marker::Key);
         if keys.iter().any(|entry| entry.key == key) {
             return Ok(());
         }
@@ -187,7 +187,7 @@ impl<'a> KnownHost<'a> {
 
     /// A key that is not the known one: refused, unless nothing is to be checked. A password is for the right machine only, so with
     /// one it is refused even then.
-    fn changed(&self, key: &[u8], known: &[&Entry]) -> Result<(), Trouble> {
+    fn changed(&self, key: &[u8], known: &[&KnownHostsEntry]) -> Result<(), Trouble> {
         if self.login.host_keys == HostKeys::Unchecked && self.login.password.is_none() {
             return Ok(());
         }
@@ -244,7 +244,7 @@ impl<'a> KnownHost<'a> {
     }
 }
 
-fn of_kind(entries: &[Entry], marker: Marker) -> Vec<&Entry> {
+fn of_kind(entries: &[KnownHostsEntry], marker: Marker) -> Vec<&KnownHostsEntry> {
     entries.iter().filter(|entry| entry.marker == marker).collect()
 }
 
@@ -252,7 +252,7 @@ fn refused(login: &Login, problem: &str) -> Trouble {
     Trouble::new(TroubleKind::Unreachable, format!("`{}`: {problem}", login.name))
 }
 
-fn place(entry: &Entry) -> String {
+fn place(entry: &KnownHostsEntry) -> String {
     format!("`{}:{}`", entry.file.display(), entry.line)
 }
 

@@ -1,5 +1,11 @@
 # What is mounted below the trees: nothing is changed below a mount point, and what a test left mounted is unmounted.
 
+# mount_type: cuts `fields`, a line of the kernel's list, to what follows upon its dash: behind it come the type and the source.
+mount_type() {
+    fields=("${fields[@]:6}")
+    while [[ ${fields[0]:-} && ${fields[0]} != - ]]; do fields=("${fields[@]:1}"); done
+}
+
 # read_mounts DIR: takes the mount points at and below a directory into `mounts`, in the order in which they were mounted, and each
 # with its number into `marks` and its type into `kinds`. The kernel's list has bind mounts of the same device too, and nothing of it is looked at: what is
 # mounted may not answer any more. A list that cannot be read is a mount everywhere.
@@ -11,9 +17,7 @@ read_mounts() {
         printf -v point "${fields[4]//%/%%}"
         [[ $point == "$1" || $point == "$1"/* ]] || continue
         mounts+=("$point") marks+=("${fields[0]} ${fields[4]}")
-        # What follows upon a dash: type and source.
-        fields=("${fields[@]:6}")
-        while [[ ${fields[0]:-} && ${fields[0]} != - ]]; do fields=("${fields[@]:1}"); done
+        mount_type
         kinds+=("${fields[1]}")
     done </proc/self/mountinfo
     [[ $listed ]] || mounts=("$1") marks=(unknown) kinds=(unknown)

@@ -63,9 +63,7 @@ agent_sees() {
         printf -v point "${fields[4]//%/%%}"
         [[ $real/v1 == "${point%/}"/* ]] && ((${#point} >= ${#longest})) || continue
         longest=$point how=${fields[5]}
-        # What follows upon a dash: type and source.
-        fields=("${fields[@]:6}")
-        while [[ ${fields[0]:-} && ${fields[0]} != - ]]; do fields=("${fields[@]:1}"); done
+        mount_type
         how="${fields[1]} $how"
     done </proc/self/mountinfo
     say ok no "$how"

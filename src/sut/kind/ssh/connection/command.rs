@@ -1,23 +1,23 @@
-//! [`Lane`]: one command of a session, and its channel.
+//! [`SshCommand`]: one command of a session, and its channel.
 
 use ssh2::Channel;
 
 /// No write takes more: libssh2 sends one packet for each.
 pub(super) const PIECE: usize = 32 * 1024;
 
-/// The name of a lane; never used twice.
-pub(crate) type LaneId = u64;
+/// The name of a command; never used twice.
+pub(crate) type CommandId = u64;
 
 /// A command and its channel.
 #[expect(
     clippy::struct_excessive_bools,
     reason = "independent facts: what we want, and what the server said"
 )]
-pub(super) struct Lane {
-    pub(super) id: LaneId,
+pub(super) struct SshCommand {
+    pub(super) id: CommandId,
     /// Nothing as long as it is not opened.
     pub(super) channel: Option<Channel>,
-    pub(super) command: String,
+    pub(super) line: String,
     /// The request that starts the command was made.
     pub(super) requested: bool,
     /// The server has said that it starts the command.
@@ -43,21 +43,21 @@ pub(super) struct Lane {
 /// A call that may leave a packet half sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Op {
-    Start(LaneId),
-    Flush(LaneId),
-    Take(LaneId),
-    Close(LaneId),
-    Open(LaneId),
+    Start(CommandId),
+    Flush(CommandId),
+    Take(CommandId),
+    Close(CommandId),
+    Open(CommandId),
     Ask,
 }
 
-impl Lane {
-    /// A lane without a channel.
-    pub(super) fn new(id: LaneId, command: String) -> Self {
+impl SshCommand {
+    /// A command without a channel.
+    pub(super) fn new(id: CommandId, line: String) -> Self {
         Self {
             id,
             channel: None,
-            command,
+            line,
             requested: false,
             started: false,
             refused: None,
