@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 
 use atex::compile::compile;
 use atex::compile::spec::{Narrowing, Request, Secrets, Workload};
-use atex::sut::facts::local_facts;
+use atex::sut::facts::{Installation, local_facts};
 use atex_cache::{Outcome, OutputFile, Record, Store};
 use atex_graph::{Base, NodeId, transcript};
 use nix::sys::resource::{UsageWho, getrusage};
@@ -87,7 +87,7 @@ fn used() -> (f64, f64) {
 
 /// What the program asks to be compiled on this machine.
 fn request(root: &Path, place: &Path) -> Request {
-    let facts = local_facts().base_identity("");
+    let facts = local_facts().base_identity(Installation::default());
     let distro = match facts.version.as_str() {
         "" => facts.os.clone(),
         version => format!("{}-{version}", facts.os),
@@ -108,6 +108,7 @@ fn request(root: &Path, place: &Path) -> Request {
             version: facts.version,
             arch: facts.arch,
             base: facts.base,
+            digest: facts.digest,
             user: facts.user,
             environment: facts.environment,
         },

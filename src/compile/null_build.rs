@@ -169,6 +169,7 @@ impl Inputs {
         self.map(default_context);
         self.map(context);
         self.parts([&base.os, &base.version, &base.arch, &base.base, &base.user].into_iter());
+        self.parts(base.digest.iter());
         self.parts(base.environment.keys());
         self.parts(base.environment.values());
         self.count(usize::from(*strict));

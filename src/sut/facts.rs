@@ -41,20 +41,42 @@ pub struct BaseIdentity {
     pub arch: String,
     /// The target's `base` of the configuration; empty where not given.
     pub base: String,
+    /// The digest of what the machine is made of, where its kind knows one ([`Access::digest`](crate::sut::kind::Access::digest)).
+    pub digest: Option<String>,
     /// The login user, and whether that is root by another name.
     pub user: String,
     /// See [`Facts::environment`].
     pub environment: BTreeMap<String, String>,
 }
 
+/// How a machine was installed, as far as that is known without a question to it. SUTs of one run must agree on it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Installation<'a> {
+    /// The target's `base`; empty where not given.
+    pub base: &'a str,
+    /// The digest of what the machine is made of, where its kind knows one.
+    pub digest: Option<&'a str>,
+}
+
+impl BaseIdentity {
+    /// Returns the part of it that the machine was not asked for.
+    pub fn installation(&self) -> Installation<'_> {
+        Installation {
+            base: &self.base,
+            digest: self.digest.as_deref(),
+        }
+    }
+}
+
 impl Facts {
-    /// Returns the base identity of this machine under the target's configured `base`.
-    pub fn base_identity(&self, base: &str) -> BaseIdentity {
+    /// Returns the base identity of this machine, which was installed so.
+    pub fn base_identity(&self, installation: Installation<'_>) -> BaseIdentity {
         BaseIdentity {
             os: self.os.clone(),
             version: self.version.clone(),
             arch: self.arch.clone(),
-            base: base.to_owned(),
+            base: installation.base.to_owned(),
+            digest: installation.digest.map(str::to_owned),
             user: if self.root && self.user != "root" {
                 format!("{} as root", self.user)
             } else {

@@ -46,7 +46,7 @@ pub mod trouble;
 pub use agent::access_times::Reads;
 pub use cancel::{Cancel, Urgency};
 pub use channel::{Channel, Cut, End, Ready};
-pub use facts::{BaseIdentity, Facts, local_facts};
+pub use facts::{BaseIdentity, Facts, Installation, local_facts};
 pub use job::{EnvFile, Job, JobKind};
 pub use kind::local::Local;
 pub use project::{Due, Project};

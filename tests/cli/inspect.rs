@@ -71,6 +71,7 @@ fn record_everything(world: &World) {
             version: facts.version,
             arch: facts.arch,
             base: String::new(),
+            digest: None,
             user: facts.user,
             // What the program finds in a test's world.
             environment: BTreeMap::from([

@@ -79,7 +79,7 @@ impl From<String> for EnvValue {
 /// The kind of machine a chain of prepare steps starts from.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Base {
-    /// `ID` of os-release, or the digest of an image.
+    /// `ID` of os-release.
     pub os: String,
     /// `VERSION_ID` of os-release.
     pub version: String,
@@ -87,6 +87,8 @@ pub struct Base {
     pub arch: String,
     /// The target's free text, to be changed when its machines are installed differently.
     pub base: String,
+    /// The digest of what the machine is made of, as of an image; nothing where it has none.
+    pub digest: Option<String>,
     /// Who jobs run as there; empty where that is not told.
     pub user: String,
     /// Variables that jobs find there by themselves and could go by: `PATH`, `LANG`, `LC_…`, `TZ`.
@@ -95,12 +97,19 @@ pub struct Base {
 
 impl Manifest for Base {
     fn visit(&self, visitor: &mut dyn Visitor) {
-        let told = [!self.user.is_empty(), !self.environment.is_empty()];
+        let told = [
+            self.digest.is_some(),
+            !self.user.is_empty(),
+            !self.environment.is_empty(),
+        ];
         visitor.enter("base", 4 + told.into_iter().map(u64::from).sum::<u64>());
         self.os.show("os", None, visitor);
         self.version.show("version", None, visitor);
         self.arch.show("arch", None, visitor);
         self.base.show("base", None, visitor);
+        if let Some(digest) = &self.digest {
+            digest.show("digest", None, visitor);
+        }
         if !self.user.is_empty() {
             self.user.show("user", None, visitor);
         }

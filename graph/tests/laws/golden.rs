@@ -258,6 +258,31 @@ environment.TOKEN: (secret b9724048f733)   -e
     );
 }
 
+#[test]
+fn the_digest_of_a_base_is_part_of_the_key() {
+    let key = |digest: Option<&str>| {
+        let base = Base {
+            digest: digest.map(str::to_owned),
+            ..base()
+        };
+        let mut builder = GraphBuilder::new();
+        let inputs = PrepareInputs {
+            base: Some(base),
+            probe: None,
+            action: StepAction::default(),
+            environment: Environment::new(),
+            files: InputFiles::default(),
+            observed: InputFiles::default(),
+        };
+        let node = builder.add(NodeName::prepare("/p", 1, "shell"), inputs.into(), &[], &[]);
+        let node = node.expect("a fine graph");
+        builder.seal().expect("a fine graph").node(node).key().to_string()
+    };
+    assert_eq!(key(Some("sha256:1")), "?");
+    assert_ne!(key(None), key(Some("")));
+    assert_ne!(key(Some("sha256:1")), key(Some("sha256:2")));
+}
+
 /// A test without a prepare step, on a machine that tells who jobs run as and what they find there.
 fn unprepared() -> (Graph, NodeId) {
     let mut builder = GraphBuilder::new();

@@ -19,7 +19,7 @@ use crate::cli::process::signals;
 use crate::cli::request::compile_request;
 use crate::exec::event::Seen;
 use crate::report::human;
-use crate::sut::{BaseIdentity, Cancel, TroubleKind};
+use crate::sut::{BaseIdentity, Cancel, Installation, TroubleKind};
 
 /// What the machines of a pool are, for keys and context.
 #[derive(Debug)]
@@ -84,13 +84,18 @@ pub(crate) fn of_pool(
     let found: Vec<Option<BaseIdentity>> = known
         .iter()
         .zip(&pool.suts)
-        .map(|(known, sut)| Some(known.as_ref()?.facts.base_identity(&sut.base)))
+        .map(|(known, sut)| Some(known.as_ref()?.facts.base_identity(sut.installation())))
         .collect();
     let distinct: BTreeSet<&BaseIdentity> = found.iter().flatten().collect();
     if distinct.is_empty() {
         return Err(CliError::infra("no machine can be reached").hint("`-s` names another one"));
     }
-    if distinct.len() > 1 {
+    // A machine that does not answer now may take part later.
+    let installed_alike = pool
+        .suts
+        .windows(2)
+        .all(|pair| pair[0].installation() == pair[1].installation());
+    if distinct.len() > 1 || !installed_alike {
         refuse_unsettled(pool, &found, context)?;
     }
     let whole = joined(&distinct);
@@ -99,6 +104,7 @@ pub(crate) fn of_pool(
         version: whole.version.clone(),
         arch: whole.arch.clone(),
         base: whole.base.clone(),
+        digest: whole.digest.clone(),
         user: whole.user.clone(),
         environment: whole.environment.clone(),
     };
@@ -127,6 +133,8 @@ fn joined(kinds: &BTreeSet<&BaseIdentity>) -> BaseIdentity {
         version: join(&|kind| &kind.version),
         arch: join(&|kind| &kind.arch),
         base: join(&|kind| &kind.base),
+        // Those with different ones were refused.
+        digest: kinds.iter().find_map(|kind| kind.digest.clone()),
         user: join(&|kind| &kind.user),
         environment: names.into_iter().map(|name| (name.clone(), value(name))).collect(),
     }
@@ -149,27 +157,38 @@ fn refuse_unsettled(
         let own = own
             .map(|(name, values)| (name, values.join(",")))
             .collect::<BTreeMap<_, _>>();
-        (own, kind.base.clone())
+        own
     };
-    let kinds: Vec<_> = found.iter().map(|kind| kind.as_ref().map(of)).collect();
+    let installations: BTreeSet<_> = pool.suts.iter().map(SutSpec::installation).collect();
+    let kind = |(sut, found): (_, &Option<BaseIdentity>)| {
+        let own = found.as_ref().map(of);
+        let own = own.or_else(|| (installations.len() > 1).then(BTreeMap::new))?;
+        Some((own, SutSpec::installation(sut)))
+    };
+    let kinds: Vec<_> = pool.suts.iter().zip(found).map(kind).collect();
     let distinct: BTreeSet<_> = kinds.iter().flatten().collect();
     if distinct.len() < 2 {
         return Ok(());
     }
-    let bases_differ = distinct
-        .iter()
-        .any(|(_, base)| Some(base) != distinct.first().map(|(_, base)| base));
+    let first = pool.suts.first().map(SutSpec::installation).unwrap_or_default();
+    let bases_differ = installations.iter().any(|other| other.base != first.base);
+    let digests_differ = installations.iter().any(|other| other.digest != first.digest);
     let differs = |name: &String| {
         let values: BTreeSet<_> = distinct.iter().map(|(dimensions, _)| dimensions.get(name)).collect();
         values.len() > 1
     };
-    let described = |name: &String, (dimensions, base): &(BTreeMap<String, String>, String)| {
+    let described = |name: &String, (dimensions, installation): &(BTreeMap<String, String>, Installation<'_>)| {
         let own = dimensions.iter().filter(|(name, _)| differs(name));
         let mut parts: Vec<String> = own.map(|(name, value)| format!("{name}={value}")).collect();
-        match base.as_str() {
+        match installation.base {
             _ if !bases_differ => {}
             "" => parts.push("no `base`".to_owned()),
             base => parts.push(format!("base `{base}`")),
+        }
+        match installation.digest {
+            _ if !digests_differ => {}
+            None => parts.push("no `digest`".to_owned()),
+            Some(digest) => parts.push(format!("digest `{digest}`")),
         }
         format!("`{name}` has {}", parts.join(" and "))
     };
@@ -177,7 +196,7 @@ fn refuse_unsettled(
     let list = names
         .zip(&kinds)
         .filter_map(|(name, kind)| Some(described(name, kind.as_ref()?)));
-    let advice = if bases_differ {
+    let advice = if bases_differ || digests_differ {
         "run atex once for each kind"
     } else {
         "run atex once for each kind, or say with `-c DIM=VALUE` what is to hold for all"

@@ -17,7 +17,7 @@ use crate::sut::facts::login_user;
 use crate::sut::kind::ssh::config::{ConfigFiles, Here, Only};
 use crate::sut::kind::target;
 use crate::sut::kind::{Access, KINDS, Means, Parameters, SutKind, Target, TargetError};
-use crate::sut::{Cancel, Sut, Trouble};
+use crate::sut::{Cancel, Installation, Sut, Trouble};
 
 /// How long a machine may be silent by default.
 const DEAD_AFTER: Duration = Duration::from_secs(30);
@@ -52,6 +52,14 @@ impl SutSpec {
     /// Makes the machine; nothing is connected yet.
     pub(crate) fn machine(&self, cancel: &Cancel) -> Result<Box<dyn Sut>, Trouble> {
         self.access.sut(self.dir.as_deref(), cancel)
+    }
+
+    /// How it was installed, as far as the target says.
+    pub(crate) fn installation(&self) -> Installation<'_> {
+        Installation {
+            base: &self.base,
+            digest: self.access.digest(),
+        }
     }
 
     /// Returns the identity of the machine: it tells the machines of a pool apart, and what is remembered of each.

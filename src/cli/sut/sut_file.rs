@@ -63,6 +63,13 @@ impl<'a> SutFile<'a> {
             Err(error) => return vec![problem(line, error.message())],
         };
         let mut arrivals = Vec::new();
+        let first = self.pool.suts.first().map(|sut| sut.installation()).unwrap_or_default();
+        if joined.iter().any(|spec| spec.installation() != first) {
+            return vec![problem(
+                line,
+                "it has another `base` or `digest` than the SUTs of this run",
+            )];
+        }
         for spec in joined {
             arrivals.push(match machines::make(&spec, &self.cancel) {
                 Ok(machine) => Arrival::Sut(machine),

@@ -16,7 +16,7 @@ use crate::exec::record::restore::Restorer;
 use crate::exec::run::upload_files::UploadedFiles;
 use crate::exec::rundir::RunDir;
 use crate::exec::schedule::{JobId, LaneId};
-use crate::sut::{Cancel, EnvFile, SlotFiles, Project, Upload};
+use crate::sut::{Cancel, EnvFile, Project, SlotFiles, Upload};
 
 /// Everything of a run that does not change while it runs.
 pub(crate) struct Shared<'a> {

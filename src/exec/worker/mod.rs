@@ -186,7 +186,7 @@ impl<'a> Worker<'a> {
         };
         self.expect_tree();
         let hello = self.sut.open(self.shared.options.on_held, &mut notice)?;
-        let found = hello.facts.base_identity(&self.base.base);
+        let found = hello.facts.base_identity(self.base.installation());
         if found != self.base {
             let message = format!("`{}` {}", self.sut.name(), difference(&self.base, &found));
             return Ok(self.gone(Skip::Unreachable(message)));

@@ -55,7 +55,12 @@ impl Worker<'_> {
     }
 
     /// Installs packages.
-    pub(crate) fn install(&mut self, lane: LaneId, packages: &[String], need: PackageNeed) -> Result<Installed, CommandError> {
+    pub(crate) fn install(
+        &mut self,
+        lane: LaneId,
+        packages: &[String],
+        need: PackageNeed,
+    ) -> Result<Installed, CommandError> {
         if packages.is_empty() {
             return Ok(Installed::All);
         }

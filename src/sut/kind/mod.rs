@@ -109,6 +109,12 @@ pub trait Access: fmt::Debug + Send + Sync {
     /// Which machine it is: equal for equal machines only. For those of a pool to be told apart, and for what is remembered of it.
     fn place(&self) -> String;
 
+    /// The digest of what the machine is made of, as of a container's image, where that is known without a question. It is part of the
+    /// base identity, so machines with different digests never share a record.
+    fn digest(&self) -> Option<&str> {
+        None
+    }
+
     /// Makes the SUT, with what atex keeps there below `dir` or in the place where it is by default. Nothing is connected yet.
     fn sut(&self, dir: Option<&Path>, cancel: &Cancel) -> Result<Box<dyn Sut>, Trouble>;
 

@@ -48,6 +48,36 @@ fn a_plan_runs_behind_a_command_once_and_stays_until_it_is_removed() {
 }
 
 #[test]
+fn machines_of_different_digests_share_no_record() {
+    let scene = scene();
+    let plain = target(&scene);
+    let [one, two] = ["sha256:1", "sha256:2"].map(|digest| format!("{plain}&digest={digest}"));
+    for target in [&plain, &one, &two] {
+        scene.atex(["build", "-s", target]).run().expect(0);
+        assert_eq!(scene.ran(), ["prepare ", "test nowhere 3"], "{target}");
+        let again = scene.atex(["build", "-s", target]).run().expect(0);
+        assert!(again.said("nothing to run"), "{again:?}");
+    }
+    let why = scene.atex(["why", "/t", "-s", &two]).run().expect(0);
+    assert!(why.said("sha256:2"), "{why:?}");
+    let elsewhere = one.replace("/behind&name=behind", "/other&name=other");
+    let ran = scene.atex(["build", "-s", &two, "-s", &elsewhere]).run().expect(2);
+    assert!(
+        ran.said("`behind` has digest `sha256:2`, `other` has digest `sha256:1`"),
+        "{ran:?}"
+    );
+}
+
+#[test]
+fn a_machine_of_another_digest_that_does_not_answer_yet_is_refused_too() {
+    let scene = scene();
+    let away = "exec:false?name=away&digest=sha256:1";
+    let ran = scene.atex(["build", "-s", &target(&scene), "-s", away]).run().expect(2);
+    assert!(ran.said("the SUTs differ"), "{ran:?}");
+    assert!(scene.ran().is_empty(), "{ran:?}");
+}
+
+#[test]
 fn a_command_that_leads_nowhere_is_named() {
     let scene = scene();
     for (command, said) in [

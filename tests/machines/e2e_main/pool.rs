@@ -112,15 +112,22 @@ fn a_sut_that_is_written_into_the_file_joins_the_run_that_goes_on() {
     eventually("the first test begins", || {
         scene.world.read("ran").contains("begin").then_some(())
     });
+    let [first, second] = [1, 2].map(line);
+    let other = second.replace("sut-2", "sut-3").replace("  #", "&base=other  #");
     scene
         .world
-        .write("pool", format!("{}{}vm://x\n{}", line(1), line(2), line(2)));
+        .write("pool", format!("{first}{second}vm://x\n{second}{other}"));
     let dir = run.dir.clone();
     let ran = run.end().expect(0);
     assert!(ran.stdout.contains("joined"), "{ran:?}");
     assert!(
         ran.stdout.contains("pool:3"),
         "a line that is no target is told of: {ran:?}"
+    );
+    assert!(
+        ran.stdout
+            .contains("it has another `base` or `digest` than the SUTs of this run"),
+        "a SUT that was installed differently takes no part: {ran:?}"
     );
     let suts: BTreeSet<_> = events(&dir)
         .iter()

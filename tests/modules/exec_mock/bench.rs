@@ -203,6 +203,7 @@ impl Bench {
             version: "1".to_owned(),
             arch: "x86_64".to_owned(),
             base: String::new(),
+            digest: None,
             user: "root".to_owned(),
             environment: BTreeMap::new(),
         };

@@ -211,6 +211,7 @@ fn show_one(spec: &SutSpec, hello: &Hello, seen: &Within, out: &mut Out) -> Resu
     let lines = [
         ("system", system(facts)),
         ("base", spec.base.clone()),
+        ("digest", spec.access.digest().unwrap_or_default().to_owned()),
         ("user", facts.user.clone()),
         ("packages", facts.managers.join(", ")),
         ("reads", sight(seen.blind.as_deref())),

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::target::TargetText;
-use super::{Access, Means, NoAccess, TargetError};
+use super::{Access, Means, NoAccess, Parameter, TargetError};
 use crate::sut::agent::link::child::ChildLink;
 use crate::sut::agent::link::{BOOT, CLEAN};
 use crate::sut::agent::session::Machine;
@@ -35,6 +35,8 @@ struct ExecAddress {
     /// As the user wrote it.
     text: String,
     words: Vec<String>,
+    /// What the user says that the machine is made of.
+    digest: Option<String>,
 }
 
 /// A machine behind a command.
@@ -55,6 +57,11 @@ impl super::SutKind for ExecKind {
         &["exec:COMMAND"]
     }
 
+    fn parameters(&self) -> &'static [Parameter] {
+        const ALL: &[Parameter] = &[Parameter::text("digest")];
+        ALL
+    }
+
     fn read(&self, target: &TargetText<'_>) -> Option<Result<Box<dyn super::Address>, TargetError>> {
         target.machine.strip_prefix(PREFIX)?;
         Some(ExecAddress::read(target).map(|address| Box::new(address) as Box<dyn super::Address>))
@@ -70,7 +77,8 @@ impl ExecAddress {
             return Err(target.empty());
         }
         let text = text.to_owned();
-        Ok(Self { text, words })
+        let digest = target.parameters.get("digest").map(str::to_owned);
+        Ok(Self { text, words, digest })
     }
 }
 
@@ -104,6 +112,10 @@ impl Access for Behind {
         // A word with a zero byte was refused: no command can have one.
         let joined = shlex::try_join(words).unwrap_or_else(|_| self.address.text.clone());
         format!("{PREFIX}{joined}")
+    }
+
+    fn digest(&self) -> Option<&str> {
+        self.address.digest.as_deref()
     }
 
     fn sut(&self, dir: Option<&Path>, cancel: &Cancel) -> Result<Box<dyn Sut>, Trouble> {
