@@ -3,7 +3,7 @@
 use super::Schedule;
 use super::lane::LaneState;
 use super::messages::{Estimate, LaneId};
-use super::sut::SutStatus;
+use super::sut::SutStage;
 
 impl Schedule {
     /// What is left to do, and how long it will take.
@@ -11,7 +11,7 @@ impl Schedule {
         let mut running = 0;
         let mut last = 0;
         for row in &self.suts {
-            if let SutStatus::Running { end, .. } = row.state {
+            if let SutStage::Running { end, .. } = row.state {
                 running += 1;
                 last = last.max(end.saturating_sub(now));
             }

@@ -32,7 +32,7 @@ pub use messages::{
     After, AttemptOutcome, ChainStep, Decision, Estimate, Input, JobId, Lane, LaneId, Rules, Ruling, Skip, StepNo,
     SutCommand, SutId, Task,
 };
-use sut::{Fit, ScheduledSut, SutCounts, SutStatus};
+use sut::{Fit, ScheduledSut, SutCounts, SutStage};
 
 /// The state machine. Drive it: [`Schedule::start`], then [`Schedule::handle`] for each answer until [`Schedule::is_over`].
 #[derive(Debug)]
@@ -124,8 +124,8 @@ impl Schedule {
 
     /// Hears that a SUT that is opened is held by somebody else: it may take long, and others can be connected to meanwhile.
     pub fn held(&mut self, now: u64, sut: SutId) -> Vec<Decision> {
-        if self.suts[sut.0 as usize].state == SutStatus::Opening {
-            self.set(sut, SutStatus::Held);
+        if self.suts[sut.0 as usize].state == SutStage::Opening {
+            self.set(sut, SutStage::Held);
         }
         self.decide(now, None)
     }
@@ -139,7 +139,7 @@ impl Schedule {
     /// Returns the test that a SUT runs and that has no verdict so far.
     pub fn job_on(&self, sut: SutId) -> Option<JobId> {
         match self.suts[sut.0 as usize].state {
-            SutStatus::Running { job, ruled: false, .. } => Some(job),
+            SutStage::Running { job, ruled: false, .. } => Some(job),
             _ => None,
         }
     }
@@ -171,7 +171,7 @@ impl Schedule {
     pub fn verdict(&mut self, now: u64, sut: SutId, said: AttemptOutcome) -> (Ruling, Vec<Decision>) {
         self.now = now;
         let &ScheduledSut { state, since, .. } = &self.suts[sut.0 as usize];
-        let SutStatus::Running {
+        let SutStage::Running {
             lane,
             job,
             end,
@@ -182,7 +182,7 @@ impl Schedule {
             return (Ruling::Final { flaky: false }, Vec::new());
         };
         let ruled = true;
-        self.set(sut, SutStatus::Running { lane, job, end, ruled });
+        self.set(sut, SutStage::Running { lane, job, end, ruled });
         if matches!(said, AttemptOutcome::Passed | AttemptOutcome::Failed) {
             self.pace.note(self.jobs.expected(job), now.saturating_sub(since));
         }
@@ -292,33 +292,33 @@ impl Schedule {
     }
 
     /// One transition of one SUT.
-    fn after(&mut self, sut: SutId, input: Input) -> SutStatus {
+    fn after(&mut self, sut: SutId, input: Input) -> SutStage {
         let (state, since) = (self.suts[sut.0 as usize].state, self.suts[sut.0 as usize].since);
         match (state, input) {
-            (SutStatus::Opening | SutStatus::Held, Input::Opened(at)) => {
+            (SutStage::Opening | SutStage::Held, Input::Opened(at)) => {
                 self.suts[sut.0 as usize].at = at;
-                SutStatus::Idle(None)
+                SutStage::Idle(None)
             }
-            (SutStatus::Leaving { lane, next }, Input::Left) => {
+            (SutStage::Leaving { lane, next }, Input::Left) => {
                 self.suts[sut.0 as usize].bound = next;
                 if self.lanes[lane.0 as usize].finishes {
                     self.suts[sut.0 as usize].at = None;
                 }
-                SutStatus::Idle(None)
+                SutStage::Idle(None)
             }
-            (SutStatus::Entering(lane), Input::Entered) => {
+            (SutStage::Entering(lane), Input::Entered) => {
                 let (row, state) = (&mut self.suts[sut.0 as usize], &mut self.lanes[lane.0 as usize]);
                 if state.is_whole(row.at) {
                     state.measure(self.now.saturating_sub(since));
                 }
                 row.at = state.last_step().or(row.at);
-                SutStatus::Idle(Some((lane, Fit::Ready)))
+                SutStage::Idle(Some((lane, Fit::Ready)))
             }
-            (SutStatus::Entering(lane), Input::EnterFailed(reason)) => {
+            (SutStage::Entering(lane), Input::EnterFailed(reason)) => {
                 self.enter_failed(sut, lane, &reason);
-                SutStatus::Idle(Some((lane, Fit::Failed)))
+                SutStage::Idle(Some((lane, Fit::Failed)))
             }
-            (SutStatus::Running { lane, job, .. }, Input::Ended(after)) => {
+            (SutStage::Running { lane, job, .. }, Input::Ended(after)) => {
                 if after == After::Busy {
                     self.lanes[lane.0 as usize].busy.push(job);
                     self.busy += 1;
@@ -328,13 +328,13 @@ impl Schedule {
                 if tainted {
                     self.suts[sut.0 as usize].at = None;
                 }
-                SutStatus::Idle(Some((lane, if tainted { Fit::Tainted } else { Fit::Ready })))
+                SutStage::Idle(Some((lane, if tainted { Fit::Tainted } else { Fit::Ready })))
             }
             (_, Input::Lost(reason)) => {
                 self.last_loss = reason;
-                SutStatus::Gone
+                SutStage::Gone
             }
-            (_, Input::Closed) => SutStatus::Rested,
+            (_, Input::Closed) => SutStage::Rested,
             (state, input) => {
                 debug_assert!(false, "`{input:?}` cannot happen to a SUT that is {state:?}");
                 state
@@ -377,9 +377,8 @@ impl Schedule {
 
     /// Gives up entries of a lane for its own sake for which there is no SUT that was not in it.
     fn drop_idle_entries(&mut self, id: LaneId) {
-        let can_come = |row: &ScheduledSut| {
-            row.state != SutStatus::Gone && !row.entered.contains(&id) && !row.failed.contains(&id)
-        };
+        let can_come =
+            |row: &ScheduledSut| row.state != SutStage::Gone && !row.entered.contains(&id) && !row.failed.contains(&id);
         let lane = &mut self.lanes[id.0 as usize];
         if lane.entries > 0 && !self.suts.iter().any(can_come) {
             self.demand -= std::mem::take(&mut lane.entries) as usize;
@@ -392,7 +391,7 @@ impl Schedule {
     /// Approach: stay in the lane while it has tests, unless a change pays; else leave it for the lane where the SUT is needed
     /// most; else wait for tests that another process runs; else let the SUT go.
     fn give(&mut self, sut: SutId) -> Option<SutCommand> {
-        let SutStatus::Idle(place) = self.suts[sut.0 as usize].state else {
+        let SutStage::Idle(place) = self.suts[sut.0 as usize].state else {
             return None;
         };
         let bound = self.suts[sut.0 as usize].bound.take();
@@ -417,12 +416,12 @@ impl Schedule {
             }
             (Some((lane, _)), next) => {
                 self.review |= self.lanes[lane.0 as usize].closed;
-                self.set(sut, SutStatus::Leaving { lane, next });
+                self.set(sut, SutStage::Leaving { lane, next });
                 Some(SutCommand::Leave(lane))
             }
             (None, Some(next)) => Some(self.enter(next, sut)),
             (None, None) => {
-                self.set(sut, SutStatus::Closing);
+                self.set(sut, SutStage::Closing);
                 Some(SutCommand::Close)
             }
         }
@@ -434,7 +433,7 @@ impl Schedule {
         self.list(lane);
         let end = self.now + self.pace.scaled(self.jobs.expected(job));
         let ruled = false;
-        self.set(sut, SutStatus::Running { lane, job, end, ruled });
+        self.set(sut, SutStage::Running { lane, job, end, ruled });
         Some(job)
     }
 
@@ -447,7 +446,7 @@ impl Schedule {
             row.entered.push(lane);
             self.list(lane);
         }
-        self.set(sut, SutStatus::Entering(lane));
+        self.set(sut, SutStage::Entering(lane));
         SutCommand::Enter(lane)
     }
 
@@ -470,7 +469,7 @@ impl Schedule {
     }
 
     fn open(&mut self, sut: SutId) -> Decision {
-        self.set(sut, SutStatus::Opening);
+        self.set(sut, SutStage::Opening);
         Decision::Tell(sut, SutCommand::Open)
     }
 

@@ -17,7 +17,7 @@ pub(super) enum Fit {
 
 /// Where a SUT stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum SutStatus {
+pub(super) enum SutStage {
     /// Not needed so far.
     Spare,
     Opening,
@@ -48,7 +48,7 @@ pub(super) enum SutStatus {
 /// A SUT.
 #[derive(Debug)]
 pub(super) struct ScheduledSut {
-    pub(super) state: SutStatus,
+    pub(super) state: SutStage,
     /// When it came into its state.
     pub(super) since: u64,
     /// The last step of a chain that it has done.
@@ -64,7 +64,7 @@ pub(super) struct ScheduledSut {
 impl Default for ScheduledSut {
     fn default() -> Self {
         Self {
-            state: SutStatus::Spare,
+            state: SutStage::Spare,
             since: 0,
             at: None,
             bound: None,
@@ -89,7 +89,7 @@ pub(super) struct SutCounts {
     pub(super) testing: usize,
 }
 
-impl SutStatus {
+impl SutStage {
     /// Whether it can take more work, now or later.
     pub(super) fn works(self) -> bool {
         match self {
@@ -117,22 +117,22 @@ impl SutStatus {
 
 impl Schedule {
     /// Brings a SUT into a state.
-    pub(super) fn set(&mut self, sut: SutId, new: SutStatus) {
+    pub(super) fn set(&mut self, sut: SutId, new: SutStage) {
         let old = self.suts[sut.0 as usize].state;
         self.count(old, |count| *count -= 1);
         self.count(new, |count| *count += 1);
         self.counts.supply = self.counts.supply + usize::from(new.works()) - usize::from(old.works());
-        let tests = |state| usize::from(matches!(state, SutStatus::Running { ruled: false, .. }));
+        let tests = |state| usize::from(matches!(state, SutStage::Running { ruled: false, .. }));
         self.counts.testing = self.counts.testing + tests(new) - tests(old);
-        if let SutStatus::Running { lane, end, .. } = old {
+        if let SutStage::Running { lane, end, .. } = old {
             self.lanes[lane.0 as usize].ends -= end;
         }
-        if let SutStatus::Running { lane, end, .. } = new {
+        if let SutStage::Running { lane, end, .. } = new {
             self.lanes[lane.0 as usize].ends += end;
         }
         match new {
-            SutStatus::Gone if old != SutStatus::Gone => self.forget(sut),
-            SutStatus::Rested => {
+            SutStage::Gone if old != SutStage::Gone => self.forget(sut),
+            SutStage::Rested => {
                 self.rested.push(sut);
                 self.review = true;
             }
@@ -143,11 +143,11 @@ impl Schedule {
     }
 
     /// Changes every count that a SUT in this state is part of.
-    fn count(&mut self, state: SutStatus, change: impl Fn(&mut u32)) {
+    fn count(&mut self, state: SutStage, change: impl Fn(&mut u32)) {
         if state.is_active() {
             change(&mut self.counts.active);
         }
-        if state == SutStatus::Opening {
+        if state == SutStage::Opening {
             change(&mut self.counts.opening);
         }
         let Some(lane) = state.serves() else { return };
@@ -160,12 +160,12 @@ impl Schedule {
         } = &mut self.lanes[lane.0 as usize];
         change(served);
         match state {
-            SutStatus::Leaving { .. } => change(coming),
-            SutStatus::Entering(_) => {
+            SutStage::Leaving { .. } => change(coming),
+            SutStage::Entering(_) => {
                 change(coming);
                 change(inside);
             }
-            SutStatus::Running { .. } => {
+            SutStage::Running { .. } => {
                 change(running);
                 change(inside);
             }
