@@ -7,7 +7,7 @@ use std::time::Instant;
 
 // The simulation is test code of atex and names the scheduler by its path there.
 use atex::exec;
-use atex::exec::schedule::{ChainStep, JobId, Lane, LaneId, Rules, StepNo, Task};
+use atex::exec::schedule::{ChainStep, JobId, Lane, LaneId, ScheduleRules, StepNo, Task};
 use simulation::{Dice, Fate, Simulation, SimulationReport, Truth};
 
 #[expect(
@@ -50,9 +50,9 @@ fn lane(times: &[u64], expected: impl Fn(usize) -> u64) -> Lane {
 }
 
 fn simulate(lanes: Vec<Lane>, suts: usize, truth: Truth) -> SimulationReport {
-    let rules = Rules {
+    let rules = ScheduleRules {
         connecting: u32::MAX,
-        ..Rules::default()
+        ..ScheduleRules::default()
     };
     Simulation::new(lanes, suts, rules, truth, |_, _| Fate::Well).run()
 }
@@ -152,7 +152,7 @@ fn resident() -> usize {
 }
 
 fn speed() {
-    use atex::exec::schedule::{After, AttemptOutcome, Decision, Input, Schedule, SutCommand};
+    use atex::exec::schedule::{After, AttemptOutcome, Decision, Input, Schedule, WorkerCommand};
     let (tests, suts) = (100_000, 1000);
     let times = heavy_tailed(tests, 3_600_000.0, &mut Dice(1));
     let lanes: Vec<Lane> = (0..100_usize)
@@ -166,7 +166,7 @@ fn speed() {
             lane
         })
         .collect();
-    let mut schedule = Schedule::new(lanes, suts, Rules::default());
+    let mut schedule = Schedule::new(lanes, suts, ScheduleRules::default());
     let begun = Instant::now();
     let (mut now, mut decided, mut ran) = (0, 0_u64, 0_u64);
     let mut queue: std::collections::VecDeque<Decision> = schedule.start(0).into();
@@ -177,15 +177,15 @@ fn speed() {
             continue;
         };
         let input = match command {
-            SutCommand::Open => Input::Opened(None),
-            SutCommand::Enter(_) => Input::Entered,
-            SutCommand::Run(_) => {
+            WorkerCommand::Open => Input::Opened(None),
+            WorkerCommand::Enter(_) => Input::Entered,
+            WorkerCommand::Run(_) => {
                 ran += 1;
                 queue.extend(schedule.verdict(now, sut, AttemptOutcome::Passed).1);
                 Input::Ended(After::Clean)
             }
-            SutCommand::Leave(_) => Input::Left,
-            SutCommand::Close => Input::Closed,
+            WorkerCommand::Leave(_) => Input::Left,
+            WorkerCommand::Close => Input::Closed,
         };
         queue.extend(schedule.handle(now, sut, input));
     }
@@ -215,7 +215,7 @@ fn weight() {
         tasks: tasks.collect(),
         ..Lane::default()
     };
-    let schedule = Schedule::new(vec![lane], 1000, Rules::default());
+    let schedule = Schedule::new(vec![lane], 1000, ScheduleRules::default());
     let memory = resident().saturating_sub(before);
     assert_eq!(schedule.pending(LaneId(0)).count(), TESTS as usize, "all tests wait");
     println!("  {} bytes for each of {TESTS} waiting tests", memory / TESTS as usize);

@@ -24,7 +24,7 @@ use crate::sut::{Cancel, Urgency};
 #[derive(Debug)]
 pub struct NullBuildRun {
     build: NullBuild,
-    /// One for each test.
+    /// The record of each test.
     records: Vec<Output>,
 }
 
@@ -37,8 +37,8 @@ pub struct RestoredNullBuild {
 }
 
 impl NullBuildRun {
-    /// Takes what the cache holds of each test of the build; nothing where one has to run, or may have to: what a test stands on
-    /// is not in the build.
+    /// Takes the record that the cache has of each test. Returns `None` if a test has to run, or may have to because its record could be too
+    /// old: the null build does not know which tests ran on a prepared SUT.
     pub fn new(build: NullBuild, records: Vec<Option<Output>>, options: &Options) -> Option<Self> {
         let stands = |output: &Output| output.outcome == Outcome::Passed && options.believes(output.prepared, true);
         let passed = |output: Option<Output>| output.filter(stands);
@@ -46,8 +46,8 @@ impl NullBuildRun {
         (records.len() == build.tests.len()).then_some(Self { build, records })
     }
 
-    /// Puts all records into the run's directory, which is empty; nothing where one is damaged or the directory cannot be
-    /// written, and then it is empty again, as far as that can be. `seen` is told with each.
+    /// Puts all records into the run's directory, which is empty. Returns `None` if a record is damaged or the directory cannot be
+    /// written; then the directory is emptied again as far as possible. `seen` is a part of each event.
     pub fn restore(self, store: &Store, dir: &RunDir, seen: Option<&Seen>) -> Option<RestoredNullBuild> {
         let started = Instant::now();
         let restorer = Restorer { store, dir, seen };
@@ -66,11 +66,11 @@ impl NullBuildRun {
         // Two tests share no file, so they need not wait for each other.
         let events: Option<Vec<Event>> = build.tests.par_iter().zip(&records).map(put_back).collect();
         if events.is_none() {
-            // What stays is found by those who put the records back again, and told.
+            // If something stays, the regular run finds it when it restores the records, and reports it.
             let _stays = mounts::remove_dir_all(&dir.path().join("tests"));
         }
         let plans = build.plans.clone();
-        // To give so much memory back takes a while, in which there is something to tell.
+        // To free that much memory takes a while, so another thread does it while the events are sent.
         rayon::spawn(move || drop((build, records)));
         Some(RestoredNullBuild {
             started,
@@ -81,7 +81,7 @@ impl NullBuildRun {
 }
 
 impl RestoredNullBuild {
-    /// Tells of the run, from `RunStarted` to `RunFinished`; `suts` are the machines that are not asked, by name.
+    /// Sends the events of the run, from `RunStarted` to `RunFinished`. `suts` are the names of the machines, which are not connected to.
     pub fn tell(
         self,
         dir: &RunDir,

@@ -1,4 +1,4 @@
-//! How a run is to go, validated: what the engine sees of the command line.
+//! How a run is to go: the validated options that `cli` makes of the command line.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::control::Mask;
 use crate::exec::record::audit::Share;
 use crate::exec::run::clock::unix_now;
-use crate::exec::schedule::Rules;
+use crate::exec::schedule::ScheduleRules;
 use crate::sut::OnHeld;
 
 /// Which command a run carries out.
@@ -90,7 +90,7 @@ pub struct Options {
     /// How long a SUT may be silent before it counts as dead.
     pub dead_after: Duration,
     /// How often what fails is tried again, and when enough has failed.
-    pub rules: Rules,
+    pub rules: ScheduleRules,
     /// Bytes that are kept of what a test or a step prints.
     pub max_output: u64,
     /// What is masked in all that the run stores and shows.

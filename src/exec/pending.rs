@@ -1,6 +1,6 @@
-//! What of a workload has to run: tests whose records stand are taken out, the rest becomes jobs in lanes.
+//! The pending work: which tests of a workload have to run, in which lanes, and which have a usable record.
 //!
-//! A pure function of the workload, the options and what the cache answers; run before anything else, and again by `--dry-run`.
+//! It is a pure function of the workload, the options and what the cache answers. `--dry-run` shows it and ends.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -15,25 +15,25 @@ use crate::exec::options::{Mode, Options, Until};
 use crate::exec::record::durations::Durations;
 use crate::exec::schedule::{ChainStep, JobId, Lane, LaneId, StepNo, Task};
 
-/// What has to run and what stands.
+/// What has to run, and which tests have a usable record.
 #[derive(Debug)]
 pub struct PendingWork {
     /// What is to be done about each node of the graph, before any SUT has told its state.
     pub selection: Selection,
     /// Tests to run; a node that several plans share is one job. Indexed by [`JobId`].
     pub jobs: Vec<JobSpec>,
-    /// Tests whose records stand.
+    /// Tests with a usable record.
     pub cached: Vec<CachedTest>,
-    /// What jobs share. Indexed by [`LaneId`].
+    /// The lanes of the jobs. Indexed by [`LaneId`].
     pub lanes: Vec<LaneSpec>,
-    /// Plans whose finish is owed since an earlier run, by the number of the SUT in the pool.
+    /// Plans whose finish is due since an earlier run, by the number of the SUT in the pool.
     pub owed: BTreeMap<u32, Vec<PlanId>>,
 }
 
 /// A test to run.
 #[derive(Clone, Debug)]
 pub struct JobSpec {
-    /// The first plan's test that stands for the node.
+    /// The test of the first plan that has this node.
     pub test: TestId,
     /// Its node.
     pub node: NodeId,
@@ -43,34 +43,34 @@ pub struct JobSpec {
     pub distinct_in: Option<String>,
     /// How long it is expected to take.
     pub expected: Duration,
-    /// Of a hit that runs again: when it passed.
+    /// If it has a record and runs again for `--audit`: when it passed.
     pub audited: Option<u64>,
-    /// Of the first test of a plan whose tests share a tree: those that run after it, on the same machine. They are in no lane.
+    /// If it is the first of tests that share a tree: the tests that run after it on the same machine. They are in no lane themselves.
     pub rest: Vec<JobId>,
 }
 
-/// How long a prepare step is expected to take that was never seen.
+/// How long a prepare step is expected to take that has never run.
 const UNKNOWN_STEP: Duration = Duration::from_secs(30);
 
-/// A test whose record stands.
+/// A test with a usable record.
 #[derive(Debug)]
 pub struct CachedTest {
     /// The test.
     pub test: TestId,
     /// Its node.
     pub node: NodeId,
-    /// Its lane, where its record turns out to be lost.
+    /// Its lane, in case its record turns out to be damaged.
     pub lane: LaneId,
     /// As for [`JobSpec::distinct_in`].
     pub distinct_in: Option<String>,
-    /// What the cache holds.
+    /// Its record.
     pub record: Output,
 }
 
 /// A prepare chain and a tree, with the plans that use both.
 #[derive(Clone, Debug)]
 pub struct LaneSpec {
-    /// Plans in order; all have the same chain.
+    /// The plans in order. All have the same chain.
     pub plans: Vec<PlanId>,
     /// The tree.
     pub upload: UploadId,
@@ -79,7 +79,7 @@ pub struct LaneSpec {
 }
 
 impl PendingWork {
-    /// Returns the nodes that `recorded` of [`PendingWork::new`] may be asked for.
+    /// Returns the nodes for which [`PendingWork::new`] may call `recorded`.
     pub fn recordable(work: &Workload, options: &Options) -> Vec<NodeId> {
         if !options.takes_records() {
             return Vec::new();
@@ -93,7 +93,7 @@ impl PendingWork {
         nodes.into_iter().collect()
     }
 
-    /// Decides what has to run. `recorded` answers with a passed record of a test's node, if there is one.
+    /// Decides what has to run. `recorded` returns the passed record of a test's node, if there is one.
     pub fn new(
         work: &Workload,
         options: &Options,
@@ -124,7 +124,7 @@ impl PendingWork {
         pending
     }
 
-    /// Approach: plan by plan, each into the lane of its chain and tree; a node that an earlier plan has is not taken again.
+    /// Approach: each plan goes into the lane of its chain and tree, in order. A node that an earlier plan has is not added again.
     fn fill(&mut self, work: &Workload, options: &Options, records: &mut HashMap<NodeId, Output>) {
         let mut lane_of: HashMap<(Option<NodeId>, UploadId), LaneId> = HashMap::new();
         let mut taken = vec![false; work.graph.len()];
@@ -135,7 +135,7 @@ impl PendingWork {
                 continue;
             }
             let place = match options.mode {
-                // No chain is entered: one lane holds all that is to be finished.
+                // No chain is entered, so one lane holds everything that is to be finished.
                 Mode::Finish => (None, UploadId(0)),
                 Mode::Build | Mode::Test => (plan.chain.last().map(|&step| work.step(step).node), plan.upload),
             };
@@ -180,7 +180,7 @@ impl PendingWork {
         }
     }
 
-    /// Adds a test to its lane, or to the first one of its plan where they share a tree.
+    /// Adds a test to its lane or, if the tests of its plan share a tree, to the first test of the plan.
     fn add(&mut self, work: &Workload, job: JobSpec, firsts: &mut BTreeMap<PlanId, JobId>) {
         let id = JobId(narrow(self.jobs.len()));
         let plan = work.test(job.test).plan;
@@ -197,18 +197,18 @@ impl PendingWork {
         self.jobs.push(job);
     }
 
-    /// A test, and those that run after it in the same tree.
+    /// Returns a test, and the tests that run after it in the same tree.
     pub(crate) fn together(&self, first: JobId) -> impl Iterator<Item = JobId> + '_ {
         let rest = &self.jobs[first.0 as usize].rest;
         std::iter::once(first).chain(rest.iter().copied())
     }
 
-    /// How long it is expected to take, with those that run after it in the same tree.
+    /// Returns how long a test is expected to take, with those that run after it in the same tree.
     fn expected(&self, first: JobId) -> Duration {
         self.together(first).map(|job| self.jobs[job.0 as usize].expected).sum()
     }
 
-    /// Takes the finish of these plans among what has to run on the SUT of this number, whatever else does.
+    /// Adds the finish of these plans to what has to run on the SUT of this number, because it is due since an earlier run.
     pub fn owe(&mut self, work: &Workload, sut: u32, plans: &[String]) {
         let named = |(index, plan): (usize, &PlanSpec)| plans.contains(&plan.name).then_some(PlanId(narrow(index)));
         let owed: Vec<PlanId> = work.plans.iter().enumerate().filter_map(named).collect();
@@ -217,14 +217,14 @@ impl PendingWork {
         }
     }
 
-    /// Marks the hits that run again; `passed` says when they passed.
+    /// Marks the recorded tests that run again for `--audit`. `passed` says when they passed.
     pub fn audit(&mut self, passed: &BTreeMap<NodeId, u64>) {
         for job in &mut self.jobs {
             job.audited = passed.get(&job.node).copied();
         }
     }
 
-    /// Returns what a later run of the same needs to know, where nothing has to run; nothing where something has.
+    /// Returns the null build to remember for later runs, if nothing has to run.
     pub fn null_build(&self, work: &Workload) -> Option<NullBuild> {
         let runs = |id| self.selection.runs(id);
         if !self.jobs.is_empty() || self.cached.is_empty() || work.graph.ids().any(runs) {
@@ -247,7 +247,7 @@ impl PendingWork {
         })
     }
 
-    /// Puts tests whose records turned out to be damaged among those to run.
+    /// Adds tests to those that have to run, because their records turned out to be damaged.
     pub(crate) fn run_after_all(&mut self, work: &Workload, lost: Vec<CachedTest>) {
         let mut firsts = BTreeMap::new();
         for CachedTest {
@@ -271,8 +271,8 @@ impl PendingWork {
         }
     }
 
-    /// Returns the lanes as the schedule wants them. Without tests, each SUT enters one: where there are more lanes than SUTs, some
-    /// enter several.
+    /// Returns the lanes in the form that the schedule takes. In a run without tests each SUT enters one lane, or several if there are more
+    /// lanes than SUTs.
     pub(crate) fn for_schedule(&self, work: &Workload, options: &Options, suts: usize, times: &Durations) -> Vec<Lane> {
         let entered = options.mode == Mode::Finish || options.only_prepares();
         let lanes = self.lanes.len().max(1);
@@ -294,7 +294,7 @@ impl PendingWork {
         self.lanes.iter().enumerate().map(lane).collect()
     }
 
-    /// Counts the nodes that have to run, by kind: `prepare` and, for `atex finish`, `finish`, before any SUT has told what it has.
+    /// Counts the nodes that have to run, by kind. Prepare and finish steps are counted as if no SUT were prepared, because none has been asked.
     pub fn to_run(&self, work: &Workload, options: &Options) -> BTreeMap<Kind, u64> {
         let mut counts = BTreeMap::new();
         for id in work.graph.ids().filter(|&id| self.need(work, options, id) == Need::Run) {
@@ -303,7 +303,7 @@ impl PendingWork {
         counts
     }
 
-    /// Returns what is to be done about a node, as far as that is known before any SUT has told what it has and what is due there.
+    /// Returns what has to be done about a node, as far as that is known before any SUT is asked for its state.
     pub fn need(&self, work: &Workload, options: &Options, id: NodeId) -> Need {
         let is_finish = work.graph.node(id).kind() == Kind::Finish;
         if is_finish && (options.mode == Mode::Finish || self.is_owed(work, id)) {
@@ -327,8 +327,8 @@ impl PendingWork {
         }
     }
 
-    /// Replaces what tests may take by what they are expected to take, and orders them by that. Of a test that was never
-    /// measured, the `duration` is believed as far as it was right of those that were.
+    /// Sets how long tests are expected to take, and orders them by that. For a test that was never measured, its `duration` is scaled by the
+    /// ratio of measured to declared durations of the others.
     pub(crate) fn weigh(&mut self, work: &Workload, suts: usize, times: &Durations) {
         let measured: Vec<Option<Duration>> = self.jobs.iter().map(|job| times.of(work, job.node)).collect();
         let (mut took, mut allowed) = (Duration::ZERO, Duration::ZERO);
@@ -349,8 +349,9 @@ impl PendingWork {
         self.order(work, suts, times);
     }
 
-    /// Orders the jobs of each lane: by `extra-priority`; then on one SUT as the plans say, on several the longest first. A destructive
-    /// test that starts last costs no preparing, so it is worth so much less to start it early.
+    /// Orders the jobs of each lane by `extra-priority`. Then one SUT runs them in the order of the plans, and several SUTs run the longest first.
+    /// After a destructive test the SUT must be prepared again, unless the test was the last; so the time of preparing is subtracted from its
+    /// length.
     fn order(&mut self, work: &Workload, suts: usize, times: &Durations) {
         let mut lanes = std::mem::take(&mut self.lanes);
         for lane in &mut lanes {
@@ -373,7 +374,7 @@ impl PendingWork {
     }
 }
 
-/// Leaves, of tests that share a tree, the records of all or none.
+/// Drops the records of tests that share a tree, unless each of these tests has one.
 pub(crate) fn leave_whole(work: &Workload, records: &mut HashMap<NodeId, Output, impl BuildHasher>) {
     for tests in sharing(work) {
         if !tests.iter().all(|node| records.contains_key(node)) {
@@ -382,20 +383,20 @@ pub(crate) fn leave_whole(work: &Workload, records: &mut HashMap<NodeId, Output,
     }
 }
 
-/// The nodes of tests that share a tree, plan by plan.
+/// Returns the nodes of tests that share a tree, for each plan.
 pub(crate) fn sharing(work: &Workload) -> impl Iterator<Item = HashSet<NodeId>> + '_ {
     let plans = work.plans.iter().filter(|plan| plan.shared_tree);
     plans.map(|plan| plan.tests.iter().map(|&test| work.test(test).node).collect())
 }
 
-/// The nodes of tests that run on something that is prepared.
+/// Returns the nodes of tests that run on a prepared SUT.
 pub(crate) fn prepared_tests(work: &Workload) -> HashSet<NodeId> {
     let prepared = work.plans.iter().filter(|plan| !plan.chain.is_empty());
     let tests = prepared.flat_map(|plan| &plan.tests);
     tests.map(|&test| work.test(test).node).collect()
 }
 
-/// A step as the schedule sees it.
+/// Returns a step in the form that the schedule takes.
 fn expected_step(work: &Workload, step: StepId, times: &Durations) -> ChainStep {
     let expected = times.of(work, work.step(step).node).unwrap_or(UNKNOWN_STEP);
     ChainStep {
@@ -404,7 +405,7 @@ fn expected_step(work: &Workload, step: StepId, times: &Durations) -> ChainStep 
     }
 }
 
-/// Whether a plan has something for which a SUT is needed.
+/// Returns whether a SUT is needed for the plan.
 fn has_use(plan: &PlanSpec, options: &Options) -> bool {
     match options.mode {
         Mode::Finish => !plan.finish.is_empty(),
@@ -414,7 +415,7 @@ fn has_use(plan: &PlanSpec, options: &Options) -> bool {
     }
 }
 
-/// The nodes that the command is about.
+/// Returns the nodes that the command asks for.
 fn targets(work: &Workload, options: &Options) -> Vec<NodeId> {
     let tests = || work.tests.iter().map(|test| test.node);
     let finishes = || {

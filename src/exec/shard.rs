@@ -1,9 +1,9 @@
-//! `--shard m/n`: which tests are this part's, where several invocations share a tree.
+//! `--shard m/n`: which tests belong to this part, where several invocations share the tests of a tree.
 //!
-//! A pure function of the tests' names and their `duration`s, which are the same wherever the tree is: so the parts are disjoint, and
-//! together they are everything, whoever computes them. (What was measured in earlier runs differs from host to host, and
-//! must not enter.) Tests go to parts by the hash of their name, as long as that part has room (consistent hashing with bounded loads,
-//! by Mirrokni, Thorup and Zadimoghaddam); so a test that comes or goes moves few others.
+//! The parts are a pure function of the tests' names and `duration`s, which are the same wherever the tree is. So they are disjoint, and
+//! together they are all tests, whoever computes them. (Measured durations differ from host to host and must not enter.) A test goes to a part
+//! by the hash of its name, as long as that part has room: consistent hashing with bounded loads, by Mirrokni, Thorup and Zadimoghaddam. So a
+//! test that is added or removed moves few others.
 
 use std::collections::BTreeMap;
 use std::str::FromStr;
@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use crate::compile::spec::{TestSpec, Workload};
 
-/// A part may hold so much more than its share, as a divisor: a twentieth.
+/// How much more than its share a part may hold, as a divisor: a twentieth.
 const SLACK: u32 = 20;
 
 /// A part of a suite: `m/n`.
@@ -57,16 +57,16 @@ impl Shard {
     }
 }
 
-/// What goes to one part as a whole: a test by its name, or a plan whose tests share a tree.
+/// Returns the name of what goes to one part as a whole: the test, or its plan if the tests of the plan share a tree.
 fn unit<'w>(work: &'w Workload, test: &'w TestSpec) -> &'w str {
     let plan = work.plan(test.plan);
     if plan.shared_tree { &plan.name } else { &test.name }
 }
 
-/// Says which part each test belongs to.
+/// Returns which part each test belongs to.
 ///
-/// Approach: the longest first, each to the part that its name likes best and that has room for it; where none has, to the one that
-/// has most.
+/// Approach: the longest tests come first. Each one goes to the first part with room for it, in an order of parts that the hash of its name
+/// gives. If no part has room, it goes to the part with the least load.
 fn parts<'a>(weights: &BTreeMap<&'a str, Duration>, count: u32) -> BTreeMap<&'a str, u32> {
     let total: Duration = weights.values().sum();
     let share = total / count;

@@ -16,7 +16,7 @@ use atex::compile::{compile, resolve};
 use atex::control::Mask;
 use atex::exec::options::{Mode, OnReboot, OnTaint, Options, Until};
 use atex::exec::pending::PendingWork;
-use atex::exec::schedule::Rules;
+use atex::exec::schedule::ScheduleRules;
 use atex::sut::OnHeld;
 use atex_cache::{Outcome, Output};
 
@@ -184,7 +184,7 @@ fn null_build(work: &Workload) -> Option<NullBuild> {
         on_reboot: OnReboot::Prepare,
         on_held: OnHeld::Wait,
         dead_after: Duration::from_secs(30),
-        rules: Rules::default(),
+        rules: ScheduleRules::default(),
         max_output: 0,
         mask: Mask::default(),
     };

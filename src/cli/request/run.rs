@@ -14,7 +14,7 @@ use crate::cli::error::CliError;
 use crate::cli::sut::pool::{self, Pool};
 use crate::exec::options::{OnReboot, OnTaint, Until};
 use crate::exec::record::audit::Share;
-use crate::exec::schedule::Rules;
+use crate::exec::schedule::ScheduleRules;
 use crate::exec::shard::Shard;
 use crate::host::ownership;
 
@@ -46,7 +46,7 @@ pub(crate) struct RunRequest {
     pub(crate) pool: Pool,
     /// What the pool was made from: `--sut-file` is watched for more machines.
     pub(crate) sut_args: SutArgs,
-    pub(crate) rules: Rules,
+    pub(crate) rules: ScheduleRules,
     /// Which part of the tests.
     pub(crate) shard: Option<Shard>,
     pub(crate) dry_run: bool,
@@ -196,9 +196,9 @@ impl Values {
     }
 }
 
-fn rules(args: &FailingArgs) -> Rules {
-    let usual = Rules::default();
-    Rules {
+fn rules(args: &FailingArgs) -> ScheduleRules {
+    let usual = ScheduleRules::default();
+    ScheduleRules {
         retries: args.retries.unwrap_or(usual.retries),
         retry_infra: args.retry_infra.unwrap_or(usual.retry_infra),
         max_failures: if args.exit_first { Some(1) } else { args.max_failures },

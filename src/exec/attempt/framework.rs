@@ -1,20 +1,20 @@
-//! Frameworks of tests: how a test of each is started, and what its end means where it gave no result for itself.
+//! Test frameworks: how a test of each one is started, and what its exit code means where the test reported no result for itself.
 //!
-//! A framework judges nothing else: results that a test reports are its own (`src/control/`), and that it never came to its end is the
-//! infrastructure's. Which frameworks there are, [`Framework`] says; a test of another one runs as `shell`, which is told, and its pass is
-//! not recorded (`src/compile/metadata/unsupported.rs`).
+//! A framework judges nothing else. Results that a test reports are taken as they are (`src/control/`), and a test that never came to its
+//! end is the infrastructure's failure. [`Framework`] lists the frameworks that exist. A test of any other one runs as `shell`; the user is
+//! told so, and its pass is not recorded (see `Ignored` in `compile`).
 
 use crate::compile::spec::{Framework, TestSpec};
 use crate::control::Status;
 
-/// The bash text that runs a test, under `set -eo pipefail`.
+/// Returns the bash text that runs a test, under `set -eo pipefail`.
 pub(crate) fn script(test: &TestSpec) -> String {
     match test.framework {
         Framework::Shell => test.script.clone(),
     }
 }
 
-/// What the exit code of that text makes of the test.
+/// Returns the result that the exit code of that text gives to the test.
 pub(crate) fn judge(framework: Framework, code: i32) -> Status {
     match framework {
         Framework::Shell if code == 0 => Status::Pass,

@@ -1,7 +1,7 @@
 //! `prepare.log` and `finish.log`: what the scripts of a run printed, readable while they run.
 //!
 //! Several SUTs write to one log. Each line is appended in one write, with the SUT's name before it where a run has several.
-//! What one node printed is kept once more, in a file of its own, for the node's record.
+//! What one node printed is also kept in a file of its own, for the node's record.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
@@ -13,10 +13,10 @@ use tempfile::NamedTempFile;
 
 use crate::control::{Mask, MaskedStream};
 
-/// How much of the end of a node's output is looked at for its last line, in bytes.
+/// How many bytes at the end of a node's output are searched for its last line.
 const LAST: u64 = 4096;
 
-/// A line that is longer than this is told in parts where lines get a prefix, in bytes.
+/// The longest line, in bytes, that is written at once where lines get a prefix. A longer one is written in parts.
 const LONGEST_LINE: usize = 64 * 1024;
 
 /// A log of the run that several workers append to.
@@ -26,7 +26,7 @@ pub(crate) struct RunLog {
     path: PathBuf,
     name: &'static str,
     prefixed: bool,
-    /// Bytes of one node's output that are kept.
+    /// How many bytes of one node's output are kept.
     most: u64,
     mask: Mask,
 }
@@ -61,7 +61,7 @@ impl RunLog {
         self.name
     }
 
-    /// Starts the part of one node.
+    /// Starts the log of one node.
     pub(crate) fn part(&self, sut: &str, title: &str) -> io::Result<NodeLog<'_>> {
         let own = NamedTempFile::new_in(self.path.parent().unwrap_or(Path::new(".")))?;
         let prefix = if self.prefixed {
@@ -90,15 +90,15 @@ pub(crate) struct NodeLog<'a> {
     own: NamedTempFile,
     prefix: String,
     line: Vec<u8>,
-    /// Bytes that are still kept.
+    /// How many more bytes are kept.
     room: u64,
-    /// Something was dropped, and the log says so.
+    /// Whether something was dropped, which the log then says.
     full: bool,
     masked: MaskedStream,
 }
 
 impl NodeLog<'_> {
-    /// The last line with something on it that was printed so far; empty if there is none.
+    /// Returns the last line that was printed so far and is not blank, or an empty text.
     pub(crate) fn last_line(&mut self) -> io::Result<String> {
         self.end_script()?;
         let file = self.own.as_file_mut();
@@ -115,14 +115,14 @@ impl NodeLog<'_> {
             .to_owned())
     }
 
-    /// Takes what the node printed, as far as there is room.
+    /// Writes what the node printed, as far as there is room.
     pub(crate) fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
         let certain = self.masked.pass(bytes);
         self.take(&certain)
     }
 
-    /// Says that what follows does not go on with what was printed: what was held back as it could be the beginning of a masked value
-    /// is none.
+    /// Ends the output of one script. Bytes that were held back, because they could have been the beginning of a masked value, are
+    /// written.
     pub(crate) fn end_script(&mut self) -> io::Result<()> {
         let held = self.masked.end();
         self.take(&held)
@@ -157,7 +157,7 @@ impl NodeLog<'_> {
         self.append_lines(&whole)
     }
 
-    /// Ends the part: an unfinished line is completed.
+    /// Ends the log of the node, and completes an unfinished line.
     pub(crate) fn finish(mut self) -> io::Result<NamedTempFile> {
         self.end_script()?;
         if !self.line.is_empty() {

@@ -1,7 +1,7 @@
-//! One attempt of one test: its wrapper's streams, its deadline, its restarts, until it is over.
+//! One attempt of one test: it starts the test, reads its streams, keeps its deadline and restarts it, until the attempt is over.
 //!
-//! Knows a SUT, the control protocol and a directory to write into; not the scheduler, the cache or the graph. Whatever
-//! happens, the attempt ends with at least one result line in its directory, and says what state the SUT is in.
+//! It knows a SUT, the control protocol and a directory to write into, but not the scheduler, the cache or the graph. Whatever
+//! happens, the attempt ends with at least one result line in its directory, and says in which state it leaves the SUT.
 
 pub(crate) mod framework;
 pub(crate) mod log;
@@ -23,38 +23,38 @@ use crate::sut::{Cancel, Job, JobKind, Sut, Trouble, TroubleKind};
 pub(crate) struct Attempt<'a> {
     /// The test as a job; its restart count is set here.
     pub(crate) job: Job,
-    /// Who judges its end.
+    /// The framework that judges its end.
     pub(crate) framework: Framework,
     /// How long it may run.
     pub(crate) duration: Duration,
-    /// Where its results go: exists and is empty.
+    /// The directory for its results, which exists and is empty.
     pub(crate) dir: &'a Path,
-    /// Ends it.
+    /// Ends it when the user cancels.
     pub(crate) cancel: &'a Cancel,
     /// How long a SUT may be silent before it counts as dead.
     pub(crate) dead_after: Duration,
-    /// Bytes that are kept of its output.
+    /// How many bytes of its output are kept.
     pub(crate) max_output: u64,
-    /// What is masked in all that it leaves.
+    /// Masks secret values in everything that it leaves.
     pub(crate) mask: &'a Mask,
 }
 
-/// What an attempt ended with.
+/// How an attempt ended.
 #[derive(Debug)]
 pub(crate) struct AttemptEnd {
-    /// What the test, or the infrastructure, said.
+    /// What the test or the infrastructure reported.
     pub(crate) summary: Summary,
-    /// What became of the SUT.
+    /// The condition of the SUT afterwards.
     pub(crate) after: SutAfter,
-    /// In which boot the SUT came back for the test, the last time that the test went away on purpose.
+    /// The boot in which the SUT came back the last time that the test disconnected on purpose.
     pub(crate) meant_boot: Option<String>,
-    /// In which boot the SUT was found after a loss, whoever wanted that.
+    /// The boot in which the SUT was found after its connection was lost, on purpose or not.
     pub(crate) found_boot: Option<String>,
     /// What the test left mounted below the trees, in words.
     pub(crate) mounted: Option<String>,
 }
 
-/// What an attempt left of its SUT.
+/// The condition in which an attempt left its SUT.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum SutAfter {
     /// It can go on.
@@ -63,11 +63,11 @@ pub(crate) enum SutAfter {
     Lost(String),
 }
 
-/// The host could not write what an attempt came to. The test does not run any more.
+/// The host could not write the results of an attempt. The test does not run any more.
 #[derive(Debug)]
 pub(crate) struct Unwritten {
     pub(crate) error: StoreError,
-    /// What became of the SUT.
+    /// The condition of the SUT afterwards.
     pub(crate) after: SutAfter,
 }
 
@@ -78,7 +78,7 @@ impl From<StoreError> for Unwritten {
     }
 }
 
-/// Runs the attempt. Fails only where the host cannot write its results.
+/// Runs the attempt. It fails only if the host cannot write its results.
 pub(crate) fn run(
     attempt: Attempt<'_>,
     sut: &mut dyn Sut,
@@ -159,8 +159,8 @@ pub(crate) fn run(
     })
 }
 
-/// Has a machine unmounted what the test left `mounted` below the trees, and tells what that was. Whatever could be seen there was not
-/// what the test was to find, nor is what it hid: the machine is tainted.
+/// Makes the machine unmount what the test left `mounted` below the trees, and returns what that was. Such a mount shows other files than
+/// the tree and hides the tree's own, so the machine is tainted.
 fn put_right(sut: &mut dyn Sut, after: &mut SutAfter, mounted: bool) -> Option<String> {
     if !mounted || matches!(after, SutAfter::Lost(_)) {
         return None;
@@ -183,11 +183,11 @@ fn set_restarts(job: &mut Job, count: u32) {
     }
 }
 
-/// Connects again after a loss that was meant; returns the boot in which the SUT is. An error is the end of the attempt.
+/// Connects again after a disconnect on purpose, and returns the boot in which the SUT is. An error is the end of the attempt.
 fn come_back(sut: &mut dyn Sut, deadline: &Deadline) -> Result<String, (Finish, SutAfter)> {
     let ended = |kind, note, after| Err((Finish::Infra { kind, note }, after));
     match sut.reopen(deadline.expires()) {
-        // What ran there was ended because the time is over, not because it was done.
+        // What ran there was ended because its time was over, not because it was done.
         Ok(_) if Instant::now() >= deadline.expires() => {
             let note = "the duration was over before the test could be started again".to_owned();
             ended(InfraKind::Timeout, note, SutAfter::Usable(After::Tainted))
@@ -204,7 +204,7 @@ fn come_back(sut: &mut dyn Sut, deadline: &Deadline) -> Result<String, (Finish, 
     }
 }
 
-/// Finds out what an infrastructure failure left of the SUT.
+/// Finds out in which condition an infrastructure failure left the SUT.
 fn after_infra(sut: &mut dyn Sut, kind: InfraKind, dead_after: Duration, found: &mut Option<String>) -> SutAfter {
     match kind {
         InfraKind::Timeout => SutAfter::Usable(After::Tainted),
@@ -222,7 +222,7 @@ fn after_infra(sut: &mut dyn Sut, kind: InfraKind, dead_after: Duration, found: 
     }
 }
 
-/// The kind that trouble with a SUT gives to a result.
+/// Returns the kind of infrastructure result for trouble with a SUT.
 pub(crate) fn kind_of(trouble: &Trouble) -> InfraKind {
     match trouble.kind {
         TroubleKind::Unreachable | TroubleKind::Held => InfraKind::Unreachable,

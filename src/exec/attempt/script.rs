@@ -1,4 +1,4 @@
-//! One script on a SUT: a part of a prepare or finish step, or a package transaction.
+//! One script on a SUT: a part of a prepare or finish step, or a package transaction. It runs until it ends or is ended.
 
 use std::io;
 use std::time::{Duration, Instant};
@@ -12,20 +12,20 @@ use crate::sut::{Cancel, Channel, Cut, End, Job, Sut, Trouble, Urgency};
 /// How long a prepare or finish script may run.
 pub(crate) const SCRIPT_DURATION: Duration = Duration::from_hours(24);
 
-/// The longest line that is looked at, in bytes: the wrapper's `exitcode N SEAL` is shorter.
+/// The longest line that is read, in bytes; the wrapper's `exitcode N SEAL` is shorter.
 const SAID: usize = 256;
 
 /// How a script ended.
 #[derive(Debug)]
 pub(crate) enum ScriptEnd {
-    /// By itself.
+    /// It exited by itself with this code.
     Exited(i32),
-    /// It did not.
+    /// The infrastructure ended it, or lost it.
     Infra(InfraKind, String),
 }
 
 impl ScriptEnd {
-    /// Says what went wrong, if something did.
+    /// Returns what went wrong, if something did.
     pub(crate) fn failure(&self) -> Option<String> {
         match self {
             Self::Exited(0) => None,
@@ -35,8 +35,8 @@ impl ScriptEnd {
     }
 }
 
-/// Runs a script and writes what it prints. A cancellation ends it if it is more urgent than `borne`. Fails only where the
-/// host cannot write the log.
+/// Runs a script and writes what it prints to the log. A cancellation ends the script if it is more urgent than `borne`. This fails only
+/// if the host cannot write the log.
 pub(crate) fn run(
     sut: &mut dyn Sut,
     job: &Job,
@@ -54,8 +54,8 @@ pub(crate) fn run(
     }
 }
 
-/// Approach: as for a test, but the control stream is the wrapper's. What else is said there (a script can find the
-/// descriptor) does not carry the seal, and is nothing.
+/// Approach: as for a test, but only the wrapper speaks on the control stream. A script could find the descriptor and write to it, but its
+/// lines do not carry the seal, and are ignored.
 fn serve(
     mut channel: Box<dyn Channel>,
     cancel: &Cancel,
@@ -121,7 +121,7 @@ fn serve(
     })
 }
 
-/// Reads until nothing is left for now. Returns whether more may come.
+/// Reads until nothing is left at the moment. Returns whether more may come.
 fn read(
     mut from: impl FnMut(&mut [u8]) -> io::Result<usize>,
     buffer: &mut [u8],
@@ -141,10 +141,10 @@ fn read(
     }
 }
 
-/// The wrapper's word, sought among all that is said.
+/// Finds the wrapper's exit code line in everything that is written to the control stream.
 struct Word {
     seal: String,
-    /// The beginning of a line.
+    /// The beginning of a line that is not complete yet.
     line: Vec<u8>,
     code: Option<i32>,
 }

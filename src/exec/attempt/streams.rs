@@ -1,4 +1,4 @@
-//! The two streams of one start of a test: read as bytes come, until the test ends or is ended.
+//! The two streams of one start of a test, output and control. They are read as bytes come, until the test ends or is ended.
 
 use std::io;
 use std::time::{Duration, Instant};
@@ -6,19 +6,19 @@ use std::time::{Duration, Instant};
 use crate::control::{ControlError, Deadline, InfraKind, Output, Protocol, Said, Status, StoreError};
 use crate::sut::{Cancel, Channel, Cut, End, Urgency};
 
-/// How long a job that was told to end may take to do so, before its streams are let go.
+/// How long a job may take to end after it was told to, before its streams are closed.
 pub(crate) const ENDING_GRACE: Duration = Duration::from_secs(10);
 
-/// The same after the user said "now".
+/// The same after the user asked for an end at once.
 pub(crate) const HURRIED_GRACE: Duration = Duration::from_secs(1);
 
-/// Bytes read from a stream at once.
+/// How many bytes are read from a stream at once.
 const BUFFER: usize = 64 * 1024;
 
-/// Reads of one stream in a row, before the other one gets its turn.
+/// How many reads of one stream are made in a row before the other one gets its turn.
 const TURN: usize = 16;
 
-/// Why the streams of one start of the test are not read any further.
+/// How the streams of one start of the test ended.
 pub(crate) enum StreamsEnd {
     /// The test ended by itself.
     Exited(i32),
@@ -30,7 +30,7 @@ pub(crate) enum StreamsEnd {
     Infra(InfraKind, String),
 }
 
-/// Which losses of the connection are meant.
+/// Which losses of the connection the test announced.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Reconnect {
     No,
@@ -45,16 +45,16 @@ pub(crate) struct Streams<'a> {
     pub(crate) output: &'a mut Output,
     pub(crate) cancel: &'a Cancel,
     pub(crate) name: String,
-    /// Whether the wrapper said that something is mounted below the trees.
+    /// Whether the wrapper reported that something is mounted below the trees.
     pub(crate) mounted: &'a mut bool,
-    /// Outlives this start of the test.
+    /// What the test announced, which outlives this start of the test.
     pub(crate) reconnect: &'a mut Reconnect,
-    /// What the wrapper said last.
+    /// The exit code that the wrapper reported.
     pub(crate) code: Option<i32>,
     pub(crate) on_result: &'a mut dyn FnMut(&Status, Option<&str>),
 }
 
-/// What one turn of reading came to.
+/// The result of one turn of reading.
 enum Turn {
     More,
     Ended,
@@ -63,10 +63,10 @@ enum Turn {
 }
 
 impl Streams<'_> {
-    /// Approach: wait for whatever comes first (bytes, the deadline, the user). Whatever ends the test early is noted in
-    /// `ending`, the wrapper is told to end, and the streams are read to their end all the same, within a grace: nothing that
-    /// was reported before is lost. `disconnect` alone stops at once and lets the wrapper be. Where the host cannot write what the test
-    /// says, the test is ended in the same way, and nothing more of it is kept.
+    /// Approach: wait for whatever comes first (bytes, the deadline, the user). If something ends the test early, it is noted in
+    /// `ending` and the wrapper is told to end. The streams are still read to their end, for a limited time, so that nothing reported
+    /// before is lost. Only `disconnect` stops at once and leaves the wrapper alone. If the host cannot write what the test
+    /// reports, the test is ended in the same way, and nothing more of it is kept.
     pub(crate) fn serve(mut self, mut channel: Box<dyn Channel>) -> Result<StreamsEnd, StoreError> {
         self.protocol.expect_seal(channel.seal());
         let mut ending: Option<(InfraKind, String, Instant)> = None;
@@ -101,7 +101,7 @@ impl Streams<'_> {
                     Turn::More => {}
                     Turn::Ended => control_open = false,
                     Turn::Disconnect => {
-                        // What was printed before is there already, and nobody reads it later.
+                        // The output printed before has arrived already, and nobody reads it later.
                         let copied = copy_output(channel.as_mut(), self.output, &mut buffer);
                         if *self.reconnect == Reconnect::Once {
                             *self.reconnect = Reconnect::No;
@@ -160,7 +160,7 @@ impl Streams<'_> {
                     StreamsEnd::Infra(InfraKind::Control, violation.note().to_owned())
                 }
                 (Ok(()), Some(code)) => StreamsEnd::Exited(code),
-                // The wrapper speaks last: what it said was taken for a part of what the test had announced.
+                // The wrapper writes last, so its line was taken for a part of the result that the test had announced.
                 (Ok(()), None) => StreamsEnd::Infra(
                     InfraKind::Control,
                     "the stream ended before the end of the last result that the test announced".to_owned(),
@@ -169,7 +169,7 @@ impl Streams<'_> {
         })
     }
 
-    /// The connection or the wrapper ended by itself.
+    /// Decides how the start ended when the connection or the wrapper ended by itself.
     fn broken(&mut self, ending: Option<(InfraKind, String, Instant)>, how: &str) -> StreamsEnd {
         match (ending, self.code, *self.reconnect) {
             (Some((kind, note, _)), ..) => StreamsEnd::Infra(kind, note),
@@ -199,7 +199,7 @@ impl Streams<'_> {
                 match said {
                     Said::ExitCode(code) => self.code = Some(code),
                     Said::Duration(change) => self.deadline.apply(change, Instant::now()),
-                    // Who is being ended is not started again; nothing more is heard of it either.
+                    // A test that is being ended is not started again, and nothing more is read of it.
                     Said::Disconnect if ending => return Ok(Turn::More),
                     Said::Disconnect => return Ok(Turn::Disconnect),
                     Said::Reconnect { always } => {
@@ -238,7 +238,7 @@ fn copy_output(channel: &mut dyn Channel, to: &mut Output, buffer: &mut [u8]) ->
     Ok(true)
 }
 
-/// Takes what can be read of a stream that nobody wants. Returns whether more may come.
+/// Reads and drops what has arrived on a stream. Returns whether more may come.
 fn discard(mut read: impl FnMut(&mut [u8]) -> io::Result<usize>, buffer: &mut [u8]) -> bool {
     for _ in 0..TURN {
         match read(buffer) {

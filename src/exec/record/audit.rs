@@ -1,5 +1,7 @@
-//! Hits that run again to see whether they agree, and keys whose verdicts differ: their tests are flaky by definition, and what passed
-//! under such a key is not taken from the cache any more. Only other inputs, and so another key, put an end to that.
+//! `--audit`: some recorded tests run again, to see whether they still pass.
+//!
+//! Where a test fails now that passed under the same key, it is flaky by definition. The cache remembers that the verdicts under this key
+//! differ, and from then on no pass under it is recorded. Only other inputs, and so another key, end that.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::hash::BuildHasher;
@@ -12,20 +14,20 @@ use crate::compile::spec::Workload;
 use crate::exec::pending::{leave_whole, sharing};
 use crate::exec::run::clock::unix_now;
 
-/// A share of the hits: in parts of a million, at most all of them.
+/// A share of the recorded tests, in parts of a million.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Share(u32);
 
 impl Share {
-    /// All.
+    /// All of them.
     pub const ALL: Self = Self(1_000_000);
 
-    /// So many parts of a million, if that is no more than all and more than nothing.
+    /// Makes a share of this many parts of a million, if that is more than nothing and no more than all.
     pub fn of_million(parts: u32) -> Option<Self> {
         (1..=Self::ALL.0).contains(&parts).then_some(Self(parts))
     }
 
-    /// How many of so many things: one at least, if there is one.
+    /// Returns how many of `count` things the share is: at least one, if there is one.
     fn of(self, count: usize) -> usize {
         let parts = count as u64 * u64::from(self.0);
         usize::try_from(parts.div_ceil(u64::from(Self::ALL.0)))
@@ -34,8 +36,8 @@ impl Share {
     }
 }
 
-/// Takes a share of the hits out, other ones each time, so that they run. Returns when each of them passed. Tests that share a tree run
-/// all, or none.
+/// Takes a random share of the recorded tests out of `hits`, so that they run. Returns when each of them passed. Of tests that share a tree,
+/// either all run or none does.
 pub fn choose(
     work: &Workload,
     hits: &mut HashMap<NodeId, Output, impl BuildHasher>,
@@ -54,7 +56,7 @@ pub fn choose(
     nodes.into_iter().filter_map(passed).collect()
 }
 
-/// Something that is another in each run.
+/// Returns a seed that is different in each run.
 fn seed() -> [u8; 32] {
     let mut hasher = blake3::Hasher::new();
     hasher.update(&crate::exec::run::clock::unix_millis().to_le_bytes());
@@ -71,26 +73,26 @@ pub struct Disagreement {
     pub failed: u64,
 }
 
-/// Returns what is known of verdicts that differ under a key.
+/// Returns the verdicts that are known to differ under a key.
 pub fn disagreement(store: &Store, key: ActionKey) -> Option<Disagreement> {
-    let document = store.facts(&place(key)).ok().flatten()?;
+    let document = store.facts(&document_name(key)).ok().flatten()?;
     serde_json::from_value(document).ok()
 }
 
-/// Remembers that a test failed now that passed then under the same key.
+/// Remembers that a test has failed now which passed at that time under the same key.
 pub(crate) fn disagrees(store: &Store, key: ActionKey, passed: u64) -> Result<(), CacheError> {
     let failed = unix_now();
-    store.remember_facts(&place(key), &serde_json::json!(Disagreement { passed, failed }))
+    store.remember_facts(&document_name(key), &serde_json::json!(Disagreement { passed, failed }))
 }
 
-fn place(key: ActionKey) -> String {
+fn document_name(key: ActionKey) -> String {
     format!("verdicts differ under {key}")
 }
 
-/// What the audit of a run came to.
+/// The result of the audit of a run.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AuditSummary {
-    /// Hits that ran again and came to a verdict.
+    /// How many recorded tests ran again and came to a verdict.
     pub ran: u64,
     /// The tests among them that did not pass.
     pub disagreed: Vec<String>,

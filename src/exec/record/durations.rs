@@ -1,7 +1,7 @@
-//! How long nodes took in earlier runs: what the schedule expects of them.
+//! How long nodes took in earlier runs, which is what the schedule expects of them.
 //!
-//! A small document in the cache, by the node's name, with the key it had then. It holds guesses and nothing else: where two processes
-//! write it at once, the later one wins, and where it cannot be read or written, the guesses are worse.
+//! This is a small document in the cache: for each node's name its duration, and the key that it had then. It holds guesses and nothing else.
+//! Where two processes write it at once, the later one wins; where it cannot be read or written, the guesses are worse.
 
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
@@ -12,22 +12,22 @@ use atex_graph::NodeId;
 use crate::compile::spec::Workload;
 use crate::exec::run::shared::identify;
 
-/// What the document is called in the cache.
+/// The name of the document in the cache.
 const DOCUMENT: &str = "times";
 
-/// So much of a key is kept, in hex digits.
+/// How many hex digits of a key are kept.
 const KEY: usize = 16;
 
-/// Beyond so many nodes, those that were not seen for long are forgotten.
+/// If there are more nodes than this, those that have not run for long are forgotten.
 const MANY: usize = 50_000;
 
-/// For so many days they are kept.
+/// For how many days they are kept then.
 const DAYS: u64 = 90;
 
-/// The name's latest key, its time in milliseconds, and when that was: days since the epoch.
+/// The latest key of a name, its duration in milliseconds, and the day it was measured, counted from the epoch.
 type Entry = (String, u32, u64);
 
-/// What was measured, of all trees of the user.
+/// What was measured in all trees of the user.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Durations {
     by_name: BTreeMap<String, Entry>,
@@ -36,7 +36,7 @@ pub(crate) struct Durations {
 }
 
 impl Durations {
-    /// Reads what the cache holds; what cannot be read is not known.
+    /// Reads the document of the cache. What cannot be read counts as unknown.
     pub(crate) fn load(store: &Store) -> Self {
         let document = store.facts(DOCUMENT).ok().flatten().unwrap_or_default();
         let by_name: BTreeMap<String, Entry> = serde_json::from_value(document).unwrap_or_default();
@@ -48,7 +48,7 @@ impl Durations {
         }
     }
 
-    /// Returns how long a node is expected to take: what its very inputs took, or the node of its name.
+    /// Returns how long a node is expected to take: the duration under the same key, or else under the same name.
     pub(crate) fn expected(&self, name: &str, key: &str) -> Option<Duration> {
         let key = key.get(..KEY).unwrap_or(key);
         let took = self.by_key.get(key).copied();
@@ -65,7 +65,7 @@ impl Durations {
         self.expected(name.label(), &key)
     }
 
-    /// Takes note of what a node took. What was known of the same inputs counts for a half.
+    /// Notes how long a node took. An earlier duration under the same key counts for half.
     pub(crate) fn note(&mut self, name: &str, key: &str, took: Duration, now: Duration) {
         let key = key.get(..KEY).unwrap_or(key).to_owned();
         let took = u32::try_from(took.as_millis()).unwrap_or(u32::MAX);
@@ -76,7 +76,7 @@ impl Durations {
         self.changed = true;
     }
 
-    /// Writes it to the cache, if there is something new.
+    /// Writes the document to the cache, if something new was measured.
     pub(crate) fn save(mut self, store: &Store, now: Duration) {
         if !self.changed {
             return;

@@ -1,4 +1,4 @@
-//! The one result of a test that did not run, or not to its end: what the infrastructure says in place of the test.
+//! The result that the infrastructure writes for a test which did not run, or not to its end.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -11,7 +11,7 @@ use crate::exec::record::restore::remove;
 use crate::exec::run::shared::Shared;
 use crate::exec::schedule::{JobId, Skip, TestAttempt};
 
-/// Writes the one result of a test that never started.
+/// Writes the only result of a test that never started.
 pub(crate) fn never_started(
     shared: &Shared<'_>,
     dir: &Path,
@@ -30,7 +30,7 @@ pub(crate) fn never_started(
     })
 }
 
-/// Tells of a test that will not start (any more: there may have been attempts), and whether its one result could be written.
+/// Writes the only result of an attempt that will not start. Returns the outcome, the event for it, and whether the result was written.
 pub(crate) fn skipped(
     shared: &Shared<'_>,
     TestAttempt { job, number }: TestAttempt,
@@ -64,7 +64,7 @@ pub(crate) fn skipped(
     (outcome, event, written)
 }
 
-/// Writes the result of a test that was broken off. What the test reported stays; where it is nothing, there is one result now.
+/// Writes the result of a test that was broken off. If the test has reported results, these stay and nothing is written.
 pub(crate) fn result_of_broken_off(
     shared: &Shared<'_>,
     TestAttempt { job, number }: TestAttempt,
@@ -85,7 +85,7 @@ pub(crate) fn result_of_broken_off(
     Ok(())
 }
 
-/// Tells of a test that was broken off.
+/// Makes the event for a test that was broken off.
 pub(crate) fn broken_off(shared: &Shared<'_>, job: JobId, sut: &str, reason: &str) -> Event {
     let (node, key) = shared.identify(shared.job(job).node);
     Event::NodeFinished {

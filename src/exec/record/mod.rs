@@ -1,6 +1,7 @@
-//! Records of what ran, and records put back into a run's directory.
+//! What is kept in the cache of a run, and what is put back from there.
 //!
-//! Only what a node itself did is recorded. A test's record holds every file of its directory; a prepare step's, its log.
+//! Only what a node itself did is recorded, never what befell the infrastructure. The record of a test holds every file of the test's
+//! directory; the record of a prepare step holds its log.
 
 pub mod audit;
 pub(crate) mod durations;
@@ -21,22 +22,22 @@ use crate::control::{RESULTS, StoreError};
 use crate::exec::run::shared::Shared;
 use crate::exec::rundir::RunDirError;
 
-/// What of a test's directory is the test's own: below it lie the directories of tests whose names go on from there.
+/// The entries of a test's directory that belong to the test. Other entries are directories of tests whose names begin with its name.
 const OWN: [&str; 3] = ["files", "output.txt", RESULTS];
 
 /// The path of a step's output in its record.
 const LOG: &str = "log";
 
-/// A failure to keep what ran.
+/// Why a result could not be written or recorded.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum RecordError {
-    /// The cache.
+    /// The cache failed.
     #[error(transparent)]
     Cache(#[from] CacheError),
-    /// The run's directory.
+    /// The test's directory could not be made.
     #[error(transparent)]
     RunDir(#[from] RunDirError),
-    /// A file of the run's directory.
+    /// A file of the run's directory could not be read.
     #[error("cannot read `{}`: {source}", path.display())]
     Io {
         /// The path at fault.
@@ -44,7 +45,7 @@ pub(crate) enum RecordError {
         /// The cause.
         source: io::Error,
     },
-    /// The results of a test that never started.
+    /// The results could not be written.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
@@ -52,7 +53,7 @@ pub(crate) enum RecordError {
 /// When and where a node ran.
 pub(crate) struct NodeRun {
     pub(crate) node: NodeId,
-    /// The node with what it was seen to read, where that was looked at.
+    /// The node with the files it was seen to read as inputs, if they were observed.
     pub(crate) observed: Option<Box<Node>>,
     pub(crate) sut: String,
     pub(crate) begun: u64,
@@ -106,7 +107,7 @@ pub(crate) fn test(shared: &Shared<'_>, ticket: Ticket, ran: NodeRun, dir: &Path
     let mut files = Vec::with_capacity(paths.len());
     for path in paths {
         let Stored { digest, size } = batch.put_file(&dir.join(&path))?;
-        // A name that is no UTF-8 cannot come from a result: names are JSON.
+        // The names in results are JSON, so a name that is not UTF-8 belongs to no result.
         if let Ok(path) = path.into_os_string().into_string() {
             files.push(OutputFile { path, digest, size });
         }
@@ -116,7 +117,7 @@ pub(crate) fn test(shared: &Shared<'_>, ticket: Ticket, ran: NodeRun, dir: &Path
     Ok(ticket.commit(record)?)
 }
 
-/// Lists what is a file at `below` in `dir`, or below that, sorted.
+/// Lists the file at `below` in `dir`, or all files under that directory, sorted.
 fn collect(dir: &Path, below: &Path, paths: &mut Vec<PathBuf>) -> Result<(), RecordError> {
     let path = dir.join(below);
     let error = |source| RecordError::Io {
@@ -129,7 +130,7 @@ fn collect(dir: &Path, below: &Path, paths: &mut Vec<PathBuf>) -> Result<(), Rec
         Err(source) => return Err(error(source)),
     };
     if !kind.is_dir() {
-        // Links are the store's own, to the test's output.
+        // A link here was made by atex, and leads to the test's output.
         if kind.is_file() || kind.is_symlink() {
             paths.push(below.to_owned());
         }

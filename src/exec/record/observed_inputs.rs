@@ -1,14 +1,15 @@
-//! What steps and tests were seen to read, beside what the rules say: their observed inputs.
+//! Observed inputs: the files that steps and tests were seen to read, beside those that the rules make their inputs.
 //!
-//! The key that the graph is compiled with is the static one. Under it the cache remembers sets of paths, one for each way in which a
-//! step or test was seen to read; a record stands under the key of such a set with what its paths hold now ([`Node::observing`]). As
-//! with the depfiles of ninja and the manifests of ccache, several records may stand beside each other. What a prepare chain read
-//! belongs to all that is made on it, so the keys of those who depend on it need not change when it is seen to read more.
+//! The graph is compiled with static keys, which know the rules alone. Under a node's static key the cache remembers sets of paths, one for
+//! each way in which the node was seen to read. The node's record lies under the key of such a set with the present contents of its paths
+//! ([`Node::observing`]). As with the depfiles of ninja and the manifests of ccache, several records of one node can exist beside each other.
+//! What a prepare chain read counts as read by everything that is made on it, so the keys of later nodes need not change when the chain is
+//! seen to read more.
 //!
-//! A path that ends with a slash stands for the names in a directory that was listed. Where the machine does not tell which were, a
-//! directory counts as listed when a file in it was read that is no static input, or files in two of those below it; those on the
-//! way to the test's own directory only in the second case. Where it does not tell which files were copied, all files in a directory that was
-//! listed count as read. Nothing is ever taken from an input by what is seen.
+//! A path that ends with a slash stands for the names in a directory that was listed. Some machines do not tell which directories were
+//! listed. There, a directory counts as listed when a file in it was read that is no static input, or when files were read in two of the
+//! directories below it; for the directories above the test's own one, only the second rule holds. Some machines do not tell which files were
+//! copied. There, all files in a listed directory count as read. Observation only ever adds inputs; it never takes one away.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -20,16 +21,16 @@ use rayon::iter::{IntoParallelIterator as _, ParallelIterator as _};
 use crate::compile::spec::{StepId, UploadFile, UploadSpec, Workload};
 use crate::sut::Reads;
 
-/// Files of a tree whose reads are listed at most: to look at them takes 50 ms.
+/// The most files a tree can have for its reads to be observed. To check that many takes 50 ms.
 pub const MOST_FILES: usize = 20_000;
 
-/// Sets of paths that are remembered of one step or test.
+/// How many sets of paths are remembered of one step or test.
 const MOST_SETS: usize = 8;
 
-/// Paths below a slot, as input files are called; with a slash at the end the names in a directory.
+/// Paths below a slot, spelled like those of input files. A slash at the end stands for the names in a directory.
 pub type Paths = BTreeSet<String>;
 
-/// The files of an upload, by the names of input files. Directories hold nothing.
+/// The files of an upload by the names of input files. A directory has a name but no file.
 #[derive(Debug, Default)]
 pub(crate) struct InputTree(BTreeMap<String, Option<InputFile>>);
 
@@ -38,7 +39,7 @@ impl InputTree {
         Self(upload.files.iter().map(UploadFile::input).collect())
     }
 
-    /// What the paths hold now; nothing for those that are gone.
+    /// Returns the present contents of the paths, without those that are gone.
     pub(crate) fn now(&self, paths: &Paths) -> Vec<InputFile> {
         let found = |path: &String| match path.strip_suffix('/') {
             Some(dir) => self.listing(dir),
@@ -47,7 +48,7 @@ impl InputTree {
         paths.iter().filter_map(found).collect()
     }
 
-    /// The names in a directory, as an input file; nothing where there is no such directory.
+    /// Returns the names in a directory as an input file, if there is such a directory.
     fn listing(&self, dir: &str) -> Option<InputFile> {
         let prefix = prefix(dir);
         let names: BTreeSet<&str> = self
@@ -65,7 +66,7 @@ impl InputTree {
         })
     }
 
-    /// What lies in a directory itself.
+    /// Returns the files in a directory itself, without those in its subdirectories.
     fn files_in(&self, dir: &str) -> impl Iterator<Item = &String> {
         let prefix = prefix(dir);
         let start = prefix.len();
@@ -81,7 +82,7 @@ impl InputTree {
     }
 }
 
-/// What the names of all below a directory begin with.
+/// Returns what the names of all files below a directory begin with.
 fn prefix(dir: &str) -> String {
     if dir.is_empty() {
         String::new()
@@ -90,7 +91,7 @@ fn prefix(dir: &str) -> String {
     }
 }
 
-/// Adds the directories that were listed for all that is known; `own` is the directory of the one that read.
+/// Adds the directories that may have been listed, judged by the files that were read. `own` is the directory of the reading test.
 fn with_listings(read: Paths, own: &str) -> Paths {
     let mut below: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     let mut listed = BTreeSet::new();
@@ -112,9 +113,9 @@ fn with_listings(read: Paths, own: &str) -> Paths {
     read.into_iter().chain(dirs).collect()
 }
 
-/// What the cache remembers of reads under a static key, the newest first. What cannot be read is not known.
+/// Returns the sets of paths that the cache remembers under a static key, newest first. What cannot be read counts as unknown.
 fn known(store: &Store, key: ActionKey) -> Vec<Paths> {
-    let document = store.facts(&place(key)).ok().flatten();
+    let document = store.facts(&document_name(key)).ok().flatten();
     document
         .and_then(|document| serde_json::from_value(document).ok())
         .unwrap_or_default()
@@ -127,14 +128,14 @@ pub(crate) fn remember(store: &Store, key: ActionKey, paths: &Paths) -> Result<(
     }
     let others = before.into_iter().filter(|other| other != paths);
     let all: Vec<Paths> = std::iter::once(paths.clone()).chain(others).take(MOST_SETS).collect();
-    store.remember_facts(&place(key), &serde_json::json!(all))
+    store.remember_facts(&document_name(key), &serde_json::json!(all))
 }
 
-fn place(key: ActionKey) -> String {
+fn document_name(key: ActionKey) -> String {
     format!("reads of {key}")
 }
 
-/// Takes what tests were seen to read into their keys: of several sets the one under which a passed record stands, else the newest.
+/// Takes the files that tests were seen to read into their keys. Of several sets, the one with a passed record is used, or else the newest.
 pub fn settle(work: &mut Workload, store: &Store) {
     let mut uploads: BTreeMap<NodeId, usize> = BTreeMap::new();
     for test in &work.tests {
@@ -169,7 +170,7 @@ pub fn settle(work: &mut Workload, store: &Store) {
     }
 }
 
-/// Whether there is a record under the key that says that it passed.
+/// Returns whether there is a passed record under the key.
 pub(crate) fn passed(store: &Store, key: ActionKey) -> bool {
     store
         .output(key)
@@ -178,7 +179,7 @@ pub(crate) fn passed(store: &Store, key: ActionKey) -> bool {
         .is_some_and(|output| output.outcome == Outcome::Passed)
 }
 
-/// Whether a SUT that says it has done the step `last` has done this one; if so, what the chain up to it was seen to read.
+/// Returns the paths that the chain up to the step was seen to read, if a SUT that says it has done the step `last` has done this one.
 pub(crate) fn stands_for(
     work: &Workload,
     store: &Store,
@@ -199,13 +200,13 @@ pub(crate) fn stands_for(
         .find(|paths| node.observing(tree.now(paths)).key().to_string() == last)
 }
 
-/// Whether a SUT that says it has done the step `last` has done this one.
+/// Returns whether a SUT that says it has done the step `last` has done this one.
 pub fn is_in_state(work: &Workload, store: &Store, step: StepId, last: &str) -> bool {
     let tree = || Arc::new(InputTree::of(work.upload(work.step(step).upload)));
     stands_for(work, store, tree, step, last).is_some()
 }
 
-/// Claims a test that is to be run if no record of it stands. Another process may have seen it read other files meanwhile.
+/// Claims a test to run it, unless it has a usable record. Another process may have seen it read other files meanwhile.
 pub(crate) fn claim(
     store: &Store,
     node: &Node,
@@ -233,11 +234,11 @@ pub(crate) fn claim(
     Ok(Lookup::Miss(ticket))
 }
 
-/// A node that depends on something that nobody knows: it is never found again.
+/// Returns the node with an input that nobody knows, so that its record is never found again.
 pub(crate) fn unknown(node: &Node) -> Node {
     let mut nobody_knows = [0; 32];
     if getrandom::fill(&mut nobody_knows).is_err() {
-        // What comes next may be the same, but is no digest of any file.
+        // Without randomness the input may repeat, but it is still the digest of no file.
         nobody_knows[..4].copy_from_slice(&std::process::id().to_ne_bytes());
     }
     node.observing([InputFile {
@@ -247,7 +248,7 @@ pub(crate) fn unknown(node: &Node) -> Node {
     }])
 }
 
-/// What was read of the tree that is no input by the rules; `own` is the directory of the one that read.
+/// Returns the paths of the tree that were read and are no inputs by the rules. `own` is the directory of the reading test.
 pub(crate) fn beside(tree: &InputTree, node: &Node, read: &Reads, own: &str) -> Paths {
     let is_new = |name: &String| tree.0.get(name).is_some_and(Option::is_some) && !node.depends_on(name);
     let names = read.files.iter().map(|path| UploadFile::input_name(path));
@@ -266,7 +267,7 @@ pub(crate) fn beside(tree: &InputTree, node: &Node, read: &Reads, own: &str) -> 
     paths
 }
 
-/// Whether the reads of a job have to be seen: what passed with the same inputs was seen before.
+/// Returns whether the reads of a test have to be observed. If it passed with the same inputs, they were observed before.
 pub(crate) fn is_unseen(work: &Workload, store: &Store, node: NodeId) -> bool {
     let node = work.graph.node(node);
     node.kind() == Kind::Test && !passed(store, node.key())

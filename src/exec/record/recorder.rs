@@ -1,10 +1,10 @@
-//! Threads that write the records of tests while the next tests of their SUTs run already.
+//! The threads that write the records of tests while the next tests already run.
 //!
 //! A durable record costs several writes that the disk must confirm, and a worker that waited for them would serve its connection
-//! late. Until a record is there the claim of its node is held, and who is killed before has run the test for nothing.
+//! late. The claim of a node is held until its record is written; if atex is killed before, the test has run for nothing.
 //!
-//! Invariants: records of one SUT are written in the order in which its tests ended; [`Records::wait`] returns when all that was
-//! handed over before is written, or the run was told that it cannot be. A test that cannot be recorded runs again next time: nothing
+//! Invariants: the records of one SUT are written in the order in which its tests ended. [`RecorderHandle::wait`] returns when everything
+//! handed over before is written, or the run was told that it cannot be. A test that cannot be recorded runs again next time; nothing
 //! else depends on it.
 
 use std::path::PathBuf;
@@ -16,33 +16,33 @@ use crate::exec::record::{self, NodeRun};
 use crate::exec::run::messages::Outbox;
 use crate::exec::run::shared::Shared;
 
-/// So many are there at most: the disk confirms to several at once.
+/// How many recorders there are at most. They help because the disk confirms several writes at once.
 pub(crate) const MOST: usize = 4;
 
-/// Records that may wait for one. Who has more to record waits.
+/// How many records can wait for one recorder. A worker that has more waits until there is room.
 const BACKLOG: usize = 64;
 
 /// A test that has no record yet.
 pub(crate) struct Unrecorded {
     pub(crate) ticket: Ticket,
     pub(crate) ran: NodeRun,
-    /// The directory with all that it left.
+    /// The directory with everything that it left.
     pub(crate) dir: PathBuf,
 }
 
-/// What a recorder is told.
+/// What a recorder is asked to do.
 pub(crate) enum RecorderTask {
     Record(Box<Unrecorded>, Outbox),
-    /// All before is to be done.
+    /// Answer when everything before is done.
     Answer(SyncSender<()>),
 }
 
-/// Makes the way to a recorder, and its own end of it, for [`serve`].
+/// Makes the channel to a recorder: the sending side, and the receiving side for [`serve`].
 pub(crate) fn way() -> (SyncSender<RecorderTask>, Receiver<RecorderTask>) {
     sync_channel(BACKLOG)
 }
 
-/// Writes records until nobody has any more.
+/// Writes records until all senders are gone.
 pub(crate) fn serve(shared: &Shared<'_>, tasks: &Receiver<RecorderTask>) {
     for task in tasks {
         match task {
@@ -60,16 +60,16 @@ fn record(shared: &Shared<'_>, test: Unrecorded, outbox: &Outbox) {
     }
 }
 
-/// A worker's way to its recorder.
+/// The sending side of a worker's channel to its recorder.
 pub(crate) struct RecorderHandle(pub(crate) SyncSender<RecorderTask>);
 
 impl RecorderHandle {
-    /// Hands a test over. Where the recorder is no more, nothing is recorded.
+    /// Hands a test over to be recorded. If the recorder has panicked, nothing is recorded.
     pub(crate) fn hand(&self, test: Unrecorded, outbox: &Outbox) {
         let _its_panic_is_told_by_itself = self.0.send(RecorderTask::Record(Box::new(test), outbox.clone()));
     }
 
-    /// Waits until all that was handed over is written.
+    /// Waits until everything that was handed over is written.
     pub(crate) fn wait(&self) {
         let (waiting, answer) = sync_channel(0);
         let _gone = self.0.send(RecorderTask::Answer(waiting));

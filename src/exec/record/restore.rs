@@ -1,4 +1,4 @@
-//! Recorded tests put back into a run's directory.
+//! Recorded tests, put back into the directory of a run.
 
 use std::fs;
 use std::io;
@@ -14,7 +14,7 @@ use crate::exec::record::{OWN, RecordError};
 use crate::exec::run::clock::unix_now;
 use crate::exec::rundir::RunDir;
 
-/// Where records are put back: a run's directory, and what they come from.
+/// Puts records of the cache back into a run's directory.
 #[derive(Clone, Copy)]
 pub(crate) struct Restorer<'a> {
     pub(crate) store: &'a Store,
@@ -23,7 +23,7 @@ pub(crate) struct Restorer<'a> {
     pub(crate) seen: Option<&'a Seen>,
 }
 
-/// A recorded test: what it and its node are called, and what it left.
+/// A recorded test: its name, the label and key of its node, and what it left.
 #[derive(Clone, Copy)]
 pub(crate) struct Recorded<'a> {
     pub(crate) name: &'a str,
@@ -48,15 +48,15 @@ impl<'a> Recorded<'a> {
 }
 
 impl Restorer<'_> {
-    /// Puts a recorded test into the run's directory. Returns the event that tells so, or nothing where the cache has lost a
-    /// part of the record: then the directory is as it was.
+    /// Puts a recorded test into the run's directory. Returns the event for it, or `None` if the cache has lost a part of the record; then
+    /// the directory stays as it was.
     pub(crate) fn restore(self, work: &Workload, exporter: &Exporter<'_>, cached: &CachedTest) -> Restored {
         let plan = cached.distinct_in.as_deref();
         let recorded = Recorded::of(work, cached.test, cached.node, plan, &cached.record);
         self.put_back(exporter, recorded)
     }
 
-    /// The same for a test that another process ran while this one waited.
+    /// Does the same for a test that another process ran while this one waited.
     pub(crate) fn restore_job(self, work: &Workload, job: &JobSpec, record: Record) -> Restored {
         let key = record.key;
         let output = record.into_output();
@@ -67,7 +67,7 @@ impl Restorer<'_> {
         self.put_back(&self.store.blobs().exporter(), recorded)
     }
 
-    /// Takes what was put back of a test out of the run's directory again.
+    /// Removes a restored test from the run's directory again.
     pub(crate) fn take_back(self, work: &Workload, test: TestId, plan: Option<&str>) -> Result<(), RecordError> {
         let (relative, made) = self.dir.test(&work.test(test).name, plan, 1);
         made?;
@@ -75,7 +75,7 @@ impl Restorer<'_> {
         OWN.iter().try_for_each(|own| remove(&dir.join(own)))
     }
 
-    /// The same for any test.
+    /// Does the same as [`Restorer::restore`] for any recorded test.
     pub(crate) fn put_back(self, exporter: &Exporter<'_>, recorded: Recorded<'_>) -> Restored {
         let Recorded {
             name,
@@ -94,7 +94,7 @@ impl Restorer<'_> {
             }
         }
         if !restored? {
-            // The cache tells of it.
+            // The cache checks the record and notes that it is damaged.
             self.store.holds(key, &output.files);
             return Ok(None);
         }
@@ -110,7 +110,7 @@ impl Restorer<'_> {
     }
 }
 
-/// Puts the files of a record into a directory. Returns whether all were there.
+/// Puts the files of a record into a directory. Returns whether the cache had all of them.
 fn put_files(exporter: &Exporter<'_>, output: &Output, dir: &Path) -> Result<bool, RecordError> {
     let mut made = "";
     for file in &output.files {
@@ -126,7 +126,7 @@ fn put_files(exporter: &Exporter<'_>, output: &Output, dir: &Path) -> Result<boo
     Ok(true)
 }
 
-/// What came of putting a record back.
+/// The result of putting a record back.
 pub(crate) type Restored = Result<Option<Event>, RecordError>;
 
 /// Removes a file, or a directory with all in it, if it is there.

@@ -4,7 +4,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::exec::event::{Event, Stamped};
 
-/// Puts the time on an event.
+/// Adds the present time to an event.
 pub(crate) fn stamp(event: Event) -> Stamped {
     Stamped {
         time: unix_millis(),
@@ -12,13 +12,13 @@ pub(crate) fn stamp(event: Event) -> Stamped {
     }
 }
 
-/// Milliseconds since the epoch.
+/// Returns the milliseconds since the epoch.
 pub(crate) fn unix_millis() -> u64 {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(now.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// Seconds since the epoch.
+/// Returns the seconds since the epoch.
 pub(crate) fn unix_now() -> u64 {
     unix_millis() / 1000
 }

@@ -1,7 +1,8 @@
-//! The thread that owns all state of a run: feeds the schedule, keeps the states, hands events to the sink.
+//! The event loop: the one thread that owns all state of a run. It takes the messages of the workers, feeds the schedule, gives the workers
+//! their orders and passes events on to the sink.
 //!
-//! Invariants: every transition of a test's node goes through the states, which refuses what is not possible; a cancellation is
-//! taken note of before any message that it caused.
+//! Invariants: every state change of a test's node goes through [`NodeStates`], which refuses what is not possible; a cancellation is
+//! noted before any message that it caused.
 
 use std::collections::BTreeSet;
 use std::io;
@@ -20,59 +21,59 @@ use crate::exec::run::messages::{EndedAttempt, Message, WorkerMessage};
 use crate::exec::run::shared::Shared;
 use crate::exec::run::{Arrival, Arrivals, EventSink, Finished};
 use crate::exec::schedule::{
-    After, AttemptOutcome, Decision, Input, JobId, Ruling, Schedule, Skip, SutCommand, SutId, TestAttempt,
+    After, AttemptOutcome, Decision, Input, JobId, Ruling, Schedule, Skip, SutId, TestAttempt, WorkerCommand,
 };
 use crate::exec::worker::Order;
 use crate::sut::trouble::without_os_numbers;
 use crate::sut::{Sut, Urgency};
 
-/// How often the sink is ticked and cancellation looked at, where nothing happens.
+/// How often the sink is ticked and the cancellation is checked while nothing happens.
 const TICK: Duration = Duration::from_millis(100);
 
-/// How often tests that another process was running are looked at again, in ticks.
+/// How often tests that another process was running are checked again, in ticks.
 const RETRY_TICKS: u32 = 3;
 
-/// How often the estimate is reckoned, and newcomers are looked for, in ticks.
+/// How often the estimate is made and new SUTs are looked for, in ticks.
 const SECOND_TICKS: u32 = 10;
 
-/// How long SUTs may take to be let go after the user said "now".
+/// How long it may take to release the SUTs after the user asked for an end at once.
 const HURRY: Duration = Duration::from_secs(5);
 
 /// Starts the worker of a SUT that joins.
 pub(crate) type StartWorker<'a> = dyn Fn(SutId, Box<dyn Sut>) -> io::Result<Sender<Order>> + 'a;
 
-/// What a run brings to its driver.
+/// The schedule of a run, with its workers.
 pub(crate) struct Workers<'b> {
     pub(crate) schedule: Schedule,
-    /// To each SUT's worker; or why it has none.
+    /// The channel to each SUT's worker, or the reason why the SUT has no worker.
     pub(crate) orders: Vec<Result<Sender<Order>, String>>,
     pub(crate) start_worker: &'b StartWorker<'b>,
 }
 
-/// What the scheduler thread owns.
+/// Everything that the thread of the event loop owns.
 pub(crate) struct EventLoop<'a, 'b> {
     shared: &'a Shared<'a>,
     schedule: Schedule,
-    /// The state of each test's node; what the schedule does must be possible there, and at the end nothing may be left.
+    /// The state of each test's node. What the schedule decides must be possible there, and at the end no node may be left.
     states: NodeStates,
     orders: Vec<Result<Sender<Order>, String>>,
     start_worker: &'b StartWorker<'b>,
     arrivals: Option<Box<dyn Arrivals + 'b>>,
     times: Durations,
     finished: Finished,
-    /// Tests of which an attempt failed.
+    /// The tests that have failed in at least one attempt.
     failed: BTreeSet<JobId>,
     sink: &'b mut dyn EventSink,
     known: Urgency,
-    /// When the user's patience ends.
+    /// When the run ends whatever SUTs are not released yet, after the user asked for an end at once.
     until: Option<Instant>,
     begun: Instant,
-    /// The end of the run that was told last.
+    /// The expected end of the run that was last sent to the sink.
     estimate: u64,
 }
 
 impl<'a, 'b> EventLoop<'a, 'b> {
-    /// Makes the driver of a workers; `finished` holds what was taken from the cache.
+    /// Makes the event loop; `finished` already counts the tests that were taken from the cache.
     pub(crate) fn new(
         shared: &'a Shared<'a>,
         workers: Workers<'b>,
@@ -99,13 +100,13 @@ impl<'a, 'b> EventLoop<'a, 'b> {
         }
     }
 
-    /// The clock that the schedule is handed.
+    /// Returns the time for the schedule: milliseconds since the loop began.
     fn now(&self) -> u64 {
         u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 
-    /// Approach: each message is an event to pass on, or a worker's answer that the schedule turns into further orders;
-    /// between messages the sink is ticked, and tests that others run are looked at.
+    /// Approach: each message is an event to pass on, or a worker's answer that the schedule turns into further orders.
+    /// Between messages the sink is ticked, and the tests that other processes run are checked.
     pub(crate) fn drive(mut self, messages: Receiver<Message>) -> Finished {
         let decisions = self.schedule.start(self.now());
         self.carry_out(decisions);
@@ -145,7 +146,7 @@ impl<'a, 'b> EventLoop<'a, 'b> {
         self.finished
     }
 
-    /// Tells when the run is expected to end, where that has changed by more than a twentieth of what is left.
+    /// Tells the sink when the run is expected to end, if that has changed by more than a twentieth of the time left.
     fn tell_estimate(&mut self) {
         if self.shared.pending.jobs.is_empty() {
             return;
@@ -163,7 +164,7 @@ impl<'a, 'b> EventLoop<'a, 'b> {
         }));
     }
 
-    /// Takes SUTs into the pool that have come since.
+    /// Takes new SUTs into the pool.
     fn look_for_arrivals(&mut self) {
         let arrived = self
             .arrivals
@@ -212,12 +213,12 @@ impl<'a, 'b> EventLoop<'a, 'b> {
         self.carry_out(decisions);
     }
 
-    /// Looks after tests that another process was running: takes the record that it left, or offers the test again.
+    /// Checks the tests that another process was running: takes the record that it left, or offers the test again.
     fn look_at_busy(&mut self) {
         for job in self.schedule.busy() {
             let (shared, spec) = (self.shared, self.shared.job(job));
             if !spec.rest.is_empty() {
-                // Who is to run them looks what became of all.
+                // The worker that will run them checks what became of all of them.
                 let is_busy = |job| matches!(shared.claim(job), Ok(Lookup::Busy(_)));
                 if !shared.together(job).any(is_busy) {
                     let decisions = self.schedule.offer_again(self.now(), job);
@@ -228,7 +229,7 @@ impl<'a, 'b> EventLoop<'a, 'b> {
             let restored = match shared.claim(job) {
                 Ok(Lookup::Busy(_)) => continue,
                 Ok(Lookup::Hit(record)) => shared.restorer().restore_job(shared.work, spec, *record),
-                // What is wrong with the cache is told by who is to run the test.
+                // The worker that will run the test reports what is wrong with the cache.
                 Ok(Lookup::Miss(_)) | Err(_) => Ok(None),
             };
             let decisions = match restored {
@@ -283,7 +284,7 @@ impl<'a, 'b> EventLoop<'a, 'b> {
         self.times.note(node.label(), key, Duration::from_millis(duration), now);
     }
 
-    /// Hears what came of an attempt: the last word, or it is made once more.
+    /// Takes the outcome of an attempt, which is final or is followed by another attempt.
     fn verdict(&mut self, sut: SutId, said: AttemptOutcome, told: Vec<EndedAttempt>) {
         let (ruling, decisions) = self.schedule.verdict(self.now(), sut, said);
         let alone = told.len() == 1;
@@ -293,7 +294,7 @@ impl<'a, 'b> EventLoop<'a, 'b> {
         self.carry_out(decisions);
     }
 
-    /// Of tests that share a tree each is flaky for itself.
+    /// Takes the end of one test of an attempt. Of several tests that share a tree, each one is flaky by its own results.
     fn take_word(&mut self, told: EndedAttempt, alone: bool, ruling: Ruling) {
         let EndedAttempt {
             job,
@@ -342,7 +343,7 @@ impl<'a, 'b> EventLoop<'a, 'b> {
         self.sink.event(&Stamped { time, event });
     }
 
-    /// Counts a hit that ran again.
+    /// Counts a recorded test that ran again.
     fn audited(&mut self, job: JobId, outcome: NodeOutcome) {
         let spec = self.shared.job(job);
         if spec.audited.is_none() || !matches!(outcome, NodeOutcome::Pass | NodeOutcome::Flaky | NodeOutcome::Fail) {
@@ -355,7 +356,7 @@ impl<'a, 'b> EventLoop<'a, 'b> {
         }
     }
 
-    /// Ends the test of a worker that cannot do so any more.
+    /// Ends the test of a worker that panicked.
     fn answer_for(&mut self, sut: SutId, name: &str, reason: &str) {
         let Some(first) = self.schedule.job_on(sut) else { return };
         if self.states.of(self.shared.job(first).node) != NodeState::Running {
@@ -385,7 +386,7 @@ impl<'a, 'b> EventLoop<'a, 'b> {
                 }
             }
             (Input::Lost(_) | Input::EnterFailed(_), None) if self.shared.pending.jobs.is_empty() => {
-                // Nobody else's result will tell of it.
+                // There is no test whose result would show it.
                 self.finished.infra = true;
             }
             _ => {}
@@ -394,13 +395,13 @@ impl<'a, 'b> EventLoop<'a, 'b> {
         self.carry_out(decisions);
     }
 
-    /// Takes note of what the host could not write. The first reason is told at the end.
+    /// Notes that the host could not write something. The first reason is reported at the end.
     fn not_written(&mut self, reason: &str) {
         let reason = self.shared.options.mask.text(&without_os_numbers(reason)).into_owned();
         self.finished.host_failure.get_or_insert(reason);
     }
 
-    /// Ends the run.
+    /// Ends the run, because the host cannot go on.
     fn host_failed(&mut self, reason: &str) {
         self.not_written(reason);
         self.shared.cancel.raise(Urgency::Graceful);
@@ -418,19 +419,19 @@ impl<'a, 'b> EventLoop<'a, 'b> {
                     }
                     let (mut waiting, mut attempt) = (Vec::new(), 1);
                     match command {
-                        SutCommand::Enter(lane) => {
+                        WorkerCommand::Enter(lane) => {
                             let firsts = self.schedule.pending(lane);
                             waiting.extend(firsts.flat_map(|first| self.shared.together(first)));
                         }
-                        SutCommand::Run(first) => {
+                        WorkerCommand::Run(first) => {
                             attempt = self.schedule.attempt(first);
                             for job in self.shared.together(first) {
                                 self.note(job, NodeStates::start);
                             }
                         }
-                        SutCommand::Open | SutCommand::Leave(_) | SutCommand::Close => {}
+                        WorkerCommand::Open | WorkerCommand::Leave(_) | WorkerCommand::Close => {}
                     }
-                    // A worker that panicked hears nothing; its panic is a message of its own.
+                    // A worker that panicked receives nothing; its panic is a message of its own.
                     if let Ok(orders) = &self.orders[sut.0 as usize] {
                         let _ = orders.send(Order {
                             command,
@@ -459,7 +460,7 @@ impl<'a, 'b> EventLoop<'a, 'b> {
         self.sink.event(&stamp(event));
     }
 
-    /// Makes a transition of a test's node. One that is not possible is a defect, and ends the run.
+    /// Changes the state of a test's node. A change that is not possible is a defect of atex, and ends the run.
     fn note(&mut self, job: JobId, step: impl FnOnce(&mut NodeStates, NodeId) -> Result<(), StateError>) {
         if let Err(error) = step(&mut self.states, self.shared.job(job).node) {
             self.finished.defect.get_or_insert(error.to_string());
@@ -468,7 +469,7 @@ impl<'a, 'b> EventLoop<'a, 'b> {
     }
 }
 
-/// The state of each job's node. Prepare steps are over as far as the states goes: each SUT has its own, and says so itself.
+/// Returns the initial state of each job's node. Prepare steps count as reused here: each SUT has its own, and says itself which are done.
 fn states(shared: &Shared<'_>) -> NodeStates {
     let graph = &shared.work.graph;
     let targets: Vec<_> = shared.pending.jobs.iter().map(|job| job.node).collect();

@@ -1,4 +1,4 @@
-//! What workers tell the event loop.
+//! The messages that workers send to the event loop.
 
 use std::sync::mpsc::SyncSender;
 
@@ -8,42 +8,42 @@ use crate::exec::run::clock::stamp;
 use crate::exec::schedule::{AttemptOutcome, Input, JobId, SutId};
 use crate::sut::trouble::without_os_numbers;
 
-/// What a worker tells the scheduler.
+/// A message of the worker of one SUT.
 pub(crate) struct Message {
     pub(crate) sut: SutId,
     pub(crate) what: WorkerMessage,
 }
 
-/// The kinds of messages.
+/// What a worker tells the event loop.
 pub(crate) enum WorkerMessage {
-    /// For the reporters.
+    /// An event for the reporters.
     Event(Stamped),
     /// A prepare or finish step failed.
     StepFailed,
-    /// An attempt of a test is over, or of all that share a tree; the result lines are on disk.
+    /// An attempt of a test, or of all tests that share a tree, is over. Their result lines are on disk.
     Verdict(AttemptOutcome, Vec<EndedAttempt>),
-    /// Somebody else holds the SUT that is opened.
+    /// The SUT that is being opened is held by somebody else.
     Held,
     /// The answer to the last command.
     Answer(Input),
-    /// The host cannot go on (a full disk, say); the run ends.
+    /// The host cannot go on, because its disk is full for example. The run ends.
     HostFailed(String),
-    /// The host cannot write what one test did; the run goes on.
+    /// The host cannot write what one test did. The run goes on.
     NotWritten(String),
-    /// A defect in atex: the worker of the SUT of this name is no more.
+    /// The worker of the SUT of this name panicked, which is a defect in atex.
     Panicked(String),
 }
 
-/// What came of an attempt.
+/// The end of an attempt of one test.
 pub(crate) struct EndedAttempt {
     pub(crate) job: JobId,
     pub(crate) outcome: NodeOutcome,
     pub(crate) cached: bool,
-    /// The event that tells of it.
+    /// The event for the reporters.
     pub(crate) event: Stamped,
 }
 
-/// A worker's way to the scheduler.
+/// The sending side of a worker's channel to the event loop.
 #[derive(Clone)]
 pub(crate) struct Outbox {
     pub(crate) sut: SutId,
@@ -52,7 +52,7 @@ pub(crate) struct Outbox {
 
 impl Outbox {
     pub(crate) fn send(&self, what: WorkerMessage) {
-        // The scheduler hears all workers out; where it is gone the process ends anyway.
+        // The event loop receives until all workers are done; where it is gone, the process ends anyway.
         let _ = self.sender.send(Message { sut: self.sut, what });
     }
 
@@ -60,7 +60,7 @@ impl Outbox {
         self.send(WorkerMessage::Event(stamp(event)));
     }
 
-    /// Tells that what a node did is not recorded, and why.
+    /// Warns that what a node did is not recorded, and why.
     pub(crate) fn not_recorded(&self, node: &NodeRef, error: &RecordError) {
         let why = without_os_numbers(&error.to_string());
         let text = format!("`{node}` is not recorded, and will run again: {why}");

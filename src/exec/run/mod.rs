@@ -1,4 +1,5 @@
-//! One run from its pending to its exit code: starts a worker for each SUT, feeds the schedule, hands events to the sink.
+//! One run, from its pending work to its exit code: what is recorded is restored, a worker is started for each SUT, and the event loop
+//! drives them until everything has a result.
 
 pub(crate) mod clock;
 mod event_loop;
@@ -37,7 +38,7 @@ use crate::exec::schedule::{Schedule, SutId};
 use crate::sut::trouble::without_os_numbers;
 use crate::sut::{BaseIdentity, Cancel, Project, Sut};
 
-/// Takes what happens, in order, on one thread.
+/// Takes the events of a run, in order, on one thread.
 pub trait EventSink {
     /// Takes an event.
     fn event(&mut self, event: &Stamped);
@@ -53,17 +54,17 @@ pub trait EventSink {
     fn tick(&mut self, now: u64);
 }
 
-/// What comes to a pool while its run goes on.
+/// Something that is added to the pool while its run goes on.
 pub enum Arrival {
     /// A machine.
     Sut(Box<dyn Sut>),
-    /// Something that was meant to be one, in a line for the user.
+    /// A warning for the user about something that was meant to be a machine.
     Problem(String),
 }
 
-/// Where machines come from while a run goes on.
+/// The source of machines that join while a run goes on.
 pub trait Arrivals {
-    /// Returns what has come since this was asked last. Is called about once a second, and must not block.
+    /// Returns what has arrived since the last call. It is called about once a second, and must not block.
     fn look(&mut self) -> Vec<Arrival>;
 }
 
@@ -71,42 +72,42 @@ pub trait Arrivals {
 pub struct Run<'a> {
     /// The compiled workload.
     pub work: &'a Workload,
-    /// What of it has to run.
+    /// Which parts of it have to run.
     pub pending: PendingWork,
-    /// How.
+    /// How they are to run.
     pub options: &'a Options,
     /// The cache.
     pub store: &'a Store,
-    /// Where results go.
+    /// The directory for the results.
     pub dir: &'a RunDir,
     /// The machines.
     pub suts: Vec<Box<dyn Sut>>,
-    /// Where more come from.
+    /// Where more machines come from.
     pub arrivals: Option<Box<dyn Arrivals + 'a>>,
-    /// What each machine is taken to be; one that turns out to be something else takes no part. One that joins must be as the first.
+    /// What each machine is expected to be. A machine that turns out to be different takes no part. One that joins must be like the first.
     pub expected: Vec<BaseIdentity>,
-    /// Since when that is known, to be told with each result that is taken from the cache.
+    /// When these expectations were learnt, which is told with each result that is taken from the cache.
     pub seen: Option<&'a Seen>,
-    /// Whose the trees are.
+    /// The project that the trees belong to.
     pub project: &'a Project,
-    /// Raised by the user.
+    /// Raised when the user cancels.
     pub cancel: Cancel,
 }
 
-/// What a run came to.
+/// How a run ended.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Finished {
     /// Tests by outcome, cached ones among them.
     pub tests: BTreeMap<NodeOutcome, u64>,
     /// Tests that were taken from the cache.
     pub cached: u64,
-    /// Of an audit: what came of the hits that ran again.
+    /// The result of an audit, whose recorded tests ran again.
     pub audit: AuditSummary,
-    /// Whether a prepare or finish step failed; in a run without tests, also a SUT.
+    /// Whether a prepare or finish step failed; in a run without tests, also whether a SUT did.
     pub infra: bool,
     /// Whether the user cancelled.
     pub cancelled: bool,
-    /// Whether enough tests failed: what did not run is no failure of the infrastructure.
+    /// Whether the run stopped after enough tests failed. The tests that did not run are then no failure of the infrastructure.
     pub stopped: bool,
     /// What the host could not write, or why it could not go on.
     pub host_failure: Option<String>,
@@ -114,7 +115,6 @@ pub struct Finished {
     pub defect: Option<String>,
 }
 
-/// The run's own exit codes (DESIGN 6).
 impl Finished {
     /// Returns the exit code of the process.
     pub fn exit_code(&self) -> u8 {
@@ -142,7 +142,7 @@ impl Finished {
         }
     }
 
-    /// Counts tests that were taken from the cache, or should have been, and tells of them.
+    /// Counts the tests that were taken from the cache, or should have been, and sends their events.
     pub(crate) fn tell_cached(&mut self, restored: Vec<Event>, sink: &mut dyn EventSink) {
         for event in &restored {
             match event {
@@ -166,12 +166,12 @@ pub enum RunError {
     /// No thread could be started.
     #[error("cannot start a thread: {0}")]
     Threads(io::Error),
-    /// A file of its directory could not be made.
+    /// A file in its directory could not be created.
     #[error(transparent)]
     Directory(#[from] io::Error),
 }
 
-/// Runs it: from `RunStarted` to `RunFinished`.
+/// Carries out a run and sends its events, from `RunStarted` to `RunFinished`.
 pub fn run(run: Run<'_>, sink: &mut dyn EventSink) -> Result<Finished, RunError> {
     let (started, options) = (Instant::now(), run.options);
     let prefixed = run.suts.len() > 1 || run.arrivals.is_some();
@@ -239,7 +239,7 @@ pub fn run(run: Run<'_>, sink: &mut dyn EventSink) -> Result<Finished, RunError>
     Ok(finished)
 }
 
-/// Puts recorded tests into the run's directory; returns their events, and those whose record turned out to be damaged.
+/// Puts recorded tests into the run's directory. Returns their events, and the tests whose record turned out to be damaged.
 fn restore(
     restorer: Restorer<'_>,
     work: &Workload,
@@ -253,7 +253,7 @@ fn restore(
         .into_par_iter()
         .map(|test| (restorer.restore(work, &exporter, &test), test))
         .collect();
-    // Tests that share a tree stand all, or none.
+    // Of tests that share a tree, either all are taken from the cache or none is.
     let plan_of = |test: &CachedTest| Some(work.test(test.test).plan).filter(|&plan| work.plan(plan).shared_tree);
     let partly: BTreeSet<PlanId> = done
         .iter()
@@ -268,7 +268,7 @@ fn restore(
             }
             Ok(Some(event)) => events.push(event),
             Ok(None) => lost.push(test),
-            // The cache tells what it cannot read.
+            // The cache itself reports what it cannot read.
             Err(RecordError::Cache(error)) if !matches!(error, CacheError::Outside { .. }) => lost.push(test),
             Err(error) => {
                 let (node, _) = identify(work, test.node);
@@ -288,7 +288,7 @@ fn restore(
 fn run_started(shared: &Shared<'_>, suts: &[Box<dyn Sut>], restored: usize) -> Event {
     let mut to_run = shared.pending.to_run(shared.work, shared.options);
     if !shared.pending.jobs.is_empty() {
-        // Those whose records turned out to be damaged are among them now.
+        // The tests whose records turned out to be damaged are among them now.
         to_run.insert(Kind::Test, shared.pending.jobs.len() as u64);
     }
     Event::RunStarted {

@@ -1,4 +1,4 @@
-//! What the scheduler and all workers of a run read: the workload, the options, the cache, the run's directory and logs.
+//! What the event loop and all workers of a run read: the workload, the options, the cache, the run's directory and logs.
 
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock};
@@ -27,19 +27,19 @@ pub(crate) struct Shared<'a> {
     pub(crate) dir: &'a RunDir,
     pub(crate) seen: Option<&'a Seen>,
     pub(crate) cancel: Cancel,
-    /// Whose the trees are.
+    /// The project that the trees belong to.
     pub(crate) project: &'a Project,
     /// The slot of each upload.
     pub(crate) slots: Vec<String>,
     pub(crate) prepare_log: RunLog,
     pub(crate) finish_log: RunLog,
-    /// One for each upload of the workload.
+    /// The files of each upload of the workload.
     pub(crate) files: Vec<UploadedFiles>,
-    /// The same by name, of those that were asked for.
+    /// The same files by name, built when they are first asked for.
     pub(crate) trees: Vec<OnceLock<Arc<InputTree>>>,
-    /// Whether a job of the run has to be seen reading.
+    /// Whether the reads of any job of the run have to be observed.
     pub(crate) observes: bool,
-    /// Whether it was told that the cache cannot be used.
+    /// Whether the user was warned that the cache cannot be used.
     pub(crate) cache_failed: AtomicBool,
 }
 
@@ -53,7 +53,7 @@ impl<'a> Shared<'a> {
         self.lane(lane).plans.iter().map(|&plan| work.plan(plan))
     }
 
-    /// The prepare steps of a lane: those of any of its plans.
+    /// Returns the prepare steps of a lane, which are the same for each of its plans.
     pub(crate) fn chain(&self, lane: LaneId) -> &'a [StepId] {
         let work = self.work;
         self.lane(lane)
@@ -62,7 +62,7 @@ impl<'a> Shared<'a> {
             .map_or(&[], |&plan| &work.plan(plan).chain)
     }
 
-    /// Which environment file belongs to a chain.
+    /// Returns which environment file belongs to a chain.
     pub(crate) fn env_file(chain: &[StepId]) -> EnvFile {
         if chain.is_empty() {
             EnvFile::Base
@@ -75,7 +75,7 @@ impl<'a> Shared<'a> {
         &self.slots[upload.0 as usize]
     }
 
-    /// A tree, as SUTs take it.
+    /// Returns a tree in the form in which it is sent to SUTs.
     pub(crate) fn upload(&self, upload: UploadId) -> Upload {
         Upload {
             slot: self.slot(upload).to_owned(),
@@ -84,12 +84,12 @@ impl<'a> Shared<'a> {
         }
     }
 
-    /// Looks again at the file of a list that was not what the list says. What depends on it is not recorded.
+    /// Reads a file again that was not what the list says. What depends on this file is not recorded.
     pub(crate) fn look_again(&self, upload: UploadId, list: &SlotFiles, index: usize) {
         self.files[upload.0 as usize].look_again(list, index);
     }
 
-    /// Returns a file of the tree that is an input of the node, or of a step that it stands on, and is not what the key says.
+    /// Returns a file that is an input of the node, or of a prepare step before it, and whose content is not what the key says.
     pub(crate) fn unsettled(&self, upload: UploadId, chain: &[StepId], node: &Node) -> Option<String> {
         let unsettled = self.files[upload.0 as usize].unsettled();
         let steps = || {
@@ -102,7 +102,7 @@ impl<'a> Shared<'a> {
             .find(|path| steps().chain([node]).any(|node| node.reads(path)))
     }
 
-    /// The files of a tree by name.
+    /// Returns the files of a tree by name.
     pub(crate) fn tree(&self, upload: UploadId) -> Arc<InputTree> {
         let tree = || Arc::new(InputTree::of(self.work.upload(upload)));
         Arc::clone(self.trees[upload.0 as usize].get_or_init(tree))
@@ -113,7 +113,7 @@ impl<'a> Shared<'a> {
         &pending.jobs[job.0 as usize]
     }
 
-    /// A test, and those that run after it in the same tree.
+    /// Returns a test, and the tests that run after it in the same tree.
     pub(crate) fn together(&self, first: JobId) -> impl Iterator<Item = JobId> + use<'a> {
         self.pending.together(first)
     }
@@ -122,7 +122,7 @@ impl<'a> Shared<'a> {
         self.work.test(self.job(job).test)
     }
 
-    /// Whether a record of a test is taken in place of running it.
+    /// Returns whether a record of a test is taken in place of running it.
     pub(crate) fn stands(&self, job: &JobSpec, record: &Record) -> bool {
         let is_prepared = !self.chain(job.lane).is_empty();
         record.outcome == Outcome::Passed && self.options.believes(record.prepared, is_prepared)

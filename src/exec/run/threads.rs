@@ -1,4 +1,4 @@
-//! The threads of a run: one worker for each SUT, and a few recorders.
+//! The threads of a run: one worker for each SUT, and a few recorders. They are started here, and end when the run is over.
 
 use std::io;
 use std::sync::mpsc::{self, Receiver, Sender};
@@ -13,17 +13,17 @@ use crate::exec::worker::{Order, Worker};
 use crate::sut::trouble::without_os_numbers;
 use crate::sut::{BaseIdentity, Sut};
 
-/// Messages that may wait for the scheduler before workers have to.
+/// How many messages can wait for the event loop before workers have to wait.
 const BACKLOG: usize = 1024;
 
-/// The stack of a worker thread.
+/// The stack size of a worker thread, in bytes.
 const STACK: usize = 512 * 1024;
 
-/// So many threads and processes a machine takes at most.
+/// How many threads and processes one machine needs at most.
 const TAKES: usize = 8;
 
-/// Starts a worker for each SUT, and ends them when `drive` returns. It takes the receiver of their messages with it: a worker that
-/// is still busy then has nobody to wait for. A SUT for which no thread can be started takes no part, unless there is no other.
+/// Starts a worker for each SUT, and ends them when `drive` returns. `drive` drops the receiver of their messages, so a worker that
+/// is still busy then waits for nobody. A SUT for which no thread can be started takes no part; if none can be started, that is an error.
 pub(super) fn with_workers(
     shared: &Shared<'_>,
     suts: Vec<Box<dyn Sut>>,
@@ -68,7 +68,7 @@ pub(super) fn with_workers(
             .collect();
         let mut left = started.iter().filter(|started| started.is_ok()).count();
         if left < started.len() {
-            // All that is allowed is taken now, and what runs on this host takes processes.
+            // All threads that are allowed are in use now, and what runs on this host needs processes too.
             left = left.div_ceil(TAKES);
         }
         let mut orders = Vec::with_capacity(started.len());
@@ -94,7 +94,7 @@ pub(super) fn with_workers(
     })
 }
 
-/// Runs a worker so that its panic becomes a message: the run must end, and the other SUTs be let go.
+/// Runs a worker so that its panic becomes a message: the run must end, and the other SUTs must be released.
 fn serve(worker: Worker<'_>, inbox: &Receiver<Order>) {
     let (outbox, name) = (worker.outbox.clone(), worker.sut.name().to_owned());
     let served = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| worker.serve(inbox)));

@@ -1,4 +1,4 @@
-//! The files of the uploads as SUTs get them. A file that changes while it is sent is looked at again, and what depends on it is not
+//! The files of the uploads, as they are sent to SUTs. A file that changes while it is sent is read again, and what depends on it is not
 //! recorded.
 
 use std::collections::BTreeSet;
@@ -8,12 +8,12 @@ use crate::compile::spec::{UploadFile, UploadKind, UploadSpec, Workload};
 use crate::sut::SlotFiles;
 use crate::sut::sync::files::{FileEntry, FileKind};
 
-/// The files of a tree as SUTs get them.
+/// The files of a tree as they are sent to SUTs.
 pub(crate) struct UploadedFiles(Mutex<Current>);
 
 struct Current {
     list: Arc<SlotFiles>,
-    /// Those that were something else when the keys were made, as input files are called.
+    /// The files that have changed since the keys were made, by the names of input files.
     unsettled: BTreeSet<String>,
 }
 
@@ -37,7 +37,7 @@ impl UploadedFiles {
         self.current().unsettled.clone()
     }
 
-    /// Another worker may have looked already: then there is another list.
+    /// Reads a file again. Another worker may have done so already; then the current list is another one.
     pub(super) fn look_again(&self, list: &SlotFiles, index: usize) {
         let mut current = self.current();
         let entry = &list.files[index];
@@ -75,7 +75,7 @@ fn kind_of(kind: &UploadKind) -> FileKind {
     }
 }
 
-/// Turns the uploads of a workload into what SUTs take.
+/// Returns the files of each upload of a workload, as they are sent to SUTs.
 pub(crate) fn file_sets(work: &Workload) -> Vec<UploadedFiles> {
     let entry = |file: &UploadFile| FileEntry {
         path: file.path.clone(),

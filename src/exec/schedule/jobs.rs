@@ -1,6 +1,6 @@
-//! What is known of each test while it waits: small, because there may be a hundred thousand.
+//! What the schedule knows of each test, and whether a test is tried again. It is kept small, because there may be a hundred thousand tests.
 
-use super::messages::{AttemptOutcome, JobId, Lane, LaneId, Rules, Ruling, SutId};
+use super::messages::{AttemptOutcome, JobId, Lane, LaneId, Ruling, ScheduleRules, SutId};
 
 /// No SUT.
 const NONE: u32 = u32::MAX;
@@ -75,7 +75,7 @@ impl Jobs {
     }
 
     /// Decides whether a test runs once more.
-    pub(super) fn rule(&mut self, job: JobId, sut: SutId, said: AttemptOutcome, rules: &Rules) -> Ruling {
+    pub(super) fn rule(&mut self, job: JobId, sut: SutId, said: AttemptOutcome, rules: &ScheduleRules) -> Ruling {
         let state = &mut self.0[job.0 as usize];
         match said {
             AttemptOutcome::Failed if u32::from(state.failed) < rules.retries && state.failed < u16::MAX => {

@@ -1,4 +1,4 @@
-//! What a lane holds: its tests in the order in which they start, and counts of the SUTs that serve it.
+//! A lane: its waiting tests in the order in which they start, what entering it costs, and counts of the SUTs that serve it.
 
 use std::collections::VecDeque;
 

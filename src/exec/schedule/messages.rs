@@ -1,4 +1,4 @@
-//! What goes into the schedule and what comes out of it.
+//! The types that go into the schedule (lanes, inputs, outcomes of attempts) and that come out of it (commands, decisions, rulings).
 
 /// A SUT of the run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -51,7 +51,7 @@ pub struct Task {
 
 /// How the schedule is to behave.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Rules {
+pub struct ScheduleRules {
     /// How often a test that failed is run again.
     pub retries: u32,
     /// How often a test is run again that its machine broke off.
@@ -64,7 +64,7 @@ pub struct Rules {
     pub connecting: u32,
 }
 
-impl Default for Rules {
+impl Default for ScheduleRules {
     fn default() -> Self {
         Self {
             retries: 0,
@@ -78,7 +78,7 @@ impl Default for Rules {
 
 /// What a worker is told to do; it answers with one [`Input`] about its SUT.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SutCommand {
+pub enum WorkerCommand {
     /// Connect and take the lease: answered by `Opened` or `Lost`.
     Open,
     /// Bring the SUT into the lane: answered by `Entered`, `EnterFailed` or `Lost`.
@@ -95,7 +95,7 @@ pub enum SutCommand {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Decision {
     /// Tell a worker.
-    Tell(SutId, SutCommand),
+    Tell(SutId, WorkerCommand),
     /// A test will not run.
     Skip(JobId, Skip),
 }

@@ -29,15 +29,15 @@ use jobs::Jobs;
 use lane::LaneState;
 pub(crate) use messages::TestAttempt;
 pub use messages::{
-    After, AttemptOutcome, ChainStep, Decision, Estimate, Input, JobId, Lane, LaneId, Rules, Ruling, Skip, StepNo,
-    SutCommand, SutId, Task,
+    After, AttemptOutcome, ChainStep, Decision, Estimate, Input, JobId, Lane, LaneId, Ruling, ScheduleRules, Skip,
+    StepNo, SutId, Task, WorkerCommand,
 };
 use sut::{Fit, ScheduledSut, SutCounts, SutStage};
 
 /// The state machine. Drive it: [`Schedule::start`], then [`Schedule::handle`] for each answer until [`Schedule::is_over`].
 #[derive(Debug)]
 pub struct Schedule {
-    rules: Rules,
+    rules: ScheduleRules,
     lanes: Vec<LaneState>,
     jobs: Jobs,
     suts: Vec<ScheduledSut>,
@@ -69,7 +69,7 @@ pub struct Schedule {
 
 impl Schedule {
     /// Makes a schedule of `lanes` over `suts` machines.
-    pub fn new(lanes: Vec<Lane>, suts: usize, rules: Rules) -> Self {
+    pub fn new(lanes: Vec<Lane>, suts: usize, rules: ScheduleRules) -> Self {
         let jobs = Jobs::new(&lanes);
         let mut schedule = Self {
             rules,
@@ -390,7 +390,7 @@ impl Schedule {
     ///
     /// Approach: stay in the lane while it has tests, unless a change pays; else leave it for the lane where the SUT is needed
     /// most; else wait for tests that another process runs; else let the SUT go.
-    fn give(&mut self, sut: SutId) -> Option<SutCommand> {
+    fn give(&mut self, sut: SutId) -> Option<WorkerCommand> {
         let SutStage::Idle(place) = self.suts[sut.0 as usize].state else {
             return None;
         };
@@ -402,7 +402,7 @@ impl Schedule {
                 && fit == Fit::Ready
                 && let Some(job) = self.take_job(lane, sut)
             {
-                return Some(SutCommand::Run(job));
+                return Some(WorkerCommand::Run(job));
             }
             if fit == Fit::Tainted && self.is_short(lane) {
                 return Some(self.enter(lane, sut));
@@ -417,12 +417,12 @@ impl Schedule {
             (Some((lane, _)), next) => {
                 self.review |= self.lanes[lane.0 as usize].closed;
                 self.set(sut, SutStage::Leaving { lane, next });
-                Some(SutCommand::Leave(lane))
+                Some(WorkerCommand::Leave(lane))
             }
             (None, Some(next)) => Some(self.enter(next, sut)),
             (None, None) => {
                 self.set(sut, SutStage::Closing);
-                Some(SutCommand::Close)
+                Some(WorkerCommand::Close)
             }
         }
     }
@@ -437,7 +437,7 @@ impl Schedule {
         Some(job)
     }
 
-    fn enter(&mut self, lane: LaneId, sut: SutId) -> SutCommand {
+    fn enter(&mut self, lane: LaneId, sut: SutId) -> WorkerCommand {
         let state = &mut self.lanes[lane.0 as usize];
         let row = &mut self.suts[sut.0 as usize];
         if state.entries > 0 && !row.entered.contains(&lane) {
@@ -447,7 +447,7 @@ impl Schedule {
             self.list(lane);
         }
         self.set(sut, SutStage::Entering(lane));
-        SutCommand::Enter(lane)
+        WorkerCommand::Enter(lane)
     }
 
     /// Opens SUTs that owe something; then spares until there is a SUT for each test that runs or waits, in place of those that were
@@ -470,7 +470,7 @@ impl Schedule {
 
     fn open(&mut self, sut: SutId) -> Decision {
         self.set(sut, SutStage::Opening);
-        Decision::Tell(sut, SutCommand::Open)
+        Decision::Tell(sut, WorkerCommand::Open)
     }
 
     /// Keeps the list of lanes that have something to do.

@@ -1,14 +1,15 @@
-//! A pool that exists only in time: plays machines, tests and failures to the [`Schedule`], with a clock of its own.
+//! A simulated pool with a clock of its own: it plays machines, tests and failures to the [`Schedule`]. It is test code; the schedule's
+//! benchmark uses it too.
 //!
-//! For the scheduler's tests and figures. Whatever it plays, it holds the schedule against a model of its own, and panics where
-//! the two disagree: that no test runs twice or is lost, that none runs on a machine that is tainted or in another lane, that what
-//! was touched is finished once, and that a cancellation is heard at once.
+//! It checks the schedule against a model of its own, and panics where the two disagree: no test runs twice or is lost; none runs on a
+//! machine that is tainted or in another lane; every lane that was touched is finished once; and a cancellation takes effect at once.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, BinaryHeap};
 
 use crate::exec::schedule::{
-    After, AttemptOutcome, Decision, Input, JobId, Lane, LaneId, Rules, Ruling, Schedule, Skip, SutCommand, SutId,
+    After, AttemptOutcome, Decision, Input, JobId, Lane, LaneId, Ruling, Schedule, ScheduleRules, Skip, SutId,
+    WorkerCommand,
 };
 
 /// How one command goes.
@@ -73,7 +74,7 @@ enum Test {
 
 #[derive(Clone, Debug, Default)]
 struct Machine {
-    doing: Option<(SutCommand, Fate)>,
+    doing: Option<(WorkerCommand, Fate)>,
     opened: bool,
     gone: bool,
     lane: Option<LaneId>,
@@ -96,7 +97,7 @@ pub struct Simulation<F> {
     schedule: Schedule,
     truth: Truth,
     lanes: Vec<Lane>,
-    rules: Rules,
+    rules: ScheduleRules,
     lane_of: Vec<LaneId>,
     fate: F,
     now: u64,
@@ -111,9 +112,9 @@ pub struct Simulation<F> {
     report: SimulationReport,
 }
 
-impl<F: FnMut(SutId, SutCommand) -> Fate> Simulation<F> {
+impl<F: FnMut(SutId, WorkerCommand) -> Fate> Simulation<F> {
     /// Makes a pool; `fate` says how each command goes.
-    pub fn new(lanes: Vec<Lane>, suts: usize, rules: Rules, truth: Truth, fate: F) -> Self {
+    pub fn new(lanes: Vec<Lane>, suts: usize, rules: ScheduleRules, truth: Truth, fate: F) -> Self {
         let mut lane_of = vec![LaneId(0); truth.times.len()];
         for (lane, index) in lanes.iter().zip(0..) {
             for task in &lane.tasks {
@@ -273,11 +274,11 @@ impl<F: FnMut(SutId, SutCommand) -> Fate> Simulation<F> {
         );
     }
 
-    fn tell(&mut self, sut: SutId, command: SutCommand) {
+    fn tell(&mut self, sut: SutId, command: WorkerCommand) {
         let halted = self.is_halted();
         let machine = &mut self.machines[sut.0 as usize];
         assert_eq!(machine.doing, None, "{sut:?} has one command at a time");
-        assert_eq!(machine.opened, command != SutCommand::Open, "{sut:?}: {command:?}");
+        assert_eq!(machine.opened, command != WorkerCommand::Open, "{sut:?}: {command:?}");
         if halted {
             machine.since_halt += 1;
             assert!(
@@ -285,17 +286,17 @@ impl<F: FnMut(SutId, SutCommand) -> Fate> Simulation<F> {
                 "a halted SUT leaves its lane and is let go, no more"
             );
             assert!(
-                matches!(command, SutCommand::Leave(_) | SutCommand::Close),
+                matches!(command, WorkerCommand::Leave(_) | WorkerCommand::Close),
                 "{command:?} after the end"
             );
         }
         let takes = match command {
-            SutCommand::Open => {
+            WorkerCommand::Open => {
                 (machine.opened, machine.gone) = (true, false);
                 self.owing.remove(&sut);
                 self.truth.open
             }
-            SutCommand::Enter(lane) => {
+            WorkerCommand::Enter(lane) => {
                 assert!(!machine.failed.contains(&lane), "{lane:?} failed on {sut:?}");
                 assert!(
                     machine.lane.is_none_or(|now| now == lane && machine.tainted),
@@ -306,7 +307,7 @@ impl<F: FnMut(SutId, SutCommand) -> Fate> Simulation<F> {
                 machine.lane = Some(lane);
                 if done { 0 } else { self.truth.prepare[lane.0 as usize] }
             }
-            SutCommand::Run(job) => {
+            WorkerCommand::Run(job) => {
                 let lane = self.lane_of[job.0 as usize];
                 assert_eq!(machine.lane, Some(lane), "a test runs in its lane");
                 assert!(!machine.tainted, "no test runs on a tainted SUT");
@@ -315,7 +316,7 @@ impl<F: FnMut(SutId, SutCommand) -> Fate> Simulation<F> {
                 *state = Test::Runs;
                 self.truth.times[job.0 as usize]
             }
-            SutCommand::Leave(lane) => {
+            WorkerCommand::Leave(lane) => {
                 assert_eq!(machine.lane.take(), Some(lane), "what was touched is finished once");
                 if self.lanes[lane.0 as usize].finishes {
                     machine.prepared = None;
@@ -324,7 +325,7 @@ impl<F: FnMut(SutId, SutCommand) -> Fate> Simulation<F> {
                     0
                 }
             }
-            SutCommand::Close => {
+            WorkerCommand::Close => {
                 assert_eq!(machine.lane, None, "a lane is left before the SUT is let go");
                 0
             }
@@ -333,7 +334,7 @@ impl<F: FnMut(SutId, SutCommand) -> Fate> Simulation<F> {
         self.machines[sut.0 as usize].doing = Some((command, fate));
         let takes = match fate {
             Fate::Lost(when) => takes * u64::from(when) / 1000,
-            Fate::Busy if matches!(command, SutCommand::Run(_)) => 0,
+            Fate::Busy if matches!(command, WorkerCommand::Run(_)) => 0,
             _ => takes,
         };
         self.later(self.now + takes, Happening::Answer(sut));
@@ -345,12 +346,12 @@ impl<F: FnMut(SutId, SutCommand) -> Fate> Simulation<F> {
             panic!("{sut:?} answers twice")
         };
         self.report.end = self.now;
-        if let SutCommand::Run(job) = command {
+        if let WorkerCommand::Run(job) = command {
             self.over(sut, job, fate);
         }
         let machine = &mut self.machines[sut.0 as usize];
         let input = match (command, fate) {
-            (SutCommand::Close, _) => {
+            (WorkerCommand::Close, _) => {
                 machine.opened = false;
                 Input::Closed
             }
@@ -359,21 +360,21 @@ impl<F: FnMut(SutId, SutCommand) -> Fate> Simulation<F> {
                 machine.lane = None;
                 Input::Lost(Skip::Unreachable("unplugged".to_owned()))
             }
-            (SutCommand::Open, _) => {
+            (WorkerCommand::Open, _) => {
                 let prepared = machine.prepared.map(|lane| &self.lanes[lane.0 as usize].chain);
                 Input::Opened(prepared.and_then(|chain| chain.last()).map(|last| last.step))
             }
-            (SutCommand::Enter(lane), Fate::Unprepared(how)) => {
+            (WorkerCommand::Enter(lane), Fate::Unprepared(how)) => {
                 machine.failed.push(lane);
                 (machine.prepared, machine.tainted) = (None, true);
                 self.unprepared[lane.0 as usize] += 1;
                 Input::EnterFailed(Skip::Prepare(format!("exited with {how}")))
             }
-            (SutCommand::Enter(lane), _) => {
+            (WorkerCommand::Enter(lane), _) => {
                 (machine.prepared, machine.tainted) = (Some(lane), false);
                 Input::Entered
             }
-            (SutCommand::Run(_), fate) => {
+            (WorkerCommand::Run(_), fate) => {
                 let after = match fate {
                     Fate::Busy => After::Busy,
                     Fate::Overruns | Fate::Breaks => After::Tainted,
@@ -382,7 +383,7 @@ impl<F: FnMut(SutId, SutCommand) -> Fate> Simulation<F> {
                 machine.tainted = after == After::Tainted;
                 Input::Ended(after)
             }
-            (SutCommand::Leave(_), _) => {
+            (WorkerCommand::Leave(_), _) => {
                 machine.tainted = false;
                 Input::Left
             }

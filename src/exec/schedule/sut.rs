@@ -1,4 +1,4 @@
-//! Where a SUT stands, and the counts that follow from it: [`Schedule::set`] is the only place where either changes.
+//! The stage that each SUT is in, and the counts that follow from it. [`Schedule::set`] is the only place where either changes.
 
 use super::Schedule;
 use super::lane::LaneState;

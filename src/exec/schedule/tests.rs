@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::exec::schedule::simulation::{Dice, Fate, Simulation, Truth};
 
-const RULES: Rules = Rules {
+const RULES: ScheduleRules = ScheduleRules {
     retries: 0,
     retry_infra: 0,
     max_failures: None,
@@ -75,17 +75,17 @@ struct Weather {
 }
 
 /// Fates by the weather, the same for the same seed.
-fn fates(seed: u64, weather: Weather) -> impl FnMut(SutId, SutCommand) -> Fate {
+fn fates(seed: u64, weather: Weather) -> impl FnMut(SutId, WorkerCommand) -> Fate {
     let mut dice = Dice(seed);
     move |_, command| {
         let luck = dice.below(1000);
         match command {
-            SutCommand::Close => Fate::Well,
+            WorkerCommand::Close => Fate::Well,
             _ if luck < weather.loss => Fate::Lost(u16::try_from(dice.below(1001)).unwrap()),
-            SutCommand::Enter(_) if luck < weather.loss + weather.unprepared => {
+            WorkerCommand::Enter(_) if luck < weather.loss + weather.unprepared => {
                 Fate::Unprepared(u8::try_from(dice.below(3)).unwrap())
             }
-            SutCommand::Run(_) if luck < weather.loss + weather.trouble => match dice.below(4) {
+            WorkerCommand::Run(_) if luck < weather.loss + weather.trouble => match dice.below(4) {
                 0 => Fate::Fails,
                 1 => Fate::Overruns,
                 2 => Fate::Breaks,
@@ -119,7 +119,7 @@ proptest! {
         for lane in &mut lanes {
             (lane.finishes, lane.entries) = (finishes, entries);
         }
-        let rules = Rules { retries, retry_infra, max_failures, same_failures, connecting };
+        let rules = ScheduleRules { retries, retry_infra, max_failures, same_failures, connecting };
         let weather = Weather { loss, unprepared, trouble };
         let mut simulation = Simulation::new(lanes.clone(), suts, rules, truth(&lanes), fates(seed, weather));
         if let Some(at) = cancel_at {
@@ -153,10 +153,10 @@ fn exactly_those_that_owe_are_opened_where_nothing_has_to_run() {
     let mut schedule = schedule(&[0], 3);
     let owing = SutId(1);
     schedule.owe(owing);
-    assert_eq!(schedule.start(0), [Decision::Tell(owing, SutCommand::Open)]);
+    assert_eq!(schedule.start(0), [Decision::Tell(owing, WorkerCommand::Open)]);
     assert_eq!(
         schedule.handle(0, owing, Input::Opened(None)),
-        [Decision::Tell(owing, SutCommand::Close)]
+        [Decision::Tell(owing, WorkerCommand::Close)]
     );
     assert!(!schedule.is_over());
     schedule.handle(0, owing, Input::Closed);
@@ -170,13 +170,13 @@ fn a_sut_whose_prepare_failed_leaves_the_tests_to_the_others() {
     let (one, two) = (SutId(0), SutId(1));
     assert_eq!(
         schedule.handle(0, one, Input::Opened(None)),
-        [Decision::Tell(one, SutCommand::Enter(LaneId(0)))]
+        [Decision::Tell(one, WorkerCommand::Enter(LaneId(0)))]
     );
     let failed = schedule.handle(0, one, Input::EnterFailed(no()));
-    assert_eq!(failed, [Decision::Tell(one, SutCommand::Leave(LaneId(0)))]);
+    assert_eq!(failed, [Decision::Tell(one, WorkerCommand::Leave(LaneId(0)))]);
     schedule.handle(0, two, Input::Opened(None));
     let decisions = schedule.handle(0, two, Input::Entered);
-    assert_eq!(decisions, [Decision::Tell(two, SutCommand::Run(JobId(0)))]);
+    assert_eq!(decisions, [Decision::Tell(two, WorkerCommand::Run(JobId(0)))]);
 }
 
 #[test]
@@ -190,19 +190,19 @@ fn prepare_that_fails_on_every_sut_skips_its_tests_and_no_others() {
         decisions,
         [
             Decision::Skip(JobId(0), no()),
-            Decision::Tell(sut, SutCommand::Leave(LaneId(0)))
+            Decision::Tell(sut, WorkerCommand::Leave(LaneId(0)))
         ]
     );
     let decisions = schedule.handle(0, sut, Input::Left);
-    assert_eq!(decisions, [Decision::Tell(sut, SutCommand::Enter(LaneId(1)))]);
+    assert_eq!(decisions, [Decision::Tell(sut, WorkerCommand::Enter(LaneId(1)))]);
 }
 
 #[test]
 fn prepare_that_fails_the_same_way_on_two_suts_does_not_eat_the_other_fifty() {
     let lanes = lanes(&[500]);
-    let rules = Rules { connecting: 1, ..RULES };
+    let rules = ScheduleRules { connecting: 1, ..RULES };
     let broken = |_, command| match command {
-        SutCommand::Enter(_) => Fate::Unprepared(1),
+        WorkerCommand::Enter(_) => Fate::Unprepared(1),
         _ => Fate::Well,
     };
     let truth = Truth {
@@ -218,7 +218,7 @@ fn prepare_that_fails_the_same_way_on_two_suts_does_not_eat_the_other_fifty() {
 fn prepare_that_fails_in_different_ways_goes_on_to_the_next_sut() {
     let mut seen = 0;
     let broken = move |_, command| match command {
-        SutCommand::Enter(_) if seen < 3 => {
+        WorkerCommand::Enter(_) if seen < 3 => {
             seen += 1;
             Fate::Unprepared(seen)
         }
@@ -232,7 +232,7 @@ fn prepare_that_fails_in_different_ways_goes_on_to_the_next_sut() {
 #[test]
 fn a_lane_that_is_closed_goes_on_where_it_was_entered() {
     let broken = |sut: SutId, command| match command {
-        SutCommand::Enter(_) if sut.0 > 0 => Fate::Unprepared(1),
+        WorkerCommand::Enter(_) if sut.0 > 0 => Fate::Unprepared(1),
         _ => Fate::Well,
     };
     let lanes = lanes(&[20]);
@@ -250,13 +250,16 @@ fn suts_without_use_are_not_opened() {
 
 #[test]
 fn suts_are_connected_to_a_few_at_a_time_and_those_that_are_held_do_not_count() {
-    let rules = Rules { connecting: 2, ..RULES };
+    let rules = ScheduleRules { connecting: 2, ..RULES };
     let mut schedule = Schedule::new(lanes(&[10]), 5, rules);
     assert_eq!(schedule.start(0).len(), 2);
-    assert_eq!(schedule.held(0, SutId(0)), [Decision::Tell(SutId(2), SutCommand::Open)]);
+    assert_eq!(
+        schedule.held(0, SutId(0)),
+        [Decision::Tell(SutId(2), WorkerCommand::Open)]
+    );
     let decisions = schedule.handle(0, SutId(1), Input::Opened(None));
     assert!(
-        decisions.contains(&Decision::Tell(SutId(3), SutCommand::Open)),
+        decisions.contains(&Decision::Tell(SutId(3), WorkerCommand::Open)),
         "{decisions:?}"
     );
 }
@@ -265,9 +268,9 @@ fn suts_are_connected_to_a_few_at_a_time_and_those_that_are_held_do_not_count() 
 fn a_spare_is_opened_in_place_of_a_sut_that_was_lost() {
     let mut schedule = schedule(&[1], 2);
     let (one, two) = (SutId(0), SutId(1));
-    assert_eq!(schedule.start(0), [Decision::Tell(one, SutCommand::Open)]);
+    assert_eq!(schedule.start(0), [Decision::Tell(one, WorkerCommand::Open)]);
     let decisions = schedule.handle(0, one, Input::Lost(unplugged()));
-    assert_eq!(decisions, [Decision::Tell(two, SutCommand::Open)]);
+    assert_eq!(decisions, [Decision::Tell(two, WorkerCommand::Open)]);
     let decisions = schedule.handle(0, two, Input::Lost(unplugged()));
     assert_eq!(decisions, [Decision::Skip(JobId(0), unplugged())]);
     assert!(schedule.is_over());
@@ -281,7 +284,7 @@ fn a_spare_is_opened_where_prepare_failed_on_the_others() {
     schedule.handle(0, one, Input::Opened(None));
     let decisions = schedule.handle(0, one, Input::EnterFailed(no()));
     assert!(
-        decisions.contains(&Decision::Tell(two, SutCommand::Open)),
+        decisions.contains(&Decision::Tell(two, WorkerCommand::Open)),
         "{decisions:?}"
     );
 }
@@ -314,12 +317,12 @@ fn a_sut_that_was_let_go_comes_back_where_all_others_are_lost() {
     schedule.rules = rules;
     assert_eq!(schedule.verdict(0, two, AttemptOutcome::Broken).0, Ruling::Again);
     let decisions = schedule.handle(0, two, Input::Lost(unplugged()));
-    assert_eq!(decisions, [Decision::Tell(one, SutCommand::Open)]);
+    assert_eq!(decisions, [Decision::Tell(one, WorkerCommand::Open)]);
 }
 
 #[test]
 fn a_test_that_its_sut_broke_off_goes_to_another_one_before_all_that_waits() {
-    let rules = Rules {
+    let rules = ScheduleRules {
         retry_infra: 1,
         ..RULES
     };
@@ -333,10 +336,10 @@ fn a_test_that_its_sut_broke_off_goes_to_another_one_before_all_that_waits() {
     assert_eq!(schedule.verdict(0, one, AttemptOutcome::Broken).0, Ruling::Again);
     assert_eq!(schedule.attempt(JobId(0)), 2);
     let same = schedule.handle(0, one, Input::Ended(After::Clean));
-    assert_eq!(same, [Decision::Tell(one, SutCommand::Run(JobId(2)))]);
+    assert_eq!(same, [Decision::Tell(one, WorkerCommand::Run(JobId(2)))]);
     schedule.verdict(0, two, AttemptOutcome::Passed);
     let other = schedule.handle(0, two, Input::Ended(After::Clean));
-    assert_eq!(other, [Decision::Tell(two, SutCommand::Run(JobId(0)))]);
+    assert_eq!(other, [Decision::Tell(two, WorkerCommand::Run(JobId(0)))]);
     assert_eq!(
         schedule.verdict(0, two, AttemptOutcome::Broken).0,
         Ruling::Final { flaky: false }
@@ -345,7 +348,7 @@ fn a_test_that_its_sut_broke_off_goes_to_another_one_before_all_that_waits() {
 
 #[test]
 fn a_test_that_passes_after_it_failed_is_flaky_and_one_that_fails_always_is_not() {
-    let rules = Rules { retries: 1, ..RULES };
+    let rules = ScheduleRules { retries: 1, ..RULES };
     let mut schedule = Schedule::new(lanes(&[2]), 1, rules);
     let sut = SutId(0);
     schedule.start(0);
@@ -355,7 +358,7 @@ fn a_test_that_passes_after_it_failed_is_flaky_and_one_that_fails_always_is_not(
     let again = schedule.handle(0, sut, Input::Ended(After::Clean));
     assert_eq!(
         again,
-        [Decision::Tell(sut, SutCommand::Run(JobId(0)))],
+        [Decision::Tell(sut, WorkerCommand::Run(JobId(0)))],
         "reruns come as early as they can"
     );
     assert_eq!(
@@ -373,7 +376,7 @@ fn a_test_that_passes_after_it_failed_is_flaky_and_one_that_fails_always_is_not(
 
 #[test]
 fn after_enough_failures_nothing_starts_and_what_runs_goes_on() {
-    let rules = Rules {
+    let rules = ScheduleRules {
         max_failures: Some(1),
         ..RULES
     };
@@ -392,7 +395,7 @@ fn after_enough_failures_nothing_starts_and_what_runs_goes_on() {
     );
     assert_eq!(
         schedule.handle(0, one, Input::Ended(After::Clean)),
-        [Decision::Tell(one, SutCommand::Leave(LaneId(0)))]
+        [Decision::Tell(one, WorkerCommand::Leave(LaneId(0)))]
     );
     assert_eq!(schedule.job_on(two), Some(JobId(1)));
 }
@@ -436,7 +439,7 @@ fn a_lane_that_lost_its_only_sut_gets_another_one_before_the_large_one_is_over()
     let lanes = lanes_with(&[1000, 3], 1_000);
     let mut lost = false;
     let fate = move |_, command| {
-        if command == SutCommand::Enter(LaneId(1)) && !lost {
+        if command == WorkerCommand::Enter(LaneId(1)) && !lost {
             lost = true;
             return Fate::Lost(500);
         }
@@ -454,7 +457,7 @@ fn a_lane_with_a_test_of_higher_priority_goes_first() {
     let mut schedule = Schedule::new(lanes, 1, RULES);
     schedule.start(0);
     let decisions = schedule.handle(0, SutId(0), Input::Opened(None));
-    assert_eq!(decisions, [Decision::Tell(SutId(0), SutCommand::Enter(LaneId(1)))]);
+    assert_eq!(decisions, [Decision::Tell(SutId(0), WorkerCommand::Enter(LaneId(1)))]);
 }
 
 #[test]
@@ -465,16 +468,16 @@ fn a_test_that_another_process_runs_is_not_lost_when_the_sut_has_done_all_else()
     schedule.handle(0, sut, Input::Opened(None));
     schedule.handle(0, sut, Input::Entered);
     let decisions = schedule.handle(0, sut, Input::Ended(After::Busy));
-    assert_eq!(decisions, [Decision::Tell(sut, SutCommand::Leave(LaneId(0)))]);
+    assert_eq!(decisions, [Decision::Tell(sut, WorkerCommand::Leave(LaneId(0)))]);
     schedule.handle(0, sut, Input::Left);
     schedule.handle(0, sut, Input::Entered);
     schedule.verdict(0, sut, AttemptOutcome::Passed);
     assert_eq!(schedule.handle(0, sut, Input::Ended(After::Clean)), []);
     assert_eq!(schedule.busy(), [JobId(0)]);
     let decisions = schedule.offer_again(0, JobId(0));
-    assert_eq!(decisions, [Decision::Tell(sut, SutCommand::Leave(LaneId(1)))]);
+    assert_eq!(decisions, [Decision::Tell(sut, WorkerCommand::Leave(LaneId(1)))]);
     let decisions = schedule.handle(0, sut, Input::Left);
-    assert_eq!(decisions, [Decision::Tell(sut, SutCommand::Enter(LaneId(0)))]);
+    assert_eq!(decisions, [Decision::Tell(sut, WorkerCommand::Enter(LaneId(0)))]);
 }
 
 #[test]
@@ -488,13 +491,13 @@ fn a_lane_that_wants_two_suts_for_itself_is_not_entered_twice_by_one() {
     assert_eq!(schedule.start(0).len(), 2);
     schedule.handle(0, one, Input::Opened(None));
     let decisions = schedule.handle(0, one, Input::Entered);
-    assert_eq!(decisions, [Decision::Tell(one, SutCommand::Leave(LaneId(0)))]);
+    assert_eq!(decisions, [Decision::Tell(one, WorkerCommand::Leave(LaneId(0)))]);
     assert_eq!(
         schedule.handle(0, one, Input::Left),
-        [Decision::Tell(one, SutCommand::Close)]
+        [Decision::Tell(one, WorkerCommand::Close)]
     );
     let decisions = schedule.handle(0, two, Input::Opened(None));
-    assert_eq!(decisions, [Decision::Tell(two, SutCommand::Enter(LaneId(0)))]);
+    assert_eq!(decisions, [Decision::Tell(two, WorkerCommand::Enter(LaneId(0)))]);
 }
 
 #[test]

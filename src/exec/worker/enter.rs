@@ -1,4 +1,5 @@
-//! Bringing a SUT into a lane: its tree, what is missing of its prepare chain, the packages of the tests that wait.
+//! Step 1, enter: a SUT is brought into a lane. It gets the lane's tree, the prepare steps that it has not done, and the packages of the
+//! tests that wait.
 
 use crate::compile::spec::StepId;
 use crate::exec::event::{Event, NodeOutcome, SutStatus};
@@ -9,12 +10,12 @@ use crate::exec::worker::sync::mode_of;
 use crate::exec::worker::{CommandError, Worker};
 use crate::sut::{Due, EnvFile, TroubleKind};
 
-/// Said where steps are run again because of it.
+/// Why prepare steps run again, as the user is told.
 pub(super) const LOST_PREPARED: &str = "what a prepare step made in the tree is not there as it was";
 
 impl Worker<'_> {
-    /// Approach: find how much of the chain the SUT says is done; forget what it does not build on; bring the tree; run the rest,
-    /// step by step; then install what the waiting tests require.
+    /// Approach: find out how many steps of the chain the SUT has done, and forget the ones that cannot be built on. Send the tree, and run
+    /// the remaining steps one by one. Then install what the waiting tests require.
     pub(crate) fn enter(&mut self, lane: LaneId, waiting: &[JobId]) -> Result<Input, CommandError> {
         if self.shared.options.mode == Mode::Finish {
             return Ok(Input::Entered);
@@ -30,7 +31,7 @@ impl Worker<'_> {
                 Ok(Input::Entered)
             }
             Ok(Some(reason)) => Ok(Input::EnterFailed(reason)),
-            // The machine answers: only this lane is beyond it.
+            // The machine still answers, so only this lane is impossible for it.
             Err(CommandError::Sut(trouble)) if trouble.kind == TroubleKind::Setup => {
                 Ok(Input::EnterFailed(Skip::Setup(trouble.with_advice())))
             }
@@ -53,13 +54,13 @@ impl Worker<'_> {
         Ok(Some(Skip::Cancelled))
     }
 
-    /// Brings the lane's tree with what steps of its chain made there, and makes the machine say that it has done these and no others.
-    /// Returns how many they are: all that need not run again.
+    /// Sends the lane's tree, keeps what the steps of its chain made there, and makes the machine say that it has done exactly these steps.
+    /// Returns how many steps these are; they need not run again.
     pub(super) fn bring_standing(&mut self, lane: LaneId) -> Result<usize, CommandError> {
         let shared = self.shared;
         let chain = shared.chain(lane);
         let mut done = self.stand(chain)?;
-        // A build begins with the first step; where there is none, with nothing said by those before.
+        // A build without prepare steps begins with an empty environment file, without the variables of earlier builds.
         if chain.is_empty() && shared.options.mode == Mode::Build {
             self.sut.reset_env_file(&self.shared.project.id, EnvFile::Base)?;
         }
@@ -68,7 +69,7 @@ impl Worker<'_> {
         loop {
             let mut tree = shared.upload(upload);
             tree.observed |= done < chain.len() && tree.files.files.len() <= MOST_FILES;
-            // What still runs there may harm it once more; each time fewer steps stand.
+            // Something that still runs there may change it once more. Fewer steps stay valid each time, so this ends.
             let Some(lost) = self.bring_tree(upload, &tree, mode_of(done))?.lost_prepared else {
                 return Ok(done);
             };
@@ -78,7 +79,7 @@ impl Worker<'_> {
         }
     }
 
-    /// Runs the steps of a lane's chain behind those that are done.
+    /// Runs the steps of a lane's chain that follow those already done.
     pub(super) fn prepare_rest(&mut self, lane: LaneId, done: usize) -> Result<Option<Skip>, CommandError> {
         let chain = self.shared.chain(lane);
         for index in done..chain.len() {
@@ -101,7 +102,7 @@ impl Worker<'_> {
         });
     }
 
-    /// Remembers on the SUT whose plans will have to be finished there.
+    /// Notes on the SUT which plans will have to be finished there.
     fn note_unfinished(&mut self, lane: LaneId) -> Result<(), CommandError> {
         let project = self.shared.project;
         let mut is_new = self.state.used_by(project);

@@ -1,4 +1,4 @@
-//! Leaving a lane, and letting a SUT go: the finish steps of the plans that touched it.
+//! Step 4, finish: the finish steps of plans run on the SUTs that the plans touched, when a lane is left and when the SUT is let go.
 
 use std::collections::VecDeque;
 use std::time::Instant;
@@ -14,14 +14,14 @@ use crate::exec::worker::how::outcome_of;
 use crate::exec::worker::{CommandError, Worker};
 use crate::sut::{Due, EnvFile, Room, SyncMode, TroubleKind, Urgency};
 
-/// What became of a plan's finish.
+/// How the finish of a plan ended.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Finish {
-    /// Its steps ran, whatever came of them.
+    /// All steps ran, whether they passed or not.
     Over,
-    /// A step could not be run, or not to its end: it is due as before.
+    /// A step could not be run to its end, so the finish is still due.
     Due,
-    /// The user does not wait for it.
+    /// The user cancelled it.
     Cancelled,
 }
 
@@ -33,14 +33,14 @@ impl Worker<'_> {
         Ok(Input::Left)
     }
 
-    /// Runs what an earlier run left due here, of the plans of this one. Each lane that was entered is left by now, so nothing that
-    /// this run will use is undone.
+    /// Runs the finishes that an earlier run left due here, for the plans of this run. Each lane that was entered has been left by now, so
+    /// nothing that this run still needs is undone.
     pub(crate) fn settle(&mut self) -> Result<(), CommandError> {
         let shared = self.shared;
         self.finish_due(shared.work.plans.iter())
     }
 
-    /// Tells which plans' finish is due on a SUT that was just opened, since an earlier run.
+    /// Tells which finishes are due since an earlier run, on a SUT that was just opened.
     pub(crate) fn tell_owed(&self) {
         let options = self.shared.options;
         if options.mode == Mode::Finish || !options.finishes() {
@@ -69,13 +69,13 @@ impl Worker<'_> {
         }
     }
 
-    /// Whether the finish of a plan of this project is due on the SUT.
+    /// Returns whether the finish of a plan of this project is due on the SUT.
     pub(crate) fn is_due(&self, plan: &PlanSpec) -> bool {
         let is_it = |due: &Due| due.plan == plan.name && due.is_of(self.shared.project);
         self.state.unfinished.iter().any(is_it)
     }
 
-    /// Tells of the finish steps that are owed by a SUT which cannot be had.
+    /// Reports the finish steps that are due on a SUT which cannot be reached.
     pub(crate) fn lose_owed(&self, reason: &str) {
         let owed = self.shared.pending.owed.get(&self.outbox.sut.0);
         for &plan in owed.into_iter().flatten() {
@@ -85,15 +85,15 @@ impl Worker<'_> {
         }
     }
 
-    /// Runs the finish steps of those of the plans that touched this SUT since their last finish. A step that fails is told and
-    /// does not keep the next from running. The prepared state is not believed any more from before the first of them: the scripts
-    /// may undo it. A single Ctrl-C does not end them; a second one does, and they are still due then.
+    /// Runs the finish steps of those plans that have used this SUT since their last finish. A step that fails is reported and does not
+    /// keep the next one from running. Before the first step runs, the SUT stops counting as prepared, because the scripts may undo
+    /// that. A first Ctrl-C does not end the steps; a second one does, and then they are still due.
     fn finish_due<'p>(&mut self, plans: impl Iterator<Item = &'p PlanSpec>) -> Result<(), CommandError> {
         let shared = self.shared;
         if !shared.options.finishes() || shared.cancel.urgency() == Urgency::Now {
             return Ok(());
         }
-        // What could not be run once is tried again by the next run.
+        // A finish that could not be run once is left to the next run.
         let is_meant = |plan: &&PlanSpec| self.is_due(plan) && !self.unpaid.contains(&plan.name);
         let plans: Vec<_> = plans.filter(is_meant).collect();
         if plans.is_empty() {
@@ -105,7 +105,7 @@ impl Worker<'_> {
         if let Err(CommandError::Sut(trouble)) = &left
             && trouble.kind != TroubleKind::Cancelled
         {
-            // The machine is lost, and what should have run there with it.
+            // The machine is lost, so the remaining steps cannot run.
             for step in due {
                 self.finish_lost(step, &trouble.message);
             }
@@ -113,17 +113,17 @@ impl Worker<'_> {
         left
     }
 
-    /// Tells of a step that does not run any more.
+    /// Reports a step that will not run any more.
     fn finish_lost(&self, step: StepId, reason: &str) {
         let (node, key) = self.shared.identify(self.shared.work.step(step).node);
         let outcome = NodeOutcome::Infra;
         self.tell_step(node, key, outcome, Instant::now(), Some(reason), "");
     }
 
-    /// Runs the steps of plans; those that were told of are not due any more.
+    /// Runs the steps of plans. `due` loses each step that was reported.
     fn finish_plans(&mut self, plans: &[&PlanSpec], due: &mut VecDeque<StepId>) -> Result<(), CommandError> {
         self.state.unprepare();
-        // Tests may have filled the disk.
+        // The tests may have filled the disk, so the reserved room is freed first.
         self.sut.reserve(Room::Free)?;
         self.save_state()?;
         let mut brought = None;
@@ -153,11 +153,11 @@ impl Worker<'_> {
         Ok(())
     }
 
-    /// Brings the tree that scripts run in. Returns why it is not there, if it is not.
+    /// Sends the tree that the scripts run in. Returns the reason if that is not possible.
     fn bring_for_finish(&mut self, upload: UploadId) -> Result<Option<String>, CommandError> {
         let mut bring = || self.bring_tree(upload, &self.shared.upload(upload), SyncMode::KeepRest);
         let brought = match bring() {
-            // What was asked ahead was answered before there was room.
+            // This answer was requested in advance, before there was room.
             Err(CommandError::Sut(trouble)) if trouble.is_full() => bring(),
             brought => brought,
         };
@@ -168,7 +168,7 @@ impl Worker<'_> {
         }
     }
 
-    /// Runs a plan's steps. One that fails does not keep the next from running.
+    /// Runs a plan's steps. A step that fails does not keep the next one from running.
     fn finish_plan(
         &mut self,
         plan: &PlanSpec,

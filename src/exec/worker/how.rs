@@ -1,6 +1,6 @@
-//! What runs on a machine for each `how` of prepare and finish, and what its end makes of the step.
+//! The scripts that run on a machine for each `how` of prepare and finish, and what their end means for the step.
 //!
-//! The other half, all that is known of a `how` before anything runs, is in `src/compile/how/`; between them stands [`Action`].
+//! The other half, everything that is known of a `how` before anything runs, is in `src/compile/how/`. [`Action`] links the two.
 
 use std::collections::BTreeMap;
 use std::time::Instant;
@@ -50,7 +50,7 @@ impl Worker<'_> {
         Ok(ScriptEnd::Exited(0))
     }
 
-    /// What runs for an action: one arm for each `how`.
+    /// Returns the scripts of an action. There is one arm for each `how`.
     fn scripts_of(&self, action: &Action) -> Result<Vec<String>, String> {
         match action {
             Action::Install { packages } => Ok(vec![self.install_script(packages, PackageNeed::Required)?]),
@@ -58,7 +58,7 @@ impl Worker<'_> {
         }
     }
 
-    /// Tells how a prepare or finish step ended.
+    /// Sends the event that a prepare or finish step ended.
     pub(crate) fn tell_step(
         &self,
         node: NodeRef,
@@ -85,7 +85,7 @@ impl Worker<'_> {
     }
 }
 
-/// What the end of its scripts makes of a prepare or finish step.
+/// Returns the outcome of a prepare or finish step from the end of its scripts.
 pub(crate) fn outcome_of(ran: &ScriptEnd) -> NodeOutcome {
     match ran {
         ScriptEnd::Exited(0) => NodeOutcome::Pass,

@@ -1,6 +1,6 @@
-//! The thread that owns one SUT: takes commands, answers each once, tells events meanwhile.
+//! The thread that owns one SUT. It takes commands from the event loop, answers each one exactly once, and sends events meanwhile.
 //!
-//! What it does for a command lies in `enter` (bring the SUT into a lane), `testing` (run a test) and `finishing`.
+//! The four steps have a file each: `enter`, `prepare`, `test` and `finish`.
 
 pub(crate) mod enter;
 mod finish;
@@ -27,14 +27,14 @@ use crate::exec::record::observed_inputs::Paths;
 use crate::exec::record::recorder::RecorderHandle;
 use crate::exec::run::messages::{Outbox, WorkerMessage};
 use crate::exec::run::shared::Shared;
-use crate::exec::schedule::{Input, JobId, Skip, StepNo, SutCommand};
+use crate::exec::schedule::{Input, JobId, Skip, StepNo, WorkerCommand};
 use crate::exec::worker::sync::mode_of;
 use crate::sut::trouble::without_os_numbers;
 use crate::sut::{BaseIdentity, Facts, Sut, SutState, TEND, Taint, Trouble, TroubleKind};
 
-/// A command with what it needs to know of the moment.
+/// A command, with the details that depend on the moment it is given.
 pub(crate) struct Order {
-    pub(crate) command: SutCommand,
+    pub(crate) command: WorkerCommand,
     /// For `Enter`: the tests of the lane that still wait.
     pub(crate) waiting: Vec<JobId>,
     /// For `Run`: the number of the attempt, from 1.
@@ -44,10 +44,10 @@ pub(crate) struct Order {
 /// Why a command could not be carried out.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum CommandError {
-    /// The SUT.
+    /// The SUT failed.
     #[error("{0}")]
     Sut(#[from] Trouble),
-    /// The host's disk.
+    /// The host could not write to its disk.
     #[error("{0}")]
     Host(String),
 }
@@ -58,7 +58,7 @@ impl From<io::Error> for CommandError {
     }
 }
 
-/// A failure of the cache on the host.
+/// Makes an error of a failure of the cache on the host.
 pub(crate) fn host(error: impl std::fmt::Display) -> CommandError {
     CommandError::Host(without_os_numbers(&error.to_string()))
 }
@@ -70,23 +70,23 @@ pub(crate) struct Worker<'a> {
     pub(crate) base: BaseIdentity,
     pub(crate) state: SutState,
     pub(crate) outbox: Outbox,
-    /// The packages of all tests could not be installed at once: each test installs its own.
+    /// Whether each test installs its own packages, because the packages of all tests could not be installed at once.
     pub(crate) individually: bool,
     /// Whether a chain was started from its first step in this run (`--fresh` distrusts only older ones).
     pub(crate) prepared_here: bool,
-    /// A mark that this run was told to ignore; it stays on the SUT until that is prepared from the first step.
+    /// A taint that this run was told to ignore. It stays on the SUT until the SUT is prepared from the first step.
     pub(crate) ignored: Option<Taint>,
-    /// What the SUT has told of itself.
+    /// What the SUT has told about itself, once it was opened.
     pub(crate) facts: Option<Facts>,
     /// Plans whose finish could not be run in this run.
     pub(crate) unpaid: BTreeSet<String>,
-    /// Where tests are recorded.
+    /// The recorder that writes the records of tests.
     pub(crate) records: RecorderHandle,
-    /// What the prepare chain that the machine has done was seen to read; nothing where that could not be told of a step.
+    /// The paths that the prepare chain of the machine was seen to read, or `None` if the reads of a step could not be seen.
     pub(crate) prepared_reads: Option<Paths>,
-    /// Whether it was said that reads cannot be seen.
+    /// Whether the user was warned that reads cannot be seen.
     pub(crate) told_unseen: bool,
-    /// The test that ran last in the tree which is there now, and was not looked after yet.
+    /// The test that ran last in the tree on the machine, if what it did to the tree was not undone yet.
     pub(crate) ran_here: Option<String>,
 }
 
@@ -117,7 +117,7 @@ impl<'a> Worker<'a> {
         }
     }
 
-    /// Serves until there are no more orders.
+    /// Carries out orders until there are no more.
     pub(crate) fn serve(mut self, orders: &Receiver<Order>) {
         loop {
             let order = match orders.recv_timeout(TEND) {
@@ -136,7 +136,7 @@ impl<'a> Worker<'a> {
                 }
             });
             if !matches!(answer, Input::Ended(_)) {
-                // The run may end with this.
+                // The run may end with this answer, so all records must be written before.
                 self.records.wait();
             }
             self.outbox.send(WorkerMessage::Answer(answer));
@@ -145,7 +145,7 @@ impl<'a> Worker<'a> {
 
     fn carry_out(&mut self, order: &Order) -> Result<Input, CommandError> {
         match order.command {
-            SutCommand::Open => {
+            WorkerCommand::Open => {
                 let is_first = self.facts.is_none();
                 let opened = self.open();
                 match &opened {
@@ -157,14 +157,14 @@ impl<'a> Worker<'a> {
                 }
                 opened
             }
-            SutCommand::Enter(lane) => self.enter(lane, &order.waiting),
-            SutCommand::Run(first) => self.run_tests(first, order.attempt),
-            SutCommand::Leave(lane) => {
+            WorkerCommand::Enter(lane) => self.enter(lane, &order.waiting),
+            WorkerCommand::Run(first) => self.run_tests(first, order.attempt),
+            WorkerCommand::Leave(lane) => {
                 let left = self.leave(lane)?;
                 self.tell(SutStatus::Idle, String::new());
                 Ok(left)
             }
-            SutCommand::Close => {
+            WorkerCommand::Close => {
                 self.settle()?;
                 self.sut.close();
                 self.tell(SutStatus::Released, String::new());
@@ -204,7 +204,7 @@ impl<'a> Worker<'a> {
         Ok(Input::Opened(self.last_step()))
     }
 
-    /// Tells the SUT which tree it will have to hold, where all lanes need the same.
+    /// Tells the SUT in advance which tree it will have to hold, if all lanes need the same one.
     fn expect_tree(&mut self) {
         let shared = self.shared;
         let mut uploads = shared.pending.lanes.iter().map(|lane| lane.upload);
@@ -219,7 +219,7 @@ impl<'a> Worker<'a> {
         }
     }
 
-    /// The last step of those known here that the SUT says it has done, and may be believed.
+    /// Returns the last step that the SUT says it has done, if this run knows the step and believes the SUT.
     fn last_step(&self) -> Option<StepNo> {
         let steps = (0..self.shared.work.steps.len()).filter_map(|step| u32::try_from(step).ok());
         let last = self.state.chain.last()?;
@@ -227,7 +227,7 @@ impl<'a> Worker<'a> {
         (self.steps_done(&[step]) == 1).then_some(StepNo(step.0))
     }
 
-    /// Why a tainted SUT is taken out of the run, if the user wants that.
+    /// Returns why the SUT is taken out of the run, if it is tainted and the user wants such SUTs dropped.
     pub(crate) fn unwanted(&self) -> Option<Skip> {
         let drops = self.shared.options.on_taint == OnTaint::Drop;
         let taint = self.state.taint.as_ref().filter(|_| drops)?;
@@ -241,7 +241,7 @@ impl<'a> Worker<'a> {
         Input::Lost(skip_of(trouble))
     }
 
-    /// Lets a SUT go that is of no use any more.
+    /// Releases the SUT because it is of no more use to the run.
     pub(crate) fn gone(&mut self, reason: Skip) -> Input {
         self.sut.close();
         let note = match &reason {
@@ -252,7 +252,7 @@ impl<'a> Worker<'a> {
         Input::Lost(reason)
     }
 
-    /// Tells what the SUT does now, or what happened to it.
+    /// Sends the event that tells what the SUT does now, or what happened to it.
     pub(crate) fn tell(&self, state: SutStatus, note: String) {
         self.outbox.event(Event::Sut {
             sut: self.sut.name().to_owned(),
@@ -261,12 +261,12 @@ impl<'a> Worker<'a> {
         });
     }
 
-    /// Returns the ticket of a node that will run in any case; nothing where the cache cannot be used.
+    /// Returns the ticket to record a node that runs in any case, or `None` where the cache cannot be used.
     pub(crate) fn ticket(&self, node: NodeId) -> Option<Ticket> {
         self.ticket_of(self.shared.work.graph.node(node).key())
     }
 
-    /// The same by its key.
+    /// Does the same by the key of the node.
     pub(crate) fn ticket_of(&self, key: ActionKey) -> Option<Ticket> {
         if self.shared.store.read_only().is_some() {
             return None;
@@ -275,7 +275,7 @@ impl<'a> Worker<'a> {
         ticket.inspect_err(|error| self.cache_failed(error)).ok()
     }
 
-    /// Tells once a run that the cache cannot be used.
+    /// Warns that the cache cannot be used, once in each run.
     pub(crate) fn cache_failed(&self, error: &CacheError) {
         if !self.shared.cache_failed.swap(true, Ordering::Relaxed) {
             let text = format!("{error}: what the cache is needed for is not recorded, and the run goes on");
@@ -283,13 +283,13 @@ impl<'a> Worker<'a> {
         }
     }
 
-    /// Writes the SUT's own account of its state.
+    /// Writes the state to the SUT, which keeps it.
     pub(crate) fn save_state(&mut self) -> Result<(), CommandError> {
         Ok(self.sut.set_state(&self.state)?)
     }
 }
 
-/// How a machine is not what was compiled for.
+/// Describes how a machine differs from what the workload was compiled for.
 fn difference(base: &BaseIdentity, found: &BaseIdentity) -> String {
     if (&found.os, &found.version, &found.arch) != (&base.os, &base.version, &base.arch) {
         return format!(
@@ -310,7 +310,7 @@ fn difference(base: &BaseIdentity, found: &BaseIdentity) -> String {
     format!("gives jobs another value of `{names}` than it was compiled for: run again")
 }
 
-/// What trouble with a SUT means for tests that only it could have run.
+/// Returns why tests are skipped that only this SUT could have run, after such trouble with it.
 pub(crate) fn skip_of(trouble: &Trouble) -> Skip {
     let message = trouble.message.clone();
     match trouble.kind {

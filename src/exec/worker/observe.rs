@@ -1,4 +1,4 @@
-//! What jobs were seen to read, asked of the SUT and taken into the nodes under which they are recorded.
+//! Asks the SUT which files a job read, and makes these files inputs of the job's node.
 
 use atex_graph::Node;
 
@@ -10,7 +10,7 @@ use crate::exec::worker::{CommandError, Worker};
 use crate::sut::{Reads, Trouble};
 
 impl Worker<'_> {
-    /// Asks the machine what was read of a tree since it was brought. Nothing where that cannot be seen, or need not be.
+    /// Asks the machine which files of a tree were read since it was sent. Returns `None` where that cannot be seen, or need not be.
     pub(crate) fn ask_reads(&mut self, upload: UploadId) -> Result<Option<Reads>, Trouble> {
         if !self.shared.upload(upload).observed {
             return Ok(None);
@@ -22,13 +22,13 @@ impl Worker<'_> {
         Ok(read)
     }
 
-    /// A test's node with what was read as an input, if that was seen; nothing where it cannot be remembered.
+    /// Returns a test's node with the files it read as inputs, if they were seen; or `None` if the cache cannot remember them.
     pub(crate) fn observed_with(&self, job: JobId, read: Option<&Reads>) -> Option<Node> {
         let shared = self.shared;
         let spec = shared.job(job);
         let test = shared.work.test(spec.test);
         let node = shared.work.graph.node(spec.node);
-        // Its inputs are those of a run that passed, or the rules count.
+        // Without an observation, the inputs are those of an earlier run that passed, or those of the rules.
         let Some(read) = read else { return Some(node.clone()) };
         let tree = shared.tree(shared.work.plan(test.plan).upload);
         let mut paths = beside(&tree, node, read, &test.dir);
@@ -37,8 +37,8 @@ impl Worker<'_> {
         remembered.then_some(node)
     }
 
-    /// The same for a prepare step that has just ended well: what it stands for on the machine. Where that cannot be remembered, the
-    /// next run knows the machine for one in another state.
+    /// Does the same for a prepare step that has just passed. The key of the returned node says on the machine that the step is done.
+    /// Where the reads cannot be remembered, the next run does not recognize this key and prepares again.
     pub(crate) fn observed_step(&mut self, step: StepId) -> Result<Node, CommandError> {
         let shared = self.shared;
         let spec = shared.work.step(step);
@@ -64,12 +64,12 @@ impl Worker<'_> {
         Ok(observed)
     }
 
-    /// Whether what a job depends on could not be seen, or what the prepare steps before it depend on.
+    /// Returns whether the reads of a job, or of the prepare steps before it, could not be seen clearly.
     pub(crate) fn is_unclear(&self, read: Option<&Reads>) -> bool {
         self.prepared_reads.is_none() || read.is_some_and(|read| read.unclear)
     }
 
-    /// The node with what the paths hold, and whether the cache remembers them.
+    /// Returns the node with the contents of the paths as inputs, and whether the cache remembers the paths.
     fn with_paths(&self, node: &Node, tree: &InputTree, paths: &Paths) -> (Node, bool) {
         let (fixed, store) = (node.observing([]), self.shared.store);
         let observed = node.observing(tree.now(paths));

@@ -1,4 +1,4 @@
-//! Installing packages on a SUT: those that the waiting tests need, in one transaction, and those of a single step or test.
+//! Installs packages on a SUT: those of all waiting tests in one transaction, or those of a single step or test.
 
 use std::collections::BTreeSet;
 
@@ -10,19 +10,19 @@ use crate::exec::worker::{CommandError, Worker};
 use crate::sut::agent::packages::{self, PackageNeed};
 use crate::sut::{EnvFile, Job, JobKind, Urgency};
 
-/// What came of a package transaction.
+/// How a package transaction ended.
 pub(crate) enum Installed {
-    /// They are there.
+    /// All packages are installed.
     All,
-    /// They are not; why.
+    /// They could not be installed, for this reason.
     Not(String),
     /// The user cancelled.
     Cancelled,
 }
 
 impl Worker<'_> {
-    /// Installs what all waiting tests require in one transaction; where that fails, each test will install its own. Returns
-    /// whether the tests may start: not so after a cancellation.
+    /// Installs what all waiting tests require in one transaction. If that fails, each test will install its own packages. Returns whether
+    /// the tests may start, which is not so after a cancellation.
     pub(super) fn install_for_tests(&mut self, lane: LaneId, waiting: &[JobId]) -> Result<bool, CommandError> {
         let tests = || waiting.iter().map(|&job| self.shared.test(job));
         let requires: BTreeSet<&String> = tests().flat_map(|test| &test.requires).collect();
@@ -54,7 +54,7 @@ impl Worker<'_> {
         Ok(true)
     }
 
-    /// Installs packages.
+    /// Installs packages in one transaction.
     pub(crate) fn install(
         &mut self,
         lane: LaneId,

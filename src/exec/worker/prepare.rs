@@ -1,4 +1,4 @@
-//! One prepare step on a SUT. What runs for it, `how` says.
+//! Step 2, prepare: one prepare step runs on a SUT. The scripts that make up the step come from `how`.
 //!
 //! Invariant: from before a step runs until it is complete, the SUT itself says that it is tainted.
 
@@ -16,7 +16,7 @@ use crate::exec::worker::{CommandError, Worker};
 use crate::sut::{EnvFile, Taint, Urgency};
 
 impl Worker<'_> {
-    /// Runs the step of a chain whose predecessors are done. Returns why it failed, if it did.
+    /// Runs a step of a chain after all steps before it are done. Returns the reason if it fails.
     pub(crate) fn prepare_step(&mut self, chain: &[StepId], index: usize) -> Result<Option<String>, CommandError> {
         let shared = self.shared;
         let step = chain[index];
@@ -58,19 +58,19 @@ impl Worker<'_> {
         Ok(failure.map(|reason| format!("`{node}` {reason}")))
     }
 
-    /// Marks the SUT as not to be trusted, there, before something happens that could leave it half done.
+    /// Taints the SUT, on the SUT itself, before something begins that could be left half done there.
     pub(crate) fn doubt(&mut self, reason: String) -> Result<(), CommandError> {
         self.state.taint = Some(Taint { reason, at: unix_now() });
         self.save_state()
     }
 
-    /// Makes the SUT say that it has done the step of a chain at `index`, and all before it.
+    /// Makes the SUT say that it has done the step at `index` of a chain and all steps before it.
     fn keep(&mut self, step: StepId, index: usize) -> Result<(), CommandError> {
         let shared = self.shared;
         let node = self.observed_step(step)?;
         let spec = shared.work.step(step);
         let key = match shared.unsettled(spec.upload, &[], &node) {
-            // No step is called so: the next run prepares again.
+            // This matches the key of no step, so the next run prepares again.
             Some(path) => format!("with another {path}"),
             None => node.key().to_string(),
         };
@@ -80,7 +80,7 @@ impl Worker<'_> {
         self.state.chain.push(key);
         self.state.project.clone_from(&shared.project.id);
         let now = unix_now();
-        // Of steps from before these times were kept, the last one's stands for all.
+        // For steps of an atex that did not keep these times, the time of the last step is used.
         let before = self.state.prepared_at.unwrap_or_default();
         self.state.done_at.resize(index, before);
         self.state.done_at.push(now);

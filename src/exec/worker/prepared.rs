@@ -1,4 +1,4 @@
-//! What a SUT says is prepared on it: how much of that is believed, and what is forgotten before anything of it is overwritten.
+//! How much of what a SUT says about its own preparation is believed, and what is forgotten before any of it is overwritten.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::exec::worker::{CommandError, Worker};
 use crate::sut::EnvFile;
 
 impl Worker<'_> {
-    /// Finds how many steps of a chain stand, and makes the machine say no more than that.
+    /// Finds out how many steps of a chain are still valid, and makes the machine say no more than that.
     pub(super) fn stand(&mut self, chain: &[StepId]) -> Result<usize, CommandError> {
         let mut done = self.steps_done(chain);
         if done > 0 && done < self.state.chain.len() {
@@ -29,8 +29,8 @@ impl Worker<'_> {
         Ok(done)
     }
 
-    /// Makes the machine say that only so many first steps of what was prepared are done, before anything of the others is taken
-    /// away, and gives it back the variables that these have set. Where it has not kept them, nothing is prepared any more.
+    /// Makes the machine say that only the first `steps` of its prepare steps are done, before anything of the others is taken away. The
+    /// environment variables return to what these steps have set. If the machine has not kept those, nothing counts as prepared any more.
     pub(super) fn step_back(&mut self, steps: usize) -> Result<(), CommandError> {
         let before = self.state.taint.clone();
         self.doubt("going back to an earlier prepare step was interrupted".to_owned())?;
@@ -46,59 +46,59 @@ impl Worker<'_> {
         self.save_state()
     }
 
-    /// How many steps of a chain the SUT has done and may be believed.
+    /// Returns how many steps of a chain the SUT has done, as far as it is believed.
     pub(crate) fn steps_done(&self, chain: &[StepId]) -> usize {
         let options = self.shared.options;
         let distrusted = self.state.taint.is_some() && options.on_taint != OnTaint::Ignore;
         let anew = options.fresh && !self.prepared_here;
         let Some(last) = self.state.chain.last() else { return 0 };
-        // What another project prepared made nothing in the trees of this one.
+        // What was prepared for another project left nothing in the trees of this one.
         let others = !self.state.is_prepared_for(self.shared.project);
         if distrusted || anew || others || self.is_booted_away() {
             return 0;
         }
         let is_last = |&step: &StepId| self.stands_for(step, last).is_some();
         let done = chain.iter().position(is_last).map_or(0, |at| at + 1);
-        // The places of steps tell who made what in the tree.
+        // The files that a step made are known by the position of the step in the chain.
         if done > self.state.chain.len() {
             return 0;
         }
         let Some(most) = options.max_age else { return done };
-        // What stands on a step that is too old is no better.
+        // Steps that follow a step which is too old are not valid either.
         let too_old = |&step: &usize| self.prepared_age(step).is_none_or(|age| age > most);
         (0..done).find(too_old).unwrap_or(done)
     }
 
-    /// Whether a machine that has done `last` has done the step; if so, what the chain up to it was seen to read.
+    /// Returns the paths that the chain up to the step was seen to read, if a machine that has done `last` has done this step.
     pub(crate) fn stands_for(&self, step: StepId, last: &str) -> Option<Paths> {
         let shared = self.shared;
         let tree = || shared.tree(shared.work.step(step).upload);
         observed_inputs::stands_for(shared.work, shared.store, tree, step, last)
     }
 
-    /// Whether a boot that no test asked for ended what was prepared.
+    /// Returns whether the SUT was booted since it was prepared, in a boot that no test asked for and that the user does not trust.
     fn is_booted_away(&self) -> bool {
         let boot = self.facts.as_ref().map(|facts| facts.boot_id.as_str());
         let trusts = self.shared.options.on_reboot == OnReboot::Trust;
         !trusts && boot.is_some_and(|boot| self.state.is_booted_away(boot))
     }
 
-    /// How long ago a step of the SUT's chain ended.
+    /// Returns how long ago a step of the SUT's chain ended.
     pub(super) fn prepared_age(&self, step: usize) -> Option<Duration> {
         let at = self.state.done_at.get(step).copied();
         at.or(self.state.prepared_at)
             .map(|at| Duration::from_secs(unix_now().saturating_sub(at)))
     }
 
-    /// When the oldest step of the chain that the SUT is in was done; nothing where there is none, or that is not known.
+    /// Returns when the oldest step of the SUT's chain was done, or `None` if there is no step or that is not known.
     pub(crate) fn prepared_since(&self, chain: &[StepId]) -> Option<u64> {
         let at = |step: usize| self.state.done_at.get(step).copied().or(self.state.prepared_at);
         let all: Option<Vec<u64>> = (0..chain.len()).map(at).collect();
         all?.into_iter().min()
     }
 
-    /// Forgets what was prepared, before anything of it is overwritten: a crash from here on leaves a SUT that nobody believes
-    /// to be prepared.
+    /// Forgets what was prepared before anything of it is overwritten. From here on, a crash leaves a SUT that does not count as
+    /// prepared.
     fn start_anew(&mut self, chain: &[StepId]) -> Result<(), CommandError> {
         self.ignored = None;
         if let Some(taint) = self.state.taint.take() {

@@ -1,4 +1,4 @@
-//! Making a tree on a SUT hold what it has to: before a lane is entered, before each test, and before finish steps.
+//! Makes a tree on the SUT hold what it has to hold: before a lane is entered, before each test, and before finish steps.
 
 use std::time::Duration;
 
@@ -9,13 +9,13 @@ use crate::exec::worker::enter::LOST_PREPARED;
 use crate::exec::worker::{CommandError, Worker};
 use crate::sut::{Room, SyncMode, Synced, Trouble, TroubleKind, Upload};
 
-/// How often files are sent again that changed meanwhile, before that is given up.
+/// How often files that changed while they were sent are sent again, before the sync gives up.
 const SENT_AGAIN: u32 = 20;
 
-/// Who writes may come to an end; after each time a little later.
+/// How much longer each new try waits, so that whoever writes the files can finish.
 const BREATH: Duration = Duration::from_millis(20);
 
-/// How strict a sync is where so many steps of a chain are done: what no step of the chain made, has no place in its tree.
+/// Returns how strict a sync is after `done` steps of a chain: files that no step of the chain made are removed from its tree.
 pub(crate) fn mode_of(done: usize) -> SyncMode {
     if done == 0 {
         SyncMode::ExactIfUnprepared
@@ -25,7 +25,7 @@ pub(crate) fn mode_of(done: usize) -> SyncMode {
 }
 
 impl Worker<'_> {
-    /// Brings a tree to its slot. Where that takes away what prepare steps made there, the machine is not prepared any more.
+    /// Sends a tree to its slot. If that removes what prepare steps made there, the machine does not count as prepared any more.
     pub(crate) fn bring_tree(&mut self, id: UploadId, upload: &Upload, mode: SyncMode) -> Result<Synced, CommandError> {
         self.tell(SutStatus::Syncing, String::new());
         let synced = self.sync(id, upload, mode)?;
@@ -38,7 +38,7 @@ impl Worker<'_> {
         self.sync(id, upload, SyncMode::Exact)
     }
 
-    /// Makes a slot hold the files. What changes while it is sent is sent again, as it is now.
+    /// Makes a slot hold the files. A file that changes while it is sent is sent again in its new form.
     fn sync(&mut self, id: UploadId, upload: &Upload, mode: SyncMode) -> Result<Synced, CommandError> {
         let mut upload = upload.clone();
         for times in 0..SENT_AGAIN {
@@ -55,8 +55,8 @@ impl Worker<'_> {
         Err(trouble.with_hint("is something still writing there?").into())
     }
 
-    /// Makes the tree hold what a test of the lane is to find: its inputs and what prepare steps made, whatever the test before
-    /// it did there. Returns why the test cannot start, if it cannot.
+    /// Undoes what the test before did to the tree, so that it holds the inputs and what the prepare steps made, and nothing else. Returns
+    /// the reason if the next test cannot start.
     pub(crate) fn undo(&mut self, lane: LaneId) -> Result<Option<Skip>, CommandError> {
         let Some(before) = self.ran_here.clone() else {
             return Ok(None);
@@ -65,7 +65,7 @@ impl Worker<'_> {
         let id = self.shared.lane(lane).upload;
         let upload = self.shared.upload(id);
         let synced = match self.sync(id, &upload, mode) {
-            // What the test left is told and taken away by lists that are written on the same disk.
+            // Finding and removing what the test left needs lists on that same full disk, so the reserved room is freed.
             Err(CommandError::Sut(trouble)) if trouble.is_full() => {
                 self.sut.reserve(Room::Free)?;
                 let synced = self.sync(id, &upload, mode);

@@ -15,7 +15,7 @@ use atex::exec::options::{Mode, OnReboot, OnTaint, Options, Until};
 use atex::exec::pending::PendingWork;
 use atex::exec::run::{self, Arrivals, EventSink, Finished, Run};
 use atex::exec::rundir::RunDir;
-use atex::exec::schedule::Rules;
+use atex::exec::schedule::ScheduleRules;
 use atex::sut::{BaseIdentity, Cancel, OnHeld, Project, Sut, Trouble, TroubleKind, Urgency};
 use atex_cache::{Outcome, Store};
 use atex_graph::{Base, Kind};
@@ -77,9 +77,9 @@ impl Bench {
                 dead_after: Duration::from_secs(30),
                 max_output: 1 << 20,
                 mask: Mask::default(),
-                rules: Rules {
+                rules: ScheduleRules {
                     retry_infra: 0,
-                    ..Rules::default()
+                    ..ScheduleRules::default()
                 },
             },
             suts: vec!["one"],

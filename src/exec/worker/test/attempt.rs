@@ -1,4 +1,4 @@
-//! One attempt of one test on the worker's SUT. What is around it, [`together`](crate::exec::worker::test) does.
+//! One attempt of one test on the worker's SUT: the tree is put in order, missing packages are installed, and the test runs.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -20,34 +20,34 @@ use crate::sut::agent::packages::PackageNeed;
 use crate::sut::trouble::without_os_numbers;
 use crate::sut::{Job, JobKind, Trouble, TroubleKind};
 
-/// So many results of a test are told as events; all are in its `results.jsonl`, and their counts in the event of its end.
+/// How many results of a test are sent as events. Its `results.jsonl` holds all of them, and the event of its end their counts.
 const RESULTS_TOLD: u64 = 1000;
 
 /// The longest name or status of a result in an event, in characters.
 const LONGEST_TOLD: usize = 500;
 
-/// What came of an attempt on its SUT.
+/// How an attempt ended on its SUT.
 pub(crate) struct SutAttempt {
-    /// What the test, or the infrastructure, said; or why the host could not write that.
+    /// What the test or the infrastructure reported, or why the host could not write that.
     pub(crate) summary: Result<Summary, String>,
     pub(crate) after: SutAfter,
-    /// Whether the SUT was told to start the test.
+    /// Whether the SUT was asked to start the test.
     pub(crate) started_there: bool,
     /// What the test left mounted there.
     pub(crate) mounted: Option<String>,
 }
 
-/// Where a test stands among those that run one after the other in one tree.
+/// The position of a test among those that run one after the other in one tree.
 #[derive(Clone, Copy)]
 pub(crate) struct Position {
-    /// Whether the tree is to be as a test is to find it.
+    /// Whether it is the first one, for which the tree is put in order.
     pub(crate) first: bool,
-    /// Whether another one finds it so after it.
+    /// Whether it is the last one, after which the tree is put in order for other tests.
     pub(crate) last: bool,
 }
 
 impl Worker<'_> {
-    /// The machine could not be brought back to what the test is to find.
+    /// Makes the error for a machine whose tree could not be put in order for the test.
     fn cannot_start(&self, reason: &Skip) -> CommandError {
         let (kind, text) = match reason {
             Skip::Cancelled => (TroubleKind::Cancelled, "cancelled"),
@@ -58,7 +58,7 @@ impl Worker<'_> {
         CommandError::Sut(Trouble::new(kind, format!("`{}`: {text}", self.sut.name())))
     }
 
-    /// Tells that what a test did cannot be written. It gets a result of the infrastructure, and the run goes on.
+    /// Reports that what a test did cannot be written. The test gets a result of the infrastructure, and the run goes on.
     pub(crate) fn unwritten(&self, attempt: TestAttempt, reason: String) -> Summary {
         let _told_anyway = infra_result::result_of_broken_off(self.shared, attempt, &reason);
         self.outbox.send(WorkerMessage::NotWritten(reason.clone()));
@@ -90,7 +90,7 @@ impl Worker<'_> {
         }
     }
 
-    /// Takes note of boots: what a test asked for does not end what was prepared.
+    /// Notes the boots of the SUT. A boot that a test asked for does not end what was prepared.
     fn take_boots(&mut self, meant: Option<String>, found: Option<String>) -> Result<(), CommandError> {
         if let (Some(facts), Some(found)) = (&mut self.facts, found) {
             facts.boot_id = found;
@@ -109,7 +109,7 @@ impl Worker<'_> {
         match undone {
             Ok(None) => {}
             Ok(Some(reason)) => return Err(self.cannot_start(&reason)),
-            // The machine answers: there may be room for the next one.
+            // The machine still answers, and the next test may find room.
             Err(CommandError::Sut(trouble)) if trouble.kind == TroubleKind::Setup => {
                 let note = trouble.with_advice();
                 return Ok(SutAttempt {
@@ -215,7 +215,7 @@ fn job_of(shared: &Shared<'_>, lane: LaneId, test: &TestSpec) -> Job {
     }
 }
 
-/// A text of a test for an event: a thousand of them may wait for the scheduler, so a test must not choose their size.
+/// Shortens a text of a test for an event. A thousand events may wait for the event loop, so a test must not choose their size.
 fn shortened(text: &str) -> String {
     match text.char_indices().nth(LONGEST_TOLD) {
         Some((end, _)) => format!("{}…", &text[..end]),
@@ -231,7 +231,7 @@ fn shortened_status(status: &Status) -> Status {
     }
 }
 
-/// Where a test's output lies, relative to the run's directory. A test that uploads an `output.txt` of its own moves ours.
+/// Returns where a test's output lies, relative to the run's directory. It lies elsewhere if the test uploads an `output.txt` of its own.
 pub(crate) fn output_of(run: &Path, test: &Path) -> String {
     let (usual, moved) = (test.join("files/output.txt"), test.join("output.txt"));
     let path = if run.join(&moved).exists() { moved } else { usual };

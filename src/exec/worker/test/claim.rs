@@ -1,4 +1,4 @@
-//! Claiming tests before they run: another process may run them now, or have run them meanwhile.
+//! Claims tests before they run, because another process may run them now, or have run them meanwhile.
 
 use atex_cache::{CacheError, Lookup, Outcome, Record, Ticket};
 use atex_graph::ActionKey;
@@ -10,18 +10,18 @@ use crate::exec::schedule::{After, AttemptOutcome, Input, JobId};
 use crate::exec::worker::Worker;
 
 /// A test that is to be run here.
-pub(super) struct Claim {
-    /// Without one it will have no record.
+pub(super) struct ClaimedTest {
+    /// The permission to record it. Without one it will have no record.
     pub(super) ticket: Option<Ticket>,
     /// When it passed with the same inputs, if it did.
     pub(super) passed: Option<u64>,
 }
 
-/// What came of a claim.
+/// The result of claiming tests.
 pub(super) enum Claimed {
     /// The tests are to be run here.
-    ToRun(Vec<Claim>),
-    /// They are not; the answer to the scheduler.
+    ToRun(Vec<ClaimedTest>),
+    /// They are not; this is the answer to the schedule.
     Otherwise(Input),
 }
 
@@ -57,10 +57,10 @@ impl Worker<'_> {
                 claims.map(|(&job, found)| self.ticket_where(job, found)).collect()
             };
         let claims = tickets.into_iter().zip(passed);
-        Claimed::ToRun(claims.map(|(ticket, passed)| Claim { ticket, passed }).collect())
+        Claimed::ToRun(claims.map(|(ticket, passed)| ClaimedTest { ticket, passed }).collect())
     }
 
-    /// The ticket of a test that runs whatever was found of it.
+    /// Returns the ticket of a test that runs although a record of it may have been found.
     fn ticket_where(&self, job: JobId, found: Result<Lookup, CacheError>) -> Option<Ticket> {
         let begun = match found {
             Ok(Lookup::Miss(ticket)) => ticket.begin().map(|()| ticket),
@@ -70,8 +70,8 @@ impl Worker<'_> {
         begun.inspect_err(|error| self.cache_failed(error)).ok()
     }
 
-    /// Puts the records of tests into the run's directory, where all stand. Where their files cannot be put there, nothing is there
-    /// afterwards, and the tests' own end tells of that.
+    /// Puts the records of all tests into the run's directory, if each test has one that can be used. If the files cannot be written, they are
+    /// removed again, and the tests run and report that themselves.
     fn restored(&self, jobs: &[JobId], found: &[Result<Lookup, CacheError>]) -> Option<Vec<EndedAttempt>> {
         let shared = self.shared;
         let record = |found: &Result<Lookup, CacheError>| match found {
@@ -101,7 +101,7 @@ impl Worker<'_> {
         Some(told)
     }
 
-    /// When the test passed under the key, where its record does not stand for it.
+    /// Returns when the test passed under the key, if records are not used in this run.
     fn passed_before(&self, key: ActionKey) -> Option<u64> {
         let store = self.shared.store;
         let output = (!self.shared.options.takes_records()).then(|| store.output(key).ok().flatten());

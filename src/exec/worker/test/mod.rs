@@ -1,7 +1,8 @@
-//! Running one test of the run on the worker's SUT, or all that share a tree, one after the other: claim, attempt, record.
+//! Step 3, test: one test runs on the worker's SUT, or all tests that share a tree, one after the other. They are claimed, attempted and
+//! recorded.
 //!
-//! Invariant: of tests that share a tree all are recorded as passed, or none; and what one of them was seen to read is an input of each.
-//! So the record of one says that all of them passed in one run with these inputs.
+//! Invariant: of tests that share a tree, either all are recorded as passed or none is, and what one of them was seen to read is an input of
+//! each. So the record of one says that all of them passed in one run with these inputs.
 
 mod attempt;
 mod claim;
@@ -23,8 +24,8 @@ use crate::exec::worker::test::attempt::{Position, SutAttempt, output_of};
 use crate::exec::worker::test::verdict::{end_by_error, end_of_attempt, note_of, outcome_of};
 use crate::exec::worker::{CommandError, Worker};
 use crate::sut::Reads;
-use claim::Claim;
 use claim::Claimed;
+use claim::ClaimedTest;
 use verdict::worst;
 
 /// A test that came to an end.
@@ -37,7 +38,7 @@ struct EndedTest {
     took: Duration,
     /// Its directory, relative to the run's.
     relative: PathBuf,
-    /// Why it is told but not recorded, or not believed.
+    /// Why it is reported but not recorded, or not believed.
     doubt: Option<String>,
     /// The key that it is recorded under.
     key: String,
@@ -49,7 +50,7 @@ impl EndedTest {
     }
 }
 
-/// What an attempt left of its machine.
+/// The condition in which an attempt left its machine.
 enum SutCondition {
     Clean,
     Tainted(String),
@@ -57,9 +58,9 @@ enum SutCondition {
 }
 
 impl Worker<'_> {
-    /// Approach: claim the nodes (another process may run them now, or have run them meanwhile); run the attempts; taint the SUT where the
-    /// end of one demands that; record what the tests said, never what befell the infrastructure. A cache that cannot be used costs
-    /// the records and nothing else.
+    /// Approach: claim the nodes, because another process may run them now or have run them meanwhile. Run the attempts, and taint the SUT
+    /// if the end of one requires that. Record what the tests reported, never what befell the infrastructure. If the cache cannot be
+    /// used, the tests still run, but nothing is recorded.
     pub(crate) fn run_tests(&mut self, first: JobId, attempt: u32) -> Result<Input, CommandError> {
         let jobs: Vec<JobId> = self.shared.together(first).collect();
         match self.claim(&jobs) {
@@ -68,8 +69,8 @@ impl Worker<'_> {
         }
     }
 
-    /// Runs tests in the tree, one after the other, until one cannot be run; those behind it are broken off with it.
-    fn attempt(&mut self, jobs: &[JobId], attempt: u32, claims: Vec<Claim>) -> Result<Input, CommandError> {
+    /// Runs tests in the tree, one after the other, until one cannot be run to its end. The tests after that one are broken off with it.
+    fn attempt(&mut self, jobs: &[JobId], attempt: u32, claims: Vec<ClaimedTest>) -> Result<Input, CommandError> {
         let upload = self.shared.lane(self.shared.job(jobs[0]).lane).upload;
         let (mut tried, mut left, mut failed) = (Vec::new(), SutCondition::Clean, None);
         let mut reads = Vec::new();
@@ -100,7 +101,7 @@ impl Worker<'_> {
                 failed = Some(error);
                 break;
             }
-            // What the next one removes cannot be asked for any more. A machine that is lost is found out when the next one starts.
+            // The next test may remove files whose reads could not be asked for then. If the machine is lost, the next test finds out.
             let unclear = Reads {
                 unclear: true,
                 ..Reads::default()
@@ -183,7 +184,7 @@ impl Worker<'_> {
         };
         let tried = EndedTest {
             job,
-            // Nothing is tried again that cannot be written.
+            // A test whose results cannot be written is not tried again.
             said: if is_written {
                 end_of_attempt(&summary, started_there)
             } else {
@@ -221,7 +222,7 @@ impl Worker<'_> {
         }
     }
 
-    /// Ends a test that the host or the machine broke off. Its result may find no room on the disk any more.
+    /// Ends a test that the host or the machine broke off. There may be no room left on the disk for its result.
     fn broken_off(&self, attempt: TestAttempt, reason: &str) -> EndedAttempt {
         let _told_anyway = infra_result::result_of_broken_off(self.shared, attempt, reason);
         EndedAttempt {

@@ -1,10 +1,10 @@
-//! Recording tests that came to an end: what the tests said, never what befell the infrastructure.
+//! Records tests that came to an end: what the tests reported, never what befell the infrastructure.
 
 use atex_cache::{Outcome, Ticket};
 use atex_graph::Node;
 
 use super::EndedTest;
-use super::claim::Claim;
+use super::claim::ClaimedTest;
 use crate::exec::event::NodeOutcome;
 use crate::exec::record::NodeRun;
 use crate::exec::record::audit;
@@ -12,7 +12,7 @@ use crate::exec::record::recorder::Unrecorded;
 use crate::exec::worker::Worker;
 use crate::sut::Reads;
 
-/// Under what a test is recorded.
+/// The permission and the node to record a test with.
 struct ToRecord {
     ticket: Ticket,
     /// See [`NodeRun::observed`].
@@ -20,9 +20,15 @@ struct ToRecord {
 }
 
 impl Worker<'_> {
-    /// Records tests that passed, where all did; those that did not, each for itself: it runs again in any case. `reads` are what was seen
-    /// before the last one.
-    pub(super) fn record(&mut self, tried: &mut [EndedTest], attempt: u32, claims: Vec<Claim>, reads: Vec<Reads>) {
+    /// Records tests that passed, if all of them did. A test that failed is recorded on its own, because it runs again in any case. `reads`
+    /// are what was read before the last test.
+    pub(super) fn record(
+        &mut self,
+        tried: &mut [EndedTest],
+        attempt: u32,
+        claims: Vec<ClaimedTest>,
+        reads: Vec<Reads>,
+    ) {
         let passed = |tried: &EndedTest| tried.outcome == NodeOutcome::Pass && tried.is_recordable();
         if tried.len() == claims.len() && tried.iter().all(passed) {
             if let Some(claimed) = self.claim_passed(tried, claims, reads) {
@@ -32,7 +38,7 @@ impl Worker<'_> {
             }
             return;
         }
-        // The tickets of the others go: another SUT may claim the nodes as soon as the verdict is known.
+        // The tickets of the other tests are dropped, so another SUT can claim their nodes as soon as the verdict is known.
         for (tried, claim) in tried.iter_mut().zip(claims) {
             if passed(tried) || !tried.is_recordable() {
                 continue;
@@ -45,17 +51,17 @@ impl Worker<'_> {
                 tried.doubt = Some("it passed before with the same inputs, so it is flaky".to_owned());
             }
             self.hand(tried, attempt, ToRecord { ticket, observed: None });
-            // This run may claim it again.
+            // This run may claim the test again, so its record must be written before.
             self.records.wait();
         }
     }
 
-    /// Tests that passed are recorded under the keys of all that they were seen to read. Nothing where that cannot be asked any more, or
-    /// the cache cannot be used: then nothing is recorded.
+    /// Takes the files that the tests were seen to read into their keys, and claims these keys. Returns `None` if the reads cannot be asked
+    /// for any more or the cache cannot be used; then nothing is recorded.
     fn claim_passed(
         &mut self,
         tried: &mut [EndedTest],
-        claims: Vec<Claim>,
+        claims: Vec<ClaimedTest>,
         reads: Vec<Reads>,
     ) -> Option<Vec<ToRecord>> {
         let (shared, lane) = (self.shared, self.shared.job(tried[0].job).lane);

@@ -1,4 +1,4 @@
-//! What the end of an attempt means: its outcome, whose fault it was, and what is said of it.
+//! What the end of an attempt means: its outcome, whether the test or its machine is at fault, and the note that explains it.
 
 use super::EndedTest;
 use crate::control::{InfraKind, Summary, Verdict};
@@ -6,7 +6,7 @@ use crate::exec::event::NodeOutcome;
 use crate::exec::schedule::AttemptOutcome;
 use crate::exec::worker::CommandError;
 
-/// What it means for an attempt that the machine or the host could not go on. Nothing is tried again on a host that cannot.
+/// Returns the outcome of an attempt after the machine or the host failed. After a failure of the host, nothing is tried again.
 pub(crate) fn end_by_error(failed: &CommandError) -> AttemptOutcome {
     match failed {
         CommandError::Sut(_) => AttemptOutcome::Broken,
@@ -23,13 +23,14 @@ pub(crate) fn outcome_of(summary: &Summary) -> NodeOutcome {
     }
 }
 
-/// Whose fault the end of an attempt was: a machine's is tried again elsewhere, a test's only where the user wants that.
+/// Decides who is at fault for the end of an attempt. If it is the machine, the test is tried again elsewhere; if it is the test, only
+/// if the user wants that.
 pub(crate) fn end_of_attempt(summary: &Summary, started_there: bool) -> AttemptOutcome {
     match (&summary.infra, summary.verdict) {
         (None, Verdict::Pass) => AttemptOutcome::Passed,
         (Some((InfraKind::Cancelled, _)), _) => AttemptOutcome::Cancelled,
         (Some((InfraKind::Aborted | InfraKind::Unreachable, _)), _) => AttemptOutcome::Broken,
-        // Packages that a test requires and that cannot be had are its own affair.
+        // If packages that a test requires cannot be installed, the test is at fault.
         (Some((InfraKind::Setup, _)), _) if started_there => AttemptOutcome::Broken,
         _ => AttemptOutcome::Failed,
     }
@@ -44,7 +45,7 @@ pub(crate) fn note_of(summary: &Summary, doubt: Option<&String>) -> String {
     }
 }
 
-/// What tests say together: what is to be done about any of them is done about all.
+/// Returns the worst outcome of several tests: what has to be done about one of them is done about all.
 pub(super) fn worst(tried: &[EndedTest]) -> AttemptOutcome {
     let order = [
         AttemptOutcome::Cancelled,
