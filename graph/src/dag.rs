@@ -19,7 +19,7 @@ use crate::node::{Node, NodeId};
 #[derive(Clone, Debug)]
 pub struct Graph {
     nodes: Vec<Node>,
-    /// Every node after all it waits for; of those that could come next, the one that was added first.
+    /// Every node after all nodes it waits for. Of the nodes that could come next, the one that was added first comes first.
     order: Vec<NodeId>,
 }
 
@@ -47,17 +47,17 @@ impl Graph {
         Ok(Self { nodes, order })
     }
 
-    /// Number of nodes.
+    /// Returns the number of nodes.
     pub fn len(&self) -> usize {
         self.nodes.len()
     }
 
-    /// Whether there are no nodes.
+    /// Returns whether there are no nodes.
     pub fn is_empty(&self) -> bool {
         self.nodes.is_empty()
     }
 
-    /// A node of this graph.
+    /// Returns a node of this graph.
     ///
     /// # Panics
     ///
@@ -66,33 +66,33 @@ impl Graph {
         &self.nodes[id.index()]
     }
 
-    /// Takes what a node was seen to read into its key; see [`Node::observing`]. The keys of nodes that depend on it stay as they are:
-    /// they hold the static key.
+    /// Adds the files that a node was seen to read to its inputs; see [`Node::observing`]. The keys of nodes that depend on it do not change,
+    /// because they hold its static key.
     pub fn observe(&mut self, id: NodeId, files: impl IntoIterator<Item = InputFile>) {
         self.nodes[id.index()] = self.nodes[id.index()].observing(files);
     }
 
-    /// All nodes, in the order in which they were added.
+    /// Returns the ids of all nodes, in the order in which they were added.
     pub fn ids(&self) -> impl ExactSizeIterator<Item = NodeId> + DoubleEndedIterator + use<> {
         ids(self.nodes.len())
     }
 
-    /// All nodes and their ids, in the order in which they were added.
+    /// Returns all nodes and their ids, in the order in which they were added.
     pub fn nodes(&self) -> impl ExactSizeIterator<Item = (NodeId, &Node)> {
         self.ids().zip(&self.nodes)
     }
 
-    /// All nodes, each after everything it waits for.
+    /// Returns all nodes, each after everything it waits for.
     pub fn topological(&self) -> &[NodeId] {
         &self.order
     }
 
-    /// The nodes whose keys are part of the node's key, in that order.
+    /// Returns the nodes whose keys are part of the node's key, in that order.
     pub fn deps(&self, id: NodeId) -> impl ExactSizeIterator<Item = NodeId> + DoubleEndedIterator {
         self.node(id).deps()
     }
 
-    /// The nodes it only waits for.
+    /// Returns the nodes that it waits for without depending on them.
     pub fn after(&self, id: NodeId) -> &[NodeId] {
         self.node(id).after()
     }
@@ -112,7 +112,7 @@ fn outer(index: NodeIndex) -> NodeId {
     NodeId(u32::try_from(index.index()).unwrap_or(u32::MAX))
 }
 
-/// Kahn's algorithm, smallest id first. Nodes on cycles and behind them are left out.
+/// Sorts the nodes by Kahn's algorithm, smallest id first. Nodes on cycles and after them are left out.
 fn sorted(edges: &DiGraph<(), ()>) -> Vec<NodeId> {
     let mut missing: Vec<usize> = edges
         .node_indices()
@@ -132,7 +132,7 @@ fn sorted(edges: &DiGraph<(), ()>) -> Vec<NodeId> {
     order
 }
 
-/// A shortest cycle through the first node that is on one, as a path against the edges: each node waits for the next.
+/// Returns a shortest cycle through the first node that is on one, as a path against the edges: each node waits for the next.
 fn cycle(edges: &DiGraph<(), ()>) -> Vec<NodeId> {
     let components = tarjan_scc(edges);
     let on_cycle = components.iter().filter(|members| members.len() > 1).flatten().copied();

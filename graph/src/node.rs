@@ -103,8 +103,8 @@ impl Node {
         observed || self.depends_on(path)
     }
 
-    /// Returns the node with what it was seen to read in place of what was known of that before, and the key for it. What it depends
-    /// on by the rules adds nothing; with nothing left its key is the static one.
+    /// Returns the node with these observed inputs in place of earlier ones, and with the key for them. Files that are inputs by the rules are
+    /// ignored here; if no others are left, the key is the static one.
     #[must_use]
     pub fn observing(&self, files: impl IntoIterator<Item = InputFile>) -> Self {
         let beside: Vec<InputFile> = files.into_iter().filter(|file| !self.depends_on(&file.path)).collect();

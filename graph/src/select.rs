@@ -16,25 +16,25 @@ use crate::dag::Graph;
 use crate::name::Kind;
 use crate::node::NodeId;
 
-/// What is to be done about a node.
+/// What has to be done about a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Need {
-    /// Nothing.
+    /// Nothing: it is not needed.
     Unneeded,
-    /// Take what is recorded, or the SUT as it is.
+    /// Use its record, or the state that the SUT is in already.
     Reuse,
     /// Run it.
     Run,
 }
 
-/// What is to be done about each node of a graph.
+/// What has to be done about each node of a graph.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Selection {
     needs: Vec<Need>,
 }
 
 impl Selection {
-    /// Applies the rules. `reusable` is asked at most once for each node, and only for nodes that are needed and no finish nodes.
+    /// Applies the rules. `reusable` is asked at most once for each node, and only for nodes that are needed and are no finish nodes.
     ///
     /// ```
     /// use atex_graph::{GraphBuilder, Need, NodeName, Selection, TestInputs};
@@ -74,7 +74,7 @@ impl Selection {
         selection
     }
 
-    /// What is to be done about a node.
+    /// Returns what has to be done about a node.
     ///
     /// # Panics
     ///
@@ -83,7 +83,7 @@ impl Selection {
         self.needs[id.index()]
     }
 
-    /// Whether a node must run.
+    /// Returns whether a node must run.
     pub fn runs(&self, id: NodeId) -> bool {
         self.need(id) == Need::Run
     }

@@ -35,7 +35,7 @@ impl Entry {
         serde_json::from_str(&self.value).ok()
     }
 
-    /// Whether the value is a secret's fingerprint, of which people are told only that it changed.
+    /// Returns whether the value is a secret's fingerprint, of which people are told only that it changed.
     pub fn is_secret(&self) -> bool {
         self.value.starts_with(SECRET)
     }

@@ -40,7 +40,7 @@ pub fn render_one(change: &Change) -> String {
     }
 }
 
-/// Whether a text has several lines.
+/// Returns whether a text has several lines.
 fn is_long(text: &str) -> bool {
     text.trim_end_matches('\n').contains('\n')
 }

@@ -144,7 +144,7 @@ impl InputFiles {
         files.into_iter()
     }
 
-    /// Whether the file at `path` is among them.
+    /// Returns whether the file at `path` is among them.
     pub fn holds(&self, path: &str) -> bool {
         let finds = |set: &FileSet| {
             set.files()
@@ -154,7 +154,7 @@ impl InputFiles {
         self.sets().iter().any(finds)
     }
 
-    /// Whether there are no files.
+    /// Returns whether there are no files.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

@@ -9,7 +9,7 @@ use super::lane::LaneState;
 use super::messages::{Decision, LaneId, SutId};
 use super::sut::ScheduledSut;
 
-/// How much a lane needs a SUT: what is greater is chosen.
+/// How much a lane needs a SUT. The greatest need is chosen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Need {
     priority: i64,
@@ -20,7 +20,7 @@ struct Need {
 }
 
 impl Schedule {
-    /// Chooses the lane that an idle SUT, in no lane or about to leave its own, goes to.
+    /// Chooses the lane for an idle SUT that is in no lane or about to leave its own.
     pub(super) fn choose(&self, sut: SutId) -> Option<LaneId> {
         if self.halted.is_some() {
             return None;
@@ -33,12 +33,12 @@ impl Schedule {
         needs.max().map(|(_, lane)| lane)
     }
 
-    /// Whether a lane still has a use for a SUT that set out for it.
+    /// Returns whether a lane still needs a SUT that has left another lane for it.
     pub(super) fn is_needed(&self, lane: LaneId, sut: SutId) -> bool {
         self.halted.is_none() && self.need(lane, sut, 0).is_some()
     }
 
-    /// How much a lane needs a SUT; nothing where it cannot be of use there.
+    /// Returns how much a lane needs a SUT, or `None` if the SUT is of no use there.
     fn need(&self, id: LaneId, sut: SutId, share: u64) -> Option<Need> {
         let lane = &self.lanes[id.0 as usize];
         if !self.may_enter(id, sut) {
@@ -65,7 +65,7 @@ impl Schedule {
         })
     }
 
-    /// In how many milliseconds the work of a lane is over with those that serve it; where there are none, with one.
+    /// Returns in how many milliseconds the work of a lane is over with the SUTs that serve it, or with one if there are none.
     fn end(&self, lane: &LaneState) -> u64 {
         match lane.served {
             0 => lane.cost(None) + lane.left(self.now, &self.pace),
@@ -73,7 +73,7 @@ impl Schedule {
         }
     }
 
-    /// In how many milliseconds all work would be over, were it spread evenly.
+    /// Returns in how many milliseconds all work would be over if it were spread evenly.
     fn share(&self) -> u64 {
         let work = |lane: &LaneId| {
             let lane = &self.lanes[lane.0 as usize];
@@ -92,13 +92,13 @@ impl Schedule {
         !self.lanes[lane.0 as usize].closed && !self.suts[sut.0 as usize].failed.contains(&lane)
     }
 
-    /// Whether a lane has a test for one more SUT.
+    /// Returns whether a lane has a test for one more SUT.
     pub(super) fn is_short(&self, lane: LaneId) -> bool {
         let lane = &self.lanes[lane.0 as usize];
         lane.waiting() > lane.coming as usize
     }
 
-    /// Whether an idle SUT has to stay for tests that another process runs.
+    /// Returns whether an idle SUT has to wait for tests that another process runs.
     pub(super) fn waits_for_others(&self, sut: SutId) -> bool {
         let may_come = |&id: &LaneId| !self.lanes[id.0 as usize].busy.is_empty() && self.may_run(id, sut);
         self.busy > 0 && self.halted.is_none() && self.listed.iter().any(may_come)
@@ -109,10 +109,10 @@ impl Schedule {
         !row.failed.contains(&lane) && (!self.lanes[lane.0 as usize].closed || row.state.serves() == Some(lane))
     }
 
-    /// Finds a lane that nobody serves, for which a SUT does better to leave one that still has tests.
+    /// Finds a lane that no SUT serves and that is worth leaving a lane for which still has tests.
     ///
-    /// Approach: where it stays, that lane is entered when the tests here are over. Where it goes, those who stay have more to do.
-    /// Whichever of the two ends earlier is right. It is considered as rarely as there are lanes, so that it costs nothing.
+    /// Approach: if the SUT stays, the other lane is entered when the tests here are over. If it goes, the SUTs that stay have more to do.
+    /// Whichever of the two ends earlier is right. The more lanes there are, the more rarely this is considered, so that it costs nothing.
     pub(super) fn better_lane(&mut self, sut: SutId, from: LaneId) -> Option<LaneId> {
         if self.listed.len() < 2 || self.lanes[from.0 as usize].served < 2 {
             return None;
@@ -137,7 +137,7 @@ impl Schedule {
         self.listed.iter().copied().find(pays)
     }
 
-    /// Opens SUTs for lanes that have tests and nobody who could run them, however many others there are.
+    /// Opens SUTs for lanes that have tests and no SUT that could run them, however many SUTs work in other lanes.
     pub(super) fn open_rescuers(&mut self, decisions: &mut Vec<Decision>) {
         if self.halted.is_some() || self.spares.is_empty() && self.rested.is_empty() {
             return;

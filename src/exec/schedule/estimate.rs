@@ -6,7 +6,7 @@ use super::messages::{Estimate, LaneId};
 use super::sut::SutStage;
 
 impl Schedule {
-    /// What is left to do, and how long it will take.
+    /// Returns what is left to do, and how long it will take.
     pub fn estimate(&self, now: u64) -> Estimate {
         let mut running = 0;
         let mut last = 0;
@@ -41,10 +41,10 @@ impl Schedule {
     }
 }
 
-/// From so many tests on, the pace is believed.
+/// How many tests must have ended before their pace is used.
 const ENOUGH: u32 = 5;
 
-/// How much longer or shorter tests take in this run than was expected of them.
+/// How much longer or shorter the tests of this run take than was expected.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Pace {
     seen: u32,

@@ -2,20 +2,20 @@
 
 use super::messages::{AttemptOutcome, JobId, Lane, LaneId, Ruling, ScheduleRules, SutId};
 
-/// No SUT.
+/// Stands for no SUT.
 const NONE: u32 = u32::MAX;
 
 #[derive(Clone, Copy, Debug)]
 struct Job {
     priority: i64,
     lane: LaneId,
-    /// In milliseconds.
+    /// How long it is expected to take, in milliseconds.
     expected: u32,
     /// The SUT that broke off the last attempt.
     broken_by: u32,
-    /// Attempts that failed and were followed by another one.
+    /// How many attempts failed and were followed by another one.
     failed: u16,
-    /// Attempts that a machine broke off, and that were followed by another one.
+    /// How many attempts a machine broke off that were followed by another one.
     broken: u16,
 }
 
@@ -68,7 +68,7 @@ impl Jobs {
         self.0[job.0 as usize].broken_by == sut.0
     }
 
-    /// The number of the attempt that comes next, or runs: from 1.
+    /// Returns the number, from 1, of the attempt that runs or comes next.
     pub(super) fn attempt(&self, job: JobId) -> u32 {
         let Job { failed, broken, .. } = self.0[job.0 as usize];
         1 + u32::from(failed) + u32::from(broken)

@@ -8,38 +8,38 @@ use super::messages::{ChainStep, JobId, Lane, Skip, StepNo, SutId};
 
 #[derive(Debug, Default)]
 pub(super) struct LaneState {
-    /// Tests that have not run, first the next.
+    /// The tests that have not run, the next one first.
     pending: VecDeque<JobId>,
-    /// Tests that are to run once more: before all others.
+    /// The tests that run once more, before all others.
     again: VecDeque<JobId>,
-    /// Tests that another process runs.
+    /// The tests that another process runs.
     pub(super) busy: Vec<JobId>,
-    /// The sum of what is expected of the tests that wait, in milliseconds.
+    /// The sum of the expected durations of the waiting tests, in milliseconds.
     work: u64,
-    /// SUTs to bring into it for its own sake, beside those that come for tests.
+    /// How many more SUTs have to enter the lane even without tests.
     pub(super) entries: u32,
-    /// SUTs that are in it or on their way.
+    /// How many SUTs are in it or on their way.
     pub(super) served: u32,
-    /// Those of them that are on their way.
+    /// How many of these are on their way.
     pub(super) coming: u32,
-    /// Those that are in it, or enter.
+    /// How many of these are in it, or entering.
     pub(super) inside: u32,
-    /// Tests that run.
+    /// How many of its tests run.
     pub(super) running: u32,
-    /// The sum of when these are expected to end.
+    /// The sum of the times at which these are expected to end.
     pub(super) ends: u64,
     chain: Vec<ChainStep>,
     /// How long it took to enter it from the first step, as measured in this run.
     measured: Option<u64>,
     pub(super) finishes: bool,
-    /// How often each failure of its chain was seen.
+    /// How often each failure of entering it was seen.
     failures: Vec<(Skip, u32)>,
-    /// SUTs that it failed on and that are not gone.
+    /// How many SUTs, without those that are gone, could not enter it.
     pub(super) failed_on: u32,
     pub(super) failure: Option<Skip>,
     /// Whether no SUT enters it any more.
     pub(super) closed: bool,
-    /// Where it stands in the list of lanes that have something to do.
+    /// Its position in the list of lanes that have something to do.
     pub(super) listed: Option<u32>,
 }
 
@@ -67,12 +67,12 @@ impl LaneState {
         self.again.iter().chain(&self.pending).copied()
     }
 
-    /// The test that is next.
+    /// Returns the next test.
     pub(super) fn first(&self) -> Option<JobId> {
         self.again.front().or(self.pending.front()).copied()
     }
 
-    /// Takes the next test for a SUT: reruns first, but not one that this very machine broke off, where there is another.
+    /// Takes the next test for a SUT. Reruns come first, but a test that this SUT broke off is only taken if there is no other.
     pub(super) fn take(&mut self, sut: SutId, jobs: &Jobs) -> Option<JobId> {
         let elsewhere = self.again.iter().position(|&job| !jobs.was_broken_by(job, sut));
         let job = elsewhere
@@ -83,13 +83,13 @@ impl LaneState {
         Some(job)
     }
 
-    /// Puts a test back that is to run as early as it can.
+    /// Puts a test back that is to run once more, as early as possible.
     pub(super) fn put_first(&mut self, job: JobId, jobs: &Jobs) {
         self.work += jobs.expected(job);
         self.again.push_back(job);
     }
 
-    /// Takes out all that waits, and what another process runs.
+    /// Takes out all tests that wait or that another process runs.
     pub(super) fn drain(&mut self) -> Vec<JobId> {
         self.entries = 0;
         self.work = 0;
@@ -97,7 +97,7 @@ impl LaneState {
         waiting.chain(self.busy.drain(..)).collect()
     }
 
-    /// How long it takes a SUT to enter that has done everything up to the step `at`.
+    /// Returns how long it takes a SUT to enter that has done the steps up to `at`.
     pub(super) fn cost(&self, at: Option<StepNo>) -> u64 {
         let done = at.and_then(|at| self.chain.iter().position(|done| done.step == at));
         let from = done.map_or(0, |at| at + 1);
@@ -111,12 +111,12 @@ impl LaneState {
         }
     }
 
-    /// Hears how long it took a SUT to enter that had done nothing of the chain.
+    /// Notes how long it took a SUT to enter that had done no step of the chain.
     pub(super) fn measure(&mut self, took: u64) {
         self.measured = Some(self.measured.unwrap_or_default().max(took));
     }
 
-    /// Whether a SUT at this step has to do the whole chain.
+    /// Returns whether a SUT at this step has to do the whole chain.
     pub(super) fn is_whole(&self, at: Option<StepNo>) -> bool {
         !self.chain.is_empty() && !at.is_some_and(|at| self.chain.iter().any(|done| done.step == at))
     }
@@ -129,18 +129,18 @@ impl LaneState {
         self.chain.last().map(|last| last.step)
     }
 
-    /// The work that waits, by the pace of this run.
+    /// Returns the expected duration of the waiting tests, by the pace of this run.
     pub(super) fn work(&self, pace: &Pace) -> u64 {
         pace.scaled(self.work)
     }
 
-    /// Milliseconds of work that is left on the SUTs that serve it, all together.
+    /// Returns how many milliseconds of work are left for all SUTs that serve it, together.
     pub(super) fn left(&self, now: u64, pace: &Pace) -> u64 {
         let elapsed = u64::from(self.running).saturating_mul(now);
         self.work(pace) + self.ends.saturating_sub(elapsed)
     }
 
-    /// Takes note of a failed entry; returns how often the same was seen now.
+    /// Notes a failed entry. Returns how often the same failure has been seen now.
     pub(super) fn note_failure(&mut self, reason: &Skip) -> u32 {
         self.failure = Some(reason.clone());
         if let Some((_, count)) = self.failures.iter_mut().find(|(seen, _)| seen == reason) {

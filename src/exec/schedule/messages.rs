@@ -21,7 +21,7 @@ pub struct StepNo(pub u32);
 pub struct Lane {
     /// Its tests in the order in which they are to start.
     pub tasks: Vec<Task>,
-    /// SUTs to bring into it once each, even where it has no tests (`--until prepare`, `finish`).
+    /// How many SUTs have to enter it once even without tests (`--until prepare`, `atex finish`).
     pub entries: u32,
     /// Its prepare chain.
     pub chain: Vec<ChainStep>,
@@ -32,7 +32,7 @@ pub struct Lane {
 /// A step of a lane's prepare chain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ChainStep {
-    /// Which.
+    /// The step.
     pub step: StepNo,
     /// How long it is expected to take, in milliseconds.
     pub expected: u64,
@@ -41,26 +41,26 @@ pub struct ChainStep {
 /// A test as the schedule sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Task {
-    /// Which.
+    /// The test.
     pub job: JobId,
     /// How long it is expected to take, in milliseconds.
     pub expected: u32,
-    /// `extra-priority`: higher goes first.
+    /// Its `extra-priority`. Higher ones go first.
     pub priority: i64,
 }
 
-/// How the schedule is to behave.
+/// The limits that the user sets to the schedule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ScheduleRules {
     /// How often a test that failed is run again.
     pub retries: u32,
     /// How often a test is run again that its machine broke off.
     pub retry_infra: u32,
-    /// After so many failed tests no further one starts.
+    /// After how many failed tests no further one starts.
     pub max_failures: Option<u32>,
-    /// After its prepare failed in the same way on so many SUTs, no further one enters a lane.
+    /// After how many SUTs on which prepare failed in the same way no further one enters the lane.
     pub same_failures: u32,
-    /// So many SUTs are connected to at once.
+    /// How many SUTs are connected to at once.
     pub connecting: u32,
 }
 
@@ -87,14 +87,14 @@ pub enum WorkerCommand {
     Run(JobId),
     /// Run the finish steps of the lane: answered by `Left` or `Lost`.
     Leave(LaneId),
-    /// Let the SUT go: answered by `Closed`.
+    /// Release the SUT: answered by `Closed`.
     Close,
 }
 
 /// What the schedule decides.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Decision {
-    /// Tell a worker.
+    /// Give the worker of a SUT a command.
     Tell(SutId, WorkerCommand),
     /// A test will not run.
     Skip(JobId, Skip),
@@ -115,33 +115,33 @@ pub enum Skip {
     Stopped(String),
 }
 
-/// What befell a SUT. A [`Skip`] is why tests do not run that only this SUT could have run.
+/// What happened to a SUT. A [`Skip`] says why tests are skipped that only this SUT could have run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Input {
-    /// It is connected and leased. If it says that it is prepared: the last step that it has done.
+    /// It is connected and leased, and has done this prepare step and the ones before it, if any.
     Opened(Option<StepNo>),
-    /// It is in the lane it was told to enter.
+    /// It has entered the lane.
     Entered,
-    /// The lane cannot be entered on this SUT: a step failed. The SUT itself lives.
+    /// It could not enter the lane because a step failed. The SUT itself still answers.
     EnterFailed(Skip),
-    /// The test it ran is over. Unless it did not start, [`AttemptOutcome`] has told how before.
+    /// Its test is over. The [`AttemptOutcome`] was reported before, unless the test did not start.
     Ended(After),
-    /// The lane was left.
+    /// It has left the lane.
     Left,
-    /// It was let go.
+    /// It was released.
     Closed,
-    /// It is gone, whatever it was doing; a test it ran has its result already.
+    /// It is lost, whatever it was doing. If it was running a test, that test has its result already.
     Lost(Skip),
 }
 
-/// What a test left behind.
+/// The condition in which a test left its SUT.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum After {
-    /// The SUT as it was.
+    /// The SUT can run the next test.
     Clean,
-    /// A SUT that must enter its lane again.
+    /// The SUT must enter its lane again.
     Tainted,
-    /// The test did not start: another process runs the same node now. It is to be offered again later.
+    /// The test did not start, because another process runs the same node now. It will be offered again later.
     Busy,
 }
 
@@ -153,12 +153,12 @@ pub(crate) struct TestAttempt {
     pub(crate) number: u32,
 }
 
-/// What came of one attempt of a test.
+/// The outcome of one attempt of a test.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AttemptOutcome {
     /// It passed.
     Passed,
-    /// It failed, or overran its duration, or broke the protocol: by its own fault.
+    /// It failed by its own fault: it reported so, overran its duration or broke the protocol.
     Failed,
     /// Its machine broke it off.
     Broken,
@@ -169,9 +169,9 @@ pub enum AttemptOutcome {
 /// What follows from an attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ruling {
-    /// It was the last one. Flaky: it passed, after it had failed.
+    /// It was the last one.
     Final {
-        /// Whether attempts of the test differ.
+        /// Whether the test passed after it had failed.
         flaky: bool,
     },
     /// The test runs once more.
@@ -181,10 +181,10 @@ pub enum Ruling {
 /// What is left to do.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Estimate {
-    /// Tests that have not started.
+    /// How many tests have not started.
     pub waiting: u64,
-    /// Tests that run.
+    /// How many tests run.
     pub running: u64,
-    /// Milliseconds until the last of them is expected to be over.
+    /// How many milliseconds it will take until the last of them is over.
     pub left: u64,
 }

@@ -13,6 +13,7 @@
 //! - no test is skipped for want of a SUT while there is one on which its lane did not fail, unless the lane is closed: then while
 //!   there is one inside.
 
+mod assign;
 mod choose;
 mod estimate;
 mod jobs;
@@ -34,7 +35,7 @@ pub use messages::{
 };
 use sut::{Fit, ScheduledSut, SutCounts, SutStage};
 
-/// The state machine. Drive it: [`Schedule::start`], then [`Schedule::handle`] for each answer until [`Schedule::is_over`].
+/// The state machine. Call [`Schedule::start`], then [`Schedule::handle`] for each answer until [`Schedule::is_over`].
 #[derive(Debug)]
 pub struct Schedule {
     rules: ScheduleRules,
@@ -42,27 +43,27 @@ pub struct Schedule {
     jobs: Jobs,
     suts: Vec<ScheduledSut>,
     counts: SutCounts,
-    /// SUTs that were not opened so far.
+    /// The SUTs that were not opened so far.
     spares: VecDeque<SutId>,
-    /// SUTs to open for their own sake, whether there is work for them or not.
+    /// The SUTs on which a finish is due, which are opened even if there is no other work for them.
     owing: VecDeque<SutId>,
-    /// SUTs that were let go because there was nothing for them to do.
+    /// The SUTs that were released because there was nothing for them to do.
     rested: Vec<SutId>,
-    /// Idle SUTs that wait for tests that another process runs.
+    /// The idle SUTs that wait for tests that another process runs.
     parked: Vec<SutId>,
-    /// Lanes that have something to do, in no order.
+    /// The lanes that have something to do, in no order.
     listed: Vec<LaneId>,
-    /// Tests that wait, and entries for a lane's own sake.
+    /// How many tests wait, and how many entries of lanes are required even without tests.
     demand: usize,
     busy: usize,
     failures: u32,
     pace: Pace,
-    /// Why nothing starts any more.
+    /// Why nothing starts any more, if that is so.
     halted: Option<Skip>,
     last_loss: Skip,
-    /// Whether something happened after which a lane may be beyond all SUTs.
+    /// Whether something happened after which no SUT may be left for some lane.
     review: bool,
-    /// Decisions since a change of lanes was last considered.
+    /// How often a SUT stayed in its lane since a change of lanes was last considered.
     patience: usize,
     now: u64,
 }
@@ -102,7 +103,7 @@ impl Schedule {
         schedule
     }
 
-    /// Hears, before the start, that a SUT has something to do when it is let go: it is opened in any case, unless the run is
+    /// Takes note, before the start, that a finish is due on a SUT. It is opened in any case, unless the run is
     /// halted before.
     pub fn owe(&mut self, sut: SutId) {
         if let Some(at) = self.spares.iter().position(|spare| *spare == sut) {
@@ -111,7 +112,7 @@ impl Schedule {
         }
     }
 
-    /// Opens as many SUTs as can be of use; the others are spares.
+    /// Opens as many SUTs as can be of use. The others are spares.
     pub fn start(&mut self, now: u64) -> Vec<Decision> {
         self.decide(now, None)
     }
@@ -122,7 +123,7 @@ impl Schedule {
         (sut, self.decide(now, None))
     }
 
-    /// Hears that a SUT that is opened is held by somebody else: it may take long, and others can be connected to meanwhile.
+    /// Takes note that the SUT being opened is held by somebody else. That may take long, so others can be connected to meanwhile.
     pub fn held(&mut self, now: u64, sut: SutId) -> Vec<Decision> {
         if self.suts[sut.0 as usize].state == SutStage::Opening {
             self.set(sut, SutStage::Held);
@@ -144,12 +145,12 @@ impl Schedule {
         }
     }
 
-    /// Returns the number of the attempt that a test has next, or that runs: from 1.
+    /// Returns the number, from 1, of the attempt of a test that runs or comes next.
     pub fn attempt(&self, job: JobId) -> u32 {
         self.jobs.attempt(job)
     }
 
-    /// Returns whether every test is answered or skipped, and every SUT that was opened let go.
+    /// Returns whether every test has an outcome or is skipped, and every SUT that was opened is released.
     pub fn is_over(&self) -> bool {
         self.counts.active == 0 && self.demand == 0 && self.busy == 0 && self.owing.is_empty()
     }
@@ -167,7 +168,7 @@ impl Schedule {
         matches!(self.halted, Some(Skip::Stopped(_)))
     }
 
-    /// Takes what came of an attempt, before the SUT answers, and decides whether the test runs once more.
+    /// Takes the outcome of an attempt, which comes before the answer of its SUT, and decides whether the test runs once more.
     pub fn verdict(&mut self, now: u64, sut: SutId, said: AttemptOutcome) -> (Ruling, Vec<Decision>) {
         self.now = now;
         let &ScheduledSut { state, since, .. } = &self.suts[sut.0 as usize];
@@ -211,7 +212,7 @@ impl Schedule {
         self.decide(now, Some(sut))
     }
 
-    /// Offers a test again that another process does not run any more.
+    /// Offers a test again, because the other process that ran it does not run it any more.
     pub fn offer_again(&mut self, now: u64, job: JobId) -> Vec<Decision> {
         if self.forget_busy(job) {
             self.put_first(job);
@@ -219,13 +220,13 @@ impl Schedule {
         self.decide(now, None)
     }
 
-    /// Hears that another process has answered a test.
+    /// Takes note that another process has passed a test.
     pub fn answered_elsewhere(&mut self, now: u64, job: JobId) -> Vec<Decision> {
         self.forget_busy(job);
         self.decide(now, None)
     }
 
-    /// Gives out no further test; SUTs that are in a lane leave it, and all are let go.
+    /// Starts no further test. SUTs that are in a lane leave it, and all are released.
     pub fn cancel(&mut self, now: u64) -> Vec<Decision> {
         self.halt(now, Skip::Cancelled)
     }
@@ -268,7 +269,7 @@ impl Schedule {
         self.list(lane);
     }
 
-    /// Approach: skip what no SUT can run; give work to the SUT that answered and to those that wait for it; open spares.
+    /// Approach: skip the tests that no SUT can run, give work to the SUT that answered and to those that wait for work, and open spare SUTs.
     fn decide(&mut self, now: u64, answered: Option<SutId>) -> Vec<Decision> {
         self.now = now;
         let mut decisions = Vec::new();
@@ -283,7 +284,7 @@ impl Schedule {
         decisions
     }
 
-    /// Looks after lanes that may have nobody left.
+    /// Checks the lanes for which no SUT may be left.
     fn look_over(&mut self, decisions: &mut Vec<Decision>) {
         if std::mem::take(&mut self.review) {
             self.skip_what_cannot_run(decisions);
@@ -291,7 +292,7 @@ impl Schedule {
         }
     }
 
-    /// One transition of one SUT.
+    /// Returns the stage that follows for a SUT from an input.
     fn after(&mut self, sut: SutId, input: Input) -> SutStage {
         let (state, since) = (self.suts[sut.0 as usize].state, self.suts[sut.0 as usize].since);
         match (state, input) {
@@ -349,131 +350,12 @@ impl Schedule {
         let state = &mut self.lanes[lane.0 as usize];
         state.failed_on += 1;
         let seen = state.note_failure(reason);
-        // What failed is the chain itself, and not a machine.
+        // If several machines fail in the same way, the fault is in the chain itself.
         state.closed |= matches!(reason, Skip::Prepare(_)) && seen >= self.rules.same_failures;
         self.review = true;
     }
 
-    /// Skips what no SUT that is left can run.
-    fn skip_what_cannot_run(&mut self, decisions: &mut Vec<Decision>) {
-        let alive = self.counts.alive;
-        for id in self.listed.clone() {
-            self.drop_idle_entries(id);
-            let lane = &mut self.lanes[id.0 as usize];
-            let skip = if let Some(halted) = &self.halted {
-                halted.clone()
-            } else if lane.failed_on == alive || lane.closed && lane.inside == 0 {
-                lane.failure.clone().unwrap_or_else(|| self.last_loss.clone())
-            } else {
-                continue;
-            };
-            self.demand -= lane.demand();
-            self.busy -= lane.busy.len();
-            let gone = lane.drain();
-            decisions.extend(gone.into_iter().map(|job| Decision::Skip(job, skip.clone())));
-            self.list(id);
-        }
-    }
-
-    /// Gives up entries of a lane for its own sake for which there is no SUT that was not in it.
-    fn drop_idle_entries(&mut self, id: LaneId) {
-        let can_come =
-            |row: &ScheduledSut| row.state != SutStage::Gone && !row.entered.contains(&id) && !row.failed.contains(&id);
-        let lane = &mut self.lanes[id.0 as usize];
-        if lane.entries > 0 && !self.suts.iter().any(can_come) {
-            self.demand -= std::mem::take(&mut lane.entries) as usize;
-            self.list(id);
-        }
-    }
-
-    /// Gives an idle SUT its next command.
-    ///
-    /// Approach: stay in the lane while it has tests, unless a change pays; else leave it for the lane where the SUT is needed
-    /// most; else wait for tests that another process runs; else let the SUT go.
-    fn give(&mut self, sut: SutId) -> Option<WorkerCommand> {
-        let SutStage::Idle(place) = self.suts[sut.0 as usize].state else {
-            return None;
-        };
-        let bound = self.suts[sut.0 as usize].bound.take();
-        let mut next = bound.filter(|&lane| self.is_needed(lane, sut));
-        if let Some((lane, fit)) = place.filter(|_| self.halted.is_none()) {
-            next = self.better_lane(sut, lane).filter(|_| fit == Fit::Ready);
-            if next.is_none()
-                && fit == Fit::Ready
-                && let Some(job) = self.take_job(lane, sut)
-            {
-                return Some(WorkerCommand::Run(job));
-            }
-            if fit == Fit::Tainted && self.is_short(lane) {
-                return Some(self.enter(lane, sut));
-            }
-        }
-        let next = next.or_else(|| self.choose(sut));
-        match (place, next) {
-            (_, None) if self.waits_for_others(sut) => {
-                self.parked.push(sut);
-                None
-            }
-            (Some((lane, _)), next) => {
-                self.review |= self.lanes[lane.0 as usize].closed;
-                self.set(sut, SutStage::Leaving { lane, next });
-                Some(WorkerCommand::Leave(lane))
-            }
-            (None, Some(next)) => Some(self.enter(next, sut)),
-            (None, None) => {
-                self.set(sut, SutStage::Closing);
-                Some(WorkerCommand::Close)
-            }
-        }
-    }
-
-    fn take_job(&mut self, lane: LaneId, sut: SutId) -> Option<JobId> {
-        let job = self.lanes[lane.0 as usize].take(sut, &self.jobs)?;
-        self.demand -= 1;
-        self.list(lane);
-        let end = self.now + self.pace.scaled(self.jobs.expected(job));
-        let ruled = false;
-        self.set(sut, SutStage::Running { lane, job, end, ruled });
-        Some(job)
-    }
-
-    fn enter(&mut self, lane: LaneId, sut: SutId) -> WorkerCommand {
-        let state = &mut self.lanes[lane.0 as usize];
-        let row = &mut self.suts[sut.0 as usize];
-        if state.entries > 0 && !row.entered.contains(&lane) {
-            state.entries -= 1;
-            self.demand -= 1;
-            row.entered.push(lane);
-            self.list(lane);
-        }
-        self.set(sut, SutStage::Entering(lane));
-        WorkerCommand::Enter(lane)
-    }
-
-    /// Opens SUTs that owe something; then spares until there is a SUT for each test that runs or waits, in place of those that were
-    /// lost too.
-    fn open_spares(&mut self, decisions: &mut Vec<Decision>) {
-        while self.counts.opening < self.rules.connecting
-            && let Some(sut) = self.owing.pop_front()
-        {
-            decisions.push(self.open(sut));
-        }
-        while self.halted.is_none()
-            && self.demand > 0
-            && self.counts.supply < self.demand + self.counts.testing
-            && self.counts.opening < self.rules.connecting
-        {
-            let Some(sut) = self.spares.pop_front() else { return };
-            decisions.push(self.open(sut));
-        }
-    }
-
-    fn open(&mut self, sut: SutId) -> Decision {
-        self.set(sut, SutStage::Opening);
-        Decision::Tell(sut, WorkerCommand::Open)
-    }
-
-    /// Keeps the list of lanes that have something to do.
+    /// Adds a lane to the list of lanes that have something to do, or removes it.
     fn list(&mut self, lane: LaneId) {
         let state = &mut self.lanes[lane.0 as usize];
         let wanted = state.demand() > 0 || !state.busy.is_empty();

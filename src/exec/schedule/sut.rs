@@ -4,26 +4,26 @@ use super::Schedule;
 use super::lane::LaneState;
 use super::messages::{JobId, LaneId, StepNo, SutId};
 
-/// What a SUT is worth to the lane it is in.
+/// What a SUT can do for the lane it is in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Fit {
     /// It can run the lane's tests.
     Ready,
-    /// It has to enter it again first.
+    /// It has to enter the lane again first.
     Tainted,
-    /// It could not be brought into it.
+    /// It could not enter the lane.
     Failed,
 }
 
-/// Where a SUT stands.
+/// The stage of a SUT in the run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum SutStage {
-    /// Not needed so far.
+    /// It was not needed so far.
     Spare,
     Opening,
-    /// As `Opening`, but it waits for somebody else to let it go.
+    /// It is being opened, but somebody else still holds it.
     Held,
-    /// In a lane that it has to leave, or in none.
+    /// It has nothing to do, in a lane that it has to leave or in none.
     Idle(Option<(LaneId, Fit)>),
     Entering(LaneId),
     Running {
@@ -31,7 +31,7 @@ pub(super) enum SutStage {
         job: JobId,
         /// When the test is expected to be over.
         end: u64,
-        /// Whether its verdict is known, and only the SUT's answer is not.
+        /// Whether its verdict is known, so that only the SUT's answer is missing.
         ruled: bool,
     },
     Leaving {
@@ -40,24 +40,24 @@ pub(super) enum SutStage {
         next: Option<LaneId>,
     },
     Closing,
-    /// Let go, because there was nothing to do.
+    /// It was released because there was nothing to do.
     Rested,
     Gone,
 }
 
-/// A SUT.
+/// What the schedule knows of a SUT.
 #[derive(Debug)]
 pub(super) struct ScheduledSut {
     pub(super) state: SutStage,
-    /// When it came into its state.
+    /// When it came into its stage.
     pub(super) since: u64,
     /// The last step of a chain that it has done.
     pub(super) at: Option<StepNo>,
     /// The lane for which it has left another one.
     pub(super) bound: Option<LaneId>,
-    /// Lanes that failed on it.
+    /// The lanes that it could not enter.
     pub(super) failed: Vec<LaneId>,
-    /// Lanes that it was brought into for their own sake.
+    /// The lanes that it entered because they require it even without tests.
     pub(super) entered: Vec<LaneId>,
 }
 
@@ -74,23 +74,23 @@ impl Default for ScheduledSut {
     }
 }
 
-/// How many SUTs there are of each sort.
+/// How many SUTs are in which stages.
 #[derive(Debug, Default)]
 pub(super) struct SutCounts {
-    /// Not gone.
+    /// Those that are not gone.
     pub(super) alive: u32,
-    /// Opened, and not let go.
+    /// Those that are opened, and neither released nor lost.
     pub(super) active: u32,
-    /// That work, or will.
+    /// Those that work, or will.
     pub(super) supply: usize,
-    /// That are being connected to.
+    /// Those that are being connected to.
     pub(super) opening: u32,
-    /// That run a test.
+    /// Those that run a test.
     pub(super) testing: usize,
 }
 
 impl SutStage {
-    /// Whether it can take more work, now or later.
+    /// Returns whether it can take more work, now or later.
     pub(super) fn works(self) -> bool {
         match self {
             Self::Opening | Self::Held | Self::Idle(_) | Self::Entering(_) | Self::Running { .. } => true,
@@ -103,7 +103,7 @@ impl SutStage {
         !matches!(self, Self::Spare | Self::Rested | Self::Gone)
     }
 
-    /// The lane that it serves, or will.
+    /// Returns the lane that it serves, or will serve.
     pub(super) fn serves(self) -> Option<LaneId> {
         match self {
             Self::Idle(Some((lane, Fit::Ready | Fit::Tainted))) | Self::Entering(lane) | Self::Running { lane, .. } => {
@@ -116,7 +116,7 @@ impl SutStage {
 }
 
 impl Schedule {
-    /// Brings a SUT into a state.
+    /// Brings a SUT into a stage, and updates all counts.
     pub(super) fn set(&mut self, sut: SutId, new: SutStage) {
         let old = self.suts[sut.0 as usize].state;
         self.count(old, |count| *count -= 1);
@@ -142,7 +142,7 @@ impl Schedule {
         (row.state, row.since) = (new, self.now);
     }
 
-    /// Changes every count that a SUT in this state is part of.
+    /// Changes every count that a SUT in this stage is part of.
     fn count(&mut self, state: SutStage, change: impl Fn(&mut u32)) {
         if state.is_active() {
             change(&mut self.counts.active);
@@ -173,7 +173,7 @@ impl Schedule {
         }
     }
 
-    /// Takes out a SUT that is gone.
+    /// Removes a SUT that is gone from the counts.
     fn forget(&mut self, sut: SutId) {
         self.counts.alive -= 1;
         self.review = true;
