@@ -16,12 +16,21 @@
 //! ├── claims-v1/
 //! │   └── 3f9a…                exclusive flock(2) of the process that runs the node; the text says who that is
 //! ├── facts-v1/
-//! │   └── 77d0….json           a small document, named by the digest of its target's name
-//! └── index-v1/
-//!     └── 5d41…                what many records said when they were read last, named by the digest of who asked for them
+//! │   └── 77d0….json           a small document that cannot be made again, named by the digest of its name
+//! ├── index-v2/
+//! │   └── 5d41…                what many records said when they were read last, named by the digest of who asked for them
+//! ├── digests-v3/
+//! │   └── 3f9a…/c0ff…          the digests of the files of a tree, by the digest of the path of its root
+//! ├── packed-v1/
+//! │   └── 3f9a…/c0ff…          a metadata tree, by its root and the digest of all that it depends on
+//! ├── null-builds-v1/
+//! │   └── 3f9a…/c0ff…          names and keys of the tests of an unchanged tree, likewise
+//! └── fetched-v1/              trees from git repositories, see [`fetched`]
 //! ```
 //!
-//! Each bucket carries the version of its format in its name; a bucket of another version beside ours is left alone.
+//! `bucket.rs` is the list of these. Each carries the version of its format in its name; one of another version is left alone. What
+//! the store is locked for are records, blobs, claims and the index; [`Derived`] files can be made again, and are read and written
+//! without the lock.
 //!
 //! Invariants:
 //!
@@ -39,11 +48,14 @@
 #![warn(missing_docs)]
 
 mod blobs;
+mod bucket;
+mod derived;
 mod error;
+mod facts;
+pub mod fetched;
 mod format;
 pub mod mounts;
 pub mod ownership;
-mod probes;
 mod records;
 mod report;
 mod store;
@@ -54,7 +66,9 @@ mod tests;
 
 pub use blobs::batch::{Batch, Stored};
 pub use blobs::{Blobs, Exported, Exporter};
+pub use derived::Derived;
 pub use error::{CacheError, Candidate};
+pub use format::binary;
 pub use records::claim::{Holder, Patience};
 pub use records::lookup::{Lookup, Ticket};
 pub use records::record::{Outcome, Output, OutputFile, Record, Summary};

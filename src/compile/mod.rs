@@ -44,7 +44,6 @@ pub use null_build::NullBuildFile;
 pub use plan::probe::Probe;
 use plan::test_selection::Selected;
 use plan::{Plan, test_selection};
-pub use remembered::forget::{Forgotten, REMEMBERED, forget};
 use spec::{Request, Warning, Workload};
 
 use atex_fmf::context::Context;

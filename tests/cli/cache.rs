@@ -157,18 +157,19 @@ fn diff_shows_what_differs_value_by_value() {
 fn du_counts_and_gc_collects() {
     let world = world();
     let total = |ran: crate::support::Ran| ran.stdout.lines().last().unwrap().to_owned();
-    let kept = ["discover-v1/a/tree.fmf", "digests-v2/b", "outlines-v3/c/d"];
-    for file in kept.iter().chain(&["trees-v1/repository/f"]) {
-        world.write(format!("home/.cache/atex/{file}"), "1234567890");
+    let digest = "3f".repeat(32);
+    for bucket in ["packed-v1", "digests-v3", "null-builds-v1"] {
+        world.write(format!("home/.cache/atex/{bucket}/{digest}/{digest}"), "1234567890");
+        world.write(format!("home/.cache/atex/{bucket}/notes"), "somebody's");
     }
+    world.write("home/.cache/atex/fetched-v1/repository/f", "1234567890");
     assert!(total(cache(&world, ["du"]).expect(0)).starts_with("total"));
     let held = cache(&world, ["du", "--json"]).expect(0).json();
     let one = |name: &str| held.iter().find(|row| row["name"] == name).unwrap();
-    assert_eq!(
-        (&one("remembered")["files"], &one("remembered")["bytes"]),
-        (&3.into(), &30.into())
-    );
-    assert_eq!(one("fetched")["bytes"], 10);
+    for bucket in ["packed", "digests", "null-builds", "fetched"] {
+        let found = one(bucket);
+        assert_eq!((&found["files"], &found["bytes"]), (&1.into(), &10.into()), "{bucket}");
+    }
     let ran = cache(&world, ["gc", "--max-size", "0"]).expect(0);
     assert!(ran.stdout.starts_with("removed 2 records and 2 blobs, "), "{ran:?}");
     insta::assert_debug_snapshot!(cache(&world, ["ls"]).expect(0), @"

@@ -79,7 +79,7 @@ fn record_everything(world: &World) {
                 ("PATH".to_owned(), std::env::var("PATH").unwrap()),
             ]),
         },
-        fetch_cache: world.path("home/.cache/atex/trees-v1"),
+        fetch_cache: world.path("home/.cache/atex/fetched-v1"),
         ..Request::default()
     };
     let workload = atex::compile::compile(&request).unwrap();

@@ -55,7 +55,7 @@ fn cached(world: &World, run: &str) -> u64 {
 
 /// The null builds that are remembered.
 fn kept_builds(world: &World) -> Vec<PathBuf> {
-    files(&world.path("home/.cache/atex/outlines-v3"))
+    files(&world.path("home/.cache/atex/null-builds-v1"))
 }
 
 /// All files below a directory.
@@ -119,7 +119,7 @@ fn an_unchanged_build_tells_and_leaves_what_one_that_is_compiled_does() {
         let lines: Vec<String> = ran.stdout.lines().filter(kept).map(str::to_owned).collect();
         (lines, ran.stderr)
     };
-    fs::remove_dir_all(world.path("home/.cache/atex/outlines-v3")).expect("removed");
+    fs::remove_dir_all(world.path("home/.cache/atex/null-builds-v1")).expect("removed");
     let compiled = steady(build(&world, "fourth", &["--json"]));
     let unchanged = steady(build(&world, "fifth", &["--json"]));
     assert_eq!(compiled.0.len(), unchanged.0.len());

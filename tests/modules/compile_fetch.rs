@@ -7,7 +7,8 @@ use std::process::Command;
 use std::thread;
 use std::time::{Duration, SystemTime};
 
-use atex::compile::fetch::{FetchError, Pruned, fetch, prune};
+use atex::compile::fetch::{FetchError, fetch};
+use atex_cache::fetched::{Pruned, prune};
 use atex_fmf::Tree;
 use tempfile::TempDir;
 

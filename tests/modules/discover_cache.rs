@@ -18,6 +18,7 @@ use atex::exec::options::{Mode, OnReboot, OnTaint, Options, Until};
 use atex::exec::pending::PendingWork;
 use atex::exec::schedule::ScheduleRules;
 use atex::sut::OnHeld;
+use atex_cache::binary::Decoder;
 use atex_cache::{Outcome, Output};
 
 #[path = "../../fmf/tests/fmf/random.rs"]
@@ -92,7 +93,7 @@ impl Trial {
 
     /// How many trees are remembered.
     fn remembered(&self) -> usize {
-        let Ok(roots) = fs::read_dir(self.cache().join("discover-v1")) else {
+        let Ok(roots) = fs::read_dir(self.cache().join("packed-v1")) else {
             return 0;
         };
         let files = roots
@@ -373,9 +374,14 @@ fn a_damaged_cache_is_none_and_is_mended() {
         },
     ];
     for damage in damage {
-        let kept = files("discover-v1");
+        let kept = files("packed-v1");
         assert!(!kept.is_empty());
         for path in &kept {
+            let bytes = fs::read(path).expect("read");
+            assert!(
+                Decoder::open(&bytes).is_some(),
+                "`cache verify` knows a packed tree that is whole"
+            );
             damage(path);
         }
         check(&trial, "damaged");

@@ -11,11 +11,11 @@ use rustix::io::Errno;
 use tempfile::NamedTempFile;
 
 use crate::blobs::{hash, needs_copy};
+use crate::bucket::Bucket;
 use crate::error::CacheError;
 use crate::report::judge;
 use crate::store::Store;
 use crate::store::disk::Disk;
-use crate::store::layout::Bucket;
 
 /// Up to so many blobs are synced one by one; for more, their filesystem is.
 const FEW: usize = 16;

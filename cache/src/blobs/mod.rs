@@ -14,10 +14,11 @@ use rustix::fs::{CWD, Mode, OFlags};
 use rustix::io::Errno;
 
 use crate::blobs::batch::{Batch, Stored};
+use crate::bucket::Bucket;
 use crate::error::{CacheError, Cause};
 use crate::report::{Problem, judge};
 use crate::store::Store;
-use crate::store::layout::{Bucket, Layout};
+use crate::store::layout::Layout;
 
 /// The contents in a store. All reading verifies; memory use does not depend on a blob's size, except in [`Blobs::read`].
 #[derive(Clone, Copy, Debug)]

@@ -7,13 +7,14 @@
 //!
 //! When an index was looked at last, all its records were of use: the collection heeds it, so that records need not be marked one by one.
 //!
+//! A file of [`binary`](crate::format::binary) with one entry, as bytes, after the other:
+//!
 //! ```text
-//! entry*  BLAKE3 of all entries
-//! entry:  length u32 · key · stamp, zeros where it must not be believed · started u64 · duration u64 · bits u8 · prepared u64? · file*
-//! file:   length u32 · path · digest · size u64
+//! entry:  key · stamp, zeros where it must not be believed · started · duration · bits · prepared? · file*
+//! file:   path · digest · size
 //! ```
 //!
-//! The lowest bit says that the node passed, the next one that `prepared` follows. Numbers are little-endian. A file that is damaged is nothing more than an empty one.
+//! The lowest bit says that the node passed, the next one that `prepared` follows. A file that is damaged is the same as an empty one.
 
 use std::collections::HashMap;
 use std::fs::{self, File};
@@ -24,11 +25,13 @@ use atex_graph::{ActionKey, BlobDigest};
 use rayon::prelude::*;
 use rustix::fs::{AtFlags, Mode, OFlags, Stat};
 
+use crate::bucket::Bucket;
 use crate::error::CacheError;
+use crate::format::binary::{Decoder, Encoder};
 use crate::records::record::{Outcome, Output, OutputFile};
 use crate::report::judge;
 use crate::store::Store;
-use crate::store::layout::{Bucket, Layout};
+use crate::store::layout::Layout;
 use crate::store::walk;
 
 /// Times younger than this are not trusted: the coarsest clock of a file system in use (FAT) ticks every two seconds.
@@ -137,20 +140,18 @@ impl Store {
 
     fn save_index(&self, name: &str, keys: &[ActionKey], looks: &[Look<'_>]) -> Result<(), CacheError> {
         let disk = self.disk()?;
-        let mut out = Vec::with_capacity(looks.len() * 320);
+        let mut out = Encoder::with_capacity(looks.len() * 360);
         for (key, look) in keys.iter().zip(looks) {
             match look {
                 Look::Absent => {}
-                Look::Known(entry, _) => put_entry(&mut out, entry),
-                Look::Read(stamp, output) => put_entry(&mut out, &encode(*key, stamp, output)),
+                Look::Known(entry, _) => out.bytes(entry),
+                Look::Read(stamp, output) => out.bytes(&encode(*key, stamp, output)),
             }
         }
-        let checksum = blake3::hash(&out);
-        out.extend(checksum.as_bytes());
         let bucket = self.layout().bucket(Bucket::Index);
         disk.make_dirs(&bucket)?;
         let temporary = disk.temporary(&bucket)?;
-        disk.write(temporary.as_file(), temporary.path(), &out)?;
+        disk.write(temporary.as_file(), temporary.path(), &out.seal())?;
         // Not synced: the checksum finds a torn file, and all that is lost is time.
         disk.rename(temporary, &self.layout().index(name))
     }
@@ -182,45 +183,32 @@ pub(crate) fn now_ns() -> i128 {
     i128::try_from(since.as_nanos()).unwrap_or(0)
 }
 
-fn put_entry(out: &mut Vec<u8>, entry: &[u8]) {
-    out.extend(length(entry).to_le_bytes());
-    out.extend(entry);
-}
-
-/// A length for the file. Nothing here is nearly as long as it can count: records are read whole.
-fn length(bytes: &[u8]) -> u32 {
-    u32::try_from(bytes.len()).unwrap_or(u32::MAX)
-}
-
 fn encode(key: ActionKey, stamp: &Stamp, output: &Output) -> Vec<u8> {
-    let mut out = Vec::with_capacity(320);
-    out.extend(key.as_bytes());
-    out.extend(stamp);
-    out.extend(output.started.to_le_bytes());
-    out.extend(output.duration_ms.to_le_bytes());
+    let mut out = Encoder::with_capacity(320);
+    out.array(key.as_bytes());
+    out.array(stamp);
+    out.number(output.started);
+    out.number(output.duration_ms);
     let passed = if output.outcome == Outcome::Passed { PASSED } else { 0 };
     let prepared = if output.prepared.is_some() { PREPARED } else { 0 };
-    out.push(passed | prepared);
+    out.array(&[passed | prepared]);
     if let Some(prepared) = output.prepared {
-        out.extend(prepared.to_le_bytes());
+        out.number(prepared);
     }
     for file in &output.files {
-        put_entry(&mut out, file.path.as_bytes());
-        out.extend(file.digest.as_bytes());
-        out.extend(file.size.to_le_bytes());
+        out.text(&file.path);
+        out.array(file.digest.as_bytes());
+        out.number(file.size);
     }
-    out
+    out.into_part()
 }
 
 /// Finds the entries in the bytes of a file.
 fn decode(bytes: &[u8]) -> Option<HashMap<ActionKey, &[u8]>> {
-    let (mut rest, checksum) = bytes.split_at_checked(bytes.len().checked_sub(DIGEST)?)?;
-    if blake3::hash(rest).as_bytes() != checksum {
-        return None;
-    }
-    let mut known = HashMap::with_capacity(rest.len() / 256);
-    while !rest.is_empty() {
-        let entry = take_entry(&mut rest)?;
+    let mut entries = Decoder::open(bytes)?;
+    let mut known = HashMap::with_capacity(entries.left() / 256);
+    while !entries.is_at_end() {
+        let entry = entries.bytes()?;
         known.insert(ActionKey::from_bytes(*entry.first_chunk()?), entry);
     }
     Some(known)
@@ -228,13 +216,13 @@ fn decode(bytes: &[u8]) -> Option<HashMap<ActionKey, &[u8]>> {
 
 /// Reads an entry, if it is of this stamp.
 fn known_output(entry: &[u8], stamp: &Stamp) -> Option<Output> {
-    let mut rest = entry.get(DIGEST..)?;
-    if take::<56>(&mut rest)? != *stamp {
+    let mut entry = Decoder::part(entry.get(DIGEST..)?);
+    if entry.array()? != *stamp {
         return None;
     }
-    let started = u64::from_le_bytes(take(&mut rest)?);
-    let duration_ms = u64::from_le_bytes(take(&mut rest)?);
-    let [bits] = take(&mut rest)?;
+    let started = entry.number()?;
+    let duration_ms = entry.number()?;
+    let [bits] = entry.array()?;
     if bits & !(PASSED | PREPARED) != 0 {
         return None;
     }
@@ -245,14 +233,14 @@ fn known_output(entry: &[u8], stamp: &Stamp) -> Option<Output> {
     };
     let prepared = match bits & PREPARED {
         0 => None,
-        _ => Some(u64::from_le_bytes(take(&mut rest)?)),
+        _ => Some(entry.number()?),
     };
     let mut files = Vec::new();
-    while !rest.is_empty() {
+    while !entry.is_at_end() {
         files.push(OutputFile {
-            path: String::from_utf8(take_entry(&mut rest)?.to_owned()).ok()?,
-            digest: BlobDigest::from_bytes(take(&mut rest)?),
-            size: u64::from_le_bytes(take(&mut rest)?),
+            path: entry.text()?,
+            digest: BlobDigest::from_bytes(entry.array()?),
+            size: entry.number()?,
         });
     }
     files.iter().all(OutputFile::has_plain_path).then_some(Output {
@@ -262,17 +250,4 @@ fn known_output(entry: &[u8], stamp: &Stamp) -> Option<Output> {
         outcome,
         files,
     })
-}
-
-fn take_entry<'b>(bytes: &mut &'b [u8]) -> Option<&'b [u8]> {
-    let length = usize::try_from(u32::from_le_bytes(take(bytes)?)).ok()?;
-    let (entry, rest) = bytes.split_at_checked(length)?;
-    *bytes = rest;
-    Some(entry)
-}
-
-fn take<const N: usize>(bytes: &mut &[u8]) -> Option<[u8; N]> {
-    let (head, rest) = bytes.split_first_chunk::<N>()?;
-    *bytes = rest;
-    Some(*head)
 }

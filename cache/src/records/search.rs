@@ -9,12 +9,12 @@ use std::time::SystemTime;
 use atex_graph::ActionKey;
 use rayon::prelude::*;
 
+use crate::bucket::Bucket;
 use crate::error::{CacheError, Candidate};
 use crate::records::document::Document;
 use crate::records::record::{Record, Summary};
 use crate::report::judge;
 use crate::store::Store;
-use crate::store::layout::Bucket;
 use crate::store::walk;
 
 /// How many records an ambiguous prefix is answered with.

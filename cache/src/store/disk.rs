@@ -182,6 +182,16 @@ impl Disk {
         self.change("touch", path, || file.set_modified(SystemTime::now()))
     }
 
+    /// Removes a directory if it is empty.
+    pub(crate) fn remove_empty_dir(&self, path: &Path) -> Result<(), CacheError> {
+        self.change("remove", path, || match fs::remove_dir(path) {
+            Err(error) if !matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::DirectoryNotEmpty) => {
+                Err(error)
+            }
+            _ => Ok(()),
+        })
+    }
+
     /// Removes a file; returns whether there was one.
     pub(crate) fn remove(&self, path: &Path) -> Result<bool, CacheError> {
         self.change("remove", path, || match fs::remove_file(path) {

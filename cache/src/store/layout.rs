@@ -1,53 +1,18 @@
-//! Where everything lies: paths, bucket versions, and the marker of the layout's own version.
+//! Where everything lies: paths below the [buckets](Bucket), and the marker of the layout's own version.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use atex_graph::{ActionKey, BlobDigest};
 
+use crate::bucket::Bucket;
+
 /// Version of the layout as a whole, in `format`. It changes only where an older atex would do harm in the directory.
 pub(crate) const FORMAT: u32 = 1;
-/// Version of each bucket's own format.
-const BUCKET: u32 = 1;
 
 /// The signature that <https://bford.info/cachedir/> asks for.
 pub(crate) const TAG: &str = "Signature: 8a477f597d28d172789f06886806bc55\n\
     # This directory holds what atex can make again; see https://bford.info/cachedir/\n";
-
-/// A directory of the store.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Bucket {
-    Records,
-    Blobs,
-    Claims,
-    Facts,
-    Index,
-}
-
-impl Bucket {
-    pub(crate) const ALL: [Self; 5] = [Self::Records, Self::Blobs, Self::Claims, Self::Facts, Self::Index];
-
-    /// Returns the name without its version.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Records => "records",
-            Self::Blobs => "blobs",
-            Self::Claims => "claims",
-            Self::Facts => "facts",
-            Self::Index => "index",
-        }
-    }
-
-    /// Returns whether a file of this name is one that a store makes in the bucket. Whatever else lies there is somebody's.
-    pub(crate) fn owns(self, name: &std::ffi::OsStr) -> bool {
-        let Some(text) = name.to_str() else { return false };
-        let digest = match self {
-            Self::Records | Self::Facts => text.strip_suffix(".json"),
-            Self::Blobs | Self::Claims | Self::Index => Some(text),
-        };
-        is_temporary(name) || digest.is_some_and(|digest| digest.parse::<BlobDigest>().is_ok())
-    }
-}
 
 /// What the marker in the directory says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -90,7 +55,7 @@ impl Layout {
     }
 
     pub(crate) fn bucket(&self, bucket: Bucket) -> PathBuf {
-        self.dir.join(format!("{}-v{BUCKET}", bucket.name()))
+        bucket.below(&self.dir)
     }
 
     pub(crate) fn record(&self, key: ActionKey) -> PathBuf {
@@ -115,8 +80,8 @@ impl Layout {
         self.bucket(Bucket::Claims).join(key.to_string())
     }
 
-    pub(crate) fn facts(&self, target: &str) -> PathBuf {
-        let hex = blake3::hash(target.as_bytes()).to_hex();
+    pub(crate) fn facts(&self, name: &str) -> PathBuf {
+        let hex = blake3::hash(name.as_bytes()).to_hex();
         self.bucket(Bucket::Facts).join(format!("{hex}.json"))
     }
 
@@ -148,12 +113,7 @@ impl Layout {
         };
         entries
             .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
-            .filter(|name| {
-                let version = name
-                    .strip_prefix(bucket.name())
-                    .and_then(|rest| rest.strip_prefix("-v"));
-                version.is_some_and(|version| version.parse() != Ok(BUCKET))
-            })
+            .filter(|name| bucket.is_other_version(name))
             .collect()
     }
 
@@ -188,10 +148,4 @@ pub(crate) fn is_temporary(name: &std::ffi::OsStr) -> bool {
         .to_str()
         .and_then(|name| name.strip_prefix(TEMPORARY.0)?.strip_suffix(TEMPORARY.1));
     name.is_some_and(|name| name.len() == RANDOM && name.bytes().all(|byte| byte.is_ascii_alphanumeric()))
-}
-
-/// Returns whether a directory in a bucket is one of the 256.
-pub(crate) fn is_fan(name: &std::ffi::OsStr) -> bool {
-    let name = name.as_encoded_bytes();
-    name.len() == 2 && name.iter().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }

@@ -15,12 +15,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rustix::fs::{Mode, OFlags};
 
 use crate::blobs::Blobs;
+use crate::bucket::Bucket;
 use crate::error::CacheError;
 use crate::mounts;
 use crate::ownership::{self, Foreign};
 use crate::report::{Problem, Report};
 use crate::store::disk::Disk;
-use crate::store::layout::{Bucket, FORMAT, Format, Layout, TAG};
+use crate::store::layout::{FORMAT, Format, Layout, TAG};
 use crate::store::lock::StoreLock;
 
 /// A store that is open. Clones share it; so do any number of threads and processes.

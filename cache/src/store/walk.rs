@@ -8,12 +8,13 @@ use std::path::{Path, PathBuf};
 use atex_graph::{ActionKey, BlobDigest};
 use rayon::prelude::*;
 
+use crate::bucket::Bucket;
 use crate::error::CacheError;
-use crate::store::layout::{Bucket, Layout, is_fan, is_temporary};
+use crate::store::layout::{Layout, is_temporary};
 
 /// A file of a bucket.
 #[derive(Debug)]
-pub(crate) struct Found {
+pub(crate) struct StoredFile {
     pub(crate) path: PathBuf,
     /// Size in bytes.
     pub(crate) size: u64,
@@ -21,7 +22,7 @@ pub(crate) struct Found {
     pub(crate) modified: std::time::SystemTime,
 }
 
-impl Found {
+impl StoredFile {
     /// Returns whether the file is one that was being written.
     pub(crate) fn is_temporary(&self) -> bool {
         self.path.file_name().is_some_and(is_temporary)
@@ -45,12 +46,12 @@ pub(crate) fn record_key(name: &OsStr) -> Option<ActionKey> {
 
 /// Returns the store's own files in a bucket and in the directories directly in it, in no order. What the store cannot have made is
 /// left out, as is a file that goes away meanwhile; a bucket that is not there is empty.
-pub(crate) fn files(layout: &Layout, bucket: Bucket) -> Result<Vec<Found>, CacheError> {
+pub(crate) fn files(layout: &Layout, bucket: Bucket) -> Result<Vec<StoredFile>, CacheError> {
     let (dirs, plain): (Vec<_>, Vec<_>) = entries(&layout.bucket(bucket))?
         .into_iter()
         .partition(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
-    let fans: Vec<_> = dirs.iter().filter(|dir| is_fan(&dir.file_name())).collect();
-    let below: Vec<Vec<DirEntry>> = fans
+    let owned: Vec<_> = dirs.iter().filter(|dir| bucket.owns_dir(&dir.file_name())).collect();
+    let below: Vec<Vec<DirEntry>> = owned
         .par_iter()
         .map(|dir| entries(&dir.path()))
         .collect::<Result<_, _>>()?;
@@ -59,6 +60,30 @@ pub(crate) fn files(layout: &Layout, bucket: Bucket) -> Result<Vec<Found>, Cache
         .filter(|entry| bucket.owns(&entry.file_name()))
         .filter_map(|entry| found(&entry))
         .collect())
+}
+
+/// Returns the directories in a bucket that the store makes there.
+pub(crate) fn owned_dirs(layout: &Layout, bucket: Bucket) -> Result<Vec<PathBuf>, CacheError> {
+    let dirs = entries(&layout.bucket(bucket))?
+        .into_iter()
+        .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()) && bucket.owns_dir(&entry.file_name()));
+    Ok(dirs.map(|dir| dir.path()).collect())
+}
+
+/// Returns the sizes of all files below a directory, in no order, without following links. What goes away meanwhile does not count.
+pub(crate) fn sizes_below(dir: &Path) -> Result<Vec<u64>, CacheError> {
+    let mut sizes = Vec::new();
+    let mut dirs = vec![dir.to_owned()];
+    while let Some(dir) = dirs.pop() {
+        for entry in entries(&dir)? {
+            match entry.metadata() {
+                Ok(metadata) if metadata.is_dir() => dirs.push(entry.path()),
+                Ok(metadata) if metadata.is_file() => sizes.push(metadata.len()),
+                _ => {}
+            }
+        }
+    }
+    Ok(sizes)
 }
 
 /// Returns the entries of a directory; none where it is not there, or is none.
@@ -70,9 +95,9 @@ pub(crate) fn entries(dir: &Path) -> Result<Vec<DirEntry>, CacheError> {
     })
 }
 
-fn found(entry: &DirEntry) -> Option<Found> {
+fn found(entry: &DirEntry) -> Option<StoredFile> {
     let metadata = entry.metadata().ok().filter(fs::Metadata::is_file)?;
-    Some(Found {
+    Some(StoredFile {
         path: entry.path(),
         size: metadata.len(),
         modified: metadata.modified().ok()?,

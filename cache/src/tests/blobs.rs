@@ -174,7 +174,7 @@ fn thousands_of_blobs_are_one_batch() {
         .collect();
     batch.finish().expect("one sync");
     assert_eq!(
-        files_below(&env.store.layout().bucket(crate::store::layout::Bucket::Blobs)).len(),
+        files_below(&env.store.layout().bucket(crate::bucket::Bucket::Blobs)).len(),
         3000
     );
     assert!(digests.iter().all(|digest| env.store.blobs().contains(*digest, 4)));

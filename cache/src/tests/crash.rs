@@ -11,8 +11,8 @@ use std::time::SystemTime;
 use atex_graph::BlobDigest;
 
 use super::{child, entries, key, put_all, record, temporaries_below};
+use crate::bucket::Bucket;
 use crate::store::disk::Disk;
-use crate::store::layout::Bucket;
 use crate::{GcPolicy, Lookup, OutputFile, Problem, Record, Store};
 
 const OUTPUT: &[u8] = b"what the test printed";

@@ -4,6 +4,7 @@ mod blobs;
 mod child;
 mod contention;
 mod crash;
+mod derived;
 mod faults;
 mod full_disk;
 mod gc;

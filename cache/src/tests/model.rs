@@ -12,7 +12,7 @@ use proptest::prelude::*;
 use proptest::sample::Index;
 
 use super::{Env, entries, files_below, key, put_all, record};
-use crate::store::layout::Bucket;
+use crate::bucket::Bucket;
 use crate::{GcPolicy, Lookup, Record, Store};
 
 const KEYS: [&str; 4] = ["a", "b", "c", "d"];

@@ -224,20 +224,20 @@ fn collection_waits_for_who_uses_the_store() {
 }
 
 #[test]
-fn facts_are_remembered_by_target_and_verified() {
+fn facts_are_remembered_by_name_and_verified() {
     let env = Env::new();
-    let facts = serde_json::json!({"os": "fedora", "version": "41"});
-    assert_eq!(env.store.facts("root@host").expect("a read"), None);
-    env.store.remember_facts("root@host", &facts).expect("a write");
+    let answer = serde_json::json!({"os": "fedora", "version": "41"});
+    assert_eq!(env.store.facts("name").expect("a read"), None);
+    env.store.remember_facts("name", &answer).expect("a write");
     env.store
         .remember_facts("other", &serde_json::Value::Null)
         .expect("a write");
-    assert_eq!(env.store.facts("root@host").expect("a read"), Some(facts));
+    assert_eq!(env.store.facts("name").expect("a read"), Some(answer));
 
-    let path = env.store.layout().facts("root@host");
-    fs::copy(env.store.layout().facts("other"), &path).expect("another target's");
-    assert_eq!(env.store.facts("root@host").expect("a read"), None);
+    let path = env.store.layout().facts("name");
+    fs::copy(env.store.layout().facts("other"), &path).expect("another name's");
+    assert_eq!(env.store.facts("name").expect("a read"), None);
     fs::write(&path, "{}").expect("damage");
-    assert_eq!(env.store.facts("root@host").expect("a read"), None);
+    assert_eq!(env.store.facts("name").expect("a read"), None);
     assert_eq!(env.store.take_reports().len(), 2);
 }

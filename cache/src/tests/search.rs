@@ -107,7 +107,7 @@ fn list_is_newest_first_and_leaves_foreign_files_out() {
     for (name, started) in [("a", 3), ("b", 1), ("c", 2)] {
         commit_at(&env, key(name), name, &[], started);
     }
-    let bucket = env.store.layout().bucket(crate::store::layout::Bucket::Records);
+    let bucket = env.store.layout().bucket(crate::bucket::Bucket::Records);
     fs::write(bucket.join("README"), "").expect("a file");
     fs::write(bucket.join("notes.json"), "").expect("a file");
     fs::create_dir(bucket.join("zz")).expect("a directory");

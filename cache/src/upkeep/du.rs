@@ -1,21 +1,21 @@
 //! How much the store holds.
 
+use crate::bucket::Bucket;
 use crate::error::CacheError;
 use crate::store::Store;
-use crate::store::layout::Bucket;
 use crate::store::walk;
 
 /// What a store holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Usage {
-    /// Each of its directories.
+    /// Each of its buckets.
     pub buckets: Vec<BucketUsage>,
 }
 
-/// What one directory of a store holds.
+/// What one bucket holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BucketUsage {
-    /// `records`, `blobs`, `claims`, `facts`, `index`.
+    /// Its name without a version, such as `records`.
     pub name: &'static str,
     /// Number of files.
     pub files: u64,
@@ -34,12 +34,16 @@ impl Store {
     /// Counts what the store holds, without reading any of it.
     pub fn du(&self) -> Result<Usage, CacheError> {
         let count = |bucket: Bucket| {
-            let files = walk::files(self.layout(), bucket)?;
-            let bytes = files.iter().map(|file| file.size).sum();
+            let sizes: Vec<u64> = if bucket == Bucket::Fetched {
+                walk::sizes_below(&self.layout().bucket(bucket))?
+            } else {
+                let files = walk::files(self.layout(), bucket)?;
+                files.iter().map(|file| file.size).collect()
+            };
             Ok(BucketUsage {
                 name: bucket.name(),
-                files: files.len() as u64,
-                bytes,
+                files: sizes.len() as u64,
+                bytes: sizes.iter().sum(),
             })
         };
         Ok(Usage {

@@ -5,7 +5,8 @@
 //! 1. what dead processes left in the buckets (temporary files, claims) goes; here and below, a file that no store makes stays;
 //! 2. every record is read, with the blobs it needs; a bad one goes;
 //! 3. those not used for longer than `keep` go, then the longest unused ones until the rest is at most `max_size`;
-//! 4. the blobs that no remaining record needs go, and what was remembered of records and not looked at for longer than `keep`.
+//! 4. the blobs that no remaining record needs go;
+//! 5. what can be made or fetched again and was not used for as long as its [bucket](crate::bucket) says goes.
 //!
 //! Records go before blobs, so a crash in between leaves blobs that nobody needs, never a record without its blobs.
 
@@ -16,18 +17,20 @@ use std::time::{Duration, SystemTime};
 use atex_graph::{ActionKey, BlobDigest};
 use rayon::prelude::*;
 
+use crate::bucket::{Bucket, Lifetime};
 use crate::error::CacheError;
+use crate::fetched::{self, Pruned};
 use crate::records::document::Document;
 use crate::report::{Problem, Report, judge};
 use crate::store::disk::Disk;
-use crate::store::layout::Bucket;
-use crate::store::walk::{self, Found};
+use crate::store::walk::{self, StoredFile};
 use crate::store::{Alone, Store};
 
 /// What may stay.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct GcPolicy {
-    /// Records used within this time stay; all do where absent.
+    /// Records used within this time stay; all do where absent. It is also how long unused files stay that can be made or fetched
+    /// again; where absent, their buckets say how long.
     pub keep: Option<Duration>,
     /// Records and their blobs may be so many bytes together; the longest unused go first.
     pub max_size: Option<u64>,
@@ -48,7 +51,13 @@ pub struct GcReport {
     pub blobs_kept: u64,
     /// Leftovers of dead processes that went.
     pub leftovers_removed: u64,
-    /// Size of all files that went, in bytes. Content that a run's directory shares stays on the disk until that goes too.
+    /// Files that went and can be made again, such as packed trees and digests of files.
+    pub derived_removed: u64,
+    /// Size of these files, in bytes.
+    pub derived_bytes_removed: u64,
+    /// Commits of fetched trees that went.
+    pub fetched: Pruned,
+    /// Size of all records, blobs and leftovers that went, in bytes. Content that a run's directory shares stays on the disk until that goes too.
     pub bytes_removed: u64,
     /// Size of the records and blobs that stayed, in bytes.
     pub bytes_kept: u64,
@@ -60,7 +69,7 @@ pub struct GcReport {
 
 /// A good record, and what it needs.
 struct Good {
-    found: Found,
+    found: StoredFile,
     /// Indices into [`Collection::blobs`].
     needs: Vec<usize>,
 }
@@ -95,14 +104,14 @@ impl Store {
         let mut collection = Collection::survey(&store)?;
         collection.remove_records(policy, now)?;
         collection.remove_blobs()?;
-        collection.remove_indexes(policy, now)?;
+        collection.remove_unused(policy, now)?;
         let mut report = collection.report;
         report.bad = store.take_reports();
         Ok(report)
     }
 
     /// Reads what a record needs; a bad record is reported, and `None`.
-    fn needs(&self, found: &Found) -> Result<Option<Vec<(BlobDigest, u64)>>, CacheError> {
+    fn needs(&self, found: &StoredFile) -> Result<Option<Vec<(BlobDigest, u64)>>, CacheError> {
         let read_error = |error| CacheError::io("read", &found.path, error);
         let problem = match (found.key(), fs::read(&found.path)) {
             (None, _) => Problem::Misplaced,
@@ -176,8 +185,12 @@ impl<'s> Collection<'s> {
     fn remove_leftovers(&mut self) -> Result<(), CacheError> {
         let layout = self.store.layout();
         for bucket in Bucket::ALL {
+            // Who writes what can be made again holds no lock: a file may be complete in a moment.
+            if matches!(bucket.lifetime(), Lifetime::Unused(Some(_))) {
+                continue;
+            }
             for found in walk::files(layout, bucket)? {
-                if found.is_temporary() || bucket == Bucket::Claims {
+                if found.is_temporary() || bucket.lifetime() == Lifetime::Process {
                     self.disk.remove(&found.path)?;
                     self.report.leftovers_removed += 1;
                     self.report.bytes_removed += found.size;
@@ -187,7 +200,7 @@ impl<'s> Collection<'s> {
         Ok(())
     }
 
-    fn add(&mut self, found: Found, needs: Vec<(BlobDigest, u64)>) {
+    fn add(&mut self, found: StoredFile, needs: Vec<(BlobDigest, u64)>) {
         self.report.records_kept += 1;
         self.report.bytes_kept += found.size;
         let mut ids = Vec::with_capacity(needs.len());
@@ -205,7 +218,7 @@ impl<'s> Collection<'s> {
         self.good.push(Good { found, needs: ids });
     }
 
-    fn remove_record(&mut self, found: &Found) -> Result<(), CacheError> {
+    fn remove_record(&mut self, found: &StoredFile) -> Result<(), CacheError> {
         self.disk.remove(&found.path)?;
         self.report.records_removed += 1;
         self.report.bytes_removed += found.size;
@@ -239,13 +252,28 @@ impl<'s> Collection<'s> {
         Ok(())
     }
 
-    /// The rest of step 4. What goes was made by the store for itself, and is not counted among what it holds for others.
-    fn remove_indexes(&mut self, policy: &GcPolicy, now: SystemTime) -> Result<(), CacheError> {
-        let Some(keep) = policy.keep else { return Ok(()) };
-        for found in walk::files(self.store.layout(), Bucket::Index)? {
-            if now.duration_since(found.modified).is_ok_and(|age| age > keep) {
-                self.disk.remove(&found.path)?;
-                self.report.bytes_removed += found.size;
+    /// Step 5.
+    fn remove_unused(&mut self, policy: &GcPolicy, now: SystemTime) -> Result<(), CacheError> {
+        let layout = self.store.layout();
+        for bucket in Bucket::ALL {
+            let Lifetime::Unused(default) = bucket.lifetime() else {
+                continue;
+            };
+            let Some(keep) = policy.keep.or(default) else { continue };
+            if bucket == Bucket::Fetched {
+                let dir = layout.bucket(bucket);
+                let pruned = fetched::prune(&dir, keep, now);
+                self.report.fetched = pruned.map_err(|error| CacheError::io("prune", dir, error))?;
+                continue;
+            }
+            for found in walk::files(layout, bucket)? {
+                if now.duration_since(found.modified).is_ok_and(|age| age > keep) && self.disk.remove(&found.path)? {
+                    self.report.derived_removed += 1;
+                    self.report.derived_bytes_removed += found.size;
+                }
+            }
+            for dir in walk::owned_dirs(layout, bucket)? {
+                self.disk.remove_empty_dir(&dir)?;
             }
         }
         Ok(())

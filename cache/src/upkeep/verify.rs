@@ -1,14 +1,18 @@
 //! Checking everything.
 
+use std::fs;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use rayon::prelude::*;
+use serde::de::IgnoredAny;
 
+use crate::bucket::{Bucket, Check};
 use crate::error::CacheError;
-use crate::report::Report;
+use crate::format::binary::Decoder;
+use crate::format::json;
+use crate::report::{Problem, Report, judge};
 use crate::store::Store;
-use crate::store::layout::Bucket;
-use crate::store::walk::{self, Found};
+use crate::store::walk::{self, StoredFile};
 
 /// What a check found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -17,6 +21,8 @@ pub struct VerifyReport {
     pub records: u64,
     /// How many blobs were read.
     pub blobs: u64,
+    /// How many other files with a checksum were read: facts, and what can be made again.
+    pub others: u64,
     /// Bytes of blobs that were read.
     pub bytes: u64,
     /// What did not pass, by path.
@@ -24,7 +30,8 @@ pub struct VerifyReport {
 }
 
 impl Store {
-    /// Reads everything and checks it: each blob's digest, each record's checksum and type, and that its outputs are there.
+    /// Reads everything and checks it: each blob's digest, each record's checksum and type, and that its outputs
+    /// are there, and the checksum of every other file that has one.
     ///
     /// Removes what does not pass, unless the store is read-only; a file that no store makes is left alone. May run while others use the store. Also returns what was found broken
     /// before and not yet taken by [`Store::take_reports`].
@@ -48,7 +55,16 @@ impl Store {
                 _ => Ok(()),
             },
         })?;
+        let mut others = 0;
+        for bucket in Bucket::ALL {
+            if !matches!(bucket, Bucket::Records | Bucket::Blobs) && bucket.check() != Check::Nothing {
+                let files = self.complete(bucket)?;
+                others += files.len() as u64;
+                files.par_iter().try_for_each(|file| self.verify_file(bucket, file))?;
+            }
+        }
         Ok(VerifyReport {
+            others,
             records: records.len() as u64,
             blobs: blobs.len() as u64,
             bytes: bytes.into_inner(),
@@ -56,8 +72,26 @@ impl Store {
         })
     }
 
+    /// Checks a file that has its checksum in itself, and removes it if it does not pass.
+    fn verify_file(&self, bucket: Bucket, file: &StoredFile) -> Result<(), CacheError> {
+        let problem = match fs::read(&file.path) {
+            Ok(bytes) if bucket.check() == Check::Sealed => {
+                Decoder::open(&bytes).is_none().then_some(Problem::Checksum)
+            }
+            Ok(bytes) => json::read::<IgnoredAny>(&bytes).err(),
+            Err(error) => judge(error).map_err(|error| CacheError::io("read", &file.path, error))?,
+        };
+        if let Some(problem) = problem {
+            self.report(file.path.clone(), problem);
+            if self.read_only().is_none() {
+                self.disk()?.remove(&file.path)?;
+            }
+        }
+        Ok(())
+    }
+
     /// Returns the files of a bucket that nobody is writing.
-    fn complete(&self, bucket: Bucket) -> Result<Vec<Found>, CacheError> {
+    fn complete(&self, bucket: Bucket) -> Result<Vec<StoredFile>, CacheError> {
         let mut files = walk::files(self.layout(), bucket)?;
         files.retain(|file| !file.is_temporary());
         Ok(files)

@@ -68,7 +68,7 @@ impl Settings {
 
     /// Returns the directory of fetched trees.
     pub(crate) fn fetched_dir(&self) -> Result<PathBuf, CliError> {
-        Ok(self.cache_dir()?.join("trees-v1"))
+        Ok(atex_cache::fetched::directory(&self.cache_dir()?))
     }
 
     /// Returns the colours for standard error.

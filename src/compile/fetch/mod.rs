@@ -1,14 +1,7 @@
 //! Fetching of trees from git repositories, for `url`, `ref` and `path` of discover sections.
 //!
-//! A plain `git` process does the work, without ever asking for a password. Below the cache directory:
-//!
-//! ```text
-//! <name>-<digest of url and ref>/
-//!   lock          held while something below changes
-//!   repository/   bare, what was fetched
-//!   <commit>/     the files of one commit; complete once it has this name, and never changed
-//!   <commit>.used empty; changed when somebody asked for the commit
-//! ```
+//! A plain `git` process does the work, without ever asking for a password. How the
+//! trees lie in the cache, [`atex_cache::fetched`] says.
 //!
 //! So whoever reads a commit's files is not disturbed by another process that fetches a newer one. What a name stands for
 //! follows fmf: the remote's branch, else a tag or commit; without `ref`, the remote's default branch.
@@ -21,13 +14,9 @@ use std::path::{Component, Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::SystemTime;
 
-use rustix::fs::OFlags;
+use atex_cache::fetched::{LOCK, NO_LINK, REPOSITORY, UNFINISHED, used_file};
 
 use crate::host::program;
-
-mod prune;
-
-pub use prune::{Pruned, prune};
 
 /// Why a remote tree cannot be fetched.
 #[derive(Debug, thiserror::Error)]
@@ -52,23 +41,6 @@ const PROTOCOLS: &str = "file:git:http:https:ssh";
 /// Where the fetched default branch is kept in the repository.
 const DEFAULT: &str = "refs/atex/default";
 
-/// The file that is locked while something of a repository changes.
-pub(super) const LOCK: &str = "lock";
-
-/// How files are opened that are written, or believed to be locked: nobody's link leads elsewhere.
-pub(super) const NO_LINK: i32 = OFlags::NOFOLLOW.bits().cast_signed();
-
-/// The bare repository.
-pub(super) const REPOSITORY: &str = "repository";
-
-/// How names begin that stand for nothing whole.
-pub(super) const UNFINISHED: &str = "unfinished-";
-
-/// The file that tells by its age when a commit was last asked for.
-pub(super) fn used_file(directory: &Path, commit: &str) -> PathBuf {
-    directory.join(format!("{commit}.used"))
-}
-
 /// Makes a directory and those above it, which nobody else can write to, whatever the umask is.
 fn make_dirs(path: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o755).create(path)
@@ -84,11 +56,11 @@ struct Fetcher<'a> {
 /// Fetches a repository and returns the directory of the tree at `path` in it; files there never change.
 ///
 /// A `reference` that is a full commit which is there already needs no network; anything else is fetched anew.
-pub fn fetch(url: &str, reference: Option<&str>, path: Option<&str>, cache_dir: &Path) -> Result<PathBuf, FetchError> {
+pub fn fetch(url: &str, reference: Option<&str>, path: Option<&str>, directory: &Path) -> Result<PathBuf, FetchError> {
     let fetcher = Fetcher {
         url,
         reference,
-        directory: cache_dir.join(directory_name(url, reference)),
+        directory: directory.join(directory_name(url, reference)),
     };
     fetcher.check()?;
     let within = fetcher.path_within(path)?;

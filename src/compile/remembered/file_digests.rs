@@ -1,22 +1,24 @@
 //! The digests of file contents, remembered between runs, so that an unchanged tree is not read again.
 //!
-//! One or two files per tree root below a directory that the caller names. An entry holds what `stat` said; it is believed only where all of
+//! There is one file of entries for each kind of files of a tree. An entry holds what `stat` said; it is believed only where all of
 //! that is the same. Invariant: no entry is written for a file that changed shortly before it was looked at, because a second
 //! change within the same tick of the clock could keep size and times (git calls such an entry racy).
 //!
 //! A file of entries that is damaged, of another version or unreadable is nothing more than an empty one.
 
 use std::collections::HashMap;
-use std::fs::{DirBuilder, Metadata};
-use std::io::{self, Write};
+use std::ffi::OsStr;
+use std::fs::Metadata;
+use std::io;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{DirBuilderExt as _, MetadataExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// The directory's name carries the version of the format.
-pub(crate) const BUCKET: &str = "digests-v2";
+use atex_cache::binary::{Decoder, Encoder};
+use atex_cache::{CacheError, Derived};
+
 /// Times younger than this are not trusted. The coarsest clock of a file system in use (FAT) ticks every two seconds, but a page that is
 /// written to through a mapping changes the times once, and then not before the kernel has written it back: after 30 seconds, looked at
 /// each five, by its defaults.
@@ -26,7 +28,6 @@ const WRITEBACK: [&str; 2] = [
     "/proc/sys/vm/dirty_expire_centisecs",
     "/proc/sys/vm/dirty_writeback_centisecs",
 ];
-const CHECKSUM: usize = 32;
 
 /// What `stat` says of a file's content.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,22 +67,22 @@ impl Stamp {
         racy.is_some_and(|racy| self.mtime_ns.max(self.ctime_ns) + racy < now)
     }
 
-    fn encode(&self, out: &mut Vec<u8>) {
+    fn encode(&self, out: &mut Encoder) {
         for number in [self.dev, self.ino, self.size] {
-            out.extend(number.to_le_bytes());
+            out.number(number);
         }
         for time in [self.mtime_ns, self.ctime_ns] {
-            out.extend(time.to_le_bytes());
+            out.array(&time.to_le_bytes());
         }
     }
 
-    fn decode(bytes: &mut &[u8]) -> Option<Self> {
+    fn decode(bytes: &mut Decoder<'_>) -> Option<Self> {
         Some(Self {
-            dev: u64::from_le_bytes(take(bytes)?),
-            ino: u64::from_le_bytes(take(bytes)?),
-            size: u64::from_le_bytes(take(bytes)?),
-            mtime_ns: i128::from_le_bytes(take(bytes)?),
-            ctime_ns: i128::from_le_bytes(take(bytes)?),
+            dev: bytes.number()?,
+            ino: bytes.number()?,
+            size: bytes.number()?,
+            mtime_ns: i128::from_le_bytes(bytes.array()?),
+            ctime_ns: i128::from_le_bytes(bytes.array()?),
         })
     }
 }
@@ -95,10 +96,20 @@ pub(crate) enum Of {
     Metadata,
 }
 
+impl Of {
+    /// The name of the file of entries.
+    fn name(self) -> blake3::Hash {
+        blake3::hash(match self {
+            Self::Inputs => b"inputs",
+            Self::Metadata => b"metadata",
+        })
+    }
+}
+
 /// The remembered digests of one tree.
 pub(crate) struct DigestCache {
-    /// `None`: nothing is kept.
-    file: Option<PathBuf>,
+    /// Where they are kept, and under which name; `None` where nothing is kept.
+    file: Option<(Derived, blake3::Hash)>,
     known: HashMap<PathBuf, (Stamp, [u8; 32])>,
     /// What this run saw; only this is kept, so that files that are gone are forgotten.
     seen: Mutex<Seen>,
@@ -111,20 +122,14 @@ struct Seen {
 }
 
 impl DigestCache {
-    /// Opens the entries of the tree at `root`, kept below `directory`.
-    pub(crate) fn open(directory: Option<&Path>, root: &Path, of: Of) -> Self {
-        let file = directory.map(|directory| {
-            let name = blake3::hash(root.as_os_str().as_bytes()).to_hex();
-            let name = match of {
-                Of::Inputs => name.as_str().to_owned(),
-                Of::Metadata => format!("{name}-fmf"),
-            };
-            directory.join(BUCKET).join(name)
+    /// Opens the entries of the tree at `root`, kept in the cache below `cache`.
+    pub(crate) fn open(cache: Option<&Path>, root: &Path, of: Of) -> Self {
+        let file = cache.map(|cache| (Derived::digests(cache, root), of.name()));
+        let known = file.as_ref().and_then(|(files, name)| {
+            let known = decode(&files.read(name)?)?;
+            files.mark_used(name);
+            Some(known)
         });
-        let known = file
-            .as_ref()
-            .and_then(|file| std::fs::read(file).ok())
-            .and_then(|bytes| decode(&bytes));
         Self {
             file,
             known: known.unwrap_or_default(),
@@ -178,19 +183,13 @@ impl DigestCache {
     }
 
     /// Writes what this run saw, if there is news. Another process that does the same at once loses nothing: the last one wins.
-    pub(crate) fn save(self) -> io::Result<()> {
-        let Some(file) = self.file else { return Ok(()) };
+    pub(crate) fn save(self) -> Result<(), CacheError> {
+        let Some((files, name)) = self.file else { return Ok(()) };
         let seen = self.seen.into_inner().unwrap_or_else(PoisonError::into_inner);
         if !seen.new && seen.entries.len() == self.known.len() {
             return Ok(());
         }
-        let Some(directory) = file.parent() else { return Ok(()) };
-        DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
-        let mut temp = tempfile::NamedTempFile::new_in(directory)?;
-        temp.write_all(&encode(&seen.entries))?;
-        // No fsync: the checksum finds a torn file, and all that is lost is time.
-        temp.persist(&file)?;
-        Ok(())
+        files.write(&name, &encode(&seen.entries))
     }
 }
 
@@ -200,48 +199,30 @@ fn now_ns() -> i128 {
 }
 
 fn encode(entries: &[(PathBuf, Stamp, [u8; 32])]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(entries.len() * 160);
+    let mut out = Encoder::with_capacity(entries.len() * 160);
     for (path, stamp, digest) in entries {
-        let path = path.as_os_str().as_bytes();
-        out.extend((path.len() as u64).to_le_bytes());
-        out.extend(path);
+        out.bytes(path.as_os_str().as_bytes());
         stamp.encode(&mut out);
-        out.extend(digest);
+        out.array(digest);
     }
-    let checksum = blake3::hash(&out);
-    out.extend(checksum.as_bytes());
-    out
+    out.seal()
 }
 
 fn decode(bytes: &[u8]) -> Option<HashMap<PathBuf, (Stamp, [u8; 32])>> {
-    let (mut rest, checksum) = bytes.split_at_checked(bytes.len().checked_sub(CHECKSUM)?)?;
-    if blake3::hash(rest).as_bytes() != checksum {
-        return None;
-    }
+    let mut entries = Decoder::open(bytes)?;
     let mut known = HashMap::new();
-    while !rest.is_empty() {
-        let length = usize::try_from(u64::from_le_bytes(take(&mut rest)?)).ok()?;
-        let (path, after) = rest.split_at_checked(length)?;
-        rest = after;
-        let stamp = Stamp::decode(&mut rest)?;
-        known.insert(
-            PathBuf::from(std::ffi::OsStr::from_bytes(path)),
-            (stamp, take(&mut rest)?),
-        );
+    while !entries.is_at_end() {
+        let path = PathBuf::from(OsStr::from_bytes(entries.bytes()?));
+        let stamp = Stamp::decode(&mut entries)?;
+        known.insert(path, (stamp, entries.array()?));
     }
     Some(known)
-}
-
-fn take<const N: usize>(bytes: &mut &[u8]) -> Option<[u8; N]> {
-    let (head, rest) = bytes.split_first_chunk::<N>()?;
-    *bytes = rest;
-    Some(*head)
 }
 
 #[cfg(test)]
 mod tests {
     use std::fs::{self, File};
-    use std::path::Path;
+    use std::path::{Path, PathBuf};
     use std::time::{Duration, SystemTime};
 
     use super::{DigestCache, Of, Stamp, now_ns, racy_ns};
@@ -259,6 +240,17 @@ mod tests {
         });
         assert_eq!(digest.expect("reading cannot fail"), [7; 32]);
         read
+    }
+
+    fn only_file_below(directory: &Path) -> PathBuf {
+        let entries: Vec<_> = fs::read_dir(directory).expect("a directory").flatten().collect();
+        let [entry] = entries.as_slice() else {
+            panic!("{entries:?}")
+        };
+        match entry.path() {
+            path if path.is_dir() => only_file_below(&path),
+            path => path,
+        }
     }
 
     fn settled(stamp: Stamp) -> Stamp {
@@ -346,8 +338,8 @@ mod tests {
         let old = settled(stamp(&file));
         let cache = DigestCache::open(Some(dir.path()), Path::new("/root"), Of::Inputs);
         was_read(&cache, &file, old);
-        let kept = cache.file.clone().expect("a file");
         cache.save().expect("saved");
+        let kept = only_file_below(&dir.path().join("digests-v3"));
         let whole = fs::read(&kept).expect("read");
         for damage in 0..whole.len() {
             let mut bytes = whole.clone();

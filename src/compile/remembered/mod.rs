@@ -1,5 +1,4 @@
 //! What is remembered of trees between runs, so that an unchanged tree is not read, parsed or adjusted again.
 
 pub(crate) mod file_digests;
-pub(crate) mod forget;
 pub(crate) mod packed_tree;

@@ -1,58 +1,38 @@
 //! Discovered trees, remembered between runs: an unchanged tree is neither parsed, merged nor adjusted again.
 //!
-//! ```text
-//! discover-v1/
-//! └── 3f9a…/               one tree root, by the digest of its path
-//!     └── c0ff….fmf        a packed tree, by the digest of all that it depends on
-//! ```
-//!
 //! A packed tree depends on the paths of the metadata files, their order and their contents, on the context, and on the atex that packed it.
 //! Contents enter by their digests, which [`digests`](crate::compile::remembered::file_digests) remembers by what `stat` says, where that can be trusted; so what is
 //! found is what packing the tree now would give, whenever a file has changed. What follows from the tree (plans, selection, warnings,
 //! errors) is worked out anew in each run, and an error of the tree itself is never remembered.
 //!
-//! Files are written aside and renamed, and verified when they are read; a bad one is as none, and is replaced. No lock is held: two
+//! How the files lie in the cache, [`Derived`] says; their content is of [`Tree`]'s own format, which ends with the digest of all before
+//! as that of all such files does, and which is verified when it is opened. A bad one is a miss, and is replaced. No lock is held: two
 //! processes that write the same tree write the same bytes.
 
 use std::fs::{self, File, Metadata as Stat};
 use std::io::{self, Read};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
 
+use atex_cache::Derived;
 use atex_fmf::context::Context;
 use atex_fmf::{Map, Metadata, Packing, Tree};
 use rayon::prelude::*;
 
 use crate::compile::remembered::file_digests::{DigestCache, Of, Stamp};
 
-/// The directory's name carries the version of the format.
-pub(crate) const BUCKET: &str = "discover-v1";
-
-/// How many files of one directory are kept: for as many contexts, or states of the tree.
-const KEPT: usize = 8;
-
-/// How the file of a tree ends.
-const SUFFIX: &str = "fmf";
-
 /// Returns the adjusted tree of metadata files, from the cache or by way of it; nothing where it has to be made in memory.
 pub(crate) fn tree(metadata: &Metadata, context: &Context, mark: fn(&Map) -> bool, cache: &Path) -> Option<Tree> {
     let about = about(context)?;
-    let directory = directory_of(cache, BUCKET, metadata.root());
-    find(metadata, &about, cache, &directory).or_else(|| make(metadata, context, mark, about, cache, &directory))
-}
-
-/// The directory in a bucket of the cache for what is remembered of the tree at `root`.
-pub(crate) fn directory_of(cache: &Path, bucket: &str, root: &Path) -> PathBuf {
-    let digest = blake3::hash(root.as_os_str().as_bytes());
-    cache.join(bucket).join(digest.to_hex().as_str())
+    let files = Derived::packed(cache, metadata.root());
+    find(metadata, &about, cache, &files).or_else(|| make(metadata, context, mark, about, cache, &files))
 }
 
 /// Looks for the tree of the files as they are now.
-fn find(metadata: &Metadata, about: &[u8; 32], cache: &Path, directory: &Path) -> Option<Tree> {
+fn find(metadata: &Metadata, about: &[u8; 32], cache: &Path, files: &Derived) -> Option<Tree> {
     let known = DigestCache::open(Some(cache), metadata.root(), Of::Metadata);
-    if known.knows_nothing() && !directory.exists() {
+    if known.knows_nothing() && !files.exists() {
         return None;
     }
     let digest = |path: &PathBuf| {
@@ -62,11 +42,9 @@ fn find(metadata: &Metadata, about: &[u8; 32], cache: &Path, directory: &Path) -
         digest.ok().map(blake3::Hash::from_bytes)
     };
     let digests: Vec<blake3::Hash> = metadata.paths().par_iter().map(digest).collect::<Option<_>>()?;
-    let file = File::open(directory.join(name(metadata, about, digests.iter()))).ok()?;
-    let used = file.try_clone().ok()?;
-    let tree = metadata.unpack(file, about, &digests)?;
-    // So that it is not among the first to go; that it cannot be noted costs time only.
-    let _goes_earlier = used.set_modified(SystemTime::now());
+    let name = name(metadata, about, digests.iter());
+    let tree = metadata.unpack(files.open(&name)?, about, &digests)?;
+    files.mark_used(&name);
     // A cache that cannot be written costs the next run time, and nothing else.
     let _ = known.save();
     Some(tree)
@@ -79,16 +57,9 @@ fn make(
     mark: fn(&Map) -> bool,
     about: [u8; 32],
     cache: &Path,
-    directory: &Path,
+    files: &Derived,
 ) -> Option<Tree> {
-    // As the rest of the cache: what is in the tree may be nobody else's business.
-    let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(directory);
-    made.ok()?;
-    let temporary = tempfile::Builder::new()
-        .prefix(".")
-        .suffix(".tmp")
-        .tempfile_in(directory)
-        .ok()?;
+    let temporary = files.create().ok()?;
     let known = DigestCache::open(Some(cache), metadata.root(), Of::Metadata);
     let read = |path: &Path, place: &Path| {
         let mut found = None;
@@ -109,10 +80,8 @@ fn make(
     let tree = metadata.pack(&packing, temporary.as_file().try_clone().ok()?)?;
     let digests = tree.metadata_files().iter().skip(metadata.settings().len());
     let name = name(metadata, &about, digests.map(|file| &file.digest));
-    // Without a name the file goes when the tree does. No fsync: the checksum finds a torn file, and all that is lost is time.
-    if temporary.persist(directory.join(name)).is_ok() {
-        prune(directory);
-    }
+    // Without a name the file goes when the tree does.
+    let _is_made_again = files.keep(temporary, &name);
     let _ = known.save();
     Some(tree)
 }
@@ -156,7 +125,7 @@ pub(crate) fn about(context: &Context) -> Option<[u8; 32]> {
 }
 
 /// The name of a tree's file.
-fn name<'d>(metadata: &'d Metadata, about: &[u8; 32], digests: impl Iterator<Item = &'d blake3::Hash>) -> String {
+fn name<'d>(metadata: &'d Metadata, about: &[u8; 32], digests: impl Iterator<Item = &'d blake3::Hash>) -> blake3::Hash {
     let mut hasher = blake3::Hasher::new();
     hasher.update(about);
     let settings = metadata.settings().iter().map(|file| (&file.path, &file.digest));
@@ -166,19 +135,5 @@ fn name<'d>(metadata: &'d Metadata, about: &[u8; 32], digests: impl Iterator<Ite
         hasher.update(path);
         hasher.update(digest.as_bytes());
     }
-    format!("{}.{SUFFIX}", hasher.finalize().to_hex())
-}
-
-/// Removes the files of a directory that were not of use for the longest time, and what killed processes left.
-pub(crate) fn prune(directory: &Path) {
-    let Ok(entries) = fs::read_dir(directory) else { return };
-    let mut found: Vec<(SystemTime, PathBuf)> = entries
-        .flatten()
-        .filter_map(|entry| Some((entry.metadata().ok()?.modified().ok()?, entry.path())))
-        .collect();
-    found.sort_unstable_by(|left, right| right.cmp(left));
-    for (_, path) in found.into_iter().skip(KEPT) {
-        // Another process may have been faster.
-        let _gone = fs::remove_file(path);
-    }
+    hasher.finalize()
 }

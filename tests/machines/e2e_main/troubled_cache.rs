@@ -98,7 +98,7 @@ fn what_of_the_cache_cannot_be_read_is_a_miss_and_what_cannot_be_written_costs_r
 
 #[test]
 fn something_else_in_the_place_of_a_part_of_the_cache_is_in_nobodys_way() {
-    for part in ["records-v1", "blobs-v1", "claims-v1", "facts-v1", "index-v1", "lock"] {
+    for part in ["records-v1", "blobs-v1", "claims-v1", "facts-v1", "index-v2", "lock"] {
         let scene = scene();
         let path = scene.world.path("home/.cache/atex").join(part);
         fs::create_dir_all(path.parent().expect("a directory")).expect("can be made");

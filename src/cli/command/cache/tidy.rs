@@ -1,12 +1,9 @@
 //! `atex cache du|gc|verify|rm`: the size of the store, its health, and the removal of records.
 
-use std::fs::Metadata;
-use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
 use atex_cache::{GcPolicy, Store};
 use atex_graph::ActionKey;
-use ignore::WalkBuilder;
 use serde_json::json;
 
 use super::warn;
@@ -16,29 +13,17 @@ use crate::cli::error::CliError;
 use crate::cli::output::Out;
 use crate::cli::output::messages;
 use crate::cli::output::table::{self, Cell, Columns};
-use crate::compile::{self, fetch};
-
 use crate::report::{Exit, human};
-
-/// What was fetched can be fetched again, and what was remembered of trees can be found out again; so it is removed after this time.
-const KEEP: Duration = Duration::from_hours(720);
 
 /// How long `gc` waits for other processes that use the store.
 const GC_PATIENCE: Duration = Duration::from_secs(10);
 
 pub(super) fn du(store: &Store, settings: &Settings, out: &mut Out) -> Result<Exit, CliError> {
     let usage = store.du()?;
-    let cache = settings.cache_dir()?;
-    let remembered = weigh(&compile::REMEMBERED.map(|bucket| cache.join(bucket)));
-    let fetched = weigh(&[settings.fetched_dir()?]);
     let held = usage
         .buckets
         .iter()
-        .map(|bucket| (bucket.name, bucket.files, bucket.bytes))
-        .chain([
-            ("remembered", remembered.0, remembered.1),
-            ("fetched", fetched.0, fetched.1),
-        ]);
+        .map(|bucket| (bucket.name, bucket.files, bucket.bytes));
     if settings.json {
         for (name, files, bytes) in held {
             out.json(&json!({"name": name, "files": files, "bytes": bytes}))?;
@@ -61,14 +46,6 @@ pub(super) fn du(store: &Store, settings: &Settings, out: &mut Out) -> Result<Ex
     Ok(Exit::Passed)
 }
 
-/// Counts the files below directories and their bytes; what goes meanwhile does not count.
-fn weigh(directories: &[PathBuf]) -> (u64, u64) {
-    let walk = |directory| WalkBuilder::new(directory).standard_filters(false).build();
-    let entries = directories.iter().flat_map(walk).flatten();
-    let files = entries.filter_map(|entry| entry.metadata().ok().filter(Metadata::is_file));
-    files.fold((0, 0), |(files, bytes), file| (files + 1, bytes + file.len()))
-}
-
 pub(super) fn gc(
     store: Store,
     keep: Option<&str>,
@@ -81,16 +58,8 @@ pub(super) fn gc(
         max_size: max_size.map(values::size).transpose()?,
         wait: GC_PATIENCE,
     };
-    let now = SystemTime::now();
-    let report = store.gc(&policy, now)?;
-    // Nobody who reads a fetched tree now has read it for an hour: such a process would have held the store.
-    let trees = settings.fetched_dir()?;
-    let keep = policy.keep.unwrap_or(KEEP);
-    let fetched = fetch::prune(&trees, keep, now)
-        .map_err(|error| CliError::infra(format!("cannot prune `{}`: {error}", trees.display())))?;
-    let cache = settings.cache_dir()?;
-    let forgotten = compile::forget(&cache, keep, now)
-        .map_err(|error| CliError::infra(format!("cannot tidy `{}`: {error}", cache.display())))?;
+    let report = store.gc(&policy, SystemTime::now())?;
+    let fetched = report.fetched;
     if settings.json {
         out.json(&json!({
             "records-removed": report.records_removed, "records-kept": report.records_kept,
@@ -98,7 +67,7 @@ pub(super) fn gc(
             "leftovers-removed": report.leftovers_removed,
             "bytes-removed": report.bytes_removed, "bytes-kept": report.bytes_kept,
             "fetched-removed": fetched.commits, "fetched-bytes-removed": fetched.bytes,
-            "remembered-removed": forgotten.files, "remembered-bytes-removed": forgotten.bytes,
+            "remembered-removed": report.derived_removed, "remembered-bytes-removed": report.derived_bytes_removed,
         }))?;
     } else {
         out.line(format_args!(
@@ -117,10 +86,10 @@ pub(super) fn gc(
                 human::size(fetched.bytes)
             ))?;
         }
-        if forgotten.files > 0 {
+        if report.derived_removed > 0 {
             out.line(format_args!(
                 "removed what was remembered of trees, {}",
-                human::size(forgotten.bytes)
+                human::size(report.derived_bytes_removed)
             ))?;
         }
     }
@@ -135,13 +104,14 @@ pub(super) fn verify(store: &Store, settings: &Settings, out: &mut Out) -> Resul
     let report = store.verify()?;
     if settings.json {
         let bad: Vec<_> = report.bad.iter().map(ToString::to_string).collect();
-        out.json(&json!({"records": report.records, "blobs": report.blobs, "bytes": report.bytes, "bad": bad}))?;
+        out.json(&json!({"records": report.records, "blobs": report.blobs, "bytes": report.bytes, "others": report.others, "bad": bad}))?;
     } else {
         out.line(format_args!(
-            "read {} and {}, {}: {}",
+            "read {} and {}, {}, and {}: {}",
             human::count(report.records, "record"),
             human::count(report.blobs, "blob"),
             human::size(report.bytes),
+            human::count(report.others, "other file"),
             if report.bad.is_empty() {
                 "all good".to_owned()
             } else {

@@ -1,4 +1,4 @@
-//! What is remembered of targets: small documents by target name, for what can be known only by asking the machine.
+//! Facts: small documents by name, for what cannot be made again from a tree, such as answers of probes, and how long tests took.
 
 use std::fs;
 
@@ -9,18 +9,20 @@ use crate::format::json;
 use crate::report::{Problem, judge};
 use crate::store::Store;
 
+/// A document of the bucket.
 #[derive(Serialize, Deserialize)]
-struct Facts {
-    target: String,
+struct Remembered {
+    #[serde(rename = "target")]
+    name: String,
     facts: serde_json::Value,
 }
 
 impl Store {
-    /// Returns what was last remembered of `target`.
-    pub fn facts(&self, target: &str) -> Result<Option<serde_json::Value>, CacheError> {
-        let path = self.layout().facts(target);
+    /// Returns what was last remembered under `name`.
+    pub fn facts(&self, name: &str) -> Result<Option<serde_json::Value>, CacheError> {
+        let path = self.layout().facts(name);
         let read = match fs::read(&path) {
-            Ok(bytes) => decode(&bytes, target),
+            Ok(bytes) => decode(&bytes, name),
             Err(error) => match judge(error).map_err(|error| CacheError::io("read", &path, error))? {
                 Some(problem) => Err(problem),
                 None => return Ok(None),
@@ -35,24 +37,24 @@ impl Store {
         }
     }
 
-    /// Remembers `facts` of `target`, in place of earlier ones, durably.
-    pub fn remember_facts(&self, target: &str, facts: &serde_json::Value) -> Result<(), CacheError> {
+    /// Remembers `facts` under `name`, in place of earlier ones, durably.
+    pub fn remember_facts(&self, name: &str, facts: &serde_json::Value) -> Result<(), CacheError> {
         let disk = self.disk()?;
-        let document = Facts {
-            target: target.to_owned(),
+        let document = Remembered {
+            name: name.to_owned(),
             facts: facts.clone(),
         };
         let bytes = serde_json::to_vec(&document).map_err(|source| CacheError::Encode {
-            what: target.to_owned(),
+            what: name.to_owned(),
             source,
         })?;
-        disk.replace(&self.layout().facts(target), &json::seal(&bytes))
+        disk.replace(&self.layout().facts(name), &json::seal(&bytes))
     }
 }
 
-fn decode(bytes: &[u8], target: &str) -> Result<serde_json::Value, Problem> {
-    let document: Facts = json::read(bytes)?;
-    if document.target == target {
+fn decode(bytes: &[u8], name: &str) -> Result<serde_json::Value, Problem> {
+    let document: Remembered = json::read(bytes)?;
+    if document.name == name {
         Ok(document.facts)
     } else {
         Err(Problem::Misplaced)

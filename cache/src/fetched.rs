@@ -1,15 +1,51 @@
-//! Removing fetched commits that nobody used for long.
+//! Trees that were fetched from git repositories: how they lie in the cache, and the removal of commits that nobody used for long.
 //!
-//! Invariant: a commit's directory is whole as long as it has its name. So it loses the name before anything of it goes.
+//! ```text
+//! fetched-v1/
+//! └── <name>-<digest of url and ref>/
+//!     ├── lock          held while something below changes
+//!     ├── repository/   bare, what was fetched
+//!     ├── <commit>/     the files of one commit; complete once it has this name, and never changed
+//!     └── <commit>.used empty; changed when somebody asked for the commit
+//! ```
+//!
+//! Git and who runs it write here. Invariant: a commit's directory is whole as long as it has its name. So it loses the name before
+//! anything of it goes.
 
 use std::fs::{self, DirEntry, File};
 use std::io;
 use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use super::{LOCK, NO_LINK, REPOSITORY, UNFINISHED, used_file};
-use crate::host::mounts;
+use rustix::fs::OFlags;
+
+use crate::bucket::Bucket;
+use crate::mounts;
+
+/// The file that is locked while something of a repository changes.
+pub const LOCK: &str = "lock";
+
+/// How files are opened that are written, or believed to be locked: nobody's link leads elsewhere.
+pub const NO_LINK: i32 = OFlags::NOFOLLOW.bits().cast_signed();
+
+/// The bare repository.
+pub const REPOSITORY: &str = "repository";
+
+/// How names begin that stand for nothing whole.
+pub const UNFINISHED: &str = "unfinished-";
+
+/// Returns the directory of fetched trees below the directory of the cache.
+#[must_use]
+pub fn directory(cache: &Path) -> PathBuf {
+    Bucket::Fetched.below(cache)
+}
+
+/// Returns the file that tells by its age when a commit was last asked for.
+#[must_use]
+pub fn used_file(directory: &Path, commit: &str) -> PathBuf {
+    directory.join(format!("{commit}.used"))
+}
 
 /// Whoever fetched a commit so lately may be about to read it.
 const MAY_BE_READ: Duration = Duration::from_hours(1);
@@ -23,12 +59,16 @@ pub struct Pruned {
     pub bytes: u64,
 }
 
-/// Removes commits below `cache_dir` that were not used for longer than `keep` (an hour at least). What another process fetches at
+/// Removes commits below `directory` that were not used for longer than `keep` (an hour at least). What another process fetches at
 /// this moment is left alone.
-pub fn prune(cache_dir: &Path, keep: Duration, now: SystemTime) -> io::Result<Pruned> {
+///
+/// # Errors
+///
+/// Fails where something is mounted among them, or cannot be listed or removed.
+pub fn prune(directory: &Path, keep: Duration, now: SystemTime) -> io::Result<Pruned> {
     let mut pruned = Pruned::default();
     let keep = keep.max(MAY_BE_READ);
-    for fetched in entries(cache_dir)? {
+    for fetched in entries(directory)? {
         let lock = match File::options()
             .append(true)
             .custom_flags(NO_LINK)

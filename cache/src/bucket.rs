@@ -1,0 +1,228 @@
+//! The buckets of the cache directory: the one list of what lies in it.
+//!
+//! Everything that atex keeps below that directory is in one of them, and this file says of each what it holds, which version its format
+//! has, how its files are named, how they are checked and how long they stay. `du`, `gc` and `verify` follow this list; so what is added
+//! here is counted, collected and checked.
+
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use atex_graph::BlobDigest;
+
+use crate::store::layout::is_temporary;
+
+/// A directory of the cache.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Bucket {
+    /// What was done, by action key: a checksum and a JSON document.
+    Records,
+    /// Content, by its digest.
+    Blobs,
+    /// The files that processes lock while they run a node, by action key.
+    Claims,
+    /// Small documents that cannot be made again, such as answers of probes: a checksum and a JSON document, by the digest of the name.
+    Facts,
+    /// What many records said when they were read last, by the digest of who asked for them.
+    Index,
+    /// The digests of the files of a tree, by what `stat` said of each.
+    Digests,
+    /// Metadata trees as a context makes them.
+    Packed,
+    /// The names and keys of the tests of a tree, for a build in which nothing has changed and nothing has to run.
+    NullBuilds,
+    /// Trees that were fetched from git repositories.
+    Fetched,
+}
+
+/// How the files of a bucket are named.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Naming {
+    /// `<digest>`, and what follows it.
+    Flat(&'static str),
+    /// `<first byte of the digest>/<digest>`, and what follows it.
+    Fanned(&'static str),
+    /// `<digest of what the group is about>/<digest>`.
+    Grouped,
+    /// As [`fetched`](crate::fetched) says.
+    Repositories,
+}
+
+/// How a file shows that it is whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Check {
+    /// It is a document of [`json`](crate::format::json).
+    Document,
+    /// Its name is the digest of its content.
+    Digest,
+    /// It ends with the digest of all before, see [`binary`](crate::format::binary).
+    Sealed,
+    /// There is nothing to check: its existence or its lock is what counts, or git checks it.
+    Nothing,
+}
+
+/// When a file of a bucket goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Lifetime {
+    /// When the policy of a collection says so: by its last use, or by what may be kept together.
+    Policy,
+    /// When no record needs it.
+    WhileNeeded,
+    /// When its process is gone.
+    Process,
+    /// Never. It is replaced by a newer one.
+    Forever,
+    /// When nobody used it for as long as the policy says, or, where it does not say, for this time. It can be made again.
+    Unused(Option<Duration>),
+}
+
+/// What can be made or fetched again goes after this time, where nobody says another.
+const UNUSED: Lifetime = Lifetime::Unused(Some(Duration::from_hours(720)));
+
+/// All that is known of a bucket.
+struct Entry {
+    name: &'static str,
+    version: u32,
+    naming: Naming,
+    check: Check,
+    lifetime: Lifetime,
+}
+
+impl Bucket {
+    /// All buckets, in the order in which they are shown.
+    pub(crate) const ALL: [Self; 9] = [
+        Self::Records,
+        Self::Blobs,
+        Self::Claims,
+        Self::Facts,
+        Self::Index,
+        Self::Digests,
+        Self::Packed,
+        Self::NullBuilds,
+        Self::Fetched,
+    ];
+
+    /// The list.
+    const fn entry(self) -> Entry {
+        use Naming::{Fanned, Flat, Grouped, Repositories};
+        let (name, version, naming, check, lifetime) = match self {
+            Self::Records => ("records", 1, Fanned(".json"), Check::Document, Lifetime::Policy),
+            Self::Blobs => ("blobs", 1, Fanned(""), Check::Digest, Lifetime::WhileNeeded),
+            Self::Claims => ("claims", 1, Flat(""), Check::Nothing, Lifetime::Process),
+            Self::Facts => ("facts", 1, Flat(".json"), Check::Document, Lifetime::Forever),
+            // An index also tells when its records were used last, so it goes only where a time is given.
+            Self::Index => ("index", 2, Flat(""), Check::Sealed, Lifetime::Unused(None)),
+            Self::Digests => ("digests", 3, Grouped, Check::Sealed, UNUSED),
+            Self::Packed => ("packed", 1, Grouped, Check::Sealed, UNUSED),
+            Self::NullBuilds => ("null-builds", 1, Grouped, Check::Sealed, UNUSED),
+            Self::Fetched => ("fetched", 1, Repositories, Check::Nothing, UNUSED),
+        };
+        Entry {
+            name,
+            version,
+            naming,
+            check,
+            lifetime,
+        }
+    }
+
+    /// Returns the name without its version.
+    pub(crate) const fn name(self) -> &'static str {
+        self.entry().name
+    }
+
+    /// Returns the bucket's directory below the directory of the cache. A bucket of another version lies beside it, and is left alone.
+    pub(crate) fn below(self, cache: &Path) -> PathBuf {
+        let Entry { name, version, .. } = self.entry();
+        cache.join(format!("{name}-v{version}"))
+    }
+
+    /// Returns whether `name` is that of a directory which holds this bucket in another version.
+    pub(crate) fn is_other_version(self, name: &str) -> bool {
+        let Entry { name: own, version, .. } = self.entry();
+        let found = name.strip_prefix(own).and_then(|rest| rest.strip_prefix("-v"));
+        found.is_some_and(|found| found.parse() != Ok(version))
+    }
+
+    pub(crate) const fn check(self) -> Check {
+        self.entry().check
+    }
+
+    pub(crate) const fn lifetime(self) -> Lifetime {
+        self.entry().lifetime
+    }
+
+    /// Returns whether a file of this name is one that atex makes in the bucket, directly or in a directory of it. Whatever else lies
+    /// there is somebody's, and is left alone.
+    pub(crate) fn owns(self, name: &OsStr) -> bool {
+        let Some(text) = name.to_str() else { return false };
+        let digest = match self.entry().naming {
+            Naming::Flat(suffix) | Naming::Fanned(suffix) => text.strip_suffix(suffix),
+            Naming::Grouped => Some(text),
+            Naming::Repositories => None,
+        };
+        is_temporary(name) || digest.is_some_and(is_digest)
+    }
+
+    /// Returns whether a directory of this name is one that atex makes in the bucket.
+    pub(crate) fn owns_dir(self, name: &OsStr) -> bool {
+        match self.entry().naming {
+            Naming::Flat(_) | Naming::Repositories => false,
+            Naming::Fanned(_) => is_fan(name),
+            Naming::Grouped => name.to_str().is_some_and(is_digest),
+        }
+    }
+}
+
+fn is_digest(name: &str) -> bool {
+    name.parse::<BlobDigest>().is_ok()
+}
+
+/// Returns whether a name is that of one of the 256 directories into which files are fanned out.
+fn is_fan(name: &OsStr) -> bool {
+    let name = name.as_encoded_bytes();
+    name.len() == 2 && name.iter().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn every_bucket_is_listed_once_under_a_name_of_its_own() {
+        let names: BTreeSet<_> = Bucket::ALL.iter().map(|bucket| bucket.name()).collect();
+        assert_eq!(names.len(), Bucket::ALL.len());
+        for (place, bucket) in Bucket::ALL.into_iter().enumerate() {
+            assert_eq!(bucket as usize, place, "{bucket:?}");
+        }
+        assert_eq!(
+            Bucket::ALL.len(),
+            Bucket::Fetched as usize + 1,
+            "the last one ends the list"
+        );
+    }
+
+    #[test]
+    fn a_bucket_of_another_version_is_told_apart() {
+        let records = Bucket::Records.below(Path::new("/cache"));
+        assert_eq!(records, Path::new("/cache/records-v1"));
+        assert!(Bucket::Records.is_other_version("records-v2"));
+        assert!(!Bucket::Records.is_other_version("records-v1"));
+        assert!(!Bucket::Records.is_other_version("record-v2"));
+    }
+
+    #[test]
+    fn only_names_that_atex_makes_are_its_own() {
+        let digest = "3f".repeat(32);
+        let json = format!("{digest}.json");
+        for bucket in Bucket::ALL {
+            assert!(!bucket.owns(OsStr::new("notes.txt")), "{bucket:?}");
+            assert!(!bucket.owns_dir(OsStr::new("notes")), "{bucket:?}");
+        }
+        assert!(Bucket::Records.owns(OsStr::new(&json)) && !Bucket::Blobs.owns(OsStr::new(&json)));
+        assert!(Bucket::Packed.owns_dir(OsStr::new(&digest)) && !Bucket::Packed.owns_dir(OsStr::new("3f")));
+        assert!(Bucket::Blobs.owns_dir(OsStr::new("3f")) && !Bucket::Index.owns_dir(OsStr::new("3f")));
+    }
+}
