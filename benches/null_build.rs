@@ -16,8 +16,8 @@ use std::time::{Duration, Instant};
 
 use atex::compile::compile;
 use atex::compile::spec::{Narrowing, Request, Secrets, Workload};
+use atex_cache::{OutputFile, Record, RecordOutcome, Store};
 use atex::sut::facts::{Installation, local_facts};
-use atex_cache::{Outcome, OutputFile, Record, Store};
 use atex_graph::{Base, NodeId, transcript};
 use nix::sys::resource::{UsageWho, getrusage};
 use rayon::prelude::*;
@@ -150,7 +150,7 @@ fn seed(work: &Workload, store: &Store) {
             started: 1_700_000_000,
             duration_ms: 1000,
             prepared: None,
-            outcome: Outcome::Passed,
+            outcome: RecordOutcome::Passed,
             inputs: transcript(node),
             files,
             meta: serde_json::Value::Null,

@@ -68,7 +68,7 @@ impl Derived {
         self.dir.exists()
     }
 
-    /// Reads a file as a whole. It is not checked: see [`Decoder::open`](crate::binary::Decoder::open).
+    /// Reads a file as a whole. It is not checked: see [`BinaryReader::open`](crate::binary::BinaryReader::open).
     #[must_use]
     pub fn read(&self, name: &blake3::Hash) -> Option<Vec<u8>> {
         let mut file = self.open(name)?;

@@ -1,4 +1,4 @@
-//! What can go wrong with the store itself. What is merely found broken in it is a [`Report`](crate::Report), not an error.
+//! What can go wrong with the store itself. What is merely found broken in it is a [`BadFile`](crate::BadFile), not an error.
 
 use std::fmt;
 use std::io;
@@ -12,7 +12,7 @@ use crate::ownership::{self, Foreign};
 #[derive(Debug, thiserror::Error)]
 pub enum CacheError {
     /// A system call failed: disk full, no permission, input or output error.
-    #[error("cannot {action} `{}`: {}", path.display(), Cause(source))]
+    #[error("cannot {action} `{}`: {}", path.display(), OsMessage(source))]
     Io {
         /// What was tried: `write`, `rename`, `sync`…
         action: &'static str,
@@ -22,7 +22,7 @@ pub enum CacheError {
         source: io::Error,
     },
     /// A system call failed on a file outside the store: one that was to be stored, or the place of an export.
-    #[error("cannot {action} `{}`: {}", path.display(), Cause(source))]
+    #[error("cannot {action} `{}`: {}", path.display(), OsMessage(source))]
     Outside {
         /// What was tried.
         action: &'static str,
@@ -197,9 +197,9 @@ impl CacheError {
 }
 
 /// An operating system's error as people know it, without the number.
-pub(crate) struct Cause<'e>(pub(crate) &'e io::Error);
+pub(crate) struct OsMessage<'e>(pub(crate) &'e io::Error);
 
-impl fmt::Display for Cause<'_> {
+impl fmt::Display for OsMessage<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let text = self.0.to_string();
         f.write_str(text.split_once(" (os error ").map_or(text.as_str(), |(words, _)| words))

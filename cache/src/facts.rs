@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::CacheError;
 use crate::format::json;
-use crate::report::{Problem, judge};
+use crate::report::{FileProblem, judge};
 use crate::store::Store;
 
 /// A document of the bucket.
@@ -52,11 +52,11 @@ impl Store {
     }
 }
 
-fn decode(bytes: &[u8], name: &str) -> Result<serde_json::Value, Problem> {
+fn decode(bytes: &[u8], name: &str) -> Result<serde_json::Value, FileProblem> {
     let document: Remembered = json::read(bytes)?;
     if document.name == name {
         Ok(document.facts)
     } else {
-        Err(Problem::Misplaced)
+        Err(FileProblem::Misplaced)
     }
 }

@@ -6,20 +6,20 @@ use std::path::PathBuf;
 
 use atex_graph::BlobDigest;
 
-use crate::error::Cause;
+use crate::error::OsMessage;
 
 /// A file of the store that is not what it should be, and counted as absent.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Report {
+pub struct BadFile {
     /// The file.
     pub path: PathBuf,
     /// What is wrong with it.
-    pub problem: Problem,
+    pub problem: FileProblem,
 }
 
 /// What can be wrong with a file of the store.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Problem {
+pub enum FileProblem {
     /// The document is cut off, edited or damaged.
     Checksum,
     /// The checksum is right, and yet it is not a document of this format.
@@ -35,24 +35,24 @@ pub enum Problem {
 }
 
 /// Tells what the failure to read a file says of the file: absent, unreadable, or nothing (too many open files…).
-pub(crate) fn judge(error: io::Error) -> Result<Option<Problem>, io::Error> {
+pub(crate) fn judge(error: io::Error) -> Result<Option<FileProblem>, io::Error> {
     use rustix::io::Errno;
     match Errno::from_io_error(&error) {
         Some(Errno::NOENT) => Ok(None),
         Some(Errno::IO | Errno::ISDIR | Errno::NOTDIR | Errno::LOOP | Errno::ACCESS | Errno::PERM) => {
-            Ok(Some(Problem::Unreadable(Cause(&error).to_string())))
+            Ok(Some(FileProblem::Unreadable(OsMessage(&error).to_string())))
         }
         _ => Err(error),
     }
 }
 
-impl fmt::Display for Report {
+impl fmt::Display for BadFile {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "`{}` is not used: {}", self.path.display(), self.problem)
     }
 }
 
-impl fmt::Display for Problem {
+impl fmt::Display for FileProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Checksum => f.write_str("its checksum does not match"),

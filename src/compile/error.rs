@@ -5,7 +5,7 @@ use std::io;
 use atex_graph::GraphError;
 
 use crate::compile::fetch::FetchError;
-use crate::compile::metadata::location::Cause;
+use crate::compile::metadata::location::ValueOrigin;
 use crate::compile::spec::Warning;
 
 /// Why a tree, or what is wanted of it, cannot be had.
@@ -47,17 +47,17 @@ pub enum CompileError {
     #[error("{}{subject}: {problem}", cause.place)]
     Metadata {
         /// Where.
-        cause: Box<Cause>,
+        cause: Box<ValueOrigin>,
         /// What it is about: ``plan `/plans/a`, prepare phase 2 (`install`)``.
         subject: String,
         /// What is wrong.
-        problem: Problem,
+        problem: MetadataProblem,
     },
     /// The tests that a discover section means cannot be found.
     #[error("{}{subject}: {source}", cause.place)]
     Section {
         /// Where.
-        cause: Box<Cause>,
+        cause: Box<ValueOrigin>,
         /// What it is about: ``plan `/plans/a`, discover section 1``.
         subject: String,
         /// Which key of the section says it.
@@ -87,7 +87,7 @@ pub enum CompileError {
     #[error("{}plan `{plan}`: probe `{command}` {problem}", cause.place)]
     Probe {
         /// Where it stands.
-        cause: Box<Cause>,
+        cause: Box<ValueOrigin>,
         /// The plan.
         plan: String,
         /// The command.
@@ -108,7 +108,7 @@ pub enum CompileError {
 
 /// What is wrong with metadata.
 #[derive(Debug, thiserror::Error)]
-pub enum Problem {
+pub enum MetadataProblem {
     /// A value of the wrong type.
     #[error("`{key}` must be {expected}, not {found}")]
     Type {
@@ -264,7 +264,7 @@ impl CompileError {
     }
 }
 
-impl Problem {
+impl MetadataProblem {
     /// What of the value is at fault: a text in it, or a key.
     pub(crate) fn word(&self) -> &str {
         match self {

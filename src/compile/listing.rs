@@ -2,7 +2,7 @@
 
 use atex_fmf::Value;
 
-use crate::compile::Resolved;
+use crate::compile::ResolvedRequest;
 use crate::compile::error::CompileError;
 use crate::compile::inputs::files::escaped;
 use crate::compile::plan::Plan;
@@ -13,7 +13,7 @@ use crate::compile::test::run_directory;
 
 /// The selected plans and their tests.
 pub struct Listing<'r> {
-    resolved: &'r Resolved,
+    resolved: &'r ResolvedRequest,
     plans: Vec<(&'r Plan, Vec<Selected<'r>>)>,
     /// What is ignored.
     pub warnings: Vec<Warning>,
@@ -50,7 +50,7 @@ impl ListedPlan {
     }
 }
 
-impl Resolved {
+impl ResolvedRequest {
     /// Selects tests; all that is wrong with them is told now.
     pub fn list(&self, request: &Request) -> Result<Listing<'_>, CompileError> {
         let mut warnings = self.warnings.clone();

@@ -2,15 +2,15 @@
 //!
 //! The only module that knows fmf and graph. The way, which the files follow:
 //!
-//! 1. `trees` loads the tree and those that sections name, as the context makes them;
-//! 2. `plan` selects plans and reads them, with `sections`, `phases` (what they can do: `how`) and `environment`;
-//! 3. `select` takes each plan's tests, and narrows them;
-//! 4. `walk`, `digests` and `files` look at all files, and `beyond` at what links lead to outside; `inputs`, `mentions` and `whole` say who
-//!    depends on which, `left_out` and `reads` what is named and not brought;
-//! 5. `assemble` makes nodes and keys, with `facts` of tests and `uploads` for SUTs; `null_build` remembers what came of it.
+//! 1. `metadata` loads the tree and those that sections name, as the context makes them, and reads typed values from them;
+//! 2. `plan` selects plans and reads them: sections, phases (what a phase can do: `how`), environment, and which tests they take;
+//! 3. `inputs` looks at all files, which are git's by the rules in `git`, and says who depends on which; `script` tells from the text of
+//!    scripts which of them are meant;
+//! 4. `graph` makes nodes and keys, with the metadata of each `test`;
+//! 5. `remembered` keeps what spares the next build one of these steps.
 //!
-//! [`Resolved::list`] stops after the third step, [`list_plans`] after the second. Nothing here depends on time, on host paths or on the order of a map, so equal trees give equal
-//! keys on every host.
+//! [`ResolvedRequest::list`] stops when the tests are selected, [`list_plans`] when the plans are read. Nothing here depends on time, on
+//! host paths or on the order of a map, so equal trees give equal keys on every host.
 
 mod error;
 pub mod fetch;
@@ -21,7 +21,7 @@ mod inputs;
 pub mod lint;
 mod listing;
 mod metadata;
-mod null_build;
+
 pub(crate) mod plan;
 mod remembered;
 mod script;
@@ -32,18 +32,18 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
-pub use error::{CompileError, ProbeProblem, Problem, TreeError};
+pub use error::{CompileError, MetadataProblem, ProbeProblem, TreeError};
 use graph::Assembler;
 use inputs::files::TreeFiles;
 use inputs::{git_ignored, links_outside};
 pub use listing::{ListedPlan, ListedTest, Listing};
-pub use metadata::location::{Cause, Place};
+pub use metadata::location::{Location, ValueOrigin};
 use metadata::trees::{TreeId, Trees};
 use metadata::unsupported::Ignored;
-pub use null_build::NullBuildFile;
 pub use plan::probe::Probe;
 use plan::test_selection::Selected;
 use plan::{Plan, test_selection};
+pub use remembered::null_build::NullBuildFile;
 use spec::{Request, Warning, Workload};
 
 use atex_fmf::context::Context;
@@ -54,18 +54,18 @@ pub fn compile(request: &Request) -> Result<Workload, CompileError> {
 }
 
 /// Gives the answer of a probe: runs it, or knows it.
-pub type Ask<'a> = dyn FnMut(&Probe<'_>) -> Result<String, ProbeProblem> + 'a;
+pub type AskProbe<'a> = dyn FnMut(&Probe<'_>) -> Result<String, ProbeProblem> + 'a;
 
-/// Loads what a request is about, for [`Resolved::list`] and [`Resolved::compile`]: no file is read but the metadata, and nothing runs.
-pub fn resolve(request: &Request) -> Result<Resolved, CompileError> {
-    let mut resolved = Resolved::new(request)?;
+/// Loads what a request is about, for [`ResolvedRequest::list`] and [`ResolvedRequest::compile`]: no file is read but the metadata, and nothing runs.
+pub fn resolve(request: &Request) -> Result<ResolvedRequest, CompileError> {
+    let mut resolved = ResolvedRequest::new(request)?;
     resolved.fetch(request)?;
     Ok(resolved)
 }
 
 /// Lists plans only: nothing is fetched, and no test is looked at.
 pub fn list_plans(request: &Request) -> Result<Vec<ListedPlan>, CompileError> {
-    let resolved = Resolved::new(request)?;
+    let resolved = ResolvedRequest::new(request)?;
     refuse_if_strict(request, &resolved.warnings)?;
     Ok(resolved.plans.iter().map(|plan| ListedPlan::of(plan, 0)).collect())
 }
@@ -83,7 +83,7 @@ fn refuse_if_strict(request: &Request, warnings: &[Warning]) -> Result<(), Compi
 type FilesOfTrees = HashMap<TreeId, Arc<TreeFiles>>;
 
 /// Plans that were asked for, and the trees that they look for tests in.
-pub struct Resolved {
+pub struct ResolvedRequest {
     context: Context,
     trees: Trees,
     plans: Vec<Plan>,
@@ -92,9 +92,9 @@ pub struct Resolved {
     files: OnceLock<(FilesOfTrees, Vec<Warning>)>,
 }
 
-impl Resolved {
+impl ResolvedRequest {
     /// Compiles the request that this was loaded for; see [`compile`](fn@compile). Each probe is asked once.
-    pub fn compile(&self, request: &Request, ask: &mut Ask<'_>) -> Result<Workload, CompileError> {
+    pub fn compile(&self, request: &Request, ask: &mut AskProbe<'_>) -> Result<Workload, CompileError> {
         let mut warnings = self.warnings.clone();
         let selection = self.select(request, &mut warnings)?;
         let (files, unread) = self.files(request);
@@ -191,9 +191,9 @@ impl Resolved {
 
 /// Asks the probes of plans that have something to prepare for; each command once.
 fn ask_probes(
-    resolved: &Resolved,
+    resolved: &ResolvedRequest,
     selection: &[(&Plan, Vec<Selected<'_>>)],
-    ask: &mut Ask<'_>,
+    ask: &mut AskProbe<'_>,
 ) -> Result<Vec<Option<String>>, CompileError> {
     let mut answers: HashMap<&str, String> = HashMap::new();
     let root = resolved.trees.own().tree.root();

@@ -202,7 +202,7 @@ pub struct StepSpec {
     /// For people: the phase's `name`, else its `how`.
     pub label: String,
     /// What it does.
-    pub action: Action,
+    pub action: PhaseAction,
     /// Variables of the plan that are set before the plan environment file is sourced.
     pub env_before: Vec<(String, String)>,
     /// `-e`: set after it.
@@ -216,7 +216,7 @@ pub struct StepSpec {
 
 /// What a step does.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Action {
+pub enum PhaseAction {
     /// Installs packages: sorted, unique, not empty.
     Install {
         /// Names, as the package manager takes them.

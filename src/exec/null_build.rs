@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::time::Instant;
 
-use atex_cache::{Outcome, Output, Store, mounts};
+use atex_cache::{RecordOutcome, RecordOutput, Store, mounts};
 use rayon::iter::{IndexedParallelIterator as _, IntoParallelRefIterator as _, ParallelIterator as _};
 
 use crate::compile::spec::{NullBuild, NullBuildTest};
@@ -25,7 +25,7 @@ use crate::sut::{Cancel, Urgency};
 pub struct NullBuildRun {
     build: NullBuild,
     /// The record of each test.
-    records: Vec<Output>,
+    records: Vec<RecordOutput>,
 }
 
 /// A null build whose records are back in the run's directory.
@@ -39,10 +39,11 @@ pub struct RestoredNullBuild {
 impl NullBuildRun {
     /// Takes the record that the cache has of each test. Returns `None` if a test has to run, or may have to because its record could be too
     /// old: the null build does not know which tests ran on a prepared SUT.
-    pub fn new(build: NullBuild, records: Vec<Option<Output>>, options: &Options) -> Option<Self> {
-        let stands = |output: &Output| output.outcome == Outcome::Passed && options.believes(output.prepared, true);
-        let passed = |output: Option<Output>| output.filter(stands);
-        let records: Vec<Output> = records.into_iter().map(passed).collect::<Option<_>>()?;
+    pub fn new(build: NullBuild, records: Vec<Option<RecordOutput>>, options: &Options) -> Option<Self> {
+        let stands =
+            |output: &RecordOutput| output.outcome == RecordOutcome::Passed && options.believes(output.prepared, true);
+        let passed = |output: Option<RecordOutput>| output.filter(stands);
+        let records: Vec<RecordOutput> = records.into_iter().map(passed).collect::<Option<_>>()?;
         (records.len() == build.tests.len()).then_some(Self { build, records })
     }
 
@@ -53,7 +54,7 @@ impl NullBuildRun {
         let restorer = Restorer { store, dir, seen };
         let exporter = store.blobs().exporter();
         let Self { build, records } = self;
-        let put_back = |(test, output): (&NullBuildTest, &Output)| {
+        let put_back = |(test, output): (&NullBuildTest, &RecordOutput)| {
             let recorded = Recorded {
                 name: &test.name,
                 plan: test.distinct_in.as_deref(),

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::hash::BuildHasher;
 use std::time::Duration;
 
-use atex_cache::Output;
+use atex_cache::RecordOutput;
 use atex_graph::{Kind, Need, NodeId, Selection};
 
 use crate::compile::spec::{NullBuild, NullBuildTest, PlanId, PlanSpec, StepId, TestId, UploadId, Workload};
@@ -64,7 +64,7 @@ pub struct CachedTest {
     /// As for [`JobSpec::distinct_in`].
     pub distinct_in: Option<String>,
     /// Its record.
-    pub record: Output,
+    pub record: RecordOutput,
 }
 
 /// A prepare chain and a tree, with the plans that use both.
@@ -98,7 +98,7 @@ impl PendingWork {
         work: &Workload,
         options: &Options,
         suts: usize,
-        mut recorded: impl FnMut(NodeId) -> Option<Output>,
+        mut recorded: impl FnMut(NodeId) -> Option<RecordOutput>,
     ) -> Self {
         let prepared = prepared_tests(work);
         let believed = |id: NodeId| {
@@ -125,7 +125,7 @@ impl PendingWork {
     }
 
     /// Approach: each plan goes into the lane of its chain and tree, in order. A node that an earlier plan has is not added again.
-    fn fill(&mut self, work: &Workload, options: &Options, records: &mut HashMap<NodeId, Output>) {
+    fn fill(&mut self, work: &Workload, options: &Options, records: &mut HashMap<NodeId, RecordOutput>) {
         let mut lane_of: HashMap<(Option<NodeId>, UploadId), LaneId> = HashMap::new();
         let mut taken = vec![false; work.graph.len()];
         let mut names: BTreeMap<&str, NodeId> = BTreeMap::new();
@@ -375,7 +375,7 @@ impl PendingWork {
 }
 
 /// Drops the records of tests that share a tree, unless each of these tests has one.
-pub(crate) fn leave_whole(work: &Workload, records: &mut HashMap<NodeId, Output, impl BuildHasher>) {
+pub(crate) fn leave_whole(work: &Workload, records: &mut HashMap<NodeId, RecordOutput, impl BuildHasher>) {
     for tests in sharing(work) {
         if !tests.iter().all(|node| records.contains_key(node)) {
             records.retain(|node, _| !tests.contains(node));

@@ -52,7 +52,7 @@ pub(crate) struct Bounds {
 
 /// What became of a program.
 #[derive(Debug)]
-pub(crate) struct Ended {
+pub(crate) struct EndedProgram {
     /// How it ended; nothing where it went beyond a bound.
     pub(crate) status: Option<ExitStatus>,
     pub(crate) stdout: Vec<u8>,
@@ -72,7 +72,7 @@ pub(crate) fn output(command: &mut Command, what: &str) -> io::Result<Output> {
 }
 
 /// The same within bounds.
-pub(crate) fn run(command: &mut Command, what: &str, bounds: Bounds) -> io::Result<Ended> {
+pub(crate) fn run(command: &mut Command, what: &str, bounds: Bounds) -> io::Result<EndedProgram> {
     let (stdout, stdout_end) = io::pipe()?;
     let (stderr, stderr_end) = io::pipe()?;
     for pipe in [&stdout, &stderr] {
@@ -89,7 +89,7 @@ pub(crate) fn run(command: &mut Command, what: &str, bounds: Bounds) -> io::Resu
         stream.read()?;
     }
     let [stdout, stderr] = heard.map(|stream| stream.bytes);
-    Ok(Ended {
+    Ok(EndedProgram {
         status: (!over).then_some(status),
         stdout,
         stderr,

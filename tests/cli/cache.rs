@@ -1,7 +1,7 @@
 //! What `atex cache …` says of a store whose content is known.
 
 use crate::support::World;
-use atex_cache::{Outcome, OutputFile, Record, Store};
+use atex_cache::{OutputFile, Record, RecordOutcome, Store};
 use atex_graph::{ActionKey, Entry, Kind};
 
 /// Keys that differ in their first digit.
@@ -41,7 +41,7 @@ fn world() -> World {
             started: now - age,
             duration_ms: 61_500,
             prepared: None,
-            outcome: Outcome::Passed,
+            outcome: RecordOutcome::Passed,
             inputs: vec![
                 entry("script", script, Some("plans.fmf:4")),
                 entry("environment.A\u{1b}[2J", "\"1\"", None),

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::support::{Ran, World};
 use atex::compile::spec::Request;
 use atex::sut::facts::local_facts;
-use atex_cache::{Outcome, Record, Store};
+use atex_cache::{Record, RecordOutcome, Store};
 use atex_graph::{Base, transcript};
 
 const PLANS: &str = "\
@@ -103,7 +103,7 @@ fn record_everything(world: &World) {
             started: now - 7_300,
             duration_ms: 10,
             prepared: None,
-            outcome: Outcome::Passed,
+            outcome: RecordOutcome::Passed,
             inputs: transcript(node),
             files: Vec::new(),
             meta: serde_json::Value::Null,

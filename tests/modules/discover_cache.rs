@@ -18,8 +18,8 @@ use atex::exec::options::{Mode, OnReboot, OnTaint, Options, Until};
 use atex::exec::pending::PendingWork;
 use atex::exec::schedule::ScheduleRules;
 use atex::sut::OnHeld;
-use atex_cache::binary::Decoder;
-use atex_cache::{Outcome, Output};
+use atex_cache::binary::BinaryReader;
+use atex_cache::{RecordOutcome, RecordOutput};
 
 #[path = "../../fmf/tests/fmf/random.rs"]
 #[expect(dead_code, reason = "a part of it is used here")]
@@ -190,11 +190,11 @@ fn null_build(work: &Workload) -> Option<NullBuild> {
         mask: Mask::default(),
     };
     let recorded = |_| {
-        Some(Output {
+        Some(RecordOutput {
             started: 0,
             duration_ms: 0,
             prepared: None,
-            outcome: Outcome::Passed,
+            outcome: RecordOutcome::Passed,
             files: Vec::new(),
         })
     };
@@ -379,7 +379,7 @@ fn a_damaged_cache_is_none_and_is_mended() {
         for path in &kept {
             let bytes = fs::read(path).expect("read");
             assert!(
-                Decoder::open(&bytes).is_some(),
+                BinaryReader::open(&bytes).is_some(),
                 "`cache verify` knows a packed tree that is whole"
             );
             damage(path);

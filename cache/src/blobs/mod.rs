@@ -15,8 +15,8 @@ use rustix::io::Errno;
 
 use crate::blobs::batch::{Batch, Stored};
 use crate::bucket::Bucket;
-use crate::error::{CacheError, Cause};
-use crate::report::{Problem, judge};
+use crate::error::{CacheError, OsMessage};
+use crate::report::{FileProblem, judge};
 use crate::store::Store;
 use crate::store::layout::Layout;
 
@@ -95,11 +95,11 @@ impl<'s> Blobs<'s> {
         let path = || self.store.layout().blob(digest);
         let problem = match verified {
             Ok((file, found)) if found == digest => return Ok(Some(file)),
-            Ok(_) => Problem::Content,
+            Ok(_) => FileProblem::Content,
             // Whoever may read it finds out what it is.
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
                 self.store
-                    .report(path(), Problem::Unreadable(Cause(&error).to_string()));
+                    .report(path(), FileProblem::Unreadable(OsMessage(&error).to_string()));
                 return Ok(None);
             }
             Err(error) => match judge(error).map_err(|error| CacheError::io("read", path(), error))? {

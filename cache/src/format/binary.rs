@@ -1,7 +1,7 @@
 //! Binary files: numbers, texts and lists, and at the end the digest of all before.
 //!
 //! Numbers are little-endian and take eight bytes. A text, bytes and a list have their length before them. Arrays have none, because
-//! who reads them knows it. What is read back is checked as a whole by [`Decoder::open`]; nothing here panics on bytes that it has not
+//! who reads them knows it. What is read back is checked as a whole by [`BinaryReader::open`]; nothing here panics on bytes that it has not
 //! written, and a length that reaches beyond the end is refused before anything is reserved for it.
 
 /// Length of the digest at the end.
@@ -9,9 +9,9 @@ const DIGEST: usize = blake3::OUT_LEN;
 
 /// Makes the bytes of a file.
 #[derive(Debug, Default)]
-pub struct Encoder(Vec<u8>);
+pub struct BinaryWriter(Vec<u8>);
 
-impl Encoder {
+impl BinaryWriter {
     /// Makes one that has room for so many bytes.
     #[must_use]
     pub fn with_capacity(bytes: usize) -> Self {
@@ -69,9 +69,9 @@ impl Encoder {
 
 /// Reads the bytes of a file. What does not fit is `None`.
 #[derive(Clone, Copy, Debug)]
-pub struct Decoder<'b>(&'b [u8]);
+pub struct BinaryReader<'b>(&'b [u8]);
 
-impl<'b> Decoder<'b> {
+impl<'b> BinaryReader<'b> {
     /// Checks the digest of a whole file, and reads what is before it.
     #[must_use]
     pub fn open(file: &'b [u8]) -> Option<Self> {
@@ -148,7 +148,7 @@ mod tests {
     use super::*;
 
     fn sample() -> Vec<u8> {
-        let mut encoder = Encoder::with_capacity(64);
+        let mut encoder = BinaryWriter::with_capacity(64);
         encoder.number(u64::MAX);
         encoder.array(b"abc");
         encoder.count(2);
@@ -160,10 +160,10 @@ mod tests {
     }
 
     fn read(file: &[u8]) -> Option<String> {
-        let mut decoder = Decoder::open(file)?;
+        let mut decoder = BinaryReader::open(file)?;
         let number = decoder.number()?;
         let array: [u8; 3] = decoder.array()?;
-        let list = decoder.list(Decoder::text)?;
+        let list = decoder.list(BinaryReader::text)?;
         let maybe = (decoder.maybe_text()?, decoder.maybe_text()?);
         decoder
             .is_at_end()
@@ -188,18 +188,18 @@ mod tests {
         for at in 0..file.len() {
             let mut changed = file.clone();
             changed[at] ^= 1;
-            assert!(Decoder::open(&changed).is_none(), "byte {at}");
-            assert!(Decoder::open(&file[..at]).is_none(), "length {at}");
+            assert!(BinaryReader::open(&changed).is_none(), "byte {at}");
+            assert!(BinaryReader::open(&file[..at]).is_none(), "length {at}");
         }
     }
 
     #[test]
     fn lengths_beyond_the_end_are_refused() {
-        let mut encoder = Encoder::default();
+        let mut encoder = BinaryWriter::default();
         encoder.number(u64::MAX);
         let part = encoder.into_part();
-        assert!(Decoder::part(&part).bytes().is_none());
-        assert!(Decoder::part(&part).list(Decoder::number).is_none());
-        assert!(Decoder::part(&part).maybe_text().is_none());
+        assert!(BinaryReader::part(&part).bytes().is_none());
+        assert!(BinaryReader::part(&part).list(BinaryReader::number).is_none());
+        assert!(BinaryReader::part(&part).maybe_text().is_none());
     }
 }

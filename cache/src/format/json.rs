@@ -8,7 +8,7 @@
 
 use serde::de::DeserializeOwned;
 
-use crate::report::Problem;
+use crate::report::FileProblem;
 
 const HEAD: &[u8] = b"{\"blake3\":\"";
 const MIDDLE: &[u8] = b"\",\"document\":";
@@ -20,25 +20,25 @@ pub(crate) fn seal(document: &[u8]) -> Vec<u8> {
     [HEAD, checksum.as_bytes(), MIDDLE, document, TAIL].concat()
 }
 
-/// Returns the JSON text in the bytes of a file, or [`Problem::Checksum`].
-fn open(bytes: &[u8]) -> Result<&[u8], Problem> {
+/// Returns the JSON text in the bytes of a file, or [`FileProblem::Checksum`].
+fn open(bytes: &[u8]) -> Result<&[u8], FileProblem> {
     let split = || {
         let (checksum, rest) = bytes.strip_prefix(HEAD)?.split_at_checked(2 * blake3::OUT_LEN)?;
         let document = rest.strip_prefix(MIDDLE)?.strip_suffix(TAIL)?;
         (blake3::hash(document).to_hex().as_bytes() == checksum).then_some(document)
     };
-    split().ok_or(Problem::Checksum)
+    split().ok_or(FileProblem::Checksum)
 }
 
 /// Returns what the bytes of a file hold, validated by its type.
-pub(crate) fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
-    serde_json::from_slice(open(bytes)?).map_err(|why| Problem::Malformed(why.to_string()))
+pub(crate) fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, FileProblem> {
+    serde_json::from_slice(open(bytes)?).map_err(|why| FileProblem::Malformed(why.to_string()))
 }
 
 #[cfg(test)]
 mod tests {
     use super::{open, seal};
-    use crate::report::Problem;
+    use crate::report::FileProblem;
 
     #[test]
     fn any_changed_byte_is_noticed() {
@@ -47,7 +47,7 @@ mod tests {
         for at in 0..sealed.len() {
             let mut changed = sealed.clone();
             changed[at] ^= 1;
-            assert_eq!(open(&changed), Err(Problem::Checksum), "byte {at}");
+            assert_eq!(open(&changed), Err(FileProblem::Checksum), "byte {at}");
         }
     }
 
@@ -55,7 +55,7 @@ mod tests {
     fn any_cut_is_noticed() {
         let sealed = seal(b"null");
         for length in 0..sealed.len() {
-            assert_eq!(open(&sealed[..length]), Err(Problem::Checksum), "length {length}");
+            assert_eq!(open(&sealed[..length]), Err(FileProblem::Checksum), "length {length}");
         }
     }
 

@@ -21,9 +21,9 @@ use crate::store::disk::Disk;
 
 /// Who holds a claim, in words: `process 4711 on build1`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Holder(String);
+pub struct ClaimHolder(String);
 
-impl Holder {
+impl ClaimHolder {
     /// Longest text that is read from a claim's file, in bytes.
     const LONGEST: u64 = 200;
 
@@ -52,7 +52,7 @@ impl Holder {
     }
 }
 
-impl fmt::Display for Holder {
+impl fmt::Display for ClaimHolder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
@@ -67,13 +67,13 @@ pub(crate) struct Claim {
 
 impl Claim {
     /// Takes the claim whose file is `path`, or tells who has it. Never waits.
-    pub(crate) fn take(disk: &Disk, path: &Path) -> Result<Result<Self, Holder>, CacheError> {
+    pub(crate) fn take(disk: &Disk, path: &Path) -> Result<Result<Self, ClaimHolder>, CacheError> {
         disk.make_dirs(path.parent().unwrap_or(Path::new("/")))?;
         loop {
             let file = disk.open_lock(path)?;
             match flock(&file, FlockOperation::NonBlockingLockExclusive) {
                 Ok(()) => {}
-                Err(Errno::WOULDBLOCK) => return Ok(Err(Holder::read(&file))),
+                Err(Errno::WOULDBLOCK) => return Ok(Err(ClaimHolder::read(&file))),
                 Err(Errno::INTR) => continue,
                 Err(error) => return Err(CacheError::io("lock", path, error.into())),
             }
@@ -85,7 +85,7 @@ impl Claim {
                 path: path.to_owned(),
             };
             disk.truncate(&claim.file, path)?;
-            disk.write(&claim.file, path, Holder::this_process().as_bytes())?;
+            disk.write(&claim.file, path, ClaimHolder::this_process().as_bytes())?;
             return Ok(Ok(claim));
         }
     }
@@ -109,14 +109,14 @@ fn is_named(file: &File, path: &Path) -> bool {
 
 /// How long to wait for another process.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Patience<'a> {
+pub struct ClaimPatience<'a> {
     /// At most this long; for ever where absent.
     pub limit: Option<Duration>,
     /// Until this is readable, for example an eventfd.
     pub cancel: Option<BorrowedFd<'a>>,
 }
 
-impl<'a> Patience<'a> {
+impl<'a> ClaimPatience<'a> {
     pub(crate) fn start(self) -> Wait<'a> {
         Wait {
             until: self.limit.and_then(|limit| Instant::now().checked_add(limit)),

@@ -11,8 +11,8 @@ use serde::{Deserialize, Serialize};
 use crate::blobs::batch::Batch;
 use crate::error::CacheError;
 use crate::format::json;
-use crate::records::record::{Output, OutputFile, Record, Summary};
-use crate::report::Problem;
+use crate::records::record::{OutputFile, Record, RecordOutput, RecordSummary};
+use crate::report::FileProblem;
 use crate::store::Store;
 
 /// A list of more bytes of JSON than this is a blob.
@@ -21,33 +21,33 @@ const INLINE: usize = 8 << 10;
 /// A record's file.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Document {
-    pub(crate) summary: Summary,
-    pub(crate) inputs: Part<Entry>,
-    pub(crate) outputs: Part<OutputFile>,
+    pub(crate) summary: RecordSummary,
+    pub(crate) inputs: StoredList<Entry>,
+    pub(crate) outputs: StoredList<OutputFile>,
 }
 
 /// The part of a [`Document`] that lists need.
 #[derive(Deserialize)]
 struct Head {
-    summary: Summary,
+    summary: RecordSummary,
 }
 
 /// The part of a [`Document`] that taking the record needs. The inputs are the longest part, and are not needed.
 #[derive(Deserialize)]
 struct Taken {
-    summary: Summary,
-    outputs: Part<OutputFile>,
+    summary: RecordSummary,
+    outputs: StoredList<OutputFile>,
 }
 
 /// A list: here, or elsewhere.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub(crate) enum Part<T> {
+pub(crate) enum StoredList<T> {
     Inline(Vec<T>),
     Blob { digest: BlobDigest, size: u64 },
 }
 
-impl<T: Serialize + DeserializeOwned> Part<T> {
+impl<T: Serialize + DeserializeOwned> StoredList<T> {
     fn store(items: Vec<T>, name: &str, batch: &mut Batch<'_>) -> Result<Self, CacheError> {
         let bytes = encode(name, &items)?;
         if bytes.len() <= INLINE {
@@ -60,13 +60,13 @@ impl<T: Serialize + DeserializeOwned> Part<T> {
         })
     }
 
-    /// Returns the list; a blob that is not there or not what it should be is a [`Problem`].
-    pub(crate) fn load(self, store: &Store) -> Result<Result<Vec<T>, Problem>, CacheError> {
+    /// Returns the list; a blob that is not there or not what it should be is a [`FileProblem`].
+    pub(crate) fn load(self, store: &Store) -> Result<Result<Vec<T>, FileProblem>, CacheError> {
         match self {
             Self::Inline(items) => Ok(Ok(items)),
             Self::Blob { digest, .. } => Ok(match store.blobs().read(digest)? {
-                Some(bytes) => serde_json::from_slice(&bytes).map_err(|why| Problem::Malformed(why.to_string())),
-                None => Err(Problem::MissingBlob(digest)),
+                Some(bytes) => serde_json::from_slice(&bytes).map_err(|why| FileProblem::Malformed(why.to_string())),
+                None => Err(FileProblem::MissingBlob(digest)),
             }),
         }
     }
@@ -84,8 +84,8 @@ impl Document {
     /// Puts the long lists of `record` into `batch` and returns the bytes of its file.
     pub(crate) fn encode(record: Record, batch: &mut Batch<'_>) -> Result<Vec<u8>, CacheError> {
         let summary = record.summary();
-        let inputs = Part::store(record.inputs, &summary.name, batch)?;
-        let outputs = Part::store(record.files, &summary.name, batch)?;
+        let inputs = StoredList::store(record.inputs, &summary.name, batch)?;
+        let outputs = StoredList::store(record.files, &summary.name, batch)?;
         let document = Self {
             summary,
             inputs,
@@ -95,14 +95,14 @@ impl Document {
     }
 
     /// Reads the bytes of the file of `key`.
-    pub(crate) fn decode(bytes: &[u8], key: ActionKey) -> Result<Self, Problem> {
+    pub(crate) fn decode(bytes: &[u8], key: ActionKey) -> Result<Self, FileProblem> {
         let document: Self = json::read(bytes)?;
         of_key(&document.summary, key)?;
         Ok(document)
     }
 
     /// Reads the summary alone from the bytes of the file of `key`.
-    pub(crate) fn decode_summary(bytes: &[u8], key: ActionKey) -> Result<Summary, Problem> {
+    pub(crate) fn decode_summary(bytes: &[u8], key: ActionKey) -> Result<RecordSummary, FileProblem> {
         let Head { summary } = json::read(bytes)?;
         of_key(&summary, key)?;
         Ok(summary)
@@ -113,7 +113,7 @@ impl Document {
         bytes: &[u8],
         key: ActionKey,
         store: &Store,
-    ) -> Result<Result<Output, Problem>, CacheError> {
+    ) -> Result<Result<RecordOutput, FileProblem>, CacheError> {
         let Taken { summary, outputs } = match json::read(bytes) {
             Ok(taken) => taken,
             Err(problem) => return Ok(Err(problem)),
@@ -125,7 +125,7 @@ impl Document {
             Ok(files) => files,
             Err(problem) => return Ok(Err(problem)),
         };
-        Ok(plain(&files).map(|()| Output {
+        Ok(plain(&files).map(|()| RecordOutput {
             started: summary.started,
             duration_ms: summary.duration_ms,
             prepared: summary.prepared,
@@ -135,7 +135,7 @@ impl Document {
     }
 
     /// Reads the lists and puts the record together.
-    pub(crate) fn into_record(self, store: &Store) -> Result<Result<Record, Problem>, CacheError> {
+    pub(crate) fn into_record(self, store: &Store) -> Result<Result<Record, FileProblem>, CacheError> {
         let inputs = match self.inputs.load(store)? {
             Ok(inputs) => inputs,
             Err(problem) => return Ok(Err(problem)),
@@ -144,7 +144,7 @@ impl Document {
             Ok(files) => files,
             Err(problem) => return Ok(Err(problem)),
         };
-        let Summary {
+        let RecordSummary {
             key,
             name,
             aliases,
@@ -175,21 +175,21 @@ impl Document {
     }
 }
 
-fn plain(files: &[OutputFile]) -> Result<(), Problem> {
+fn plain(files: &[OutputFile]) -> Result<(), FileProblem> {
     if files.iter().all(OutputFile::has_plain_path) {
         Ok(())
     } else {
-        Err(Problem::Malformed(
+        Err(FileProblem::Malformed(
             "an output path is not a plain relative path".to_owned(),
         ))
     }
 }
 
-fn of_key(summary: &Summary, key: ActionKey) -> Result<(), Problem> {
+fn of_key(summary: &RecordSummary, key: ActionKey) -> Result<(), FileProblem> {
     if summary.key == key {
         Ok(())
     } else {
-        Err(Problem::Misplaced)
+        Err(FileProblem::Misplaced)
     }
 }
 

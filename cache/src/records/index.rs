@@ -27,8 +27,8 @@ use rustix::fs::{AtFlags, Mode, OFlags, Stat};
 
 use crate::bucket::Bucket;
 use crate::error::CacheError;
-use crate::format::binary::{Decoder, Encoder};
-use crate::records::record::{Outcome, Output, OutputFile};
+use crate::format::binary::{BinaryReader, BinaryWriter};
+use crate::records::record::{OutputFile, RecordOutcome, RecordOutput};
 use crate::report::judge;
 use crate::store::Store;
 use crate::store::layout::Layout;
@@ -54,20 +54,20 @@ const NEVER: Stamp = [0; 56];
 enum Look<'i> {
     Absent,
     /// Known, by these bytes of its entry.
-    Known(&'i [u8], Output),
+    Known(&'i [u8], RecordOutput),
     /// Read; this is its stamp.
-    Read(Stamp, Output),
+    Read(Stamp, RecordOutput),
 }
 
 impl Store {
     /// As [`Store::output`], for many records at once, in the order of `keys`. One that cannot be read is as none. What they say is
     /// remembered under `name`, in place of what was remembered there before.
-    pub fn outputs(&self, name: &str, keys: &[ActionKey]) -> Vec<Option<Output>> {
+    pub fn outputs(&self, name: &str, keys: &[ActionKey]) -> Vec<Option<RecordOutput>> {
         self.outputs_at(name, keys, now_ns())
     }
 
     /// The same at a time: nanoseconds since the epoch.
-    pub(crate) fn outputs_at(&self, name: &str, keys: &[ActionKey], now: i128) -> Vec<Option<Output>> {
+    pub(crate) fn outputs_at(&self, name: &str, keys: &[ActionKey], now: i128) -> Vec<Option<RecordOutput>> {
         let path = self.layout().index(name);
         let bytes = fs::read(&path).unwrap_or_default();
         let known = decode(&bytes).unwrap_or_default();
@@ -140,7 +140,7 @@ impl Store {
 
     fn save_index(&self, name: &str, keys: &[ActionKey], looks: &[Look<'_>]) -> Result<(), CacheError> {
         let disk = self.disk()?;
-        let mut out = Encoder::with_capacity(looks.len() * 360);
+        let mut out = BinaryWriter::with_capacity(looks.len() * 360);
         for (key, look) in keys.iter().zip(looks) {
             match look {
                 Look::Absent => {}
@@ -183,13 +183,17 @@ pub(crate) fn now_ns() -> i128 {
     i128::try_from(since.as_nanos()).unwrap_or(0)
 }
 
-fn encode(key: ActionKey, stamp: &Stamp, output: &Output) -> Vec<u8> {
-    let mut out = Encoder::with_capacity(320);
+fn encode(key: ActionKey, stamp: &Stamp, output: &RecordOutput) -> Vec<u8> {
+    let mut out = BinaryWriter::with_capacity(320);
     out.array(key.as_bytes());
     out.array(stamp);
     out.number(output.started);
     out.number(output.duration_ms);
-    let passed = if output.outcome == Outcome::Passed { PASSED } else { 0 };
+    let passed = if output.outcome == RecordOutcome::Passed {
+        PASSED
+    } else {
+        0
+    };
     let prepared = if output.prepared.is_some() { PREPARED } else { 0 };
     out.array(&[passed | prepared]);
     if let Some(prepared) = output.prepared {
@@ -205,7 +209,7 @@ fn encode(key: ActionKey, stamp: &Stamp, output: &Output) -> Vec<u8> {
 
 /// Finds the entries in the bytes of a file.
 fn decode(bytes: &[u8]) -> Option<HashMap<ActionKey, &[u8]>> {
-    let mut entries = Decoder::open(bytes)?;
+    let mut entries = BinaryReader::open(bytes)?;
     let mut known = HashMap::with_capacity(entries.left() / 256);
     while !entries.is_at_end() {
         let entry = entries.bytes()?;
@@ -215,8 +219,8 @@ fn decode(bytes: &[u8]) -> Option<HashMap<ActionKey, &[u8]>> {
 }
 
 /// Reads an entry, if it is of this stamp.
-fn known_output(entry: &[u8], stamp: &Stamp) -> Option<Output> {
-    let mut entry = Decoder::part(entry.get(DIGEST..)?);
+fn known_output(entry: &[u8], stamp: &Stamp) -> Option<RecordOutput> {
+    let mut entry = BinaryReader::part(entry.get(DIGEST..)?);
     if entry.array()? != *stamp {
         return None;
     }
@@ -227,9 +231,9 @@ fn known_output(entry: &[u8], stamp: &Stamp) -> Option<Output> {
         return None;
     }
     let outcome = if bits & PASSED == 0 {
-        Outcome::Failed
+        RecordOutcome::Failed
     } else {
-        Outcome::Passed
+        RecordOutcome::Passed
     };
     let prepared = match bits & PREPARED {
         0 => None,
@@ -243,7 +247,7 @@ fn known_output(entry: &[u8], stamp: &Stamp) -> Option<Output> {
             size: entry.number()?,
         });
     }
-    files.iter().all(OutputFile::has_plain_path).then_some(Output {
+    files.iter().all(OutputFile::has_plain_path).then_some(RecordOutput {
         started,
         duration_ms,
         prepared,

@@ -11,10 +11,10 @@ use std::time::{Duration, SystemTime};
 use atex_graph::{ActionKey, BlobDigest};
 
 use crate::error::CacheError;
-use crate::records::claim::{Claim, Holder, Patience};
+use crate::records::claim::{Claim, ClaimHolder, ClaimPatience};
 use crate::records::document::Document;
-use crate::records::record::{Output, OutputFile, Record};
-use crate::report::{Problem, judge};
+use crate::records::record::{OutputFile, Record, RecordOutput};
+use crate::report::{FileProblem, judge};
 use crate::store::Store;
 
 /// A record that was marked as used within this time is not marked again.
@@ -28,7 +28,7 @@ pub enum Lookup {
     /// It is not; who holds the ticket may run the node, and nobody else does.
     Miss(Ticket),
     /// Another process is running the node.
-    Busy(Holder),
+    Busy(ClaimHolder),
 }
 
 /// The permission to record a node. Dropping it gives the claim up.
@@ -52,7 +52,7 @@ impl Store {
 
     /// As [`Store::inspect`], without the inputs, which are most of a record: to take it instead of running its node. Whether its
     /// outputs are still there, [`Store::holds`] says; whoever takes them finds it out anyway.
-    pub fn output(&self, key: ActionKey) -> Result<Option<Output>, CacheError> {
+    pub fn output(&self, key: ActionKey) -> Result<Option<RecordOutput>, CacheError> {
         let path = self.layout().record(key);
         let output = match read_record(&path)? {
             Ok(None) => return Ok(None),
@@ -72,7 +72,7 @@ impl Store {
     pub fn holds(&self, key: ActionKey, files: &[OutputFile]) -> bool {
         let missing = self.missing_output(files);
         if let Some(digest) = missing {
-            self.report(self.layout().record(key), Problem::MissingBlob(digest));
+            self.report(self.layout().record(key), FileProblem::MissingBlob(digest));
         }
         missing.is_none()
     }
@@ -89,7 +89,7 @@ impl Store {
         }
     }
 
-    fn load(&self, key: ActionKey, path: &Path) -> Result<Result<Option<Record>, Problem>, CacheError> {
+    fn load(&self, key: ActionKey, path: &Path) -> Result<Result<Option<Record>, FileProblem>, CacheError> {
         let bytes = match read_record(path)? {
             Ok(Some(bytes)) => bytes,
             Ok(None) => return Ok(Ok(None)),
@@ -137,7 +137,7 @@ impl Store {
         &self,
         key: ActionKey,
         acceptable: impl Fn(&Record) -> bool,
-        patience: Patience<'_>,
+        patience: ClaimPatience<'_>,
     ) -> Result<Lookup, CacheError> {
         let mut wait = patience.start();
         loop {
@@ -194,7 +194,7 @@ impl Store {
 }
 
 /// Reads a record's file; nothing where there is none.
-fn read_record(path: &Path) -> Result<Result<Option<Vec<u8>>, Problem>, CacheError> {
+fn read_record(path: &Path) -> Result<Result<Option<Vec<u8>>, FileProblem>, CacheError> {
     match fs::read(path) {
         Ok(bytes) => Ok(Ok(Some(bytes))),
         Err(error) => {

@@ -24,7 +24,7 @@ pub struct Record {
     /// When the oldest part of what it stood on was prepared: seconds since the epoch. Nothing where nothing was, or nobody knows.
     pub prepared: Option<u64>,
     /// How it ended.
-    pub outcome: Outcome,
+    pub outcome: RecordOutcome,
     /// The inputs that its key was made of, in words: to tell why another key is another one.
     pub inputs: Vec<Entry>,
     /// What it left: relative path, content, size in bytes. The contents are blobs of the store.
@@ -36,7 +36,7 @@ pub struct Record {
 /// How a node ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Outcome {
+pub enum RecordOutcome {
     /// It did what it should.
     Passed,
     /// It ran to its end and failed.
@@ -67,7 +67,7 @@ impl OutputFile {
 
 /// What is needed of a record to take it instead of running its node.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Output {
+pub struct RecordOutput {
     /// See [`Record::started`].
     pub started: u64,
     /// See [`Record::duration_ms`].
@@ -75,14 +75,14 @@ pub struct Output {
     /// See [`Record::prepared`].
     pub prepared: Option<u64>,
     /// See [`Record::outcome`].
-    pub outcome: Outcome,
+    pub outcome: RecordOutcome,
     /// See [`Record::files`].
     pub files: Vec<OutputFile>,
 }
 
 /// What a list shows of a record.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Summary {
+pub struct RecordSummary {
     /// See [`Record::key`].
     pub key: ActionKey,
     /// See [`Record::name`].
@@ -101,7 +101,7 @@ pub struct Summary {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prepared: Option<u64>,
     /// How it ended.
-    pub outcome: Outcome,
+    pub outcome: RecordOutcome,
     /// How many files it left.
     pub files: u64,
     /// Size of these files together, in bytes.
@@ -110,7 +110,7 @@ pub struct Summary {
     pub meta: serde_json::Value,
 }
 
-impl Summary {
+impl RecordSummary {
     /// Returns whether `name` is one of the node's names.
     pub fn is_named(&self, name: &str) -> bool {
         self.name == name || self.aliases.iter().any(|alias| alias == name)
@@ -119,8 +119,8 @@ impl Summary {
 
 impl Record {
     /// Returns what is needed to take the record instead of running its node.
-    pub fn into_output(self) -> Output {
-        Output {
+    pub fn into_output(self) -> RecordOutput {
+        RecordOutput {
             started: self.started,
             duration_ms: self.duration_ms,
             prepared: self.prepared,
@@ -130,8 +130,8 @@ impl Record {
     }
 
     /// Returns what a list shows of the record.
-    pub fn summary(&self) -> Summary {
-        Summary {
+    pub fn summary(&self) -> RecordSummary {
+        RecordSummary {
             key: self.key,
             name: self.name.clone(),
             aliases: self.aliases.clone(),

@@ -12,7 +12,7 @@ use rayon::prelude::*;
 use crate::bucket::Bucket;
 use crate::error::{CacheError, Candidate};
 use crate::records::document::Document;
-use crate::records::record::{Record, Summary};
+use crate::records::record::{Record, RecordSummary};
 use crate::report::judge;
 use crate::store::Store;
 use crate::store::walk;
@@ -22,12 +22,12 @@ const CANDIDATES: usize = 5;
 
 impl Store {
     /// Returns all records, the newest first. Reads each record's file, but neither its long lists nor its outputs.
-    pub fn records(&self) -> Result<impl Iterator<Item = Summary> + use<>, CacheError> {
+    pub fn records(&self) -> Result<impl Iterator<Item = RecordSummary> + use<>, CacheError> {
         Ok(self.summaries(|_| true)?.into_iter())
     }
 
     /// Returns the newest record of each node name; of aliases too.
-    pub fn newest(&self) -> Result<BTreeMap<String, Summary>, CacheError> {
+    pub fn newest(&self) -> Result<BTreeMap<String, RecordSummary>, CacheError> {
         let mut newest = BTreeMap::new();
         for summary in self.records()? {
             for name in std::iter::once(&summary.name).chain(&summary.aliases) {
@@ -92,7 +92,7 @@ impl Store {
 
     /// Reads all records whose document's text is `wanted`, the newest first. Of those that started within the same second, the one
     /// that was written last counts as the newest.
-    fn summaries(&self, wanted: impl Fn(&str) -> bool + Sync) -> Result<Vec<Summary>, CacheError> {
+    fn summaries(&self, wanted: impl Fn(&str) -> bool + Sync) -> Result<Vec<RecordSummary>, CacheError> {
         let paths = self.record_paths("")?;
         let read = paths.par_iter().map(|(key, path)| {
             let found = self.summary(*key, path, &wanted)?;
@@ -108,7 +108,7 @@ impl Store {
         key: ActionKey,
         path: &Path,
         wanted: impl Fn(&str) -> bool,
-    ) -> Result<Option<Summary>, CacheError> {
+    ) -> Result<Option<RecordSummary>, CacheError> {
         let problem = match fs::read(path) {
             Ok(bytes) if std::str::from_utf8(&bytes).is_ok_and(|text| !wanted(text)) => return Ok(None),
             Ok(bytes) => match Document::decode_summary(&bytes, key) {

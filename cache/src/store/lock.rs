@@ -8,7 +8,7 @@ use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 
 use crate::error::CacheError;
-use crate::records::claim::Patience;
+use crate::records::claim::ClaimPatience;
 
 /// How long opening a store waits for a collection to end.
 const OPEN_PATIENCE: Duration = Duration::from_mins(1);
@@ -56,7 +56,7 @@ impl StoreLock {
     }
 
     fn take(&self, operation: FlockOperation, limit: Duration, in_the_way: &'static str) -> Result<(), CacheError> {
-        let patience = Patience {
+        let patience = ClaimPatience {
             limit: Some(limit),
             cancel: None,
         };

@@ -19,7 +19,7 @@ use crate::bucket::Bucket;
 use crate::error::CacheError;
 use crate::mounts;
 use crate::ownership::{self, Foreign};
-use crate::report::{Problem, Report};
+use crate::report::{BadFile, FileProblem};
 use crate::store::disk::Disk;
 use crate::store::layout::{FORMAT, Format, Layout, TAG};
 use crate::store::lock::StoreLock;
@@ -50,7 +50,7 @@ struct Inner {
     read_only: Option<String>,
     /// Absent where the store is only read and there is no file to lock.
     lock: Option<StoreLock>,
-    reports: Mutex<BTreeSet<Report>>,
+    reports: Mutex<BTreeSet<BadFile>>,
 }
 
 /// What is left of a store that nobody else holds.
@@ -143,7 +143,7 @@ impl Store {
         if let Some(path) = damaged {
             store.report(
                 path,
-                Problem::Malformed("it holds no version, and was written anew".to_owned()),
+                FileProblem::Malformed("it holds no version, and was written anew".to_owned()),
             );
         }
         Ok(store)
@@ -178,14 +178,14 @@ impl Store {
     }
 
     /// Takes what was found broken since the last call, by path, each once.
-    pub fn take_reports(&self) -> Vec<Report> {
+    pub fn take_reports(&self) -> Vec<BadFile> {
         let mut reports = self.inner.reports.lock().unwrap_or_else(PoisonError::into_inner);
         std::mem::take(&mut *reports).into_iter().collect()
     }
 
-    pub(crate) fn report(&self, path: PathBuf, problem: Problem) {
+    pub(crate) fn report(&self, path: PathBuf, problem: FileProblem) {
         let mut reports = self.inner.reports.lock().unwrap_or_else(PoisonError::into_inner);
-        reports.insert(Report { path, problem });
+        reports.insert(BadFile { path, problem });
     }
 
     pub(crate) fn layout(&self) -> &Layout {

@@ -7,7 +7,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use atex_graph::BlobDigest;
 
 use super::{Env, files_below, temporaries_below};
-use crate::{CacheError, Exported, Problem};
+use crate::{CacheError, Exported, FileProblem};
 
 #[test]
 fn bytes_read_back_and_equal_bytes_are_one_blob() {
@@ -108,7 +108,7 @@ fn changed_blob_is_a_miss_is_reported_and_can_be_put_again() {
     assert!(env.store.blobs().open_verified(digest).expect("a read").is_none());
     let reports = env.store.take_reports();
     assert_eq!(reports.len(), 1);
-    assert_eq!(reports[0].problem, Problem::Content);
+    assert_eq!(reports[0].problem, FileProblem::Content);
     assert_eq!(env.store.take_reports(), []);
     env.store.blobs().put_bytes(b"content").expect("put again");
     let mut text = String::new();

@@ -10,7 +10,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 
 use super::{Env, child, key, put_all, record};
-use crate::{Lookup, Patience, Store};
+use crate::{ClaimPatience, Lookup, Store};
 
 /// The child.
 fn process_that_wants_the_node(dir: &Path, id: String) {
@@ -19,7 +19,7 @@ fn process_that_wants_the_node(dir: &Path, id: String) {
         Lookup::Busy(_) => {
             println!("child: busy");
             store
-                .claim_waiting(key("a"), |_| true, Patience::default())
+                .claim_waiting(key("a"), |_| true, ClaimPatience::default())
                 .expect("a lookup")
         }
         first => first,
@@ -148,7 +148,7 @@ fn threads_of_one_process_run_the_node_once() {
     let runs = thread::scope(|scope| {
         let want = || match env
             .store
-            .claim_waiting(key("a"), |_| true, Patience::default())
+            .claim_waiting(key("a"), |_| true, ClaimPatience::default())
             .expect("a lookup")
         {
             Lookup::Miss(ticket) => {

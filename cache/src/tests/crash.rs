@@ -13,7 +13,7 @@ use atex_graph::BlobDigest;
 use super::{child, entries, key, put_all, record, temporaries_below};
 use crate::bucket::Bucket;
 use crate::store::disk::Disk;
-use crate::{GcPolicy, Lookup, OutputFile, Problem, Record, Store};
+use crate::{FileProblem, GcPolicy, Lookup, OutputFile, Record, Store};
 
 const OUTPUT: &[u8] = b"what the test printed";
 const DAMAGED: &[u8] = b"content whose blob is damaged";
@@ -145,7 +145,7 @@ fn check_sound(dir: &Path, step: usize) {
     let store = Store::open(&dir.join("cache")).expect("the store opens");
     let mut bad = store.verify().expect("a check").bad;
     let damaged = store.layout().blob(BlobDigest::of(DAMAGED));
-    bad.retain(|report| report.path != damaged || report.problem != Problem::Content);
+    bad.retain(|report| report.path != damaged || report.problem != FileProblem::Content);
     assert_eq!(bad, [], "step {step}");
     match store.claim_if(key("a"), |_| false) {
         Ok(Lookup::Miss(ticket)) => assert!(ticket.is_exclusive(), "step {step}"),
@@ -160,7 +160,7 @@ fn check_sound(dir: &Path, step: usize) {
     run_node(Disk::default(), dir);
     let store = Store::open(&dir.join("cache")).expect("the store opens");
     assert_eq!(store.peek(key("a")).expect("a lookup"), Some(wanted()), "step {step}");
-    let others = |summary: &crate::Summary| summary.key != key("a");
+    let others = |summary: &crate::RecordSummary| summary.key != key("a");
     let after: Vec<_> = store.records().expect("a list").filter(others).collect();
     assert_eq!(
         after,

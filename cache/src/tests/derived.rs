@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use super::{Env, files_below};
-use crate::binary::Encoder;
-use crate::{Derived, GcPolicy, Problem};
+use crate::binary::BinaryWriter;
+use crate::{Derived, FileProblem, GcPolicy};
 
 const DAY: Duration = Duration::from_hours(24);
 
@@ -15,7 +15,7 @@ fn name(text: &str) -> blake3::Hash {
 }
 
 fn content(text: &str) -> Vec<u8> {
-    let mut encoder = Encoder::default();
+    let mut encoder = BinaryWriter::default();
     encoder.text(text);
     encoder.seal()
 }
@@ -123,7 +123,7 @@ fn a_check_finds_and_removes_what_is_damaged() {
     fs::write(&paths[1], "torn").expect("damage");
     let report = env.store.verify().expect("a check");
     let bad: Vec<_> = report.bad.into_iter().map(|bad| (bad.path, bad.problem)).collect();
-    assert_eq!(bad, [(paths[1].clone(), Problem::Checksum)]);
+    assert_eq!(bad, [(paths[1].clone(), FileProblem::Checksum)]);
     assert!(paths[0].exists() && !paths[1].exists());
 }
 

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use super::{Env, entries, key, record, temporaries_below};
 use crate::bucket::Bucket;
-use crate::{GcPolicy, GcReport, Lookup, Problem, Store};
+use crate::{FileProblem, GcPolicy, GcReport, Lookup, Store};
 
 const DAY: Duration = Duration::from_hours(24);
 
@@ -119,7 +119,7 @@ fn without_limits_only_what_is_broken_or_left_over_goes() {
     problems.sort();
     assert_eq!(
         problems,
-        [Problem::Checksum, Problem::MissingBlob(lost.files[0].digest)]
+        [FileProblem::Checksum, FileProblem::MissingBlob(lost.files[0].digest)]
     );
     assert_eq!(temporaries_below(env.store.dir()).len(), 0);
     assert_eq!(env.store.peek(key("long")).expect("a lookup"), Some(long));

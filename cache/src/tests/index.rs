@@ -9,7 +9,7 @@ use atex_graph::ActionKey;
 
 use super::{Env, key, record};
 use crate::records::index::now_ns;
-use crate::{GcPolicy, Outcome, Output, Problem, Store};
+use crate::{FileProblem, GcPolicy, RecordOutcome, RecordOutput, Store};
 
 const NAME: &str = "a tree";
 
@@ -19,13 +19,13 @@ fn env() -> (Env, [ActionKey; 3]) {
     env.commit(key("a"), "test /a", &[b"one", b"two"]);
     let ticket = env.store.claim_to_run(key("b")).expect("a ticket");
     let mut failed = record(key("b"), "test /b", Vec::new());
-    failed.outcome = Outcome::Failed;
+    failed.outcome = RecordOutcome::Failed;
     ticket.commit(failed).expect("a commit");
     (env, [key("a"), key("b"), key("never run")])
 }
 
 /// What reading the records one by one says.
-fn one_by_one(store: &Store, keys: &[ActionKey]) -> Vec<Option<Output>> {
+fn one_by_one(store: &Store, keys: &[ActionKey]) -> Vec<Option<RecordOutput>> {
     keys.iter().map(|&key| store.output(key).ok().flatten()).collect()
 }
 
@@ -51,7 +51,7 @@ fn forge(store: &Store) {
     fs::write(path, bytes).expect("written");
 }
 
-fn started(outputs: &[Option<Output>]) -> Vec<Option<u64>> {
+fn started(outputs: &[Option<RecordOutput>]) -> Vec<Option<u64>> {
     outputs
         .iter()
         .map(|output| output.as_ref().map(|output| output.started))
@@ -109,7 +109,7 @@ fn record_that_changed_with_its_size_and_time_kept_is_bad_and_told() {
     let [report] = &env.store.take_reports()[..] else {
         panic!("one report")
     };
-    assert_eq!((&report.path, &report.problem), (&path, &Problem::Checksum));
+    assert_eq!((&report.path, &report.problem), (&path, &FileProblem::Checksum));
 }
 
 #[test]
@@ -121,7 +121,7 @@ fn record_that_went_or_was_made_anew_is_seen() {
     let found = env.store.outputs_at(NAME, &keys, later());
     assert_eq!(found, one_by_one(&env.store, &keys));
     assert_eq!(found[0], None);
-    assert_eq!(found[1].as_ref().expect("a record").outcome, Outcome::Passed);
+    assert_eq!(found[1].as_ref().expect("a record").outcome, RecordOutcome::Passed);
     env.commit(keys[0], "test /a", &[b"one", b"two"]);
     assert_eq!(
         env.store.outputs_at(NAME, &keys, later()),

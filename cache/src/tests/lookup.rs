@@ -11,7 +11,7 @@ use atex_graph::BlobDigest;
 
 use super::{Env, entries, key, put_all, record, ticket};
 use crate::store::disk::Disk;
-use crate::{CacheError, Lookup, Outcome, OutputFile, Patience, Problem, Store};
+use crate::{CacheError, ClaimPatience, FileProblem, Lookup, OutputFile, RecordOutcome, Store};
 
 fn hit(lookup: Lookup) -> crate::Record {
     match lookup {
@@ -105,12 +105,12 @@ fn record_committed_between_look_and_claim_is_a_hit() {
 fn unacceptable_record_is_a_miss() {
     let env = Env::new();
     let mut failed = record(key("a"), "test /a", Vec::new());
-    failed.outcome = Outcome::Failed;
+    failed.outcome = RecordOutcome::Failed;
     env.store
         .claim_to_run(key("a"))
         .and_then(|ticket| ticket.commit(failed))
         .expect("a commit");
-    let passed = |record: &crate::Record| record.outcome == Outcome::Passed;
+    let passed = |record: &crate::Record| record.outcome == RecordOutcome::Passed;
     let ticket = ticket(env.store.claim_if(key("a"), passed).expect("a lookup"));
     ticket
         .commit(record(key("a"), "test /a", Vec::new()))
@@ -142,7 +142,7 @@ fn claim_of_another_is_busy_and_says_whose_it_is() {
 fn waiting_ends_with_patience_or_cancellation() {
     let env = Env::new();
     let _held = ticket(env.store.claim(key("a")).expect("a lookup"));
-    let over = Patience {
+    let over = ClaimPatience {
         limit: Some(Duration::from_millis(5)),
         cancel: None,
     };
@@ -152,7 +152,7 @@ fn waiting_ends_with_patience_or_cancellation() {
     ));
     let (mut ours, theirs) = UnixStream::pair().expect("a pair");
     ours.write_all(b"!").expect("cancel");
-    let cancelled = Patience {
+    let cancelled = ClaimPatience {
         limit: None,
         cancel: Some(theirs.as_fd()),
     };
@@ -226,7 +226,7 @@ fn lost_output_makes_the_record_a_miss() {
     fs::remove_file(env.store.layout().blob(record.files[0].digest)).expect("the blob");
     assert_eq!(env.store.peek(key("a")).expect("a lookup"), None);
     let reports = env.store.take_reports();
-    assert_eq!(reports[0].problem, Problem::MissingBlob(record.files[0].digest));
+    assert_eq!(reports[0].problem, FileProblem::MissingBlob(record.files[0].digest));
     assert_eq!(
         env.store.inspect(key("a")).expect("a read"),
         Some(record),
@@ -242,14 +242,17 @@ fn record_under_another_name_or_of_another_form_is_a_miss() {
     fs::create_dir_all(path.parent().expect("a parent")).expect("a directory");
     fs::copy(env.store.layout().record(key("a")), &path).expect("a copy");
     assert_eq!(env.store.peek(key("b")).expect("a lookup"), None);
-    assert_eq!(env.store.take_reports()[0].problem, Problem::Misplaced);
+    assert_eq!(env.store.take_reports()[0].problem, FileProblem::Misplaced);
     fs::write(&path, crate::format::json::seal(b"[1]")).expect("another form");
     assert_eq!(env.store.peek(key("b")).expect("a lookup"), None);
-    assert!(matches!(env.store.take_reports()[0].problem, Problem::Malformed(_)));
+    assert!(matches!(env.store.take_reports()[0].problem, FileProblem::Malformed(_)));
     fs::remove_file(&path).expect("the file");
     fs::create_dir(&path).expect("a directory in its place");
     assert_eq!(env.store.peek(key("b")).expect("a lookup"), None);
-    assert!(matches!(env.store.take_reports()[0].problem, Problem::Unreadable(_)));
+    assert!(matches!(
+        env.store.take_reports()[0].problem,
+        FileProblem::Unreadable(_)
+    ));
 }
 
 #[test]
@@ -318,5 +321,5 @@ fn output_of_a_bad_record_is_none_and_what_it_does_not_hold_is_reported() {
     fs::remove_file(env.store.blobs().path(record.files[0].digest)).expect("removed");
     assert!(!env.store.holds(key("a"), &output.files));
     let reports = env.store.take_reports();
-    assert_eq!(reports[0].problem, Problem::MissingBlob(record.files[0].digest));
+    assert_eq!(reports[0].problem, FileProblem::MissingBlob(record.files[0].digest));
 }

@@ -21,7 +21,7 @@ use std::path::{Path, PathBuf};
 use atex_graph::{ActionKey, BlobDigest, Entry, Kind};
 use tempfile::TempDir;
 
-use crate::{Lookup, Outcome, OutputFile, Record, Store, Ticket};
+use crate::{Lookup, OutputFile, Record, RecordOutcome, Store, Ticket};
 
 /// A new store, and the directory that goes away with it. Its `files` lie on the same filesystem as the store.
 struct Env {
@@ -77,7 +77,7 @@ fn record(key: ActionKey, name: &str, files: Vec<OutputFile>) -> Record {
         started: 1_700_000_000,
         duration_ms: 1500,
         prepared: Some(1_699_990_000),
-        outcome: Outcome::Passed,
+        outcome: RecordOutcome::Passed,
         inputs: entries(2),
         files,
         meta: serde_json::json!({"exit_code": 0}),

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 use atex_graph::ActionKey;
 
 use super::{Env, key, record};
-use crate::{CacheError, Problem};
+use crate::{CacheError, FileProblem};
 
 /// A key of this first byte and this last one.
 fn plain_key(first: u8, last: u8) -> ActionKey {
@@ -98,7 +98,7 @@ fn latest_record_of_a_name_is_the_newest_that_can_be_read() {
     let damaged = fs::read_to_string(&path).expect("the record").replace("200", "999");
     fs::write(&path, damaged).expect("damage");
     assert_eq!(latest("test /a"), Some(key("old")));
-    assert_eq!(env.store.take_reports()[0].problem, Problem::Checksum);
+    assert_eq!(env.store.take_reports()[0].problem, FileProblem::Checksum);
 }
 
 #[test]

@@ -21,7 +21,7 @@ use crate::bucket::{Bucket, Lifetime};
 use crate::error::CacheError;
 use crate::fetched::{self, Pruned};
 use crate::records::document::Document;
-use crate::report::{Problem, Report, judge};
+use crate::report::{BadFile, FileProblem, judge};
 use crate::store::disk::Disk;
 use crate::store::walk::{self, StoredFile};
 use crate::store::{Alone, Store};
@@ -64,7 +64,7 @@ pub struct GcReport {
     /// Why blobs were not collected, if they were not.
     pub blobs_spared: Option<String>,
     /// Records that went because they were bad.
-    pub bad: Vec<Report>,
+    pub bad: Vec<BadFile>,
 }
 
 /// A good record, and what it needs.
@@ -114,8 +114,8 @@ impl Store {
     fn needs(&self, found: &StoredFile) -> Result<Option<Vec<(BlobDigest, u64)>>, CacheError> {
         let read_error = |error| CacheError::io("read", &found.path, error);
         let problem = match (found.key(), fs::read(&found.path)) {
-            (None, _) => Problem::Misplaced,
-            (_, Err(error)) => judge(error).map_err(read_error)?.unwrap_or(Problem::Misplaced),
+            (None, _) => FileProblem::Misplaced,
+            (_, Err(error)) => judge(error).map_err(read_error)?.unwrap_or(FileProblem::Misplaced),
             (Some(key), Ok(bytes)) => match self.read_needs(&bytes, key)? {
                 Ok(needs) => return Ok(Some(needs)),
                 Err(problem) => problem,
@@ -125,7 +125,11 @@ impl Store {
         Ok(None)
     }
 
-    fn read_needs(&self, bytes: &[u8], key: ActionKey) -> Result<Result<Vec<(BlobDigest, u64)>, Problem>, CacheError> {
+    fn read_needs(
+        &self,
+        bytes: &[u8],
+        key: ActionKey,
+    ) -> Result<Result<Vec<(BlobDigest, u64)>, FileProblem>, CacheError> {
         let document = match Document::decode(bytes, key) {
             Ok(document) => document,
             Err(problem) => return Ok(Err(problem)),
@@ -146,7 +150,7 @@ impl Store {
             .iter()
             .find(|(digest, size)| !self.blobs().contains(*digest, *size));
         Ok(match missing {
-            Some((digest, _)) => Err(Problem::MissingBlob(*digest)),
+            Some((digest, _)) => Err(FileProblem::MissingBlob(*digest)),
             None => Ok(needs),
         })
     }

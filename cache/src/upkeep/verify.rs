@@ -8,9 +8,9 @@ use serde::de::IgnoredAny;
 
 use crate::bucket::{Bucket, Check};
 use crate::error::CacheError;
-use crate::format::binary::Decoder;
+use crate::format::binary::BinaryReader;
 use crate::format::json;
-use crate::report::{Problem, Report, judge};
+use crate::report::{BadFile, FileProblem, judge};
 use crate::store::Store;
 use crate::store::walk::{self, StoredFile};
 
@@ -26,7 +26,7 @@ pub struct VerifyReport {
     /// Bytes of blobs that were read.
     pub bytes: u64,
     /// What did not pass, by path.
-    pub bad: Vec<Report>,
+    pub bad: Vec<BadFile>,
 }
 
 impl Store {
@@ -76,7 +76,7 @@ impl Store {
     fn verify_file(&self, bucket: Bucket, file: &StoredFile) -> Result<(), CacheError> {
         let problem = match fs::read(&file.path) {
             Ok(bytes) if bucket.check() == Check::Sealed => {
-                Decoder::open(&bytes).is_none().then_some(Problem::Checksum)
+                BinaryReader::open(&bytes).is_none().then_some(FileProblem::Checksum)
             }
             Ok(bytes) => json::read::<IgnoredAny>(&bytes).err(),
             Err(error) => judge(error).map_err(|error| CacheError::io("read", &file.path, error))?,

@@ -6,7 +6,7 @@ use clap::ValueEnum;
 
 use crate::cli::error::CliError;
 use crate::cli::error::suggest::did_you_mean;
-use crate::compile::lint::Code;
+use crate::compile::lint::LintCode;
 use crate::compile::plan::environment;
 use crate::exec::record::audit::Share;
 use crate::exec::shard::Shard;
@@ -197,9 +197,9 @@ pub(crate) fn choice<T: ValueEnum>(text: &str) -> Result<T, ValueError> {
 }
 
 /// Parses the code of a finding of `lint`.
-pub(crate) fn lint_code(text: &str) -> Result<Code, ValueError> {
-    Code::named(text).ok_or_else(|| {
-        let hint = did_you_mean(text, Code::ALL.iter().map(|code| code.name()))
+pub(crate) fn lint_code(text: &str) -> Result<LintCode, ValueError> {
+    LintCode::named(text).ok_or_else(|| {
+        let hint = did_you_mean(text, LintCode::ALL.iter().map(|code| code.name()))
             .unwrap_or_else(|| "each finding shows its code".to_owned());
         ValueError::new(format!("`{text}` is no code of a finding"), hint)
     })

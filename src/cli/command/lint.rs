@@ -10,7 +10,7 @@ use crate::cli::args::values;
 use crate::cli::config::settings::Settings;
 use crate::cli::error::CliError;
 use crate::cli::output::Out;
-use crate::compile::lint::{self, Code, Finding, LintError, Report, Request, Severity};
+use crate::compile::lint::{self, Finding, LintCode, LintError, LintReport, LintRequest, Severity};
 use crate::report::palette::paint;
 use crate::report::text::{fit, harmless, width};
 use crate::report::{Exit, Verbosity};
@@ -34,7 +34,7 @@ pub(crate) struct LintArgs {
     #[arg(long, value_name = "CODE")]
     pub(crate) allow: Vec<String>,
 
-    /// Report also where tmt would treat the tree in another way
+    /// LintReport also where tmt would treat the tree in another way
     #[arg(long)]
     pub(crate) tmt: bool,
 }
@@ -59,7 +59,7 @@ struct JsonFinding<'a> {
 /// Looks at the tree and prints what it finds.
 pub(crate) fn run(args: &LintArgs, settings: &Settings, out: &mut Out) -> Result<Exit, CliError> {
     let defaults = settings.config.defaults.context.iter().flatten();
-    let request = Request {
+    let request = LintRequest {
         start: settings.tree_root()?.to_owned(),
         names: args.names.clone(),
         tmt: args.tmt,
@@ -84,7 +84,7 @@ pub(crate) fn run(args: &LintArgs, settings: &Settings, out: &mut Out) -> Result
     })
 }
 
-fn codes(names: &[String]) -> Result<BTreeSet<Code>, CliError> {
+fn codes(names: &[String]) -> Result<BTreeSet<LintCode>, CliError> {
     let code = |name: &String| values::lint_code(name).map_err(CliError::from);
     names.iter().map(code).collect()
 }
@@ -105,7 +105,7 @@ fn json(finding: &Finding) -> JsonFinding<'_> {
 }
 
 /// Prints the findings for people, file by file, and how many there are.
-fn print(report: &Report, settings: &Settings, out: &mut Out) -> Result<(), CliError> {
+fn print(report: &LintReport, settings: &Settings, out: &mut Out) -> Result<(), CliError> {
     let file = |finding: &Finding| finding.spot.as_ref().map(|spot| spot.file.clone());
     for group in report.findings.chunk_by(|left, right| file(left) == file(right)) {
         let name = file(&group[0]).map_or_else(|| "(no file)".to_owned(), |file| file.display().to_string());
@@ -210,7 +210,7 @@ fn excerpt(spot: &Spot) -> (String, String) {
     (fit(&text, SHOWN).into_owned(), marks)
 }
 
-fn summary(report: &Report) -> String {
+fn summary(report: &LintReport) -> String {
     let errors = report
         .findings
         .iter()

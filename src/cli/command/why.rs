@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use atex_cache::{Outcome, Record, Store};
+use atex_cache::{Record, RecordOutcome, Store};
 use atex_fmf::regex::Pattern;
 use atex_graph::explain::{Cause, causes, render_causes};
 use atex_graph::{Graph, Kind, NodeId, NodeName};
@@ -144,8 +144,8 @@ fn verdict(workload: &Workload, id: NodeId, store: &Store) -> Result<Verdict, Cl
     }
     if let Some(record) = store.peek(node.key())? {
         return Ok(match record.outcome {
-            Outcome::Passed => Verdict::Recorded(record),
-            Outcome::Failed => Verdict::Failed(record),
+            RecordOutcome::Passed => Verdict::Recorded(record),
+            RecordOutcome::Failed => Verdict::Failed(record),
         });
     }
     let mut latest: Option<Record> = None;

@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::cli::args::ColorWhen;
-use crate::compile::lint::Code;
+use crate::compile::lint::LintCode;
 use crate::exec::options::{OnReboot, OnTaint};
 use crate::sut::kind::Parameters;
 
@@ -33,7 +33,7 @@ pub(crate) struct AtexConfig {
     /// Groups of SUTs.
     pub(crate) groups: BTreeMap<String, GroupConfig>,
     /// `[lint] allow`: findings that are not reported.
-    pub(crate) lint_allow: Option<BTreeSet<Code>>,
+    pub(crate) lint_allow: Option<BTreeSet<LintCode>>,
 }
 
 /// `[defaults]`: each stands for the option of its name.

@@ -14,7 +14,7 @@ use toml::de::{DeTable, DeValue};
 use super::{AtexConfig, AtexConfigError, Defaults, GroupConfig, SutConfig};
 use crate::cli::args::values::{self, ValueError};
 use crate::cli::error::suggest::did_you_mean;
-use crate::compile::lint::Code;
+use crate::compile::lint::LintCode;
 use crate::sut::kind::Parameters;
 
 /// The file that is being read.
@@ -69,7 +69,7 @@ pub(super) fn parse(path: &Path, text: &str) -> Result<AtexConfig, AtexConfigErr
     })
 }
 
-fn lint_allow(source: Source<'_>, item: Item<'_>) -> Result<Option<BTreeSet<Code>>, AtexConfigError> {
+fn lint_allow(source: Source<'_>, item: Item<'_>) -> Result<Option<BTreeSet<LintCode>>, AtexConfigError> {
     let mut section = Section::new(source, source.table(item, "lint")?);
     let allow = section.read("allow", |source, item, key| {
         let names = source.texts(item, key)?;

@@ -15,7 +15,7 @@ const DEPTH: usize = 10;
     clippy::struct_excessive_bools,
     reason = "each is a setting of its own, as git has them"
 )]
-pub(super) struct Config {
+pub(super) struct GitConfig {
     pub(super) excludes_file: Option<PathBuf>,
     pub(super) ignore_case: bool,
     pub(super) bare: bool,
@@ -24,7 +24,7 @@ pub(super) struct Config {
     per_work_tree: bool,
 }
 
-impl Config {
+impl GitConfig {
     /// Reads the system's, the user's and the repository's configuration; the later ones win. `git` is the repository's directory,
     /// `common` that which its work trees share.
     pub(super) fn read(git: &Path, common: &Path) -> Self {

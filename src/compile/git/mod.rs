@@ -16,9 +16,9 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use config::Config;
+use config::GitConfig;
 use index::Index;
-pub(crate) use rules::Rules;
+pub(crate) use rules::IgnoreRules;
 
 use crate::host;
 
@@ -30,13 +30,13 @@ pub(crate) const GIT: &str = ".git";
 pub(crate) struct Repository {
     index: Index,
     /// The user's rules, and over them the repository's own that are in no work tree.
-    excludes: [Rules; 2],
+    excludes: [IgnoreRules; 2],
     fold: bool,
 }
 
 /// What a repository says of a path below its top.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Verdict {
+pub(crate) enum IgnoreVerdict {
     Taken,
     /// With the place of the rule that ignores it.
     Ignored(Arc<str>),
@@ -57,16 +57,16 @@ impl Repository {
             Ok(text) => git.join(text.trim_end()),
             Err(_) => git.clone(),
         };
-        let config = Config::read(&git, &common);
+        let config = GitConfig::read(&git, &common);
         let same = |tree: &Path| tree.canonicalize().ok() == top.canonicalize().ok();
         if config.bare && config.work_tree.is_none() || config.work_tree.as_deref().is_some_and(|tree| !same(tree)) {
             return Ok(None);
         }
         let user = config
             .excludes()
-            .map(|file| Rules::read(&file, &file.to_string_lossy(), b"", true))
+            .map(|file| IgnoreRules::read(&file, &file.to_string_lossy(), b"", true))
             .unwrap_or_default();
-        let own = Rules::read(&common.join("info/exclude"), ".git/info/exclude", b"", true);
+        let own = IgnoreRules::read(&common.join("info/exclude"), ".git/info/exclude", b"", true);
         Ok(Some(Self {
             index: Index::read(&git, if config.sha256 { 32 } else { 20 })?,
             excludes: [user, own],
@@ -89,32 +89,38 @@ impl Repository {
     }
 
     /// Reads the rules of a directory for what lies below it; `path` is where it is in the repository.
-    pub(crate) fn rules_of(directory: &Path, path: &[u8]) -> Rules {
+    pub(crate) fn rules_of(directory: &Path, path: &[u8]) -> IgnoreRules {
         let base = if path.is_empty() {
             Vec::new()
         } else {
             [path, b"/"].concat()
         };
         let shown = format!("{}.gitignore", String::from_utf8_lossy(&base));
-        Rules::read(&directory.join(".gitignore"), &shown, &base, false)
+        IgnoreRules::read(&directory.join(".gitignore"), &shown, &base, false)
     }
 
     /// Says what becomes of a path. `above` are the rules of the directories that it lies in, the topmost first; `ignored` is
     /// the rule that ignores one of these.
-    pub(crate) fn verdict(&self, path: &[u8], directory: bool, above: &[Rules], ignored: Option<&Arc<str>>) -> Verdict {
+    pub(crate) fn verdict(
+        &self,
+        path: &[u8],
+        directory: bool,
+        above: &[IgnoreRules],
+        ignored: Option<&Arc<str>>,
+    ) -> IgnoreVerdict {
         if directory && (self.index.submodules.contains(path) || self.index.sparse.contains(path)) {
-            return Verdict::Foreign;
+            return IgnoreVerdict::Foreign;
         }
         if !directory && self.index.files.contains(path) {
-            return Verdict::Taken;
+            return IgnoreVerdict::Taken;
         }
         let mut rules = above.iter().rev().chain(self.excludes.iter().rev());
         let mut said = || rules.find_map(|rules| rules.verdict(path, directory, self.fold));
         let ignored = ignored.or_else(|| said().flatten());
         match ignored.cloned() {
-            None => Verdict::Taken,
-            Some(rule) if directory && self.index.directories.contains(path) => Verdict::OnlyTracked(rule),
-            Some(rule) => Verdict::Ignored(rule),
+            None => IgnoreVerdict::Taken,
+            Some(rule) if directory && self.index.directories.contains(path) => IgnoreVerdict::OnlyTracked(rule),
+            Some(rule) => IgnoreVerdict::Ignored(rule),
         }
     }
 

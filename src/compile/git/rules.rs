@@ -11,7 +11,7 @@ const LIMIT: u64 = 16 << 20;
 
 /// The rules of one file.
 #[derive(Debug, Default)]
-pub(crate) struct Rules {
+pub(crate) struct IgnoreRules {
     rules: Vec<Rule>,
     /// Which directory they are about, relative to the repository, with a slash at its end unless it is the top.
     base: Vec<u8>,
@@ -28,7 +28,7 @@ struct Rule {
     said: Arc<str>,
 }
 
-impl Rules {
+impl IgnoreRules {
     /// Reads a file, which people know by the name `shown`; one that is not there has no rules. `linked`: whether it may be a symlink,
     /// which git refuses in the work tree.
     pub(super) fn read(file: &Path, shown: &str, base: &[u8], linked: bool) -> Self {
@@ -135,18 +135,18 @@ fn without_trailing_spaces(line: &[u8]) -> &[u8] {
 
 #[cfg(test)]
 mod tests {
-    use super::Rules;
+    use super::IgnoreRules;
 
     fn ignored(rules: &str, path: &str) -> Option<bool> {
         let directory = path.ends_with('/');
-        let rules = Rules::parse(rules.as_bytes(), ".gitignore", b"");
+        let rules = IgnoreRules::parse(rules.as_bytes(), ".gitignore", b"");
         let verdict = rules.verdict(path.trim_end_matches('/').as_bytes(), directory, false);
         verdict.map(|ignored| ignored.is_some())
     }
 
     #[test]
     fn a_rule_knows_where_it_stands() {
-        let rules = Rules::parse(b"# objects\n\n*.o \n", "lib/.gitignore", b"lib/");
+        let rules = IgnoreRules::parse(b"# objects\n\n*.o \n", "lib/.gitignore", b"lib/");
         let said = rules.verdict(b"lib/x.o", false, false).flatten();
         assert_eq!(said.map(|said| &**said), Some("lib/.gitignore:3 (`*.o`)"));
     }

@@ -24,8 +24,8 @@ use crate::compile::plan::Plan;
 use crate::compile::plan::environment::{self, Variables};
 use crate::compile::plan::phases::Phase;
 use crate::compile::plan::test_selection::Selected;
-use crate::compile::spec::{Action, PlanId, PlanSpec, Request, StepId, StepSpec, UploadId, Warning};
-use crate::compile::test::Facts;
+use crate::compile::spec::{PhaseAction, PlanId, PlanSpec, Request, StepId, StepSpec, UploadId, Warning};
+use crate::compile::test::TestMetadata;
 use test_nodes::Draft;
 use uploads::Uploads;
 
@@ -40,7 +40,7 @@ pub(crate) struct Assembler<'r> {
     /// By tree and place in the slot.
     inputs: HashMap<(TreeId, String), TreeInputs>,
     metadata: HashMap<(TreeId, String), FileSet>,
-    facts: HashMap<(TreeId, &'r str), Arc<Facts>>,
+    facts: HashMap<(TreeId, &'r str), Arc<TestMetadata>>,
     command_line: Variables,
     builder: GraphBuilder,
     steps: Vec<StepSpec>,
@@ -215,7 +215,7 @@ impl<'r> Assembler<'r> {
 
     /// The files that a step may read: of all trees of the slot those that belong to no test and those that it names, or what the plan
     /// says.
-    fn step_files(&mut self, plan: &Plan, action: &Action) -> InputFiles {
+    fn step_files(&mut self, plan: &Plan, action: &PhaseAction) -> InputFiles {
         let mentions = how::mentions(action);
         let in_tree = how::runs_in_tree(action);
         let mut sets = Vec::new();

@@ -14,7 +14,7 @@ use crate::compile::plan::Plan;
 use crate::compile::plan::environment;
 use crate::compile::plan::test_selection::Selected;
 use crate::compile::spec::{PlanId, TestId, TestSpec, Warning, Workload};
-use crate::compile::test::{Facts, metadata_text};
+use crate::compile::test::{TestMetadata, metadata_text};
 
 /// The pseudo variable that stands, in the keys of tests that share a tree, for all of them.
 const SHARED: &str = "(shared tree)";
@@ -24,7 +24,7 @@ const SHARED: &str = "(shared tree)";
 pub(super) struct Draft<'r> {
     selected: &'r Selected<'r>,
     plan: PlanId,
-    facts: Arc<Facts>,
+    facts: Arc<TestMetadata>,
     inputs: TestInputs,
     /// The last prepare step of its plan.
     last: Option<NodeId>,
@@ -75,7 +75,7 @@ impl<'r> Assembler<'r> {
         Ok(())
     }
 
-    fn files_of(&mut self, selected: &Selected<'r>, facts: &Facts) -> InputFiles {
+    fn files_of(&mut self, selected: &Selected<'r>, facts: &TestMetadata) -> InputFiles {
         let inputs = self.inputs(selected.tree, &selected.prefix());
         match &facts.globs {
             Some(globs) => inputs.matching(globs).0.into(),
@@ -87,7 +87,7 @@ impl<'r> Assembler<'r> {
         &self,
         part: &PlanPart<'_>,
         plan: PlanId,
-        (selected, facts, files): (&'r Selected<'r>, Arc<Facts>, InputFiles),
+        (selected, facts, files): (&'r Selected<'r>, Arc<TestMetadata>, InputFiles),
         last: Option<NodeId>,
     ) -> Draft<'r> {
         let env_after = environment::merged(&facts.environment, &self.command_line);
@@ -120,8 +120,8 @@ impl<'r> Assembler<'r> {
         let trees = self.trees;
         let is_new = |test: &&Selected<'r>| !self.facts.contains_key(&(test.tree, test.node.name()));
         let new: Vec<&Selected<'r>> = tests.iter().filter(is_new).collect();
-        let read = |test: &&Selected<'r>| Facts::read(&trees.get(test.tree).tree, test.node);
-        let read: Vec<Result<Facts, CompileError>> = new.par_iter().map(read).collect();
+        let read = |test: &&Selected<'r>| TestMetadata::read(&trees.get(test.tree).tree, test.node);
+        let read: Vec<Result<TestMetadata, CompileError>> = new.par_iter().map(read).collect();
         for (test, facts) in new.into_iter().zip(read) {
             self.keep_facts(test, facts?);
         }
@@ -129,16 +129,16 @@ impl<'r> Assembler<'r> {
     }
 
     /// What the metadata of a test say, read once.
-    pub(super) fn facts(&mut self, selected: &Selected<'r>) -> Result<Arc<Facts>, CompileError> {
+    pub(super) fn facts(&mut self, selected: &Selected<'r>) -> Result<Arc<TestMetadata>, CompileError> {
         let place = (selected.tree, selected.node.name());
         if let Some(facts) = self.facts.get(&place) {
             return Ok(Arc::clone(facts));
         }
-        let facts = Facts::read(&self.trees.get(selected.tree).tree, selected.node)?;
+        let facts = TestMetadata::read(&self.trees.get(selected.tree).tree, selected.node)?;
         Ok(self.keep_facts(selected, facts))
     }
 
-    fn keep_facts(&mut self, selected: &Selected<'r>, facts: Facts) -> Arc<Facts> {
+    fn keep_facts(&mut self, selected: &Selected<'r>, facts: TestMetadata) -> Arc<TestMetadata> {
         let facts = Arc::new(facts);
         if let Some(globs) = &facts.globs {
             let (_, unused) = self.inputs(selected.tree, "").matching(globs);

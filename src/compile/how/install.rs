@@ -5,37 +5,37 @@ use std::sync::Arc;
 
 use atex_graph::{Sourced, StepAction};
 
-use super::{How, Keys, Step};
+use super::{How, Keys, StepKind};
 use crate::compile::error::CompileError;
 use crate::compile::inputs::files::TreeFiles;
 use crate::compile::inputs::git_ignored::{LeftOut, of_word};
-use crate::compile::lint::Code;
+use crate::compile::lint::LintCode;
 use crate::compile::metadata::read::Scope;
-use crate::compile::spec::Action;
+use crate::compile::spec::PhaseAction;
 
 /// A text or a list of texts: names, or files of the tree.
 const PACKAGE: &str = "package";
 
 pub(super) const HOW: How = How {
     word: "install",
-    steps: &[Step::Prepare],
+    steps: &[StepKind::Prepare],
     content: PACKAGE,
     keys: Keys {
         read: &[PACKAGE],
         known: &["check-first", "copr", "directory", "exclude", "missing", "where"],
     },
-    empty: Code::EmptyPackage,
+    empty: LintCode::EmptyPackage,
     read,
 };
 
 /// One transaction: the order does not matter, nor how often a package is named.
-fn read(phase: &Scope<'_>) -> Result<Option<Action>, CompileError> {
+fn read(phase: &Scope<'_>) -> Result<Option<PhaseAction>, CompileError> {
     let texts = phase.texts(PACKAGE)?;
     let mut packages: Vec<String> = texts.iter().map(|text| text.trim().to_owned()).collect();
     packages.retain(|package| !package.is_empty());
     packages.sort_unstable();
     packages.dedup();
-    Ok((!packages.is_empty()).then_some(Action::Install { packages }))
+    Ok((!packages.is_empty()).then_some(PhaseAction::Install { packages }))
 }
 
 pub(super) fn input(packages: &[String], origin: Option<Arc<str>>) -> StepAction {

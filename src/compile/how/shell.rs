@@ -5,33 +5,33 @@ use std::sync::Arc;
 
 use atex_graph::{Sourced, StepAction};
 
-use super::{How, Keys, Step};
+use super::{How, Keys, StepKind};
 use crate::compile::error::CompileError;
 use crate::compile::inputs::files::TreeFiles;
 use crate::compile::inputs::git_ignored::{LeftOut, of_script};
-use crate::compile::lint::Code;
+use crate::compile::lint::LintCode;
 use crate::compile::metadata::read::Scope;
-use crate::compile::spec::Action;
+use crate::compile::spec::PhaseAction;
 
 /// A text or a list of texts: bash.
 const SCRIPT: &str = "script";
 
 pub(super) const HOW: How = How {
     word: "shell",
-    steps: &Step::ALL,
+    steps: &StepKind::ALL,
     content: SCRIPT,
     keys: Keys {
         read: &[SCRIPT],
         known: &["ref", "url", "where"],
     },
-    empty: Code::EmptyScript,
+    empty: LintCode::EmptyScript,
     read,
 };
 
-fn read(phase: &Scope<'_>) -> Result<Option<Action>, CompileError> {
+fn read(phase: &Scope<'_>) -> Result<Option<PhaseAction>, CompileError> {
     let mut scripts = phase.texts(SCRIPT)?;
     scripts.retain(|script| !script.trim().is_empty());
-    Ok((!scripts.is_empty()).then_some(Action::Shell { scripts }))
+    Ok((!scripts.is_empty()).then_some(PhaseAction::Shell { scripts }))
 }
 
 pub(super) fn input(scripts: &[String], origin: Option<Arc<str>>) -> StepAction {

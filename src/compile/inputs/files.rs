@@ -28,7 +28,7 @@ pub(crate) struct TreeFiles {
     pub(crate) root: PathBuf,
     /// Sorted by path, component by component: what lies below a directory is one range.
     pub(crate) files: Vec<TreeFile>,
-    /// What git ignores, see [`Walk`](crate::compile::inputs::walk::Walk).
+    /// What git ignores, see [`TreeWalk`](crate::compile::inputs::walk::TreeWalk).
     pub(crate) ignored: BTreeMap<PathBuf, Arc<str>>,
 }
 

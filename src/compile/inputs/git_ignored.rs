@@ -13,7 +13,7 @@ use rayon::iter::{IntoParallelRefIterator as _, ParallelIterator as _};
 use crate::compile::FilesOfTrees;
 use crate::compile::how;
 use crate::compile::inputs::files::{TreeFiles, escaped};
-use crate::compile::metadata::read::{Reader, Scope};
+use crate::compile::metadata::read::{NodeReader, Scope};
 use crate::compile::metadata::trees::{TreeId, Trees};
 use crate::compile::plan::Plan;
 use crate::compile::plan::test_selection::Selected;
@@ -57,7 +57,7 @@ pub(crate) fn of_test(files: &TreeFiles, tree: &Tree, node: Node<'_>) -> Vec<Lef
     let Ok(directory) = run_directory(tree, node) else {
         return Vec::new();
     };
-    let scope = Reader::new(tree, node).scope("test");
+    let scope = NodeReader::new(tree, node).scope("test");
     if let Some(rule) = files.left_out(&directory) {
         let key = if node.has_key("path") { "path" } else { "test" };
         return vec![LeftOut {
@@ -200,7 +200,7 @@ pub(crate) fn warnings(selection: &[(&Plan, Vec<Selected<'_>>)], trees: &Trees, 
     let find = |test: &&Selected<'_>| of_test(&files[&test.tree], &trees.get(test.tree).tree, test.node);
     let found: Vec<Vec<LeftOut>> = tests.par_iter().map(find).collect();
     for (test, found) in tests.into_iter().zip(found) {
-        let scope = || Reader::new(&trees.get(test.tree).tree, test.node).scope("test");
+        let scope = || NodeReader::new(&trees.get(test.tree).tree, test.node).scope("test");
         for found in found {
             let subject = format!("test `{}`", test.node.name());
             said.add(test.tree, &found, &subject, || scope().origin(found.key));

@@ -17,7 +17,7 @@ use std::sync::Arc;
 use atex_graph::{FileSet, InputFile, InputFiles};
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 
-use crate::compile::error::Problem;
+use crate::compile::error::MetadataProblem;
 use crate::compile::inputs::files::{TreeFile, TreeFiles, escaped};
 use crate::compile::script::named_files::{Mentions, ancestors};
 
@@ -147,8 +147,8 @@ pub(crate) struct Globs {
 
 impl Globs {
     /// Reads globs that stand in a file in the directory `here`.
-    pub(crate) fn parse(patterns: Vec<String>, here: &Path) -> Result<Self, Problem> {
-        let problem = |pattern: &str, error: &globset::Error| Problem::Glob {
+    pub(crate) fn parse(patterns: Vec<String>, here: &Path) -> Result<Self, MetadataProblem> {
+        let problem = |pattern: &str, error: &globset::Error| MetadataProblem::Glob {
             pattern: pattern.to_owned(),
             problem: error.kind().to_string(),
         };

@@ -11,11 +11,11 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::compile::git::{GIT, Repository, Rules, Verdict};
+use crate::compile::git::{GIT, IgnoreRules, IgnoreVerdict, Repository};
 
 /// What a walk found, relative to the root.
 #[derive(Debug, Default)]
-pub(crate) struct Walk {
+pub(crate) struct TreeWalk {
     /// Everything that is not a directory. Sorted.
     pub(crate) files: BTreeSet<PathBuf>,
     /// Directories that hold nothing at all.
@@ -27,8 +27,8 @@ pub(crate) struct Walk {
 }
 
 /// Walks the tree at `root`.
-pub(crate) fn walk(root: &Path) -> Walk {
-    let mut walk = Walk::default();
+pub(crate) fn walk(root: &Path) -> TreeWalk {
+    let mut walk = TreeWalk::default();
     let place = root.canonicalize().unwrap_or_else(|_| root.to_owned());
     match Repository::around(&place) {
         Ok(Some((top, repository))) => walk.within(&top, &repository, &place),
@@ -45,7 +45,7 @@ pub(crate) fn walk(root: &Path) -> Walk {
 /// Names by which a directory is known as that of a run.
 const RUN: [&str; 2] = ["run.json", "events.jsonl"];
 
-impl Walk {
+impl TreeWalk {
     /// Takes out what is atex's own: files and directories by their place, and the directories of earlier runs.
     pub(crate) fn leave_out(&mut self, root: &Path, own: &[PathBuf]) {
         let place = root.canonicalize().unwrap_or_else(|_| root.to_owned());
@@ -76,16 +76,16 @@ impl Walk {
 }
 
 /// Where a walk is in a repository.
-struct Step<'r> {
+struct StepKind<'r> {
     repository: &'r Repository,
     /// The rules of the directories above, the topmost first.
-    rules: Vec<Rules>,
+    rules: Vec<IgnoreRules>,
 }
 
-impl Walk {
+impl TreeWalk {
     /// Walks a tree that lies in a repository.
     fn within(&mut self, top: &Path, repository: &Repository, place: &Path) {
-        let mut step = Step {
+        let mut step = StepKind {
             repository,
             rules: Vec::new(),
         };
@@ -96,9 +96,9 @@ impl Walk {
             directory.push(part);
             path = joined(&path, part.as_bytes());
             match repository.verdict(&path, true, &step.rules, ignored.as_ref()) {
-                Verdict::Taken => {}
-                Verdict::Ignored(rule) | Verdict::OnlyTracked(rule) => ignored = Some(rule),
-                Verdict::Foreign => return self.all(place, Path::new("")),
+                IgnoreVerdict::Taken => {}
+                IgnoreVerdict::Ignored(rule) | IgnoreVerdict::OnlyTracked(rule) => ignored = Some(rule),
+                IgnoreVerdict::Foreign => return self.all(place, Path::new("")),
             }
         }
         if ignored.is_some() && !repository.tracks(&path) {
@@ -112,7 +112,7 @@ impl Walk {
         &mut self,
         (place, within): (&Path, &Path),
         path: &[u8],
-        step: &mut Step<'_>,
+        step: &mut StepKind<'_>,
         ignored: Option<&Arc<str>>,
     ) {
         step.rules.push(Repository::rules_of(place, path));
@@ -120,19 +120,19 @@ impl Walk {
             let (place, within) = (place.join(&name), within.join(&name));
             let path = joined(path, name.as_bytes());
             match step.repository.verdict(&path, directory, &step.rules, ignored) {
-                Verdict::Ignored(rule) => {
+                IgnoreVerdict::Ignored(rule) => {
                     self.ignored.insert(within, rule);
                 }
                 _ if !directory => {
                     self.files.insert(within);
                 }
-                Verdict::Taken if step.repository.tracks(&path) => {
+                IgnoreVerdict::Taken if step.repository.tracks(&path) => {
                     self.directory((&place, &within), &path, step, ignored);
                 }
-                Verdict::Taken if self.nested(&place, &within) => {}
-                Verdict::Taken => self.directory((&place, &within), &path, step, ignored),
-                Verdict::OnlyTracked(rule) => self.directory((&place, &within), &path, step, Some(&rule)),
-                Verdict::Foreign => {
+                IgnoreVerdict::Taken if self.nested(&place, &within) => {}
+                IgnoreVerdict::Taken => self.directory((&place, &within), &path, step, ignored),
+                IgnoreVerdict::OnlyTracked(rule) => self.directory((&place, &within), &path, step, Some(&rule)),
+                IgnoreVerdict::Foreign => {
                     if !self.nested(&place, &within) {
                         self.all(&place, &within);
                     }
@@ -159,7 +159,7 @@ impl Walk {
         match Repository::open(place) {
             Ok(None) => return false,
             Ok(Some(repository)) => {
-                let mut step = Step {
+                let mut step = StepKind {
                     repository: &repository,
                     rules: Vec::new(),
                 };

@@ -6,13 +6,13 @@ use atex_fmf::context::{Context, Rule};
 use atex_fmf::{Error, Map, Node, Value};
 
 use super::nodes::scope;
-use super::schema::Kind;
-use super::{Code, Linter, expressions, keys, values};
-use crate::compile::metadata::location::Place;
+use super::schema::NodeKind;
+use super::{LintCode, Linter, expressions, keys, values};
+use crate::compile::metadata::location::Location;
 use crate::compile::metadata::read::Scope;
 
 /// Checks the rules of a node.
-pub(super) fn check(linter: &mut Linter<'_>, node_scope: &Scope<'_>, kind: Kind, node: Node<'_>) {
+pub(super) fn check(linter: &mut Linter<'_>, node_scope: &Scope<'_>, kind: NodeKind, node: Node<'_>) {
     const KEY: &str = "adjust";
     let Some(rules) = node_scope.map.get(KEY) else { return };
     if !matches!(rules, Value::Map(_) | Value::List(_)) {
@@ -20,28 +20,34 @@ pub(super) fn check(linter: &mut Linter<'_>, node_scope: &Scope<'_>, kind: Kind,
             "`adjust` must be a mapping or a list of mappings, not `{}`",
             rules.type_name()
         );
-        linter.add(Code::BadAdjust, (node_scope, KEY), KEY, message, None);
+        linter.add(LintCode::BadAdjust, (node_scope, KEY), KEY, message, None);
         return;
     }
     let mut ended = false;
     for rule in rules.as_list().unwrap_or(std::slice::from_ref(rules)) {
         let Value::Map(map) = rule else {
             let message = format!("an adjust rule must be a mapping, not `{}`", rule.type_name());
-            linter.add(Code::BadAdjust, (node_scope, KEY), &rule.to_python_str(), message, None);
+            linter.add(
+                LintCode::BadAdjust,
+                (node_scope, KEY),
+                &rule.to_python_str(),
+                message,
+                None,
+            );
             continue;
         };
         let scope = node_scope.inner(KEY, map, String::new());
         if ended && let Some(first) = map.entries().first() {
             let key = first.key.as_str().unwrap_or(KEY);
             let message = "never applied: a rule before it always holds and has `continue: false`";
-            linter.add(Code::UnreachableRule, (&scope, key), key, message, None);
+            linter.add(LintCode::UnreachableRule, (&scope, key), key, message, None);
         }
         check_one(linter, &scope, kind, node);
         ended |= always(map) && map.get("continue").and_then(Value::as_bool) == Some(false);
     }
 }
 
-fn check_one(linter: &mut Linter<'_>, scope: &Scope<'_>, kind: Kind, node: Node<'_>) {
+fn check_one(linter: &mut Linter<'_>, scope: &Scope<'_>, kind: NodeKind, node: Node<'_>) {
     if let Some(when) = scope.map.get("when") {
         expressions::check_rule(linter, scope, when);
     }
@@ -50,7 +56,7 @@ fn check_one(linter: &mut Linter<'_>, scope: &Scope<'_>, kind: Kind, node: Node<
             "`continue` of an adjust rule must be a boolean, not `{}`",
             value.type_name()
         );
-        linter.add(Code::BadAdjust, (scope, "continue"), "continue", message, None);
+        linter.add(LintCode::BadAdjust, (scope, "continue"), "continue", message, None);
     }
     keys::check_rule(linter, scope, kind);
     values::check(linter, scope, kind, node.dir());
@@ -75,12 +81,12 @@ pub(super) fn check_merging(linter: &mut Linter<'_>, names: &BTreeSet<&str>) {
         other => ("/", other.to_string()),
     };
     let place = match error.spot() {
-        Some(spot) => Place {
+        Some(spot) => Location {
             file: Some(spot.file.clone()),
             line: spot.line,
         },
-        None => linter.tree.find(node).map_or_else(Place::default, |found| {
-            scope(linter.tree, Kind::Other, found).place("adjust")
+        None => linter.tree.find(node).map_or_else(Location::default, |found| {
+            scope(linter.tree, NodeKind::Other, found).place("adjust")
         }),
     };
     // What has the wrong form is known by now; what cannot be merged is told here only.
@@ -95,5 +101,5 @@ pub(super) fn check_merging(linter: &mut Linter<'_>, names: &BTreeSet<&str>) {
     }
     linter
         .findings
-        .add_at(Code::BadAdjust, (node, &place), "", problem, None);
+        .add_at(LintCode::BadAdjust, (node, &place), "", problem, None);
 }

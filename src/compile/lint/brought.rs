@@ -4,14 +4,14 @@ use std::path::Path;
 
 use atex_fmf::{Node, Spot};
 
-use super::schema::Kind;
-use super::{Code, Linter};
+use super::schema::NodeKind;
+use super::{LintCode, Linter};
 use crate::compile::how;
 use crate::compile::inputs::git_ignored::{self, LeftOut};
 use crate::compile::inputs::links_outside;
-use crate::compile::metadata::location::Place;
+use crate::compile::metadata::location::Location;
 use crate::compile::metadata::read::Scope;
-use crate::compile::spec::Action;
+use crate::compile::spec::PhaseAction;
 
 /// Checks what a test names.
 pub(super) fn check_test(linter: &mut Linter<'_>, scope: &Scope<'_>, node: Node<'_>) {
@@ -21,7 +21,7 @@ pub(super) fn check_test(linter: &mut Linter<'_>, scope: &Scope<'_>, node: Node<
 }
 
 /// Checks what a phase names that runs in the root of the tree.
-pub(super) fn check_phase(linter: &mut Linter<'_>, phase: &Scope<'_>, action: &Action) {
+pub(super) fn check_phase(linter: &mut Linter<'_>, phase: &Scope<'_>, action: &PhaseAction) {
     for found in how::left_out(action, &linter.files, "") {
         tell(linter, phase, &found);
     }
@@ -41,22 +41,24 @@ fn tell(linter: &mut Linter<'_>, scope: &Scope<'_>, found: &LeftOut) {
     let message = format!("`{}` {}", found.path.display(), found.fate());
     let hint = Some("`git add -f` brings it, as a rule `!…` in the same list does".to_owned());
     let Some((file, line)) = &found.script else {
-        linter.add(Code::LeftOut, (scope, found.key), &found.word, message, hint);
+        linter.add(LintCode::LeftOut, (scope, found.key), &found.word, message, hint);
         return;
     };
-    let place = Place {
+    let place = Location {
         file: Some(file.clone()),
         line: *line,
     };
     let at = (scope.node(), &place);
-    linter.findings.add_at(Code::LeftOut, at, &found.word, message, hint);
+    linter
+        .findings
+        .add_at(LintCode::LeftOut, at, &found.word, message, hint);
 }
 
 /// Checks the symlinks below the directories of the chosen nodes, or all.
-pub(super) fn check_links(linter: &mut Linter<'_>, chosen: &[(Kind, Node<'_>)], all: bool) {
+pub(super) fn check_links(linter: &mut Linter<'_>, chosen: &[(NodeKind, Node<'_>)], all: bool) {
     let mut found = Vec::new();
     for (file, target, lost) in linter.files.links_out() {
-        let tests = chosen.iter().filter(|(kind, _)| *kind == Kind::Test);
+        let tests = chosen.iter().filter(|(kind, _)| *kind == NodeKind::Test);
         let above = tests.filter(|(_, node)| file.path.starts_with(node.dir()));
         let innermost = above.max_by_key(|(_, node)| node.dir().components().count());
         let Some(node) = innermost.map(|(_, node)| node.name()).or(all.then_some("/")) else {
@@ -67,6 +69,6 @@ pub(super) fn check_links(linter: &mut Linter<'_>, chosen: &[(Kind, Node<'_>)], 
         found.push((spot, links_outside::said(file, target, lost), node.to_owned()));
     }
     for (spot, message, node) in found {
-        linter.findings.add_spot(Code::LinkOut, (&node, spot), message);
+        linter.findings.add_spot(LintCode::LinkOut, (&node, spot), message);
     }
 }

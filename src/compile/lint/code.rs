@@ -26,11 +26,11 @@ macro_rules! codes {
     ($($(#[$doc:meta])* $variant:ident $severity:ident $name:literal,)*) => {
         /// What is wrong.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub enum Code {
+        pub enum LintCode {
             $($(#[$doc])* $variant,)*
         }
 
-        impl Code {
+        impl LintCode {
             /// Every code, in the order of `docs/lint.md`.
             pub const ALL: &[Self] = &[$(Self::$variant,)*];
 
@@ -124,14 +124,14 @@ codes! {
     TmtRequire Warning "tmt-require",
 }
 
-impl Code {
+impl LintCode {
     /// Finds a code by its name.
     pub fn named(name: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|code| code.name() == name)
     }
 }
 
-impl fmt::Display for Code {
+impl fmt::Display for LintCode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
     }

@@ -10,7 +10,7 @@ use atex_fmf::filter::{Filter, FilterError};
 use atex_fmf::{Node, Tree, Value};
 
 use super::nodes::{adjusted_keys, tests};
-use super::{Code, Linter};
+use super::{LintCode, Linter};
 use crate::compile::metadata::names::{any_found, did_you_mean, nearest};
 use crate::compile::metadata::read::Scope;
 
@@ -51,7 +51,7 @@ pub(super) fn check(linter: &mut Linter<'_>, section: &Scope<'_>, selector: &Sel
         Err(error) => {
             let message = error.to_string();
             let message = message.lines().next().unwrap_or_default();
-            linter.add(Code::BadPath, (section, "path"), &path, message, None);
+            linter.add(LintCode::BadPath, (section, "path"), &path, message, None);
         }
     }
 }
@@ -59,7 +59,7 @@ pub(super) fn check(linter: &mut Linter<'_>, section: &Scope<'_>, selector: &Sel
 fn check_tests(linter: &mut Linter<'_>, section: &Scope<'_>, selector: &Selector, all: &[Node<'_>]) {
     if all.is_empty() {
         let message = "finds no tests: the tree has none that could run";
-        return linter.add(Code::NoTests, (section, "how"), "how", message, None);
+        return linter.add(LintCode::NoTests, (section, "how"), "how", message, None);
     }
     let parts = [
         unmatched_names(linter, (section, "test"), &selector.names, all),
@@ -70,7 +70,7 @@ fn check_tests(linter: &mut Linter<'_>, section: &Scope<'_>, selector: &Selector
     let any = all.iter().any(|node| selector.matches(*node) != Match::No);
     if !any && !parts.contains(&true) {
         let message = "finds no tests: none matches all that it asks for";
-        linter.add(Code::NoTests, (section, "how"), "how", message, None);
+        linter.add(LintCode::NoTests, (section, "how"), "how", message, None);
     }
 }
 
@@ -82,7 +82,7 @@ fn unmatched_names(linter: &mut Linter<'_>, at: (&Scope<'_>, &str), names: &[Str
             let hint = nearest(name, all.iter().map(|node| node.name())).into_iter().next();
             let hint = hint.map(|nearest| format!("did you mean `{nearest}`?"));
             let message = format!("`{name}` in `{}` matches no test", at.1);
-            linter.add(Code::NameMatchesNothing, at, name, message, hint);
+            linter.add(LintCode::NameMatchesNothing, at, name, message, hint);
             // Without an exclusion there are more tests, not fewer.
             unmatched |= at.1 == "test";
         }
@@ -115,7 +115,7 @@ fn unmatched_filters(
             }
             None => (format!("filter `{text}` matches no test"), None),
         };
-        linter.add(Code::FilterMatchesNothing, (section, "filter"), text, message, hint);
+        linter.add(LintCode::FilterMatchesNothing, (section, "filter"), text, message, hint);
         unmatched = true;
     }
     unmatched
@@ -136,11 +136,11 @@ fn unmatched_conditions(linter: &mut Linter<'_>, section: &Scope<'_>, selector: 
             }
         }
         if let Some(error) = failed {
-            linter.add(Code::BadCondition, (section, KEY), text, error.to_string(), None);
+            linter.add(LintCode::BadCondition, (section, KEY), text, error.to_string(), None);
             unmatched = true;
         } else if !any {
             let message = format!("condition `{text}` matches no test");
-            linter.add(Code::FilterMatchesNothing, (section, KEY), text, message, None);
+            linter.add(LintCode::FilterMatchesNothing, (section, KEY), text, message, None);
             unmatched = true;
         }
     }

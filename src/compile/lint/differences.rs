@@ -9,9 +9,9 @@ use std::path::{Path, PathBuf};
 use atex_fmf::{Map, Node, Value};
 
 use super::nodes::may_run;
-use super::schema::{Kind, PLAN_TMT_ONLY, PLAN_VERDICT, TEST_TMT_ONLY, VARIABLES};
-use super::{Code, Linter};
-use crate::compile::metadata::location::Place;
+use super::schema::{NodeKind, PLAN_TMT_ONLY, PLAN_VERDICT, TEST_TMT_ONLY, VARIABLES};
+use super::{LintCode, Linter};
+use crate::compile::metadata::location::Location;
 use crate::compile::metadata::read::{Scope, truthy};
 use crate::compile::script::first_command::file_of;
 use crate::compile::spec::Framework;
@@ -52,10 +52,10 @@ const EXECUTE: [&str; 7] = [
 const OF_RUNNER: [&str; 8] = ["HOME", "LANG", "LOGNAME", "PATH", "PWD", "SHELL", "TERM", "USER"];
 
 /// Checks a node for what could change a verdict and is not obeyed.
-pub(super) fn check_verdict(linter: &mut Linter<'_>, kind: Kind, node: Node<'_>) {
+pub(super) fn check_verdict(linter: &mut Linter<'_>, kind: NodeKind, node: Node<'_>) {
     let scope = linter.scope(kind, node);
     match kind {
-        Kind::Test if may_run(node) => {
+        NodeKind::Test if may_run(node) => {
             for key in TEST_TMT_ONLY {
                 let is_obeyed = |word| match *key {
                     "framework" => Framework::named(word).is_some(),
@@ -71,7 +71,7 @@ pub(super) fn check_verdict(linter: &mut Linter<'_>, kind: Kind, node: Node<'_>)
                 check_requires(linter, &scope, key);
             }
         }
-        Kind::Plan => {
+        NodeKind::Plan => {
             for key in PLAN_VERDICT {
                 if scope.value(key).is_some_and(truthy) {
                     obeyed(linter, &scope, key, key);
@@ -84,11 +84,11 @@ pub(super) fn check_verdict(linter: &mut Linter<'_>, kind: Kind, node: Node<'_>)
 }
 
 /// Checks a node for everything else.
-pub(super) fn check(linter: &mut Linter<'_>, kind: Kind, node: Node<'_>) {
+pub(super) fn check(linter: &mut Linter<'_>, kind: NodeKind, node: Node<'_>) {
     let scope = linter.scope(kind, node);
     match kind {
-        Kind::Test if may_run(node) => check_test(linter, &scope, node),
-        Kind::Plan => check_plan(linter, &scope),
+        NodeKind::Test if may_run(node) => check_test(linter, &scope, node),
+        NodeKind::Plan => check_plan(linter, &scope),
         _ => {}
     }
 }
@@ -99,7 +99,7 @@ fn check_test(linter: &mut Linter<'_>, scope: &Scope<'_>, node: Node<'_>) {
         && !path.starts_with('/')
     {
         let message = "tmt takes no `path` that does not begin with `/`";
-        linter.add(Code::TmtForm, (scope, "path"), path, message, None);
+        linter.add(LintCode::TmtForm, (scope, "path"), path, message, None);
     }
     let Some(script) = scope.value("test").and_then(Value::as_str) else {
         return;
@@ -129,7 +129,7 @@ fn check_file(linter: &mut Linter<'_>, node: Node<'_>, file: &Path, own: &BTreeS
             if !seen.insert(word.clone()) {
                 continue;
             }
-            let place = Place {
+            let place = Location {
                 file: Some(file.to_owned()),
                 line: number,
             };
@@ -163,7 +163,7 @@ fn check_requires(linter: &mut Linter<'_>, scope: &Scope<'_>, key: &str) {
             _ => continue,
         };
         let message = format!("tmt brings what `{key}` names here; atex ignores it");
-        linter.add(Code::TmtRequire, (scope, key), word, message, None);
+        linter.add(LintCode::TmtRequire, (scope, key), word, message, None);
     }
 }
 
@@ -183,7 +183,7 @@ fn check_plan(linter: &mut Linter<'_>, scope: &Scope<'_>) {
     if scope.value("execute").is_none() && scope.value("plan").is_none() && scope.value("discover").is_some() {
         let message = "tmt takes this for no plan, because it has no `execute`";
         let hint = Some("`execute: {how: tmt}` makes it one for both".to_owned());
-        linter.add(Code::TmtForm, (scope, "discover"), "discover", message, hint);
+        linter.add(LintCode::TmtForm, (scope, "discover"), "discover", message, hint);
     }
     if let Some(environment) = scope.value("environment").and_then(Value::as_map) {
         check_expansion(linter, &scope.inner("environment", environment, String::new()));
@@ -198,7 +198,7 @@ fn check_plan(linter: &mut Linter<'_>, scope: &Scope<'_>) {
             }
             if step == "discover" && phase.value("condition").is_some() {
                 let message = "tmt knows no `condition` in a discover section";
-                linter.add(Code::TmtForm, (&phase, "condition"), "condition", message, None);
+                linter.add(LintCode::TmtForm, (&phase, "condition"), "condition", message, None);
             }
         }
     }
@@ -236,14 +236,14 @@ fn obeyed(linter: &mut Linter<'_>, scope: &Scope<'_>, key: &str, shown: &str) {
         "check" | "result" | "framework" => Some("the test's own results are what counts".to_owned()),
         _ => None,
     };
-    linter.add(Code::TmtKey, (scope, key), key, message, hint);
+    linter.add(LintCode::TmtKey, (scope, key), key, message, hint);
 }
 
 fn check_environment_form(linter: &mut Linter<'_>, scope: &Scope<'_>) {
     const KEY: &str = "environment";
     if scope.value(KEY).is_some_and(|value| value.as_map().is_none()) {
         let message = "tmt takes only a mapping for `environment`";
-        linter.add(Code::TmtForm, (scope, KEY), KEY, message, None);
+        linter.add(LintCode::TmtForm, (scope, KEY), KEY, message, None);
     }
 }
 
@@ -262,10 +262,10 @@ fn check_expansion(linter: &mut Linter<'_>, scope: &Scope<'_>) {
                 };
                 if key != "script" || name.starts_with('@') {
                     let message = format!("tmt puts a value in the place of `${name}`, atex leaves it as it is");
-                    linter.add(Code::TmtExpansion, (scope, key), &word, message, None);
+                    linter.add(LintCode::TmtExpansion, (scope, key), &word, message, None);
                 } else if OF_RUNNER.contains(&name) {
                     let message = format!("tmt puts its own `{name}` in this place, atex leaves it to the machine");
-                    linter.add(Code::TmtExpansion, (scope, key), &word, message, None);
+                    linter.add(LintCode::TmtExpansion, (scope, key), &word, message, None);
                 }
             }
         }
@@ -292,7 +292,7 @@ fn variables(data: &Map) -> BTreeSet<String> {
 }
 
 /// What a script uses that tmt sets or brings: words, in their order.
-fn words(script: &str, own: &BTreeSet<String>) -> Vec<(String, Code)> {
+fn words(script: &str, own: &BTreeSet<String>) -> Vec<(String, LintCode)> {
     let mut found = Vec::new();
     for line in script.lines().filter(|line| !line.trim_start().starts_with('#')) {
         for word in line.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_' || c == '-')) {
@@ -301,17 +301,17 @@ fn words(script: &str, own: &BTreeSet<String>) -> Vec<(String, Code)> {
                 .is_some_and(|rest| !rest.is_empty() && !word.contains('-'));
             let assigned = line.contains(&format!("{word}="));
             if of_tmt && !VARIABLES.contains(&word) && !own.contains(word) && !assigned {
-                found.push((word.to_owned(), Code::TmtVariable));
+                found.push((word.to_owned(), LintCode::TmtVariable));
             } else if COMMANDS.contains(&word) {
-                found.push((word.to_owned(), Code::TmtCommand));
+                found.push((word.to_owned(), LintCode::TmtCommand));
             }
         }
     }
     found
 }
 
-fn told(word: &str, code: Code) -> (String, Option<String>) {
-    if code == Code::TmtVariable {
+fn told(word: &str, code: LintCode) -> (String, Option<String>) {
+    if code == LintCode::TmtVariable {
         let hint =
             (word == "TMT_TEST_DATA").then(|| "what a test leaves is reported through ATEX_TEST_CONTROL".to_owned());
         return (format!("tmt sets `{word}`, atex does not"), hint);

@@ -6,7 +6,7 @@ use atex_fmf::context::{Doubt, Rule, RuleError};
 use atex_fmf::filter::Filter;
 use atex_fmf::regex::Pattern;
 
-use super::{Code, Linter};
+use super::{LintCode, Linter};
 use crate::compile::metadata::names::nearest_key;
 use crate::compile::metadata::read::Scope;
 
@@ -32,26 +32,26 @@ pub(super) fn check_rule(linter: &mut Linter<'_>, scope: &Scope<'_>, value: &Val
         Err(error) => {
             let hint = matches!(error, RuleError::Syntax { .. })
                 .then(|| "a rule reads `distro == fedora-41, rhel-9 and arch != s390x`".to_owned());
-            linter.add(Code::BadRule, at, word, error.to_string(), hint);
+            linter.add(LintCode::BadRule, at, word, error.to_string(), hint);
             return;
         }
     };
     for doubt in rule.doubts() {
         match doubt {
-            Doubt::Pattern(error) => linter.add(Code::BadRegex, at, word, error.to_string(), None),
+            Doubt::Pattern(error) => linter.add(LintCode::BadRegex, at, word, error.to_string(), None),
             Doubt::Versionless { dimension, value } => {
                 let message = format!("`{dimension}` is never less or greater than `{value}`, which has no version");
                 let hint = Some(format!("as in `{value}-9`"));
-                linter.add(Code::DeadRule, at, word, message, hint);
+                linter.add(LintCode::DeadRule, at, word, message, hint);
             }
             Doubt::Operator { value } => {
                 let message = format!("`{value}` is one value here: what is in it is no operator");
                 let hint = Some("the operators between expressions are `and` and `or`".to_owned());
-                linter.add(Code::DeadRule, at, word, message, hint);
+                linter.add(LintCode::DeadRule, at, word, message, hint);
             }
             Doubt::Contradiction { dimension } => {
                 let message = format!("never holds: `{dimension}` is not defined there, so it cannot be compared");
-                linter.add(Code::DeadRule, at, word, message, None);
+                linter.add(LintCode::DeadRule, at, word, message, None);
             }
         }
     }
@@ -70,7 +70,7 @@ fn check_dimension(linter: &mut Linter<'_>, scope: &Scope<'_>, dimension: &str) 
     if let Some(like) = like {
         let hint = Some(format!("did you mean `{like}`?"));
         let message = format!("nobody is known to set the dimension `{dimension}`");
-        linter.add(Code::UnknownDimension, (scope, "when"), dimension, message, hint);
+        linter.add(LintCode::UnknownDimension, (scope, "when"), dimension, message, hint);
     }
 }
 
@@ -78,7 +78,7 @@ fn check_dimension(linter: &mut Linter<'_>, scope: &Scope<'_>, dimension: &str) 
 pub(super) fn pattern(linter: &mut Linter<'_>, at: (&Scope<'_>, &str), text: &str) -> Option<()> {
     let compiled = Pattern::cached(text).and_then(|pattern| pattern.search("").map(|_| ()));
     compiled
-        .map_err(|error| linter.add(Code::BadRegex, at, text, error.to_string(), None))
+        .map_err(|error| linter.add(LintCode::BadRegex, at, text, error.to_string(), None))
         .ok()
 }
 
@@ -89,7 +89,7 @@ pub(super) fn filter(linter: &mut Linter<'_>, at: (&Scope<'_>, &str), text: &str
         Ok(()) => Some(filter),
         Err(error) => {
             let message = format!("filter `{text}`: {error}");
-            linter.add(Code::BadRegex, at, text, message, None);
+            linter.add(LintCode::BadRegex, at, text, message, None);
             None
         }
     }
@@ -98,6 +98,6 @@ pub(super) fn filter(linter: &mut Linter<'_>, at: (&Scope<'_>, &str), text: &str
 /// Reads a condition that stands in a value.
 pub(super) fn condition(linter: &mut Linter<'_>, at: (&Scope<'_>, &str), text: &str) -> Option<Condition> {
     Condition::parse(text)
-        .map_err(|error| linter.add(Code::BadCondition, at, text, error.to_string(), None))
+        .map_err(|error| linter.add(LintCode::BadCondition, at, text, error.to_string(), None))
         .ok()
 }

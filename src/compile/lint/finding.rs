@@ -5,16 +5,16 @@ use std::path::{Path, PathBuf};
 
 use atex_fmf::Spot;
 
-use super::code::Code;
-use crate::compile::metadata::lines::Lines;
-use crate::compile::metadata::location::Place;
+use super::code::LintCode;
+use crate::compile::metadata::lines::SourceText;
+use crate::compile::metadata::location::Location;
 use crate::compile::metadata::read::Scope;
 
 /// Something that is wrong with the metadata, or probably not meant.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
     /// What kind of thing it is.
-    pub code: Code,
+    pub code: LintCode,
     /// Where it stands; `None` where nothing in the files says it.
     pub spot: Option<Spot>,
     /// What is wrong.
@@ -28,13 +28,13 @@ pub struct Finding {
 }
 
 /// What makes two findings the same one.
-type Identity = (Option<(PathBuf, u32, u32)>, Code, String);
+type Identity = (Option<(PathBuf, u32, u32)>, LintCode, String);
 
 /// The findings of a tree while they are collected.
 #[derive(Debug)]
 pub(super) struct Findings {
-    lines: Lines,
-    allowed: BTreeSet<Code>,
+    lines: SourceText,
+    allowed: BTreeSet<LintCode>,
     found: Vec<Finding>,
     seen: HashMap<Identity, Seen>,
 }
@@ -48,9 +48,9 @@ struct Seen {
 
 impl Findings {
     /// Starts a collection without findings; those with an allowed code stay out.
-    pub(super) fn new(root: PathBuf, allowed: BTreeSet<Code>) -> Self {
+    pub(super) fn new(root: PathBuf, allowed: BTreeSet<LintCode>) -> Self {
         Self {
-            lines: Lines::new(root),
+            lines: SourceText::new(root),
             allowed,
             found: Vec::new(),
             seen: HashMap::new(),
@@ -60,7 +60,7 @@ impl Findings {
     /// Adds a finding about a key of a mapping; `word` is what the caret shows.
     pub(super) fn add(
         &mut self,
-        code: Code,
+        code: LintCode,
         at: (&Scope<'_>, &str),
         word: &str,
         message: String,
@@ -72,7 +72,14 @@ impl Findings {
     }
 
     /// Adds a finding about a node and a place.
-    pub(super) fn add_at(&mut self, code: Code, at: (&str, &Place), word: &str, message: String, hint: Option<String>) {
+    pub(super) fn add_at(
+        &mut self,
+        code: LintCode,
+        at: (&str, &Location),
+        word: &str,
+        message: String,
+        hint: Option<String>,
+    ) {
         if self.allowed.contains(&code) {
             return;
         }
@@ -82,13 +89,13 @@ impl Findings {
     }
 
     /// Adds a finding about a place that no line of text is.
-    pub(super) fn add_spot(&mut self, code: Code, (node, spot): (&str, Spot), message: String) {
+    pub(super) fn add_spot(&mut self, code: LintCode, (node, spot): (&str, Spot), message: String) {
         if !self.allowed.contains(&code) {
             self.keep(code, (node, Some(spot)), message, None);
         }
     }
 
-    fn keep(&mut self, code: Code, (node, spot): (&str, Option<Spot>), message: String, hint: Option<String>) {
+    fn keep(&mut self, code: LintCode, (node, spot): (&str, Option<Spot>), message: String, hint: Option<String>) {
         let position = spot.as_ref().map(|spot| (spot.file.clone(), spot.line, spot.column));
         if let Some(seen) = self.seen.get_mut(&(position.clone(), code, message.clone())) {
             if seen.last != node {
@@ -116,7 +123,7 @@ impl Findings {
     pub(super) fn has_rule_error_in(&self, file: &Path) -> bool {
         self.found.iter().any(|finding| {
             let here = finding.spot.as_ref().is_some_and(|spot| spot.file == file);
-            here && matches!(finding.code, Code::BadRule | Code::BadAdjust)
+            here && matches!(finding.code, LintCode::BadRule | LintCode::BadAdjust)
         })
     }
 

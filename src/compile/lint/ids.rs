@@ -4,18 +4,18 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use atex_fmf::Node;
 
-use super::schema::Kind;
-use super::{Code, Linter};
+use super::schema::NodeKind;
+use super::{LintCode, Linter};
 
 /// How many names a message shows.
 const SHOWN: usize = 3;
 
 /// Checks the ids of all nodes; findings are about the nodes with the given names.
 pub(super) fn check(linter: &mut Linter<'_>, names: &BTreeSet<&str>) {
-    let mut owners: BTreeMap<(&str, &str), Vec<(Kind, Node<'_>)>> = BTreeMap::new();
+    let mut owners: BTreeMap<(&str, &str), Vec<(NodeKind, Node<'_>)>> = BTreeMap::new();
     for (kind, node) in &linter.nodes.all {
         let id = node.data().get("id").and_then(|id| id.as_str());
-        if let Some(id) = id.filter(|_| *kind != Kind::Other) {
+        if let Some(id) = id.filter(|_| *kind != NodeKind::Other) {
             owners.entry((kind.plural(), id)).or_default().push((*kind, *node));
         }
     }
@@ -34,7 +34,7 @@ pub(super) fn check(linter: &mut Linter<'_>, names: &BTreeSet<&str>) {
             if names.contains(node.name()) {
                 let scope = linter.scope(kind, node);
                 let hint = Some("an id stands for one thing in every place that names it".to_owned());
-                linter.add(Code::DuplicateId, (&scope, "id"), id, message.clone(), hint);
+                linter.add(LintCode::DuplicateId, (&scope, "id"), id, message.clone(), hint);
             }
         }
     }

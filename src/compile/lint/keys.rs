@@ -2,9 +2,9 @@
 
 use atex_fmf::Value;
 
-use super::schema::{COMMON, EXTRA, Kind, OBSOLETE, PLAN, PLAN_REFUSED, TEST, bare};
-use super::{Code, Linter};
-use crate::compile::how::{self, Keys, Step};
+use super::schema::{COMMON, EXTRA, NodeKind, OBSOLETE, PLAN, PLAN_REFUSED, TEST, bare};
+use super::{LintCode, Linter};
+use crate::compile::how::{self, Keys, StepKind};
 use crate::compile::metadata::names::did_you_mean;
 use crate::compile::metadata::read::Scope;
 
@@ -12,24 +12,24 @@ use crate::compile::metadata::read::Scope;
 const OF_RULES: [&str; 3] = ["because", "continue", "when"];
 
 /// Checks the keys of a node.
-pub(super) fn check(linter: &mut Linter<'_>, scope: &Scope<'_>, kind: Kind) {
+pub(super) fn check(linter: &mut Linter<'_>, scope: &Scope<'_>, kind: NodeKind) {
     for key in scope.map.keys() {
         match (kind, key.as_str()) {
-            (Kind::Other, _) => {}
+            (NodeKind::Other, _) => {}
             (_, Some(key)) => check_key(linter, scope, kind, (key, key)),
             (_, None) => not_text(linter, scope, key),
         }
     }
     match kind {
-        Kind::Plan => refused(linter, scope),
-        Kind::Other => check_other(linter, scope),
-        Kind::Test | Kind::Story => {}
+        NodeKind::Plan => refused(linter, scope),
+        NodeKind::Other => check_other(linter, scope),
+        NodeKind::Test | NodeKind::Story => {}
     }
 }
 
 /// Checks the keys of an adjust rule of a node.
-pub(super) fn check_rule(linter: &mut Linter<'_>, rule: &Scope<'_>, kind: Kind) {
-    if kind == Kind::Other {
+pub(super) fn check_rule(linter: &mut Linter<'_>, rule: &Scope<'_>, kind: NodeKind) {
+    if kind == NodeKind::Other {
         return;
     }
     for key in rule.map.keys() {
@@ -42,7 +42,7 @@ pub(super) fn check_rule(linter: &mut Linter<'_>, rule: &Scope<'_>, kind: Kind) 
 }
 
 /// Checks one key, as written and without its suffix.
-fn check_key(linter: &mut Linter<'_>, scope: &Scope<'_>, kind: Kind, (written, key): (&str, &str)) {
+fn check_key(linter: &mut Linter<'_>, scope: &Scope<'_>, kind: NodeKind, (written, key): (&str, &str)) {
     if COMMON.contains(&key) || kind.keys().contains(&key) {
         return;
     }
@@ -50,7 +50,7 @@ fn check_key(linter: &mut Linter<'_>, scope: &Scope<'_>, kind: Kind, (written, k
         if key.starts_with("extra-atex-") && !EXTRA.contains(&key) {
             let hint = did_you_mean(key, EXTRA.iter().copied());
             linter.add(
-                Code::UnknownKey,
+                LintCode::UnknownKey,
                 (scope, written),
                 written,
                 unknown(written, kind),
@@ -59,7 +59,7 @@ fn check_key(linter: &mut Linter<'_>, scope: &Scope<'_>, kind: Kind, (written, k
         }
         return;
     }
-    let owners: Vec<Kind> = [Kind::Test, Kind::Plan, Kind::Story]
+    let owners: Vec<NodeKind> = [NodeKind::Test, NodeKind::Plan, NodeKind::Story]
         .into_iter()
         .filter(|owner| owner.keys().contains(&key))
         .collect();
@@ -71,7 +71,7 @@ fn check_key(linter: &mut Linter<'_>, scope: &Scope<'_>, kind: Kind, (written, k
                 owner.word(),
                 kind.word()
             );
-            linter.add(Code::MisplacedKey, (scope, written), written, message, None);
+            linter.add(LintCode::MisplacedKey, (scope, written), written, message, None);
         }
         return;
     }
@@ -87,7 +87,7 @@ fn check_key(linter: &mut Linter<'_>, scope: &Scope<'_>, kind: Kind, (written, k
         did_you_mean(key, known)
     };
     linter.add(
-        Code::UnknownKey,
+        LintCode::UnknownKey,
         (scope, written),
         written,
         unknown(written, kind),
@@ -95,14 +95,14 @@ fn check_key(linter: &mut Linter<'_>, scope: &Scope<'_>, kind: Kind, (written, k
     );
 }
 
-fn unknown(key: &str, kind: Kind) -> String {
+fn unknown(key: &str, kind: NodeKind) -> String {
     format!("nobody reads `{key}` in a {}", kind.word())
 }
 
 fn not_text(linter: &mut Linter<'_>, scope: &Scope<'_>, key: &Value) {
     let text = key.to_python_str();
     let message = format!("the key `{text}` is not a text: nobody reads it");
-    linter.add(Code::UnknownKey, (scope, &text), &text, message, None);
+    linter.add(LintCode::UnknownKey, (scope, &text), &text, message, None);
 }
 
 /// What a plan says and atex warns of when it runs it.
@@ -113,7 +113,7 @@ fn refused(linter: &mut Linter<'_>, scope: &Scope<'_>) {
             _ => "atex runs the plans of the tree only",
         };
         let message = format!("`{key}` is not supported and ignored");
-        linter.add(Code::IgnoredKey, (scope, key), key, message, Some(hint.to_owned()));
+        linter.add(LintCode::IgnoredKey, (scope, key), key, message, Some(hint.to_owned()));
     }
 }
 
@@ -122,8 +122,8 @@ fn check_other(linter: &mut Linter<'_>, scope: &Scope<'_>) {
     let has = |keys: &[&str]| keys.iter().any(|key| scope.map.contains_key(key));
     let mut missing = None;
     for (kind, deciding, telling) in [
-        (Kind::Test, &["test"][..], TEST),
-        (Kind::Plan, &["execute", "discover"][..], PLAN),
+        (NodeKind::Test, &["test"][..], TEST),
+        (NodeKind::Plan, &["execute", "discover"][..], PLAN),
     ] {
         if !has(telling) {
             continue;
@@ -140,15 +140,15 @@ fn check_other(linter: &mut Linter<'_>, scope: &Scope<'_>) {
         }
     }
     if let Some((key, message, hint)) = missing {
-        linter.add(Code::UnknownKey, (scope, key), key, message, Some(hint));
-    } else if let Some(key) = Step::ALL
-        .map(Step::key)
+        linter.add(LintCode::UnknownKey, (scope, key), key, message, Some(hint));
+    } else if let Some(key) = StepKind::ALL
+        .map(StepKind::key)
         .into_iter()
         .find(|key| scope.value(key).is_some())
         && !linter.nodes.uses(key, &scope.place(key))
     {
         let message = format!("has `{key}`, but neither `execute` nor `discover`, so it is no plan and never runs");
-        linter.add(Code::NotAPlan, (scope, key), key, message, None);
+        linter.add(LintCode::NotAPlan, (scope, key), key, message, None);
     }
 }
 
@@ -165,11 +165,17 @@ pub(super) fn check_phase(linter: &mut Linter<'_>, scope: &Scope<'_>, keys: Keys
         if keys.known.contains(&key) {
             let message = format!("`{key}` of a {what} is not supported and ignored");
             let hint = (key == "include").then(|| "`test` selects by name, too".to_owned());
-            linter.add(Code::IgnoredKey, (scope, key), key, message, hint);
+            linter.add(LintCode::IgnoredKey, (scope, key), key, message, hint);
         } else {
             let known = how::COMMON.iter().chain(keys.read).chain(keys.known).copied();
             let message = format!("nobody reads `{key}` in a {what}");
-            linter.add(Code::UnknownKey, (scope, key), key, message, did_you_mean(key, known));
+            linter.add(
+                LintCode::UnknownKey,
+                (scope, key),
+                key,
+                message,
+                did_you_mean(key, known),
+            );
         }
     }
 }

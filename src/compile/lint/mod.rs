@@ -30,7 +30,7 @@ mod values;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-pub use code::{Code, Severity};
+pub use code::{LintCode, Severity};
 pub use finding::Finding;
 
 use atex_fmf::{self, Node, Tree};
@@ -39,12 +39,12 @@ use crate::compile::inputs::files::TreeFiles;
 use crate::compile::metadata::names::nearest;
 use crate::compile::metadata::read::Scope;
 use finding::Findings;
-use nodes::Nodes;
-use schema::Kind;
+use nodes::NodesByKind;
+use schema::NodeKind;
 
 /// What to look at.
 #[derive(Clone, Debug, Default)]
-pub struct Request {
+pub struct LintRequest {
     /// Where to look for the tree: its root or any directory below.
     pub start: PathBuf,
     /// Names of nodes: exact, else Python-style regexes that are searched. Empty: all.
@@ -52,14 +52,14 @@ pub struct Request {
     /// Also where tmt would treat the tree in another way.
     pub tmt: bool,
     /// Codes that are switched off.
-    pub allow: BTreeSet<Code>,
+    pub allow: BTreeSet<LintCode>,
     /// Dimensions of contexts that are known to be set.
     pub dimensions: BTreeSet<String>,
 }
 
 /// What was found.
 #[derive(Clone, Debug)]
-pub struct Report {
+pub struct LintReport {
     /// Ordered by file and line.
     pub findings: Vec<Finding>,
     /// How many tests, plans and stories were looked at.
@@ -100,14 +100,14 @@ struct Linter<'t> {
     tree: &'t Tree,
     /// Their contents are not read.
     files: TreeFiles,
-    nodes: Nodes<'t>,
+    nodes: NodesByKind<'t>,
     findings: Findings,
 }
 
 /// Looks at a tree.
-pub fn lint(request: &Request) -> Result<Report, LintError> {
+pub fn lint(request: &LintRequest) -> Result<LintReport, LintError> {
     let tree = Tree::load(&request.start)?;
-    let nodes = Nodes::of(&tree, request.dimensions.clone());
+    let nodes = NodesByKind::of(&tree, request.dimensions.clone());
     let chosen = choose(&nodes, &request.names)?;
     let mut linter = Linter {
         tree: &tree,
@@ -126,14 +126,14 @@ pub fn lint(request: &Request) -> Result<Report, LintError> {
     ids::check(&mut linter, &names);
     adjust::check_merging(&mut linter, &names);
     brought::check_links(&mut linter, &chosen, request.names.is_empty());
-    Ok(Report {
+    Ok(LintReport {
         findings: linter.findings.into_sorted(),
-        nodes: chosen.iter().filter(|(kind, _)| *kind != Kind::Other).count(),
+        nodes: chosen.iter().filter(|(kind, _)| *kind != NodeKind::Other).count(),
     })
 }
 
 /// The nodes that were asked for.
-fn choose<'t>(nodes: &Nodes<'t>, names: &[String]) -> Result<Vec<(Kind, Node<'t>)>, LintError> {
+fn choose<'t>(nodes: &NodesByKind<'t>, names: &[String]) -> Result<Vec<(NodeKind, Node<'t>)>, LintError> {
     if names.is_empty() {
         return Ok(nodes.all.clone());
     }
@@ -162,29 +162,29 @@ fn choose<'t>(nodes: &Nodes<'t>, names: &[String]) -> Result<Vec<(Kind, Node<'t>
 
 impl<'t> Linter<'t> {
     /// Checks a node by itself.
-    fn node(&mut self, kind: Kind, node: Node<'t>) {
+    fn node(&mut self, kind: NodeKind, node: Node<'t>) {
         let scope = self.scope(kind, node);
         keys::check(self, &scope, kind);
         values::check(self, &scope, kind, node.dir());
         adjust::check(self, &scope, kind, node);
         match kind {
-            Kind::Test => scripts::check_test(self, &scope, node),
-            Kind::Plan => {
+            NodeKind::Test => scripts::check_test(self, &scope, node),
+            NodeKind::Plan => {
                 brought::check_plan(self, &scope);
                 phases::check(self, &scope);
                 sections::check(self, &scope, node);
             }
-            Kind::Story | Kind::Other => {}
+            NodeKind::Story | NodeKind::Other => {}
         }
     }
 
-    fn scope(&self, kind: Kind, node: Node<'t>) -> Scope<'t> {
+    fn scope(&self, kind: NodeKind, node: Node<'t>) -> Scope<'t> {
         nodes::scope(self.tree, kind, node)
     }
 
     fn add(
         &mut self,
-        code: Code,
+        code: LintCode,
         at: (&Scope<'_>, &str),
         word: &str,
         message: impl Into<String>,

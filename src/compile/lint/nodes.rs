@@ -5,25 +5,25 @@ use std::collections::{BTreeSet, HashSet};
 use atex_fmf::value::Entry;
 use atex_fmf::{Map, Node, Tree, Value};
 
-use super::schema::{COMMON, DIMENSIONS, Kind, bare};
-use crate::compile::metadata::location::Place;
-use crate::compile::metadata::read::{Reader, Scope};
+use super::schema::{COMMON, DIMENSIONS, NodeKind, bare};
+use crate::compile::metadata::location::Location;
+use crate::compile::metadata::read::{NodeReader, Scope};
 use crate::compile::metadata::trees::is_test;
 
 /// All leaves, by kind.
 #[derive(Debug)]
-pub(super) struct Nodes<'t> {
+pub(super) struct NodesByKind<'t> {
     /// In fmf's order.
-    pub(super) all: Vec<(Kind, Node<'t>)>,
+    pub(super) all: Vec<(NodeKind, Node<'t>)>,
     /// Tests that run in some context.
     pub(super) tests: Vec<Node<'t>>,
     /// Dimensions that somebody sets.
     pub(super) dimensions: BTreeSet<String>,
     /// Keys at places where they have a meaning for some node.
-    used: HashSet<(String, Place)>,
+    used: HashSet<(String, Location)>,
 }
 
-impl<'t> Nodes<'t> {
+impl<'t> NodesByKind<'t> {
     pub(super) fn of(tree: &'t Tree, mut dimensions: BTreeSet<String>) -> Self {
         let all: Vec<_> = tree.climb(false).map(|node| (kind(node), node)).collect();
         dimensions.extend(DIMENSIONS.iter().map(|dimension| (*dimension).to_owned()));
@@ -48,13 +48,13 @@ impl<'t> Nodes<'t> {
     }
 
     /// Whether a key at a place has a meaning for another node that has it from there.
-    pub(super) fn uses(&self, key: &str, place: &Place) -> bool {
+    pub(super) fn uses(&self, key: &str, place: &Location) -> bool {
         self.used.contains(&(key.to_owned(), place.clone()))
     }
 }
 
 /// Notes the keys of a mapping that have a meaning for a kind.
-fn use_keys(used: &mut HashSet<(String, Place)>, scope: &Scope<'_>, kind: Kind) {
+fn use_keys(used: &mut HashSet<(String, Location)>, scope: &Scope<'_>, kind: NodeKind) {
     for key in scope.map.keys().filter_map(Value::as_str) {
         if kind.keys().contains(&bare(key)) && !COMMON.contains(&bare(key)) {
             used.insert((bare(key).to_owned(), scope.place(key)));
@@ -63,8 +63,8 @@ fn use_keys(used: &mut HashSet<(String, Place)>, scope: &Scope<'_>, kind: Kind) 
 }
 
 /// The node's data as they are read.
-pub(super) fn scope<'t>(tree: &'t Tree, kind: Kind, node: Node<'t>) -> Scope<'t> {
-    Reader::new(tree, node).scope(kind.word())
+pub(super) fn scope<'t>(tree: &'t Tree, kind: NodeKind, node: Node<'t>) -> Scope<'t> {
+    NodeReader::new(tree, node).scope(kind.word())
 }
 
 /// The tests of a tree that run in some context.
@@ -72,16 +72,16 @@ pub(super) fn tests(tree: &Tree) -> Vec<Node<'_>> {
     tree.climb(false).filter(|node| may_run(*node)).collect()
 }
 
-fn kind(node: Node<'_>) -> Kind {
+fn kind(node: Node<'_>) -> NodeKind {
     let has = |key: &str| node.data().contains_key(key) || adjusts(node.data(), key);
     if has("test") {
-        Kind::Test
+        NodeKind::Test
     } else if has("execute") || has("discover") || has("plan") {
-        Kind::Plan
+        NodeKind::Plan
     } else if has("story") {
-        Kind::Story
+        NodeKind::Story
     } else {
-        Kind::Other
+        NodeKind::Other
     }
 }
 

@@ -4,14 +4,14 @@ use std::path::Path;
 
 use atex_fmf::{Map, Value};
 
-use super::{Code, Linter, brought, expressions, keys, scripts, values};
-use crate::compile::how::{self, Step};
+use super::{LintCode, Linter, brought, expressions, keys, scripts, values};
+use crate::compile::how::{self, StepKind};
 use crate::compile::metadata::read::{Scope, scalar};
 
 /// Checks all phases of a plan.
 pub(super) fn check(linter: &mut Linter<'_>, plan: &Scope<'_>) {
     let in_tree = runs_in_tree(plan.map);
-    for step in Step::ALL {
+    for step in StepKind::ALL {
         match plan.maps(step.key()) {
             Ok(maps) => {
                 for map in maps {
@@ -24,7 +24,7 @@ pub(super) fn check(linter: &mut Linter<'_>, plan: &Scope<'_>) {
     }
 }
 
-fn check_phase(linter: &mut Linter<'_>, phase: &Scope<'_>, step: Step, in_tree: bool) {
+fn check_phase(linter: &mut Linter<'_>, phase: &Scope<'_>, step: StepKind, in_tree: bool) {
     expressions::check_when(linter, phase);
     values::refused(linter, phase, phase.integer("order", 0));
     let word = match phase.text("how") {
@@ -37,7 +37,7 @@ fn check_phase(linter: &mut Linter<'_>, phase: &Scope<'_>, step: Step, in_tree: 
             step.key()
         );
         let hint = how::meant(step, &word).unwrap_or_else(|| how::there_are(step));
-        return linter.add(Code::IgnoredPhase, (phase, "how"), &word, message, Some(hint));
+        return linter.add(LintCode::IgnoredPhase, (phase, "how"), &word, message, Some(hint));
     };
     keys::check_phase(linter, phase, how.keys, &format!("phase with `how: {word}`"));
     let content = how.content;

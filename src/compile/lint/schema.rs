@@ -4,7 +4,7 @@ use crate::compile::how::Keys;
 
 /// What a node is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Kind {
+pub(super) enum NodeKind {
     Test,
     Plan,
     Story,
@@ -12,7 +12,7 @@ pub(super) enum Kind {
     Other,
 }
 
-impl Kind {
+impl NodeKind {
     /// What messages call it.
     pub(super) const fn word(self) -> &'static str {
         match self {

@@ -7,10 +7,10 @@ use std::path::Path;
 use atex_fmf::{Node, Value};
 
 use super::nodes::{adjusts, may_run};
-use super::{Code, Linter, brought, values};
+use super::{LintCode, Linter, brought, values};
 use crate::compile::metadata::names::nearest_key;
 use crate::compile::metadata::read::Scope;
-use crate::compile::script::first_command::{self, How};
+use crate::compile::script::first_command::{self, RunBy};
 use crate::compile::script::read_files::inside;
 use crate::compile::test::run_directory;
 
@@ -21,7 +21,7 @@ pub(super) fn check_test(linter: &mut Linter<'_>, scope: &Scope<'_>, node: Node<
         Some(Value::Str(script)) if !script.trim().is_empty() => script,
         Some(Value::Str(_) | Value::Null) => {
             let message = "`test` is empty, so there is nothing to run";
-            return linter.add(Code::EmptyScript, (scope, KEY), KEY, message, None);
+            return linter.add(LintCode::EmptyScript, (scope, KEY), KEY, message, None);
         }
         _ => return,
     };
@@ -37,7 +37,7 @@ pub(super) fn check_test(linter: &mut Linter<'_>, scope: &Scope<'_>, node: Node<
         if !adjusts(node.data(), "path") {
             let message = format!("there is no directory `{}` in the tree", directory.display());
             let word = scope.text("path").ok().flatten().unwrap_or_default();
-            linter.add(Code::BadPath, (scope, "path"), &word, message, None);
+            linter.add(LintCode::BadPath, (scope, "path"), &word, message, None);
         }
         return;
     }
@@ -56,24 +56,24 @@ pub(super) fn check_files(linter: &mut Linter<'_>, at: (&Scope<'_>, &str), scrip
     let found = fs::metadata(&full).ok();
     let shown = path.display();
     match (command.how, found) {
-        (How::Looked, Some(found)) if word.contains('.') && found.is_file() => {
+        (RunBy::Looked, Some(found)) if word.contains('.') && found.is_file() => {
             let message = format!("`{word}` is looked for in `PATH`, and not in its directory");
             let hint = Some(format!("write `./{word}`"));
-            linter.add(Code::NotACommand, at, word, message, hint);
+            linter.add(LintCode::NotACommand, at, word, message, hint);
         }
-        (How::Looked, _) => {}
+        (RunBy::Looked, _) => {}
         (_, None) => {
             let message = format!("there is no file `{shown}`");
-            linter.add(Code::MissingFile, at, word, message, similar(&full));
+            linter.add(LintCode::MissingFile, at, word, message, similar(&full));
         }
         (_, Some(found)) if found.is_dir() => {
             let message = format!("`{shown}` is a directory");
-            linter.add(Code::NotExecutable, at, word, message, None);
+            linter.add(LintCode::NotExecutable, at, word, message, None);
         }
-        (How::Executed, Some(found)) if found.permissions().mode() & 0o111 == 0 => {
+        (RunBy::Executed, Some(found)) if found.permissions().mode() & 0o111 == 0 => {
             let message = format!("`{shown}` is not executable");
             let hint = Some(format!("`chmod +x {shown}`, or `bash {word}`"));
-            linter.add(Code::NotExecutable, at, word, message, hint);
+            linter.add(LintCode::NotExecutable, at, word, message, hint);
         }
         _ => {}
     }

@@ -4,8 +4,8 @@ use atex_fmf::{Node, Value};
 
 use super::coverage::{self, Selector};
 use super::schema::SECTION;
-use super::{Code, Linter, expressions, keys, values};
-use crate::compile::error::Problem;
+use super::{LintCode, Linter, expressions, keys, values};
+use crate::compile::error::MetadataProblem;
 use crate::compile::metadata::read::{Scope, scalar};
 
 /// Checks all sections of a plan.
@@ -23,7 +23,7 @@ pub(super) fn check(linter: &mut Linter<'_>, plan: &Scope<'_>, node: Node<'_>) {
         };
         let message = "the plan has no `discover`, so it has no tests";
         linter.add(
-            Code::NoTests,
+            LintCode::NoTests,
             (plan, "execute"),
             "execute",
             message,
@@ -66,20 +66,20 @@ fn is_fmf(linter: &mut Linter<'_>, section: &Scope<'_>) -> bool {
     let hint = how
         .is_empty()
         .then(|| "tests of the tree are found by `how: fmf`".to_owned());
-    linter.add(Code::IgnoredSection, (section, "how"), &how, message, hint);
+    linter.add(LintCode::IgnoredSection, (section, "how"), &how, message, hint);
     false
 }
 
 /// Sections beside each other become directories.
 fn check_name(linter: &mut Linter<'_>, section: &Scope<'_>, names: &mut Vec<String>) {
     let problem = match section.text("name") {
-        Ok(None) => Problem::NamelessSection,
+        Ok(None) => MetadataProblem::NamelessSection,
         Ok(Some(name)) if name.is_empty() || name == "." || name == ".." || name.contains(['/', '\0', '\n']) => {
-            Problem::SectionName(name)
+            MetadataProblem::SectionName(name)
         }
         // Of two with rules, only one may apply.
         Ok(Some(_)) if section.value("when").is_some() => return,
-        Ok(Some(name)) if names.contains(&name) => Problem::SameSection(name),
+        Ok(Some(name)) if names.contains(&name) => MetadataProblem::SameSection(name),
         Ok(Some(name)) => return names.push(name),
         Err(error) => return values::refused::<()>(linter, section, Err(error)),
     };
@@ -129,7 +129,7 @@ fn check_section(linter: &mut Linter<'_>, section: &Scope<'_>) {
     }
     if section.value("ref").is_some() && section.value("url").is_none() {
         let message = "`ref` without `url` is not supported and ignored";
-        linter.add(Code::IgnoredKey, (section, "ref"), "ref", message, None);
+        linter.add(LintCode::IgnoredKey, (section, "ref"), "ref", message, None);
     }
     coverage::check(linter, section, &selector);
 }
@@ -151,7 +151,7 @@ fn names(linter: &mut Linter<'_>, section: &Scope<'_>) -> Vec<String> {
             let adjusting = map.keys().filter_map(Value::as_str).find(|key| *key != "name");
             let message = "rules in `test` that adjust tests are not supported and ignored";
             linter.add(
-                Code::IgnoredKey,
+                LintCode::IgnoredKey,
                 (section, "test"),
                 adjusting.unwrap_or("test"),
                 message,

@@ -4,27 +4,27 @@ use std::path::Path;
 
 use atex_fmf::Value;
 
-use super::schema::Kind;
-use super::{Code, Linter};
-use crate::compile::error::{CompileError, Problem};
+use super::schema::NodeKind;
+use super::{LintCode, Linter};
+use crate::compile::error::{CompileError, MetadataProblem};
 use crate::compile::metadata::read::Scope;
 use crate::compile::plan::environment;
 use crate::compile::test::duration;
 
 /// Checks the values of a node that is defined in `here`, or of one of its adjust rules.
-pub(super) fn check(linter: &mut Linter<'_>, scope: &Scope<'_>, kind: Kind, here: &Path) {
+pub(super) fn check(linter: &mut Linter<'_>, scope: &Scope<'_>, kind: NodeKind, here: &Path) {
     let flags: &[&str] = match kind {
-        Kind::Test => &["enabled", "manual", "tty"],
-        Kind::Plan => &["enabled"],
-        Kind::Story | Kind::Other => return,
+        NodeKind::Test => &["enabled", "manual", "tty"],
+        NodeKind::Plan => &["enabled"],
+        NodeKind::Story | NodeKind::Other => return,
     };
     for key in flags {
         check_flag(linter, scope, key);
     }
     refused(linter, scope, scope.integer("order", 0));
     refused(linter, scope, scope.globs(here));
-    refused(linter, scope, environment::read(scope, kind == Kind::Plan));
-    if kind == Kind::Plan {
+    refused(linter, scope, environment::read(scope, kind == NodeKind::Plan));
+    if kind == NodeKind::Plan {
         refused(linter, scope, scope.text("extra-atex-probe"));
         refused(linter, scope, scope.boolean("extra-atex-shared-tree", false));
         return;
@@ -49,14 +49,16 @@ pub(super) fn refused<T>(linter: &mut Linter<'_>, scope: &Scope<'_>, read: Resul
         return;
     };
     let code = match &problem {
-        Problem::Type { .. } => Code::WrongType,
-        Problem::Duration(_) => Code::BadDuration,
-        Problem::Variable { .. } | Problem::Assignment(_) => Code::BadVariable,
-        Problem::Glob { .. } => Code::BadGlob,
-        Problem::Outside(_) => Code::BadPath,
-        Problem::NamelessSection | Problem::SameSection(_) | Problem::SectionName(_) => Code::SectionName,
-        Problem::Empty(_) => Code::EmptyScript,
-        Problem::Expression { .. } => Code::BadRule,
+        MetadataProblem::Type { .. } => LintCode::WrongType,
+        MetadataProblem::Duration(_) => LintCode::BadDuration,
+        MetadataProblem::Variable { .. } | MetadataProblem::Assignment(_) => LintCode::BadVariable,
+        MetadataProblem::Glob { .. } => LintCode::BadGlob,
+        MetadataProblem::Outside(_) => LintCode::BadPath,
+        MetadataProblem::NamelessSection | MetadataProblem::SameSection(_) | MetadataProblem::SectionName(_) => {
+            LintCode::SectionName
+        }
+        MetadataProblem::Empty(_) => LintCode::EmptyScript,
+        MetadataProblem::Expression { .. } => LintCode::BadRule,
     };
     let at = (scope.node(), &cause.place);
     linter
@@ -67,7 +69,7 @@ pub(super) fn refused<T>(linter: &mut Linter<'_>, scope: &Scope<'_>, read: Resul
 fn check_duration(linter: &mut Linter<'_>, scope: &Scope<'_>) {
     match scope.text("duration") {
         Ok(Some(text)) if duration::parse(&text).is_none() => {
-            let error = scope.error("duration", Problem::Duration(text));
+            let error = scope.error("duration", MetadataProblem::Duration(text));
             refused::<()>(linter, scope, Err(error));
         }
         read => refused(linter, scope, read),
@@ -86,5 +88,5 @@ fn check_flag(linter: &mut Linter<'_>, scope: &Scope<'_>, key: &str) {
     let hint = matches!(text.to_lowercase().as_str(), "yes" | "no" | "on" | "off")
         .then(|| "YAML 1.2 knows only `true` and `false`".to_owned());
     let message = format!("`{key}` is not a boolean and counts as {counts}");
-    linter.add(Code::NotBoolean, (scope, key), &text, message, hint);
+    linter.add(LintCode::NotBoolean, (scope, key), &text, message, hint);
 }

@@ -10,19 +10,19 @@ use std::path::{Path, PathBuf};
 
 use atex_fmf::Spot;
 
-use crate::compile::metadata::location::Place;
+use crate::compile::metadata::location::Location;
 
 /// How many lines of a value are searched.
 const SEARCHED: usize = 2000;
 
 /// The lines of the files that were asked for.
 #[derive(Debug)]
-pub(crate) struct Lines {
+pub(crate) struct SourceText {
     root: PathBuf,
     files: HashMap<PathBuf, Vec<String>>,
 }
 
-impl Lines {
+impl SourceText {
     pub(crate) fn new(root: PathBuf) -> Self {
         Self {
             root,
@@ -31,7 +31,7 @@ impl Lines {
     }
 
     /// Finds a word at a place or in the value that begins there; only its first line counts.
-    pub(crate) fn spot(&mut self, place: &Place, word: &str) -> Option<Spot> {
+    pub(crate) fn spot(&mut self, place: &Location, word: &str) -> Option<Spot> {
         let file = place.file.as_deref()?;
         let lines = self.of(file);
         let first = usize::try_from(place.line).unwrap_or_default().saturating_sub(1);

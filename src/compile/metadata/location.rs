@@ -5,11 +5,11 @@ use std::path::PathBuf;
 
 use atex_fmf::{Chain, Origin};
 
-use crate::compile::metadata::lines::Lines;
+use crate::compile::metadata::lines::SourceText;
 
 /// A place in the metadata; nothing where it is not known.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub struct Place {
+pub struct Location {
     /// The .fmf file, relative to the root of its tree.
     pub file: Option<PathBuf>,
     /// The line, from 1.
@@ -18,20 +18,20 @@ pub struct Place {
 
 /// Where a value that cannot be used comes from.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Cause {
+pub struct ValueOrigin {
     /// The root of the tree.
     pub root: PathBuf,
     /// Where the value stands.
-    pub place: Place,
+    pub place: Location,
     /// All that made it, first to last.
     pub origins: Vec<Origin>,
 }
 
-impl Cause {
+impl ValueOrigin {
     /// Returns the line, with marks below `word` where that stands in the value, and below that the adjust rule and what else made the
     /// value. Reads the file again.
     pub fn excerpt(&self, word: &str) -> Option<String> {
-        let spot = Lines::new(self.root.clone()).spot(&self.place, word);
+        let spot = SourceText::new(self.root.clone()).spot(&self.place, word);
         let mut text = spot.and_then(|spot| spot.excerpt())?;
         if let Some(rule) = self.origins.last().and_then(|origin| origin.adjust.as_ref()) {
             let _infallible = write!(text, "\nadjust rule: {rule}");
@@ -43,7 +43,7 @@ impl Cause {
     }
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for Location {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.file {
             Some(file) => write!(formatter, "{}:{}: ", file.display(), self.line),

@@ -5,9 +5,9 @@ use std::path::Path;
 use atex_fmf::value::{Entry, Mark};
 use atex_fmf::{Map, Node, Tree, Value};
 
-use crate::compile::error::{CompileError, Problem};
+use crate::compile::error::{CompileError, MetadataProblem};
 use crate::compile::inputs::Globs;
-use crate::compile::metadata::location::{Cause, Place};
+use crate::compile::metadata::location::{Location, ValueOrigin};
 use crate::compile::spec::Warning;
 
 /// Where something without `order` stands among others.
@@ -15,7 +15,7 @@ pub(crate) const ORDER: i64 = 50;
 
 /// What a value is read for: it names plan, test or phase in messages and knows where things stand.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Reader<'t> {
+pub(crate) struct NodeReader<'t> {
     tree: &'t Tree,
     node: Node<'t>,
 }
@@ -23,14 +23,14 @@ pub(crate) struct Reader<'t> {
 /// A mapping to read from, and what messages call it.
 #[derive(Clone, Debug)]
 pub(crate) struct Scope<'t> {
-    reader: Reader<'t>,
+    reader: NodeReader<'t>,
     pub(crate) map: &'t Map,
     pub(crate) subject: String,
     /// The top-level key that the mapping is part of, and where it stands; `None` for a node, whose keys have places of their own.
-    within: Option<(&'t str, Place)>,
+    within: Option<(&'t str, Location)>,
 }
 
-impl<'t> Reader<'t> {
+impl<'t> NodeReader<'t> {
     /// Reads a node of the tree.
     pub(crate) fn new(tree: &'t Tree, node: Node<'t>) -> Self {
         Self { tree, node }
@@ -46,9 +46,9 @@ impl<'t> Reader<'t> {
         }
     }
 
-    fn place_of(self, mark: Mark) -> Option<Place> {
+    fn place_of(self, mark: Mark) -> Option<Location> {
         let (file, line) = self.spot(mark)?;
-        Some(Place {
+        Some(Location {
             file: Some(file.to_owned()),
             line,
         })
@@ -87,13 +87,13 @@ impl<'t> Scope<'t> {
     }
 
     /// Where a key of the mapping stands.
-    pub(crate) fn place(&self, key: &str) -> Place {
+    pub(crate) fn place(&self, key: &str) -> Location {
         match &self.within {
             None => self
                 .reader
                 .node
                 .origin(key)
-                .map_or_else(Place::default, |origin| Place {
+                .map_or_else(Location::default, |origin| Location {
                     file: Some(origin.file),
                     line: origin.line,
                 }),
@@ -126,7 +126,7 @@ impl<'t> Scope<'t> {
         place.file.map(|file| format!("{}:{}", file.display(), place.line))
     }
 
-    pub(crate) fn error(&self, key: &str, problem: Problem) -> CompileError {
+    pub(crate) fn error(&self, key: &str, problem: MetadataProblem) -> CompileError {
         CompileError::Metadata {
             cause: Box::new(self.cause(key)),
             subject: self.subject.clone(),
@@ -135,9 +135,9 @@ impl<'t> Scope<'t> {
     }
 
     /// Where a key's value comes from; for a part of one, where all of it does.
-    pub(crate) fn cause(&self, key: &str) -> Cause {
+    pub(crate) fn cause(&self, key: &str) -> ValueOrigin {
         let top = self.within.as_ref().map_or(key, |(top, _)| top);
-        Cause {
+        ValueOrigin {
             root: self.reader.tree.root().to_owned(),
             place: self.place(key),
             origins: self.reader.node.origins(top),
@@ -156,7 +156,7 @@ impl<'t> Scope<'t> {
     pub(crate) fn wrong(&self, key: &str, expected: &'static str, value: &Value) -> CompileError {
         self.error(
             key,
-            Problem::Type {
+            MetadataProblem::Type {
                 key: key.to_owned(),
                 expected,
                 found: word(value),
@@ -260,7 +260,7 @@ pub(crate) fn order(tree: &Tree, node: Node<'_>, kind: &str) -> Result<i64, Comp
     match node.value("order") {
         None => Ok(ORDER),
         Some(Value::Int(order)) => Ok(order),
-        Some(_) => Reader::new(tree, node).scope(kind).integer("order", ORDER),
+        Some(_) => NodeReader::new(tree, node).scope(kind).integer("order", ORDER),
     }
 }
 

@@ -7,7 +7,7 @@ use std::collections::HashSet;
 
 use atex_fmf::{Map, Node, Tree, Value};
 
-use crate::compile::metadata::read::{Reader, Scope, truthy};
+use crate::compile::metadata::read::{NodeReader, Scope, truthy};
 use crate::compile::metadata::trees::TreeId;
 use crate::compile::spec::{Framework, Warning};
 
@@ -135,7 +135,7 @@ impl Ignored {
         if rules.is_empty() || !self.tests.insert((id, node.name().to_owned())) {
             return;
         }
-        let scope = Reader::new(tree, node).scope("test");
+        let scope = NodeReader::new(tree, node).scope("test");
         for rule in rules {
             self.add((Subject::Test, &rule.what, rule.consequence), &scope, rule.key);
         }
@@ -143,7 +143,7 @@ impl Ignored {
 
     /// Looks at a plan that was asked for.
     pub(crate) fn plan(&mut self, tree: &Tree, node: Node<'_>) {
-        let scope = Reader::new(tree, node).scope("plan");
+        let scope = NodeReader::new(tree, node).scope("plan");
         let plan = Subject::Plan;
         for (key, consequence) in [
             ("context", "it counts for no rule, as `-c DIM=VALUE` does"),
@@ -172,7 +172,7 @@ impl Ignored {
 
     /// A node that is a plan for tmt only, since it imports one.
     pub(crate) fn import(&mut self, tree: &Tree, node: Node<'_>) {
-        let scope = Reader::new(tree, node).scope("plan");
+        let scope = NodeReader::new(tree, node).scope("plan");
         let kind = (Subject::Plan, "`plan: import`", "no plan is imported");
         self.add(kind, &scope, "plan");
     }

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use atex_fmf::{Map, Value};
 use atex_graph::{EnvValue, Environment, Sourced};
 
-use crate::compile::error::{CompileError, Problem};
+use crate::compile::error::{CompileError, MetadataProblem};
 use crate::compile::metadata::read::{Scope, scalar};
 use crate::compile::spec::Secrets;
 
@@ -41,7 +41,7 @@ pub(crate) fn read(scope: &Scope<'_>, strip: bool) -> Result<Variables, CompileE
             Value::Str(text) => {
                 let (name, value) = text
                     .split_once('=')
-                    .ok_or_else(|| scope.error(KEY, Problem::Assignment(text.to_string())))?;
+                    .ok_or_else(|| scope.error(KEY, MetadataProblem::Assignment(text.to_string())))?;
                 let variable = Variable {
                     value: value.trim().to_owned(),
                     origin: scope.origin(KEY),
@@ -60,7 +60,7 @@ fn read_map(scope: &Scope<'_>, map: &Map, strip: bool, variables: &mut Variables
         let Some(value) = scalar(&entry.value) else {
             return Err(scope.error(
                 "environment",
-                Problem::Variable {
+                MetadataProblem::Variable {
                     name,
                     problem: "must be a text",
                 },
@@ -77,7 +77,7 @@ fn read_map(scope: &Scope<'_>, map: &Map, strip: bool, variables: &mut Variables
 }
 
 fn insert(scope: &Scope<'_>, name: &str, variable: Variable, all: &mut Variables) -> Result<(), CompileError> {
-    let problem = |problem| Problem::Variable {
+    let problem = |problem| MetadataProblem::Variable {
         name: name.to_owned(),
         problem,
     };

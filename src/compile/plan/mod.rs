@@ -10,11 +10,11 @@ use atex_fmf::context::Context;
 use atex_fmf::{Map, Node, Tree, Value};
 
 use crate::compile::error::CompileError;
-use crate::compile::how::Step;
+use crate::compile::how::StepKind;
 use crate::compile::inputs::Globs;
-use crate::compile::metadata::location::Cause;
+use crate::compile::metadata::location::ValueOrigin;
 use crate::compile::metadata::names::{any_found, nearest};
-use crate::compile::metadata::read::{Reader, order};
+use crate::compile::metadata::read::{NodeReader, order};
 use crate::compile::metadata::trees::{TreeId, Trees};
 use crate::compile::metadata::unsupported::{self, Ignored};
 use crate::compile::spec::Warning;
@@ -35,7 +35,7 @@ pub(crate) struct Plan {
     pub(crate) finish: Vec<Phase>,
     pub(crate) sections: Vec<Section>,
     /// A command, and where it stands.
-    pub(crate) probe: Option<(String, Cause)>,
+    pub(crate) probe: Option<(String, ValueOrigin)>,
     /// `extra-atex-inputs`; replaces the files that prepare steps depend on.
     pub(crate) globs: Option<Globs>,
     /// `extra-atex-shared-tree`.
@@ -97,7 +97,7 @@ fn is_plan(node: Node<'_>) -> bool {
 
 /// Whether each plan was asked for: by its exact name, else, if it is enabled, by a regex; without any names, all that are enabled.
 fn choose(tree: &Tree, plans: &[Node<'_>], names: &[String]) -> Result<Vec<bool>, CompileError> {
-    let enabled = |node: &Node<'_>| Reader::new(tree, *node).scope("plan").flag("enabled", true);
+    let enabled = |node: &Node<'_>| NodeReader::new(tree, *node).scope("plan").flag("enabled", true);
     if names.is_empty() {
         return Ok(plans.iter().map(enabled).collect());
     }
@@ -131,10 +131,10 @@ fn choose(tree: &Tree, plans: &[Node<'_>], names: &[String]) -> Result<Vec<bool>
 }
 
 fn read(tree: &Tree, node: Node<'_>, context: &Context, warnings: &mut Vec<Warning>) -> Result<Plan, CompileError> {
-    let scope = Reader::new(tree, node).scope("plan");
+    let scope = NodeReader::new(tree, node).scope("plan");
     let sections = sections::read(&scope, context, warnings)?;
-    let prepare = phases::read(&scope, Step::Prepare, context, warnings)?;
-    let finish = phases::read(&scope, Step::Finish, context, warnings)?;
+    let prepare = phases::read(&scope, StepKind::Prepare, context, warnings)?;
+    let finish = phases::read(&scope, StepKind::Finish, context, warnings)?;
     let probe = scope.text("extra-atex-probe")?;
     if probe.is_some() && prepare.is_empty() {
         warnings.push(scope.warning(

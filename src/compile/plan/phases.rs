@@ -4,17 +4,17 @@
 use atex_fmf::Map;
 use atex_fmf::context::{Context, RuleError};
 
-use crate::compile::error::{CompileError, Problem};
-use crate::compile::how::{self, Step};
+use crate::compile::error::{CompileError, MetadataProblem};
+use crate::compile::how::{self, StepKind};
 use crate::compile::metadata::read::{ORDER, Scope};
-use crate::compile::spec::{Action, Warning};
+use crate::compile::spec::{PhaseAction, Warning};
 
 /// A phase that will run.
 #[derive(Clone, Debug)]
 pub(crate) struct Phase {
     /// `name`, else `how`.
     pub(crate) label: String,
-    pub(crate) action: Action,
+    pub(crate) action: PhaseAction,
     /// Where its packages or scripts stand.
     pub(crate) origin: Option<String>,
 }
@@ -22,7 +22,7 @@ pub(crate) struct Phase {
 /// Reads the phases of a plan, in the order in which they run.
 pub(crate) fn read(
     plan: &Scope<'_>,
-    step: Step,
+    step: StepKind,
     context: &Context,
     warnings: &mut Vec<Warning>,
 ) -> Result<Vec<Phase>, CompileError> {
@@ -53,7 +53,7 @@ fn scope_of<'t>(plan: &Scope<'t>, key: &'t str, position: usize, map: &'t Map) -
 
 fn read_phase(
     scope: &Scope<'_>,
-    step: Step,
+    step: StepKind,
     word: &str,
     name: &str,
     warnings: &mut Vec<Warning>,
@@ -87,7 +87,7 @@ pub(crate) fn applies(scope: &Scope<'_>, context: &Context) -> Result<bool, Comp
     };
     let rules = when.as_list().unwrap_or(std::slice::from_ref(when));
     for rule in rules {
-        let problem = |error: RuleError| Problem::Expression {
+        let problem = |error: RuleError| MetadataProblem::Expression {
             key: "when",
             problem: error.to_string(),
         };

@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 use std::path::PathBuf;
 
-use crate::compile::error::{CompileError, Problem, TreeError};
-use crate::compile::metadata::location::Cause;
+use crate::compile::error::{CompileError, MetadataProblem, TreeError};
+use crate::compile::metadata::location::ValueOrigin;
 use crate::compile::metadata::read::{ORDER, Scope, scalar};
 use crate::compile::plan::phases::{applies, unknown_keys};
 use crate::compile::spec::Warning;
@@ -32,7 +32,7 @@ pub(crate) struct Section {
 #[derive(Clone, Debug)]
 struct Written {
     subject: String,
-    causes: Vec<(&'static str, Cause)>,
+    causes: Vec<(&'static str, ValueOrigin)>,
 }
 
 /// Where a section's tree is.
@@ -145,7 +145,7 @@ pub(crate) fn read(
         }
         let name = if many { Some(section_name(&scope, name)?) } else { None };
         if sections.iter().any(|(_, other)| many && other.name == name) {
-            return Err(scope.error("name", Problem::SameSection(name.unwrap_or_default())));
+            return Err(scope.error("name", MetadataProblem::SameSection(name.unwrap_or_default())));
         }
         sections.push((order, read_section(&scope, name, warnings)?));
     }
@@ -168,9 +168,9 @@ fn is_fmf(scope: &Scope<'_>, warnings: &mut Vec<Warning>) -> Result<bool, Compil
 }
 
 fn section_name(scope: &Scope<'_>, name: Option<String>) -> Result<String, CompileError> {
-    let name = name.ok_or_else(|| scope.error("discover", Problem::NamelessSection))?;
+    let name = name.ok_or_else(|| scope.error("discover", MetadataProblem::NamelessSection))?;
     if name.is_empty() || name == "." || name == ".." || name.contains(['/', '\0', '\n']) {
-        return Err(scope.error("name", Problem::SectionName(name)));
+        return Err(scope.error("name", MetadataProblem::SectionName(name)));
     }
     Ok(name)
 }

@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use atex_cache::binary::{Decoder, Encoder};
+use atex_cache::binary::{BinaryReader, BinaryWriter};
 use atex_cache::{CacheError, Derived};
 
 /// Times younger than this are not trusted. The coarsest clock of a file system in use (FAT) ticks every two seconds, but a page that is
@@ -67,7 +67,7 @@ impl Stamp {
         racy.is_some_and(|racy| self.mtime_ns.max(self.ctime_ns) + racy < now)
     }
 
-    fn encode(&self, out: &mut Encoder) {
+    fn encode(&self, out: &mut BinaryWriter) {
         for number in [self.dev, self.ino, self.size] {
             out.number(number);
         }
@@ -76,7 +76,7 @@ impl Stamp {
         }
     }
 
-    fn decode(bytes: &mut Decoder<'_>) -> Option<Self> {
+    fn decode(bytes: &mut BinaryReader<'_>) -> Option<Self> {
         Some(Self {
             dev: bytes.number()?,
             ino: bytes.number()?,
@@ -199,7 +199,7 @@ fn now_ns() -> i128 {
 }
 
 fn encode(entries: &[(PathBuf, Stamp, [u8; 32])]) -> Vec<u8> {
-    let mut out = Encoder::with_capacity(entries.len() * 160);
+    let mut out = BinaryWriter::with_capacity(entries.len() * 160);
     for (path, stamp, digest) in entries {
         out.bytes(path.as_os_str().as_bytes());
         stamp.encode(&mut out);
@@ -209,7 +209,7 @@ fn encode(entries: &[(PathBuf, Stamp, [u8; 32])]) -> Vec<u8> {
 }
 
 fn decode(bytes: &[u8]) -> Option<HashMap<PathBuf, (Stamp, [u8; 32])>> {
-    let mut entries = Decoder::open(bytes)?;
+    let mut entries = BinaryReader::open(bytes)?;
     let mut known = HashMap::new();
     while !entries.is_at_end() {
         let path = PathBuf::from(OsStr::from_bytes(entries.bytes()?));

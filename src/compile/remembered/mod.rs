@@ -1,4 +1,5 @@
 //! What is remembered of trees between runs, so that an unchanged tree is not read, parsed or adjusted again.
 
 pub(crate) mod file_digests;
+pub(crate) mod null_build;
 pub(crate) mod packed_tree;

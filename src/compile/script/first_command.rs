@@ -11,15 +11,15 @@ use crate::compile::script::read_files::inside;
 
 /// The file that a script runs first.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Command {
+pub(crate) struct FirstCommand {
     /// As written, without quotes.
     pub(crate) word: String,
-    pub(crate) how: How,
+    pub(crate) how: RunBy,
 }
 
 /// How the file is run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum How {
+pub(crate) enum RunBy {
     /// As a program: it must be executable.
     Executed,
     /// By an interpreter, or read by the shell.
@@ -41,7 +41,7 @@ const SHELLS: [&str; 5] = ["bash", "dash", "ksh", "sh", "zsh"];
 const INTERPRETERS: [&str; 6] = ["node", "perl", "python", "python2", "python3", "ruby"];
 
 /// Tells which file of its directory a script starts with.
-pub(crate) fn first(script: &str) -> Option<Command> {
+pub(crate) fn first(script: &str) -> Option<FirstCommand> {
     let mut rest = script;
     loop {
         let (words, after) = simple_command(rest)?;
@@ -58,7 +58,7 @@ pub(crate) fn first(script: &str) -> Option<Command> {
 
 /// The script file that a script starts with, if it is in the tree: its path there.
 pub(crate) fn file_of(script: &str, directory: &Path) -> Option<PathBuf> {
-    let command = first(script).filter(|command| command.how != How::Looked)?;
+    let command = first(script).filter(|command| command.how != RunBy::Looked)?;
     inside(directory, &command.word)
 }
 
@@ -152,13 +152,13 @@ fn without_assignments(words: &[Word]) -> &[Word] {
     &words[start..]
 }
 
-fn named(words: &[Word]) -> Option<Command> {
+fn named(words: &[Word]) -> Option<FirstCommand> {
     let (first, arguments) = words.split_first()?;
     if !first.fixed {
         return None;
     }
     let command = |word: &Word, how| {
-        (word.fixed && !word.text.starts_with('/')).then(|| Command {
+        (word.fixed && !word.text.starts_with('/')).then(|| FirstCommand {
             word: word.text.clone(),
             how,
         })
@@ -168,7 +168,7 @@ fn named(words: &[Word]) -> Option<Command> {
         return arguments
             .first()
             .filter(|file| file.text.contains('/'))
-            .and_then(|file| command(file, How::Read));
+            .and_then(|file| command(file, RunBy::Read));
     }
     let file = if SHELLS.contains(&name) {
         Some(script_of_shell(arguments)?)
@@ -179,10 +179,10 @@ fn named(words: &[Word]) -> Option<Command> {
     };
     match file {
         // Without a dot or a slash it may be a program in `PATH`.
-        Some(file) if file.text.contains(['.', '/']) => command(file, How::Read),
+        Some(file) if file.text.contains(['.', '/']) => command(file, RunBy::Read),
         Some(_) => None,
-        None if name.contains('/') => command(first, How::Executed),
-        None => command(first, How::Looked),
+        None if name.contains('/') => command(first, RunBy::Executed),
+        None => command(first, RunBy::Looked),
     }
 }
 
@@ -205,21 +205,21 @@ fn script_of_shell(arguments: &[Word]) -> Option<&Word> {
 
 #[cfg(test)]
 mod tests {
-    use super::{How, first};
+    use super::{RunBy, first};
 
     #[test]
     fn the_first_file_is_found() {
         for (script, word, how) in [
-            ("./test.sh", "./test.sh", How::Executed),
-            ("./test.sh a b | tee x", "./test.sh", How::Executed),
-            ("  A=1 B='x y' exec ../run --all", "../run", How::Executed),
-            ("# why\nset -x\n\nexport A=$B; ./t.sh", "./t.sh", How::Executed),
-            ("bash -eux -o pipefail t.sh", "t.sh", How::Read),
-            ("python3 'my test.py'", "my test.py", How::Read),
-            (". ./lib.sh; f", "./lib.sh", How::Read),
-            ("lib/x.sh && y", "lib/x.sh", How::Executed),
-            ("test.sh", "test.sh", How::Looked),
-            ("./a.sh >/dev/null 2>&1", "./a.sh", How::Executed),
+            ("./test.sh", "./test.sh", RunBy::Executed),
+            ("./test.sh a b | tee x", "./test.sh", RunBy::Executed),
+            ("  A=1 B='x y' exec ../run --all", "../run", RunBy::Executed),
+            ("# why\nset -x\n\nexport A=$B; ./t.sh", "./t.sh", RunBy::Executed),
+            ("bash -eux -o pipefail t.sh", "t.sh", RunBy::Read),
+            ("python3 'my test.py'", "my test.py", RunBy::Read),
+            (". ./lib.sh; f", "./lib.sh", RunBy::Read),
+            ("lib/x.sh && y", "lib/x.sh", RunBy::Executed),
+            ("test.sh", "test.sh", RunBy::Looked),
+            ("./a.sh >/dev/null 2>&1", "./a.sh", RunBy::Executed),
         ] {
             let found = first(script).unwrap_or_else(|| panic!("{script:?}"));
             assert_eq!((found.word.as_str(), found.how), (word, how), "{script:?}");
@@ -255,6 +255,6 @@ mod tests {
             first("make && ./built").map(|found| found.word),
             Some("make".to_owned())
         );
-        assert_eq!(first("cd x; ./y").map(|found| found.how), Some(How::Looked));
+        assert_eq!(first("cd x; ./y").map(|found| found.how), Some(RunBy::Looked));
     }
 }

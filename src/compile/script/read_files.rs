@@ -99,7 +99,7 @@ fn does(program: &str) -> Does {
 
 /// Finds the words of a script that starts in a directory of the tree.
 pub(crate) fn reads(script: &str, directory: &Path) -> Vec<Read> {
-    let mut reader = Reader {
+    let mut reader = NodeReader {
         directory: Some(directory.to_owned()),
         made: Vec::new(),
         found: Vec::new(),
@@ -156,7 +156,7 @@ fn end_of_document(line: &str) -> Option<String> {
 }
 
 #[derive(Debug)]
-struct Reader {
+struct NodeReader {
     /// Where the script stands, if that is known.
     directory: Option<PathBuf>,
     /// What it made or removed by then.
@@ -164,7 +164,7 @@ struct Reader {
     found: Vec<Read>,
 }
 
-impl Reader {
+impl NodeReader {
     /// Reads a line; `false` where nothing is known of what comes after it.
     fn line(&mut self, number: u32, line: &str) -> bool {
         let line = without_comment_of_beakerlib(line).replace(['"', '\''], "");

@@ -10,10 +10,10 @@ use std::time::Duration;
 use atex_fmf::{Map, Node, Tree, Value};
 use atex_graph::Sourced;
 
-use crate::compile::error::{CompileError, Problem};
+use crate::compile::error::{CompileError, MetadataProblem};
 use crate::compile::inputs::Globs;
 use crate::compile::inputs::files::escaped;
-use crate::compile::metadata::read::{Reader, Scope};
+use crate::compile::metadata::read::{NodeReader, Scope};
 use crate::compile::metadata::unsupported;
 use crate::compile::plan::environment::{self, Variables};
 use crate::compile::plan::json;
@@ -49,7 +49,7 @@ const INERT: [&str; 23] = [
 
 /// What a test's metadata say.
 #[derive(Debug)]
-pub(crate) struct Facts {
+pub(crate) struct TestMetadata {
     /// Where it runs, relative to its tree.
     pub(crate) dir: String,
     /// Where it is defined, and where it runs if that is elsewhere; relative to its tree.
@@ -73,13 +73,13 @@ pub(crate) struct Facts {
     pub(crate) key: Arc<BTreeMap<String, Sourced<serde_json::Value>>>,
 }
 
-impl Facts {
+impl TestMetadata {
     pub(crate) fn read(tree: &Tree, node: Node<'_>) -> Result<Self, CompileError> {
-        let scope = Reader::new(tree, node).scope("test");
+        let scope = NodeReader::new(tree, node).scope("test");
         let script = match scope.value("test") {
             Some(Value::Str(text)) => text.to_string(),
             Some(other) => return Err(scope.wrong("test", "a text", other)),
-            None => return Err(scope.error("test", Problem::Empty("test"))),
+            None => return Err(scope.error("test", MetadataProblem::Empty("test"))),
         };
         let framework = scope
             .value("framework")
@@ -116,7 +116,7 @@ pub(crate) fn run_directory(tree: &Tree, node: Node<'_>) -> Result<PathBuf, Comp
     if !node.has_key("path") {
         return Ok(node.dir().to_owned());
     }
-    let scope = Reader::new(tree, node).scope("test");
+    let scope = NodeReader::new(tree, node).scope("test");
     let Some(path) = scope.text("path")? else {
         return Ok(node.dir().to_owned());
     };
@@ -125,7 +125,7 @@ pub(crate) fn run_directory(tree: &Tree, node: Node<'_>) -> Result<PathBuf, Comp
         match part {
             Component::Normal(part) => directory.push(part),
             Component::ParentDir if !directory.pop() => {
-                return Err(scope.error("path", Problem::Outside(path)));
+                return Err(scope.error("path", MetadataProblem::Outside(path)));
             }
             _ => {}
         }
@@ -144,7 +144,7 @@ fn read_duration(scope: &Scope<'_>) -> Result<Duration, CompileError> {
     let Some(text) = scope.text("duration")? else {
         return Ok(duration::DEFAULT);
     };
-    duration::parse(&text).ok_or_else(|| scope.error("duration", Problem::Duration(text)))
+    duration::parse(&text).ok_or_else(|| scope.error("duration", MetadataProblem::Duration(text)))
 }
 
 fn key_part(scope: &Scope<'_>) -> BTreeMap<String, Sourced<serde_json::Value>> {

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::hash::BuildHasher;
 
-use atex_cache::{CacheError, Output, Store};
+use atex_cache::{CacheError, RecordOutput, Store};
 use atex_graph::{ActionKey, NodeId};
 use serde::{Deserialize, Serialize};
 
@@ -40,7 +40,7 @@ impl Share {
 /// either all run or none does.
 pub fn choose(
     work: &Workload,
-    hits: &mut HashMap<NodeId, Output, impl BuildHasher>,
+    hits: &mut HashMap<NodeId, RecordOutput, impl BuildHasher>,
     share: Share,
 ) -> BTreeMap<NodeId, u64> {
     leave_whole(work, hits);

@@ -15,7 +15,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use atex_cache::{CacheError, Outcome, OutputFile, Record, Stored, Ticket};
+use atex_cache::{CacheError, OutputFile, Record, RecordOutcome, Stored, Ticket};
 use atex_graph::{Node, NodeId, transcript};
 
 use crate::control::{RESULTS, StoreError};
@@ -60,7 +60,7 @@ pub(crate) struct NodeRun {
     pub(crate) took: Duration,
     /// See [`Record::prepared`].
     pub(crate) prepared: Option<u64>,
-    pub(crate) outcome: Outcome,
+    pub(crate) outcome: RecordOutcome,
     pub(crate) meta: serde_json::Value,
 }
 

@@ -14,7 +14,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use atex_cache::{CacheError, Lookup, Outcome, Record, Store};
+use atex_cache::{CacheError, Lookup, Record, RecordOutcome, Store};
 use atex_graph::{ActionKey, BlobDigest, FileMode, InputFile, Kind, Node, NodeId};
 use rayon::iter::{IntoParallelIterator as _, ParallelIterator as _};
 
@@ -176,7 +176,7 @@ pub(crate) fn passed(store: &Store, key: ActionKey) -> bool {
         .output(key)
         .ok()
         .flatten()
-        .is_some_and(|output| output.outcome == Outcome::Passed)
+        .is_some_and(|output| output.outcome == RecordOutcome::Passed)
 }
 
 /// Returns the paths that the chain up to the step was seen to read, if a SUT that says it has done the step `last` has done this one.

@@ -4,7 +4,7 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-use atex_cache::{Exporter, Output, Record, Store, mounts};
+use atex_cache::{Exporter, Record, RecordOutput, Store, mounts};
 use atex_graph::{ActionKey, NodeId};
 
 use crate::compile::spec::{TestId, Workload};
@@ -31,11 +31,11 @@ pub(crate) struct Recorded<'a> {
     pub(crate) plan: Option<&'a str>,
     pub(crate) label: &'a str,
     pub(crate) key: ActionKey,
-    pub(crate) output: &'a Output,
+    pub(crate) output: &'a RecordOutput,
 }
 
 impl<'a> Recorded<'a> {
-    fn of(work: &'a Workload, test: TestId, node: NodeId, plan: Option<&'a str>, output: &'a Output) -> Self {
+    fn of(work: &'a Workload, test: TestId, node: NodeId, plan: Option<&'a str>, output: &'a RecordOutput) -> Self {
         let node = work.graph.node(node);
         Self {
             name: &work.test(test).name,
@@ -111,7 +111,7 @@ impl Restorer<'_> {
 }
 
 /// Puts the files of a record into a directory. Returns whether the cache had all of them.
-fn put_files(exporter: &Exporter<'_>, output: &Output, dir: &Path) -> Result<bool, RecordError> {
+fn put_files(exporter: &Exporter<'_>, output: &RecordOutput, dir: &Path) -> Result<bool, RecordError> {
     let mut made = "";
     for file in &output.files {
         if let Some((parent, _)) = file.path.rsplit_once('/').filter(|&(parent, _)| parent != made) {

@@ -3,7 +3,7 @@
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock};
 
-use atex_cache::{CacheError, Lookup, Outcome, Record, Store};
+use atex_cache::{CacheError, Lookup, Record, RecordOutcome, Store};
 use atex_graph::{Node, NodeId};
 
 use crate::compile::spec::{PlanSpec, StepId, TestSpec, UploadId, Workload};
@@ -125,7 +125,7 @@ impl<'a> Shared<'a> {
     /// Returns whether a record of a test is taken in place of running it.
     pub(crate) fn stands(&self, job: &JobSpec, record: &Record) -> bool {
         let is_prepared = !self.chain(job.lane).is_empty();
-        record.outcome == Outcome::Passed && self.options.believes(record.prepared, is_prepared)
+        record.outcome == RecordOutcome::Passed && self.options.believes(record.prepared, is_prepared)
     }
 
     /// Claims a test that is to be run, if no record of it stands and no other process runs it.

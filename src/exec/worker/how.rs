@@ -1,11 +1,11 @@
 //! The scripts that run on a machine for each `how` of prepare and finish, and what their end means for the step.
 //!
-//! The other half, everything that is known of a `how` before anything runs, is in `src/compile/how/`. [`Action`] links the two.
+//! The other half, all that is known of a `how` before anything runs, is in `src/compile/how/`; between them stands [`PhaseAction`].
 
 use std::collections::BTreeMap;
 use std::time::Instant;
 
-use crate::compile::spec::{Action, StepId};
+use crate::compile::spec::{PhaseAction, StepId};
 use crate::control::InfraKind;
 use crate::exec::attempt::log::NodeLog;
 use crate::exec::attempt::script::{self, ScriptEnd};
@@ -51,10 +51,10 @@ impl Worker<'_> {
     }
 
     /// Returns the scripts of an action. There is one arm for each `how`.
-    fn scripts_of(&self, action: &Action) -> Result<Vec<String>, String> {
+    fn scripts_of(&self, action: &PhaseAction) -> Result<Vec<String>, String> {
         match action {
-            Action::Install { packages } => Ok(vec![self.install_script(packages, PackageNeed::Required)?]),
-            Action::Shell { scripts } => Ok(scripts.clone()),
+            PhaseAction::Install { packages } => Ok(vec![self.install_script(packages, PackageNeed::Required)?]),
+            PhaseAction::Shell { scripts } => Ok(scripts.clone()),
         }
     }
 

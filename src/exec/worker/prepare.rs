@@ -5,7 +5,7 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use atex_cache::{Outcome, Ticket};
+use atex_cache::{RecordOutcome, Ticket};
 
 use crate::compile::spec::StepId;
 use crate::exec::event::{Event, NodeOutcome};
@@ -104,7 +104,7 @@ impl Worker<'_> {
             begun,
             took,
             prepared: None,
-            outcome: Outcome::Passed,
+            outcome: RecordOutcome::Passed,
             meta: serde_json::Value::Null,
         };
         record::step(self.shared, ticket, ran, log)

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::os::unix::fs::symlink;
 
 use crate::support::{Atex, Ran};
-use atex::compile::lint::Code;
+use atex::compile::lint::LintCode;
 use cases::{CASES, Case};
 
 /// Runs lint in a tree of the given files.
@@ -74,14 +74,14 @@ fn what_only_looks_like_it_is_left_alone() {
 #[test]
 fn every_code_has_a_case_and_is_documented() {
     let cases: BTreeSet<&str> = CASES.iter().map(|case| case.code).collect();
-    let codes: BTreeSet<&str> = Code::ALL.iter().map(|code| code.name()).collect();
+    let codes: BTreeSet<&str> = LintCode::ALL.iter().map(|code| code.name()).collect();
     assert_eq!(cases, codes);
     let document = include_str!("../../../docs/lint.md");
     let documented: Vec<&str> = document
         .lines()
         .filter_map(|line| line.strip_prefix("| `")?.split('`').next())
         .collect();
-    let in_order: Vec<&str> = Code::ALL.iter().map(|code| code.name()).collect();
+    let in_order: Vec<&str> = LintCode::ALL.iter().map(|code| code.name()).collect();
     assert_eq!(documented, in_order);
 }
 

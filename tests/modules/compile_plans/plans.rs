@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use atex::compile::spec::{Action, Narrowing, Request, UploadKind, Warning};
+use atex::compile::spec::{Narrowing, PhaseAction, Request, UploadKind, Warning};
 use atex::compile::{CompileError, compile, resolve};
 
 use crate::compile_plans::trial::{PLAIN, Trial};
@@ -303,14 +303,14 @@ fn phases_are_ordered_and_a_phase_without_how_is_a_script() {
         .map(|step| workload.step(*step))
         .collect();
     let actions: Vec<_> = steps.iter().map(|step| step.action.clone()).collect();
-    let shell = |scripts: &[&str]| Action::Shell {
+    let shell = |scripts: &[&str]| PhaseAction::Shell {
         scripts: strings(scripts),
     };
     assert_eq!(
         actions,
         [
             shell(&["first"]),
-            Action::Install {
+            PhaseAction::Install {
                 packages: strings(&["tar"])
             },
             shell(&["one", "two"])

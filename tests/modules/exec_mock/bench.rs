@@ -17,7 +17,7 @@ use atex::exec::run::{self, Arrivals, EventSink, Finished, Run};
 use atex::exec::rundir::RunDir;
 use atex::exec::schedule::ScheduleRules;
 use atex::sut::{BaseIdentity, Cancel, OnHeld, Project, Sut, Trouble, TroubleKind, Urgency};
-use atex_cache::{Outcome, Store};
+use atex_cache::{RecordOutcome, Store};
 use atex_graph::{Base, Kind};
 use serde_json::Value;
 
@@ -190,7 +190,7 @@ impl Bench {
         let suts = machines(&cancel);
         let pending = PendingWork::new(&work, &self.options, suts.len(), |node| {
             let output = store.output(work.graph.node(node).key()).unwrap()?;
-            (output.outcome == Outcome::Passed).then_some(output)
+            (output.outcome == RecordOutcome::Passed).then_some(output)
         });
         let mut sink = Seen {
             events: Vec::new(),

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 
 use atex::compile::spec::Workload;
 use atex::exec::event::{Event, SutStatus};
-use atex_cache::{Lookup, Outcome, Record, Ticket};
+use atex_cache::{Lookup, Record, RecordOutcome, Ticket};
 use atex_graph::transcript;
 
 use crate::exec_mock::bench::{Bench, bench};
@@ -25,7 +25,7 @@ fn claim(bench: &Bench, work: &Workload, test: &str) -> (Ticket, Record) {
         started: 1,
         duration_ms: 1,
         prepared: None,
-        outcome: Outcome::Passed,
+        outcome: RecordOutcome::Passed,
         inputs: transcript(node),
         files: Vec::new(),
         meta: serde_json::Value::Null,

@@ -3,7 +3,7 @@
 mod show;
 mod tidy;
 
-use atex_cache::{Outcome, Record, Report, Store, Summary};
+use atex_cache::{BadFile, Record, RecordOutcome, RecordSummary, Store};
 use clap::Subcommand;
 
 use crate::cli::config::settings::Settings;
@@ -141,10 +141,10 @@ fn ls(store: &Store, settings: &Settings, out: &mut Out) -> Result<Exit, CliErro
     Ok(Exit::Passed)
 }
 
-fn row(summary: &Summary, now: u64, out: &Out) -> [Cell; 7] {
+fn row(summary: &RecordSummary, now: u64, out: &Out) -> [Cell; 7] {
     let style = match summary.outcome {
-        Outcome::Passed => out.palette.good,
-        Outcome::Failed => out.palette.bad,
+        RecordOutcome::Passed => out.palette.good,
+        RecordOutcome::Failed => out.palette.bad,
     };
     [
         Cell::from(summary.key.short()),
@@ -157,15 +157,15 @@ fn row(summary: &Summary, now: u64, out: &Out) -> [Cell; 7] {
     ]
 }
 
-const fn outcome_word(outcome: Outcome) -> &'static str {
+const fn outcome_word(outcome: RecordOutcome) -> &'static str {
     match outcome {
-        Outcome::Passed => "passed",
-        Outcome::Failed => "failed",
+        RecordOutcome::Passed => "passed",
+        RecordOutcome::Failed => "failed",
     }
 }
 
 /// Reports on standard error what was found broken.
-fn warn(reports: &[Report], settings: &Settings) {
+fn warn(reports: &[BadFile], settings: &Settings) {
     for report in reports {
         messages::warning(&report.to_string(), settings);
     }

@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::io::IsTerminal as _;
 use std::mem::ManuallyDrop;
 
-use atex_cache::{Outcome, Output, Problem, Report, Store};
+use atex_cache::{BadFile, FileProblem, RecordOutcome, RecordOutput, Store};
 use atex_graph::{ActionKey, NodeId};
 use rayon::iter::{IndexedParallelIterator as _, IntoParallelIterator as _, ParallelIterator as _};
 
@@ -35,7 +35,7 @@ use crate::cli::sut::due_finishes;
 use crate::cli::sut::machines;
 use crate::cli::sut::sut_file::SutFile;
 use crate::compile::spec::Workload;
-use crate::compile::{self, Resolved};
+use crate::compile::{self, ResolvedRequest};
 use crate::control::Mask;
 use crate::exec::options::{Mode, Options, Until};
 use crate::exec::pending::PendingWork;
@@ -197,7 +197,7 @@ fn open_cache(request: &RunRequest, settings: &Settings) -> Result<Store, CliErr
 
 /// Compiles what was asked for. Probes run only where tests may run.
 fn compiled(
-    resolved: &Resolved,
+    resolved: &ResolvedRequest,
     (request, asked): (&RunRequest, &compile::spec::Request),
     store: &Store,
     settings: &Settings,
@@ -239,8 +239,8 @@ fn end(sink: RunSink, finished: &Finished, store: &Store, settings: &Settings) -
 }
 
 /// Warns of what in the cache is not used: of many files with the same problem, the first one and the number of the others.
-fn tell(reports: &[Report], settings: &Settings) {
-    let mut of_problem: BTreeMap<&Problem, Vec<&Report>> = BTreeMap::new();
+fn tell(reports: &[BadFile], settings: &Settings) {
+    let mut of_problem: BTreeMap<&FileProblem, Vec<&BadFile>> = BTreeMap::new();
     for report in reports {
         of_problem.entry(&report.problem).or_default().push(report);
     }
@@ -274,13 +274,13 @@ fn pending_work(
     } else {
         store.outputs(&index_name(request, asked), &keys)
     };
-    let stands = |((node, key), output): ((NodeId, ActionKey), Option<Output>)| {
+    let stands = |((node, key), output): ((NodeId, ActionKey), Option<RecordOutput>)| {
         let output = output?;
-        let stands = output.outcome == Outcome::Passed && (!request.dry_run || store.holds(key, &output.files));
+        let stands = output.outcome == RecordOutcome::Passed && (!request.dry_run || store.holds(key, &output.files));
         stands.then_some((node, output))
     };
     let found = nodes.into_par_iter().zip(keys).zip(outputs);
-    let mut recorded: HashMap<NodeId, Output> = found.filter_map(stands).collect();
+    let mut recorded: HashMap<NodeId, RecordOutput> = found.filter_map(stands).collect();
     let audited = options.audit.map(|share| audit::choose(work, &mut recorded, share));
     let mut pending = PendingWork::new(work, options, request.pool.suts.len(), |node| recorded.remove(&node));
     pending.audit(&audited.unwrap_or_default());

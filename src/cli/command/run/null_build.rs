@@ -11,7 +11,7 @@ use crate::cli::request::run::RunRequest;
 use crate::cli::sut::due_finishes;
 use crate::cli::sut::machines;
 use crate::compile::spec::Request;
-use crate::compile::{self, NullBuildFile, Resolved};
+use crate::compile::{self, NullBuildFile, ResolvedRequest};
 use crate::exec::event::Seen;
 use crate::exec::null_build::NullBuildRun;
 use crate::exec::options::{Options, Until};
@@ -26,7 +26,7 @@ pub(super) struct Build<'a> {
     pub(super) settings: &'a Settings,
     pub(super) store: &'a Store,
     pub(super) cancel: &'a Cancel,
-    pub(super) resolved: &'a Resolved,
+    pub(super) resolved: &'a ResolvedRequest,
     pub(super) asked: &'a Request,
     pub(super) seen: Option<&'a Seen>,
     pub(super) project: &'a Project,

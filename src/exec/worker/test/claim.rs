@@ -1,6 +1,6 @@
 //! Claims tests before they run, because another process may run them now, or have run them meanwhile.
 
-use atex_cache::{CacheError, Lookup, Outcome, Record, Ticket};
+use atex_cache::{CacheError, Lookup, Record, RecordOutcome, Ticket};
 use atex_graph::ActionKey;
 
 use crate::exec::event::{NodeOutcome, SutStatus};
@@ -105,7 +105,9 @@ impl Worker<'_> {
     fn passed_before(&self, key: ActionKey) -> Option<u64> {
         let store = self.shared.store;
         let output = (!self.shared.options.takes_records()).then(|| store.output(key).ok().flatten());
-        let passed = output.flatten().filter(|output| output.outcome == Outcome::Passed);
+        let passed = output
+            .flatten()
+            .filter(|output| output.outcome == RecordOutcome::Passed);
         passed.map(|output| output.started)
     }
 }

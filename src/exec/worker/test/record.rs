@@ -1,6 +1,6 @@
 //! Records tests that came to an end: what the tests reported, never what befell the infrastructure.
 
-use atex_cache::{Outcome, Ticket};
+use atex_cache::{RecordOutcome, Ticket};
 use atex_graph::Node;
 
 use super::EndedTest;
@@ -115,9 +115,9 @@ impl Worker<'_> {
             took: tried.took,
             prepared: self.prepared_since(shared.chain(spec.lane)),
             outcome: if tried.outcome == NodeOutcome::Pass {
-                Outcome::Passed
+                RecordOutcome::Passed
             } else {
-                Outcome::Failed
+                RecordOutcome::Failed
             },
             meta: serde_json::json!({ "results": tried.summary.counts, "attempt": attempt }),
         };

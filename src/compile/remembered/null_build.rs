@@ -11,11 +11,11 @@
 use std::collections::BTreeMap;
 use std::os::unix::ffi::OsStrExt;
 
-use atex_cache::binary::{Decoder, Encoder};
+use atex_cache::binary::{BinaryReader, BinaryWriter};
 use atex_cache::{CacheError, Derived};
 use atex_graph::{ActionKey, BlobDigest};
 
-use crate::compile::Resolved;
+use crate::compile::ResolvedRequest;
 use crate::compile::inputs::files::{TreeFile, TreeFiles};
 use crate::compile::remembered::packed_tree;
 use crate::compile::spec::{Narrowing, NullBuild, NullBuildTest, Request, UploadKind, Warning};
@@ -27,7 +27,7 @@ pub struct NullBuildFile {
     name: blake3::Hash,
 }
 
-impl Resolved {
+impl ResolvedRequest {
     /// Returns the file of the null build of the request that this was loaded for, or `None` where there cannot be one.
     pub fn null_build_file(&self, request: &Request) -> Option<NullBuildFile> {
         let cache = request.digest_cache.as_deref()?;
@@ -188,7 +188,7 @@ fn encode(build: &NullBuild) -> Vec<u8> {
         tests,
         warnings,
     } = build;
-    let mut out = Encoder::with_capacity(1024 + tests.len() * 200);
+    let mut out = BinaryWriter::with_capacity(1024 + tests.len() * 200);
     out.array(tree_digest.as_bytes());
     out.count(plans.len());
     for plan in plans {
@@ -211,10 +211,10 @@ fn encode(build: &NullBuild) -> Vec<u8> {
 }
 
 fn decode(bytes: &[u8]) -> Option<NullBuild> {
-    let mut decoder = Decoder::open(bytes)?;
+    let mut decoder = BinaryReader::open(bytes)?;
     let build = NullBuild {
         tree_digest: BlobDigest::from_bytes(decoder.array()?),
-        plans: decoder.list(Decoder::text)?,
+        plans: decoder.list(BinaryReader::text)?,
         warnings: decoder.list(|decoder| {
             Some(Warning {
                 text: decoder.text()?,
