@@ -56,7 +56,7 @@ fn rust_files(dir: &Path, files: &mut Vec<PathBuf>) {
     }
 }
 
-/// Every path `crate::a::b` or `atex_x::…` in the code of a file, comments apart.
+/// Every path `crate::a::b` or `atex_x::…` in the code of a file, comments apart; each of a list `{…}` on one line.
 fn paths(text: &str) -> Vec<String> {
     let mut found = Vec::new();
     for line in text.lines().map(|line| line.split("//").next().unwrap_or("")) {
@@ -66,7 +66,12 @@ fn paths(text: &str) -> Vec<String> {
                 let end = rest
                     .find(|c: char| !(c.is_alphanumeric() || c == '_' || c == ':'))
                     .unwrap_or(rest.len());
-                found.push(rest[..end].trim_start_matches("crate::").to_owned());
+                let (path, after) = (rest[..end].trim_start_matches("crate::"), &rest[end..]);
+                let items = after.strip_prefix('{').and_then(|list| list.split('}').next());
+                match items.filter(|items| !items.contains('{')) {
+                    Some(items) => found.extend(items.split(',').map(|item| format!("{path}{}", item.trim()))),
+                    None => found.push(path.to_owned()),
+                }
             }
         }
     }
