@@ -9,7 +9,7 @@ use super::ast::{Binary, Unary};
 use super::compare::as_set;
 use super::eval::Evaluator;
 use super::object::{Object, View};
-use super::stop::{Eval, Stop};
+use super::eval_error::{Eval, EvalError};
 use super::table::Table;
 
 /// How many bits an integer may have.
@@ -30,7 +30,7 @@ impl Evaluator<'_> {
                 Unary::Minus => "-",
                 Unary::Invert => "~",
             };
-            return Err(Stop::type_error(format!(
+            return Err(EvalError::type_error(format!(
                 "bad operand type for unary {symbol}: '{}'",
                 operand.type_name()
             )));
@@ -62,7 +62,7 @@ impl Evaluator<'_> {
                 self.fuel.spend_text(a.len() + b.len())?;
                 Ok(Object::text([&**a, &**b].concat()))
             }
-            (Binary::Add, Object::Str(_), other) => Err(Stop::type_error(format!(
+            (Binary::Add, Object::Str(_), other) => Err(EvalError::type_error(format!(
                 "can only concatenate str (not \"{}\") to str",
                 other.type_name()
             ))),
@@ -86,10 +86,10 @@ impl Evaluator<'_> {
                 Ok(Object::Dict(Rc::new(merged)))
             }
             (_, Object::Bytes(_) | Object::Date(_), _) | (_, _, Object::Bytes(_) | Object::Date(_)) => Err(
-                Stop::unsupported(format!("operators with {} and {}", left.type_name(), right.type_name())),
+                EvalError::unsupported(format!("operators with {} and {}", left.type_name(), right.type_name())),
             ),
             (Binary::Or, Object::Builtin(_), Object::Builtin(_) | Object::None) => {
-                Err(Stop::unsupported("a union of types"))
+                Err(EvalError::unsupported("a union of types"))
             }
             _ => self.sets(operator, left, right),
         }
@@ -140,7 +140,7 @@ impl Evaluator<'_> {
     fn repeated(&self, sequence: &Object, count: &Object) -> Eval {
         let count = count.as_int().and_then(|count| count.to_i64());
         let count =
-            count.ok_or_else(|| Stop::raise("OverflowError", "cannot fit 'int' into an index-sized integer"))?;
+            count.ok_or_else(|| EvalError::raise("OverflowError", "cannot fit 'int' into an index-sized integer"))?;
         let count = usize::try_from(count).unwrap_or(0);
         let length = match sequence {
             Object::Str(text) => text.len(),
@@ -162,10 +162,10 @@ impl Evaluator<'_> {
     fn integers(&self, operator: Binary, a: &BigInt, b: &BigInt) -> Eval {
         let size = a.bits().saturating_add(b.bits());
         if size > 2 * MAX_BITS {
-            return Err(Stop::Limit("an integer too large"));
+            return Err(EvalError::Limit("an integer too large"));
         }
         self.fuel.spend(usize::try_from(size / 64).unwrap_or(usize::MAX))?;
-        let zero = |what: &str| Stop::raise("ZeroDivisionError", what);
+        let zero = |what: &str| EvalError::raise("ZeroDivisionError", what);
         Ok(match operator {
             Binary::Add => Object::Int(a + b),
             Binary::Subtract => Object::Int(a - b),
@@ -183,12 +183,12 @@ impl Evaluator<'_> {
             Binary::Modulo => Object::Int(floor_divide(a, b).1),
             Binary::Power => return self.power(a, b),
             Binary::ShiftLeft | Binary::ShiftRight if b.is_negative() => {
-                return Err(Stop::value_error("negative shift count"));
+                return Err(EvalError::value_error("negative shift count"));
             }
             Binary::ShiftLeft => match b.to_u64() {
                 _ if a.is_zero() => Object::int(0),
                 Some(bits) if bits < MAX_BITS => Object::Int(a << bits),
-                _ => return Err(Stop::Limit("an integer too large")),
+                _ => return Err(EvalError::Limit("an integer too large")),
             },
             Binary::ShiftRight => match b.to_u64() {
                 Some(bits) => Object::Int(a >> bits),
@@ -204,7 +204,7 @@ impl Evaluator<'_> {
     fn power(&self, base: &BigInt, exponent: &BigInt) -> Eval {
         if exponent.is_negative() {
             if base.is_zero() {
-                return Err(Stop::raise(
+                return Err(EvalError::raise(
                     "ZeroDivisionError",
                     "0.0 cannot be raised to a negative power",
                 ));
@@ -223,10 +223,10 @@ impl Evaluator<'_> {
             .to_u64()
             .map_or(u64::MAX, |exponent| base.bits().saturating_mul(exponent));
         if bits > MAX_BITS {
-            return Err(Stop::Limit("an integer too large"));
+            return Err(EvalError::Limit("an integer too large"));
         }
         self.fuel.spend(usize::try_from(bits / 8).unwrap_or(usize::MAX))?;
-        let exponent = exponent.to_u32().ok_or(Stop::Limit("an integer too large"))?;
+        let exponent = exponent.to_u32().ok_or(EvalError::Limit("an integer too large"))?;
         Ok(Object::Int(Pow::pow(base, exponent)))
     }
 }
@@ -239,10 +239,10 @@ fn is_sequence(object: &Object) -> bool {
     matches!(object, Object::Str(_) | Object::List(_) | Object::Tuple(_))
 }
 
-fn mismatch(operator: Binary, left: &Object, right: &Object) -> Stop {
+fn mismatch(operator: Binary, left: &Object, right: &Object) -> EvalError {
     let symbol = operator.symbol();
     let (left, right) = (left.type_name(), right.type_name());
-    Stop::type_error(format!(
+    EvalError::type_error(format!(
         "unsupported operand type(s) for {symbol}: '{left}' and '{right}'"
     ))
 }
@@ -258,7 +258,7 @@ pub(super) fn number(object: &Object) -> Option<Eval<f64>> {
 pub(super) fn to_float(int: &BigInt) -> Eval<f64> {
     match int.to_f64() {
         Some(float) if float.is_finite() => Ok(float),
-        _ => Err(Stop::raise("OverflowError", "int too large to convert to float")),
+        _ => Err(EvalError::raise("OverflowError", "int too large to convert to float")),
     }
 }
 
@@ -282,11 +282,11 @@ fn divide(a: &BigInt, b: &BigInt) -> Eval<f64> {
     }
     let scaled = quotient.to_f64().unwrap_or(f64::INFINITY);
     if shift > 1000 {
-        return Err(Stop::unsupported("dividing integers with a tiny result"));
+        return Err(EvalError::unsupported("dividing integers with a tiny result"));
     }
     let result = scaled * 2_f64.powi(i32::try_from(-shift).unwrap_or(i32::MAX));
     if !result.is_finite() {
-        return Err(Stop::raise(
+        return Err(EvalError::raise(
             "OverflowError",
             "integer division result too large for a float",
         ));
@@ -310,7 +310,7 @@ pub(super) fn floor_divide(a: &BigInt, b: &BigInt) -> (BigInt, BigInt) {
 
 /// Computes with floats; `None` where the operator is not for them.
 fn floats(operator: Binary, a: f64, b: f64) -> Option<Eval> {
-    let zero = |what: &str| Some(Err(Stop::raise("ZeroDivisionError", what)));
+    let zero = |what: &str| Some(Err(EvalError::raise("ZeroDivisionError", what)));
     Some(Ok(Object::Float(match operator {
         Binary::Add => a + b,
         Binary::Subtract => a - b,
@@ -345,17 +345,17 @@ pub(super) fn float_divmod(a: f64, b: f64) -> (f64, f64) {
 
 fn float_power(a: f64, b: f64) -> Eval {
     if a == 0.0 && b < 0.0 {
-        return Err(Stop::raise(
+        return Err(EvalError::raise(
             "ZeroDivisionError",
             "0.0 cannot be raised to a negative power",
         ));
     }
     if a < 0.0 && a.is_finite() && b.is_finite() && b.fract() != 0.0 {
-        return Err(Stop::unsupported("a power that is a complex number"));
+        return Err(EvalError::unsupported("a power that is a complex number"));
     }
     let result = a.powf(b);
     if result.is_infinite() && a.is_finite() && b.is_finite() {
-        return Err(Stop::raise("OverflowError", "(34, 'Numerical result out of range')"));
+        return Err(EvalError::raise("OverflowError", "(34, 'Numerical result out of range')"));
     }
     Ok(Object::Float(result))
 }
@@ -363,7 +363,7 @@ fn float_power(a: f64, b: f64) -> Eval {
 /// Returns the integer of a float without fraction.
 pub(super) fn whole(float: f64) -> Eval<BigInt> {
     if float.is_nan() {
-        return Err(Stop::value_error("cannot convert float NaN to integer"));
+        return Err(EvalError::value_error("cannot convert float NaN to integer"));
     }
-    BigInt::from_f64(float).ok_or_else(|| Stop::raise("OverflowError", "cannot convert float infinity to integer"))
+    BigInt::from_f64(float).ok_or_else(|| EvalError::raise("OverflowError", "cannot convert float infinity to integer"))
 }

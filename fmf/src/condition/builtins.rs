@@ -12,7 +12,7 @@ use super::eval::Evaluator;
 use super::iterate::Iter;
 use super::numeric;
 use super::object::{Object, View, is_type};
-use super::stop::{Eval, Stop};
+use super::eval_error::{Eval, EvalError};
 use super::table::Table;
 
 impl Evaluator<'_> {
@@ -30,7 +30,7 @@ impl Evaluator<'_> {
                     .as_ref()
                     .or(items.get(1))
                     .map_or(Some(BigInt::ZERO), Object::as_int);
-                let count = start.ok_or_else(|| Stop::type_error("enumerate() start must be an integer"))?;
+                let count = start.ok_or_else(|| EvalError::type_error("enumerate() start must be an integer"))?;
                 Ok(Iter::Enumerate {
                     input: self.iterate(&items[0])?,
                     count,
@@ -48,10 +48,10 @@ impl Evaluator<'_> {
                 self.namespace()
             }
             "int" if arguments.positional.len() > 1 || !arguments.keywords.is_empty() => {
-                Err(Stop::unsupported("`int()` with a base"))
+                Err(EvalError::unsupported("`int()` with a base"))
             }
             "str" | "bytes" if arguments.positional.len() > 1 || !arguments.keywords.is_empty() => {
-                Err(Stop::unsupported(format!("`{name}()` with an encoding")))
+                Err(EvalError::unsupported(format!("`{name}()` with an encoding")))
             }
             "round" => {
                 let digits = arguments.take("ndigits");
@@ -64,14 +64,14 @@ impl Evaluator<'_> {
             "pow" => {
                 let items = arguments.fixed(name, 2, 3)?;
                 if items.len() == 3 {
-                    return Err(Stop::unsupported("`pow()` with a modulus"));
+                    return Err(EvalError::unsupported("`pow()` with a modulus"));
                 }
                 self.binary(Binary::Power, &items[0], &items[1])
             }
             "type" => {
                 let items = arguments.fixed(name, 1, 3)?;
                 if items.len() > 1 {
-                    return Err(Stop::unsupported("`type()` with more than one argument"));
+                    return Err(EvalError::unsupported("`type()` with more than one argument"));
                 }
                 Ok(Object::Builtin(items[0].type_name()))
             }
@@ -87,7 +87,7 @@ impl Evaluator<'_> {
             "map" => (2, usize::MAX),
             "filter" => (2, 2),
             "reversed" => (1, 1),
-            "object" => return Err(Stop::unsupported("an instance of `object`")),
+            "object" => return Err(EvalError::unsupported("an instance of `object`")),
             _ => (0, 1),
         };
         let items = arguments.fixed(kind, least, most)?;
@@ -123,7 +123,7 @@ impl Evaluator<'_> {
             }
             .object(),
             "reversed" => self.reversed(&items[0])?,
-            _ => return Err(Stop::unsupported(format!("an instance of `{kind}`"))),
+            _ => return Err(EvalError::unsupported(format!("an instance of `{kind}`"))),
         })
     }
 
@@ -152,7 +152,7 @@ impl Evaluator<'_> {
                 other => match other.as_int() {
                     Some(int) => Object::Int(int.abs()),
                     None => {
-                        return Err(Stop::type_error(format!(
+                        return Err(EvalError::type_error(format!(
                             "bad operand type for abs(): '{}'",
                             other.type_name()
                         )));
@@ -167,33 +167,33 @@ impl Evaluator<'_> {
             "isinstance" => Object::Bool(is_instance(first, &items[1])?),
             "hasattr" => match self.attribute(first, attribute_name(&items[1])?) {
                 Ok(_) => Object::Bool(true),
-                Err(Stop::Raise {
+                Err(EvalError::Raise {
                     kind: "AttributeError", ..
                 }) => Object::Bool(false),
                 Err(stop) => return Err(stop),
             },
             "getattr" => match (self.attribute(first, attribute_name(&items[1])?), items.get(2)) {
                 (
-                    Err(Stop::Raise {
+                    Err(EvalError::Raise {
                         kind: "AttributeError", ..
                     }),
                     Some(default),
                 ) => default.clone(),
                 (result, _) => result?,
             },
-            "iter" if items.len() == 2 => return Err(Stop::unsupported("`iter()` with a sentinel")),
+            "iter" if items.len() == 2 => return Err(EvalError::unsupported("`iter()` with a sentinel")),
             "iter" => self.iterate(first)?,
             "next" => match (self.next(first)?, items.get(1)) {
                 (Some(item), _) => item,
                 (None, Some(default)) => default.clone(),
-                (None, None) => return Err(Stop::raise("StopIteration", "")),
+                (None, None) => return Err(EvalError::raise("StopIteration", "")),
             },
             "divmod" => numeric::divmod(first, &items[1])?,
             "ord" => numeric::ord(first)?,
             "chr" => numeric::chr(first)?,
             "hex" | "oct" | "bin" => {
                 let int = first.as_int().ok_or_else(|| {
-                    Stop::type_error(format!(
+                    EvalError::type_error(format!(
                         "'{}' object cannot be interpreted as an integer",
                         first.type_name()
                     ))
@@ -206,7 +206,7 @@ impl Evaluator<'_> {
                 };
                 Object::text(format!("{sign}{prefix}{}", int.magnitude().to_str_radix(radix)))
             }
-            _ => return Err(Stop::unsupported(format!("the builtin `{name}`"))),
+            _ => return Err(EvalError::unsupported(format!("the builtin `{name}`"))),
         })
     }
 
@@ -220,9 +220,9 @@ impl Evaluator<'_> {
             Object::List(items) | Object::Tuple(items) => items.len(),
             Object::Dict(table) | Object::Set(table) | Object::FrozenSet(table) | Object::View(_, table) => table.len(),
             Object::Range(range) => range.length,
-            Object::Namespace => return Err(Stop::unsupported("the content of `__builtins__`")),
+            Object::Namespace => return Err(EvalError::unsupported("the content of `__builtins__`")),
             other => {
-                return Err(Stop::type_error(format!(
+                return Err(EvalError::type_error(format!(
                     "object of type '{}' has no len()",
                     other.type_name()
                 )));
@@ -233,7 +233,7 @@ impl Evaluator<'_> {
     fn dict(&self, arguments: Arguments) -> Eval {
         let mut table = Table::default();
         if arguments.positional.len() > 1 {
-            return Err(Stop::type_error("dict expected at most 1 argument"));
+            return Err(EvalError::type_error("dict expected at most 1 argument"));
         }
         match arguments.positional.first() {
             None => {}
@@ -242,7 +242,7 @@ impl Evaluator<'_> {
                 for pair in self.collect(pairs)? {
                     let pair = self.collect(&pair)?;
                     let Ok([key, value]) = <[Object; 2]>::try_from(pair) else {
-                        return Err(Stop::value_error("dictionary update sequence element has not length 2"));
+                        return Err(EvalError::value_error("dictionary update sequence element has not length 2"));
                     };
                     table.insert(key, value)?;
                 }
@@ -266,8 +266,8 @@ impl Evaluator<'_> {
                 items.reverse();
                 Ok(Iter::Items { items, at: 0 }.object())
             }
-            Object::Bytes(_) => Err(Stop::unsupported("`reversed()` of bytes")),
-            other => Err(Stop::type_error(format!(
+            Object::Bytes(_) => Err(EvalError::unsupported("`reversed()` of bytes")),
+            other => Err(EvalError::type_error(format!(
                 "'{}' object is not reversible",
                 other.type_name()
             ))),
@@ -278,7 +278,7 @@ impl Evaluator<'_> {
 fn attribute_name(object: &Object) -> Eval<&Arc<str>> {
     match object {
         Object::Str(name) => Ok(name),
-        _ => Err(Stop::type_error("attribute name must be string")),
+        _ => Err(EvalError::type_error("attribute name must be string")),
     }
 }
 
@@ -297,7 +297,7 @@ fn is_instance(object: &Object, types: &Object) -> Eval<bool> {
             }
             Ok(false)
         }
-        _ => Err(Stop::type_error(
+        _ => Err(EvalError::type_error(
             "isinstance() arg 2 must be a type, a tuple of types, or a union",
         )),
     }

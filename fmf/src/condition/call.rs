@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::ast::{Argument, Lambda};
 use super::eval::Evaluator;
 use super::object::{Closure, Object, Scope};
-use super::stop::{Eval, Stop};
+use super::eval_error::{Eval, EvalError};
 
 /// The arguments of a call.
 #[derive(Debug, Default)]
@@ -19,7 +19,7 @@ pub(super) struct Arguments {
 impl Arguments {
     fn keyword(&mut self, name: &Arc<str>, value: Object) -> Eval<()> {
         if self.keywords.iter().any(|(known, _)| known == name) {
-            return Err(Stop::type_error(format!(
+            return Err(EvalError::type_error(format!(
                 "got multiple values for keyword argument '{name}'"
             )));
         }
@@ -30,11 +30,11 @@ impl Arguments {
     /// Returns the positional arguments, if there are as many as the function takes and no keywords.
     pub(super) fn fixed(self, name: &str, least: usize, most: usize) -> Eval<Vec<Object>> {
         if !self.keywords.is_empty() {
-            return Err(Stop::type_error(format!("{name}() takes no keyword arguments")));
+            return Err(EvalError::type_error(format!("{name}() takes no keyword arguments")));
         }
         let given = self.positional.len();
         if given < least || given > most {
-            return Err(Stop::type_error(format!(
+            return Err(EvalError::type_error(format!(
                 "{name}() takes {least} to {most} arguments ({given} given)"
             )));
         }
@@ -64,11 +64,11 @@ impl Evaluator<'_> {
                     let value = self.eval(value, scope)?;
                     let Object::Dict(table) = &value else {
                         let message = format!("argument after ** must be a mapping, not {}", value.type_name());
-                        return Err(Stop::type_error(message));
+                        return Err(EvalError::type_error(message));
                     };
                     for (key, value) in table.entries() {
                         let Object::Str(name) = key else {
-                            return Err(Stop::type_error("keywords must be strings"));
+                            return Err(EvalError::type_error("keywords must be strings"));
                         };
                         evaluated.keyword(name, value.clone())?;
                     }
@@ -104,13 +104,13 @@ impl Evaluator<'_> {
         self.deeper()?;
         let result = match callee {
             Object::Builtin("locals") if scope.is_some() => {
-                Err(Stop::unsupported("`locals()` inside a comprehension or a lambda"))
+                Err(EvalError::unsupported("`locals()` inside a comprehension or a lambda"))
             }
             Object::Builtin(name) => self.builtin(name, arguments),
             Object::Method(object, name) => self.method(object, name, arguments),
             Object::Unbound(kind, name) => self.unbound(kind, name, arguments),
             Object::Lambda(closure) => self.call_lambda(closure, arguments),
-            other => Err(Stop::type_error(format!(
+            other => Err(EvalError::type_error(format!(
                 "'{}' object is not callable",
                 other.type_name()
             ))),
@@ -129,7 +129,7 @@ impl Evaluator<'_> {
         let rest: Vec<Object> = positional.collect();
         match &lambda.rest {
             Some(name) => names.push((Arc::clone(name), Some(Object::tuple(rest)))),
-            None if !rest.is_empty() => return Err(Stop::type_error("<lambda>() takes fewer positional arguments")),
+            None if !rest.is_empty() => return Err(EvalError::type_error("<lambda>() takes fewer positional arguments")),
             None => {}
         }
         for (name, value) in arguments.keywords {
@@ -139,12 +139,12 @@ impl Evaluator<'_> {
             match slot {
                 Some((_, slot)) if slot.is_none() => *slot = Some(value),
                 Some(_) => {
-                    return Err(Stop::type_error(format!(
+                    return Err(EvalError::type_error(format!(
                         "<lambda>() got multiple values for argument '{name}'"
                     )));
                 }
                 None => {
-                    return Err(Stop::type_error(format!(
+                    return Err(EvalError::type_error(format!(
                         "<lambda>() got an unexpected keyword argument '{name}'"
                     )));
                 }
@@ -156,7 +156,7 @@ impl Evaluator<'_> {
                 let default = index
                     .checked_sub(first_default)
                     .and_then(|index| closure.defaults.get(index));
-                let missing = || Stop::type_error(format!("<lambda>() missing required argument: '{name}'"));
+                let missing = || EvalError::type_error(format!("<lambda>() missing required argument: '{name}'"));
                 *value = Some(default.cloned().ok_or_else(missing)?);
             }
         }

@@ -1,6 +1,6 @@
 //! Upper, lower and title case beyond what Rust's standard library has.
 
-use super::stop::{Eval, Stop};
+use super::eval_error::{Eval, EvalError};
 use crate::python::chars::is_title as is_title_letter;
 
 fn is_cased(c: char) -> bool {
@@ -86,7 +86,7 @@ fn plain(text: &str, method: &str) -> Eval<()> {
         c => c.to_uppercase().count() > 1,
     };
     match text.chars().find(|c| !c.is_ascii() && special(*c)) {
-        Some(c) => Err(Stop::unsupported(format!("`{method}()` of text with `{c}`"))),
+        Some(c) => Err(EvalError::unsupported(format!("`{method}()` of text with `{c}`"))),
         None => Ok(()),
     }
 }

@@ -9,7 +9,7 @@ use num_traits::{FromPrimitive, ToPrimitive};
 use super::ast::Comparison;
 use super::eval::Evaluator;
 use super::object::{Object, View};
-use super::stop::{Eval, Stop};
+use super::eval_error::{Eval, EvalError};
 use super::table::{Key, Table};
 
 impl Evaluator<'_> {
@@ -43,7 +43,7 @@ impl Evaluator<'_> {
             }
             (Object::View(View::Values, a), Object::View(View::Values, b)) => {
                 return if Rc::ptr_eq(a, b) {
-                    Err(Stop::unsupported("comparing dict values"))
+                    Err(EvalError::unsupported("comparing dict values"))
                 } else {
                     Ok(false)
                 };
@@ -122,7 +122,7 @@ impl Evaluator<'_> {
             (Object::Str(a), Object::Str(b)) => Ok(Some(a.cmp(b))),
             (Object::Bytes(a), Object::Bytes(b)) => Ok(Some(a.cmp(b))),
             (Object::Date(a), Object::Date(b)) if a.len() == 10 && b.len() == 10 => Ok(Some(a.cmp(b))),
-            (Object::Date(_), Object::Date(_)) => Err(Stop::unsupported("an order of timestamps")),
+            (Object::Date(_), Object::Date(_)) => Err(EvalError::unsupported("an order of timestamps")),
             (Object::List(a), Object::List(b)) | (Object::Tuple(a), Object::Tuple(b)) => {
                 for (a, b) in a.iter().zip(b.iter()) {
                     if !self.same(a, b)? {
@@ -133,7 +133,7 @@ impl Evaluator<'_> {
             }
             _ => numbers(left, right).map_err(|NotNumbers| {
                 let (left, right) = (left.type_name(), right.type_name());
-                Stop::type_error(format!(
+                EvalError::type_error(format!(
                     "'{symbol}' not supported between instances of '{left}' and '{right}'"
                 ))
             }),
@@ -149,7 +149,7 @@ impl Evaluator<'_> {
             }
             (Object::Str(_), other) => {
                 let kind = other.type_name();
-                Err(Stop::type_error(format!(
+                Err(EvalError::type_error(format!(
                     "'in <string>' requires string as left operand, not {kind}"
                 )))
             }
@@ -161,8 +161,8 @@ impl Evaluator<'_> {
                 Object::Set(table) | Object::FrozenSet(table) | Object::Dict(table) | Object::View(View::Keys, table),
                 key,
             ) => table.contains(key),
-            (Object::Bytes(_), _) => Err(Stop::unsupported("`in` with bytes")),
-            (Object::Namespace, _) => Err(Stop::unsupported("the content of `__builtins__`")),
+            (Object::Bytes(_), _) => Err(EvalError::unsupported("`in` with bytes")),
+            (Object::Namespace, _) => Err(EvalError::unsupported("the content of `__builtins__`")),
             (Object::View(View::Items, table), Object::Tuple(pair)) if pair.len() == 2 => match table.get(&pair[0])? {
                 Some(value) => self.same(value, &pair[1]),
                 None => Ok(false),
@@ -170,8 +170,8 @@ impl Evaluator<'_> {
             (Object::View(View::Items, _), _) => Ok(false),
             (container, needle) => {
                 let iterator = self.iterate(container).map_err(|stop| match stop {
-                    Stop::Raise { kind: "TypeError", .. } => {
-                        Stop::type_error(format!("argument of type '{}' is not iterable", container.type_name()))
+                    EvalError::Raise { kind: "TypeError", .. } => {
+                        EvalError::type_error(format!("argument of type '{}' is not iterable", container.type_name()))
                     }
                     stop => stop,
                 })?;
@@ -226,7 +226,7 @@ pub(super) fn as_set(object: &Object) -> Eval<Option<Rc<Table>>> {
 fn dates_equal(left: &str, right: &str) -> Eval<bool> {
     let zoned = |text: &str| text.get(19..).is_some_and(|zone| zone.contains(['+', '-']));
     if left != right && zoned(left) && zoned(right) {
-        return Err(Stop::unsupported("comparing timestamps with time zones"));
+        return Err(EvalError::unsupported("comparing timestamps with time zones"));
     }
     Ok(left == right)
 }
@@ -239,9 +239,9 @@ fn singletons_equal(left: &Object, right: &Object) -> Eval<bool> {
         (Object::Unbound(a, m), Object::Unbound(b, n)) => Ok((a, m) == (b, n)),
         (Object::Lambda(a), Object::Lambda(b)) => Ok(Rc::ptr_eq(a, b)),
         (Object::Iterator(a), Object::Iterator(b)) => Ok(Rc::ptr_eq(a, b)),
-        (Object::Method(..), Object::Method(..)) => Err(Stop::unsupported("comparing bound methods")),
+        (Object::Method(..), Object::Method(..)) => Err(EvalError::unsupported("comparing bound methods")),
         (Object::Namespace, Object::Dict(_) | Object::Namespace) | (Object::Dict(_), Object::Namespace) => {
-            Err(Stop::unsupported("the content of `__builtins__`"))
+            Err(EvalError::unsupported("the content of `__builtins__`"))
         }
         _ => Ok(false),
     }
@@ -250,7 +250,7 @@ fn singletons_equal(left: &Object, right: &Object) -> Eval<bool> {
 /// Tells whether `left is right`, where that does not depend on how Python stores equal objects.
 fn identical(left: &Object, right: &Object) -> Eval<bool> {
     let unknown = || {
-        Err(Stop::unsupported(format!(
+        Err(EvalError::unsupported(format!(
             "`is` between two equal objects of type {}",
             left.type_name()
         )))

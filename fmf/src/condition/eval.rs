@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::ast::{Expr, Field, Kind};
 use super::names::{IMPLEMENTED, REFUSED};
 use super::object::{Found, Fuel, Object, Scope};
-use super::stop::{Eval, Stop};
+use super::eval_error::{Eval, EvalError};
 use super::table::Table;
 use crate::Map;
 
@@ -47,7 +47,7 @@ impl<'d> Evaluator<'d> {
 
     pub(super) fn deeper(&self) -> Eval<()> {
         if self.depth.get() >= MAX_DEPTH {
-            return Err(Stop::Limit("evaluation nested too deeply"));
+            return Err(EvalError::Limit("evaluation nested too deeply"));
         }
         self.depth.set(self.depth.get() + 1);
         Ok(())
@@ -128,7 +128,7 @@ impl<'d> Evaluator<'d> {
                         None => match self.eval(value, scope)? {
                             Object::Dict(other) => dict.extend(&other)?,
                             other => {
-                                return Err(Stop::type_error(format!(
+                                return Err(EvalError::type_error(format!(
                                     "'{}' object is not a mapping",
                                     other.type_name()
                                 )));
@@ -164,7 +164,7 @@ impl<'d> Evaluator<'d> {
                 self.fuel.spend_text(text.len())?;
                 Object::text(text)
             }
-            _ => return Err(Stop::unsupported("a starred expression here")),
+            _ => return Err(EvalError::unsupported("a starred expression here")),
         })
     }
 
@@ -198,7 +198,7 @@ impl<'d> Evaluator<'d> {
     fn name(&self, name: &Arc<str>, scope: Option<&Rc<Scope>>) -> Eval {
         match scope.map_or(Found::Unknown, |scope| scope.find(name)) {
             Found::Bound(object) => return Ok(object),
-            Found::Unbound => return Err(Stop::Missing(format!("name '{name}' is not bound yet"))),
+            Found::Unbound => return Err(EvalError::Missing(format!("name '{name}' is not bound yet"))),
             Found::Unknown => {}
         }
         if let Some(object) = self.known.borrow().get(name) {
@@ -213,9 +213,9 @@ impl<'d> Evaluator<'d> {
             return Ok(Object::Builtin(builtin));
         }
         if REFUSED.contains(name) {
-            return Err(Stop::unsupported(format!("the builtin `{name}`")));
+            return Err(EvalError::unsupported(format!("the builtin `{name}`")));
         }
-        Err(Stop::Missing(format!("name '{name}' is not defined")))
+        Err(EvalError::Missing(format!("name '{name}' is not defined")))
     }
 
     /// Returns the namespace that `globals()`, and `locals()` outside of all scopes, give.

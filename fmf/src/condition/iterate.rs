@@ -9,7 +9,7 @@ use num_bigint::BigInt;
 use super::ast::{Comprehension, Makes, Target};
 use super::eval::Evaluator;
 use super::object::{Object, Scope, View};
-use super::stop::{Eval, Stop};
+use super::eval_error::{Eval, EvalError};
 use super::table::Table;
 
 /// The state of an iterator.
@@ -99,8 +99,8 @@ impl Evaluator<'_> {
                 left: range.length,
             }
             .object()),
-            Object::Namespace => Err(Stop::unsupported("the content of `__builtins__`")),
-            other => Err(Stop::type_error(format!(
+            Object::Namespace => Err(EvalError::unsupported("the content of `__builtins__`")),
+            other => Err(EvalError::type_error(format!(
                 "'{}' object is not iterable",
                 other.type_name()
             ))),
@@ -111,13 +111,13 @@ impl Evaluator<'_> {
     pub(super) fn next(&self, iterator: &Object) -> Eval<Option<Object>> {
         self.fuel.spend(1)?;
         let Object::Iterator(iter) = iterator else {
-            return Err(Stop::type_error(format!(
+            return Err(EvalError::type_error(format!(
                 "'{}' object is not an iterator",
                 iterator.type_name()
             )));
         };
         let Ok(mut iter) = iter.try_borrow_mut() else {
-            return Err(Stop::value_error("generator already executing"));
+            return Err(EvalError::value_error("generator already executing"));
         };
         match &mut *iter {
             Iter::Items { items, at } => {
@@ -179,11 +179,11 @@ impl Evaluator<'_> {
         for (index, input) in inputs.iter().enumerate() {
             match self.next(input)? {
                 Some(item) => items.push(item),
-                None if strict && index > 0 => return Err(Stop::value_error("zip() arguments differ in length")),
+                None if strict && index > 0 => return Err(EvalError::value_error("zip() arguments differ in length")),
                 None if strict => {
                     for other in &inputs[1..] {
                         if self.next(other)?.is_some() {
-                            return Err(Stop::value_error("zip() arguments differ in length"));
+                            return Err(EvalError::value_error("zip() arguments differ in length"));
                         }
                     }
                     return Ok(None);
@@ -312,20 +312,20 @@ impl Evaluator<'_> {
         };
         let kind = item.type_name();
         let items = self.collect(&item).map_err(|stop| match stop {
-            Stop::Raise { kind: "TypeError", .. } => {
-                Stop::type_error(format!("cannot unpack non-iterable {kind} object"))
+            EvalError::Raise { kind: "TypeError", .. } => {
+                EvalError::type_error(format!("cannot unpack non-iterable {kind} object"))
             }
             stop => stop,
         })?;
         let star = targets.iter().position(|target| matches!(target, Target::Starred(_)));
         let (least, found) = (targets.len() - usize::from(star.is_some()), items.len());
         if found < least {
-            return Err(Stop::value_error(format!(
+            return Err(EvalError::value_error(format!(
                 "not enough values to unpack (expected {least}, got {found})"
             )));
         }
         if star.is_none() && found > least {
-            return Err(Stop::value_error(format!(
+            return Err(EvalError::value_error(format!(
                 "too many values to unpack (expected {least})"
             )));
         }
@@ -344,7 +344,7 @@ impl Evaluator<'_> {
 /// Inside an iterator, `StopIteration` of a function ends it.
 fn ended(result: Eval<Option<Object>>) -> Eval<Option<Object>> {
     match result {
-        Err(Stop::Raise {
+        Err(EvalError::Raise {
             kind: "StopIteration", ..
         }) => Ok(None),
         result => result,

@@ -7,7 +7,7 @@ use super::call::Arguments;
 use super::eval::Evaluator;
 use super::names::methods;
 use super::object::{Object, View};
-use super::stop::{Eval, Stop};
+use super::eval_error::{Eval, EvalError};
 use super::table::Table;
 
 impl Evaluator<'_> {
@@ -27,17 +27,17 @@ impl Evaluator<'_> {
             let number = text.get(range).and_then(|digits| digits.parse::<u32>().ok());
             return number
                 .map(Object::int)
-                .ok_or_else(|| Stop::unsupported("an attribute of this date"));
+                .ok_or_else(|| EvalError::unsupported("an attribute of this date"));
         }
         let (here, refused) = methods(kind);
         if here.contains(name) {
             return Ok(Object::Method(Rc::new(object.clone()), Arc::clone(name)));
         }
         if refused.contains(name) {
-            return Err(Stop::unsupported(format!("the attribute `{name}` of {kind}")));
+            return Err(EvalError::unsupported(format!("the attribute `{name}` of {kind}")));
         }
         special(name)?;
-        Err(Stop::raise(
+        Err(EvalError::raise(
             "AttributeError",
             format!("'{kind}' object has no attribute '{name}'"),
         ))
@@ -46,7 +46,7 @@ impl Evaluator<'_> {
     /// Calls `str.upper(text)` and its kin.
     pub(super) fn unbound(&self, kind: &'static str, name: &Arc<str>, mut arguments: Arguments) -> Eval {
         if arguments.positional.is_empty() {
-            return Err(Stop::type_error(format!(
+            return Err(EvalError::type_error(format!(
                 "unbound method {kind}.{name}() needs an argument"
             )));
         }
@@ -54,7 +54,7 @@ impl Evaluator<'_> {
         let found = object.type_name();
         if found != kind && !(kind == "int" && found == "bool") {
             let message = format!("descriptor '{name}' for '{kind}' objects doesn't apply to a '{found}' object");
-            return Err(Stop::type_error(message));
+            return Err(EvalError::type_error(message));
         }
         self.method(&object, name, arguments)
     }
@@ -75,7 +75,7 @@ impl Evaluator<'_> {
             }
             Object::Date(text) => {
                 if !arguments.positional.is_empty() || !arguments.keywords.is_empty() {
-                    return Err(Stop::unsupported("arguments of `isoformat()`"));
+                    return Err(EvalError::unsupported("arguments of `isoformat()`"));
                 }
                 Ok(Object::Str(Arc::clone(text)))
             }
@@ -87,7 +87,7 @@ impl Evaluator<'_> {
                 arguments.fixed(name, 0, 0)?;
                 let int = other
                     .as_int()
-                    .ok_or_else(|| Stop::unsupported(format!("the method `{name}`")))?;
+                    .ok_or_else(|| EvalError::unsupported(format!("the method `{name}`")))?;
                 Ok(Object::int(int.bits()))
             }
         }
@@ -110,14 +110,14 @@ impl Evaluator<'_> {
             _ => {
                 let wanted = arguments.fixed(name, 1, 3)?;
                 if wanted.len() > 1 {
-                    return Err(Stop::unsupported("`index()` with bounds"));
+                    return Err(EvalError::unsupported("`index()` with bounds"));
                 }
                 for (at, item) in items.iter().enumerate() {
                     if self.same(item, &wanted[0])? {
                         return Ok(Object::int(at));
                     }
                 }
-                Err(Stop::value_error(format!("the value is not in {}", object.type_name())))
+                Err(EvalError::value_error(format!("the value is not in {}", object.type_name())))
             }
         }
     }
@@ -170,7 +170,7 @@ fn dict_method(table: &Rc<Table>, name: &str, arguments: Arguments) -> Eval {
     let items = arguments.fixed(name, least, most)?;
     Ok(match name {
         "get" => match table.get(&items[0])? {
-            Some(Object::Namespace) => return Err(Stop::unsupported("the content of `__builtins__`")),
+            Some(Object::Namespace) => return Err(EvalError::unsupported("the content of `__builtins__`")),
             Some(value) => value.clone(),
             None => items.get(1).cloned().unwrap_or(Object::None),
         },
@@ -191,10 +191,10 @@ fn type_attribute(of: &'static str, name: &Arc<str>) -> Eval {
         return Ok(Object::Unbound(of, Arc::clone(name)));
     }
     if refused.contains(name) || **name == *"mro" {
-        return Err(Stop::unsupported(format!("the attribute `{name}` of the type {of}")));
+        return Err(EvalError::unsupported(format!("the attribute `{name}` of the type {of}")));
     }
     special(name)?;
-    Err(Stop::raise(
+    Err(EvalError::raise(
         "AttributeError",
         format!("type object '{of}' has no attribute '{name}'"),
     ))
@@ -203,7 +203,7 @@ fn type_attribute(of: &'static str, name: &Arc<str>) -> Eval {
 /// Refuses the attributes with underscores around them, which most objects of Python have.
 fn special(name: &str) -> Eval<()> {
     if name.starts_with("__") {
-        return Err(Stop::unsupported(format!("the attribute `{name}`")));
+        return Err(EvalError::unsupported(format!("the attribute `{name}`")));
     }
     Ok(())
 }

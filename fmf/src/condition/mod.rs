@@ -22,7 +22,7 @@ mod object;
 mod order;
 mod parser;
 mod primary;
-mod stop;
+mod eval_error;
 mod strings;
 mod subscript;
 mod table;
@@ -33,7 +33,7 @@ use std::sync::Arc;
 
 use ast::{Expr, Span};
 use eval::Evaluator;
-use stop::Stop;
+use eval_error::EvalError;
 
 use super::Map;
 
@@ -142,18 +142,18 @@ impl Condition {
         match Evaluator::new(data).eval(&self.tree, None) {
             Ok(object) if object.truth() => Ok(Outcome::Holds),
             Ok(_) => Ok(Outcome::Fails),
-            Err(Stop::Missing(message)) => Ok(Outcome::Missing(message)),
-            Err(Stop::Unsupported { construct, span }) => Err(ConditionError::Unsupported {
+            Err(EvalError::Missing(message)) => Ok(Outcome::Missing(message)),
+            Err(EvalError::Unsupported { construct, span }) => Err(ConditionError::Unsupported {
                 expression: expression(),
                 construct,
                 part: part(span),
             }),
-            Err(Stop::Limit(limit)) => Err(ConditionError::Limit {
+            Err(EvalError::Limit(limit)) => Err(ConditionError::Limit {
                 expression: expression(),
                 node: node.to_owned(),
                 limit,
             }),
-            Err(Stop::Raise { kind, message, span }) => Err(ConditionError::Raised {
+            Err(EvalError::Raise { kind, message, span }) => Err(ConditionError::Raised {
                 expression: expression(),
                 node: node.to_owned(),
                 exception: kind,

@@ -8,7 +8,7 @@ use num_traits::ToPrimitive;
 use super::arithmetic::{float_divmod, floor_divide, number, whole};
 use super::eval::Evaluator;
 use super::object::{Object, Range};
-use super::stop::{Eval, Stop};
+use super::eval_error::{Eval, EvalError};
 use crate::python::chars::{digit_value, strip};
 use crate::python::number::read_int;
 
@@ -20,17 +20,17 @@ impl Evaluator<'_> {
                 self.fuel.spend_text(text.len())?;
                 let invalid = || {
                     let shown = object_repr(text);
-                    Stop::value_error(format!("invalid literal for int() with base 10: {shown}"))
+                    EvalError::value_error(format!("invalid literal for int() with base 10: {shown}"))
                 };
                 let (negative, digits) = read_int(text).ok_or_else(invalid)?;
                 let digits = if digits.is_empty() { "0" } else { &digits };
                 let int = BigInt::parse_bytes(digits.as_bytes(), 10).ok_or_else(invalid)?;
                 Ok(if negative { -int } else { int })
             }
-            Object::Bytes(_) => Err(Stop::unsupported("`int()` of bytes")),
+            Object::Bytes(_) => Err(EvalError::unsupported("`int()` of bytes")),
             other => other.as_int().ok_or_else(|| {
                 let kind = other.type_name();
-                Stop::type_error(format!(
+                EvalError::type_error(format!(
                     "int() argument must be a string, a bytes-like object or a real number, not '{kind}'"
                 ))
             }),
@@ -42,12 +42,12 @@ impl Evaluator<'_> {
             Object::Str(text) => {
                 self.fuel.spend_text(text.len())?;
                 let message = || format!("could not convert string to float: {}", object_repr(text));
-                read_float(text).ok_or_else(|| Stop::value_error(message()))
+                read_float(text).ok_or_else(|| EvalError::value_error(message()))
             }
-            Object::Bytes(_) => Err(Stop::unsupported("`float()` of bytes")),
+            Object::Bytes(_) => Err(EvalError::unsupported("`float()` of bytes")),
             other => number(other).unwrap_or_else(|| {
                 let kind = other.type_name();
-                Err(Stop::type_error(format!(
+                Err(EvalError::type_error(format!(
                     "float() argument must be a string or a real number, not '{kind}'"
                 )))
             }),
@@ -59,7 +59,7 @@ pub(super) fn round(object: &Object, digits: Option<&Object>) -> Eval {
     let digits = match digits {
         None | Some(Object::None) => None,
         Some(digits) => Some(digits.as_int().and_then(|digits| digits.to_i32()).ok_or_else(|| {
-            Stop::type_error(format!(
+            EvalError::type_error(format!(
                 "'{}' object cannot be interpreted as an integer",
                 digits.type_name()
             ))
@@ -73,15 +73,15 @@ pub(super) fn round(object: &Object, digits: Option<&Object>) -> Eval {
             let rounded = format!("{value:.places$}").parse();
             rounded
                 .map(Object::Float)
-                .map_err(|_| Stop::value_error("cannot round"))
+                .map_err(|_| EvalError::value_error("cannot round"))
         }
         (other, digits) => match (other.as_int(), digits) {
             (Some(int), None | Some(0..)) => Ok(Object::Int(int)),
-            (None, _) if !matches!(other, Object::Float(_)) => Err(Stop::type_error(format!(
+            (None, _) if !matches!(other, Object::Float(_)) => Err(EvalError::type_error(format!(
                 "type {} doesn't define __round__ method",
                 other.type_name()
             ))),
-            _ => Err(Stop::unsupported("`round()` to tens and more")),
+            _ => Err(EvalError::unsupported("`round()` to tens and more")),
         },
     }
 }
@@ -94,7 +94,7 @@ pub(super) fn range(items: &[Object]) -> Eval {
     let mut bounds = Vec::new();
     for item in items {
         let int = item.as_int().ok_or_else(|| {
-            Stop::type_error(format!(
+            EvalError::type_error(format!(
                 "'{}' object cannot be interpreted as an integer",
                 item.type_name()
             ))
@@ -102,17 +102,17 @@ pub(super) fn range(items: &[Object]) -> Eval {
         bounds.push(
             int.to_i64()
                 .filter(|bound| bound.unsigned_abs() < 1 << 60)
-                .ok_or(Stop::Limit("a range too large"))?,
+                .ok_or(EvalError::Limit("a range too large"))?,
         );
     }
     let (start, stop, step) = match bounds[..] {
         [stop] => (0, stop, 1),
         [start, stop] => (start, stop, 1),
         [start, stop, step] => (start, stop, step),
-        _ => return Err(Stop::type_error("range expected 1 to 3 arguments")),
+        _ => return Err(EvalError::type_error("range expected 1 to 3 arguments")),
     };
     if step == 0 {
-        return Err(Stop::value_error("range() arg 3 must not be zero"));
+        return Err(EvalError::value_error("range() arg 3 must not be zero"));
     }
     let distance = if step > 0 { stop - start } else { start - stop };
     let length = if distance <= 0 {
@@ -120,7 +120,7 @@ pub(super) fn range(items: &[Object]) -> Eval {
     } else {
         distance.unsigned_abs().div_ceil(step.unsigned_abs())
     };
-    let length = usize::try_from(length).map_err(|_| Stop::Limit("a range too large"))?;
+    let length = usize::try_from(length).map_err(|_| EvalError::Limit("a range too large"))?;
     Ok(Object::Range(Rc::new(Range {
         start,
         stop,
@@ -132,20 +132,20 @@ pub(super) fn range(items: &[Object]) -> Eval {
 pub(super) fn divmod(a: &Object, b: &Object) -> Eval {
     if let (Some(x), Some(y)) = (a.as_int(), b.as_int()) {
         if y == BigInt::ZERO {
-            return Err(Stop::raise("ZeroDivisionError", "integer division or modulo by zero"));
+            return Err(EvalError::raise("ZeroDivisionError", "integer division or modulo by zero"));
         }
         let (quotient, rest) = floor_divide(&x, &y);
         return Ok(Object::tuple(vec![Object::Int(quotient), Object::Int(rest)]));
     }
     let (Some(x), Some(y)) = (number(a), number(b)) else {
         let (a, b) = (a.type_name(), b.type_name());
-        return Err(Stop::type_error(format!(
+        return Err(EvalError::type_error(format!(
             "unsupported operand type(s) for divmod(): '{a}' and '{b}'"
         )));
     };
     let (x, y) = (x?, y?);
     if y == 0.0 {
-        return Err(Stop::raise("ZeroDivisionError", "float divmod()"));
+        return Err(EvalError::raise("ZeroDivisionError", "float divmod()"));
     }
     let (quotient, rest) = float_divmod(x, y);
     Ok(Object::tuple(vec![Object::Float(quotient), Object::Float(rest)]))
@@ -153,7 +153,7 @@ pub(super) fn divmod(a: &Object, b: &Object) -> Eval {
 
 pub(super) fn ord(object: &Object) -> Eval {
     let Object::Str(text) = object else {
-        return Err(Stop::type_error(format!(
+        return Err(EvalError::type_error(format!(
             "ord() expected string of length 1, but {} found",
             object.type_name()
         )));
@@ -161,25 +161,25 @@ pub(super) fn ord(object: &Object) -> Eval {
     let mut chars = text.chars();
     match (chars.next(), chars.next()) {
         (Some(c), None) => Ok(Object::int(u32::from(c))),
-        _ => Err(Stop::type_error("ord() expected a character")),
+        _ => Err(EvalError::type_error("ord() expected a character")),
     }
 }
 
 pub(super) fn chr(object: &Object) -> Eval {
     let Some(int) = object.as_int() else {
         let kind = object.type_name();
-        return Err(Stop::type_error(format!(
+        return Err(EvalError::type_error(format!(
             "'{kind}' object cannot be interpreted as an integer"
         )));
     };
     if int.to_i32().is_none() {
-        return Err(Stop::raise("OverflowError", "Python int too large to convert to C int"));
+        return Err(EvalError::raise("OverflowError", "Python int too large to convert to C int"));
     }
     match int.to_u32() {
-        Some(0xd800..=0xdfff) => Err(Stop::unsupported("a surrogate in text")),
+        Some(0xd800..=0xdfff) => Err(EvalError::unsupported("a surrogate in text")),
         code => match code.and_then(char::from_u32) {
             Some(c) => Ok(Object::text(c.encode_utf8(&mut [0; 4]) as &str)),
-            None => Err(Stop::value_error("chr() arg not in range(0x110000)")),
+            None => Err(EvalError::value_error("chr() arg not in range(0x110000)")),
         },
     }
 }

@@ -10,7 +10,7 @@ use num_bigint::BigInt;
 
 use super::ast;
 use super::iterate::Iter;
-use super::stop::{Eval, Stop};
+use super::eval_error::{Eval, EvalError};
 use super::table::Table;
 use crate::Value;
 
@@ -123,7 +123,7 @@ impl Fuel {
     pub(super) fn spend(&self, units: usize) -> Eval<()> {
         let left = self.0.get().checked_sub(u64::try_from(units).unwrap_or(u64::MAX));
         self.0.set(left.unwrap_or(0));
-        left.map(|_| ()).ok_or(Stop::Limit("too much work"))
+        left.map(|_| ()).ok_or(EvalError::Limit("too much work"))
     }
 
     /// Takes what text or a list of that many elements costs.
@@ -155,7 +155,7 @@ impl Object {
     /// Makes the object of a value of the data.
     pub(super) fn from_value(value: &Value, level: usize) -> Eval {
         if level > MAX_NESTING {
-            return Err(Stop::Limit("data nested too deeply"));
+            return Err(EvalError::Limit("data nested too deeply"));
         }
         let items = |items: &[Value]| {
             items
@@ -169,7 +169,7 @@ impl Object {
             Value::Int(value) => Self::int(*value),
             Value::BigInt(digits) => match BigInt::parse_bytes(digits.as_bytes(), 10) {
                 Some(int) => Self::Int(int),
-                None => return Err(Stop::Limit("an integer that cannot be read")),
+                None => return Err(EvalError::Limit("an integer that cannot be read")),
             },
             Value::Float(value) => Self::Float(*value),
             Value::Str(text) => Self::Str(Arc::clone(text)),

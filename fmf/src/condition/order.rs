@@ -8,7 +8,7 @@ use super::ast::Binary;
 use super::call::Arguments;
 use super::eval::Evaluator;
 use super::object::Object;
-use super::stop::{Eval, Stop};
+use super::eval_error::{Eval, EvalError};
 
 impl Evaluator<'_> {
     pub(super) fn sum(&self, mut arguments: Arguments) -> Eval {
@@ -18,7 +18,7 @@ impl Evaluator<'_> {
             .or_else(|| items.get(1).cloned())
             .unwrap_or_else(|| Object::int(0));
         if matches!(total, Object::Str(_) | Object::Bytes(_)) {
-            return Err(Stop::type_error("sum() can't sum strings [use ''.join(seq) instead]"));
+            return Err(EvalError::type_error("sum() can't sum strings [use ''.join(seq) instead]"));
         }
         let iterator = self.iterate(&items[0])?;
         while let Some(item) = self.next(&iterator)? {
@@ -41,7 +41,7 @@ impl Evaluator<'_> {
         let iterator = if items.len() == 1 {
             self.iterate(&items[0])?
         } else if default.is_some() {
-            return Err(Stop::type_error(format!(
+            return Err(EvalError::type_error(format!(
                 "Cannot specify a default for {name}() with multiple positional arguments"
             )));
         } else {
@@ -64,13 +64,13 @@ impl Evaluator<'_> {
                 best = Some((item, rank));
             }
         }
-        let empty = || Stop::value_error(format!("{name}() arg is an empty sequence"));
+        let empty = || EvalError::value_error(format!("{name}() arg is an empty sequence"));
         best.map(|(item, _)| item).or(default).ok_or_else(empty)
     }
 
     fn sortable(&self, left: &Object, right: &Object, symbol: &str) -> Eval<Option<Ordering>> {
         if matches!(left, Object::Set(_) | Object::FrozenSet(_)) {
-            return Err(Stop::unsupported("an order of sets"));
+            return Err(EvalError::unsupported("an order of sets"));
         }
         self.order(left, right, symbol)
     }
@@ -86,7 +86,7 @@ impl Evaluator<'_> {
             None => false,
             Some(reverse) => match reverse.as_int() {
                 Some(int) => int != BigInt::ZERO,
-                None => return Err(Stop::type_error("'reverse' must be an integer")),
+                None => return Err(EvalError::type_error("'reverse' must be an integer")),
             },
         };
         // Reversed twice, equal items keep their order.
@@ -111,7 +111,7 @@ impl Evaluator<'_> {
         let mut merged = Vec::new();
         while let (Some((a, _)), Some((b, _))) = (left.peek(), right.peek()) {
             let Some(order) = self.sortable(b, a, "<")? else {
-                return Err(Stop::unsupported("sorting with a NaN"));
+                return Err(EvalError::unsupported("sorting with a NaN"));
             };
             merged.extend(if order == Ordering::Less {
                 right.next()

@@ -8,7 +8,7 @@ use super::call::Arguments;
 use super::case;
 use super::eval::Evaluator;
 use super::object::Object;
-use super::stop::{Eval, Stop};
+use super::eval_error::{Eval, EvalError};
 use crate::python::chars::{
     casefold, is_alnum, is_alpha, is_decimal, is_identifier, is_number, is_printable, is_space,
 };
@@ -72,18 +72,16 @@ impl Evaluator<'_> {
 
     fn join(&self, separator: &str, items: &Object) -> Eval {
         let mut out = String::new();
-        let items = self.collect(items).map_err(|stop| match stop {
-            Stop::Raise {
-                kind: "TypeError",
-                message,
-                ..
-            } if message.ends_with("not iterable") => Stop::type_error("can only join an iterable"),
-            stop => stop,
-        })?;
+        let not_iterable = |error| match error {
+            EvalError::Raise { kind: "TypeError", .. } => EvalError::type_error("can only join an iterable"),
+            error => error,
+        };
+        let iterator = self.iterate(items).map_err(not_iterable)?;
+        let items = self.collect(&iterator)?;
         for (index, item) in items.iter().enumerate() {
             let Object::Str(text) = item else {
                 let kind = item.type_name();
-                return Err(Stop::type_error(format!(
+                return Err(EvalError::type_error(format!(
                     "sequence item {index}: expected str instance, {kind} found"
                 )));
             };
@@ -126,7 +124,7 @@ impl Evaluator<'_> {
                 match (chars.next(), chars.next()) {
                     (Some(c), None) => c,
                     _ => {
-                        return Err(Stop::type_error(
+                        return Err(EvalError::type_error(
                             "The fill character must be exactly one character long",
                         ));
                     }
@@ -155,7 +153,7 @@ impl Evaluator<'_> {
 fn string(object: &Object) -> Eval<&str> {
     match object {
         Object::Str(text) => Ok(text),
-        other => Err(Stop::type_error(format!(
+        other => Err(EvalError::type_error(format!(
             "a string is required, not '{}'",
             other.type_name()
         ))),
@@ -165,12 +163,12 @@ fn string(object: &Object) -> Eval<&str> {
 fn integer(object: &Object) -> Eval<i64> {
     let Some(int) = object.as_int() else {
         let kind = object.type_name();
-        return Err(Stop::type_error(format!(
+        return Err(EvalError::type_error(format!(
             "'{kind}' object cannot be interpreted as an integer"
         )));
     };
     int.to_i64()
-        .ok_or_else(|| Stop::raise("OverflowError", "Python int too large to convert to C ssize_t"))
+        .ok_or_else(|| EvalError::raise("OverflowError", "Python int too large to convert to C ssize_t"))
 }
 
 /// Returns the part of a text between two bounds, and where it begins in characters; `None` if they cross.
@@ -180,7 +178,7 @@ fn part<'t>(text: &'t str, bounds: &[Object]) -> Eval<Option<(&'t str, usize)>> 
         match bounds.get(at) {
             None | Some(Object::None) => Ok(default),
             Some(object) => {
-                let kind = || Stop::type_error("slice indices must be integers or None or have an __index__ method");
+                let kind = || EvalError::type_error("slice indices must be integers or None or have an __index__ method");
                 let int = object.as_int().ok_or_else(kind)?;
                 let at = int
                     .to_i128()
@@ -209,7 +207,7 @@ fn affix(text: &str, name: &str, items: &[Object]) -> Eval {
     for candidate in candidates {
         let Object::Str(affix) = candidate else {
             let kind = candidate.type_name();
-            return Err(Stop::type_error(format!(
+            return Err(EvalError::type_error(format!(
                 "{name} first arg must be str or a tuple of str, not {kind}"
             )));
         };
@@ -244,7 +242,7 @@ fn search(text: &str, name: &str, items: &[Object]) -> Eval {
     });
     match found {
         Some(at) => Ok(Object::int(at)),
-        None if name.ends_with("index") => Err(Stop::value_error("substring not found")),
+        None if name.ends_with("index") => Err(EvalError::value_error("substring not found")),
         None => Ok(Object::int(-1)),
     }
 }
@@ -270,7 +268,7 @@ fn stripped(text: &str, name: &str, chars: Option<&Object>) -> Eval {
 fn partition(text: &str, from_right: bool, separator: &Object) -> Eval {
     let separator = string(separator)?;
     if separator.is_empty() {
-        return Err(Stop::value_error("empty separator"));
+        return Err(EvalError::value_error("empty separator"));
     }
     let found = if from_right {
         text.rsplit_once(separator)
@@ -296,7 +294,7 @@ fn split(text: &str, items: &[Object], from_right: bool) -> Eval {
         Some(separator) => {
             let separator = string(separator)?;
             if separator.is_empty() {
-                return Err(Stop::value_error("empty separator"));
+                return Err(EvalError::value_error("empty separator"));
             }
             if from_right {
                 let mut parts: Vec<&str> = text.rsplitn(most + 1, separator).collect();
@@ -400,10 +398,10 @@ fn predicate(text: &str, name: &str) -> Eval<bool> {
         "isascii" => text.is_ascii(),
         // Which numbers are digits, and which letters are numbers, no property of Unicode says.
         "isdigit" if text.chars().any(|c| is_number(c) && !is_decimal(c)) => {
-            return Err(Stop::unsupported("`isdigit()` of numbers that are no decimals"));
+            return Err(EvalError::unsupported("`isdigit()` of numbers that are no decimals"));
         }
         "isnumeric" if text.chars().any(|c| !c.is_ascii() && is_alpha(c)) => {
-            return Err(Stop::unsupported("`isnumeric()` of letters beyond ASCII"));
+            return Err(EvalError::unsupported("`isnumeric()` of letters beyond ASCII"));
         }
         "isnumeric" => all(is_number),
         "isdecimal" | "isdigit" => all(is_decimal),

@@ -4,7 +4,7 @@ use num_traits::ToPrimitive;
 
 use super::eval::Evaluator;
 use super::object::Object;
-use super::stop::{Eval, Stop};
+use super::eval_error::{Eval, EvalError};
 
 impl Evaluator<'_> {
     pub(super) fn subscript(&self, object: &Object, index: &Object) -> Eval {
@@ -13,9 +13,9 @@ impl Evaluator<'_> {
         }
         match object {
             Object::Dict(table) => match table.get(index)? {
-                Some(Object::Namespace) => Err(Stop::unsupported("the content of `__builtins__`")),
+                Some(Object::Namespace) => Err(EvalError::unsupported("the content of `__builtins__`")),
                 Some(value) => Ok(value.clone()),
-                None => Err(Stop::Missing(format!("key {} is not defined", self.repr(index)?))),
+                None => Err(EvalError::Missing(format!("key {} is not defined", self.repr(index)?))),
             },
             Object::List(items) | Object::Tuple(items) => Ok(items[position(object, index, items.len())?].clone()),
             Object::Str(text) => {
@@ -30,9 +30,9 @@ impl Evaluator<'_> {
                 Ok(Object::int(range.start + i64::try_from(at).unwrap_or(0) * range.step))
             }
             Object::Bytes(_) | Object::Namespace | Object::Builtin(_) => {
-                Err(Stop::unsupported(format!("a subscript of {}", object.type_name())))
+                Err(EvalError::unsupported(format!("a subscript of {}", object.type_name())))
             }
-            other => Err(Stop::type_error(format!(
+            other => Err(EvalError::type_error(format!(
                 "'{}' object is not subscriptable",
                 other.type_name()
             ))),
@@ -47,12 +47,12 @@ impl Evaluator<'_> {
                 chars = self.collect(object)?;
                 &chars
             }
-            Object::Dict(_) => return Err(Stop::type_error("unhashable type: 'slice'")),
+            Object::Dict(_) => return Err(EvalError::type_error("unhashable type: 'slice'")),
             Object::Bytes(_) | Object::Range(_) | Object::Builtin(_) | Object::Namespace => {
-                return Err(Stop::unsupported(format!("a slice of {}", object.type_name())));
+                return Err(EvalError::unsupported(format!("a slice of {}", object.type_name())));
             }
             other => {
-                return Err(Stop::type_error(format!(
+                return Err(EvalError::type_error(format!(
                     "'{}' object is not subscriptable",
                     other.type_name()
                 )));
@@ -79,7 +79,7 @@ fn position(object: &Object, index: &Object, length: usize) -> Eval<usize> {
     let kind = object.type_name();
     let Some(int) = index.as_int() else {
         let found = index.type_name();
-        return Err(Stop::type_error(format!(
+        return Err(EvalError::type_error(format!(
             "{kind} indices must be integers or slices, not {found}"
         )));
     };
@@ -88,7 +88,7 @@ fn position(object: &Object, index: &Object, length: usize) -> Eval<usize> {
     let at = at
         .filter(|at| (0..length).contains(at))
         .and_then(|at| usize::try_from(at).ok());
-    at.ok_or_else(|| Stop::raise("IndexError", format!("{kind} index out of range")))
+    at.ok_or_else(|| EvalError::raise("IndexError", format!("{kind} index out of range")))
 }
 
 /// Returns the places that a slice means, in its order.
@@ -101,7 +101,7 @@ fn slice_positions(slice: &[Object; 3], length: usize) -> Eval<Vec<usize>> {
             } else {
                 i128::MAX / 4
             }))),
-            _ => Err(Stop::type_error(
+            _ => Err(EvalError::type_error(
                 "slice indices must be integers or None or have an __index__ method",
             )),
         }
@@ -109,7 +109,7 @@ fn slice_positions(slice: &[Object; 3], length: usize) -> Eval<Vec<usize>> {
     let length = i128::try_from(length).unwrap_or(i128::MAX / 4);
     let step = bound(&slice[2])?.unwrap_or(1);
     if step == 0 {
-        return Err(Stop::value_error("slice step cannot be zero"));
+        return Err(EvalError::value_error("slice step cannot be zero"));
     }
     let (low, high) = if step > 0 { (0, length) } else { (-1, length - 1) };
     let clamp = |at: i128| (if at < 0 { at + length } else { at }).clamp(low, high);

@@ -4,7 +4,7 @@ use num_bigint::BigInt;
 
 use super::eval::Evaluator;
 use super::object::{Object, View};
-use super::stop::{Eval, Stop};
+use super::eval_error::{Eval, EvalError};
 use crate::Value;
 use crate::python::number::MAX_DIGITS;
 
@@ -43,7 +43,7 @@ impl Evaluator<'_> {
             Object::Slice(parts) => self.write_items(out, "slice(", parts.as_slice(), ")")?,
             Object::Dict(table) => self.write_entries(out, table.entries())?,
             Object::Set(table) | Object::FrozenSet(table) if table.len() > 1 => {
-                return Err(Stop::unsupported(
+                return Err(EvalError::unsupported(
                     "the text of a set with several members, whose order Python does not fix",
                 ));
             }
@@ -76,7 +76,7 @@ impl Evaluator<'_> {
             }
             Object::Builtin(name) if super::object::is_type(name) => out.extend(["<class '", name, "'>"]),
             Object::Builtin(name) => out.extend(["<built-in function ", name, ">"]),
-            other => return Err(Stop::unsupported(format!("the text of a {}", other.type_name()))),
+            other => return Err(EvalError::unsupported(format!("the text of a {}", other.type_name()))),
         }
         Ok(())
     }
@@ -119,17 +119,17 @@ impl Evaluator<'_> {
                 out.push(c);
                 continue;
             }
-            let conversion = chars.next().ok_or_else(|| Stop::value_error("incomplete format"))?;
+            let conversion = chars.next().ok_or_else(|| EvalError::value_error("incomplete format"))?;
             if conversion == '%' {
                 out.push('%');
                 continue;
             }
             if !matches!(conversion, 's' | 'r' | 'd' | 'i') {
-                return Err(Stop::unsupported(format!("`%{conversion}` in the formatting of text")));
+                return Err(EvalError::unsupported(format!("`%{conversion}` in the formatting of text")));
             }
             let item = items
                 .next()
-                .ok_or_else(|| Stop::type_error("not enough arguments for format string"))?;
+                .ok_or_else(|| EvalError::type_error("not enough arguments for format string"))?;
             out += &match (conversion, item) {
                 ('s', item) => self.str(item)?,
                 ('r', item) => self.repr(item)?,
@@ -137,7 +137,7 @@ impl Evaluator<'_> {
                 (_, item) => {
                     let kind = item.type_name();
                     let message = || format!("%d format: a real number is required, not {kind}");
-                    decimal(&item.as_int().ok_or_else(|| Stop::type_error(message()))?)?
+                    decimal(&item.as_int().ok_or_else(|| EvalError::type_error(message()))?)?
                 }
             };
             self.fuel.spend_text(out.len())?;
@@ -148,7 +148,7 @@ impl Evaluator<'_> {
                 Object::Dict(_) | Object::List(_) | Object::Range(_) | Object::Bytes(_)
             )
         {
-            return Err(Stop::type_error("not all arguments converted during string formatting"));
+            return Err(EvalError::type_error("not all arguments converted during string formatting"));
         }
         Ok(Object::text(out))
     }
@@ -165,7 +165,7 @@ fn decimal(int: &BigInt) -> Eval<String> {
             int.magnitude().to_string().len()
         };
         if digits > MAX_DIGITS {
-            return Err(Stop::value_error(
+            return Err(EvalError::value_error(
                 "Exceeds the limit (4300 digits) for integer string conversion",
             ));
         }

@@ -4,7 +4,7 @@ use super::ast::Span;
 
 /// Why there is no value.
 #[derive(Debug)]
-pub(super) enum Stop {
+pub(super) enum EvalError {
     /// `NameError` or `KeyError`: fmf takes the condition for one that does not hold.
     Missing(String),
     /// Another exception of Python, which ends fmf.
@@ -20,9 +20,9 @@ pub(super) enum Stop {
 }
 
 /// The outcome of a step of an evaluation.
-pub(super) type Eval<T = super::object::Object> = Result<T, Stop>;
+pub(super) type Eval<T = super::object::Object> = Result<T, EvalError>;
 
-impl Stop {
+impl EvalError {
     /// Notes where it happened, if that is not known yet.
     pub(super) fn at(mut self, place: &Span) -> Self {
         if let Self::Raise { span, .. } | Self::Unsupported { span, .. } = &mut self {
