@@ -66,9 +66,9 @@ pub(super) struct How {
 
 /// What a phase or a section may say: `read` by atex, or only `known` to tmt.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Keys {
-    pub(super) read: &'static [&'static str],
-    pub(super) known: &'static [&'static str],
+pub(crate) struct Keys {
+    pub(crate) read: &'static [&'static str],
+    pub(crate) known: &'static [&'static str],
 }
 
 /// The `how`s of a step.

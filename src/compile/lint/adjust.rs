@@ -6,7 +6,7 @@ use atex_fmf::context::{Context, Rule};
 use atex_fmf::{Error, Map, Node, Value};
 
 use super::nodes::scope;
-use super::schema::NodeKind;
+use crate::compile::metadata::schema::NodeKind;
 use super::{LintCode, Linter, expressions, keys, values};
 use crate::compile::metadata::location::Location;
 use crate::compile::metadata::read::Scope;

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use atex_fmf::{Node, Spot};
 
-use super::schema::NodeKind;
+use crate::compile::metadata::schema::NodeKind;
 use super::{LintCode, Linter};
 use crate::compile::how;
 use crate::compile::inputs::git_ignored::{self, LeftOut};

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use atex_fmf::{Map, Node, Value};
 
 use super::nodes::may_run;
-use super::schema::{NodeKind, PLAN_TMT_ONLY, PLAN_VERDICT, TEST_TMT_ONLY, VARIABLES};
+use crate::compile::metadata::schema::{Meaning, NodeKind, PLAN, TEST, VARIABLES};
 use super::{LintCode, Linter};
 use crate::compile::metadata::location::Location;
 use crate::compile::metadata::read::{Scope, truthy};
@@ -56,8 +56,9 @@ pub(super) fn check_verdict(linter: &mut Linter<'_>, kind: NodeKind, node: Node<
     let scope = linter.scope(kind, node);
     match kind {
         NodeKind::Test if may_run(node) => {
-            for key in TEST_TMT_ONLY {
-                let is_obeyed = |word| match *key {
+            for key in TEST.iter().filter(|key| key.meaning == Meaning::TmtOnly) {
+                let key = key.name;
+                let is_obeyed = |word| match key {
                     "framework" => Framework::named(word).is_some(),
                     "result" => word == "respect",
                     _ => false,
@@ -72,7 +73,8 @@ pub(super) fn check_verdict(linter: &mut Linter<'_>, kind: NodeKind, node: Node<
             }
         }
         NodeKind::Plan => {
-            for key in PLAN_VERDICT {
+            for key in PLAN.iter().filter(|key| matches!(key.meaning, Meaning::Verdict(_))) {
+                let key = key.name;
                 if scope.value(key).is_some_and(truthy) {
                     obeyed(linter, &scope, key, key);
                 }
@@ -168,8 +170,9 @@ fn check_requires(linter: &mut Linter<'_>, scope: &Scope<'_>, key: &str) {
 }
 
 fn check_plan(linter: &mut Linter<'_>, scope: &Scope<'_>) {
-    for key in PLAN_TMT_ONLY {
-        let plain = match *key {
+    for key in PLAN.iter().filter(|key| key.meaning == Meaning::TmtOnly) {
+        let key = key.name;
+        let plain = match key {
             "report" => Some("display"),
             "provision" => Some("local"),
             _ => None,

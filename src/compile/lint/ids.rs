@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use atex_fmf::Node;
 
-use super::schema::NodeKind;
+use crate::compile::metadata::schema::NodeKind;
 use super::{LintCode, Linter};
 
 /// How many names a message shows.

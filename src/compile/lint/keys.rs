@@ -2,7 +2,7 @@
 
 use atex_fmf::Value;
 
-use super::schema::{COMMON, EXTRA, NodeKind, OBSOLETE, PLAN, PLAN_REFUSED, TEST, bare};
+use crate::compile::metadata::schema::{COMMON, EXTRA, Key, Meaning, NodeKind, OBSOLETE, PLAN, TEST, bare, has, names};
 use super::{LintCode, Linter};
 use crate::compile::how::{self, Keys, StepKind};
 use crate::compile::metadata::names::did_you_mean;
@@ -43,7 +43,7 @@ pub(super) fn check_rule(linter: &mut Linter<'_>, rule: &Scope<'_>, kind: NodeKi
 
 /// Checks one key, as written and without its suffix.
 fn check_key(linter: &mut Linter<'_>, scope: &Scope<'_>, kind: NodeKind, (written, key): (&str, &str)) {
-    if COMMON.contains(&key) || kind.keys().contains(&key) {
+    if COMMON.contains(&key) || has(kind.keys(), key) {
         return;
     }
     if key.starts_with("extra-") {
@@ -61,7 +61,7 @@ fn check_key(linter: &mut Linter<'_>, scope: &Scope<'_>, kind: NodeKind, (writte
     }
     let owners: Vec<NodeKind> = [NodeKind::Test, NodeKind::Plan, NodeKind::Story]
         .into_iter()
-        .filter(|owner| owner.keys().contains(&key))
+        .filter(|owner| has(owner.keys(), key))
         .collect();
     if let Some(owner) = owners.first() {
         // One file for tests and plans is a habit: what is inherited from there is somebody's.
@@ -75,7 +75,7 @@ fn check_key(linter: &mut Linter<'_>, scope: &Scope<'_>, kind: NodeKind, (writte
         }
         return;
     }
-    let known = COMMON.iter().chain(kind.keys()).copied();
+    let known = COMMON.iter().copied().chain(names(kind.keys()));
     let hint = if OBSOLETE.contains(&key) {
         Some("tmt had it once; `adjust` takes its place".to_owned())
     } else if bare(key) != key && known.clone().any(|known| known == bare(key)) {
@@ -107,8 +107,9 @@ fn not_text(linter: &mut Linter<'_>, scope: &Scope<'_>, key: &Value) {
 
 /// What a plan says and atex warns of when it runs it.
 fn refused(linter: &mut Linter<'_>, scope: &Scope<'_>) {
-    for key in PLAN_REFUSED.iter().filter(|key| scope.value(key).is_some()) {
-        let hint = match *key {
+    let unsupported = PLAN.iter().filter(|key| matches!(key.meaning, Meaning::Unsupported(_)));
+    for key in unsupported.map(|key| key.name).filter(|key| scope.value(key).is_some()) {
+        let hint = match key {
             "environment-file" => "`-e KEY=VALUE` or `environment` set variables",
             _ => "atex runs the plans of the tree only",
         };
@@ -119,18 +120,18 @@ fn refused(linter: &mut Linter<'_>, scope: &Scope<'_>) {
 
 /// A node that nobody reads may have been meant to be read.
 fn check_other(linter: &mut Linter<'_>, scope: &Scope<'_>) {
-    let has = |keys: &[&str]| keys.iter().any(|key| scope.map.contains_key(key));
+    let has_any = |keys: &[Key]| keys.iter().any(|key| scope.map.contains_key(key.name));
     let mut missing = None;
     for (kind, deciding, telling) in [
         (NodeKind::Test, &["test"][..], TEST),
         (NodeKind::Plan, &["execute", "discover"][..], PLAN),
     ] {
-        if !has(telling) {
+        if !has_any(telling) {
             continue;
         }
         for key in scope.map.keys().filter_map(Value::as_str) {
             let slip = |wanted: &&&str| strsim::damerau_levenshtein(key, wanted) == 1;
-            if let Some(wanted) = deciding.iter().find(slip).filter(|_| !telling.contains(&key)) {
+            if let Some(wanted) = deciding.iter().find(slip).filter(|_| !has(telling, key)) {
                 let message = format!(
                     "nobody reads `{key}`, and without `{wanted}` this is no {}",
                     kind.word()

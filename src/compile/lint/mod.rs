@@ -22,7 +22,6 @@ mod ids;
 mod keys;
 mod nodes;
 mod phases;
-mod schema;
 mod scripts;
 mod sections;
 mod values;
@@ -40,7 +39,7 @@ use crate::compile::metadata::names::nearest;
 use crate::compile::metadata::read::Scope;
 use finding::Findings;
 use nodes::NodesByKind;
-use schema::NodeKind;
+use crate::compile::metadata::schema::NodeKind;
 
 /// What to look at.
 #[derive(Clone, Debug, Default)]

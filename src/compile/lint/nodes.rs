@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashSet};
 use atex_fmf::value::Entry;
 use atex_fmf::{Map, Node, Tree, Value};
 
-use super::schema::{COMMON, DIMENSIONS, NodeKind, bare};
+use crate::compile::metadata::schema::{COMMON, DIMENSIONS, NodeKind, bare, has};
 use crate::compile::metadata::location::Location;
 use crate::compile::metadata::read::{NodeReader, Scope};
 use crate::compile::metadata::trees::is_test;
@@ -56,7 +56,7 @@ impl<'t> NodesByKind<'t> {
 /// Notes the keys of a mapping that have a meaning for a kind.
 fn use_keys(used: &mut HashSet<(String, Location)>, scope: &Scope<'_>, kind: NodeKind) {
     for key in scope.map.keys().filter_map(Value::as_str) {
-        if kind.keys().contains(&bare(key)) && !COMMON.contains(&bare(key)) {
+        if has(kind.keys(), bare(key)) && !COMMON.contains(&bare(key)) {
             used.insert((bare(key).to_owned(), scope.place(key)));
         }
     }

@@ -3,7 +3,7 @@
 use atex_fmf::{Node, Value};
 
 use super::coverage::{self, Selector};
-use super::schema::SECTION;
+use crate::compile::metadata::schema::SECTION;
 use super::{LintCode, Linter, expressions, keys, values};
 use crate::compile::error::MetadataProblem;
 use crate::compile::metadata::read::{Scope, scalar};

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use atex_fmf::Value;
 
-use super::schema::NodeKind;
+use crate::compile::metadata::schema::NodeKind;
 use super::{LintCode, Linter};
 use crate::compile::error::{CompileError, MetadataProblem};
 use crate::compile::metadata::read::Scope;

@@ -4,5 +4,6 @@ pub(crate) mod lines;
 pub(crate) mod location;
 pub(crate) mod names;
 pub(crate) mod read;
+pub(crate) mod schema;
 pub(crate) mod trees;
 pub(crate) mod unsupported;

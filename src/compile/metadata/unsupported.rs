@@ -8,6 +8,7 @@ use std::collections::HashSet;
 use atex_fmf::{Map, Node, Tree, Value};
 
 use crate::compile::metadata::read::{NodeReader, Scope, truthy};
+use crate::compile::metadata::schema::{Meaning, PLAN};
 use crate::compile::metadata::trees::TreeId;
 use crate::compile::spec::{Framework, Warning};
 
@@ -145,15 +146,11 @@ impl Ignored {
     pub(crate) fn plan(&mut self, tree: &Tree, node: Node<'_>) {
         let scope = NodeReader::new(tree, node).scope("plan");
         let plan = Subject::Plan;
-        for (key, consequence) in [
-            ("context", "it counts for no rule, as `-c DIM=VALUE` does"),
-            ("ansible", "it is not obeyed"),
-            ("reboot", "their machines are not rebooted for it"),
-            ("environment-file", "their variables are not set"),
-            ("plan", "no plan is imported"),
-        ] {
-            if scope.value(key).is_some_and(truthy) {
-                self.add((plan, &format!("`{key}`"), consequence), &scope, key);
+        for key in PLAN {
+            if let Meaning::Verdict(consequence) | Meaning::Unsupported(consequence) = key.meaning
+                && scope.value(key.name).is_some_and(truthy)
+            {
+                self.add((plan, &format!("`{}`", key.name), consequence), &scope, key.name);
             }
         }
         self.execute(&scope);

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use crate::compile::error::{CompileError, MetadataProblem, TreeError};
 use crate::compile::metadata::location::ValueOrigin;
+use crate::compile::metadata::schema::SECTION;
 use crate::compile::metadata::read::{ORDER, Scope, scalar};
 use crate::compile::plan::phases::{applies, unknown_keys};
 use crate::compile::spec::Warning;
@@ -176,8 +177,7 @@ fn section_name(scope: &Scope<'_>, name: Option<String>) -> Result<String, Compi
 }
 
 fn read_section(scope: &Scope<'_>, name: Option<String>, warnings: &mut Vec<Warning>) -> Result<Section, CompileError> {
-    const KEYS: [&str; 7] = ["test", "filter", "condition", "exclude", "url", "ref", "path"];
-    unknown_keys(scope, &KEYS, warnings);
+    unknown_keys(scope, SECTION.read, warnings);
     let (url, path) = (scope.text("url")?, scope.text("path")?);
     let reference = scope.text("ref")?;
     if url.is_none() && reference.is_some() {
@@ -188,7 +188,7 @@ fn read_section(scope: &Scope<'_>, name: Option<String>, warnings: &mut Vec<Warn
         (None, Some(path)) => Source::Path(path.into()),
         (None, None) => Source::Own,
     };
-    let given = KEYS.into_iter().filter(|key| scope.value(key).is_some());
+    let given = SECTION.read.iter().copied().filter(|key| scope.value(key).is_some());
     Ok(Section {
         name,
         source,
