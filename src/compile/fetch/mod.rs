@@ -11,7 +11,7 @@ use std::fs::{self, DirBuilder, File};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Component, Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, ExitStatus, Output, Stdio};
 use std::time::SystemTime;
 
 use atex_cache::fetched::{LOCK, NO_LINK, REPOSITORY, UNFINISHED, used_file};
@@ -22,10 +22,60 @@ use crate::host::program;
 #[derive(Debug, thiserror::Error)]
 #[error("cannot fetch `{url}`: {problem}")]
 pub struct FetchError {
-    /// The repository.
+    /// The repository, without a password.
     url: String,
-    /// What, with git's own words.
-    problem: String,
+    /// What went wrong.
+    problem: FetchProblem,
+}
+
+/// What can go wrong when a tree is fetched.
+#[derive(Debug, thiserror::Error)]
+pub enum FetchProblem {
+    /// Git would take a value for something else than a URL and a name.
+    #[error("`{text}` cannot be used as `{key}`")]
+    Unusable {
+        /// The key of the section.
+        key: &'static str,
+        /// Its value.
+        text: String,
+    },
+    /// A key has no value.
+    #[error("`url` and `ref` cannot be empty")]
+    Empty,
+    /// Git would run a program that the URL names.
+    #[error("transports that run commands cannot be used")]
+    RunsCommands,
+    /// `path` leads out of the repository.
+    #[error("`{}` leads out of the repository", .0.display())]
+    Outside(PathBuf),
+    /// There is no tree at `path`.
+    #[error("there is no fmf tree at `{}`", .0.display())]
+    NoTree(PathBuf),
+    /// The remote has no default branch.
+    #[error("the repository has no default branch")]
+    NoDefaultBranch,
+    /// The remote has nothing of this name.
+    #[error("there is no branch, tag or commit `{0}`")]
+    UnknownReference(String),
+    /// A system call failed below the cache.
+    #[error("cannot {action} `{}`: {source}", directory.display())]
+    Io {
+        /// What was tried.
+        action: &'static str,
+        /// On what.
+        directory: PathBuf,
+        /// Why it failed.
+        source: io::Error,
+    },
+    /// Git could not be started, or its output could not be read.
+    #[error("cannot run `git`: {0}")]
+    Start(#[source] io::Error),
+    /// Git failed and said nothing.
+    #[error("git failed ({0})")]
+    Failed(ExitStatus),
+    /// Git failed and said why; without a password.
+    #[error("{0}")]
+    Said(String),
 }
 
 impl FetchError {
@@ -74,10 +124,7 @@ pub fn fetch(url: &str, reference: Option<&str>, path: Option<&str>, directory: 
         .take_while(|above| above.starts_with(&files))
         .any(|above| above.join(".fmf").is_dir());
     if !rooted {
-        return Err(fetcher.error(format!(
-            "there is no fmf tree at `{}`",
-            Path::new("/").join(within).display()
-        )));
+        return Err(fetcher.error(FetchProblem::NoTree(Path::new("/").join(within))));
     }
     Ok(tree)
 }
@@ -114,17 +161,20 @@ impl Fetcher<'_> {
     /// Refuses what git would take for something else than a URL and a name.
     fn check(&self) -> Result<(), FetchError> {
         let reference = self.reference.unwrap_or_default();
-        for (what, text) in [("url", self.url), ("ref", reference)] {
+        for (key, text) in [("url", self.url), ("ref", reference)] {
             if text.starts_with('-') || text.contains(|c: char| c.is_control()) {
-                return Err(self.error(format!("`{text}` cannot be used as `{what}`")));
+                return Err(self.error(FetchProblem::Unusable {
+                    key,
+                    text: text.to_owned(),
+                }));
             }
         }
         let transport = self.url.split_once("::").map(|(transport, _)| transport);
         if transport.is_some_and(|name| name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-')) {
-            return Err(self.error("transports that run commands cannot be used".to_owned()));
+            return Err(self.error(FetchProblem::RunsCommands));
         }
         if self.url.is_empty() || self.reference == Some("") {
-            return Err(self.error("`url` and `ref` cannot be empty".to_owned()));
+            return Err(self.error(FetchProblem::Empty));
         }
         Ok(())
     }
@@ -137,7 +187,7 @@ impl Fetcher<'_> {
             match part {
                 Component::Normal(name) => within.push(name),
                 Component::CurDir => {}
-                _ => return Err(self.error(format!("`{}` leads out of the repository", path.display()))),
+                _ => return Err(self.error(FetchProblem::Outside(path.to_owned()))),
             }
         }
         Ok(within)
@@ -155,7 +205,7 @@ impl Fetcher<'_> {
             Ok(file)
         });
         // The lock goes with the file.
-        let _lock = lock.map_err(|error| self.io_error("lock", &error))?;
+        let _lock = lock.map_err(|error| self.io_error("lock", error))?;
         work()
     }
 
@@ -175,7 +225,7 @@ impl Fetcher<'_> {
             self.fetch(&["--depth=1"], &refspec)
                 .or_else(|_| self.fetch(&[], &refspec))?;
             let commit = self.resolve(DEFAULT)?;
-            return commit.ok_or_else(|| self.error("the repository has no default branch".to_owned()));
+            return commit.ok_or_else(|| self.error(FetchProblem::NoDefaultBranch));
         };
         self.fetch(&["--prune", "--tags"], "+refs/heads/*:refs/remotes/origin/*")?;
         if let Some(within) = in_default_branch(reference) {
@@ -198,7 +248,7 @@ impl Fetcher<'_> {
                 return Ok(commit);
             }
         }
-        Err(self.error(format!("there is no branch, tag or commit `{reference}`")))
+        Err(self.error(FetchProblem::UnknownReference(reference.to_owned())))
     }
 
     fn fetch(&self, options: &[&str], refspec: &str) -> Result<(), FetchError> {
@@ -227,17 +277,17 @@ impl Fetcher<'_> {
             .custom_flags(NO_LINK)
             .open(used_file(&self.directory, commit))
             .and_then(|used| used.set_modified(SystemTime::now()))
-            .map_err(|error| self.io_error("write to", &error))?;
+            .map_err(|error| self.io_error("write to", error))?;
         if files.is_dir() {
             return Ok(files);
         }
         let unfinished = tempfile::Builder::new().prefix(UNFINISHED).tempdir_in(&self.directory);
-        let unfinished = unfinished.map_err(|error| self.io_error("create a directory in", &error))?;
+        let unfinished = unfinished.map_err(|error| self.io_error("create a directory in", error))?;
         let checkout = Checkout {
             files: unfinished.path().join("files"),
             index: unfinished.path().join("index"),
         };
-        fs::create_dir(&checkout.files).map_err(|error| self.io_error("create a directory in", &error))?;
+        fs::create_dir(&checkout.files).map_err(|error| self.io_error("create a directory in", error))?;
         for arguments in [
             &["read-tree", commit][..],
             &["checkout-index", "--all", "--force", "--quiet"],
@@ -245,7 +295,7 @@ impl Fetcher<'_> {
             let output = self.run(arguments, Some(&checkout))?;
             self.succeeded(&output)?;
         }
-        fs::rename(&checkout.files, &files).map_err(|error| self.io_error("rename a directory in", &error))?;
+        fs::rename(&checkout.files, &files).map_err(|error| self.io_error("rename a directory in", error))?;
         Ok(files)
     }
 
@@ -254,7 +304,7 @@ impl Fetcher<'_> {
     }
 
     fn git(&self, arguments: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Result<(), FetchError> {
-        make_dirs(&self.repository()).map_err(|error| self.io_error("create a directory in", &error))?;
+        make_dirs(&self.repository()).map_err(|error| self.io_error("create a directory in", error))?;
         let output = self.run(arguments, None)?;
         self.succeeded(&output)
     }
@@ -291,7 +341,7 @@ impl Fetcher<'_> {
         git.args(arguments);
         let what = format!("git for `{}`", self.without_secrets(self.url));
         let output = program::output(&mut git, &what);
-        output.map_err(|error| self.error(format!("cannot run `git`: {error}")))
+        output.map_err(|error| self.error(FetchProblem::Start(error)))
     }
 
     fn succeeded(&self, output: &Output) -> Result<(), FetchError> {
@@ -301,17 +351,21 @@ impl Fetcher<'_> {
         let said = String::from_utf8_lossy(&output.stderr);
         let said = said.trim();
         Err(self.error(if said.is_empty() {
-            format!("git failed ({})", output.status)
+            FetchProblem::Failed(output.status)
         } else {
-            self.without_secrets(said)
+            FetchProblem::Said(self.without_secrets(said))
         }))
     }
 
-    fn io_error(&self, what: &str, error: &io::Error) -> FetchError {
-        self.error(format!("cannot {what} `{}`: {error}", self.directory.display()))
+    fn io_error(&self, action: &'static str, source: io::Error) -> FetchError {
+        self.error(FetchProblem::Io {
+            action,
+            directory: self.directory.clone(),
+            source,
+        })
     }
 
-    fn error(&self, problem: String) -> FetchError {
+    fn error(&self, problem: FetchProblem) -> FetchError {
         FetchError {
             url: self.without_secrets(self.url),
             problem,
