@@ -8,8 +8,8 @@ use num_traits::{FromPrimitive, Pow, Signed, ToPrimitive, Zero};
 use super::ast::{Binary, Unary};
 use super::compare::as_set;
 use super::eval::Evaluator;
-use super::object::{Object, View};
 use super::eval_error::{Eval, EvalError};
+use super::object::{Object, View};
 use super::table::Table;
 
 /// How many bits an integer may have.
@@ -355,7 +355,10 @@ fn float_power(a: f64, b: f64) -> Eval {
     }
     let result = a.powf(b);
     if result.is_infinite() && a.is_finite() && b.is_finite() {
-        return Err(EvalError::raise("OverflowError", "(34, 'Numerical result out of range')"));
+        return Err(EvalError::raise(
+            "OverflowError",
+            "(34, 'Numerical result out of range')",
+        ));
     }
     Ok(Object::Float(result))
 }

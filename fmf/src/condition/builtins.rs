@@ -9,10 +9,10 @@ use num_traits::Signed;
 use super::ast::Binary;
 use super::call::Arguments;
 use super::eval::Evaluator;
+use super::eval_error::{Eval, EvalError};
 use super::iterate::Iter;
 use super::numeric;
 use super::object::{Object, View, is_type};
-use super::eval_error::{Eval, EvalError};
 use super::table::Table;
 
 impl Evaluator<'_> {
@@ -242,7 +242,9 @@ impl Evaluator<'_> {
                 for pair in self.collect(pairs)? {
                     let pair = self.collect(&pair)?;
                     let Ok([key, value]) = <[Object; 2]>::try_from(pair) else {
-                        return Err(EvalError::value_error("dictionary update sequence element has not length 2"));
+                        return Err(EvalError::value_error(
+                            "dictionary update sequence element has not length 2",
+                        ));
                     };
                     table.insert(key, value)?;
                 }

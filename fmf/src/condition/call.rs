@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use super::ast::{Argument, Lambda};
 use super::eval::Evaluator;
-use super::object::{Closure, Object, Scope};
 use super::eval_error::{Eval, EvalError};
+use super::object::{Closure, Object, Scope};
 
 /// The arguments of a call.
 #[derive(Debug, Default)]
@@ -129,7 +129,9 @@ impl Evaluator<'_> {
         let rest: Vec<Object> = positional.collect();
         match &lambda.rest {
             Some(name) => names.push((Arc::clone(name), Some(Object::tuple(rest)))),
-            None if !rest.is_empty() => return Err(EvalError::type_error("<lambda>() takes fewer positional arguments")),
+            None if !rest.is_empty() => {
+                return Err(EvalError::type_error("<lambda>() takes fewer positional arguments"));
+            }
             None => {}
         }
         for (name, value) in arguments.keywords {

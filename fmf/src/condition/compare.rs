@@ -8,8 +8,8 @@ use num_traits::{FromPrimitive, ToPrimitive};
 
 use super::ast::Comparison;
 use super::eval::Evaluator;
-use super::object::{Object, View};
 use super::eval_error::{Eval, EvalError};
+use super::object::{Object, View};
 use super::table::{Key, Table};
 
 impl Evaluator<'_> {

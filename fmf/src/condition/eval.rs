@@ -6,9 +6,9 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use super::ast::{Expr, Field, Kind};
+use super::eval_error::{Eval, EvalError};
 use super::names::{IMPLEMENTED, REFUSED};
 use super::object::{Found, Fuel, Object, Scope};
-use super::eval_error::{Eval, EvalError};
 use super::table::Table;
 use crate::Map;
 

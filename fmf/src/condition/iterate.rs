@@ -8,8 +8,8 @@ use num_bigint::BigInt;
 
 use super::ast::{Comprehension, Makes, Target};
 use super::eval::Evaluator;
-use super::object::{Object, Scope, View};
 use super::eval_error::{Eval, EvalError};
+use super::object::{Object, Scope, View};
 use super::table::Table;
 
 /// The state of an iterator.

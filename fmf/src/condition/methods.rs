@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use super::call::Arguments;
 use super::eval::Evaluator;
+use super::eval_error::{Eval, EvalError};
 use super::names::methods;
 use super::object::{Object, View};
-use super::eval_error::{Eval, EvalError};
 use super::table::Table;
 
 impl Evaluator<'_> {
@@ -117,7 +117,10 @@ impl Evaluator<'_> {
                         return Ok(Object::int(at));
                     }
                 }
-                Err(EvalError::value_error(format!("the value is not in {}", object.type_name())))
+                Err(EvalError::value_error(format!(
+                    "the value is not in {}",
+                    object.type_name()
+                )))
             }
         }
     }
@@ -191,7 +194,9 @@ fn type_attribute(of: &'static str, name: &Arc<str>) -> Eval {
         return Ok(Object::Unbound(of, Arc::clone(name)));
     }
     if refused.contains(name) || **name == *"mro" {
-        return Err(EvalError::unsupported(format!("the attribute `{name}` of the type {of}")));
+        return Err(EvalError::unsupported(format!(
+            "the attribute `{name}` of the type {of}"
+        )));
     }
     special(name)?;
     Err(EvalError::raise(

@@ -7,8 +7,8 @@ use num_traits::ToPrimitive;
 
 use super::arithmetic::{float_divmod, floor_divide, number, whole};
 use super::eval::Evaluator;
-use super::object::{Object, Range};
 use super::eval_error::{Eval, EvalError};
+use super::object::{Object, Range};
 use crate::python::chars::{digit_value, strip};
 use crate::python::number::read_int;
 
@@ -132,7 +132,10 @@ pub(super) fn range(items: &[Object]) -> Eval {
 pub(super) fn divmod(a: &Object, b: &Object) -> Eval {
     if let (Some(x), Some(y)) = (a.as_int(), b.as_int()) {
         if y == BigInt::ZERO {
-            return Err(EvalError::raise("ZeroDivisionError", "integer division or modulo by zero"));
+            return Err(EvalError::raise(
+                "ZeroDivisionError",
+                "integer division or modulo by zero",
+            ));
         }
         let (quotient, rest) = floor_divide(&x, &y);
         return Ok(Object::tuple(vec![Object::Int(quotient), Object::Int(rest)]));
@@ -173,7 +176,10 @@ pub(super) fn chr(object: &Object) -> Eval {
         )));
     };
     if int.to_i32().is_none() {
-        return Err(EvalError::raise("OverflowError", "Python int too large to convert to C int"));
+        return Err(EvalError::raise(
+            "OverflowError",
+            "Python int too large to convert to C int",
+        ));
     }
     match int.to_u32() {
         Some(0xd800..=0xdfff) => Err(EvalError::unsupported("a surrogate in text")),

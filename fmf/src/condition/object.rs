@@ -9,8 +9,8 @@ use std::sync::Arc;
 use num_bigint::BigInt;
 
 use super::ast;
-use super::iterate::Iter;
 use super::eval_error::{Eval, EvalError};
+use super::iterate::Iter;
 use super::table::Table;
 use crate::Value;
 

@@ -7,8 +7,8 @@ use num_bigint::BigInt;
 use super::ast::Binary;
 use super::call::Arguments;
 use super::eval::Evaluator;
-use super::object::Object;
 use super::eval_error::{Eval, EvalError};
+use super::object::Object;
 
 impl Evaluator<'_> {
     pub(super) fn sum(&self, mut arguments: Arguments) -> Eval {
@@ -18,7 +18,9 @@ impl Evaluator<'_> {
             .or_else(|| items.get(1).cloned())
             .unwrap_or_else(|| Object::int(0));
         if matches!(total, Object::Str(_) | Object::Bytes(_)) {
-            return Err(EvalError::type_error("sum() can't sum strings [use ''.join(seq) instead]"));
+            return Err(EvalError::type_error(
+                "sum() can't sum strings [use ''.join(seq) instead]",
+            ));
         }
         let iterator = self.iterate(&items[0])?;
         while let Some(item) = self.next(&iterator)? {

@@ -7,8 +7,8 @@ use num_traits::ToPrimitive;
 use super::call::Arguments;
 use super::case;
 use super::eval::Evaluator;
-use super::object::Object;
 use super::eval_error::{Eval, EvalError};
+use super::object::Object;
 use crate::python::chars::{
     casefold, is_alnum, is_alpha, is_decimal, is_identifier, is_number, is_printable, is_space,
 };
@@ -178,7 +178,8 @@ fn part<'t>(text: &'t str, bounds: &[Object]) -> Eval<Option<(&'t str, usize)>> 
         match bounds.get(at) {
             None | Some(Object::None) => Ok(default),
             Some(object) => {
-                let kind = || EvalError::type_error("slice indices must be integers or None or have an __index__ method");
+                let kind =
+                    || EvalError::type_error("slice indices must be integers or None or have an __index__ method");
                 let int = object.as_int().ok_or_else(kind)?;
                 let at = int
                     .to_i128()

@@ -3,8 +3,8 @@
 use num_traits::ToPrimitive;
 
 use super::eval::Evaluator;
-use super::object::Object;
 use super::eval_error::{Eval, EvalError};
+use super::object::Object;
 
 impl Evaluator<'_> {
     pub(super) fn subscript(&self, object: &Object, index: &Object) -> Eval {

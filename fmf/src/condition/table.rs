@@ -8,8 +8,8 @@ use std::sync::Arc;
 use num_bigint::BigInt;
 use num_traits::FromPrimitive;
 
-use super::object::Object;
 use super::eval_error::{Eval, EvalError};
+use super::object::Object;
 
 /// What stands for an object in a hash table.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -55,9 +55,17 @@ impl Key {
                 length => Self::Range(length, range.start, range.step),
             },
             Object::List(_) | Object::Dict(_) | Object::Set(_) | Object::Slice(_) | Object::Namespace => {
-                return Err(EvalError::type_error(format!("unhashable type: '{}'", object.type_name())));
+                return Err(EvalError::type_error(format!(
+                    "unhashable type: '{}'",
+                    object.type_name()
+                )));
             }
-            Object::View(..) => return Err(EvalError::type_error(format!("unhashable type: '{}'", object.type_name()))),
+            Object::View(..) => {
+                return Err(EvalError::type_error(format!(
+                    "unhashable type: '{}'",
+                    object.type_name()
+                )));
+            }
             Object::Iterator(_) | Object::Method(..) | Object::Unbound(..) | Object::Lambda(_) => {
                 return Err(EvalError::unsupported(format!("a {} as a key", object.type_name())));
             }

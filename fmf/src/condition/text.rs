@@ -3,8 +3,8 @@
 use num_bigint::BigInt;
 
 use super::eval::Evaluator;
-use super::object::{Object, View};
 use super::eval_error::{Eval, EvalError};
+use super::object::{Object, View};
 use crate::Value;
 use crate::python::number::MAX_DIGITS;
 
@@ -119,13 +119,17 @@ impl Evaluator<'_> {
                 out.push(c);
                 continue;
             }
-            let conversion = chars.next().ok_or_else(|| EvalError::value_error("incomplete format"))?;
+            let conversion = chars
+                .next()
+                .ok_or_else(|| EvalError::value_error("incomplete format"))?;
             if conversion == '%' {
                 out.push('%');
                 continue;
             }
             if !matches!(conversion, 's' | 'r' | 'd' | 'i') {
-                return Err(EvalError::unsupported(format!("`%{conversion}` in the formatting of text")));
+                return Err(EvalError::unsupported(format!(
+                    "`%{conversion}` in the formatting of text"
+                )));
             }
             let item = items
                 .next()
@@ -148,7 +152,9 @@ impl Evaluator<'_> {
                 Object::Dict(_) | Object::List(_) | Object::Range(_) | Object::Bytes(_)
             )
         {
-            return Err(EvalError::type_error("not all arguments converted during string formatting"));
+            return Err(EvalError::type_error(
+                "not all arguments converted during string formatting",
+            ));
         }
         Ok(Object::text(out))
     }

@@ -6,10 +6,10 @@ use atex_fmf::context::{Context, Rule};
 use atex_fmf::{Error, Map, Node, Value};
 
 use super::nodes::scope;
-use crate::compile::metadata::schema::NodeKind;
 use super::{LintCode, Linter, expressions, keys, values};
 use crate::compile::metadata::location::Location;
 use crate::compile::metadata::read::Scope;
+use crate::compile::metadata::schema::NodeKind;
 
 /// Checks the rules of a node.
 pub(super) fn check(linter: &mut Linter<'_>, node_scope: &Scope<'_>, kind: NodeKind, node: Node<'_>) {

@@ -4,13 +4,13 @@ use std::path::Path;
 
 use atex_fmf::{Node, Spot};
 
-use crate::compile::metadata::schema::NodeKind;
 use super::{LintCode, Linter};
 use crate::compile::how;
 use crate::compile::inputs::git_ignored::{self, LeftOut};
 use crate::compile::inputs::links_outside;
 use crate::compile::metadata::location::Location;
 use crate::compile::metadata::read::Scope;
+use crate::compile::metadata::schema::NodeKind;
 use crate::compile::spec::PhaseAction;
 
 /// Checks what a test names.

@@ -9,10 +9,10 @@ use std::path::{Path, PathBuf};
 use atex_fmf::{Map, Node, Value};
 
 use super::nodes::may_run;
-use crate::compile::metadata::schema::{Meaning, NodeKind, PLAN, TEST, VARIABLES};
 use super::{LintCode, Linter};
 use crate::compile::metadata::location::Location;
 use crate::compile::metadata::read::{Scope, truthy};
+use crate::compile::metadata::schema::{Meaning, NodeKind, PLAN, TEST, VARIABLES};
 use crate::compile::script::first_command::file_of;
 use crate::compile::spec::Framework;
 use crate::compile::test::run_directory;

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use atex_fmf::Node;
 
-use crate::compile::metadata::schema::NodeKind;
 use super::{LintCode, Linter};
+use crate::compile::metadata::schema::NodeKind;
 
 /// How many names a message shows.
 const SHOWN: usize = 3;

@@ -2,11 +2,11 @@
 
 use atex_fmf::Value;
 
-use crate::compile::metadata::schema::{COMMON, EXTRA, Key, Meaning, NodeKind, OBSOLETE, PLAN, TEST, bare, has, names};
 use super::{LintCode, Linter};
 use crate::compile::how::{self, Keys, StepKind};
 use crate::compile::metadata::names::did_you_mean;
 use crate::compile::metadata::read::Scope;
+use crate::compile::metadata::schema::{COMMON, EXTRA, Key, Meaning, NodeKind, OBSOLETE, PLAN, TEST, bare, has, names};
 
 /// Keys of adjust rules that are not data.
 const OF_RULES: [&str; 3] = ["because", "continue", "when"];

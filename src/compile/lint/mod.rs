@@ -37,9 +37,9 @@ use atex_fmf::{self, Node, Tree};
 use crate::compile::inputs::files::TreeFiles;
 use crate::compile::metadata::names::nearest;
 use crate::compile::metadata::read::Scope;
+use crate::compile::metadata::schema::NodeKind;
 use finding::Findings;
 use nodes::NodesByKind;
-use crate::compile::metadata::schema::NodeKind;
 
 /// What to look at.
 #[derive(Clone, Debug, Default)]

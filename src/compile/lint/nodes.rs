@@ -5,9 +5,9 @@ use std::collections::{BTreeSet, HashSet};
 use atex_fmf::value::Entry;
 use atex_fmf::{Map, Node, Tree, Value};
 
-use crate::compile::metadata::schema::{COMMON, DIMENSIONS, NodeKind, bare, has};
 use crate::compile::metadata::location::Location;
 use crate::compile::metadata::read::{NodeReader, Scope};
+use crate::compile::metadata::schema::{COMMON, DIMENSIONS, NodeKind, bare, has};
 use crate::compile::metadata::trees::is_test;
 
 /// All leaves, by kind.

@@ -3,10 +3,10 @@
 use atex_fmf::{Node, Value};
 
 use super::coverage::{self, Selector};
-use crate::compile::metadata::schema::SECTION;
 use super::{LintCode, Linter, expressions, keys, values};
 use crate::compile::error::MetadataProblem;
 use crate::compile::metadata::read::{Scope, scalar};
+use crate::compile::metadata::schema::SECTION;
 
 /// Checks all sections of a plan.
 pub(super) fn check(linter: &mut Linter<'_>, plan: &Scope<'_>, node: Node<'_>) {

@@ -4,10 +4,10 @@ use std::path::Path;
 
 use atex_fmf::Value;
 
-use crate::compile::metadata::schema::NodeKind;
 use super::{LintCode, Linter};
 use crate::compile::error::{CompileError, MetadataProblem};
 use crate::compile::metadata::read::Scope;
+use crate::compile::metadata::schema::NodeKind;
 use crate::compile::plan::environment;
 use crate::compile::test::duration;
 

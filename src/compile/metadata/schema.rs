@@ -154,7 +154,6 @@ const STORY: &[Key] = &[
     tmt_only("title"),
 ];
 
-
 /// Returns whether a key is in a table.
 pub(crate) fn has(keys: &[Key], name: &str) -> bool {
     keys.iter().any(|key| key.name == name)

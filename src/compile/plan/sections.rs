@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 use crate::compile::error::{CompileError, MetadataProblem, TreeError};
 use crate::compile::metadata::location::ValueOrigin;
-use crate::compile::metadata::schema::SECTION;
 use crate::compile::metadata::read::{ORDER, Scope, scalar};
+use crate::compile::metadata::schema::SECTION;
 use crate::compile::plan::phases::{applies, unknown_keys};
 use crate::compile::spec::Warning;
 
