@@ -7,9 +7,9 @@ use std::path::PathBuf;
 
 use super::condition::ConditionError;
 use super::filter::FilterError;
+use super::location::MarkedLine;
 use super::regex::PatternError;
-use super::spot::Spot;
-use super::tree::{Chain, Origin, Rule};
+use super::tree::{AdjustRule, Chain, Origin};
 
 /// Why a tree cannot be read, merged, adjusted or selected from. Where Python's fmf raises an exception, this is returned.
 #[derive(Debug, thiserror::Error)]
@@ -41,10 +41,10 @@ pub enum Error {
         path: PathBuf,
     },
     /// A file is not valid YAML, or not YAML that fmf accepts.
-    #[error("{spot}: {problem}{}", spot.below())]
+    #[error("{marked}: {problem}{}", marked.below())]
     Yaml {
         /// Where.
-        spot: Box<Spot>,
+        marked: Box<MarkedLine>,
         /// What.
         problem: String,
     },
@@ -57,19 +57,19 @@ pub enum Error {
         problem: String,
     },
     /// A node's data has a form that fmf refuses: directives, keys, adjust rules.
-    #[error("{}{problem} in node `{node}`{}", place(.spot.as_deref()), below(.spot.as_deref()))]
+    #[error("{}{problem} in node `{node}`{}", place(.marked.as_deref()), below(.marked.as_deref()))]
     Format {
         /// The node's name.
         node: String,
         /// What.
         problem: String,
         /// Where, if known.
-        spot: Option<Box<Spot>>,
+        marked: Option<Box<MarkedLine>>,
     },
     /// Data of a parent and a child, or of a node and an adjust rule, cannot be merged.
     #[error(
         "{}cannot merge key `{key}` in node `{node}`: {problem}{}{}",
-        place(.spot.as_deref()), below(.spot.as_deref()), history(.rule.as_deref(), .before)
+        place(.marked.as_deref()), below(.marked.as_deref()), history(.rule.as_deref(), .before)
     )]
     Merge {
         /// The node's name.
@@ -79,9 +79,9 @@ pub enum Error {
         /// What.
         problem: String,
         /// Where the key stands, if known.
-        spot: Option<Box<Spot>>,
+        marked: Option<Box<MarkedLine>>,
         /// The adjust rule that it is part of.
-        rule: Option<Box<Rule>>,
+        rule: Option<Box<AdjustRule>>,
         /// All that made the value that it should be merged into, first to last.
         before: Vec<Origin>,
     },
@@ -124,25 +124,25 @@ impl Error {
     }
 
     /// Returns the place in a file that the error is about, where it is known.
-    pub fn spot(&self) -> Option<&Spot> {
+    pub fn marked_line(&self) -> Option<&MarkedLine> {
         match self {
-            Self::Yaml { spot, .. } => Some(spot),
-            Self::Format { spot, .. } | Self::Merge { spot, .. } => spot.as_deref(),
+            Self::Yaml { marked, .. } => Some(marked),
+            Self::Format { marked, .. } | Self::Merge { marked, .. } => marked.as_deref(),
             _ => None,
         }
     }
 }
 
-fn place(spot: Option<&Spot>) -> String {
-    spot.map_or_else(String::new, |spot| format!("{spot}: "))
+fn place(marked: Option<&MarkedLine>) -> String {
+    marked.map_or_else(String::new, |marked| format!("{marked}: "))
 }
 
-fn below(spot: Option<&Spot>) -> String {
-    spot.map_or_else(String::new, Spot::below)
+fn below(marked: Option<&MarkedLine>) -> String {
+    marked.map_or_else(String::new, MarkedLine::below)
 }
 
 /// The rule and the origins that an error is about, on lines of their own.
-fn history(rule: Option<&Rule>, before: &[Origin]) -> String {
+fn history(rule: Option<&AdjustRule>, before: &[Origin]) -> String {
     let rule = rule.map_or_else(String::new, |rule| format!("\nadjust rule: {rule}"));
     match before {
         [] => rule,

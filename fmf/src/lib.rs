@@ -28,7 +28,7 @@
 //! let [smoke] = tree.prune(&selection)?[..] else { panic!("there is one slow test") };
 //! assert_eq!(smoke.name(), "/smoke");
 //! let origin = smoke.origin("tag").expect("it was written somewhere");
-//! assert_eq!((origin.file.to_str(), origin.line), (Some("main.fmf"), 6));
+//! assert_eq!(origin.location.to_string(), "main.fmf:6");
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
@@ -41,14 +41,14 @@ pub mod condition;
 pub mod context;
 mod error;
 pub mod filter;
+mod location;
 mod python;
 pub mod regex;
-mod spot;
 mod tree;
 pub mod value;
 mod yaml;
 
 pub use error::Error;
-pub use spot::Spot;
-pub use tree::{Chain, Metadata, MetadataFile, Node, Origin, Packing, ReadFile, Rule, Selection, Tree};
+pub use location::{Location, MarkedLine};
+pub use tree::{AdjustRule, Chain, Metadata, MetadataFile, Node, Origin, Packing, ReadFile, Selection, Tree};
 pub use value::{Map, Value};

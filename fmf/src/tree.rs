@@ -26,10 +26,11 @@ use std::sync::Arc;
 
 pub use metadata::{Metadata, Packing, ReadFile};
 
-pub use origin::{Chain, Origin, Rule};
+pub use origin::{AdjustRule, Chain, Origin};
 pub use select::Selection;
 
 use super::Error;
+use super::Location;
 use super::value::{Entry, Map, Value};
 use origin::History;
 use packed::Packed;
@@ -286,8 +287,8 @@ impl<'t> Node<'t> {
         let part = |entry: &'t Entry| {
             let (file, line) = entry.mark.as_place()?;
             let file = files.get(file as usize)?.path.clone();
-            let adjust = None;
-            Some((&entry.key, Origin { file, line, adjust }))
+            let location = Location { file, line };
+            Some((&entry.key, Origin { location, adjust: None }))
         };
         map.entries().iter().filter_map(part).collect()
     }

@@ -5,7 +5,7 @@ use std::io;
 use atex_graph::GraphError;
 
 use crate::compile::fetch::FetchError;
-use crate::compile::metadata::location::ValueOrigin;
+use crate::compile::metadata::location::{ValueOrigin, prefix};
 use crate::compile::spec::Warning;
 
 /// Why a tree, or what is wanted of it, cannot be had.
@@ -44,7 +44,7 @@ pub enum CompileError {
     #[error(transparent)]
     Tree(#[from] TreeError),
     /// A plan's or a test's metadata say something that cannot be obeyed.
-    #[error("{}{subject}: {problem}", cause.place)]
+    #[error("{}{subject}: {problem}", prefix(cause.location.as_ref()))]
     Metadata {
         /// Where.
         cause: Box<ValueOrigin>,
@@ -54,7 +54,7 @@ pub enum CompileError {
         problem: MetadataProblem,
     },
     /// The tests that a discover section means cannot be found.
-    #[error("{}{subject}: {source}", cause.place)]
+    #[error("{}{subject}: {source}", prefix(cause.location.as_ref()))]
     Section {
         /// Where.
         cause: Box<ValueOrigin>,
@@ -84,7 +84,7 @@ pub enum CompileError {
         nearest: Vec<String>,
     },
     /// A plan's probe failed.
-    #[error("{}plan `{plan}`: probe `{command}` {problem}", cause.place)]
+    #[error("{}plan `{plan}`: probe `{command}` {problem}", prefix(cause.location.as_ref()))]
     Probe {
         /// Where it stands.
         cause: Box<ValueOrigin>,

@@ -37,7 +37,7 @@ use graph::Assembler;
 use inputs::files::TreeFiles;
 use inputs::{git_ignored, links_outside};
 pub use listing::{ListedPlan, ListedTest, Listing};
-pub use metadata::location::{Location, ValueOrigin};
+pub use metadata::location::ValueOrigin;
 use metadata::trees::{TreeId, Trees};
 use metadata::unsupported::Ignored;
 pub use plan::probe::Probe;

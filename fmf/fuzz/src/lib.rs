@@ -31,7 +31,7 @@ pub fn fmf_tree(input: &[u8]) {
         let shown = format!(
             "{error} {:?} {:?}",
             error.hint(),
-            error.spot().map(atex_fmf::Spot::excerpt)
+            error.marked_line().map(atex_fmf::MarkedLine::excerpt)
         );
         assert!(
             shown.len() < OUTPUT,

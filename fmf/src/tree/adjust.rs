@@ -10,7 +10,7 @@ use std::sync::Arc;
 use super::heap::{Heap, has_dictionary};
 use super::inherit::{knot_error, merge_error, rewrite_shared};
 use super::merge::{Merger, bare_key};
-use super::origin::{History, spot_at};
+use super::origin::{History, marked_line_at};
 use super::{Body, MetadataFile, Tree};
 use crate::Error;
 use crate::context::Context;
@@ -220,11 +220,11 @@ impl<'c> Adjuster<'c> {
 impl Subject<'_> {
     fn error(&self, history: &History, problem: String, mark: Option<Mark>) -> Error {
         let place = mark.and_then(|mark| history.place_of(mark).as_place());
-        let spot = place.map(|place| Box::new(spot_at(self.root, self.files, place)));
+        let marked = place.map(|place| Box::new(marked_line_at(self.root, self.files, place)));
         Error::Format {
             node: self.name.to_owned(),
             problem,
-            spot,
+            marked,
         }
     }
 }

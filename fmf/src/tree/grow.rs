@@ -11,7 +11,7 @@ use std::sync::Arc;
 use rayon::prelude::*;
 
 use super::heap::Heap;
-use super::origin::spot_at;
+use super::origin::marked_line_at;
 use super::walk::{self, Directory, MAIN, Walk};
 use super::{Directives, MetadataFile, Sprout};
 use crate::Error;
@@ -270,11 +270,11 @@ impl<'w> Grower<'w> {
 
     fn format_error(&self, node: u32, problem: String, entry: Option<&Entry>) -> Error {
         let place = entry.and_then(|entry| entry.mark.as_place());
-        let spot = place.map(|place| Box::new(spot_at(&self.walk.root, &self.files, place)));
+        let marked = place.map(|place| Box::new(marked_line_at(&self.walk.root, &self.files, place)));
         Error::Format {
             node: self.sprouts[node as usize].name.to_string(),
             problem,
-            spot,
+            marked,
         }
     }
 }

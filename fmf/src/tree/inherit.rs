@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::grow::Growth;
 use super::heap::{self, Heap, Knot};
 use super::merge::{Conflict, Merger};
-use super::origin::{History, spot_at};
+use super::origin::{History, marked_line_at};
 use super::walk::Walk;
 use super::{Aliases, Body, Grown, MetadataFile, Record, Shape, Sprout, Tree};
 use crate::Error;
@@ -128,7 +128,7 @@ pub(super) fn knot_error(node: &str, knot: Knot) -> Error {
     Error::Format {
         node: node.to_owned(),
         problem: knot.to_string(),
-        spot: None,
+        marked: None,
     }
 }
 
@@ -139,15 +139,15 @@ pub(super) fn merge_error(
     node: &str,
     (conflict, rule): (Conflict, Option<u32>),
 ) -> Error {
-    let spot = conflict
+    let marked = conflict
         .mark
         .as_place()
-        .map(|place| Box::new(spot_at(root, files, place)));
+        .map(|place| Box::new(marked_line_at(root, files, place)));
     Error::Merge {
         node: node.to_owned(),
         key: conflict.key,
         problem: conflict.problem,
-        spot,
+        marked,
         rule: rule.and_then(|rule| history.rule(rule, files)).map(Box::new),
         before: history.chain(conflict.before, files),
     }

@@ -11,8 +11,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::MetadataFile;
-use crate::Spot;
 use crate::value::Mark;
+use crate::{Location, MarkedLine};
 
 /// Whether no origins are kept, in a build that `benches/discover.rs` needs to tell what keeping them costs.
 const PLAIN: bool = option_env!("ATEX_PLAIN_BUILD").is_some();
@@ -23,28 +23,24 @@ const LINK: u64 = 1 << 63;
 /// A place that made a value, or changed it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Origin {
-    /// The file, relative to the tree's root.
-    pub file: PathBuf,
-    /// The line of the key, from 1.
-    pub line: u32,
+    /// Where the key stands.
+    pub location: Location,
     /// The adjust rule that did it.
-    pub adjust: Option<Rule>,
+    pub adjust: Option<AdjustRule>,
 }
 
 /// An adjust rule.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Rule {
+pub struct AdjustRule {
     /// The text of `when`; rules without it always apply.
     pub when: Option<Arc<str>>,
-    /// The file of the rule, relative to the tree's root.
-    pub file: PathBuf,
-    /// The line where the rule starts, from 1.
-    pub line: u32,
+    /// Where the rule starts.
+    pub location: Location,
 }
 
 impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}", self.file.display(), self.line)?;
+        write!(f, "{}", self.location)?;
         match self.adjust.as_ref().map(|rule| rule.when.as_deref()) {
             None => Ok(()),
             Some(None) => write!(f, " (adjust)"),
@@ -53,13 +49,13 @@ impl fmt::Display for Origin {
     }
 }
 
-impl fmt::Display for Rule {
+impl fmt::Display for AdjustRule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.when {
             None => write!(f, "always, ")?,
             Some(when) => write!(f, "\"{}\" ", shortened(when))?,
         }
-        write!(f, "at {}:{}", self.file.display(), self.line)
+        write!(f, "at {}", self.location)
     }
 }
 
@@ -76,7 +72,7 @@ impl fmt::Display for Chain<'_> {
                 Some(None) => f.write_str("adjust at ")?,
                 Some(Some(when)) => write!(f, "adjust \"{}\" at ", shortened(when))?,
             }
-            write!(f, "{}:{}", origin.file.display(), origin.line)?;
+            write!(f, "{}", origin.location)?;
         }
         Ok(())
     }
@@ -216,12 +212,8 @@ impl History {
         loop {
             let link = self.link(next);
             let rule = link.and_then(|link| link.rule).and_then(|rule| self.rule(rule, files));
-            if let Some((file, line)) = resolve(self.place_of(next), files) {
-                chain.push(Origin {
-                    file,
-                    line,
-                    adjust: rule,
-                });
+            if let Some(location) = resolve(self.place_of(next), files) {
+                chain.push(Origin { location, adjust: rule });
             }
             match link {
                 Some(link) => next = link.previous,
@@ -238,30 +230,30 @@ impl History {
     }
 
     /// Returns a rule by its number.
-    pub(super) fn rule(&self, number: u32, files: &[MetadataFile]) -> Option<Rule> {
+    pub(super) fn rule(&self, number: u32, files: &[MetadataFile]) -> Option<AdjustRule> {
         let record = self.rules.get(number as usize)?;
-        let (file, line) = resolve(self.place_of(record.place), files)?;
-        Some(Rule {
+        Some(AdjustRule {
             when: record.when.clone(),
-            file,
-            line,
+            location: resolve(self.place_of(record.place), files)?,
         })
     }
 }
 
-fn resolve(place: Mark, files: &[MetadataFile]) -> Option<(PathBuf, u32)> {
+fn resolve(place: Mark, files: &[MetadataFile]) -> Option<Location> {
     let (file, line) = place.as_place()?;
-    Some((files.get(file as usize)?.path.clone(), line))
+    let file = files.get(file as usize)?.path.clone();
+    Some(Location { file, line })
 }
 
-/// Returns the spot of the key at a file number and line. Reads the file again.
-pub(super) fn spot_at(root: &Path, files: &[MetadataFile], (file, line): (u32, u32)) -> Spot {
-    let path = files
+/// Marks the key at a file number and line. Reads the file again.
+pub(super) fn marked_line_at(root: &Path, files: &[MetadataFile], (file, line): (u32, u32)) -> MarkedLine {
+    let file = files
         .get(file as usize)
         .map_or_else(PathBuf::new, |file| file.path.clone());
-    let text = fs::read(root.join(&path)).unwrap_or_default();
-    let at = line.saturating_sub(1) as usize;
-    let text = String::from_utf8_lossy(&text);
-    let line = text.trim_start_matches('\u{feff}').lines().nth(at).unwrap_or_default();
-    Spot::of_key((path, at), line)
+    let bytes = fs::read(root.join(&file)).unwrap_or_default();
+    let text = String::from_utf8_lossy(&bytes);
+    let mut lines = text.trim_start_matches('\u{feff}').lines();
+    let key = lines.nth(line.saturating_sub(1) as usize).unwrap_or_default();
+    let line = line.max(1);
+    MarkedLine::of_key(Location { file, line }, key)
 }

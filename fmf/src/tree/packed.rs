@@ -24,7 +24,8 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 pub(super) use pack::{Above, Leaf, Packer};
 
-use super::{MetadataFile, Origin, Rule};
+use super::{AdjustRule, MetadataFile, Origin};
+use crate::Location;
 use crate::value::{Map, Mark, Value, write_text};
 use bytes::Reader;
 use cursor::{Cursor, Slot};
@@ -223,24 +224,21 @@ impl Packed {
     fn origin(&self, mark: &mut Reader<'_>) -> Option<Origin> {
         let step = pack::Step::read(mark)?;
         let rule = step.rule.and_then(|(when, place)| {
-            let (file, line) = self.place(place)?;
-            Some(Rule {
+            Some(AdjustRule {
                 when: when.map(Arc::from),
-                file,
-                line,
+                location: self.location(place)?,
             })
         });
-        let (file, line) = self.place(step.place)?;
         Some(Origin {
-            file,
-            line,
+            location: self.location(step.place)?,
             adjust: rule,
         })
     }
 
-    fn place(&self, place: Mark) -> Option<(PathBuf, u32)> {
+    fn location(&self, place: Mark) -> Option<Location> {
         let (file, line) = place.as_place()?;
-        Some((self.files.get(file as usize)?.path.clone(), line))
+        let file = self.files.get(file as usize)?.path.clone();
+        Some(Location { file, line })
     }
 
     fn id(&self, key: &str) -> Option<u32> {

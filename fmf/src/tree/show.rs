@@ -1,9 +1,9 @@
 //! A node as one line of JSON: what `fmf show --json` prints.
 
 use std::fmt::Write as _;
-use std::path::Path;
 
 use super::{Node, Origin};
+use crate::Location;
 use crate::value::{Value, write_text};
 
 impl Node<'_> {
@@ -69,13 +69,13 @@ fn write_parts(parts: &[(&Value, Origin)], out: &mut String) {
 impl Origin {
     /// Appends `{"file": …, "line": …}`; that of an adjust rule has `"adjust": {"when": …, "file": …, "line": …}` too.
     fn write_json(&self, out: &mut String) {
-        let place = |out: &mut String, file: &Path, line: u32| {
+        let place = |out: &mut String, Location { file, line }: &Location| {
             out.push_str("\"file\": ");
             write_text(&file.to_string_lossy(), out);
             let _infallible = write!(out, ", \"line\": {line}");
         };
         out.push('{');
-        place(out, &self.file, self.line);
+        place(out, &self.location);
         if let Some(rule) = &self.adjust {
             out.push_str(", \"adjust\": {\"when\": ");
             match &rule.when {
@@ -83,7 +83,7 @@ impl Origin {
                 Some(when) => write_text(when, out),
             }
             out.push_str(", ");
-            place(out, &rule.file, rule.line);
+            place(out, &rule.location);
             out.push('}');
         }
         out.push('}');

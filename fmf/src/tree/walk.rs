@@ -9,7 +9,7 @@ use std::path::{Component, Path, PathBuf};
 
 use super::MetadataFile;
 use crate::value::Value;
-use crate::{Error, Spot, yaml};
+use crate::{Error, MarkedLine, yaml};
 
 /// The suffix of metadata files, and the name of the directory that makes a root.
 const SUFFIX: &str = ".fmf";
@@ -185,9 +185,9 @@ pub(super) fn decode<'b>(relative: &Path, bytes: &'b [u8]) -> Result<&'b str, Er
         let line = valid.matches('\n').count();
         let column = valid.rsplit('\n').next().map_or(0, |last| last.chars().count());
         let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX).saturating_add(1);
-        let spot = Spot::new(relative.to_owned(), &valid, count(line), count(column));
+        let marked = MarkedLine::new(relative.to_owned(), &valid, count(line), count(column));
         Error::Yaml {
-            spot: Box::new(spot),
+            marked: Box::new(marked),
             problem: "the text is not UTF-8 from here on".to_owned(),
         }
     })
@@ -196,9 +196,9 @@ pub(super) fn decode<'b>(relative: &Path, bytes: &'b [u8]) -> Result<&'b str, Er
 /// Returns the error for a problem in a file's text.
 pub(super) fn yaml_error(relative: &Path, text: &str, problem: yaml::Problem) -> Error {
     let text = yaml::universal_newlines(text);
-    let spot = Spot::new(relative.to_owned(), &text, problem.line, problem.column);
+    let marked = MarkedLine::new(relative.to_owned(), &text, problem.line, problem.column);
     Error::Yaml {
-        spot: Box::new(spot),
+        marked: Box::new(marked),
         problem: problem.text,
     }
 }

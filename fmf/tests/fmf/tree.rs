@@ -76,8 +76,8 @@ fn every_value_knows_what_made_it() {
         .and_then(|origin| origin.adjust);
     let rule = rule.expect("a rule did it");
     assert_eq!(
-        (rule.when.as_deref(), rule.file.as_path(), rule.line),
-        (Some("distro == rhel-9"), Path::new("main.fmf"), 5)
+        (rule.when.as_deref(), rule.location.to_string()),
+        (Some("distro == rhel-9"), "main.fmf:5".to_owned())
     );
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use atex_fmf::Spot;
+use atex_fmf::MarkedLine;
 use clap::Args;
 use serde::Serialize;
 
@@ -90,13 +90,13 @@ fn codes(names: &[String]) -> Result<BTreeSet<LintCode>, CliError> {
 }
 
 fn json(finding: &Finding) -> JsonFinding<'_> {
-    let spot = finding.spot.as_ref();
+    let marked = finding.marked.as_ref();
     JsonFinding {
         code: finding.code.name(),
         severity: finding.code.severity().to_string(),
-        file: spot.map(|spot| spot.file.display().to_string()),
-        line: spot.map(|spot| spot.line),
-        column: spot.map(|spot| spot.column),
+        file: marked.map(|marked| marked.location.file.display().to_string()),
+        line: marked.map(|marked| marked.location.line),
+        column: marked.map(|marked| marked.column),
         message: &finding.message,
         hint: finding.hint.as_deref(),
         node: &finding.node,
@@ -106,7 +106,7 @@ fn json(finding: &Finding) -> JsonFinding<'_> {
 
 /// Prints the findings for people, file by file, and how many there are.
 fn print(report: &LintReport, settings: &Settings, out: &mut Out) -> Result<(), CliError> {
-    let file = |finding: &Finding| finding.spot.as_ref().map(|spot| spot.file.clone());
+    let file = |finding: &Finding| finding.marked.as_ref().map(|marked| marked.location.file.clone());
     for group in report.findings.chunk_by(|left, right| file(left) == file(right)) {
         let name = file(&group[0]).map_or_else(|| "(no file)".to_owned(), |file| file.display().to_string());
         out.line(paint(out.palette.bold, harmless(&name)))?;
@@ -157,8 +157,8 @@ fn print_finding(finding: &Finding, columns: Columns, verbosity: Verbosity, out:
         return Ok(());
     }
     let margin = columns.position + 2;
-    if let Some(spot) = finding.spot.as_ref().filter(|spot| !spot.text.trim().is_empty()) {
-        let (text, marks) = excerpt(spot);
+    if let Some(marked) = finding.marked.as_ref().filter(|marked| !marked.text.trim().is_empty()) {
+        let (text, marks) = excerpt(marked);
         out.line(format_args!("{:margin$} {} {text}", "", paint(palette.dim, "|")))?;
         out.line(format_args!(
             "{:margin$} {} {}",
@@ -181,24 +181,26 @@ fn print_finding(finding: &Finding, columns: Columns, verbosity: Verbosity, out:
 }
 
 fn position(finding: &Finding) -> String {
-    finding
-        .spot
-        .as_ref()
-        .map_or_else(String::new, |spot| format!("{}:{}", spot.line, spot.column))
+    finding.marked.as_ref().map_or_else(String::new, |marked| {
+        format!("{}:{}", marked.location.line, marked.column)
+    })
 }
 
 /// The line without its indentation, and the marks below it.
-fn excerpt(spot: &Spot) -> (String, String) {
-    let blanks = spot.text.chars().take_while(|c| c.is_whitespace()).count();
-    let column = usize::try_from(spot.column).unwrap_or(1).saturating_sub(1);
-    let marked = usize::try_from(spot.width).unwrap_or(1);
+fn excerpt(marked: &MarkedLine) -> (String, String) {
+    let blanks = marked.text.chars().take_while(|c| c.is_whitespace()).count();
+    let column = usize::try_from(marked.column).unwrap_or(1).saturating_sub(1);
+    let marked_width = usize::try_from(marked.width).unwrap_or(1);
     let (before, rest): (String, String) = {
-        let shown: Vec<char> = spot.text.chars().skip(blanks).collect();
+        let shown: Vec<char> = marked.text.chars().skip(blanks).collect();
         let at = column.saturating_sub(blanks).min(shown.len());
-        (shown[..at].iter().collect(), shown[at..].iter().take(marked).collect())
+        (
+            shown[..at].iter().collect(),
+            shown[at..].iter().take(marked_width).collect(),
+        )
     };
     let plain = |text: &str| harmless(&text.replace('\t', " ")).into_owned();
-    let text = plain(spot.text.trim());
+    let text = plain(marked.text.trim());
     let start = width(&plain(&before));
     let room = SHOWN.saturating_sub(start);
     let marks = "^".repeat(width(&plain(&rest)).clamp(1, room.max(1)));

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use atex_fmf::Spot;
+use atex_fmf::MarkedLine;
 
 use crate::cli::error::CliError;
 
@@ -15,7 +15,7 @@ pub(crate) enum AtexConfigError {
     /// The file is no TOML, or holds something that is not known or not of the right type.
     #[error("{problem} in `{at}`")]
     Content {
-        at: Spot,
+        at: MarkedLine,
         problem: String,
         hint: Option<String>,
     },

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::path::Path;
 
-use atex_fmf::Spot;
+use atex_fmf::MarkedLine;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
@@ -207,7 +207,7 @@ impl<'a, 'd> Section<'a, 'd> {
 impl Source<'_> {
     fn error(self, span: Range<usize>, problem: String, hint: Option<String>) -> AtexConfigError {
         AtexConfigError::Content {
-            at: Spot::of_range(self.path.to_owned(), self.text, span),
+            at: MarkedLine::of_range(self.path.to_owned(), self.text, span),
             problem,
             hint,
         }

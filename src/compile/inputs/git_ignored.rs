@@ -7,7 +7,7 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use atex_fmf::{Map, Node, Tree, Value};
+use atex_fmf::{Location, Map, Node, Tree, Value};
 use rayon::iter::{IntoParallelRefIterator as _, ParallelIterator as _};
 
 use crate::compile::FilesOfTrees;
@@ -33,7 +33,7 @@ pub(crate) struct LeftOut {
     /// The key that names it, or that starts the script which does.
     pub(crate) key: &'static str,
     /// The script file and its line that name it, where it is not the metadata.
-    pub(crate) script: Option<(PathBuf, u32)>,
+    pub(crate) script: Option<Location>,
     /// As it is named.
     pub(crate) word: String,
     /// Where it is in the tree.
@@ -125,7 +125,10 @@ fn of_file(files: &TreeFiles, script: &str, directory: &Path) -> Vec<LeftOut> {
         let (path, rule) = files.left_out_of(&read.what, "")?;
         seen.insert(path.clone()).then(|| LeftOut {
             key: "test",
-            script: Some((file.clone(), read.line)),
+            script: Some(Location {
+                file: file.clone(),
+                line: read.line,
+            }),
             word: read.word,
             path,
             rule: Arc::clone(rule),
@@ -187,7 +190,7 @@ pub(crate) fn warnings(selection: &[(&Plan, Vec<Selected<'_>>)], trees: &Trees, 
             for phase in plan.prepare.iter().chain(&plan.finish) {
                 let subject = format!("plan `{}`", plan.name);
                 for found in how::left_out(&phase.action, &files[&tree], &prefix) {
-                    said.add(tree, &found, &subject, || phase.origin.clone());
+                    said.add(tree, &found, &subject, || phase.location.clone());
                 }
             }
         }
@@ -203,7 +206,7 @@ pub(crate) fn warnings(selection: &[(&Plan, Vec<Selected<'_>>)], trees: &Trees, 
         let scope = || NodeReader::new(&trees.get(test.tree).tree, test.node).scope("test");
         for found in found {
             let subject = format!("test `{}`", test.node.name());
-            said.add(test.tree, &found, &subject, || scope().origin(found.key));
+            said.add(test.tree, &found, &subject, || scope().location(found.key));
         }
     }
     said.into_warnings()
@@ -216,21 +219,17 @@ struct Said {
 }
 
 impl Said {
-    fn add(&mut self, tree: TreeId, found: &LeftOut, subject: &str, origin: impl FnOnce() -> Option<String>) {
+    fn add(&mut self, tree: TreeId, found: &LeftOut, subject: &str, location: impl FnOnce() -> Option<Location>) {
         let same = |(of, rule, ..): &&mut (TreeId, Arc<str>, _, _)| *of == tree && *rule == found.rule;
         if let Some((.., paths)) = self.rules.iter_mut().find(same) {
             paths.insert(found.path.clone());
             return;
         }
-        let script = found.script.as_ref();
-        let place = script
-            .map(|(file, line)| format!("{}:{line}", escaped(file)))
-            .or_else(origin);
-        let place = place.as_deref().and_then(|place| place.rsplit_once(':'));
+        let location = found.script.clone().or_else(location);
         let warning = Warning {
             text: format!("{subject} names `{}`, which {}", escaped(&found.path), found.fate()),
-            file: place.map(|(file, _)| file.to_owned()),
-            line: place.and_then(|(_, line)| line.parse().ok()),
+            file: location.as_ref().map(|location| escaped(&location.file)),
+            line: location.map(|location| location.line),
         };
         let paths = HashSet::from([found.path.clone()]);
         self.rules.push((tree, Arc::clone(&found.rule), warning, paths));

@@ -7,7 +7,6 @@ use atex_fmf::{Error, Map, Node, Value};
 
 use super::nodes::scope;
 use super::{LintCode, Linter, expressions, keys, values};
-use crate::compile::metadata::location::Location;
 use crate::compile::metadata::read::Scope;
 use crate::compile::metadata::schema::NodeKind;
 
@@ -80,26 +79,23 @@ pub(super) fn check_merging(linter: &mut Linter<'_>, names: &BTreeSet<&str>) {
         Error::Merge { node, key, problem, .. } => (node.as_str(), format!("cannot merge key `{key}`: {problem}")),
         other => ("/", other.to_string()),
     };
-    let place = match error.spot() {
-        Some(spot) => Location {
-            file: Some(spot.file.clone()),
-            line: spot.line,
-        },
-        None => linter.tree.find(node).map_or_else(Location::default, |found| {
-            scope(linter.tree, NodeKind::Other, found).place("adjust")
-        }),
+    let location = match error.marked_line() {
+        Some(marked) => Some(marked.location.clone()),
+        None => linter
+            .tree
+            .find(node)
+            .and_then(|found| scope(linter.tree, NodeKind::Other, found).location("adjust")),
     };
     // What has the wrong form is known by now; what cannot be merged is told here only.
     let known = matches!(error, Error::Format { .. });
     let known = known
-        && place
-            .file
-            .as_deref()
-            .is_some_and(|file| linter.findings.has_rule_error_in(file));
+        && location
+            .as_ref()
+            .is_some_and(|location| linter.findings.has_rule_error_in(&location.file));
     if known || !names.contains(node) {
         return;
     }
     linter
         .findings
-        .add_at(LintCode::BadAdjust, (node, &place), "", problem, None);
+        .add_at(LintCode::BadAdjust, (node, location.as_ref()), "", problem, None);
 }

@@ -2,13 +2,12 @@
 
 use std::path::Path;
 
-use atex_fmf::{Node, Spot};
+use atex_fmf::{Location, MarkedLine, Node};
 
 use super::{LintCode, Linter};
 use crate::compile::how;
 use crate::compile::inputs::git_ignored::{self, LeftOut};
 use crate::compile::inputs::links_outside;
-use crate::compile::metadata::location::Location;
 use crate::compile::metadata::read::Scope;
 use crate::compile::metadata::schema::NodeKind;
 use crate::compile::spec::PhaseAction;
@@ -40,15 +39,11 @@ pub(super) fn check_plan(linter: &mut Linter<'_>, plan: &Scope<'_>) {
 fn tell(linter: &mut Linter<'_>, scope: &Scope<'_>, found: &LeftOut) {
     let message = format!("`{}` {}", found.path.display(), found.fate());
     let hint = Some("`git add -f` brings it, as a rule `!…` in the same list does".to_owned());
-    let Some((file, line)) = &found.script else {
+    let Some(location) = &found.script else {
         linter.add(LintCode::LeftOut, (scope, found.key), &found.word, message, hint);
         return;
     };
-    let place = Location {
-        file: Some(file.clone()),
-        line: *line,
-    };
-    let at = (scope.node(), &place);
+    let at = (scope.node(), Some(location));
     linter
         .findings
         .add_at(LintCode::LeftOut, at, &found.word, message, hint);
@@ -65,10 +60,14 @@ pub(super) fn check_links(linter: &mut Linter<'_>, chosen: &[(NodeKind, Node<'_>
             continue;
         };
         // What the link leads to is none of the tree's, and is not read.
-        let spot = Spot::on((file.path.clone(), 0), "", 0, 1);
-        found.push((spot, links_outside::said(file, target, lost), node.to_owned()));
+        let location = Location {
+            file: file.path.clone(),
+            line: 1,
+        };
+        let marked = MarkedLine::on(location, "", 0, 1);
+        found.push((marked, links_outside::said(file, target, lost), node.to_owned()));
     }
-    for (spot, message, node) in found {
-        linter.findings.add_spot(LintCode::LinkOut, (&node, spot), message);
+    for (marked, message, node) in found {
+        linter.findings.add_marked(LintCode::LinkOut, (&node, marked), message);
     }
 }

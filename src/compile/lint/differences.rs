@@ -6,11 +6,10 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use atex_fmf::{Map, Node, Value};
+use atex_fmf::{Location, Map, Node, Value};
 
 use super::nodes::may_run;
 use super::{LintCode, Linter};
-use crate::compile::metadata::location::Location;
 use crate::compile::metadata::read::{Scope, truthy};
 use crate::compile::metadata::schema::{Meaning, NodeKind, PLAN, TEST, VARIABLES};
 use crate::compile::script::first_command::file_of;
@@ -131,14 +130,14 @@ fn check_file(linter: &mut Linter<'_>, node: Node<'_>, file: &Path, own: &BTreeS
             if !seen.insert(word.clone()) {
                 continue;
             }
-            let place = Location {
-                file: Some(file.to_owned()),
+            let location = Location {
+                file: file.to_owned(),
                 line: number,
             };
             let (message, hint) = told(&word, code);
             linter
                 .findings
-                .add_at(code, (node.name(), &place), &word, message, hint);
+                .add_at(code, (node.name(), Some(&location)), &word, message, hint);
         }
     }
 }

@@ -3,12 +3,11 @@
 use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
-use atex_fmf::Spot;
+use atex_fmf::{Location, MarkedLine};
 
 use super::code::LintCode;
-use crate::compile::metadata::lines::SourceText;
-use crate::compile::metadata::location::Location;
 use crate::compile::metadata::read::Scope;
+use crate::compile::metadata::source_text::SourceText;
 
 /// Something that is wrong with the metadata, or probably not meant.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,7 +15,7 @@ pub struct Finding {
     /// What kind of thing it is.
     pub code: LintCode,
     /// Where it stands; `None` where nothing in the files says it.
-    pub spot: Option<Spot>,
+    pub marked: Option<MarkedLine>,
     /// What is wrong.
     pub message: String,
     /// What to do, where that is clear.
@@ -28,12 +27,12 @@ pub struct Finding {
 }
 
 /// What makes two findings the same one.
-type Identity = (Option<(PathBuf, u32, u32)>, LintCode, String);
+type Identity = (Option<(Location, u32)>, LintCode, String);
 
 /// The findings of a tree while they are collected.
 #[derive(Debug)]
 pub(super) struct Findings {
-    lines: SourceText,
+    sources: SourceText,
     allowed: BTreeSet<LintCode>,
     found: Vec<Finding>,
     seen: HashMap<Identity, Seen>,
@@ -50,7 +49,7 @@ impl Findings {
     /// Starts a collection without findings; those with an allowed code stay out.
     pub(super) fn new(root: PathBuf, allowed: BTreeSet<LintCode>) -> Self {
         Self {
-            lines: SourceText::new(root),
+            sources: SourceText::new(root),
             allowed,
             found: Vec::new(),
             seen: HashMap::new(),
@@ -67,15 +66,15 @@ impl Findings {
         hint: Option<String>,
     ) {
         let (scope, key) = at;
-        let place = scope.place(key);
-        self.add_at(code, (scope.node(), &place), word, message, hint);
+        let location = scope.location(key);
+        self.add_at(code, (scope.node(), location.as_ref()), word, message, hint);
     }
 
     /// Adds a finding about a node and a place.
     pub(super) fn add_at(
         &mut self,
         code: LintCode,
-        at: (&str, &Location),
+        at: (&str, Option<&Location>),
         word: &str,
         message: String,
         hint: Option<String>,
@@ -83,20 +82,26 @@ impl Findings {
         if self.allowed.contains(&code) {
             return;
         }
-        let (node, place) = at;
-        let spot = self.lines.spot(place, word);
-        self.keep(code, (node, spot), message, hint);
+        let (node, location) = at;
+        let marked = location.map(|location| self.sources.mark(location, word));
+        self.keep(code, (node, marked), message, hint);
     }
 
     /// Adds a finding about a place that no line of text is.
-    pub(super) fn add_spot(&mut self, code: LintCode, (node, spot): (&str, Spot), message: String) {
+    pub(super) fn add_marked(&mut self, code: LintCode, (node, marked): (&str, MarkedLine), message: String) {
         if !self.allowed.contains(&code) {
-            self.keep(code, (node, Some(spot)), message, None);
+            self.keep(code, (node, Some(marked)), message, None);
         }
     }
 
-    fn keep(&mut self, code: LintCode, (node, spot): (&str, Option<Spot>), message: String, hint: Option<String>) {
-        let position = spot.as_ref().map(|spot| (spot.file.clone(), spot.line, spot.column));
+    fn keep(
+        &mut self,
+        code: LintCode,
+        (node, marked): (&str, Option<MarkedLine>),
+        message: String,
+        hint: Option<String>,
+    ) {
+        let position = marked.as_ref().map(|marked| (marked.location.clone(), marked.column));
         if let Some(seen) = self.seen.get_mut(&(position.clone(), code, message.clone())) {
             if seen.last != node {
                 node.clone_into(&mut seen.last);
@@ -111,7 +116,7 @@ impl Findings {
         self.seen.insert((position, code, message.clone()), seen);
         self.found.push(Finding {
             code,
-            spot,
+            marked,
             message,
             hint,
             node: node.to_owned(),
@@ -122,7 +127,10 @@ impl Findings {
     /// Tells whether an adjust rule that cannot be used is known already, in the file of another report of it.
     pub(super) fn has_rule_error_in(&self, file: &Path) -> bool {
         self.found.iter().any(|finding| {
-            let here = finding.spot.as_ref().is_some_and(|spot| spot.file == file);
+            let here = finding
+                .marked
+                .as_ref()
+                .is_some_and(|marked| marked.location.file == file);
             here && matches!(finding.code, LintCode::BadRule | LintCode::BadAdjust)
         })
     }
@@ -131,8 +139,8 @@ impl Findings {
     pub(super) fn into_sorted(self) -> Vec<Finding> {
         let mut found = self.found;
         let position = |finding: &Finding| {
-            let spot = finding.spot.as_ref();
-            spot.map(|spot| (spot.file.clone(), spot.line, spot.column))
+            let marked = finding.marked.as_ref();
+            marked.map(|marked| (marked.location.clone(), marked.column))
         };
         found.sort_by_cached_key(|finding| (position(finding), finding.code, finding.node.clone()));
         found

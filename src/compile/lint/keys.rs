@@ -6,7 +6,9 @@ use super::{LintCode, Linter};
 use crate::compile::how::{self, Keys, StepKind};
 use crate::compile::metadata::names::did_you_mean;
 use crate::compile::metadata::read::Scope;
-use crate::compile::metadata::schema::{COMMON, EXTRA, Key, Meaning, NodeKind, OBSOLETE, PLAN, TEST, bare, has, names};
+use crate::compile::metadata::schema::{
+    COMMON, EXTRA, Meaning, MetadataKey, NodeKind, OBSOLETE, PLAN, TEST, bare, has, names,
+};
 
 /// Keys of adjust rules that are not data.
 const OF_RULES: [&str; 3] = ["because", "continue", "when"];
@@ -65,7 +67,7 @@ fn check_key(linter: &mut Linter<'_>, scope: &Scope<'_>, kind: NodeKind, (writte
         .collect();
     if let Some(owner) = owners.first() {
         // One file for tests and plans is a habit: what is inherited from there is somebody's.
-        if !linter.nodes.uses(key, &scope.place(written)) {
+        if !linter.nodes.uses(key, scope.location(written)) {
             let message = format!(
                 "`{written}` has a meaning in a {}, not in a {}",
                 owner.word(),
@@ -120,7 +122,7 @@ fn refused(linter: &mut Linter<'_>, scope: &Scope<'_>) {
 
 /// A node that nobody reads may have been meant to be read.
 fn check_other(linter: &mut Linter<'_>, scope: &Scope<'_>) {
-    let has_any = |keys: &[Key]| keys.iter().any(|key| scope.map.contains_key(key.name));
+    let has_any = |keys: &[MetadataKey]| keys.iter().any(|key| scope.map.contains_key(key.name));
     let mut missing = None;
     for (kind, deciding, telling) in [
         (NodeKind::Test, &["test"][..], TEST),
@@ -146,7 +148,7 @@ fn check_other(linter: &mut Linter<'_>, scope: &Scope<'_>) {
         .map(StepKind::key)
         .into_iter()
         .find(|key| scope.value(key).is_some())
-        && !linter.nodes.uses(key, &scope.place(key))
+        && !linter.nodes.uses(key, scope.location(key))
     {
         let message = format!("has `{key}`, but neither `execute` nor `discover`, so it is no plan and never runs");
         linter.add(LintCode::NotAPlan, (scope, key), key, message, None);

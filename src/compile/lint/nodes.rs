@@ -3,9 +3,8 @@
 use std::collections::{BTreeSet, HashSet};
 
 use atex_fmf::value::Entry;
-use atex_fmf::{Map, Node, Tree, Value};
+use atex_fmf::{Location, Map, Node, Tree, Value};
 
-use crate::compile::metadata::location::Location;
 use crate::compile::metadata::read::{NodeReader, Scope};
 use crate::compile::metadata::schema::{COMMON, DIMENSIONS, NodeKind, bare, has};
 use crate::compile::metadata::trees::is_test;
@@ -20,7 +19,7 @@ pub(super) struct NodesByKind<'t> {
     /// Dimensions that somebody sets.
     pub(super) dimensions: BTreeSet<String>,
     /// Keys at places where they have a meaning for some node.
-    used: HashSet<(String, Location)>,
+    used: HashSet<(String, Option<Location>)>,
 }
 
 impl<'t> NodesByKind<'t> {
@@ -48,16 +47,16 @@ impl<'t> NodesByKind<'t> {
     }
 
     /// Whether a key at a place has a meaning for another node that has it from there.
-    pub(super) fn uses(&self, key: &str, place: &Location) -> bool {
-        self.used.contains(&(key.to_owned(), place.clone()))
+    pub(super) fn uses(&self, key: &str, location: Option<Location>) -> bool {
+        self.used.contains(&(key.to_owned(), location))
     }
 }
 
 /// Notes the keys of a mapping that have a meaning for a kind.
-fn use_keys(used: &mut HashSet<(String, Location)>, scope: &Scope<'_>, kind: NodeKind) {
+fn use_keys(used: &mut HashSet<(String, Option<Location>)>, scope: &Scope<'_>, kind: NodeKind) {
     for key in scope.map.keys().filter_map(Value::as_str) {
         if has(kind.keys(), bare(key)) && !COMMON.contains(&bare(key)) {
-            used.insert((bare(key).to_owned(), scope.place(key)));
+            used.insert((bare(key).to_owned(), scope.location(key)));
         }
     }
 }

@@ -60,7 +60,7 @@ pub(super) fn refused<T>(linter: &mut Linter<'_>, scope: &Scope<'_>, read: Resul
         MetadataProblem::Empty(_) => LintCode::EmptyScript,
         MetadataProblem::Expression { .. } => LintCode::BadRule,
     };
-    let at = (scope.node(), &cause.place);
+    let at = (scope.node(), cause.location.as_ref());
     linter
         .findings
         .add_at(code, at, problem.word(), problem.to_string(), hint);

@@ -1,20 +1,11 @@
-//! Where the metadata say something: for messages that point at it.
+//! Where a value of the metadata comes from: for messages that point at it.
 
-use std::fmt::{self, Write as _};
+use std::fmt::Write as _;
 use std::path::PathBuf;
 
-use atex_fmf::{Chain, Origin};
+use atex_fmf::{Chain, Location, Origin};
 
-use crate::compile::metadata::lines::SourceText;
-
-/// A place in the metadata; nothing where it is not known.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub struct Location {
-    /// The .fmf file, relative to the root of its tree.
-    pub file: Option<PathBuf>,
-    /// The line, from 1.
-    pub line: u32,
-}
+use crate::compile::metadata::source_text::SourceText;
 
 /// Where a value that cannot be used comes from.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -22,7 +13,7 @@ pub struct ValueOrigin {
     /// The root of the tree.
     pub root: PathBuf,
     /// Where the value stands.
-    pub place: Location,
+    pub location: Option<Location>,
     /// All that made it, first to last.
     pub origins: Vec<Origin>,
 }
@@ -31,8 +22,8 @@ impl ValueOrigin {
     /// Returns the line, with marks below `word` where that stands in the value, and below that the adjust rule and what else made the
     /// value. Reads the file again.
     pub fn excerpt(&self, word: &str) -> Option<String> {
-        let spot = SourceText::new(self.root.clone()).spot(&self.place, word);
-        let mut text = spot.and_then(|spot| spot.excerpt())?;
+        let marked = SourceText::new(self.root.clone()).mark(self.location.as_ref()?, word);
+        let mut text = marked.excerpt()?;
         if let Some(rule) = self.origins.last().and_then(|origin| origin.adjust.as_ref()) {
             let _infallible = write!(text, "\nadjust rule: {rule}");
         }
@@ -43,11 +34,7 @@ impl ValueOrigin {
     }
 }
 
-impl fmt::Display for Location {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.file {
-            Some(file) => write!(formatter, "{}:{}: ", file.display(), self.line),
-            None => Ok(()),
-        }
-    }
+/// What messages begin with: `file:line: `, or nothing where the location is not known.
+pub(crate) fn prefix(location: Option<&Location>) -> String {
+    location.map_or_else(String::new, |location| format!("{location}: "))
 }

@@ -3,11 +3,11 @@
 use std::path::Path;
 
 use atex_fmf::value::{Entry, Mark};
-use atex_fmf::{Map, Node, Tree, Value};
+use atex_fmf::{Location, Map, Node, Tree, Value};
 
 use crate::compile::error::{CompileError, MetadataProblem};
 use crate::compile::inputs::Globs;
-use crate::compile::metadata::location::{Location, ValueOrigin};
+use crate::compile::metadata::location::ValueOrigin;
 use crate::compile::spec::Warning;
 
 /// Where something without `order` stands among others.
@@ -27,7 +27,7 @@ pub(crate) struct Scope<'t> {
     pub(crate) map: &'t Map,
     pub(crate) subject: String,
     /// The top-level key that the mapping is part of, and where it stands; `None` for a node, whose keys have places of their own.
-    within: Option<(&'t str, Location)>,
+    within: Option<(&'t str, Option<Location>)>,
 }
 
 impl<'t> NodeReader<'t> {
@@ -46,24 +46,13 @@ impl<'t> NodeReader<'t> {
         }
     }
 
-    fn place_of(self, mark: Mark) -> Option<Location> {
-        let (file, line) = self.spot(mark)?;
-        Some(Location {
-            file: Some(file.to_owned()),
-            line,
-        })
-    }
-
-    /// A place as text for people, `file:line`.
-    fn text_of(self, mark: Mark) -> Option<String> {
-        let (file, line) = self.spot(mark)?;
-        Some(format!("{}:{line}", file.display()))
-    }
-
-    fn spot(self, mark: Mark) -> Option<(&'t Path, u32)> {
+    fn location_of(self, mark: Mark) -> Option<Location> {
         let (file, line) = mark.as_place()?;
         let file = self.tree.metadata_files().get(usize::try_from(file).ok()?)?;
-        Some((&file.path, line))
+        Some(Location {
+            file: file.path.clone(),
+            line,
+        })
     }
 }
 
@@ -75,55 +64,44 @@ impl<'t> Scope<'t> {
 
     /// A mapping inside of this one, below its `key`.
     pub(crate) fn inner(&self, key: &'t str, map: &'t Map, subject: String) -> Self {
-        let first = map.entries().first().and_then(|entry| self.reader.place_of(entry.mark));
-        let place = first.unwrap_or_else(|| self.place(key));
+        let first = map.entries().first();
+        let location = first.and_then(|entry| self.reader.location_of(entry.mark));
         let top = self.within.as_ref().map_or(key, |(top, _)| top);
         Self {
             reader: self.reader,
             map,
             subject,
-            within: Some((top, place)),
+            within: Some((top, location.or_else(|| self.location(key)))),
         }
     }
 
-    /// Where a key of the mapping stands.
-    pub(crate) fn place(&self, key: &str) -> Location {
+    /// Where a key of the mapping stands, if that is known.
+    pub(crate) fn location(&self, key: &str) -> Option<Location> {
         match &self.within {
-            None => self
-                .reader
-                .node
-                .origin(key)
-                .map_or_else(Location::default, |origin| Location {
-                    file: Some(origin.file),
-                    line: origin.line,
-                }),
-            Some((_, place)) => {
+            None => self.reader.node.origin(key).map(|origin| origin.location),
+            Some((_, location)) => {
                 let mark = self.map.entry(key).map(|entry| entry.mark);
-                mark.and_then(|mark| self.reader.place_of(mark))
-                    .unwrap_or_else(|| place.clone())
+                let own = mark.and_then(|mark| self.reader.location_of(mark));
+                own.or_else(|| location.clone())
             }
         }
     }
 
-    /// The place of a key as text for people, `file:line`, with the adjust rule that set it.
+    /// The location of a key as text for people, `file:line`, with the adjust rule that set it.
     pub(crate) fn origin(&self, key: &str) -> Option<String> {
         if self.within.is_none() {
             // Most values come from one place, and their marks say which.
             let entry = self.map.entry(key)?;
-            let place = self.reader.text_of(entry.mark);
-            return place.or_else(|| self.reader.node.origin(key).map(|origin| origin.to_string()));
+            let location = self.reader.location_of(entry.mark).map(|location| location.to_string());
+            return location.or_else(|| self.reader.node.origin(key).map(|origin| origin.to_string()));
         }
-        let place = self.place(key);
-        place.file.map(|file| format!("{}:{}", file.display(), place.line))
+        self.location(key).map(|location| location.to_string())
     }
 
-    /// The place of an entry of a mapping that is the value of `key`.
+    /// The location of an entry of a mapping that is the value of `key`.
     pub(crate) fn entry_origin(&self, key: &str, entry: &Entry) -> Option<String> {
-        if let Some(text) = self.reader.text_of(entry.mark) {
-            return Some(text);
-        }
-        let place = self.place(key);
-        place.file.map(|file| format!("{}:{}", file.display(), place.line))
+        let own = self.reader.location_of(entry.mark);
+        own.or_else(|| self.location(key)).map(|location| location.to_string())
     }
 
     pub(crate) fn error(&self, key: &str, problem: MetadataProblem) -> CompileError {
@@ -139,17 +117,17 @@ impl<'t> Scope<'t> {
         let top = self.within.as_ref().map_or(key, |(top, _)| top);
         ValueOrigin {
             root: self.reader.tree.root().to_owned(),
-            place: self.place(key),
+            location: self.location(key),
             origins: self.reader.node.origins(top),
         }
     }
 
     pub(crate) fn warning(&self, key: &str, text: &str) -> Warning {
-        let place = self.place(key);
+        let location = self.location(key);
         Warning {
             text: format!("{}: {text}", self.subject),
-            line: place.file.as_ref().map(|_| place.line),
-            file: place.file.map(|file| file.display().to_string()),
+            line: location.as_ref().map(|location| location.line),
+            file: location.map(|location| location.file.display().to_string()),
         }
     }
 

@@ -6,7 +6,7 @@
 use crate::compile::how::Keys;
 
 /// A key of a node, and what becomes of it.
-pub(crate) struct Key {
+pub(crate) struct MetadataKey {
     pub(crate) name: &'static str,
     pub(crate) meaning: Meaning,
 }
@@ -24,29 +24,29 @@ pub(crate) enum Meaning {
     TmtOnly,
 }
 
-const fn obeyed(name: &'static str) -> Key {
-    Key {
+const fn obeyed(name: &'static str) -> MetadataKey {
+    MetadataKey {
         name,
         meaning: Meaning::Obeyed,
     }
 }
 
-const fn tmt_only(name: &'static str) -> Key {
-    Key {
+const fn tmt_only(name: &'static str) -> MetadataKey {
+    MetadataKey {
         name,
         meaning: Meaning::TmtOnly,
     }
 }
 
-const fn verdict(name: &'static str, consequence: &'static str) -> Key {
-    Key {
+const fn verdict(name: &'static str, consequence: &'static str) -> MetadataKey {
+    MetadataKey {
         name,
         meaning: Meaning::Verdict(consequence),
     }
 }
 
-const fn unsupported(name: &'static str, consequence: &'static str) -> Key {
-    Key {
+const fn unsupported(name: &'static str, consequence: &'static str) -> MetadataKey {
+    MetadataKey {
         name,
         meaning: Meaning::Unsupported(consequence),
     }
@@ -84,7 +84,7 @@ impl NodeKind {
     }
 
     /// The keys of its own; those of [`COMMON`] have a meaning in all kinds.
-    pub(crate) const fn keys(self) -> &'static [Key] {
+    pub(crate) const fn keys(self) -> &'static [MetadataKey] {
         match self {
             Self::Test => TEST,
             Self::Plan => PLAN,
@@ -110,7 +110,7 @@ pub(crate) const COMMON: &[&str] = &[
 ];
 
 /// Of tests.
-pub(crate) const TEST: &[Key] = &[
+pub(crate) const TEST: &[MetadataKey] = &[
     tmt_only("check"),
     obeyed("component"),
     obeyed("duration"),
@@ -129,7 +129,7 @@ pub(crate) const TEST: &[Key] = &[
 ];
 
 /// Of plans.
-pub(crate) const PLAN: &[Key] = &[
+pub(crate) const PLAN: &[MetadataKey] = &[
     verdict("ansible", "it is not obeyed"),
     tmt_only("cleanup"),
     verdict("context", "it counts for no rule, as `-c DIM=VALUE` does"),
@@ -147,7 +147,7 @@ pub(crate) const PLAN: &[Key] = &[
 ];
 
 /// Of stories.
-const STORY: &[Key] = &[
+const STORY: &[MetadataKey] = &[
     tmt_only("example"),
     tmt_only("priority"),
     tmt_only("story"),
@@ -155,12 +155,12 @@ const STORY: &[Key] = &[
 ];
 
 /// Returns whether a key is in a table.
-pub(crate) fn has(keys: &[Key], name: &str) -> bool {
+pub(crate) fn has(keys: &[MetadataKey], name: &str) -> bool {
     keys.iter().any(|key| key.name == name)
 }
 
 /// Returns the names of a table.
-pub(crate) fn names(keys: &'static [Key]) -> impl Iterator<Item = &'static str> + Clone {
+pub(crate) fn names(keys: &'static [MetadataKey]) -> impl Iterator<Item = &'static str> + Clone {
     keys.iter().map(|key| key.name)
 }
 

@@ -1,8 +1,8 @@
 //! Phases of `prepare` and `finish`: which run, in which order, and a warning for all that is not honoured. What a `how` is, its own file in
 //! `how` says.
 
-use atex_fmf::Map;
 use atex_fmf::context::{Context, RuleError};
+use atex_fmf::{Location, Map};
 
 use crate::compile::error::{CompileError, MetadataProblem};
 use crate::compile::how::{self, StepKind};
@@ -17,6 +17,8 @@ pub(crate) struct Phase {
     pub(crate) action: PhaseAction,
     /// Where its packages or scripts stand.
     pub(crate) origin: Option<String>,
+    /// The same as a location, for warnings.
+    pub(crate) location: Option<Location>,
 }
 
 /// Reads the phases of a plan, in the order in which they run.
@@ -77,6 +79,7 @@ fn read_phase(
         label: name.to_owned(),
         action,
         origin: scope.origin(content),
+        location: scope.location(content),
     }))
 }
 

@@ -8,9 +8,7 @@ use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use atex_fmf::Spot;
-
-use crate::compile::metadata::location::Location;
+use atex_fmf::{Location, MarkedLine};
 
 /// How many lines of a value are searched.
 const SEARCHED: usize = 2000;
@@ -30,17 +28,20 @@ impl SourceText {
         }
     }
 
-    /// Finds a word at a place or in the value that begins there; only its first line counts.
-    pub(crate) fn spot(&mut self, place: &Location, word: &str) -> Option<Spot> {
-        let file = place.file.as_deref()?;
-        let lines = self.of(file);
-        let first = usize::try_from(place.line).unwrap_or_default().saturating_sub(1);
+    /// Marks a word at a location or in the value that begins there; only its first line counts. Where it is not found, the key is marked.
+    pub(crate) fn mark(&mut self, location: &Location, word: &str) -> MarkedLine {
+        let lines = self.of(&location.file);
+        let first = usize::try_from(location.line).unwrap_or_default().saturating_sub(1);
         let word = word.trim().lines().next().unwrap_or_default();
         let line = |at: usize| lines.get(at).map_or("", String::as_str);
-        Some(match find(lines, first, word) {
-            Some((at, column, width)) => Spot::on((file.to_owned(), at), line(at), column, width),
-            None => Spot::of_key((file.to_owned(), first), line(first)),
-        })
+        let location = |at: usize| Location {
+            file: location.file.clone(),
+            line: u32::try_from(at + 1).unwrap_or(u32::MAX),
+        };
+        match find(lines, first, word) {
+            Some((at, column, width)) => MarkedLine::on(location(at), line(at), column, width),
+            None => MarkedLine::of_key(location(first), line(first)),
+        }
     }
 
     fn of(&mut self, file: &Path) -> &[String] {

@@ -1,4 +1,4 @@
-//! A place in a text file, and its line shown with a mark below.
+//! Where something stands in a file: the line, and the line shown with marks below a part of it.
 
 use std::fmt;
 use std::ops::Range;
@@ -11,23 +11,36 @@ const SHOWN: usize = 120;
 /// How much of a long line is shown before the place.
 const BEFORE: usize = 40;
 
-/// A place in a file, with the text of its line.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Spot {
+/// A line of a file.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Location {
     /// The file; one of a tree is relative to its root.
     pub file: PathBuf,
     /// The line, from 1.
     pub line: u32,
-    /// The column in characters, from 1.
+}
+
+impl fmt::Display for Location {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.file.display(), self.line)
+    }
+}
+
+/// A line of a file with its text, of which a part is meant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MarkedLine {
+    /// The line.
+    pub location: Location,
+    /// Where the part begins: the column in characters, from 1.
     pub column: u32,
-    /// How many characters from there on it is about.
+    /// How many characters it has.
     pub width: u32,
     /// The line's text.
     pub text: String,
 }
 
-impl Spot {
-    /// Makes the spot at a line and column (both from 1) of a file's text. One that lies behind all that the text has, as where
+impl MarkedLine {
+    /// Marks a line and column (both from 1) of a file's text. One that lies behind all that the text has, as where
     /// something is missing at its end, becomes the end of the last line that is not blank.
     pub fn new(file: PathBuf, text: &str, line: u32, column: u32) -> Self {
         let wanted = line.saturating_sub(1) as usize;
@@ -35,17 +48,17 @@ impl Spot {
         let rest_is_blank = text.split('\n').skip(wanted).all(|line| line.trim().is_empty());
         if !rest_is_blank {
             let text = lines.get(wanted).copied().unwrap_or_default();
-            return Self::on((file, wanted), text, column.saturating_sub(1) as usize, 1);
+            return Self::on(at(file, wanted), text, column.saturating_sub(1) as usize, 1);
         }
         while lines.last().is_some_and(|line| line.trim().is_empty()) {
             lines.pop();
         }
         let last = lines.last().copied().unwrap_or_default().trim_end();
-        let at = lines.len().saturating_sub(1);
-        Self::on((file, at), last, last.chars().count(), 1)
+        let last_line = lines.len().saturating_sub(1);
+        Self::on(at(file, last_line), last, last.chars().count(), 1)
     }
 
-    /// Makes the spot of a byte range of a file's text; one that leads beyond its end means the end, and of one with several lines
+    /// Marks a byte range of a file's text; one that leads beyond its end means the end, and of one with several lines
     /// the first line counts.
     pub fn of_range(file: PathBuf, text: &str, range: Range<usize>) -> Self {
         let start = boundary(text, range.start);
@@ -55,22 +68,21 @@ impl Spot {
         let on_line = end.min(begin + line.len()).max(start);
         let before = text[..begin].matches('\n').count();
         let (column, width) = (text[begin..start].chars().count(), text[start..on_line].chars().count());
-        Self::on((file, before), line, column, width)
+        Self::on(at(file, before), line, column, width)
     }
 
-    /// Makes the spot of the key that a line (from 0) begins with, or of all of it.
-    pub fn of_key((file, at): (PathBuf, usize), line: &str) -> Self {
+    /// Marks the key that a line begins with, or all of it.
+    pub fn of_key(location: Location, line: &str) -> Self {
         let rest = line.trim_start_matches([' ', '\t']).trim_start_matches("- ");
         let column = line.chars().count() - rest.chars().count();
         let width = rest.split(':').next().unwrap_or_default().trim_end().chars().count();
-        Self::on((file, at), line, column, width)
+        Self::on(location, line, column, width)
     }
 
-    /// Makes the spot at a line, with its text, and a column, both from 0.
-    pub fn on((file, at): (PathBuf, usize), line: &str, column: usize, width: usize) -> Self {
+    /// Marks a part of a line with this text; the column is from 0.
+    pub fn on(location: Location, line: &str, column: usize, width: usize) -> Self {
         Self {
-            file,
-            line: number(at + 1),
+            location,
             column: number(column + 1),
             width: number(width.max(1)),
             text: line.to_owned(),
@@ -103,7 +115,7 @@ impl Spot {
         let columns = |chars: &[char]| chars.iter().collect::<String>().width();
         let blanks = cut.width() + columns(&shown[..at]);
         let marks = "^".repeat(columns(&shown[at..end]).max(1));
-        let number = self.line.to_string();
+        let number = self.location.line.to_string();
         let text: String = shown.into_iter().collect();
         Some(format!(
             "{number} | {cut}{text}\n{:2$} | {:blanks$}{marks}",
@@ -113,16 +125,24 @@ impl Spot {
         ))
     }
 
-    /// Returns [`Spot::excerpt`] below a message.
+    /// Returns [`MarkedLine::excerpt`] below a message.
     pub(super) fn below(&self) -> String {
         self.excerpt()
             .map_or_else(String::new, |excerpt| format!("\n{excerpt}"))
     }
 }
 
-impl fmt::Display for Spot {
+impl fmt::Display for MarkedLine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}:{}", self.file.display(), self.line, self.column)
+        write!(f, "{}:{}", self.location, self.column)
+    }
+}
+
+/// The line of a file by its index.
+fn at(file: PathBuf, index: usize) -> Location {
+    Location {
+        file,
+        line: number(index + 1),
     }
 }
 
@@ -151,45 +171,45 @@ fn number(number: usize) -> u32 {
 mod tests {
     use super::*;
 
-    fn excerpt(spot: &Spot) -> String {
-        spot.excerpt().unwrap_or_default()
+    fn excerpt(marked: &MarkedLine) -> String {
+        marked.excerpt().unwrap_or_default()
     }
 
     #[test]
     fn the_place_is_marked_by_characters_not_bytes() {
-        let spot = Spot::of_range("f".into(), "a = 1\nä = [\n]\n", 11..16);
-        assert_eq!(spot.to_string(), "f:2:5");
-        assert_eq!(excerpt(&spot), "2 | ä = [\n  |     ^");
+        let marked = MarkedLine::of_range("f".into(), "a = 1\nä = [\n]\n", 11..16);
+        assert_eq!(marked.to_string(), "f:2:5");
+        assert_eq!(excerpt(&marked), "2 | ä = [\n  |     ^");
     }
 
     #[test]
     fn a_range_beyond_the_end_is_the_end() {
-        assert_eq!(Spot::of_range("f".into(), "x", 7..9).to_string(), "f:1:2");
+        assert_eq!(MarkedLine::of_range("f".into(), "x", 7..9).to_string(), "f:1:2");
     }
 
     #[test]
     fn what_is_missing_at_the_end_is_shown_behind_the_last_text() {
         for text in ["a: [1,\n", "a: [1,", "a: [1,\n\n  \n"] {
             for line in 2..4 {
-                let spot = Spot::new("f".into(), text, line, 1);
-                assert_eq!(spot.to_string(), "f:1:7", "{text:?}");
-                assert_eq!(excerpt(&spot), "1 | a: [1,\n  |       ^");
+                let marked = MarkedLine::new("f".into(), text, line, 1);
+                assert_eq!(marked.to_string(), "f:1:7", "{text:?}");
+                assert_eq!(excerpt(&marked), "1 | a: [1,\n  |       ^");
             }
         }
-        assert_eq!(Spot::new("f".into(), "", 1, 1).excerpt(), None);
+        assert_eq!(MarkedLine::new("f".into(), "", 1, 1).excerpt(), None);
     }
 
     #[test]
     fn wide_characters_take_two_columns_and_control_characters_one() {
-        let spot = Spot::of_range("f".into(), "\t日\x1b: x", 6..7);
-        assert_eq!(excerpt(&spot), "1 |  日␛: x\n  |      ^");
+        let marked = MarkedLine::of_range("f".into(), "\t日\x1b: x", 6..7);
+        assert_eq!(excerpt(&marked), "1 |  日␛: x\n  |      ^");
     }
 
     #[test]
     fn of_a_long_line_the_part_around_the_place_is_shown() {
         let line = format!("{}x{}", "a".repeat(1_000_000), "b".repeat(1_000_000));
-        let spot = Spot::new("f".into(), &line, 1, 1_000_001);
-        let text = excerpt(&spot);
+        let marked = MarkedLine::new("f".into(), &line, 1, 1_000_001);
+        let text = excerpt(&marked);
         assert_eq!(text.chars().count(), 4 + 1 + SHOWN + 1 + 4 + 1 + BEFORE + 1);
         assert!(text.ends_with(&format!("\n  | {}^", " ".repeat(BEFORE + 1))));
         assert!(text.contains(&format!("| …{}x", "a".repeat(BEFORE))));
@@ -197,9 +217,9 @@ mod tests {
 
     #[test]
     fn the_key_of_an_item_stands_behind_its_dash() {
-        let spot = Spot::of_key(("f".into(), 4), "  - how: x");
-        assert_eq!((spot.line, spot.column, spot.width), (5, 5, 3));
-        let spot = Spot::of_key(("f".into(), 0), "");
-        assert_eq!((spot.column, spot.width), (1, 1));
+        let marked = MarkedLine::of_key(at("f".into(), 4), "  - how: x");
+        assert_eq!((marked.location.line, marked.column, marked.width), (5, 5, 3));
+        let marked = MarkedLine::of_key(at("f".into(), 0), "");
+        assert_eq!((marked.column, marked.width), (1, 1));
     }
 }
