@@ -16,8 +16,8 @@ use std::time::{Duration, Instant};
 
 use atex::compile::compile;
 use atex::compile::spec::{Narrowing, Request, Secrets, Workload};
-use atex_cache::{OutputFile, Record, RecordOutcome, Store};
 use atex::sut::facts::{Installation, local_facts};
+use atex_cache::{OutputFile, Record, RecordOutcome, Store};
 use atex_graph::{Base, NodeId, transcript};
 use nix::sys::resource::{UsageWho, getrusage};
 use rayon::prelude::*;
