@@ -2,7 +2,6 @@
 
 use std::fmt::Write as _;
 use std::fs;
-use std::path::Path;
 
 use atex_fmf::context::Context;
 use atex_fmf::{Error, Selection, Tree, Value};
