@@ -54,13 +54,12 @@ impl Key {
                 1 => Self::Range(1, range.start, 0),
                 length => Self::Range(length, range.start, range.step),
             },
-            Object::List(_) | Object::Dict(_) | Object::Set(_) | Object::Slice(_) | Object::Namespace => {
-                return Err(EvalError::type_error(format!(
-                    "unhashable type: '{}'",
-                    object.type_name()
-                )));
-            }
-            Object::View(..) => {
+            Object::List(_)
+            | Object::Dict(_)
+            | Object::Set(_)
+            | Object::Slice(_)
+            | Object::Namespace
+            | Object::View(..) => {
                 return Err(EvalError::type_error(format!(
                     "unhashable type: '{}'",
                     object.type_name()

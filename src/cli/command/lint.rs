@@ -34,7 +34,7 @@ pub(crate) struct LintArgs {
     #[arg(long, value_name = "CODE")]
     pub(crate) allow: Vec<String>,
 
-    /// LintReport also where tmt would treat the tree in another way
+    /// Report also where tmt would treat the tree in another way
     #[arg(long)]
     pub(crate) tmt: bool,
 }
