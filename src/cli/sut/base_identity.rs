@@ -154,10 +154,8 @@ fn refuse_unsettled(
             ..Base::default()
         });
         let own = dimensions.into_iter().filter(|(name, _)| !context.contains_key(name));
-        let own = own
-            .map(|(name, values)| (name, values.join(",")))
-            .collect::<BTreeMap<_, _>>();
-        own
+        own.map(|(name, values)| (name, values.join(",")))
+            .collect::<BTreeMap<_, _>>()
     };
     let installations: BTreeSet<_> = pool.suts.iter().map(SutSpec::installation).collect();
     let kind = |(sut, found): (_, &Option<BaseIdentity>)| {
