@@ -6,7 +6,10 @@
 pub mod cli;
 pub mod compile;
 pub mod control;
+pub mod event;
 pub mod exec;
+pub mod exit;
 mod host;
 pub mod report;
+pub mod rundir;
 pub mod sut;

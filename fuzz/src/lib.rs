@@ -6,7 +6,7 @@
 
 use std::fs;
 
-use atex::control::{ControlError, Finish, InfraKind, Limits, Protocol, RESULTS, ResultStore, Said, Status};
+use atex::control::{ControlError, ControlMessage, Finish, InfraKind, Limits, Protocol, RESULTS, ResultStore, Status};
 
 /// A control stream, written as [`streams`] says. It gives the same in chunks of any size, and nothing is
 /// written outside the test's directory.
@@ -21,7 +21,7 @@ pub fn control_stream(input: &[u8]) {
 /// What came of a control stream.
 #[derive(Debug, PartialEq)]
 struct Outcome {
-    said: Vec<Said>,
+    said: Vec<ControlMessage>,
     broken: Option<ControlError>,
     results: String,
 }
@@ -64,7 +64,12 @@ fn control_in_chunks(streams: &[Vec<u8>], size: usize) -> Outcome {
     Outcome { said, broken, results }
 }
 
-fn feed(protocol: &mut Protocol, streams: &[Vec<u8>], size: usize, said: &mut Vec<Said>) -> Result<(), ControlError> {
+fn feed(
+    protocol: &mut Protocol,
+    streams: &[Vec<u8>],
+    size: usize,
+    said: &mut Vec<ControlMessage>,
+) -> Result<(), ControlError> {
     for (number, stream) in streams.iter().enumerate() {
         if number > 0 {
             protocol.restart();

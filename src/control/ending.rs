@@ -2,13 +2,13 @@
 //!
 //! Invariant: after [`Protocol::finish`] the store has at least one result without a name.
 
-use super::merge::Open;
+use super::result::merge::Open;
 use super::violation::{ControlError, Violation};
-use super::{Finish, InfraKind, OUTPUT, Protocol, Status, StoreError, Summary, Verdict};
+use super::{Finish, InfraKind, OUTPUT, Protocol, Status, StoreError, TestSummary, Verdict};
 
 impl Protocol {
     /// Ends the test: makes final what is open, adds the fallback result where the test gave none for itself.
-    pub fn finish(mut self, how: Finish) -> Result<Summary, StoreError> {
+    pub fn finish(mut self, how: Finish) -> Result<TestSummary, StoreError> {
         self.leave_upload();
         self.store.end_files()?;
         let mut open = self.partials.drain();
@@ -98,12 +98,12 @@ impl Protocol {
         Ok(())
     }
 
-    fn summary(self, how: Finish) -> Summary {
+    fn summary(self, how: Finish) -> TestSummary {
         let infra = match how {
             Finish::Exited(_) => None,
             Finish::Infra { kind, note } => Some((kind, note)),
         };
-        Summary {
+        TestSummary {
             verdict: if infra.is_some() {
                 Verdict::Infra
             } else {

@@ -10,7 +10,7 @@ use super::{DurationChange, parse_duration};
 
 /// A control line that was understood.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Command {
+pub(crate) enum ControlLine {
     /// So many bytes of JSON follow. `None`: more than can be counted.
     Result(Option<usize>),
     /// The wrapper says how the test ended.
@@ -27,7 +27,7 @@ pub(crate) enum Command {
     Noop,
 }
 
-impl Command {
+impl ControlLine {
     /// Parses a line without its newline. A seal at its end is not shown where the line is at fault.
     pub(crate) fn parse(line: &[u8], seal: &str) -> Result<Self, Violation> {
         let unsealed = match seal {
@@ -102,41 +102,47 @@ mod tests {
     fn each_word_has_its_form() {
         let minutes = |count: u64| Duration::from_secs(60 * count);
         for (line, command) in [
-            ("result 15", Command::Result(Some(15))),
-            ("result 99999999999999999999", Command::Result(None)),
-            ("exitcode 255", Command::ExitCode(255)),
-            ("exitcode -1", Command::ExitCode(-1)),
-            ("duration 15m", Command::Duration(DurationChange::Set(minutes(15)))),
-            ("duration +60", Command::Duration(DurationChange::Extend(minutes(1)))),
-            ("duration -5m", Command::Duration(DurationChange::Shorten(minutes(5)))),
-            ("duration save", Command::Duration(DurationChange::Save)),
-            ("duration restore", Command::Duration(DurationChange::Restore)),
-            ("disconnect", Command::Disconnect),
-            ("reconnect", Command::Reconnect { always: false }),
-            ("reconnect always", Command::Reconnect { always: true }),
-            ("noop", Command::Noop),
+            ("result 15", ControlLine::Result(Some(15))),
+            ("result 99999999999999999999", ControlLine::Result(None)),
+            ("exitcode 255", ControlLine::ExitCode(255)),
+            ("exitcode -1", ControlLine::ExitCode(-1)),
+            ("duration 15m", ControlLine::Duration(DurationChange::Set(minutes(15)))),
+            (
+                "duration +60",
+                ControlLine::Duration(DurationChange::Extend(minutes(1))),
+            ),
+            (
+                "duration -5m",
+                ControlLine::Duration(DurationChange::Shorten(minutes(5))),
+            ),
+            ("duration save", ControlLine::Duration(DurationChange::Save)),
+            ("duration restore", ControlLine::Duration(DurationChange::Restore)),
+            ("disconnect", ControlLine::Disconnect),
+            ("reconnect", ControlLine::Reconnect { always: false }),
+            ("reconnect always", ControlLine::Reconnect { always: true }),
+            ("noop", ControlLine::Noop),
         ] {
-            assert_eq!(Command::parse(line.as_bytes(), ""), Ok(command), "{line}");
+            assert_eq!(ControlLine::parse(line.as_bytes(), ""), Ok(command), "{line}");
         }
     }
 
     #[test]
     fn only_the_seal_makes_an_exit_code_the_wrappers_word() {
         for (line, command) in [
-            ("exitcode 3 5ea1", Some(Command::ExitCode(3))),
-            ("exitcode 3", Some(Command::Claim)),
-            ("mounted 5ea1", Some(Command::Mounted)),
+            ("exitcode 3 5ea1", Some(ControlLine::ExitCode(3))),
+            ("exitcode 3", Some(ControlLine::Claim)),
+            ("mounted 5ea1", Some(ControlLine::Mounted)),
             ("mounted", None),
             ("mounted x 5ea1", None),
             ("exitcode 3 5ea2", None),
             ("exitcode 35ea1", None),
             ("exitcode 5ea1", None),
             ("exitcode exitcode 3 5ea1", None),
-            ("noop exitcode 3 5ea1", Some(Command::Noop)),
+            ("noop exitcode 3 5ea1", Some(ControlLine::Noop)),
         ] {
-            assert_eq!(Command::parse(line.as_bytes(), "5ea1").ok(), command, "{line}");
+            assert_eq!(ControlLine::parse(line.as_bytes(), "5ea1").ok(), command, "{line}");
         }
-        let glued = Command::parse(b"halfexitcode 3 5ea1", "5ea1").expect_err("no word");
+        let glued = ControlLine::parse(b"halfexitcode 3 5ea1", "5ea1").expect_err("no word");
         assert_eq!(glued.note(), "unknown control word: `halfexitcode 3`");
     }
 
@@ -167,14 +173,17 @@ mod tests {
             " noop",
             "noop\r",
         ] {
-            let note = Command::parse(line.as_bytes(), "").expect_err(line).note().to_owned();
+            let note = ControlLine::parse(line.as_bytes(), "")
+                .expect_err(line)
+                .note()
+                .to_owned();
             assert!(
                 note.ends_with(&format!("`{}`", line.escape_default())),
                 "{line}: {note}"
             );
         }
-        assert!(Command::parse(b"", "").is_err());
-        let note = Command::parse("noop \u{fc}".as_bytes(), "")
+        assert!(ControlLine::parse(b"", "").is_err());
+        let note = ControlLine::parse("noop \u{fc}".as_bytes(), "")
             .expect_err("not ASCII")
             .note()
             .to_owned();

@@ -5,7 +5,7 @@
 //! the executor reads a stream, feeds it here, and does what [`Protocol::take`] tells it.
 //!
 //! ```text
-//! bytes ──> Protocol ──> Said (to the executor)
+//! bytes ──> Protocol ──> ControlMessage (to the executor)
 //!              │ ├─> merge (open partial results)
 //!              └─┴─> ResultStore ──> results.jsonl, files/…
 //! ```
@@ -16,27 +16,21 @@
 mod deadline;
 mod duration;
 mod ending;
-mod files;
 mod json;
 mod limits;
 mod line;
 mod mask;
-mod merge;
-mod output;
-mod path;
 mod protocol;
 mod result;
 mod store;
-mod summary;
-mod tree;
 mod violation;
 
 pub use deadline::{Deadline, DurationChange};
 pub use duration::{DurationError, parse_duration};
 pub use limits::Limits;
 pub use mask::{Mask, MaskedStream};
-pub use output::Output;
-pub use protocol::{Protocol, Said};
-pub use store::{OUTPUT, RESULTS, ResultStore, StoreError};
-pub use summary::{Finish, InfraKind, Status, Summary, Verdict};
+pub use protocol::{ControlMessage, Protocol};
+pub use result::summary::{Finish, InfraKind, Status, TestSummary, Verdict};
+pub use store::output::TestOutput;
+pub use store::{FILES, OUTPUT, RESULTS, ResultStore, StoreError};
 pub use violation::{ControlError, Violation};

@@ -14,11 +14,11 @@
 use std::collections::VecDeque;
 
 use super::limits::Limits;
-use super::line::Command;
-use super::merge::Partials;
-use super::result::{self, Announced, Report, push_line, push_members, testout_path};
+use super::line::ControlLine;
+use super::result::merge::Partials;
+use super::result::summary::StatusTally;
+use super::result::{Announced, MemberValue, SentResult, push_line, push_members, testout_path};
 use super::store::UploadedFile;
-use super::summary::Tally;
 use super::violation::{ControlError, Violation};
 use super::{DurationChange, ResultStore, Status, json};
 
@@ -29,7 +29,7 @@ const KEPT_SAID: usize = 64;
 
 /// What the test told the executor.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Said {
+pub enum ControlMessage {
     /// The wrapper: the test ended with this exit code.
     ExitCode(i32),
     /// Something is mounted below the machine's trees that was not when the test began.
@@ -58,20 +58,20 @@ pub struct Protocol {
     /// The beginning of a line or of a JSON of which the rest is still to come.
     held: Vec<u8>,
     pub(super) partials: Partials,
-    pub(super) said: VecDeque<Said>,
+    pub(super) said: VecDeque<ControlMessage>,
     exit_code: Option<i32>,
     /// What the wrapper's word ends with; empty where nobody else speaks on the stream.
     seal: String,
     /// What the runner has to say of the test's end.
     pub(super) remark: Option<String>,
-    pub(super) ended: Ended,
+    pub(super) ended: FinalResults,
     broken: Option<ControlError>,
 }
 
 /// What is known of the results that are final.
 #[derive(Debug, Default)]
-pub(super) struct Ended {
-    pub(super) tally: Tally,
+pub(super) struct FinalResults {
+    pub(super) tally: StatusTally,
     /// The test gave a final result for itself.
     pub(super) nameless: bool,
     /// The note of the last such result.
@@ -112,7 +112,7 @@ impl Protocol {
             exit_code: None,
             seal: String::new(),
             remark: None,
-            ended: Ended::default(),
+            ended: FinalResults::default(),
             broken: None,
         }
     }
@@ -139,7 +139,7 @@ impl Protocol {
     }
 
     /// Gives what the test told the executor, in order. To be emptied after each `feed`, also one that failed.
-    pub fn take(&mut self) -> Option<Said> {
+    pub fn take(&mut self) -> Option<ControlMessage> {
         let said = self.said.pop_front();
         if said.is_none() {
             self.said.shrink_to(KEPT_SAID);
@@ -232,19 +232,19 @@ impl Protocol {
         let line = &window[..end];
         *bytes = &bytes[end + 1..];
         let command = if self.held.is_empty() {
-            Command::parse(line, &self.seal)
+            ControlLine::parse(line, &self.seal)
         } else {
             self.held.extend_from_slice(line);
-            let command = Command::parse(&self.held, &self.seal);
+            let command = ControlLine::parse(&self.held, &self.seal);
             self.held.clear();
             command
         };
         self.obey(command?)
     }
 
-    fn obey(&mut self, command: Command) -> Result<(), ControlError> {
+    fn obey(&mut self, command: ControlLine) -> Result<(), ControlError> {
         let said = match command {
-            Command::Result(length) => {
+            ControlLine::Result(length) => {
                 let limit = self.limits.json;
                 let length = length
                     .filter(|length| *length <= limit)
@@ -257,22 +257,22 @@ impl Protocol {
                     Ok(())
                 };
             }
-            Command::ExitCode(code) => {
+            ControlLine::ExitCode(code) => {
                 self.exit_code = Some(code);
                 if !self.seal.is_empty() {
                     self.state = State::LetGo;
                 }
-                Said::ExitCode(code)
+                ControlMessage::ExitCode(code)
             }
-            Command::Claim => return Ok(()),
-            Command::Mounted => Said::Mounted,
-            Command::Duration(change) => Said::Duration(change),
-            Command::Disconnect => {
+            ControlLine::Claim => return Ok(()),
+            ControlLine::Mounted => ControlMessage::Mounted,
+            ControlLine::Duration(change) => ControlMessage::Duration(change),
+            ControlLine::Disconnect => {
                 self.state = State::LetGo;
-                Said::Disconnect
+                ControlMessage::Disconnect
             }
-            Command::Reconnect { always } => Said::Reconnect { always },
-            Command::Noop => Said::Noop,
+            ControlLine::Reconnect { always } => ControlMessage::Reconnect { always },
+            ControlLine::Noop => ControlMessage::Noop,
         };
         self.said.push_back(said);
         Ok(())
@@ -304,8 +304,8 @@ impl Protocol {
             .ok()
             .and_then(|json| self.store.mask().result(json));
         let json = masked.as_deref().map_or(json, str::as_bytes);
-        let report = Report::parse(json, &self.limits)?;
-        if !matches!(&report.files, result::Said::Given(files) if !files.is_empty()) {
+        let report = SentResult::parse(json, &self.limits)?;
+        if !matches!(&report.files, MemberValue::Given(files) if !files.is_empty()) {
             return self.complete(&report);
         }
         self.start_upload(json.to_vec(), report.take_files().into_iter())
@@ -326,7 +326,7 @@ impl Protocol {
             }
             self.store.close_file(file);
         }
-        let report = Report::parse(&json, &self.limits)?;
+        let report = SentResult::parse(&json, &self.limits)?;
         self.complete(&report)
     }
 
@@ -348,7 +348,7 @@ impl Protocol {
     }
 
     /// Keeps or stores a result whose files are all there.
-    fn complete(&mut self, report: &Report<'_>) -> Result<(), ControlError> {
+    fn complete(&mut self, report: &SentResult<'_>) -> Result<(), ControlError> {
         if report.partial {
             return Ok(self.partials.keep(report)?);
         }
@@ -360,13 +360,13 @@ impl Protocol {
             return Ok(());
         }
         let testout = match &report.testout {
-            result::Said::Given(testout) => Some(testout.as_str()),
-            result::Said::Nothing | result::Said::Null => None,
+            MemberValue::Given(testout) => Some(testout.as_str()),
+            MemberValue::Absent | MemberValue::Null => None,
         };
         self.link_testout(name, testout)?;
         let files = match &report.files {
-            result::Said::Given(files) => Some(sorted_names(files)),
-            result::Said::Nothing | result::Said::Null => None,
+            MemberValue::Given(files) => Some(sorted_names(files)),
+            MemberValue::Absent | MemberValue::Null => None,
         };
         self.store.line(|out| {
             push_line(
@@ -395,7 +395,8 @@ impl Protocol {
             self.ended.nameless = true;
             self.ended.note = note().unwrap_or_default();
         }
-        self.said.push_back(Said::Result(status, name.map(str::to_owned)));
+        self.said
+            .push_back(ControlMessage::Result(status, name.map(str::to_owned)));
     }
 
     fn remember(&mut self, outcome: Result<(), ControlError>) -> Result<(), ControlError> {

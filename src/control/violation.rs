@@ -21,7 +21,7 @@ impl Violation {
 
     /// A violation whose note ends with the bytes at fault.
     pub(crate) fn at(what: impl fmt::Display, bytes: &[u8]) -> Self {
-        Self::new(format!("{what}: {}", Excerpt(bytes)))
+        Self::new(format!("{what}: {}", ShownBytes(bytes)))
     }
 
     /// What was wrong, with the bytes at fault escaped and shortened.
@@ -47,9 +47,9 @@ pub enum ControlError {
 }
 
 /// Bytes for a person: in backticks, escaped, cut in the middle of nowhere after [`SHOWN`].
-pub(crate) struct Excerpt<'a>(pub(crate) &'a [u8]);
+pub(crate) struct ShownBytes<'a>(pub(crate) &'a [u8]);
 
-impl fmt::Display for Excerpt<'_> {
+impl fmt::Display for ShownBytes<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let shown = &self.0[..self.0.len().min(SHOWN)];
         f.write_char('`')?;

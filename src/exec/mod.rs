@@ -6,17 +6,16 @@
 //! - `worker`: the thread of one SUT, with its four steps: enter (bring the tree), prepare, test, finish;
 //! - `attempt`: one start of a test or script on a machine: what it prints, when it ends, who judges it;
 //! - [`record`]: what is kept in the cache under which key, and put back from there;
-//! - [`options`], [`shard`]: what the user wants of the run; [`rundir`]: where its results lie;
-//! - [`event`]: everything that happens, as events for the reporters.
+//! - [`options`], [`shard`]: what the user wants of the run.
+//!
+//! Everything that happens is an [`Event`](crate::event::Event); results lie in a [`RunDir`](crate::rundir::RunDir).
 
 mod attempt;
-pub mod event;
 pub mod null_build;
 pub mod options;
 pub mod pending;
 pub mod record;
 pub mod run;
-pub mod rundir;
 pub mod schedule;
 pub mod shard;
 mod worker;

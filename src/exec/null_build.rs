@@ -11,13 +11,13 @@ use atex_cache::{RecordOutcome, RecordOutput, Store, mounts};
 use rayon::iter::{IndexedParallelIterator as _, IntoParallelRefIterator as _, ParallelIterator as _};
 
 use crate::compile::spec::{NullBuild, NullBuildTest};
+use crate::event::{Event, SeenSut};
 use crate::exec::attempt::log::RunLog;
-use crate::exec::event::{Event, Seen};
 use crate::exec::options::Options;
 use crate::exec::record::restore::{Recorded, Restorer};
 use crate::exec::run::clock::stamp;
 use crate::exec::run::{EventSink, Finished};
-use crate::exec::rundir::RunDir;
+use crate::rundir::{FINISH_LOG, PREPARE_LOG, RunDir};
 use crate::sut::{Cancel, Urgency};
 
 /// A null build with a passed record of each of its tests.
@@ -49,7 +49,7 @@ impl NullBuildRun {
 
     /// Puts all records into the run's directory, which is empty. Returns `None` if a record is damaged or the directory cannot be
     /// written; then the directory is emptied again as far as possible. `seen` is a part of each event.
-    pub fn restore(self, store: &Store, dir: &RunDir, seen: Option<&Seen>) -> Option<RestoredNullBuild> {
+    pub fn restore(self, store: &Store, dir: &RunDir, seen: Option<&SeenSut>) -> Option<RestoredNullBuild> {
         let started = Instant::now();
         let restorer = Restorer { store, dir, seen };
         let exporter = store.blobs().exporter();
@@ -91,7 +91,7 @@ impl RestoredNullBuild {
         cancel: &Cancel,
         sink: &mut dyn EventSink,
     ) -> io::Result<Finished> {
-        for log in ["prepare.log", "finish.log"] {
+        for log in [PREPARE_LOG, FINISH_LOG] {
             RunLog::create(dir.path(), log, false, options.max_output)?;
         }
         sink.event(&stamp(Event::RunStarted {

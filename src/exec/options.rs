@@ -2,36 +2,12 @@
 
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
-
 use crate::control::Mask;
+pub use crate::event::Mode;
 use crate::exec::record::audit::Share;
 use crate::exec::run::clock::unix_now;
 use crate::exec::schedule::ScheduleRules;
 use crate::sut::OnHeld;
-
-/// Which command a run carries out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Mode {
-    /// The whole graph; recorded results are taken, finish runs.
-    Build,
-    /// The given tests, always; the SUT stays prepared.
-    Test,
-    /// Only the finish steps of plans that touched the SUTs.
-    Finish,
-}
-
-impl Mode {
-    /// The command's name.
-    pub(crate) const fn word(self) -> &'static str {
-        match self {
-            Self::Build => "build",
-            Self::Test => "test",
-            Self::Finish => "finish",
-        }
-    }
-}
 
 /// The last kind of node that a build runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -1,35 +1,29 @@
 //! Consumers of the executor's events: the console, JSON lines, and the recorder of the run directory.
 //!
-//! Sees [`Event`](crate::exec::event::Event)s and the clock its caller passes in, and nothing else of the program. A reporter is told
+//! Sees [`Event`](crate::event::Event)s and the clock its caller passes in, and nothing else of the program. A reporter is told
 //! everything in order, by one thread at a time, and what it writes depends only on the events, the times and the terminal's size: the
 //! snapshot tests rely on it.
 
 pub mod console;
-pub mod excerpt;
-pub mod exit;
 pub mod human;
 pub mod json;
-pub mod live;
-mod narrate;
 pub mod palette;
-mod progress;
 pub mod recorder;
-mod summary;
 pub mod text;
 pub mod trace;
 
+pub use crate::exit::Exit;
 pub use console::{Console, Verbosity};
-pub use exit::Exit;
 pub use json::Json;
 pub use palette::Palette;
-pub use recorder::{Recorder, RunInfo};
+pub use recorder::Recorder;
 
 use std::io;
 use std::path::PathBuf;
 
 use rayon::iter::{IntoParallelRefMutIterator as _, ParallelIterator as _};
 
-use crate::exec::event::Stamped;
+use crate::event::Stamped;
 
 /// Something that is told what happens in a run.
 pub trait Reporter: Send {
@@ -73,12 +67,12 @@ impl ReportError {
 /// A reporter that fails gets no more events, the others go on: a full disk must not hide what the terminal can show, and a
 /// closed pipe must not end a run half way. The first failure that is not a closed pipe is kept.
 #[derive(Default)]
-pub struct Sink {
+pub struct Reporters {
     reporters: Vec<Box<dyn Reporter>>,
     trouble: Option<ReportError>,
 }
 
-impl Sink {
+impl Reporters {
     /// Makes a sink without reporters.
     pub fn new() -> Self {
         Self::default()

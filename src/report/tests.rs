@@ -9,12 +9,12 @@ use std::sync::{Arc, Mutex};
 
 use atex_graph::Kind;
 
-use super::live::Size;
-use super::recorder::RunSummary;
+use super::console::live::Size;
 use super::*;
 use crate::control::Status;
-use crate::exec::event::{Event, NodeOutcome, NodeRef, SutStatus};
-use crate::exec::options::Mode;
+use crate::event::Mode;
+use crate::event::{Event, NodeOutcome, NodeRef, SutEvent};
+use crate::rundir::{self, RunInfo};
 use terminal::Terminal;
 
 /// A writer whose content can be read while a reporter owns it.
@@ -115,7 +115,7 @@ fn finished(label: &str, sut: &str, outcome: NodeOutcome, duration: u64, note: &
     }
 }
 
-fn sut(sut: &str, state: SutStatus, note: &str) -> Event {
+fn sut(sut: &str, state: SutEvent, note: &str) -> Event {
     Event::Sut {
         sut: sut.into(),
         state,
@@ -123,7 +123,7 @@ fn sut(sut: &str, state: SutStatus, note: &str) -> Event {
     }
 }
 
-fn run_finished(exit_code: u8) -> Event {
+fn run_finished(exit_code: Exit) -> Event {
     Event::RunFinished {
         exit_code,
         duration: 12_300,
@@ -154,7 +154,7 @@ fn script(dir: &Path, suts: &[&str]) -> Vec<Stamped> {
                 text: "plans.fmf:7: `how: ansible` of plan `/plans/smoke` is not honoured".into(),
             },
         ),
-        at(2, sut(first, SutStatus::Waiting, "held by pid 4711 for 2m")),
+        at(2, sut(first, SutEvent::Waiting, "held by pid 4711 for 2m")),
         at(50, cached("test /a", "", 200)),
         at(60, cached("prepare /plans/smoke#1 install", first, 7_300)),
         at(100, started("prepare /plans/smoke#2 shell", first)),
@@ -203,7 +203,7 @@ fn script(dir: &Path, suts: &[&str]) -> Vec<Stamped> {
                 "",
             ),
         ),
-        at(8_010, sut(last, SutStatus::Dropped, "tainted: test ended by timeout")),
+        at(8_010, sut(last, SutEvent::Dropped, "tainted: test ended by timeout")),
         at(
             8_020,
             Event::NodeSkipped {
@@ -212,7 +212,7 @@ fn script(dir: &Path, suts: &[&str]) -> Vec<Stamped> {
                 outcome: NodeOutcome::Infra,
             },
         ),
-        at(12_300, run_finished(3)),
+        at(12_300, run_finished(Exit::Infra)),
     ]
 }
 
@@ -244,7 +244,7 @@ impl RunDir {
 
 fn console(verbosity: Verbosity, palette: Palette, suts: &[&str]) -> String {
     let (dir, screen) = (RunDir::new(), Screen::default());
-    let mut sink = Sink::new().with(Console::new(screen.clone(), palette, verbosity));
+    let mut sink = Reporters::new().with(Console::new(screen.clone(), palette, verbosity));
     for event in script(dir.0.path(), suts) {
         sink.event(&event);
         sink.tick(event.time + 10);
@@ -286,7 +286,7 @@ fn colours_mark_words_and_nothing_of_a_test_reaches_the_terminal_raw() {
 fn a_terminal_sees_what_runs_and_how_much_is_left() {
     let (dir, screen) = (RunDir::new(), Screen::default());
     let console = Console::new(screen.clone(), Palette::new(false), Verbosity::Normal);
-    let mut sink = Sink::new().with(console.with_live(Box::new(|| Size { columns: 44, rows: 12 })));
+    let mut sink = Reporters::new().with(console.with_live(Box::new(|| Size { columns: 44, rows: 12 })));
     let suts = ["alpha", "beta", "gamma", "delta"];
     sink.event(&at(0, run_started(dir.0.path(), &suts)));
     for (offset, sut) in suts.iter().enumerate() {
@@ -307,7 +307,7 @@ fn a_terminal_sees_what_runs_and_how_much_is_left() {
         finished("test /on/alpha", "alpha", NodeOutcome::Fail, 2_400, "exit code 2", ""),
     ));
     sink.tick(START + 2_700);
-    sink.event(&at(3_000, run_finished(1)));
+    sink.event(&at(3_000, run_finished(Exit::Failed)));
     sink.tick(START + 3_200);
     insta::assert_snapshot!(dir.hidden(&screen.visible()));
 }
@@ -316,7 +316,7 @@ fn a_terminal_sees_what_runs_and_how_much_is_left() {
 fn a_run_that_breaks_off_leaves_a_clean_terminal() {
     let screen = Screen::default();
     let console = Console::new(screen.clone(), Palette::new(false), Verbosity::Normal);
-    let mut sink = Sink::new().with(console.with_live(Box::new(|| Size { columns: 80, rows: 24 })));
+    let mut sink = Reporters::new().with(console.with_live(Box::new(|| Size { columns: 80, rows: 24 })));
     sink.event(&at(0, started("test /a", "local")));
     sink.tick(START + 100);
     drop(sink);
@@ -326,7 +326,7 @@ fn a_run_that_breaks_off_leaves_a_clean_terminal() {
 #[test]
 fn json_is_a_line_for_each_event_and_reads_back() {
     let screen = Screen::default();
-    let mut sink = Sink::new().with(Json::new(screen.clone()));
+    let mut sink = Reporters::new().with(Json::new(screen.clone()));
     let events = script(Path::new("/run"), &["local"]);
     for event in &events {
         sink.event(event);
@@ -342,7 +342,7 @@ fn json_is_a_line_for_each_event_and_reads_back() {
 #[test]
 fn results_reach_json_with_the_next_tick() {
     let screen = Screen::default();
-    let mut sink = Sink::new().with(Json::new(screen.clone()));
+    let mut sink = Reporters::new().with(Json::new(screen.clone()));
     sink.event(&at(
         0,
         Event::Result {
@@ -364,7 +364,7 @@ fn a_run_is_complete_when_run_json_is_there() {
         tree_digest: "ab".repeat(32),
         context: BTreeMap::from([("distro".into(), vec!["fedora-41".into()])]),
     };
-    let mut sink = Sink::new().with(Recorder::create(dir.path(), info).unwrap());
+    let mut sink = Reporters::new().with(Recorder::create(dir.path(), info).unwrap());
     let events = script(Path::new("/run"), &["local"]);
     for event in &events[..events.len() - 1] {
         sink.event(event);
@@ -388,7 +388,15 @@ fn a_run_is_complete_when_run_json_is_there() {
         .collect();
     assert_eq!(recorded, events);
     let text = std::fs::read_to_string(dir.path().join("run.json")).unwrap();
-    assert_eq!(serde_json::from_str::<RunSummary>(&text).unwrap().exit_code, 3);
+    assert_eq!(
+        rundir::RunDir::open(dir.path())
+            .unwrap()
+            .summary()
+            .unwrap()
+            .unwrap()
+            .exit_code,
+        Exit::Infra
+    );
     insta::assert_snapshot!(text);
 }
 
@@ -402,11 +410,11 @@ fn a_used_directory_is_not_recorded_over() {
 #[test]
 fn a_closed_pipe_ends_one_reporter_and_no_other() {
     let screen = Screen::default();
-    let mut sink = Sink::new()
+    let mut sink = Reporters::new()
         .with(Json::new(Broken(io::ErrorKind::BrokenPipe)))
         .with(Json::new(screen.clone()));
-    sink.event(&at(0, run_finished(0)));
-    sink.event(&at(1, run_finished(0)));
+    sink.event(&at(0, run_finished(Exit::Passed)));
+    sink.event(&at(1, run_finished(Exit::Passed)));
     assert_eq!(screen.text().lines().count(), 2);
     sink.finish().unwrap();
 }
@@ -416,7 +424,7 @@ fn many_events_at_once_are_told_as_one_by_one() {
     let events = script(Path::new("/run"), &["local"]);
     let told = |at_once: bool| {
         let (json, console) = (Screen::default(), Screen::default());
-        let mut sink = Sink::new()
+        let mut sink = Reporters::new()
             .with(Json::new(Broken(io::ErrorKind::BrokenPipe)))
             .with(Json::new(json.clone()))
             .with(Json::new(Broken(io::ErrorKind::StorageFull)))
@@ -439,7 +447,7 @@ fn many_events_at_once_are_told_as_one_by_one() {
 #[test]
 fn what_is_cached_reaches_a_pipe_with_the_next_tick() {
     let screen = Screen::default();
-    let mut sink = Sink::new().with(Console::new(screen.clone(), Palette::new(false), Verbosity::Normal));
+    let mut sink = Reporters::new().with(Console::new(screen.clone(), Palette::new(false), Verbosity::Normal));
     let cached = Event::NodeCached {
         node: node("test /a"),
         key: String::new(),
@@ -456,8 +464,8 @@ fn what_is_cached_reaches_a_pipe_with_the_next_tick() {
 
 #[test]
 fn a_full_disk_is_kept_as_trouble() {
-    let mut sink = Sink::new().with(Json::new(Broken(io::ErrorKind::StorageFull)));
-    sink.event(&at(0, run_finished(0)));
+    let mut sink = Reporters::new().with(Json::new(Broken(io::ErrorKind::StorageFull)));
+    sink.event(&at(0, run_finished(Exit::Passed)));
     assert!(sink.trouble().is_some());
     assert!(matches!(sink.finish(), Err(ReportError::Output { .. })));
 }
@@ -468,7 +476,7 @@ fn when_it_is_over_a_terminal_shows_what_a_pipe_holds() {
     for step in [3, 37, 101, 5_000] {
         let (dir, screen) = (RunDir::new(), Screen::default());
         let console = Console::new(screen.clone(), Palette::new(false), Verbosity::Verbose);
-        let mut sink = Sink::new().with(console.with_live(Box::new(|| Size { columns: 200, rows: 24 })));
+        let mut sink = Reporters::new().with(console.with_live(Box::new(|| Size { columns: 200, rows: 24 })));
         let mut now = START;
         let mut busiest = 0;
         for event in script(dir.0.path(), &suts) {
@@ -484,7 +492,7 @@ fn when_it_is_over_a_terminal_shows_what_a_pipe_holds() {
         terminal.show(&screen.text());
         let pipe = {
             let screen = Screen::default();
-            let mut sink = Sink::new().with(Console::new(screen.clone(), Palette::new(false), Verbosity::Verbose));
+            let mut sink = Reporters::new().with(Console::new(screen.clone(), Palette::new(false), Verbosity::Verbose));
             for event in script(dir.0.path(), &suts) {
                 sink.event(&event);
             }

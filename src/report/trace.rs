@@ -9,7 +9,7 @@ use std::io::{self, Write};
 
 use serde_json::{Value, json};
 
-use crate::exec::event::{Event, Stamped, SutStatus};
+use crate::event::{Event, Stamped, SutEvent};
 
 /// All tracks are one process to the viewer.
 const PID: u32 = 1;
@@ -113,24 +113,24 @@ impl<W: Write> Trace<W> {
         Ok(self.out)
     }
 
-    fn sut(&mut self, sut: &str, state: SutStatus, note: &str, time: u64) -> io::Result<()> {
+    fn sut(&mut self, sut: &str, state: SutEvent, note: &str, time: u64) -> io::Result<()> {
         let args = json!({ "note": note });
         match state {
-            SutStatus::Ready | SutStatus::Idle => self.end(sut, &Value::Null, time),
-            SutStatus::Joined => self.track(sut).map(drop),
-            SutStatus::Tainted | SutStatus::Owing => self.moment(&format!("{state} {sut}"), &args, time),
-            SutStatus::Dropped | SutStatus::Released => {
+            SutEvent::Ready | SutEvent::Idle => self.end(sut, &Value::Null, time),
+            SutEvent::Joined => self.track(sut).map(drop),
+            SutEvent::Tainted | SutEvent::Owing => self.moment(&format!("{state} {sut}"), &args, time),
+            SutEvent::Dropped | SutEvent::Released => {
                 self.end(sut, &Value::Null, time)?;
                 self.moment(&format!("{state} {sut}"), &args, time)
             }
-            SutStatus::Waiting
-            | SutStatus::Connecting
-            | SutStatus::Entering
-            | SutStatus::Syncing
-            | SutStatus::Installing
-            | SutStatus::Changed
-            | SutStatus::Restored
-            | SutStatus::Leaving => self.begin(sut, state.word().to_owned(), "sut", args, time),
+            SutEvent::Waiting
+            | SutEvent::Connecting
+            | SutEvent::Entering
+            | SutEvent::Syncing
+            | SutEvent::Installing
+            | SutEvent::Changed
+            | SutEvent::Restored
+            | SutEvent::Leaving => self.begin(sut, state.word().to_owned(), "sut", args, time),
         }
     }
 
@@ -210,9 +210,9 @@ fn micros(milliseconds: u64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::exec::event::{NodeOutcome, NodeRef};
+    use crate::event::{NodeOutcome, NodeRef};
 
-    fn sut(sut: &str, state: SutStatus) -> Event {
+    fn sut(sut: &str, state: SutEvent) -> Event {
         Event::Sut {
             sut: sut.into(),
             state,
@@ -267,12 +267,12 @@ mod tests {
     #[test]
     fn each_sut_has_a_track_with_what_it_did() {
         let spans = spans(&[
-            (1000, sut("a", SutStatus::Connecting)),
-            (1010, sut("a", SutStatus::Ready)),
-            (1010, sut("b", SutStatus::Connecting)),
+            (1000, sut("a", SutEvent::Connecting)),
+            (1010, sut("a", SutEvent::Ready)),
+            (1010, sut("b", SutEvent::Connecting)),
             (1011, started("test /t", "a")),
             (1031, finished("test /t", "a")),
-            (1032, sut("b", SutStatus::Dropped)),
+            (1032, sut("b", SutEvent::Dropped)),
         ]);
         assert_eq!(
             spans,
@@ -290,7 +290,7 @@ mod tests {
             (1000, started("test /a", "a")),
             (1100, finished("test /a", "a")),
             (1050, started("test /b", "a")),
-            (1060, sut("a", SutStatus::Syncing)),
+            (1060, sut("a", SutEvent::Syncing)),
             (1070, started("test /c", "a")),
         ]);
         assert_eq!(spans.len(), 4);

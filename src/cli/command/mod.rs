@@ -8,7 +8,6 @@ pub(crate) mod lint;
 pub(crate) mod ls;
 pub(crate) mod report;
 pub(crate) mod results;
-mod results_file;
 pub(crate) mod run;
 pub(crate) mod sut;
 pub(crate) mod why;

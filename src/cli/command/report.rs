@@ -1,20 +1,16 @@
 //! `atex report`: a run's events in the form of another program. A form is a consumer of events in `report`.
 
-use std::fs::File;
-use std::io::{BufRead as _, BufReader};
-use std::path::Path;
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use super::results::run_dir;
+use super::results::find_run;
 use crate::cli::config::settings::Settings;
 use crate::cli::error::{CliError, output_failed};
 use crate::cli::output::Out;
-use crate::exec::event::Stamped;
 use crate::report::Exit;
-use crate::report::recorder::EVENTS_FILE;
 use crate::report::trace::Trace;
+use crate::rundir::ReadError;
 
 /// Write a run in a form that other programs read
 #[derive(Debug, Args)]
@@ -41,31 +37,16 @@ pub(crate) enum ReportFormat {
 
 /// Writes a report of a run to standard output.
 pub(crate) fn run(args: &ReportArgs, settings: &Settings, out: &mut Out) -> Result<Exit, CliError> {
-    let path = run_dir(args.run.as_deref(), settings)?.join(EVENTS_FILE);
+    let unreadable = |error: ReadError| CliError::usage(error.to_string());
+    let mut events = find_run(args.run.as_deref(), settings)?.events().map_err(unreadable)?;
     match args.format {
         ReportFormat::Trace => {
             let mut trace = Trace::new(out.writer()).map_err(output_failed)?;
-            each_event(&path, |event| trace.event(event).map_err(output_failed))?;
+            while let Some(event) = events.next_event().map_err(unreadable)? {
+                trace.event(&event).map_err(output_failed)?;
+            }
             trace.finish().map_err(output_failed)?;
         }
     }
     Ok(Exit::Passed)
-}
-
-/// Reads the events of a run one by one. A last line without its end is still being written, or its writer was killed.
-fn each_event(path: &Path, mut take: impl FnMut(&Stamped) -> Result<(), CliError>) -> Result<(), CliError> {
-    let unreadable = |error| CliError::usage(format!("cannot read `{}`: {error}", path.display()));
-    let mut lines = BufReader::new(File::open(path).map_err(unreadable)?);
-    let mut line = Vec::new();
-    for number in 1_u64.. {
-        line.clear();
-        lines.read_until(b'\n', &mut line).map_err(unreadable)?;
-        if line.last() != Some(&b'\n') {
-            break;
-        }
-        let event = serde_json::from_slice(&line)
-            .map_err(|error| CliError::usage(format!("`{}:{number}` is no event: {error}", path.display())))?;
-        take(&event)?;
-    }
-    Ok(())
 }

@@ -2,21 +2,20 @@
 //!
 //! For people the files are read twice, once to measure the columns. Nothing but paths, and lines one by one, is kept.
 
-use std::fs;
-use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde::Serialize;
 
-use super::results_file::{Attempt, Lines, ResultLine, attempts};
 use crate::cli::config::directories::{self, absolute};
 use crate::cli::config::settings::Settings;
 use crate::cli::error::CliError;
 use crate::cli::error::suggest::nearest_few;
 use crate::cli::output::Out;
 use crate::cli::output::table::{Cell, Columns};
+use crate::control::Status;
 use crate::report::{Exit, Palette};
+use crate::rundir::{ReadError, RunDir, StoredAttempt, StoredResult};
 
 /// Show the results of a run
 #[derive(Debug, Args)]
@@ -40,11 +39,12 @@ const WIDEST: usize = 60;
 
 /// Prints the results of a run.
 pub(crate) fn run(args: &ResultsArgs, settings: &Settings, out: &mut Out) -> Result<Exit, CliError> {
-    let dir = run_dir(args.run.as_deref(), settings)?;
-    let attempts = attempts(&dir)?;
+    let attempts = find_run(args.run.as_deref(), settings)?
+        .attempts()
+        .map_err(unreadable)?;
     if settings.json {
         for attempt in &attempts {
-            each_result(attempt, args.failed, |line| print_json(out, attempt, line))?;
+            each_result(attempt, args.failed, |result| print_json(out, attempt, result))?;
         }
         return Ok(Exit::Passed);
     }
@@ -53,9 +53,9 @@ pub(crate) fn run(args: &ResultsArgs, settings: &Settings, out: &mut Out) -> Res
         .limit(WIDEST);
     let (palette, mut any) = (out.palette, false);
     for attempt in &attempts {
-        each_result(attempt, args.failed, |line| {
+        each_result(attempt, args.failed, |result| {
             any = true;
-            columns.measure(&row(attempt, line, &palette));
+            columns.measure(&row(attempt, result, &palette));
             Ok(())
         })?;
     }
@@ -63,8 +63,8 @@ pub(crate) fn run(args: &ResultsArgs, settings: &Settings, out: &mut Out) -> Res
         columns.print_headers(out)?;
     }
     for attempt in &attempts {
-        each_result(attempt, args.failed, |line| {
-            columns.print(out, &row(attempt, line, &palette))
+        each_result(attempt, args.failed, |result| {
+            columns.print(out, &row(attempt, result, &palette))
         })?;
     }
     Ok(Exit::Passed)
@@ -72,14 +72,14 @@ pub(crate) fn run(args: &ResultsArgs, settings: &Settings, out: &mut Out) -> Res
 
 /// Calls `take` with each result of an attempt that is asked for.
 fn each_result(
-    attempt: &Attempt,
+    attempt: &StoredAttempt,
     failed: bool,
-    mut take: impl FnMut(&ResultLine<'_>) -> Result<(), CliError>,
+    mut take: impl FnMut(&StoredResult<'_>) -> Result<(), CliError>,
 ) -> Result<(), CliError> {
-    let mut lines = Lines::open(&attempt.path)?;
-    while let Some(line) = lines.next()? {
-        if !failed || line.is_failure() {
-            take(&line)?;
+    let mut results = attempt.results().map_err(unreadable)?;
+    while let Some(result) = results.next_result().map_err(unreadable)? {
+        if !failed || result.is_failure() {
+            take(&result)?;
         }
     }
     Ok(())
@@ -95,58 +95,59 @@ struct About<'a> {
 }
 
 /// Prints `{"test": …, "attempt": …, "result": {…}}`, the result as it is stored.
-fn print_json(out: &mut Out, attempt: &Attempt, line: &ResultLine<'_>) -> Result<(), CliError> {
+fn print_json(out: &mut Out, attempt: &StoredAttempt, result: &StoredResult<'_>) -> Result<(), CliError> {
     let about = About {
         test: &attempt.test,
         plan: attempt.plan.as_deref(),
         attempt: attempt.number,
     };
-    out.json_with(&about, "result", line.json)
+    out.json_with(&about, "result", result.json)
 }
 
-fn row(attempt: &Attempt, line: &ResultLine<'_>, palette: &Palette) -> [Cell; 5] {
-    let style = match &*line.status {
-        "pass" => palette.good,
-        "info" | "skip" => palette.dim,
-        "warn" => palette.warn,
-        "infra" => palette.trouble,
-        _ => palette.bad,
+fn row(attempt: &StoredAttempt, result: &StoredResult<'_>, palette: &Palette) -> [Cell; 5] {
+    let (style, status) = match &result.status {
+        Status::Pass => (palette.good, "pass"),
+        Status::Info => (palette.dim, "info"),
+        Status::Skip => (palette.dim, "skip"),
+        Status::Warn => (palette.warn, "warn"),
+        Status::Infra => (palette.trouble, "infra"),
+        Status::Fail => (palette.bad, "fail"),
+        Status::Error => (palette.bad, "error"),
+        Status::Other(text) => (palette.bad, &**text),
+        Status::Missing => (palette.bad, ""),
     };
-    let note = line.note.lines().next().unwrap_or_default();
-    let note = match (&*line.error, note) {
+    let note = result.note.lines().next().unwrap_or_default();
+    let note = match (&*result.error, note) {
         ("", note) => note.to_owned(),
         (kind, "") => kind.to_owned(),
         (kind, note) => format!("{kind}: {note}"),
     };
-    let files = if line.files == 0 {
+    let files = if result.files == 0 {
         String::new()
     } else {
-        line.files.to_string()
+        result.files.to_string()
     };
     [
-        Cell::styled(style, &line.status),
+        Cell::styled(style, status),
         Cell::from(attempt.to_string()),
-        Cell::from(&line.name),
+        Cell::from(&result.name),
         Cell::from(files),
         Cell::styled(palette.dim, note),
     ]
 }
 
-/// Finds the run's directory: a path, a name below the runs directory, or the latest run.
-pub(super) fn run_dir(given: Option<&Path>, settings: &Settings) -> Result<PathBuf, CliError> {
+/// Finds a run: a path, a name below the runs directory, or the latest run.
+pub(super) fn find_run(given: Option<&Path>, settings: &Settings) -> Result<RunDir, CliError> {
     let runs = directories::runs()?;
     let Some(given) = given else {
-        let latest = runs.join("latest");
-        return if latest.is_dir() {
-            Ok(latest)
-        } else {
-            Err(CliError::usage(format!("there is no run in `{}`", runs.display()))
-                .hint("`atex build` and `atex test` make runs; a run's directory can be given as an argument"))
-        };
+        return RunDir::latest(&runs).ok_or_else(|| {
+            CliError::usage(format!("there is no run in `{}`", runs.display()))
+                .hint("`atex build` and `atex test` make runs; a run's directory can be given as an argument")
+        });
     };
     let candidates = [absolute(given, &settings.here), runs.join(given)];
-    if let Some(found) = candidates.iter().find(|dir| is_run(dir)) {
-        return Ok(found.clone());
+    if let Some(found) = candidates.iter().find_map(|dir| RunDir::open(dir)) {
+        return Ok(found);
     }
     let error = match candidates.iter().find(|dir| dir.is_dir()) {
         Some(dir) => format!(
@@ -159,23 +160,24 @@ pub(super) fn run_dir(given: Option<&Path>, settings: &Settings) -> Result<PathB
             runs.display()
         ),
     };
-    let known = known_runs(&runs)?;
+    let known = RunDir::known(&runs).map_err(unreadable)?;
     let near = nearest_few(&given.to_string_lossy(), known.iter().map(String::as_str), 3);
     let hint = (!near.is_empty()).then(|| format!("runs with such a name: `{}`", near.join("`, `")));
     Err(CliError::usage(error).hint_if(hint))
 }
 
-fn is_run(dir: &Path) -> bool {
-    dir.join("tests").is_dir() || dir.join("events.jsonl").is_file()
-}
-
-fn known_runs(runs: &Path) -> Result<Vec<String>, CliError> {
-    match fs::read_dir(runs) {
-        Ok(entries) => Ok(entries
-            .flatten()
-            .filter_map(|entry| entry.file_name().into_string().ok())
-            .collect()),
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(Vec::new()),
-        Err(error) => Err(CliError::usage(format!("cannot read `{}`: {error}", runs.display()))),
+/// Makes an error of a run that cannot be read: of what was asked for, or of what lies on the disk.
+#[expect(clippy::needless_pass_by_value, reason = "it is a function for `map_err`")]
+fn unreadable(error: ReadError) -> CliError {
+    let message = error.to_string();
+    match error {
+        ReadError::List { .. }
+        | ReadError::Open { .. }
+        | ReadError::NotAnEvent { .. }
+        | ReadError::NotASummary { .. } => CliError::usage(message),
+        ReadError::Read { .. } => CliError::infra(message),
+        ReadError::NotAResult { .. } => {
+            CliError::infra(message).hint("something other than atex wrote to the run's directory")
+        }
     }
 }

@@ -17,7 +17,7 @@ use crate::cli::error::CliError;
 use crate::cli::output::messages;
 use crate::cli::process::signals;
 use crate::cli::request::compile_request;
-use crate::exec::event::Seen;
+use crate::event::SeenSut;
 use crate::report::human;
 use crate::sut::{BaseIdentity, Cancel, Installation, TroubleKind};
 
@@ -29,7 +29,7 @@ pub(crate) struct PoolIdentity {
     /// What each machine of the pool is taken to be, in its order.
     pub(crate) expected: Vec<BaseIdentity>,
     /// The machine whose facts are the oldest, and their age.
-    pub(crate) seen: Option<Seen>,
+    pub(crate) seen: Option<SeenSut>,
 }
 
 /// Finds out what the machines are, and refuses machines that differ, unless the context of the command line says what holds for all.
@@ -111,7 +111,7 @@ pub(crate) fn of_pool(
     let expected = found.into_iter().map(|kind| kind.unwrap_or_else(|| whole.clone()));
     let seen = known.iter().zip(&pool.suts).filter_map(|(known, sut)| {
         let (age, sut) = (known.as_ref()?.age, sut.name.clone());
-        Some(Seen { sut, age })
+        Some(SeenSut { sut, age })
     });
     Ok(PoolIdentity {
         seen: seen.max_by_key(|seen| seen.age),

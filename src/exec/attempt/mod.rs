@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use crate::compile::spec::Framework;
 use crate::control::{
-    Deadline, Finish, InfraKind, Limits, Mask, Protocol, ResultStore, Said, Status, StoreError, Summary,
+    ControlMessage, Deadline, Finish, InfraKind, Limits, Mask, Protocol, ResultStore, Status, StoreError, TestSummary,
 };
 use crate::exec::attempt::streams::{Reconnect, Streams, StreamsEnd};
 use crate::exec::schedule::After;
@@ -43,7 +43,7 @@ pub(crate) struct Attempt<'a> {
 #[derive(Debug)]
 pub(crate) struct AttemptEnd {
     /// What the test or the infrastructure reported.
-    pub(crate) summary: Summary,
+    pub(crate) summary: TestSummary,
     /// The condition of the SUT afterwards.
     pub(crate) after: SutAfter,
     /// The boot in which the SUT came back the last time that the test disconnected on purpose.
@@ -146,7 +146,7 @@ pub(crate) fn run(
         Err(error) => return Err(Unwritten { error, after }),
     };
     for late in &summary.late {
-        if let Said::Result(status, name) = late {
+        if let ControlMessage::Result(status, name) = late {
             on_result(status, name.as_deref());
         }
     }

@@ -3,7 +3,7 @@
 use std::io;
 use std::time::{Duration, Instant};
 
-use crate::control::{ControlError, Deadline, InfraKind, Output, Protocol, Said, Status, StoreError};
+use crate::control::{ControlError, ControlMessage, Deadline, InfraKind, Protocol, Status, StoreError, TestOutput};
 use crate::sut::{Cancel, Channel, Cut, End, Urgency};
 
 /// How long a job may take to end after it was told to, before its streams are closed.
@@ -42,7 +42,7 @@ pub(crate) enum Reconnect {
 pub(crate) struct Streams<'a> {
     pub(crate) protocol: &'a mut Protocol,
     pub(crate) deadline: &'a mut Deadline,
-    pub(crate) output: &'a mut Output,
+    pub(crate) output: &'a mut TestOutput,
     pub(crate) cancel: &'a Cancel,
     pub(crate) name: String,
     /// Whether the wrapper reported that something is mounted below the trees.
@@ -197,20 +197,20 @@ impl Streams<'_> {
             let fed = self.protocol.feed(&buffer[..count]);
             while let Some(said) = self.protocol.take() {
                 match said {
-                    Said::ExitCode(code) => self.code = Some(code),
-                    Said::Duration(change) => self.deadline.apply(change, Instant::now()),
+                    ControlMessage::ExitCode(code) => self.code = Some(code),
+                    ControlMessage::Duration(change) => self.deadline.apply(change, Instant::now()),
                     // A test that is being ended is not started again, and nothing more is read of it.
-                    Said::Disconnect if ending => return Ok(Turn::More),
-                    Said::Disconnect => return Ok(Turn::Disconnect),
-                    Said::Reconnect { always } => {
+                    ControlMessage::Disconnect if ending => return Ok(Turn::More),
+                    ControlMessage::Disconnect => return Ok(Turn::Disconnect),
+                    ControlMessage::Reconnect { always } => {
                         *self.reconnect = match (always, *self.reconnect) {
                             (false, Reconnect::No | Reconnect::Once) => Reconnect::Once,
                             (true, _) | (_, Reconnect::Always) => Reconnect::Always,
                         };
                     }
-                    Said::Mounted => *self.mounted = true,
-                    Said::Noop => {}
-                    Said::Result(status, name) => (self.on_result)(&status, name.as_deref()),
+                    ControlMessage::Mounted => *self.mounted = true,
+                    ControlMessage::Noop => {}
+                    ControlMessage::Result(status, name) => (self.on_result)(&status, name.as_deref()),
                 }
             }
             match fed {
@@ -226,7 +226,7 @@ impl Streams<'_> {
 }
 
 /// Copies what the job printed so far. Returns whether more may come.
-fn copy_output(channel: &mut dyn Channel, to: &mut Output, buffer: &mut [u8]) -> Result<bool, StoreError> {
+fn copy_output(channel: &mut dyn Channel, to: &mut TestOutput, buffer: &mut [u8]) -> Result<bool, StoreError> {
     for _ in 0..TURN {
         match channel.read_output(buffer) {
             Ok(0) => return Ok(false),

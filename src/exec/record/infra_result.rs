@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use crate::control::{InfraKind, RESULTS, ResultStore, Status, Summary, Verdict};
-use crate::exec::event::{Event, NodeOutcome};
+use crate::control::{InfraKind, RESULTS, ResultStore, Status, TestSummary, Verdict};
+use crate::event::{Event, NodeOutcome};
 use crate::exec::record::RecordError;
 use crate::exec::record::restore::remove;
 use crate::exec::run::shared::Shared;
@@ -17,10 +17,10 @@ pub(crate) fn never_started(
     dir: &Path,
     kind: InfraKind,
     note: &str,
-) -> Result<Summary, RecordError> {
+) -> Result<TestSummary, RecordError> {
     let note = shared.options.mask.text(note).into_owned();
     ResultStore::infra(dir, kind, &note)?;
-    Ok(Summary {
+    Ok(TestSummary {
         verdict: Verdict::Infra,
         results: 1,
         counts: [(Status::Infra, 1)].into(),

@@ -18,12 +18,9 @@ use std::time::Duration;
 use atex_cache::{CacheError, OutputFile, Record, RecordOutcome, Stored, Ticket};
 use atex_graph::{Node, NodeId, transcript};
 
-use crate::control::{RESULTS, StoreError};
+use crate::control::StoreError;
 use crate::exec::run::shared::Shared;
-use crate::exec::rundir::RunDirError;
-
-/// The entries of a test's directory that belong to the test. Other entries are directories of tests whose names begin with its name.
-const OWN: [&str; 3] = ["files", "output.txt", RESULTS];
+use crate::rundir::{OWN, RunDirError};
 
 /// The path of a step's output in its record.
 const LOG: &str = "log";

@@ -8,11 +8,11 @@ use atex_cache::{Exporter, Record, RecordOutput, Store, mounts};
 use atex_graph::{ActionKey, NodeId};
 
 use crate::compile::spec::{TestId, Workload};
-use crate::exec::event::{Event, NodeOutcome, NodeRef, Seen};
+use crate::event::{Event, NodeOutcome, NodeRef, SeenSut};
 use crate::exec::pending::{CachedTest, JobSpec};
-use crate::exec::record::{OWN, RecordError};
+use crate::exec::record::RecordError;
 use crate::exec::run::clock::unix_now;
-use crate::exec::rundir::RunDir;
+use crate::rundir::{OWN, RunDir};
 
 /// Puts records of the cache back into a run's directory.
 #[derive(Clone, Copy)]
@@ -20,7 +20,7 @@ pub(crate) struct Restorer<'a> {
     pub(crate) store: &'a Store,
     pub(crate) dir: &'a RunDir,
     /// See [`Event::NodeCached`].
-    pub(crate) seen: Option<&'a Seen>,
+    pub(crate) seen: Option<&'a SeenSut>,
 }
 
 /// A recorded test: its name, the label and key of its node, and what it left.

@@ -2,7 +2,7 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::exec::event::{Event, Stamped};
+use crate::event::{Event, Stamped};
 
 /// Adds the present time to an event.
 pub(crate) fn stamp(event: Event) -> Stamped {

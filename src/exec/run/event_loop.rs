@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use atex_cache::Lookup;
 use atex_graph::{Kind, NodeId, NodeState, NodeStates, Outcome, Selection, StateError};
 
-use crate::exec::event::{Event, NodeOutcome, NodeRef, Stamped, SutStatus};
+use crate::event::{Event, NodeOutcome, NodeRef, Stamped, SutEvent};
 use crate::exec::record::durations::Durations;
 use crate::exec::record::infra_result;
 use crate::exec::run::clock::{stamp, unix_millis};
@@ -191,7 +191,7 @@ impl<'a, 'b> EventLoop<'a, 'b> {
         }
         self.sink.event(&stamp(Event::Sut {
             sut: name,
-            state: SutStatus::Joined,
+            state: SutEvent::Joined,
             note: String::new(),
         }));
         let (joined, decisions) = self.schedule.join(self.now());

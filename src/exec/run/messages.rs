@@ -2,7 +2,7 @@
 
 use std::sync::mpsc::SyncSender;
 
-use crate::exec::event::{Event, NodeOutcome, NodeRef, Stamped};
+use crate::event::{Event, NodeOutcome, NodeRef, Stamped};
 use crate::exec::record::RecordError;
 use crate::exec::run::clock::stamp;
 use crate::exec::schedule::{AttemptOutcome, Input, JobId, SutId};

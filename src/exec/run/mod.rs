@@ -19,8 +19,8 @@ use atex_graph::Kind;
 use rayon::iter::{IntoParallelIterator as _, ParallelIterator as _};
 
 use crate::compile::spec::{PlanId, Workload};
+use crate::event::{Event, NodeOutcome, SeenSut, Stamped};
 use crate::exec::attempt::log::RunLog;
-use crate::exec::event::{Event, NodeOutcome, Seen, Stamped};
 use crate::exec::options::Options;
 use crate::exec::pending::{CachedTest, PendingWork};
 use crate::exec::record::RecordError;
@@ -33,8 +33,9 @@ use crate::exec::run::event_loop::EventLoop;
 use crate::exec::run::shared::{Shared, identify};
 use crate::exec::run::threads::with_workers;
 use crate::exec::run::upload_files::file_sets;
-use crate::exec::rundir::RunDir;
 use crate::exec::schedule::{Schedule, SutId};
+use crate::exit::Exit;
+use crate::rundir::{FINISH_LOG, PREPARE_LOG, RunDir};
 use crate::sut::trouble::without_os_numbers;
 use crate::sut::{BaseIdentity, Cancel, Project, Sut};
 
@@ -87,7 +88,7 @@ pub struct Run<'a> {
     /// What each machine is expected to be. A machine that turns out to be different takes no part. One that joins must be like the first.
     pub expected: Vec<BaseIdentity>,
     /// When these expectations were learnt, which is told with each result that is taken from the cache.
-    pub seen: Option<&'a Seen>,
+    pub seen: Option<&'a SeenSut>,
     /// The project that the trees belong to.
     pub project: &'a Project,
     /// Raised when the user cancels.
@@ -116,26 +117,28 @@ pub struct Finished {
 }
 
 impl Finished {
-    /// Returns the exit code of the process.
-    pub fn exit_code(&self) -> u8 {
+    /// Returns how the process is to end.
+    pub fn exit(&self) -> Exit {
         let any = |outcome| self.tests.get(&outcome).is_some_and(|&count| count > 0);
         if self.defect.is_some() {
-            5
+            Exit::Defect
         } else if self.host_failure.is_some() {
-            3
+            Exit::Infra
         } else if self.cancelled {
-            130
+            Exit::Interrupted
         } else if self.infra || any(NodeOutcome::Infra) || any(NodeOutcome::Cancelled) && !self.stopped {
-            3
+            Exit::Infra
+        } else if any(NodeOutcome::Fail) {
+            Exit::Failed
         } else {
-            u8::from(any(NodeOutcome::Fail))
+            Exit::Passed
         }
     }
 
     /// The last event of a run that started then.
     pub(crate) fn told(&self, started: Instant) -> Event {
         Event::RunFinished {
-            exit_code: self.exit_code(),
+            exit_code: self.exit(),
             duration: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
             tests: self.tests.clone(),
             cached: self.cached,
@@ -211,8 +214,8 @@ pub fn run(run: Run<'_>, sink: &mut dyn EventSink) -> Result<Finished, RunError>
             .iter()
             .map(|upload| run.project.slot(&upload.slot))
             .collect(),
-        prepare_log: log("prepare.log")?,
-        finish_log: log("finish.log")?,
+        prepare_log: log(PREPARE_LOG)?,
+        finish_log: log(FINISH_LOG)?,
         files: file_sets(run.work),
         trees: run.work.uploads.iter().map(|_| OnceLock::new()).collect(),
         observes: (pending.jobs.iter()).any(|job| observed_inputs::is_unseen(run.work, run.store, job.node)),

@@ -7,15 +7,15 @@ use atex_cache::{CacheError, Lookup, Record, RecordOutcome, Store};
 use atex_graph::{Node, NodeId};
 
 use crate::compile::spec::{PlanSpec, StepId, TestSpec, UploadId, Workload};
+use crate::event::{NodeRef, SeenSut};
 use crate::exec::attempt::log::RunLog;
-use crate::exec::event::{NodeRef, Seen};
 use crate::exec::options::Options;
 use crate::exec::pending::{JobSpec, LaneSpec, PendingWork};
 use crate::exec::record::observed_inputs::{self, InputTree, MOST_FILES};
 use crate::exec::record::restore::Restorer;
 use crate::exec::run::upload_files::UploadedFiles;
-use crate::exec::rundir::RunDir;
 use crate::exec::schedule::{JobId, LaneId};
+use crate::rundir::RunDir;
 use crate::sut::{Cancel, EnvFile, Project, SlotFiles, Upload};
 
 /// Everything of a run that does not change while it runs.
@@ -25,7 +25,7 @@ pub(crate) struct Shared<'a> {
     pub(crate) options: &'a Options,
     pub(crate) store: &'a Store,
     pub(crate) dir: &'a RunDir,
-    pub(crate) seen: Option<&'a Seen>,
+    pub(crate) seen: Option<&'a SeenSut>,
     pub(crate) cancel: Cancel,
     /// The project that the trees belong to.
     pub(crate) project: &'a Project,

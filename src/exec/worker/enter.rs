@@ -2,7 +2,7 @@
 //! tests that wait.
 
 use crate::compile::spec::StepId;
-use crate::exec::event::{Event, NodeOutcome, SutStatus};
+use crate::event::{Event, NodeOutcome, SutEvent};
 use crate::exec::options::{Mode, Until};
 use crate::exec::record::observed_inputs::MOST_FILES;
 use crate::exec::schedule::{Input, JobId, LaneId, Skip};
@@ -24,10 +24,10 @@ impl Worker<'_> {
             return Ok(Input::EnterFailed(reason));
         }
         let plans: Vec<_> = self.shared.plans(lane).map(|plan| plan.name.as_str()).collect();
-        self.tell(SutStatus::Entering, plans.join(" "));
+        self.tell(SutEvent::Entering, plans.join(" "));
         match self.bring_into(lane, waiting) {
             Ok(None) => {
-                self.tell(SutStatus::Ready, String::new());
+                self.tell(SutEvent::Ready, String::new());
                 Ok(Input::Entered)
             }
             Ok(Some(reason)) => Ok(Input::EnterFailed(reason)),
@@ -73,7 +73,7 @@ impl Worker<'_> {
             let Some(lost) = self.bring_tree(upload, &tree, mode_of(done))?.lost_prepared else {
                 return Ok(done);
             };
-            self.tell(SutStatus::Changed, LOST_PREPARED.to_owned());
+            self.tell(SutEvent::Changed, LOST_PREPARED.to_owned());
             self.step_back(lost)?;
             done = self.stand(chain)?;
         }

@@ -5,8 +5,8 @@ use std::time::Instant;
 
 use crate::compile::spec::{PlanSpec, StepId, UploadId};
 use crate::control::InfraKind;
+use crate::event::{Event, NodeOutcome, SutEvent};
 use crate::exec::attempt::script::ScriptEnd;
-use crate::exec::event::{Event, NodeOutcome, SutStatus};
 use crate::exec::options::Mode;
 use crate::exec::run::shared::Shared;
 use crate::exec::schedule::{Input, LaneId};
@@ -51,7 +51,7 @@ impl Worker<'_> {
         if !names.is_empty() {
             let names = names.join("`, `");
             self.tell(
-                SutStatus::Owing,
+                SutEvent::Owing,
                 format!("finish is due since an earlier run: `{names}`"),
             );
         }
@@ -63,7 +63,7 @@ impl Worker<'_> {
         if !others.is_empty() {
             let others = others.join(", ");
             self.tell(
-                SutStatus::Owing,
+                SutEvent::Owing,
                 format!("finish is due for another project, which pays: {others}"),
             );
         }
@@ -99,7 +99,7 @@ impl Worker<'_> {
         if plans.is_empty() {
             return Ok(());
         }
-        self.tell(SutStatus::Leaving, String::new());
+        self.tell(SutEvent::Leaving, String::new());
         let mut due: VecDeque<StepId> = plans.iter().flat_map(|plan| plan.finish.iter().copied()).collect();
         let left = self.finish_plans(&plans, &mut due);
         if let Err(CommandError::Sut(trouble)) = &left

@@ -7,9 +7,9 @@ use std::time::Instant;
 
 use crate::compile::spec::{PhaseAction, StepId};
 use crate::control::InfraKind;
+use crate::event::{Event, NodeOutcome, NodeRef};
 use crate::exec::attempt::log::NodeLog;
 use crate::exec::attempt::script::{self, ScriptEnd};
-use crate::exec::event::{Event, NodeOutcome, NodeRef};
 use crate::exec::run::messages::WorkerMessage;
 use crate::exec::worker::{CommandError, Worker};
 use crate::sut::agent::packages::PackageNeed;

@@ -21,7 +21,7 @@ use atex_cache::{CacheError, Ticket};
 use atex_graph::{ActionKey, NodeId};
 
 use crate::compile::spec::StepId;
-use crate::exec::event::{Event, SutStatus};
+use crate::event::{Event, SutEvent};
 use crate::exec::options::{Mode, OnTaint};
 use crate::exec::record::observed_inputs::Paths;
 use crate::exec::record::recorder::RecorderHandle;
@@ -161,25 +161,25 @@ impl<'a> Worker<'a> {
             WorkerCommand::Run(first) => self.run_tests(first, order.attempt),
             WorkerCommand::Leave(lane) => {
                 let left = self.leave(lane)?;
-                self.tell(SutStatus::Idle, String::new());
+                self.tell(SutEvent::Idle, String::new());
                 Ok(left)
             }
             WorkerCommand::Close => {
                 self.settle()?;
                 self.sut.close();
-                self.tell(SutStatus::Released, String::new());
+                self.tell(SutEvent::Released, String::new());
                 Ok(Input::Closed)
             }
         }
     }
 
     fn open(&mut self) -> Result<Input, CommandError> {
-        self.tell(SutStatus::Connecting, String::new());
+        self.tell(SutEvent::Connecting, String::new());
         let (outbox, name) = (self.outbox.clone(), self.sut.name().to_owned());
         let mut notice = |note: String| {
             outbox.event(Event::Sut {
                 sut: name.clone(),
-                state: SutStatus::Waiting,
+                state: SutEvent::Waiting,
                 note,
             });
             outbox.send(WorkerMessage::Held);
@@ -194,13 +194,13 @@ impl<'a> Worker<'a> {
         self.facts = Some(hello.facts);
         self.state = hello.state;
         if let Some(taint) = &self.state.taint {
-            self.tell(SutStatus::Tainted, taint.reason.clone());
+            self.tell(SutEvent::Tainted, taint.reason.clone());
         }
         if let Some(reason) = self.unwanted() {
             return Ok(self.gone(reason));
         }
         self.tell_owed();
-        self.tell(SutStatus::Ready, String::new());
+        self.tell(SutEvent::Ready, String::new());
         Ok(Input::Opened(self.last_step()))
     }
 
@@ -237,7 +237,7 @@ impl<'a> Worker<'a> {
 
     fn lost(&mut self, trouble: &Trouble) -> Input {
         self.sut.close();
-        self.tell(SutStatus::Dropped, trouble.with_advice());
+        self.tell(SutEvent::Dropped, trouble.with_advice());
         Input::Lost(skip_of(trouble))
     }
 
@@ -248,12 +248,12 @@ impl<'a> Worker<'a> {
             Skip::Prepare(note) | Skip::Setup(note) | Skip::Unreachable(note) | Skip::Stopped(note) => note.clone(),
             Skip::Cancelled => "cancelled".to_owned(),
         };
-        self.tell(SutStatus::Dropped, note);
+        self.tell(SutEvent::Dropped, note);
         Input::Lost(reason)
     }
 
     /// Sends the event that tells what the SUT does now, or what happened to it.
-    pub(crate) fn tell(&self, state: SutStatus, note: String) {
+    pub(crate) fn tell(&self, state: SutEvent, note: String) {
         self.outbox.event(Event::Sut {
             sut: self.sut.name().to_owned(),
             state,

@@ -3,7 +3,7 @@
 use atex_graph::Node;
 
 use crate::compile::spec::{StepId, UploadId};
-use crate::exec::event::Event;
+use crate::event::Event;
 use crate::exec::record::observed_inputs::{InputTree, MOST_FILES, Paths, beside, remember, unknown};
 use crate::exec::schedule::JobId;
 use crate::exec::worker::{CommandError, Worker};

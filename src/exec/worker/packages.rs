@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use crate::control::InfraKind;
+use crate::event::{Event, SutEvent};
 use crate::exec::attempt::script::{self, ScriptEnd};
-use crate::exec::event::{Event, SutStatus};
 use crate::exec::schedule::{JobId, LaneId};
 use crate::exec::worker::{CommandError, Worker};
 use crate::sut::agent::packages::{self, PackageNeed};
@@ -77,7 +77,7 @@ impl Worker<'_> {
             env_after: Vec::new(),
             env_file: EnvFile::Base,
         };
-        self.tell(SutStatus::Installing, String::new());
+        self.tell(SutEvent::Installing, String::new());
         let title = format!("packages: {}", packages.join(" "));
         let mut log = self.shared.prepare_log.part(self.sut.name(), &title)?;
         let ran = script::run(self.sut.as_mut(), &job, &self.shared.cancel, Urgency::None, &mut log)?;

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use atex_cache::{RecordOutcome, Ticket};
 
 use crate::compile::spec::StepId;
-use crate::exec::event::{Event, NodeOutcome};
+use crate::event::{Event, NodeOutcome};
 use crate::exec::record::{self, RecordError};
 use crate::exec::run::clock::unix_now;
 use crate::exec::worker::how::outcome_of;

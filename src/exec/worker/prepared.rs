@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::compile::spec::StepId;
-use crate::exec::event::Event;
+use crate::event::Event;
 use crate::exec::options::{OnReboot, OnTaint};
 use crate::exec::record::observed_inputs::{self, Paths};
 use crate::exec::run::clock::unix_now;

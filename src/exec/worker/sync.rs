@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::compile::spec::UploadId;
-use crate::exec::event::SutStatus;
+use crate::event::SutEvent;
 use crate::exec::schedule::{LaneId, Skip};
 use crate::exec::worker::enter::LOST_PREPARED;
 use crate::exec::worker::{CommandError, Worker};
@@ -27,7 +27,7 @@ pub(crate) fn mode_of(done: usize) -> SyncMode {
 impl Worker<'_> {
     /// Sends a tree to its slot. If that removes what prepare steps made there, the machine does not count as prepared any more.
     pub(crate) fn bring_tree(&mut self, id: UploadId, upload: &Upload, mode: SyncMode) -> Result<Synced, CommandError> {
-        self.tell(SutStatus::Syncing, String::new());
+        self.tell(SutEvent::Syncing, String::new());
         let synced = self.sync(id, upload, mode)?;
         if !synced.has_prepared {
             return Ok(synced);
@@ -81,12 +81,12 @@ impl Worker<'_> {
                 "what `{before}` did to the tree was undone: {} brought again, {} removed",
                 synced.sent, synced.removed
             );
-            self.tell(SutStatus::Restored, text);
+            self.tell(SutEvent::Restored, text);
         }
         let Some(lost) = synced.lost_prepared else {
             return Ok(None);
         };
-        self.tell(SutStatus::Changed, format!("{LOST_PREPARED}, by `{before}`"));
+        self.tell(SutEvent::Changed, format!("{LOST_PREPARED}, by `{before}`"));
         self.step_back(lost)?;
         let done = self.bring_standing(lane)?;
         self.prepare_rest(lane, done)

@@ -1,6 +1,6 @@
 //! The end of a test: the fallback result and the kinds of infrastructure failure.
 
-use atex::control::{InfraKind, ResultStore, Said, Status, Verdict};
+use atex::control::{ControlMessage, InfraKind, ResultStore, Status, Verdict};
 
 use crate::control::support::{Running, lines, result_with};
 
@@ -99,7 +99,7 @@ fn an_infrastructure_failure_overrides_what_the_base_said() {
         [r#"{"status":"infra","note":"the connection \"ended\"","error":"aborted","x":2,"files":["output.txt"]}"#]
     );
     assert_eq!(done.summary.counts[&Status::Infra], 1);
-    assert_eq!(done.summary.late, [Said::Result(Status::Infra, None)]);
+    assert_eq!(done.summary.late, [ControlMessage::Result(Status::Infra, None)]);
 }
 
 #[test]

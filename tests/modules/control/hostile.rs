@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use atex::control::{ControlError, Finish, InfraKind, Limits, Said, Status};
+use atex::control::{ControlError, ControlMessage, Finish, InfraKind, Limits, Status};
 use proptest::prelude::*;
 
 use crate::control::support::{Running, result, result_with};
@@ -11,7 +11,7 @@ use crate::control::support::{Running, result, result_with};
 #[derive(Debug, PartialEq)]
 struct Outcome {
     error: Option<ControlError>,
-    said: Vec<Said>,
+    said: Vec<ControlMessage>,
     lines: Vec<String>,
     files: BTreeMap<String, Vec<u8>>,
     counts: BTreeMap<Status, u64>,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use atex::control::{DurationChange, InfraKind, Said, Status, Verdict};
+use atex::control::{ControlMessage, DurationChange, InfraKind, Status, Verdict};
 
 use crate::control::support::{Running, result, result_with, violation};
 
@@ -11,7 +11,7 @@ fn a_control_line_has_at_most_4096_bytes_with_its_newline() {
     let line = |length: usize| format!("noop {}\n", "x".repeat(length - 6));
     let mut test = Running::new();
     test.say(line(4096));
-    assert_eq!(test.said, [Said::Noop]);
+    assert_eq!(test.said, [ControlMessage::Noop]);
     let note = test.break_with(line(4097));
     assert!(
         note.starts_with("control line is longer than 4096 bytes: `noop xxxx"),
@@ -37,7 +37,10 @@ fn a_control_line_is_ascii() {
 fn the_next_n_bytes_are_one_json_object() {
     let mut test = Running::new();
     test.say("result 17\n{\"status\":\"").say("pass\"").say("}noop\n");
-    assert_eq!(test.said, [Said::Result(Status::Pass, None), Said::Noop]);
+    assert_eq!(
+        test.said,
+        [ControlMessage::Result(Status::Pass, None), ControlMessage::Noop]
+    );
     assert_eq!(test.lines(), [r#"{"status":"pass"}"#]);
 }
 
@@ -48,7 +51,7 @@ fn exitcode_is_the_tests_exit_code_and_the_last_one_counts() {
     assert_eq!(test.protocol.exit_code(), Some(255));
     test.say("exitcode 7\n");
     assert_eq!(test.protocol.exit_code(), Some(7));
-    assert_eq!(test.said, [Said::ExitCode(255), Said::ExitCode(7)]);
+    assert_eq!(test.said, [ControlMessage::ExitCode(255), ControlMessage::ExitCode(7)]);
 }
 
 #[test]
@@ -69,18 +72,18 @@ fn duration_lines_reach_the_executor_in_all_forms() {
         DurationChange::Save,
         DurationChange::Restore,
     ];
-    assert_eq!(test.said, changes.map(Said::Duration));
+    assert_eq!(test.said, changes.map(ControlMessage::Duration));
 }
 
 #[test]
 fn after_disconnect_the_channel_is_closed_until_the_test_starts_again() {
     let mut test = Running::new();
     test.say("disconnect\nnoop\n\ngarbage").say(" and more");
-    assert_eq!(test.said, [Said::Disconnect]);
+    assert_eq!(test.said, [ControlMessage::Disconnect]);
     test.protocol.end_of_stream().expect("nobody reads any more");
     test.protocol.restart();
     test.say("noop\n");
-    assert_eq!(test.said, [Said::Disconnect, Said::Noop]);
+    assert_eq!(test.said, [ControlMessage::Disconnect, ControlMessage::Noop]);
 }
 
 #[test]
@@ -91,10 +94,10 @@ fn after_reconnect_the_channel_stays_open() {
     assert_eq!(
         test.said,
         [
-            Said::Reconnect { always: false },
-            Said::Noop,
-            Said::Reconnect { always: true },
-            Said::Result(Status::Pass, None),
+            ControlMessage::Reconnect { always: false },
+            ControlMessage::Noop,
+            ControlMessage::Reconnect { always: true },
+            ControlMessage::Result(Status::Pass, None),
         ]
     );
 }
@@ -249,7 +252,7 @@ fn nothing_reported_before_a_violation_is_lost() {
         let note = test.break_with(said.concat());
         assert_eq!(violation(test.try_say("noop\n")), note, "what is broken stays broken");
         assert_eq!(test.lines().len(), 2, "{shown}");
-        assert!(test.said.contains(&Said::ExitCode(5)), "{shown}");
+        assert!(test.said.contains(&ControlMessage::ExitCode(5)), "{shown}");
         test.output.append(b"printed").expect("a disk");
         let done = test.fail(InfraKind::Control, &note);
         assert_eq!(done.lines.len(), 4);

@@ -1,6 +1,6 @@
 //! Partial results: what is merged, and how.
 
-use atex::control::{Said, Status};
+use atex::control::{ControlMessage, Status};
 
 use crate::control::support::{Running, result, result_with};
 
@@ -119,11 +119,11 @@ fn what_is_open_at_the_end_becomes_final_in_the_order_of_first_appearance() {
     let names: Vec<_> = done.lines[1..4].iter().map(|line| line.chars().nth(9)).collect();
     assert_eq!(names, [Some('z'), Some('m'), Some('b')]);
     let late: Vec<_> = ["z", "m", "b"]
-        .map(|name| Said::Result(Status::Pass, Some(name.into())))
+        .map(|name| ControlMessage::Result(Status::Pass, Some(name.into())))
         .into();
     assert_eq!(
         done.summary.late,
-        [&late[..], &[Said::Result(Status::Pass, None)]].concat()
+        [&late[..], &[ControlMessage::Result(Status::Pass, None)]].concat()
     );
 }
 

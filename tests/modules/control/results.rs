@@ -1,6 +1,6 @@
 //! Results: known keys, files, the line that is stored, the output.
 
-use atex::control::{Said, Status, Verdict};
+use atex::control::{ControlMessage, Status, Verdict};
 
 use crate::control::support::{Running, result, result_with};
 
@@ -62,7 +62,7 @@ fn all_other_keys_are_passed_through_with_their_order_and_digits() {
 fn of_a_key_given_twice_the_last_value_counts() {
     let mut test = Running::new();
     test.report(r#"{"status":"fail","name":"a","status":"pass","partial":true,"partial":false}"#);
-    assert_eq!(test.said, [Said::Result(Status::Pass, Some("a".into()))]);
+    assert_eq!(test.said, [ControlMessage::Result(Status::Pass, Some("a".into()))]);
     assert_eq!(test.lines(), [r#"{"status":"pass","name":"a"}"#]);
 }
 
@@ -71,7 +71,7 @@ fn a_name_that_is_null_or_empty_is_the_test_itself() {
     for name in ["null", "\"\""] {
         let mut test = Running::new();
         test.report(&format!(r#"{{"name":{name},"status":"pass"}}"#));
-        assert_eq!(test.said, [Said::Result(Status::Pass, None)]);
+        assert_eq!(test.said, [ControlMessage::Result(Status::Pass, None)]);
         assert_eq!(test.exit(1).lines.len(), 1);
     }
 }
@@ -84,7 +84,10 @@ fn a_surrogate_that_python_escaped_becomes_a_replacement_character() {
         test.lines(),
         [r#"{"name":"caf\ufffd","status":"pass","note":"\ud83e\udd80"}"#]
     );
-    assert_eq!(test.said, [Said::Result(Status::Pass, Some("caf\u{fffd}".into()))]);
+    assert_eq!(
+        test.said,
+        [ControlMessage::Result(Status::Pass, Some("caf\u{fffd}".into()))]
+    );
 }
 
 #[test]
@@ -97,7 +100,10 @@ fn file_bytes_follow_in_the_order_of_the_array() {
         (test.file("z"), test.file("empty"), test.file("d/a")),
         ("zzz".into(), String::new(), "aaaa".into())
     );
-    assert_eq!(test.said, [Said::Result(Status::Pass, None), Said::Noop]);
+    assert_eq!(
+        test.said,
+        [ControlMessage::Result(Status::Pass, None), ControlMessage::Noop]
+    );
 }
 
 #[test]

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use atex::control::{
-    ControlError, Finish, InfraKind, Limits, Output, Protocol, RESULTS, ResultStore, Said, Status, Summary,
+    ControlError, ControlMessage, Finish, InfraKind, Limits, Protocol, RESULTS, ResultStore, Status, TestOutput,
+    TestSummary,
 };
 use serde_json::value::RawValue;
 
@@ -22,8 +23,8 @@ pub(crate) fn result_with(json: &str, files: &str) -> Vec<u8> {
 pub(crate) struct Running {
     pub(crate) dir: tempfile::TempDir,
     pub(crate) protocol: Protocol,
-    pub(crate) output: Output,
-    pub(crate) said: Vec<Said>,
+    pub(crate) output: TestOutput,
+    pub(crate) said: Vec<ControlMessage>,
 }
 
 impl Running {
@@ -108,8 +109,8 @@ impl Running {
 /// A test that is over.
 pub(crate) struct Done {
     pub(crate) lines: Vec<String>,
-    pub(crate) summary: Summary,
-    pub(crate) said: Vec<Said>,
+    pub(crate) summary: TestSummary,
+    pub(crate) said: Vec<ControlMessage>,
     /// Content of all files, by path below the test's directory.
     pub(crate) files: BTreeMap<String, Vec<u8>>,
 }

@@ -10,12 +10,12 @@ use super::mock::{Lab, Step};
 use atex::compile;
 use atex::compile::spec::{Request, Workload};
 use atex::control::Mask;
-use atex::exec::event::{Event, NodeOutcome, Stamped, SutStatus};
+use atex::event::{Event, NodeOutcome, Stamped, SutEvent};
 use atex::exec::options::{Mode, OnReboot, OnTaint, Options, Until};
 use atex::exec::pending::PendingWork;
 use atex::exec::run::{self, Arrivals, EventSink, Finished, Run};
-use atex::exec::rundir::RunDir;
 use atex::exec::schedule::ScheduleRules;
+use atex::rundir::RunDir;
 use atex::sut::{BaseIdentity, Cancel, OnHeld, Project, Sut, Trouble, TroubleKind, Urgency};
 use atex_cache::{RecordOutcome, Store};
 use atex_graph::{Base, Kind};
@@ -192,7 +192,7 @@ impl Bench {
             let output = store.output(work.graph.node(node).key()).unwrap()?;
             (output.outcome == RecordOutcome::Passed).then_some(output)
         });
-        let mut sink = Seen {
+        let mut sink = SeenSut {
             events: Vec::new(),
             cancel: cancel.clone(),
             on_event,
@@ -240,13 +240,13 @@ fn directory() -> tempfile::TempDir {
 }
 
 /// A sink that remembers.
-struct Seen<F> {
+struct SeenSut<F> {
     events: Vec<Event>,
     cancel: Cancel,
     on_event: F,
 }
 
-impl<F: FnMut(&Event, &Cancel)> EventSink for Seen<F> {
+impl<F: FnMut(&Event, &Cancel)> EventSink for SeenSut<F> {
     fn event(&mut self, event: &Stamped) {
         self.events.push(event.event.clone());
         (self.on_event)(&event.event, &self.cancel);
@@ -263,7 +263,7 @@ impl Ended {
         let Some(Event::RunFinished { exit_code, tests, .. }) = self.events.last() else {
             panic!("the last event tells the end: {:?}", self.events);
         };
-        assert_eq!((*exit_code, tests), (self.finished.exit_code(), &self.finished.tests));
+        assert_eq!((*exit_code, tests), (self.finished.exit(), &self.finished.tests));
         if self.finished.defect.is_some() || self.finished.host_failure.is_some() {
             return;
         }
@@ -277,7 +277,7 @@ impl Ended {
         if let Some(Event::RunStarted { tests, .. }) = self.events.first() {
             assert_eq!(told, *tests, "no test is lost: {:#?}", self.events);
         }
-        if *exit_code == 0 && told > 0 {
+        if exit_code.code() == 0 && told > 0 {
             assert!(work.tests.iter().all(|test| !self.results(&test.name).is_empty()));
         }
     }
@@ -285,7 +285,7 @@ impl Ended {
     #[track_caller]
     pub(crate) fn exits(self, code: u8) -> Self {
         assert_eq!(
-            self.finished.exit_code(),
+            self.finished.exit().code(),
             code,
             "{:?}\n{:#?}",
             self.finished,
@@ -338,7 +338,7 @@ impl Ended {
     }
 
     /// The notes of a state that SUTs went through.
-    pub(crate) fn states(&self, wanted: SutStatus) -> Vec<&str> {
+    pub(crate) fn states(&self, wanted: SutEvent) -> Vec<&str> {
         let mut notes = Vec::new();
         for event in &self.events {
             if let Event::Sut { state, note, .. } = event

@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 
 use atex::compile::spec::Workload;
-use atex::exec::event::{Event, SutStatus};
+use atex::event::{Event, SutEvent};
 use atex_cache::{Lookup, Record, RecordOutcome, Ticket};
 use atex_graph::transcript;
 
@@ -35,7 +35,7 @@ fn claim(bench: &Bench, work: &Workload, test: &str) -> (Ticket, Record) {
 
 /// Whether the event tells that `test` is run by somebody else.
 fn waits(event: &Event, test: &str) -> bool {
-    matches!(event, Event::Sut { state, note, .. } if *state == SutStatus::Waiting && note.contains(test))
+    matches!(event, Event::Sut { state, note, .. } if *state == SutEvent::Waiting && note.contains(test))
 }
 
 #[test]
@@ -65,9 +65,9 @@ fn the_record_of_the_other_process_is_taken_when_it_is_there() {
     );
     assert_eq!(ended.note("/t1"), "elsewhere");
     assert!(
-        ended.states(SutStatus::Waiting)[0].contains("process"),
+        ended.states(SutEvent::Waiting)[0].contains("process"),
         "{:?}",
-        ended.states(SutStatus::Waiting)
+        ended.states(SutEvent::Waiting)
     );
 }
 

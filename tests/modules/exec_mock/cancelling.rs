@@ -1,7 +1,7 @@
 //! Ctrl-C once and twice, at every stage.
 
 use super::mock::Step;
-use atex::exec::event::{Event, SutStatus};
+use atex::event::{Event, SutEvent};
 use atex::sut::{Trouble, TroubleKind, Urgency};
 use atex_graph::Kind;
 
@@ -38,7 +38,7 @@ fn while_a_machine_is_opened_all_tests_are_cancelled() {
         .fail("one", "open", Trouble::new(TroubleKind::Cancelled, "`one`: cancelled"));
     let ended = bench
         .run_with(|event, cancel| {
-            if matches!(event, Event::Sut { state, .. } if *state == SutStatus::Connecting) {
+            if matches!(event, Event::Sut { state, .. } if *state == SutEvent::Connecting) {
                 graceful(cancel);
             }
         })
@@ -57,7 +57,7 @@ fn while_files_are_brought_all_tests_are_cancelled() {
         .fail("one", "sync", Trouble::new(TroubleKind::Cancelled, "`one`: cancelled"));
     let ended = bench
         .run_with(|event, cancel| {
-            if matches!(event, Event::Sut { state, .. } if *state == SutStatus::Syncing) {
+            if matches!(event, Event::Sut { state, .. } if *state == SutEvent::Syncing) {
                 graceful(cancel);
             }
         })
@@ -86,7 +86,7 @@ fn while_packages_are_installed_no_test_starts() {
     let bench = crate::exec_mock::bench::Bench::of(&[("t1.fmf", "test: 'true'\nrequire: good\n")]);
     // The transaction is the only script of this plan: cancelled before it starts, it is ended at once.
     let ended = bench.run_with(|event, cancel| {
-        if matches!(event, Event::Sut { state, .. } if *state == SutStatus::Syncing) {
+        if matches!(event, Event::Sut { state, .. } if *state == SutEvent::Syncing) {
             graceful(cancel);
         }
     });

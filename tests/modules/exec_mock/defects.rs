@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use super::mock::Mock;
-use atex::exec::event::NodeOutcome;
+use atex::event::NodeOutcome;
 use atex::sut::{
     Cancel, Channel, EnvFile, Hello, Job, JobKind, OnHeld, Reads, Room, Sut, SutState, SyncMode, Synced, Trouble,
     Upload, Watch,

@@ -2,7 +2,7 @@
 //! what the outcomes say. `bench` checks after each run that every test was told of exactly once.
 
 use super::mock::Step;
-use atex::exec::event::{Event, NodeOutcome};
+use atex::event::{Event, NodeOutcome};
 use atex::exec::options::{Mode, Until};
 use atex::sut::{Trouble, TroubleKind};
 use proptest::prelude::*;
@@ -152,7 +152,7 @@ proptest! {
         prop_assert_eq!(&ended.finished.host_failure, &None);
         // Who cancels after all is over has not cancelled anything.
         let cancelled = cancelled && ended.finished.cancelled;
-        prop_assert_eq!(ended.finished.exit_code(), expected(&ended.events, cancelled), "{:#?}", ended.events);
+        prop_assert_eq!(ended.finished.exit().code(), expected(&ended.events, cancelled), "{:#?}", ended.events);
         for (machine, _) in bench.lab.calls() {
             let state = bench.lab.state(&machine);
             prop_assert!(state.chain.len() <= 2);
@@ -169,5 +169,5 @@ fn world_again(bench: &Bench) -> u8 {
         vec![Box::new(super::mock::Lab::default().machine("calm", cancel))]
     };
     assert_eq!(bench.options.until, Until::Finish);
-    bench.run_on(machines, |_, _| ()).finished.exit_code()
+    bench.run_on(machines, |_, _| ()).finished.exit().code()
 }

@@ -3,7 +3,7 @@
 use std::sync::Mutex;
 
 use super::mock::{Gate, Step};
-use atex::exec::event::{Event, SutStatus};
+use atex::event::{Event, SutEvent};
 use atex::exec::options::OnTaint;
 use atex::sut::{OnHeld, SutState, Taint, Trouble, TroubleKind};
 
@@ -20,7 +20,7 @@ fn a_lost_sut_aborts_its_test_and_the_other_sut_takes_the_rest() {
     }
     let ended = bench
         .run_with(|event, _| {
-            if matches!(event, Event::Sut { state, .. } if *state == SutStatus::Dropped) {
+            if matches!(event, Event::Sut { state, .. } if *state == SutEvent::Dropped) {
                 lost.open();
             }
         })
@@ -29,7 +29,7 @@ fn a_lost_sut_aborts_its_test_and_the_other_sut_takes_the_rest() {
     for test in ["/t2", "/t3", "/t4"] {
         assert_eq!(ended.result(test), "pass");
     }
-    assert_eq!(ended.states(SutStatus::Dropped).len(), 1);
+    assert_eq!(ended.states(SutEvent::Dropped).len(), 1);
 }
 
 #[test]
@@ -40,7 +40,7 @@ fn tests_that_share_a_tree_start_again_on_another_sut_where_theirs_is_lost_among
     bench.lab.script("/t2", vec![breaks()]);
     bench.lab.fail("one", "reopen", unreachable());
     let ended = bench.run_with(|event, _| {
-        if matches!(event, Event::Sut { state, .. } if *state == SutStatus::Dropped) {
+        if matches!(event, Event::Sut { state, .. } if *state == SutEvent::Dropped) {
             bench.lab.script("/t2", vec![Step::Exit(0)]);
         }
     });
@@ -72,7 +72,7 @@ fn a_sut_that_comes_back_after_an_abort_is_tainted_and_prepared_again() {
     bench.lab.script("/t1", vec![breaks()]);
     let ended = bench.run().exits(3);
     assert_eq!(ended.jobs_of("one"), ["prepare", "/t1", "prepare", "/t2", "finish"]);
-    assert_eq!(ended.states(SutStatus::Tainted), ["`test /t1` ended by aborted"]);
+    assert_eq!(ended.states(SutEvent::Tainted), ["`test /t1` ended by aborted"]);
     assert!(ended.warnings()[0].contains("prepared again"), "{:?}", ended.warnings());
     assert_eq!(bench.lab.state("one").taint, None);
 }
@@ -84,7 +84,7 @@ fn where_one_of_two_cannot_be_opened_the_other_runs_all_tests() {
     let ended = bench.run().exits(0);
     assert_eq!(ended.jobs_of("one"), [""; 0]);
     assert_eq!(ended.jobs_of("two").len(), 5);
-    assert_eq!(ended.states(SutStatus::Dropped), ["`one`: no route to host"]);
+    assert_eq!(ended.states(SutEvent::Dropped), ["`one`: no route to host"]);
 }
 
 #[test]
@@ -125,12 +125,12 @@ fn a_held_sut_is_waited_for_and_who_holds_it_is_told() {
     bench.lab.hold("one", gate.clone());
     let ended = bench
         .run_with(|event, _| {
-            if matches!(event, Event::Sut { state, .. } if *state == SutStatus::Waiting) {
+            if matches!(event, Event::Sut { state, .. } if *state == SutEvent::Waiting) {
                 gate.open();
             }
         })
         .exits(0);
-    assert_eq!(ended.states(SutStatus::Waiting), ["`one`: held by another run"]);
+    assert_eq!(ended.states(SutEvent::Waiting), ["`one`: held by another run"]);
 }
 
 #[test]
@@ -181,7 +181,7 @@ fn a_machine_that_is_not_what_was_compiled_for_is_dropped_with_a_message() {
         vec![Box::new(other), Box::new(bench.lab.machine("two", cancel))]
     };
     let ended = bench.run_on(machines, |_, _| ()).exits(0);
-    let dropped = ended.states(SutStatus::Dropped);
+    let dropped = ended.states(SutEvent::Dropped);
     assert!(
         dropped[0].contains("mock 2 x86_64") && dropped[0].contains("mock 1 x86_64"),
         "{dropped:?}"
@@ -196,7 +196,7 @@ fn a_connection_that_breaks_in_prepare_leaves_the_tests_to_the_other_sut() {
     let broken = Mutex::new(None);
     let ended = bench.run_with(|event, _| {
         if let Event::NodeFinished { sut, outcome, .. } = event
-            && *outcome != atex::exec::event::NodeOutcome::Pass
+            && *outcome != atex::event::NodeOutcome::Pass
         {
             broken.lock().unwrap().get_or_insert(sut.clone());
         }
@@ -317,10 +317,7 @@ fn disconnect_lets_go_opens_again_and_starts_the_test_once_more() {
         .position(|call| *call == "one: detach /t1")
         .expect("it is let go");
     assert_eq!(calls[at..at + 3], ["one: detach /t1", "one: reopen", "one: start /t1"]);
-    assert_eq!(
-        (ended.starts("prepare"), ended.states(SutStatus::Tainted).len()),
-        (1, 0)
-    );
+    assert_eq!((ended.starts("prepare"), ended.states(SutEvent::Tainted).len()), (1, 0));
     assert_eq!(
         std::fs::read_to_string(ended.dir.join("tests/t1/files/output.txt")).unwrap(),
         "before"

@@ -1,7 +1,7 @@
 //! Runs in which nothing is wrong with the machines, and the exit codes that they end with.
 
 use super::mock::Step;
-use atex::exec::event::{Event, NodeOutcome};
+use atex::event::{Event, NodeOutcome};
 
 use crate::exec_mock::bench::{Bench, bench, says};
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::mock::{Gate, Lab, Step};
-use atex::exec::event::{Event, NodeOutcome, SutStatus};
+use atex::event::{Event, NodeOutcome, SutEvent};
 use atex::exec::options::Mode;
 use atex::exec::run::{Arrival, Arrivals};
 use atex::sut::Cancel;
@@ -79,7 +79,7 @@ fn a_destructive_test_taints_its_sut_which_is_prepared_again() {
         bench.write("t1.fmf", &format!("test: 'true'\norder: 1\n{mark}\n"));
         let ended = bench.run().exits(0);
         assert_eq!(ended.jobs_of("one"), ["prepare", "/t1", "prepare", "/t2", "finish"]);
-        assert_eq!(ended.states(SutStatus::Tainted), ["`test /t1` is destructive"]);
+        assert_eq!(ended.states(SutEvent::Tainted), ["`test /t1` is destructive"]);
     }
 }
 
@@ -205,7 +205,7 @@ fn a_sut_that_joins_while_a_test_runs_takes_the_other_test() {
         .exits(0);
     assert_eq!(ended.jobs_of("late"), ["prepare", "/t2", "finish"]);
     assert_eq!(ended.jobs_of("one"), ["prepare", "/t1", "finish"]);
-    assert_eq!(ended.states(SutStatus::Joined).len(), 1);
+    assert_eq!(ended.states(SutEvent::Joined).len(), 1);
 }
 
 #[test]
@@ -217,7 +217,7 @@ fn a_sut_that_is_not_needed_any_more_is_finished_and_let_go_while_others_work() 
         .script("/t1", vec![Step::Until(released.clone()), Step::Exit(0)]);
     let ended = bench
         .run_with(|event, _| {
-            if matches!(event, Event::Sut { state, .. } if *state == SutStatus::Released) {
+            if matches!(event, Event::Sut { state, .. } if *state == SutEvent::Released) {
                 released.open();
             }
         })
@@ -236,7 +236,7 @@ fn a_sut_that_was_let_go_is_taken_again_where_the_last_one_at_work_is_lost() {
     }
     let ended = bench
         .run_with(|event, _| {
-            if matches!(event, Event::Sut { state, .. } if *state == SutStatus::Released) {
+            if matches!(event, Event::Sut { state, .. } if *state == SutEvent::Released) {
                 released.open();
             }
         })

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::mock::Step;
-use atex::exec::event::{Event, NodeOutcome};
+use atex::event::{Event, NodeOutcome};
 use atex_graph::{BlobDigest, Kind};
 
 use crate::exec_mock::bench::{Bench, bench, says};

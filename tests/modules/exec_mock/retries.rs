@@ -1,7 +1,7 @@
 //! Attempts: what is tried again, where, and what the test's verdict is then.
 
 use super::mock::{Gate, Step};
-use atex::exec::event::{Event, NodeOutcome, SutStatus};
+use atex::event::{Event, NodeOutcome, SutEvent};
 
 use crate::exec_mock::bench::{Bench, Ended, bench, breaks, says, started, unreachable};
 
@@ -100,7 +100,7 @@ fn a_test_that_its_machine_broke_off_runs_on_another_one_and_the_run_passes() {
     }
     let ended = bench
         .run_with(|event, _| {
-            if matches!(event, Event::Sut { state, .. } if *state == SutStatus::Dropped) {
+            if matches!(event, Event::Sut { state, .. } if *state == SutEvent::Dropped) {
                 lost.open();
             }
         })
@@ -111,7 +111,7 @@ fn a_test_that_its_machine_broke_off_runs_on_another_one_and_the_run_passes() {
     );
     assert_eq!(ended.result("/t1"), "infra aborted");
     assert_eq!(ended.result("/t1/attempt-2"), "pass");
-    assert_eq!(ended.states(SutStatus::Dropped).len(), 1);
+    assert_eq!(ended.states(SutEvent::Dropped).len(), 1);
 }
 
 #[test]
@@ -159,7 +159,7 @@ fn where_the_last_machine_is_lost_the_second_attempt_is_unreachable() {
     bench.lab.script("/t1", vec![breaks()]);
     bench.lab.fail("one", "reopen", unreachable());
     let ended = bench.run_with(|_, _| ());
-    assert_eq!(ended.finished.exit_code(), 3);
+    assert_eq!(ended.finished.exit().code(), 3);
     assert_eq!(
         (ended.result("/t1"), ended.result("/t1/attempt-2")),
         ("infra aborted".into(), "infra unreachable".into())

@@ -41,10 +41,10 @@ use crate::exec::options::{Mode, Options, Until};
 use crate::exec::pending::PendingWork;
 use crate::exec::record::{audit, observed_inputs};
 use crate::exec::run::{Arrivals, Finished, Run, RunError};
-use crate::exec::rundir::{RunDir, RunDirError};
 use crate::host::ownership;
-use crate::report::live::Size;
-use crate::report::{self, Console, Exit, Json, Recorder, RunInfo};
+use crate::report::console::live::Size;
+use crate::report::{self, Console, Exit, Json, Recorder};
+use crate::rundir::{RunDir, RunDirError, RunInfo};
 use crate::sut::{Cancel, OnHeld, Project, Sut};
 use null_build::Tried;
 use sink::RunSink;
@@ -306,12 +306,11 @@ fn ended(finished: &Finished) -> Result<Exit, CliError> {
     if let Some(reason) = &finished.host_failure {
         return Err(CliError::infra(reason.clone()));
     }
-    let code = finished.exit_code();
-    Exit::from_code(code).ok_or_else(|| CliError::defect(format!("exit code {code} is in no table")))
+    Ok(finished.exit())
 }
 
-fn reporters(dir: &RunDir, info: RunInfo, settings: &Settings, cancel: &Cancel) -> Result<report::Sink, CliError> {
-    let reporters = report::Sink::new().with(Recorder::create(dir.path(), info)?);
+fn reporters(dir: &RunDir, info: RunInfo, settings: &Settings, cancel: &Cancel) -> Result<report::Reporters, CliError> {
+    let reporters = report::Reporters::new().with(Recorder::create(dir.path(), info)?);
     let stdout = Patient::new(cancel.clone());
     if settings.json {
         return Ok(reporters.with(Json::new(stdout)));

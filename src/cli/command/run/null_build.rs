@@ -12,11 +12,11 @@ use crate::cli::sut::due_finishes;
 use crate::cli::sut::machines;
 use crate::compile::spec::Request;
 use crate::compile::{self, NullBuildFile, ResolvedRequest};
-use crate::exec::event::Seen;
+use crate::event::SeenSut;
 use crate::exec::null_build::NullBuildRun;
 use crate::exec::options::{Options, Until};
-use crate::exec::rundir::RunDir;
-use crate::report::{Exit, RunInfo};
+use crate::report::Exit;
+use crate::rundir::{RunDir, RunInfo};
 use crate::sut::{Cancel, Project};
 
 /// What is to be built, and what is needed for that.
@@ -28,7 +28,7 @@ pub(super) struct Build<'a> {
     pub(super) cancel: &'a Cancel,
     pub(super) resolved: &'a ResolvedRequest,
     pub(super) asked: &'a Request,
-    pub(super) seen: Option<&'a Seen>,
+    pub(super) seen: Option<&'a SeenSut>,
     pub(super) project: &'a Project,
 }
 

@@ -2,20 +2,20 @@
 
 use crate::cli::error::CliError;
 use crate::control::Mask;
-use crate::exec::event::Stamped;
+use crate::event::Stamped;
 use crate::exec::run::EventSink;
 use crate::report;
 use crate::sut::{Cancel, Urgency};
 
 /// Reporters, and the flag that ends the run.
 pub(super) struct RunSink {
-    reporters: report::Sink,
+    reporters: report::Reporters,
     cancel: Cancel,
     mask: Mask,
 }
 
 impl RunSink {
-    pub(super) fn new(reporters: report::Sink, cancel: Cancel) -> Self {
+    pub(super) fn new(reporters: report::Reporters, cancel: Cancel) -> Self {
         let mask = Mask::default();
         Self {
             reporters,

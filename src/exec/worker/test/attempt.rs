@@ -4,18 +4,18 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use crate::compile::spec::TestSpec;
-use crate::control::{InfraKind, Status, Summary, Verdict};
+use crate::control::{InfraKind, Status, TestSummary, Verdict};
+use crate::event::Event;
 use crate::exec::attempt::framework;
 use crate::exec::attempt::{self, Attempt, AttemptEnd, SutAfter, Unwritten};
-use crate::exec::event::Event;
 use crate::exec::record::infra_result;
 use crate::exec::run::messages::WorkerMessage;
 use crate::exec::run::shared::Shared;
-use crate::exec::rundir::RunDirError;
 use crate::exec::schedule::{After, JobId, LaneId, Skip, TestAttempt};
 use crate::exec::worker::packages::Installed;
 use crate::exec::worker::sync::mode_of;
 use crate::exec::worker::{CommandError, Worker};
+use crate::rundir::RunDirError;
 use crate::sut::agent::packages::PackageNeed;
 use crate::sut::trouble::without_os_numbers;
 use crate::sut::{Job, JobKind, Trouble, TroubleKind};
@@ -29,7 +29,7 @@ const LONGEST_TOLD: usize = 500;
 /// How an attempt ended on its SUT.
 pub(crate) struct SutAttempt {
     /// What the test or the infrastructure reported, or why the host could not write that.
-    pub(crate) summary: Result<Summary, String>,
+    pub(crate) summary: Result<TestSummary, String>,
     pub(crate) after: SutAfter,
     /// Whether the SUT was asked to start the test.
     pub(crate) started_there: bool,
@@ -59,10 +59,10 @@ impl Worker<'_> {
     }
 
     /// Reports that what a test did cannot be written. The test gets a result of the infrastructure, and the run goes on.
-    pub(crate) fn unwritten(&self, attempt: TestAttempt, reason: String) -> Summary {
+    pub(crate) fn unwritten(&self, attempt: TestAttempt, reason: String) -> TestSummary {
         let _told_anyway = infra_result::result_of_broken_off(self.shared, attempt, &reason);
         self.outbox.send(WorkerMessage::NotWritten(reason.clone()));
-        Summary {
+        TestSummary {
             verdict: Verdict::Infra,
             results: 0,
             counts: BTreeMap::new(),
@@ -192,7 +192,7 @@ impl Worker<'_> {
 }
 
 /// Writes the one result of a test that never started.
-fn never_started(shared: &Shared<'_>, dir: &Path, kind: InfraKind, note: &str) -> Result<Summary, String> {
+fn never_started(shared: &Shared<'_>, dir: &Path, kind: InfraKind, note: &str) -> Result<TestSummary, String> {
     let written = infra_result::never_started(shared, dir, kind, note);
     written.map_err(|error| without_os_numbers(&error.to_string()))
 }
@@ -228,16 +228,5 @@ fn shortened_status(status: &Status) -> Status {
     match status {
         Status::Other(text) => Status::Other(shortened(text).into()),
         known => known.clone(),
-    }
-}
-
-/// Returns where a test's output lies, relative to the run's directory. It lies elsewhere if the test uploads an `output.txt` of its own.
-pub(crate) fn output_of(run: &Path, test: &Path) -> String {
-    let (usual, moved) = (test.join("files/output.txt"), test.join("output.txt"));
-    let path = if run.join(&moved).exists() { moved } else { usual };
-    if run.join(&path).exists() {
-        path.to_string_lossy().into_owned()
-    } else {
-        String::new()
     }
 }

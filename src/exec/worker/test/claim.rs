@@ -3,7 +3,7 @@
 use atex_cache::{CacheError, Lookup, Record, RecordOutcome, Ticket};
 use atex_graph::ActionKey;
 
-use crate::exec::event::{NodeOutcome, SutStatus};
+use crate::event::{NodeOutcome, SutEvent};
 use crate::exec::run::clock::stamp;
 use crate::exec::run::messages::{EndedAttempt, WorkerMessage};
 use crate::exec::schedule::{After, AttemptOutcome, Input, JobId};
@@ -43,7 +43,7 @@ impl Worker<'_> {
                     match shared.claim(job) {
                         Ok(Lookup::Busy(holder)) => {
                             let (node, _) = shared.identify(shared.job(job).node);
-                            self.tell(SutStatus::Waiting, format!("`{node}` is being run by {holder}"));
+                            self.tell(SutEvent::Waiting, format!("`{node}` is being run by {holder}"));
                             return Claimed::Otherwise(Input::Ended(After::Busy));
                         }
                         other => found.push(other),

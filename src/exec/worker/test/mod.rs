@@ -12,17 +12,18 @@ mod verdict;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use crate::control::Summary;
+use crate::control::TestSummary;
+use crate::event::{Event, NodeOutcome, SutEvent};
 use crate::exec::attempt::SutAfter;
-use crate::exec::event::{Event, NodeOutcome, SutStatus};
 
 use crate::exec::record::infra_result;
 use crate::exec::run::clock::{stamp, unix_now};
 use crate::exec::run::messages::{EndedAttempt, WorkerMessage};
 use crate::exec::schedule::{After, AttemptOutcome, Input, JobId, Skip, TestAttempt};
-use crate::exec::worker::test::attempt::{Position, SutAttempt, output_of};
+use crate::exec::worker::test::attempt::{Position, SutAttempt};
 use crate::exec::worker::test::verdict::{end_by_error, end_of_attempt, note_of, outcome_of};
 use crate::exec::worker::{CommandError, Worker};
+use crate::rundir::output_of;
 use crate::sut::Reads;
 use claim::Claimed;
 use claim::ClaimedTest;
@@ -31,7 +32,7 @@ use verdict::worst;
 /// A test that came to an end.
 struct EndedTest {
     job: JobId,
-    summary: Summary,
+    summary: TestSummary,
     said: AttemptOutcome,
     outcome: NodeOutcome,
     begun: u64,
@@ -141,7 +142,7 @@ impl Worker<'_> {
             SutCondition::Clean => Ok(Input::Ended(After::Clean)),
             SutCondition::Lost(reason) => Ok(self.gone(Skip::Unreachable(reason))),
             SutCondition::Tainted(reason) => {
-                self.tell(SutStatus::Tainted, reason.clone());
+                self.tell(SutEvent::Tainted, reason.clone());
                 self.doubt(reason)?;
                 Ok(Input::Ended(After::Tainted))
             }
@@ -210,7 +211,8 @@ impl Worker<'_> {
             outcome: tried.outcome,
             duration: u64::try_from(tried.took.as_millis()).unwrap_or(u64::MAX),
             note: note_of(&tried.summary, tried.doubt.as_ref()),
-            log: output_of(shared.dir.path(), &tried.relative),
+            log: output_of(shared.dir.path(), &tried.relative)
+                .map_or_else(String::new, |path| path.to_string_lossy().into_owned()),
             results: tried.summary.counts.clone(),
             again: false,
         };

@@ -5,7 +5,7 @@ use atex_graph::Node;
 
 use super::EndedTest;
 use super::claim::ClaimedTest;
-use crate::exec::event::NodeOutcome;
+use crate::event::NodeOutcome;
 use crate::exec::record::NodeRun;
 use crate::exec::record::audit;
 use crate::exec::record::recorder::Unrecorded;

@@ -1,8 +1,8 @@
 //! What the end of an attempt means: its outcome, whether the test or its machine is at fault, and the note that explains it.
 
 use super::EndedTest;
-use crate::control::{InfraKind, Summary, Verdict};
-use crate::exec::event::NodeOutcome;
+use crate::control::{InfraKind, TestSummary, Verdict};
+use crate::event::NodeOutcome;
 use crate::exec::schedule::AttemptOutcome;
 use crate::exec::worker::CommandError;
 
@@ -14,7 +14,7 @@ pub(crate) fn end_by_error(failed: &CommandError) -> AttemptOutcome {
     }
 }
 
-pub(crate) fn outcome_of(summary: &Summary) -> NodeOutcome {
+pub(crate) fn outcome_of(summary: &TestSummary) -> NodeOutcome {
     match (&summary.infra, summary.verdict) {
         (Some((InfraKind::Cancelled, _)), _) => NodeOutcome::Cancelled,
         (Some(_), _) | (None, Verdict::Infra) => NodeOutcome::Infra,
@@ -25,7 +25,7 @@ pub(crate) fn outcome_of(summary: &Summary) -> NodeOutcome {
 
 /// Decides who is at fault for the end of an attempt. If it is the machine, the test is tried again elsewhere; if it is the test, only
 /// if the user wants that.
-pub(crate) fn end_of_attempt(summary: &Summary, started_there: bool) -> AttemptOutcome {
+pub(crate) fn end_of_attempt(summary: &TestSummary, started_there: bool) -> AttemptOutcome {
     match (&summary.infra, summary.verdict) {
         (None, Verdict::Pass) => AttemptOutcome::Passed,
         (Some((InfraKind::Cancelled, _)), _) => AttemptOutcome::Cancelled,
@@ -36,7 +36,7 @@ pub(crate) fn end_of_attempt(summary: &Summary, started_there: bool) -> AttemptO
     }
 }
 
-pub(crate) fn note_of(summary: &Summary, doubt: Option<&String>) -> String {
+pub(crate) fn note_of(summary: &TestSummary, doubt: Option<&String>) -> String {
     match (&summary.infra, doubt) {
         (Some((kind, note)), _) => format!("{}: {note}", kind.as_str()),
         (None, Some(doubt)) if summary.note.is_empty() => doubt.clone(),

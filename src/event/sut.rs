@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 /// What a SUT does now, or what happened to it. The note of its event says more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum SutStatus {
+pub enum SutEvent {
     /// It came to the pool while the run goes on.
     Joined,
     /// Somebody else holds it, or another process runs the test that it was to run. The note says who.
@@ -40,7 +40,7 @@ pub enum SutStatus {
     Released,
 }
 
-impl SutStatus {
+impl SutEvent {
     /// The word that people read, which is also the one of `events.jsonl`.
     pub const fn word(self) -> &'static str {
         match self {
@@ -63,7 +63,7 @@ impl SutStatus {
     }
 }
 
-impl fmt::Display for SutStatus {
+impl fmt::Display for SutEvent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.word())
     }
@@ -71,7 +71,7 @@ impl fmt::Display for SutStatus {
 
 #[cfg(test)]
 mod tests {
-    use super::SutStatus;
+    use super::SutEvent;
 
     #[test]
     fn people_and_the_wire_have_one_word() {
@@ -92,7 +92,7 @@ mod tests {
             "dropped",
             "released",
         ] {
-            let status: SutStatus = serde_json::from_str(&format!("\"{word}\"")).unwrap();
+            let status: SutEvent = serde_json::from_str(&format!("\"{word}\"")).unwrap();
             assert_eq!(status.word(), word);
         }
     }

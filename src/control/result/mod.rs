@@ -1,19 +1,25 @@
 //! One result as a test sent it: its known keys understood and checked, everything else left as text.
 
+pub(crate) mod merge;
+pub(crate) mod summary;
+mod tree;
+
 use std::borrow::Cow;
 
-use super::Status;
 use super::json::{self, Members};
 use super::limits::Limits;
-use super::path::FilePath;
-use super::violation::{Excerpt, Violation};
+use super::store::path::FilePath;
+use super::violation::{ShownBytes, Violation};
+use summary::Status;
 
-/// What a result says of a key that the runner keeps apart.
+/// The value of a key that the runner keeps apart from the others.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Said<T> {
-    Nothing,
+pub(crate) enum MemberValue<T> {
+    /// The key is not there.
+    Absent,
     /// `null`: in a merge, what was said before is taken back.
     Null,
+    /// A value.
     Given(T),
 }
 
@@ -27,18 +33,18 @@ pub(crate) struct Announced {
 
 /// A result, borrowed from its JSON.
 #[derive(Debug)]
-pub(crate) struct Report<'a> {
+pub(crate) struct SentResult<'a> {
     /// All members but `partial`, `testout` and `files`.
     pub(crate) members: Members<'a>,
     /// The subtest; `null` and the empty text mean the test itself.
     pub(crate) name: Option<Cow<'a, str>>,
     pub(crate) status: Status,
     pub(crate) partial: bool,
-    pub(crate) testout: Said<String>,
-    pub(crate) files: Said<Vec<Announced>>,
+    pub(crate) testout: MemberValue<String>,
+    pub(crate) files: MemberValue<Vec<Announced>>,
 }
 
-impl<'a> Report<'a> {
+impl<'a> SentResult<'a> {
     /// Understands the JSON of a result.
     pub(crate) fn parse(json: &'a [u8], limits: &Limits) -> Result<Self, Violation> {
         let text = std::str::from_utf8(json)
@@ -49,8 +55,8 @@ impl<'a> Report<'a> {
             name: None,
             status: Status::Missing,
             partial: false,
-            testout: Said::Nothing,
-            files: Said::Nothing,
+            testout: MemberValue::Absent,
+            files: MemberValue::Absent,
         };
         let mut files = None;
         for (key, value) in given {
@@ -65,8 +71,8 @@ impl<'a> Report<'a> {
                     continue;
                 }
                 "testout" => {
-                    report.testout =
-                        text_of("testout", value)?.map_or(Said::Null, |name| Said::Given(name.into_owned()));
+                    report.testout = text_of("testout", value)?
+                        .map_or(MemberValue::Null, |name| MemberValue::Given(name.into_owned()));
                     continue;
                 }
                 "files" => {
@@ -92,8 +98,8 @@ impl<'a> Report<'a> {
     /// The files whose bytes follow.
     pub(crate) fn take_files(self) -> Vec<Announced> {
         match self.files {
-            Said::Given(files) => files,
-            Said::Nothing | Said::Null => Vec::new(),
+            MemberValue::Given(files) => files,
+            MemberValue::Absent | MemberValue::Null => Vec::new(),
         }
     }
 
@@ -104,7 +110,7 @@ impl<'a> Report<'a> {
     }
 
     fn check_testout(&self) -> Result<(), Violation> {
-        let Said::Given(testout) = &self.testout else {
+        let MemberValue::Given(testout) = &self.testout else {
             return Ok(());
         };
         if testout.is_empty() {
@@ -112,7 +118,7 @@ impl<'a> Report<'a> {
         }
         let path = testout_path(self.name.as_deref(), testout)?;
         match &self.files {
-            Said::Given(files) if files.iter().any(|file| file.path == path) => Err(testout_is_a_file(testout)),
+            MemberValue::Given(files) if files.iter().any(|file| file.path == path) => Err(testout_is_a_file(testout)),
             _ => Ok(()),
         }
     }
@@ -184,7 +190,7 @@ fn broken_json(text: &str, error: &serde_json::Error) -> Violation {
         .sum::<usize>();
     let fault = (line + error.column()).min(text.len());
     let shown = &text.as_bytes()[fault.saturating_sub(40)..];
-    Violation::new(format!("result is no JSON object: {error}: {}", Excerpt(shown)))
+    Violation::new(format!("result is no JSON object: {error}: {}", ShownBytes(shown)))
 }
 
 fn flag(value: &str) -> Result<bool, Violation> {
@@ -206,16 +212,16 @@ fn text_of<'a>(key: &str, value: &'a str) -> Result<Option<Cow<'a, str>>, Violat
     }
 }
 
-fn announced(subtest: Option<&str>, value: &str) -> Result<Said<Vec<Announced>>, Violation> {
+fn announced(subtest: Option<&str>, value: &str) -> Result<MemberValue<Vec<Announced>>, Violation> {
     if value == "null" {
-        return Ok(Said::Null);
+        return Ok(MemberValue::Null);
     }
     let entries = json::elements(value).ok_or_else(|| Violation::at("`files` is no array", value.as_bytes()))?;
     entries
         .into_iter()
         .map(|entry| announced_file(subtest, entry))
         .collect::<Result<_, _>>()
-        .map(Said::Given)
+        .map(MemberValue::Given)
 }
 
 fn announced_file(subtest: Option<&str>, entry: &str) -> Result<Announced, Violation> {

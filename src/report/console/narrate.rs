@@ -7,14 +7,14 @@ use std::path::{Path, PathBuf};
 use anstyle::Style;
 use atex_graph::Kind;
 
-use super::console::Verbosity;
+use super::Verbosity;
 use super::excerpt::{self, Limit};
-use super::human;
-use super::palette::{Palette, paint};
-use super::summary::{Failure, Summary, Totals, outcome_style, outcome_word, skipped_word};
-use super::text::{harmless, pad, width};
+use super::summary::{ClosingSummary, Failure, Totals, outcome_style, outcome_word, skipped_word};
 use crate::control::Status;
-use crate::exec::event::{Event, NodeOutcome, NodeRef, Seen, Stamped, SutStatus};
+use crate::event::{Event, NodeOutcome, NodeRef, SeenSut, Stamped, SutEvent};
+use crate::report::human;
+use crate::report::palette::{Palette, paint};
+use crate::report::text::{harmless, pad, width};
 
 /// What of a failure's log is shown beside its line.
 const FAILURE_LOG: Limit = Limit {
@@ -41,7 +41,7 @@ struct Lead<'a> {
 pub(super) struct Narrator {
     palette: Palette,
     verbosity: Verbosity,
-    summary: Summary,
+    summary: ClosingSummary,
     dir: PathBuf,
     /// Width of the column with the SUT's name; absent with a single SUT.
     sut_column: Option<usize>,
@@ -52,7 +52,7 @@ impl Narrator {
         Self {
             palette,
             verbosity,
-            summary: Summary::default(),
+            summary: ClosingSummary::default(),
             dir: PathBuf::new(),
             sut_column: None,
         }
@@ -121,7 +121,7 @@ impl Narrator {
                 cached,
             } => {
                 let totals = Totals {
-                    exit_code: *exit_code,
+                    exit: *exit_code,
                     duration: *duration,
                     tests,
                     cached: *cached,
@@ -214,7 +214,7 @@ impl Narrator {
         );
     }
 
-    fn node_cached(&self, out: &mut String, (node, sut): (&NodeRef, &str), age: u64, seen: Option<&Seen>) {
+    fn node_cached(&self, out: &mut String, (node, sut): (&NodeRef, &str), age: u64, seen: Option<&SeenSut>) {
         if self.verbosity == Verbosity::Quiet {
             return;
         }
@@ -292,25 +292,25 @@ impl Narrator {
         }
     }
 
-    fn sut(&mut self, out: &mut String, sut: &str, state: SutStatus, note: &str) {
-        if state == SutStatus::Joined {
+    fn sut(&mut self, out: &mut String, sut: &str, state: SutEvent, note: &str) {
+        if state == SutEvent::Joined {
             let columns = self.sut_column.get_or_insert(0);
             *columns = (*columns).max(width(&harmless(sut)));
         }
         let (least, style) = match state {
-            SutStatus::Dropped => (Verbosity::Quiet, self.palette.warn),
-            SutStatus::Waiting | SutStatus::Tainted | SutStatus::Owing => (Verbosity::Normal, self.palette.warn),
-            SutStatus::Joined => (Verbosity::Normal, self.palette.dim),
-            SutStatus::Connecting
-            | SutStatus::Entering
-            | SutStatus::Syncing
-            | SutStatus::Installing
-            | SutStatus::Changed
-            | SutStatus::Restored
-            | SutStatus::Ready
-            | SutStatus::Idle
-            | SutStatus::Leaving
-            | SutStatus::Released => (Verbosity::Verbose, self.palette.dim),
+            SutEvent::Dropped => (Verbosity::Quiet, self.palette.warn),
+            SutEvent::Waiting | SutEvent::Tainted | SutEvent::Owing => (Verbosity::Normal, self.palette.warn),
+            SutEvent::Joined => (Verbosity::Normal, self.palette.dim),
+            SutEvent::Connecting
+            | SutEvent::Entering
+            | SutEvent::Syncing
+            | SutEvent::Installing
+            | SutEvent::Changed
+            | SutEvent::Restored
+            | SutEvent::Ready
+            | SutEvent::Idle
+            | SutEvent::Leaving
+            | SutEvent::Released => (Verbosity::Verbose, self.palette.dim),
         };
         if self.verbosity >= least {
             let lead = Lead {

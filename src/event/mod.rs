@@ -7,7 +7,7 @@ mod node;
 mod sut;
 
 pub use node::NodeRef;
-pub use sut::SutStatus;
+pub use sut::SutEvent;
 
 use std::collections::BTreeMap;
 
@@ -15,7 +15,7 @@ use atex_graph::Kind;
 use serde::{Deserialize, Serialize};
 
 use crate::control::{Mask, Status};
-use crate::exec::options::Mode;
+use crate::exit::Exit;
 
 /// An event and when it happened.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -58,7 +58,7 @@ pub enum Event {
         /// Its name.
         sut: String,
         /// What it does, or what happened.
-        state: SutStatus,
+        state: SutEvent,
         /// Who holds it, why it was dropped, what was found there, which plans it enters.
         note: String,
     },
@@ -76,7 +76,7 @@ pub enum Event {
         outcome: NodeOutcome,
         /// For a recorded result: what its key says of the machine, and since when that is known.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        seen: Option<Seen>,
+        seen: Option<SeenSut>,
     },
     /// A node started on a SUT.
     NodeStarted {
@@ -147,8 +147,8 @@ pub enum Event {
     },
     /// The run is over; last event.
     RunFinished {
-        /// Exit code of the process.
-        exit_code: u8,
+        /// How the process ends.
+        exit_code: Exit,
         /// Duration in milliseconds.
         duration: u64,
         /// Tests by outcome.
@@ -158,13 +158,54 @@ pub enum Event {
     },
 }
 
+/// Which command a run carries out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Mode {
+    /// The whole graph; recorded results are taken, finish runs.
+    Build,
+    /// The given tests, always; the SUT stays prepared.
+    Test,
+    /// Only the finish steps of plans that touched the SUTs.
+    Finish,
+}
+
+impl Mode {
+    /// The command's name.
+    pub(crate) const fn word(self) -> &'static str {
+        match self {
+            Self::Build => "build",
+            Self::Test => "test",
+            Self::Finish => "finish",
+        }
+    }
+}
+
 /// A machine that keys are of, as it was when it was looked at last. Of a pool it is that which nobody looked at for the longest time.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Seen {
+pub struct SeenSut {
     /// Its name.
     pub sut: String,
     /// How long ago, in seconds.
     pub age: u64,
+}
+
+impl Event {
+    /// Returns whether events of the kind come in such numbers that they should not be written one by one.
+    pub fn is_one_of_many(&self) -> bool {
+        match self {
+            Self::Result { .. } | Self::NodeCached { .. } => true,
+            Self::RunStarted { .. }
+            | Self::Warning { .. }
+            | Self::Sut { .. }
+            | Self::NodeStarted { .. }
+            | Self::NodeFinished { .. }
+            | Self::Outlook { .. }
+            | Self::NodeSkipped { .. }
+            | Self::Audited { .. }
+            | Self::RunFinished { .. } => false,
+        }
+    }
 }
 
 impl Stamped {

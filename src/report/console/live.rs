@@ -8,8 +8,8 @@ use std::fmt::Write as _;
 
 use anstyle::Style;
 
-use super::palette::paint;
-use super::text::{fit, width};
+use crate::report::palette::paint;
+use crate::report::text::{fit, width};
 
 /// How often the region is drawn at most: ten times a second.
 const FRAME_MS: u64 = 100;
@@ -28,9 +28,9 @@ pub type SizeProbe = Box<dyn FnMut() -> Size + Send>;
 
 /// One row: harmless texts with their styles.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Row(Vec<(Style, String)>);
+pub(super) struct LiveRow(Vec<(Style, String)>);
 
-impl Row {
+impl LiveRow {
     pub(super) fn with(mut self, style: Style, text: impl Into<String>) -> Self {
         self.0.push((style, text.into()));
         self
@@ -97,7 +97,7 @@ impl Live {
     }
 
     /// Brings the region to show `rows`; where it does that already, nothing is written.
-    pub(super) fn draw(&mut self, out: &mut String, rows: &[Row], now: u64) {
+    pub(super) fn draw(&mut self, out: &mut String, rows: &[LiveRow], now: u64) {
         let columns = (self.probe)().columns.saturating_sub(1);
         let (mut text, mut widths) = (String::new(), Vec::with_capacity(rows.len()));
         for (index, row) in rows.iter().enumerate() {
@@ -131,8 +131,8 @@ mod tests {
         }))
     }
 
-    fn row(text: &str) -> Row {
-        Row::default().with(Style::new(), text)
+    fn row(text: &str) -> LiveRow {
+        LiveRow::default().with(Style::new(), text)
     }
 
     #[test]

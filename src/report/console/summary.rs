@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
-use super::exit::Exit;
 use super::narrate::WORD;
-use super::palette::{Palette, paint};
-use super::text::harmless;
-use super::{human, text};
-use crate::exec::event::NodeOutcome;
+use crate::event::NodeOutcome;
+use crate::exit::Exit;
+use crate::report::palette::{Palette, paint};
+use crate::report::text::harmless;
+use crate::report::{human, text};
 
 /// A node that did not pass, or not at once.
 #[derive(Debug)]
@@ -25,14 +25,14 @@ pub(super) struct Failure {
 
 /// Failures as they come, and nodes that did not start, by reason.
 #[derive(Debug, Default)]
-pub(super) struct Summary {
+pub(super) struct ClosingSummary {
     pub(super) failures: Vec<Failure>,
     pub(super) skipped: BTreeMap<(NodeOutcome, String), u64>,
 }
 
 /// The counts at the end of a run.
 pub(super) struct Totals<'a> {
-    pub(super) exit_code: u8,
+    pub(super) exit: Exit,
     pub(super) duration: u64,
     pub(super) tests: &'a BTreeMap<NodeOutcome, u64>,
     pub(super) cached: u64,
@@ -41,7 +41,7 @@ pub(super) struct Totals<'a> {
     pub(super) quiet: bool,
 }
 
-impl Summary {
+impl ClosingSummary {
     /// Writes the summary to `out`.
     pub(super) fn write(&self, out: &mut String, palette: &Palette, totals: &Totals<'_>) {
         // `fmt::Write` for `String` cannot fail.
@@ -65,14 +65,17 @@ impl Summary {
         }
         writeln!(out, "{}", counts(palette, totals))?;
         let any = totals.tests.values().any(|number| *number > 0);
-        let meaning = Exit::from_code(totals.exit_code).map_or("unknown", Exit::meaning);
-        let style = if totals.exit_code == 0 {
+        let style = if totals.exit == Exit::Passed {
             palette.good
         } else {
             palette.bad
         };
-        if any || totals.exit_code != 0 {
-            writeln!(out, "{}", paint(style, format!("exit {}: {meaning}", totals.exit_code)))?;
+        if any || totals.exit != Exit::Passed {
+            writeln!(
+                out,
+                "{}",
+                paint(style, format!("exit {}: {}", totals.exit.code(), totals.exit.meaning()))
+            )?;
         }
         if !totals.dir.is_empty() {
             writeln!(

@@ -1,4 +1,6 @@
-//! The exit codes of the process: the one table, and what each code means for people.
+//! The exit codes of the process: the one table, which the executor, the reporters and the command line share.
+
+use serde::{Deserialize, Serialize};
 
 /// How the process ends.
 ///
@@ -11,7 +13,8 @@
 /// | 4 | nothing to run: no test matched |
 /// | 5 | a defect in atex itself |
 /// | 130 | interrupted by the user |
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(into = "u8", try_from = "u8")]
 #[repr(u8)]
 pub enum Exit {
     /// All passed.
@@ -62,6 +65,20 @@ impl Exit {
             Self::Defect => "a defect in atex itself",
             Self::Interrupted => "interrupted by the user",
         }
+    }
+}
+
+impl From<Exit> for u8 {
+    fn from(exit: Exit) -> Self {
+        exit.code()
+    }
+}
+
+impl TryFrom<u8> for Exit {
+    type Error = String;
+
+    fn try_from(code: u8) -> Result<Self, String> {
+        Self::from_code(code).ok_or_else(|| format!("no run ends with exit code {code}"))
     }
 }
 

@@ -6,7 +6,7 @@ use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::Said;
+use crate::control::ControlMessage;
 
 /// Distinct statuses outside the known ones that are counted by name; a test may invent any number of them.
 const OTHER_STATUSES: usize = 32;
@@ -57,12 +57,19 @@ impl Status {
         }
     }
 
-    /// The status that stands for a text which atex wrote itself.
-    pub fn stored(text: &str) -> Self {
+    /// The status that the text of a line in `results.jsonl` stands for.
+    pub fn in_results(text: &str) -> Self {
         match text {
             "infra" => Self::Infra,
-            "none" => Self::Missing,
             text => Self::said(text),
+        }
+    }
+
+    /// The status that a text of an event stands for, which tells also of those that are missing.
+    pub(crate) fn in_events(text: &str) -> Self {
+        match text {
+            "none" => Self::Missing,
+            text => Self::in_results(text),
         }
     }
 
@@ -119,7 +126,7 @@ impl Serialize for Status {
 
 impl<'de> Deserialize<'de> for Status {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer).map(|text| Self::stored(&text))
+        String::deserialize(deserializer).map(|text| Self::in_events(&text))
     }
 }
 
@@ -179,7 +186,7 @@ pub enum Finish {
 
 /// What came of a test, after all its results are stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Summary {
+pub struct TestSummary {
     /// The worst of all results and of how the test ended.
     pub verdict: Verdict,
     /// Lines in `results.jsonl`.
@@ -190,13 +197,13 @@ pub struct Summary {
     pub note: String,
     /// What ended the test, if it was the infrastructure.
     pub infra: Option<(InfraKind, String)>,
-    /// Results that became final only at the end, as [`super::Protocol::take`] would have told them.
-    pub late: Vec<Said>,
+    /// Results that became final only at the end, as [`crate::control::Protocol::take`] would have told them.
+    pub late: Vec<ControlMessage>,
 }
 
 /// Counts results as they become final, in constant memory.
 #[derive(Debug, Default)]
-pub(crate) struct Tally {
+pub(crate) struct StatusTally {
     counts: BTreeMap<Status, u64>,
     /// How many of them are no known ones.
     others: usize,
@@ -204,12 +211,12 @@ pub(crate) struct Tally {
     pub(crate) results: u64,
 }
 
-impl Tally {
+impl StatusTally {
     pub(crate) fn count(&mut self, status: &Status) {
         self.results += 1;
         self.verdict = self.verdict.max(status.verdict());
         // What a test calls `infra` or `none` is counted with what is.
-        let mut counted = Status::stored(status.as_str());
+        let mut counted = Status::in_events(status.as_str());
         if let Status::Other(text) = &counted
             && !self.counts.contains_key(&counted)
         {
@@ -252,7 +259,7 @@ mod tests {
 
     #[test]
     fn any_number_of_invented_statuses_is_counted_in_bounded_memory() {
-        let mut tally = Tally::default();
+        let mut tally = StatusTally::default();
         for number in 0..10_000 {
             tally.count(&Status::said(&format!("status-{number}")));
         }

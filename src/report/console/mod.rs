@@ -3,15 +3,20 @@
 //! Permanent text is plain lines that a pipe or a log keeps well; only [`Live`] moves the cursor, and it is there only where
 //! the caller says that the output is a terminal.
 
+pub mod excerpt;
+pub mod live;
+mod narrate;
+mod progress;
+mod summary;
+
 use std::io::Write;
 
-use super::json::is_one_of_many;
-use super::live::{Live, SizeProbe};
-use super::narrate::Narrator;
 use super::palette::Palette;
-use super::progress::Progress;
 use super::{ReportError, Reporter};
-use crate::exec::event::Stamped;
+use crate::event::Stamped;
+use live::{Live, SizeProbe};
+use narrate::Narrator;
+use progress::RunProgress;
 
 /// How much the console says.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -30,7 +35,7 @@ pub struct Console<W: Write> {
     out: W,
     palette: Palette,
     live: Option<Live>,
-    progress: Progress,
+    progress: RunProgress,
     narrator: Narrator,
     /// Lines that wait for the next tick or for the next event that does not come by the thousand.
     waiting: String,
@@ -46,7 +51,7 @@ impl<W: Write + Send> Console<W> {
             out,
             palette,
             live: None,
-            progress: Progress::default(),
+            progress: RunProgress::default(),
             narrator: Narrator::new(palette, verbosity),
             waiting: String::new(),
         }
@@ -101,7 +106,7 @@ impl<W: Write + Send> Reporter for Console<W> {
     fn event(&mut self, event: &Stamped) -> Result<(), ReportError> {
         self.progress.event(event);
         self.narrator.describe(event, &mut self.waiting);
-        if is_one_of_many(&event.event) && self.waiting.len() < WAITING {
+        if event.event.is_one_of_many() && self.waiting.len() < WAITING {
             return Ok(());
         }
         self.print_waiting(event.time)

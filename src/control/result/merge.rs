@@ -10,10 +10,10 @@
 use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap};
 
-use super::Status;
-use super::result::{Report, Said, push_line, push_members, testout_is_a_file};
-use super::tree::Node;
-use super::violation::Violation;
+use super::summary::Status;
+use super::tree::JsonNode;
+use super::{MemberValue, SentResult, push_line, push_members, testout_is_a_file};
+use crate::control::violation::Violation;
 
 /// What it costs to hold an open result, or the name of a file, beside its text.
 const RESULT_COST: usize = 16;
@@ -39,7 +39,7 @@ impl Partials {
     }
 
     /// Keeps a partial result, merged into the one that waits under its name.
-    pub(crate) fn keep(&mut self, report: &Report<'_>) -> Result<(), Violation> {
+    pub(crate) fn keep(&mut self, report: &SentResult<'_>) -> Result<(), Violation> {
         let name = report.name.as_deref().unwrap_or_default();
         if let Some(open) = self.open.get_mut(name) {
             let before = open.size;
@@ -62,7 +62,7 @@ impl Partials {
     }
 
     /// Merges a final result into the one that waits under its name, and takes it out. `None` if none waits.
-    pub(crate) fn complete(&mut self, report: &Report<'_>) -> Result<Option<Open>, Violation> {
+    pub(crate) fn complete(&mut self, report: &SentResult<'_>) -> Result<Option<Open>, Violation> {
         let name = report.name.as_deref().unwrap_or_default();
         let Some(mut open) = self.open.remove(name) else {
             return Ok(None);
@@ -86,7 +86,7 @@ impl Partials {
 pub(crate) struct Open {
     appeared: u64,
     /// An object.
-    body: Node,
+    body: JsonNode,
     attached: Option<Box<Attached>>,
     size: usize,
 }
@@ -110,13 +110,13 @@ impl Open {
     pub(crate) fn empty() -> Self {
         Self {
             appeared: u64::MAX,
-            body: Node::default(),
+            body: JsonNode::default(),
             attached: None,
             size: 0,
         }
     }
 
-    fn first(report: &Report<'_>, appeared: u64) -> Self {
+    fn first(report: &SentResult<'_>, appeared: u64) -> Self {
         let mut text = Vec::new();
         push_line(
             &mut text,
@@ -124,7 +124,7 @@ impl Open {
             None,
             None::<std::iter::Empty<_>>,
         );
-        let body = Node::text(text);
+        let body = JsonNode::text(text);
         let mut open = Self {
             appeared,
             size: RESULT_COST + report.name.as_deref().map_or(0, str::len) + body.size(),
@@ -135,7 +135,7 @@ impl Open {
         open
     }
 
-    fn merge(&mut self, report: &Report<'_>) -> Result<(), Violation> {
+    fn merge(&mut self, report: &SentResult<'_>) -> Result<(), Violation> {
         self.body
             .taken_apart(&mut self.size)
             .merge(&report.members, &mut self.size);
@@ -146,24 +146,27 @@ impl Open {
         }
     }
 
-    fn attach(&mut self, report: &Report<'_>) {
-        if matches!((&report.testout, &report.files), (Said::Nothing, Said::Nothing)) {
+    fn attach(&mut self, report: &SentResult<'_>) {
+        if matches!(
+            (&report.testout, &report.files),
+            (MemberValue::Absent, MemberValue::Absent)
+        ) {
             return;
         }
         let attached = self.attached.get_or_insert_default();
         self.size -= attached.size();
         match &report.testout {
-            Said::Nothing => {}
-            Said::Null => attached.testout = None,
-            Said::Given(name) => attached.testout = Some(name.clone()),
+            MemberValue::Absent => {}
+            MemberValue::Null => attached.testout = None,
+            MemberValue::Given(name) => attached.testout = Some(name.clone()),
         }
         match &report.files {
-            Said::Nothing => {}
-            Said::Null => {
+            MemberValue::Absent => {}
+            MemberValue::Null => {
                 attached.files = None;
                 attached.files_size = 0;
             }
-            Said::Given(files) => {
+            MemberValue::Given(files) => {
                 let names = attached.files.get_or_insert_default();
                 for file in files {
                     if names.insert(file.name.clone()) {
@@ -202,7 +205,7 @@ impl Open {
     pub(crate) fn set(&mut self, key: &str, text: &str) {
         self.body
             .taken_apart(&mut self.size)
-            .put(key, Node::string(text), &mut self.size);
+            .put(key, JsonNode::string(text), &mut self.size);
     }
 
     /// Appends the stored line, without its newline.
@@ -292,7 +295,7 @@ mod tests {
                     testout = Some(out);
                 }
                 let text = serde_json::to_vec_pretty(&json).expect("JSON");
-                let report = Report::parse(&text, &limits).expect("a result");
+                let report = SentResult::parse(&text, &limits).expect("a result");
                 partials.keep(&report).expect("small enough");
                 match &mut expected {
                     None => expected = Some(piece),

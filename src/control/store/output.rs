@@ -4,11 +4,12 @@ use std::fs::File;
 use std::io::Write;
 use std::path::PathBuf;
 
-use super::{Mask, MaskedStream, StoreError};
+use super::StoreError;
+use crate::control::{Mask, MaskedStream};
 
 /// The open output of a test. All names that `testout` gives are this file, so they grow with it.
 #[derive(Debug)]
-pub struct Output {
+pub struct TestOutput {
     file: File,
     path: PathBuf,
     written: u64,
@@ -17,7 +18,7 @@ pub struct Output {
     masked: MaskedStream,
 }
 
-impl Output {
+impl TestOutput {
     pub(crate) fn new(file: File, path: PathBuf, mask: &Mask) -> Self {
         Self {
             file,

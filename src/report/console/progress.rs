@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use atex_graph::Kind;
 
-use super::human;
-use super::live::Row;
-use super::palette::Palette;
-use super::text::{harmless, pad, width};
-use crate::exec::event::{Event, NodeOutcome, NodeRef, Stamped, SutStatus};
+use super::live::LiveRow;
+use crate::event::{Event, NodeOutcome, NodeRef, Stamped, SutEvent};
+use crate::report::human;
+use crate::report::palette::Palette;
+use crate::report::text::{harmless, pad, width};
 
 /// What a SUT does that waits for work.
 const IDLE: &str = "idle";
@@ -22,7 +22,7 @@ struct Activity {
 
 /// Counts what happened and knows what is going on.
 #[derive(Debug, Default)]
-pub(super) struct Progress {
+pub(super) struct RunProgress {
     started: u64,
     to_run: u64,
     done: u64,
@@ -36,7 +36,7 @@ pub(super) struct Progress {
     active: BTreeMap<String, Activity>,
 }
 
-impl Progress {
+impl RunProgress {
     /// Takes an event into account.
     pub(super) fn event(&mut self, stamped: &Stamped) {
         match &stamped.event {
@@ -76,7 +76,7 @@ impl Progress {
     }
 
     /// Returns the rows of the live region, `height` at most; none while nothing is going on.
-    pub(super) fn rows(&self, now: u64, height: usize, palette: &Palette) -> Vec<Row> {
+    pub(super) fn rows(&self, now: u64, height: usize, palette: &Palette) -> Vec<LiveRow> {
         if self.active.is_empty() {
             return Vec::new();
         }
@@ -91,29 +91,29 @@ impl Progress {
         longest_first.truncate(shown);
         let names: Vec<_> = longest_first.iter().map(|(sut, _)| harmless(sut)).collect();
         let columns = names.iter().map(|name| width(name)).max().unwrap_or(0);
-        let mut rows: Vec<Row> = longest_first
+        let mut rows: Vec<LiveRow> = longest_first
             .iter()
             .zip(&names)
             .map(|((_, activity), name)| {
                 let since = human::running(now.saturating_sub(activity.since));
-                Row::default()
+                LiveRow::default()
                     .with(palette.dim, format!("{since:>9}  "))
                     .with(palette.dim, format!("{}  ", pad(name, columns)))
                     .with(palette.bold, harmless(&activity.what))
             })
             .collect();
         if hidden > 0 {
-            rows.push(Row::default().with(palette.dim, format!("{:9}  and {hidden} more", "")));
+            rows.push(LiveRow::default().with(palette.dim, format!("{:9}  and {hidden} more", "")));
         }
         rows.push(self.status(now, palette));
         rows
     }
 
-    fn status(&self, now: u64, palette: &Palette) -> Row {
+    fn status(&self, now: u64, palette: &Palette) -> LiveRow {
         let elapsed = human::running(now.saturating_sub(self.started));
         let left = self.to_run.saturating_sub(self.done);
         let running = self.active.values().filter(|activity| activity.what != IDLE).count();
-        let mut row = Row::default()
+        let mut row = LiveRow::default()
             .with(palette.bold, format!("{elapsed:>9}  "))
             .with(palette.bold, format!("{left} left, {running} running"));
         for (number, word, style) in [
@@ -132,20 +132,20 @@ impl Progress {
         row
     }
 
-    fn sut(&mut self, sut: &str, state: SutStatus, time: u64) {
+    fn sut(&mut self, sut: &str, state: SutEvent, time: u64) {
         match state {
-            SutStatus::Dropped | SutStatus::Released => drop(self.active.remove(sut)),
+            SutEvent::Dropped | SutEvent::Released => drop(self.active.remove(sut)),
             // What it was doing, if anything, goes on.
-            SutStatus::Joined | SutStatus::Tainted | SutStatus::Owing => {}
-            SutStatus::Ready | SutStatus::Idle => self.begin(sut, IDLE.to_owned(), time),
-            SutStatus::Waiting
-            | SutStatus::Connecting
-            | SutStatus::Entering
-            | SutStatus::Syncing
-            | SutStatus::Installing
-            | SutStatus::Changed
-            | SutStatus::Restored
-            | SutStatus::Leaving => self.begin(sut, state.word().to_owned(), time),
+            SutEvent::Joined | SutEvent::Tainted | SutEvent::Owing => {}
+            SutEvent::Ready | SutEvent::Idle => self.begin(sut, IDLE.to_owned(), time),
+            SutEvent::Waiting
+            | SutEvent::Connecting
+            | SutEvent::Entering
+            | SutEvent::Syncing
+            | SutEvent::Installing
+            | SutEvent::Changed
+            | SutEvent::Restored
+            | SutEvent::Leaving => self.begin(sut, state.word().to_owned(), time),
         }
     }
 

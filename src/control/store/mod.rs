@@ -10,20 +10,27 @@
 //! Invariant: `results.jsonl` holds whole lines whenever nobody is inside a write. Lines that became final together leave
 //! in one write; one that the disk had no room for is taken back.
 
+mod files;
+pub(super) mod output;
+pub(super) mod path;
+
 use std::collections::HashMap;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use super::files::{FilesDir, files_dir};
 use super::json::push_string;
-use super::path::FilePath;
 use super::violation::ControlError;
-use super::{InfraKind, Mask, MaskedStream, Output};
+use super::{InfraKind, Mask, MaskedStream};
+use files::{FilesDir, files_dir};
+use output::TestOutput;
+use path::FilePath;
 
 /// The file of results in a test's directory.
 pub const RESULTS: &str = "results.jsonl";
 
+/// The directory of files in a test's directory.
+pub const FILES: &str = "files";
 /// The name of what the test printed, in `files/`.
 pub const OUTPUT: &str = "output.txt";
 
@@ -106,8 +113,8 @@ impl ResultStore {
     }
 
     /// Opens the output, to append what the test prints.
-    pub fn output(&self) -> Result<Output, StoreError> {
-        Ok(Output::new(
+    pub fn output(&self) -> Result<TestOutput, StoreError> {
+        Ok(TestOutput::new(
             self.files.open_output()?,
             files_dir(&self.path).join(OUTPUT),
             &self.mask,

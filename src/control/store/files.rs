@@ -12,8 +12,8 @@ use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat};
 use rustix::io::Errno;
 
 use super::path::FilePath;
-use super::violation::{ControlError, Violation};
-use super::{OUTPUT, StoreError};
+use super::{FILES, OUTPUT, StoreError};
+use crate::control::violation::{ControlError, Violation};
 
 /// Where the output goes when the test claims [`OUTPUT`] for itself: beside `files/`.
 const DISPLACED: &str = "../output.txt";
@@ -187,5 +187,5 @@ fn inode(stat: &Stat) -> (u64, u64) {
 
 /// The path of `files/` in the directory of a test.
 pub(crate) fn files_dir(test: &Path) -> PathBuf {
-    test.join("files")
+    test.join(FILES)
 }

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, Read as _, Seek as _, SeekFrom};
 use std::path::Path;
 
-use super::text::output_line;
+use crate::report::text::output_line;
 
 /// How much of a log is shown at most.
 #[derive(Clone, Copy, Debug)]

@@ -3,37 +3,37 @@
 //! A value stays text until a piece touches it; then only the objects on the way to what changes are taken apart. Numbers
 //! keep their digits and members their order: that of first appearance.
 //!
-//! Invariant: each function that takes `size` changes it by as much as it changes [`Node::size`] of the whole value.
+//! Invariant: each function that takes `size` changes it by as much as it changes [`JsonNode::size`] of the whole value.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use super::json::{self, Members};
+use crate::control::json::{self, Members};
 
 /// What it costs to hold a member of an object that was taken apart, beside its text.
 const MEMBER_COST: usize = 64;
 
 /// A value: its compact text, or an object that was taken apart.
 #[derive(Debug)]
-pub(crate) enum Node {
+pub(crate) enum JsonNode {
     Text(String),
-    Object(Object),
+    JsonObject(JsonObject),
 }
 
 /// The members of an object, each with its place among them.
 #[derive(Debug, Default)]
-pub(crate) struct Object {
-    members: BTreeMap<Box<str>, (u64, Node)>,
+pub(crate) struct JsonObject {
+    members: BTreeMap<Box<str>, (u64, JsonNode)>,
     appeared: u64,
 }
 
-impl Default for Node {
+impl Default for JsonNode {
     fn default() -> Self {
-        Self::Object(Object::default())
+        Self::JsonObject(JsonObject::default())
     }
 }
 
-impl Node {
+impl JsonNode {
     /// A value from its compact text.
     pub(crate) fn text(compact: Vec<u8>) -> Self {
         // What is copied from text at character boundaries is text.
@@ -50,7 +50,7 @@ impl Node {
     pub(crate) fn as_string(&self) -> Option<Cow<'_, str>> {
         match self {
             Self::Text(value) => json::string(value),
-            Self::Object(_) => None,
+            Self::JsonObject(_) => None,
         }
     }
 
@@ -64,7 +64,7 @@ impl Node {
     pub(crate) fn size(&self) -> usize {
         match self {
             Self::Text(text) => text.len(),
-            Self::Object(object) => object
+            Self::JsonObject(object) => object
                 .members
                 .iter()
                 .map(|(key, (_, node))| MEMBER_COST + key.len() + node.size())
@@ -73,23 +73,24 @@ impl Node {
     }
 
     /// The object that this node is; what is none becomes an empty one. Keeps `size` right.
-    pub(crate) fn taken_apart(&mut self, size: &mut usize) -> &mut Object {
+    pub(crate) fn taken_apart(&mut self, size: &mut usize) -> &mut JsonObject {
         if let Self::Text(text) = self {
-            let mut object = Object::default();
+            let mut object = JsonObject::default();
             *size -= text.len();
             for (key, value) in json::members(text).unwrap_or_default() {
                 object.put(&key, Self::Text(value.to_owned()), size);
             }
-            *self = Self::Object(object);
+            *self = Self::JsonObject(object);
         }
         match self {
-            Self::Object(object) => object,
+            Self::JsonObject(object) => object,
             Self::Text(_) => unreachable!("the text was just replaced"),
         }
     }
 
     fn merge(&mut self, value: &str, size: &mut usize) {
-        let is_object = matches!(self, Self::Object(_)) || matches!(self, Self::Text(text) if text.starts_with('{'));
+        let is_object =
+            matches!(self, Self::JsonObject(_)) || matches!(self, Self::Text(text) if text.starts_with('{'));
         match self {
             _ if is_object && value.starts_with('{') => {
                 let members = json::members(value).unwrap_or_default();
@@ -118,13 +119,13 @@ impl Node {
                     .unwrap_or(text);
                 out.extend_from_slice(inner.as_bytes());
             }
-            Self::Object(object) => object.push_members(out),
+            Self::JsonObject(object) => object.push_members(out),
         }
     }
 }
 
-impl Object {
-    pub(crate) fn get(&self, key: &str) -> Option<&Node> {
+impl JsonObject {
+    pub(crate) fn get(&self, key: &str) -> Option<&JsonNode> {
         self.members.get(key).map(|(_, node)| node)
     }
 
@@ -138,13 +139,13 @@ impl Object {
             } else if let Some((_, node)) = self.members.get_mut(key.as_ref()) {
                 node.merge(value, size);
             } else {
-                self.put(key, Node::compact(value), size);
+                self.put(key, JsonNode::compact(value), size);
             }
         }
     }
 
     /// Sets a member: a new one behind the others, one that exists in its place.
-    pub(crate) fn put(&mut self, key: &str, node: Node, size: &mut usize) {
+    pub(crate) fn put(&mut self, key: &str, node: JsonNode, size: &mut usize) {
         if let Some((_, old)) = self.members.get_mut(key) {
             *size = *size - old.size() + node.size();
             *old = node;
@@ -165,8 +166,8 @@ impl Object {
             json::push_string(out, key);
             out.push(b':');
             match node {
-                Node::Text(text) => out.extend_from_slice(text.as_bytes()),
-                Node::Object(object) => {
+                JsonNode::Text(text) => out.extend_from_slice(text.as_bytes()),
+                JsonNode::JsonObject(object) => {
                     out.push(b'{');
                     object.push_members(out);
                     out.push(b'}');

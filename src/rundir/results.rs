@@ -1,0 +1,170 @@
+//! The results of one attempt, read back from its `results.jsonl`.
+//!
+//! Lines are read one by one into a buffer that is used again, so memory does not grow with the number of results. A last line without
+//! its newline is still being written and is left for later.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::fs::File;
+use std::io::{BufRead as _, BufReader};
+use std::path::{Path, PathBuf};
+
+use serde::de::{IgnoredAny, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+
+use super::ReadError;
+use crate::control::{Status, Verdict};
+
+/// What is known of a stored result, and the whole of it.
+#[derive(Debug)]
+pub struct StoredResult<'a> {
+    /// How it came out.
+    pub status: Status,
+    /// The subtest; empty for the test itself.
+    pub name: Cow<'a, str>,
+    /// What the test says about it; may be empty.
+    pub note: Cow<'a, str>,
+    /// The kind of an `infra` result; else empty.
+    pub error: Cow<'a, str>,
+    /// The number of its files.
+    pub files: u64,
+    /// The whole result, as it is stored.
+    pub json: &'a [u8],
+}
+
+impl StoredResult<'_> {
+    /// Whether the result makes a run fail.
+    pub fn is_failure(&self) -> bool {
+        self.status.verdict() != Verdict::Pass
+    }
+}
+
+/// The keys that are looked at. Their types are the test's choice: text is shown, anything else is not.
+#[derive(Deserialize)]
+struct Known<'a> {
+    #[serde(borrow, default)]
+    status: Option<Text<'a>>,
+    #[serde(borrow, default)]
+    name: Text<'a>,
+    #[serde(borrow, default)]
+    note: Text<'a>,
+    #[serde(borrow, default)]
+    error: Text<'a>,
+    #[serde(default)]
+    files: Count,
+}
+
+#[derive(Default)]
+struct Text<'a>(Cow<'a, str>);
+
+#[derive(Default)]
+struct Count(u64);
+
+/// Reads a `results.jsonl`.
+#[derive(Debug)]
+pub struct ResultReader {
+    path: PathBuf,
+    reader: BufReader<File>,
+    line: Vec<u8>,
+    number: u64,
+}
+
+impl ResultReader {
+    pub(super) fn open(path: &Path) -> Result<Self, ReadError> {
+        let file = File::open(path).map_err(|source| ReadError::Open {
+            path: path.to_owned(),
+            source,
+        })?;
+        Ok(Self {
+            path: path.to_owned(),
+            reader: BufReader::with_capacity(256 * 1024, file),
+            line: Vec::new(),
+            number: 0,
+        })
+    }
+
+    /// Returns the next whole result; nothing at the end of what is written.
+    pub fn next_result(&mut self) -> Result<Option<StoredResult<'_>>, ReadError> {
+        self.line.clear();
+        self.reader
+            .read_until(b'\n', &mut self.line)
+            .map_err(|source| ReadError::Read {
+                path: self.path.clone(),
+                source,
+            })?;
+        self.number += 1;
+        let Some(json) = self.line.strip_suffix(b"\n") else {
+            return Ok(None);
+        };
+        let known: Known<'_> = serde_json::from_slice(json).map_err(|_| ReadError::NotAResult {
+            path: self.path.clone(),
+            line: self.number,
+        })?;
+        Ok(Some(StoredResult {
+            status: known.status.map_or(Status::Missing, |text| Status::in_results(&text.0)),
+            name: known.name.0,
+            note: known.note.0,
+            error: known.error.0,
+            files: known.files.0,
+            json,
+        }))
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(untagged)]
+        enum Any<'a> {
+            Text(#[serde(borrow)] Cow<'a, str>),
+            Other(IgnoredAny),
+        }
+        Ok(match Any::deserialize(deserializer)? {
+            Any::Text(text) => Self(text),
+            Any::Other(IgnoredAny) => Self::default(),
+        })
+    }
+}
+
+impl<'de> Deserialize<'de> for Count {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Items;
+        impl<'de> Visitor<'de> for Items {
+            type Value = Count;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an array")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Count, A::Error> {
+                let mut count = 0;
+                while items.next_element::<IgnoredAny>()?.is_some() {
+                    count += 1;
+                }
+                Ok(Count(count))
+            }
+        }
+        deserializer.deserialize_seq(Items)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn a_line_that_is_still_being_written_is_not_read() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        fs::write(
+            file.path(),
+            "{\"status\":\"pass\",\"name\":7,\"files\":[\"a\",{}]}\n{\"status\":\"fa",
+        )
+        .unwrap();
+        let mut results = ResultReader::open(file.path()).unwrap();
+        let first = results.next_result().unwrap().unwrap();
+        assert_eq!((first.status, &*first.name, first.files), (Status::Pass, "", 2));
+        assert!(results.next_result().unwrap().is_none());
+    }
+}
