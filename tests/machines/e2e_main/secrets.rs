@@ -159,7 +159,10 @@ fn leaks(scene: &Scene) -> Vec<PathBuf> {
 /// Those among them that are no copies of the tree's metadata, on the machine and in the cache.
 fn leaks_beside_the_tree(scene: &Scene) -> Vec<PathBuf> {
     let mut leaks = leaks(scene);
-    leaks.retain(|path| path.file_name().is_none_or(|name| !name.as_bytes().ends_with(b".fmf")));
+    leaks.retain(|path| {
+        let is_metadata = path.file_name().is_some_and(|name| name.as_bytes().ends_with(b".fmf"));
+        !is_metadata && path.components().all(|part| part.as_os_str() != "packed-v1")
+    });
     leaks
 }
 
