@@ -112,7 +112,7 @@ impl Bucket {
             Self::Facts => ("facts", 1, Flat(".json"), Check::Document, Lifetime::Forever),
             // An index also tells when its records were used last, so it goes only where a time is given.
             Self::Index => ("index", 2, Flat(""), Check::Sealed, Lifetime::Unused(None)),
-            Self::Digests => ("digests", 3, Grouped, Check::Sealed, UNUSED),
+            Self::Digests => ("digests", 4, Grouped, Check::Sealed, UNUSED),
             Self::Packed => ("packed", 1, Grouped, Check::Sealed, UNUSED),
             Self::NullBuilds => ("null-builds", 1, Grouped, Check::Sealed, UNUSED),
             Self::Fetched => ("fetched", 1, Repositories, Check::Nothing, UNUSED),

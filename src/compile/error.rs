@@ -130,6 +130,9 @@ pub enum MetadataProblem {
         /// What is wrong with it.
         problem: &'static str,
     },
+    /// A word that names no interface.
+    #[error("`{0}` is no interface: it is `atex` or `tmt`")]
+    Interface(String),
     /// A text that should be `KEY=VALUE`.
     #[error("`{0}` in `environment` is not of the form `KEY=VALUE`")]
     Assignment(String),
@@ -268,7 +271,7 @@ impl MetadataProblem {
     /// What of the value is at fault: a text in it, or a key.
     pub(crate) fn word(&self) -> &str {
         match self {
-            Self::Duration(text) | Self::Assignment(text) | Self::Outside(text) => text,
+            Self::Duration(text) | Self::Assignment(text) | Self::Outside(text) | Self::Interface(text) => text,
             Self::Variable { name, .. } => name,
             Self::Glob { pattern, .. } => pattern,
             Self::Type { key, .. } => key,

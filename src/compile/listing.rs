@@ -8,7 +8,8 @@ use crate::compile::inputs::files::escaped;
 use crate::compile::plan::Plan;
 use crate::compile::plan::test_selection::Selected;
 use crate::compile::refuse_if_strict;
-use crate::compile::spec::{Request, Warning};
+use crate::compile::spec::{Interface, Request, Warning};
+use crate::compile::test::interface::Finder;
 use crate::compile::test::run_directory;
 
 /// The selected plans and their tests.
@@ -80,6 +81,17 @@ impl Listing<'_> {
     /// Tells whether no plan has a test.
     pub fn has_no_tests(&self) -> bool {
         self.plans.iter().all(|(_, tests)| tests.is_empty())
+    }
+
+    /// The interface of each test, in the order of [`tests`](Self::tests); all files of the trees are looked at where they decide.
+    pub fn interfaces(&self, request: &Request) -> Result<Vec<Interface>, CompileError> {
+        let files = || &self.resolved.files(request).0;
+        let mut finder = Finder::new(request, &self.resolved.trees, &files);
+        let tests = self
+            .plans
+            .iter()
+            .flat_map(|(plan, tests)| tests.iter().map(move |test| (*plan, test)));
+        tests.map(|(plan, test)| finder.of(plan, test)).collect()
     }
 
     /// Iterates over the tests, plan by plan.

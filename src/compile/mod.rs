@@ -181,8 +181,13 @@ impl ResolvedRequest {
             .filter(|(_, tests)| request.tests.is_empty() || !tests.is_empty())
             .collect();
         let mut ignored = Ignored::default();
-        for test in selection.iter().flat_map(|(_, tests)| tests) {
-            ignored.test((test.tree, &self.trees.get(test.tree).tree), test.node);
+        let files = || &self.files(request).0;
+        let mut interfaces = test::interface::Finder::new(request, &self.trees, &files);
+        for (plan, tests) in &selection {
+            for test in tests {
+                let tree = &self.trees.get(test.tree).tree;
+                ignored.test((test.tree, tree), test.node, || interfaces.of(plan, test))?;
+            }
         }
         warnings.extend(ignored.into_warnings());
         Ok(selection)

@@ -42,6 +42,8 @@ pub struct Request {
     pub fetch_cache: PathBuf,
     /// Where digests of file contents are remembered between runs; `None`: every file is read.
     pub digest_cache: Option<PathBuf>,
+    /// The interface of all tests for which neither they nor their plans name one; nothing: their files decide.
+    pub interface: Option<Interface>,
     /// Files and directories of this atex, absolute: what lies there is no input, though it lies in the tree.
     pub own: Vec<PathBuf>,
 }
@@ -236,12 +238,102 @@ pub enum Framework {
     /// Its exit code.
     #[default]
     Shell,
+    /// The file in which beakerlib keeps its own verdict; of tests with the interface `tmt` only.
+    Beakerlib,
 }
 
 impl Framework {
     /// The one that `framework: WORD` means, if it is there.
     pub fn named(word: &str) -> Option<Self> {
-        (word == "shell").then_some(Self::Shell)
+        match word {
+            "shell" => Some(Self::Shell),
+            "beakerlib" => Some(Self::Beakerlib),
+            _ => None,
+        }
+    }
+
+    /// The word for it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Shell => "shell",
+            Self::Beakerlib => "beakerlib",
+        }
+    }
+
+    /// Whether tests with this interface can have it.
+    pub fn is_of(self, interface: Interface) -> bool {
+        self == Self::Shell || interface == Interface::Tmt
+    }
+
+    /// The package that a test needs for it.
+    pub fn package(self) -> Option<&'static str> {
+        match self {
+            Self::Shell => None,
+            Self::Beakerlib => Some("beakerlib"),
+        }
+    }
+}
+
+/// By whose rules a test speaks to its runner and is judged; the rules of tmt are in `src/exec/attempt/interface`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Interface {
+    /// Those of atex: the control protocol.
+    Atex,
+    /// Those of tmt: its variables and commands, and the keys `result` and `framework`.
+    Tmt,
+}
+
+impl Interface {
+    /// The one that a word of the metadata or of the configuration names.
+    pub fn named(word: &str) -> Option<Self> {
+        match word {
+            "atex" => Some(Self::Atex),
+            "tmt" => Some(Self::Tmt),
+            _ => None,
+        }
+    }
+
+    /// The word for it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Atex => "atex",
+            Self::Tmt => "tmt",
+        }
+    }
+}
+
+/// What tmt makes of the outcome of a test: the key `result`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Interpretation {
+    /// `respect`: it stays.
+    #[default]
+    Respect,
+    /// `xfail`: a failure was expected.
+    Xfail,
+    /// `pass`, `fail`, `info`, `warn` or `error`: the word is the outcome, whatever came.
+    Forced(&'static str),
+    /// `custom`: the test writes a file of results.
+    Custom,
+    /// `restraint`: each result that the test reports stands for itself.
+    Restraint,
+    /// No word that tmt knows: the value for people.
+    Unknown(String),
+}
+
+impl Interpretation {
+    /// The one that `result: WORD` means.
+    pub fn named(word: &str) -> Self {
+        const FORCED: [&str; 5] = ["pass", "fail", "info", "warn", "error"];
+        match word {
+            "respect" => Self::Respect,
+            "xfail" => Self::Xfail,
+            "custom" => Self::Custom,
+            "restraint" => Self::Restraint,
+            other => match FORCED.into_iter().find(|forced| *forced == other) {
+                Some(forced) => Self::Forced(forced),
+                None => Self::Unknown(other.to_owned()),
+            },
+        }
     }
 }
 
@@ -258,8 +350,14 @@ pub struct TestSpec {
     pub dir: String,
     /// The bash text of `test`.
     pub script: String,
+    /// By whose rules it speaks and is judged.
+    pub interface: Interface,
+    /// What is made of its outcome where the interface is tmt's.
+    pub interpretation: Interpretation,
     /// Who judges it.
     pub framework: Framework,
+    /// Its place among the tests of its plan, from 1.
+    pub serial: u32,
     /// Variables of the plan: set before the plan environment file is sourced.
     pub env_before: Vec<(String, String)>,
     /// The test's own, then `-e` over them: set after it.

@@ -158,7 +158,7 @@ fn du_counts_and_gc_collects() {
     let world = world();
     let total = |ran: crate::support::Ran| ran.stdout.lines().last().unwrap().to_owned();
     let digest = "3f".repeat(32);
-    for bucket in ["packed-v1", "digests-v3", "null-builds-v1"] {
+    for bucket in ["packed-v1", "digests-v4", "null-builds-v1"] {
         world.write(format!("home/.cache/atex/{bucket}/{digest}/{digest}"), "1234567890");
         world.write(format!("home/.cache/atex/{bucket}/notes"), "somebody's");
     }

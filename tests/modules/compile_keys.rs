@@ -8,7 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use atex::compile::spec::{Request, Secrets, Workload};
+use atex::compile::spec::{Interface, Request, Secrets, Workload};
 use atex::compile::{CompileError, compile};
 use atex_graph::{Base, Kind};
 
@@ -137,8 +137,10 @@ fn a_plan_becomes_a_chain_its_tests_and_its_finish() {
         (test.name.as_str(), test.dir.as_str(), test.script.as_str()),
         ("/tests/b", "tests/b", "./run.sh")
     );
-    assert_eq!(test.env_before, [("COLOR".to_owned(), "red".to_owned())]);
-    assert_eq!(test.env_after, [("SIZE".to_owned(), "3".to_owned())]);
+    // It has tmt's interface, by which a plan knows better than its test.
+    assert_eq!(test.interface, Interface::Tmt);
+    assert_eq!(test.env_before, [("SIZE".to_owned(), "3".to_owned())]);
+    assert_eq!(test.env_after, [("COLOR".to_owned(), "red".to_owned())]);
     assert_eq!(test.duration.as_secs(), 300);
     assert_eq!(workload.upload(plan.upload).slot, "main");
     assert!(workload.warnings.is_empty(), "{:?}", workload.warnings);

@@ -83,6 +83,7 @@ impl Trial {
             secrets: Secrets::default(),
             fetch_cache: PathBuf::from("/nonexistent"),
             digest_cache: cached.then(|| self.cache()),
+            interface: None,
             own: Vec::new(),
         }
     }

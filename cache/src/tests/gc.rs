@@ -141,7 +141,7 @@ fn what_no_store_makes_is_left_alone_wherever_it_lies() {
         "claims-v1/mine",
         "index-v2/.index.tmp",
         "packed-v1/notes",
-        "digests-v3/.digests.tmp",
+        "digests-v4/.digests.tmp",
         "null-builds-v1/00/.aAaA09.tmp",
         "fetched-v1/notes/text",
         "mine/.aAaA09.tmp",

@@ -25,6 +25,8 @@ pub struct TestInputs {
     pub files: InputFiles,
     /// Files beside them that it and its prepare chain were seen to read, as they are now.
     pub observed: InputFiles,
+    /// The interface by whose rules it speaks and is judged, where that is not atex's own.
+    pub interface: Option<String>,
 }
 
 impl Manifest for TestInputs {
@@ -39,6 +41,9 @@ impl Manifest for TestInputs {
         visitor.files("files", &self.files);
         if !self.observed.is_empty() {
             visitor.files("observed", &self.observed);
+        }
+        if let Some(interface) = &self.interface {
+            interface.show("interface", None, visitor);
         }
     }
 }

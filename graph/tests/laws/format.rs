@@ -119,6 +119,7 @@ fn a_key_is_the_digest_of_what_the_format_says() {
         .into(),
         files: vec![file].into(),
         observed: InputFiles::default(),
+        interface: None,
     };
     let id = builder
         .add(NodeName::test("/n"), inputs.into(), &[prepare], &[])

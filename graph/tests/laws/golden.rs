@@ -104,6 +104,7 @@ fn test() -> Inputs {
         environment: environment(),
         files: files(),
         observed: InputFiles::default(),
+        interface: None,
     }
     .into()
 }
@@ -303,6 +304,7 @@ fn unprepared() -> (Graph, NodeId) {
         environment: Environment::new(),
         files: InputFiles::default(),
         observed: files(),
+        interface: None,
     };
     let node = builder.add(NodeName::test("/b"), inputs.into(), &[], &[]);
     let node = node.expect("a fine graph");
@@ -337,5 +339,29 @@ observed/lib/common.sh: 727b20bca910 regular
 observed/lib/run: 31b10c99a3a7 executable
 "#
         .trim_start()
+    );
+}
+
+#[test]
+fn an_interface_other_than_that_of_atex_is_in_the_key_and_never_changes_it() {
+    let Inputs::Test(inputs) = test() else {
+        panic!("it is a test");
+    };
+    let key = |interface: Option<&str>| {
+        let interface = interface.map(str::to_owned);
+        let inputs = TestInputs {
+            base: Some(base()),
+            interface,
+            ..inputs.clone()
+        };
+        let mut builder = GraphBuilder::new();
+        let node = builder.add(NodeName::test("/a"), inputs.into(), &[], &[]);
+        let node = node.expect("a fine graph");
+        builder.seal().expect("a fine graph").node(node).key().to_string()
+    };
+    assert_ne!(key(None), key(Some("tmt")));
+    assert_eq!(
+        key(Some("tmt")),
+        "6dc1af59c529a9165e9481fce595754f6c4617fb28aebaf523fdd03735d06d77"
     );
 }

@@ -151,6 +151,7 @@ impl Spec {
                 environment,
                 files: self.input_files(),
                 observed: InputFiles::default(),
+                interface: None,
             }
             .into(),
             Kind::Finish => FinishInputs { action, environment }.into(),

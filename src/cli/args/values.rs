@@ -8,6 +8,7 @@ use crate::cli::error::CliError;
 use crate::cli::error::suggest::did_you_mean;
 use crate::compile::lint::LintCode;
 use crate::compile::plan::environment;
+use crate::compile::spec::Interface;
 use crate::exec::record::audit::Share;
 use crate::exec::shard::Shard;
 
@@ -193,6 +194,16 @@ pub(crate) fn choice<T: ValueEnum>(text: &str) -> Result<T, ValueError> {
         let hint = did_you_mean(text, known.iter().map(String::as_str))
             .unwrap_or_else(|| format!("it is one of `{}`", known.join("`, `")));
         ValueError::new(format!("`{text}` is not possible here"), hint)
+    })
+}
+
+/// Parses the word for the interface of tests.
+pub(crate) fn interface(text: &str) -> Result<Interface, ValueError> {
+    Interface::named(text).ok_or_else(|| {
+        ValueError::new(
+            format!("`{text}` is not possible here"),
+            "it is one of `atex`, `tmt`".to_owned(),
+        )
     })
 }
 

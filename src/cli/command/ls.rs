@@ -14,6 +14,7 @@ use crate::cli::output::{Out, open_object};
 use crate::cli::request::compile_request;
 use crate::compile;
 use crate::compile::Listing;
+use crate::compile::spec::Request;
 use crate::report::Exit;
 
 /// List tests or plans
@@ -51,6 +52,7 @@ struct AboutTest<'a> {
     name: &'a str,
     plan: &'a str,
     dir: &'a str,
+    interface: &'static str,
 }
 
 /// What is printed before the data of a plan.
@@ -69,19 +71,20 @@ pub(crate) fn run(args: LsArgs, settings: &Settings, out: &mut Out) -> Result<Ex
     match args.what {
         LsWhat::Tests if listing.has_no_tests() => Err(CliError::nothing("no test matches")),
         LsWhat::Plans if listing.plans().len() == 0 => Err(CliError::nothing("no plan matches")),
-        LsWhat::Tests => tests(&listing, settings, out),
+        LsWhat::Tests => tests(&listing, &request, settings, out),
         LsWhat::Plans => plans(&listing, settings, out),
     }
 }
 
-fn tests(listing: &Listing<'_>, settings: &Settings, out: &mut Out) -> Result<Exit, CliError> {
+fn tests(listing: &Listing<'_>, request: &Request, settings: &Settings, out: &mut Out) -> Result<Exit, CliError> {
     if settings.json {
-        let tests: Vec<_> = listing.tests().collect();
-        out.lines(&tests, |test, line| {
+        let tests: Vec<_> = listing.tests().zip(listing.interfaces(request)?).collect();
+        out.lines(&tests, |(test, interface), line| {
             let about = AboutTest {
                 name: test.name,
                 plan: test.plan,
                 dir: &test.dir()?,
+                interface: interface.word(),
             };
             line.push_str(&open_object(&about, "data")?);
             test.write_data(line);

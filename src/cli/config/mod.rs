@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use crate::cli::args::ColorWhen;
 use crate::compile::lint::LintCode;
+use crate::compile::spec::Interface;
 use crate::exec::options::{OnReboot, OnTaint};
 use crate::sut::kind::Parameters;
 
@@ -51,6 +52,8 @@ pub(crate) struct Defaults {
     pub(crate) on_reboot: Option<OnReboot>,
     pub(crate) color: Option<ColorWhen>,
     pub(crate) strict: Option<bool>,
+    /// The interface of tests that say nothing of it themselves.
+    pub(crate) interface: Option<Interface>,
     pub(crate) dead_after: Option<Duration>,
     /// A file, `none`, or nothing.
     pub(crate) ssh_config: Option<String>,
@@ -103,6 +106,7 @@ impl AtexConfig {
         mine.on_reboot = mine.on_reboot.or(theirs.on_reboot);
         mine.color = mine.color.or(theirs.color);
         mine.strict = mine.strict.or(theirs.strict);
+        mine.interface = mine.interface.or(theirs.interface);
         mine.dead_after = mine.dead_after.or(theirs.dead_after);
         mine.ssh_config = mine.ssh_config.take().or(theirs.ssh_config);
         self.lint_allow = self.lint_allow.take().or(other.lint_allow);

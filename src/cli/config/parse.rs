@@ -107,6 +107,9 @@ fn defaults(source: Source<'_>, item: Item<'_>) -> Result<Defaults, AtexConfigEr
         })?,
         color: section.read("color", |source, item, key| source.checked(item, key, values::choice))?,
         strict: section.read("strict", Source::truth)?,
+        interface: section.read("interface", |source, item, key| {
+            source.checked(item, key, values::interface)
+        })?,
         dead_after: section.read("dead-after", |source, item, key| {
             source.checked(item, key, values::silence)
         })?,

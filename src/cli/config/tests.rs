@@ -30,6 +30,7 @@ fn every_key_is_read() {
         on-reboot = "trust"
         color = "never"
         strict = true
+        interface = "tmt"
         dead-after = "1m"
         ssh-config = "/etc/lab/ssh"
 

@@ -65,6 +65,7 @@ pub(crate) fn request(
         secrets: secrets(&values.secrets)?,
         fetch_cache: settings.fetched_dir()?,
         digest_cache: Some(cache),
+        interface: settings.config.defaults.interface,
         own: own_files::of_process(settings),
     })
 }

@@ -10,10 +10,11 @@ use super::{Assembler, PlanPart, base_of, index, origin_of};
 use crate::compile::error::CompileError;
 use crate::compile::how;
 use crate::compile::metadata::trees::TreeId;
+use crate::compile::metadata::unsupported;
 use crate::compile::plan::Plan;
 use crate::compile::plan::environment;
 use crate::compile::plan::test_selection::Selected;
-use crate::compile::spec::{PlanId, TestId, TestSpec, Warning, Workload};
+use crate::compile::spec::{Interface, PlanId, TestId, TestSpec, Warning, Workload};
 use crate::compile::test::{TestMetadata, metadata_text};
 
 /// The pseudo variable that stands, in the keys of tests that share a tree, for all of them.
@@ -26,6 +27,7 @@ pub(super) struct Draft<'r> {
     plan: PlanId,
     facts: Arc<TestMetadata>,
     inputs: TestInputs,
+    interface: Interface,
     /// The last prepare step of its plan.
     last: Option<NodeId>,
     discover: NodeId,
@@ -50,10 +52,11 @@ impl<'r> Assembler<'r> {
             .collect::<Result<Vec<_>, _>>()?;
         let found = tests.iter().zip(facts).map(|(test, facts)| {
             let files = self.files_of(test, &facts);
-            (test, facts, files)
+            let interface = self.interface_of(part.plan, test, (&facts, &files));
+            (test, facts, files, interface)
         });
         let found: Vec<_> = found.collect();
-        let draft = |(selected, facts, files)| self.draft(part, plan, (selected, facts, files), last);
+        let draft = |found| self.draft(part, plan, found, last);
         Ok(found.into_par_iter().map(draft).collect())
     }
 
@@ -75,6 +78,23 @@ impl<'r> Assembler<'r> {
         Ok(())
     }
 
+    /// By whose rules a test of a plan is judged.
+    fn interface_of(
+        &mut self,
+        plan: &Plan,
+        test: &Selected<'r>,
+        (facts, files): (&TestMetadata, &InputFiles),
+    ) -> Interface {
+        let said = facts.interface.or(plan.interface).or(self.request.interface);
+        said.unwrap_or_else(|| {
+            if facts.speaks || self.inputs(test.tree, &test.prefix()).speak(files) {
+                Interface::Atex
+            } else {
+                Interface::Tmt
+            }
+        })
+    }
+
     fn files_of(&mut self, selected: &Selected<'r>, facts: &TestMetadata) -> InputFiles {
         let inputs = self.inputs(selected.tree, &selected.prefix());
         match &facts.globs {
@@ -87,10 +107,15 @@ impl<'r> Assembler<'r> {
         &self,
         part: &PlanPart<'_>,
         plan: PlanId,
-        (selected, facts, files): (&'r Selected<'r>, Arc<TestMetadata>, InputFiles),
+        (selected, facts, files, interface): (&'r Selected<'r>, Arc<TestMetadata>, InputFiles, Interface),
         last: Option<NodeId>,
     ) -> Draft<'r> {
-        let env_after = environment::merged(&facts.environment, &self.command_line);
+        // For tmt a plan knows better than a test, and what prepare steps have found out better than the test, too.
+        let (env_before, over) = match interface {
+            Interface::Atex => (&part.plan.environment, &facts.environment),
+            Interface::Tmt => (&facts.environment, &part.plan.environment),
+        };
+        let env_after = environment::merged(over, &self.command_line);
         let inputs = TestInputs {
             base: base_of(last, self.request),
             name: selected.name.to_string(),
@@ -98,18 +123,21 @@ impl<'r> Assembler<'r> {
                 .trim_end_matches('/')
                 .to_owned(),
             metadata: Arc::clone(&facts.key),
-            environment: environment::inputs(&part.plan.environment, &env_after, &self.request.secrets),
+            environment: environment::inputs(env_before, &env_after, &self.request.secrets),
             files,
             observed: InputFiles::default(),
+            interface: (interface == Interface::Tmt).then(|| interface.word().to_owned()),
         };
+        let env_before = environment::pairs(env_before);
         Draft {
             selected,
             plan,
             facts,
             inputs,
             last,
+            interface,
             discover: part.discover,
-            env_before: environment::pairs(&part.plan.environment),
+            env_before,
             env_after: environment::pairs(&env_after),
             metadata: metadata_text(&selected.name, selected.node.data()).into(),
         }
@@ -166,8 +194,10 @@ impl<'r> Assembler<'r> {
         for made in keyed {
             let (keyed, discover, spec) = made?;
             let node = self.builder.insert(keyed, &[discover])?;
-            self.plans[spec.plan.0 as usize].tests.push(TestId(index(tests.len())));
-            tests.push(TestSpec { node, ..spec });
+            let of_plan = &mut self.plans[spec.plan.0 as usize].tests;
+            of_plan.push(TestId(index(tests.len())));
+            let serial = index(of_plan.len());
+            tests.push(TestSpec { node, serial, ..spec });
         }
         for (position, plan) in plans.iter().enumerate() {
             self.finish_steps(position, plan, &tests)?;
@@ -194,6 +224,7 @@ impl<'r> Assembler<'r> {
             facts,
             inputs,
             last,
+            interface,
             discover,
             env_before,
             env_after,
@@ -206,16 +237,24 @@ impl<'r> Assembler<'r> {
         };
         let dir = inputs.dir.clone();
         let keyed = self.builder.key_for(name, inputs.into(), last.as_slice())?;
+        let framework = Some(facts.framework).filter(|framework| framework.is_of(interface));
+        let framework = framework.unwrap_or_default();
+        let package = framework.package().map(str::to_owned);
+        let mut requires = facts.requires.clone();
+        requires.extend(package.filter(|package| !facts.requires.contains(package)));
         let spec = TestSpec {
             name: selected.name.to_string(),
             plan,
             node: discover,
             dir,
             script: facts.script.clone(),
-            framework: facts.framework,
+            interface,
+            interpretation: facts.interpretation.clone(),
+            framework,
+            serial: 0,
             env_before,
             env_after,
-            requires: facts.requires.clone(),
+            requires,
             recommends: facts.recommends.clone(),
             duration: facts.duration,
             tty: facts.tty,
@@ -223,7 +262,7 @@ impl<'r> Assembler<'r> {
             data: Arc::clone(&facts.data),
             tags: facts.tags.clone(),
             destructive: facts.destructive,
-            doubt: facts.doubt.clone(),
+            doubt: unsupported::why_not_recorded(selected.node, interface),
             priority: facts.priority,
             order: selected.order,
             origin: facts.origin.clone(),

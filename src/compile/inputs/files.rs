@@ -17,9 +17,10 @@ use rayon::iter::{IntoParallelIterator, ParallelIterator};
 
 use crate::compile::inputs::links_outside;
 use crate::compile::inputs::walk;
-use crate::compile::remembered::file_digests::{DigestCache, Of, Stamp};
+use crate::compile::remembered::file_digests::{Content, DigestCache, Of, Stamp};
 use crate::compile::script::read_files::Named;
 use crate::compile::spec::{UploadKind, Warning};
+use crate::compile::test::interface;
 
 /// All files of one tree.
 #[derive(Debug)]
@@ -28,6 +29,8 @@ pub(crate) struct TreeFiles {
     pub(crate) root: PathBuf,
     /// Sorted by path, component by component: what lies below a directory is one range.
     pub(crate) files: Vec<TreeFile>,
+    /// The contents that mention the variable of the control stream, see [`interface`].
+    pub(crate) speaking: HashSet<BlobDigest>,
     /// What git ignores, see [`TreeWalk`](crate::compile::inputs::walk::TreeWalk).
     pub(crate) ignored: BTreeMap<PathBuf, Arc<str>>,
 }
@@ -73,9 +76,15 @@ impl TreeFiles {
             .map(|path| look(root, path, Some(&cache)))
             .collect();
         let mut files = Vec::with_capacity(looked.len() + found.empty.len());
+        let mut speaking = HashSet::new();
         for result in looked {
             match result {
-                Ok(file) => files.extend(file),
+                Ok(file) => files.extend(file.map(|(file, speaks)| {
+                    if let (UploadKind::File { digest, .. }, true) = (&file.kind, speaks) {
+                        speaking.insert(*digest);
+                    }
+                    file
+                })),
                 Err(problem) => found.unreadable.push(problem),
             }
         }
@@ -96,6 +105,7 @@ impl TreeFiles {
         Self {
             root: root.to_owned(),
             files,
+            speaking,
             ignored: found.ignored,
         }
     }
@@ -105,11 +115,12 @@ impl TreeFiles {
         let found = walk::walk(root);
         let paths = found.files.into_iter();
         let looked = paths.map(|path| look(root, path, None));
-        let mut files: Vec<TreeFile> = looked.filter_map(|file| file.ok().flatten()).collect();
+        let mut files: Vec<TreeFile> = looked.filter_map(|file| Some(file.ok()??.0)).collect();
         files.sort_unstable_by(|left, right| left.path.cmp(&right.path));
         Self {
             root: root.to_owned(),
             files,
+            speaking: HashSet::new(),
             ignored: found.ignored,
         }
     }
@@ -319,16 +330,19 @@ pub(crate) fn escaped(path: &Path) -> String {
     text
 }
 
-/// Finds kind and digest of a file, and what it leads to; without a cache its name and kind only. `Ok(None)`: it is gone, as a file that an
-/// editor had open a moment ago.
-fn look(root: &Path, path: PathBuf, cache: Option<&DigestCache>) -> Result<Option<TreeFile>, String> {
+/// Finds kind and digest of a file, and what it leads to, and whether it mentions the control stream; without a cache its name and kind only.
+/// `Ok(None)`: it is gone, as a file that an editor had open a moment ago.
+fn look(root: &Path, path: PathBuf, cache: Option<&DigestCache>) -> Result<Option<(TreeFile, bool)>, String> {
     match kind(&root.join(&path), &path, cache) {
-        Ok(Some(kind)) => Ok(Some(TreeFile {
-            text: escaped(&path),
-            beyond: cache.and_then(|_| links_outside::digest(root, &kind)),
-            path,
-            kind,
-        })),
+        Ok(Some((kind, speaks))) => {
+            let file = TreeFile {
+                text: escaped(&path),
+                beyond: cache.and_then(|_| links_outside::digest(root, &kind)),
+                path,
+                kind,
+            };
+            Ok(Some((file, speaks)))
+        }
         Ok(None) => Err(format!(
             "`{}` is neither file, symlink nor directory and is left out",
             path.display()
@@ -341,36 +355,42 @@ fn look(root: &Path, path: PathBuf, cache: Option<&DigestCache>) -> Result<Optio
 /// Looks at one file again, without any cache; nothing where it is gone, unreadable or of no kind that is brought.
 pub(crate) fn kind_now(place: &Path) -> Option<UploadKind> {
     let cache = DigestCache::open(None, Path::new("/"), Of::Inputs);
-    kind(place, Path::new(""), Some(&cache)).ok().flatten()
+    Some(kind(place, Path::new(""), Some(&cache)).ok()??.0)
 }
 
-fn kind(place: &Path, path: &Path, cache: Option<&DigestCache>) -> io::Result<Option<UploadKind>> {
+/// What a file is, and whether its content mentions the control stream.
+fn kind(place: &Path, path: &Path, cache: Option<&DigestCache>) -> io::Result<Option<(UploadKind, bool)>> {
     let metadata = fs::symlink_metadata(place)?;
     let kind = metadata.file_type();
     if kind.is_symlink() {
-        return Ok(Some(UploadKind::Symlink(fs::read_link(place)?)));
+        return Ok(Some((UploadKind::Symlink(fs::read_link(place)?), false)));
     }
     if kind.is_fifo() || kind.is_socket() || kind.is_char_device() || kind.is_block_device() {
         return Ok(None);
     }
     if kind.is_dir() {
-        return Ok(Some(UploadKind::Directory));
+        return Ok(Some((UploadKind::Directory, false)));
     }
-    let digest = match cache {
-        Some(cache) => cache.digest(path, Stamp::of(&metadata), || content_digest(place))?,
-        None => [0; 32],
+    let content = match cache {
+        Some(cache) => cache.digest(path, Stamp::of(&metadata), || content_of(place))?,
+        None => Content::of_digest([0; 32]),
     };
-    Ok(Some(UploadKind::File {
-        digest: BlobDigest::from_bytes(digest),
+    let kind = UploadKind::File {
+        digest: BlobDigest::from_bytes(content.digest),
         executable: metadata.permissions().mode() & 0o100 != 0,
         size: metadata.len(),
-    }))
+    };
+    Ok(Some((kind, content.speaks)))
 }
 
-fn content_digest(place: &Path) -> io::Result<[u8; 32]> {
+fn content_of(place: &Path) -> io::Result<Content> {
     let mut hasher = blake3::Hasher::new();
-    hasher.update_reader(fs::File::open(place)?)?;
-    Ok(hasher.finalize().into())
+    let mut file = interface::Listening::new(fs::File::open(place)?);
+    hasher.update_reader(&mut file)?;
+    Ok(Content {
+        digest: hasher.finalize().into(),
+        speaks: file.heard(),
+    })
 }
 
 #[cfg(test)]

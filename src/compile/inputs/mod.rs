@@ -14,7 +14,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use atex_graph::{FileSet, InputFile, InputFiles};
+use atex_graph::{FileSet, FileSetDigest, InputFile, InputFiles};
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 
 use crate::compile::error::MetadataProblem;
@@ -31,6 +31,8 @@ pub(crate) struct TreeInputs {
     shared: FileSet,
     below: HashMap<PathBuf, FileSet>,
     own: HashMap<PathBuf, FileSet>,
+    /// Of sets of files whether one of them mentions the control stream.
+    speaking: HashMap<FileSetDigest, bool>,
 }
 
 impl TreeInputs {
@@ -46,6 +48,7 @@ impl TreeInputs {
             prefix,
             below: HashMap::new(),
             own: HashMap::new(),
+            speaking: HashMap::new(),
             files,
         }
     }
@@ -63,6 +66,15 @@ impl TreeInputs {
             sets.extend(outer.iter().map(|outer| self.own(outer)));
         }
         InputFiles::union(sets)
+    }
+
+    /// Whether one of the files mentions the control stream.
+    pub(crate) fn speak(&mut self, files: &InputFiles) -> bool {
+        let contents = &self.files.speaking;
+        let speaks = |set: &FileSet| set.files().iter().any(|file| contents.contains(&file.digest));
+        let known = &mut self.speaking;
+        let mut sets = files.sets().iter();
+        !contents.is_empty() && sets.any(|set| *known.entry(set.digest()).or_insert_with(|| speaks(set)))
     }
 
     /// What belongs to the tests of a directory, and to none further within.

@@ -11,15 +11,15 @@ use atex_fmf::{Location, Map, Node, Value};
 use super::nodes::may_run;
 use super::{LintCode, Linter};
 use crate::compile::metadata::read::{Scope, truthy};
-use crate::compile::metadata::schema::{Meaning, NodeKind, PLAN, TEST, VARIABLES};
+use crate::compile::metadata::schema::{Meaning, NodeKind, PLAN, TEST, VARIABLES, VARIABLES_OF_TMT};
 use crate::compile::script::first_command::file_of;
-use crate::compile::spec::Framework;
-use crate::compile::test::run_directory;
+use crate::compile::spec::{Framework, Interface, Interpretation};
+use crate::compile::test::{interface, run_directory};
 
 /// Scripts of more bytes are not read.
 const LARGEST: u64 = 1 << 20;
 
-/// Commands that tmt brings to its guests.
+/// Commands that tmt brings to its guests. atex brings them to tests with tmt's interface, but for those that reboot.
 const COMMANDS: [&str; 13] = [
     "rhts-abort",
     "rhts-reboot",
@@ -55,10 +55,14 @@ pub(super) fn check_verdict(linter: &mut Linter<'_>, kind: NodeKind, node: Node<
     let scope = linter.scope(kind, node);
     match kind {
         NodeKind::Test if may_run(node) => {
+            let interface = interface_of(linter, &scope, node);
             for key in TEST.iter().filter(|key| key.meaning == Meaning::TmtOnly) {
                 let key = key.name;
                 let is_obeyed = |word| match key {
-                    "framework" => Framework::named(word).is_some(),
+                    "framework" => Framework::named(word).is_some_and(|framework| framework.is_of(interface)),
+                    "result" if interface == Interface::Tmt => {
+                        !matches!(Interpretation::named(word), Interpretation::Unknown(_))
+                    }
                     "result" => word == "respect",
                     _ => false,
                 };
@@ -105,28 +109,71 @@ fn check_test(linter: &mut Linter<'_>, scope: &Scope<'_>, node: Node<'_>) {
     let Some(script) = scope.value("test").and_then(Value::as_str) else {
         return;
     };
-    let own = variables(scope.map);
-    check_words(linter, (scope, "test"), script, &own);
-    let directory = run_directory(linter.tree, node).ok();
-    if let Some(file) = directory.and_then(|directory| file_of(script, &directory)) {
-        check_file(linter, node, &file, &own);
+    let known = Known {
+        own: variables(scope.map),
+        of_tmt: interface_of(linter, scope, node) == Interface::Tmt,
+    };
+    check_words(linter, (scope, "test"), script, &known);
+    if let Some(file) = script_of(linter, scope, node) {
+        check_file(linter, node, &file, &known);
+    }
+}
+
+/// The file that a test starts.
+fn script_of(linter: &Linter<'_>, scope: &Scope<'_>, node: Node<'_>) -> Option<PathBuf> {
+    let script = scope.value("test").and_then(Value::as_str)?;
+    file_of(script, &run_directory(linter.tree, node).ok()?)
+}
+
+/// By whose rules a test is judged, as far as it, its metadata and the file that it starts tell. Its plans and other files may say otherwise.
+fn interface_of(linter: &Linter<'_>, scope: &Scope<'_>, node: Node<'_>) -> Interface {
+    if let Ok(Some(said)) = interface::read(scope) {
+        return said;
+    }
+    let mut data = String::new();
+    node.write_data(&mut data);
+    let file = script_of(linter, scope, node).and_then(|file| read(linter.root(), &file));
+    let texts = [Some(data), file];
+    if texts.iter().flatten().any(|text| interface::is_mentioned(text)) {
+        Interface::Atex
+    } else {
+        Interface::Tmt
+    }
+}
+
+/// What scripts may use without a finding.
+struct Known {
+    /// The variables that the node sets itself.
+    own: BTreeSet<String>,
+    /// Whether what tmt promises its tests is there.
+    of_tmt: bool,
+}
+
+impl Known {
+    fn variable(&self, word: &str) -> bool {
+        let of_tmt = self.of_tmt && VARIABLES_OF_TMT.contains(&word);
+        of_tmt || VARIABLES.contains(&word) || self.own.contains(word)
+    }
+
+    fn command(&self, word: &str) -> bool {
+        self.of_tmt && !word.ends_with("-reboot")
     }
 }
 
 /// What a script in the metadata uses of tmt.
-fn check_words(linter: &mut Linter<'_>, at: (&Scope<'_>, &str), script: &str, own: &BTreeSet<String>) {
-    for (word, code) in words(script, own) {
+fn check_words(linter: &mut Linter<'_>, at: (&Scope<'_>, &str), script: &str, known: &Known) {
+    for (word, code) in words(script, known) {
         let (message, hint) = told(&word, code);
         linter.add(code, at, &word, message, hint);
     }
 }
 
 /// What a script file uses of tmt; the first place of each.
-fn check_file(linter: &mut Linter<'_>, node: Node<'_>, file: &Path, own: &BTreeSet<String>) {
+fn check_file(linter: &mut Linter<'_>, node: Node<'_>, file: &Path, known: &Known) {
     let Some(text) = read(linter.root(), file) else { return };
     let mut seen = BTreeSet::new();
     for (number, line) in (1..).zip(text.lines()) {
-        for (word, code) in words(line, own) {
+        for (word, code) in words(line, known) {
             if !seen.insert(word.clone()) {
                 continue;
             }
@@ -190,13 +237,16 @@ fn check_plan(linter: &mut Linter<'_>, scope: &Scope<'_>) {
     if let Some(environment) = scope.value("environment").and_then(Value::as_map) {
         check_expansion(linter, &scope.inner("environment", environment, String::new()));
     }
-    let own = variables(scope.map);
+    let known = Known {
+        own: variables(scope.map),
+        of_tmt: false,
+    };
     for step in ["discover", "prepare", "finish"] {
         for map in scope.maps(step).unwrap_or_default() {
             let phase = scope.inner(step, map, String::new());
             check_expansion(linter, &phase);
             for script in phase.texts("script").unwrap_or_default() {
-                check_words(linter, (&phase, "script"), &script, &own);
+                check_words(linter, (&phase, "script"), &script, &known);
             }
             if step == "discover" && phase.value("condition").is_some() {
                 let message = "tmt knows no `condition` in a discover section";
@@ -294,7 +344,7 @@ fn variables(data: &Map) -> BTreeSet<String> {
 }
 
 /// What a script uses that tmt sets or brings: words, in their order.
-fn words(script: &str, own: &BTreeSet<String>) -> Vec<(String, LintCode)> {
+fn words(script: &str, known: &Known) -> Vec<(String, LintCode)> {
     let mut found = Vec::new();
     for line in script.lines().filter(|line| !line.trim_start().starts_with('#')) {
         for word in line.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_' || c == '-')) {
@@ -302,9 +352,9 @@ fn words(script: &str, own: &BTreeSet<String>) -> Vec<(String, LintCode)> {
                 .strip_prefix("TMT_")
                 .is_some_and(|rest| !rest.is_empty() && !word.contains('-'));
             let assigned = line.contains(&format!("{word}="));
-            if of_tmt && !VARIABLES.contains(&word) && !own.contains(word) && !assigned {
+            if of_tmt && !known.variable(word) && !assigned {
                 found.push((word.to_owned(), LintCode::TmtVariable));
-            } else if COMMANDS.contains(&word) {
+            } else if COMMANDS.contains(&word) && !known.command(word) {
                 found.push((word.to_owned(), LintCode::TmtCommand));
             }
         }

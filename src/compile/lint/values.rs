@@ -9,7 +9,7 @@ use crate::compile::error::{CompileError, MetadataProblem};
 use crate::compile::metadata::read::Scope;
 use crate::compile::metadata::schema::NodeKind;
 use crate::compile::plan::environment;
-use crate::compile::test::duration;
+use crate::compile::test::{duration, interface};
 
 /// Checks the values of a node that is defined in `here`, or of one of its adjust rules.
 pub(super) fn check(linter: &mut Linter<'_>, scope: &Scope<'_>, kind: NodeKind, here: &Path) {
@@ -24,6 +24,7 @@ pub(super) fn check(linter: &mut Linter<'_>, scope: &Scope<'_>, kind: NodeKind, 
     refused(linter, scope, scope.integer("order", 0));
     refused(linter, scope, scope.globs(here));
     refused(linter, scope, environment::read(scope, kind == NodeKind::Plan));
+    refused(linter, scope, interface::read(scope));
     if kind == NodeKind::Plan {
         refused(linter, scope, scope.text("extra-atex-probe"));
         refused(linter, scope, scope.boolean("extra-atex-shared-tree", false));
@@ -49,7 +50,7 @@ pub(super) fn refused<T>(linter: &mut Linter<'_>, scope: &Scope<'_>, read: Resul
         return;
     };
     let code = match &problem {
-        MetadataProblem::Type { .. } => LintCode::WrongType,
+        MetadataProblem::Type { .. } | MetadataProblem::Interface(_) => LintCode::WrongType,
         MetadataProblem::Duration(_) => LintCode::BadDuration,
         MetadataProblem::Variable { .. } | MetadataProblem::Assignment(_) => LintCode::BadVariable,
         MetadataProblem::Glob { .. } => LintCode::BadGlob,

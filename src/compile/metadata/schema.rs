@@ -165,7 +165,12 @@ pub(crate) fn names(keys: &'static [MetadataKey]) -> impl Iterator<Item = &'stat
 }
 
 /// `extra-atex-…`, which atex reads.
-pub(crate) const EXTRA: &[&str] = &["extra-atex-inputs", "extra-atex-probe", "extra-atex-shared-tree"];
+pub(crate) const EXTRA: &[&str] = &[
+    "extra-atex-inputs",
+    "extra-atex-interface",
+    "extra-atex-probe",
+    "extra-atex-shared-tree",
+];
 
 /// Keys that tmt had once.
 pub(crate) const OBSOLETE: &[&str] = &["coverage", "relevancy"];
@@ -215,7 +220,24 @@ pub(crate) const DIMENSIONS: &[&str] = &[
     "variant",
 ];
 
-/// Variables that a test sees under atex.
+/// Variables that a test sees under atex beside those where its interface is tmt's.
+pub(crate) const VARIABLES_OF_TMT: &[&str] = &[
+    "TMT_PLAN_DATA",
+    "TMT_PLAN_SOURCE_SCRIPT",
+    "TMT_RESTRAINT_COMPATIBLE",
+    "TMT_SCRIPTS_DIR",
+    "TMT_SOURCE_DIR",
+    "TMT_TEST_DATA",
+    "TMT_TEST_INVOCATION_PATH",
+    "TMT_TEST_ITERATION_ID",
+    "TMT_TEST_SERIAL_NUMBER",
+    "TMT_TEST_SUBMITTED_FILES",
+    "TMT_TOPOLOGY_BASH",
+    "TMT_TOPOLOGY_YAML",
+    "TMT_VERSION",
+];
+
+/// Variables that every test sees under atex.
 pub(crate) const VARIABLES: &[&str] = &[
     "TMT_PLAN_ENVIRONMENT_FILE",
     "TMT_REBOOT_COUNT",

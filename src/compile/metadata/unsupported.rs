@@ -4,13 +4,15 @@
 //! verdict (`component`, `tier`, `report`, `login`…) is not named.
 
 use std::collections::HashSet;
+use std::convert::Infallible;
 
 use atex_fmf::{Map, Node, Tree, Value};
 
+use crate::compile::error::CompileError;
 use crate::compile::metadata::read::{NodeReader, Scope, truthy};
 use crate::compile::metadata::schema::{Meaning, PLAN};
 use crate::compile::metadata::trees::TreeId;
-use crate::compile::spec::{Framework, Warning};
+use crate::compile::spec::{Framework, Interface, Warning};
 
 /// What a selection asks for in vain.
 #[derive(Debug, Default)]
@@ -63,8 +65,8 @@ struct Unobeyed {
 const EXIT_CODE_ALONE: &str = "their exit code and their own results are the verdict, and a pass is not recorded";
 const NOT_BROUGHT: &str = "nothing of that is brought to the machine";
 
-/// What a test says that is not obeyed and could change its verdict.
-fn of_test(node: Node<'_>) -> Vec<Unobeyed> {
+/// What a test says that is not obeyed and could change its verdict. By the rules of tmt all words of `result` are.
+fn of_test<E>(node: Node<'_>, interface: impl FnOnce() -> Result<Interface, E>) -> Result<Vec<Unobeyed>, E> {
     let said = |key: &str| node.value(key).filter(truthy);
     let named = |key: &'static str, is_obeyed: fn(&str) -> bool| {
         let value = said(key).filter(|value| !value.as_str().is_some_and(is_obeyed))?;
@@ -97,18 +99,20 @@ fn of_test(node: Node<'_>) -> Vec<Unobeyed> {
             hides_failures: false,
         })
     });
-    let rules = [
-        named("framework", |word| Framework::named(word).is_some()),
-        named("result", |word| word == "respect"),
-        checks,
-        restarts,
-    ];
-    rules.into_iter().flatten().chain(libraries).collect()
+    let mut framework = named("framework", |word| word == Framework::Shell.word());
+    let mut result = named("result", |word| word == "respect");
+    if (framework.is_some() || result.is_some()) && interface()? == Interface::Tmt {
+        framework = named("framework", |word| Framework::named(word).is_some());
+        result = None;
+    }
+    let rules = [framework, result, checks, restarts];
+    Ok(rules.into_iter().flatten().chain(libraries).collect())
 }
 
 /// Why the pass of a test is not to be recorded: it says something that could make it a failure, and is not obeyed.
-pub(crate) fn why_not_recorded(node: Node<'_>) -> Option<String> {
-    let rule = of_test(node).into_iter().find(|rule| rule.hides_failures)?;
+pub(crate) fn why_not_recorded(node: Node<'_>, interface: Interface) -> Option<String> {
+    let Ok(rules) = of_test(node, || Ok::<_, Infallible>(interface));
+    let rule = rules.into_iter().find(|rule| rule.hides_failures)?;
     Some(format!("not recorded: {} is not obeyed", rule.what))
 }
 
@@ -131,15 +135,21 @@ fn brief(value: &Value) -> String {
 
 impl Ignored {
     /// Looks at a selected test; one that several plans hold counts once.
-    pub(crate) fn test(&mut self, (id, tree): (TreeId, &Tree), node: Node<'_>) {
-        let rules = of_test(node);
+    pub(crate) fn test(
+        &mut self,
+        (id, tree): (TreeId, &Tree),
+        node: Node<'_>,
+        interface: impl FnOnce() -> Result<Interface, CompileError>,
+    ) -> Result<(), CompileError> {
+        let rules = of_test(node, interface)?;
         if rules.is_empty() || !self.tests.insert((id, node.name().to_owned())) {
-            return;
+            return Ok(());
         }
         let scope = NodeReader::new(tree, node).scope("test");
         for rule in rules {
             self.add((Subject::Test, &rule.what, rule.consequence), &scope, rule.key);
         }
+        Ok(())
     }
 
     /// Looks at a plan that was asked for.

@@ -17,7 +17,8 @@ use crate::compile::metadata::names::{any_found, nearest};
 use crate::compile::metadata::read::{NodeReader, order};
 use crate::compile::metadata::trees::{TreeId, Trees};
 use crate::compile::metadata::unsupported::{self, Ignored};
-use crate::compile::spec::Warning;
+use crate::compile::spec::{Interface, Warning};
+use crate::compile::test::interface;
 use environment::Variables;
 use phases::Phase;
 use sections::Section;
@@ -38,6 +39,8 @@ pub(crate) struct Plan {
     pub(crate) probe: Option<(String, ValueOrigin)>,
     /// `extra-atex-inputs`; replaces the files that prepare steps depend on.
     pub(crate) globs: Option<Globs>,
+    /// `extra-atex-interface`: of its tests that say nothing else.
+    pub(crate) interface: Option<Interface>,
     /// `extra-atex-shared-tree`.
     pub(crate) shared_tree: bool,
     /// Its metadata as JSON text.
@@ -151,6 +154,7 @@ fn read(tree: &Tree, node: Node<'_>, context: &Context, warnings: &mut Vec<Warni
         sections,
         probe: probe.map(|probe| (probe, scope.cause("extra-atex-probe"))),
         globs: scope.globs(node.dir())?,
+        interface: interface::read(&scope)?,
         shared_tree: scope.boolean("extra-atex-shared-tree", false)?,
         data: json(node.data()),
         origin: scope.origin("execute").or_else(|| scope.origin("discover")),
@@ -184,6 +188,7 @@ fn default_plan(names: &[String]) -> Result<Vec<Plan>, CompileError> {
         sections: vec![sections::all_tests()],
         probe: None,
         globs: None,
+        interface: None,
         shared_tree: false,
         data: json(&data),
         origin: None,

@@ -96,6 +96,21 @@ pub(crate) enum Of {
     Metadata,
 }
 
+/// What is remembered of a file's content.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Content {
+    pub(crate) digest: [u8; 32],
+    /// Whether it mentions the variable of the control stream, see [`interface`](crate::compile::test::interface).
+    pub(crate) speaks: bool,
+}
+
+impl Content {
+    /// A content of which only the digest matters.
+    pub(crate) fn of_digest(digest: [u8; 32]) -> Self {
+        Self { digest, speaks: false }
+    }
+}
+
 impl Of {
     /// The name of the file of entries.
     fn name(self) -> blake3::Hash {
@@ -110,14 +125,14 @@ impl Of {
 pub(crate) struct DigestCache {
     /// Where they are kept, and under which name; `None` where nothing is kept.
     file: Option<(Derived, blake3::Hash)>,
-    known: HashMap<PathBuf, (Stamp, [u8; 32])>,
+    known: HashMap<PathBuf, (Stamp, Content)>,
     /// What this run saw; only this is kept, so that files that are gone are forgotten.
     seen: Mutex<Seen>,
 }
 
 #[derive(Default)]
 struct Seen {
-    entries: Vec<(PathBuf, Stamp, [u8; 32])>,
+    entries: Vec<(PathBuf, Stamp, Content)>,
     new: bool,
 }
 
@@ -137,21 +152,21 @@ impl DigestCache {
         }
     }
 
-    /// The digest of the content at `path` (relative to the root) whose stat is `stamp`; `read` finds it where it is not known.
+    /// What is to be known of the content at `path` (relative to the root) whose stat is `stamp`; `read` finds it where it is not known.
     pub(crate) fn digest(
         &self,
         path: &Path,
         stamp: Stamp,
-        read: impl FnOnce() -> io::Result<[u8; 32]>,
-    ) -> io::Result<[u8; 32]> {
+        read: impl FnOnce() -> io::Result<Content>,
+    ) -> io::Result<Content> {
         if self.file.is_none() {
             return read();
         }
-        if let Some((known, digest)) = self.known.get(path)
+        if let Some((known, content)) = self.known.get(path)
             && *known == stamp
         {
-            self.see(path, stamp, *digest, false);
-            return Ok(*digest);
+            self.see(path, stamp, *content, false);
+            return Ok(*content);
         }
         self.learn(path, stamp, read)
     }
@@ -161,14 +176,14 @@ impl DigestCache {
         &self,
         path: &Path,
         stamp: Stamp,
-        read: impl FnOnce() -> io::Result<[u8; 32]>,
-    ) -> io::Result<[u8; 32]> {
+        read: impl FnOnce() -> io::Result<Content>,
+    ) -> io::Result<Content> {
         let now = now_ns();
-        let digest = read()?;
+        let content = read()?;
         if stamp.settled(now) {
-            self.see(path, stamp, digest, true);
+            self.see(path, stamp, content, true);
         }
-        Ok(digest)
+        Ok(content)
     }
 
     /// Tells whether there is nothing from earlier runs.
@@ -176,9 +191,9 @@ impl DigestCache {
         self.known.is_empty()
     }
 
-    fn see(&self, path: &Path, stamp: Stamp, digest: [u8; 32], new: bool) {
+    fn see(&self, path: &Path, stamp: Stamp, content: Content, new: bool) {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        seen.entries.push((path.to_owned(), stamp, digest));
+        seen.entries.push((path.to_owned(), stamp, content));
         seen.new |= new;
     }
 
@@ -198,23 +213,28 @@ fn now_ns() -> i128 {
     i128::try_from(since.as_nanos()).unwrap_or(0)
 }
 
-fn encode(entries: &[(PathBuf, Stamp, [u8; 32])]) -> Vec<u8> {
+fn encode(entries: &[(PathBuf, Stamp, Content)]) -> Vec<u8> {
     let mut out = BinaryWriter::with_capacity(entries.len() * 160);
-    for (path, stamp, digest) in entries {
+    for (path, stamp, content) in entries {
         out.bytes(path.as_os_str().as_bytes());
         stamp.encode(&mut out);
-        out.array(digest);
+        out.array(&content.digest);
+        out.array(&[u8::from(content.speaks)]);
     }
     out.seal()
 }
 
-fn decode(bytes: &[u8]) -> Option<HashMap<PathBuf, (Stamp, [u8; 32])>> {
+fn decode(bytes: &[u8]) -> Option<HashMap<PathBuf, (Stamp, Content)>> {
     let mut entries = BinaryReader::open(bytes)?;
     let mut known = HashMap::new();
     while !entries.is_at_end() {
         let path = PathBuf::from(OsStr::from_bytes(entries.bytes()?));
         let stamp = Stamp::decode(&mut entries)?;
-        known.insert(path, (stamp, entries.array()?));
+        let content = Content {
+            digest: entries.array()?,
+            speaks: entries.array::<1>()? != [0],
+        };
+        known.insert(path, (stamp, content));
     }
     Some(known)
 }
@@ -225,7 +245,7 @@ mod tests {
     use std::path::{Path, PathBuf};
     use std::time::{Duration, SystemTime};
 
-    use super::{DigestCache, Of, Stamp, now_ns, racy_ns};
+    use super::{Content, DigestCache, Of, Stamp, now_ns, racy_ns};
 
     fn stamp(path: &Path) -> Stamp {
         Stamp::of(&fs::symlink_metadata(path).expect("the file is there"))
@@ -234,11 +254,15 @@ mod tests {
     /// Digests `path` through a cache; whether it was read.
     fn was_read(cache: &DigestCache, path: &Path, stamp: Stamp) -> bool {
         let mut read = false;
-        let digest = cache.digest(path, stamp, || {
+        let content = Content {
+            digest: [7; 32],
+            speaks: true,
+        };
+        let known = cache.digest(path, stamp, || {
             read = true;
-            Ok([7; 32])
+            Ok(content)
         });
-        assert_eq!(digest.expect("reading cannot fail"), [7; 32]);
+        assert_eq!(known.expect("reading cannot fail"), content);
         read
     }
 
@@ -339,7 +363,7 @@ mod tests {
         let cache = DigestCache::open(Some(dir.path()), Path::new("/root"), Of::Inputs);
         was_read(&cache, &file, old);
         cache.save().expect("saved");
-        let kept = only_file_below(&dir.path().join("digests-v3"));
+        let kept = only_file_below(&dir.path().join("digests-v4"));
         let whole = fs::read(&kept).expect("read");
         for damage in 0..whole.len() {
             let mut bytes = whole.clone();

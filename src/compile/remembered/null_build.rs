@@ -18,7 +18,7 @@ use atex_graph::{ActionKey, BlobDigest};
 use crate::compile::ResolvedRequest;
 use crate::compile::inputs::files::{TreeFile, TreeFiles};
 use crate::compile::remembered::packed_tree;
-use crate::compile::spec::{Narrowing, NullBuild, NullBuildTest, Request, UploadKind, Warning};
+use crate::compile::spec::{Interface, Narrowing, NullBuild, NullBuildTest, Request, UploadKind, Warning};
 
 /// The file in which the null build of a request is kept.
 #[derive(Debug)]
@@ -119,6 +119,7 @@ impl Inputs {
             secrets,
             fetch_cache: _,
             digest_cache: _,
+            interface,
             own: _,
         } = request;
         let Narrowing {
@@ -141,6 +142,7 @@ impl Inputs {
         self.parts(base.digest.iter());
         self.parts(base.environment.keys());
         self.parts(base.environment.values());
+        self.part(interface.map_or("", Interface::word).as_bytes());
         self.count(usize::from(*strict));
         self.parts(secrets.names.iter());
     }

@@ -20,7 +20,7 @@ use atex_fmf::context::Context;
 use atex_fmf::{Map, Metadata, Packing, Tree};
 use rayon::prelude::*;
 
-use crate::compile::remembered::file_digests::{DigestCache, Of, Stamp};
+use crate::compile::remembered::file_digests::{Content, DigestCache, Of, Stamp};
 
 /// Returns the adjusted tree of metadata files, from the cache or by way of it; nothing where it has to be made in memory.
 pub(crate) fn tree(metadata: &Metadata, context: &Context, mark: fn(&Map) -> bool, cache: &Path) -> Option<Tree> {
@@ -38,8 +38,8 @@ fn find(metadata: &Metadata, about: &[u8; 32], cache: &Path, files: &Derived) ->
     let digest = |path: &PathBuf| {
         let place = metadata.root().join(path);
         let stamp = Stamp::of(&fs::metadata(&place).ok()?);
-        let digest = known.digest(path, stamp, || Ok(read(&place)?.1.into()));
-        digest.ok().map(blake3::Hash::from_bytes)
+        let content = known.digest(path, stamp, || Ok(Content::of_digest(read(&place)?.1.into())));
+        Some(blake3::Hash::from_bytes(content.ok()?.digest))
     };
     let digests: Vec<blake3::Hash> = metadata.paths().par_iter().map(digest).collect::<Option<_>>()?;
     let name = name(metadata, about, digests.iter());
@@ -67,7 +67,7 @@ fn make(
         known.learn(path, stamp, || {
             let (bytes, digest) = read(place)?;
             found = Some((bytes, digest));
-            Ok(digest.into())
+            Ok(Content::of_digest(digest.into()))
         })?;
         found.ok_or_else(|| io::ErrorKind::Other.into())
     };

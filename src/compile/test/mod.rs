@@ -1,6 +1,7 @@
 //! What a test's metadata say, read once for all plans that hold it.
 
 pub(crate) mod duration;
+pub(crate) mod interface;
 
 use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
@@ -14,14 +15,14 @@ use crate::compile::error::{CompileError, MetadataProblem};
 use crate::compile::inputs::Globs;
 use crate::compile::inputs::files::escaped;
 use crate::compile::metadata::read::{NodeReader, Scope};
-use crate::compile::metadata::unsupported;
 use crate::compile::plan::environment::{self, Variables};
 use crate::compile::plan::json;
-use crate::compile::spec::Framework;
+use crate::compile::spec::{Framework, Interface, Interpretation};
 
 /// Keys that say something to people, to selection or to the scheduler, but change nothing of what a test does. All other keys are part
-/// of the test's key, whatever they mean. `environment` and `extra-atex-inputs` are in it in another form.
-const INERT: [&str; 23] = [
+/// of the test's key, whatever they mean. `environment`, `extra-atex-inputs` and `extra-atex-interface` are in it in
+/// another form.
+const INERT: [&str; 24] = [
     "adjust",
     "author",
     "because",
@@ -31,6 +32,7 @@ const INERT: [&str; 23] = [
     "enabled",
     "environment",
     "extra-atex-inputs",
+    "extra-atex-interface",
     "extra-atex-probe",
     "extra-destructive",
     "extra-nitrate",
@@ -52,10 +54,15 @@ const INERT: [&str; 23] = [
 pub(crate) struct TestMetadata {
     /// Where it runs, relative to its tree.
     pub(crate) dir: String,
-    /// Where it is defined, and where it runs if that is elsewhere; relative to its tree.
+    /// See [`directories`].
     pub(crate) directories: Vec<PathBuf>,
     pub(crate) script: String,
     pub(crate) framework: Framework,
+    /// What it says of its interface; nothing where its files decide.
+    pub(crate) interface: Option<Interface>,
+    /// Whether its metadata mention the control stream.
+    pub(crate) speaks: bool,
+    pub(crate) interpretation: Interpretation,
     pub(crate) environment: Variables,
     pub(crate) requires: Vec<String>,
     pub(crate) recommends: Vec<String>,
@@ -63,8 +70,6 @@ pub(crate) struct TestMetadata {
     pub(crate) tty: bool,
     pub(crate) tags: Vec<String>,
     pub(crate) destructive: bool,
-    /// See [`crate::compile::spec::TestSpec::doubt`].
-    pub(crate) doubt: Option<String>,
     pub(crate) priority: i64,
     pub(crate) globs: Option<Globs>,
     pub(crate) origin: Option<String>,
@@ -86,14 +91,16 @@ impl TestMetadata {
             .and_then(Value::as_str)
             .and_then(Framework::named);
         let run = run_directory(tree, node)?;
-        let mut directories = vec![node.dir().to_owned()];
-        directories.extend((run != node.dir()).then(|| run.clone()));
         let tags = scope.texts("tag")?;
+        let data = json(node.data());
         Ok(Self {
             dir: escaped(&run),
-            directories,
+            directories: directories(tree, node)?,
             script,
             framework: framework.unwrap_or_default(),
+            interface: interface::read(&scope)?,
+            speaks: interface::is_mentioned(&data),
+            interpretation: interface::interpretation(&scope),
             environment: environment::read(&scope, false)?,
             requires: packages(&scope, "require")?,
             recommends: packages(&scope, "recommend")?,
@@ -101,14 +108,21 @@ impl TestMetadata {
             tty: scope.flag("tty", false),
             destructive: scope.flag("extra-destructive", false) || tags.iter().any(|tag| tag == "destructive"),
             tags,
-            doubt: unsupported::why_not_recorded(node),
             priority: scope.integer("extra-priority", 0)?,
             globs: scope.globs(node.dir())?,
             origin: scope.origin("test"),
-            data: json(node.data()).into(),
+            data: data.into(),
             key: Arc::new(key_part(&scope)),
         })
     }
+}
+
+/// Where a test is defined, and where it runs if that is elsewhere; relative to its tree.
+pub(crate) fn directories(tree: &Tree, node: Node<'_>) -> Result<Vec<PathBuf>, CompileError> {
+    let run = run_directory(tree, node)?;
+    let mut directories = vec![node.dir().to_owned()];
+    directories.extend((run != node.dir()).then_some(run));
+    Ok(directories)
 }
 
 /// The directory in which a test runs: `path` (from the tree's root), else that of the .fmf file that defines it.

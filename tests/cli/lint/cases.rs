@@ -161,9 +161,9 @@ pub(crate) const CASES: &[Case] = &[
         => ["a.fmf:2:5", "b.fmf:1:5", "e.fmf:2:5"];
         right: [("a.fmf", "test: x\nid: one\n"), ("b.fmf", "execute: {how: tmt}\nid: one\n"), ("c.fmf", "test: x\nid: two\n")]),
     case!("tmt-key":
-        [("a.fmf", "test: x\ncheck: avc\nresult: xfail\n"), ("p.fmf", "execute:\n  how: tmt\n  exit-first: true\nprovision: {how: container}\n")]
-        => ["a.fmf:2:1", "a.fmf:3:1", "p.fmf:3:3", "p.fmf:4:1"];
-        right: [("a.fmf", "test: x\ncheck: []\nresult: respect\nframework: shell\n"), ("p.fmf", "execute: {how: tmt, name: n}\nprovision: {how: local}\nreport: {how: display}\n")]),
+        [("a.fmf", "test: x\ncheck: avc\nresult: xfail\nextra-atex-interface: atex\n"), ("b.fmf", "test: x\nresult: skip\n"), ("p.fmf", "execute:\n  how: tmt\n  exit-first: true\nprovision: {how: container}\n")]
+        => ["a.fmf:2:1", "a.fmf:3:1", "b.fmf:2:1", "p.fmf:3:3", "p.fmf:4:1"];
+        right: [("a.fmf", "test: x\ncheck: []\nresult: respect\nframework: shell\n"), ("b.fmf", "test: x\nresult: xfail\n"), ("c.fmf", "test: x\nresult: custom\n"), ("p.fmf", "execute: {how: tmt, name: n}\nprovision: {how: local}\nreport: {how: display}\n")]),
     case!("tmt-form":
         [("a.fmf", "test: x\npath: d\nenvironment: [A=1]\n"), ("d/x", ""), ("p.fmf", "discover:\n  how: fmf\n  condition: test\n")]
         => ["a.fmf:2:7", "a.fmf:3:1", "p.fmf:1:1", "p.fmf:3:3"];
@@ -173,12 +173,12 @@ pub(crate) const CASES: &[Case] = &[
         => ["p.fmf:4:21", "p.fmf:6:6", "p.fmf:9:16", "p.fmf:9:22"];
         right: [("p.fmf", "execute: {how: tmt}\ndiscover: {how: fmf, test: a$}\nprepare: {script: 'echo $VAR $1 $$'}\n"), ("a.fmf", "test: echo $HOME\n")]),
     case!("tmt-variable":
-        [("a.fmf", "test: |\n  cd /\n  touch $TMT_TEST_DATA/x\n"), ("b.fmf", "test: ./t.sh\n"), ("t.sh", "#!/bin/sh\n# $TMT_DEBUG\nls \"$TMT_PLAN_DATA\"\n")]
+        [("a.fmf", "test: |\n  cd /\n  touch $TMT_TEST_DATA/x\nextra-atex-interface: atex\n"), ("b.fmf", "test: ./t.sh\n"), ("t.sh", "#!/bin/sh\n# $TMT_DEBUG\nls \"$TMT_TEST_PIDFILE\"\n")]
         => ["a.fmf:3:10", "t.sh:3:6"];
-        right: [("a.fmf", "test: echo $TMT_TREE $TMT_MINE $TMT_REBOOT_COUNT\nenvironment: {TMT_MINE: 1}\n")]),
+        right: [("a.fmf", "test: echo $TMT_TREE $TMT_MINE $TMT_REBOOT_COUNT\nenvironment: {TMT_MINE: 1}\n"), ("b.fmf", "test: touch $TMT_TEST_DATA/x $TMT_PLAN_DATA\n")]),
     case!("tmt-command":
-        [("a.fmf", "test: tmt-report-result x PASS\n")] => ["a.fmf:1:7"];
-        right: [("a.fmf", "test: ls /tmp/tmt-report-results tmt-lint\n")]),
+        [("a.fmf", "test: tmt-report-result x PASS\nextra-atex-interface: atex\n"), ("b.fmf", "test: rhts-reboot\n")] => ["a.fmf:1:7", "b.fmf:1:7"];
+        right: [("a.fmf", "test: ls /tmp/tmt-report-results tmt-lint\n"), ("b.fmf", "test: tmt-report-result x PASS; tmt-abort\n")]),
     case!("tmt-require":
         [("a.fmf", "test: x\nrequire:\n- make\n- library(x/y)\n- type: library\n  url: https://host/lib\n")]
         => ["a.fmf:4:3", "a.fmf:6:8"];

@@ -479,8 +479,9 @@ fn what_could_change_a_verdict_and_is_not_obeyed_is_one_warning_a_kind_with_a_co
         ("import.fmf", "plan:\n    import: {url: u, name: /n}\n"),
         (
             "t/main.fmf",
-            "test: 'true'\nframework: beakerlib\n/a:\n  result: xfail\n/b:\n  require: [library(x/y)]\n/c:\n  check: avc\n",
+            "test: 'true'\nframework: beakerlib\n/a:\n  result: xfail\n/b:\n  require: [library(x/y)]\n/c:\n  check: avc\nextra-atex-interface: atex\n",
         ),
+        ("of_tmt.fmf", "test: 'true'\nresult: xfail\nframework: beakerlib\n"),
         (
             "u.fmf",
             "test: 'true'\nframework: shell\nresult: respect\nrequire: [tar, {type: file, pattern: x}]\n",
