@@ -113,6 +113,7 @@ fn request(root: &Path, place: &Path) -> Request {
             environment: facts.environment,
         },
         strict: false,
+        interface: None,
         secrets: Secrets::default(),
         fetch_cache: place.join("trees"),
         digest_cache: None,

@@ -39,6 +39,7 @@ pub(crate) fn job(script: &str) -> Job {
             metadata: "summary: none\n".to_owned(),
             restarts: 0,
             tty: false,
+            tmt: None,
         },
         script: script.to_owned(),
         slot: "tree".to_owned(),

@@ -4,9 +4,16 @@
 
 use super::result::merge::Open;
 use super::violation::{ControlError, Violation};
+use super::{Finish, InfraKind, Judgement, OUTPUT, Protocol, Status, StoreError, Summary, Verdict};
 use super::{Finish, InfraKind, OUTPUT, Protocol, Status, StoreError, TestSummary, Verdict};
 
 impl Protocol {
+    /// Has all bytes of files on the disk that came: what may be the beginning of a masked value is kept back until then.
+    pub fn end_files(&mut self) -> Result<(), StoreError> {
+        self.leave_upload();
+        self.store.end_files()
+    }
+
     /// Ends the test: makes final what is open, adds the fallback result where the test gave none for itself.
     pub fn finish(mut self, how: Finish) -> Result<TestSummary, StoreError> {
         self.leave_upload();
@@ -14,7 +21,7 @@ impl Protocol {
         let mut open = self.partials.drain();
         let violation = self.link_testouts(&mut open)?;
         let how = match (how, violation) {
-            (Finish::Exited(_), Some(violation)) => Finish::Infra {
+            (Finish::Exited(_) | Finish::Judged(_), Some(violation)) => Finish::Infra {
                 kind: InfraKind::Control,
                 note: violation.note().to_owned(),
             },
@@ -25,8 +32,13 @@ impl Protocol {
                 kind,
                 note: self.store.mask().text(&note).into_owned(),
             },
-            how @ Finish::Exited(_) => how,
+            how @ (Finish::Exited(_) | Finish::Judged(_)) => how,
         };
+        let mut verdict = self.reported(&mut open);
+        if let Finish::Judged(judgement) = &how {
+            verdict = verdict.max(judgement.verdict);
+            self.store_judged(judgement, &mut open)?;
+        }
         if !self.ended.nameless {
             let base = open.iter().position(|(name, _)| name.is_empty()).unwrap_or_else(|| {
                 open.push((Box::default(), Open::empty()));
@@ -47,7 +59,40 @@ impl Protocol {
             self.note_final(status, Some(&*name).filter(|name| !name.is_empty()), || result.note());
         }
         self.store.flush()?;
+        if matches!(how, Finish::Judged(_)) {
+            self.ended.tally.verdict = verdict;
+        }
         Ok(self.summary(how))
+    }
+
+    /// What all make of the test that it reported over the control stream: those that are stored, and those that wait.
+    fn reported(&self, open: &mut [(Box<str>, Open)]) -> Verdict {
+        let told = |(name, result): &mut (Box<str>, Open)| match result.status() {
+            // Files of the test itself, of which nothing else is said.
+            Status::Missing if name.is_empty() => Verdict::Pass,
+            status => status.verdict(),
+        };
+        let waiting = open.iter_mut().map(told).max();
+        self.ended.tally.verdict.max(waiting.unwrap_or_default())
+    }
+
+    /// Stores the parts of a test that was judged. Where it reported a result for itself, the judged one stands
+    /// beside that.
+    fn store_judged(&mut self, judgement: &Judgement, open: &mut [(Box<str>, Open)]) -> Result<(), StoreError> {
+        let waits = open.iter_mut().find(|(name, _)| name.is_empty());
+        let beside = (self.ended.nameless && waits.is_none()).then_some(&judgement.own);
+        for part in judgement.parts.iter().chain(beside) {
+            let mut result = Open::empty();
+            part.tell(&mut result);
+            self.store.line(|out| result.push_line(out))?;
+            self.note_final(part.status.clone(), part.name.as_deref(), || Some(part.note.clone()));
+        }
+        if let Some((_, left)) = waits.filter(|_| self.ended.nameless)
+            && left.status() == Status::Missing
+        {
+            judgement.own.tell(left);
+        }
+        Ok(())
     }
 
     /// Links the output for all results that are still open. One that cannot be linked goes without; the first reason why
@@ -74,7 +119,8 @@ impl Protocol {
             Finish::Exited(judged) if base.status() == Status::Missing => {
                 base.set("status", judged.as_str());
             }
-            Finish::Exited(_) => {}
+            Finish::Judged(judgement) if base.status() == Status::Missing => judgement.own.tell(base),
+            Finish::Exited(_) | Finish::Judged(_) => {}
             Finish::Infra { kind, note } => {
                 base.set("status", Status::Infra.as_str());
                 base.set("error", kind.as_str());
@@ -100,7 +146,7 @@ impl Protocol {
 
     fn summary(self, how: Finish) -> TestSummary {
         let infra = match how {
-            Finish::Exited(_) => None,
+            Finish::Exited(_) | Finish::Judged(_) => None,
             Finish::Infra { kind, note } => Some((kind, note)),
         };
         TestSummary {

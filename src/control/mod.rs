@@ -17,6 +17,7 @@ mod deadline;
 mod duration;
 mod ending;
 mod json;
+mod judgement;
 mod limits;
 mod line;
 mod mask;
@@ -27,6 +28,8 @@ mod violation;
 
 pub use deadline::{Deadline, DurationChange};
 pub use duration::{DurationError, parse_duration};
+pub(crate) use files::files_dir;
+pub use judgement::{Judged, Judgement};
 pub use limits::Limits;
 pub use mask::{Mask, MaskedStream};
 pub use protocol::{ControlMessage, Protocol};

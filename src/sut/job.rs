@@ -1,5 +1,7 @@
 //! A script to run on a SUT, under the wrapper.
 
+use super::interface::TmtTest;
+
 /// What the wrapper is asked to run. Values never appear on a command line there.
 #[derive(Clone, Debug)]
 pub struct Job {
@@ -32,6 +34,8 @@ pub enum JobKind {
         restarts: u32,
         /// Whether it gets a terminal.
         tty: bool,
+        /// What it is given beyond that where its interface is tmt's.
+        tmt: Option<TmtTest>,
     },
     /// A prepare or finish script: its control stream carries only `exitcode N` from the wrapper.
     Script,

@@ -26,6 +26,7 @@
 //! <dir>/v1/mounts        what prepare steps have mounted below the trees
 //! <dir>/v1/canary        read by each job: its time of last access tells whether reads can be seen
 //! <dir>/v1/job/          the running job's script, environment, metadata and process groups
+//! <dir>/v1/tmt/          what a test with tmt's interface is promised, and leaves there; emptied before the next such test
 //! <dir>/v1/unended       its first line: what the running job is called; empty when it came to its end and the runner was told
 //! ```
 //!
@@ -36,6 +37,7 @@ pub mod agent;
 pub mod cancel;
 pub mod channel;
 pub mod facts;
+mod interface;
 pub mod job;
 pub mod kind;
 pub mod project;
@@ -47,6 +49,7 @@ pub use agent::access_times::Reads;
 pub use cancel::{Cancel, Urgency};
 pub use channel::{Channel, Cut, End, Ready};
 pub use facts::{BaseIdentity, Facts, Installation, local_facts};
+pub use interface::TmtTest;
 pub use job::{EnvFile, Job, JobKind};
 pub use kind::local::Local;
 pub use project::{Due, Project};

@@ -183,6 +183,7 @@ fn job() -> Job {
             metadata: String::new(),
             restarts: 0,
             tty: false,
+            tmt: None,
         },
         script: "true".into(),
         slot: "tree".into(),

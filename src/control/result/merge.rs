@@ -208,6 +208,13 @@ impl Open {
             .put(key, JsonNode::string(text), &mut self.size);
     }
 
+    /// Sets a member to a value of compact JSON, whatever it was.
+    pub(crate) fn set_json(&mut self, key: &str, value: Vec<u8>) {
+        self.body
+            .taken_apart(&mut self.size)
+            .put(key, Node::text(value), &mut self.size);
+    }
+
     /// Appends the stored line, without its newline.
     pub(crate) fn push_line(&self, out: &mut Vec<u8>) {
         let files = self.files().map(|files| files.iter().map(String::as_str));

@@ -6,6 +6,7 @@ use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::{Judgement, Said};
 use crate::control::ControlMessage;
 
 /// Distinct statuses outside the known ones that are counted by name; a test may invent any number of them.
@@ -175,6 +176,8 @@ impl fmt::Display for InfraKind {
 pub enum Finish {
     /// The test ended by itself. This is what that makes of it where it gave no result for itself.
     Exited(Status),
+    /// The test ended by itself, and these are its results beside those that it reported over the control stream.
+    Judged(Box<Judgement>),
     /// The infrastructure ended it.
     Infra {
         /// The kind of failure.

@@ -1,24 +1,60 @@
 //! Test frameworks: how a test of each one is started, and what its exit code means where the test reported no result for itself.
 //!
-//! A framework judges nothing else. Results that a test reports are taken as they are (`src/control/`), and a test that never came to its
-//! end is the infrastructure's failure. [`Framework`] lists the frameworks that exist. A test of any other one runs as `shell`; the user is
-//! told so, and its pass is not recorded (see `Ignored` in `compile`).
+//! A framework judges nothing else: results that a test reports are its own (`src/control/`), and that it never came to its end is the
+//! infrastructure's. A test with the interface `tmt` is judged by tmt's rules (`src/exec/attempt/interface`). Which frameworks there are,
+//! [`Framework`] says; a test of another one runs as `shell`, which is told, and its pass is not recorded
+//! (`src/compile/metadata/unsupported.rs`).
 
-use crate::compile::spec::{Framework, TestSpec};
-use crate::control::Status;
+use std::path::Path;
 
-/// Returns the bash text that runs a test, under `set -eo pipefail`.
+use crate::compile::spec::{Framework, Interface, Interpretation, TestSpec};
+use crate::control::{Finish, Status};
+use crate::exec::attempt::interface;
+
+/// The bash text that runs a test, under `set -eo pipefail`; for beakerlib without that.
 pub(crate) fn script(test: &TestSpec) -> String {
     match test.framework {
-        Framework::Shell => test.script.clone(),
+        Framework::Shell | Framework::Beakerlib => test.script.clone(),
     }
 }
 
-/// Returns the result that the exit code of that text gives to the test.
-pub(crate) fn judge(framework: Framework, code: i32) -> Status {
+/// How the end of a test is judged.
+#[derive(Clone, Debug)]
+pub(crate) struct Rules {
+    interface: Interface,
+    interpretation: Interpretation,
+    framework: Framework,
+}
+
+impl Rules {
+    /// Those of a test.
+    pub(crate) fn of(test: &TestSpec) -> Self {
+        Self {
+            interface: test.interface,
+            interpretation: test.interpretation.clone(),
+            framework: test.framework,
+        }
+    }
+
+    /// Judges a test that ended with an exit code, and whose files and results lie in the directory `test`.
+    pub(crate) fn judge(&self, code: i32, test: &Path) -> Finish {
+        match self.interface {
+            Interface::Atex => Finish::Exited(judge(self.framework, code)),
+            Interface::Tmt => Finish::Judged(Box::new(interface::judge(
+                (self.framework, &self.interpretation),
+                code,
+                test,
+            ))),
+        }
+    }
+}
+
+/// What the exit code of that text makes of the test.
+fn judge(framework: Framework, code: i32) -> Status {
     match framework {
         Framework::Shell if code == 0 => Status::Pass,
-        Framework::Shell => Status::Fail,
+        // No test with the interface `atex` has beakerlib.
+        Framework::Shell | Framework::Beakerlib => Status::Fail,
     }
 }
 

@@ -4,6 +4,7 @@
 //! happens, the attempt ends with at least one result line in its directory, and says in which state it leaves the SUT.
 
 pub(crate) mod framework;
+mod interface;
 pub(crate) mod log;
 pub(crate) mod script;
 pub(crate) mod streams;
@@ -11,10 +12,10 @@ pub(crate) mod streams;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use crate::compile::spec::Framework;
 use crate::control::{
     ControlMessage, Deadline, Finish, InfraKind, Limits, Mask, Protocol, ResultStore, Status, StoreError, TestSummary,
 };
+use crate::exec::attempt::framework::Rules;
 use crate::exec::attempt::streams::{Reconnect, Streams, StreamsEnd};
 use crate::exec::schedule::After;
 use crate::sut::{Cancel, Job, JobKind, Sut, Trouble, TroubleKind};
@@ -23,8 +24,8 @@ use crate::sut::{Cancel, Job, JobKind, Sut, Trouble, TroubleKind};
 pub(crate) struct Attempt<'a> {
     /// The test as a job; its restart count is set here.
     pub(crate) job: Job,
-    /// The framework that judges its end.
-    pub(crate) framework: Framework,
+    /// How its end is judged.
+    pub(crate) rules: Rules,
     /// How long it may run.
     pub(crate) duration: Duration,
     /// The directory for its results, which exists and is empty.
@@ -115,8 +116,9 @@ pub(crate) fn run(
         };
         match stop {
             StreamsEnd::Exited(code) => {
-                let judged = framework::judge(attempt.framework, code);
-                break (Finish::Exited(judged), SutAfter::Usable(After::Clean));
+                protocol.end_files()?;
+                let judged = attempt.rules.judge(code, attempt.dir);
+                break (judged, SutAfter::Usable(After::Clean));
             }
             StreamsEnd::Infra(kind, note) => {
                 let after = after_infra(sut, kind, attempt.dead_after, &mut found_boot);
@@ -136,7 +138,7 @@ pub(crate) fn run(
     if let Some(mounted) = &mounted {
         let remark = format!("left mounted: {mounted}");
         match &mut finish {
-            Finish::Exited(_) => protocol.remark(&remark),
+            Finish::Exited(_) | Finish::Judged(_) => protocol.remark(&remark),
             Finish::Infra { note, .. } => *note = format!("{note}; {remark}"),
         }
     }

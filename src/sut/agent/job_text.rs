@@ -8,6 +8,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::time::Duration;
 
+use crate::sut::interface;
 use crate::sut::project::of_slot;
 use crate::sut::{Job, JobKind};
 
@@ -181,10 +182,21 @@ fn prologue(job: &Job, data: &Path) -> Result<Vec<u8>, BadJob> {
         text.export("TMT_TEST_RESTART_COUNT", restarts.to_string().as_ref())?;
         text.export("ATEX_TEST_CONTROL", CONTROL.as_ref())?;
     }
+    let script = work.join("script");
+    if let JobKind::Test {
+        tmt: Some(test),
+        restarts,
+        ..
+    } = &job.kind
+    {
+        text.0
+            .extend(interface::text(*test, (&data.join("tmt"), &script), *restarts));
+        return Ok(text.0);
+    }
     // A write that nobody reads fails and does not end this shell; programs that it starts die of it as usual.
     text.line(&[b"trap : PIPE"]);
     text.line(&[b"set --; set -eo pipefail"]);
-    text.line(&[b". ", &quote(work.join("script").as_os_str().as_bytes())]);
+    text.line(&[b". ", &quote(script.as_os_str().as_bytes())]);
     Ok(text.0)
 }
 

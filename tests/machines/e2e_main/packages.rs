@@ -140,3 +140,76 @@ fn a_package_of_the_plan_that_does_not_exist_is_a_failed_preparation() {
         assert_eq!(scene.results(test)[0]["error"], "prepare");
     }
 }
+
+/// Writes the files that beakerlib writes, as far as its verdict depends on them, and calls the commands that it calls.
+const BEAKERLIB: &str = r#"results() {
+    printf '# results\nTESTRESULT_STATE=%s\nTESTRESULT_RESULT_STRING=%s\n' "$1" "$worst" >"$BEAKERLIB_DIR/TestResults"
+}
+rlJournalStart() { worst=PASS; echo protocol >"$BEAKERLIB_DIR/journal.txt"; results started; }
+rlPhaseStartTest() { phase=$1 outcome=PASS; }
+rlRun() { eval "$1" || { outcome=FAIL worst=FAIL; }; }
+rlPhaseEnd() {
+    echo log >"$BEAKERLIB_DIR/log"
+    "$BEAKERLIB_COMMAND_REPORT_RESULT" "$phase" "$outcome" "$BEAKERLIB_DIR/log" 0
+    results incomplete
+}
+rlJournalEnd() {
+    echo '<journal/>' >"$BEAKERLIB_DIR/journal.xml"
+    "$BEAKERLIB_COMMAND_SUBMIT_LOG" -l "$BEAKERLIB_DIR/journal.xml"
+    results complete
+}
+"#;
+
+#[test]
+fn a_test_of_beakerlib_comes_to_what_its_journal_says() {
+    if !is_root() {
+        return;
+    }
+    let scene = suite();
+    scene.write("lib.sh", BEAKERLIB);
+    let test = |script: &str| format!("test: |\n    . $TMT_TREE/lib.sh\n{script}framework: beakerlib\n");
+    let whole = "    false\n    rlJournalStart\n    rlPhaseStartTest 'one: two'\n    rlRun CHECK\n    rlPhaseEnd\n";
+    let passes = whole.replace("CHECK", "true");
+    scene.write("a.fmf", test(&format!("{passes}    rlJournalEnd\n    exit 7\n")));
+    scene.write("b.fmf", test(&format!("{passes}    exit 0\n")));
+    let fails = whole.replace("CHECK", "false");
+    scene.write("c.fmf", test(&format!("{fails}    rlJournalEnd\n")));
+    scene.write("d.fmf", test(&format!("{fails}    rlJournalEnd\n")) + "result: xfail\n");
+    scene.write("e.fmf", test("    exit 0\n"));
+    let ran = build(&scene).run().expect(1);
+    assert!(!ran.said("not obeyed"), "{ran:?}");
+    assert!(
+        scene.ran().contains(&"install beakerlib".to_owned()),
+        "it is required by itself"
+    );
+    let told = |name: &str| -> Vec<(String, String)> {
+        let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
+        let results = scene.results(name);
+        results
+            .iter()
+            .map(|result| (text(&result["name"]), text(&result["status"])))
+            .collect()
+    };
+    let of = |parts: [(&str, &str); 2]| {
+        parts
+            .map(|(name, status)| (name.to_owned(), status.to_owned()))
+            .to_vec()
+    };
+    assert_eq!(told("/a"), of([("one: two", "pass"), ("", "pass")]));
+    assert_eq!(told("/b"), of([("one: two", "pass"), ("", "error")]));
+    assert_eq!(told("/c"), of([("one: two", "fail"), ("", "fail")]));
+    assert_eq!(told("/d"), of([("one: two", "fail"), ("", "pass")]));
+    assert_eq!(told("/e"), [(String::new(), "error".to_owned())]);
+    let note = |name: &str| scene.results(name).pop().expect("a result")["note"].clone();
+    assert_eq!(note("/b"), "beakerlib: State 'incomplete'");
+    assert_eq!(note("/e"), "beakerlib: TestResults FileError");
+    let files = scene.latest().join("tests/a/files");
+    for kept in [
+        "beakerlib/TestResults",
+        "beakerlib/journal.txt",
+        "data/journal.xml",
+        "data/one:_two/output.txt",
+    ] {
+        assert!(files.join(kept).exists(), "{kept}");
+    }
+}

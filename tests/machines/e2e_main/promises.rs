@@ -173,7 +173,10 @@ fn the_paths_of_a_test_are_known_from_its_name() {
 fn a_machine_whose_wrapper_dies_is_known_at_once() {
     let scene = Scene::new([
         ("plan.fmf", PLAN),
-        ("a.fmf", "test: kill -9 $PPID; sleep 1000\nduration: 1h\n"),
+        (
+            "a.fmf",
+            "test: kill -9 $PPID; sleep 1000\nduration: 1h\nextra-atex-interface: atex\n",
+        ),
     ]);
     scene.run(3, ["build"]);
     assert_eq!(scene.results("/a")[0]["error"], "aborted");

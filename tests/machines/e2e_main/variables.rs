@@ -66,7 +66,7 @@ finish:
         ("plan.fmf", format!("{PLAN}{plan}")),
         (
             "one.fmf",
-            "test: echo \"$A $B $C $D\"\nenvironment: [{C: test}, {D: test}]\n".to_owned(),
+            "test: echo \"$A $B $C $D\"\nenvironment: [{C: test}, {D: test}]\nextra-atex-interface: atex\n".to_owned(),
         ),
     ]);
     scene.run(0, ["build", "-e", "D=line"]);

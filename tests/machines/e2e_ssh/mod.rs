@@ -7,7 +7,7 @@ mod facts;
 mod full_disk;
 mod host_keys;
 mod kinds;
-mod lab;
+pub(crate) mod lab;
 mod logins;
 mod reboots;
 mod runs;

@@ -281,6 +281,7 @@ pub(crate) fn test(text: &str) -> Job {
             metadata: "summary: none\n".into(),
             restarts: 0,
             tty: false,
+            tmt: None,
         },
         ..script(text)
     }

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use crate::compile::spec::TestSpec;
+use crate::compile::spec::{Interface, TestSpec};
+use crate::exec::attempt::framework::{self, Rules};
 use crate::control::{InfraKind, Status, TestSummary, Verdict};
 use crate::event::Event;
-use crate::exec::attempt::framework;
 use crate::exec::attempt::{self, Attempt, AttemptEnd, SutAfter, Unwritten};
 use crate::exec::record::infra_result;
 use crate::exec::run::messages::WorkerMessage;
@@ -18,7 +18,7 @@ use crate::exec::worker::{CommandError, Worker};
 use crate::rundir::RunDirError;
 use crate::sut::agent::packages::PackageNeed;
 use crate::sut::trouble::without_os_numbers;
-use crate::sut::{Job, JobKind, Trouble, TroubleKind};
+use crate::sut::{Job, JobKind, TmtTest, Trouble, TroubleKind};
 
 /// How many results of a test are sent as events. Its `results.jsonl` holds all of them, and the event of its end their counts.
 const RESULTS_TOLD: u64 = 1000;
@@ -153,7 +153,7 @@ impl Worker<'_> {
         };
         let attempt = Attempt {
             job: job_of(shared, lane, test),
-            framework: test.framework,
+            rules: Rules::of(test),
             duration: test.duration,
             dir,
             cancel: &shared.cancel,
@@ -205,6 +205,10 @@ fn job_of(shared: &Shared<'_>, lane: LaneId, test: &TestSpec) -> Job {
             metadata: test.metadata.to_string(),
             restarts: 0,
             tty: test.tty,
+            tmt: (test.interface == Interface::Tmt).then_some(TmtTest {
+                serial: test.serial,
+                framework: test.framework.word(),
+            }),
         },
         script: framework::script(test),
         slot: shared.slot(plan.upload).to_owned(),

@@ -113,6 +113,7 @@ pub(crate) fn test_sees_what_it_is_promised(world: &mut World<'_>) {
             metadata: "summary: \"ünï\"\n".into(),
             restarts: 2,
             tty: false,
+            tmt: None,
         },
         ..test(
             "echo $TMT_TEST_NAME $TMT_REBOOT_COUNT $TMT_TEST_RESTART_COUNT; cat \"$TMT_TEST_METADATA\"; env | grep -c -e ^TMT_TEST_DATA",

@@ -1,0 +1,117 @@
+//! `result: custom`: the file of results that a test writes. Neither its exit code nor what it reported counts.
+
+use std::path::Path;
+
+use serde_json::{Map, Value};
+
+use super::{DATA, failed, items, part_name, severity, text_of, verdict};
+use crate::control::{Judged, Judgement, Status, Verdict};
+
+/// Where the results are: the first of these files that is there.
+const FILES: [&str; 2] = ["results.yaml", "results.json"];
+
+/// Keys that an item may have; tmt ends the plan by any other one.
+const KEYS: [&str; 17] = [
+    "check",
+    "context",
+    "data-path",
+    "duration",
+    "end-time",
+    "fmf-id",
+    "guest",
+    "ids",
+    "log",
+    "name",
+    "note",
+    "original-result",
+    "result",
+    "serial-number",
+    "start-time",
+    "subresult",
+    "web-link",
+];
+
+/// Judges a test by its file.
+pub(super) fn judge(data: &Path) -> Judgement {
+    match read(data) {
+        Ok(results) => over(results),
+        Err(why) => failed(why),
+    }
+}
+
+/// Judges a test by its results. One that has none for itself is as the worst of them.
+fn over(results: Vec<Judged>) -> Judgement {
+    let verdict = results.iter().map(|result| verdict(&result.status)).max();
+    let worst = results
+        .iter()
+        .map(|result| &result.status)
+        .max_by_key(|status| severity(status));
+    let worst = worst.cloned().unwrap_or(Status::Error);
+    let (mut own, parts): (Vec<_>, Vec<_>) = results.into_iter().partition(|result| result.name.is_none());
+    Judgement {
+        own: own.pop().unwrap_or_else(|| Judged::own(worst, "")),
+        parts,
+        verdict: verdict.unwrap_or(Verdict::Fail),
+    }
+}
+
+fn read(data: &Path) -> Result<Vec<Judged>, String> {
+    for file in FILES {
+        let Some(text) = text_of(data, file)? else { continue };
+        let mut results: Vec<Judged> = Vec::new();
+        for item in items(file, &text)? {
+            let result = result(&item).map_err(|why| format!("`{file}` in TMT_TEST_DATA: {why}"))?;
+            // Of two items with one name the later one counts, in the place of the first.
+            match results.iter_mut().find(|known| known.name == result.name) {
+                Some(known) => *known = result,
+                None => results.push(result),
+            }
+        }
+        return if results.is_empty() {
+            Err("no custom results were provided".to_owned())
+        } else {
+            Ok(results)
+        };
+    }
+    Err("custom results file not found in TMT_TEST_DATA".to_owned())
+}
+
+fn result(item: &Map<String, Value>) -> Result<Judged, String> {
+    if let Some(key) = item.keys().find(|key| !KEYS.contains(&key.as_str())) {
+        return Err(format!("an item has the key `{key}`, which tmt does not know"));
+    }
+    let Some(name) = item.get("name").and_then(Value::as_str) else {
+        return Err("an item has no `name`".to_owned());
+    };
+    let status = match item.get("result") {
+        None => Status::Pass,
+        Some(Value::String(word)) if word == "pending" => Status::Other("pending".into()),
+        Some(word) => match word.as_str().map(Status::said) {
+            Some(status) if !matches!(status, Status::Other(_)) => status,
+            _ => return Err(format!("`{name}` has a `result` that tmt does not know: {word}")),
+        },
+    };
+    let log = texts(item.get("log")).into_iter().map(|log| {
+        if log.starts_with('/') {
+            log
+        } else {
+            format!("{DATA}/{log}")
+        }
+    });
+    Ok(Judged {
+        name: part_name(name),
+        status,
+        original: None,
+        note: texts(item.get("note")).join("; "),
+        log: log.collect(),
+    })
+}
+
+/// A text or a list of texts.
+fn texts(value: Option<&Value>) -> Vec<String> {
+    match value {
+        Some(Value::String(text)) => vec![text.clone()],
+        Some(Value::Array(list)) => list.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
+        _ => Vec::new(),
+    }
+}

@@ -1,0 +1,137 @@
+# Around a test with tmt's interface: makes what tmt promises, runs the test in a shell of its own, which it may end in any way, and sends
+# what it left to the runner over the control stream. Needs bash 4.2, coreutils. See sut/interface/mod.rs for the other side.
+#
+# $1 the directory for it, which a restarted test finds as it left it; $2 the test's script; $3 how often it was started before;
+# $4 its number in the plan; $5 the text of the commands; $6 its framework. Descriptor 7 is the control stream.
+
+# Ends the test as one that cannot be run: the runner knows no such word.
+cannot() {
+    printf 'cannot %s\n' "$1" >&7
+    exit 1
+}
+
+# topology: writes the files that name the guests: there is one.
+topology() {
+    printf '%s\n' 'declare -A TMT_GUEST' 'TMT_GUEST[name]="default-0"' 'TMT_GUEST[role]=""' 'TMT_GUEST[hostname]=""' \
+        'TMT_GUEST_NAMES="default-0"' 'declare -A TMT_GUESTS' 'TMT_GUESTS[default-0.name]="default-0"' \
+        'TMT_GUESTS[default-0.role]=""' 'TMT_GUESTS[default-0.hostname]=""' 'TMT_ROLE_NAMES=""' 'declare -A TMT_ROLES' \
+        >"$TMT_TOPOLOGY_BASH"
+    printf '%s\n' 'guest:' '  hostname: null' '  name: default-0' '  role: null' 'guest-names:' '- default-0' 'guests:' \
+        '  default-0:' '    hostname: null' '    name: default-0' '    role: null' 'role-names: []' 'roles: {}' \
+        >"$TMT_TOPOLOGY_YAML"
+}
+
+# commands DIRECTORY TEXT: writes the commands, each under all of its names.
+commands() {
+    local name
+    printf '%s\n' "$2" >"$1/../commands" || return
+    for name in tmt-report-result rhts-report-result rstrnt-report-result tmt-file-submit rhts-submit-log rhts_submit_log \
+        rstrnt-report-log tmt-abort rhts-abort rstrnt-abort; do
+        printf '#!%s\n. %q\n' "$BASH" "$1/../commands" >"$1/$name" || return
+    done
+    chmod 755 "$1"/*
+}
+
+# files DIRECTORY: adds all regular files below a directory to `found`, but follows no link. One that cannot be read may hold a result.
+files() {
+    local entry
+    [[ -d $1 && ! -L $1 && -r $1 && -x $1 ]] || cannot "read $1"
+    for entry in "$1"/*; do
+        if [[ -L $entry ]]; then
+            continue
+        elif [[ -d $entry ]]; then
+            files "$entry"
+        elif [[ -f $entry ]]; then
+            [[ -r $entry ]] || cannot "read $entry"
+            found+=("$entry")
+        fi
+    done
+}
+
+# json NAME: makes the text of a name for JSON of it in REPLY. What is no UTF-8 is taken for Latin-1.
+json() {
+    local text=${1//\\/\\\\} char code at
+    local utf8=$'^([\x01-\x7f]|[\xc2-\xdf][\x80-\xbf]|\xe0[\xa0-\xbf][\x80-\xbf]|[\xe1-\xec\xee\xef][\x80-\xbf]{2}|\xed[\x80-\x9f][\x80-\xbf]|\xf0[\x90-\xbf][\x80-\xbf]{2}|[\xf1-\xf3][\x80-\xbf]{3}|\xf4[\x80-\x8f][\x80-\xbf]{2})*$'
+    text=${text//\"/\\\"}
+    REPLY=$text
+    [[ $text == *[!\ -~]* ]] || return
+    local is_utf8=
+    [[ $text =~ $utf8 ]] && is_utf8=yes
+    REPLY=
+    for ((at = 0; at < ${#text}; at++)); do
+        char=${text:at:1}
+        printf -v code %d "'$char"
+        ((code &= 255))
+        if ((code < 32 || code == 127)) || { ((code > 127)) && [[ ! $is_utf8 ]]; }; then
+            printf -v char '\\u%04x' "$code"
+        fi
+        REPLY+=$char
+    done
+}
+
+# send_file FILE NAME: sends a file, to lie under a name. One that changes meanwhile still has the length that was told.
+send_file() {
+    local length LC_ALL=C
+    length=$(stat -c %s -- "$1") && [[ $length ]] || cannot "read $1"
+    json "$2"
+    REPLY="{\"partial\":true,\"files\":[{\"name\":\"$REPLY\",\"length\":$length}]}"
+    printf 'result %d\n%s' "${#REPLY}" "$REPLY" >&7 || return
+    ((length == 0)) || { cat -- "$1"; head -c "$length" /dev/zero; } 2>/dev/null 7>&- | head -c "$length" >&7
+}
+
+# send DIRECTORY NAME: sends all files below a directory, to lie under a name.
+send() {
+    local found=() file
+    shopt -s nullglob dotglob
+    files "$1"
+    for file in "${found[@]}"; do
+        send_file "$file" "$2${file#"$1"}" || return
+    done
+}
+
+trap : PIPE
+if (($3 == 0)); then
+    rm -rf --one-file-system -- "$1" || cannot "empty $1"
+fi
+mkdir -p -- "$1"/{bin,plan,test/data} || cannot "make $1"
+TMT_TEST_INVOCATION_PATH=$1/test
+TMT_TEST_DATA=$1/test/data
+TMT_TEST_SUBMITTED_FILES=$1/test/submitted-files.log
+TMT_TEST_SERIAL_NUMBER=$4
+TMT_TOPOLOGY_BASH=$1/test/topology.sh
+TMT_TOPOLOGY_YAML=$1/test/topology.yaml
+TMT_PLAN_DATA=$1/plan
+TMT_PLAN_SOURCE_SCRIPT=$1/plan/plan-source-script.sh
+TMT_SOURCE_DIR=$1/source
+TMT_SCRIPTS_DIR=$1/bin
+TMT_VERSION=1.78.0
+TMT_RESTRAINT_COMPATIBLE=0
+REBOOTCOUNT=$3
+RSTRNT_REBOOTCOUNT=$3
+PATH=$1/bin:$PATH
+commands "$1/bin" "$5" && topology || cannot "write below $1"
+if (($3 == 0)); then
+    printf '%(%s)T-%s\n' -1 "$4" >"$1/iteration" || cannot "write below $1"
+fi
+read -r TMT_TEST_ITERATION_ID <"$1/iteration"
+export TMT_TEST_INVOCATION_PATH TMT_TEST_DATA TMT_TEST_SUBMITTED_FILES TMT_TEST_SERIAL_NUMBER TMT_TEST_ITERATION_ID \
+    TMT_TOPOLOGY_BASH TMT_TOPOLOGY_YAML TMT_PLAN_DATA TMT_PLAN_SOURCE_SCRIPT TMT_SOURCE_DIR TMT_SCRIPTS_DIR TMT_VERSION \
+    TMT_RESTRAINT_COMPATIBLE REBOOTCOUNT RSTRNT_REBOOTCOUNT PATH
+options='set -eo pipefail;'
+if [[ $6 == beakerlib ]]; then
+    options=
+    export BEAKERLIB_DIR=$1/test BEAKERLIB_COMMAND_SUBMIT_LOG=$1/bin/tmt-file-submit \
+        BEAKERLIB_COMMAND_REPORT_RESULT=$1/bin/rhts-report-result TESTID=$4
+    # Its name for the journal is read from there.
+    cp -- "$TMT_TEST_METADATA" "$1/test/metadata.yaml" || cannot "write below $1"
+fi
+"$BASH" --noprofile --norc -c "trap : PIPE; $options"' . "$0"' "$2"
+rc=$?
+if [[ $6 == beakerlib ]]; then
+    for file in TestResults journal.txt; do
+        [[ ! -f $1/test/$file || -L $1/test/$file ]] || send_file "$1/test/$file" "beakerlib/$file"
+    done
+fi
+send "$1/test/data" data
+send "$1/plan" plan-data
+exit "$rc"

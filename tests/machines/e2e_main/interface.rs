@@ -1,0 +1,242 @@
+//! A test that does not know the control stream gets tmt's rules: its outcomes, its variables, its commands.
+
+use serde_json::Value;
+
+use crate::e2e_main::scene::{Scene, report, results};
+use crate::e2e_ssh::lab::Lab;
+
+const PLAN: &str = "discover: {how: fmf}\nexecute: {how: tmt}\n";
+
+/// What a result of a test says, of its parts first: name and status.
+fn told(results: &[Value]) -> Vec<(&str, &str)> {
+    let told = results.iter().map(|result| (&result["name"], &result["status"]));
+    told.map(|(name, status)| (name.as_str().unwrap_or_default(), status.as_str().unwrap_or_default()))
+        .collect()
+}
+
+#[test]
+fn outcomes_are_those_of_tmt() {
+    let cases = [
+        ("pass", "exit 0", "respect", "pass", 0),
+        ("fail", "exit 1", "respect", "fail", 1),
+        ("error", "exit 2", "respect", "error", 1),
+        ("killed", "kill -9 $$", "respect", "error", 1),
+        ("expected", "false", "xfail", "pass", 0),
+        ("unexpected", "true", "xfail", "fail", 1),
+        ("info", "exit 9", "info", "info", 0),
+        ("warn", "true", "warn", "warn", 1),
+        ("forced", "false", "pass", "pass", 0),
+        ("unknown", "true", "skip", "error", 1),
+        ("nothing", "true", "custom", "error", 1),
+        ("silent", "true", "restraint", "error", 1),
+    ];
+    let files = cases
+        .iter()
+        .map(|(name, script, result, ..)| (format!("{name}.fmf"), format!("test: '{script}'\nresult: {result}\n")));
+    let scene = Scene::new(files.chain([("plan.fmf".to_owned(), PLAN.to_owned())]));
+    let ran = scene.run(1, ["build"]);
+    assert!(!ran.said("not obeyed"), "{ran:?}");
+    let run = scene.latest();
+    for (name, _, _, status, code) in cases {
+        let name = format!("/{name}");
+        let results = results(&run, &name);
+        assert_eq!(told(&results), [("", status)], "{name}");
+        let alone = scene.atex(["test", &name]).run();
+        assert_eq!(alone.code, code, "{name}: {alone:?}");
+    }
+    let cached = scene.run(1, ["build"]);
+    assert!(cached.said("4 cached"), "what passed or informs stands: {cached:?}");
+}
+
+#[test]
+fn reports_are_parts_of_the_test_and_decide_over_the_exit_code() {
+    let test = r"test: |
+    echo text >log
+    tmt-report-result -o log 'first one:' PASS 7
+    rstrnt-report-result second SKIP
+    rhts-report-result /third/a PASS log 3
+    tmt-file-submit -l log
+    exit 5
+";
+    let scene = Scene::new([
+        ("plan.fmf", PLAN.to_owned()),
+        ("one.fmf", test.to_owned()),
+        ("bad.fmf", "test: tmt-report-result /x FAIL\n".to_owned()),
+        ("lost.fmf", "test: tmt-report-result /x INFO\n".to_owned()),
+        ("usage.fmf", "test: tmt-report-result --nothing /x PASS\n".to_owned()),
+        ("skip.fmf", "test: tmt-report-result /x SKIP; false\n".to_owned()),
+        (
+            "each.fmf",
+            "test: tmt-report-result /x PASS; tmt-report-result /y INFO\nresult: restraint\n".to_owned(),
+        ),
+    ]);
+    scene.run(1, ["build"]);
+    let results = scene.results("/one");
+    assert_eq!(
+        told(&results),
+        [
+            ("first one", "pass"),
+            ("second", "skip"),
+            ("third/a", "pass"),
+            ("", "pass")
+        ]
+    );
+    assert_eq!(results[0]["log"], serde_json::json!(["data/first_one/log.txt"]));
+    let files = scene.latest().join("tests/one/files/data");
+    for kept in ["first_one/log.txt", "third_a/output.txt", "log"] {
+        assert_eq!(
+            std::fs::read_to_string(files.join(kept)).expect("it is kept"),
+            "text\n",
+            "{kept}"
+        );
+    }
+    assert_eq!(told(&scene.results("/bad")), [("x", "fail"), ("", "fail")]);
+    assert_eq!(told(&scene.results("/lost")), [("x", "info"), ("", "error")]);
+    assert_eq!(told(&scene.results("/usage")), [("", "error")]);
+    assert_eq!(told(&scene.results("/skip")), [("x", "skip"), ("", "skip")]);
+    assert_eq!(
+        told(&scene.results("/each")),
+        [("x", "pass"), ("y", "info"), ("", "pass")]
+    );
+}
+
+#[test]
+fn custom_results_come_from_the_file_that_the_test_writes() {
+    let custom =
+        |text: &str| format!("test: |\n    printf -- '{text}' >$TMT_TEST_DATA/results.yaml; exit 5\nresult: custom\n");
+    let scene = Scene::new([
+        ("plan.fmf", PLAN.to_owned()),
+        (
+            "good.fmf",
+            custom("- {name: /, result: pass}\\n- {name: /s, result: info}\\n"),
+        ),
+        (
+            "bad.fmf",
+            custom("- {name: /, result: pass}\\n- {name: /s, result: fail}\\n"),
+        ),
+        ("broken.fmf", custom("- {name: /, result: pass, what: else}\\n")),
+    ]);
+    scene.run(1, ["build"]);
+    assert_eq!(told(&scene.results("/good")), [("s", "info"), ("", "pass")]);
+    assert_eq!(told(&scene.results("/bad")), [("s", "fail"), ("", "pass")]);
+    assert_eq!(told(&scene.results("/broken")), [("", "error")]);
+    scene.run(0, ["build", "--name", "/good"]);
+    scene.run(1, ["build", "--name", "/bad"]);
+}
+
+#[test]
+fn the_interface_is_decided_by_metadata_configuration_or_files_and_changes_the_key() {
+    let scene = Scene::new([
+        ("plan.fmf", PLAN.to_owned()),
+        ("a/main.fmf", "test: ./run\n".to_owned()),
+        ("a/run", "#!/bin/sh\nexit 2\n".to_owned()),
+    ]);
+    let interface = |scene: &Scene| {
+        let listed = scene.atex(["ls", "tests", "--json"]).run().expect(0).json();
+        listed[0]["interface"].as_str().expect("it is told").to_owned()
+    };
+    let status = |scene: &Scene| {
+        scene.run(1, ["build"]);
+        scene.results("/a")[0]["status"].as_str().expect("a status").to_owned()
+    };
+    assert_eq!(
+        (interface(&scene), status(&scene)),
+        ("tmt".to_owned(), "error".to_owned())
+    );
+    scene.write("atex.toml", "[defaults]\ninterface = \"atex\"\n");
+    assert!(scene.why(["/a"]).contains("interface"), "the key holds it");
+    assert_eq!(
+        (interface(&scene), status(&scene)),
+        ("atex".to_owned(), "fail".to_owned())
+    );
+    scene.write("plan.fmf", format!("{PLAN}extra-atex-interface: tmt\n"));
+    assert_eq!(
+        (interface(&scene), status(&scene)),
+        ("tmt".to_owned(), "error".to_owned())
+    );
+    scene.write("a/main.fmf", "test: ./run\nextra-atex-interface: atex\n");
+    assert_eq!(
+        (interface(&scene), status(&scene)),
+        ("atex".to_owned(), "fail".to_owned())
+    );
+    scene.write("plan.fmf", PLAN);
+    scene.write("atex.toml", "");
+    scene.write("a/main.fmf", "test: ./run\n");
+    scene.write("a/run", "#!/bin/sh\n# knows ATEX_TEST_CONTROL\nexit 2\n");
+    assert_eq!(
+        (interface(&scene), status(&scene)),
+        ("atex".to_owned(), "fail".to_owned())
+    );
+    scene.write("a/main.fmf", "test: ./run\nextra-atex-interface: beaker\n");
+    assert!(scene.run(2, ["build"]).said("`beaker` is no interface"));
+}
+
+#[test]
+fn what_a_test_of_tmt_says_over_the_control_stream_counts_too() {
+    let fails = report(r#"{"name": "x", "status": "fail"}"#);
+    let scene = Scene::new([
+        ("plan.fmf", PLAN.to_owned()),
+        (
+            "one.fmf",
+            format!("test: |\n    {fails}\n    tmt-report-result /y PASS\nextra-atex-interface: tmt\n"),
+        ),
+    ]);
+    scene.run(1, ["build"]);
+    assert_eq!(
+        told(&scene.results("/one")),
+        [("x", "fail"), ("y", "pass"), ("", "pass")]
+    );
+}
+
+#[test]
+fn a_test_finds_nothing_of_another_and_may_end_its_shell_in_any_way() {
+    let test = r#"test: |
+    [ -z "$(ls -A "$TMT_TEST_DATA" "$TMT_PLAN_DATA" | grep -v : | tr -d '\n')" ] || exit 7
+    echo kept >"$TMT_TEST_DATA/kept"; echo shared >"$TMT_PLAN_DATA/shared"
+    ln -s / "$TMT_TEST_DATA/root"; mkdir "$TMT_TEST_DATA/empty"
+    [ "$TMT_TEST_SERIAL_NUMBER" -gt 0 ] && [ "$REBOOTCOUNT$RSTRNT_REBOOTCOUNT" = 00 ]
+    rhts-abort
+    sleep 60
+"#;
+    let scene = Scene::new([("plan.fmf", PLAN), ("one.fmf", test), ("two.fmf", test)]);
+    scene.run(1, ["build"]);
+    for name in ["one", "two"] {
+        let results = scene.results(&format!("/{name}"));
+        assert_eq!(results[0]["note"], "exit code 143");
+        assert_eq!(
+            results[0]["files"],
+            serde_json::json!(["output.txt", "data/abort", "data/kept", "plan-data/shared"])
+        );
+    }
+}
+
+#[test]
+fn a_plan_knows_variables_better_than_its_test_and_what_prepare_found_out_is_between_them() {
+    let plan =
+        "environment: {A: plan}\nprepare: {script: 'printf \"A=file\\nB=file\\n\" >>$TMT_PLAN_ENVIRONMENT_FILE'}\n";
+    let scene = Scene::new([
+        ("plan.fmf", format!("{PLAN}{plan}")),
+        (
+            "one.fmf",
+            "test: echo \"$A $B $C $D $TMT_VERSION\"\nenvironment: {A: test, B: test, C: test, D: test, TMT_VERSION: x}\n"
+                .to_owned(),
+        ),
+    ]);
+    scene.run(0, ["build", "-e", "D=line"]);
+    assert_eq!(scene.output("/one"), "plan file test line 1.78.0\n");
+}
+
+#[test]
+fn the_rules_are_the_same_behind_ssh() {
+    let lab = Lab::new();
+    lab.world.write(
+        "tree/a/main.fmf",
+        "test: tmt-report-result /x PASS; echo 1 >$TMT_TEST_DATA/one; exit 3\nresult: respect\n",
+    );
+    lab.world.write("tree/b/main.fmf", "test: 'false'\nresult: xfail\n");
+    let ran = lab.run(0, ["build", "--until", "test"]);
+    assert!(ran.said("2 passed"), "{ran:?}");
+    let run = std::fs::canonicalize(lab.world.path("home/.local/state/atex/runs/latest")).expect("a run");
+    let text = std::fs::read_to_string(run.join("tests/a/results.jsonl")).expect("results");
+    assert!(text.contains(r#""name":"x""#) && text.contains("data/one"), "{text}");
+}
