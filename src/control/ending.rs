@@ -4,8 +4,7 @@
 
 use super::result::merge::Open;
 use super::violation::{ControlError, Violation};
-use super::{Finish, InfraKind, Judgement, OUTPUT, Protocol, Status, StoreError, Summary, Verdict};
-use super::{Finish, InfraKind, OUTPUT, Protocol, Status, StoreError, TestSummary, Verdict};
+use super::{Finish, InfraKind, Judgement, OUTPUT, Protocol, Status, StoreError, TestSummary, Verdict};
 
 impl Protocol {
     /// Has all bytes of files on the disk that came: what may be the beginning of a masked value is kept back until then.

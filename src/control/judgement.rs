@@ -1,7 +1,7 @@
 //! What the rules of an interface other than atex's make of a test that ended by itself: its results, and the verdict over them.
 
 use super::json::push_string;
-use super::merge::Open;
+use super::result::merge::Open;
 use super::{Status, Verdict};
 
 /// A result that was judged, not reported over the control stream.

@@ -28,12 +28,12 @@ mod violation;
 
 pub use deadline::{Deadline, DurationChange};
 pub use duration::{DurationError, parse_duration};
-pub(crate) use files::files_dir;
 pub use judgement::{Judged, Judgement};
 pub use limits::Limits;
 pub use mask::{Mask, MaskedStream};
 pub use protocol::{ControlMessage, Protocol};
 pub use result::summary::{Finish, InfraKind, Status, TestSummary, Verdict};
+pub(crate) use store::files_dir;
 pub use store::output::TestOutput;
 pub use store::{FILES, OUTPUT, RESULTS, ResultStore, StoreError};
 pub use violation::{ControlError, Violation};

@@ -212,7 +212,7 @@ impl Open {
     pub(crate) fn set_json(&mut self, key: &str, value: Vec<u8>) {
         self.body
             .taken_apart(&mut self.size)
-            .put(key, Node::text(value), &mut self.size);
+            .put(key, JsonNode::text(value), &mut self.size);
     }
 
     /// Appends the stored line, without its newline.

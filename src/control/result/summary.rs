@@ -6,8 +6,7 @@ use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::{Judgement, Said};
-use crate::control::ControlMessage;
+use crate::control::{ControlMessage, Judgement};
 
 /// Distinct statuses outside the known ones that are counted by name; a test may invent any number of them.
 const OTHER_STATUSES: usize = 32;

@@ -22,7 +22,8 @@ use std::path::{Path, PathBuf};
 use super::json::push_string;
 use super::violation::ControlError;
 use super::{InfraKind, Mask, MaskedStream};
-use files::{FilesDir, files_dir};
+use files::FilesDir;
+pub(crate) use files::files_dir;
 use output::TestOutput;
 use path::FilePath;
 

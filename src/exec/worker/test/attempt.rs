@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use crate::compile::spec::{Interface, TestSpec};
-use crate::exec::attempt::framework::{self, Rules};
 use crate::control::{InfraKind, Status, TestSummary, Verdict};
 use crate::event::Event;
+use crate::exec::attempt::framework::{self, Rules};
 use crate::exec::attempt::{self, Attempt, AttemptEnd, SutAfter, Unwritten};
 use crate::exec::record::infra_result;
 use crate::exec::run::messages::WorkerMessage;
