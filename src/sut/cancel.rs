@@ -1,4 +1,4 @@
-//! Cancellation that a `poll(2)` can wait on.
+//! Cancellation by the user: a flag that all threads share and that a `poll(2)` can wait on.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
@@ -9,9 +9,9 @@ use std::sync::atomic::{AtomicU8, Ordering};
 pub enum Urgency {
     /// Nothing was asked for.
     None,
-    /// End what runs, write results, let SUTs go.
+    /// End what runs, write the results, and let the SUTs go.
     Graceful,
-    /// Now: do not wait for anything.
+    /// Stop now, and wait for nothing.
     Now,
 }
 
@@ -53,7 +53,7 @@ impl Cancel {
 }
 
 impl AsFd for Cancel {
-    /// Readable (level-triggered, for ever) once the flag was raised.
+    /// The descriptor is readable (level-triggered, for ever) once the flag was raised.
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.0.event.as_fd()
     }

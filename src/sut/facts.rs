@@ -1,4 +1,7 @@
-//! What a machine is: read here from files, or told by an agent, and understood by the same code.
+//! The facts of a machine: its OS, architecture, user, boot, package managers and environment, and the base identity made of
+//! them.
+//!
+//! This host's facts are read from files, those of other machines are told by their agent; the same code interprets both.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -9,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::host::program;
 use crate::sut::agent::link::child;
 
-/// Facts a SUT tells when it is opened.
+/// The facts that a SUT tells when it is opened.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Facts {
     /// `ID` of os-release, e.g. `fedora`.
@@ -22,15 +25,17 @@ pub struct Facts {
     pub user: String,
     /// Whether the user is root.
     pub root: bool,
-    /// Changes with each boot. A container has its host's, but a first process of its own: when that started is part of it.
+    /// The identity of the boot. A container has the boot id of its host but a first process of its own, so the time at which
+    /// that process started is part of it.
     pub boot_id: String,
-    /// Package managers found, best first: `dnf5`, `dnf`, `yum`, `rpm-ostree`, `apt`, `zypper`, `apk`.
+    /// The package managers that were found, best first: `dnf5`, `dnf`, `yum`, `rpm-ostree`, `apt`, `zypper`, `apk`.
     pub managers: Vec<String>,
-    /// Variables that jobs find there by themselves and could go by: `PATH`, `LANG`, `LC_…`, `TZ`.
+    /// The variables that jobs find in their environment there and that may change what they do: `PATH`, `LANG`, `LC_…`,
+    /// `TZ`.
     pub environment: BTreeMap<String, String>,
 }
 
-/// The kind of machine: what the first prepare step, or a test without prepare, depends on.
+/// What kind of machine this is: the first prepare step, and a test without prepare, depend on it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct BaseIdentity {
     /// `ID` of os-release.
@@ -39,27 +44,27 @@ pub struct BaseIdentity {
     pub version: String,
     /// `uname -m`.
     pub arch: String,
-    /// The target's `base` of the configuration; empty where not given.
+    /// The target's `base` of the configuration; empty where none is given.
     pub base: String,
     /// The digest of what the machine is made of, where its kind knows one ([`Access::digest`](crate::sut::kind::Access::digest)).
     pub digest: Option<String>,
-    /// The login user, and whether that is root by another name.
+    /// The login user, with ` as root` where a user of another name is root.
     pub user: String,
     /// See [`Facts::environment`].
     pub environment: BTreeMap<String, String>,
 }
 
-/// How a machine was installed, as far as that is known without a question to it. SUTs of one run must agree on it.
+/// How a machine was installed, as far as that is known without asking the machine. The SUTs of one run must agree on it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Installation<'a> {
-    /// The target's `base`; empty where not given.
+    /// The target's `base`; empty where none is given.
     pub base: &'a str,
     /// The digest of what the machine is made of, where its kind knows one.
     pub digest: Option<&'a str>,
 }
 
 impl BaseIdentity {
-    /// Returns the part of it that the machine was not asked for.
+    /// Returns the part that is known without asking the machine.
     pub fn installation(&self) -> Installation<'_> {
         Installation {
             base: &self.base,
@@ -69,7 +74,7 @@ impl BaseIdentity {
 }
 
 impl Facts {
-    /// Returns the base identity of this machine, which was installed so.
+    /// Returns the base identity of this machine, given how it was installed.
     pub fn base_identity(&self, installation: Installation<'_>) -> BaseIdentity {
         BaseIdentity {
             os: self.os.clone(),
@@ -87,7 +92,7 @@ impl Facts {
     }
 }
 
-/// Commands of package managers, in the order in which they are preferred, and their names.
+/// The commands of package managers and the managers' names, in the order of preference.
 const MANAGERS: [(&str, &str); 7] = [
     ("dnf5", "dnf5"),
     ("dnf", "dnf"),
@@ -98,7 +103,7 @@ const MANAGERS: [(&str, &str); 7] = [
     ("apk", "apk"),
 ];
 
-/// Reads the facts of this machine, for the user that runs this.
+/// Reads the facts of this host, for the user that runs atex.
 pub fn local_facts() -> Facts {
     let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
     let release = ["/etc/os-release", "/usr/lib/os-release"].map(read);
@@ -127,24 +132,24 @@ pub fn local_facts() -> Facts {
     })
 }
 
-/// The name of the user that runs this, as the agent tells it of itself; the number where there is no name.
+/// Returns the name of the user that runs atex, as the agent tells it of itself; the number where the user has no name.
 pub fn login_user() -> String {
     let uid = rustix::process::geteuid().as_raw();
     let passwd = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
-    // Names may come from elsewhere than that file; who knows them all takes a process to ask.
+    // A name need not be in that file. `id` knows all names, but costs a process.
     login_name(uid, &passwd)
         .or_else(asked_name)
         .unwrap_or_else(|| uid.to_string())
 }
 
-/// The name that the system gives the user.
+/// Asks `id` for the user's name.
 fn asked_name() -> Option<String> {
     let said = program::output(Command::new("id").arg("-un").stdin(Stdio::null()), "`id`").ok()?;
     let name = String::from_utf8(said.stdout).ok()?.trim().to_owned();
     Some(name).filter(|name| !name.is_empty())
 }
 
-/// Reads the facts that an agent tells: lines `name=value`, and os-release as it is there.
+/// Reads the facts that an agent tells: lines of `name=value`, and the text of its os-release.
 pub(crate) fn of_machine(told: &str, release: &str) -> Facts {
     let value = |name: &str| {
         let line = told.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('='));
@@ -167,18 +172,19 @@ pub(crate) fn of_machine(told: &str, release: &str) -> Facts {
     })
 }
 
-/// When a process started, of what its `stat` says: after the name of the program, which ends with the last parenthesis.
+/// Returns the time at which a process started, read from its `/proc/PID/stat`. The fields are counted from behind the
+/// program's name, which ends with the last parenthesis.
 fn started(stat: &str) -> String {
     let fields = stat.rsplit_once(") ").map_or("", |(_, fields)| fields);
     fields.split(' ').nth(19).unwrap_or_default().to_owned()
 }
 
-/// Whether a variable that jobs find on a machine could change what they do there: part of what the machine is.
+/// Whether an environment variable could change what jobs do on a machine, so that it is part of the base identity.
 fn counts(name: &str) -> bool {
     matches!(name, "PATH" | "LANG" | "TZ") || name.starts_with("LC_")
 }
 
-/// The word that stands among the commands where the system is an image that rpm-ostree manages.
+/// The word that an agent lists among the commands where the system is an image managed by rpm-ostree.
 const OSTREE: &str = "ostree-booted";
 
 struct Told {
@@ -186,7 +192,7 @@ struct Told {
     uid: String,
     arch: String,
     boot: String,
-    /// When the first process started; empty where that may not be seen.
+    /// When the first process started; empty where that cannot be read.
     init: String,
     commands: String,
     release: String,
@@ -209,8 +215,8 @@ fn facts(told: Told) -> Facts {
     }
 }
 
-/// Orders the managers that are installed: the one that the system is made with first, since some systems carry another
-/// family's as a tool.
+/// Orders the managers that are installed: the system's own manager comes first, since some systems carry another family's as
+/// a tool.
 fn managers(os: &str, like: &str, found: &[&str]) -> Vec<String> {
     let is = |id: &str| os == id || like.split_whitespace().any(|word| word == id);
     let native = if found.contains(&OSTREE) {
@@ -233,7 +239,7 @@ fn managers(os: &str, like: &str, found: &[&str]) -> Vec<String> {
     managers
 }
 
-/// A value of os-release: `NAME=value`, quoted as in a shell or not.
+/// Reads a value of os-release: `NAME=value`, with the quotes of a shell or without any.
 fn release_value(text: &str, name: &str) -> Option<String> {
     let value = text
         .lines()

@@ -1,21 +1,22 @@
-//! Whose the trees, the prepared state and the finishes on a machine are.
+//! Projects: who owns the trees, the prepared state and the due finishes on a machine.
 //!
-//! A machine may serve many projects, one after the other. Each has its trees and its plan environment files there; what is prepared is
-//! the machine's, and so one project's at a time.
+//! A machine may serve many projects, one after the other. Each project has its own trees and plan environment files there.
+//! What is prepared belongs to the whole machine, so only one project at a time can have something prepared.
 
 use serde::{Deserialize, Serialize};
 
 /// A tree on a host, as far as machines know it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Project {
-    /// What tells it from all others: `[a-z0-9]+`. Empty where there is only one, whose slots are called as its trees are.
+    /// The id that distinguishes it from all other projects: `[a-z0-9]+`. Empty where there is only one project; its slots
+    /// have the names of its trees.
     pub id: String,
-    /// For people: where it lies.
+    /// The directory of the project, for people.
     pub name: String,
 }
 
 impl Project {
-    /// The slot of one of its trees.
+    /// Returns the name of the slot of one of its trees.
     pub fn slot(&self, tree: &str) -> String {
         if self.id.is_empty() {
             return tree.to_owned();
@@ -24,7 +25,7 @@ impl Project {
     }
 }
 
-/// The project that a slot belongs to.
+/// Returns the id of the project that a slot belongs to.
 pub fn of_slot(slot: &str) -> &str {
     slot.split_once('-').map_or(slot, |(project, _)| project)
 }
@@ -33,21 +34,22 @@ pub fn of_slot(slot: &str) -> &str {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(from = "Written")]
 pub struct Due {
-    /// The plan.
+    /// The name of the plan.
     pub plan: String,
-    /// The id of its project; empty where that is not known, as older versions left it: then it is any project's.
+    /// The id of the plan's project. Empty where it is not known, as older versions left it: then any project can run the
+    /// finish.
     pub project: String,
 }
 
 impl Due {
-    /// Returns whether a project can pay it.
+    /// Returns whether a project can run this finish.
     pub fn is_of(&self, project: &Project) -> bool {
         self.project.is_empty() || self.project == project.id
     }
 }
 
 impl From<&str> for Due {
-    /// Of a project that is not known.
+    /// A due finish whose project is not known.
     fn from(plan: &str) -> Self {
         Self {
             plan: plan.to_owned(),
@@ -56,7 +58,7 @@ impl From<&str> for Due {
     }
 }
 
-/// How one is written, and was by older versions.
+/// The serialized forms of a due finish: today's, and that of older versions.
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Written {

@@ -1,21 +1,22 @@
-//! What a machine says of itself.
+//! The state of a SUT as it is kept on the machine: what is prepared, for which project, and whether it can be trusted.
 
 use serde::{Deserialize, Serialize};
 
 use crate::sut::{Due, Project};
 
-/// So many projects are remembered by name, and those beside them that are needed.
+/// So many projects are remembered by name. Projects that are still needed are kept beyond that.
 const MOST_PROJECTS: usize = 64;
 
-/// The state kept on the SUT, beside what it describes.
+/// The state that is kept on the SUT.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SutState {
-    /// Keys (hex) of the prepare steps done, in order: each stands for the whole chain up to it. Empty: nothing is known to be prepared.
+    /// The keys (hex) of the prepare steps that were done, in order; each stands for the whole chain up to it. Empty where
+    /// nothing is known to be prepared.
     pub chain: Vec<String>,
-    /// The id of the project whose chain it is: in its slots lies what the steps made.
+    /// The id of the project whose chain it is: its slots hold what the steps made.
     #[serde(default)]
     pub project: String,
-    /// The projects that used the machine, as far as they are remembered, the first one first.
+    /// The projects that used the machine, as far as they are remembered, in the order of their use.
     #[serde(default)]
     pub projects: Vec<Project>,
     /// When the last step of the chain ended: seconds since the epoch, by the runner's clock.
@@ -23,21 +24,21 @@ pub struct SutState {
     /// When each step of the chain ended, as far as it is known.
     #[serde(default)]
     pub done_at: Vec<u64>,
-    /// In which boot of the machine the chain is still in force: that in which its last step was done, or one that a test asked for
-    /// since.
+    /// The boot of the machine in which the chain is in force: the one in which its last step was done, or a later one that a
+    /// test asked for.
     #[serde(default)]
     pub boot: Option<String>,
-    /// Why the state cannot be trusted.
+    /// Why the state cannot be trusted; `None` where it can.
     pub taint: Option<Taint>,
-    /// Plans that touched the machine since their last finish.
+    /// The plans that used the machine since their last finish.
     pub unfinished: Vec<Due>,
-    /// How many times it was prepared from the first step without being installed anew.
+    /// How many times the machine was prepared from the first step without being installed anew.
     pub layers: u32,
 }
 
 impl SutState {
-    /// Returns whether something is prepared, but the machine is in a boot that no test asked for since: what was started, mounted or
-    /// put into memory is gone.
+    /// Returns whether something was prepared, but the machine has booted since without a test's asking for it, so that what
+    /// was started, mounted or put into memory is gone.
     pub fn is_booted_away(&self, boot: &str) -> bool {
         !self.chain.is_empty() && self.boot.as_deref() != Some(boot)
     }
@@ -47,13 +48,13 @@ impl SutState {
         !self.chain.is_empty() && self.project == project.id
     }
 
-    /// What a project is called for people.
+    /// Returns the name of a project for people.
     pub fn name_of<'a>(&'a self, id: &'a str) -> &'a str {
         let known = self.projects.iter().find(|project| project.id == id);
         known.map_or(id, |project| &project.name)
     }
 
-    /// Remembers that a project uses the machine; returns whether that was not known.
+    /// Remembers that a project uses the machine. Returns whether that was not known before.
     pub(crate) fn used_by(&mut self, project: &Project) -> bool {
         if project.id.is_empty() || self.projects.contains(project) {
             return false;
@@ -71,7 +72,7 @@ impl SutState {
         true
     }
 
-    /// Forgets the steps behind so many first ones, of which there is one at least.
+    /// Forgets all but the first `steps` steps of the chain. `steps` is at least 1.
     pub(crate) fn step_back(&mut self, steps: usize) {
         self.chain.truncate(steps);
         self.done_at.truncate(steps);
@@ -91,9 +92,9 @@ impl SutState {
 /// Why a SUT is not trusted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Taint {
-    /// For people: `test /a/b ended by timeout`.
+    /// The reason for people: `test /a/b ended by timeout`.
     pub reason: String,
-    /// Seconds since the epoch.
+    /// When it happened, in seconds since the epoch.
     pub at: u64,
 }
 

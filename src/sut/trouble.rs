@@ -1,24 +1,24 @@
-//! What can go wrong with a machine, apart from what a test says.
+//! Failures of the infrastructure: what can go wrong with a machine, apart from what a test reports.
 
-/// A failure of the infrastructure, with the machine it befell.
+/// A failure of the infrastructure. Its message names the machine.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("{message}")]
 pub struct Trouble {
-    /// What kind of failure, which decides the kind of the results.
+    /// The kind of failure, which decides the kind of the results.
     pub kind: TroubleKind,
     /// What happened: a lower-case fragment that names the SUT, path or command.
     pub message: String,
     /// What to do about it, if there is something.
     pub hint: Option<String>,
-    /// Whether the disk there is full.
+    /// Whether the machine's disk is full.
     pub(in crate::sut) is_full: bool,
 }
 
-/// Said where there is no room for something there.
+/// The hint for a failure for want of disk space.
 const FULL: &str = "the disk there is full";
 
 impl Trouble {
-    /// Makes one without a hint.
+    /// Makes a failure without a hint.
     pub fn new(kind: TroubleKind, message: impl Into<String>) -> Self {
         Self {
             kind,
@@ -28,14 +28,14 @@ impl Trouble {
         }
     }
 
-    /// Adds what to do about it.
+    /// Adds a hint: what to do about it.
     #[must_use]
     pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
     }
 
-    /// Says that the disk there is full: somebody may make room and try again.
+    /// Marks the failure as caused by a full disk: somebody may free space and try again.
     #[must_use]
     pub fn for_want_of_room(self) -> Self {
         Self {
@@ -44,12 +44,12 @@ impl Trouble {
         }
     }
 
-    /// Whether the disk there is full.
+    /// Whether the machine's disk is full.
     pub fn is_full(&self) -> bool {
         self.is_full
     }
 
-    /// What happened and what to do about it, in one text: for where there is no place for a hint of its own.
+    /// Returns the message and the hint in one text, for places that have no place for a hint of its own.
     pub fn with_advice(&self) -> String {
         let advice = self.hint.iter().map(|hint| format!("; hint: {hint}"));
         std::iter::once(self.message.clone()).chain(advice).collect()
@@ -59,19 +59,19 @@ impl Trouble {
 /// The kinds of [`Trouble`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TroubleKind {
-    /// No connection.
+    /// There is no connection.
     Unreachable,
     /// The connection or the wrapper ended without notice.
     Aborted,
-    /// Files, wrapper or state could not be put in place.
+    /// Files, the wrapper or the state could not be put in place.
     Setup,
     /// Somebody else holds the lease.
     Held,
-    /// The user cancelled while it was waited.
+    /// The user cancelled during a wait.
     Cancelled,
 }
 
-/// Takes ` (os error N)`, which the system's library adds to its texts, out of a text: the words before it say the same.
+/// Removes ` (os error N)` from a text. The standard library adds it, and the words before it say the same.
 pub(crate) fn without_os_numbers(text: &str) -> String {
     let mut rest = text;
     let mut clean = String::with_capacity(text.len());

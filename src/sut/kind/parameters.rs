@@ -1,4 +1,5 @@
-//! Parameters of a target: `key=value` pairs after `?`, and the keys of a named SUT in the configuration. One list for both.
+//! Parameters of a target: the `key=value` pairs after `?`, and the keys of a named SUT in the configuration. Both use this
+//! list.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -15,27 +16,27 @@ pub struct Parameter {
 }
 
 impl Parameter {
-    /// A parameter that is a text.
+    /// Makes a parameter that is a text.
     pub const fn text(name: &'static str) -> Self {
         Self { name, is_path: false }
     }
 
-    /// A parameter that is a path on this host.
+    /// Makes a parameter that is a path on this host.
     pub const fn path(name: &'static str) -> Self {
         Self { name, is_path: true }
     }
 }
 
-/// The parameters that all kinds have: free text that distinguishes how machines were installed, the directory for everything that atex
-/// keeps there, and the name for people and records.
+/// The parameters that all kinds have: free text that distinguishes how machines were installed, the directory for everything
+/// that atex keeps there, and the name for people and records.
 const COMMON: [&str; 3] = ["base", "dir", "name"];
 
-/// Parameters as they are written, decoded and not yet judged.
+/// Parameters as they were written: decoded, and their values not yet checked.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Parameters(BTreeMap<&'static str, String>);
 
 impl Parameters {
-    /// The names of all parameters of all kinds, in the order of the alphabet.
+    /// Returns the names of all parameters of all kinds, in alphabetical order.
     pub fn names() -> Vec<&'static str> {
         let own = KINDS.iter().flat_map(|kind| kind.parameters());
         let mut names: Vec<_> = own.map(|parameter| parameter.name).chain(COMMON).collect();
@@ -49,12 +50,12 @@ impl Parameters {
         self.0.get(name).map(String::as_str)
     }
 
-    /// Gives a parameter a value; returns the one that it had.
+    /// Sets a parameter, and returns the value that it had.
     pub fn set(&mut self, name: &'static str, value: String) -> Option<String> {
         self.0.insert(name, value)
     }
 
-    /// Takes from `other` what is not set here.
+    /// Takes those parameters from `other` that are not set here.
     #[must_use]
     pub fn or(mut self, other: Self) -> Self {
         for (name, value) in other.0 {
@@ -63,7 +64,8 @@ impl Parameters {
         self
     }
 
-    /// Makes paths on this host absolute by `absolute`, so that they mean the same when they are joined with others.
+    /// Makes the paths on this host absolute by `absolute`, so that they keep their meaning when they are joined with
+    /// parameters from elsewhere.
     #[must_use]
     pub fn with_paths(mut self, kind: &dyn SutKind, absolute: impl Fn(&Path) -> PathBuf) -> Self {
         let of_kind = kind.parameters().iter().filter(|parameter| parameter.is_path);

@@ -1,6 +1,6 @@
-//! What `-s/--sut` names: a machine of some kind and parameters, in the form `MACHINE?key=value&key=value`.
+//! Targets: what `-s/--sut` names, a machine of some kind and its parameters, in the form `MACHINE?key=value&key=value`.
 //!
-//! Only the text is understood here, with the help of the kinds. Named SUTs of the configuration are not known.
+//! Only the text is interpreted here, with the help of the kinds. The named SUTs of the configuration are not known here.
 
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -8,58 +8,58 @@ use std::str::FromStr;
 use super::parameters::percent_decoded;
 use super::{Address, KINDS, Parameters, SutKind};
 
-/// What a SUT is made from.
+/// A target that was read: everything that a SUT is made from.
 #[derive(Debug)]
 pub struct Target {
-    /// Of which kind it is.
+    /// The kind of the machine.
     pub kind: &'static dyn SutKind,
-    /// Which machine.
+    /// The machine.
     pub address: Box<dyn Address>,
-    /// The name for people and records, if it is not to be the target's own.
+    /// The name for people and records, if it differs from the target itself.
     pub name: Option<String>,
-    /// The directory for everything that atex keeps there.
+    /// The directory for everything that atex keeps on the machine.
     pub dir: Option<PathBuf>,
     /// Free text that distinguishes how machines were installed.
     pub base: Option<String>,
 }
 
-/// A target while it is read.
+/// The text of a target while it is read.
 #[derive(Clone, Copy, Debug)]
 pub struct TargetText<'t> {
-    /// All of it, for messages.
+    /// The whole text, for messages.
     pub whole: &'t str,
-    /// What stands before the parameters.
+    /// The part before the parameters.
     pub machine: &'t str,
     /// The parameters.
     pub parameters: &'t Parameters,
 }
 
-/// Why a text is no target.
+/// Why a text is not a target.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TargetError {
-    /// Nothing before the parameters.
+    /// There is nothing before the parameters.
     #[error("target `{0}` names no machine")]
     Empty(String),
-    /// A kind that does not exist.
+    /// The kind does not exist.
     #[error("target `{target}` is of an unknown kind `{kind}`")]
     Kind {
         /// The target.
         target: String,
-        /// What stands for the kind.
+        /// The text in the place of the kind.
         kind: String,
     },
-    /// Not a port number.
+    /// The port is not a port number.
     #[error("target `{target}` has a bad port `{port}`")]
     Port {
         /// The target.
         target: String,
-        /// What stands for the port.
+        /// The text in the place of the port.
         port: String,
     },
-    /// A command that cannot be taken apart into words.
+    /// The command cannot be split into words.
     #[error("target `{0}` has a command with an open quote or a backslash at its end")]
     Words(String),
-    /// A parameter that the kind does not have.
+    /// The kind does not have this parameter.
     #[error("target `{target}` has an unknown parameter `{parameter}`")]
     Parameter {
         /// The target.
@@ -67,7 +67,7 @@ pub enum TargetError {
         /// The parameter's name.
         parameter: String,
     },
-    /// A parameter without a value, or given twice, or badly escaped.
+    /// A parameter has no value, is given twice, or is badly escaped.
     #[error("target `{target}` has a bad parameter `{parameter}`: {problem}")]
     Value {
         /// The target.
@@ -80,12 +80,12 @@ pub enum TargetError {
 }
 
 impl TargetText<'_> {
-    /// Says that no machine is named.
+    /// Makes the error that no machine is named.
     pub fn empty(&self) -> TargetError {
         TargetError::Empty(self.whole.to_owned())
     }
 
-    /// Says that a parameter has a bad value.
+    /// Makes the error that a parameter has a bad value.
     pub fn bad(&self, parameter: String, problem: &'static str) -> TargetError {
         TargetError::Value {
             target: self.whole.to_owned(),
@@ -94,7 +94,7 @@ impl TargetText<'_> {
         }
     }
 
-    /// Says that there is no such kind.
+    /// Makes the error that the kind does not exist.
     pub fn unknown_kind(&self, kind: &str) -> TargetError {
         TargetError::Kind {
             target: self.whole.to_owned(),
@@ -102,7 +102,7 @@ impl TargetText<'_> {
         }
     }
 
-    /// Returns the machine with `%20` and its like decoded, for kinds in which a machine may hold any text.
+    /// Returns the machine with `%20` and the like decoded, for kinds in which the machine may be any text.
     pub fn decoded(&self) -> Result<String, TargetError> {
         percent_decoded(self.machine).ok_or_else(|| {
             self.bad(
@@ -122,7 +122,7 @@ impl FromStr for Target {
     }
 }
 
-/// Takes a text apart into the machine and its parameters.
+/// Splits a text into the machine and its parameters.
 pub fn parts(text: &str) -> Result<(&str, Parameters), TargetError> {
     let (machine, query) = text.split_once('?').unwrap_or((text, ""));
     if machine.is_empty() {

@@ -1,9 +1,10 @@
-//! Machines reached by any command that starts a bash there: `exec:podman exec -i NAME`, `exec:kubectl exec -i POD --`,
-//! `exec:chroot /srv/root`.
+//! The kind `exec`: machines reached by any command that starts a bash there, such as `exec:podman exec -i NAME`,
+//! `exec:kubectl exec -i POD --` or `exec:chroot /srv/root`.
 //!
-//! The command is started on this host with the environment of atex, and gets as its last arguments the words that start bash. It must
-//! hand on these words one by one, and stdin, stdout and stderr as they are, without a terminal. What it leads to is not
-//! known: the end of the command need not be the end of what runs there, so programs there are given signs of life.
+//! The command is started on this host with the whole environment of atex, and gets as its last arguments the words that
+//! start bash. It must pass these words on one by one, and stdin, stdout and stderr as they are, without a terminal. It is
+//! not known where the command leads, and the end of the command need not be the end of what runs there; so the programs
+//! there are given signs of life.
 
 use std::ffi::OsString;
 use std::fmt;
@@ -19,27 +20,27 @@ use crate::sut::agent::link::{BOOT, CLEAN};
 use crate::sut::agent::session::Machine;
 use crate::sut::{Cancel, Sut, Trouble};
 
-/// How a target of this kind begins.
+/// The prefix of a target of this kind.
 const PREFIX: &str = "exec:";
 
-/// How long programs there may hear nothing before they take the runner for dead.
+/// How long the programs there may hear nothing before they take the runner for dead.
 const HEARTBEAT: Duration = Duration::from_secs(21);
 
-/// Machines behind a command.
+/// The kind `exec`.
 #[derive(Debug)]
 pub struct ExecKind;
 
-/// A command that starts a bash; at least one word.
+/// A command that starts a bash. It has at least one word.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct ExecAddress {
-    /// As the user wrote it.
+    /// The command as the user wrote it.
     text: String,
     words: Vec<String>,
-    /// What the user says that the machine is made of.
+    /// The digest that the user gives for what the machine is made of.
     digest: Option<String>,
 }
 
-/// A machine behind a command.
+/// A machine that is reached by a command.
 #[derive(Clone, Debug)]
 struct Behind {
     name: String,
@@ -91,7 +92,8 @@ impl fmt::Display for ExecAddress {
 impl super::Address for ExecAddress {
     fn access(&self, name: &str, beside: &Path, means: &mut Means<'_>) -> Result<Arc<dyn Access>, NoAccess> {
         let mut address = self.clone();
-        // A program that is not looked for in `PATH` is a file: the command is started in `/`.
+        // The command is started in `/`, so a program that is given by a path and not looked up in `PATH` needs an absolute
+        // one.
         if let Some(program) = address.words.first_mut().filter(|program| program.contains('/')) {
             *program = (means.absolute)(Path::new(program), beside)
                 .to_string_lossy()
@@ -109,7 +111,7 @@ impl super::Address for ExecAddress {
 impl Access for Behind {
     fn place(&self) -> String {
         let words = self.address.words.iter().map(String::as_str);
-        // A word with a zero byte was refused: no command can have one.
+        // Words with a zero byte were refused before: no command line can hold one.
         let joined = shlex::try_join(words).unwrap_or_else(|_| self.address.text.clone());
         format!("{PREFIX}{joined}")
     }
@@ -128,7 +130,7 @@ impl Access for Behind {
         Ok(Box::new(Machine::over(link, dir.map(Path::to_owned), cancel.clone())))
     }
 
-    /// Where nothing is to be run, bash is told to be a shell for people, although the command may give it no terminal.
+    /// Without a command, bash is told to be interactive, since the command that leads there may give it no terminal.
     fn shell(&self, command: &[String]) -> Command {
         let mut words = self.address.words.iter();
         let mut program = Command::new(words.next().map_or("", String::as_str));

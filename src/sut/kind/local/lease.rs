@@ -1,7 +1,9 @@
-//! Who holds the lease of a machine's directory on this host, looked at from outside: nothing is locked, so nobody is kept waiting.
+//! Finds out who holds the lease of a machine's directory on this host, from outside: nothing is locked, so nobody has to
+//! wait.
 //!
-//! The kernel tells which files are locked in `/proc/locks`; where it hides locks whose taker has ended (in containers), the
-//! open files of all processes tell the same. The text of the lease says who took it last, which is the holder if somebody holds it.
+//! The kernel lists the locked files in `/proc/locks`. Where it hides locks whose taker has ended (in containers), the
+//! `fdinfo` of all processes' open files tells the same. The text of the lease says who took it last; that is the holder, if
+//! anybody holds it.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
@@ -11,7 +13,7 @@ use rustix::fs::{major, minor};
 
 use super::used_dir;
 
-/// A file as the kernel's lists of locks name it.
+/// A file as the kernel's lists of locks identify it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Place {
     major: u32,
@@ -19,7 +21,7 @@ struct Place {
     inode: u64,
 }
 
-/// Returns who holds the local machine with its things below `dir`, or where they are by default. Nothing where it is free.
+/// Returns who holds the local machine whose directory is `dir` or the default one; `None` where it is free.
 pub fn peek(dir: Option<&Path>) -> Option<String> {
     let path = used_dir(dir)?.join("lease");
     let metadata = fs::symlink_metadata(&path).ok()?;
@@ -33,13 +35,14 @@ pub fn peek(dir: Option<&Path>) -> Option<String> {
         return None;
     }
     let holder = fs::read(&path).unwrap_or_default();
-    // What follows is what longer texts before left.
+    // The rest of the file is what a longer text left there before.
     let line = holder.split(|byte| *byte == b'\n').next().unwrap_or_default();
     Some(String::from_utf8_lossy(line).trim().to_owned())
 }
 
-/// Whether a line is about a lock of ours: `1: FLOCK  ADVISORY  WRITE 20571 fe:00:10027015 0 EOF`. Who waits has an arrow before
-/// it. Filesystems without a device of their own number it otherwise than `stat` does.
+/// Whether a line reports that this file is locked: `1: FLOCK  ADVISORY  WRITE 20571 fe:00:10027015 0 EOF`. A line of one
+/// that only waits for the lock has an arrow in it. Where the filesystem has no device of its own, the kernel's device number
+/// differs from that of `stat`, so only the inode is compared.
 fn is_held(line: &str, place: Place) -> bool {
     let words: Vec<&str> = line.trim_start_matches("lock:").split_whitespace().collect();
     let [_, "FLOCK", _, "WRITE", _, file, ..] = words[..] else {

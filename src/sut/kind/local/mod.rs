@@ -1,6 +1,6 @@
-//! This machine as a SUT, for the user that runs atex.
+//! The local machine: this host as a SUT, for the user that runs atex.
 //!
-//! Never touches anything outside its directory by itself; the scripts that it runs may.
+//! atex itself changes nothing outside the machine's directory; the scripts that it runs may.
 
 pub mod lease;
 
@@ -18,18 +18,18 @@ use crate::sut::agent::link::child::ChildLink;
 use crate::sut::agent::session::{FORMAT, Machine};
 use crate::sut::{Cancel, Facts, Sut, SutState, Trouble, TroubleKind, local_facts};
 
-/// The file that marks a directory of an agent.
+/// The file by which an agent marks a directory as atex's.
 const MARK: &str = ".atex";
 
-/// The kind of this machine.
+/// The kind `local`.
 #[derive(Debug)]
 pub struct LocalKind;
 
-/// This machine.
+/// The address of this host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct LocalAddress;
 
-/// This machine, under a name.
+/// This host, under a name for people.
 #[derive(Clone, Debug)]
 struct LocalAccess {
     name: String,
@@ -118,19 +118,19 @@ impl Access for LocalAccess {
     fn own_files(&self, dir: Option<&Path>) -> Vec<PathBuf> {
         let Some(dir) = dir else { return Vec::new() };
         let place = place(dir);
-        // One that is only atex's goes as a whole.
+        // A directory that belongs to atex alone is removed as a whole.
         let below = (place != dir).then(|| place.clone());
         let names = ["v1", "lease", "run.lock", ".atex"].map(|name| place.join(name));
         names.into_iter().chain(below).collect()
     }
 }
 
-/// The local machine.
+/// The local machine as a SUT.
 pub type Local = Machine<ChildLink>;
 
 impl Local {
-    /// Makes the local machine under a name for people, with its things below `dir`, or where they are by default:
-    /// `/var/lib/atex` for root, else `$XDG_STATE_HOME/atex` or `~/.local/state/atex`.
+    /// Makes the local machine with a name for people. Its directory is `dir`, or by default `/var/lib/atex` for root, else
+    /// `$XDG_STATE_HOME/atex` or `~/.local/state/atex`.
     pub fn new(name: &str, dir: Option<PathBuf>, cancel: Cancel) -> Result<Self, Trouble> {
         let dir = dir.or_else(default_dir).ok_or_else(|| {
             let trouble = Trouble::new(
@@ -149,7 +149,7 @@ impl Local {
     }
 }
 
-/// Where the local machine keeps its things if nobody says otherwise.
+/// Returns the local machine's default directory.
 pub fn default_dir() -> Option<PathBuf> {
     if rustix::process::geteuid().is_root() {
         return Some(PathBuf::from("/var/lib/atex"));
@@ -165,15 +165,15 @@ pub fn default_dir() -> Option<PathBuf> {
         .map(|dir| dir.join("atex"))
 }
 
-/// What the local machine says of itself, read without taking it: it may be about to change. Nothing where there is no state, or
+/// Reads the local machine's state without taking the lease, so it may be about to change. `None` where there is no state, or
 /// none that can be read.
 pub fn peek_state(dir: Option<&Path>) -> Option<SutState> {
     let text = crate::host::file::read(&used_dir(dir)?.join(FORMAT).join("state")).ok()?;
     serde_json::from_slice(&text).ok()
 }
 
-/// The directory that agents of the local machine work in where `dir` was given, or nothing was: that one, or their own below it.
-/// Nothing where no agent was there yet, or others can write there.
+/// Returns the directory that agents of the local machine use when `dir` (or nothing) was given: that directory, or atex's
+/// own below it. `None` where no agent has been there yet, or where others can write to it.
 pub(crate) fn used_dir(dir: Option<&Path>) -> Option<PathBuf> {
     let default = default_dir();
     let used = match dir {
@@ -184,8 +184,8 @@ pub(crate) fn used_dir(dir: Option<&Path>) -> Option<PathBuf> {
     (is_ours && ownership::check(&used).is_ok()).then_some(used)
 }
 
-/// The directory that an agent of the local machine takes where `dir` was given: that one, or `atex` below it where somebody has something
-/// else there; as `place` of `directory.bash`.
+/// Returns the directory that an agent of the local machine uses when `dir` was given: that directory, or `atex` below it
+/// where it holds something else. This is the same rule as `place` of `directory.bash`.
 pub(crate) fn place(dir: &Path) -> PathBuf {
     let holds_nothing =
         || fs::read_dir(dir).is_ok_and(|mut entries| entries.next().is_none()) && ownership::check(dir).is_ok();
@@ -196,7 +196,8 @@ pub(crate) fn place(dir: &Path) -> PathBuf {
     }
 }
 
-/// Returns whether an agent marked a directory, or an older one left it; as `ours` of `directory.bash`.
+/// Returns whether an agent marked a directory, or an older version of atex left it; the same rule as `ours` of
+/// `directory.bash`.
 fn is_marked(dir: &Path) -> bool {
     let me = rustix::process::geteuid().as_raw();
     let own = |name: &str, file: bool| {
