@@ -1,5 +1,5 @@
-//! How a machine behind SSH is reached: by a login of atex's own, and by the `ssh` client where somebody wants a shell there. That
-//! client reads the same configuration of the host as atex, and is given what the target says beyond that.
+//! How a machine behind SSH is reached: by atex's own login, and by the `ssh` client for a shell there. The client reads the
+//! same SSH configuration of this host as atex does, and is given what the target says beyond that.
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -11,14 +11,14 @@ use super::{Ssh, SshLink};
 use crate::sut::kind::Access;
 use crate::sut::{Cancel, Sut, Trouble};
 
-/// A machine behind SSH: what was asked for, and what came of it.
+/// A machine behind SSH: what was asked for, and the login that came of it.
 #[derive(Clone, Debug)]
 pub(super) struct SshAccess {
     pub(super) ask: HostQuery,
     pub(super) login: Login,
-    /// Which configuration holds instead of the usual one.
+    /// The configuration to use instead of the usual files.
     pub(super) config: Option<Only>,
-    /// Whether a configuration of the user says so.
+    /// Whether the SSH configuration was named by the user.
     pub(super) is_config_trusted: bool,
 }
 
@@ -64,7 +64,7 @@ fn place(login: &Login) -> String {
     format!("{user}@[{host}]:{port}{way}")
 }
 
-/// The `ssh` client with what the target says.
+/// Returns the `ssh` client's command line, with what the target says.
 fn client(ask: &HostQuery, config: Option<&Only>, command: &[String]) -> Command {
     let mut ssh = Command::new("ssh");
     match config {
@@ -87,7 +87,7 @@ fn client(ask: &HostQuery, config: Option<&Only>, command: &[String]) -> Command
     if ask.accept_new {
         ssh.args(["-o", "StrictHostKeyChecking=accept-new"]);
     }
-    // What runs under sudo may ask, and a shell needs a terminal.
+    // `sudo` may ask for a password, and a shell needs a terminal.
     if ask.sudo && command.is_empty() {
         ssh.arg("-t");
     }
@@ -99,7 +99,8 @@ fn client(ask: &HostQuery, config: Option<&Only>, command: &[String]) -> Command
     ssh
 }
 
-/// A word as the shell there reads it back. A backslash stands outside the quotes: fish sees one within them for what it is not.
+/// Quotes a word so that any login shell there reads it back. A backslash must stand outside of the quotes, because fish
+/// interprets one within them.
 fn quoted(word: &str) -> OsString {
     let mut quoted = "'".to_owned();
     for character in word.chars() {

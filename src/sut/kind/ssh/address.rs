@@ -1,4 +1,4 @@
-//! The kind of machines reached by SSH, and how its targets are written: `[user@]host[:port]`, `ssh://…`.
+//! The kind `ssh`: machines reached by SSH, and how its targets are written: `[user@]host[:port]`, `ssh://…`.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -10,26 +10,26 @@ use super::login::Password;
 use crate::sut::kind::target::TargetText;
 use crate::sut::kind::{self, Access, Means, NoAccess, Parameter, TargetError};
 
-/// Machines reached by SSH.
+/// The kind `ssh`.
 #[derive(Debug)]
 pub struct SshKind;
 
-/// A machine that is reached by SSH.
+/// The address of a machine that is reached by SSH.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SshAddress {
     /// The login user.
     pub user: Option<String>,
-    /// Host name or address, without brackets.
+    /// The host name or address, without brackets.
     pub host: String,
     /// The port.
     pub port: Option<u16>,
     /// The private key.
     pub key: Option<PathBuf>,
-    /// The socket of a master connection of the `ssh` client, to be used instead of a connection of atex's own.
+    /// The socket of a master connection of the `ssh` client, to be used instead of atex's own connection.
     pub control_path: Option<PathBuf>,
     /// The environment variable that holds a password.
     pub password_env: Option<String>,
-    /// Whether everything there is done as root, by `sudo`.
+    /// Whether everything on the machine is done as root, by `sudo`.
     pub sudo: bool,
 }
 
@@ -54,14 +54,14 @@ impl kind::SutKind for SshKind {
         ALL
     }
 
-    /// Takes every text: what is of no kind may be a host.
+    /// This kind takes every text, since what is of no other kind may be a host.
     fn read(&self, target: &TargetText<'_>) -> Option<Result<Box<dyn kind::Address>, TargetError>> {
         Some(SshAddress::read(target).map(|address| Box::new(address) as Box<dyn kind::Address>))
     }
 }
 
 impl SshAddress {
-    /// Joins what stands before the parameters with what stands among them.
+    /// Reads a target: joins the part before the parameters with the parameters.
     pub fn read(target: &TargetText<'_>) -> Result<Self, TargetError> {
         let mut address = machine(target)?;
         let parameter = |name| target.parameters.get(name);
@@ -91,7 +91,7 @@ impl SshAddress {
 }
 
 impl fmt::Display for SshAddress {
-    /// Says the machine, without parameters.
+    /// Writes the target without its parameters.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(user) = &self.user {
             write!(f, "{user}@")?;
@@ -105,7 +105,7 @@ impl fmt::Display for SshAddress {
 }
 
 impl kind::Address for SshAddress {
-    /// A bare word is one, unless the SSH configuration knows it.
+    /// A bare word is a guess, unless the SSH configuration knows it as a host.
     fn is_guess(&self, target: &str, means: &Means<'_>) -> bool {
         let bare = self.user.is_none() && !target.contains(['.', ':', '?', '/', '[']);
         bare && !config::look_up(means.ssh_files, target, None).is_ok_and(|options| options.is_configured())
@@ -148,7 +148,7 @@ impl kind::Address for SshAddress {
     }
 }
 
-/// Reads what stands before the parameters.
+/// Reads the part before the parameters.
 fn machine(target: &TargetText<'_>) -> Result<SshAddress, TargetError> {
     let place = match target.machine.split_once("://") {
         Some(("ssh", place)) => place.trim_end_matches('/'),
@@ -184,7 +184,8 @@ fn machine(target: &TargetText<'_>) -> Result<SshAddress, TargetError> {
     })
 }
 
-/// Parses a port. What is none is most likely a target of a kind that does not exist, as in `podman:fedora`, where no user is named.
+/// Parses a port. A text that is not a port is most likely of a target whose kind does not exist, as in `podman:fedora`,
+/// where no user is named.
 fn port_number(target: &TargetText<'_>, kind: Option<&str>, port: &str) -> Result<u16, TargetError> {
     match (port.parse::<u16>(), kind) {
         (Ok(number), _) if number > 0 => Ok(number),

@@ -1,22 +1,23 @@
-//! How bash is started over SSH, and how its end is told.
+//! The command line that starts bash over SSH, and how bash's exit code is read.
 //!
-//! The command line rids bash of what the login left in its environment beside the variables that jobs may see.
+//! The command line removes from bash's environment what the login left there beside the variables that jobs may see.
 //!
-//! libssh2 gives 0 for the exit code of a command that has not ended yet, and its arrival cannot be asked for through `ssh2`. So
-//! success travels as [`SUCCESS`], and 0 means "not told".
+//! libssh2 returns 0 as the exit code of a command that has not ended yet, and `ssh2` cannot tell whether the exit code has
+//! arrived. So success travels as [`SUCCESS`], and 0 means that the code was not told yet.
 
 use crate::sut::agent::link::{BOOT, CLEAN, ProcessExit};
 
-/// What stands for exit code 0 between bash there and here.
+/// The number that stands for exit code 0 between the machine's bash and atex.
 pub(crate) const SUCCESS: i32 = 199;
 
-/// The command line that starts bash there, for whatever login shell takes it: no single quote is in it.
+/// Returns the command line that starts bash on the machine. It has no single quote in it, so any login shell can be given
+/// it.
 pub(crate) fn command(sudo: bool) -> String {
     let tell = format!(r#"trap "exit \$((\$? ? \$? : {SUCCESS}))" EXIT; "#);
     bash(sudo, &tell)
 }
 
-/// The same where the exit code is told as it is: by the `ssh` client.
+/// Returns the same command line for the `ssh` client, which reports the exit code as it is.
 pub(crate) fn plain_command(sudo: bool) -> String {
     bash(sudo, "")
 }
@@ -26,9 +27,9 @@ fn bash(sudo: bool, first: &str) -> String {
     format!("exec {become_root}bash --noprofile --norc -c '{first}{CLEAN}; {BOOT}'")
 }
 
-/// Reads what a channel has of an end; nothing if there was none yet.
+/// Reads how a channel's command ended; `None` if it has not ended yet.
 pub(crate) fn read_exit(channel: &ssh2::Channel) -> Option<ProcessExit> {
-    // Asked for first: the exit code of a command that a signal ended is 0 too.
+    // The signal is asked for first, because the exit code of a command that a signal ended is 0 too.
     if let Some(name) = channel.exit_signal().ok().and_then(|signal| signal.exit_signal) {
         return Some(
             signal_number(&name).map_or_else(|| ProcessExit::Lost(format!("signal {name}")), ProcessExit::Signal),
@@ -41,7 +42,7 @@ pub(crate) fn read_exit(channel: &ssh2::Channel) -> Option<ProcessExit> {
     }
 }
 
-/// The number of a signal of RFC 4254 on Linux, and of those that OpenSSH adds.
+/// Returns the number on Linux of a signal of RFC 4254, or of one that OpenSSH adds.
 fn signal_number(name: &str) -> Option<i32> {
     let numbers = [
         ("HUP", 1),

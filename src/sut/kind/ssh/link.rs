@@ -1,6 +1,6 @@
 //! [`SshLink`]: a machine reached by SSH, as a [`Link`].
 //!
-//! Owns the connection: how it comes about, how often it is tried, and which kind of trouble a failure is.
+//! It owns the connection: how it is made, how often it is tried, and which kind of trouble a failure is.
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -20,11 +20,11 @@ use crate::sut::kind::ssh::login::{Login, Via};
 use crate::sut::kind::ssh::process::{SharedConnection, SshProcess, locked};
 use crate::sut::{Cancel, Trouble, TroubleKind, Urgency};
 
-/// How long the programs there may hear nothing before they take the runner for dead. The agent waits for it once more after the
-/// job was ended: all is over within a minute.
+/// How long the programs on the machine may hear nothing before they take the runner for dead. The agent waits for that time
+/// once more after the job was ended, so all is over within a minute.
 const HEARTBEAT: Duration = Duration::from_secs(21);
 
-/// The stack of the thread that approaches a machine.
+/// The stack size of the thread that approaches a machine.
 const STACK: usize = 512 * 1024;
 
 /// How many times longer a login may take than a connection: a machine on which hundreds log in at once is slow.
@@ -34,13 +34,13 @@ const LOGIN_TIMES: u32 = 4;
 pub struct SshLink {
     login: Login,
     cancel: Cancel,
-    /// What leads to a connection whose keys are exchanged.
+    /// The thread that connects ahead, up to the key exchange.
     approach: Option<JoinHandle<Option<Transport>>>,
     conn: Option<SharedConnection>,
 }
 
 impl SshLink {
-    /// Makes a link; nothing is connected yet.
+    /// Makes a link. Nothing is connected yet.
     pub fn new(login: Login, cancel: Cancel) -> Self {
         Self {
             login,
@@ -58,7 +58,7 @@ impl SshLink {
         self.trouble(TroubleKind::Cancelled, "cancelled")
     }
 
-    /// The link of the `ssh` client over a master connection that the user has.
+    /// Returns the link that uses the `ssh` client over the user's master connection.
     fn client(&self, control_path: &Path) -> ChildLink {
         let Login {
             name,
@@ -83,7 +83,7 @@ impl Link for SshLink {
     }
 
     fn approach(&mut self) {
-        // The way through other machines asks for their keys.
+        // On the way through other machines, somebody may be asked for their keys' passphrases.
         if !matches!(self.login.via, Via::Direct) {
             return;
         }
@@ -94,7 +94,7 @@ impl Link for SshLink {
                 known: Urgency::None,
                 until: None,
             };
-            // Why it does not work is found out by the one who needs it to.
+            // A failure is dropped here: whoever needs the connection tries again, and reports why it fails.
             approach(&login, &limits).ok()
         };
         let thread = thread::Builder::new().name("approach".to_owned()).stack_size(STACK);

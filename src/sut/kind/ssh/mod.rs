@@ -1,7 +1,8 @@
-//! Machines reached by SSH: a [`crate::sut::agent::link::Link`] over the `ssh2` crate, inside this process.
+//! The kind `ssh`: machines reached by SSH, by a [`crate::sut::agent::link::Link`] over the `ssh2` crate, inside this
+//! process.
 //!
-//! Approach: `address` reads a target, and `config` turns that and the user's SSH configuration into a [`Login`], which says everything
-//! that is needed to get there and nothing of how. The rest works on a login only.
+//! `address` reads a target, and `config` turns that and the user's SSH configuration into a [`Login`], which says everything
+//! that is needed to reach the machine and nothing of how it is done. All other modules work on a login only.
 
 mod access;
 pub mod address;
@@ -21,5 +22,5 @@ pub use address::SshKind;
 pub use link::SshLink;
 pub use login::{HostKeys, Identity, Login, Via};
 
-/// A machine reached by SSH.
+/// A machine reached by SSH, as a SUT.
 pub type Ssh = crate::sut::agent::session::Machine<SshLink>;

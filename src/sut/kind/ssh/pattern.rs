@@ -1,11 +1,11 @@
-//! Patterns of host names as `ssh_config` and `known_hosts` have them: `*`, `?`, and lists with `!`.
+//! Patterns of host names as in `ssh_config` and `known_hosts`: `*`, `?`, and lists with `!`.
 
-/// Whether a list of patterns matches: one of them does, and none with `!` before it. Names are compared without regard to case.
+/// Whether a list of patterns matches: one of them does, and none with `!` before it does. Case does not matter.
 pub(super) fn list_matches<'a>(patterns: impl IntoIterator<Item = &'a str>, name: &str) -> bool {
     any_matches(patterns, |pattern| matches(pattern, name))
 }
 
-/// The same, under another rule of what one pattern matches.
+/// The same, with `matches` as the rule by which one pattern matches.
 pub(super) fn any_matches<'a>(patterns: impl IntoIterator<Item = &'a str>, matches: impl Fn(&str) -> bool) -> bool {
     let mut found = false;
     for pattern in patterns {
@@ -18,17 +18,17 @@ pub(super) fn any_matches<'a>(patterns: impl IntoIterator<Item = &'a str>, match
     found
 }
 
-/// Whether one pattern matches the whole name, without regard to case.
+/// Whether one pattern matches the whole name. Case does not matter.
 pub(super) fn matches(pattern: &str, name: &str) -> bool {
     matches_exactly(&pattern.to_lowercase(), &name.to_lowercase())
 }
 
-/// Whether one pattern matches the whole name, with regard to case.
+/// Whether one pattern matches the whole name. Case matters.
 pub(super) fn matches_exactly(pattern: &str, name: &str) -> bool {
     glob(pattern.as_bytes(), name.as_bytes())
 }
 
-/// Matches with one place to come back to: the last `*`. So the time is at most the product of both lengths.
+/// Matches with only one place to return to, the last `*`. So the time is at most the product of both lengths.
 fn glob(pattern: &[u8], name: &[u8]) -> bool {
     let (mut at, mut done) = (0, 0);
     let mut star: Option<(usize, usize)> = None;

@@ -1,4 +1,4 @@
-//! A command over SSH as a [`Process`].
+//! [`SshProcess`]: a command that runs over SSH, as a [`Process`].
 
 use std::io;
 use std::os::fd::BorrowedFd;
@@ -11,7 +11,8 @@ use crate::sut::kind::ssh::connection::{CommandId, SshConnection};
 /// A session that its processes share. All of them belong to one worker thread, so nobody ever waits for the lock.
 pub(crate) type SharedConnection = Arc<Mutex<SshConnection>>;
 
-/// Locks a session. A worker that panicked left it as it was: its state is libssh2's, and the worst is a lost connection.
+/// Locks a session. A panic of the worker does not matter: the session's state is libssh2's, and at worst the connection is
+/// lost.
 pub(crate) fn locked(conn: &SharedConnection) -> MutexGuard<'_, SshConnection> {
     conn.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -58,7 +59,7 @@ impl Process for SshProcess {
         locked(&self.conn).exit(self.command)
     }
 
-    /// Closes its streams, as all that can be done from here: SSH servers deliver no signals.
+    /// Closes the streams. That is all that can be done from here, since SSH servers deliver no signals.
     fn kill(&mut self) {
         self.close();
     }

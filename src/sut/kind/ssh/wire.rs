@@ -1,6 +1,6 @@
-//! SSH's wire format: RFC 4251, section 5.
+//! The wire format of SSH: RFC 4251, section 5.
 
-/// Bytes that are read from the front; `None` is the end, or a length beyond it.
+/// Bytes that are read from the front; `None` means the end, or a length beyond it.
 pub(super) struct Wire<'a>(pub(super) &'a [u8]);
 
 impl<'a> Wire<'a> {

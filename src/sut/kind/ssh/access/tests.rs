@@ -1,4 +1,4 @@
-//! How words reach programs behind a login shell.
+//! Tests of how words reach programs behind a login shell.
 
 use super::*;
 

@@ -1,11 +1,11 @@
-//! Logging in: keys of the agent, key files, and a password where the user gave one.
+//! SSH authentication: logs in with keys of the SSH agent, key files, and a password where the user gave one.
 //!
-//! Approach: offer keys at once, without asking first what the server takes: each round trip counts. The order is the agent's
-//! keys that the user named, the key files that the user named, the agent's other keys, the default key files; so a
-//! server that ends the connection after a few keys has seen those that were meant. A passphrase is asked for only when
-//! the server would take the key. What the server offers is asked for when nothing worked, for the message.
+//! Keys are offered at once, without asking first what the server accepts, because each round trip counts. The order is: the
+//! agent's keys that the user named, the key files that the user named, the agent's other keys, and the default key files; so
+//! a server that ends the connection after a few keys has seen those that were meant. A passphrase is asked for only when the
+//! server would accept the key. The server is asked which methods it offers only after everything failed, for the message.
 //!
-//! A failure here is for good (`Setup`), unless the connection broke (`Unreachable`).
+//! A failure here is permanent (`Setup`), unless the connection broke (`Unreachable`).
 
 use std::fmt::Write as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -24,19 +24,19 @@ pub(super) mod private_key;
 use passphrase::passphrase;
 use private_key::PrivateKey;
 
-/// libssh2's "would block".
+/// The error code by which libssh2 says that a call would block.
 const AGAIN: ErrorCode = ErrorCode::Session(-37);
 
-/// How one who owns a connection waits for it.
+/// How the owner of a connection waits for it.
 pub trait Waiting {
-    /// Waits until the session's socket may go on as [`Session::block_directions`] says; fails at the deadline and when all is
-    /// cancelled.
+    /// Waits until the session's socket may go on as [`Session::block_directions`] says. Fails at the deadline and on
+    /// cancellation.
     fn ready(&mut self, session: &Session) -> Result<(), Trouble>;
 
-    /// Moves the deadline: a person took that long to answer.
+    /// Moves the deadline by the time that a person took to answer.
     fn forgive(&mut self, time: Duration);
 
-    /// What cancels all.
+    /// The cancellation flag.
     fn cancel(&self) -> &Cancel;
 }
 
@@ -58,7 +58,7 @@ struct Attempt<'a> {
     session: &'a Session,
     login: &'a Login,
     waiting: &'a mut dyn Waiting,
-    /// What was offered and why it did not do, for people.
+    /// What was offered, and why it was not accepted, for the message.
     tried: Vec<String>,
 }
 
@@ -110,7 +110,7 @@ impl Attempt<'_> {
         keys
     }
 
-    /// Connects to the agent. One that does not answer is passed over, as `ssh` does.
+    /// Connects to the SSH agent. One that does not answer is passed over, as `ssh` does.
     fn agent(&mut self) -> Option<(Agent, Vec<PublicKey>)> {
         let path = self.login.agent.as_ref()?;
         let open = || -> Result<(Agent, Vec<PublicKey>), Error> {
@@ -148,7 +148,7 @@ impl Attempt<'_> {
             return Ok(false);
         };
         let line = key.line();
-        // Without the public key, libssh2 needs the passphrase already to make the offer.
+        // Without the public key, libssh2 needs the passphrase even to make the offer.
         let mut passphrase = if key.encrypted && line.is_none() {
             self.passphrase(key, None)
         } else {
@@ -156,7 +156,8 @@ impl Attempt<'_> {
         };
         loop {
             let (session, user) = (self.session, &self.login.user);
-            // An empty passphrase, not none: libssh2 reads it without looking whether it is there.
+            // Where there is no passphrase an empty one is given, because libssh2 reads it without checking whether it is
+            // there.
             let given = passphrase.as_ref().map_or("", |passphrase| passphrase.0.as_str());
             let answer = until_done(session, self.waiting, || {
                 session.userauth_pubkey_memory(user, line.as_deref(), private, Some(given))
@@ -196,11 +197,12 @@ impl Attempt<'_> {
         self.judged(answer, "the password as an answer to its questions", "it was refused")
     }
 
-    /// Takes note of how an offer was answered. A broken connection is an error.
+    /// Notes how the server answered an offer. A broken connection is an error.
     fn judged(&mut self, answer: Result<(), Error>, offer: &str, unusable: &str) -> Result<bool, Trouble> {
         let error = match answer {
             Ok(()) => return Ok(true),
-            // One of several steps (`AuthenticationMethods`) may have done without being told as success.
+            // The offer may have been the last of several steps (`AuthenticationMethods`) although it was not reported as a
+            // success.
             Err(_) if self.session.authenticated() => return Ok(true),
             Err(error) => error,
         };
@@ -224,10 +226,10 @@ impl Attempt<'_> {
         Ok(false)
     }
 
-    /// Says what was tried and what would do.
+    /// Makes the failure that says what was tried and what the server would accept.
     fn refused(&mut self) -> Result<Trouble, Trouble> {
         let (session, user) = (self.session, &self.login.user);
-        // The binding panics where the server's list is no UTF-8: what it offers is then not known.
+        // The binding panics where the server's list is not UTF-8; then it is not known what the server offers.
         let asked = until_done(session, self.waiting, || {
             catch_unwind(AssertUnwindSafe(|| session.auth_methods(user).map(str::to_owned)))
                 .unwrap_or(Ok(String::new()))
@@ -269,7 +271,8 @@ const MANY_KEYS: &str = "a server ends a connection after a few keys that it doe
 const NO_KEY: &str = "`key=FILE` of the target names a key (`ssh-copy-id` brings it there), `ssh-add` unlocks one, \
                       `password_env=NAME` names a variable that holds a password";
 
-/// Answers the first question that is not to be shown with the password, once; everything else with nothing.
+/// Answers the first question whose answer is not to be shown with the password, once, and every other question with an empty
+/// text.
 struct Answers<'a>(Option<&'a Password>);
 
 impl KeyboardInteractivePrompt for Answers<'_> {
@@ -285,7 +288,7 @@ impl KeyboardInteractivePrompt for Answers<'_> {
     }
 }
 
-/// Repeats a call of libssh2 until it does not have to wait any more.
+/// Repeats a call of libssh2 until it no longer has to wait.
 fn until_done<T>(
     session: &Session,
     waiting: &mut dyn Waiting,
@@ -299,7 +302,7 @@ fn until_done<T>(
     }
 }
 
-/// Whether the connection broke. libssh2 tells of that in several ways, one of them by words only.
+/// Whether the connection broke. libssh2 reports that in several ways, one of them only by a text.
 fn broken(error: &Error) -> bool {
     const SEND: ErrorCode = ErrorCode::Session(-7);
     const DISCONNECT: ErrorCode = ErrorCode::Session(-13);
@@ -307,7 +310,7 @@ fn broken(error: &Error) -> bool {
     matches!(error.code(), SEND | DISCONNECT | RECEIVE) || error.message().starts_with("Waiting for")
 }
 
-/// Whether the server would take the key, and it could not be used.
+/// Whether the server would accept the key, but signing with it failed.
 fn cannot_sign(error: &Error) -> bool {
     const UNVERIFIED: ErrorCode = ErrorCode::Session(-19);
     (error.code() == UNVERIFIED && error.message().starts_with("Callback")) || cannot_use(error)

@@ -1,6 +1,7 @@
-//! Passphrases: asked for on the terminal, once for each key and process, whoever needs them.
+//! Passphrases of keys: asked for on the terminal, once for each key and process.
 //!
-//! Workers that need the same answer wait for the one who asks. Without a terminal nobody is asked and there is no answer.
+//! Workers that need the same passphrase wait for the one that asks. Without a terminal nobody is asked, and there is no
+//! answer.
 
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
@@ -17,10 +18,10 @@ use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr
 use super::super::login::Password;
 use crate::sut::{Cancel, Urgency};
 
-/// How often a wrong answer is followed by another question.
+/// How many times a passphrase is asked for when the answers are wrong.
 const QUESTIONS: u32 = 3;
 
-/// How often one who waits for another's question looks whether all is cancelled.
+/// How often a worker that waits for another worker's question checks for cancellation.
 const LOOK: Duration = Duration::from_millis(200);
 
 /// The answers of this process.
@@ -48,8 +49,8 @@ struct LockedKey {
     asked: u32,
 }
 
-/// Returns the passphrase of a key file. `wrong` is an answer that was no good: there is a new question, unless somebody else
-/// got another answer meanwhile. `None` where nobody can be asked, or nobody knows.
+/// Returns the passphrase of a key file. `wrong` is an answer that did not fit: it leads to a new question, unless another
+/// worker got another answer meanwhile. `None` where nobody can be asked, or nobody knows the passphrase.
 pub(super) fn passphrase(file: &Path, wrong: Option<&Password>, cancel: &Cancel) -> Option<Password> {
     let mut state = locked();
     loop {
@@ -83,7 +84,7 @@ fn locked() -> MutexGuard<'static, State> {
     ANSWERS.state.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Asks on the terminal; `None` where there is none, for an empty answer, at its end, or where all is cancelled.
+/// Asks on the terminal. `None` where there is no terminal, where the answer is empty or ends early, or on cancellation.
 fn ask(question: &str, cancel: &Cancel) -> Option<Password> {
     let flags = rustix::fs::OFlags::NOCTTY.bits().cast_signed();
     let mut terminal = OpenOptions::new()
@@ -100,7 +101,7 @@ fn ask(question: &str, cancel: &Cancel) -> Option<Password> {
     answer.filter(|answer| !answer.is_empty()).map(Password)
 }
 
-/// Reads a line; what is not UTF-8 is no passphrase that libssh2's binding could take.
+/// Reads a line. `None` where it is not UTF-8, since libssh2's binding takes no other passphrase.
 fn line(terminal: &mut File, cancel: &Cancel) -> Option<String> {
     let mut line = Vec::new();
     loop {
@@ -123,7 +124,7 @@ fn line(terminal: &mut File, cancel: &Cancel) -> Option<String> {
     }
 }
 
-/// A terminal that does not show what is typed, until this is dropped.
+/// A terminal that does not echo what is typed, until this is dropped.
 struct Quiet {
     terminal: File,
     before: Termios,

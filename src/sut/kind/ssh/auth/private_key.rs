@@ -1,6 +1,8 @@
-//! Private key files as they are offered: the private text, the public key where it can be had without the passphrase.
+//! Private key files as they are offered: the text of the private key, and the public key where it is known without the
+//! passphrase.
 //!
-//! Formats: OpenSSH's `PROTOCOL.key`, and PEM, of which only "encrypted or not" is read here; libssh2 reads the rest.
+//! The formats are OpenSSH's `PROTOCOL.key`, and PEM, of which only whether it is encrypted is read here; libssh2 reads the
+//! rest.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -13,25 +15,25 @@ use super::super::login::Identity;
 use super::super::wire::Wire;
 use crate::host::file;
 
-/// What an OpenSSH private key begins with.
+/// The bytes that an OpenSSH private key begins with.
 const MAGIC: &[u8] = b"openssh-key-v1\0";
 
 /// A key that can be offered.
 pub(super) struct PrivateKey {
     pub(super) file: PathBuf,
     pub(super) named: bool,
-    /// The public key as it goes over the wire, where it is known without a passphrase.
+    /// The public key in its wire form, where it is known without a passphrase.
     pub(super) public: Option<Vec<u8>>,
     /// The line of a certificate to offer instead of the bare key.
     pub(super) certificate: Option<String>,
-    /// The private key's text; without one, an agent must have it.
+    /// The text of the private key. Without it, the SSH agent must have the key.
     pub(super) private: Option<String>,
     pub(super) encrypted: bool,
 }
 
 impl PrivateKey {
-    /// Reads a key and what lies beside it: `FILE.pub`, and `FILE-cert.pub` where no certificate is named. As with `ssh`, `FILE` may
-    /// be the public key of one that the agent has. `None` where there is no such file.
+    /// Reads a key and the files beside it: `FILE.pub`, and `FILE-cert.pub` where no certificate is named. As with `ssh`,
+    /// `FILE` may be the public key of a key that the agent has. `None` where there is no such file.
     pub(super) fn read(identity: &Identity) -> io::Result<Option<Self>> {
         let text = read(&identity.file)?;
         let beside = read(&with_suffix(&identity.file, ".pub"))?;
@@ -62,7 +64,7 @@ impl PrivateKey {
         }))
     }
 
-    /// The line `TYPE BASE64` to offer: the certificate's, or the bare key's.
+    /// Returns the line `TYPE BASE64` to offer: that of the certificate, or of the bare key.
     pub(super) fn line(&self) -> Option<String> {
         let bare = |key: &Vec<u8>| format!("{} {}", key_type(key), encode_block(key));
         self.certificate.clone().or_else(|| self.public.as_ref().map(bare))
@@ -75,7 +77,7 @@ impl PrivateKey {
     }
 }
 
-/// Whether a certificate's file is one for the key of another file.
+/// Whether a certificate file belongs to the key of another file.
 pub(crate) fn is_certified(file: &Path, certificate: &Path) -> bool {
     let identity = Identity {
         file: file.to_owned(),
@@ -109,7 +111,7 @@ fn named(file: &Path, error: &io::Error) -> io::Error {
     io::Error::new(error.kind(), format!("`{}`: {error}", file.display()))
 }
 
-/// Reads the public key of a line `TYPE BASE64 COMMENT`.
+/// Reads the public key from a line `TYPE BASE64 COMMENT`.
 fn public_of_line(text: &str) -> Option<Vec<u8>> {
     let mut words = text.split_ascii_whitespace();
     let (kind, key) = (words.next()?, decode_block(words.next()?).ok()?);
@@ -121,7 +123,7 @@ struct Head {
     encrypted: bool,
 }
 
-/// Reads what an OpenSSH private key says in clear.
+/// Reads the unencrypted part of an OpenSSH private key.
 fn open_ssh_head(text: &str) -> Option<Head> {
     let begin = text.trim_start().strip_prefix("-----BEGIN OPENSSH PRIVATE KEY-----")?;
     let (body, _) = begin.split_once("-----END")?;

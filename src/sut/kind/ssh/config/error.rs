@@ -1,4 +1,4 @@
-//! What can be wrong with an SSH configuration, and where.
+//! Errors of an SSH configuration: what is wrong, and in which file and line.
 
 use std::path::PathBuf;
 
@@ -12,18 +12,18 @@ pub enum SshConfigError {
     Unreadable {
         /// The file.
         file: PathBuf,
-        /// Why not.
+        /// The reason.
         source: std::io::Error,
     },
-    /// A line cannot be understood.
+    /// A line cannot be parsed.
     #[error("{problem} (`{at}`)")]
     Line {
-        /// Where it stands.
+        /// The file and line.
         at: ConfigPlace,
         /// What is wrong.
         problem: String,
     },
-    /// Files include each other, or machines are reached through each other.
+    /// Files include each other, or machines are reached through each other, without end.
     #[error("{0}")]
     Endless(String),
 }

@@ -1,6 +1,7 @@
-//! One line of `ssh_config`: a keyword and its arguments.
+//! The syntax of one line of `ssh_config`: a keyword and its arguments.
 
-/// Splits a line at its keyword: `Keyword rest`, `Keyword=rest`, `Keyword = rest`. `None` where it is empty or a comment.
+/// Splits a line behind its keyword: `Keyword rest`, `Keyword=rest`, `Keyword = rest`. `None` where the line is empty or a
+/// comment.
 pub(super) fn split(line: &str) -> Option<(&str, &str)> {
     let line = line.trim_matches([' ', '\t', '\r', '\n', '\x0c']);
     if line.is_empty() || line.starts_with('#') {
@@ -21,8 +22,8 @@ pub(super) fn after_sign(rest: &str) -> &str {
     rest.strip_prefix('=').unwrap_or(rest).trim_start_matches([' ', '\t'])
 }
 
-/// Splits arguments as OpenSSH does: both kinds of quotes, `\` before a quote, a backslash or (outside of quotes) a blank, and
-/// `#` at the start of a word begins a comment. `None` where a quote is not closed.
+/// Splits arguments as OpenSSH does: both kinds of quotes count, `\` escapes a quote, a backslash or (outside of quotes) a
+/// blank, and `#` at the start of a word begins a comment. `None` where a quote is not closed.
 pub(super) fn arguments(text: &str) -> Option<Vec<String>> {
     let mut words = Vec::new();
     let mut rest = text.chars().peekable();

@@ -1,7 +1,7 @@
 //! The user's SSH configuration: what it says of a host, and the [`crate::sut::kind::ssh::Login`] that a target makes of it.
 //!
-//! Approach: [`look_up`] reads the files for one host into [`SshOptions`], which hold what is written; [`resolve()`] gives it a meaning.
-//! What is written and cannot be honoured, although it matters, is a [`ConfigWarning`].
+//! [`look_up`] reads the files for one host into [`SshOptions`], which hold what is written; [`resolve()`] interprets it.
+//! What is written but not honoured, although it matters, is a [`ConfigWarning`].
 
 mod error;
 mod line;
@@ -20,42 +20,42 @@ pub use tokens::Here;
 
 use read::ConfigReader;
 
-/// The system's file; the user's wins.
+/// The system's configuration file. Values of the user's file win over it.
 const SYSTEM: &str = "/etc/ssh/ssh_config";
 
-/// Which files are read.
+/// Which configuration files are read.
 #[derive(Clone, Debug)]
 pub struct ConfigFiles {
-    /// Who reads them.
+    /// The person and the host that the files are read for.
     pub here: Here,
-    /// Instead of the usual ones.
+    /// What is read instead of the usual files.
     pub only: Option<Only>,
 }
 
-/// What `--ssh-config` says.
+/// The value of `--ssh-config`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Only {
-    /// One file.
+    /// Only this file is read.
     File(PathBuf),
-    /// None at all.
+    /// No file is read.
     Nothing,
 }
 
-/// A line of a file.
+/// A place in a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConfigPlace {
     /// The file.
     pub file: PathBuf,
-    /// The line, from 1.
+    /// The line, counted from 1.
     pub line: usize,
 }
 
-/// Something that is written and not honoured.
+/// An option that is written but not honoured.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConfigWarning {
     /// The option.
     pub what: String,
-    /// Where it stands.
+    /// The file and line.
     pub at: ConfigPlace,
 }
 
@@ -76,7 +76,7 @@ impl fmt::Display for ConfigWarning {
 }
 
 impl ConfigFiles {
-    /// The files, first one first, each with the directory that relative `Include`s are below.
+    /// Returns the files in the order in which they are read, each with the directory that relative `Include`s are below.
     fn given(&self) -> Vec<(PathBuf, PathBuf)> {
         let user_dir = self.here.home.join(".ssh");
         match &self.only {
@@ -95,7 +95,7 @@ impl ConfigFiles {
     }
 }
 
-/// Reads what the files say of a host. `user` is who the target says to be there.
+/// Reads what the files say of a host. `user` is the login user if the target names one.
 pub fn look_up(files: &ConfigFiles, host: &str, user: Option<&str>) -> Result<SshOptions, SshConfigError> {
     let mut options = SshOptions::default();
     if let Some(user) = user {
@@ -125,7 +125,7 @@ pub fn look_up(files: &ConfigFiles, host: &str, user: Option<&str>) -> Result<Ss
     Ok(reader.options)
 }
 
-/// A name as it is compared with others: in lower case, unless it is an address.
+/// Returns a host name in the form in which it is compared: in lower case, unless it is an address.
 fn lowered(host: &str) -> String {
     if host.parse::<std::net::IpAddr>().is_ok() {
         host.to_owned()

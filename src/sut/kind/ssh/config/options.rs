@@ -1,12 +1,12 @@
-//! What holds for one host: first values, lists that grow, and what must be told because it is not honoured.
+//! The options of one host: the first value of most, all values of a few, and warnings about those that are not honoured.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use super::{ConfigPlace, ConfigWarning};
 
-/// Options that are not honoured although they would change how or whether a machine is reached. With the values, if any, that
-/// change nothing.
+/// Options that are not honoured although they would change how or whether a machine is reached, each with the values (if
+/// any) that change nothing.
 const NOT_HONOURED: [(&str, &[&str]); 15] = [
     ("addressfamily", &["any"]),
     ("bindaddress", &[]),
@@ -25,15 +25,15 @@ const NOT_HONOURED: [(&str, &[&str]); 15] = [
     ("verifyhostkeydns", &["no"]),
 ];
 
-/// Options of which each line adds something.
+/// Options to which each line adds a value.
 const LISTS: [&str; 2] = ["identityfile", "certificatefile"];
 
-/// A value and where it stands.
+/// The value of an option, and where it is written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OptionValue {
-    /// Its words.
+    /// The words of the value.
     pub words: Vec<String>,
-    /// Where it stands; a value of the target stands nowhere.
+    /// The file and line. A value that comes from the target has neither.
     pub at: ConfigPlace,
 }
 
@@ -46,18 +46,18 @@ pub struct SshOptions {
 }
 
 impl SshOptions {
-    /// Takes a line that holds.
+    /// Takes a line that applies to the host.
     pub(super) fn set(&mut self, keyword: &str, words: Vec<String>, at: &ConfigPlace) {
         let value = OptionValue { words, at: at.clone() };
         if let Some(list) = LISTS.into_iter().find(|list| *list == keyword) {
             let list = self.lists.entry(list).or_default();
-            // The second pass finds the same lines again.
+            // The second pass reads the same lines again.
             if !list.iter().any(|known| known.words == value.words) {
                 list.push(value);
             }
             return;
         }
-        // What comes first of these two turns the other off, but for `ProxyJump none`, which turns off jumps only.
+        // The first of these two turns the other off, except that `ProxyJump none` turns off jumps only.
         let jumps = self
             .first("proxyjump")
             .is_some_and(|jump| !jump.eq_ignore_ascii_case("none"));
@@ -66,7 +66,7 @@ impl SshOptions {
             "proxycommand" => jumps,
             _ => false,
         };
-        // OpenSSH keeps `none` of this one as "not set", so a later line still counts.
+        // For OpenSSH, `none` means that this option is not set, so a later line still counts.
         let says_nothing = keyword == "connecttimeout" && value.words == ["none"];
         if says_nothing || turned_off || self.first.contains_key(keyword) {
             return;
@@ -83,7 +83,7 @@ impl SshOptions {
         self.first.insert(keyword.to_owned(), value);
     }
 
-    /// Replaces an option by what it turned out to mean, or sets it.
+    /// Sets an option to its resolved value.
     pub(super) fn settle(&mut self, keyword: &str, word: &str) {
         let nowhere = ConfigPlace {
             file: PathBuf::new(),
@@ -96,7 +96,7 @@ impl SshOptions {
         value.words = vec![word.to_owned()];
     }
 
-    /// Notes something that is not honoured.
+    /// Adds a warning about an option that is not honoured.
     pub(super) fn not_honoured(&mut self, what: &str, at: &ConfigPlace) {
         let warning = ConfigWarning {
             what: what.to_owned(),
@@ -107,7 +107,7 @@ impl SshOptions {
         }
     }
 
-    /// Returns whether a file says where the host is.
+    /// Returns whether a file says how to reach the host.
     pub fn is_configured(&self) -> bool {
         ["proxyjump", "proxycommand"]
             .iter()
@@ -115,22 +115,22 @@ impl SshOptions {
             || self.value("hostname").is_some_and(|value| value.at.line > 0)
     }
 
-    /// Returns the first word of an option, by its name in lower case.
+    /// Returns the first word of an option. `keyword` is in lower case.
     pub fn first(&self, keyword: &str) -> Option<&str> {
         self.first.get(keyword)?.words.first().map(String::as_str)
     }
 
-    /// Returns an option with its place.
+    /// Returns an option's value with its place.
     pub fn value(&self, keyword: &str) -> Option<&OptionValue> {
         self.first.get(keyword)
     }
 
-    /// Returns all lines of an option that grows.
+    /// Returns all values of an option that grows.
     pub fn list(&self, keyword: &str) -> &[OptionValue] {
         self.lists.get(keyword).map(Vec::as_slice).unwrap_or_default()
     }
 
-    /// Returns what is not honoured.
+    /// Returns the warnings about options that are not honoured.
     pub(super) fn warnings(&self) -> &[ConfigWarning] {
         &self.warnings
     }

@@ -1,7 +1,7 @@
-//! Reading `ssh_config` files for one host: which lines hold, in order.
+//! Reads `ssh_config` files for one host: which lines apply to it, in order.
 //!
-//! Format and rules: OpenSSH's `ssh_config(5)`. A line holds if the `Host` or `Match` above it does; of what can be set once, the first
-//! that holds wins, which [`SshOptions`] sees to.
+//! The format and the rules are those of OpenSSH's `ssh_config(5)`. A line applies if the `Host` or `Match` above it matches.
+//! Of options that can be set once, the first value that applies wins; [`SshOptions`] sees to that.
 
 use std::path::{Path, PathBuf};
 
@@ -13,13 +13,13 @@ use super::tokens::{percent, tilde};
 use super::{ConfigFiles, ConfigPlace, line};
 use crate::sut::kind::ssh::pattern;
 
-/// How deep files may include each other, as in OpenSSH.
+/// How deep files may include each other; the same limit as OpenSSH's.
 const DEPTH: usize = 16;
 
-/// What the lines are read for.
+/// A reader of the files for one host.
 pub(super) struct ConfigReader<'a> {
     pub(super) files: &'a ConfigFiles,
-    /// The name that was given.
+    /// The host name that was given.
     pub(super) original: &'a str,
     /// The name that `Host` is compared with: the given one, and in the final pass the one that was found.
     pub(super) host: String,
@@ -29,11 +29,11 @@ pub(super) struct ConfigReader<'a> {
     pub(super) wants_final_pass: bool,
 }
 
-/// Whether the lines that are read hold.
+/// The lines below one `Host` or `Match`.
 #[derive(Clone, Copy)]
 struct Block {
     holds: bool,
-    /// The file is included where lines do not hold: none of it does.
+    /// Whether the file is included in a place where lines do not apply, so that none of it applies.
     never: bool,
 }
 
@@ -46,7 +46,7 @@ impl ConfigReader<'_> {
         Ok(())
     }
 
-    /// Reads a file. One that the user did not name may be missing.
+    /// Reads a file. A file that the user did not name may be missing.
     fn file(&mut self, file: &Path, beside: &Path, holds: bool, depth: usize) -> Result<(), SshConfigError> {
         let text = match crate::host::file::read(file) {
             Ok(text) => String::from_utf8_lossy(&text).into_owned(),
@@ -101,7 +101,7 @@ impl ConfigReader<'_> {
                     }
                 }
             }
-            // Their arguments are the rest of the line as it is.
+            // The argument of these keywords is the rest of the line as it is.
             "proxycommand" | "localcommand" | "remotecommand" | "knownhostscommand" if block.holds => {
                 self.options.set(keyword, vec![rest.to_owned()], at);
             }
@@ -111,7 +111,7 @@ impl ConfigReader<'_> {
         Ok(())
     }
 
-    /// Whether a `Match` line matches. What cannot be found out here does not, and is told of.
+    /// Whether a `Match` line matches. A criterion that cannot be evaluated here does not match, and gives a warning.
     fn matches(&mut self, rest: &str, at: &ConfigPlace) -> Result<bool, SshConfigError> {
         let problem = |problem: String| SshConfigError::Line {
             at: at.clone(),
@@ -137,7 +137,7 @@ impl ConfigReader<'_> {
                     let argument = argument.ok_or_else(|| problem(format!("`Match {word}` has no argument")))?;
                     self.criterion(&criterion, argument).unwrap_or_else(|| {
                         self.options.not_honoured(&format!("Match {criterion}"), at);
-                        // Neither it nor its opposite is known to hold.
+                        // Neither the criterion nor its opposite is known to hold.
                         negated
                     })
                 }
@@ -169,7 +169,7 @@ impl ConfigReader<'_> {
         })
     }
 
-    /// The host name as far as it is known by now.
+    /// Returns the host name as far as it is known by now.
     pub(super) fn found_host(&self) -> String {
         let host = |token| (token == 'h').then(|| self.host.clone());
         let name = self.options.first("hostname").map(|name| percent(name, host));
@@ -184,7 +184,8 @@ fn arguments(rest: &str, at: &ConfigPlace) -> Result<Vec<String>, SshConfigError
     })
 }
 
-/// The files that a path with wildcards names, in the order of their names. A path without any is itself, there or not.
+/// Returns the files that a path with wildcards names, sorted by name. A path without wildcards is returned as it is, whether
+/// it exists or not.
 fn expanded(path: &Path) -> Vec<PathBuf> {
     let mut found = vec![PathBuf::new()];
     for part in path.components() {
@@ -203,7 +204,7 @@ fn expanded(path: &Path) -> Vec<PathBuf> {
         for dir in &found {
             let Ok(entries) = std::fs::read_dir(dir) else { continue };
             let names = entries.flatten().map(|entry| entry.file_name());
-            // Hidden files are named by patterns that say the dot only, as in a shell.
+            // As in a shell, hidden files match only a pattern that begins with a dot.
             let shown = |entry: &std::ffi::OsString| name.starts_with('.') || !entry.to_string_lossy().starts_with('.');
             let mut names: Vec<_> = names.filter(|entry| shown(entry) && matcher.is_match(entry)).collect();
             names.sort();

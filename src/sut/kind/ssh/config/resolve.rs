@@ -1,7 +1,7 @@
-//! From a target and what the configuration says of its host to a [`Login`].
+//! Makes a [`Login`] of a target and what the SSH configuration says of its host.
 //!
-//! The target wins over the configuration, as the command line of `ssh` does. Machines that are jumped through are
-//! resolved in the same way, each by what the configuration says of it.
+//! The target wins over the configuration, as the command line of `ssh` does. Machines that are jumped through are resolved
+//! in the same way, each by what the configuration says of it.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -11,23 +11,23 @@ use super::{ConfigFiles, ConfigWarning, OptionValue, SshConfigError, SshOptions,
 use crate::sut::kind::ssh::auth::private_key;
 use crate::sut::kind::ssh::login::{Algorithms, HostKeys, Identity, Login, Password, Via};
 
-/// How many machines may be jumped through.
+/// How many machines may be jumped through at most.
 const JUMPS: usize = 8;
 
-/// How long connecting may take where nothing is said.
+/// How long connecting may take where the configuration does not say.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Names of key files below `~/.ssh` that are offered where none is named, in OpenSSH's order.
+/// The names of the key files below `~/.ssh` that are offered where no key is named, in OpenSSH's order.
 const DEFAULT_KEYS: [&str; 5] = ["id_rsa", "id_ecdsa", "id_ecdsa_sk", "id_ed25519", "id_ed25519_sk"];
 
-/// What the target and the command line say.
+/// What the target and the command line say about a machine.
 #[derive(Clone, Debug)]
 pub struct HostQuery {
     /// The name for people.
     pub name: String,
     /// The host as it is written.
     pub host: String,
-    /// The user there.
+    /// The login user.
     pub user: Option<String>,
     /// The port.
     pub port: Option<u16>,
@@ -37,11 +37,11 @@ pub struct HostQuery {
     pub control_path: Option<PathBuf>,
     /// A password to try last.
     pub password: Option<Password>,
-    /// Whether to work as root by `sudo`.
+    /// Whether to work as root, by `sudo`.
     pub sudo: bool,
-    /// Whether unknown host keys are taken.
+    /// Whether unknown host keys are accepted.
     pub accept_new: bool,
-    /// How long the machine may be silent.
+    /// How long the machine may be silent before it counts as dead.
     pub dead_after: Duration,
 }
 
@@ -50,7 +50,7 @@ pub struct HostQuery {
 pub struct ResolvedHost {
     /// The login.
     pub login: Login,
-    /// What is not honoured, for it or for machines on the way.
+    /// The warnings about this machine and about the machines on the way to it.
     pub warnings: Vec<ConfigWarning>,
 }
 
@@ -59,7 +59,7 @@ pub fn resolve(ask: &HostQuery, files: &ConfigFiles) -> Result<ResolvedHost, Ssh
     resolve_hop(ask, files, None, 0)
 }
 
-/// Makes a login; `before` are the machines to jump through instead of those that the configuration names.
+/// Makes a login. `before` are the machines to jump through, instead of those that the configuration names.
 fn resolve_hop(
     ask: &HostQuery,
     files: &ConfigFiles,
@@ -105,7 +105,7 @@ fn resolve_hop(
     Ok(ResolvedHost { login, warnings })
 }
 
-/// One machine while its login is made.
+/// One machine, while its login is made.
 struct Hop<'a> {
     ask: &'a HostQuery,
     files: &'a ConfigFiles,
@@ -172,8 +172,8 @@ impl<'a> Hop<'a> {
         }
     }
 
-    /// What is asked of a machine that is jumped through: `[user@]host[:port]`, or the same as `ssh://`. It is not the user's
-    /// target: no key or password of the target is shown to it.
+    /// Makes the query for a machine that is jumped through, written `[user@]host[:port]` or as `ssh://`. It is not the
+    /// user's target, so it is shown no key and no password of the target.
     fn jump(&self, text: &str) -> Result<HostQuery, SshConfigError> {
         let unusable = || {
             let problem = format!("`{text}` names no machine to jump through");
@@ -272,7 +272,7 @@ impl<'a> Hop<'a> {
             None => vec![dir.join("known_hosts"), dir.join("known_hosts2")],
         };
         if files.is_empty() {
-            // The first one is added to, and that must not be the system's.
+            // New host keys are added to the first file, and that must not be the system's.
             files.push(PathBuf::from("/dev/null"));
         }
         files.extend(match self.options.value("globalknownhostsfile") {
@@ -288,7 +288,7 @@ impl<'a> Hop<'a> {
         let configured = match self.options.value("stricthostkeychecking") {
             None => HostKeys::Refuse,
             Some(value) => match value.words.first().map(|word| word.to_lowercase()).as_deref() {
-                // Nobody is asked: what `ssh` would ask about is refused with the answer to give.
+                // atex asks nobody: an unknown key, about which `ssh` would ask, is refused with advice on how to accept it.
                 Some("yes" | "true" | "ask") => HostKeys::Refuse,
                 Some("accept-new") => HostKeys::AcceptNew,
                 Some("no" | "false" | "off") => HostKeys::Unchecked,
@@ -325,7 +325,7 @@ impl<'a> Hop<'a> {
         self.options.value(keyword).map(|value| value.words.join(","))
     }
 
-    /// The path that the first word says; `None` for `none`.
+    /// Returns the path of the first word; `None` where it is `none`.
     fn path(&self, value: &OptionValue) -> Result<Option<PathBuf>, SshConfigError> {
         Ok(self.paths(value)?.into_iter().next())
     }
@@ -336,7 +336,7 @@ impl<'a> Hop<'a> {
             let home = &self.files.here.home;
             let word = self.expanded(value, &tilde(word, home).to_string_lossy())?;
             let word = variables(&word).map_err(|name| bad(value, format!("`{name}` is not set")))?;
-            // A relative one is meant from where atex was started, as with `ssh`.
+            // A relative path is below the directory in which atex was started, as with `ssh`.
             Ok(std::path::absolute(&word).unwrap_or_else(|_| word.into()))
         };
         named.map(path).collect()
@@ -355,7 +355,7 @@ fn bad(value: &OptionValue, problem: String) -> SshConfigError {
     }
 }
 
-/// Reads a time of `sshd_config(5)`: `90`, `1m30s`.
+/// Parses a time in the format of `sshd_config(5)`: `90`, `1m30s`.
 fn seconds(text: &str) -> Option<u64> {
     let mut total = 0_u64;
     let mut rest = text;

@@ -1,4 +1,4 @@
-//! Laws of what a target and a configuration make together.
+//! Tests of the login that a target and a configuration make together.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;

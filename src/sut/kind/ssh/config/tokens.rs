@@ -1,9 +1,9 @@
-//! `%h` and its kin, `${NAME}` and `~` in values of `ssh_config`.
+//! Expansion of values of `ssh_config`: tokens such as `%h`, `${NAME}`, and `~`.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-/// What tokens stand for.
+/// The values of the tokens.
 pub(super) struct Tokens {
     /// `%h`: the host name that is connected to.
     pub(super) host: String,
@@ -11,29 +11,29 @@ pub(super) struct Tokens {
     pub(super) original: String,
     /// `%p`: the port.
     pub(super) port: String,
-    /// `%r`: the user there.
+    /// `%r`: the login user.
     pub(super) user: String,
-    /// `%k`: the name that host keys are looked up by.
+    /// `%k`: the name under which host keys are looked up.
     pub(super) key_name: String,
-    /// `%j`: what is jumped through.
+    /// `%j`: the machine that is jumped through.
     pub(super) jump: String,
 }
 
-/// The person and the machine that all this is for.
+/// The user that runs atex, and this host.
 #[derive(Clone, Debug, Default)]
 pub struct Here {
-    /// `~`.
+    /// The home directory, for `~`.
     pub home: PathBuf,
     /// The user's name.
     pub user: String,
-    /// The user's number.
+    /// The user's numeric id.
     pub uid: u32,
-    /// This machine's name.
+    /// The name of this host.
     pub host: String,
 }
 
 impl Tokens {
-    /// Expands a value; the error is the token that does not exist.
+    /// Expands a value. The error is the token that does not exist.
     pub(super) fn expand(&self, text: &str, here: &Here) -> Result<String, String> {
         let short = here.host.split('.').next().unwrap_or_default();
         percent(text, |token| {
@@ -55,7 +55,7 @@ impl Tokens {
         })
     }
 
-    /// `%C`: a hash of what makes a connection another one.
+    /// Returns the value of `%C`: a hash of all that makes two connections different.
     fn connection(&self, here: &Here) -> String {
         let text = [&here.host, &self.host, &self.port, &self.user, &self.jump]
             .map(String::as_str)
@@ -69,7 +69,7 @@ impl Tokens {
     }
 }
 
-/// Expands `%x` by `value`, and `%%`; the error is the token that `value` does not have.
+/// Expands `%%`, and `%x` by `value`. The error is the token that `value` does not have.
 pub(super) fn percent(text: &str, value: impl Fn(char) -> Option<String>) -> Result<String, String> {
     let mut done = String::with_capacity(text.len());
     let mut rest = text.chars();
@@ -88,7 +88,7 @@ pub(super) fn percent(text: &str, value: impl Fn(char) -> Option<String>) -> Res
     Ok(done)
 }
 
-/// Expands `${NAME}`; the error is the variable that is not set.
+/// Expands `${NAME}`. The error is the variable that is not set.
 pub(super) fn variables(text: &str) -> Result<String, String> {
     let mut done = String::with_capacity(text.len());
     let mut rest = text;

@@ -1,4 +1,4 @@
-//! Which algorithms a session may use: what libssh2 has, as the login's lists change it.
+//! Selects the algorithms that a session may use: those of libssh2, as the login's lists change them.
 
 use ssh2::{MethodType, Session};
 
@@ -6,7 +6,7 @@ use super::super::login::Login;
 use super::super::pattern;
 use crate::sut::{Trouble, TroubleKind};
 
-/// Sets what the login says of ciphers, checksums, key exchange and signatures.
+/// Sets what the login says of ciphers, MACs, key exchange and signatures.
 pub(crate) fn prefer(session: &Session, login: &Login) -> Result<(), Trouble> {
     let lists = &login.algorithms;
     let given = [
@@ -49,8 +49,8 @@ pub(crate) fn prefer(session: &Session, login: &Login) -> Result<(), Trouble> {
     Ok(())
 }
 
-/// Applies a list of `ssh_config` to what is usual: `+` appends, `-` removes (patterns too), `^` puts first; a plain list
-/// replaces. What is not possible falls away.
+/// Applies a list of `ssh_config` to the usual list: `+` appends, `-` removes (also by patterns), `^` puts first, and a plain
+/// list replaces. Names that are not possible are dropped.
 pub(crate) fn changed(usual: &[String], possible: &[String], list: Option<&str>) -> Vec<String> {
     let Some(list) = list else { return usual.to_vec() };
     let sign = list.chars().next().filter(|c| matches!(c, '+' | '-' | '^'));

@@ -1,7 +1,7 @@
-//! One try to connect and log in: from a [`Login`] to a session that is ready.
+//! Connects and logs in over SSH, once: from a [`Login`] to a session that is ready.
 //!
-//! Knows the order of things (a turn, a socket, keys, the host's key, the login) and which trouble a failure is. How often it is
-//! tried is the link's.
+//! This module knows the order of the steps (a turn, a socket, the key exchange, the host key, the login) and which kind of
+//! trouble a failure is. The link decides how often it is tried.
 
 use std::time::{Duration, Instant};
 
@@ -24,15 +24,15 @@ mod tcp;
 pub(super) mod throttle;
 pub(super) mod transport;
 
-/// Said where a server offers nothing that atex has.
+/// The hint where a server offers no algorithm that atex has.
 const OTHER_ALGORITHMS: &str = "the server must offer one more of them (`KexAlgorithms`, `HostKeyAlgorithms`, `Ciphers`, `MACs` in its \
                                 `sshd_config`), or the target is reached by the `ssh` client (`control_path`)";
 
-/// A try that failed.
+/// A failed attempt to connect.
 pub(crate) struct ConnectError {
-    /// What befell it.
+    /// The failure.
     pub(crate) trouble: Trouble,
-    /// Whether the machine was there, and dropped the connection: it may have too many at this time.
+    /// Whether the machine was reached but dropped the connection: it may have too many connections at this time.
     pub(crate) dropped: bool,
 }
 
@@ -45,7 +45,7 @@ impl From<Trouble> for ConnectError {
     }
 }
 
-/// Connects and logs in, as long as the login and the patience allow.
+/// Connects and logs in, for as long as the login and `limits` allow.
 pub(crate) fn connect(login: &Login, limits: &WaitLimits<'_>) -> Result<Transport, ConnectError> {
     let _turn = turn(login, limits)?;
     let limits = within(login, limits);
@@ -54,13 +54,13 @@ pub(crate) fn connect(login: &Login, limits: &WaitLimits<'_>) -> Result<Transpor
     log_in(login, &known, transport, limits)
 }
 
-/// Connects as far as nobody is asked for anything, and nothing is trusted or remembered: until keys are exchanged.
+/// Connects up to the key exchange, the last step before somebody may be asked, or a key trusted or remembered.
 pub(crate) fn approach(login: &Login, limits: &WaitLimits<'_>) -> Result<Transport, ConnectError> {
     let _turn = turn(login, limits)?;
     greet(login, &KnownHost::read(login)?, &within(login, limits))
 }
 
-/// Goes on where [`approach`] has led, to the same end as [`connect`].
+/// Continues after [`approach`], to the same result as [`connect`].
 pub(crate) fn go_on(login: &Login, transport: Transport, limits: &WaitLimits<'_>) -> Result<Transport, ConnectError> {
     log_in(login, &KnownHost::read(login)?, transport, within(login, limits))
 }
@@ -70,12 +70,12 @@ fn turn(login: &Login, limits: &WaitLimits<'_>) -> Result<Turn, ConnectError> {
     Ok(turn.map_err(|halt| Attempt { login }.halted(halt))?)
 }
 
-/// The same limits for no longer than a connection may take.
+/// Returns `limits`, shortened to the time that a connection may take.
 fn within<'a>(login: &Login, limits: &WaitLimits<'a>) -> WaitLimits<'a> {
     limits.at_most(Instant::now() + login.connect_timeout)
 }
 
-/// Gets there and exchanges keys.
+/// Connects, and exchanges keys.
 fn greet(login: &Login, known: &KnownHost<'_>, limits: &WaitLimits<'_>) -> Result<Transport, ConnectError> {
     let attempt = Attempt { login };
     let transport = attempt.reach(limits)?;
@@ -94,12 +94,13 @@ fn greet(login: &Login, known: &KnownHost<'_>, limits: &WaitLimits<'_>) -> Resul
     }
 }
 
-/// Whether the two sides have nothing in common, or keys could not be exchanged (`LIBSSH2_ERROR_KEX_FAILURE` and what it calls methods).
+/// Whether the two sides have no algorithm in common, or keys could not be exchanged (`LIBSSH2_ERROR_KEX_FAILURE` and
+/// libssh2's error for methods).
 fn agrees_on_nothing(error: &ssh2::Error) -> bool {
     matches!(error.code(), ssh2::ErrorCode::Session(-5 | -33))
 }
 
-/// Makes sure that it is the right host, and logs in there.
+/// Checks the host key, and logs in.
 fn log_in(
     login: &Login,
     known: &KnownHost<'_>,
@@ -115,7 +116,7 @@ fn log_in(
     };
     auth::log_in(&transport.session, login, &mut waiting).map_err(|trouble| ConnectError {
         dropped: trouble.kind == TroubleKind::Unreachable && Some(Instant::now()) < limits.until,
-        // For those who wait for the machine it is one thing whether it is not there or lets nobody in.
+        // For those who wait for the machine, it makes no difference whether it is away or lets nobody in.
         trouble: Trouble {
             kind: if trouble.kind == TroubleKind::Setup {
                 TroubleKind::Unreachable
@@ -133,7 +134,7 @@ struct Attempt<'a> {
 }
 
 impl Attempt<'_> {
-    /// Gets a socket that leads to the machine, and a session on it.
+    /// Gets a socket that leads to the machine, and makes a session on it.
     fn reach(&self, limits: &WaitLimits<'_>) -> Result<Transport, ConnectError> {
         let Login { host, port, .. } = self.login;
         let (socket, proxy) = match &self.login.via {
@@ -155,7 +156,7 @@ impl Attempt<'_> {
         Ok(Transport::over(socket, proxy).map_err(|error| self.halted(error.into()))?)
     }
 
-    /// Connects to the machine before, and from there to this one.
+    /// Connects to the machine that is jumped through, and from there to this one.
     fn jump(&self, jump: &Login, limits: &WaitLimits<'_>) -> Result<(std::os::fd::OwnedFd, Proxy), ConnectError> {
         let through = |trouble: Trouble| Trouble {
             message: format!("`{}`: through {}", self.login.name, trouble.message),
@@ -175,7 +176,7 @@ impl Attempt<'_> {
         Ok(pumped.map_err(|error| self.unreachable(format!("cannot go through `{}`: {error}", jump.name)))?)
     }
 
-    /// Adds what the server offers to why keys could not be exchanged.
+    /// Adds to a failed key exchange what the server offers.
     fn with_offer(&self, trouble: Trouble, known: &KnownHost<'_>, limits: &WaitLimits<'_>) -> Trouble {
         let offer = || {
             let transport = self.reach(limits).ok()?;
@@ -200,7 +201,7 @@ impl Attempt<'_> {
         self.unreachable(format!("no answer from {} within {seconds} s", self.place()))
     }
 
-    /// Host and port, for people.
+    /// Returns host and port, for people.
     fn place(&self) -> String {
         let Login { host, port, .. } = self.login;
         format!("`{host}` port {port}")

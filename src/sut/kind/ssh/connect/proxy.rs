@@ -1,7 +1,7 @@
-//! Sockets that do not lead to the network: to a command (`ProxyCommand`), or to a channel of a session with another machine
-//! (`ProxyJump`).
+//! Sockets that lead to a command (`ProxyCommand`), or to a channel of a session with another machine (`ProxyJump`), instead
+//! of to the network.
 //!
-//! Both are one end of a socket pair. What is at the other end goes when the first one is closed.
+//! Both are one end of a socket pair. What is at the other end goes away when the first end is closed.
 
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, OwnedFd};
@@ -15,15 +15,15 @@ use ssh2::{BlockDirections, Channel};
 
 use crate::sut::kind::ssh::connect::transport::{Transport, poll_until};
 
-/// The stack of the thread that moves bytes.
+/// The stack size of the thread that moves bytes.
 const STACK: usize = 128 * 1024;
 
-/// How much is moved at a time.
+/// How many bytes are moved at a time.
 const PIECE: usize = 32 * 1024;
 
-/// What is at the other end.
+/// What is at the other end of the socket.
 pub(crate) enum Proxy {
-    /// A command, ended with this.
+    /// A command, which is ended when this is dropped.
     Command(Child),
     /// A thread, which ends when the socket is closed.
     Thread,
@@ -38,7 +38,7 @@ impl Drop for Proxy {
     }
 }
 
-/// Starts a command of the user's, by the user's shell. It has no terminal, and what it complains of goes to ours.
+/// Starts a command of the user's by the user's shell. It has no terminal, and its stderr is that of atex.
 pub(crate) fn command(command: &str) -> io::Result<(OwnedFd, Proxy)> {
     let (ours, theirs) = UnixStream::pair()?;
     ours.set_nonblocking(true)?;
@@ -53,7 +53,7 @@ pub(crate) fn command(command: &str) -> io::Result<(OwnedFd, Proxy)> {
     Ok((ours.into(), Proxy::Command(child)))
 }
 
-/// Moves bytes between a socket and a channel, in a thread of its own, which owns the channel's session.
+/// Moves bytes between a socket and a channel, in a thread of its own that owns the channel's session.
 pub(crate) fn channel(transport: Transport, channel: Channel) -> io::Result<(OwnedFd, Proxy)> {
     let (ours, theirs) = UnixStream::pair()?;
     ours.set_nonblocking(true)?;
@@ -73,18 +73,18 @@ pub(crate) fn channel(transport: Transport, channel: Channel) -> io::Result<(Own
 }
 
 struct Pump {
-    /// Bytes for the channel.
+    /// Bytes on their way to the channel.
     up: Vec<u8>,
-    /// Bytes from it.
+    /// Bytes that came from the channel.
     down: Vec<u8>,
-    // Dropped before the session that it is in.
+    // This field stands before the session, so that the channel is dropped first.
     channel: Channel,
     local: UnixStream,
     transport: Transport,
 }
 
 impl Pump {
-    /// Moves what can be moved, and waits. Says whether there is more to do.
+    /// Moves what can be moved, and waits. Returns whether there is more to do.
     fn turn(&mut self) -> bool {
         match self.exchange() {
             Ok(true) => {}
@@ -105,7 +105,7 @@ impl Pump {
         true
     }
 
-    /// Moves bytes until both ways would block. `false`: one side has ended.
+    /// Moves bytes until both directions would block. Returns `false` when one side has ended.
     fn exchange(&mut self) -> io::Result<bool> {
         loop {
             let mut moved = false;
@@ -139,7 +139,7 @@ impl Drop for Pump {
     }
 }
 
-/// Reads once; nothing if it would block.
+/// Reads once; `None` if that would block.
 fn fill(into: &mut Vec<u8>, from: &mut impl Read) -> io::Result<Option<usize>> {
     into.resize(PIECE, 0);
     let outcome = from.read(into);
@@ -151,7 +151,7 @@ fn fill(into: &mut Vec<u8>, from: &mut impl Read) -> io::Result<Option<usize>> {
     }
 }
 
-/// Writes what is taken; says whether something was.
+/// Writes as much as is accepted. Returns whether anything was written.
 fn empty(from: &mut Vec<u8>, into: &mut impl Write) -> io::Result<bool> {
     let before = from.len();
     while !from.is_empty() {

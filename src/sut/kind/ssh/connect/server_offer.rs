@@ -1,6 +1,8 @@
-//! What a server offers, read from its first packet on a connection of our own: libssh2 says only that nothing fits.
+//! Reads which algorithms a server offers, from its first packet on a connection of its own, because libssh2 says only that
+//! nothing fits.
 //!
-//! RFC 4253, sections 4.2, 6 and 7.1: a line with the version, then a packet in clear with lists of names.
+//! The format is that of RFC 4253, sections 4.2, 6 and 7.1: a line with the version, then an unencrypted packet with lists of
+//! names.
 
 use std::time::Instant;
 
@@ -12,16 +14,16 @@ use super::super::wire::Wire;
 use super::transport::{Transport, poll_until};
 use crate::sut::agent::timeouts::{WaitLimits, alarm};
 
-/// What is said before keys are exchanged is not longer.
+/// The most bytes that are read: what a server sends before the key exchange is not longer.
 const LONGEST: usize = 64 * 1024;
 
-/// The packet that begins a key exchange.
+/// The message number of the packet that begins a key exchange.
 const KEXINIT: u8 = 20;
 
-/// What is shown of a list of names.
+/// How many characters of a list of names are shown.
 const SHOWN: usize = 300;
 
-/// The lists of the packet, in its order, as people call them, and how libssh2 calls them.
+/// The lists of the packet in its order: how people call them, and how libssh2 calls them.
 const LISTS: [(&str, MethodType); 6] = [
     ("key exchanges", MethodType::Kex),
     ("host keys", MethodType::HostKey),
@@ -31,8 +33,8 @@ const LISTS: [(&str, MethodType); 6] = [
     ("checksums back", MethodType::MacSc),
 ];
 
-/// Says in which lists server and session have nothing in common, or what the server offers where that is not it; nothing where the
-/// server does not say. `transport` is a new connection to it.
+/// Returns in which lists the server and the session have nothing in common, or what the server offers where that is not the
+/// cause; `None` where the server does not say. `transport` is a new connection to the server.
 pub(super) fn difference(transport: &Transport, limits: &WaitLimits<'_>) -> Option<String> {
     let lists = read(transport, limits)?;
     let text = |names: &str| -> String { names.chars().filter(char::is_ascii_graphic).take(SHOWN).collect() };
@@ -54,7 +56,7 @@ pub(super) fn difference(transport: &Transport, limits: &WaitLimits<'_>) -> Opti
     Some(differing.join("; "))
 }
 
-/// What the session could use.
+/// Returns the algorithms that the session could use.
 fn usable(session: &Session, method: MethodType) -> Vec<String> {
     let names = session.supported_algs(method).unwrap_or_default();
     names.into_iter().map(str::to_owned).collect()
@@ -63,7 +65,7 @@ fn usable(session: &Session, method: MethodType) -> Vec<String> {
 /// Reads the lists of the first packet.
 fn read(transport: &Transport, limits: &WaitLimits<'_>) -> Option<Vec<String>> {
     let mut bytes = Vec::new();
-    // Servers that wait for the other side's version get one.
+    // Some servers wait for the client's version before they send anything.
     let _it_may_speak_first = rustix::io::write(&transport.socket, b"SSH-2.0-atex\r\n");
     loop {
         if let Some(lists) = parse(&bytes) {
@@ -85,7 +87,7 @@ fn read(transport: &Transport, limits: &WaitLimits<'_>) -> Option<Vec<String>> {
     }
 }
 
-/// The lists, once all of the packet is there.
+/// Parses the lists, once the whole packet is there.
 fn parse(bytes: &[u8]) -> Option<Vec<String>> {
     let mut rest = bytes;
     loop {

@@ -1,7 +1,7 @@
-//! A connected socket: names are resolved, addresses tried, by a time and until a cancellation.
+//! TCP connections: resolves a host's name and tries its addresses, with a deadline and until a cancellation.
 //!
-//! Knows TCP only. Addresses of both families are tried in the order of the resolver, each new one a moment after the last
-//! (RFC 8305), and the first that connects is taken: a dead address costs a moment and not the whole time.
+//! Addresses of both families are tried in the order of the resolver, each one a moment after the previous one (RFC 8305),
+//! and the first that connects is taken. So a dead address costs a moment and not the whole time.
 
 use std::io::{self, PipeReader};
 use std::net::{SocketAddr, ToSocketAddrs};
@@ -16,23 +16,23 @@ use rustix::net::{AddressFamily, SocketFlags, SocketType, sockopt};
 use crate::sut::agent::timeouts::{WaitLimits, alarm};
 use crate::sut::kind::ssh::connect::transport::poll_until;
 
-/// How long an address is tried alone.
+/// How long an address is tried before the next one is tried beside it.
 const HEAD_START: Duration = Duration::from_millis(250);
 
 /// Why there is no connection.
 #[derive(Debug)]
 pub(crate) enum NoConnection {
-    /// The name has no address.
+    /// The name could not be resolved to an address.
     Unknown(io::Error),
-    /// No address could be connected to: what the last one said.
+    /// No address accepted the connection; this is the error of the last one.
     ConnectError(io::Error),
-    /// Nobody answered in time.
+    /// No address answered in time.
     TimedOut,
     /// The user cancelled.
     Cancelled,
 }
 
-/// Connects to a host. `dead_after`: how long the kernel may go on with data that nobody acknowledges.
+/// Connects to a host. `dead_after` is how long the kernel may go on with data that nobody acknowledges.
 pub(crate) fn dial(
     host: &str,
     port: u16,
@@ -55,7 +55,8 @@ pub(crate) fn dial(
         }
         let until = if rest.len() == 0 { None } else { Some(next) };
         if let Some(winner) = race.wait(limits, until) {
-            // Small words go at once, and data that nobody acknowledges is not waited for much longer than the machine may be silent.
+            // Short messages are sent at once, and the kernel gives data that nobody acknowledges up not much later than atex
+            // gives up a silent machine.
             let _slower_without = sockopt::set_tcp_nodelay(&winner, true);
             let millis = u32::try_from(dead_after.as_millis()).unwrap_or(u32::MAX);
             let _noticed_by_silence_too = sockopt::set_tcp_user_timeout(&winner, millis);
@@ -64,7 +65,7 @@ pub(crate) fn dial(
     }
 }
 
-/// Connections under way.
+/// The connections that are under way.
 #[derive(Default)]
 struct Race {
     running: Vec<OwnedFd>,
@@ -84,7 +85,7 @@ impl Race {
         NoConnection::ConnectError(self.failure.take().unwrap_or_else(none))
     }
 
-    /// Waits for one that connects; those that fail leave.
+    /// Waits for a connection that succeeds, and removes those that fail.
     fn wait(&mut self, limits: &WaitLimits<'_>, until: Option<Instant>) -> Option<OwnedFd> {
         let until = until.into_iter().chain(limits.until).min();
         let (alarm, until) = alarm(limits.cancel, until);
@@ -127,7 +128,8 @@ fn start(address: &SocketAddr) -> io::Result<OwnedFd> {
     }
 }
 
-/// Asks the system's resolver. It cannot be interrupted, so it has a thread of its own, which is left alone if it takes too long.
+/// Asks the system's resolver. It cannot be interrupted, so it runs in a thread of its own, which is abandoned if it takes
+/// too long.
 fn resolve(host: &str, port: u16, limits: &WaitLimits<'_>) -> Result<Vec<SocketAddr>, NoConnection> {
     if let Ok(address) = host.parse() {
         return Ok(vec![SocketAddr::new(address, port)]);

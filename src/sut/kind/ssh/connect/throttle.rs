@@ -1,8 +1,9 @@
-//! How many connections to one host are set up at a time.
+//! Limits how many connections to one host are set up at the same time.
 //!
-//! A server with default limits drops a part of the connections that are not logged in once there are ten (`MaxStartups
-//! 10:30:100`). So at most [`AT_ONCE`] of this process are between connecting and being logged in; the others wait in a line,
-//! asleep. Other processes are not seen: who is dropped in spite of this tries again, later and later ([`Pause`]).
+//! Once ten connections are not logged in yet, a server with default limits drops a part of the new ones
+//! (`MaxStartups 10:30:100`). So at most [`AT_ONCE`] connections of this process are between connecting and being logged in;
+//! the others sleep in a queue. The connections of other processes are not seen: one that is dropped in spite of this is
+//! tried again, after longer and longer pauses ([`Pause`]).
 
 use std::collections::{HashMap, VecDeque};
 use std::os::fd::{AsFd, OwnedFd};
@@ -14,14 +15,14 @@ use rustix::event::{EventfdFlags, PollFd, PollFlags, eventfd};
 use crate::sut::agent::timeouts::{WaitLimits, alarm};
 use crate::sut::kind::ssh::connect::transport::{Halt, poll_until};
 
-/// Connections to one host and port that are set up at a time.
+/// How many connections to one host and port are set up at the same time.
 const AT_ONCE: usize = 6;
 
-/// The first pause before another try, and the longest.
+/// The first and the longest pause before another try.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(3);
 
-/// A host and a port.
+/// A host and its port.
 type Place = (String, u16);
 
 #[derive(Default)]
@@ -36,13 +37,13 @@ fn lines() -> MutexGuard<'static, HashMap<Place, Line>> {
     LINES.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The right to set up a connection, until it is dropped.
+/// The right to set up a connection; it is given back when this is dropped.
 pub(crate) struct Turn {
     place: Place,
 }
 
 impl Turn {
-    /// Waits for one.
+    /// Waits until it is this connection's turn.
     pub(crate) fn wait(host: &str, port: u16, limits: &WaitLimits<'_>) -> Result<Self, Halt> {
         let place = (host.to_owned(), port);
         let ticket = {
@@ -53,7 +54,7 @@ impl Turn {
                 return Ok(Self { place });
             }
             let Ok(event) = eventfd(0, EventfdFlags::CLOEXEC) else {
-                // Out of descriptors: the connection itself will say so.
+                // The process is out of descriptors. The connection itself will report that.
                 line.busy += 1;
                 return Ok(Self { place });
             };
@@ -85,7 +86,7 @@ impl Turn {
                         before > line.waiting.len()
                     };
                     if !gone {
-                        // It was called in the last moment: the next one may go.
+                        // The turn was given to this one in the last moment, so it is passed on to the next one.
                         drop(Self { place });
                     }
                     return Err(halt);
@@ -109,16 +110,16 @@ impl Drop for Turn {
     }
 }
 
-/// Pauses between tries: each twice as long as the last, up to a limit, and none quite like another's.
+/// The pauses between tries: each is twice as long as the one before, up to a limit, and has a random part.
 pub(crate) struct Pause(Duration);
 
 impl Pause {
-    /// Makes the first one.
+    /// Starts with the first pause.
     pub(crate) fn new() -> Self {
         Self(FIRST_PAUSE)
     }
 
-    /// Sleeps, and says whether there is time for another try.
+    /// Sleeps for one pause. Fails where the limits end it before another try.
     pub(crate) fn sleep(&mut self, limits: &WaitLimits<'_>) -> Result<(), Halt> {
         let mut random = [0];
         let _any_will_do = getrandom::fill(&mut random);

@@ -1,9 +1,9 @@
 //! [`Transport`]: one SSH session over one socket while it is set up, and the wait that its calls share.
 //!
-//! Owns the socket and the `ssh2` session on it. Knows neither hosts nor keys nor what is run: key exchange, host keys and login
-//! are done by calls that are driven here, each as often as it says "would block".
+//! It owns the socket and the `ssh2` session on it, and knows neither hosts nor keys nor what is run: the key exchange, the
+//! check of the host key and the login are calls that are driven here, each repeated for as long as it says "would block".
 //!
-//! Invariant: the session never blocks. So every call ends by its time and by a cancellation, whatever the other side does.
+//! Invariant: the session never blocks. So every call ends by its deadline and on cancellation, whatever the other side does.
 
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::os::unix::net::UnixStream;
@@ -15,7 +15,7 @@ use ssh2::{BlockDirections, ErrorCode, Session};
 use crate::sut::agent::timeouts::{WaitLimits, alarm};
 use crate::sut::kind::ssh::connect::proxy::Proxy;
 
-/// What libssh2 returns where a call must be made again (`LIBSSH2_ERROR_EAGAIN`).
+/// The error code of libssh2 where a call must be made again (`LIBSSH2_ERROR_EAGAIN`).
 const AGAIN: ErrorCode = ErrorCode::Session(-37);
 
 /// Why a driven call did not succeed.
@@ -23,7 +23,7 @@ const AGAIN: ErrorCode = ErrorCode::Session(-37);
 pub(crate) enum Halt {
     /// The call failed.
     Failed(ssh2::Error),
-    /// It took too long.
+    /// The call took too long.
     TimedOut,
     /// The user cancelled.
     Cancelled,
@@ -35,28 +35,28 @@ impl From<ssh2::Error> for Halt {
     }
 }
 
-/// Whether a call must be made again once the socket has moved.
+/// Whether a call must be made again once the socket is ready.
 pub(crate) fn is_again(error: &ssh2::Error) -> bool {
     error.code() == AGAIN
 }
 
-/// Whether the other side closed the connection: libssh2 has a code for each thing that it wanted at that moment.
+/// Whether the other side closed the connection. libssh2 has a different code for each thing that it did at that moment.
 pub(crate) fn was_closed(error: &ssh2::Error) -> bool {
     matches!(error.code(), ErrorCode::Session(-2 | -3 | -7 | -8 | -13 | -43))
 }
 
-/// A session and its socket. Fields are dropped in this order: the session uses the socket until its end.
+/// A session and its socket. The fields are dropped in this order, because the session uses the socket until its end.
 pub(crate) struct Transport {
-    /// The session; calls on it do not block.
+    /// The session. Calls on it do not block.
     pub(crate) session: Session,
     pub(crate) socket: OwnedFd,
-    /// The other end of the socket that took the place of the first one.
+    /// The other end of the socket that replaced the original one.
     grave: Option<UnixStream>,
-    /// What the socket leads to, if it is not the network.
+    /// What the socket leads to, if it does not lead to the network.
     _proxy: Option<Proxy>,
 }
 
-/// What `ssh2` is told of a socket that it does not own.
+/// The number of a descriptor, for `ssh2`, which must not own the socket.
 struct Number(RawFd);
 
 impl AsRawFd for Number {
@@ -66,7 +66,7 @@ impl AsRawFd for Number {
 }
 
 impl Transport {
-    /// Puts a session on a connected socket; nothing is sent yet.
+    /// Makes a session on a connected socket. Nothing is sent yet.
     pub(crate) fn over(socket: OwnedFd, proxy: Option<Proxy>) -> Result<Self, ssh2::Error> {
         let mut session = Session::new()?;
         session.set_blocking(false);
@@ -79,13 +79,13 @@ impl Transport {
         })
     }
 
-    /// Exchanges keys. Which host keys are asked for must be said before, on the session.
+    /// Exchanges keys. Which host keys are asked for must be set on the session before.
     pub(crate) fn handshake(&self, limits: &WaitLimits<'_>) -> Result<(), Halt> {
         let mut session = self.session.clone();
         self.drive(limits, |_| session.handshake())
     }
 
-    /// Makes a call until it has an outcome, and waits for the socket in between.
+    /// Repeats a call until it has an outcome, and waits for the socket in between.
     pub(crate) fn drive<T>(
         &self,
         limits: &WaitLimits<'_>,
@@ -99,8 +99,8 @@ impl Transport {
         }
     }
 
-    /// Ends the connection and puts a socket in its place that takes a little and never says anything. What had come stays to be
-    /// read, and what is half sent can be completed. Says whether it did.
+    /// Ends the connection and replaces its socket by one that accepts a few bytes and never delivers any. What was received
+    /// before can still be read, and a half-sent packet can be completed. Returns whether the socket was replaced.
     pub(crate) fn bury(&mut self) -> bool {
         if self.grave.is_some() {
             return false;
@@ -113,12 +113,12 @@ impl Transport {
         buried
     }
 
-    /// After [`Self::bury`]: ends that socket too, so that nothing is waited for any more.
+    /// Closes the replacement of [`Self::bury`] too, so that nothing is waited for any more.
     pub(crate) fn forget(&mut self) {
         self.grave = None;
     }
 
-    /// Waits until the socket has moved in the direction that the last call wants.
+    /// Waits until the socket is ready in the direction that the last call needs.
     pub(crate) fn wait(&self, limits: &WaitLimits<'_>) -> Result<(), Halt> {
         if limits.cancel.urgency() > limits.known {
             return Err(Halt::Cancelled);
@@ -138,17 +138,18 @@ impl Transport {
 }
 
 impl Drop for Transport {
-    /// Lets libssh2 free everything: it frees no session in which something is not sent or not answered, as long as the socket may go on.
+    /// Lets libssh2 free everything: as long as the socket may go on, it frees no session in which something is not sent or
+    /// not answered.
     fn drop(&mut self) {
         self.bury();
         self.grave = None;
     }
 }
 
-/// Waits until one of `fds` stirs, `alarm` is readable (then the answer is true), or `until` passes.
+/// Waits until one of `fds` is ready, `alarm` is readable, or `until` passes. Returns whether `alarm` is readable.
 pub(crate) fn poll_until<'a>(fds: &mut [PollFd<'a>], alarm: Option<BorrowedFd<'a>>, until: Option<Instant>) -> bool {
     let timeout = until.map(|until| until.saturating_duration_since(Instant::now()));
-    // A wait for longer than the kernel can count is one without end.
+    // A wait that is longer than the kernel can count has no end.
     let timeout = timeout.and_then(|left| left.try_into().ok());
     let mut all: Vec<PollFd<'a>> = fds.to_vec();
     all.extend(alarm.map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)));

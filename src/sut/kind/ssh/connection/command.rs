@@ -1,11 +1,11 @@
-//! [`SshCommand`]: one command of a session, and its channel.
+//! [`SshCommand`]: one command of an SSH session, with its channel and what is known of it.
 
 use ssh2::Channel;
 
-/// No write takes more: libssh2 sends one packet for each.
+/// The most bytes that a write takes: libssh2 sends one packet for each write.
 pub(super) const PIECE: usize = 32 * 1024;
 
-/// The name of a command; never used twice.
+/// The id of a command, which is never used twice.
 pub(crate) type CommandId = u64;
 
 /// A command and its channel.
@@ -15,28 +15,29 @@ pub(crate) type CommandId = u64;
 )]
 pub(super) struct SshCommand {
     pub(super) id: CommandId,
-    /// Nothing as long as it is not opened.
+    /// The channel; `None` as long as it is not opened.
     pub(super) channel: Option<Channel>,
     pub(super) line: String,
-    /// The request that starts the command was made.
+    /// Whether the request that starts the command was made.
     pub(super) requested: bool,
-    /// The server has said that it starts the command.
+    /// Whether the server has said that it starts the command.
     pub(super) started: bool,
-    /// Why it does not.
+    /// Why the server does not start it.
     pub(super) refused: Option<String>,
-    /// Bytes that were taken from the owner and are not sent, or half sent.
+    /// Bytes that were taken from the owner and are not sent yet, or half sent.
     pub(super) outbox: Vec<u8>,
     /// How many bytes the owner has read.
     pub(super) taken: u64,
-    /// For each stream: how many bytes had arrived when it was found empty.
+    /// For each stream, how many bytes had arrived when it was found empty.
     pub(super) dry: [Option<u64>; 2],
-    /// The owner wants it closed.
+    /// Whether the owner wants it closed.
     pub(super) closing: bool,
-    /// Both sides closed it, or it was never opened and never will.
+    /// Whether both sides closed it, or it was never opened and never will be.
     pub(super) closed: bool,
-    /// The owner is gone.
+    /// Whether the owner is gone.
     pub(super) orphan: bool,
-    /// Once the command has exited: the answer with which all that it wrote has come, and how much had arrived when that was set.
+    /// Set once the command has exited: the number of the answer by which all that it wrote has arrived, and how many bytes
+    /// had arrived when this was set.
     pub(super) settles: Option<(u64, u64)>,
 }
 
@@ -52,7 +53,7 @@ pub(super) enum Op {
 }
 
 impl SshCommand {
-    /// A command without a channel.
+    /// Makes a command without a channel.
     pub(super) fn new(id: CommandId, line: String) -> Self {
         Self {
             id,
@@ -80,17 +81,17 @@ impl SshCommand {
         self.started || self.refused.is_some()
     }
 
-    /// Whether the command's start is to be asked for, or was and is not answered.
+    /// Whether the start of the command must still be requested, or was requested and not answered.
     pub(super) fn waits_for_start(&self) -> bool {
         self.channel.is_some() && !self.answered() && !self.closed
     }
 
-    /// The channel, once bytes may follow the request that starts the command.
+    /// Returns the channel once bytes may follow the request that starts the command.
     pub(super) fn stdin(&mut self) -> Option<&mut Channel> {
         self.channel.as_mut().filter(|_| self.requested)
     }
 
-    /// How many bytes have come so far, read or not.
+    /// Returns how many bytes have arrived so far, read or not.
     pub(super) fn arrived(&self) -> u64 {
         let waiting = self
             .channel
@@ -99,12 +100,12 @@ impl SshCommand {
         self.taken + u64::from(waiting)
     }
 
-    /// Whether the other side said that nothing more comes, and all was read.
+    /// Whether the other side said that nothing more comes, and everything was read.
     pub(super) fn has_ended(&self) -> bool {
         self.channel.as_ref().is_some_and(Channel::eof)
     }
 
-    /// Whether stdin takes bytes.
+    /// Whether stdin accepts bytes.
     pub(super) fn takes(&self) -> bool {
         match self.channel.as_ref().filter(|_| self.requested) {
             None => self.outbox.len() <= PIECE,
@@ -112,7 +113,7 @@ impl SshCommand {
         }
     }
 
-    /// What should be tried in a round, once the command was asked for.
+    /// Returns the calls to try in a round, once the command was requested.
     pub(super) fn todo(&self) -> Vec<Op> {
         if self.channel.is_none() {
             return Vec::new();

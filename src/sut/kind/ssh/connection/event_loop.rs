@@ -1,6 +1,6 @@
-//! What a session does in one round: every call that can go on does, and nothing is waited for.
+//! One round of an SSH session: every call that can go on is made, and nothing is waited for.
 //!
-//! Each call answers whether it must be made again. Only here packets are begun, and completed.
+//! Each call returns whether it must be made again. Packets are begun and completed only here.
 
 use std::io::{self, Read, Write};
 
@@ -10,14 +10,14 @@ use crate::sut::kind::ssh::connect::transport::is_again;
 use crate::sut::kind::ssh::connection::SshConnection;
 use crate::sut::kind::ssh::connection::command::{CommandId, Op, SshCommand};
 
-/// How much of a channel's data may be under way or queued: what a machine can make the runner keep, and what it can send in
-/// one round trip. As much as other clients allow, so that a link with latency carries as much.
+/// How many bytes of a channel may be under way or queued. This limits what a machine can make the runner store, and what it
+/// can send in one round trip. It is as much as other clients allow, so that a link with latency carries as much.
 const WINDOW: u32 = 2 << 20;
 
 /// The largest packet that is asked for.
 const PACKET: u32 = 32 * 1024;
 
-/// Errors of one channel or request, after which the session is as before: refused, denied, closed, end of file sent.
+/// Errors of one channel or request that leave the session as it was: refused, denied, closed, end of file sent.
 pub(super) const HARMLESS: [ErrorCode; 5] = [
     ErrorCode::Session(-21),
     ErrorCode::Session(-22),
@@ -27,17 +27,17 @@ pub(super) const HARMLESS: [ErrorCode; 5] = [
 ];
 
 impl SshConnection {
-    /// One round: whatever can go on without waiting does.
+    /// Runs one round: makes every call that can go on without waiting.
     pub(super) fn advance(&mut self) {
         if let Some(stuck) = self.stuck {
             self.perform(stuck);
         }
-        // One channel is opened at a time.
+        // Only one channel is opened at a time.
         let opens = self.commands.iter().find(|command| command.waits_for_channel());
         if let Some(id) = opens.map(|command| command.id).filter(|_| !self.full) {
             self.perform(Op::Open(id));
         }
-        // One request is made at a time, and commands are in the order of their starts.
+        // Only one request is made at a time, and the commands are in the order of their starts.
         let starts = self.commands.iter().find(|command| command.waits_for_start());
         match (self.question, starts.map(|command| command.id)) {
             (Some(_), _) => self.perform(Op::Ask),
@@ -55,16 +55,17 @@ impl SshConnection {
         self.take_rest();
     }
 
-    /// Takes in what the last call left behind its own answer: it lies with libssh2, and the socket does not tell of it.
+    /// Reads what the last call left behind its own answer. It lies inside libssh2, so the socket does not become readable
+    /// for it.
     fn take_rest(&mut self) {
-        // Of a command that has ended nothing is read any more, and so nothing is taken in.
+        // From a command that has ended nothing is read any more.
         let reads = |command: &&SshCommand| command.channel.is_some() && !command.closed && !command.has_ended();
         if let Some(id) = self.commands.iter().find(reads).map(|command| command.id) {
             self.perform(Op::Take(id));
         }
     }
 
-    /// Makes a call that goes on where it was. What it leaves half sent is remembered.
+    /// Makes or continues a call. A call that leaves a packet half sent is remembered as `stuck`.
     pub(super) fn perform(&mut self, op: Op) {
         if self.lost.is_some() {
             return;
@@ -122,7 +123,7 @@ impl SshConnection {
             match channel.write(&command.outbox) {
                 Ok(count) => drop(command.outbox.drain(..count.min(command.outbox.len()))),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return true,
-                // The channel takes no more: nobody will read this.
+                // The channel accepts no more bytes, so nobody will read these.
                 Err(_) => command.outbox.clear(),
             }
         }
@@ -130,7 +131,7 @@ impl SshConnection {
         false
     }
 
-    /// Reads from the socket what is there, without taking anything from the command.
+    /// Reads from the socket what is there, without taking any of it from the command.
     pub(super) fn take(&mut self, id: CommandId) -> bool {
         let Some((_, mut channel)) = self.channel(id) else {
             return false;
@@ -165,7 +166,7 @@ impl SshConnection {
 
     pub(super) fn open(&mut self, id: CommandId) -> bool {
         let opened = self.transport.session.channel_open("session", WINDOW, PACKET, None);
-        // A channel that is being closed makes room for this one.
+        // A channel that is being closed will make room for this one.
         let room = self.commands.iter().any(|command| command.closing && !command.closed);
         let Some(command) = self.command(id) else { return false };
         match opened {

@@ -1,4 +1,4 @@
-//! Whether the other side still lives: silence, questions and their answers, and the end.
+//! Keepalive of an SSH session: whether the other side still lives, how it is asked, and when the connection is given up.
 
 use std::os::fd::BorrowedFd;
 use std::time::{Duration, Instant};
@@ -13,17 +13,17 @@ use crate::sut::kind::ssh::connection::event_loop::HARMLESS;
 /// The longest silence before the other side is asked whether it lives.
 const QUIET: Duration = Duration::from_secs(15);
 
-/// The first pause after which an answer is looked for where the socket does not move; each next one is twice as long.
+/// The first pause after which an answer is looked for although the socket is not ready. Each further pause is twice as long.
 pub(super) const FIRST_PAUSE: Duration = Duration::from_millis(4);
 
-/// The longest of these pauses: an answer that came at the very end of a round is seen then.
+/// The longest of these pauses. It bounds the delay of an answer that came at the very end of a round.
 const LONGEST_PAUSE: Duration = Duration::from_millis(500);
 
-/// Absences of the owner that are longer are not the other side's silence.
+/// The time in which the owner did not look does not count as silence of the other side, if it is longer than this.
 const ABSENCE: Duration = Duration::from_millis(500);
 
 impl SshConnection {
-    /// Asks again where a command has exited and its streams are held open.
+    /// Asks again where a command has exited but somebody holds its streams open.
     pub(super) fn settle(&mut self) {
         let answers = self.answers;
         let waits =
@@ -33,7 +33,7 @@ impl SshConnection {
         }
     }
 
-    /// Asks the other side for a sign of life, if there is a command to ask over and no answer is awaited already.
+    /// Asks the other side for a sign of life, if there is a command to ask over and no answer is awaited yet.
     pub(super) fn ask(&mut self) {
         if let Some(id) = self.askable().filter(|_| self.lost.is_none() && !self.awaits_answer()) {
             self.question = Some(id);
@@ -41,20 +41,20 @@ impl SshConnection {
         }
     }
 
-    /// A command over which a question is answered.
+    /// Returns a command over which a question will be answered.
     fn askable(&self) -> Option<CommandId> {
         let asks =
             |command: &&SshCommand| command.started && !command.closing && !command.closed && !command.has_ended();
         self.commands.iter().find(asks).map(|command| command.id)
     }
 
-    /// Whether the other side owes an answer, or does not even take what is sent: silence enough, nothing more is asked.
+    /// Whether the other side owes an answer, or does not even accept what is sent. In that case nothing more is asked.
     fn awaits_answer(&self) -> bool {
         let waits = |command: &SshCommand| command.waits_for_start() || (command.waits_for_channel() && !self.full);
         self.question.is_some() || self.stuck.is_some() || self.commands.iter().any(waits)
     }
 
-    /// Looks for the answer to the question.
+    /// Looks for the answer to the question. Returns whether the call must be made again.
     pub(super) fn listen(&mut self) -> bool {
         let Some(id) = self.question else { return false };
         let Some((command, mut channel)) = self.channel(id) else {
@@ -63,8 +63,8 @@ impl SshConnection {
         };
         match channel.setenv("ATEX_ALIVE", "") {
             Err(error) if is_again(&error) => {
-                // A channel that the other side closed answers no more. Before that an answer comes, and nothing else may be
-                // asked until it has.
+                // A channel that the other side closed does not answer any more. Before that an answer comes, and nothing
+                // else may be asked until it has come.
                 if command.closed || channel.wait_close().is_ok() {
                     self.question = None;
                 }
@@ -74,20 +74,20 @@ impl SshConnection {
             Ok(()) | Err(_) => {
                 self.question = None;
                 self.answers += 1;
-                // It may have come between two looks at the socket.
+                // The answer may have arrived between two looks at the socket.
                 self.heard = Instant::now();
             }
         }
         false
     }
 
-    /// Sleeps until the socket moves, something is due, `until` passes or `alarm` is readable (then the answer is true). Looks
-    /// after the other side's life.
+    /// Sleeps until the socket is ready, something is due, `until` passes or `alarm` is readable (then `true` is returned).
+    /// Asks for a sign of life or gives the connection up where that is due.
     pub(super) fn sleep(&mut self, until: Option<Instant>, alarm: Option<BorrowedFd<'_>>) -> bool {
         let mut flags = PollFlags::IN;
         flags.set(PollFlags::OUT, self.stuck.is_some());
         let due = self.due();
-        // What a command waits for to close, or to send what is left.
+        // A command may wait for its channel to close, or for the rest of its bytes to be sent.
         let waits = |command: &SshCommand| (command.closing && !command.closed) || !command.outbox.is_empty();
         let unanswered = self.awaits_answer() || self.commands.iter().any(waits);
         let look = unanswered.then(|| Instant::now() + self.pause);
@@ -110,7 +110,7 @@ impl SshConnection {
         rung
     }
 
-    /// When the other side must be asked for a sign of life, or given up.
+    /// Returns when the other side must be asked for a sign of life, or given up.
     pub(super) fn due(&self) -> Option<Instant> {
         if self.lost.is_some() {
             return None;
@@ -118,11 +118,11 @@ impl SshConnection {
         if self.awaits_answer() {
             return Some(self.heard + self.dead_after);
         }
-        // Where nothing can be asked, nothing is owed: whoever waits there has a time of its own.
+        // Where nothing can be asked, no answer is owed: whoever waits then has a deadline of its own.
         self.askable().map(|_| self.heard + (self.dead_after / 2).min(QUIET))
     }
 
-    /// Counts only the silence that somebody listened to.
+    /// Excludes the time in which nobody listened from the silence.
     pub(super) fn come_back(&mut self) {
         let absent = self.looked.elapsed();
         if absent > ABSENCE {
@@ -145,7 +145,7 @@ impl SshConnection {
         format!("no sign of life for {} s", self.dead_after.as_secs())
     }
 
-    /// Ends the connection, for a reason. What came before can still be read.
+    /// Ends the connection, and remembers why. What was received before can still be read.
     pub(super) fn lose_for(&mut self, why: String) {
         if self.lost.is_none() {
             self.lost = Some(why);
@@ -153,7 +153,7 @@ impl SshConnection {
         }
     }
 
-    /// Replaces the socket, and completes there what is half sent: libssh2 frees no session that has such a packet.
+    /// Replaces the socket, and completes a half-sent packet there, because libssh2 frees no session that has such a packet.
     pub(super) fn bury(&mut self) {
         if self.transport.bury()
             && let Some(stuck) = self.stuck.take()

@@ -1,19 +1,21 @@
-//! [`SshConnection`]: a session that is logged in, and the commands that run over it.
+//! [`SshConnection`]: an SSH session that is logged in, and the commands that run over it.
 //!
-//! Owns the session, its channels, and the account of whether the other side still lives. Knows nothing of what the commands
-//! are.
+//! It owns the session, its channels, and the account of whether the other side still lives. It knows nothing of what the
+//! commands are.
 //!
-//! Invariants, each of them because of how libssh2 works:
-//! - A packet that the socket took a part of must be completed before any other, by the very call that began it. [`SshConnection::stuck`]
-//!   remembers which one that is, and every round begins with it.
-//! - What a call reads from the socket it keeps for whichever channel it is for, and what lies behind the packet that it wanted it does not
-//!   even look at. So a round ends with a read that takes in all, a wait looks at what is queued before it sleeps, and it sleeps shortly ([`SshConnection::sleep`]) while a call is unanswered: a later call of the round may have taken the answer in.
-//! - A call that waits for "success" or "failure" of its channel fails for good where it reads one that is for another channel. So
-//!   one request is under way at a time: the start of a command, or a question.
-//! - A session whose transport failed gives out nothing that was queued before. So then the socket is replaced by one that is
-//!   silent for ever ([`SshConnection::lose`]), and the streams are read to what came last.
-//! - A keepalive of libssh2 keeps the packet that answers it for ever. So the sign of life that is asked for is the answer to a
-//!   channel request that servers refuse (`env`, after the command has started): it is taken when it comes.
+//! Each of these invariants has its reason in how libssh2 works:
+//! - A packet of which the socket accepted a part must be completed before any other, by the very call that began it.
+//!   [`SshConnection::stuck`] remembers that call, and every round begins with it.
+//! - What a call reads from the socket is kept for whichever channel it belongs to, but what lies behind the packet that the
+//!   call wanted is not even looked at. So a round ends with a read that takes everything in, and a wait looks at what is
+//!   queued before it sleeps. While a call is unanswered it sleeps only for a short time ([`SshConnection::sleep`]), because
+//!   a later call of the round may have taken the answer in.
+//! - A call that waits for "success" or "failure" of its channel fails for good when it reads such an answer for another
+//!   channel. So only one request is under way at a time: the start of a command, or a question.
+//! - A session whose transport failed gives out nothing that was queued before. So the socket is then replaced by one that is
+//!   silent for ever ([`SshConnection::lose`]), and the streams are read to the last byte that came.
+//! - libssh2 keeps the answer to one of its own keepalives for ever. So the sign of life that is asked for is the answer to a
+//!   channel request that servers refuse (`env`, after the command has started), which is taken when it comes.
 
 mod command;
 mod event_loop;
@@ -33,32 +35,32 @@ use crate::sut::kind::ssh::connection::keepalive::FIRST_PAUSE;
 
 pub(crate) use crate::sut::kind::ssh::connection::command::CommandId;
 
-/// A live session. See the module for its invariants.
+/// A live session. The module's documentation has its invariants.
 pub(crate) struct SshConnection {
     commands: Vec<SshCommand>,
-    /// No further channel may be opened until one is closed.
+    /// Whether no further channel can be opened until one is closed.
     full: bool,
     stuck: Option<Op>,
-    /// The command over which the other side was asked whether it lives.
+    /// The command over which the other side was asked for a sign of life.
     question: Option<CommandId>,
     /// How many questions were answered.
     answers: u64,
-    /// How long the next wait for an answer lasts at most.
+    /// The longest time of the next wait for an answer.
     pause: Duration,
-    /// When something last came.
+    /// When something was last received.
     heard: Instant,
-    /// When somebody last looked.
+    /// When the owner last looked at the connection.
     looked: Instant,
     dead_after: Duration,
     /// Why the connection is over.
     lost: Option<String>,
     next_id: CommandId,
-    // Dropped after the channels, which are in it.
+    // This field is dropped after the channels, which belong to it.
     transport: Transport,
 }
 
 impl SshConnection {
-    /// Takes a session that is logged in.
+    /// Makes a connection of a session that is logged in.
     pub(crate) fn new(transport: Transport, dead_after: Duration) -> Self {
         let now = Instant::now();
         Self {
@@ -77,8 +79,8 @@ impl SshConnection {
         }
     }
 
-    /// Starts a command. Nothing is waited for: what is written to it goes out behind the request that starts it, in the same
-    /// flight, and a command that cannot be started is one that ended.
+    /// Starts a command, and waits for nothing. What is written to it is sent right behind the request that starts it,
+    /// without a round trip in between. A command that cannot be started is treated as one that has ended.
     pub(crate) fn spawn(&mut self, command: String) -> CommandId {
         let id = self.next_id;
         self.next_id += 1;
@@ -88,12 +90,12 @@ impl SshConnection {
         id
     }
 
-    /// Why the connection is over, if it is.
+    /// Returns why the connection is over, if it is.
     pub(crate) fn lost(&self) -> Option<&str> {
         self.lost.as_deref()
     }
 
-    /// Waits like [`crate::sut::agent::link::Process::wait`], for one command; all others move too.
+    /// Waits like [`crate::sut::agent::link::Process::wait`], for one command; meanwhile the others go on too.
     pub(crate) fn wait(
         &mut self,
         id: CommandId,
@@ -113,7 +115,7 @@ impl SshConnection {
         }
     }
 
-    /// What of a command can go on; nothing if it must be waited for.
+    /// Returns which of the wanted streams of a command can go on; `None` if it must be waited for.
     fn ready(&mut self, id: CommandId, interest: Interest) -> Option<Interest> {
         let exited = self.exit(id).is_some();
         let over = exited && self.is_over(id);
@@ -134,8 +136,8 @@ impl SshConnection {
         (ready.stdin || ready.stdout || ready.stderr).then_some(ready)
     }
 
-    /// Whether nothing more can come from a command's command, which has exited: its streams ended, or what it wrote has come and
-    /// somebody else holds them open.
+    /// Whether nothing more can come from a command that has exited: its streams ended, or all that it wrote has arrived and
+    /// somebody else holds the streams open.
     fn is_over(&self, id: CommandId) -> bool {
         self.lost.is_some()
             || self.find(id).is_none_or(|command| {
@@ -178,7 +180,8 @@ impl SshConnection {
                 if self.stuck.is_some() || !self.outbound() {
                     return Err(error);
                 }
-                // A part of the packet is out: it is ours now, and completed whatever the owner does.
+                // A part of the packet was sent. The bytes are now kept here, and are sent to the end whatever the owner
+                // does.
                 if let Some(command) = self.command(id) {
                     command.outbox.extend_from_slice(piece);
                 }
@@ -220,7 +223,7 @@ impl SshConnection {
         }
     }
 
-    /// Says how a command's command ended.
+    /// Returns how a command ended, if it has.
     pub(crate) fn exit(&mut self, id: CommandId) -> Option<ProcessExit> {
         let lost = self.lost.clone();
         let answers = self.answers;
@@ -231,8 +234,8 @@ impl SshConnection {
         if let Some(exit) = command.channel.as_ref().and_then(bash_command::read_exit) {
             let arrived = command.arrived();
             if command.settles.is_none_or(|(_, before)| before != arrived) {
-                // The server tells of the end before it has read all that was written; in the round after the one in which it
-                // answers it has. A question that is under way is from before.
+                // The server reports the exit before it has read all that the command wrote; it has done so in the round
+                // after the one in which it answers. A question that is already under way was asked before that.
                 command.settles = Some((answers + 2 + u64::from(asked), arrived));
             }
             return Some(exit);
@@ -246,7 +249,8 @@ impl SshConnection {
         lost.map(ProcessExit::Lost)
     }
 
-    /// Closes a command's streams; its command goes on until it notices. `for_good`: nobody will ask for it any more.
+    /// Closes a command's streams; the process goes on until it notices. `for_good` means that nobody will ask for the
+    /// command again.
     pub(crate) fn close(&mut self, id: CommandId, for_good: bool) {
         if let Some(command) = self.command(id) {
             command.closing = true;
@@ -263,7 +267,7 @@ impl SshConnection {
         self.commands.iter_mut().find(|command| command.id == id)
     }
 
-    /// A command that has a channel, and another handle of that.
+    /// Returns a command that has a channel, and another handle of the channel.
     fn channel(&mut self, id: CommandId) -> Option<(&mut SshCommand, Channel)> {
         let command = self.command(id)?;
         let channel = command.channel.clone()?;

@@ -1,7 +1,7 @@
 //! Host certificates of OpenSSH: parsed, and checked against their authority.
 //!
-//! libssh2 proves that the server holds the certified key, and looks at nothing else of the certificate; the rest is here.
-//! Format: OpenSSH's `PROTOCOL.certkeys`.
+//! libssh2 proves that the server holds the certified key, and checks nothing else of the certificate; the rest is done here.
+//! The format is that of OpenSSH's `PROTOCOL.certkeys`.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -19,14 +19,14 @@ use super::super::pattern;
 use super::super::wire::{Wire, put};
 use super::known_hosts::key_type;
 
-/// The number that stands for certificates of hosts.
+/// The number of the certificate type for hosts.
 const HOST: u32 = 2;
 
 /// A certificate as a server shows it.
 pub(crate) struct Certificate<'a> {
-    /// The certified key, as it would be without the certificate.
+    /// The certified key, in the form that it has without the certificate.
     pub(crate) key: Vec<u8>,
-    /// The key that signed it.
+    /// The key that signed the certificate.
     pub(crate) authority: &'a [u8],
     kind: u32,
     principals: Vec<&'a str>,
@@ -38,12 +38,12 @@ pub(crate) struct Certificate<'a> {
 }
 
 impl<'a> Certificate<'a> {
-    /// Takes a certificate apart; `None` where it is none.
+    /// Parses a certificate; `None` where it is not one.
     pub(crate) fn parse(text: &'a [u8]) -> Option<Self> {
         let mut rest = Wire(text);
         let kind = std::str::from_utf8(rest.string()?).ok()?;
         let plain = kind.split_once("-cert-v01@")?.0;
-        // The types of certificates of RSA keys name the signature; the key is an `ssh-rsa` one in any case.
+        // The types of certificates of RSA keys name the signature's hash, but the key itself is always an `ssh-rsa` one.
         let plain = if plain.starts_with("rsa-sha2-") {
             "ssh-rsa"
         } else {
@@ -80,7 +80,7 @@ impl<'a> Certificate<'a> {
         })
     }
 
-    /// Whether it makes the certified key a key of the host `name` at `now`; else what is wrong with it.
+    /// Checks that the certificate is valid for the host `name` at `now`. The error says what is wrong with it.
     pub(crate) fn check(&self, name: &str, now: SystemTime) -> Result<(), String> {
         let now = now.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
         if self.kind != HOST {
@@ -113,7 +113,7 @@ impl<'a> Certificate<'a> {
     }
 }
 
-/// Whether `signature` is the one of `data` by `key`; `None` where the algorithm is not supported.
+/// Returns whether `signature` is the signature of `data` by `key`; `None` where the algorithm is not supported.
 fn verified(key: &[u8], signature: &[u8], data: &[u8]) -> Option<Result<bool, ErrorStack>> {
     let (mut key, mut signature) = (Wire(key), Wire(signature));
     let (kind, algorithm) = (key.string()?, signature.string()?);
@@ -163,7 +163,7 @@ fn ecdsa(
     Verifier::new(digest, &key)?.verify_oneshot(&signature, data)
 }
 
-/// The next number; a missing one is 0, for which no signature is right.
+/// Returns the next number. A missing one is 0, for which no signature is right.
 fn number(wire: &mut Wire<'_>) -> Result<BigNum, ErrorStack> {
     BigNum::from_slice(wire.string().unwrap_or_default())
 }

@@ -1,6 +1,7 @@
 //! Files of host keys (`known_hosts`) as OpenSSH writes them: what they say of one host.
 //!
-//! Format: sshd(8), "`SSH_KNOWN_HOSTS` file format". Reads, and adds one line; judges nothing: [`super::host_key`] does.
+//! The format is that of sshd(8), "`SSH_KNOWN_HOSTS` file format". This module reads, and adds one line; [`super::host_key`]
+//! judges.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
@@ -29,14 +30,14 @@ pub(crate) enum Marker {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct KnownHostsEntry {
     pub(crate) marker: Marker,
-    /// The key as it goes over the wire; it begins with its type.
+    /// The key in its wire form, which begins with its type.
     pub(crate) key: Vec<u8>,
     pub(crate) file: PathBuf,
-    /// From 1.
+    /// The line's number, counted from 1.
     pub(crate) line: usize,
 }
 
-/// Reads what `files` say of a host that is called `name`, in their order. A file that is not there says nothing.
+/// Reads what `files` say of the host `name`, in the order of the files. A file that does not exist says nothing.
 pub(crate) fn entries(files: &[PathBuf], name: &str) -> io::Result<Vec<KnownHostsEntry>> {
     let mut found = Vec::new();
     for file in files {
@@ -49,8 +50,8 @@ pub(crate) fn entries(files: &[PathBuf], name: &str) -> io::Result<Vec<KnownHost
     Ok(found)
 }
 
-/// Adds a line for `name` to `file`, unless another process has done so meanwhile; makes the file and its directory where they
-/// are missing. Returns what the file says of the host then.
+/// Adds a line for `name` to `file`, unless another process has done so meanwhile. Makes the file and its directory where
+/// they are missing. Returns what the file then says of the host.
 ///
 /// The file is locked against other processes of atex; against `ssh` itself one appending write is enough.
 pub(crate) fn add(file: &Path, name: &str, key: &[u8]) -> io::Result<Vec<KnownHostsEntry>> {
@@ -92,13 +93,13 @@ fn whole(file: &mut File) -> io::Result<Vec<u8>> {
     Ok(text)
 }
 
-/// The name that a host is looked up by: with the port where it is not the usual one.
+/// Returns the name under which a host is looked up: with the port where that is not the usual one.
 pub(crate) fn lookup_name(host: &str, port: u16) -> String {
     let host = host.to_lowercase();
     if port == 22 { host } else { format!("[{host}]:{port}") }
 }
 
-/// The type of a key: the first string of its wire form.
+/// Returns the type of a key, which is the first string of its wire form.
 pub(crate) fn key_type(key: &[u8]) -> String {
     let text = key
         .split_first_chunk::<4>()
@@ -121,7 +122,7 @@ fn entries_of(text: &[u8], file: &Path, name: &str) -> Vec<KnownHostsEntry> {
         .collect()
 }
 
-/// Reads a line; `None` where it is of another host, or makes no sense, which OpenSSH passes over too.
+/// Reads a line; `None` where it is about another host or cannot be parsed. OpenSSH passes over such lines too.
 fn about(line: &str, name: &str) -> Option<(Marker, Vec<u8>)> {
     let mut words = line.split_ascii_whitespace();
     let first = words.next().filter(|word| !word.starts_with('#'))?;
@@ -146,7 +147,7 @@ fn names_match(names: &str, name: &str) -> bool {
     }
 }
 
-/// Whether `SALT|HASH` was made of `name`: HMAC-SHA1 under the salt, both in base64.
+/// Whether `SALT|HASH` was made from `name`: HMAC-SHA1 with the salt as its key, both in base64.
 fn hashed_matches(hashed: &str, name: &str) -> bool {
     let made = || -> Option<(Vec<u8>, Vec<u8>)> {
         let (salt, hash) = hashed.split_once('|')?;

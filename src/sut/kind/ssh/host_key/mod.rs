@@ -1,8 +1,8 @@
-//! Whether a server is the one that it is taken for.
+//! Host key checking: whether a server is the one that it is taken for.
 //!
-//! Approach: before the handshake, [`KnownHost::read`] looks up what is known, and [`KnownHost::prefer`] asks the server for a key
-//! of a kind that is known: a server that has several keys, or a certificate beside its key, must not look like a changed
-//! one. After it, [`KnownHost::check`] compares.
+//! Before the handshake, [`KnownHost::read`] looks up what is known, and [`KnownHost::prefer`] asks the server for a key of a
+//! known type, since a server that has several keys, or a certificate beside its key, must not look like one whose key
+//! changed. After the handshake, [`KnownHost::check`] compares.
 
 use std::time::SystemTime;
 
@@ -19,7 +19,7 @@ pub(super) mod known_hosts;
 use certificate::Certificate;
 use known_hosts::{KnownHostsEntry, Marker, key_type, lookup_name};
 
-/// Algorithms of plain keys that are taken, best first, with the type of key that each is for.
+/// The algorithms of plain keys that are accepted, best first, each with the type of key that it is for.
 const PLAIN: [(&str, &str); 6] = [
     ("ssh-ed25519", "ssh-ed25519"),
     ("ecdsa-sha2-nistp256", "ecdsa-sha2-nistp256"),
@@ -29,7 +29,7 @@ const PLAIN: [(&str, &str); 6] = [
     ("rsa-sha2-256", "ssh-rsa"),
 ];
 
-/// Signatures with SHA-1, taken only where `HostKeyAlgorithms` says so, as in OpenSSH.
+/// Signatures with SHA-1, which are accepted only where `HostKeyAlgorithms` says so, as in OpenSSH.
 const WEAK: &str = "ssh-rsa";
 
 /// What follows a plain algorithm's name where a certificate is meant.
@@ -38,17 +38,17 @@ const CERTIFIED: &str = "-cert-v01@openssh.com";
 /// What is known of the host of a login.
 pub struct KnownHost<'a> {
     login: &'a Login,
-    /// The name that keys are looked up by and added under.
+    /// The name under which keys are looked up and added.
     name: String,
     /// What is known under that name.
     entries: Vec<KnownHostsEntry>,
-    /// What is known of the host without regard to the port, where nothing is with it: enough to accept a key, never to
-    /// refuse one.
+    /// What is known of the host without its port, where nothing is known with it. It is enough to accept a key, and never a
+    /// reason to refuse one.
     without_port: Vec<KnownHostsEntry>,
 }
 
 impl<'a> KnownHost<'a> {
-    /// Looks the host of `login` up.
+    /// Looks up the host of `login`.
     pub fn read(login: &'a Login) -> Result<Self, Trouble> {
         let name = match &login.host_key_alias {
             Some(alias) => alias.to_lowercase(),
@@ -73,7 +73,7 @@ impl<'a> KnownHost<'a> {
         })
     }
 
-    /// Sets what the server is asked for, before the handshake: kinds of keys, and the algorithms that the login names.
+    /// Sets what the server is asked for, before the handshake: the types of keys, and the algorithms that the login names.
     pub fn prefer(&self, session: &Session) -> Result<(), Trouble> {
         algorithms::prefer(session, self.login)?;
         let list = self.preferences().join(",");
@@ -106,7 +106,8 @@ impl<'a> KnownHost<'a> {
         list
     }
 
-    /// Compares the key that the server showed in the handshake. A new one is taken and added where the login says so.
+    /// Compares the key that the server showed in the handshake. An unknown key is accepted and added where the login says
+    /// so.
     pub fn check(&self, session: &Session) -> Result<(), Trouble> {
         let Some((key, _)) = session.host_key() else {
             return Err(refused(self.login, "the server shows no host key"));
@@ -170,7 +171,7 @@ impl<'a> KnownHost<'a> {
         }
     }
 
-    /// Whether an authority that is known vouches for the host; else why not.
+    /// Checks that a known authority vouches for the host. The error says why not.
     fn vouched_for(&self, certificate: &Certificate<'_>) -> Result<(), String> {
         let authorities = of_kind(&self.entries, Marker::Authority);
         if !authorities.iter().any(|entry| entry.key == certificate.authority) {
@@ -185,8 +186,8 @@ impl<'a> KnownHost<'a> {
             .map_err(|problem| format!("its certificate {problem}"))
     }
 
-    /// A key that is not the known one: refused, unless nothing is to be checked. A password is for the right machine only, so with
-    /// one it is refused even then.
+    /// Refuses a key that is not the known one, unless nothing is to be checked. With a password it is refused even then,
+    /// because a password is for the right machine only.
     fn changed(&self, key: &[u8], known: &[&KnownHostsEntry]) -> Result<(), Trouble> {
         if self.login.host_keys == HostKeys::Unchecked && self.login.password.is_none() {
             return Ok(());
@@ -256,7 +257,7 @@ fn place(entry: &KnownHostsEntry) -> String {
     format!("`{}:{}`", entry.file.display(), entry.line)
 }
 
-/// Type and fingerprint, as `ssh-keygen -l` shows them.
+/// Returns the type and the fingerprint of a key, as `ssh-keygen -l` shows them.
 fn shown(key: &[u8]) -> String {
     let hash = encode_block(&openssl::sha::sha256(key));
     format!("{} SHA256:{}", key_type(key), hash.trim_end_matches('='))
