@@ -1,9 +1,10 @@
-//! What a job has read of its tree, as the times of last access on the machine tell.
+//! Observes which files of its tree a job has read, by the times of last access on the machine.
 //!
-//! Most file systems note only the first read since a file was changed or its time set back (`relatime`, the default of mounts), so the
-//! agent sets the times back before a job whose reads will be asked for, those of directories too: what lists them reads them. What
-//! only `stat` asks for, and names that are not there, are no reads; nor is, on file systems that can share blocks, what `cp` or
-//! `copy_file_range` copies. Where times do not move at all (`noatime`), a canary tells.
+//! Most file systems note only the first read after a file was changed or its time was set back (`relatime`, the default of
+//! mounts). So the agent sets the times back before a job whose reads will be asked for; those of directories too, since
+//! listing a directory reads it. What is only asked for by `stat`, and names that do not exist, are not reads; nor, on file
+//! systems that can share blocks, is what `cp` or `copy_file_range` copies. Where the times do not move at all (`noatime`), a
+//! canary file tells.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -11,16 +12,16 @@ use std::path::PathBuf;
 
 use crate::sut::agent::reply::{Reply, RequestError};
 
-/// What a job has read; paths lie below its slot.
+/// What a job has read. The paths are below its slot.
 #[derive(Debug, Default)]
 pub struct Reads {
-    /// Files and links.
+    /// The files and symlinks that it read.
     pub files: Vec<PathBuf>,
-    /// Directories whose names it has asked for; nothing where the machine does not tell that (`nodiratime`).
+    /// The directories that it listed; `None` where the machine does not tell that (`nodiratime`).
     pub listed: Option<Vec<PathBuf>>,
-    /// Whether a file that is copied is always read.
+    /// Whether copying a file always counts as a read.
     pub sees_copies: bool,
-    /// The machine sees reads, but could not tell these: then what the job depends on is not known.
+    /// The machine can observe reads, but could not tell these, so it is not known what the job depends on.
     pub unclear: bool,
 }
 
@@ -37,12 +38,12 @@ impl Reads {
     }
 }
 
-/// The request for it. `check_follows`: a question about the same slot comes right behind it.
+/// The request for the reads of the last job. `check_follows` means that a `check` of the same slot is sent right behind it.
 pub(crate) fn question(slot: &str, check_follows: bool) -> String {
     format!("reads {slot}{}\n", if check_follows { " next" } else { "" })
 }
 
-/// Reads the answer; nothing where the machine never can tell.
+/// Reads the reply; `None` where the machine can never tell.
 pub(crate) fn read(reply: Reply) -> Result<Option<Reads>, RequestError> {
     let reply = reply.accept()?;
     if reply.word == "unclear" {
@@ -67,10 +68,10 @@ pub(crate) fn read(reply: Reply) -> Result<Option<Reads>, RequestError> {
     }))
 }
 
-/// The request for whether reads can be seen.
+/// The request that asks whether reads can be observed.
 pub(crate) const SIGHT: &[u8] = b"sees\n";
 
-/// Reads the answer: why they cannot, or nothing where they can.
+/// Reads the reply: why reads cannot be observed, or `None` where they can.
 pub(crate) fn read_sight(reply: Reply) -> Result<Option<String>, RequestError> {
     let reply = reply.accept()?;
     Ok((reply.text(0) != "yes").then(|| reply.text(1)))

@@ -1,6 +1,7 @@
-//! Requests and replies over the streams of a process, without deadlock: whatever is waited for, all three streams move.
+//! Exchanges requests and replies with a program over the streams of its process, without deadlock: during every wait all
+//! three streams move.
 //!
-//! Knows framing only: a reply is a line `WORD LENGTH…` and then that many bytes for each length.
+//! This module knows only the framing: a reply is a line `WORD LENGTH…`, and then a blob of that many bytes for each length.
 
 use std::io;
 use std::time::{Duration, Instant};
@@ -10,46 +11,46 @@ use crate::sut::agent::link::{Interest, Link, Process, ProcessExit};
 use crate::sut::agent::reply::{MAX_TEXT, Reply};
 use crate::sut::agent::timeouts::{WaitLimits, Watchdog, alarm};
 
-/// No reply line is longer.
+/// The longest line of a reply.
 const MAX_LINE: usize = 64 * 1024;
 
-/// What is printed before the program has started is thrown away, if it is not more than this.
+/// Up to this many bytes that are printed before the program has started are thrown away.
 const MAX_NOISE: usize = 1 << 20;
 
-/// What may be said before anybody waits for it: a line, and what came in the same read.
+/// How much the other side may send before anybody waits for it: a line, and what came in the same read.
 const MAX_UNASKED: usize = 2 * MAX_LINE;
 
-/// What of stderr is kept to explain an unexpected end.
+/// How many bytes of stderr are kept to explain an unexpected end.
 const KEPT_STDERR: usize = 16 * 1024;
 
-/// How long the end of a process whose output has ended may take.
+/// How long a process may take to end after its output has ended.
 const LAST_BREATH: Duration = Duration::from_secs(1);
 
 /// Why an exchange ended early.
 #[derive(Debug)]
 pub(crate) enum ConnectionError {
-    /// The other side ended; the text says how, and what it complained about.
+    /// The other side ended. The text says how, and what it wrote to stderr.
     Ended(String),
-    /// It said something that is no reply.
+    /// The other side sent something that is not a reply.
     Nonsense(String),
     /// The user cancelled.
     Cancelled,
-    /// Nothing came in time.
+    /// Nothing came before the deadline.
     TimedOut,
-    /// Nothing moved for so long, and the other side should have shown that it lives.
+    /// Nothing moved for this time, although the other side should have shown that it lives.
     Stuck(Duration),
-    /// It showed all that time that it lives, and came to no end.
+    /// The other side gave signs of life for all of this time, but did not finish.
     Endless(Duration),
 }
 
-/// One of our programs, as it runs on a machine, and the three streams to it.
+/// One of atex's bash programs as it runs on a machine, and the three streams to it.
 pub(crate) struct Connection {
     process: Box<dyn Process>,
-    /// Stdout that was read and not yet taken.
+    /// The part of stdout that was read and not taken yet.
     inbox: Vec<u8>,
-    /// The end of what the login printed, until the program is there.
+    /// The end of what the login printed, as long as the program has not started.
     noise: Option<Vec<u8>>,
-    /// The end of stderr.
+    /// The end of what came on stderr.
     stderr_tail: Vec<u8>,
     stdout_ended: bool,
     stderr_ended: bool,
@@ -57,7 +58,8 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
-    /// Starts bash and sends what it is to become and to do. Nothing is waited for: whatever it says comes later.
+    /// Starts bash and sends it the program and its first request. Waits for nothing: whatever the program replies comes
+    /// later.
     pub(crate) fn start(link: &mut dyn Link, opening: &[u8], limits: &WaitLimits<'_>) -> Result<Self, StartError> {
         let mut connection = Self {
             process: link.spawn().map_err(StartError::Link)?,
@@ -72,18 +74,19 @@ impl Connection {
         Ok(connection)
     }
 
-    /// From now on, waits no longer than that while nothing moves: neither bytes, nor the empty lines on stderr with which the other
+    /// Limits from now on how long nothing may move in a wait: neither bytes, nor the empty lines on stderr with which the other
     /// side shows that it works.
     pub(crate) fn limit_silence(&mut self, silence: Option<Duration>) {
         self.watchdog.limit_silence(silence);
     }
 
-    /// Begins something that may take no longer than that as a whole, signs of life or not. Bytes that move are given time of their own.
+    /// Begins a request that may take no longer than `total`, with or without signs of life. Bytes that move extend that
+    /// time.
     pub(crate) fn begin_request(&mut self, total: Option<Duration>) {
         self.watchdog.begin_request(total);
     }
 
-    /// Reads past the line `marker`: what login shells print comes before it, and may end without a newline.
+    /// Skips everything up to the line `marker`, which is what login shells print; its last line may lack a newline.
     pub(crate) fn skip_login_output(&mut self, marker: &str, limits: &WaitLimits<'_>) -> Result<(), ConnectionError> {
         let mut noise = 0;
         loop {
@@ -106,7 +109,7 @@ impl Connection {
         }
     }
 
-    /// Sends bytes, reading meanwhile what comes.
+    /// Sends bytes, and meanwhile reads what comes.
     pub(crate) fn send(&mut self, mut bytes: &[u8], limits: &WaitLimits<'_>) -> Result<(), ConnectionError> {
         while !bytes.is_empty() {
             match self.process.write(bytes) {
@@ -127,7 +130,7 @@ impl Connection {
         Ok(())
     }
 
-    /// Waits for a reply and takes it; its blobs may have `most` bytes together.
+    /// Waits for a reply and takes it. Its blobs may have at most `most` bytes together.
     pub(crate) fn read_reply(&mut self, most: usize, limits: &WaitLimits<'_>) -> Result<Reply, ConnectionError> {
         let line = self.read_line(limits)?;
         let line = String::from_utf8_lossy(&line).into_owned();
@@ -150,7 +153,8 @@ impl Connection {
         Ok(Reply { word, blobs })
     }
 
-    /// Ends the connection: closes the streams, and waits a moment for the process to end by that, so that what it held is free.
+    /// Ends the connection: closes the streams, and waits until `until` for the process to end because of that, so that what
+    /// it held is free.
     pub(crate) fn close(&mut self, until: Instant) {
         self.process.close();
         while self.process.exit().is_none() && Instant::now() < until {
@@ -160,12 +164,12 @@ impl Connection {
         }
     }
 
-    /// Says whether the process has ended, as far as is known without a wait.
+    /// Returns whether the process has ended, as far as that is known without a wait.
     pub(crate) fn ended(&mut self) -> bool {
         self.process.exit().is_some()
     }
 
-    /// Gives the process away, with what was read from it: stdout, then stderr.
+    /// Gives the process away, with what was read from its stdout and its stderr.
     pub(crate) fn into_parts(self) -> (Box<dyn Process>, Vec<u8>, Vec<u8>) {
         (self.process, self.inbox, self.stderr_tail)
     }
@@ -195,7 +199,7 @@ impl Connection {
         Ok(std::mem::replace(&mut self.inbox, rest))
     }
 
-    /// Waits once, and reads what there is.
+    /// Waits once, and reads what has come.
     fn step(&mut self, writing: bool, limits: &WaitLimits<'_>) -> Result<(), ConnectionError> {
         let urgency = limits.cancel.urgency();
         if urgency > limits.known {
@@ -242,7 +246,7 @@ impl Connection {
         Ok(())
     }
 
-    /// Reads what is there of stderr, and keeps its end. Says whether there was something.
+    /// Reads what has come on stderr, and keeps its end. Returns whether anything came.
     fn read_complaints(&mut self) -> bool {
         let mut buffer = [0; 4 * 1024];
         let Ok(count) = self.process.read_stderr(&mut buffer) else {
@@ -252,7 +256,7 @@ impl Connection {
         if count > 0 {
             self.watchdog.shows_life();
         }
-        // A sign of life explains nothing.
+        // Empty lines are signs of life, and explain nothing.
         if buffer[..count].iter().all(|byte| *byte == b'\n') {
             return count > 0;
         }
@@ -262,7 +266,8 @@ impl Connection {
         count > 0
     }
 
-    /// What a login has said that does not come to the program: stdout and stderr, cleaned, and the end of it where it is long.
+    /// Returns what a login printed whose program did not start: stdout and stderr, cleaned, and only the end where it is
+    /// long.
     pub(crate) fn login_output(&mut self) -> String {
         let mut buffer = [0; 4 * 1024];
         while self.inbox.len() < MAX_LINE {
@@ -275,10 +280,11 @@ impl Connection {
         said([noise, &self.inbox, &self.stderr_tail])
     }
 
-    /// Says how the process ended, with the last that it complained about; a login that went no further, with all that it said.
+    /// Makes the error that says how the process ended, with its last line on stderr; or, where the program did not start,
+    /// with all that the login printed.
     fn end_error(&mut self, how: &str) -> ConnectionError {
         let _more_than_is_kept = (0..KEPT_STDERR).find(|_| !self.read_complaints());
-        // The end is told after the last output.
+        // The exit code arrives after the last output.
         let until = Instant::now() + LAST_BREATH;
         while self.process.exit().is_none() && Instant::now() < until {
             if self.process.wait(Interest::default(), Some(until), None).is_err() {
@@ -302,10 +308,10 @@ impl Connection {
     }
 }
 
-/// Most characters that are shown of what a login said.
+/// How many characters of a login's output are shown at most.
 const SAID: usize = 800;
 
-/// Makes one line of texts: without control characters, and the end of it where it is long.
+/// Joins texts into one line without control characters; only the end where it is long.
 pub(crate) fn said<const N: usize>(texts: [&[u8]; N]) -> String {
     let texts = texts.map(|text| String::from_utf8_lossy(text).into_owned());
     let clean = |line: &str| -> String { line.chars().filter(|c| !c.is_control()).collect() };
@@ -324,7 +330,7 @@ pub(crate) fn said<const N: usize>(texts: [&[u8]; N]) -> String {
 pub(crate) enum StartError {
     /// The link could not start bash.
     Link(Trouble),
-    /// Bash started, and then this.
+    /// Bash started, but the connection to it failed.
     Connection(ConnectionError),
 }
 

@@ -1,7 +1,8 @@
-//! The bash text that becomes a job: its environment, in the order of the design, and then its script.
+//! Writes the bash text of a job: its environment, in a fixed order, and then its script.
 //!
-//! Order, later wins: what the machine's login gives, the plan's environment, the plan environment file, the test's and the
-//! command line's, the variables that a test is promised. Values travel in a file of mode 0600, never on a command line.
+//! Later variables win over earlier ones; the order is: the environment of the machine's login, the plan's environment, the
+//! plan environment file, the environment of the test and then of the command line, and the variables that every test is
+//! promised. Values travel in a file of mode 0600, never on a command line.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -12,37 +13,37 @@ use crate::sut::interface;
 use crate::sut::project::of_slot;
 use crate::sut::{Job, JobKind};
 
-/// The descriptor of the control stream in a test.
+/// The file descriptor of a test's control stream.
 const CONTROL: &str = "7";
 
-/// Why a job cannot be written down.
+/// Why the text of a job cannot be made.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum BadJob {
-    /// Not a name that bash can export.
+    /// A variable's name is not one that bash can export.
     #[error("`{0}` is not a name that an environment variable can have in bash")]
     Name(String),
-    /// NUL cannot be part of a value or script.
+    /// A value or a script has a NUL byte.
     #[error("{0} contains a NUL byte")]
     Nul(String),
-    /// Leads out of the tree.
+    /// The working directory leads out of the tree.
     #[error("`{0}` is not a directory below the tree")]
     Dir(String),
-    /// Leads out of the trees.
+    /// The slot's name leads out of the directory of trees.
     #[error("`{0}` is not a name for a slot: it must match `[a-z0-9-]+`")]
     Slot(String),
 }
 
-/// Who has the lease for a job, as the machine numbers processes and the times of their start.
+/// The agent that holds the lease for a job, by its process id and start time as the machine numbers them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct LeaseHolder {
     agent: u64,
     begun: u64,
-    /// When the first process started: those who disagree about it number processes otherwise.
+    /// When the machine's first process started. Two processes that disagree about it do not see the same process ids.
     init: u64,
 }
 
 impl LeaseHolder {
-    /// Reads what an agent tells of itself.
+    /// Reads the facts that an agent tells.
     pub(crate) fn of(told: &str) -> Self {
         let line = |name: &str| {
             let line = told.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('='));
@@ -58,16 +59,17 @@ impl LeaseHolder {
     }
 }
 
-/// A job as a wrapper takes it.
+/// A job in the form in which a wrapper takes it.
 pub(crate) struct PackedJob {
     mode: &'static str,
     holder: LeaseHolder,
-    /// The machine's directory, the job's, what it is called, and its files.
+    /// The machine's directory, the job's directory, the name of the job, and its three files.
     payloads: [Vec<u8>; 6],
 }
 
 impl PackedJob {
-    /// The line and the payloads. The wrapper ends its last word with the seal. Without a heartbeat the wrapper bears any silence.
+    /// Returns the line and the payloads to send. The wrapper ends its last line with the seal. Without a heartbeat the
+    /// wrapper bears any silence of the runner.
     pub(crate) fn message(&self, seal: &str, heartbeat: Option<Duration>) -> Vec<u8> {
         let beat = heartbeat.map_or(0, |silence| silence.as_secs().max(1));
         let LeaseHolder { agent, begun, init } = self.holder;
@@ -81,7 +83,8 @@ impl PackedJob {
     }
 }
 
-/// Packs a job for the machine whose directory is `dir`, with its data in `data`, for as long as `holder` has the lease.
+/// Packs a job for the machine whose directory is `dir` and whose data is in `data`. The job may run as long as `holder` has
+/// the lease.
 pub(crate) fn pack(job: &Job, (dir, data): (&Path, &Path), holder: LeaseHolder) -> Result<PackedJob, BadJob> {
     check_slot(&job.slot)?;
     check_dir(&job.dir)?;
@@ -111,7 +114,7 @@ pub(crate) fn pack(job: &Job, (dir, data): (&Path, &Path), holder: LeaseHolder) 
     })
 }
 
-/// What a job is called where it was cut off.
+/// Returns the name of a job for the message that says that it was cut off.
 fn called(test: &str) -> String {
     if test.is_empty() {
         "a script".to_owned()
@@ -120,12 +123,12 @@ fn called(test: &str) -> String {
     }
 }
 
-/// A path without a slash at its end.
+/// Returns a path without slashes at its end.
 fn trimmed(path: &Path) -> &[u8] {
     path.components().as_path().as_os_str().as_bytes()
 }
 
-/// Says whether `slot` is the name of a slot.
+/// Checks that `slot` is a valid name of a slot.
 pub(crate) fn check_slot(slot: &str) -> Result<(), BadJob> {
     let fits = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
     if !slot.is_empty() && slot.bytes().all(fits) {
@@ -134,7 +137,7 @@ pub(crate) fn check_slot(slot: &str) -> Result<(), BadJob> {
     Err(BadJob::Slot(slot.to_owned()))
 }
 
-/// Says whether `dir` stays below the tree.
+/// Checks that `dir` stays below the tree.
 fn check_dir(dir: &str) -> Result<(), BadJob> {
     let stays = Path::new(dir)
         .components()
@@ -145,7 +148,7 @@ fn check_dir(dir: &str) -> Result<(), BadJob> {
     Err(BadJob::Dir(dir.to_owned()))
 }
 
-/// Quotes bytes for bash: one word, nothing in it is special.
+/// Quotes bytes for bash, as one word in which nothing is special.
 pub(crate) fn quote(bytes: &[u8]) -> Vec<u8> {
     let mut quoted = vec![b'\''];
     for byte in bytes {
@@ -158,7 +161,7 @@ pub(crate) fn quote(bytes: &[u8]) -> Vec<u8> {
     quoted
 }
 
-/// The text that sets a job's environment and then reads its script.
+/// Returns the text that sets a job's environment and then reads its script.
 fn prologue(job: &Job, data: &Path) -> Result<Vec<u8>, BadJob> {
     let work = data.join("job");
     let env_file = data.join("env").join(job.env_file.name(of_slot(&job.slot)));
@@ -182,6 +185,8 @@ fn prologue(job: &Job, data: &Path) -> Result<Vec<u8>, BadJob> {
         text.export("TMT_TEST_RESTART_COUNT", restarts.to_string().as_ref())?;
         text.export("ATEX_TEST_CONTROL", CONTROL.as_ref())?;
     }
+    // A write that nobody reads then fails without ending this shell. The programs that it starts still die of SIGPIPE, as
+    // usual.
     let script = work.join("script");
     if let JobKind::Test {
         tmt: Some(test),
@@ -226,7 +231,8 @@ impl Text {
         Ok(())
     }
 
-    /// Under `script`: tells the wrapper of the new session, gives the terminal its size, and puts `SHELL` back.
+    /// Text for the shell that runs under `script`: it tells the wrapper of the new session, sets the size of the terminal,
+    /// and restores `SHELL`.
     fn enter_terminal(&mut self, work: &Path) {
         let groups = quote(work.join("groups").as_os_str().as_bytes());
         self.line(&[
@@ -234,7 +240,7 @@ impl Text {
             &groups,
         ]);
         self.line(&[b"unset -v atex_stat; stty rows 24 cols 80"]);
-        // bash sets TERM to `dumb` by itself, without exporting it.
+        // bash sets `TERM` to `dumb` by itself, without exporting it.
         self.line(&[b"printenv TERM >/dev/null || export TERM=xterm"]);
         self.line(&[b"if [[ $1 ]]; then export SHELL=\"$1\"; else unset -v SHELL; fi"]);
     }

@@ -1,7 +1,8 @@
-//! The bash programs that atex runs on a machine, and the side of each that is in this process.
+//! The bash programs that atex runs on a machine (the agent and the wrapper), and the runner's side of each.
 //!
-//! [`link`] says how bash is started on a machine, [`connection`] how it is talked with, and [`session`] what the agent is asked for: it
-//! makes a [`Sut`](super::Sut) of any link. [`wrapper`] is the other side of the program that runs a job.
+//! [`link`] starts bash on a machine, [`connection`] exchanges requests and replies with it, and [`session`] knows the
+//! requests of the agent: it makes a [`Sut`](super::Sut) of any link. [`wrapper`] is the runner's side of the program that
+//! runs a job.
 
 pub mod access_times;
 pub(crate) mod connection;

@@ -1,32 +1,32 @@
-//! The script that installs packages with a machine's own manager.
+//! Makes the script that installs packages with a machine's own package manager.
 //!
-//! Pure text: what runs is `packages.bash` under a few lines that are made here. Names of packages come from test metadata and
-//! are never shell: each is checked, then quoted.
+//! This is text only: what runs is `packages.bash` below a few lines that are made here. The names of packages come from test
+//! metadata and are never interpreted by a shell: each is checked, then quoted.
 
 use crate::sut::Facts;
 use crate::sut::agent::job_text::quote;
 
 const SCRIPT: &str = include_str!("bash/packages.bash");
 
-/// The script's exit code where something is missing and the user is not root.
+/// The script's exit code where a package is missing and the user is not root.
 pub const NOT_ROOT: i32 = 101;
 
-/// Whether a package that cannot be installed matters.
+/// What happens where a package cannot be installed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PackageNeed {
-    /// It does: the script fails.
+    /// The script fails.
     Required,
-    /// It does not: the script says so and exits 0.
+    /// The script reports it, and exits with 0.
     Recommended,
 }
 
 /// Why no script can be made.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PackagesError {
-    /// Nothing there installs packages.
+    /// Nothing on the machine installs packages.
     #[error("no package manager was found there (looked for dnf5, dnf, yum, rpm-ostree, apt, zypper and apk)")]
     NoManager,
-    /// Not the name of a package, for this manager.
+    /// The name is not the name of a package for this manager.
     #[error("`{name}` is not the name of a package for {manager}")]
     BadName {
         /// The name.
@@ -36,8 +36,8 @@ pub enum PackagesError {
     },
 }
 
-/// Makes the script that installs `packages` with the best manager of the machine, in one transaction, or does nothing if they
-/// are there.
+/// Makes the script that installs `packages` in one transaction with the best manager of the machine. It does nothing if they
+/// are installed.
 pub fn install_script(facts: &Facts, packages: &[String], need: PackageNeed) -> Result<String, PackagesError> {
     if packages.is_empty() {
         return Ok(":\n".to_owned());
@@ -64,7 +64,7 @@ pub fn install_script(facts: &Facts, packages: &[String], need: PackageNeed) -> 
     Ok(script)
 }
 
-/// Whether a manager takes `name` for a package, a file or a capability, and for nothing else: not for an option, a package to
+/// Whether a manager takes `name` for a package, a file or a capability and for nothing else: not for an option, a package to
 /// remove (`name-`, `!name`), or a pattern.
 fn is_name(name: &str, manager: &str) -> bool {
     let mut bytes = name.bytes();

@@ -1,11 +1,12 @@
-//! The bash programs of this module as they travel: a length, then the text without its comments.
+//! The bash programs in the form in which they are sent to a machine: a length, then the text without its comments.
 //!
-//! Invariant: what travels is ASCII, because [`BOOT`](crate::sut::agent::link::BOOT) counts characters in whatever locale a login has.
+//! Invariant: what is sent is ASCII, because [`BOOT`](crate::sut::agent::link::BOOT) counts characters in whatever locale a
+//! login has.
 
-/// The program that holds the lease and answers requests.
+/// The agent: the program that holds the lease and answers requests.
 ///
-/// Its files hold functions, in any order, but for the first and the last one: `start` makes bash what the functions need, and `main` runs
-/// the loop that calls them.
+/// Its files hold functions and may stand in any order, except for the first and the last: `start` sets bash up for the
+/// functions, and `main` runs the loop that calls them.
 pub(crate) const AGENT: &str = concat!(
     include_str!("bash/agent/start.bash"),
     include_str!("bash/agent/protocol.bash"),
@@ -25,10 +26,10 @@ pub(crate) const AGENT: &str = concat!(
     include_str!("bash/agent/main.bash"),
 );
 
-/// The program that runs a job.
+/// The wrapper: the program that runs a job.
 pub(crate) const WRAPPER: &str = include_str!("bash/wrapper.bash");
 
-/// What a bash that was just started is sent, so that it becomes `program` and takes the line `marker`.
+/// Returns what is sent to a bash that was just started, so that it becomes `program` and prints the line `marker` first.
 pub(crate) fn opening(program: &str, marker: &str) -> Vec<u8> {
     let lines = program.lines().map(str::trim_start);
     let lines = lines.filter(|line| !line.is_empty() && !line.starts_with('#'));

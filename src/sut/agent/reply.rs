@@ -1,17 +1,17 @@
-//! A reply of the agent, and the ways in which a request can fail.
+//! Replies of the agent, and the ways in which a request can fail.
 
 use crate::sut::agent::connection::ConnectionError;
 
 /// The longest text for people that is taken from a reply, in characters.
 pub(super) const MAX_TEXT: usize = 4000;
 
-/// The most bytes that all blobs of a reply may have together, where it is not a list of files.
+/// The most bytes that all blobs of a reply may have together, unless it is a list of files.
 pub(crate) const MAX_REPLY: usize = 16 << 20;
 
 /// The same for a list of files: some hundred bytes for each of a million files.
 pub(crate) const MAX_LISTING: usize = 256 << 20;
 
-/// A reply: its word, and its blobs.
+/// A reply: its word and its blobs.
 #[derive(Debug)]
 pub(crate) struct Reply {
     pub word: String,
@@ -19,7 +19,7 @@ pub(crate) struct Reply {
 }
 
 impl Reply {
-    /// Takes blob `index` as text for people.
+    /// Returns blob `index` as a text for people.
     pub(crate) fn text(&self, index: usize) -> String {
         self.blobs
             .get(index)
@@ -32,7 +32,7 @@ impl Reply {
             .unwrap_or_default()
     }
 
-    /// Turns a reply that says that the request failed into an error.
+    /// Turns a reply that reports a failure of the request into an error.
     pub(crate) fn accept(self) -> Result<Self, RequestError> {
         match self.word.as_str() {
             "err" => Err(RequestError::Refused(self.text(0))),
@@ -44,7 +44,7 @@ impl Reply {
         }
     }
 
-    /// Says that the reply has not the shape that the request asks for.
+    /// Makes the error for a reply that does not have the form that the request asks for.
     pub(crate) fn unexpected(&self) -> ConnectionError {
         ConnectionError::Nonsense(format!("it said `{}` with {} blobs", self.word, self.blobs.len()))
     }
@@ -53,19 +53,19 @@ impl Reply {
 /// Why a request failed.
 #[derive(Debug)]
 pub(crate) enum RequestError {
-    /// The agent ended, or the wait for it did.
+    /// The connection to the agent failed, or the wait for its reply did.
     Connection(ConnectionError),
-    /// The agent says why.
+    /// The agent refused the request, for this reason.
     Refused(String),
-    /// The disk there is full; the agent says for what there is no room.
+    /// The machine's disk is full; the text says for what there is no room.
     DiskFull(String),
-    /// Programs that the agent needs are not installed there; their names.
+    /// Programs that the agent needs are not installed on the machine; these are their names.
     ToolsMissing(String),
-    /// Something is mounted below the trees that cannot be unmounted.
+    /// Something is mounted below the trees and cannot be unmounted.
     Mounted(String),
-    /// Others can write to the machine's directory there.
+    /// Others can write to the machine's directory.
     Foreign(String),
-    /// A file on the host cannot be sent.
+    /// A file on this host cannot be sent.
     Host(String),
 }
 

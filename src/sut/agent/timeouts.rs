@@ -1,4 +1,4 @@
-//! How long a wait may last: until a time, until the user cancels, and until the other side has been silent or busy for too long.
+//! Limits of a wait: a deadline, a cancellation by the user, and how long the other side may be silent or busy.
 
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use crate::sut::agent::connection::ConnectionError;
 use crate::sut::{Cancel, Urgency};
 
-/// How often a second cancellation is looked for after the first: the alarm stays readable then.
+/// How often a further cancellation is looked for after the first one, because the alarm stays readable from then on.
 const AFTER_CANCEL: Duration = Duration::from_millis(100);
 
 /// How often the time of a request is checked where silence is not measured.
@@ -15,15 +15,15 @@ const CHECK: Duration = Duration::from_secs(5);
 /// The limit of silence is measured in this number of slices.
 const SLICES: u32 = 8;
 
-/// Each time this number of bytes has moved, the request may take another second.
+/// Whenever this number of bytes has moved, the request may take another second.
 const BYTES_PER_SECOND: u64 = 4 * 1024;
 
-/// How long to wait, and what ends the wait before.
+/// How long to wait, and what ends the wait before that.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct WaitLimits<'a> {
     /// Ends the wait once it rises above `known`.
     pub cancel: &'a Cancel,
-    /// The urgency that the caller knows of already.
+    /// The urgency that the caller already knows of.
     pub known: Urgency,
     /// When to give up.
     pub until: Option<Instant>,
@@ -39,8 +39,8 @@ impl WaitLimits<'_> {
     }
 }
 
-/// Returns the descriptor that a wait has to poll so that `cancel` can end it, and how long the wait may last. Once raised, the alarm is
-/// always readable, so a second cancellation can only be found by a look from time to time.
+/// Returns the descriptor that a wait must poll so that `cancel` can end it, and how long the wait may last. Once raised, the
+/// alarm stays readable, so a further cancellation can only be found by a look from time to time.
 pub(crate) fn alarm(cancel: &Cancel, until: Option<Instant>) -> (Option<BorrowedFd<'_>>, Option<Instant>) {
     match cancel.urgency() {
         Urgency::None => (Some(cancel.as_fd()), until),
@@ -52,16 +52,17 @@ pub(crate) fn alarm(cancel: &Cancel, until: Option<Instant>) -> (Option<Borrowed
     }
 }
 
-/// Finds out whether the other side is stuck: it may be silent only for so long, and a request may take only so long as a whole.
+/// Finds out whether the other side is stuck: it may be silent only for so long, and a request may take only so long as a
+/// whole.
 #[derive(Debug, Default)]
 pub(super) struct Watchdog {
-    /// How long the other side may show no life while it is waited for.
+    /// How long the other side may show no sign of life while it is waited for.
     max_silence: Option<Duration>,
     /// For how long nothing has moved while it was waited for.
     silent: Duration,
     /// How long the request may take as a whole.
     max_total: Option<Duration>,
-    /// How long the request was waited for, and how many bytes have moved since it began.
+    /// For how long the request was waited for; `moved` is how many bytes have moved since it began.
     waited: Duration,
     moved: u64,
 }
@@ -73,7 +74,8 @@ impl Watchdog {
         self.silent = Duration::ZERO;
     }
 
-    /// Begins a request that may take no longer than `total`, signs of life or not. Bytes that move are given time of their own.
+    /// Begins a request that may take no longer than `total`, with or without signs of life. Bytes that move extend that
+    /// time.
     pub(super) fn begin_request(&mut self, total: Option<Duration>) {
         self.max_total = total;
         self.waited = Duration::ZERO;
@@ -96,7 +98,8 @@ impl Watchdog {
         self.silence_slice().or(self.max_total.map(|_| CHECK))
     }
 
-    /// Counts a wait that took `elapsed`. Where the runner itself was suspended it has heard nothing in that time, so little of it counts.
+    /// Counts a wait that took `elapsed`. Where the runner itself was suspended, it could hear nothing in that time, so
+    /// little of it counts.
     pub(super) fn has_waited(&mut self, elapsed: Duration) {
         let counted = |slice: Option<Duration>| slice.map_or(Duration::ZERO, |slice| elapsed.min(2 * slice));
         self.silent += counted(self.silence_slice());

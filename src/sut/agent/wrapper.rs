@@ -1,6 +1,6 @@
 //! The runner's side of a wrapper: starts it, hands it a job, and is the job's [`Channel`].
 //!
-//! Invariant: the wrapper lives at most as long as its stdin is open, unless it was told to detach. So dropping a channel ends
+//! Invariant: the wrapper lives only as long as its stdin is open, unless it was told to detach. So dropping a channel ends
 //! the job.
 
 use std::io;
@@ -14,22 +14,22 @@ use crate::sut::agent::timeouts::{WaitLimits, alarm};
 use crate::sut::channel::{Channel, Cut, End, Ready};
 use crate::sut::{Cancel, Trouble, TroubleKind, Urgency};
 
-/// What shells print before the marker is thrown away, if it is not more than this.
+/// Up to this many bytes that shells print before the marker are thrown away.
 const MAX_NOISE: usize = 1 << 20;
 
-/// How long the last word to a wrapper may take to leave.
+/// How long the last word to a wrapper may take to be sent.
 const LAST_WORD: Duration = Duration::from_secs(5);
 
 /// Why a wrapper does not run the job.
 #[derive(Debug)]
 pub(crate) enum JobStartError {
-    /// It could not be started, or ended.
+    /// The wrapper could not be started, or ended.
     Start(StartError),
-    /// The wrapper says why.
+    /// The wrapper refused the job, for this reason.
     Refused(String),
-    /// The disk there is full; the wrapper says for what there is no room.
+    /// The machine's disk is full; the text says for what there is no room.
     DiskFull(String),
-    /// The test wants a terminal, and the program that makes one is not installed there.
+    /// The test wants a terminal, and the program that makes one is not installed on the machine.
     NoTerminal,
 }
 
@@ -45,18 +45,18 @@ impl From<ConnectionError> for JobStartError {
     }
 }
 
-/// A wrapper that waits for its job. It holds nothing on the machine, and ends by itself where none comes for a minute.
+/// A wrapper that waits for its job. It holds nothing on the machine, and ends by itself if no job comes within a minute.
 pub(crate) struct Wrapper {
     connection: Connection,
     marker: String,
-    /// The word that proves that it is the wrapper who speaks; empty before there is a job.
+    /// The secret word by which the wrapper proves that it is the one who speaks; empty as long as there is no job.
     seal: String,
-    /// Whether what its login prints is over.
+    /// Whether the wrapper has started, so that the login prints no more.
     is_there: bool,
 }
 
 impl Wrapper {
-    /// Starts one, and waits for nothing.
+    /// Starts a wrapper, and waits for nothing.
     pub(crate) fn launch(link: &mut dyn Link, marker: String, limits: &WaitLimits<'_>) -> Result<Self, StartError> {
         let connection = Connection::start(link, &programs::opening(programs::WRAPPER, &marker), limits)?;
         Ok(Self {
@@ -67,12 +67,12 @@ impl Wrapper {
         })
     }
 
-    /// Says whether it is of no use any more, as far as is known.
+    /// Returns whether the wrapper has ended and can take no job, as far as is known.
     pub(crate) fn is_gone(&mut self) -> bool {
         self.connection.ended()
     }
 
-    /// Hands it a job, and waits for nothing. `heartbeat`: the longest silence that it is to bear.
+    /// Hands a job to the wrapper, and waits for nothing. `heartbeat` is the longest silence of the runner that it must bear.
     pub(crate) fn hand(
         &mut self,
         job: &PackedJob,
@@ -83,7 +83,7 @@ impl Wrapper {
         self.connection.send(&job.message(&self.seal, heartbeat), limits)
     }
 
-    /// Waits until it has said that it starts the job which it was handed. May be asked again after [`ConnectionError::TimedOut`].
+    /// Waits until the wrapper has said that it starts its job. After [`ConnectionError::TimedOut`] this may be called again.
     pub(crate) fn until_started(&mut self, limits: &WaitLimits<'_>) -> Result<(), JobStartError> {
         if !self.is_there {
             self.connection.skip_login_output(&self.marker, limits)?;
@@ -99,14 +99,14 @@ impl Wrapper {
         })
     }
 
-    /// The job that it has started.
+    /// Returns the job that the wrapper has started.
     pub(crate) fn into_job(self, heartbeat: Option<Duration>, cancel: Cancel) -> WrappedJob {
         let pause = heartbeat.map(|silence| silence / 3);
         WrappedJob::new(self.connection, (&self.marker, self.seal), cancel, pause)
     }
 }
 
-/// A word that nobody can guess. Unlike a marker it is worth nothing without randomness.
+/// Returns a word that nobody can guess. Unlike a marker, it is worthless without random numbers, so their lack is an error.
 fn seal() -> Result<String, ConnectionError> {
     let mut random = [0; 16];
     let without = |error| ConnectionError::Nonsense(format!("this machine gives no random numbers: {error}"));
@@ -119,21 +119,21 @@ pub(crate) struct WrappedJob {
     process: Box<dyn Process>,
     cancel: Cancel,
     seal: String,
-    /// Control bytes that came with the greeting.
+    /// Control bytes that came together with the wrapper's greeting.
     control: Leftover,
-    /// Output that came with the greeting.
+    /// Output that came together with the wrapper's greeting.
     output: Leftover,
-    /// Output before this line is not the job's; empty once it was seen.
+    /// The line before which output is not the job's; empty once it was seen.
     marker: Vec<u8>,
     control_ended: bool,
     output_ended: bool,
-    /// Words that were not taken yet.
+    /// Words to the wrapper that it has not accepted yet.
     words: Vec<u8>,
     heartbeat: Option<Duration>,
     next_beat: Option<Instant>,
 }
 
-/// Bytes that were read before somebody asked for them.
+/// Bytes that were read before anybody asked for them.
 #[derive(Default)]
 struct Leftover {
     bytes: Vec<u8>,
@@ -187,7 +187,8 @@ impl WrappedJob {
         job
     }
 
-    /// Throws away what the login shell printed, as soon as the marker was seen; `ended`: it will not come any more.
+    /// Throws away what the login shell printed, once the marker was seen. `ended` means that the marker will not come any
+    /// more.
     fn drop_noise(&mut self, ended: bool) {
         if self.marker.is_empty() {
             return;
@@ -204,7 +205,7 @@ impl WrappedJob {
         }
     }
 
-    /// Sends what waits to be sent, as far as it is taken.
+    /// Sends the words that wait, as far as they are accepted.
     fn push_words(&mut self) {
         while !self.words.is_empty() {
             match self.process.write(&self.words) {
@@ -215,7 +216,7 @@ impl WrappedJob {
         }
     }
 
-    /// Gives a sign of life if one is due: whoever has much to read waits for nothing.
+    /// Gives a sign of life if one is due. A runner that has much to read never waits, so this is called on reads too.
     fn tend(&mut self) {
         if self.next_beat.is_some() {
             self.beat();
@@ -227,7 +228,7 @@ impl WrappedJob {
         if let (Some(pause), Some(due)) = (self.heartbeat, self.next_beat)
             && Instant::now() >= due
         {
-            // One sign that waits is as good as many.
+            // One waiting sign is as good as many.
             if self.words.is_empty() {
                 self.words.push(b'\n');
             }

@@ -1,9 +1,10 @@
-//! What the runner remembers on the machine about a slot's tree, as bytes that the agent stores and gives back.
+//! The manifest of a slot: what the runner remembers on the machine about the slot's tree, as bytes that the agent stores and
+//! gives back.
 //!
-//! Shape: a line `atex-files-2-ID-STEPS`, then records ended by NUL: `F hex path`, `X hex path` (executable), `L path` followed by a
-//! record that is the target, `D path`, and `A first last path` for a path that prepare steps changed. The id stands for the list of
-//! files, and STEPS says how many steps of a chain have left something there, so that "the same files again" is one comparison on the
-//! machine.
+//! The format is a line `atex-files-2-ID-STEPS`, then records ended by NUL: `F hex path`, `X hex path` (executable), `L path`
+//! followed by a record that is the target, `D path`, and `A first last path` for a path that prepare steps changed. ID
+//! stands for the list of files, and STEPS is the number of steps of a chain up to the last one that left something in the
+//! tree. So the machine finds out by one comparison that the same files are wanted again.
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -17,25 +18,25 @@ const FORMAT: &str = "atex-files-2";
 /// A path below a slot, as bytes.
 pub(crate) type RelPath = Vec<u8>;
 
-/// What was brought, and what prepare steps made of it.
+/// What was synced, and what prepare steps changed in it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct TreeManifest {
-    /// What the runner brought; sizes are not kept (0).
+    /// What the runner synced. The sizes are not kept (they are 0).
     pub files: BTreeMap<RelPath, FileKind>,
-    /// Paths whose present state belongs to the prepared state of the machine.
+    /// The paths whose present state belongs to the prepared state of the machine.
     pub adopted: BTreeMap<RelPath, Steps>,
 }
 
-/// Which steps of a prepare chain changed a path: their places in it.
+/// Which steps of a prepare chain changed a path, by their positions in the chain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Steps {
-    /// The first of them.
+    /// The first step that changed the path.
     pub first: usize,
-    /// The last of them.
+    /// The last step that changed the path.
     pub last: usize,
 }
 
-/// The id of a list of files.
+/// Returns the id of a list of files.
 pub(crate) fn id(set: &SlotFiles) -> String {
     let mut hasher = blake3::Hasher::new();
     for entry in &set.files {
@@ -46,8 +47,8 @@ pub(crate) fn id(set: &SlotFiles) -> String {
     hasher.finalize().to_hex().to_string()
 }
 
-/// The first line of a manifest with this id, where no step but the first so many has left anything: the only part that the agent
-/// looks at.
+/// Returns the first line of a manifest with this id in which no step but the first `steps` has left anything. It is the only
+/// part that the agent looks at.
 pub(crate) fn head(id: &str, steps: usize) -> String {
     format!("{FORMAT}-{id}-{steps}")
 }
@@ -65,7 +66,7 @@ impl TreeManifest {
         }
     }
 
-    /// Writes it, under the id of the list that it was made of.
+    /// Encodes the manifest, under the id of the list that it was made from.
     pub(crate) fn encode(&self, id: &str) -> Vec<u8> {
         let steps = self.adopted.values().map(|steps| steps.last + 1).max();
         let mut out = head(id, steps.unwrap_or_default()).into_bytes();
@@ -79,7 +80,7 @@ impl TreeManifest {
         out
     }
 
-    /// Reads it, with its id; nothing if it is not one.
+    /// Decodes a manifest and its id; `None` if the bytes are not a manifest.
     pub(crate) fn decode(bytes: &[u8]) -> Option<(Self, String)> {
         let end = bytes.iter().position(|byte| *byte == b'\n')?;
         let head = std::str::from_utf8(&bytes[..end]).ok()?;
@@ -125,14 +126,14 @@ impl TreeManifest {
     }
 }
 
-/// A number and a space, and what follows.
+/// Reads a number and a space, and returns what follows too.
 fn number(bytes: &[u8]) -> Option<(usize, &[u8])> {
     let end = bytes.iter().position(|byte| *byte == b' ')?;
     let number = std::str::from_utf8(&bytes[..end]).ok()?.parse().ok()?;
     Some((number, &bytes[end + 1..]))
 }
 
-/// A kind as a manifest keeps it: the digest says more than the size.
+/// Returns a kind in the form that a manifest keeps: without the size, because the digest says more.
 pub(crate) fn remembered(kind: &FileKind) -> FileKind {
     match kind {
         FileKind::File { digest, executable, .. } => FileKind::File {

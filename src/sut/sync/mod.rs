@@ -1,4 +1,4 @@
-//! Bringing files: the requests of a sync over an agent, and the one tar stream that carries what differs.
+//! Syncing a tree to a machine: the requests to the agent, and the one tar stream that carries what differs.
 
 use std::ffi::OsStr;
 use std::fs::File;
@@ -20,19 +20,19 @@ mod manifest;
 mod plan;
 mod tar;
 
-/// File contents travel in pieces of this size.
+/// The contents of files are sent in pieces of this size.
 const CHUNK: usize = 128 * 1024;
 
-/// A question about a slot that was sent with the request that opens the machine.
+/// A `check` of a slot that was sent ahead, with the request that opens the machine or after a job.
 pub(crate) struct EarlyCheck {
     question: String,
-    /// Whether it was asked before that what the last job has read.
+    /// Whether a question what the last job has read was sent before it.
     reads: Asked,
-    /// Nothing as long as it was not read.
+    /// The reply; `None` as long as it was not read.
     answer: Option<Reply>,
 }
 
-/// What became of a question that may have been asked.
+/// The state of a question that may have been sent.
 enum Asked {
     Not,
     Waiting,
@@ -40,7 +40,7 @@ enum Asked {
 }
 
 impl EarlyCheck {
-    /// Makes one of a [`question`] that was sent.
+    /// Makes it from a [`question`] that was sent.
     pub(crate) fn sent(question: String) -> Self {
         Self {
             question,
@@ -49,7 +49,7 @@ impl EarlyCheck {
         }
     }
 
-    /// The same behind the question what the last job has read.
+    /// Says that a question what the last job has read was sent before it.
     pub(crate) fn behind_reads(self) -> Self {
         Self {
             reads: Asked::Waiting,
@@ -57,7 +57,7 @@ impl EarlyCheck {
         }
     }
 
-    /// Takes the answer to the question what the last job has read, if it was asked.
+    /// Takes the reply to the question what the last job has read, if it was sent.
     pub(crate) fn take_reads(
         &mut self,
         connection: &mut Connection,
@@ -77,7 +77,7 @@ impl EarlyCheck {
         Ok(())
     }
 
-    /// Reads the answer, if that was not done: it comes before all others.
+    /// Reads the replies, unless that was done before. They come before all others.
     pub(crate) fn hear(&mut self, connection: &mut Connection, limits: &WaitLimits<'_>) -> Result<(), ConnectionError> {
         self.hear_reads(connection, limits)?;
         if self.answer.is_none() {
@@ -87,10 +87,10 @@ impl EarlyCheck {
     }
 }
 
-/// The question with which a sync begins.
+/// Returns the request with which a sync begins.
 pub(crate) fn question(upload: &Upload, mode: SyncMode) -> String {
     let id = manifest::id(&upload.files);
-    // With the rest of what steps made, all that is known is needed.
+    // These modes need all that is known of the tree wherever steps have left something in it.
     let steps = match mode {
         SyncMode::KeepPrepared(steps) => steps,
         SyncMode::KeepRest | SyncMode::ExactIfUnprepared | SyncMode::Exact => 0,
@@ -100,7 +100,8 @@ pub(crate) fn question(upload: &Upload, mode: SyncMode) -> String {
     format!("check {} {see} {}\n", upload.slot, heads.join(" "))
 }
 
-/// Makes the slot hold the files. `ahead`: what was asked before, if nothing has happened there since.
+/// Makes the slot hold the files. `ahead` is the question that was sent ahead, if nothing has happened on the machine since
+/// then.
 pub(crate) fn sync(
     connection: &mut Connection,
     (upload, mode): (&Upload, SyncMode),
@@ -126,8 +127,8 @@ pub(crate) fn sync(
     }
     let seen = seen(&reply)?;
     let plan = plan(&upload.files, &seen, mode);
-    // The machine is to say that it is not prepared before anything of that is touched.
-    // What steps made is not known where the manifest is of another atex: it may be anything.
+    // The machine must say that it is not prepared before anything of that is touched. Where the manifest is that of another
+    // version of atex, it is not known what steps made: it may be anything.
     let unknown = reply
         .blobs
         .first()
@@ -155,7 +156,7 @@ pub(crate) fn sync(
     }))
 }
 
-/// Takes what changed in the slot since its last sync as the work of the prepare step at this place of a chain.
+/// Takes what changed in the slot since its last sync as the work of the prepare step at position `step` of a chain.
 pub(crate) fn adopt(
     connection: &mut Connection,
     (slot, step): (&str, usize),
@@ -175,14 +176,14 @@ pub(crate) fn adopt(
     rebase(connection, slot, &manifest, &id, limits)
 }
 
-/// Reads the four blobs: manifest, tree then, tree now, touched paths.
+/// Reads the four blobs of a reply: the manifest, the tree then, the tree now, and the touched paths.
 fn seen(reply: &Reply) -> Result<SlotContents<'_>, RequestError> {
     let [list, before, now, touched] = reply.blobs.as_slice() else {
         return Err(reply.unexpected().into());
     };
     let before = if reply.word == "differs" { now } else { before };
     Ok(SlotContents {
-        // Without a manifest nothing is known of what is there, so nothing of it stays.
+        // Without a manifest it is not known what is there, so none of it stays.
         manifest: TreeManifest::decode(list)
             .map(|(manifest, _)| manifest)
             .unwrap_or_default(),
@@ -208,7 +209,7 @@ fn rebase(
     connection.read_reply(MAX_LISTING, limits)?.accept().map(drop)
 }
 
-/// Carries a plan out. Gives the path of the file that was not what it was, if there was one.
+/// Carries out a plan. Returns the path of the file that had changed on the host, if there was one.
 fn apply(
     connection: &mut Connection,
     slot: &str,
@@ -218,7 +219,7 @@ fn apply(
 ) -> Result<Result<Synced, PathBuf>, RequestError> {
     let sent = plan.send.iter().map(|entry| entry.path.as_os_str().as_bytes());
     let sent = listed(sent);
-    // A removal that was interrupted is found as what it is: what is left is still too much.
+    // A removal that is interrupted needs no note: what is left is still too much, and the next sync finds it.
     let touched = [listed(plan.dirs.iter().copied()), sent.clone()].concat();
     let lists = tar::archive(&[
         (&format!("{slot}.touched.new"), &touched),
@@ -262,16 +263,16 @@ fn apply(
     }))
 }
 
-/// Why a file was not sent as the list has it.
+/// Why a file was not sent as the list describes it.
 enum NotSent {
-    /// It is not what it was, or gone; its path below the slot.
+    /// It has changed or is gone; this is its path below the slot.
     Changed(PathBuf),
-    /// It cannot be read; why.
+    /// It cannot be read, for this reason.
     Unreadable(String),
 }
 
-/// Sends directories and files; the promised length in any case. Says how many bytes of content went, or which file is not
-/// what it was.
+/// Sends directories and files; the promised number of bytes is sent in any case. Returns how many bytes of content were
+/// sent, or which file has changed.
 fn stream_files(
     connection: &mut Connection,
     plan: &SyncPlan<'_>,
@@ -305,7 +306,7 @@ fn stream_files(
     Ok(outcome)
 }
 
-/// Sends one content, filled up with zeros or cut to `size`. Gives the digest of what the file really held.
+/// Sends the content of one file, cut or filled up with zeros to `size`. Returns the digest of what the file really held.
 fn stream_file(
     connection: &mut Connection,
     out: &mut Vec<u8>,
@@ -340,7 +341,7 @@ fn stream_file(
     Ok(match (file, failure, rest) {
         (Err(error), ..) | (_, Some(error), _) | (_, _, Err(error)) => Err(error),
         (.., Ok(0)) => Ok(*hasher.finalize().as_bytes()),
-        // Longer than it was: no digest is that of the list.
+        // The file is longer than it was. No file of the list has this digest.
         _ => Ok([0; 32]),
     })
 }
@@ -359,7 +360,7 @@ fn read_full(file: &mut File, buffer: &mut [u8]) -> io::Result<usize> {
     Ok(filled)
 }
 
-/// Sends `out` if it holds `enough`.
+/// Sends `out` if it holds at least `enough` bytes.
 fn flush(
     connection: &mut Connection,
     out: &mut Vec<u8>,
@@ -384,7 +385,7 @@ fn member(kind: &FileKind) -> Member<'_> {
     }
 }
 
-/// Paths, each ended by NUL.
+/// Joins paths, each ended by NUL.
 fn listed<'a>(paths: impl Iterator<Item = &'a [u8]>) -> Vec<u8> {
     let mut out = Vec::new();
     for path in paths {
@@ -394,7 +395,7 @@ fn listed<'a>(paths: impl Iterator<Item = &'a [u8]>) -> Vec<u8> {
     out
 }
 
-/// A path that leads out of the slot is a defect of the caller; it is refused before anything happens.
+/// Refuses paths that lead out of the slot, before anything happens. They are a defect of the caller.
 fn check_paths(set: &SlotFiles) -> Result<(), RequestError> {
     let inside = |entry: &FileEntry| {
         let bytes = entry.path.as_os_str().as_bytes();

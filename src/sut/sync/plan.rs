@@ -1,8 +1,10 @@
-//! What a sync must do: a pure function from what the host has, what was brought, and what is seen on the machine.
+//! The plan of a sync: a pure function from what the host has, what was synced before, and what the machine's tree holds now,
+//! to what must be done.
 //!
-//! Invariants: nothing is written or removed through a symlink (whatever must be a directory is listed in [`SyncPlan::dirs`], and
-//! what stands there and is none goes first); a path that is sent does not exist any more when it arrives; what the prepare steps
-//! made that are to stand is never removed in [`SyncMode::KeepPrepared`], unless the host has a new version for that very path.
+//! Invariants: nothing is written or removed through a symlink (whatever must be a directory is listed in [`SyncPlan::dirs`],
+//! and anything else in its place is removed first); a path that is sent does not exist any more when it arrives; and in
+//! [`SyncMode::KeepPrepared`] the work of those prepare steps that are to be kept is never removed, unless the host has a new
+//! version of that very path.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::os::unix::ffi::OsStrExt;
@@ -11,20 +13,21 @@ use crate::sut::SyncMode;
 use crate::sut::sync::files::{FileEntry, FileKind, SlotFiles};
 use crate::sut::sync::manifest::{RelPath, Steps, TreeManifest, remembered};
 
-/// A listing of a tree by the agent: path to what stands there.
+/// The agent's listing of a tree: a map from each path to the entry there.
 #[derive(Debug, Default)]
 pub(crate) struct TreeListing<'a>(HashMap<&'a [u8], ListingEntry<'a>>);
 
-/// What stands at a path of a listing.
+/// The entry at a path of a listing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct ListingEntry<'a> {
-    /// Changes whenever the path's content or mode does. The content of a directory are the names in it.
+    /// A text that changes whenever the content or the mode of the path does. The content of a directory is the names in it.
     fingerprint: &'a [u8],
     is_dir: bool,
 }
 
 impl ListingEntry<'_> {
-    /// Inode and mode, time of the last change of the content, and of any change; nothing if that cannot be read.
+    /// Splits the fingerprint into inode and mode, the time of the last change of the content, and that of any change; `None`
+    /// if it has another form.
     fn parts(&self) -> Option<[&[u8]; 4]> {
         let tab = self.fingerprint.iter().position(|byte| *byte == b'\t')?;
         let mut words = self.fingerprint[..tab].splitn(4, |byte| *byte == b'.');
@@ -32,8 +35,8 @@ impl ListingEntry<'_> {
         Some([inode, mode, words.next()?, &self.fingerprint[tab + 1..]])
     }
 
-    /// Whether it is the same directory as before, and nothing but the names in it changed: that sets both times, all else the later one
-    /// alone.
+    /// Whether it is the same directory as before with nothing changed but the names in it. A change of names sets both
+    /// times; any other change sets only the time of any change.
     fn is_same_dir(&self, before: &Self) -> bool {
         let (Some([inode, mode, changed, any]), Some([inode_then, mode_then, ..])) = (self.parts(), before.parts())
         else {
@@ -44,8 +47,8 @@ impl ListingEntry<'_> {
 }
 
 impl<'a> TreeListing<'a> {
-    /// Reads records of the form `INODE.SIZE.MODE.MTIME TAB CTIME TAB ./path NUL`; others are left out. Of several for a path the last
-    /// counts. Behind the root there are the directories.
+    /// Parses records of the form `INODE.SIZE.MODE.MTIME TAB CTIME TAB ./path NUL`; others are skipped. Where a path has
+    /// several records, the last one counts. The root and the directories come after everything else.
     pub(crate) fn parse(bytes: &'a [u8]) -> Self {
         let mut entries: HashMap<&[u8], ListingEntry<'_>> = HashMap::new();
         let mut in_dirs = false;
@@ -61,7 +64,7 @@ impl<'a> TreeListing<'a> {
             };
             let entry = ListingEntry {
                 fingerprint: &record[..second],
-                // What was listed as something else before is listed again since its times were set.
+                // A file whose times were set is listed again behind the directories. It stays what it was listed as before.
                 is_dir: in_dirs && entries.get(path).is_none_or(|entry| entry.is_dir),
             };
             entries.insert(path, entry);
@@ -77,13 +80,13 @@ impl<'a> TreeListing<'a> {
 /// What is known of a slot on the machine.
 #[derive(Debug, Default)]
 pub(crate) struct SlotContents<'a> {
-    /// What was brought there.
+    /// What was synced there.
     pub manifest: TreeManifest,
-    /// The tree after that.
+    /// The tree after that sync.
     pub before: TreeListing<'a>,
     /// The tree now.
     pub now: TreeListing<'a>,
-    /// Paths that an interrupted sync may have written to: nothing is believed of them.
+    /// The paths that an interrupted sync may have written to. Nothing that is known of them is believed.
     pub touched: HashSet<&'a [u8]>,
 }
 
@@ -92,7 +95,8 @@ impl SlotContents<'_> {
         self.touched.contains(path) || self.before.0.get(path) != self.now.0.get(path)
     }
 
-    /// Whether what stands at a path is not what it was. A directory in which names changed is: these are looked at themselves.
+    /// Whether the entry at a path differs from what it was. A directory in which only names changed does not: these are
+    /// compared themselves.
     fn is_other(&self, path: &[u8]) -> bool {
         match (self.before.0.get(path), self.now.0.get(path)) {
             (Some(before), Some(now)) => before != now && !now.is_same_dir(before),
@@ -100,12 +104,14 @@ impl SlotContents<'_> {
         }
     }
 
-    /// Whether what a prepare step left at a path is not there as it was. What it left absent is nothing to be lost.
+    /// Whether the work of a prepare step at a path is not there as the step left it. A path that the step removed cannot be
+    /// lost.
     fn lost(&self, path: &[u8]) -> bool {
         self.before.has(path) && self.is_other(path)
     }
 
-    /// The manifest after the prepare step at this place of a chain: what changed since the last sync is its work.
+    /// Returns the manifest after the prepare step at position `step` of a chain: what changed since the last sync is the
+    /// work of that step.
     pub(crate) fn adopt(mut self, step: usize) -> TreeManifest {
         for path in &self.touched {
             self.manifest.files.remove(*path);
@@ -130,34 +136,34 @@ impl SlotContents<'_> {
     }
 }
 
-/// What to do, in this order: remove `gone`, make way for `dirs`, extract `dirs` and `send`.
+/// What must be done, in this order: remove `gone`, make way for `dirs`, extract `dirs` and `send`.
 #[derive(Debug, Default)]
 pub(crate) struct SyncPlan<'a> {
-    /// Paths to remove, with all below them; no path lies below another one.
+    /// The paths to remove, each with everything below it. None of them lies below another one.
     pub gone: Vec<&'a [u8]>,
-    /// Paths that must be directories, parents first.
+    /// The paths that must be directories, parents first.
     pub dirs: Vec<&'a [u8]>,
-    /// Files and symlinks to bring.
+    /// The files and symlinks to send.
     pub send: Vec<&'a FileEntry>,
-    /// How many of the paths there are removed and do not come back.
+    /// How many existing paths are removed and not replaced.
     pub removed: u64,
-    /// What is known of the tree afterwards.
+    /// The manifest of the tree afterwards.
     pub manifest: TreeManifest,
     /// See [`Synced::lost_prepared`](crate::sut::Synced::lost_prepared).
     pub lost_prepared: Option<usize>,
 }
 
 impl SyncPlan<'_> {
-    /// Whether the tree is as it should be.
+    /// Whether the tree is as it should be already.
     pub(crate) fn is_empty(&self) -> bool {
         self.gone.is_empty() && self.dirs.is_empty() && self.send.is_empty()
     }
 }
 
-/// Finds what must be done so that the tree holds `set`.
+/// Finds out what must be done so that the tree holds `set`.
 ///
-/// Approach: first which paths stay as prepare steps left them; then which files must be sent; from both follows which
-/// directories must be there; and what is there and is none of these, goes.
+/// The steps are: find the paths that stay as prepare steps left them; find the files that must be sent; from both follow the
+/// directories that must exist; everything else that is there is removed.
 pub(crate) fn plan<'a>(set: &'a SlotFiles, seen: &'a SlotContents<'a>, mode: SyncMode) -> SyncPlan<'a> {
     let leaves: HashMap<&[u8], &FileEntry> = set.files.iter().map(|entry| (bytes(entry), entry)).collect();
     let all = kept(&leaves, seen, mode);
@@ -177,7 +183,7 @@ pub(crate) fn plan<'a>(set: &'a SlotFiles, seen: &'a SlotContents<'a>, mode: Syn
             .filter(|entry| entry.kind == FileKind::Directory)
             .map(bytes),
     );
-    // Where the last sync left a directory, and nothing changed since, there is one.
+    // Where the last sync left a directory, and nothing has changed since, there still is one.
     let was_none = |dir: &[u8]| {
         let file = matches!(
             seen.manifest.files.get(dir),
@@ -195,7 +201,7 @@ pub(crate) fn plan<'a>(set: &'a SlotFiles, seen: &'a SlotContents<'a>, mode: Syn
     dirs.extend(below.into_iter().flat_map(ancestors));
 
     let sent: HashSet<&[u8]> = send.iter().map(|entry| bytes(entry)).collect();
-    // What a prepare step left absent, and is there now, came from a test.
+    // A path that a prepare step removed but that exists now came from a test.
     let standing: HashSet<&[u8]> = kept.keys().copied().filter(|path| seen.before.has(path)).collect();
     let shelter: HashSet<&[u8]> = standing.iter().flat_map(|path| ancestors(path)).collect();
     let stays = |path: &[u8]| {
@@ -219,8 +225,9 @@ pub(crate) fn plan<'a>(set: &'a SlotFiles, seen: &'a SlotContents<'a>, mode: Syn
     }
 }
 
-/// The paths that stay as prepare steps left them: adopted, not half overwritten since, and the host's version is still the one
-/// that was there then. What lies below a file of the host stays only if the file's place does.
+/// Returns the paths that stay as prepare steps left them: they were adopted, an interrupted sync did not touch them, and the
+/// host's version is the one that was there then. What lies below a file of the host stays only if the path of that file
+/// does.
 fn kept<'a>(
     leaves: &HashMap<&[u8], &FileEntry>,
     seen: &'a SlotContents<'_>,
@@ -230,7 +237,7 @@ fn kept<'a>(
     if !mode.keeps_prepared() {
         return kept;
     }
-    // In the set's order, parents come before what lies below them.
+    // In this order, parents come before what lies below them.
     for (path, &made) in &seen.manifest.adopted {
         let path = path.as_slice();
         let host = leaves.get(path).map(|entry| remembered(&entry.kind));
@@ -246,10 +253,11 @@ fn kept<'a>(
     kept
 }
 
-/// The first step that must run again so that the tree is as so many steps left it; their number, if none must.
+/// Returns the first step that must run again so that the tree is as the first `steps` steps left it; `steps` if none must.
 ///
-/// Approach: what is lost is made by the first step that changed it and those after it. What they, and the steps that are not wanted, have
-/// made is removed; but where a step before them had a hand in that too, how it was after that one is not known, and it must run as well.
+/// What is lost must be made again by the first step that changed it and by all steps after that one. The work of these, and
+/// of the steps that are not wanted, is removed. But where an earlier step had changed such a path too, it is not known how
+/// the path was after that step, so that step must run again as well.
 fn first_lost(kept: &BTreeMap<&[u8], Steps>, seen: &SlotContents<'_>, steps: usize) -> usize {
     let wanted = kept.iter().filter(|(_, made)| made.first < steps);
     let lost = wanted.filter(|(path, _)| seen.lost(path)).map(|(_, made)| made.first);
@@ -277,7 +285,7 @@ fn bytes(entry: &FileEntry) -> &[u8] {
     entry.path.as_os_str().as_bytes()
 }
 
-/// The directories above a relative path, nearest first, without the root.
+/// Returns the directories above a relative path, the nearest first, without the root.
 fn ancestors(path: &[u8]) -> impl Iterator<Item = &[u8]> {
     let slashes = path.iter().enumerate().rev().filter(|(_, byte)| **byte == b'/');
     slashes.map(|(at, _)| &path[..at])

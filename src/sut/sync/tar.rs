@@ -1,22 +1,22 @@
-//! A writer of tar headers, for streams that go to a machine.
+//! Writes tar headers for the streams that are sent to a machine.
 //!
-//! Format: ustar headers with GNU's extensions (`L` and `K` members for long names, base-256 sizes), as the manual of GNU tar
-//! describes them under "Basic Tar Format". Chosen over pax because its names are raw bytes: no charset is ever applied.
-//! Owner, group and times are zero: the receiving side extracts with its own.
+//! The format is ustar headers with GNU's extensions (`L` and `K` members for long names, base-256 sizes), as the manual of
+//! GNU tar describes them under "Basic Tar Format". It was chosen over pax because its names are raw bytes: no charset is
+//! ever applied. Owner, group and times are zero, since the receiving side extracts with its own.
 
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-/// Headers and contents come in units of this size.
+/// Headers and contents are sent in units of this size.
 const BLOCK: usize = 512;
 
 /// The longest name that fits into a header.
 const NAME: usize = 100;
 
-/// Octal sizes end here (8 GiB).
+/// Sizes from here on (8 GiB) cannot be written in octal.
 const OCTAL_LIMIT: u64 = 1 << 33;
 
-/// What a member is.
+/// The kind of a member.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Member<'a> {
     /// A file of `size` bytes; its content and [`padding`] follow the header.
@@ -27,7 +27,7 @@ pub(crate) enum Member<'a> {
     Directory,
 }
 
-/// Appends the header of a member to `out`, with what its long names need before it.
+/// Appends the header of a member to `out`, preceded by what its long names need.
 pub(crate) fn header(out: &mut Vec<u8>, path: &Path, member: Member<'_>) {
     let name = path.as_os_str().as_bytes();
     let (kind, mode, size, target) = match member {
@@ -44,12 +44,12 @@ pub(crate) fn header(out: &mut Vec<u8>, path: &Path, member: Member<'_>) {
     block(out, name, kind, mode, size, target);
 }
 
-/// The number of zero bytes that follow a content of `size` bytes.
+/// Returns the number of zero bytes that follow a content of `size` bytes.
 pub(crate) fn padding(size: u64) -> u64 {
     size.next_multiple_of(BLOCK as u64) - size
 }
 
-/// The size of a member in the stream: headers, content, padding.
+/// Returns the size of a member in the stream: headers, content, and padding.
 pub(crate) fn member_size(path: &Path, member: Member<'_>) -> u64 {
     let mut headers = Vec::with_capacity(BLOCK);
     header(&mut headers, path, member);
@@ -63,7 +63,7 @@ pub(crate) fn member_size(path: &Path, member: Member<'_>) -> u64 {
 /// The end of a stream.
 pub(crate) const END: [u8; 2 * BLOCK] = [0; 2 * BLOCK];
 
-/// A whole archive of small files, in memory.
+/// Returns a whole archive of small files, in memory.
 pub(crate) fn archive(files: &[(&str, &[u8])]) -> Vec<u8> {
     let mut out = Vec::new();
     for (name, content) in files {
@@ -83,8 +83,8 @@ pub(crate) fn archive(files: &[(&str, &[u8])]) -> Vec<u8> {
     out
 }
 
-/// Appends a member that carries a name too long for a header. How long `out` is says nothing of where the stream's blocks
-/// begin: a part of the stream may have been sent.
+/// Appends a member that carries a name which is too long for a header. The length of `out` does not say where the stream's
+/// blocks begin, because a part of the stream may have been sent already.
 fn long_name(out: &mut Vec<u8>, kind: u8, name: &[u8]) {
     block(out, b"././@LongLink", kind, 0o644, name.len() as u64 + 1, b"");
     let end = out.len() + (name.len() + 1).next_multiple_of(BLOCK);
@@ -167,7 +167,7 @@ mod tests {
     proptest::proptest! {
         #![proptest_config(proptest::test_runner::Config::with_cases(24))]
 
-        /// What was sent is gone from the buffer: a stream is the same wherever it is cut.
+        /// What was sent is removed from the buffer. The stream must be the same wherever it is cut.
         #[test]
         fn a_stream_is_whole_wherever_a_part_of_it_was_sent(
             members in proptest::collection::vec((0..6_usize, -2..3_i64, 0..6_usize, 0..5_usize), 1..6),
@@ -183,7 +183,7 @@ mod tests {
                 header(&mut out, Path::new(&path), Member::File { size, executable: false });
                 out.resize(out.len() + usize::try_from(size).unwrap(), 7);
                 if out.len() >= cut {
-                    // As an upload does it: between the content and what fills it up.
+                    // An upload does this too, between the content and its padding.
                     sent.append(&mut out);
                 }
                 out.resize(out.len() + usize::try_from(padding(size)).unwrap(), 0);
@@ -202,14 +202,14 @@ mod tests {
         }
     }
 
-    /// A path of so many bytes, in components that file systems allow.
+    /// Returns a path of `length` bytes, in components that file systems allow.
     fn path_of(length: usize) -> String {
         (0..length)
             .map(|at| if at % 200 == 199 && at + 1 < length { '/' } else { 'n' })
             .collect()
     }
 
-    /// The length of a file. The path may be too long for one call together with the directory's.
+    /// Returns the length of a file. Together with the directory's path, its path may be too long for one call.
     fn length_of(dir: &Path, path: &str) -> u64 {
         let (directories, name) = path.rsplit_once('/').unwrap_or((".", path));
         let mut at = rustix::fs::open(dir, rustix::fs::OFlags::PATH, rustix::fs::Mode::empty()).unwrap();

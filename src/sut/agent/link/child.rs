@@ -1,4 +1,4 @@
-//! Bash behind a child process of this one, with three pipes: here, or wherever its command leads.
+//! [`ChildLink`]: bash as a child process of atex with three pipes, on this host or wherever its command leads.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
@@ -15,27 +15,28 @@ use rustix::process::{Pid, PidfdFlags, pidfd_open};
 use crate::sut::agent::link::{BOOT, Interest, Link, Process, ProcessExit};
 use crate::sut::{Trouble, TroubleKind};
 
-/// Variables of the runner that jobs may see. All others stay with the runner: a job's environment is the plan's and the
-/// test's, not that of the terminal it happened to be started from.
+/// The variables of the runner that jobs may see, besides `LC_*`. All others stay with the runner: a job's environment is
+/// that of the plan and the test, and not that of the terminal from which atex happened to be started.
 const BASE_ENVIRONMENT: [&str; 7] = ["PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "TMPDIR"];
 
-/// Where programs are looked for if the runner has no `PATH`.
+/// The `PATH` that is used if the runner has none.
 const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-/// The beginning of a command that takes no signals blocked over from this process (coreutils 8.31): bash has no word for that.
+/// A prefix for a command that unblocks the signals which this process has blocked (coreutils 8.31); bash itself cannot do
+/// that.
 const UNBLOCK: &[&str] = &["env", "--default-signal"];
 
-/// How often the end of a process is looked for where the kernel has no pidfd.
+/// How often a child is checked for its end where the kernel has no pidfd.
 const WITHOUT_PIDFD: Duration = Duration::from_millis(50);
 
-/// Starts a command on this machine that becomes bash, or leads to one.
+/// Starts a command on this host that becomes bash, or leads to one.
 #[derive(Clone, Debug)]
 pub struct ChildLink {
     name: String,
     /// The program that becomes bash with [`BOOT`], and its arguments.
     command: Vec<OsString>,
     heartbeat: Option<Duration>,
-    /// Whether the command sees all of the runner's environment.
+    /// Whether the command sees the runner's whole environment.
     whole_environment: bool,
     dead_after: Option<Duration>,
 }
@@ -50,14 +51,14 @@ impl ChildLink {
         )
     }
 
-    /// Makes a link that starts bash by a command of one's own, which gets [`BOOT`] as its last argument: as another user, or
-    /// in a container.
+    /// Makes a link that starts bash by the given command, which gets [`BOOT`] as its last argument: as another user, or in a
+    /// container.
     pub fn through(name: &str, mut command: Vec<OsString>, heartbeat: Option<Duration>) -> Self {
         command.push(BOOT.into());
         Self::running(name, command, heartbeat)
     }
 
-    /// The same for a command that has [`BOOT`] in it already.
+    /// Makes a link that starts bash by a command that has [`BOOT`] in it already.
     pub fn running(name: &str, command: Vec<OsString>, heartbeat: Option<Duration>) -> Self {
         Self {
             name: name.to_owned(),
@@ -68,7 +69,7 @@ impl ChildLink {
         }
     }
 
-    /// Lets the command see all of the runner's environment: one that is the user's own, and leads elsewhere.
+    /// Lets the command see the runner's whole environment: for a command that is the user's own and leads elsewhere.
     #[must_use]
     pub fn with_whole_environment(mut self) -> Self {
         self.whole_environment = true;
@@ -118,7 +119,7 @@ impl Link for ChildLink {
     fn disconnect(&mut self) {}
 }
 
-/// The part of the runner's environment that jobs get, with a `PATH` in any case.
+/// Returns the part of the runner's environment that jobs get. It has a `PATH` in any case.
 fn base_environment() -> Vec<(OsString, OsString)> {
     let mut variables: Vec<_> = std::env::vars_os()
         .filter(|(name, _)| {
@@ -132,7 +133,7 @@ fn base_environment() -> Vec<(OsString, OsString)> {
     variables
 }
 
-/// The same as text, a line each, as an agent tells it.
+/// Returns the same variables as text without newlines, as an agent tells them.
 pub(crate) fn environment() -> impl Iterator<Item = (String, String)> {
     base_environment().into_iter().map(|(name, value)| {
         let name = name.to_string_lossy().into_owned();
@@ -142,7 +143,7 @@ pub(crate) fn environment() -> impl Iterator<Item = (String, String)> {
 
 struct ChildProcess {
     child: Child,
-    /// Readable once the child has exited.
+    /// This descriptor is readable once the child has exited.
     pidfd: Option<OwnedFd>,
     stdin: Option<File>,
     stdout: Option<File>,
@@ -180,7 +181,7 @@ impl ChildProcess {
     }
 }
 
-/// Whether this thread blocks signals, which the programs that it starts would go on with.
+/// Whether this thread blocks signals; the programs that it starts would inherit that.
 fn blocks_signals() -> bool {
     let status = std::fs::read_to_string("/proc/thread-self/status").unwrap_or_default();
     let mask = status.lines().find_map(|line| line.strip_prefix("SigBlk:"));
@@ -192,8 +193,8 @@ fn nonblocking(pipe: OwnedFd) -> io::Result<File> {
     Ok(File::from(pipe))
 }
 
-/// Reads `stream`, treating "nothing now" after the child's end as the end. The second read is needed: the child may have
-/// written between the first one and its end.
+/// Reads `stream`. After the child's end, "nothing now" counts as the end of the stream. The second read is needed because
+/// the child may have written between the first read and its end.
 fn read(stream: &mut Option<File>, child: &mut Child, buffer: &mut [u8]) -> io::Result<usize> {
     let Some(pipe) = stream else { return Ok(0) };
     let mut exited = false;
@@ -302,7 +303,8 @@ impl Process for ChildProcess {
 }
 
 impl Drop for ChildProcess {
-    /// Closes the streams, and leaves somebody behind who reaps the child: a detached wrapper may outlive this by minutes.
+    /// Closes the streams, and leaves a thread behind that reaps the child, because a detached wrapper may live for minutes
+    /// after this.
     fn drop(&mut self) {
         self.close();
         if matches!(self.child.try_wait(), Ok(None))
@@ -322,7 +324,7 @@ impl Drop for ChildProcess {
     }
 }
 
-/// Whether poll saw anything at `fd`: data, an end, an error.
+/// Whether poll reported anything for `fd`: data, an end, or an error.
 fn stirred(streams: &[PollFd<'_>], fd: BorrowedFd<'_>) -> bool {
     use std::os::fd::AsRawFd;
     streams

@@ -1,7 +1,7 @@
-//! How a bash process is started on a machine: all that the kinds of SUT differ in.
+//! Links: how a bash process is started on a machine. This is all that the kinds of SUT differ in.
 //!
-//! A [`Link`] starts processes, a [`Process`] is one of them with its three streams. Neither knows what the programs do;
-//! everything above ([`crate::sut::agent::session`]) works over any link.
+//! A [`Link`] starts processes; a [`Process`] is one of them with its three streams. Neither knows what the programs do, and
+//! everything above them ([`crate::sut::agent::session`]) works over any link.
 
 pub mod child;
 
@@ -11,15 +11,16 @@ use std::time::{Duration, Instant};
 
 use crate::sut::Trouble;
 
-/// What every link starts, as `bash --noprofile --norc -c BOOT`: it reads a line with a length, then a program of that many
-/// characters from stdin, and becomes it; the program is ASCII, so that the locale does not matter. So nothing is installed, no
-/// text of ours shows in `ps`, and the command holds no single quote: any login shell can be told to start it.
+/// What every link starts, as `bash --noprofile --norc -c BOOT`. It reads a line with a length and then a program of that
+/// many characters from stdin, and becomes that program. The program is ASCII, so the locale does not matter. So nothing is
+/// installed on the machine, no text of atex's shows in `ps`, and the command has no single quote in it, so any login shell
+/// can be told to start it.
 pub const BOOT: &str = r#"IFS= read -r atex_n && IFS= read -r -N "$atex_n" atex_p && eval "$atex_p""#;
 
-/// What bash can be told before [`BOOT`] where a login or a command gave it more than what jobs may see.
+/// Bash code to run before [`BOOT`] where a login or a command gave bash more than jobs may see.
 ///
-/// Unsets exported variables and functions, without a process for it: this is done before each test. What cannot be a name in bash
-/// is no variable there, and could do harm as an argument of `unset`.
+/// It unsets exported variables and functions without starting a process, because it runs before each test. A name that is
+/// not valid in bash is not a variable there, and could do harm as an argument of `unset`.
 pub const CLEAN: &str = "while IFS= read -r -d \"\" atex_v; do atex_v=${atex_v%%=*}; case $atex_v in \
                      PATH|HOME|USER|LOGNAME|SHELL|LANG|LC_*|TMPDIR) ;; \
                      BASH_FUNC_*) atex_v=${atex_v#BASH_FUNC_}; unset -f \"${atex_v%??}\" ;; \
@@ -31,27 +32,28 @@ pub trait Link: Send {
     /// The machine's name for people: `local`, `root@host`.
     fn name(&self) -> &str;
 
-    /// Begins to connect where that takes time, as far as nobody has to be asked for anything, and waits for nothing:
+    /// Begins to connect where that takes time, as far as nobody has to be asked for anything, and waits for nothing;
     /// [`Link::connect`] goes on from there.
     fn approach(&mut self) {}
 
-    /// Connects, where there is something to connect.
+    /// Connects, where there is a connection to make.
     fn connect(&mut self, until: Option<Instant>) -> Result<(), Trouble>;
 
     /// Starts `bash` with [`BOOT`].
     fn spawn(&mut self) -> Result<Box<dyn Process>, Trouble>;
 
-    /// How long a login may take from the connection until bash is there: start-up files may wait for something that never comes.
+    /// How long a login may take from the connection until bash runs, since start-up files may wait for something that never
+    /// comes.
     fn login_time(&self) -> Duration {
         Duration::from_mins(2)
     }
 
-    /// How long a wrapper may hear nothing from the runner before it takes it for dead. `None` where the end of the runner
-    /// always closes the streams.
+    /// How long a wrapper may hear nothing from the runner before it takes the runner for dead. `None` where the end of the
+    /// runner always closes the streams.
     fn heartbeat(&self) -> Option<Duration>;
 
-    /// How long an agent that works on a request may give no sign of life. `None`: for ever, because whatever stops it there stops
-    /// the runner too.
+    /// How long an agent that works on a request may give no sign of life. `None` means for ever, because whatever stops the
+    /// agent there stops the runner too.
     fn dead_after(&self) -> Option<Duration> {
         None
     }
@@ -61,36 +63,36 @@ pub trait Link: Send {
         false
     }
 
-    /// Lets the connection go.
+    /// Drops the connection.
     fn disconnect(&mut self);
 }
 
-/// Which streams a wait is for.
+/// The streams that a wait is for, or that it found ready.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Interest {
-    /// Stdin takes bytes.
+    /// Stdin accepts bytes.
     pub stdin: bool,
-    /// Stdout has bytes or ended.
+    /// Stdout has bytes, or has ended.
     pub stdout: bool,
-    /// Stderr has bytes or ended.
+    /// Stderr has bytes, or has ended.
     pub stderr: bool,
 }
 
 /// How a process ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ProcessExit {
-    /// With a code.
+    /// It exited with this code.
     Code(i32),
-    /// By a signal.
+    /// A signal ended it.
     Signal(i32),
-    /// Unknown: the connection ended first.
+    /// It is not known, because the connection ended first.
     Lost(String),
 }
 
-/// A bash process on the machine. Nothing blocks but [`Process::wait`]; dropping it closes its streams.
+/// A bash process on the machine. Only [`Process::wait`] blocks. Dropping a process closes its streams.
 pub trait Process: Send {
-    /// Waits until one of the streams may go on, the process has exited, `alarm` is readable, or `until` passes. What comes back
-    /// may be too much (a stream is called ready and would block), never too little.
+    /// Waits until one of the streams is ready, the process has exited, `alarm` is readable, or `until` passes. The result
+    /// may have too many streams (one that is called ready would still block), but never too few.
     fn wait(
         &mut self,
         interest: Interest,
@@ -101,8 +103,8 @@ pub trait Process: Send {
     /// Writes to stdin; `WouldBlock` means wait.
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize>;
 
-    /// Reads stdout. `Ok(0)` is the end. Once the process has exited, a read that finds nothing more of what it wrote returns
-    /// `Ok(0)` too, even if somebody else still holds the stream open.
+    /// Reads stdout; `Ok(0)` is the end. Once the process has exited, a read that finds nothing more of what it wrote returns
+    /// `Ok(0)` too, even if another process still holds the stream open.
     fn read_stdout(&mut self, buffer: &mut [u8]) -> io::Result<usize>;
 
     /// Reads stderr, under the same rules.
@@ -111,9 +113,9 @@ pub trait Process: Send {
     /// Closes all three streams: the process reads an end of file, and its writes fail with EPIPE.
     fn close(&mut self);
 
-    /// How it ended, if it did.
+    /// Returns how the process ended, if it has.
     fn exit(&mut self) -> Option<ProcessExit>;
 
-    /// Ends it at once.
+    /// Ends the process at once.
     fn kill(&mut self);
 }

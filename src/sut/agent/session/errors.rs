@@ -1,4 +1,4 @@
-//! What a failure of the agent, its login or a request is for the run: a [`Trouble`] with its kind and its hint.
+//! Turns failures of the agent, its login or a request into a [`Trouble`] with its kind and its hint.
 
 use crate::sut::agent::connection::{ConnectionError, StartError};
 use crate::sut::agent::link::Link;
@@ -6,21 +6,21 @@ use crate::sut::agent::reply::RequestError;
 use crate::sut::agent::session::Machine;
 use crate::sut::{Trouble, TroubleKind};
 
-/// Said where `sudo` does not make one root there.
+/// The hint where `sudo` does not make the user root on the machine.
 const HOW_TO_BECOME_ROOT: &str =
     "`sudo` must not ask for a password there: a line `USER ALL=(ALL) NOPASSWD: ALL` in `/etc/sudoers.d/`";
 
-/// Said where others can write to the directory there.
+/// The hint where others can write to the machine's directory.
 const OWN_DIRECTORY: &str =
     "give a directory with `--sut-dir` that only you can write to, on a way that only you and root can change";
 
-/// Said where a test left something mounted that cannot be unmounted.
+/// The hint where a test left something mounted that cannot be unmounted.
 const UNMOUNT: &str = "unmount it there: nothing is changed below a mount point";
 
-/// Said where the programs of the agent do not move, while the connection lives.
+/// The hint where the agent's programs do not move although the connection lives.
 const STUCK: &str = "look for a disk there that does not answer, or for stopped processes";
 
-/// Said where programs are missing.
+/// The hint where programs are missing.
 const HOW_TO_GET_TOOLS: &str = "install them there: `flock` and `setsid` are of the package `util-linux`, `tar` of `tar`, the others of `coreutils`";
 
 impl<L: Link> Machine<L> {
@@ -49,10 +49,10 @@ impl<L: Link> Machine<L> {
         }
     }
 
-    /// What ends an agent before it says a word ends the attempt to connect.
+    /// Makes the trouble of an agent that ended before its first word, which ends the attempt to connect.
     pub(super) fn login_trouble(&self, error: StartError) -> Trouble {
         match error {
-            // Said by `sudo`, and no other try will go better.
+            // `sudo` said this, and another attempt will go no better.
             StartError::Connection(ConnectionError::Ended(how)) if how.contains("sudo: ") => self
                 .trouble(TroubleKind::Setup, format!("cannot become root ({how})"))
                 .with_hint(HOW_TO_BECOME_ROOT),
@@ -94,7 +94,7 @@ impl<L: Link> Machine<L> {
     }
 }
 
-/// The user that a machine wants one to log in as: images of clouds say `Please login as the user "fedora" rather than…`.
+/// Returns the user as whom a machine wants one to log in: cloud images say `Please login as the user "fedora" rather than…`.
 fn another_user(said: &str) -> Option<&str> {
     let (_, rest) = said.split_once("as the user ")?;
     let user = rest.split_whitespace().next()?;

@@ -1,7 +1,7 @@
 //! [`Machine`]: a SUT over any link, driven by the bash programs of this module.
 //!
-//! Owns the agent (which holds the lease), and knows what the requests mean (how it is started: [`opening`]); how bash gets there is the link's. The same code
-//! serves every kind of SUT, so what holds for one holds for all.
+//! It owns the agent, which holds the lease, and knows what the requests mean; the link knows how bash is started there. The
+//! same code serves every kind of SUT, so what holds for one kind holds for all.
 
 mod errors;
 mod open;
@@ -28,36 +28,36 @@ use crate::sut::{
     TroubleKind, Upload, Urgency, Watch,
 };
 
-/// The version of all that lies below the machine's directory but the locks; part of the path there.
+/// The version of everything below the machine's directory except for the locks. It is part of the paths there.
 pub(crate) const FORMAT: &str = "v1";
 
-/// How long an agent may take for a request as a whole, beside the time for what it is sent and sends.
+/// How long an agent may take for a request as a whole, not counting the time for the bytes that are sent and received.
 const REQUEST: Duration = Duration::from_mins(15);
 
 /// How long the agent may take to end.
 const GOODBYE: Duration = Duration::from_secs(1);
 
-/// How long to wait before another try to connect to a machine that is away.
+/// How long to wait before the next attempt to connect to a machine that is away.
 const NAP: Duration = Duration::from_millis(500);
 
-/// Signs of life that follow upon each other faster are no use to anybody.
+/// The shortest useful time between two signs of life.
 const OFTEN: Duration = Duration::from_secs(3);
 
-/// How long a short request may take after the user said "now".
+/// How long a short request may take after the user asked to stop now.
 const HURRY: Duration = Duration::from_secs(2);
 
-/// A machine behind a link.
+/// A machine that is reached over a link.
 pub struct Machine<L> {
     link: L,
-    /// Where atex keeps its things there; `None`: the default of the user there.
+    /// The directory in which atex keeps everything there; `None` means the default directory of the user there.
     dir: Option<PathBuf>,
     cancel: Cancel,
-    /// The question to be sent with the next opening.
+    /// The question to be sent together with the next request that opens the machine.
     ahead: Option<String>,
     session: Option<Session>,
-    /// How the session ended that there was, where only a question was asked that may go without an answer.
+    /// Why the last session ended, where it ended during a question that may stay unanswered.
     lost: Option<Trouble>,
-    /// Who is told what the machine says of itself.
+    /// The observer that is told what the machine tells.
     watch: Option<Box<dyn Watch>>,
 }
 
@@ -66,27 +66,27 @@ struct Session {
     agent: Connection,
     /// A wrapper that was started ahead, for the next job.
     spare: Option<Wrapper>,
-    /// What was asked with the opening; nothing once a job may have changed what is there.
+    /// The question that was sent ahead. `None` once a job may have changed what is there.
     ahead: Option<EarlyCheck>,
-    /// When the agent last got a sign of life.
+    /// When the agent was last given a sign of life.
     tended: Instant,
-    /// How long its agent is given to end.
+    /// How long the agent is given to end.
     goodbye: Duration,
     /// The machine's directory.
     dir: PathBuf,
-    /// Who has the lease there.
+    /// The agent that holds the lease.
     holder: LeaseHolder,
 }
 
 impl Drop for Session {
-    /// The lease is free when this returns, as a rule.
+    /// When this returns, the lease is free as a rule.
     fn drop(&mut self) {
         self.agent.close(Instant::now() + self.goodbye);
     }
 }
 
 impl<L: Link> Machine<L> {
-    /// Makes a machine; nothing is connected yet.
+    /// Makes a machine. Nothing is connected yet.
     pub fn over(link: L, dir: Option<PathBuf>, cancel: Cancel) -> Self {
         Self {
             link,
@@ -99,7 +99,7 @@ impl<L: Link> Machine<L> {
         }
     }
 
-    /// Waits a little before another try to connect.
+    /// Waits a little before the next attempt to connect.
     fn nap(&self, until: Instant) -> Result<(), Trouble> {
         if self.cancel.urgency() > Urgency::None {
             return Err(self.trouble(TroubleKind::Cancelled, "cancelled"));
@@ -140,7 +140,7 @@ impl<L: Link> Sut for Machine<L> {
     }
 
     fn open(&mut self, on_held: OnHeld, notice: &mut dyn FnMut(String)) -> Result<Hello, Trouble> {
-        // Whoever has the lease is the only one to want a job there: one that still runs belongs to nobody.
+        // The holder of the lease is the only one who can want a job there, so one that still runs belongs to nobody.
         let (mut hello, cut_off) = self.take(on_held, Duration::ZERO, None, notice)?;
         if let Some(job) = cut_off {
             let reason = format!("{job} was cut off there before its end was seen");
@@ -157,11 +157,11 @@ impl<L: Link> Sut for Machine<L> {
         self.session = None;
         loop {
             let settle = until.saturating_duration_since(Instant::now());
-            // Whoever comes back knows of the job that was cut off.
+            // The runner knows of the job that was cut off, since it is the one that comes back.
             let taken = self.take(OnHeld::Wait, settle, Some(until + ENDING), &mut |_nobody_else_waits| ());
             match taken {
                 Ok((hello, _known)) => return Ok(hello),
-                // A machine that is about to go down still lets one in, and cuts one off.
+                // A machine that is about to go down still accepts a login, and then cuts it off.
                 Err(trouble) if is_away(&trouble) && Instant::now() < until => self.nap(until)?,
                 Err(trouble) => return Err(trouble),
             }
@@ -175,7 +175,7 @@ impl<L: Link> Sut for Machine<L> {
 
     fn sync(&mut self, upload: &Upload, mode: SyncMode) -> Result<Synced, Trouble> {
         check_slot(&upload.slot).map_err(|error| self.trouble(TroubleKind::Setup, error))?;
-        // A job follows, as a rule.
+        // A job usually follows a sync.
         self.spare_wrapper();
         let ahead = self.session.as_mut().and_then(|session| session.ahead.take());
         self.with_session(|agent, cancel| sync::sync(agent, (upload, mode), ahead, &Self::until_cancelled(cancel)))
@@ -274,7 +274,7 @@ impl<L: Link> Sut for Machine<L> {
                 until: Some(Instant::now() + HURRY),
                 ..Self::until_cancelled(&cancel)
             };
-            // A machine that is lost is found out when it is wanted.
+            // If the machine is lost, the next request will find that out.
             let _sign_of_life = session.agent.send(b"\n", &limits);
         }
     }
@@ -290,8 +290,8 @@ impl<L: Link> Sut for Machine<L> {
     }
 
     fn close(&mut self) {
-        // The end of a machine far away costs a round trip, and whoever takes the lease next gives it a moment. Where a job was cut off,
-        // the last word to it must arrive.
+        // Waiting for the end of an agent that is far away costs a round trip, and whoever takes the lease next gives it a
+        // moment anyway. But where a job was cut off by a cancellation, the last word to it must arrive.
         if let Some(session) = &mut self.session
             && self.link.is_far()
             && self.cancel.urgency() == Urgency::None
@@ -303,12 +303,12 @@ impl<L: Link> Sut for Machine<L> {
     }
 }
 
-/// Whether a machine may just be away for a while.
+/// Whether a machine may be away only for a while.
 fn is_away(trouble: &Trouble) -> bool {
     matches!(trouble.kind, TroubleKind::Unreachable | TroubleKind::Aborted)
 }
 
-/// A reason for distrust, from now on.
+/// Makes a taint that begins now.
 fn taint(reason: String) -> Taint {
     Taint {
         reason,
@@ -319,11 +319,11 @@ fn taint(reason: String) -> Taint {
     }
 }
 
-/// A line that nothing prints by chance.
+/// Returns a line that nothing prints by chance.
 fn marker() -> String {
     let mut random = [0; 16];
     if getrandom::fill(&mut random).is_err() {
-        // Without randomness a marker that differs from run to run still tells noise from protocol.
+        // Without random numbers, a marker that differs from run to run still distinguishes noise from the protocol.
         random[..4].copy_from_slice(&std::process::id().to_ne_bytes());
     }
     let mut marker = "atex-".to_owned();

@@ -1,6 +1,6 @@
-//! Opening a machine: its agent is started, takes the lease, and says what the machine is.
+//! Opens a machine: starts its agent, lets it take the lease, and reads what it tells of the machine.
 //!
-//! Owns what goes out with the agent, and the reading of its first words.
+//! This file owns what is sent together with the agent, and the reading of its first reply.
 
 use std::ffi::OsString;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
@@ -17,32 +17,32 @@ use crate::sut::agent::timeouts::WaitLimits;
 use crate::sut::sync::EarlyCheck;
 use crate::sut::{Hello, OnHeld, SutState, Trouble, TroubleKind, Urgency, facts};
 
-/// Said where a login goes on for too long.
+/// The hint where a login takes too long.
 const STARTUP_FILES: &str =
     "look at what the login shell reads when it starts (`.bashrc` and its like): it must come to an end";
 
-/// Said where the directory there cannot be used.
+/// The hint where the machine's directory cannot be used.
 const ANOTHER_DIRECTORY: &str = "another directory can be given with `--sut-dir`; it must be on a file system with locks, so not on most network shares";
 
-/// How long ending the last job may take, once it is over.
+/// How long it may take to end the last job once its time is over.
 pub(super) const ENDING: Duration = Duration::from_secs(20);
 
-/// How long at least to try to connect, however little time is left.
+/// The shortest time for an attempt to connect, however little time is left.
 const ONE_TRY: Duration = Duration::from_secs(3);
 
-/// So many signs of life in a row must be missing before an agent that works counts as stuck.
+/// How many signs of life in a row must be missing before an agent that works counts as stuck.
 const PULSES: u32 = 4;
 
-/// The shortest time between two of them, in seconds.
+/// The shortest time between two of these signs, in seconds.
 const SHORTEST_PULSE: f64 = 0.1;
 
-/// What is kept of the name of a job, which comes from the machine.
+/// How many bytes are kept of the name of a job, which comes from the machine.
 const LONGEST_NAME: usize = 500;
 
-/// What a job is called that did not come to its end there.
+/// The name of a job on the machine whose end was not seen.
 pub(super) type CutOff = Option<String>;
 
-/// What an agent says when it is opened.
+/// What an agent tells when it is opened.
 struct Told {
     hello: Hello,
     cut_off: CutOff,
@@ -51,7 +51,7 @@ struct Told {
 }
 
 impl<L: Link> Machine<L> {
-    /// Starts an agent and lets it take the lease. `settle`: how long the last job may go on.
+    /// Starts an agent and lets it take the lease. `settle` is how long the last job may go on.
     pub(super) fn take(
         &mut self,
         on_held: OnHeld,
@@ -60,11 +60,11 @@ impl<L: Link> Machine<L> {
         notice: &mut dyn FnMut(String),
     ) -> Result<(Hello, CutOff), Trouble> {
         self.session = None;
-        // What is left of the time is for the end of the last job.
+        // The rest of the time is for the end of the last job.
         let connected = until.map(|until| (until.checked_sub(ENDING).unwrap_or(until)).max(Instant::now() + ONE_TRY));
         self.link.connect(connected)?;
         let cancel = self.cancel.clone();
-        // Whoever cancelled wants no machine: also a cancellation from before ends this.
+        // A cancellation from before ends this too: a user who cancelled needs no machine.
         let limits = WaitLimits {
             cancel: &cancel,
             known: Urgency::None,
@@ -90,7 +90,7 @@ impl<L: Link> Machine<L> {
         request.extend(ahead.iter().flat_map(|question| question.bytes()));
         let mut agent =
             Connection::start(&mut self.link, &request, &limits).map_err(|error| self.login_trouble(error))?;
-        // A job follows, as a rule.
+        // A job usually follows.
         let spare = self.launch_spare();
         self.await_agent(&mut agent, &marker, &limits)?;
         agent.begin_request(Some(self.opening_time() + settle));
@@ -103,7 +103,7 @@ impl<L: Link> Machine<L> {
                 return Err(who.with_hint("wait until it is done, or use another directory there (`--sut-dir`)"));
             }
             notice(who.message);
-            // However long somebody else needs the machine.
+            // Another run may hold the machine for any time.
             agent.begin_request(None);
             reply = agent
                 .read_reply(MAX_REPLY, &limits)
@@ -134,7 +134,7 @@ impl<L: Link> Machine<L> {
         Ok((hello, cut_off))
     }
 
-    /// How often an agent that works is to say so, in seconds as bash takes them.
+    /// Returns how often an agent that works must give a sign of life, in seconds as bash reads them.
     fn pulse(&self) -> String {
         self.link.dead_after().map_or_else(
             || "0".to_owned(),
@@ -142,13 +142,13 @@ impl<L: Link> Machine<L> {
         )
     }
 
-    /// How long an agent may take for its first reply, however much life it shows: half as long as a login, which is over by then, and
-    /// what it takes to end the last job.
+    /// Returns how long an agent may take for its first reply, with or without signs of life: half the time of a login, which
+    /// is over by then, and the time that it takes to end the last job.
     fn opening_time(&self) -> Duration {
         self.link.login_time() / 2 + ENDING
     }
 
-    /// Reads past what the login prints before the agent runs.
+    /// Skips what the login prints before the agent runs.
     fn await_agent(&self, agent: &mut Connection, marker: &str, limits: &WaitLimits<'_>) -> Result<(), Trouble> {
         let limit = Instant::now() + self.link.login_time();
         let limits = limits.at_most(limit);
@@ -204,7 +204,7 @@ impl<L: Link> Machine<L> {
         self.trouble(TroubleKind::Held, format!("held by {who}"))
     }
 
-    /// Reads what an agent says of itself: directory, facts, os-release, state, and a job that was cut off.
+    /// Reads what an agent tells: the directory, the facts, os-release, the state, and the name of a job that was cut off.
     fn told(&self, reply: &Reply) -> Result<Told, Trouble> {
         let [dir, told, release, state, unended] = reply.blobs.as_slice() else {
             return Err(self.connection_trouble(reply.unexpected()));
@@ -224,7 +224,7 @@ impl<L: Link> Machine<L> {
     }
 }
 
-/// Reads a state file. What cannot be read is not believed: the machine counts as tainted, and the reason says so.
+/// Reads a state file. One that cannot be read is not believed: the machine counts as tainted, and the reason says so.
 fn read_state(bytes: &[u8]) -> SutState {
     serde_json::from_slice(bytes).unwrap_or_else(|error| SutState {
         taint: Some(taint(format!("the state file there is unreadable: {error}"))),
@@ -232,7 +232,7 @@ fn read_state(bytes: &[u8]) -> SutState {
     })
 }
 
-/// One line that says who takes the lease, for whoever finds it held.
+/// Returns one line that says who takes the lease, for whoever finds it held.
 fn holder() -> String {
     let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
     let user = std::env::var("USER")
@@ -253,8 +253,8 @@ fn holder() -> String {
         .collect()
 }
 
-/// Returns a word of the command line as others may read it: of `NAME=VALUE`, also behind an option, the name alone. Which words are
-/// variables only the command line's own rules say, so no word keeps its value.
+/// Returns a word of the command line as others may read it: of `NAME=VALUE`, also behind an option, only the name. Only the
+/// rules of the command line know which words are variables, so no word keeps its value.
 fn without_value(word: &str) -> String {
     let option = word.strip_prefix("--").and_then(|rest| rest.split_once('='));
     let (before, rest) = match option {

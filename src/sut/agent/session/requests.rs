@@ -1,4 +1,4 @@
-//! Questions to the agent: one after another, or ahead of what will be asked next.
+//! Requests to the agent, one after another or ahead of what will be asked next.
 
 use std::time::Instant;
 
@@ -12,13 +12,13 @@ use crate::sut::sync::{self, EarlyCheck};
 use crate::sut::{Cancel, Reads, SyncMode, Trouble, TroubleKind, Upload, Urgency};
 
 impl<L: Link> Machine<L> {
-    /// Why nothing can be asked.
+    /// Makes the trouble that there is no session, with the reason where it is known.
     pub(super) fn without_session(&mut self) -> Trouble {
         let known = self.lost.take();
         known.unwrap_or_else(|| self.trouble(TroubleKind::Aborted, "there is no connection"))
     }
 
-    /// Limits for a wait that only a new cancellation ends.
+    /// Returns limits for a wait that only a further cancellation ends.
     pub(super) fn until_cancelled(cancel: &Cancel) -> WaitLimits<'_> {
         WaitLimits {
             cancel,
@@ -27,7 +27,7 @@ impl<L: Link> Machine<L> {
         }
     }
 
-    /// Limits for what must be done also after a first Ctrl-C.
+    /// Returns limits for a request that must be made even after a first Ctrl-C.
     pub(super) fn brief(cancel: &Cancel) -> WaitLimits<'_> {
         let hurry = cancel.urgency() == Urgency::Now;
         WaitLimits {
@@ -37,7 +37,7 @@ impl<L: Link> Machine<L> {
         }
     }
 
-    /// Runs a request on the session. A session that broke is over.
+    /// Runs a request on the session. Ends the session if the connection breaks.
     pub(super) fn with_session<T>(
         &mut self,
         ask: impl FnOnce(&mut Connection, &Cancel) -> Result<T, RequestError>,
@@ -59,14 +59,15 @@ impl<L: Link> Machine<L> {
         outcome.map_err(|error| self.request_trouble(error))
     }
 
-    /// Asks with what the next sync begins, and before that what the job has read where that is wanted, and does not wait.
+    /// Sends the question with which the next sync begins, and before it, where that is wanted, the question what the job has
+    /// read. Does not wait for the replies.
     pub(super) fn ask_ahead(&mut self, upload: &Upload, mode: SyncMode) {
         let limits = Self::brief(&self.cancel);
         if let Some(session) = self.session.as_mut().filter(|session| session.ahead.is_none()) {
             let question = sync::question(upload, mode);
             let before = upload.observed.then(|| access_times::question(&upload.slot, true));
             let sent = [before.as_deref().unwrap_or_default(), &question].concat();
-            // A machine that is lost is found out when it is wanted.
+            // If the machine is lost, the next request will find that out.
             if session.agent.send(sent.as_bytes(), &limits).is_ok() {
                 let ahead = EarlyCheck::sent(question);
                 session.ahead = Some(if upload.observed { ahead.behind_reads() } else { ahead });
@@ -74,7 +75,7 @@ impl<L: Link> Machine<L> {
         }
     }
 
-    /// Tells which slots are there, and when each was used last.
+    /// Returns which slots are on the machine, and when each was last used.
     pub(super) fn ask_slots(&mut self) -> Result<Vec<(String, u64)>, Trouble> {
         let reply = self.with_session(|agent, cancel| {
             let limits = Self::brief(cancel);
@@ -88,7 +89,7 @@ impl<L: Link> Machine<L> {
         Ok(reply.text(0).lines().filter_map(slot).collect())
     }
 
-    /// Tells what the job has read. An answer that was asked for ahead is taken without those behind it.
+    /// Returns what the job has read. A reply that was asked for ahead is taken alone, without the one behind it.
     pub(super) fn ask_reads(&mut self, slot: &str) -> Result<Option<Reads>, Trouble> {
         let limits = Self::brief(&self.cancel);
         let known = match &mut self.session {

@@ -1,6 +1,6 @@
-//! Starting jobs: each under a wrapper of its own, of which one is started ahead where a job will follow.
+//! Starts jobs, each under a wrapper of its own. Where another job will follow, the next wrapper is started ahead.
 //!
-//! Owns whether a wrapper is there before its job, and what is told where one does not start it.
+//! This file decides whether a wrapper is there before its job, and which trouble it is when one does not start the job.
 
 use std::time::{Duration, Instant};
 
@@ -12,12 +12,12 @@ use crate::sut::agent::timeouts::WaitLimits;
 use crate::sut::agent::wrapper::{JobStartError, WrappedJob, Wrapper};
 use crate::sut::{Job, JobKind, Sut as _, Trouble, TroubleKind};
 
-/// The trouble with a test that wants a terminal where there is no `script`, and the hint.
+/// The message for a test that wants a terminal where `script` is not installed; the hint follows.
 const NO_SCRIPT: &str = "a test with a terminal needs `script` of util-linux, which is not installed";
 const HOW_TO_GET_SCRIPT: &str =
     "install it there: package `util-linux-script` of Fedora, `bsdutils` of Debian, else `util-linux`";
 
-/// How long a wrapper may take to be started ahead.
+/// How long it may take to start a wrapper ahead.
 const SPARE: Duration = Duration::from_secs(2);
 
 impl<L: Link> Machine<L> {
@@ -36,7 +36,7 @@ impl<L: Link> Machine<L> {
         };
         let spare = session.spare.take();
         session.ahead = None;
-        // The agent's patience is to be whole when the wait begins.
+        // The agent gives up a silent runner. This restarts its clock before the wait begins.
         self.tend();
         let another = matches!(job.kind, JobKind::Test { .. });
         self.start_under(spare, &packed, another).map_err(|error| match error {
@@ -47,8 +47,8 @@ impl<L: Link> Machine<L> {
         })
     }
 
-    /// Hands a job to the wrapper that was started ahead, else to a new one, and starts the one for the test that follows on a
-    /// test: its way there is not waited for by anybody then.
+    /// Hands a job to the wrapper that was started ahead, or to a new one. If the job is a test (`another`), starts the
+    /// wrapper for the next test too: nobody has to wait for that one to get there.
     fn start_under(
         &mut self,
         spare: Option<Wrapper>,
@@ -56,7 +56,7 @@ impl<L: Link> Machine<L> {
         another: bool,
     ) -> Result<WrappedJob, JobStartError> {
         let cancel = self.cancel.clone();
-        // It is a login too.
+        // This includes a login.
         let limits = WaitLimits {
             until: Some(Instant::now() + self.link.login_time()),
             ..Self::until_cancelled(&cancel)
@@ -73,7 +73,8 @@ impl<L: Link> Machine<L> {
                 .map_err(JobStartError::from)
                 .and_then(|()| self.until_started(spare, &limits))
             {
-                // It ended before it took the job, or before it ran it: had it begun, it would have said so first.
+                // The wrapper ended before it took the job or before it ran it: a wrapper that began a job would have said so
+                // first.
                 Err(JobStartError::Start(StartError::Connection(ConnectionError::Ended(_)))) => {}
                 other => return other,
             }
@@ -86,7 +87,8 @@ impl<L: Link> Machine<L> {
         self.until_started(wrapper, &limits)
     }
 
-    /// Waits until a wrapper has started its job. On a busy machine that takes its time, and the agent is not to lose patience over it.
+    /// Waits until a wrapper has started its job. On a busy machine that takes some time, and the agent must not give up the
+    /// runner meanwhile.
     fn until_started(&mut self, mut wrapper: Wrapper, limits: &WaitLimits<'_>) -> Result<WrappedJob, JobStartError> {
         loop {
             match wrapper.until_started(&limits.at_most(Instant::now() + OFTEN)) {
@@ -101,9 +103,9 @@ impl<L: Link> Machine<L> {
         }
     }
 
-    /// Starts the next wrapper ahead, so that the next job costs one round trip to start; one that cannot be started is none. What
-    /// a login gives is then as old as the job before: good for tests, which owe each other nothing, not for steps that follow
-    /// upon scripts.
+    /// Starts the next wrapper ahead, so that the next job starts within one round trip. If that fails, there is simply no
+    /// spare wrapper. The environment from its login is as old as the previous job: that is good enough for tests, which do
+    /// not depend on each other, but not for steps that follow scripts.
     pub(super) fn spare_wrapper(&mut self) {
         if self.session.as_ref().is_some_and(|session| session.spare.is_none()) {
             let spare = self.launch_spare();

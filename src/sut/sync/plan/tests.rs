@@ -1,4 +1,4 @@
-//! The plan of a sync against a model: random trees, random hosts, random doings of prepare steps and tests.
+//! Tests of the plan of a sync against a model: random trees, random hosts, and random changes by prepare steps and tests.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
@@ -11,7 +11,7 @@ use crate::sut::SyncMode;
 use crate::sut::sync::files::{FileEntry, FileKind, SlotFiles};
 use crate::sut::sync::manifest::TreeManifest;
 
-/// What stands at a path of the model machine.
+/// What is at a path of the model machine.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Node {
     File(u8),
@@ -19,7 +19,7 @@ enum Node {
     Dir,
 }
 
-/// A node with its inode and its times of change: of the names in it or its content, and of anything.
+/// A node with its inode and its times of change: of its content (or the names in it), and of anything.
 #[derive(Clone, Debug)]
 struct Standing {
     node: Node,
@@ -28,7 +28,7 @@ struct Standing {
     any: u64,
 }
 
-/// A tree in which each node knows when it was last changed.
+/// A tree in which each node records when it was last changed.
 #[derive(Clone, Debug, Default)]
 struct Tree {
     nodes: BTreeMap<Vec<u8>, Standing>,
@@ -46,7 +46,7 @@ impl Tree {
         }
     }
 
-    /// Notes that the names in the directory of a path are others now.
+    /// Records that the names in the directory of a path have changed.
     fn age_parent(&mut self, path: &[u8]) {
         self.clock += 1;
         if let Some(dir) = ancestors(path).next().and_then(|dir| self.nodes.get_mut(dir)) {
@@ -54,7 +54,7 @@ impl Tree {
         }
     }
 
-    /// Puts a node there, and directories above it, as a script would with `rm -rf`, `mkdir -p`.
+    /// Puts a node at a path and directories above it, as a script would with `rm -rf` and `mkdir -p`.
     fn force(&mut self, path: &[u8], node: Node) {
         let above: Vec<Vec<u8>> = ancestors(path).map(<[u8]>::to_vec).collect();
         for dir in above.iter().rev() {
@@ -67,7 +67,7 @@ impl Tree {
         self.put(path, node);
     }
 
-    /// Creates a node as tar does: its parents must be directories, and nothing but a directory may be there.
+    /// Creates a node as tar does: its parents must be directories, and nothing but a directory may be in its place.
     fn put(&mut self, path: &[u8], node: Node) {
         for dir in ancestors(path) {
             let above = self.nodes.get(dir).map(|there| &there.node);
@@ -88,7 +88,7 @@ impl Tree {
         self.clock += 1;
         let now = self.clock;
         if let Some(dir) = self.nodes.get_mut(path) {
-            // Its mode is set.
+            // tar sets its mode.
             dir.any = now;
             return;
         }
@@ -102,7 +102,7 @@ impl Tree {
         self.age_parent(path);
     }
 
-    /// A listing as the agent makes it: directories, the root first, behind all else.
+    /// Returns a listing as the agent makes it: the directories, the root first, come after everything else.
     fn listing(&self) -> Vec<u8> {
         let mut out = Vec::new();
         let (dirs, others): (Vec<_>, Vec<_>) = self.nodes.iter().partition(|(_, there)| there.node == Node::Dir);
@@ -166,7 +166,7 @@ fn node(kind: &FileKind) -> Node {
     }
 }
 
-/// Paths of a small world, so that they collide.
+/// Generates paths of a small world, so that they collide.
 fn path() -> impl Strategy<Value = Vec<u8>> {
     proptest::collection::vec(prop_oneof![Just("a"), Just("b"), Just("a.x")], 1..4)
         .prop_map(|parts| parts.join("/").into_bytes())
@@ -180,14 +180,14 @@ fn a_node() -> impl Strategy<Value = Node> {
     ]
 }
 
-/// What a script does: puts nodes, or removes them.
+/// What a script does: it puts nodes at paths, or removes them.
 type Doings = Vec<(Vec<u8>, Option<Node>)>;
 
 fn doings() -> impl Strategy<Value = Doings> {
     proptest::collection::vec((path(), proptest::option::weighted(0.7, a_node())), 0..5)
 }
 
-/// A host's tree, as a list without conflicts: a directory is listed only if it is empty.
+/// Generates the tree of a host, as a list without conflicts: a directory is listed only if it is empty.
 fn host() -> impl Strategy<Value = SlotFiles> {
     doings().prop_map(|doings| {
         let mut tree = Tree::default();
@@ -216,7 +216,7 @@ fn host() -> impl Strategy<Value = SlotFiles> {
     })
 }
 
-/// The tree that the host describes.
+/// Returns the tree that the host's list describes.
 fn ideal(set: &SlotFiles) -> BTreeMap<Vec<u8>, Node> {
     let mut tree = Tree::default();
     for entry in &set.files {
@@ -244,13 +244,13 @@ impl Machine {
         }
     }
 
-    /// Where a sync says that steps must run again, the first of them.
+    /// Returns the first step that must run again, where a sync says that steps must.
     fn lost(&self, set: &SlotFiles, steps: usize) -> Option<usize> {
         let now = self.tree.listing();
         plan(set, &self.seen(&now), SyncMode::KeepPrepared(steps)).lost_prepared
     }
 
-    /// Syncs; interrupted after `limit` operations.
+    /// Syncs, and breaks off after `limit` operations.
     fn sync(&mut self, set: &SlotFiles, mode: SyncMode, limit: usize) {
         let now = self.tree.listing();
         let mut tree = self.tree.clone();
@@ -274,7 +274,7 @@ impl Machine {
         }
     }
 
-    /// Runs the steps of a chain from one on; returns the tree before each of them and after the last.
+    /// Runs the steps of a chain beginning with step `from`. Returns the tree before each of them and after the last one.
     fn prepare(&mut self, steps: &[Doings], from: usize) -> Vec<BTreeMap<Vec<u8>, Node>> {
         let mut trees = vec![self.tree.plain()];
         for (place, step) in steps.iter().enumerate().skip(from) {
@@ -360,7 +360,7 @@ proptest! {
         let from = machine.lost(&host, steps.len()).unwrap_or(steps.len());
         let back = SyncMode::KeepPrepared(from);
         machine.sync(&host, back, limit);
-        // What was cut off, or somebody else did meanwhile, takes it further back at most.
+        // An interrupted sync does not change which steps must run again.
         let again = machine.lost(&host, from).unwrap_or(from);
         prop_assert_eq!(again, from);
         machine.sync(&host, back, usize::MAX);
@@ -374,7 +374,7 @@ proptest! {
     fn only_steps_run_again_that_made_what_is_lost_or_stand_on_them(
         step in 0_usize..3, harm in proptest::option::of(a_node()),
     ) {
-        // Each step makes a file of its own, beside the others, in a directory of the host.
+        // Each step makes a file of its own beside those of the others, in a directory of the host.
         let mut machine = Machine::default();
         let file = |path: &[u8]| FileEntry {
             path: OsStr::from_bytes(path).into(),
