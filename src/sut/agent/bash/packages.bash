@@ -1,11 +1,12 @@
-# Installs packages with the machine's own manager. The runner puts three lines before this text: manager; mode, `required` or
-# `recommended`; packages, an array. What is installed already costs a query and no transaction.
-# Exit codes: 0 all is there (always, for what is only recommended), 101 rights are lacking, 1 something could not be installed.
+# Installs packages with the machine's own package manager. The runner puts three lines before this text: the manager; the
+# mode, `required` or `recommended`; and the array of packages. What is installed already costs a query and no transaction.
+# Exit codes: 0 everything is installed (always 0 for packages that are only recommended), 101 rights are lacking, 1 something
+# could not be installed.
 
 export DEBIAN_FRONTEND=noninteractive NEEDRESTART_MODE=a ZYPP_LOCK_TIMEOUT=600
 apt=(apt-get -y -q -o DPkg::Lock::Timeout=600 -o APT::Cmd::Pattern-Only=true -o Dpkg::Options::=--force-confold)
 
-# is_installed NAME: a package, or a file or a capability that one provides.
+# is_installed NAME: whether a package is installed, or one that provides this file or capability.
 is_installed() {
     case $manager in
         apt) [[ " $(dpkg-query -W -f '${db:Status-Status} ' "$1")" == *" installed "* ]] ;;
@@ -14,7 +15,8 @@ is_installed() {
     esac
 } >/dev/null 2>&1
 
-# Reads what the repositories have. Only one of ours does it at a time; another program's lock is waited for.
+# refresh: reads the lists of the repositories. Only one process of atex does it at a time; another program's lock is waited
+# for.
 refresh() {
     local lock try said
     exec {lock}</var/lib/apt/lists
@@ -31,7 +33,7 @@ refresh() {
     exec {lock}<&-
 }
 
-# transaction NAME…: installs all of them or fails.
+# transaction NAME...: installs all of them, or fails.
 transaction() {
     local rc=0
     case $manager in
@@ -40,14 +42,15 @@ transaction() {
         apt) "${apt[@]}" install "$@" || { refresh && "${apt[@]}" install "$@"; } ;;
         zypper)
             zypper --non-interactive install "$@" || rc=$?
-            # Done, with advice: reboot, restart the manager, a repository was left out.
+            # The packages are installed, and zypper gives advice: reboot, restart the manager, or note that a repository was
+            # left out.
             [[ $rc == 0 || $rc == 102 || $rc == 103 || $rc == 106 ]]
             ;;
         apk) apk add --wait 600 --no-progress "$@" || { apk update --wait 600 && apk add --wait 600 --no-progress "$@"; } ;;
     esac
 }
 
-# find_missing: the packages that are not installed, into missing.
+# find_missing: puts the packages that are not installed into `missing`.
 find_missing() {
     local name
     missing=()
@@ -73,7 +76,8 @@ if [[ $mode == required ]]; then
         echo "atex: cannot install ${missing[*]}" >&2
         exit 1
     fi
-    # These two say that all went well also where it did not: yum leaves out what it does not know, and rpm-ostree waits for a reboot.
+    # These two managers report success even if it failed: yum leaves out what it does not know, and rpm-ostree waits for a
+    # reboot.
     if [[ $manager == yum || $manager == rpm-ostree ]]; then
         find_missing
         if ((${#missing[@]} > 0)); then

@@ -1,42 +1,45 @@
 # The wrapper: one per job. It starts the job in a session of its own, watches stdin for the runner, and ends what is left of
 # the job's process groups. Needs bash 4.2, coreutils, util-linux. See src/sut/agent/wrapper.rs for the other side.
 #
-# Stdin: a marker line; a line `MODE BEAT SEAL AGENT BEGUN INIT LENGTH…` and then payloads of these lengths, without NUL bytes: the machine's
-# directory, the job's directory, what the job is called, and the job's files `run`, `script`, `metadata.yaml`; then words, one
-# a line: `terminate`, `overdue`, `detach`, or nothing as a sign of life. MODE is `test`, `tty` or `script`. BEAT is the seconds
-# of silence after which the runner is taken for dead, 0 for never. SEAL is a word that nobody but the runner and this program
-# knows: it is kept in a variable of this shell alone. AGENT is the process that has the lease for this job, and BEGUN when it started; INIT is
-# when the first process did, as AGENT sees it. Nothing on the machine is touched before the job has come.
-# Stdout: the marker, then `started`, `refused TEXT`, `full TEXT` (the disk is) or `no-terminal`, then the control stream of the test, `mounted SEAL` where the test left something mounted below
-# the trees, and `exitcode N SEAL` last. Stderr: the
+# Stdin: a marker line; a line `MODE BEAT SEAL AGENT BEGUN INIT LENGTH...`, followed by payloads of these lengths without NUL
+# bytes: the machine's directory, the job's directory, the name of the job, and the job's files `run`, `script`,
+# `metadata.yaml`; then words, one on each line: `terminate`, `overdue`, `detach`, or an empty line as a sign of life. MODE is
+# `test`, `tty` or `script`. BEAT is the number of seconds of silence after which the runner is taken for dead, 0 for never.
+# SEAL is a word that only the runner and this program know; it is kept only in a variable of this shell. AGENT is the process
+# that holds the lease for this job, and BEGUN its start time; INIT is the start time of the first process, as AGENT sees it.
+# Nothing on the machine is touched before the job has arrived.
+#
+# Stdout: the marker, then `started`, `refused TEXT`, `full TEXT` (the disk is full) or `no-terminal`, then the control stream
+# of the test, then `mounted SEAL` if the test left something mounted below the trees, and `exitcode N SEAL` last. Stderr: the
 # marker, then what the job prints.
 #
 # Descriptors: 4 the list of process groups, 5 control, 6 output, 8 commands, 9 run.lock. The job sees 0, 1, 2, and 7 for the
-# control stream: one digit, because `>&$ATEX_TEST_CONTROL` takes no more in dash.
+# control stream; that has a single digit, because `>&$ATEX_TEST_CONTROL` takes no more in dash.
 #
-# A test after another must cost little: what happens for each of them is done by bash itself, where it can.
+# The next test must start at little cost, so bash itself does what is done for each test, where it can.
 
-# Programs are meant by their names, whatever functions a start-up file of the user has put in their place.
+# A user's start-up file may have defined functions with the names of programs. The wrapper means the programs.
 unset -f flock mkdir rm script setsid sleep sync
 umask 077
 trap : PIPE
-# What the runner itself was started with is none of the job's business.
+# The job must not get the descriptors with which the runner itself was started.
 for fd in /proc/self/fd/*; do
     ((${fd##*/} <= 2)) || eval "exec ${fd##*/}>&-"
 done
 unset -v fd OLDPWD
 exec 5>&1 6>&2 8<&0 </dev/null >/dev/null 2>/dev/null
-# Lengths are bytes. The job gets back what was there.
+# Lengths count bytes, so the locale is C. The job gets the original one back.
 locale=${LC_ALL+is$LC_ALL}
 LC_ALL=C
 
-# refuse WHY [WORD]: says that the job is not run.
+# refuse WHY [WORD]: tells the runner that the job is not run.
 refuse() {
     printf '%s %s\n' "${2:-refused}" "${1//$'\n'/; }" >&5
     exit 0
 }
 
-# refuse_for WHAT COMMAND: refuses because the command failed; it runs once more, to say why, and the word is `full` where the disk is.
+# refuse_for WHAT COMMAND: refuses because the command failed. The command runs once more to find out why; the word is `full`
+# if the disk is full.
 refuse_for() {
     local why=$("$2" 2>&1) word=
     why=${why%%$'\n'*}
@@ -44,13 +47,13 @@ refuse_for() {
     refuse "$1${why:+: ${why##*: }}" $word
 }
 
-# take NAME LENGTH: takes a payload into a variable.
+# take NAME LENGTH: reads a payload into a variable.
 take() {
     printf -v "$1" ''
     (($2 == 0)) || IFS= read -r -N "$2" "$1" <&8 || exit
 }
 
-# Waits for a job, not for ever: a runner that vanished is no reason to stay.
+# take_job: waits for a job, but not for ever, because the runner may have vanished.
 take_job() {
     local marker lengths
     IFS= read -r marker <&8 || exit
@@ -68,7 +71,7 @@ take_job() {
     v=$base/v1 work=$base/v1/job
 }
 
-# Whether nothing is mounted at or below the job's directory; said names what is.
+# plain: whether nothing is mounted at or below the job's directory; otherwise `said` names the mount point.
 plain() {
     local place fields point
     place=$(cd -P -- "$v" && pwd -P && printf .)
@@ -80,7 +83,7 @@ plain() {
     [[ ${fields[0]} || $point ]]
 }
 
-# Makes sure that the job's directory is there and empty.
+# clear_work: makes sure that the job's directory exists and is empty.
 clear_work() {
     local left
     said=
@@ -93,8 +96,9 @@ clear_work() {
     [[ -d $v/env ]] || mkdir -p -- "$v/env"
 }
 
-# The first line of `unended` says what runs, and is emptied when the runner was told the end or wanted it: what is found there
-# later was cut off. The file is written in place: one that is cut to nothing and closed has the disk wait on some filesystems.
+# put_job: prepares the job. The first line of `unended` names the running job. It is cleared when the runner was told the end
+# or asked for it, so a job that is named there later was cut off. The file is written in place: truncating and closing it
+# would make some filesystems wait for the disk.
 put_job() {
     local tool boot env
     for tool in setsid flock; do
@@ -103,7 +107,7 @@ put_job() {
     [[ $mode != tty ]] || type -P script >/dev/null || refuse '' no-terminal
     exec 9<>"$base/run.lock" || refuse "cannot open \`$base/run.lock\`"
     take_lock
-    # Whoever takes the lease next looks at the lock after that: it finds this job, or this job finds no agent.
+    # Whoever takes the lease next looks at the lock after that. So either it finds this job, or this job finds no agent.
     has_agent || exit
     clear_work || refuse "cannot empty \`$work\`$said"
     read -r boot </proc/sys/kernel/random/boot_id
@@ -117,8 +121,9 @@ put_job() {
     put_name || { name=; put_name; refuse_for "cannot write \`$v/unended\`" put_name; }
 }
 
-# Takes the lock of the job that runs. One that ends is waited for: whoever has the lease wants no other. A conflict is exit code 1
-# without a word; busybox, which knows no `-w`, has 1 for everything.
+# take_lock: takes the lock of the running job. A job that is ending is waited for, since the holder of the lease wants no
+# other job. `flock` reports a conflict by exit code 1 and no message; busybox, which does not know `-w`, uses 1 for every
+# failure.
 take_lock() {
     local said rc left
     for ((left = 100; left > 0; left--)); do
@@ -132,7 +137,8 @@ take_lock() {
     refuse "another job still runs there"
 }
 
-# started PID: takes when a process started into REPLY, in the kernel's words; 0 if there is none, or none but a zombie.
+# started PID: puts the start time of a process into REPLY, in the kernel's words; 0 if there is no such process, or only a
+# zombie.
 started() {
     local stat fields=()
     IFS= read -r -d '' stat <"/proc/$1/stat"
@@ -141,8 +147,8 @@ started() {
     [[ ${fields[0]} != [ZX] ]] || REPLY=0
 }
 
-# Whether the agent lives that has the lease for this job. Where this program sees other processes than the agent does, as in a container
-# of its own, that cannot be told, and it is taken to live.
+# has_agent: whether the agent lives that holds the lease for this job. If this program sees other processes than the agent
+# does, as in a container of its own, that cannot be found out, and the agent is taken to live.
 has_agent() {
     started 1
     [[ $REPLY == "$init" ]] || return 0
@@ -158,8 +164,9 @@ put_name() {
     printf '%s\n' "${name//$'\n'/ }" 1<>"$v/unended"
 }
 
-# The lines of the list: the machine's boot id; PID and time of start of a process that leads a group, in the kernel's words; what
-# the watcher has heard. It is read through the descriptor, which outlives the file.
+# read_list: reads the list of process groups. Its lines are the machine's boot id, the PID and the start time (in the
+# kernel's words) of each process that leads a group, and what the watcher has heard. It is read through the descriptor, which
+# outlives the file.
 read_list() {
     local pid since
     pids=() heard=
@@ -175,8 +182,8 @@ read_list() {
     } </proc/self/fd/4
 }
 
-# Signals every group of the job, and its leader, which may not have made the group yet. `script` is asked to end by the end of
-# its child only: it would say another exit code.
+# signal SIGNAL: signals every group of the job, and its leader, which may not have made the group yet. Once the child of
+# `script` is known, `script` itself gets no signal but KILL, since it would report another exit code; it ends with its child.
 signal() {
     local pid
     read_list
@@ -186,7 +193,7 @@ signal() {
     done
 }
 
-# Whether anything of the job lives.
+# alive: whether any process of the job lives.
 alive() {
     local pid
     read_list
@@ -196,7 +203,8 @@ alive() {
     return 1
 }
 
-# lives PID: whether a process, or one of its group, is more than a zombie. Those only wait for a parent that does not ask for them.
+# lives PID: whether a process, or one of its group, is more than a zombie. A zombie only waits for a parent that does not ask
+# for it.
 lives() {
     local stat fields
     for stat in /proc/[0-9]*/stat; do
@@ -208,7 +216,7 @@ lives() {
     return 1
 }
 
-# Ends the job's groups: TERM, and what is there after two seconds KILL.
+# end_groups: ends the job's groups: sends TERM, and after two seconds KILL to what is still there.
 end_groups() {
     local left
     alive || return
@@ -225,13 +233,13 @@ end_groups() {
     done
 }
 
-# Waits for the runner's word, or for its end.
+# watch: waits for a word from the runner, or for the runner's end.
 watch() {
     local word rest rc left
     IFS= read -r -t 1 word <&8
     rc=$?
     if ((rc > 128)); then
-        # A machine that crashes is to know of what ran for more than a moment.
+        # If the machine crashes, it must still know of a job that ran for more than a moment.
         sync -- "$v/unended" 4>&- 8<&- 9>&- &
         IFS= read -r ${beat:+-t "$beat"} rest <&8
         rc=$?
@@ -252,14 +260,14 @@ watch() {
     end_groups
 }
 
-# Becomes the job. In the foreground of the wrapper, because bash makes background jobs ignore SIGINT for good.
+# run: becomes the job. It runs in the foreground of the wrapper, because bash makes background jobs ignore SIGINT for good.
 run() {
     local job stat fields pid=$BASHPID
     IFS= read -r -d '' stat <"/proc/$pid/stat"
     fields=(${stat##*) })
     printf '%s\n' "$pid ${fields[19]}" >&4
     umask 022
-    # Whether its reads can be seen is told by this one.
+    # The access time of this file tells later whether the job's reads can be observed.
     IFS= read -r -n 1 stat <"$v/canary"
     unset -v LC_ALL
     [[ ! $locale ]] || export LC_ALL="${locale#is}"
@@ -273,8 +281,8 @@ run() {
     esac
 }
 
-# Whether something is mounted below the trees that was not when the last prepare step ended: see `leave_mounts` of the agent. Nothing of
-# it is looked at.
+# has_mounts: whether something is mounted below the trees that was not there when the last prepare step ended: see
+# `leave_mounts` of the agent. Only the kernel's list is read.
 has_mounts() {
     local fields point kept=
     cd -P -- "$v" || return
@@ -286,7 +294,9 @@ has_mounts() {
     return 1
 }
 
-# Says the exit code, unless silence was the reason: a runner that comes back after all is not to take that for the test's. What the job read, values among it, is gone when the next one can start.
+# leave CODE: tells the exit code, unless the job was ended for the runner's silence, so that a runner that comes back after
+# all does not take it for the test's. The files that the job read, which hold secret values too, are removed before the next
+# job can start.
 leave() {
     local told=
     read_list

@@ -1,14 +1,16 @@
-# The directory in which atex keeps everything: where it is, whether others can write to it, how it is made and removed.
+# The machine's directory, in which atex keeps everything: where it is, whether others can write to it, and how it is made and
+# removed.
 
-# ours DIR: whether it is a directory that an agent works in: it carries the mark, or is as older agents left theirs.
+# ours DIR: whether agents use this directory: it carries the mark, or has the form in which older agents left theirs.
 ours() {
     [[ -d $1 && -O $1 ]] || return
     [[ -f $1/$mark && ! -L $1/$mark && -O $1/$mark ]] && return
     [[ -d $1/v1/tree && -d $1/v1/manifest && ! -L $1/v1 && -O $1/v1 && -f $1/lease && ! -L $1/lease && -O $1/lease ]]
 }
 
-# place: where everything lies. What the user has for other things is not ours: there it is a directory below. The default place is
-# ours by its name, and an empty directory holds nothing that could be somebody's.
+# place: finds out where everything is kept, as `base` and `v`. A directory that the user has for other things is not atex's;
+# there, `atex` below it is used. The default directory is atex's by its name, and an empty directory holds nothing of
+# anybody's.
 place() {
     local default=${XDG_STATE_HOME:-${HOME:-/root}/.local/state}/atex there
     ((EUID)) || default=/var/lib/atex
@@ -24,9 +26,9 @@ place() {
     v=$base/v1
 }
 
-# safe DIR: whether nobody but this user and root can put anything into a directory, or something else in its place; said tells who
-# can. In a sticky directory on the way nobody can touch what is not his. A private group is the user's own, if there is no list of others
-# who may write. The directory need not be there yet.
+# safe DIR: whether nobody but this user and root can put anything into a directory, or something else in its place; `said`
+# tells who can. In a sticky directory on the way, nobody can touch what belongs to others. A private group counts as the
+# user's own, if there is no access list with others who may write. The directory need not exist yet.
 safe() {
     local rest=$1 path= part links=0 ways=(/) at=0 mode count uid gid more unmapped
     while [[ $rest ]]; do
@@ -63,8 +65,8 @@ safe() {
     ((at == ${#ways[@]})) || { said='who owns what lies on the way to it cannot be told'; return 1; }
 }
 
-# private GROUP: whether nobody but this user and root is in a group of his: it has his number or his name, the list of groups names no other
-# member, and it is nobody else's own group. Root's is his, too.
+# private GROUP: whether nobody but this user and root is in a group, and it is the user's own: it has the user's number or
+# name, the list of groups names no other member, and it is nobody else's primary group. The group of root counts too.
 private() {
     local name password uid gid members member mine=, trusted=, known=
     [[ $1 != 0 ]] || return 0
@@ -86,8 +88,8 @@ private() {
     [[ $known ]]
 } 2>/dev/null
 
-# unmapped: prints the number that stands for all users whom this namespace does not know, root of the host among them, if it stands
-# for nobody else.
+# unmapped: prints the number that stands for all users whom this namespace does not know, among them root of the host, if
+# that number stands for nobody else.
 unmapped() {
     local number inside outside count
     read -r number </proc/sys/kernel/overflowuid
@@ -97,21 +99,21 @@ unmapped() {
     printf %s "$number"
 } 2>/dev/null
 
-# keep_out: a reply where others have their hands in the directory: nothing of it is believed, run or written.
+# keep_out: sends a reply if others can write to the directory. In that case nothing in it is believed, run or written.
 keep_out() {
     safe "$base" && return 1
     say foreign "\`$base\` is not used: $said"
 }
 
-# make_base: the directory, marked before anything else is in it: the mark says whether the directory goes with what it holds. Others may
-# pass through one that is made here, because tests do things as other users in their tree, but they see only the trees. One that
-# was there keeps its mode.
+# make_base: makes the directory, and marks it before anything else is in it; the mark says whether the directory itself is to
+# be removed together with its content. Other users may pass through a directory that is made here, because tests act as other
+# users in their tree, but they see only the trees. A directory that was there before keeps its mode.
 make_base() {
     local made=found modes
     keep_out && return 1
     if [[ ! -d $base ]]; then
         said=$({ (umask 066 && mkdir -p -- "${base%/*}/") && mkdir -m 711 -- "$base"; } 2>&1) && made=made
-        # Somebody else may have come first.
+        # Another process may have made it first.
         [[ -d $base ]] && ! keep_out || { [[ -d $base ]] || complain "cannot make \`$base\`"; return 1; }
     fi
     [[ -f $base/$mark ]] || ! ours "$base" || made=made
@@ -124,13 +126,14 @@ make_base() {
     [[ $modes == $'711\n755' ]] || said=$(chmod 711 -- "$v" 2>&1 && chmod 755 -- "$v/tree" 2>&1) || { complain "cannot change \`$v\`"; return 1; }
 }
 
-# mark_base made|found: whoever made the directory says so, whoever comes first there.
+# mark_base made|found: writes the mark. The process that made the directory writes `made`, even if another one has marked it
+# already.
 mark_base() {
     [[ $1 == made ]] || set -C
     printf '%s\n' "$1" >"$base/$mark" || [[ $1 == found && -f $base/$mark ]]
 }
 
-# make_place: the directories, and the files that are locked. Where that fails, the reply is sent.
+# make_place: makes the directories, and the files that are locked. If that fails, the reply is sent here.
 make_place() {
     make_base || return
     { : >>"$base/lease" && : >>"$base/run.lock"; } 2>/dev/null || {
@@ -139,8 +142,8 @@ make_place() {
     }
 }
 
-# remove: everything that is atex's goes from a directory that is marked, the mark last. What is mounted below is not; the directory
-# itself only goes if it was made here and is empty then.
+# remove: removes everything of atex's from a directory that is marked, and the mark last. Nothing is removed while something
+# is mounted below. The directory itself is removed only if it was made by atex and is empty then.
 agent_remove() {
     local made
     ours "$base" && [[ -f $base/$mark ]] || { say err "cannot remove \`$base\`: it does not carry the mark \`$mark\`"; return; }

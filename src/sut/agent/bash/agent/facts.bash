@@ -1,6 +1,6 @@
-# What the machine is, as `open` and `peek` tell it.
+# The facts of the machine, as `open` and `peek` tell them.
 
-# user: takes the name of the user into REPLY.
+# user: puts the name of the user into REPLY.
 user() {
     local ignored uid
     while IFS=: read -r REPLY ignored uid ignored; do
@@ -9,7 +9,8 @@ user() {
     REPLY=$(id -un)
 } 2>/dev/null
 
-# lacks: takes what is needed here and is not installed into REPLY. `script` is asked for by tests with a terminal only.
+# lacks: puts the programs that the agent needs and that are not installed into REPLY. `script` is needed only by tests with a
+# terminal.
 lacks() {
     local tool
     REPLY=
@@ -20,7 +21,7 @@ lacks() {
     [[ $REPLY ]]
 }
 
-# The directory, facts, os-release, state, and what the job is called that was cut off.
+# agent_facts: a reply with the directory, the facts, os-release, the state, and the name of a job that was cut off.
 agent_facts() {
     local name told release=/etc/os-release state
     user
@@ -33,7 +34,7 @@ agent_facts() {
     done
     [[ -e /run/ostree-booted ]] && told+=ostree-booted
     [[ -e $v/state ]] && told+=$'\n'state=kept
-    # What jobs find there by themselves.
+    # The variables that jobs find in their environment here.
     for name in PATH LANG TZ "${!LC_@}"; do
         [[ $name != LC_ALL && ${!name+is} ]] && told+=$'\n'environment.$name=${!name//$'\n'/ }
     done
@@ -42,7 +43,7 @@ agent_facts() {
     told+=$'\n'boot=$REPLY
     started 1
     told+=$'\n'init=$REPLY
-    # For wrappers: who has the lease as long as it lives.
+    # Wrappers need to know the agent that holds the lease, for as long as it lives.
     started $$
     told+=$'\n'agent="$$ $REPLY"
     [[ -e $release ]] || release=/usr/lib/os-release
@@ -54,7 +55,7 @@ agent_facts() {
     say ok "$base" "$told" "$release" "$state" "$REPLY"
 }
 
-# peek DIR-LENGTH PULSE: tells what `open` tells, without the lease, and changes nothing.
+# peek DIR-LENGTH PULSE: tells what `open` tells, without taking the lease, and changes nothing.
 agent_peek() {
     show_life "$2"
     text "$1" && base=$REPLY

@@ -1,7 +1,7 @@
 # Signs of life on stderr while a request is worked on.
 
-# moved: takes what the agent and its descendants have done so far into REPLY, in the kernel's words: how often each left the
-# processor. Who waits for a disk that does not answer, or is stopped, does not move.
+# moved: puts into REPLY how often the agent and each of its descendants have left the processor so far, in the kernel's
+# words. A process that waits for a disk that does not answer, or that is stopped, does not move.
 moved() {
     local pid told= todo=("$$")
     while ((${#todo[@]})); do
@@ -12,12 +12,13 @@ moved() {
         content "/proc/$pid/task/$pid/children"
         todo+=($REPLY)
     done
-    # A kernel that does not tell of children: then only a stopped machine is silent.
+    # If the kernel does not list children, the clock stands for the movement, so that only a stopped machine is silent.
     [[ -e /proc/$$/task/$$/children ]] || told=$SECONDS
     REPLY=$told
 }
 
-# pulse SECONDS: gives signs of life between a line on stdin, which is the begin of a request, and the next one, its end.
+# pulse SECONDS: gives signs of life from one line on stdin, which marks the begin of a request, until the next one, which
+# marks its end.
 pulse() {
     local word rc seen
     exec >/dev/null
@@ -32,7 +33,8 @@ pulse() {
     done
 }
 
-# show_life SECONDS: from now on, as often as that while a request is worked on; the first one is under way. 0 for never.
+# show_life SECONDS: gives signs of life from now on, at this interval, while a request is worked on; the first request is
+# under way already. 0 means never.
 show_life() {
     [[ $1 != 0 ]] || return 0
     exec 6> >(pulse "$1")

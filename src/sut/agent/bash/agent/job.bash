@@ -1,12 +1,12 @@
-# The job that ran last: whether it came to its end, and how what is left of it is ended.
+# The last job: whether its end was seen, and how what is left of it is ended.
 
-# unended: takes what the job is called that did not come to its end into REPLY.
+# unended: puts the name of the job into REPLY whose end was not seen, if there is one.
 unended() {
     REPLY=
     [[ -f $v/unended ]] && IFS= read -r REPLY <"$v/unended"
 } 2>/dev/null
 
-# started PID: takes when a process started into REPLY, in the kernel's words; nothing if there is none.
+# started PID: puts the start time of a process into REPLY, in the kernel's words; empty if there is no such process.
 started() {
     local fields
     REPLY=
@@ -15,7 +15,7 @@ started() {
     REPLY=${fields[19]}
 } 2>/dev/null
 
-# kill_job SIGNAL: signals the process groups of the last job, unless their numbers belong to somebody else by now.
+# kill_job SIGNAL: signals the process groups of the last job, unless their numbers belong to other processes by now.
 kill_job() {
     local here boot pid since
     [[ -s $v/job/groups ]] || return 0
@@ -31,8 +31,8 @@ kill_job() {
     } <"$v/job/groups" 2>/dev/null
 }
 
-# settle TENTHS: waits until the wrapper of the last job is gone; ends its job when the time is over, and then the wrapper, which may be
-# stopped. Whoever has the lease is the only one who can want it.
+# settle TENTHS: waits until the wrapper of the last job is gone. When the time is over, it ends the job and then the wrapper,
+# which may be stopped. Only the holder of the lease could want that job.
 settle() {
     local left=$1 grace=100 rc
     exec 8<>"$base/run.lock"
@@ -53,7 +53,7 @@ settle() {
         nap
     done
     ((rc == 0)) || return
-    # A wrapper that was killed itself leaves its job behind.
+    # A wrapper that was killed leaves its job behind.
     kill_job KILL
     [[ ! -e $v/job/groups ]] || rm -f -- "$v/job/groups"
     exec 8>&-

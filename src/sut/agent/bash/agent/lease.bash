@@ -1,7 +1,8 @@
-# The lease of the directory: taking it, who holds it, and who may be ended because it holds it for nobody.
+# The lease of the directory: how it is taken, who holds it, and which holders are ended because nobody needs them.
 
-# lock FD FILE: takes the lock of an open file, and waits for nobody. 1: somebody else has it. 2: it cannot be locked, and said tells
-# why. A conflict is exit code 1 without a word; busybox has 1 for everything.
+# lock FD FILE: takes the lock of an open file without waiting. Returns 1 if another process has it, and 2 if it cannot be
+# locked; then `said` tells why. `flock` reports a conflict by exit code 1 and no message, but busybox uses 1 for every
+# failure.
 lock() {
     local out rc
     exec 7< <(exec 2>&1; flock -n "$1"; printf '%s' " $?")
@@ -17,8 +18,9 @@ lock() {
     return 2
 }
 
-# holders FILE: takes the processes that hold the lock of a file into REPLY, in the kernel's words. Whoever has only opened it, as those
-# do who wait, is none. A kernel that does not tell of locks there names nobody.
+# holders FILE: puts the processes that hold the lock of a file into REPLY, by what the kernel tells of their open files. A
+# process that has only opened the file, such as one that waits for the lock, is not a holder. If the kernel does not show
+# locks there, nobody is named.
 holders() {
     local fd pid told found=
     for fd in /proc/[0-9]*/fd/*; do
@@ -31,8 +33,8 @@ holders() {
     REPLY=$found
 }
 
-# end_holders SIGNAL FILE [NAME]: signals the processes that hold the lock of a file, also those that are stopped; where a name is given,
-# only those of that name.
+# end_holders SIGNAL FILE [NAME]: signals the processes that hold the lock of a file, even those that are stopped; if a name
+# is given, only processes of that name.
 end_holders() {
     local pid
     holders "$2"
@@ -44,8 +46,8 @@ end_holders() {
     done
 } 2>/dev/null
 
-# put_lifeline: notes this agent, and what it hangs on: the nearest ancestor in another process group, which is the server of the
-# login, or atex itself. Each with the time of its start.
+# put_lifeline: records this agent and the process that it depends on: the nearest ancestor in another process group, which is
+# the server of the login, or atex itself. Each is recorded with its start time.
 put_lifeline() {
     local boot pid=$$ group= fields noted=
     while :; do
@@ -59,7 +61,8 @@ put_lifeline() {
     printf '%s\n' "$boot $noted $pid ${fields[19]}" >"$v/lifeline"
 } 2>/dev/null
 
-# orphaned: whether the agent that has the lease hangs on nothing any more. It is stopped or stuck, or it would have ended.
+# orphaned: whether the process that the holder of the lease depends on is gone. Such an agent is stopped or stuck, or it
+# would have ended.
 orphaned() {
     local here boot agent begun pid since
     read -r here </proc/sys/kernel/random/boot_id
@@ -67,18 +70,18 @@ orphaned() {
     [[ $boot == "$here" && $since ]] || return 1
     started "$pid"
     [[ $REPLY != "$since" ]] || return 1
-    # What is noted must be of the agent that has the lease now.
+    # The record must be about the agent that holds the lease now.
     started "$agent"
     [[ $REPLY == "$begun" ]] || return 1
     holders "$base/lease"
     [[ " $REPLY" == *" $agent "* ]]
 } 2>/dev/null
 
-# wait_for_lease wait|fail|end: takes the lease once it is free. What has it for nobody is ended: a stuck agent whose runner is gone, and
-# with `end` one that stays stopped. 1: the reply is sent.
+# wait_for_lease wait|fail|end: takes the lease once it is free. Holders that nobody needs are ended: a stuck agent whose
+# runner is gone, and with `end` also one that stays stopped. Returns 1 if the reply was sent here.
 wait_for_lease() {
     local told= rc looks=0 stopped=0 orphan=0
-    # One that is being let go is free in a moment.
+    # A holder that is just ending frees the lease in a moment.
     flock -w 0.5 9 2>/dev/null && return
     until
         lock 9 "$base/lease"
@@ -106,7 +109,7 @@ wait_for_lease() {
     ((rc == 0)) || { say err "$said"; return 1; }
 }
 
-# tell_holder: a reply with who has the lease.
+# tell_holder: a reply that says who holds the lease.
 tell_holder() {
     IFS= read -r REPLY <"$base/lease"
     say held "$REPLY"
@@ -124,8 +127,9 @@ is_stopped() {
     return 1
 }
 
-# open DIR-LENGTH HOLDER-LENGTH wait|fail|end TENTHS BEAT PULSE: takes the lease, waits for the last job, tells facts and state. BEAT is the
-# seconds of silence after which the runner is taken for dead, 0 for never. PULSE: see show_life.
+# open DIR-LENGTH HOLDER-LENGTH wait|fail|end TENTHS BEAT PULSE: takes the lease, waits for the last job (see `settle` for
+# TENTHS), and tells the facts and the state. BEAT is the number of seconds of silence after which the runner is taken for
+# dead, 0 for never. See `show_life` for PULSE.
 agent_open() {
     local holder
     (($5 == 0)) || beat=$5
@@ -134,14 +138,15 @@ agent_open() {
     text "$2" && holder=$REPLY
     place
     lacks && { say lacks "$REPLY"; return; }
-    # What is locked must be what lies there: `remove` may have come in between.
+    # The locked file must be the one that is in the directory now: `remove` may have replaced it meanwhile.
     until [[ /proc/self/fd/9 -ef $base/lease ]]; do
         make_place || return
         exec 9<>"$base/lease"
         wait_for_lease "$3" || return
     done
     put_lifeline
-    # In place: see the wrapper. What follows the first line is from before.
+    # The file is written in place, for the reason that `put_job` of the wrapper gives. What follows its first line is from
+    # before.
     { printf '%s\n' "$holder" 1<>"$base/lease"; } 2>/dev/null || { complain "cannot write \`$base/lease\`"; return; }
     settle "$4" || { say err "$said"; return; }
     real=$(cd -P -- "$base" && pwd -P && printf .)

@@ -1,16 +1,16 @@
-# Variables, and the loop that answers requests until stdin ends.
+# The agent's variables, and the loop that answers requests until stdin ends.
 
-# serve VERB ARGUMENT…: a request.
+# serve VERB ARGUMENT...: answers a request.
 serve() {
     [[ $1 ]] || return 0
     [[ ! $alive ]] || printf '\n' >&6
-    # The tree that the request before has listed for this one.
+    # The slot whose tree the previous request has listed for this one.
     known=$looked looked=
     "agent_$1" "${@:2}"
     [[ ! $alive ]] || printf '\n' >&6
 }
 
-# nap: a moment, which the end of stdin ends for good. A request that comes meanwhile has its turn later.
+# nap: waits a moment, and exits when stdin ends. A request that arrives meanwhile is answered later.
 nap() {
     local word rc
     IFS= read -r -t 0.1 word
@@ -21,11 +21,12 @@ nap() {
     early+=("$line") line=
 }
 
-# idle: nothing came for a third of the time that the runner may be silent. As long as a job runs its wrapper listens for it.
+# idle: is called when nothing came for a third of the time for which the runner may be silent. While a job runs, its wrapper
+# watches the runner.
 idle() {
     lock 8 "$base/run.lock"
     if (($? != 1)); then
-        # A job that was cut off is a sign of death too.
+        # A job that was cut off is another sign that the runner is dead.
         unended
         [[ ! $REPLY ]] || ((++silence))
         ((++silence < 3)) || exit 0
@@ -34,15 +35,17 @@ idle() {
     fi
 } 8<>"$base/run.lock" 2>/dev/null
 
-# The time of last access of what nobody has read: as early as leaves no doubt.
+# The time of last access that marks a file as unread: so early that there can be no doubt.
 unread=1000000000
-# A list of so many KiB is of half a million files, or of directories ten thousand deep; and how one ends that writes a longer one.
+# The longest list in KiB, enough for half a million files, or for directories ten thousand deep; and the exit code of a
+# process that writes a longer one (128 + SIGXFSZ).
 longest_list=$((128 << 10)) too_long=$((128 + 25))
-# What is listed of everything in a tree, as `find` prints it.
+# What is listed of everything in a tree, in the format of `find`.
 fields='%i.%s.%m.%T@\t%C@\t%p\0'
 mark=.atex base= v= real= seeing= sees= kind= finds= same= known= looked= records=() mounts=() marks=() kinds=() cleared= leased= said= emptied= beat= alive= silence=0 line= early=()
 declare -A strange=()
-# A write that nobody reads fails; programs that are started here die of it as usual.
+# A write that nobody reads then fails without ending this shell. Programs that are started here still die of SIGPIPE, as
+# usual.
 trap : PIPE
 IFS= read -r marker && printf '%s\n' "$marker"
 while :; do

@@ -1,6 +1,6 @@
-# Replies and payloads: how what the runner sends is taken, and how it is answered.
+# Replies and payloads: how the agent reads what the runner sends, and how it answers.
 
-# say WORD TEXT…: a reply with texts.
+# say WORD TEXT...: sends a reply with texts.
 say() {
     local line=$1 text
     shift
@@ -9,7 +9,7 @@ say() {
     printf '%s' "$@"
 }
 
-# send WORD FILE…: a reply with the contents of files; what does not exist is empty.
+# send WORD FILE...: sends a reply with the contents of files. A file that does not exist counts as empty.
 send() {
     local line=$1 file files=() size
     shift
@@ -22,13 +22,13 @@ send() {
     ((${#files[@]} == 0)) || cat -- "${files[@]}"
 }
 
-# text LENGTH: takes a payload without NUL bytes into REPLY.
+# text LENGTH: reads a payload without NUL bytes into REPLY.
 text() {
     REPLY=
     (($1 == 0)) || IFS= read -r ${beat:+-t "$beat"} -N "$1" REPLY || exit 0
 }
 
-# payload LENGTH: copies a payload, which ends early where nothing more comes for as long as the runner may be silent.
+# payload LENGTH: copies a payload to stdout. The copy ends early if nothing comes for as long as the runner may be silent.
 payload() {
     local copy
     [[ $beat ]] || { head -c "$1"; return; }
@@ -39,7 +39,7 @@ payload() {
     kill "$!"
 }
 
-# watch_copy PID: ends a process that reads nothing any more. It waits on a pipe that nobody writes to.
+# watch_copy PID: ends a process once it no longer reads anything. To wait, it reads a pipe that nobody writes to.
 watch_copy() {
     local word now seen= left=3
     exec 7<> <(:)
@@ -50,7 +50,7 @@ watch_copy() {
     done
 }
 
-# unpack LENGTH DIR: takes a payload that is a tar archive, and reads it to its end also where tar gives up before.
+# unpack LENGTH DIR: extracts a payload that is a tar archive. It is read to its end even if tar gives up before that.
 unpack() {
     said=$(payload "$1" | {
         tar -x -p -m --no-same-owner -f - -C "$2" 2>&1
@@ -60,8 +60,8 @@ unpack() {
     })
 }
 
-# complain WHAT: an error reply that ends with the first line of what a tool said, which is in `said` and not in a file, since the disk
-# may be full. The word of the reply is `full` where it is: tar has two ways to say so.
+# complain WHAT: an error reply that ends with the first line of what a tool said. That text is in `said` and not in a file,
+# since the disk may be full. In that case the word of the reply is `full`; tar has two messages for it.
 complain() {
     local why=${said%%$'\n'*} word=err
     [[ $why != *@('No space left'|'Wrote only')* ]] || word=full

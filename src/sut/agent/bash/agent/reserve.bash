@@ -1,8 +1,8 @@
-# Room on the disk that is kept for finish steps.
+# Disk space that is reserved for finish steps.
 
-# keep_reserve: room for the finish steps, and for the lists of what tests left, on a disk that these have filled: what was lent, or an
-# eighth of what is free, a mebibyte at most. What it holds cannot be made smaller by any file system. Where there is less, something is
-# left for what is written before.
+# keep_reserve: reserves space for finish steps, and for the lists of what tests left, on a disk that tests have filled. It
+# takes what was lent before, or an eighth of the free space, a mebibyte at most. The data is random, so no file system can
+# compress it. If there is less space, 16 KiB are given back for what is written before the reserve is lent.
 keep_reserve() {
     local free room=$lent
     if [[ ! $room ]]; then
@@ -14,7 +14,7 @@ keep_reserve() {
 } 2>/dev/null
 lent=
 
-# reserve free|keep: lends that room, or takes it again.
+# reserve free|keep: lends the reserved space, or reserves it again.
 agent_reserve() {
     if [[ $1 == free ]]; then
         { lent=$(stat -c %s -- "$v/reserve") && : >"$v/reserve"; } 2>/dev/null

@@ -1,6 +1,6 @@
-# Listing a tree, and comparing it with what was listed before.
+# Lists a tree, and compares it with what was listed before.
 
-# take_records FILE: takes what a file has, each ended by NUL, into `records`.
+# take_records FILE: reads the records of a file, each ended by NUL, into `records`.
 take_records() {
     local record
     records=()
@@ -11,16 +11,16 @@ take_records() {
     fi
 }
 
-# list SLOT: lists everything in the slot's tree by one walk, as records `INODE.SIZE.MODE.MTIME TAB CTIME TAB ./PATH` with NUL: directories in
-# SLOT.found, as they come, and all else in SLOT.walk, sorted; of the latter those that were read in SLOT.read, and in SLOT.listed the
-# paths of directories that were listed. A directory is looked at before it is listed here. Only whether the time of last access is
-# the one that was set tells of a read, so no clock matters. Where a list gets longer than any that is of use, who writes it dies of the
-# signal that tells it so. To be called in a process of its own.
+# list SLOT: lists everything in the slot's tree in one walk, as records `INODE.SIZE.MODE.MTIME TAB CTIME TAB ./PATH` ended by
+# NUL. Directories are listed in SLOT.found, in the order of the walk, and everything else in SLOT.walk, sorted. SLOT.read has
+# those of the latter that were read, and SLOT.listed the paths of the directories that were listed; each directory is looked
+# at before it is listed here. A file was read if its time of last access is not the one that was set, so no clock matters. A
+# process that writes a longer list than is of any use dies of SIGXFSZ. To be called in a process of its own.
 list() {
     local m=$v/manifest/$1 point skip=() prune=()
     ulimit -c 0
     ulimit -f "$longest_list"
-    # What is mounted there since the last prepare step is none of the tree's.
+    # What was mounted there after the last prepare step does not belong to the tree.
     read_mounts "$real/v1/tree/$1"
     for point in "${mounts[@]}"; do
         [[ $point != "$real/v1/tree/$1" ]] || continue
@@ -40,8 +40,8 @@ list() {
         -o -printf "$fields" -newerat "@$unread" -fprintf "$m.read" "$fields" | sort -z >"$m.walk"
 }
 
-# list_plainly: the same where there is no `find` that can do it. The time that a directory was listed is compared with that of its last
-# change, which is later unless it lies before what is set: then it counts as listed.
+# list_plainly: does the same without a `find` that can do it. A directory counts as listed unless its last change is later
+# than its last access. So a directory that was changed before the time that `unread` sets always counts as listed.
 list_plainly() {
     local dirs=(.) others=() read=() at path times
     local -A skipped=()
@@ -53,7 +53,7 @@ list_plainly() {
     : >"$m.listed" || return
     for ((at = 0; at < ${#dirs[@]}; at++)); do
         [[ -N ${dirs[at]} ]] || printf '%s\0' "${dirs[at]}" >>"$m.listed" || return
-        # Too deep for a path.
+        # The path is too deep.
         ((${#dirs[at]} < 4000)) || return $too_long
         [[ -r ${dirs[at]} && -x ${dirs[at]} ]] || { printf 'cannot list `%s`\n' "${dirs[at]}"; return 1; }
         for path in "${dirs[at]}"/*; do
@@ -77,13 +77,13 @@ list_plainly() {
     relist "${read[@]}" >"$m.read"
 }
 
-# batch PATH…: takes how many of them are arguments of one program into REPLY.
+# batch PATH...: puts into REPLY how many of the paths one program gets as arguments.
 batch() {
     local all="$*"
     ((REPLY = ${#all} < 1000000 ? $# : 200))
 }
 
-# relist PATH…: prints the records of paths, which begin with a dot, in this order.
+# relist PATH...: prints the records of the paths, which begin with a dot, in this order.
 relist() {
     local at count
     batch "$@"
@@ -97,8 +97,8 @@ relist() {
     done
 }
 
-# walk SLOT: lists the slot's tree, see `list`. A directory that cannot be read gets its permissions back. A tree with too long a list, as
-# directories make that lie very deep in each other, is not worth it: it is emptied, `emptied` says so, and the walk fails.
+# walk SLOT: lists the slot's tree, see `list`. A directory that cannot be read gets its permissions back. A tree whose list
+# is too long, as with directories that are very deep, is not worth it: it is emptied, `emptied` says so, and the walk fails.
 walk() {
     local tree=$v/tree/$1 m=$v/manifest/$1 try rc
     if [[ ! $finds ]]; then
@@ -120,8 +120,10 @@ walk() {
     return 1
 }
 
-# compare SLOT: takes into `same` whether what `walk` has listed is what was there: the records in SLOT.dirs, and those in SLOT.stat, sorted, for
-# which those in SLOT.young count where it has the path: of files whose times were set since. The files that are others, or came or went, are the keys of `strange`, each with how its records begin, old and new. Fails where that cannot be told.
+# compare SLOT: puts `yes` into `same` if the tree that `walk` has listed is the one that was there: the directories in
+# SLOT.dirs and everything else in SLOT.stat, sorted. For a path in SLOT.young, whose times were set since, the record there
+# counts instead. The paths of files that changed, appeared or disappeared become the keys of `strange`; their values are the
+# beginnings of the old and the new record. Fails if this cannot be found out.
 compare() {
     local m=$v/manifest/$1 IFS=/ dirs record path
     local -A young=()
@@ -149,7 +151,7 @@ compare() {
             [[ ! ${young["$path"]} ]] || strange["$path"]="${young["$path"]%%$'\t'*} "
             strange["$path"]+="${record%%$'\t'*} "
         }
-        # It was found.
+        # Marks the path as found.
         [[ ! ${young["$path"]} ]] || young["$path"]=
     done
     for path in "${!young[@]}"; do
@@ -159,13 +161,14 @@ compare() {
     return 0
 } 2>/dev/null
 
-# keep_list SLOT: takes the tree as `walk` has listed it as what is there.
+# keep_list SLOT: makes the tree as `walk` has listed it the one that was there.
 keep_list() {
     local m=$v/manifest/$1
     mv -f -- "$m.walk" "$m.stat" && mv -f -- "$m.found" "$m.dirs" && : >"$m.young"
 }
 
-# tick: waits until no later change can have the time of an earlier one: newer kernels see to that themselves on these file systems.
+# tick: waits until no later change can get the time of an earlier one. Newer kernels take care of that themselves on these
+# file systems.
 tick() {
     local release
     read -r release </proc/sys/kernel/osrelease

@@ -1,14 +1,15 @@
-# What is mounted below the trees: nothing is changed below a mount point, and what a test left mounted is unmounted.
+# Mounts below the trees: nothing is changed below a mount point, and what a test left mounted is unmounted.
 
-# mount_type: cuts `fields`, a line of the kernel's list, to what follows upon its dash: behind it come the type and the source.
+# mount_type: cuts `fields`, a line of the kernel's list of mounts, so that it begins with its dash; the type and the source
+# follow.
 mount_type() {
     fields=("${fields[@]:6}")
     while [[ ${fields[0]:-} && ${fields[0]} != - ]]; do fields=("${fields[@]:1}"); done
 }
 
-# read_mounts DIR: takes the mount points at and below a directory into `mounts`, in the order in which they were mounted, and each
-# with its number into `marks` and its type into `kinds`. The kernel's list has bind mounts of the same device too, and nothing of it is looked at: what is
-# mounted may not answer any more. A list that cannot be read is a mount everywhere.
+# read_mounts DIR: puts the mount points at and below a directory into `mounts`, in the order in which they were mounted, and
+# for each its number into `marks` and its type into `kinds`. Only the kernel's list is read: it has bind mounts of the same
+# device too, and a mounted file system may no longer answer. A list that cannot be read counts as a mount everywhere.
 read_mounts() {
     local fields point listed=
     mounts=() marks=() kinds=()
@@ -23,7 +24,8 @@ read_mounts() {
     [[ $listed ]] || mounts=("$1") marks=(unknown) kinds=(unknown)
 } 2>/dev/null
 
-# leave_mounts: notes what is mounted below the trees when a prepare step has ended: it belongs to what was prepared.
+# leave_mounts: records what is mounted below the trees when a prepare step has ended, since that belongs to what was
+# prepared.
 leave_mounts() {
     read_mounts "$real/v1/tree"
     if ((${#mounts[@]})); then
@@ -33,7 +35,8 @@ leave_mounts() {
     fi
 }
 
-# holds_last NUMBER POINT: whether a mount is the only one of a file system in memory that holds something, which would be lost with it.
+# holds_last NUMBER POINT: whether a mount is the only one of a file system in memory that holds something. Unmounting it
+# would lose that.
 holds_last() {
     local fields device= at
     local -A uses=()
@@ -49,8 +52,9 @@ holds_last() {
     [[ $device && ${uses[$device]} == 1 && $(ls -A -- "$2") ]]
 } 2>/dev/null
 
-# clear_mounts: unmounts what is mounted below the trees and was not there when the last prepare step ended, the last first, and never
-# so that it only vanishes from sight. Fails where something stays, and said names it.
+# clear_mounts: unmounts what is mounted below the trees and was not there when the last prepare step ended, the last mount
+# first. It never unmounts lazily, so that a mount only vanishes from sight. Fails if something stays mounted, and `said`
+# names it.
 clear_mounts() {
     local at kept left pid
     said= cleared=
@@ -80,13 +84,14 @@ clear_mounts() {
     [[ ! $said ]]
 }
 
-# unmount: tells what a test left mounted below the trees, and what of it stays so.
+# unmount: tells what a test left mounted below the trees, and what of that stays mounted.
 agent_unmount() {
     clear_mounts
     say ok "${cleared#, }${said:+; still mounted: $said}"
 }
 
-# meets PATH…: whether one of the paths, which are relative to the physical working directory, is, holds or lies below a mount point.
+# meets PATH...: whether one of the paths, which are relative to the physical working directory, is, holds, or lies below a
+# mount point.
 meets() {
     local path point
     read_mounts "$PWD"
@@ -103,7 +108,7 @@ meets() {
     return 1
 }
 
-# Fails where a path is or lies below a mount point: nothing is written there.
+# stays_out PATH...: fails if a path is or lies below a mount point, because nothing may be written there.
 stays_out() {
     local path point
     read_mounts "$PWD"

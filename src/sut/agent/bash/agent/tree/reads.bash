@@ -1,8 +1,8 @@
-# What a job has read, by the times of last access.
+# Finds out what a job has read, by the times of last access.
 
-# make_canary: whether reads can be seen here: the time of last access of a file moves when it is read, from one that is long ago. Every
-# job reads the canary. What else can be seen is in `sees` then: `listed` for directories, and `copied` where a copy cannot be made without
-# a read, as some file systems can.
+# make_canary: whether reads can be observed here, that is, whether reading a file moves its time of last access if that was
+# long ago. Every job reads the canary. `sees` tells what else can be observed: `listed` for directories, and `copied` if no
+# copy can be made without a read, as some file systems can.
 make_canary() {
     [[ $sees ]] || {
         sees=no
@@ -18,8 +18,8 @@ make_canary() {
     [[ $sees != no ]]
 } 2>/dev/null
 
-# forget SLOT: makes what was read until the tree was listed look as nobody has read it, and all directories, which `walk` itself lists.
-# That changes their inodes, so they are listed again. Fails where something else was changed in between.
+# forget SLOT: marks as unread what was read until the tree was listed, and all directories, because `walk` itself lists them.
+# That changes their inodes, so their records are listed again. Fails if something else was changed in between.
 forget() {
     local m=$v/manifest/$1 IFS=/ before count paths at
     [[ $seeing == see ]] && make_canary || return
@@ -44,18 +44,18 @@ forget() {
     mv -f -- "$m.walk" "$m.stat" && tick
 } 2>/dev/null
 
-# forget_many SLOT: the same, and lists the tree again, where so much was read that each comparison would cost too much.
+# forget_many SLOT: does the same and lists the tree again, if so much was read that each comparison would cost too much.
 forget_many() {
     take_records "$v/manifest/$1.read"
     ((${#records[@]} < 100)) || ! forget "$1" || walk "$1"
 }
 
-# believe SLOT: the same, and what was read is forgotten.
+# believe SLOT: makes the tree as it was listed the one that is there, and marks as unread what was read.
 believe() {
     forget "$1" || keep_list "$1"
 }
 
-# sees: whether reads can be seen here; else the type and the options of the file system that the trees lie on.
+# sees: whether reads can be observed here; if not, the type and the options of the file system of the trees.
 agent_sees() {
     local fields point longest= how=
     make_canary && { say ok yes ''; return; }
@@ -69,10 +69,11 @@ agent_sees() {
     say ok no "$how"
 } 2>/dev/null
 
-# reads SLOT [next]: the files that the last job has read and the directories, with a slash, that it listed, and those before it that were not
-# forgotten; and what can be seen. What is gone or another file counts as read, since it tells nothing any more, and where one is gone
-# its directory counts as listed. With `next` a `check` comes behind it, before anything else happens there. `none`: that cannot be seen here. `unclear`: this time it
-# could not be told, as where something still changes the tree.
+# reads SLOT [next]: a reply with the files that were read and the directories (with a slash) that were listed by the last
+# job, and by jobs before it whose reads were not forgotten, and with what can be observed. A file that is gone, or is another
+# one now, counts as read, since nothing can be told of it any more; where one is gone, its directory counts as listed. With
+# `next`, a `check` follows before anything else happens in the tree. `none` means that reads cannot be observed here, and
+# `unclear` that they could not be told this time, for instance because something still changes the tree.
 agent_reads() {
     local m=$v/manifest/$1 path word out=() length=0
     local -A told=()
@@ -84,7 +85,7 @@ agent_reads() {
         told["$path/"]=1
     done
     for path in "${!strange[@]}"; do
-        # The time of last access of what is still the same inode is to be believed.
+        # If it is still the same inode, its time of last access tells whether it was read.
         word=${strange["$path"]#* }
         [[ ${word%%.*} != "${strange["$path"]%%.*}" ]] || continue
         told["$path"]=1
@@ -95,7 +96,7 @@ agent_reads() {
         told["$path"]=1
     done
     for path in "${!told[@]}"; do
-        # Without `./`, but the root is a slash, and with NUL.
+        # The paths are sent without `./`, the root as a slash, and each ended by NUL.
         [[ $path == ./ ]] && path=/ || path=${path#./}
         out+=("$path")
         ((length += ${#path} + 1))

@@ -1,6 +1,6 @@
-# The trees that lie there: which there are, and which go to make room.
+# The trees on the machine: which there are, and which are removed to make room.
 
-# slots: a line for each tree that is there, with the time of its last use and its slot; the last used first.
+# slots: a line for each tree with the time of its last use and its slot, the last used first.
 agent_slots() {
     local dir uses=() list=
     for dir in "$v"/tree/*/; do
@@ -14,9 +14,10 @@ agent_slots() {
     say slots "${list//.used/}"
 }
 
-# prune SLOT: makes room before a tree is brought that was not there: trees that nobody used for a month go, but neither the three
-# used last nor the one that the prepared state was made in; and those of a project go, where eight others have used theirs since. With the
-# last of them go its environment files, if it owes no finish that may need them.
+# prune SLOT: makes room before a tree is synced that is not there yet. Trees that nobody has used for a month are removed,
+# except for the three used last and the one that the prepared state was made in; so are the trees of a project when eight
+# others have used theirs since. With a project's last tree its environment files are removed, unless the project owes a
+# finish that may need them.
 prune() {
     local dir slot project kept=0 prepared state left uses=()
     local -A projects=()
@@ -27,7 +28,7 @@ prune() {
     for dir in "$v"/tree/*/; do
         dir=${dir%/} slot=${dir##*/}
         [[ -d $dir && ! -L $dir && $slot != "$1" && $slot != "$prepared" ]] || continue
-        # One that was brought before uses were noted counts from now on.
+        # A tree that was synced before uses were recorded counts from now on.
         [[ -e $v/manifest/$slot.used ]] || : >"$v/manifest/$slot.used"
         uses+=("$slot.used")
     done
@@ -49,7 +50,7 @@ prune() {
     done < <(cd -- "$v/manifest" && ls -t -- "${uses[@]}")
 } 2>/dev/null
 
-# show_last SLOT: has the tree's own name lead to the slot of the project that used it last, for people who look for it.
+# show_last SLOT: links the tree's own name to the slot of the project that used it last, for people who look for it.
 show_last() {
     local link=$v/tree/${1#*-}
     [[ $1 != *-* || (-L $link && $link -ef $v/tree/$1) ]] && return

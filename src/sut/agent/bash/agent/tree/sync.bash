@@ -1,7 +1,8 @@
-# Syncing a tree: what is there is told, and what the runner sends is put in place.
+# Syncs a tree: tells the runner what is there, and puts in place what it sends.
 
-# check SLOT see|- HEAD…: asked also ahead, behind an `open`, which may fail. `clean` if the manifest begins with one of the lines HEAD and
-# nothing changed since; else all that is known. With `see` what was read until now is forgotten.
+# check SLOT see|- HEAD...: the reply is `clean` if the manifest begins with one of the lines HEAD and nothing has changed
+# since, and otherwise everything that is known. With `see`, what was read until now is forgotten. It may also be sent ahead,
+# behind an `open` that may fail.
 agent_check() {
     local slot=$1 m=$v/manifest/$1 head=
     seeing=$2
@@ -16,7 +17,7 @@ agent_check() {
     if [[ -s $m.list && ! -e $m.touched && $same ]]; then
         IFS= read -r head <"$m.list"
         [[ " $* " == *" $head "* ]] && {
-            # What lies in SLOT.young costs time at each comparison.
+            # Entries in SLOT.young cost time in each comparison.
             forget "$slot" || [[ ! -s $m.young ]] || keep_list "$slot" 2>/dev/null
             say clean
             return
@@ -25,13 +26,14 @@ agent_check() {
     tell_tree "$slot" "$same"
 }
 
-# look_at SLOT: lists the slot's tree, and whether it is what was there is in `same` then. Where that fails, the reply is sent.
+# look_at SLOT: lists the slot's tree, and puts into `same` whether it is what was there. If that fails, the reply is sent
+# here.
 look_at() {
     walk "$1" || { [[ $emptied ]] && walk "$1"; } || { complain "cannot read \`$v/tree/$1\`"; return 1; }
     compare "$1" || same=
 }
 
-# tell_tree SLOT [yes]: a reply with all that is known of the slot; `differs` where its tree is as it was.
+# tell_tree SLOT [yes]: a reply with everything that is known of the slot. It is `differs` if the tree is as it was.
 tell_tree() {
     local m=$v/manifest/$1
     cat -- "$m.walk" "$m.found" >"$m.now"
@@ -43,7 +45,7 @@ tell_tree() {
     fi
 } 2>/dev/null
 
-# each FILE COMMAND…: runs the command with the NUL-terminated entries of FILE as arguments, some hundred at a time.
+# each FILE COMMAND...: runs the command with the NUL-terminated entries of FILE as arguments, some hundred at a time.
 each() {
     local file=$1 entry batch=()
     shift
@@ -54,7 +56,7 @@ each() {
     ((${#batch[@]} == 0)) || "$@" "${batch[@]}"
 }
 
-# Paths are relative to the tree, which is the working directory here.
+# remove PATH...: removes paths, which are relative to the tree; the tree is the working directory.
 remove() {
     ! meets "$@" || return
     rm -rf --one-file-system -- "$@" && return
@@ -63,7 +65,8 @@ remove() {
     rm -rf --one-file-system -- "$@"
 }
 
-# Makes way for directories: what stands there and is none, a link to one too, goes; what is one gets its mode.
+# clear_way PATH...: makes way for directories. Anything else in their place is removed, also a link to a directory; an
+# existing directory gets its mode.
 clear_way() {
     local path dirs=()
     stays_out "$@" || return
@@ -77,14 +80,16 @@ clear_way() {
     ((${#dirs[@]} == 0)) || chmod 755 -- "${dirs[@]}"
 }
 
-# The changes of a sync, in the tree: the lists were unpacked as SLOT.touched, .gone, .dirs, .sent.
+# make_room SLOT: makes the changes of a sync before the files are extracted. The lists were unpacked as SLOT.touched, .gone,
+# .dirs and .sent.
 make_room() {
     local m=$v/manifest/$1
     said=$({ cd -P -- "$v/tree/$1" && stays_out . && chmod 755 . && each "$m.gone" remove && each "$m.dirs" clear_way && each "$m.sent" stays_out; } 2>&1)
 }
 
-# apply SLOT LISTS-LENGTH TAR-LENGTH, then a line `commit LENGTH` with the new manifest as an archive, or `abort 0`.
-# The list of what is touched is there before anything is, and goes last: until then none of these paths is believed.
+# apply SLOT LISTS-LENGTH TAR-LENGTH: then a line `commit LENGTH` follows with the new manifest as an archive, or `abort 0`.
+# The list of touched paths is written before any of them is touched, and removed last; until then none of these paths is
+# believed.
 agent_apply() {
     local m=$v/manifest/$1 failed= word length
     unpack "$2" "$v/manifest" && mv -f -- "$m.touched.new" "$m.touched" && make_room "$1" || failed="cannot make room in \`$v/tree/$1\`"
@@ -93,7 +98,7 @@ agent_apply() {
     else
         unpack "$3" "$v/tree/$1" || {
             failed="cannot write below \`$v/tree/$1\`"
-            # What arrived is not believed anyway, and the disk may be full.
+            # What has arrived is not believed anyway, and the disk may be full.
             (cd -P -- "$v/tree/$1" && each "$m.sent" remove) 2>/dev/null
         }
     fi
@@ -104,7 +109,7 @@ agent_apply() {
         return
     fi
     unpack "$length" "$v/manifest" && walk "$1" && forget_many "$1" && settle_in "$1" || { complain "cannot write below \`$v/manifest\`"; return; }
-    # A clock tick, so that no later change has the time of these.
+    # Waits for a tick of the clock, so that no later change gets the time of these.
     sleep 0.02
     say ok
 }
@@ -114,7 +119,8 @@ settle_in() {
     said=$(mv -f -- "$m.list.new" "$m.list" 2>&1) && believe "$1" && said=$(rm -f -- "$m.touched" 2>&1)
 }
 
-# look SLOT STEP: what is there after a prepare step, before `rebase`. `none`: nothing was ever brought there.
+# look SLOT STEP: tells what is there after a prepare step, before `rebase`. The reply is `none` if nothing was ever synced
+# there.
 agent_look() {
     local m=$v/manifest/$1
     keep_env "${1%%-*}" "$2"
@@ -125,7 +131,7 @@ agent_look() {
     tell_tree "$1"
 }
 
-# rebase SLOT LENGTH: takes what `look` saw as the new baseline, with a new manifest.
+# rebase SLOT LENGTH: makes what `look` saw the new baseline, with a new manifest.
 agent_rebase() {
     unpack "$2" "$v/manifest" && settle_in "$1" || { complain "cannot write below \`$v/manifest\`"; return; }
     sleep 0.02
