@@ -1,4 +1,4 @@
-//! What the tests of SUTs share: a machine to make again and again, trees to bring, jobs to run to their end.
+//! Helpers for the tests of SUTs: a machine that can be opened again and again, trees to sync, and jobs to run to their end.
 
 pub(crate) mod laws;
 pub(crate) mod packages;
@@ -19,22 +19,22 @@ use atex::sut::{
     Upload, Urgency,
 };
 
-/// Longer than anything here may take: a wait that ends by it has found a hang.
+/// This is longer than anything here may take: a wait that ends by this time has found a hang.
 pub(crate) const HANG: Duration = Duration::from_mins(1);
 
-/// A machine under test: makes SUTs that share one directory, which the test can look into.
+/// A machine under test. It makes SUTs that share one directory, which the test can look into.
 pub(crate) struct World<'a> {
     pub(crate) make: &'a mut dyn FnMut() -> Box<dyn Sut>,
-    /// Which kind of SUT it is, for other processes.
+    /// The kind of SUT, for the processes that [`World::runner_with`] starts.
     pub(crate) kind: &'static str,
-    /// The machine's directory. The one above belongs to the test too.
+    /// The machine's directory. Its parent directory belongs to the test too.
     pub(crate) dir: PathBuf,
-    /// The flag of all SUTs that `make` makes.
+    /// The cancellation flag of all SUTs that `make` makes.
     pub(crate) cancel: Cancel,
 }
 
 impl World<'_> {
-    /// A SUT that is open.
+    /// Returns an open SUT.
     pub(crate) fn open(&mut self) -> Box<dyn Sut> {
         self.open_with_hello().0
     }
@@ -45,26 +45,26 @@ impl World<'_> {
         (sut, hello)
     }
 
-    /// A SUT that is open, once whoever has it is gone.
+    /// Returns an open SUT, after waiting until no other runner holds the machine.
     pub(crate) fn open_waiting(&mut self) -> Box<dyn Sut> {
         let mut sut = (self.make)();
         sut.open(OnHeld::Wait, &mut |_| ()).expect("the machine opens");
         sut
     }
 
-    /// The same machine under a new connection.
+    /// Opens the same machine over a new connection.
     pub(crate) fn open_again(&mut self, sut: Box<dyn Sut>) -> Box<dyn Sut> {
         drop(sut);
         self.open_waiting()
     }
 
-    /// Starts another process that takes the machine.
+    /// Starts another process that opens the machine.
     pub(crate) fn runner(&self, mode: &str) -> Runner {
         self.runner_with(mode, OsStr::new(""))
     }
 
-    /// The same, with something to do: `upload DIR`, `test SCRIPT`, `tty SCRIPT`, or `late SCRIPT`, a test that waits for a file `go`
-    /// beside the machine's directory before it is started.
+    /// The same for a process that also does something: `upload DIR`, `test SCRIPT`, `tty SCRIPT`, or `late SCRIPT`, a test
+    /// that waits for a file `go` beside the machine's directory before it is started.
     pub(crate) fn runner_with(&self, mode: &str, argument: &OsStr) -> Runner {
         let ready = self.dir.with_file_name("ready");
         let _none = std::fs::remove_file(&ready);
@@ -86,13 +86,13 @@ impl World<'_> {
         Runner(child)
     }
 
-    /// A path in the tree of slot `tree`, as the test sees it.
+    /// Returns a path in the tree of the slot `tree`, as the test sees it.
     pub(crate) fn tree(&self, path: impl AsRef<Path>) -> PathBuf {
         self.dir.join("v1/tree/tree").join(path)
     }
 }
 
-/// Another process that runs on the machine, until it is killed.
+/// Another process that holds the machine, until it is killed.
 pub(crate) struct Runner(std::process::Child);
 
 impl Runner {
@@ -109,7 +109,7 @@ impl Drop for Runner {
     }
 }
 
-/// The body of the process that [`World::runner_with`] starts: takes the machine, does what it is told, and stays.
+/// The body of the process that [`World::runner_with`] starts: it opens the machine, does what it is told, and stays.
 pub(crate) fn be_a_runner(make: impl Fn(PathBuf) -> Box<dyn Sut>) {
     let var = |name| std::env::var_os(name).unwrap_or_default();
     let mut sut = make(PathBuf::from(var("SUT_DIR")));
@@ -138,7 +138,7 @@ pub(crate) fn be_a_runner(make: impl Fn(PathBuf) -> Box<dyn Sut>) {
     std::thread::park();
 }
 
-/// Files on the host, and the list of them.
+/// A directory with files on the host, and the list of them.
 pub(crate) struct Host {
     pub(crate) dir: tempfile::TempDir,
 }
@@ -226,7 +226,7 @@ fn list(root: &Path, below: &Path, files: &mut Vec<FileEntry>) {
     }
 }
 
-/// Everything below a directory, in words, sorted: what two trees must agree in.
+/// Describes everything below a directory by one line each, sorted, so that two trees can be compared.
 pub(crate) fn describe(dir: &Path) -> Vec<String> {
     let mut lines = Vec::new();
     let mut todo = vec![PathBuf::new()];
@@ -255,12 +255,12 @@ pub(crate) fn describe(dir: &Path) -> Vec<String> {
     lines
 }
 
-/// Brings the host's files, in a mode, and says what it took.
+/// Syncs the host's files, and returns what the sync did.
 pub(crate) fn sync(sut: &mut dyn Sut, host: &Host, mode: SyncMode) -> Synced {
     sut.sync(&host.upload(), mode).expect("the sync works")
 }
 
-/// A script.
+/// Makes a job of a script.
 pub(crate) fn script(text: &str) -> Job {
     Job {
         kind: JobKind::Script,
@@ -273,7 +273,7 @@ pub(crate) fn script(text: &str) -> Job {
     }
 }
 
-/// A test.
+/// Makes a job of a test.
 pub(crate) fn test(text: &str) -> Job {
     Job {
         kind: JobKind::Test {
@@ -287,7 +287,7 @@ pub(crate) fn test(text: &str) -> Job {
     }
 }
 
-/// A test with a terminal.
+/// Makes a job of a test with a terminal.
 pub(crate) fn tty_test(text: &str) -> Job {
     let mut job = test(text);
     if let JobKind::Test { tty, .. } = &mut job.kind {
@@ -296,7 +296,7 @@ pub(crate) fn tty_test(text: &str) -> Job {
     job
 }
 
-/// What came of a job.
+/// The streams and the end of a job.
 #[derive(Debug, Default)]
 pub(crate) struct Outcome {
     pub(crate) control: Vec<u8>,
@@ -313,7 +313,7 @@ impl Outcome {
         String::from_utf8_lossy(&self.output).into_owned()
     }
 
-    /// The number that the wrapper said.
+    /// Returns the exit code that the wrapper told.
     pub(crate) fn exit_code(&self) -> i32 {
         let control = self.control();
         let line = control.lines().last().unwrap_or_default();
@@ -323,7 +323,7 @@ impl Outcome {
     }
 }
 
-/// A channel, and what was read of it.
+/// A channel, and what was read from it.
 pub(crate) struct Running {
     pub(crate) channel: Box<dyn Channel>,
     pub(crate) seen: Outcome,
@@ -342,7 +342,7 @@ impl Running {
         }
     }
 
-    /// Reads what comes until `enough` says so, or both streams ended.
+    /// Reads what comes until `enough` returns true, or both streams have ended.
     pub(crate) fn until(&mut self, enough: impl Fn(&Outcome) -> bool) -> &Outcome {
         let deadline = Instant::now() + HANG;
         while !(enough(&self.seen) || self.control_ended && self.output_ended) {
@@ -373,10 +373,10 @@ impl Running {
         );
     }
 
-    /// Reads all, and asks for the end.
+    /// Reads everything, and waits for the end.
     pub(crate) fn finish(mut self) -> Outcome {
         self.until(|_| false);
-        // The seal differs each time, and says nothing here.
+        // The seal differs each time, and does not matter to the tests.
         let sealed = format!(" {}\n", self.channel.seal());
         if self.seen.control.ends_with(sealed.as_bytes()) {
             let end = self.seen.control.len() - sealed.len();
@@ -388,7 +388,7 @@ impl Running {
     }
 }
 
-/// Reads until it would block; says whether the stream ended.
+/// Reads until that would block. Returns whether the stream has ended.
 fn read_all(into: &mut Vec<u8>, mut read: impl FnMut(&mut [u8]) -> io::Result<usize>) -> bool {
     let mut buffer = vec![0; 64 * 1024];
     loop {
@@ -414,7 +414,7 @@ pub(crate) fn run(sut: &mut dyn Sut, job: &Job) -> Outcome {
     outcome
 }
 
-/// Waits until something holds, at most [`HANG`].
+/// Waits until `holds` returns true, for [`HANG`] at most.
 pub(crate) fn eventually(what: &str, holds: impl Fn() -> bool) {
     let deadline = Instant::now() + HANG;
     while !holds() {
@@ -423,7 +423,7 @@ pub(crate) fn eventually(what: &str, holds: impl Fn() -> bool) {
     }
 }
 
-/// Whether a process lives, and is no zombie.
+/// Whether a process lives and is not a zombie.
 pub(crate) fn lives(pid: &str) -> bool {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     stat.rsplit(") ")

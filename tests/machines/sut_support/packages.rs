@@ -1,6 +1,6 @@
-//! Packages, with the real managers: apt of this machine, and dnf against a repository that is made here.
+//! Tests of installing packages with real package managers: apt of this machine, and dnf with a repository that is made here.
 //!
-//! A part that is missing is said aloud; where CI is set, it is a failure.
+//! A test that cannot run says so on stderr; with `CI` set, it fails.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -10,10 +10,10 @@ use crate::sut_support::{Outcome, run, script};
 use atex::sut::agent::packages::{NOT_ROOT, PackageNeed, install_script};
 use atex::sut::{Cancel, Facts, Job, Local, OnHeld, Sut, local_facts};
 
-/// One at a time: there is one package database.
+/// Tests take this lock, since there is only one package database.
 static APT: Mutex<()> = Mutex::new(());
 
-/// Whether all of these programs are here; if not, says so.
+/// Whether all of these programs are installed. If not, says so.
 fn have(programs: &[&str]) -> bool {
     let missing: Vec<_> = programs.iter().filter(|program| which(program).is_none()).collect();
     if missing.is_empty() {
@@ -40,7 +40,7 @@ fn is_root() -> bool {
     root
 }
 
-/// Runs the script for packages on a local machine.
+/// Runs the script that installs packages on a local machine.
 fn install(facts: &Facts, packages: &[&str], need: PackageNeed, path: Option<&Path>) -> Outcome {
     let home = tempfile::tempdir().unwrap();
     let mut sut = Local::new("local", Some(home.path().join("sut")), Cancel::new().unwrap()).unwrap();
@@ -55,7 +55,7 @@ fn install(facts: &Facts, packages: &[&str], need: PackageNeed, path: Option<&Pa
     run(&mut sut, &job)
 }
 
-/// A private rpm world: packages, a repository, an install root, and `dnf` and `rpm` that know no other.
+/// A private rpm world: packages, a repository, an install root, and a `dnf` and an `rpm` that know no other.
 struct Rpm {
     dir: tempfile::TempDir,
     facts: Facts,
@@ -93,7 +93,7 @@ impl Rpm {
         rpm.status.success()
     }
 
-    /// How often the manager was called.
+    /// Returns how often the manager was called.
     fn transactions(&self) -> usize {
         let log = std::fs::read_to_string(self.dir.path().join("transactions")).unwrap_or_default();
         log.lines().count()
@@ -243,7 +243,7 @@ fn apt_installs_what_is_missing_and_nothing_twice() {
 fn apt_fails_for_a_required_package_that_does_not_exist() {
     let Some(facts) = apt() else { return };
     let _one_at_a_time = APT.lock();
-    // The last one would match as a pattern.
+    // The last name would match an existing package if it were taken for a pattern.
     for name in ["no-such-package-at-all", "bas.h"] {
         let outcome = install(&facts, &["bash", name], PackageNeed::Required, None);
         assert_eq!(outcome.exit_code(), 1, "{}", outcome.output());

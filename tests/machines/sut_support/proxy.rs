@@ -1,4 +1,4 @@
-//! A TCP proxy of a test's own, which can end its connections the hard way, or on one side only.
+//! A TCP proxy for tests, which can reset its connections, or end them on one side only.
 
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
@@ -6,10 +6,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-/// How often a connection looks whether it is to end.
+/// How often a connection checks whether it is to end.
 const LOOK: Duration = Duration::from_millis(20);
 
-/// A proxy, for as long as the process lives.
+/// A proxy. It runs for as long as the process lives.
 pub(crate) struct Proxy {
     port: u16,
     resets: Arc<AtomicUsize>,
@@ -17,7 +17,7 @@ pub(crate) struct Proxy {
 }
 
 impl Proxy {
-    /// Starts one that leads to a port of loopback.
+    /// Starts a proxy that leads to a port of loopback.
     pub(crate) fn to(port: u16) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let proxy = Self {
@@ -47,29 +47,31 @@ impl Proxy {
         proxy
     }
 
-    /// Where it listens.
+    /// Returns the port on which it listens.
     pub(crate) fn port(&self) -> u16 {
         self.port
     }
 
-    /// Resets all connections that it has, on both sides: no farewell, and what is under way is lost. New ones are taken.
+    /// Resets all present connections on both sides, without any farewell; what is under way is lost. New connections are
+    /// accepted.
     pub(crate) fn reset(&self) {
         self.resets.fetch_add(1, Ordering::SeqCst);
     }
 
-    /// Ends all connections that it has on the far side, of which the near one hears nothing. New ones are taken.
+    /// Ends all present connections on the far side, without telling the near side. New connections are accepted.
     pub(crate) fn leave_half_open(&self) {
         self.halves.fetch_add(1, Ordering::SeqCst);
     }
 }
 
-/// What befell a connection.
+/// What was done to a connection.
 struct State {
     is_reset: bool,
     is_half: bool,
 }
 
-/// Copies one direction until it ends, or until the connection is to be reset. Of half a connection, what comes is lost.
+/// Copies one direction until it ends, or until the connection is to be reset. What comes over a half-open connection is
+/// lost.
 fn pump(mut from: &TcpStream, mut to: &TcpStream, far: &TcpStream, state: impl Fn() -> State) {
     let mut buffer = vec![0; 64 << 10];
     loop {
@@ -81,7 +83,7 @@ fn pump(mut from: &TcpStream, mut to: &TcpStream, far: &TcpStream, state: impl F
             let _gone = far.shutdown(std::net::Shutdown::Both);
         }
         match from.read(&mut buffer) {
-            // It may have become one just now.
+            // The connection may have become half open just now.
             Ok(0) if state().is_half => return,
             Ok(0) => {
                 let _gone = to.shutdown(std::net::Shutdown::Write);
@@ -92,6 +94,6 @@ fn pump(mut from: &TcpStream, mut to: &TcpStream, far: &TcpStream, state: impl F
             Ok(_) | Err(_) => return,
         }
     }
-    // Without time to linger, the last one to close it sends a reset.
+    // Without time to linger, the last one to close the socket sends a reset.
     let _closed_by_the_peer = rustix::net::sockopt::set_socket_linger(from, Some(Duration::ZERO));
 }

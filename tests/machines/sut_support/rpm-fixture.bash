@@ -1,11 +1,11 @@
-# rpm-fixture.bash DIR: three packages that install and one that cannot, a repository of them, and DIR/bin with a dnf and an rpm
-# that see nothing but these and an install root of their own. Each call of dnf adds a line to DIR/transactions.
+# rpm-fixture.bash DIR: makes three packages that install and one that cannot, a repository of them, and DIR/bin with a dnf
+# and an rpm that know nothing but these and an install root of their own. Each call of dnf adds a line to DIR/transactions.
 # Needs rpm, rpmbuild, dnf, createrepo_c.
 set -eu
 dir=$(realpath -- "$1")
 mkdir -p "$dir"/{specs,rpms,root,dnf,bin}
 
-# package NAME REQUIRES PROVIDES
+# package NAME REQUIRES PROVIDES: builds one package.
 package() {
     {
         printf '%s\n' "Name: $1" 'Version: 1' 'Release: 1' "Summary: $1" 'License: none' 'BuildArch: noarch'

@@ -1,4 +1,4 @@
-//! An sshd of a test's own: on a free port of loopback, with its own keys, configuration and log, ended when this is dropped.
+//! An sshd for tests: on a free port of loopback, with its own keys, configuration and log. It is ended when this is dropped.
 
 use std::fs;
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use atex::sut::kind::ssh::login::Algorithms;
 use atex::sut::kind::ssh::{HostKeys, Identity, Login, Via};
 
-/// Where an sshd runs: what starts it there, and its address.
+/// Where an sshd runs: the command that starts programs there, and its address.
 #[derive(Clone, Debug)]
 pub(crate) struct Place {
     pub(crate) prefix: Vec<String>,
@@ -26,7 +26,7 @@ pub(crate) struct Sshd {
 }
 
 impl Sshd {
-    /// Starts one with its files in `dir`, and with more lines of configuration (they win).
+    /// Starts an sshd with its files in `dir`. The lines `more` of configuration win over the others.
     pub(crate) fn start(dir: &Path, more: &str) -> Self {
         let here = Place {
             prefix: Vec::new(),
@@ -35,7 +35,7 @@ impl Sshd {
         Self::start_at(here, dir, more)
     }
 
-    /// The same in another place.
+    /// Starts an sshd in another place.
     pub(crate) fn start_at(place: Place, dir: &Path, more: &str) -> Self {
         fs::create_dir_all(dir).unwrap();
         fs::set_permissions(dir, PermissionsExt::from_mode(0o755)).unwrap();
@@ -59,7 +59,7 @@ impl Sshd {
             place,
             listener: None,
         };
-        // Somebody else may take the port in between.
+        // Another process may take the port in between.
         for _ in 0..20 {
             fs::write(dir.join("port"), free_port().to_string()).unwrap();
             if sshd.resume() {
@@ -69,7 +69,7 @@ impl Sshd {
         panic!("sshd does not start: {}", sshd.log());
     }
 
-    /// Starts it again on the port that it had. Says whether it listens.
+    /// Starts it again on the port that it had. Returns whether it listens.
     pub(crate) fn resume(&mut self) -> bool {
         let (dir, port, host) = (self.dir.display(), port_of(&self.dir), self.place.host);
         let more = fs::read_to_string(self.dir.join("more")).unwrap();
@@ -97,7 +97,7 @@ impl Sshd {
         self.listener = Some(child);
         let until = Instant::now() + Duration::from_secs(20);
         while Instant::now() < until && self.lives() {
-            // That somebody answers does not say that it is this one.
+            // An answer on the port would not prove that it comes from this sshd.
             if self.log()[said..].contains("Server listening on") {
                 return true;
             }
@@ -115,17 +115,17 @@ impl Sshd {
         ended == Some(None)
     }
 
-    /// What it logged.
+    /// Returns its log.
     pub(crate) fn log(&self) -> String {
         fs::read_to_string(self.dir.join("log")).unwrap_or_default()
     }
 
-    /// The process that listens.
+    /// Returns the process that listens.
     pub(crate) fn pid(&self) -> u32 {
         self.listener.as_ref().expect("it runs").id()
     }
 
-    /// The processes of its sessions, those that talk with clients.
+    /// Returns the processes of its sessions that talk with clients.
     pub(crate) fn sessions(&self) -> Vec<u32> {
         let mut found = Vec::new();
         let mut todo = vec![self.pid()];
@@ -154,7 +154,8 @@ impl Sshd {
         let pid = |pid: u32| i32::try_from(pid).ok().and_then(rustix::process::Pid::from_raw);
         let mut ends = Vec::new();
         if self.listener.is_some() {
-            // What was started by another command is no child of ours: a handle tells when it is gone, and its port free.
+            // An sshd that was started through another command is not a child of this process. A pidfd tells when it is gone
+            // and its port is free.
             let handle = |pid| rustix::process::pidfd_open(pid, rustix::process::PidfdFlags::empty());
             ends.extend(
                 self.sessions()
@@ -185,8 +186,8 @@ impl Drop for Sshd {
     }
 }
 
-/// A port of loopback that nobody has. It is none of those that the kernel gives to whoever asks for any, so nobody gets it by chance before
-/// it is used.
+/// Returns a free port of loopback. It is outside of the range from which the kernel assigns ports, so that nobody gets it by
+/// chance before it is used.
 pub(crate) fn free_port() -> u16 {
     loop {
         let random = RandomState::new().build_hasher().finish() % 12_000;
@@ -202,12 +203,12 @@ fn children(pid: u32) -> Vec<u32> {
     text.split_whitespace().filter_map(|pid| pid.parse().ok()).collect()
 }
 
-/// The port of the sshd whose files lie in `dir`.
+/// Returns the port of the sshd whose files are in `dir`.
 pub(crate) fn port_of(dir: &Path) -> u16 {
     fs::read_to_string(dir.join("port")).unwrap().parse().unwrap()
 }
 
-/// How to log in to the sshd whose files lie in `dir`, as the user that runs this.
+/// Returns how to log in to the sshd whose files are in `dir`, as the user that runs the test.
 pub(crate) fn login(dir: &Path, name: &str) -> Login {
     Login {
         name: name.to_owned(),

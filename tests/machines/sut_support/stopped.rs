@@ -1,11 +1,11 @@
-//! Processes of an agent that stand still: what a stuck disk does to them, and more.
+//! Stops the processes of an agent, which has the effects of a stuck disk and more.
 
 use std::fs;
 use std::path::Path;
 
 use rustix::process::{Pid, Signal, kill_process};
 
-/// The agent of a directory and all that it started, stopped until this is dropped.
+/// The agent of a directory and all processes that it started. They are stopped until this is dropped.
 pub(crate) struct Stopped(Vec<Pid>);
 
 impl Stopped {

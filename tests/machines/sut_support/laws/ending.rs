@@ -1,4 +1,4 @@
-//! How jobs end, and what is left of them: nothing.
+//! Tests of how jobs end, and that nothing is left of them.
 
 use std::fs::File;
 use std::path::Path;
@@ -9,13 +9,13 @@ use rustix::fs::{FlockOperation, flock};
 
 use crate::sut_support::{HANG, Running, World, eventually, lives, run, test, tty_test};
 
-/// A test that starts stubborn company and says its pids, one a line, before `then`.
+/// Returns a test that starts processes which are hard to end, and prints their pids one a line before it runs `then`.
 fn company(then: &str) -> String {
     let children = "bash -c 'trap \"\" TERM HUP INT; echo $$ >&7; while :; do sleep 0.1; done' & sleep 1000 & echo $! >&7; (sleep 1001 & echo $BASHPID >&7; wait) &";
     format!("{children} echo $$ >&7; while read -r n </dev/null; do :; done; sleep 0.2; echo ready >&7; {then}")
 }
 
-/// The numbers on the control stream.
+/// Returns the numbers on the control stream.
 fn pids(control: &str) -> Vec<String> {
     control
         .lines()
@@ -61,7 +61,7 @@ pub(crate) fn a_job_whose_runner_is_gone_when_its_turn_comes_does_not_start(worl
     eventually("nobody has the lease", free);
     drop(job);
     eventually("the wrapper ends", || users(&dir.join("run.lock")).is_empty());
-    // One that has begun is noted there, however soon it is ended.
+    // A job that had begun would be named there, however soon it was ended.
     let unended = std::fs::read_to_string(dir.join("v1/unended")).unwrap_or_default();
     assert_eq!(
         unended.lines().next().unwrap_or_default(),
@@ -71,7 +71,7 @@ pub(crate) fn a_job_whose_runner_is_gone_when_its_turn_comes_does_not_start(worl
     assert_eq!(run(&mut *world.open(), &test("exit 5")).exit_code(), 5);
 }
 
-/// The processes that have a file open.
+/// Returns the processes that have a file open.
 fn users(file: &Path) -> Vec<String> {
     let entries = |dir: &Path| std::fs::read_dir(dir).into_iter().flatten().flatten();
     let has_it =
@@ -196,7 +196,7 @@ pub(crate) fn wrapper_and_watcher_killed_leave_their_job_to_the_next_open(world:
     all_gone(&pids);
 }
 
-/// The loop of PROTOCOL.md; what comes after it runs when the runner has let go.
+/// The loop of PROTOCOL.md. What is added behind it runs once the runner has let go.
 const NOOP_LOOP: &str =
     "echo disconnect >&$ATEX_TEST_CONTROL; while :; do echo noop >&$ATEX_TEST_CONTROL || break; sleep 0.1; done;";
 
@@ -262,7 +262,7 @@ pub(crate) fn wait_comes_back_for_deadlines_and_for_each_cancellation(world: &mu
     let channel = &mut running.channel;
     let ready = channel.wait(Some(Instant::now()), Urgency::None).unwrap();
     assert!(ready.timed_out && !ready.cancelled && !ready.control);
-    // A stream that was never read counts as one that may have something.
+    // A stream that was never read counts as ready, so it is read first.
     let nothing = channel.read_output(&mut [0; 64]).map_err(|error| error.kind());
     assert_eq!(nothing, Err(std::io::ErrorKind::WouldBlock));
     for (known, urgency) in [(Urgency::None, Urgency::Graceful), (Urgency::Graceful, Urgency::Now)] {

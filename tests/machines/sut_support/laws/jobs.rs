@@ -1,4 +1,4 @@
-//! What a script or test sees, and what the runner sees of it.
+//! Tests of what a script or test sees on the machine, and of what the runner sees of it.
 
 use atex::sut::{Job, JobKind, SyncMode, TroubleKind};
 
@@ -174,7 +174,7 @@ pub(crate) fn values_show_in_no_command_line(world: &mut World<'_>) {
 
 pub(crate) fn signals_are_as_a_login_shell_has_them(world: &mut World<'_>) {
     let mut sut = world.open();
-    // Ignored signals cannot be trapped in a shell that was started with them ignored; PIPE is 13, INT 2, QUIT 3.
+    // A shell cannot trap signals that were ignored when it was started. PIPE is 13, INT 2, QUIT 3.
     let text =
         "set -- $(grep SigIgn: /proc/self/status); echo $(( 0x$2 & 0x1007 )); trap 'echo got' INT; kill -INT $$; trap";
     let output = run(&mut *sut, &test(text)).output();
@@ -199,7 +199,8 @@ pub(crate) fn terminal_is_given_to_a_test_that_asks(world: &mut World<'_>) {
     let lines: Vec<&str> = output.lines().collect();
     assert!(lines[0].starts_with("/dev/pts/"), "{output:?}");
     assert_eq!(lines[1..3], ["24 80", "xterm"], "{output:?}");
-    // As without a terminal: the runner's, or where that has none, what bash takes from the user's entry.
+    // `SHELL` is the same as without a terminal: the runner's, or where that has none, the one that bash takes from the
+    // user's entry.
     assert_eq!(lines.get(3).copied().unwrap_or_default(), shell.trim_end());
     assert_eq!(outcome.control(), "noop\nexitcode 9\n");
     let job = Job {
@@ -239,7 +240,7 @@ pub(crate) fn one_job_at_a_time(world: &mut World<'_>) {
         &test("echo noop >&7; read -r x <\"$TMT_TREE/fifo\" || sleep 0.3; echo done"),
     );
     first.said("noop");
-    // The second wrapper waits for the first one's lock: it can only start when that job is over.
+    // The second wrapper waits for the lock of the first one, so it can only start when that job is over.
     let second = run(&mut *sut, &test("echo second"));
     assert_eq!(second.output(), "second\n");
     assert_eq!(first.finish().output().lines().last(), Some("done"));

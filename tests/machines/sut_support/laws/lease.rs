@@ -1,4 +1,5 @@
-//! One runner at a time, no stale state, and an account of itself that is believed only if it can be read.
+//! Tests of the lease and the state: one runner at a time, no stale state, and a state that is believed only if it can be
+//! read.
 
 use std::os::unix::fs::PermissionsExt;
 use std::sync::mpsc;

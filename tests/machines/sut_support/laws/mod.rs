@@ -1,4 +1,4 @@
-//! The laws that hold for every kind of SUT, by theme.
+//! The conformance tests that hold for every kind of SUT, by theme.
 
 pub(crate) mod ending;
 pub(crate) mod jobs;

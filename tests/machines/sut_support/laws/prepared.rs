@@ -1,4 +1,4 @@
-//! What prepare steps make in a tree is part of the machine's prepared state.
+//! Tests that what prepare steps make in a tree is part of the machine's prepared state.
 
 use atex::sut::{EnvFile, SyncMode, Synced};
 
@@ -8,7 +8,7 @@ fn read(world: &World<'_>, path: &str) -> Option<String> {
     std::fs::read_to_string(world.tree(path)).ok()
 }
 
-/// A machine whose prepare step built something, changed a file, and removed one.
+/// Returns a machine whose prepare step built something, changed a file, and removed one.
 fn prepared(world: &mut World<'_>) -> (Box<dyn atex::sut::Sut>, Host) {
     let host = Host::new(&[("conf", "raw"), ("src/main.c", "int"), ("junk", "junk"), ("lib/x", "x")]);
     let mut sut = world.open();
@@ -89,7 +89,7 @@ pub(crate) fn steps_of_a_chain_add_to_each_other(world: &mut World<'_>) {
     assert_eq!(read(world, "build/log"), None);
 }
 
-/// Three steps, of which each makes something; the tree before each of them and after the last.
+/// Runs three steps, each of which makes something. Returns the tree before each of them and after the last one, too.
 fn chain(world: &mut World<'_>) -> (Box<dyn atex::sut::Sut>, Host, Vec<Vec<String>>) {
     let host = Host::new(&[("conf", "raw"), ("lib/x", "x"), ("junk", "junk")]);
     let mut sut = world.open();

@@ -1,4 +1,4 @@
-//! Room for new trees: which of those that lie there go, and when.
+//! Tests of the room for new trees: which of the old trees are removed, and when.
 
 use std::time::{Duration, SystemTime};
 

@@ -1,4 +1,4 @@
-//! Bringing trees: by content, whatever the names, and whatever tests did there.
+//! Tests of syncing trees: by content, with any names, and whatever tests did in the tree.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -18,7 +18,7 @@ const NOTHING: Synced = Synced {
     has_prepared: false,
 };
 
-/// The tree there is the tree here.
+/// Checks that the tree on the machine is the tree on the host.
 fn same(world: &World<'_>, host: &Host) {
     assert_eq!(describe(&world.tree("")), describe(host.dir.path()));
 }
@@ -68,12 +68,12 @@ pub(crate) fn tree_that_was_expected_is_brought_like_any_other(world: &mut World
     opened(&mut *sut, &host);
     sync(&mut *sut, &other, SyncMode::KeepPrepared(1));
     same(world, &other);
-    // What a job did since is seen.
+    // What a job has changed since then is found.
     opened(&mut *sut, &other);
     run(&mut *sut, &script("echo 3 >new; echo >surplus"));
     sync(&mut *sut, &other, SyncMode::KeepPrepared(1));
     same(world, &other);
-    // Whoever does not get the lease asks nothing.
+    // A runner that does not get the lease must ask nothing.
     std::fs::remove_file(world.tree("new")).expect("it is there");
     let mut second = (world.make)();
     second.expect(&host.upload(), SyncMode::KeepPrepared(1));
@@ -309,7 +309,7 @@ fn paths(paths: &[&str]) -> Vec<PathBuf> {
     paths.iter().map(PathBuf::from).collect()
 }
 
-/// What the script is told to have read in the tree as it was brought, sorted.
+/// Returns what the machine tells that the script has read in the synced tree, sorted.
 fn reads_of(sut: &mut dyn Sut, upload: &Upload, script: &str) -> Reads {
     sut.sync(upload, SyncMode::Exact).unwrap();
     assert_eq!(run(sut, &test(script)).exit_code(), 0, "{script}");
@@ -319,7 +319,7 @@ fn reads_of(sut: &mut dyn Sut, upload: &Upload, script: &str) -> Reads {
     told
 }
 
-/// The upload with one more file.
+/// Returns the upload with one more file.
 fn with(upload: &Upload, path: &str, source: PathBuf) -> Upload {
     let mut files = upload.files.files.clone();
     let kind = FileKind::File {
@@ -408,7 +408,8 @@ pub(crate) fn many_files_and_a_big_one_arrive(world: &mut World<'_>) {
 
 pub(crate) fn large_tree_of_all_kinds_arrives_and_what_became_of_it_there_is_found(world: &mut World<'_>) {
     let (host, mut sut) = (Host::new(&[]), world.open());
-    // Names with a newline, bytes that are no UTF-8, spaces, quotes, and what a shell or an option parser would take.
+    // Names with a newline, bytes that are not UTF-8, spaces, quotes, and text that a shell or an option parser would
+    // interpret.
     let odd: [&[u8]; 5] = [b"plain", b"new\nline", b"\xff\xc3(", b"-r 'q\" ", b"$(id)*"];
     let dir = |number: usize| [format!("d{number} ").as_bytes(), odd[number % odd.len()]].concat();
     for number in 0..2_000 {
@@ -436,7 +437,7 @@ pub(crate) fn large_tree_of_all_kinds_arrives_and_what_became_of_it_there_is_fou
     );
     same(world, &host);
     assert_eq!(sync(&mut *sut, &host, SyncMode::KeepPrepared(1)), NOTHING);
-    // In each of four directories something else: content of the same size, files that are new, files that are gone, modes.
+    // Each of four directories is changed in another way: content of the same size, new files, removed files, modes.
     let vandal = "cd d4*; for f in *; do [[ ! -f $f || -L $f || ! -s $f ]] || printf %s yyyyyyy | head -c $(stat -c %s -- \"./$f\") >\"./$f\"; done; \
                   cd ../d5*; for n in {1..50}; do echo >\"n$n\"$'\\n\\xfe'; done; \
                   cd ../d6*; rm -r -- ./*1*; \

@@ -1,4 +1,4 @@
-//! A job whose end nobody saw is remembered on the machine itself, and no other.
+//! Tests that the machine itself remembers a job whose end nobody saw, and no other job.
 
 use std::time::Instant;
 
@@ -6,7 +6,7 @@ use atex::sut::{Cut, OnHeld, Sut, SutState};
 
 use crate::sut_support::{HANG, Running, World, eventually, run, script, test};
 
-/// Opens the machine anew, and says why it is not trusted.
+/// Opens the machine anew, and returns why it is not trusted.
 fn doubt(world: &mut World<'_>, sut: Box<dyn Sut>) -> Option<String> {
     drop(sut);
     let mut sut = (world.make)();
