@@ -132,7 +132,7 @@ pub trait Sut: Send {
     /// while it is opened. Changes nothing else.
     fn expect(&mut self, _upload: &Upload, _mode: SyncMode) {}
 
-    /// Brings `upload.slot` on the SUT to hold exactly the given files, sending only what differs.
+    /// Makes `upload.slot` on the SUT hold exactly the given files, and sends only what differs.
     fn sync(&mut self, upload: &Upload, mode: SyncMode) -> Result<Synced, Trouble>;
 
     /// Asks, after a job has ended and before the next [`Sut::sync`] of the same tree, what the job left there. Waits for

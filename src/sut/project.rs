@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// A tree on a host, as far as machines know it.
+/// A project: a tree on a host, as far as machines need to know of it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Project {
     /// The id that distinguishes it from all other projects: `[a-z0-9]+`. Empty where there is only one project; its slots

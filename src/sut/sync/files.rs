@@ -39,7 +39,7 @@ pub enum FileKind {
 /// A request to sync a tree.
 #[derive(Clone, Debug)]
 pub struct Upload {
-    /// The directory below `tree/`: `[a-z0-9-]+`.
+    /// The slot, which is the name of a directory below `tree/`: `[a-z0-9-]+`.
     pub slot: String,
     /// The files that it must hold.
     pub files: Arc<SlotFiles>,

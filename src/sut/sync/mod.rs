@@ -26,7 +26,7 @@ const CHUNK: usize = 128 * 1024;
 /// A `check` of a slot that was sent ahead, with the request that opens the machine or after a job.
 pub(crate) struct EarlyCheck {
     question: String,
-    /// Whether a question what the last job has read was sent before it.
+    /// Whether the question about what the last job has read was sent before it.
     reads: Asked,
     /// The reply; `None` as long as it was not read.
     answer: Option<Reply>,
@@ -49,7 +49,7 @@ impl EarlyCheck {
         }
     }
 
-    /// Says that a question what the last job has read was sent before it.
+    /// Says that the question about what the last job has read was sent before it.
     pub(crate) fn behind_reads(self) -> Self {
         Self {
             reads: Asked::Waiting,
@@ -57,7 +57,7 @@ impl EarlyCheck {
         }
     }
 
-    /// Takes the reply to the question what the last job has read, if it was sent.
+    /// Takes the reply to the question about what the last job has read, if it was sent.
     pub(crate) fn take_reads(
         &mut self,
         connection: &mut Connection,

@@ -18,7 +18,6 @@ pub(crate) struct Place {
     pub(crate) host: Ipv4Addr,
 }
 
-/// A running sshd.
 pub(crate) struct Sshd {
     dir: PathBuf,
     place: Place,
@@ -141,7 +140,6 @@ impl Sshd {
         found
     }
 
-    /// Signals all its processes.
     pub(crate) fn signal(&self, signal: rustix::process::Signal) {
         for pid in self.sessions().into_iter().chain([self.pid()]) {
             let pid = i32::try_from(pid).ok().and_then(rustix::process::Pid::from_raw);

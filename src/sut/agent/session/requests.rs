@@ -59,7 +59,7 @@ impl<L: Link> Machine<L> {
         outcome.map_err(|error| self.request_trouble(error))
     }
 
-    /// Sends the question with which the next sync begins, and before it, where that is wanted, the question what the job has
+    /// Sends the question with which the next sync begins, and before it, where that is wanted, the question about what the job has
     /// read. Does not wait for the replies.
     pub(super) fn ask_ahead(&mut self, upload: &Upload, mode: SyncMode) {
         let limits = Self::brief(&self.cancel);

@@ -17,7 +17,6 @@ pub(crate) fn locked(conn: &SharedConnection) -> MutexGuard<'_, SshConnection> {
     conn.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// A running command.
 pub(crate) struct SshProcess {
     conn: SharedConnection,
     command: CommandId,

@@ -32,7 +32,7 @@ impl<'a> Wire<'a> {
     }
 }
 
-/// Appends a string.
+/// Appends a string in its wire form: its length, then its bytes.
 pub(super) fn put(text: &mut Vec<u8>, part: &[u8]) {
     let length = u32::try_from(part.len()).unwrap_or(u32::MAX);
     text.extend(length.to_be_bytes());

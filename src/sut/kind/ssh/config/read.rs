@@ -38,7 +38,6 @@ struct Block {
 }
 
 impl ConfigReader<'_> {
-    /// Reads all files.
     pub(super) fn read(&mut self) -> Result<(), SshConfigError> {
         for (file, beside) in self.files.given() {
             self.file(&file, &beside, true, 0)?;

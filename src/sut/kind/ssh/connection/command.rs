@@ -8,7 +8,6 @@ pub(super) const PIECE: usize = 32 * 1024;
 /// The id of a command, which is never used twice.
 pub(crate) type CommandId = u64;
 
-/// A command and its channel.
 #[expect(
     clippy::struct_excessive_bools,
     reason = "independent facts: what we want, and what the server said"

@@ -134,7 +134,7 @@ impl SshConnection {
     /// Ends the connection after an error of the transport.
     pub(super) fn lose(&mut self, error: &(dyn std::error::Error + 'static)) {
         self.lose_for(match error.downcast_ref::<ssh2::Error>() {
-            // The kernel gave up first.
+            // The kernel gave up the connection first, because of the same silence.
             _ if self.heard.elapsed() + ABSENCE >= self.dead_after => self.silence(),
             Some(error) if !was_closed(error) => error.message().to_lowercase(),
             _ => "the other side closed it".to_owned(),

@@ -1,6 +1,6 @@
 //! Files of host keys (`known_hosts`) as OpenSSH writes them: what they say of one host.
 //!
-//! The format is that of sshd(8), "`SSH_KNOWN_HOSTS` file format". This module reads, and adds one line; [`super::host_key`]
+//! The format is that of sshd(8), "`SSH_KNOWN_HOSTS` file format". This module reads, and adds one line; [`super::KnownHost`]
 //! judges.
 
 use std::fs::{File, OpenOptions};
