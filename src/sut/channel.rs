@@ -60,6 +60,6 @@ pub trait Channel: Send {
     /// Lets go without ending the job (`disconnect`): closes the control stream, so that the test's writes fail with EPIPE.
     fn detach(self: Box<Self>);
 
-    /// Returns how the wrapper ended, and waits for that until `until` at most. To be called after both streams ended.
+    /// Returns how the wrapper ended, and waits for that until `until` at most. It must be called after both streams ended.
     fn end(&mut self, until: Instant) -> End;
 }

@@ -111,7 +111,7 @@ pub trait Sut: Send {
     fn name(&self) -> &str;
 
     /// Begins to connect, as far as that needs no answer from a person, and waits for nothing; [`Sut::open`] goes on from
-    /// there. For a runner that has something else to do first.
+    /// there. It is meant for a runner that has something else to do first.
     fn approach(&mut self) {}
 
     /// Sets the observer that is told from now on what the machine tells.
@@ -158,8 +158,9 @@ pub trait Sut: Send {
     /// Frees the disk space that is reserved for finish steps, or reserves it again, as far as there is enough.
     fn reserve(&mut self, room: Room) -> Result<(), Trouble>;
 
-    /// Unmounts what was mounted below the trees since the last prepare step ended, never lazily (a mount that only vanishes
-    /// from sight). Returns a text that says what was mounted and what stays mounted; it is empty where there was nothing.
+    /// Unmounts what was mounted below the trees since the last prepare step ended, but never lazily, because a mount would
+    /// then only vanish from sight. Returns a text that says what was mounted and what stays mounted; it is empty where there
+    /// was nothing.
     fn unmount(&mut self) -> Result<String, Trouble>;
 
     /// Empties a plan environment file of a project.
@@ -175,7 +176,7 @@ pub trait Sut: Send {
     /// Writes the machine's state, atomically.
     fn set_state(&mut self, state: &SutState) -> Result<(), Trouble>;
 
-    /// Tells the machine that the runner lives while nothing else is asked of it. To be called at least every [`TEND`].
+    /// Tells the machine that the runner lives while nothing else is asked of it. It must be called at least every [`TEND`].
     fn tend(&mut self) {}
 
     /// Removes everything that atex keeps on the machine, which must be open; afterwards it is closed.

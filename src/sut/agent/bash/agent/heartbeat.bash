@@ -17,7 +17,7 @@ moved() {
     REPLY=$told
 }
 
-# pulse SECONDS: gives signs of life from one line on stdin, which marks the begin of a request, until the next one, which
+# pulse SECONDS: gives signs of life from one line on stdin, which marks the beginning of a request, until the next one, which
 # marks its end.
 pulse() {
     local word rc seen

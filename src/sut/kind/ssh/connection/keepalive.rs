@@ -19,7 +19,7 @@ pub(super) const FIRST_PAUSE: Duration = Duration::from_millis(4);
 /// The longest of these pauses. It bounds the delay of an answer that came at the very end of a round.
 const LONGEST_PAUSE: Duration = Duration::from_millis(500);
 
-/// The time in which the owner did not look does not count as silence of the other side, if it is longer than this.
+/// An absence of the owner that is longer than this does not count as silence of the other side.
 const ABSENCE: Duration = Duration::from_millis(500);
 
 impl SshConnection {

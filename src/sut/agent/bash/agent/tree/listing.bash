@@ -15,7 +15,7 @@ take_records() {
 # NUL. Directories are listed in SLOT.found, in the order of the walk, and everything else in SLOT.walk, sorted. SLOT.read has
 # those of the latter that were read, and SLOT.listed the paths of the directories that were listed; each directory is looked
 # at before it is listed here. A file was read if its time of last access is not the one that was set, so no clock matters. A
-# process that writes a longer list than is of any use dies of SIGXFSZ. To be called in a process of its own.
+# process that writes a longer list than is of any use dies of SIGXFSZ. It must be called in a process of its own.
 list() {
     local m=$v/manifest/$1 point skip=() prune=()
     ulimit -c 0

@@ -53,8 +53,8 @@ holds_last() {
 } 2>/dev/null
 
 # clear_mounts: unmounts what is mounted below the trees and was not there when the last prepare step ended, the last mount
-# first. It never unmounts lazily, so that a mount only vanishes from sight. Fails if something stays mounted, and `said`
-# names it.
+# first. It never unmounts lazily, because a mount would then only vanish from sight. Fails if something stays mounted, and
+# `said` names it.
 clear_mounts() {
     local at kept left pid
     said= cleared=
