@@ -89,8 +89,22 @@ send() {
     done
 }
 
+# holds_mounts DIRECTORY: whether something is mounted at or below a directory, as far as the kernel's list can be read.
+holds_mounts() {
+    local fields point own
+    own=$(cd -P -- "$1" && printf '%s.' "$PWD") || return 0
+    own=${own%.}
+    while read -r -a fields; do
+        printf -v point "${fields[4]//%/%%}"
+        [[ $point != "$own" && $point != "$own"/* ]] || return 0
+    done </proc/self/mountinfo || return 0
+    return 1
+}
+
 trap : PIPE
-if (($3 == 0)); then
+if (($3 == 0)) && [[ -e $1 || -L $1 ]]; then
+    # What an earlier test mounted there is not ours, whatever device it is of.
+    [[ ! -L $1 ]] && ! holds_mounts "$1" || cannot "empty $1: it is a link, or something is mounted there"
     rm -rf --one-file-system -- "$1" || cannot "empty $1"
 fi
 mkdir -p -- "$1"/{bin,plan,test/data} || cannot "make $1"

@@ -281,7 +281,7 @@ run() {
     esac
 }
 
-# has_mounts: whether something is mounted below the trees that was not there when the last prepare step ended: see
+# has_mounts: whether something is mounted below our directory that was not there when the last prepare step ended: see
 # `leave_mounts` of the agent. Only the kernel's list is read.
 has_mounts() {
     local fields point kept=
@@ -289,7 +289,7 @@ has_mounts() {
     [[ ! -f mounts ]] || IFS= read -r -d '' kept <mounts
     while read -r -a fields; do
         printf -v point "${fields[4]//%/%%}"
-        [[ $point != "$PWD"/tree/* || $kept == *$'\n'"${fields[0]} ${fields[4]}"$'\n'* ]] || return 0
+        [[ $point != "$PWD"/* || $point == "$PWD"/tree || $kept == *$'\n'"${fields[0]} ${fields[4]}"$'\n'* ]] || return 0
     done </proc/self/mountinfo
     return 1
 }

@@ -1,4 +1,5 @@
-# Mounts below the trees: nothing is changed below a mount point, and what a test left mounted is unmounted.
+# Mounts below what is ours on the machine, the trees above all: nothing is changed below a mount point, and what a test left
+# mounted is unmounted.
 
 # mount_type: cuts `fields`, a line of the kernel's list of mounts, so that it begins with its dash; the type and the source
 # follow.
@@ -24,10 +25,10 @@ read_mounts() {
     [[ $listed ]] || mounts=("$1") marks=(unknown) kinds=(unknown)
 } 2>/dev/null
 
-# leave_mounts: records what is mounted below the trees when a prepare step has ended, since that belongs to what was
+# leave_mounts: records what is mounted below our directory when a prepare step has ended, since that belongs to what was
 # prepared.
 leave_mounts() {
-    read_mounts "$real/v1/tree"
+    read_mounts "$real/v1"
     if ((${#mounts[@]})); then
         printf '%s\n' '' "${marks[@]}" >"$v/mounts"
     else
@@ -52,18 +53,18 @@ holds_last() {
     [[ $device && ${uses[$device]} == 1 && $(ls -A -- "$2") ]]
 } 2>/dev/null
 
-# clear_mounts: unmounts what is mounted below the trees and was not there when the last prepare step ended, the last mount
+# clear_mounts: unmounts what is mounted below our directory and was not there when the last prepare step ended, the last mount
 # first. It never unmounts lazily, because a mount would then only vanish from sight. Fails if something stays mounted, and
 # `said` names it.
 clear_mounts() {
     local at kept left pid
     said= cleared=
-    read_mounts "$real/v1/tree"
+    read_mounts "$real/v1"
     ((${#mounts[@]})) || return 0
     content "$v/mounts"
     kept=$REPLY
     for ((at = ${#mounts[@]} - 1; at >= 0; at--)); do
-        [[ ${mounts[at]} != "$real/v1/tree" && $kept != *$'\n'"${marks[at]}"$'\n'* ]] || continue
+        [[ ${mounts[at]} != "$real/v1"?(/tree) && $kept != *$'\n'"${marks[at]}"$'\n'* ]] || continue
         cleared=", \`${mounts[at]}\` (${kinds[at]})$cleared"
         if holds_last "${marks[at]%% *}" "${mounts[at]}"; then
             said+=", \`${mounts[at]}\` (${kinds[at]})"
@@ -84,7 +85,7 @@ clear_mounts() {
     [[ ! $said ]]
 }
 
-# unmount: tells what a test left mounted below the trees, and what of that stays mounted.
+# unmount: tells what a test left mounted below our directory, and what of that stays mounted.
 agent_unmount() {
     clear_mounts
     say ok "${cleared#, }${said:+; still mounted: $said}"
