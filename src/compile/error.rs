@@ -1,4 +1,4 @@
-//! Why a request cannot be compiled. Every error is found before anything runs.
+//! Errors of compilation: why a request cannot become a workload. Every error is found before anything runs.
 
 use std::io;
 
@@ -8,19 +8,19 @@ use crate::compile::fetch::FetchError;
 use crate::compile::metadata::location::{ValueOrigin, prefix};
 use crate::compile::spec::Warning;
 
-/// Why a tree, or what is wanted of it, cannot be had.
+/// Why a tree, or the tests that are wanted from it, cannot be had.
 #[derive(Debug, thiserror::Error)]
 pub enum TreeError {
-    /// It cannot be read, adjusted or selected from.
+    /// The tree cannot be read or adjusted, or nothing can be selected from it.
     #[error(transparent)]
     Fmf(#[from] atex_fmf::Error),
-    /// It cannot be fetched.
+    /// The tree cannot be fetched.
     #[error(transparent)]
     Fetch(#[from] FetchError),
 }
 
 impl TreeError {
-    /// Returns advice, where there is some.
+    /// Returns advice, if there is any.
     pub fn hint(&self) -> Option<&'static str> {
         match self {
             Self::Fmf(error) => error.hint(),
@@ -37,71 +37,71 @@ impl TreeError {
     }
 }
 
-/// Why there is no workload.
+/// Why a request cannot be compiled into a workload.
 #[derive(Debug, thiserror::Error)]
 pub enum CompileError {
     /// The tree cannot be read, adjusted, selected from or fetched.
     #[error(transparent)]
     Tree(#[from] TreeError),
-    /// A plan's or a test's metadata say something that cannot be obeyed.
+    /// The metadata of a plan or a test contain something that cannot be obeyed.
     #[error("{}{subject}: {problem}", prefix(cause.location.as_ref()))]
     Metadata {
-        /// Where.
+        /// The place of the value.
         cause: Box<ValueOrigin>,
-        /// What it is about: ``plan `/plans/a`, prepare phase 2 (`install`)``.
+        /// What the problem is about, such as ``plan `/plans/a`, prepare phase 2 (`install`)``.
         subject: String,
         /// What is wrong.
         problem: MetadataProblem,
     },
-    /// The tests that a discover section means cannot be found.
+    /// The tests that a discover section selects cannot be found.
     #[error("{}{subject}: {source}", prefix(cause.location.as_ref()))]
     Section {
-        /// Where.
+        /// The place of the section.
         cause: Box<ValueOrigin>,
-        /// What it is about: ``plan `/plans/a`, discover section 1``.
+        /// What the problem is about, such as ``plan `/plans/a`, discover section 1``.
         subject: String,
-        /// Which key of the section says it.
+        /// The key of the section that is to blame.
         key: &'static str,
-        /// Why.
+        /// Why the tests cannot be found.
         source: Box<TreeError>,
     },
     /// A plan that was asked for does not exist.
     #[error("no plan matches `{name}`")]
     UnknownPlan {
-        /// As given.
+        /// The name as the user gave it.
         name: String,
-        /// Names that look like it, nearest first.
+        /// Similar names, the nearest first.
         nearest: Vec<String>,
-        /// Disabled plans that match.
+        /// Disabled plans that match the name.
         disabled: Vec<String>,
     },
-    /// A test that was asked for is in none of the plans: there is nothing to run.
+    /// A test that was asked for is in none of the plans, so there is nothing to run.
     #[error("no test matches `{name}`")]
     NothingMatched {
-        /// As given.
+        /// The name as the user gave it.
         name: String,
-        /// Names that look like it, nearest first.
+        /// Similar names, the nearest first.
         nearest: Vec<String>,
     },
     /// A plan's probe failed.
     #[error("{}plan `{plan}`: probe `{command}` {problem}", prefix(cause.location.as_ref()))]
     Probe {
-        /// Where it stands.
+        /// The place of the probe.
         cause: Box<ValueOrigin>,
-        /// The plan.
+        /// The name of the plan.
         plan: String,
-        /// The command.
+        /// The command of the probe.
         command: String,
-        /// How.
+        /// How it failed.
         problem: ProbeProblem,
     },
-    /// With `--strict`, something would have been ignored.
+    /// With `--strict`, an error: something in the metadata would have been ignored.
     #[error("{}", listed(.warnings))]
     Strict {
-        /// What; not empty.
+        /// What would have been ignored. It is never empty.
         warnings: Vec<Warning>,
     },
-    /// The nodes do not make a graph.
+    /// The nodes do not form a valid graph.
     #[error(transparent)]
     Graph(#[from] GraphError),
 }
@@ -109,28 +109,28 @@ pub enum CompileError {
 /// What is wrong with metadata.
 #[derive(Debug, thiserror::Error)]
 pub enum MetadataProblem {
-    /// A value of the wrong type.
+    /// A value has the wrong type.
     #[error("`{key}` must be {expected}, not {found}")]
     Type {
-        /// The key.
+        /// The key of the value.
         key: String,
-        /// Types that would do.
+        /// The types that are accepted.
         expected: &'static str,
-        /// The type it has.
+        /// The type that the value has.
         found: &'static str,
     },
-    /// A duration that is none.
+    /// A text is not a valid duration.
     #[error("duration `{0}` is none")]
     Duration(String),
-    /// Not a variable's name, or a value that a variable cannot have.
+    /// A text is not a variable's name, or a variable cannot have this value.
     #[error("environment variable `{name}` {problem}")]
     Variable {
-        /// The name as it stands.
+        /// The name as it is written.
         name: String,
         /// What is wrong with it.
         problem: &'static str,
     },
-    /// A word that names no interface.
+    /// A text is not of the form `KEY=VALUE`.
     #[error("`{0}` is no interface: it is `atex` or `tmt`")]
     Interface(String),
     /// A text that should be `KEY=VALUE`.
@@ -139,19 +139,19 @@ pub enum MetadataProblem {
     /// One of several sections has no name.
     #[error("discover has several sections, and one has no `name`")]
     NamelessSection,
-    /// Two sections have one name.
+    /// Two sections have the same name.
     #[error("two discover sections are named `{0}`")]
     SameSection(String),
-    /// A section's name that cannot be a directory's.
+    /// The name of a section cannot be the name of a directory.
     #[error("`{0}` cannot be the name of a section, because it becomes a directory's")]
     SectionName(String),
-    /// A phase without what it should do.
+    /// A phase does not say what it should do.
     #[error("`{0}` is missing or empty")]
     Empty(&'static str),
-    /// A directory that leads out of the tree.
+    /// A directory leads out of the tree.
     #[error("`path` `{0}` leads out of the tree")]
     Outside(String),
-    /// A pattern that cannot be used.
+    /// A pattern is not a valid glob.
     #[error("`{pattern}` cannot be used as a glob: {problem}")]
     Glob {
         /// The pattern.
@@ -159,7 +159,7 @@ pub enum MetadataProblem {
         /// What is wrong with it.
         problem: String,
     },
-    /// A regular expression or a context rule that cannot be used.
+    /// A regular expression or a context rule is not valid.
     #[error("`{key}` cannot be evaluated: {problem}")]
     Expression {
         /// The key that holds it.
@@ -172,35 +172,35 @@ pub enum MetadataProblem {
 /// How a probe failed.
 #[derive(Debug, thiserror::Error)]
 pub enum ProbeProblem {
-    /// It could not be started, or its output could not be read.
+    /// The probe could not be started, or its output could not be read.
     #[error("cannot run: {0}")]
     Start(#[from] io::Error),
-    /// It failed by itself.
+    /// The probe ended with a failure.
     #[error("failed with {status}{}", indented(.stderr))]
     Failed {
-        /// `exit status: 1`, `signal: 9 (SIGKILL)`.
+        /// The status as text: `exit status: 1`, `signal: 9 (SIGKILL)`.
         status: String,
-        /// The end of what it said.
+        /// The end of its stderr.
         stderr: String,
     },
-    /// It did not end in time.
+    /// The probe did not end in time.
     #[error("did not end within {seconds} s{}", indented(.stderr))]
     Timeout {
-        /// How long it had.
+        /// How long it was allowed to run.
         seconds: u64,
-        /// The end of what it said.
+        /// The end of its stderr.
         stderr: String,
     },
-    /// It printed more than a probe should.
+    /// The probe printed more than a probe may print.
     #[error("printed more than {limit} bytes")]
     TooMuch {
-        /// How much is allowed.
+        /// How many bytes are allowed.
         limit: u64,
     },
 }
 
 impl ProbeProblem {
-    /// The problem with another wording of what the probe said.
+    /// Returns the problem with another wording of the probe's stderr.
     #[must_use]
     pub fn map_text(self, change: impl FnOnce(&String) -> String) -> Self {
         match self {
@@ -230,7 +230,7 @@ impl From<FetchError> for CompileError {
 }
 
 impl CompileError {
-    /// Advice, where there is some.
+    /// Returns advice, if there is any.
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Tree(error) => error.hint().map(str::to_owned),
@@ -250,8 +250,8 @@ impl CompileError {
         }
     }
 
-    /// Returns the line of the metadata that is at fault, with marks below it, and what made the value that stands there. Reads
-    /// the file again.
+    /// Returns the line of the metadata that is at fault with marks below it, and the origins of the value. It reads the file
+    /// again.
     pub fn excerpt(&self) -> Option<String> {
         match self {
             Self::Metadata { cause, problem, .. } => cause.excerpt(problem.word()),
@@ -261,14 +261,14 @@ impl CompileError {
         }
     }
 
-    /// Whether this says that there is nothing to run (exit code 4), and not that something is wrong (2).
+    /// Whether there is simply nothing to run (exit code 4), rather than something wrong (exit code 2).
     pub fn is_nothing(&self) -> bool {
         matches!(self, Self::NothingMatched { .. })
     }
 }
 
 impl MetadataProblem {
-    /// What of the value is at fault: a text in it, or a key.
+    /// The word to mark in the value: a part of its text, or the key.
     pub(crate) fn word(&self) -> &str {
         match self {
             Self::Duration(text) | Self::Assignment(text) | Self::Outside(text) | Self::Interface(text) => text,
@@ -310,7 +310,7 @@ fn listed(warnings: &[Warning]) -> String {
     warnings.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
 }
 
-/// The text on lines of its own.
+/// Returns the text on indented lines of its own.
 fn indented(text: &str) -> String {
     text.trim_end()
         .lines()

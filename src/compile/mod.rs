@@ -1,16 +1,18 @@
-//! From the metadata tree to a workload: plans, tests, steps, input files and the sealed graph with every key.
+//! The compiler: turns the metadata tree into a workload, that is plans, tests, steps, input files and the sealed graph with
+//! every action key.
 //!
-//! The only module that knows fmf and graph. The way, which the files follow:
+//! This is the only module that knows both fmf and the graph. Its steps, one submodule each:
 //!
-//! 1. `metadata` loads the tree and those that sections name, as the context makes them, and reads typed values from them;
+//! 1. `metadata` loads the request's tree and those that sections name, adjusts them with the context, and reads typed values
+//!    from them;
 //! 2. `plan` selects plans and reads them: sections, phases (what a phase can do: `how`), environment, and which tests they take;
-//! 3. `inputs` looks at all files, which are git's by the rules in `git`, and says who depends on which; `script` tells from the text of
-//!    scripts which of them are meant;
+//! 3. `inputs` looks at all files of the trees, by the rules of git in `git`, and decides which nodes depend on which files;
+//!    `script` finds out from the text of scripts which files they mean;
 //! 4. `graph` makes nodes and keys, with the metadata of each `test`;
-//! 5. `remembered` keeps what spares the next build one of these steps.
+//! 5. `remembered` keeps the results of these steps, so that the next build can skip them.
 //!
-//! [`ResolvedRequest::list`] stops when the tests are selected, [`list_plans`] when the plans are read. Nothing here depends on time, on
-//! host paths or on the order of a map, so equal trees give equal keys on every host.
+//! [`ResolvedRequest::list`] stops once the tests are selected, and [`list_plans`] once the plans are read. Nothing here depends
+//! on the time, on host paths or on the order of a map, so equal trees give equal keys on every host.
 
 mod error;
 pub mod fetch;
@@ -48,22 +50,23 @@ use spec::{Request, Warning, Workload};
 
 use atex_fmf::context::Context;
 
-/// Compiles a request: afterwards every node's key is known, and nothing has run but probes.
+/// Compiles a request. Afterwards the key of every node is known, and only probes have run.
 pub fn compile(request: &Request) -> Result<Workload, CompileError> {
     resolve(request)?.compile(request, &mut |probe| probe.run())
 }
 
-/// Gives the answer of a probe: runs it, or knows it.
+/// Returns the output of a probe, by running it or by knowing it already.
 pub type AskProbe<'a> = dyn FnMut(&Probe<'_>) -> Result<String, ProbeProblem> + 'a;
 
-/// Loads what a request is about, for [`ResolvedRequest::list`] and [`ResolvedRequest::compile`]: no file is read but the metadata, and nothing runs.
+/// Loads the trees of a request for [`ResolvedRequest::list`] and [`ResolvedRequest::compile`]. Only metadata files are read, and
+/// nothing runs.
 pub fn resolve(request: &Request) -> Result<ResolvedRequest, CompileError> {
     let mut resolved = ResolvedRequest::new(request)?;
     resolved.fetch(request)?;
     Ok(resolved)
 }
 
-/// Lists plans only: nothing is fetched, and no test is looked at.
+/// Lists only the plans: nothing is fetched, and no test is looked at.
 pub fn list_plans(request: &Request) -> Result<Vec<ListedPlan>, CompileError> {
     let resolved = ResolvedRequest::new(request)?;
     refuse_if_strict(request, &resolved.warnings)?;
@@ -82,13 +85,13 @@ fn refuse_if_strict(request: &Request, warnings: &[Warning]) -> Result<(), Compi
 /// The files of each tree.
 type FilesOfTrees = HashMap<TreeId, Arc<TreeFiles>>;
 
-/// Plans that were asked for, and the trees that they look for tests in.
+/// The plans that were asked for, and the trees in which they look for tests.
 pub struct ResolvedRequest {
     context: Context,
     trees: Trees,
     plans: Vec<Plan>,
     warnings: Vec<Warning>,
-    /// The files of all trees, and what is to be said of them; looked at once.
+    /// The files of all trees and the warnings about them. The trees are walked only once.
     files: OnceLock<(FilesOfTrees, Vec<Warning>)>,
 }
 
@@ -114,7 +117,7 @@ impl ResolvedRequest {
         Ok(workload)
     }
 
-    /// The root of the request's tree, absolute.
+    /// Returns the absolute path of the root of the request's tree.
     pub fn root(&self) -> &Path {
         self.trees.own().tree.root()
     }
@@ -159,7 +162,7 @@ impl ResolvedRequest {
         Ok(())
     }
 
-    /// The tests of each plan. Where tests were asked for by name, plans that hold none of them are left out.
+    /// Returns the tests of each plan. If tests were asked for by name, plans that hold none of them are left out.
     fn select(
         &self,
         request: &Request,
@@ -194,7 +197,7 @@ impl ResolvedRequest {
     }
 }
 
-/// Asks the probes of plans that have something to prepare for; each command once.
+/// Asks the probes of plans that have something to prepare for, and each command only once.
 fn ask_probes(
     resolved: &ResolvedRequest,
     selection: &[(&Plan, Vec<Selected<'_>>)],
@@ -231,14 +234,14 @@ fn ask_probes(
     Ok(probes)
 }
 
-/// The context of a request: what is known of the SUT, and over it what the command line says.
+/// Returns the context of a request: the facts known of the SUT, overridden by the command line.
 pub fn context_of(request: &Request) -> BTreeMap<String, Vec<String>> {
     let mut context = request.default_context.clone();
     context.extend(request.context.clone());
     context
 }
 
-/// What the command line says about the selection, by option.
+/// Returns what the command line says about the selection, by option.
 fn selection_of(request: &Request) -> BTreeMap<String, Vec<String>> {
     let narrowing = &request.narrowing;
     let options = [

@@ -1,5 +1,5 @@
-//! Reading of small files that somebody else names: a FIFO, a socket or a device in the place of one is an error, and not a wait
-//! without end.
+//! Reads small files whose paths come from somebody else. If the path is a FIFO, a socket or a device, that is an error, rather
+//! than a read that never returns.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _};
@@ -13,7 +13,7 @@ const NULL: (u32, u32) = (1, 3);
 
 /// Opens a file, as [`File::open`] does.
 pub(crate) fn open(path: &Path) -> io::Result<File> {
-    // A FIFO that nobody writes to is opened at once that way; files know no difference.
+    // With this flag, opening a FIFO without a writer returns at once. It makes no difference for regular files.
     let flags = OFlags::NONBLOCK.bits().cast_signed();
     let file = OpenOptions::new().read(true).custom_flags(flags).open(path)?;
     let found = file.metadata()?;
@@ -35,7 +35,7 @@ pub(crate) fn read(path: &Path) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Reads a file of text, as [`std::fs::read_to_string`] does.
+/// Reads a text file, as [`std::fs::read_to_string`] does.
 pub(crate) fn read_to_string(path: &Path) -> io::Result<String> {
     io::read_to_string(open(path)?)
 }

@@ -1,5 +1,7 @@
-//! As the first process of a container, atex inherits every orphan there, and each stays a zombie until it is asked for. Its threads ask
-//! for their own children, so atex starts itself once more, and the first process does nothing but ask for whoever ends.
+//! Reaps orphaned processes when atex is the first process (PID 1) of a container.
+//!
+//! PID 1 inherits every orphan, and each stays a zombie until it is waited for. The threads of atex wait only for their own
+//! children. So atex starts itself once more as a child, and the first process does nothing but wait for every process that ends.
 
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::process::{Command, ExitStatus};
@@ -12,18 +14,19 @@ use signal_hook::low_level::siginfo::Cause;
 
 use super::signal;
 
-/// What is passed on, if somebody sent it to this process alone: what a terminal sends comes to the other one, too.
+/// Signals that are passed on to the child if somebody sent them to this process alone. A signal from a terminal reaches the
+/// child anyway.
 const PASSED_ON: [i32; 6] = [SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2];
 
-/// Runs the program once more and asks for all that end meanwhile, if this is the first process. Returns its exit code; nothing where
-/// this is another process, or that cannot be done.
+/// If this is the first process, runs the program once more, waits for all processes that end meanwhile, and returns the exit
+/// code. Returns `None` if this is another process, or if the program cannot be started.
 pub(crate) fn stand_by() -> Option<u8> {
     if std::process::id() != 1 {
         return None;
     }
     let ignored = signal::ignored();
     let heard = PASSED_ON.into_iter().filter(|&signal| !signal::is_in(ignored, signal));
-    // Before anybody can end.
+    // The handlers must be there before any process can end.
     let mut signals = SignalsInfo::<WithOrigin>::new(heard.chain([SIGCHLD])).ok()?;
     let mut args = std::env::args_os();
     let name = args.next().unwrap_or_else(|| "atex".into());
@@ -46,7 +49,7 @@ pub(crate) fn stand_by() -> Option<u8> {
     None
 }
 
-/// As shells tell it.
+/// Returns the exit code that a shell would report.
 fn code_of(status: ExitStatus) -> u8 {
     let code = status.code().or_else(|| Some(128 + status.signal()?));
     code.and_then(|code| u8::try_from(code).ok()).unwrap_or(u8::MAX)

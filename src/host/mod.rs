@@ -1,8 +1,8 @@
-//! What atex needs of the host that it runs on, for whichever module asks: programs that end with it ([`program`]), files that
-//! cannot hang it ([`mod@file`]), which signals it ignores ([`signal`]), what the first process of a container owes ([`init`]), which
-//! processes live ([`process`]), and what keeps it off what is not its own ([`ownership`]).
+//! What atex needs of the host that it runs on, for any module: programs that end together with it ([`program`]), files that
+//! cannot hang it ([`mod@file`]), the signals that it ignores ([`signal`]), the duties of a container's first process ([`init`]),
+//! which processes are alive ([`process`]), and checks that keep it away from what is not its own ([`ownership`]).
 //!
-//! Knows nothing of trees, plans and machines.
+//! This module knows nothing of trees, plans and machines.
 
 pub(crate) use atex_cache::ownership;
 

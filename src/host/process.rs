@@ -1,13 +1,14 @@
-//! Marks of processes: a text that names one for good, though numbers are given out again.
+//! Marks of processes: a mark is a text that names one process for good, although the kernel reuses process numbers.
 
 use std::fs;
 
-/// Returns the mark of this process: the boot, its number and when it started. Empty where `/proc` does not tell.
+/// Returns the mark of this process: the id of the boot, the process number and the start time. It is empty if `/proc` does not
+/// tell.
 pub(crate) fn own_mark() -> String {
     mark(std::process::id()).unwrap_or_default()
 }
 
-/// Returns whether the process of a mark lives, on this host and in this boot.
+/// Returns whether the process of a mark is alive, on this host and in this boot.
 pub(crate) fn lives(of: &str) -> bool {
     let pid = of.split(' ').nth(1).and_then(|pid| pid.parse().ok());
     pid.and_then(mark).is_some_and(|mark| mark == of)
@@ -16,7 +17,7 @@ pub(crate) fn lives(of: &str) -> bool {
 fn mark(pid: u32) -> Option<String> {
     let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // The name of the program, which may hold anything, ends with the last parenthesis; the state follows.
+    // The name of the program may contain anything and ends with the last parenthesis; the state follows it.
     let (_, rest) = stat.rsplit_once(") ")?;
     let mut fields = rest.split(' ');
     let state = fields.next()?;

@@ -1,8 +1,8 @@
-//! Programs that atex starts on this host for itself, such as `git` and probes: each leads a process group of its own, which ends
-//! with it, and with atex ([`end_all`]).
+//! Runs the programs that atex needs on this host, such as `git` and probes. Each leads a process group of its own, which ends
+//! together with the program, and together with atex ([`end_all`]).
 //!
-//! Invariant: a program is in the register from before anybody could miss it until after its group was ended, and is waited for
-//! (in the kernel's sense) only then. So a number in the register never belongs to somebody else.
+//! Invariant: a program is in the register from before its start until its group has been ended, and only then is it waited for
+//! (in the kernel's sense). So a process number in the register never belongs to another process.
 
 use std::io::{self, PipeReader, Read as _};
 use std::os::fd::{AsFd as _, OwnedFd};
@@ -17,15 +17,15 @@ use rustix::process::{
     Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, kill_process_group, pidfd_open, test_kill_process_group, waitid,
 };
 
-/// How often the end of a program is looked for where the kernel has no pidfd.
+/// How often to check whether a program has ended, if the kernel has no pidfd.
 const WITHOUT_PIDFD: Duration = Duration::from_millis(50);
 
-/// How long programs have to put things in order when they are ended: git removes its locks.
+/// How long programs have to clean up once they are asked to end; git removes its locks.
 const GRACE: Duration = Duration::from_millis(500);
-/// How often it is looked whether they have.
+/// How often to check whether they have ended.
 const LOOK: Duration = Duration::from_millis(10);
 
-/// How much of stderr is kept at least: its end.
+/// How many bytes of the end of stderr are kept at least.
 const KEPT_STDERR: usize = 64 * 1024;
 
 /// A program that runs.
@@ -34,33 +34,33 @@ struct Running {
     what: String,
 }
 
-/// All that run now.
+/// All programs that run now.
 static REGISTER: Mutex<Vec<Running>> = Mutex::new(Vec::new());
 
 fn register() -> MutexGuard<'static, Vec<Running>> {
     REGISTER.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// What a program may take.
+/// The limits of a program.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Bounds {
     /// How long it may run.
     pub(crate) time: Option<Duration>,
-    /// So many bytes of stdout are too many: no more are read, and the program is ended.
+    /// The number of bytes of stdout that is too many: no more are read, and the program is ended.
     pub(crate) output: Option<usize>,
 }
 
-/// What became of a program.
+/// The result of a program.
 #[derive(Debug)]
 pub(crate) struct EndedProgram {
-    /// How it ended; nothing where it went beyond a bound.
+    /// How the program ended; `None` if it exceeded a limit.
     pub(crate) status: Option<ExitStatus>,
     pub(crate) stdout: Vec<u8>,
     pub(crate) stderr: Vec<u8>,
 }
 
-/// Runs a program to its end, as [`Command::output`] does; `what` names it for people. What it leaves in its process group is ended
-/// with it, and what left the group but holds its output is not waited for.
+/// Runs a program to its end, as [`Command::output`] does; `what` names it in messages. What it leaves behind in its process
+/// group is ended with it. A process that left the group but holds its output is not waited for.
 pub(crate) fn output(command: &mut Command, what: &str) -> io::Result<Output> {
     let ended = run(command, what, Bounds::default())?;
     let status = ended.status.ok_or(io::ErrorKind::TimedOut)?;
@@ -71,7 +71,7 @@ pub(crate) fn output(command: &mut Command, what: &str) -> io::Result<Output> {
     })
 }
 
-/// The same within bounds.
+/// Runs a program within limits, otherwise as [`output`] does.
 pub(crate) fn run(command: &mut Command, what: &str, bounds: Bounds) -> io::Result<EndedProgram> {
     let (stdout, stdout_end) = io::pipe()?;
     let (stderr, stderr_end) = io::pipe()?;
@@ -80,7 +80,7 @@ pub(crate) fn run(command: &mut Command, what: &str, bounds: Bounds) -> io::Resu
     }
     command.stdout(stdout_end).stderr(stderr_end).process_group(0);
     let mut program = Program::start(command, what)?;
-    // The writing ends here would keep the pipes from ending.
+    // The pipes would never end if their write ends stayed open here.
     command.stdout(Stdio::null()).stderr(Stdio::null());
     let mut heard = [Stream::new(stdout, usize::MAX), Stream::new(stderr, KEPT_STDERR)];
     let over = program.listen(&mut heard, bounds)?;
@@ -96,11 +96,11 @@ pub(crate) fn run(command: &mut Command, what: &str, bounds: Bounds) -> io::Resu
     })
 }
 
-/// Ends all programs that run, and what they started: in order if they can within a moment. No program is started after that.
-/// Returns what they were called.
+/// Ends all running programs and what they started; they get a moment to clean up. No program can be started after that. Returns
+/// the names of the programs.
 pub(crate) fn end_all() -> Vec<String> {
     let running = register();
-    // Nothing is started and nothing is taken out of the register any more: who ends now is a zombie until atex ends.
+    // From here on, no program is started and none leaves the register: one that ends now stays a zombie until atex ends.
     let running = std::mem::ManuallyDrop::new(running);
     for signal in [Signal::TERM, Signal::CONT] {
         for one in running.iter() {
@@ -118,7 +118,7 @@ pub(crate) fn end_all() -> Vec<String> {
     running.iter().map(end).collect()
 }
 
-/// Whether more than a leader that has ended is in a group.
+/// Returns whether a group has any process besides a leader that has ended.
 fn is_alive(group: Pid) -> bool {
     let ended = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT | WaitIdOptions::NOHANG;
     !matches!(waitid(WaitId::Pid(group), ended), Ok(Some(_))) && test_kill_process_group(group).is_ok()
@@ -127,13 +127,13 @@ fn is_alive(group: Pid) -> bool {
 struct Program {
     child: Child,
     group: Pid,
-    /// Readable once the child has ended.
+    /// This descriptor is readable once the child has ended.
     pidfd: Option<OwnedFd>,
 }
 
 impl Program {
     fn start(command: &mut Command, what: &str) -> io::Result<Self> {
-        // Held from before the start, so that no program is missed.
+        // The register is locked before the start, so that `end_all` misses no program.
         let mut running = register();
         let child = command.spawn()?;
         let group = Pid::from_child(&child);
@@ -146,7 +146,7 @@ impl Program {
         Ok(Self { child, group, pidfd })
     }
 
-    /// Reads what the program says until it has ended. Says whether it went beyond a bound.
+    /// Reads the program's output until it has ended, and returns whether it exceeded a limit.
     fn listen(&mut self, streams: &mut [Stream; 2], bounds: Bounds) -> io::Result<bool> {
         let until = bounds.time.map(|time| Instant::now() + time);
         while !self.has_ended()? {
@@ -171,7 +171,7 @@ impl Program {
         Ok(false)
     }
 
-    /// Whether it has ended; it stays to be waited for.
+    /// Returns whether the program has ended. It is not reaped yet.
     fn has_ended(&self) -> io::Result<bool> {
         let ended = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT | WaitIdOptions::NOHANG;
         match waitid(WaitId::Pid(self.group), ended) {
@@ -181,7 +181,7 @@ impl Program {
         }
     }
 
-    /// Ends it and its group.
+    /// Ends the program and its group.
     fn end(&mut self) -> io::Result<ExitStatus> {
         let mut running = register();
         let _nothing_left = kill_process_group(self.group, Signal::KILL);
@@ -193,18 +193,18 @@ impl Program {
 
 impl Drop for Program {
     fn drop(&mut self) {
-        // Where it was waited for already, it is in no register any more, and its number may be another's.
+        // If it was reaped already, it is not in the register any more, and its number may belong to another process.
         if register().iter().any(|one| one.group == self.group) {
             let _nobody_is_left_to_tell = self.end();
         }
     }
 }
 
-/// What is read of a program.
+/// An output stream of a program.
 struct Stream {
     pipe: Option<PipeReader>,
     bytes: Vec<u8>,
-    /// So many bytes are kept at least: the last ones.
+    /// How many of the last bytes are kept at least.
     kept: usize,
 }
 
@@ -222,7 +222,7 @@ impl Stream {
         Some(PollFd::from_borrowed_fd(pipe.as_fd(), PollFlags::IN))
     }
 
-    /// Reads a part of what is there. Says whether there may be more.
+    /// Reads a part of the available bytes, and returns whether there may be more.
     fn read_some(&mut self) -> io::Result<bool> {
         let Some(pipe) = &mut self.pipe else {
             return Ok(false);
@@ -242,7 +242,7 @@ impl Stream {
         Ok(self.pipe.is_some())
     }
 
-    /// Reads what is there, of which nobody makes more than a pipe holds.
+    /// Reads the available bytes, at most as many as a pipe can hold.
     fn read(&mut self) -> io::Result<()> {
         for _ in 0..PIPE_READS {
             if !self.read_some()? {
@@ -253,7 +253,7 @@ impl Stream {
     }
 }
 
-/// So many reads empty the largest pipe that an unprivileged process can have (1 MiB).
+/// This many reads empty the largest pipe that an unprivileged process can have (1 MiB).
 const PIPE_READS: usize = 64;
 
 #[cfg(test)]
@@ -290,7 +290,7 @@ mod tests {
         let ended = run(&mut bash("sleep 1000 & echo $!; wait"), "it", bounds).unwrap();
         assert!(ended.status.is_none());
         let pid = String::from_utf8(ended.stdout).unwrap();
-        // The kernel ends it when it runs next.
+        // The kernel ends it when it is scheduled next.
         let until = Instant::now() + Duration::from_mins(1);
         loop {
             let state = std::fs::read_to_string(format!("/proc/{}/stat", pid.trim())).unwrap_or_default();

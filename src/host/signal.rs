@@ -2,7 +2,8 @@
 
 use std::fs;
 
-/// The signals that are ignored, one bit each: whoever started atex did not want it to hear them (`nohup`, a job in the background).
+/// Returns the signals that are ignored, one bit each. Whoever started atex did not want them to reach it (`nohup`, or a
+/// background job).
 pub(crate) fn ignored() -> u64 {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
@@ -10,7 +11,7 @@ pub(crate) fn ignored() -> u64 {
         .unwrap_or(0)
 }
 
-/// Whether a signal is among those of a mask.
+/// Returns whether a signal is in a mask.
 pub(crate) fn is_in(mask: u64, signal: i32) -> bool {
     mask >> (signal - 1) & 1 == 1
 }

@@ -1,10 +1,11 @@
-//! Fetching of trees from git repositories, for `url`, `ref` and `path` of discover sections.
+//! Fetches trees from git repositories, for the keys `url`, `ref` and `path` of discover sections.
 //!
-//! A plain `git` process does the work, without ever asking for a password. How the
-//! trees lie in the cache, [`atex_cache::fetched`] says.
+//! A plain `git` process does the work, and it never asks for a password. [`atex_cache::fetched`] describes how the trees lie in
+//! the cache: each commit has files of its own.
 //!
-//! So whoever reads a commit's files is not disturbed by another process that fetches a newer one. What a name stands for
-//! follows fmf: the remote's branch, else a tag or commit; without `ref`, the remote's default branch.
+//! A process that reads the files of a commit is therefore not disturbed by another process that fetches a newer commit. A `ref`
+//! means what it means in fmf: a branch of the remote, or else a tag or a commit. Without `ref`, it is the remote's default
+//! branch.
 
 use std::ffi::OsStr;
 use std::fs::{self, DirBuilder, File};
@@ -22,7 +23,7 @@ use crate::host::program;
 #[derive(Debug, thiserror::Error)]
 #[error("cannot fetch `{url}`: {problem}")]
 pub struct FetchError {
-    /// The repository, without a password.
+    /// The URL of the repository, without its password.
     url: String,
     /// What went wrong.
     problem: FetchProblem,
@@ -31,7 +32,7 @@ pub struct FetchError {
 /// What can go wrong when a tree is fetched.
 #[derive(Debug, thiserror::Error)]
 pub enum FetchProblem {
-    /// Git would take a value for something else than a URL and a name.
+    /// Git would not take the value as a URL or a name, but as something else, such as an option.
     #[error("`{text}` cannot be used as `{key}`")]
     Unusable {
         /// The key of the section.
@@ -39,10 +40,10 @@ pub enum FetchProblem {
         /// Its value.
         text: String,
     },
-    /// A key has no value.
+    /// A key has an empty value.
     #[error("`url` and `ref` cannot be empty")]
     Empty,
-    /// Git would run a program that the URL names.
+    /// The URL names a transport in which git runs a program of the URL's choice.
     #[error("transports that run commands cannot be used")]
     RunsCommands,
     /// `path` leads out of the repository.
@@ -54,44 +55,44 @@ pub enum FetchProblem {
     /// The remote has no default branch.
     #[error("the repository has no default branch")]
     NoDefaultBranch,
-    /// The remote has nothing of this name.
+    /// The remote has no branch, tag or commit of this name.
     #[error("there is no branch, tag or commit `{0}`")]
     UnknownReference(String),
-    /// A system call failed below the cache.
+    /// A system call on the cache directory failed.
     #[error("cannot {action} `{}`: {source}", directory.display())]
     Io {
-        /// What was tried.
+        /// The operation that failed.
         action: &'static str,
-        /// On what.
+        /// The directory that the operation was about.
         directory: PathBuf,
-        /// Why it failed.
+        /// The reason of the failure.
         source: io::Error,
     },
     /// Git could not be started, or its output could not be read.
     #[error("cannot run `git`: {0}")]
     Start(#[source] io::Error),
-    /// Git failed and said nothing.
+    /// Git failed and printed no message.
     #[error("git failed ({0})")]
     Failed(ExitStatus),
-    /// Git failed and said why; without a password.
+    /// Git failed; this is its message, without the password.
     #[error("{0}")]
     Said(String),
 }
 
 impl FetchError {
-    /// Returns advice.
+    /// Returns advice for the user.
     pub fn hint(&self) -> &'static str {
         "check `url` and `ref`, and that git can reach it without asking for a password"
     }
 }
 
-/// Transports that may be used; not those that run commands.
+/// The transports that may be used. Those that run commands are left out.
 const PROTOCOLS: &str = "file:git:http:https:ssh";
 
-/// Where the fetched default branch is kept in the repository.
+/// The ref of the repository that holds the fetched default branch.
 const DEFAULT: &str = "refs/atex/default";
 
-/// Makes a directory and those above it, which nobody else can write to, whatever the umask is.
+/// Makes a directory and its parents, with a mode that lets nobody else write to them, whatever the umask is.
 fn make_dirs(path: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o755).create(path)
 }
@@ -103,9 +104,9 @@ struct Fetcher<'a> {
     directory: PathBuf,
 }
 
-/// Fetches a repository and returns the directory of the tree at `path` in it; files there never change.
+/// Fetches a repository and returns the directory of the tree at `path` in it. The files in that directory never change.
 ///
-/// A `reference` that is a full commit which is there already needs no network; anything else is fetched anew.
+/// A `reference` that is a full commit id needs no network if the commit was fetched before. Anything else is fetched anew.
 pub fn fetch(url: &str, reference: Option<&str>, path: Option<&str>, directory: &Path) -> Result<PathBuf, FetchError> {
     let fetcher = Fetcher {
         url,
@@ -129,7 +130,7 @@ pub fn fetch(url: &str, reference: Option<&str>, path: Option<&str>, directory: 
     Ok(tree)
 }
 
-/// Returns a name that tells people the repository, and that differs for each URL and `ref`.
+/// Returns a directory name in which people recognise the repository, and which differs for each URL and `ref`.
 fn directory_name(url: &str, reference: Option<&str>) -> String {
     let mut hasher = blake3::Hasher::new();
     hasher
@@ -145,7 +146,8 @@ fn directory_name(url: &str, reference: Option<&str>) -> String {
     format!("{name}-{}", &hasher.finalize().to_hex()[..24])
 }
 
-/// Returns what stands behind a name of the remote's default branch, such as `~2` in `HEAD~2`; nothing where it names another.
+/// Returns the suffix of a name that starts from the remote's default branch, such as `~2` of `HEAD~2`, and `None` for any other
+/// name.
 fn in_default_branch(reference: &str) -> Option<&str> {
     let rest = ["HEAD", "@", "origin/HEAD", "refs/remotes/origin/HEAD", "origin"]
         .iter()
@@ -158,7 +160,7 @@ fn in_default_branch(reference: &str) -> Option<&str> {
 }
 
 impl Fetcher<'_> {
-    /// Refuses what git would take for something else than a URL and a name.
+    /// Refuses values that git would not take as a URL or a name.
     fn check(&self) -> Result<(), FetchError> {
         let reference = self.reference.unwrap_or_default();
         for (key, text) in [("url", self.url), ("ref", reference)] {
@@ -179,7 +181,7 @@ impl Fetcher<'_> {
         Ok(())
     }
 
-    /// Returns the path of the tree, relative to the repository's top.
+    /// Returns the path of the tree, relative to the top of the repository.
     fn path_within(&self, path: Option<&str>) -> Result<PathBuf, FetchError> {
         let path = Path::new(path.unwrap_or(".").trim_start_matches('/'));
         let mut within = PathBuf::new();
@@ -193,7 +195,7 @@ impl Fetcher<'_> {
         Ok(within)
     }
 
-    /// Does something while no other process changes this repository.
+    /// Does the work while no other process changes this repository.
     fn locked<T>(&self, work: impl FnOnce() -> Result<T, FetchError>) -> Result<T, FetchError> {
         let lock = make_dirs(&self.directory).and_then(|()| {
             let file = File::options()
@@ -204,12 +206,12 @@ impl Fetcher<'_> {
             file.lock()?;
             Ok(file)
         });
-        // The lock goes with the file.
+        // The lock is released when the file is closed.
         let _lock = lock.map_err(|error| self.io_error("lock", error))?;
         work()
     }
 
-    /// Makes sure that the wanted commit is there, and returns its full name.
+    /// Makes sure that the wanted commit is in the cache, and returns its full id.
     fn commit(&self) -> Result<String, FetchError> {
         if let Some(reference) = self.reference
             && matches!(reference.len(), 40 | 64)
@@ -221,7 +223,7 @@ impl Fetcher<'_> {
         self.git(["init", "--quiet", "--bare", "."])?;
         let Some(reference) = self.reference else {
             let refspec = format!("+HEAD:{DEFAULT}");
-            // Some servers cannot cut the history off.
+            // Some servers do not support shallow fetches.
             self.fetch(&["--depth=1"], &refspec)
                 .or_else(|_| self.fetch(&[], &refspec))?;
             let commit = self.resolve(DEFAULT)?;
@@ -230,7 +232,7 @@ impl Fetcher<'_> {
         self.fetch(&["--prune", "--tags"], "+refs/heads/*:refs/remotes/origin/*")?;
         if let Some(within) = in_default_branch(reference) {
             let head = format!("+HEAD:{DEFAULT}");
-            // Without a default branch there is none to find.
+            // Without a default branch, there is no commit to find relative to it.
             if self.fetch(&[], &head).is_ok()
                 && let Some(commit) = self.resolve(&format!("{DEFAULT}{within}"))?
             {
@@ -257,7 +259,7 @@ impl Fetcher<'_> {
             .map(drop)
     }
 
-    /// Returns the full name of the commit that a name stands for in the fetched repository.
+    /// Returns the full id of the commit that a name stands for in the fetched repository.
     fn resolve(&self, name: &str) -> Result<Option<String>, FetchError> {
         if !self.repository().is_dir() {
             return Ok(None);
@@ -268,7 +270,7 @@ impl Fetcher<'_> {
         Ok(Some(commit).filter(|commit| output.status.success() && !commit.is_empty()))
     }
 
-    /// Returns the directory with a commit's files, made if it is not there.
+    /// Returns the directory with the files of a commit, and makes it first if it does not exist.
     fn files_of(&self, commit: &str) -> Result<PathBuf, FetchError> {
         let files = self.directory.join(commit);
         File::options()
@@ -318,7 +320,7 @@ impl Fetcher<'_> {
         git.current_dir(self.repository())
             .args(["-c", "core.hooksPath=/dev/null"])
             .stdin(Stdio::null());
-        // What the caller's own git may have set speaks of another repository.
+        // The caller's own git variables speak of another repository.
         for (name, _) in std::env::vars_os() {
             let name = name.to_string_lossy();
             if name.starts_with("GIT_") && !KEPT.contains(&&*name) {
@@ -327,7 +329,7 @@ impl Fetcher<'_> {
         }
         git.env("GIT_TERMINAL_PROMPT", "0")
             .env("GIT_ALLOW_PROTOCOL", PROTOCOLS)
-            // A repository on this host may say where objects that it lacks come from, and what is to be run for them.
+            // The configuration of a repository on this host may name programs that git would run to get missing objects.
             .env("GIT_NO_LAZY_FETCH", "1")
             .env("LC_ALL", "C");
         git.env("GIT_DIR", self.repository());
@@ -372,7 +374,7 @@ impl Fetcher<'_> {
         }
     }
 
-    /// Takes the password of the URL out of a text.
+    /// Removes the password of the URL from a text.
     fn without_secrets(&self, text: &str) -> String {
         let authority = self
             .url
@@ -386,7 +388,7 @@ impl Fetcher<'_> {
     }
 }
 
-/// Variables of git that are the user's way to reach repositories.
+/// The variables of git that are kept, because they are the user's way to reach repositories.
 const KEPT: [&str; 7] = [
     "GIT_SSH",
     "GIT_SSH_COMMAND",

@@ -1,4 +1,4 @@
-//! The few settings of git that say which files there are. They are read, and nothing that they name is run.
+//! Reads the few settings of git that decide which files belong to a repository. Nothing that a setting names is ever run.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 use super::wildmatch;
 use crate::host;
 
-/// How deep files may include others, as in git.
+/// How deep configuration files may include each other; git has the same limit.
 const DEPTH: usize = 10;
 
-/// What the configuration says; `None` where it says nothing.
+/// The settings of a configuration; `None` where it does not set them.
 #[derive(Debug, Default)]
 #[expect(
     clippy::struct_excessive_bools,
@@ -25,8 +25,8 @@ pub(super) struct GitConfig {
 }
 
 impl GitConfig {
-    /// Reads the system's, the user's and the repository's configuration; the later ones win. `git` is the repository's directory,
-    /// `common` that which its work trees share.
+    /// Reads the configuration of the system, the user and the repository; later ones win. `git` is the directory of the
+    /// repository, `common` the one that its work trees share.
     pub(super) fn read(git: &Path, common: &Path) -> Self {
         let mut config = Self::default();
         if env::var_os("GIT_CONFIG_NOSYSTEM").is_none() {
@@ -50,7 +50,7 @@ impl GitConfig {
         config
     }
 
-    /// The user's own list of rules.
+    /// Returns the user's own file of ignore rules.
     pub(super) fn excludes(&self) -> Option<PathBuf> {
         self.excludes_file
             .clone()
@@ -70,7 +70,7 @@ impl GitConfig {
             ("core", "excludesfile") => self.excludes_file = path(),
             ("core", "ignorecase") => self.ignore_case = truth(value),
             ("core", "bare") => self.bare = truth(value),
-            // Relative to the repository's own directory.
+            // The path is relative to the repository's own directory.
             ("core", "worktree") => self.work_tree = value.map(|value| git.join(value)),
             ("extensions", "objectformat") => self.sha256 = value.is_some_and(|value| value == "sha256"),
             ("extensions", "worktreeconfig") => self.per_work_tree = truth(value),
@@ -84,7 +84,7 @@ impl GitConfig {
     }
 }
 
-/// Returns whether a section includes another file here.
+/// Returns whether the condition of a section holds here, so that the section includes another file.
 fn included(section: &str, file: &Path, git: &Path) -> bool {
     if section == "include" {
         return true;
@@ -123,7 +123,7 @@ fn user_directory() -> Option<PathBuf> {
     )
 }
 
-/// A path in a configuration file: `~/` is the user's home, and what is relative starts from the file's directory.
+/// Returns a path of a configuration file: `~/` is the user's home, and a relative path starts from the file's directory.
 fn expanded(value: &str, file: &Path) -> PathBuf {
     match (value.strip_prefix("~/"), home()) {
         (Some(rest), Some(home)) => home.join(rest),
@@ -138,7 +138,8 @@ fn truth(value: Option<&str>) -> bool {
     }
 }
 
-/// The settings of a file: section (with its second name after a dot), key and value; both names of what git compares so in lower case.
+/// Returns the settings of a file as section (with its subsection after a dot), key and value. Names that git compares without
+/// case are in lower case.
 fn settings(text: &str) -> Vec<(String, String, Option<String>)> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text).replace("\r\n", "\n");
     let (mut found, mut section) = (Vec::new(), String::new());
@@ -174,7 +175,7 @@ fn settings(text: &str) -> Vec<(String, String, Option<String>)> {
     found
 }
 
-/// Reads the head of a section behind its bracket.
+/// Reads the head of a section, from behind its opening bracket.
 fn header(text: &str) -> Option<(String, &str)> {
     let end = text.find([']', '"', '\n'])?;
     let name = text[..end].trim().to_ascii_lowercase();

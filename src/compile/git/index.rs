@@ -1,6 +1,6 @@
-//! The index of a repository, for what it says about which paths are tracked (gitformat-index, versions 2 to 4, split and sparse).
+//! Reads the index of a git repository, which lists the tracked paths (gitformat-index, versions 2 to 4, split and sparse).
 //!
-//! It comes from whoever made the tree: every length is checked, and a path that git itself would refuse is not taken.
+//! The file comes from whoever made the tree, so every length is checked, and a path that git itself would refuse is not taken.
 
 use std::collections::HashSet;
 use std::fmt::Write as _;
@@ -9,25 +9,25 @@ use std::path::Path;
 
 use crate::host;
 
-/// Modes of entries.
+/// The file types in the modes of entries.
 const KIND: u32 = 0o170_000;
 const DIRECTORY: u32 = 0o040_000;
 const SUBMODULE: u32 = 0o160_000;
-/// How many bytes of an entry stand before its object's name.
+/// How many bytes of an entry come before the id of its object.
 const STAT: usize = 40;
 const MODE: usize = 24;
 const EXTENDED: u16 = 0x4000;
 const LENGTH: u16 = 0x0fff;
 
-/// What is tracked.
+/// The tracked paths of a repository.
 #[derive(Debug, Default)]
 pub(super) struct Index {
-    /// Files and symlinks, relative to the work tree.
+    /// Files and symlinks, with paths relative to the work tree.
     pub(super) files: HashSet<Vec<u8>>,
-    /// All directories above them, and above submodules.
+    /// All directories above these files and above submodules.
     pub(super) directories: HashSet<Vec<u8>>,
     pub(super) submodules: HashSet<Vec<u8>>,
-    /// Directories of a sparse index: which files they hold is known by the objects only.
+    /// Directories that a sparse index does not expand: only git's objects know which files they hold.
     pub(super) sparse: HashSet<Vec<u8>>,
 }
 
@@ -37,7 +37,7 @@ struct Entry {
     path: Vec<u8>,
 }
 
-/// The entries of one file, and what it says of the one that it builds on.
+/// The entries of one index file, and its link to a shared index, if it builds on one.
 struct Part {
     entries: Vec<Entry>,
     link: Option<Link>,
@@ -50,7 +50,8 @@ struct Link {
 }
 
 impl Index {
-    /// Reads the index in the directory of a repository; one that is not there holds nothing. `hash`: the length of an object's name.
+    /// Reads the index in the directory of a repository. A missing index has no entries. `hash` is the length of an object's id
+    /// in bytes.
     pub(super) fn read(repository: &Path, hash: usize) -> io::Result<Self> {
         let bytes = match host::file::read(&repository.join("index")) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Self::default()),
@@ -121,7 +122,7 @@ fn parse(bytes: &[u8], hash: usize) -> Option<Part> {
         let body = take(&mut rest, size)?;
         match &signature {
             b"link" => link = read_link(body, hash)?,
-            // Extensions that one may skip begin with an upper case letter; `sdir` only says that there are directories.
+            // A reader may skip extensions that begin with an upper-case letter; `sdir` only announces entries for directories.
             b"sdir" => {}
             [first, ..] if first.is_ascii_uppercase() => {}
             _ => return None,
@@ -151,7 +152,7 @@ fn entry(rest: &mut &[u8], version: u32, hash: usize, previous: &[u8]) -> Option
     if version == 4 {
         take(rest, 1)?;
     } else {
-        // One to eight zeros, so that the next entry begins at a multiple of eight.
+        // An entry is padded with one to eight zero bytes, so that the next one begins at a multiple of eight.
         let used = whole.len() - rest.len();
         take(rest, 8 - used % 8)?;
     }
@@ -181,7 +182,8 @@ fn read_link(mut body: &[u8], hash: usize) -> Option<Option<Link>> {
     }))
 }
 
-/// The entries of a shared index as the one that builds on it changes them: first come those that replace others, without a name.
+/// Applies the changes of an index to the shared index that it builds on. The entries without a name come first; they replace
+/// others.
 fn joined(mut base: Vec<Entry>, link: &Link, changes: Vec<Entry>) -> Option<Vec<Entry>> {
     let mut changes = changes.into_iter();
     for &position in &link.replaced {
@@ -196,9 +198,9 @@ fn joined(mut base: Vec<Entry>, link: &Link, changes: Vec<Entry>) -> Option<Vec<
     Some(kept.chain(changes.filter(|entry| !entry.path.is_empty())).collect())
 }
 
-/// The positions of the bits that are set in an EWAH bitmap.
+/// Returns the positions of the set bits of an EWAH bitmap.
 fn bitmap(body: &mut &[u8]) -> Option<Vec<usize>> {
-    /// A run longer than any index.
+    /// A limit on the length of a run, longer than any real index.
     const MOST: u64 = 1 << 30;
     let bits = u64::from(number(body)?);
     let words = usize::try_from(number(body)?).ok()?;
@@ -234,7 +236,7 @@ fn number(rest: &mut &[u8]) -> Option<u32> {
     take(rest, 4)?.try_into().ok().map(u32::from_be_bytes)
 }
 
-/// A number as in the offsets of packs.
+/// Reads a number in the variable-length encoding that pack files use for offsets.
 fn variable(rest: &mut &[u8]) -> Option<usize> {
     let mut value = 0_usize;
     loop {

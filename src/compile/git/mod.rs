@@ -1,8 +1,8 @@
-//! Which files of a directory are git's: those that `git ls-files --cached --others --exclude-standard` would name, each repository
-//! by its own rules.
+//! Decides which files of a directory belong to git: those that `git ls-files --cached --others --exclude-standard` would list,
+//! each repository by its own rules.
 //!
-//! Git itself is not asked: it would run what a configuration in the tree names, and may be missing. The index, the configuration
-//! and the rules are read here, and nothing else.
+//! Git itself is not run: it would run programs that a configuration in the tree names, and it may not be installed. This module
+//! reads only the index, the configuration and the ignore rules.
 
 mod config;
 mod index;
@@ -22,33 +22,33 @@ pub(crate) use rules::IgnoreRules;
 
 use crate::host;
 
-/// The name that git keeps for itself.
+/// The name that git reserves for itself.
 pub(crate) const GIT: &str = ".git";
 
 /// One repository with a work tree.
 #[derive(Debug)]
 pub(crate) struct Repository {
     index: Index,
-    /// The user's rules, and over them the repository's own that are in no work tree.
+    /// The user's rules, and above them in priority the repository's own `info/exclude`; neither is a file of the work tree.
     excludes: [IgnoreRules; 2],
     fold: bool,
 }
 
-/// What a repository says of a path below its top.
+/// What a repository says about a path below its top.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum IgnoreVerdict {
     Taken,
-    /// With the place of the rule that ignores it.
+    /// The path is ignored; the text is the place of the rule.
     Ignored(Arc<str>),
-    /// A directory that is ignored, with files in it that are tracked: only these are taken.
+    /// The directory is ignored, but it has tracked files: only these are taken.
     OnlyTracked(Arc<str>),
-    /// A directory of which git does not say what it holds: a submodule, or what a sparse index cut off.
+    /// Git does not list the content of the directory: it is a submodule, or a sparse index leaves it out.
     Foreign,
 }
 
 impl Repository {
-    /// Opens the repository whose work tree has its top here; nothing where there is none. An error means that its index is
-    /// unreadable.
+    /// Opens the repository whose work tree has its top here, and returns `None` if there is none. An error means that its index
+    /// cannot be read.
     pub(crate) fn open(top: &Path) -> io::Result<Option<Self>> {
         let Some(git) = directory_of(&top.join(GIT)) else {
             return Ok(None);
@@ -74,7 +74,7 @@ impl Repository {
         }))
     }
 
-    /// Finds the repository that a directory lies in, as git does: up to the next file system. Gives its top, too.
+    /// Finds the repository that contains a directory, and its top. As git does, it does not cross into another file system.
     pub(crate) fn around(directory: &Path) -> io::Result<Option<(PathBuf, Self)>> {
         let device = directory.metadata()?.dev();
         for top in directory.ancestors() {
@@ -88,7 +88,7 @@ impl Repository {
         Ok(None)
     }
 
-    /// Reads the rules of a directory for what lies below it; `path` is where it is in the repository.
+    /// Reads the ignore rules of a directory. `path` is the path of the directory in the repository.
     pub(crate) fn rules_of(directory: &Path, path: &[u8]) -> IgnoreRules {
         let base = if path.is_empty() {
             Vec::new()
@@ -99,8 +99,8 @@ impl Repository {
         IgnoreRules::read(&directory.join(".gitignore"), &shown, &base, false)
     }
 
-    /// Says what becomes of a path. `above` are the rules of the directories that it lies in, the topmost first; `ignored` is
-    /// the rule that ignores one of these.
+    /// Decides about a path. `above` are the rules of the directories above it, the topmost first. `ignored` is the rule that
+    /// ignores one of these directories.
     pub(crate) fn verdict(
         &self,
         path: &[u8],
@@ -124,13 +124,13 @@ impl Repository {
         }
     }
 
-    /// Returns whether something below a directory is tracked.
+    /// Returns whether anything below a directory is tracked.
     pub(crate) fn tracks(&self, directory: &[u8]) -> bool {
         self.index.directories.contains(directory)
     }
 }
 
-/// The directory of a repository that a `.git` is, or leads to.
+/// Returns the directory of the repository that a `.git` entry is, or that it refers to.
 fn directory_of(entry: &Path) -> Option<PathBuf> {
     let found = entry.metadata().ok()?;
     let git = if found.is_dir() {

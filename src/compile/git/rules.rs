@@ -1,4 +1,4 @@
-//! The lines of `.gitignore`, `info/exclude` and `core.excludesFile`.
+//! Ignore rules: reads and matches the lines of `.gitignore`, `info/exclude` and `core.excludesFile`.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -6,14 +6,14 @@ use std::sync::Arc;
 use super::wildmatch;
 use crate::host;
 
-/// More than this is no list of rules.
+/// A larger file is not taken for a list of rules.
 const LIMIT: u64 = 16 << 20;
 
 /// The rules of one file.
 #[derive(Debug, Default)]
 pub(crate) struct IgnoreRules {
     rules: Vec<Rule>,
-    /// Which directory they are about, relative to the repository, with a slash at its end unless it is the top.
+    /// The directory that the rules apply to, relative to the repository, with a slash at its end unless it is the top.
     base: Vec<u8>,
 }
 
@@ -22,15 +22,15 @@ struct Rule {
     pattern: Vec<u8>,
     negated: bool,
     directories_only: bool,
-    /// Whether it is about the last part of a path only: it has no slash within.
+    /// Whether the pattern has no slash within, so that it applies only to the last part of a path.
     name_only: bool,
-    /// Its file, line and text, as people are told.
+    /// The file, the line and the text of the rule, for messages.
     said: Arc<str>,
 }
 
 impl IgnoreRules {
-    /// Reads a file, which people know by the name `shown`; one that is not there has no rules. `linked`: whether it may be a symlink,
-    /// which git refuses in the work tree.
+    /// Reads a file of rules, which messages call `shown`. A missing file has no rules. `linked` says whether the file may be a
+    /// symlink, which git refuses in the work tree.
     pub(super) fn read(file: &Path, shown: &str, base: &[u8], linked: bool) -> Self {
         if !linked && file.symlink_metadata().is_ok_and(|found| !found.is_file()) {
             return Self::default();
@@ -54,8 +54,8 @@ impl IgnoreRules {
         }
     }
 
-    /// Returns what the last rule that matches says of a path of the repository: `Some` with the rule's place if it ignores it. Nothing
-    /// where none matches.
+    /// Returns the verdict of the last rule that matches a path of the repository: the inner value is the rule's place if the
+    /// rule ignores the path. Returns `None` where no rule matches.
     #[expect(
         clippy::option_option,
         reason = "ignored, not ignored and nothing said are three things"
@@ -74,7 +74,7 @@ impl IgnoreRules {
 impl Rule {
     fn parse(line: &[u8], (file, number): (&str, u32)) -> Option<Self> {
         let line = line.strip_suffix(b"\r").unwrap_or(line);
-        // Git reads each line as a text of C.
+        // Git reads each line as a C string, which ends at the first zero byte.
         let line = line.split(|byte| *byte == 0).next()?;
         if line.first() == Some(&b'#') {
             return None;
@@ -105,7 +105,7 @@ impl Rule {
         if let Some(name) = name {
             return wildmatch::matches(&self.pattern, name, fold);
         }
-        // As git does it, who compares what comes before the first special byte on its own: so `a**/b` matches `a/x/b`.
+        // As git does it: what comes before the first special byte is compared on its own, so that `a**/b` matches `a/x/b`.
         let special = |byte: &u8| b"*?[\\".contains(byte);
         let literal = self.pattern.iter().position(special).unwrap_or(self.pattern.len());
         let (head, tail) = self.pattern.split_at(literal);
@@ -120,7 +120,7 @@ impl Rule {
     }
 }
 
-/// Takes away spaces at the end that no backslash holds.
+/// Removes the spaces at the end that are not escaped by a backslash.
 fn without_trailing_spaces(line: &[u8]) -> &[u8] {
     let (mut end, mut at) = (0, 0);
     while at < line.len() {

@@ -1,7 +1,7 @@
-//! Git's globs, as its `wildmatch.c` reads them: `*` and `?` stop at slashes, `**` does not where it is a whole part, `[…]` knows
-//! ranges, classes and negation, and `\` takes the next byte as it is. Braces are ordinary bytes.
+//! Git's glob matcher, with the rules of git's `wildmatch.c`: `*` and `?` stop at slashes, `**` crosses them where it is a whole
+//! part, `[…]` supports ranges, classes and negation, and `\` takes the next byte literally. Braces are ordinary bytes.
 
-/// Why the rest of a pattern does not match; what is further left need not try where no later start could help.
+/// Why the rest of a pattern does not match. It tells the levels further left when trying a later start cannot help.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Outcome {
     Match,
@@ -12,12 +12,12 @@ enum Outcome {
     AbortToStarStar,
 }
 
-/// Returns whether the whole text matches the pattern. `fold`: upper and lower case of ASCII are the same.
+/// Returns whether the whole text matches the pattern. With `fold`, upper and lower case of ASCII letters are the same.
 pub(super) fn matches(pattern: &[u8], text: &[u8], fold: bool) -> bool {
     step(pattern, 0, text, fold) == Outcome::Match
 }
 
-/// Matches `pattern[at..]`; what stands before tells whether a `**` begins a part.
+/// Matches `pattern[at..]`. The bytes before `at` tell whether a `**` begins a part of the path.
 fn step(pattern: &[u8], mut at: usize, mut text: &[u8], fold: bool) -> Outcome {
     while let Some(&byte) = pattern.get(at) {
         let Some(&found) = text.first() else {
@@ -56,7 +56,7 @@ fn step(pattern: &[u8], mut at: usize, mut text: &[u8], fold: bool) -> Outcome {
     }
 }
 
-/// One or more `*` at `at`.
+/// Matches one or more `*` at `at`.
 fn stars(pattern: &[u8], at: usize, mut text: &[u8], fold: bool) -> Outcome {
     let end = at + pattern[at..].iter().take_while(|&&byte| byte == b'*').count();
     let mut across = false;
@@ -65,7 +65,7 @@ fn stars(pattern: &[u8], at: usize, mut text: &[u8], fold: bool) -> Outcome {
         let rest = &pattern[end..];
         let ends = rest.is_empty() || rest[0] == b'/' || rest.starts_with(b"\\/");
         across = begins && ends;
-        // `**/` stands for no directory, too.
+        // `**/` also matches no directory at all.
         if across && rest.first() == Some(&b'/') && step(pattern, end + 1, text, fold) == Outcome::Match {
             return Outcome::Match;
         }
@@ -79,7 +79,7 @@ fn stars(pattern: &[u8], at: usize, mut text: &[u8], fold: bool) -> Outcome {
         };
     }
     if !across && pattern[end] == b'/' {
-        // A single star before a slash: it takes what is left of this part.
+        // A single star before a slash matches the rest of this part of the path.
         let Some(slash) = text.iter().position(|&byte| byte == b'/') else {
             return Outcome::AbortAll;
         };
@@ -99,8 +99,8 @@ fn stars(pattern: &[u8], at: usize, mut text: &[u8], fold: bool) -> Outcome {
     Outcome::AbortAll
 }
 
-/// Reads `[…]`, whose first byte after the bracket is at `at`. Gives whether the byte is in it and where the pattern goes on; nothing
-/// where the bracket is never closed.
+/// Reads a bracket expression `[…]`; `at` is the position after the bracket. Returns whether the byte is in it and where the
+/// pattern goes on, or `None` if the bracket is never closed.
 fn class(pattern: &[u8], mut at: usize, found: u8, fold: bool) -> Option<(bool, usize)> {
     let negated = matches!(pattern.get(at)?, b'!' | b'^');
     at += usize::from(negated);
@@ -135,7 +135,7 @@ fn class(pattern: &[u8], mut at: usize, found: u8, fold: bool) -> Option<(bool, 
                 previous = 0;
                 at = close + 1;
             } else {
-                // No name of a class: the bracket is a byte as others.
+                // This is not the name of a class, so the bracket is an ordinary byte.
                 inside |= found == b'[';
                 previous = b'[';
                 at += 1;
@@ -148,7 +148,7 @@ fn class(pattern: &[u8], mut at: usize, found: u8, fold: bool) -> Option<(bool, 
     }
 }
 
-/// Returns whether the byte is in a class with this name; nothing where there is no such class.
+/// Returns whether the byte is in the class with this name, or `None` if there is no such class.
 fn named(name: &[u8], byte: u8, fold: bool) -> Option<bool> {
     Some(match name {
         b"alnum" => byte.is_ascii_alphanumeric(),

@@ -1,7 +1,8 @@
-//! From resolved plans to nodes: each gets its inputs, its place in the order, and so its key.
+//! Builds the graph of nodes from resolved plans: each node gets its inputs and its place in the order, which give its action
+//! key.
 //!
-//! Discover nodes are already done: what they found is in the nodes behind them, which is how a change of metadata that changes no
-//! result goes no further. Nodes that are equal become one in the builder; nothing here compares keys.
+//! Discover nodes are already done when they are added. The nodes behind them contain what they found, and so a change of the
+//! metadata that does not change a result goes no further. The builder merges equal nodes; nothing here compares keys.
 
 mod test_nodes;
 pub(crate) mod uploads;
@@ -29,7 +30,7 @@ use crate::compile::test::TestMetadata;
 use test_nodes::Draft;
 use uploads::Uploads;
 
-/// The pseudo variable that names, in keys of scripts, a tree that is not the main one.
+/// The pseudo variable that, in the keys of scripts, names a tree other than the request's own.
 const TREE: &str = "(tree)";
 
 /// Builds the nodes of plans, one plan after the other.
@@ -37,7 +38,7 @@ pub(crate) struct Assembler<'r> {
     request: &'r Request,
     trees: &'r Trees,
     files: FilesOfTrees,
-    /// By tree and place in the slot.
+    /// The input files by tree and by the tree's place in the slot.
     inputs: HashMap<(TreeId, String), TreeInputs>,
     metadata: HashMap<(TreeId, String), FileSet>,
     facts: HashMap<(TreeId, &'r str), Arc<TestMetadata>>,
@@ -51,7 +52,7 @@ pub(crate) struct Assembler<'r> {
     warnings: Vec<Warning>,
 }
 
-/// What the nodes of one plan have in common.
+/// What all nodes of one plan have in common.
 struct PlanPart<'p> {
     plan: &'p Plan,
     discover: NodeId,
@@ -59,7 +60,7 @@ struct PlanPart<'p> {
 }
 
 impl<'r> Assembler<'r> {
-    /// Starts without a plan, with the files of all trees.
+    /// Returns an assembler without plans, which knows the files of all trees.
     pub(crate) fn new(request: &'r Request, trees: &'r Trees, files: FilesOfTrees) -> Self {
         Self {
             request,
@@ -79,7 +80,7 @@ impl<'r> Assembler<'r> {
         }
     }
 
-    /// Adds a plan with its tests; `probe` is what its probe printed.
+    /// Adds a plan with its tests; `probe` is the output of its probe.
     pub(crate) fn add(
         &mut self,
         plan: &Plan,
@@ -156,7 +157,7 @@ impl<'r> Assembler<'r> {
         set
     }
 
-    /// The prepare steps of a plan, each behind the one before.
+    /// Adds the prepare steps of a plan, each behind the one before it.
     fn chain(&mut self, part: &PlanPart<'_>, probe: Option<String>) -> Result<Vec<StepId>, CompileError> {
         let plan = part.plan;
         let mut chain: Vec<StepId> = Vec::new();
@@ -185,7 +186,7 @@ impl<'r> Assembler<'r> {
         Ok(chain)
     }
 
-    /// The spec of a node, made at first use: plans share it as they share the node.
+    /// Returns the spec of a node and makes it at first use. Plans that share a node share its spec.
     fn step(&mut self, node: NodeId, phase: &Phase, part: &PlanPart<'_>) -> StepId {
         *self.by_node.entry(node).or_insert_with(|| {
             self.steps.push(StepSpec {
@@ -201,8 +202,8 @@ impl<'r> Assembler<'r> {
         })
     }
 
-    /// What of the environment enters the key of a script. Scripts that depend on no file still run in some tree, and two plans
-    /// with different ones must not share the node.
+    /// Returns the part of the environment that enters the key of a script. A script that depends on no file still runs in some
+    /// tree, and two plans with different trees must not share the node.
     fn script_environment(&self, part: &PlanPart<'_>) -> Environment {
         let plan = &part.plan.environment;
         let mut environment = environment::inputs(plan, &self.command_line, &self.request.secrets);
@@ -213,8 +214,8 @@ impl<'r> Assembler<'r> {
         environment
     }
 
-    /// The files that a step may read: of all trees of the slot those that belong to no test and those that it names, or what the plan
-    /// says.
+    /// Returns the files that a step may read: what `extra-atex-inputs` of the plan says, or else, from all trees of the slot,
+    /// the files that belong to no test and those that the step names.
     fn step_files(&mut self, plan: &Plan, action: &PhaseAction) -> InputFiles {
         let mentions = how::mentions(action);
         let in_tree = how::runs_in_tree(action);
@@ -230,7 +231,7 @@ impl<'r> Assembler<'r> {
         InputFiles::union(sets)
     }
 
-    /// Warns of globs of a plan that match nothing in any of its trees.
+    /// Warns of the globs of a plan that match nothing in any of its trees.
     fn warn_of_globs(&mut self, plan: &Plan) {
         let Some(globs) = &plan.globs else { return };
         let places = plan.places(self.trees).into_iter();
@@ -253,7 +254,7 @@ impl<'r> Assembler<'r> {
         }
     }
 
-    /// The input files of a tree that lies at a place of a slot.
+    /// Returns the input files of a tree at a place in a slot.
     fn inputs(&mut self, tree: TreeId, prefix: &str) -> &mut TreeInputs {
         let files = &self.files[&tree];
         let owners = &self.trees.get(tree).owners;
@@ -263,17 +264,17 @@ impl<'r> Assembler<'r> {
     }
 }
 
-/// Where what a phase does stands, as a key's input tells it.
+/// Returns the origin of a phase's packages or scripts, as the key's input shows it.
 fn origin_of(phase: &Phase) -> Option<Arc<str>> {
     phase.origin.as_deref().map(Into::into)
 }
 
-/// Whether a chain, or a test, starts from the base: then the base is part of its key.
+/// Returns the base if a chain or a test starts from it, because it is part of the key then.
 fn base_of(previous: Option<NodeId>, request: &Request) -> Option<Base> {
     previous.is_none().then(|| request.base.clone())
 }
 
-/// The index of something in a vector of a workload; four thousand million are never reached, the graph refuses them before.
+/// Returns a position in a vector of a workload as an index. It fits, since the graph refuses four thousand million nodes before.
 fn index(position: usize) -> u32 {
     u32::try_from(position).unwrap_or(u32::MAX)
 }

@@ -1,4 +1,5 @@
-//! The second half of assembling: tests, whose names depend on all plans, and the finish steps that wait for them.
+//! The second half of building the graph: the test nodes, whose names depend on all plans, and the finish steps that wait for
+//! them.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -17,10 +18,10 @@ use crate::compile::plan::test_selection::Selected;
 use crate::compile::spec::{Interface, PlanId, TestId, TestSpec, Warning, Workload};
 use crate::compile::test::{TestMetadata, metadata_text};
 
-/// The pseudo variable that stands, in the keys of tests that share a tree, for all of them.
+/// The pseudo variable that, in the keys of tests that share a tree, stands for all of these tests.
 const SHARED: &str = "(shared tree)";
 
-/// A test whose node is not made yet: how it is called depends on the other plans that hold it.
+/// A test whose node does not exist yet, because its name depends on the other plans that hold the test.
 #[derive(Debug)]
 pub(super) struct Draft<'r> {
     selected: &'r Selected<'r>,
@@ -38,7 +39,7 @@ pub(super) struct Draft<'r> {
 }
 
 impl<'r> Assembler<'r> {
-    /// Drafts the tests of a plan. What files they depend on is found test by test; the rest in parallel.
+    /// Drafts the tests of a plan. The files that they depend on are found test by test; the rest is done in parallel.
     pub(super) fn drafts(
         &mut self,
         part: &PlanPart<'_>,
@@ -60,7 +61,8 @@ impl<'r> Assembler<'r> {
         Ok(found.into_par_iter().map(draft).collect())
     }
 
-    /// Makes the key of each test hold the keys of all, in their order: what one leaves behind, the next finds.
+    /// Makes the key of each test contain the keys of all, in their order, because each test finds what the ones before it left
+    /// behind.
     pub(super) fn bind(&self, drafts: &mut [Draft<'r>]) -> Result<(), CompileError> {
         let mut all = blake3::Hasher::new_derive_key("atex shared tree 1");
         for draft in &*drafts {
@@ -143,7 +145,8 @@ impl<'r> Assembler<'r> {
         }
     }
 
-    /// Reads what the metadata of tests say, as far as that is not done, in parallel; the first test with a problem is told.
+    /// Reads the metadata of those tests that were not read before, in parallel. The error is that of the first test with a
+    /// problem.
     pub(super) fn read_facts(&mut self, tests: &'r [Selected<'r>]) -> Result<(), CompileError> {
         let trees = self.trees;
         let is_new = |test: &&Selected<'r>| !self.facts.contains_key(&(test.tree, test.node.name()));
@@ -156,7 +159,7 @@ impl<'r> Assembler<'r> {
         Ok(())
     }
 
-    /// What the metadata of a test say, read once.
+    /// Returns the metadata of a test, which are read once.
     pub(super) fn facts(&mut self, selected: &Selected<'r>) -> Result<Arc<TestMetadata>, CompileError> {
         let place = (selected.tree, selected.node.name());
         if let Some(facts) = self.facts.get(&place) {
@@ -184,7 +187,7 @@ impl<'r> Assembler<'r> {
         facts
     }
 
-    /// Makes the nodes of tests, then the finish steps that wait for them, and seals the graph.
+    /// Makes the nodes of the tests, then the finish steps that wait for them, and seals the graph.
     pub(crate) fn finish(mut self, plans: &[&Plan]) -> Result<Workload, CompileError> {
         let drafts = std::mem::take(&mut self.drafts);
         let differing = differing(&drafts);
@@ -216,7 +219,8 @@ impl<'r> Assembler<'r> {
         })
     }
 
-    /// A test with the key of its node, and the discover node that it waits for. The spec's own node is not known before that is added.
+    /// Returns a test with the key of its node, and the discover node that it waits for. The spec's own node id is known only
+    /// once the node is added.
     fn keyed(&self, draft: Draft<'r>, differing: &HashSet<&'r str>) -> Result<(Keyed, NodeId, TestSpec), CompileError> {
         let Draft {
             selected,
@@ -270,7 +274,7 @@ impl<'r> Assembler<'r> {
         Ok((keyed, discover, spec))
     }
 
-    /// The finish steps of a plan: each behind the one before, the first after all tests.
+    /// Adds the finish steps of a plan: the first waits for all tests, and each other one for the step before it.
     fn finish_steps(&mut self, position: usize, plan: &Plan, tests: &[TestSpec]) -> Result<(), CompileError> {
         let spec = &self.plans[position];
         let part = PlanPart {
@@ -298,7 +302,7 @@ impl<'r> Assembler<'r> {
     }
 }
 
-/// Names of tests that different plans run differently.
+/// Returns the names of tests that different plans run differently.
 fn differing<'r>(drafts: &[Draft<'r>]) -> HashSet<&'r str> {
     let mut first: HashMap<&str, &Draft<'r>> = HashMap::with_capacity(drafts.len());
     let mut differing = HashSet::new();

@@ -1,4 +1,4 @@
-//! What SUTs get: one slot for each set of sections, with the whole of their trees.
+//! Uploads: which trees a SUT gets. There is one slot for each set of sections, with their whole trees.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -12,7 +12,7 @@ use crate::compile::plan::Plan;
 use crate::compile::plan::sections::Source;
 use crate::compile::spec::{UploadFile, UploadId, UploadSpec};
 
-/// The slot of the tree itself.
+/// The slot of the request's own tree.
 pub(crate) const MAIN: &str = "main";
 
 /// The uploads of a workload.
@@ -23,7 +23,7 @@ pub(crate) struct Uploads {
 }
 
 impl Uploads {
-    /// The upload of a plan, made at first use.
+    /// Returns the upload of a plan and makes it at first use.
     pub(crate) fn of_plan(&mut self, plan: &Plan, trees: &Trees, files: &HashMap<TreeId, Arc<TreeFiles>>) -> UploadId {
         let slot = slot(plan);
         if let Some(id) = self.by_slot.get(&slot) {
@@ -46,7 +46,7 @@ impl Uploads {
     }
 }
 
-/// What a file of an upload is called as an input, and that input; nothing for a directory.
+/// Returns the name of an upload's file as an input of a node, and the input itself, which is `None` for a directory.
 pub(crate) fn input(file: &UploadFile) -> (String, Option<InputFile>) {
     let file = TreeFile {
         path: file.path.clone(),
@@ -67,7 +67,7 @@ fn extend(content: &mut Vec<UploadFile>, prefix: &str, files: &TreeFiles) {
     }));
 }
 
-/// `main` for the tree itself, else a name made from what the sections say: the same in every checkout.
+/// Returns `main` for the tree itself, or else a name made from what the sections say, which is the same in every checkout.
 fn slot(plan: &Plan) -> String {
     if plan
         .sections

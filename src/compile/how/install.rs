@@ -1,4 +1,5 @@
-//! `how: install`: packages, by the machine's own manager. What runs: `src/exec/worker/how.rs`.
+//! `how: install` installs packages with the SUT's own package manager. The half that runs on a SUT is in
+//! `src/exec/worker/how.rs`.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -13,7 +14,7 @@ use crate::compile::lint::LintCode;
 use crate::compile::metadata::read::Scope;
 use crate::compile::spec::PhaseAction;
 
-/// A text or a list of texts: names, or files of the tree.
+/// The key for what to install: a text or a list of texts, each the name of a package or a file of the tree.
 const PACKAGE: &str = "package";
 
 pub(super) const HOW: How = How {
@@ -28,7 +29,7 @@ pub(super) const HOW: How = How {
     read,
 };
 
-/// One transaction: the order does not matter, nor how often a package is named.
+/// Reads a phase. It becomes one transaction, so neither the order of the packages nor repetition matters.
 fn read(phase: &Scope<'_>) -> Result<Option<PhaseAction>, CompileError> {
     let texts = phase.texts(PACKAGE)?;
     let mut packages: Vec<String> = texts.iter().map(|text| text.trim().to_owned()).collect();
@@ -47,7 +48,7 @@ pub(super) fn input(packages: &[String], origin: Option<Arc<str>>) -> StepAction
     }
 }
 
-/// Only a package that is a file can be left out.
+/// Returns the packages that git ignores. Only a package that is a file of the tree can be left out.
 pub(super) fn left_out(packages: &[String], files: &TreeFiles, prefix: &str) -> Vec<LeftOut> {
     let is_file =
         |package: &&str| package.contains('/') || [".rpm", ".deb", ".apk"].iter().any(|end| package.ends_with(end));

@@ -1,8 +1,9 @@
-//! The `how`s of prepare and finish: one table, [`HOWS`], and one file for each.
+//! The methods (`how`) of prepare and finish phases: one table, [`HOWS`], and one file for each of them.
 //!
-//! The file of a `how` holds all that is known of it before anything runs: its word and keys, how they are read into a [`PhaseAction`], its
-//! part of a node's key, and which files it may read or name. `phases`, `lint`, `left_out` and `assemble` ask here, and know no `how` by
-//! its word. The other half, what runs on a machine, is in `src/exec/worker/how.rs`; between them stands [`PhaseAction`], of `spec`.
+//! The file of a `how` holds all that is known of it before anything runs: its word and its keys, how they are read into a
+//! [`PhaseAction`], its part of a node's key, and which files it may read or name. Plan reading, lint, the check for ignored
+//! files and the graph use this table and know no `how` by its word. The half that runs on a SUT is in `src/exec/worker/how.rs`;
+//! [`PhaseAction`], defined in `spec`, connects the two.
 
 mod install;
 mod shell;
@@ -20,16 +21,16 @@ use crate::compile::metadata::read::Scope;
 use crate::compile::script::named_files::Mentions;
 use crate::compile::spec::PhaseAction;
 
-/// Every `how` that runs. What has another word is ignored, which is said.
+/// Every supported `how`. A phase with another one is ignored with a warning.
 const HOWS: [&How; 2] = [&install::HOW, &shell::HOW];
 
 /// The `how` of a phase that names none.
 pub(super) const DEFAULT: &str = shell::HOW.word;
 
-/// Keys of all phases, and of sections of discover.
+/// The keys that all phases and all discover sections have.
 pub(super) const COMMON: &[&str] = &["how", "name", "order", "summary", "when"];
 
-/// What a plan has phases for.
+/// The steps for which a plan has phases.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum StepKind {
     Prepare,
@@ -50,21 +51,21 @@ impl StepKind {
 /// A row of the table.
 #[derive(Debug)]
 pub(super) struct How {
-    /// As `how: WORD` says it.
+    /// The word, as in `how: WORD`.
     pub(super) word: &'static str,
-    /// Where it runs.
+    /// The steps in which it may be used.
     steps: &'static [StepKind],
-    /// The key that says what is to be done; without it there is nothing to do.
+    /// The key that says what is to be done. A phase without it has nothing to do.
     pub(super) content: &'static str,
-    /// Its keys beside the common ones.
+    /// The keys that it has beside the common ones.
     pub(super) keys: Keys,
-    /// What lint calls a phase that has nothing to do.
+    /// The lint code for a phase that has nothing to do.
     pub(super) empty: LintCode,
-    /// Reads a phase, and refuses what its keys may not hold; nothing where there is nothing to do.
+    /// Reads a phase and refuses invalid values. Returns `None` if there is nothing to do.
     pub(super) read: fn(&Scope<'_>) -> Result<Option<PhaseAction>, CompileError>,
 }
 
-/// What a phase or a section may say: `read` by atex, or only `known` to tmt.
+/// The keys of a phase or a section: those that are `read` by atex, and those that are only `known` to tmt.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Keys {
     pub(crate) read: &'static [&'static str],
@@ -76,24 +77,24 @@ fn of(step: StepKind) -> impl Iterator<Item = &'static How> {
     HOWS.into_iter().filter(move |how| how.steps.contains(&step))
 }
 
-/// The `how` of a step by its word.
+/// Returns the `how` of a step with this word.
 pub(super) fn find(step: StepKind, word: &str) -> Option<&'static How> {
     of(step).find(|how| how.word == word)
 }
 
-/// The word of a step's `how` that may have been meant by one that is not there.
+/// Returns the word of a supported `how` of the step that is similar to an unknown one.
 pub(super) fn meant(step: StepKind, word: &str) -> Option<String> {
     did_you_mean(word, of(step).map(|how| how.word))
 }
 
-/// The words of a step, for people: "`install` and `shell` are".
+/// Returns the supported words of a step as text for messages, such as "`install` and `shell` are".
 pub(super) fn there_are(step: StepKind) -> String {
     let words: Vec<String> = of(step).map(|how| format!("`{}`", how.word)).collect();
     let verb = if words.len() == 1 { "is" } else { "are" };
     format!("{} {verb}", words.join(" and "))
 }
 
-/// What is done, as the key of a node holds it.
+/// Returns the action as an input of a node's key.
 pub(super) fn input(action: &PhaseAction, origin: Option<Arc<str>>) -> StepAction {
     match action {
         PhaseAction::Install { packages } => install::input(packages, origin),
@@ -101,7 +102,8 @@ pub(super) fn input(action: &PhaseAction, origin: Option<Arc<str>>) -> StepActio
     }
 }
 
-/// Whether it runs in the tree: then it may read any file there that belongs to no test, and not only those that it mentions.
+/// Returns whether the action runs in the tree. It may then read any file there that belongs to no test, and not only the files
+/// that it mentions.
 pub(super) fn runs_in_tree(action: &PhaseAction) -> bool {
     match action {
         PhaseAction::Install { .. } => false,
@@ -109,7 +111,7 @@ pub(super) fn runs_in_tree(action: &PhaseAction) -> bool {
     }
 }
 
-/// The scripts of the metadata that start in the root of the tree.
+/// Returns the scripts of the metadata, which start in the root of the tree.
 pub(super) fn scripts(action: &PhaseAction) -> &[String] {
     match action {
         PhaseAction::Install { .. } => &[],
@@ -117,7 +119,7 @@ pub(super) fn scripts(action: &PhaseAction) -> &[String] {
     }
 }
 
-/// The files that it mentions, whoever they belong to.
+/// Returns the files that the action mentions, whichever test they belong to.
 pub(super) fn mentions(action: &PhaseAction) -> Mentions {
     match action {
         PhaseAction::Install { packages } => Mentions::of_words(packages.iter().map(String::as_str)),
@@ -125,7 +127,7 @@ pub(super) fn mentions(action: &PhaseAction) -> Mentions {
     }
 }
 
-/// What it names and git ignores, in a tree that lies at a place of the slot.
+/// Returns what the action names although git ignores it, in a tree at a place in the slot.
 pub(super) fn left_out(action: &PhaseAction, files: &TreeFiles, prefix: &str) -> Vec<LeftOut> {
     match action {
         PhaseAction::Install { packages } => install::left_out(packages, files, prefix),

@@ -1,4 +1,4 @@
-//! `how: shell`: scripts in the root of the tree. What runs: `src/exec/worker/how.rs`.
+//! `how: shell` runs bash scripts in the root of the tree. The half that runs on a SUT is in `src/exec/worker/how.rs`.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use crate::compile::lint::LintCode;
 use crate::compile::metadata::read::Scope;
 use crate::compile::spec::PhaseAction;
 
-/// A text or a list of texts: bash.
+/// The key for the bash scripts: a text or a list of texts.
 const SCRIPT: &str = "script";
 
 pub(super) const HOW: How = How {
@@ -43,7 +43,8 @@ pub(super) fn input(scripts: &[String], origin: Option<Arc<str>>) -> StepAction 
     }
 }
 
-/// One text for the scripts of a step. Several are told apart by lines that count their bytes, so that no two lists have one text.
+/// Joins the scripts of a step into one text. Several scripts are separated by lines that count their bytes, so that different
+/// lists never give the same text.
 fn one_text(scripts: &[String]) -> String {
     const HEAD: &str = "# script ";
     if let [script] = scripts

@@ -1,4 +1,4 @@
-//! Where a value of the metadata comes from: for messages that point at it.
+//! Where a value of the metadata comes from, so that messages can point at it.
 
 use std::fmt::Write as _;
 use std::path::PathBuf;
@@ -7,20 +7,20 @@ use atex_fmf::{Chain, Location, Origin};
 
 use crate::compile::metadata::source_text::SourceText;
 
-/// Where a value that cannot be used comes from.
+/// The origin of a value that cannot be used.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ValueOrigin {
     /// The root of the tree.
     pub root: PathBuf,
-    /// Where the value stands.
+    /// The place of the value.
     pub location: Option<Location>,
-    /// All that made it, first to last.
+    /// All places that contributed to the value, the first one first.
     pub origins: Vec<Origin>,
 }
 
 impl ValueOrigin {
-    /// Returns the line, with marks below `word` where that stands in the value, and below that the adjust rule and what else made the
-    /// value. Reads the file again.
+    /// Returns the line of the value with marks below `word`, if that is found in the value. Below it come the adjust rule and
+    /// the other places that made the value. It reads the file again.
     pub fn excerpt(&self, word: &str) -> Option<String> {
         let marked = SourceText::new(self.root.clone()).mark(self.location.as_ref()?, word);
         let mut text = marked.excerpt()?;
@@ -34,7 +34,7 @@ impl ValueOrigin {
     }
 }
 
-/// What messages begin with: `file:line: `, or nothing where the location is not known.
+/// Returns the beginning of a message: `file:line: `, or nothing if the location is not known.
 pub(crate) fn prefix(location: Option<&Location>) -> String {
     location.map_or_else(String::new, |location| format!("{location}: "))
 }

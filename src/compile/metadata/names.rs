@@ -1,4 +1,5 @@
-//! Names that users give: exact ones first, else regexes that are searched; and what they may have meant.
+//! Matches names that users give: an exact name comes first, and any other text is a regex to search for. It also suggests
+//! similar names.
 
 use crate::compile::error::CompileError;
 
@@ -7,7 +8,7 @@ use atex_fmf::regex::Pattern;
 /// How many similar names a hint shows.
 const SHOWN: usize = 3;
 
-/// Whether one of the patterns is found in the text.
+/// Returns whether one of the patterns is found in the text.
 pub(crate) fn any_found(patterns: &[String], text: &str) -> Result<bool, CompileError> {
     for pattern in patterns {
         let found = Pattern::cached(pattern).and_then(|compiled| compiled.search(text));
@@ -18,7 +19,7 @@ pub(crate) fn any_found(patterns: &[String], text: &str) -> Result<bool, Compile
     Ok(false)
 }
 
-/// The names most like the one that was given, nearest first.
+/// Returns the names that are most similar to the given one, the nearest first.
 pub(crate) fn nearest<'a>(given: &str, names: impl Iterator<Item = &'a str>) -> Vec<String> {
     const ALIKE: f64 = 0.7;
     let bare = given.trim_matches('/');
@@ -43,7 +44,7 @@ pub(crate) fn nearest<'a>(given: &str, names: impl Iterator<Item = &'a str>) -> 
         .collect()
 }
 
-/// The known key that is most like one that is not known.
+/// Returns the known key that is most similar to an unknown one.
 pub(crate) fn nearest_key<'k>(given: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
     const ALIKE: f64 = 0.65;
     let score = |known: &&'k str| strsim::normalized_damerau_levenshtein(given, known);
@@ -54,7 +55,7 @@ pub(crate) fn nearest_key<'k>(given: &str, known: impl IntoIterator<Item = &'k s
     (score(&best) >= ALIKE).then_some(best)
 }
 
-/// `did you mean …?` for the nearest known key.
+/// Returns `did you mean …?` with the nearest known key.
 pub(crate) fn did_you_mean<'k>(given: &str, known: impl IntoIterator<Item = &'k str>) -> Option<String> {
     nearest_key(given, known).map(|known| format!("did you mean `{known}`?"))
 }

@@ -1,4 +1,4 @@
-//! Typed reading of fmf values, as tmt reads them, with errors that say where.
+//! Reads typed values from fmf metadata by tmt's rules, with errors that say where the value is.
 
 use std::path::Path;
 
@@ -10,33 +10,34 @@ use crate::compile::inputs::Globs;
 use crate::compile::metadata::location::ValueOrigin;
 use crate::compile::spec::Warning;
 
-/// Where something without `order` stands among others.
+/// The `order` of plans, tests and phases that set none.
 pub(crate) const ORDER: i64 = 50;
 
-/// What a value is read for: it names plan, test or phase in messages and knows where things stand.
+/// The reader of one node. It names the plan, test or phase in messages and knows where its values are written.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct NodeReader<'t> {
     tree: &'t Tree,
     node: Node<'t>,
 }
 
-/// A mapping to read from, and what messages call it.
+/// A mapping to read values from, with its name in messages.
 #[derive(Clone, Debug)]
 pub(crate) struct Scope<'t> {
     reader: NodeReader<'t>,
     pub(crate) map: &'t Map,
     pub(crate) subject: String,
-    /// The top-level key that the mapping is part of, and where it stands; `None` for a node, whose keys have places of their own.
+    /// The top-level key that contains the mapping, and where it is written. It is `None` for a node, whose keys have locations
+    /// of their own.
     within: Option<(&'t str, Option<Location>)>,
 }
 
 impl<'t> NodeReader<'t> {
-    /// Reads a node of the tree.
+    /// Returns a reader for a node of the tree.
     pub(crate) fn new(tree: &'t Tree, node: Node<'t>) -> Self {
         Self { tree, node }
     }
 
-    /// The node's own data; `kind` is `plan` or `test`.
+    /// Returns the scope of the node's own data; `kind` is `plan` or `test`.
     pub(crate) fn scope(self, kind: &str) -> Scope<'t> {
         Scope {
             reader: self,
@@ -57,12 +58,12 @@ impl<'t> NodeReader<'t> {
 }
 
 impl<'t> Scope<'t> {
-    /// The name of the node that this is read for.
+    /// Returns the name of the node.
     pub(crate) fn node(&self) -> &'t str {
         self.reader.node.name()
     }
 
-    /// A mapping inside of this one, below its `key`.
+    /// Returns the scope of a mapping inside this one, below its `key`.
     pub(crate) fn inner(&self, key: &'t str, map: &'t Map, subject: String) -> Self {
         let first = map.entries().first();
         let location = first.and_then(|entry| self.reader.location_of(entry.mark));
@@ -75,7 +76,7 @@ impl<'t> Scope<'t> {
         }
     }
 
-    /// Where a key of the mapping stands, if that is known.
+    /// Returns where a key of the mapping is written, if that is known.
     pub(crate) fn location(&self, key: &str) -> Option<Location> {
         match &self.within {
             None => self.reader.node.origin(key).map(|origin| origin.location),
@@ -87,10 +88,10 @@ impl<'t> Scope<'t> {
         }
     }
 
-    /// The location of a key as text for people, `file:line`, with the adjust rule that set it.
+    /// Returns the location of a key as text for people, `file:line`, with the adjust rule that set it.
     pub(crate) fn origin(&self, key: &str) -> Option<String> {
         if self.within.is_none() {
-            // Most values come from one place, and their marks say which.
+            // Most values come from one place, which their marks tell.
             let entry = self.map.entry(key)?;
             let location = self.reader.location_of(entry.mark).map(|location| location.to_string());
             return location.or_else(|| self.reader.node.origin(key).map(|origin| origin.to_string()));
@@ -98,7 +99,7 @@ impl<'t> Scope<'t> {
         self.location(key).map(|location| location.to_string())
     }
 
-    /// The location of an entry of a mapping that is the value of `key`.
+    /// Returns the location of an entry of a mapping that is the value of `key`.
     pub(crate) fn entry_origin(&self, key: &str, entry: &Entry) -> Option<String> {
         let own = self.reader.location_of(entry.mark);
         own.or_else(|| self.location(key)).map(|location| location.to_string())
@@ -112,7 +113,7 @@ impl<'t> Scope<'t> {
         }
     }
 
-    /// Where a key's value comes from; for a part of one, where all of it does.
+    /// Returns the origin of a key's value. For a part of a value, it is the origin of the whole value.
     pub(crate) fn cause(&self, key: &str) -> ValueOrigin {
         let top = self.within.as_ref().map_or(key, |(top, _)| top);
         ValueOrigin {
@@ -142,17 +143,17 @@ impl<'t> Scope<'t> {
         )
     }
 
-    /// The value of a key; `null` is as if it were not there.
+    /// Returns the value of a key; `null` counts as a missing key.
     pub(crate) fn value(&self, key: &str) -> Option<&'t Value> {
         self.map.get(key).filter(|value| !value.is_null())
     }
 
-    /// Whether a key's value is true in Python; `default` where there is none.
+    /// Returns whether the value of a key is true in Python, or `default` if there is none.
     pub(crate) fn flag(&self, key: &str, default: bool) -> bool {
         self.value(key).map_or(default, truthy)
     }
 
-    /// A boolean, and nothing that counts as one.
+    /// Returns a boolean value; no other type is accepted in its place.
     pub(crate) fn boolean(&self, key: &str, default: bool) -> Result<bool, CompileError> {
         match self.value(key) {
             None => Ok(default),
@@ -162,7 +163,7 @@ impl<'t> Scope<'t> {
         }
     }
 
-    /// A text, or what Python makes one of.
+    /// Returns a text, or a scalar as Python's `str()` prints it.
     pub(crate) fn text(&self, key: &str) -> Result<Option<String>, CompileError> {
         match self.value(key) {
             None => Ok(None),
@@ -170,7 +171,7 @@ impl<'t> Scope<'t> {
         }
     }
 
-    /// A text or a list of texts.
+    /// Returns the items of a text or a list of texts.
     pub(crate) fn texts(&self, key: &str) -> Result<Vec<String>, CompileError> {
         let wrong = |value| self.wrong(key, "a text or a list of texts", value);
         match self.value(key) {
@@ -183,7 +184,7 @@ impl<'t> Scope<'t> {
         }
     }
 
-    /// A text or a list, of which only the texts count: `require` may also hold libraries and files.
+    /// Returns only the texts of a text or a list, because `require` may also hold libraries and files.
     pub(crate) fn only_texts(&self, key: &str) -> Result<Vec<String>, CompileError> {
         match self.value(key) {
             None | Some(Value::Map(_)) => Ok(Vec::new()),
@@ -194,7 +195,7 @@ impl<'t> Scope<'t> {
         }
     }
 
-    /// An integer, also one in a text.
+    /// Returns an integer; a text that contains one is accepted, too.
     pub(crate) fn integer(&self, key: &str, default: i64) -> Result<i64, CompileError> {
         match self.value(key) {
             None => Ok(default),
@@ -207,7 +208,7 @@ impl<'t> Scope<'t> {
         }
     }
 
-    /// `extra-atex-inputs` of a node that is defined in the directory `here`.
+    /// Returns `extra-atex-inputs` of a node that is defined in the directory `here`.
     pub(crate) fn globs(&self, here: &Path) -> Result<Option<Globs>, CompileError> {
         const KEY: &str = "extra-atex-inputs";
         if self.value(KEY).is_none() {
@@ -218,7 +219,7 @@ impl<'t> Scope<'t> {
             .map_err(|problem| self.error(KEY, problem))
     }
 
-    /// The phases of a step, or the sections of discover: a mapping, or a list of mappings.
+    /// Returns the phases of a step or the sections of discover; they are a mapping or a list of mappings.
     pub(crate) fn maps(&self, key: &str) -> Result<Vec<&'t Map>, CompileError> {
         let wrong = |value| self.wrong(key, "a mapping or a list of mappings", value);
         match self.value(key) {
@@ -233,7 +234,7 @@ impl<'t> Scope<'t> {
     }
 }
 
-/// The `order` of a plan or a test.
+/// Returns the `order` of a plan or a test.
 pub(crate) fn order(tree: &Tree, node: Node<'_>, kind: &str) -> Result<i64, CompileError> {
     match node.value("order") {
         None => Ok(ORDER),
@@ -242,7 +243,7 @@ pub(crate) fn order(tree: &Tree, node: Node<'_>, kind: &str) -> Result<i64, Comp
     }
 }
 
-/// Python's truth of a value.
+/// Returns whether a value is true in Python.
 pub(crate) fn truthy(value: &Value) -> bool {
     match value {
         Value::Null => false,
@@ -257,7 +258,7 @@ pub(crate) fn truthy(value: &Value) -> bool {
     }
 }
 
-/// Python's `str()` of a scalar.
+/// Returns a scalar as Python's `str()` prints it.
 pub(crate) fn scalar(value: &Value) -> Option<String> {
     match value {
         Value::List(_) | Value::Tuple(_) | Value::Set(_) | Value::Map(_) => None,
@@ -266,7 +267,7 @@ pub(crate) fn scalar(value: &Value) -> Option<String> {
     }
 }
 
-/// What YAML calls the type.
+/// Returns the YAML name of the value's type.
 fn word(value: &Value) -> &'static str {
     match value {
         Value::Null => "null",

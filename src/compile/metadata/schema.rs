@@ -1,26 +1,27 @@
-//! Which keys have a meaning where: the one table of those that atex obeys, and of those that only tmt does.
+//! The schema of the metadata: which keys have a meaning in which kind of node, both those that atex obeys and those that only
+//! tmt does.
 //!
-//! What selects plans and tests, what warns of keys that are not obeyed, and lint read this table. The keys of phases are in the table
-//! of [`how`](crate::compile::how), with each `how`.
+//! The selection of plans and tests, the warnings of keys that are not obeyed, and lint all read this table. The keys of phases
+//! are in the table of [`how`](crate::compile::how), with each `how`.
 
 use crate::compile::how::Keys;
 
-/// A key of a node, and what becomes of it.
+/// A key of a node, and how atex treats it.
 pub(crate) struct MetadataKey {
     pub(crate) name: &'static str,
     pub(crate) meaning: Meaning,
 }
 
-/// What becomes of a key.
+/// How atex treats a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Meaning {
-    /// It is obeyed.
+    /// The key is obeyed.
     Obeyed,
-    /// It is not obeyed, and a verdict of tmt may depend on it. The text says what follows.
+    /// The key is not obeyed, and a verdict of tmt may depend on it. The text describes the consequence.
     Verdict(&'static str),
-    /// It is not supported, and warned of. The text says what follows.
+    /// The key is not supported, and atex warns of it. The text describes the consequence.
     Unsupported(&'static str),
-    /// It changes what else tmt does.
+    /// The key changes something else that tmt does, which no verdict depends on.
     TmtOnly,
 }
 
@@ -52,18 +53,18 @@ const fn unsupported(name: &'static str, consequence: &'static str) -> MetadataK
     }
 }
 
-/// What a node is for.
+/// The kinds of nodes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum NodeKind {
     Test,
     Plan,
     Story,
-    /// Something that neither atex nor tmt reads.
+    /// A node that neither atex nor tmt reads.
     Other,
 }
 
 impl NodeKind {
-    /// What messages call it.
+    /// Returns the name of the kind in messages.
     pub(crate) const fn word(self) -> &'static str {
         match self {
             Self::Test => "test",
@@ -73,7 +74,7 @@ impl NodeKind {
         }
     }
 
-    /// What messages call several.
+    /// Returns the plural of the name.
     pub(crate) const fn plural(self) -> &'static str {
         match self {
             Self::Test => "tests",
@@ -83,7 +84,7 @@ impl NodeKind {
         }
     }
 
-    /// The keys of its own; those of [`COMMON`] have a meaning in all kinds.
+    /// Returns the keys of this kind only; those of [`COMMON`] have a meaning in all kinds.
     pub(crate) const fn keys(self) -> &'static [MetadataKey] {
         match self {
             Self::Test => TEST,
@@ -94,7 +95,7 @@ impl NodeKind {
     }
 }
 
-/// Keys that tests, plans and stories share.
+/// The keys that tests, plans and stories share.
 pub(crate) const COMMON: &[&str] = &[
     "adjust",
     "author",
@@ -109,7 +110,7 @@ pub(crate) const COMMON: &[&str] = &[
     "tier",
 ];
 
-/// Of tests.
+/// The keys of tests.
 pub(crate) const TEST: &[MetadataKey] = &[
     tmt_only("check"),
     obeyed("component"),
@@ -128,7 +129,7 @@ pub(crate) const TEST: &[MetadataKey] = &[
     obeyed("tty"),
 ];
 
-/// Of plans.
+/// The keys of plans.
 pub(crate) const PLAN: &[MetadataKey] = &[
     verdict("ansible", "it is not obeyed"),
     tmt_only("cleanup"),
@@ -146,7 +147,7 @@ pub(crate) const PLAN: &[MetadataKey] = &[
     tmt_only("report"),
 ];
 
-/// Of stories.
+/// The keys of stories.
 const STORY: &[MetadataKey] = &[
     tmt_only("example"),
     tmt_only("priority"),
@@ -164,7 +165,7 @@ pub(crate) fn names(keys: &'static [MetadataKey]) -> impl Iterator<Item = &'stat
     keys.iter().map(|key| key.name)
 }
 
-/// `extra-atex-…`, which atex reads.
+/// The `extra-atex-…` keys, which only atex reads.
 pub(crate) const EXTRA: &[&str] = &[
     "extra-atex-inputs",
     "extra-atex-interface",
@@ -172,10 +173,10 @@ pub(crate) const EXTRA: &[&str] = &[
     "extra-atex-shared-tree",
 ];
 
-/// Keys that tmt had once.
+/// Keys that tmt no longer has.
 pub(crate) const OBSOLETE: &[&str] = &["coverage", "relevancy"];
 
-/// Of a section of discover. What phases may say is in the table of `compile::how`.
+/// The keys of a discover section. Those of phases are in the table of `compile::how`.
 pub(crate) const SECTION: Keys = Keys {
     read: &["condition", "exclude", "filter", "path", "ref", "test", "url"],
     known: &[
@@ -205,7 +206,7 @@ pub(crate) const SECTION: Keys = Keys {
     ],
 };
 
-/// Dimensions of contexts that tmt and its users set.
+/// The context dimensions that tmt and its users set.
 pub(crate) const DIMENSIONS: &[&str] = &[
     "arch",
     "collection",
@@ -220,7 +221,7 @@ pub(crate) const DIMENSIONS: &[&str] = &[
     "variant",
 ];
 
-/// Variables that a test sees under atex beside those where its interface is tmt's.
+/// The variables that a test sees under atex.
 pub(crate) const VARIABLES_OF_TMT: &[&str] = &[
     "TMT_PLAN_DATA",
     "TMT_PLAN_SOURCE_SCRIPT",
@@ -247,7 +248,7 @@ pub(crate) const VARIABLES: &[&str] = &[
     "TMT_TREE",
 ];
 
-/// A key of an adjust rule without its merge suffix.
+/// Returns a key of an adjust rule without its merge suffix.
 pub(crate) fn bare(key: &str) -> &str {
     key.trim_end_matches(['+', '<', '-', '~'])
 }

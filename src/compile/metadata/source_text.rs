@@ -1,8 +1,8 @@
-//! The text of files, and where on it something stands.
+//! Finds the line and the column of a value in the text of its metadata file, for messages with excerpts.
 //!
-//! The tree remembers the line of each key. What stands in the key's value is looked for in the lines that belong to it: those
-//! that are indented further, or begin with the dash of an item. So the place is right wherever the text is written as it is
-//! read, and the key's line otherwise.
+//! The tree remembers the line of each key. A word of the key's value is searched for in the lines that belong to the key: those
+//! that are indented further, or that begin with the dash of an item. The place is therefore exact if the file contains the word
+//! as it is read, and it is the key's line otherwise.
 
 use std::collections::HashMap;
 use std::fs;
@@ -10,10 +10,10 @@ use std::path::{Path, PathBuf};
 
 use atex_fmf::{Location, MarkedLine};
 
-/// How many lines of a value are searched.
+/// How many lines of a value are searched at most.
 const SEARCHED: usize = 2000;
 
-/// The lines of the files that were asked for.
+/// The lines of the files that were asked for so far.
 #[derive(Debug)]
 pub(crate) struct SourceText {
     root: PathBuf,
@@ -28,7 +28,8 @@ impl SourceText {
         }
     }
 
-    /// Marks a word at a location or in the value that begins there; only its first line counts. Where it is not found, the key is marked.
+    /// Marks a word at a location, or in the value that begins there; only the word's first line is looked for. If it is not
+    /// found, the key is marked.
     pub(crate) fn mark(&mut self, location: &Location, word: &str) -> MarkedLine {
         let lines = self.of(&location.file);
         let first = usize::try_from(location.line).unwrap_or_default().saturating_sub(1);
@@ -53,13 +54,13 @@ impl SourceText {
     }
 }
 
-/// Line, column and width (from 0, in characters) of a word in the value that begins at a line.
+/// Returns the line, the column and the width (in characters, from 0) of a word in the value that begins at a line.
 fn find(lines: &[String], first: usize, word: &str) -> Option<(usize, usize, usize)> {
     if word.is_empty() {
         return None;
     }
     let key = lines.get(first)?;
-    // A key that begins an item stands behind its dash.
+    // A key that begins an item comes after the item's dash.
     let indent = key.len() - key.trim_start_matches([' ', '-']).len();
     for (at, line) in lines.iter().enumerate().skip(first).take(SEARCHED) {
         let own = self::indent(line);
@@ -74,7 +75,7 @@ fn find(lines: &[String], first: usize, word: &str) -> Option<(usize, usize, usi
     None
 }
 
-/// Where a word stands with nothing beside it that could belong to it.
+/// Returns where a word occurs as a whole, with no character beside it that could belong to it.
 fn find_word(line: &str, word: &str) -> Option<usize> {
     let belongs = |c: char| c.is_alphanumeric() || c == '_' || c == '-';
     let (starts, ends) = (word.starts_with(belongs), word.ends_with(belongs));
@@ -86,7 +87,7 @@ fn find_word(line: &str, word: &str) -> Option<usize> {
     })
 }
 
-/// How many spaces a line begins with.
+/// Returns how many spaces a line begins with.
 fn indent(line: &str) -> usize {
     line.bytes().take_while(|byte| *byte == b' ').count()
 }

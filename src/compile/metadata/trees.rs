@@ -1,4 +1,5 @@
-//! The trees of a request: the one it starts in, and those that discover sections name. Each is loaded and read once.
+//! The metadata trees of a request: the one that it starts in, and those that discover sections name. Each is loaded and read
+//! once.
 
 use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
@@ -12,7 +13,7 @@ use crate::compile::remembered::packed_tree;
 use atex_fmf::context::Context;
 use atex_fmf::{Map, Metadata, Node, Tree, Value};
 
-/// Index of a tree in [`Trees`]; the request's own is the first.
+/// Index of a tree in [`Trees`]; the first one is the request's own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct TreeId(usize);
 
@@ -21,25 +22,25 @@ impl TreeId {
     pub(crate) const OWN: Self = Self(0);
 }
 
-/// Loaded trees.
+/// All loaded trees of a request.
 #[derive(Debug)]
 pub(crate) struct Trees {
     loaded: Vec<LoadedTree>,
     by_source: HashMap<Source, TreeId>,
-    /// Where discovered trees are remembered.
+    /// The directory of the cache in which packed trees are remembered.
     cache: Option<PathBuf>,
 }
 
-/// A tree as the context makes it.
+/// A tree, adjusted with the context.
 #[derive(Debug)]
 pub(crate) struct LoadedTree {
     pub(crate) tree: Tree,
-    /// Directories of tests, apart from the root: what lies below one belongs to a test. The same in every context.
+    /// The directories of tests except the root. What lies below one belongs to a test. They are the same in every context.
     pub(crate) owners: BTreeSet<PathBuf>,
 }
 
 impl Trees {
-    /// Loads the tree that `start` lies in.
+    /// Loads the tree that contains the directory `start`.
     pub(crate) fn open(start: &Path, context: &Context, cache: Option<&Path>) -> Result<Self, CompileError> {
         let own = load(start, context, cache)?;
         Ok(Self {
@@ -49,7 +50,7 @@ impl Trees {
         })
     }
 
-    /// Loads the tree of a section, fetching what must be.
+    /// Loads the tree of a section, and fetches it first if it is remote.
     pub(crate) fn add(&mut self, source: &Source, context: &Context, fetch_cache: &Path) -> Result<(), CompileError> {
         if self.by_source.contains_key(source) {
             return Ok(());
@@ -72,12 +73,12 @@ impl Trees {
         Ok(())
     }
 
-    /// The tree of a section that was added.
+    /// Returns the tree of a section that was added before.
     pub(crate) fn of(&self, source: &Source) -> TreeId {
         self.by_source.get(source).copied().unwrap_or(TreeId::OWN)
     }
 
-    /// The tree that the request starts in.
+    /// Returns the tree that the request starts in.
     pub(crate) fn own(&self) -> &LoadedTree {
         &self.loaded[0]
     }
@@ -111,7 +112,7 @@ fn owners(tree: &Tree, may_be_test: impl Fn(Node<'_>) -> bool) -> BTreeSet<PathB
     let mut last = Path::new("");
     for node in tree.climb(false).filter(|node| may_be_test(*node)) {
         let directory = node.dir();
-        // Most nodes are of the file of the one before; to compare paths takes longer than the rest.
+        // Most nodes are defined in the same file as the node before, and comparing paths would take longer than all the rest.
         if !std::ptr::eq(directory, last) && !directory.as_os_str().is_empty() {
             owners.insert(directory.to_owned());
         }
@@ -120,7 +121,7 @@ fn owners(tree: &Tree, may_be_test: impl Fn(Node<'_>) -> bool) -> BTreeSet<PathB
     owners
 }
 
-/// Whether a node with these data is a test in some context.
+/// Returns whether a node with these data is a test in some context.
 fn may_be_test(data: &Map) -> bool {
     let rules = data
         .get("adjust")
@@ -129,13 +130,13 @@ fn may_be_test(data: &Map) -> bool {
     data.contains_key("test") || rules.unwrap_or_default().iter().any(sets_test)
 }
 
-/// `test`, also with a merge suffix.
+/// Returns whether the key is `test`, with or without a merge suffix.
 fn is_test_key(key: &Value) -> bool {
     key.as_str()
         .is_some_and(|key| key.trim_end_matches(['+', '<', '>', '-', '~']) == "test")
 }
 
-/// Whether a node is a test that can run: enabled, not manual, no story.
+/// Returns whether a node is a test that can run: it is enabled, not manual, and no story.
 pub(crate) fn is_test(node: Node<'_>) -> bool {
     let flag = |key: &str, default: bool| match node.value(key) {
         None | Some(Value::Null) => default,

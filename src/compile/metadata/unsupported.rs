@@ -1,7 +1,8 @@
-//! What the metadata say, atex does not obey, and could change a verdict: one warning a kind, with a count and the first place.
+//! Warns of metadata that atex does not obey and that could change a verdict: one warning per kind, with a count and the first
+//! place.
 //!
-//! Phases and sections that are left out have warnings of their own, each with its place (`phases`, `sections`). What changes no
-//! verdict (`component`, `tier`, `report`, `login`…) is not named.
+//! Phases and sections that are left out get warnings of their own, each with its place (modules `phases` and `sections`). Keys
+//! that change no verdict (`component`, `tier`, `report`, `login`…) are not mentioned.
 
 use std::collections::HashSet;
 use std::convert::Infallible;
@@ -14,17 +15,17 @@ use crate::compile::metadata::schema::{Meaning, PLAN};
 use crate::compile::metadata::trees::TreeId;
 use crate::compile::spec::{Framework, Interface, Warning};
 
-/// What a selection asks for in vain.
+/// The unsupported metadata of the selected plans and tests.
 #[derive(Debug, Default)]
 pub(crate) struct Ignored {
     kinds: Vec<Kind>,
     tests: HashSet<(TreeId, String)>,
 }
 
-/// Something that is ignored, and how often it was met.
+/// An ignored kind of metadata, and how often it was met.
 #[derive(Debug)]
 struct Kind {
-    /// `tests` or `plans`, with a verb: `test uses`.
+    /// The subject, `tests` or `plans`, with a verb, as in `test uses`.
     subject: Subject,
     what: String,
     consequence: &'static str,
@@ -32,7 +33,7 @@ struct Kind {
     first: Warning,
 }
 
-/// Who says it.
+/// The kind of node that says it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Subject {
     Test,
@@ -53,19 +54,19 @@ impl Subject {
     }
 }
 
-/// A key of a test that changes what tmt makes of it, with its value for people.
+/// A key of a test that changes the verdict in tmt, with its value as text for people.
 struct Unobeyed {
     key: &'static str,
     what: String,
     consequence: &'static str,
-    /// Whether a pass by the exit code alone may be a failure by the rule that is not obeyed.
+    /// Whether a test that passes by its exit code alone may fail by the rule that is not obeyed.
     hides_failures: bool,
 }
 
 const EXIT_CODE_ALONE: &str = "their exit code and their own results are the verdict, and a pass is not recorded";
 const NOT_BROUGHT: &str = "nothing of that is brought to the machine";
 
-/// What a test says that is not obeyed and could change its verdict. By the rules of tmt all words of `result` are.
+/// Returns the keys of a test that are not obeyed and could change its verdict.
 fn of_test<E>(node: Node<'_>, interface: impl FnOnce() -> Result<Interface, E>) -> Result<Vec<Unobeyed>, E> {
     let said = |key: &str| node.value(key).filter(truthy);
     let named = |key: &'static str, is_obeyed: fn(&str) -> bool| {
@@ -109,14 +110,14 @@ fn of_test<E>(node: Node<'_>, interface: impl FnOnce() -> Result<Interface, E>) 
     Ok(rules.into_iter().flatten().chain(libraries).collect())
 }
 
-/// Why the pass of a test is not to be recorded: it says something that could make it a failure, and is not obeyed.
+/// Returns why a pass of the test must not be recorded: the test has a rule that could make it a failure and that is not obeyed.
 pub(crate) fn why_not_recorded(node: Node<'_>, interface: Interface) -> Option<String> {
     let Ok(rules) = of_test(node, || Ok::<_, Infallible>(interface));
     let rule = rules.into_iter().find(|rule| rule.hides_failures)?;
     Some(format!("not recorded: {} is not obeyed", rule.what))
 }
 
-/// Whether an item of `require` stands for a library of tests; files need nothing, since the whole tree is brought.
+/// Returns whether an item of `require` is a library of tests. Required files need nothing, since the whole tree is uploaded.
 fn is_library(item: &Value) -> bool {
     match item {
         Value::Map(map) => map.get("type").and_then(Value::as_str) != Some("file"),
@@ -125,7 +126,7 @@ fn is_library(item: &Value) -> bool {
     }
 }
 
-/// A value in few characters.
+/// Returns a value as a short text.
 fn brief(value: &Value) -> String {
     match value {
         Value::List(_) | Value::Map(_) => "…".to_owned(),
@@ -134,7 +135,7 @@ fn brief(value: &Value) -> String {
 }
 
 impl Ignored {
-    /// Looks at a selected test; one that several plans hold counts once.
+    /// Looks at a selected test; a test that several plans hold counts once.
     pub(crate) fn test(
         &mut self,
         (id, tree): (TreeId, &Tree),
@@ -177,7 +178,7 @@ impl Ignored {
         }
     }
 
-    /// A node that is a plan for tmt only, since it imports one.
+    /// Looks at a node that is a plan only in tmt, because it imports one.
     pub(crate) fn import(&mut self, tree: &Tree, node: Node<'_>) {
         let scope = NodeReader::new(tree, node).scope("plan");
         let kind = (Subject::Plan, "`plan: import`", "no plan is imported");
@@ -227,7 +228,7 @@ impl Ignored {
         });
     }
 
-    /// One warning a kind, in the order in which they were met first.
+    /// Returns one warning per kind, in the order in which the kinds were first met.
     pub(crate) fn into_warnings(self) -> impl Iterator<Item = Warning> {
         self.kinds.into_iter().map(|kind| {
             let who = kind.subject.counted(kind.count);
@@ -239,14 +240,14 @@ impl Ignored {
     }
 }
 
-/// Whether a value holds a dimension of the context, which tmt puts in its place.
+/// Returns whether a value contains a context dimension, which tmt would expand.
 fn is_expanded(value: &Value) -> bool {
     value
         .as_str()
         .is_some_and(|text| text.contains("$@") || text.contains("${@"))
 }
 
-/// Whether a node that is no plan of atex imports one.
+/// Returns whether a node that is not a plan of atex imports one.
 pub(crate) fn imports(node: Node<'_>) -> bool {
     let plan = node.value("plan");
     let map = plan.as_ref().and_then(Value::as_map);
