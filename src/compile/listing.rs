@@ -1,4 +1,5 @@
-//! What `atex ls` shows: plans and tests as the metadata say, made while they are printed, since there may be very many.
+//! The listing of `atex ls`: plans and tests with their metadata. The entries are made while they are printed, since there may be
+//! very many.
 
 use atex_fmf::Value;
 
@@ -16,26 +17,26 @@ use crate::compile::test::run_directory;
 pub struct Listing<'r> {
     resolved: &'r ResolvedRequest,
     plans: Vec<(&'r Plan, Vec<Selected<'r>>)>,
-    /// What is ignored.
+    /// Warnings about metadata that are ignored.
     pub warnings: Vec<Warning>,
 }
 
 /// A plan of a [`Listing`].
 #[derive(Clone, Debug)]
 pub struct ListedPlan {
-    /// Its full name.
+    /// The full name of the plan.
     pub name: String,
-    /// Its metadata as JSON text, keys in fmf's order.
+    /// The plan's metadata as JSON text, with the keys in fmf's order.
     pub data: String,
-    /// How many tests it holds.
+    /// How many tests the plan has.
     pub tests: usize,
 }
 
 /// A test of a [`Listing`].
 pub struct ListedTest<'l> {
-    /// Its full name, with the section's where the plan has many.
+    /// The full name of the test, which begins with the section's name if the plan has several sections.
     pub name: &'l str,
-    /// The plan that holds it.
+    /// The name of the plan that has the test.
     pub plan: &'l str,
     listing: &'l Listing<'l>,
     selected: &'l Selected<'l>,
@@ -52,7 +53,7 @@ impl ListedPlan {
 }
 
 impl ResolvedRequest {
-    /// Selects tests; all that is wrong with them is told now.
+    /// Selects the tests. All errors in them are returned now, and not while the listing is printed.
     pub fn list(&self, request: &Request) -> Result<Listing<'_>, CompileError> {
         let mut warnings = self.warnings.clone();
         let plans = self.select(request, &mut warnings)?;
@@ -63,7 +64,7 @@ impl ResolvedRequest {
             warnings,
         };
         for test in listing.plans.iter().flat_map(|(_, tests)| tests) {
-            // Only such a directory can be wrong.
+            // Only the directory of a test with `path` can be wrong.
             if test.node.has_key("path") {
                 listing.run_directory(test)?;
             }
@@ -78,7 +79,7 @@ impl Listing<'_> {
         self.plans.iter().map(|(plan, tests)| ListedPlan::of(plan, tests.len()))
     }
 
-    /// Tells whether no plan has a test.
+    /// Returns whether no plan has a test.
     pub fn has_no_tests(&self) -> bool {
         self.plans.iter().all(|(_, tests)| tests.is_empty())
     }
@@ -117,7 +118,8 @@ impl Listing<'_> {
 }
 
 impl ListedTest<'_> {
-    /// Returns the directory in which it runs, relative to the root, below the section's name where the plan has many; `.` for the root.
+    /// Returns the directory in which the test runs, relative to the root (`.`), below the section's name if the plan has several
+    /// sections.
     pub fn dir(&self) -> Result<String, CompileError> {
         self.listing.run_directory(self.selected)
     }

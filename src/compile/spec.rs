@@ -1,7 +1,7 @@
-//! What a compiled workload is: plain data, made once by `compile` and only read by `exec` and `cli`.
+//! The compiled workload as plain data, made once by `compile` and only read by `exec` and `cli`.
 //!
-//! Knows no fmf. Everything that names a place is relative (to the slot on the SUT, to the root of the tree); the two host paths are
-//! [`Workload::root`] and [`UploadFile::source`], and no key contains them. Ids are dense indexes into the vectors of the
+//! This module knows no fmf. Every path is relative (to the slot on the SUT, or to the root of the tree), except for the two host
+//! paths [`Workload::root`] and [`UploadFile::source`], which no key contains. Ids are dense indexes into the vectors of the
 //! [`Workload`] that made them.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -18,53 +18,54 @@ use crate::compile::inputs::files;
 /// What the user wants compiled.
 #[derive(Clone, Debug, Default)]
 pub struct Request {
-    /// Where to look for the tree: its root or any directory below.
+    /// Where to look for the tree: its root, or any directory below it.
     pub start: PathBuf,
-    /// Names of plans: exact, else Python-style regexes that are searched. Empty: all that are enabled.
+    /// The names of plans: an exact name, or else a Python-style regex to search for. If it is empty, all enabled plans are
+    /// meant.
     pub plans: Vec<String>,
-    /// Names of tests (`atex test NAME…`): exact, else regexes that are searched. Empty: all.
+    /// The names of tests (`atex test NAME…`): an exact name, or else a regex to search for. If it is empty, all tests are meant.
     pub tests: Vec<String>,
-    /// What narrows every discover section.
+    /// What narrows the selection of every discover section.
     pub narrowing: Narrowing,
-    /// `-e KEY=VAL`, in the order given.
+    /// The variables of `-e KEY=VAL`, in the order given.
     pub environment: Vec<(String, String)>,
-    /// What is known of the SUT: `distro`, `arch`.
+    /// The context facts known of the SUT: `distro` and `arch`.
     pub default_context: BTreeMap<String, Vec<String>>,
-    /// `-c DIM=VAL,VAL`; wins over the default, dimension by dimension.
+    /// The context of `-c DIM=VAL,VAL`, which overrides the default, dimension by dimension.
     pub context: BTreeMap<String, Vec<String>>,
     /// The base identity that the keys start from.
     pub base: Base,
-    /// Whether what would be ignored with a warning is an error.
+    /// Whether it is an error if something in the metadata would be ignored with a warning.
     pub strict: bool,
-    /// Variables whose values enter keys only as a keyed hash.
+    /// The variables whose values enter keys only as a keyed hash.
     pub secrets: Secrets,
-    /// Where fetched repositories are kept.
+    /// The directory in which fetched repositories are kept.
     pub fetch_cache: PathBuf,
-    /// Where digests of file contents are remembered between runs; `None`: every file is read.
+    /// The directory in which digests of file contents are remembered between runs; with `None`, every file is read.
     pub digest_cache: Option<PathBuf>,
-    /// The interface of all tests for which neither they nor their plans name one; nothing: their files decide.
+    /// Absolute paths of atex's own files and directories. What is there is no input, even if it is in the tree.
     pub interface: Option<Interface>,
     /// Files and directories of this atex, absolute: what lies there is no input, though it lies in the tree.
     pub own: Vec<PathBuf>,
 }
 
-/// Selection of tests from the command line, applied to every section on top of what the section selects.
+/// A selection of tests from the command line, which narrows the selection of every section.
 #[derive(Clone, Debug, Default)]
 pub struct Narrowing {
-    /// `--name`: regexes, a test must match one of them.
+    /// `--name`: regexes, one of which a test must match.
     pub names: Vec<String>,
-    /// `--filter`: all must hold.
+    /// `--filter`: filters, all of which must hold.
     pub filters: Vec<String>,
-    /// `--condition`: all must hold.
+    /// `--condition`: conditions, all of which must hold.
     pub conditions: Vec<String>,
-    /// `--exclude`: regexes, a test must match none of them.
+    /// `--exclude`: regexes, none of which a test may match.
     pub exclude: Vec<String>,
 }
 
-/// Names of secret variables and the key that hides their values.
+/// The names of secret variables, and the key that hides their values.
 #[derive(Clone, Default)]
 pub struct Secrets {
-    /// Names of variables.
+    /// The names of the secret variables.
     pub names: BTreeSet<String>,
     /// The key of the keyed hash.
     pub key: [u8; 32],
@@ -91,65 +92,65 @@ pub struct TestId(pub u32);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct StepId(pub u32);
 
-/// Index of a tree to bring to a SUT in [`Workload::uploads`].
+/// Index of a tree to upload to a SUT in [`Workload::uploads`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct UploadId(pub u32);
 
 /// Everything that may have to run, with the key of each node.
 #[derive(Debug)]
 pub struct Workload {
-    /// The root of the tree on the host, absolute.
+    /// The absolute path of the root of the tree on the host.
     pub root: PathBuf,
-    /// Digest of all files of the tree, .fmf files too, the same in every clone; for people (`run.json`).
+    /// The digest of all files of the tree, .fmf files included. It is the same in every clone, and serves people (`run.json`).
     pub tree_digest: BlobDigest,
-    /// The context it was compiled under.
+    /// The context that the tree was adjusted with.
     pub context: BTreeMap<String, Vec<String>>,
-    /// The sealed graph; the node ids below are its.
+    /// The sealed graph, to which the node ids below belong.
     pub graph: Arc<Graph>,
-    /// The selected plans, in tmt's order. Plans without any test are there too, with empty `tests`; but where tests were asked for
-    /// by name, plans that hold none of them are left out.
+    /// The selected plans, in tmt's order. Plans without any test are included, with empty `tests`. However, if tests were asked
+    /// for by name, plans that have none of them are left out.
     pub plans: Vec<PlanSpec>,
-    /// The tests of each plan, plan by plan, in the order in which tmt would run them. A test that several plans hold is there
-    /// once for each; where its key is the same, they share the node.
+    /// The tests of all plans, plan by plan, in the order in which tmt would run them. A test of several plans occurs once for
+    /// each plan; those with the same key share a node.
     pub tests: Vec<TestSpec>,
-    /// One for each prepare and finish node; plans share them.
+    /// The specs of the prepare and finish nodes, one for each node; plans share them.
     pub steps: Vec<StepSpec>,
     /// The trees that SUTs need.
     pub uploads: Vec<UploadSpec>,
-    /// What is ignored, in the order of plans.
+    /// The warnings about metadata that are ignored, in the order of plans.
     pub warnings: Vec<Warning>,
 }
 
 impl Workload {
-    /// The plan of an id.
+    /// Returns the plan with an id.
     pub fn plan(&self, id: PlanId) -> &PlanSpec {
         &self.plans[id.0 as usize]
     }
 
-    /// The test of an id.
+    /// Returns the test with an id.
     pub fn test(&self, id: TestId) -> &TestSpec {
         &self.tests[id.0 as usize]
     }
 
-    /// The step of an id.
+    /// Returns the step with an id.
     pub fn step(&self, id: StepId) -> &StepSpec {
         &self.steps[id.0 as usize]
     }
 
-    /// The upload of an id.
+    /// Returns the upload with an id.
     pub fn upload(&self, id: UploadId) -> &UploadSpec {
         &self.uploads[id.0 as usize]
     }
 }
 
-/// What is remembered of a workload of which nothing has to run: the names of its tests and their keys.
+/// What is remembered of a workload of which nothing has to run: the names of its tests, and their keys.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NullBuild {
     /// See [`Workload::tree_digest`].
     pub tree_digest: BlobDigest,
-    /// The plans by name, in order.
+    /// The names of the plans, in order.
     pub plans: Vec<String>,
-    /// The tests, each node once, in the order of plans.
+    /// The tests in the order of plans, each node once.
     pub tests: Vec<NullBuildTest>,
     /// See [`Workload::warnings`].
     pub warnings: Vec<Warning>,
@@ -160,82 +161,82 @@ pub struct NullBuild {
 pub struct NullBuildTest {
     /// See [`TestSpec::name`].
     pub name: String,
-    /// The plan's name, where an earlier plan holds a test of the same name under another key.
+    /// The plan's name, if an earlier plan has a test of the same name with another key.
     pub distinct_in: Option<String>,
-    /// What the node is called.
+    /// The name of the node.
     pub label: String,
-    /// The node's key.
+    /// The key of the node.
     pub key: ActionKey,
 }
 
 /// A plan.
 #[derive(Clone, Debug)]
 pub struct PlanSpec {
-    /// Its full name: `/plans/a`.
+    /// The full name, such as `/plans/a`.
     pub name: String,
-    /// Its discover node.
+    /// The plan's discover node.
     pub discover: NodeId,
-    /// Its prepare steps in order; empty: tests run on the base.
+    /// The prepare steps in order; if there are none, the tests run on the base.
     pub chain: Vec<StepId>,
-    /// Its finish steps in order.
+    /// The finish steps in order.
     pub finish: Vec<StepId>,
-    /// Its selected tests in order.
+    /// The selected tests in order.
     pub tests: Vec<TestId>,
-    /// The tree that its scripts and tests use.
+    /// The tree that the plan's scripts and tests use.
     pub upload: UploadId,
-    /// `extra-atex-shared-tree`: its tests hand files to each other. They are all of the plan's or none, run in order on one machine, and
-    /// the key of each holds those of all.
+    /// `extra-atex-shared-tree`: the tests hand files to each other. Either all of them are selected or none; they run in order
+    /// on one SUT, and the key of each contains the keys of all.
     pub shared_tree: bool,
-    /// The plan's own environment (without `-e`): what its tests get before the plan environment file is sourced.
+    /// The plan's own environment (without `-e`), which its tests get before the plan environment file is sourced.
     pub environment: Vec<(String, String)>,
-    /// `enabled`, as the metadata say.
+    /// The value of `enabled` in the metadata.
     pub enabled: bool,
-    /// Its metadata as JSON text, keys in fmf's order.
+    /// The plan's metadata as JSON text, with the keys in fmf's order.
     pub data: Arc<str>,
-    /// Where it is defined: `plans/main.fmf:3`.
+    /// The place of the definition, such as `plans/main.fmf:3`.
     pub origin: Option<String>,
 }
 
-/// A prepare or finish step: one node, whose name lists the plans it serves.
+/// A prepare or finish step. It is one node, whose name lists the plans that use it.
 #[derive(Clone, Debug)]
 pub struct StepSpec {
     /// The node.
     pub node: NodeId,
-    /// For people: the phase's `name`, else its `how`.
+    /// The name for people: the phase's `name`, or else its `how`.
     pub label: String,
-    /// What it does.
+    /// What the step does.
     pub action: PhaseAction,
-    /// Variables of the plan that are set before the plan environment file is sourced.
+    /// The variables of the plan, which are set before the plan environment file is sourced.
     pub env_before: Vec<(String, String)>,
-    /// `-e`: set after it.
+    /// The variables of `-e`, which are set after that file is sourced.
     pub env_after: Vec<(String, String)>,
-    /// The tree in whose root its scripts run. Plans that share the step may have other trees; then every file that it may
-    /// read is the same in them.
+    /// The tree in whose root the scripts run. Plans that share the step may have other trees, but then every file that the step
+    /// may read is the same in all of them.
     pub upload: UploadId,
-    /// Where the phase is defined.
+    /// The place where the phase is defined.
     pub origin: Option<String>,
 }
 
-/// What a step does.
+/// The action of a step.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PhaseAction {
-    /// Installs packages: sorted, unique, not empty.
+    /// Installs packages. The list is sorted, without duplicates and not empty.
     Install {
-        /// Names, as the package manager takes them.
+        /// The packages, as the package manager takes them.
         packages: Vec<String>,
     },
-    /// Runs scripts one after the other, each a job of its own: each starts in the root of the tree and sources the plan
-    /// environment file anew. The first that fails ends the step.
+    /// Runs scripts one after the other, each as a job of its own, which starts in the root of the tree and sources the plan
+    /// environment file anew. The first script that fails ends the step.
     Shell {
-        /// Bash texts; not empty.
+        /// The bash texts; there is at least one.
         scripts: Vec<String>,
     },
 }
 
-/// Who judges a test; what each does is in `src/exec/attempt/framework.rs`.
+/// The test framework, which judges a test. `src/exec/attempt/framework.rs` has what each of them does.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Framework {
-    /// Its exit code.
+    /// The exit code of the test is the verdict.
     #[default]
     Shell,
     /// The file in which beakerlib keeps its own verdict; of tests with the interface `tmt` only.
@@ -243,7 +244,7 @@ pub enum Framework {
 }
 
 impl Framework {
-    /// The one that `framework: WORD` means, if it is there.
+    /// Returns the framework that `framework: WORD` means, if it is supported.
     pub fn named(word: &str) -> Option<Self> {
         match word {
             "shell" => Some(Self::Shell),
@@ -340,121 +341,124 @@ impl Interpretation {
 /// A test of a plan.
 #[derive(Clone, Debug)]
 pub struct TestSpec {
-    /// Its full name, with the section's where the plan has many: `/section/a/b`.
+    /// The full name, which includes the section's if the plan has several: `/section/a/b`.
     pub name: String,
-    /// The plan it belongs to.
+    /// The plan that the test belongs to.
     pub plan: PlanId,
-    /// Its node.
+    /// The node of the test.
     pub node: NodeId,
-    /// The directory it runs in, relative to the slot; empty for the slot's root.
+    /// The directory in which the test runs, relative to the slot; it is empty for the slot's root.
     pub dir: String,
     /// The bash text of `test`.
     pub script: String,
-    /// By whose rules it speaks and is judged.
+    /// The framework that judges the test.
     pub interface: Interface,
     /// What is made of its outcome where the interface is tmt's.
     pub interpretation: Interpretation,
     /// Who judges it.
     pub framework: Framework,
-    /// Its place among the tests of its plan, from 1.
+    /// The variables of the plan, which are set before the plan environment file is sourced.
     pub serial: u32,
     /// Variables of the plan: set before the plan environment file is sourced.
     pub env_before: Vec<(String, String)>,
-    /// The test's own, then `-e` over them: set after it.
+    /// The variables of the test, overridden by `-e`, which are set after that file is sourced.
     pub env_after: Vec<(String, String)>,
-    /// Packages that must be there, in the order given.
+    /// The packages that must be installed, in the order given.
     pub requires: Vec<String>,
-    /// Packages that may be there.
+    /// The packages that are installed if they are available.
     pub recommends: Vec<String>,
-    /// How long it may run.
+    /// How long the test may run.
     pub duration: Duration,
-    /// Whether it gets a terminal.
+    /// Whether the test gets a terminal.
     pub tty: bool,
-    /// Its resolved metadata as YAML: the text of the file that `TMT_TEST_METADATA` names.
+    /// The resolved metadata as YAML: the text of the file that `TMT_TEST_METADATA` names.
     pub metadata: Arc<str>,
-    /// Its resolved metadata as JSON text, keys in fmf's order.
+    /// The resolved metadata as JSON text, with the keys in fmf's order.
     pub data: Arc<str>,
-    /// `tag`, as a list.
+    /// The value of `tag` as a list.
     pub tags: Vec<String>,
-    /// Whether it leaves its machine in a state that nothing else may run in: `extra-destructive: true`, or a tag `destructive`.
+    /// Whether the test leaves its SUT in a state in which nothing else may run: `extra-destructive: true`, or a tag
+    /// `destructive`.
     pub destructive: bool,
-    /// Why a pass of it is told but not recorded: its metadata hold a rule that is not obeyed and could make it a failure.
+    /// Why a pass of the test is reported but not recorded: its metadata have a rule that is not obeyed and could make it a
+    /// failure.
     pub doubt: Option<String>,
-    /// `extra-priority`: higher goes first; 0 by default.
+    /// `extra-priority`: tests with a higher value start first. The default is 0.
     pub priority: i64,
-    /// `order`; 50 by default. The vector is already in this order.
+    /// The value of `order`; the default is 50. The vector of tests is already in this order.
     pub order: i64,
-    /// Where its `test` key comes from: `tests/main.fmf:3`.
+    /// The place of the `test` key, such as `tests/main.fmf:3`.
     pub origin: Option<String>,
 }
 
-/// A tree that is brought to a SUT.
+/// A tree that is uploaded to a SUT.
 #[derive(Clone, Debug)]
 pub struct UploadSpec {
-    /// The directory below `tree/` there: `[a-z0-9-]+`. `main` is the tree itself.
+    /// The name of the directory below `tree/` on the SUT: `[a-z0-9-]+`. `main` is the request's own tree.
     pub slot: String,
-    /// Sorted by path, unique. Holds the whole tree with its .fmf files, without `.git` and what git ignores.
+    /// The files, sorted by path, without duplicates: the whole tree with its .fmf files, without `.git` and what git ignores.
     pub files: Arc<Vec<UploadFile>>,
 }
 
 /// One file of an upload.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UploadFile {
-    /// Below the slot.
+    /// The path below the slot.
     pub path: PathBuf,
-    /// On the host.
+    /// The path on the host.
     pub source: PathBuf,
-    /// What it is.
+    /// The kind of the file.
     pub kind: UploadKind,
-    /// Of a symlink, what it leads to on the host and out of the tree.
+    /// For a symlink, the digest of what it leads to on the host, if that is outside the tree.
     pub beyond: Option<BlobDigest>,
 }
 
 impl UploadFile {
-    /// What the file is called as an input of a node, and that input; nothing for a directory.
+    /// Returns the file's name as an input of a node, and the input itself, which is `None` for a directory.
     pub(crate) fn input(&self) -> (String, Option<InputFile>) {
         uploads::input(self)
     }
 
-    /// What a file at a path below a slot is called as an input.
+    /// Returns the name, as an input, of a file at a path below a slot.
     pub(crate) fn input_name(path: &Path) -> String {
         files::escaped(path)
     }
 }
 
 impl UploadKind {
-    /// Looks at a file of the host, whatever is remembered of it; nothing where it is gone or of no kind that is brought.
+    /// Looks at a file of the host without using anything remembered. Returns `None` if it is gone or of a kind that is not
+    /// uploaded.
     pub(crate) fn of(place: &Path) -> Option<Self> {
         files::kind_now(place)
     }
 }
 
-/// What a file of an upload is.
+/// The kind of a file of an upload.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum UploadKind {
     /// A regular file.
     File {
-        /// BLAKE3 of its content.
+        /// The BLAKE3 digest of the content.
         digest: BlobDigest,
-        /// Whether its owner may execute it.
+        /// Whether the owner may execute the file.
         executable: bool,
-        /// In bytes.
+        /// The size in bytes.
         size: u64,
     },
-    /// A symlink, with its target as it is.
+    /// A symlink, with its target as it is written.
     Symlink(PathBuf),
-    /// A directory that holds nothing else of the upload.
+    /// A directory without any other entry of the upload.
     Directory,
 }
 
-/// Something in the metadata that is ignored.
+/// A warning about something in the metadata that is ignored.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Warning {
-    /// One line, with plan and phase, without the place.
+    /// The text in one line, with the plan and the phase, but without the place.
     pub text: String,
-    /// The .fmf file, relative to the root.
+    /// The path of the .fmf file, relative to the root.
     pub file: Option<String>,
-    /// Its line, from 1.
+    /// The line in that file, from 1.
     pub line: Option<u32>,
 }
 

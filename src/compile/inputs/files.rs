@@ -1,6 +1,6 @@
-//! The content of a tree: each file with its digest, read in parallel, at most once.
+//! The files of a tree with their digests. They are read in parallel, and each is read at most once.
 //!
-//! A tree is looked at once per compilation; inputs of nodes and uploads are made from the same look.
+//! A tree is read once per compilation; the inputs of nodes and the uploads are both made from that reading.
 
 use std::collections::{BTreeMap, HashSet};
 use std::ffi::OsString;
@@ -25,11 +25,11 @@ use crate::compile::test::interface;
 /// All files of one tree.
 #[derive(Debug)]
 pub(crate) struct TreeFiles {
-    /// The tree's root on the host.
+    /// The root of the tree on the host.
     pub(crate) root: PathBuf,
-    /// Sorted by path, component by component: what lies below a directory is one range.
+    /// The files, sorted by path, component by component, so that the files below a directory form one range.
     pub(crate) files: Vec<TreeFile>,
-    /// The contents that mention the variable of the control stream, see [`interface`].
+    /// The paths that git ignores; see [`TreeWalk`](crate::compile::inputs::walk::TreeWalk).
     pub(crate) speaking: HashSet<BlobDigest>,
     /// What git ignores, see [`TreeWalk`](crate::compile::inputs::walk::TreeWalk).
     pub(crate) ignored: BTreeMap<PathBuf, Arc<str>>,
@@ -38,30 +38,30 @@ pub(crate) struct TreeFiles {
 /// One file of a tree.
 #[derive(Clone, Debug)]
 pub(crate) struct TreeFile {
-    /// Relative to the root.
+    /// The path relative to the root.
     pub(crate) path: PathBuf,
-    /// The path as text, see [`escaped`].
+    /// The path as text; see [`escaped`].
     pub(crate) text: String,
-    /// What it is and holds.
+    /// The kind of the file, with its content.
     pub(crate) kind: UploadKind,
-    /// What a symlink leads to on this host and out of the tree.
+    /// The digest of what a symlink leads to on this host, if that is outside the tree.
     pub(crate) beyond: Option<BlobDigest>,
 }
 
-/// Why a path leads nowhere in the tree.
+/// Why a path leads to nothing in the tree.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Lost {
-    /// It leads out of the tree by `..`.
+    /// The path leads out of the tree by `..`.
     Outside,
-    /// A symlink names something on this host, and not in the tree.
+    /// A symlink on the path names a place on this host that is not in the tree.
     Absolute,
-    /// Symlinks go round in circles.
+    /// The symlinks on the path form a circle.
     Circle,
 }
 
 impl TreeFiles {
-    /// Looks at the tree at `root`, but not at what is atex's `own`. What cannot be read, or is neither file, symlink nor directory, is
-    /// left out with a warning.
+    /// Reads the tree at `root`, except atex's `own` files. A file that cannot be read, or that is neither file, symlink nor
+    /// directory, is left out with a warning.
     pub(crate) fn read(
         (root, own): (&Path, &[PathBuf]),
         cache_dir: Option<&Path>,
@@ -100,7 +100,7 @@ impl TreeFiles {
             file: None,
             line: None,
         }));
-        // A cache that cannot be written costs the next run time, and nothing else.
+        // If the cache cannot be written, the next run only takes more time.
         let _ = cache.save();
         Self {
             root: root.to_owned(),
@@ -110,7 +110,7 @@ impl TreeFiles {
         }
     }
 
-    /// Looks at the tree for its names and links only: no file is read.
+    /// Reads only the names and the symlinks of the tree, and the content of no file.
     pub(crate) fn names(root: &Path) -> Self {
         let found = walk::walk(root);
         let paths = found.files.into_iter();
@@ -125,7 +125,7 @@ impl TreeFiles {
         }
     }
 
-    /// The symlinks that lead out of the tree, with their targets.
+    /// Returns the symlinks that lead out of the tree, with their targets.
     pub(crate) fn links_out(&self) -> impl Iterator<Item = (&TreeFile, &Path, Lost)> {
         let links = self.files.iter().filter_map(|file| Some((file, file.link()?)));
         links.filter_map(|(file, target)| match self.resolved(&file.path).0 {
@@ -134,7 +134,7 @@ impl TreeFiles {
         })
     }
 
-    /// The place of git's rule for which nothing at a path is brought to a machine, although something is there.
+    /// If something exists at a path and git's rules keep it from being uploaded, returns the place of that rule.
     pub(crate) fn left_out(&self, path: &Path) -> Option<&Arc<str>> {
         let above = path.ancestors().find_map(|above| self.ignored.get(above));
         let within = || {
@@ -145,7 +145,8 @@ impl TreeFiles {
         self.root.join(path).symlink_metadata().is_ok().then_some(rule)
     }
 
-    /// The first that is left out of what a word names in a directory that the tree lies in, below `prefix`; and the place of git's rule.
+    /// Of what a word names in a directory that contains the tree below `prefix`, returns the first path that is left out, with
+    /// the place of git's rule.
     pub(crate) fn left_out_of(&self, named: &Named, prefix: &str) -> Option<(PathBuf, &Arc<str>)> {
         match named {
             Named::Path(path) => {
@@ -160,7 +161,7 @@ impl TreeFiles {
         }
     }
 
-    /// The size of a file of the tree that is no symlink.
+    /// Returns the size of a file of the tree that is not a symlink.
     pub(crate) fn size(&self, path: &Path) -> Option<u64> {
         match self.get(path)?.kind {
             UploadKind::File { size, .. } => Some(size),
@@ -168,14 +169,14 @@ impl TreeFiles {
         }
     }
 
-    /// The files below a directory; all, for the empty path.
+    /// Returns the files below a directory; for the empty path, all files.
     pub(crate) fn below(&self, directory: &Path) -> &[TreeFile] {
         let start = self.files.partition_point(|file| file.path.as_path() < directory);
         let length = self.files[start..].partition_point(|file| file.path.starts_with(directory));
         &self.files[start..start + length]
     }
 
-    /// A file, and what it leads to if it is a symlink.
+    /// Returns a file and, if it is a symlink, what it leads to.
     pub(crate) fn with_target<'f>(&'f self, file: &'f TreeFile) -> Vec<&'f TreeFile> {
         match file.kind {
             UploadKind::Symlink(_) => self.reachable(&file.path),
@@ -183,13 +184,13 @@ impl TreeFiles {
         }
     }
 
-    /// Everything below a directory, and what the symlinks there lead to, as far as it is in the tree.
+    /// Returns everything below a directory, and everything in the tree that the symlinks there lead to.
     pub(crate) fn reachable(&self, directory: &Path) -> Vec<&TreeFile> {
         let (mut found, mut next) = (Vec::new(), vec![directory.to_owned()]);
         let mut seen = HashSet::new();
         while let Some(path) = next.pop() {
             let (path, passed) = self.resolved(&path);
-            // Symlinks on the way count, too: another one there leads elsewhere.
+            // Symlinks on the way count as well, because another symlink in the same place would lead elsewhere.
             found.extend(passed);
             let Ok(path) = path else { continue };
             if !seen.insert(path.clone()) {
@@ -207,10 +208,10 @@ impl TreeFiles {
         found
     }
 
-    /// Follows a path as the kernel does, each part after the ones before, through symlinks in its last part as well. Gives the path
-    /// without symlinks, or where it leads nowhere in the tree, and the symlinks that were passed.
+    /// Follows a path as the kernel does, part by part, including symlinks in the last part. Returns the path without symlinks,
+    /// or why it leads to nothing in the tree, and the symlinks on the way.
     pub(crate) fn resolved(&self, path: &Path) -> (Result<PathBuf, Lost>, Vec<&TreeFile>) {
-        /// As the kernel does it.
+        /// The kernel's limit on the symlinks in a path.
         const LINKS: usize = 40;
         let (mut at, mut passed) = (PathBuf::new(), Vec::new());
         let mut left: Vec<OsString> = parts(path).collect();
@@ -248,7 +249,8 @@ impl TreeFiles {
         self.files.get(at)
     }
 
-    /// Digest of paths, modes and contents of all files, .fmf files too. Empty directories do not count: git does not keep them.
+    /// Returns the digest of the paths, modes and contents of all files, .fmf files included. Empty directories do not count,
+    /// because git does not keep them.
     pub(crate) fn digest(&self) -> BlobDigest {
         let mut hasher = blake3::Hasher::new();
         for input in self.files.iter().filter_map(|file| file.input("")) {
@@ -261,7 +263,7 @@ impl TreeFiles {
     }
 }
 
-/// The parts of a path, the last one first; those that stay where they are left out.
+/// Returns the parts of a path, the last one first, without those that stay in place (`.`).
 fn parts(path: &Path) -> impl Iterator<Item = OsString> {
     let named = |part: Component<'_>| match part {
         Component::Normal(name) => Some(name.to_owned()),
@@ -272,7 +274,8 @@ fn parts(path: &Path) -> impl Iterator<Item = OsString> {
 }
 
 impl TreeFile {
-    /// The file as an input of a node; `prefix` is the section's directory in the slot, with its slash. Directories are none.
+    /// Returns the file as an input of a node; a directory is no input. `prefix` is the section's directory in the slot, with its
+    /// slash.
     pub(crate) fn input(&self, prefix: &str) -> Option<InputFile> {
         let (digest, mode) = match &self.kind {
             UploadKind::File {
@@ -309,7 +312,7 @@ impl TreeFile {
         }
     }
 
-    /// Whether it is metadata: what matters of it is in the nodes already.
+    /// Returns whether the file is metadata. What matters of a metadata file is in the nodes already.
     pub(crate) fn is_metadata(&self) -> bool {
         self.path.extension().is_some_and(|extension| extension == "fmf")
             || self.path.components().any(|part| part.as_os_str() == ".fmf")
@@ -317,7 +320,8 @@ impl TreeFile {
     }
 }
 
-/// A path as text that tells different paths apart: bytes that are not UTF-8 become `\xNN`, and a backslash `\\`.
+/// Returns a path as text, with different texts for different paths: bytes that are not UTF-8 become `\xNN`, and a backslash
+/// becomes `\\`.
 pub(crate) fn escaped(path: &Path) -> String {
     let mut text = String::new();
     for chunk in path.as_os_str().as_bytes().utf8_chunks() {
@@ -330,8 +334,8 @@ pub(crate) fn escaped(path: &Path) -> String {
     text
 }
 
-/// Finds kind and digest of a file, and what it leads to, and whether it mentions the control stream; without a cache its name and kind only.
-/// `Ok(None)`: it is gone, as a file that an editor had open a moment ago.
+/// Finds the kind and the digest of a file, and what it leads to; without a cache, only its name and kind. `Ok(None)` means that
+/// the file is gone, such as a temporary file of an editor.
 fn look(root: &Path, path: PathBuf, cache: Option<&DigestCache>) -> Result<Option<(TreeFile, bool)>, String> {
     match kind(&root.join(&path), &path, cache) {
         Ok(Some((kind, speaks))) => {
@@ -352,7 +356,7 @@ fn look(root: &Path, path: PathBuf, cache: Option<&DigestCache>) -> Result<Optio
     }
 }
 
-/// Looks at one file again, without any cache; nothing where it is gone, unreadable or of no kind that is brought.
+/// Reads one file again, without any cache. Returns `None` if it is gone, unreadable, or of a kind that is not uploaded.
 pub(crate) fn kind_now(place: &Path) -> Option<UploadKind> {
     let cache = DigestCache::open(None, Path::new("/"), Of::Inputs);
     Some(kind(place, Path::new(""), Some(&cache)).ok()??.0)

@@ -1,7 +1,7 @@
-//! What the metadata or a script names and is not brought to a machine, because git ignores it.
+//! Finds files that the metadata or a script name but that are not uploaded to a SUT, because git ignores them.
 //!
-//! Only what is there on this host counts. What lies in a directory that git ignores was not looked at before, so whether it is there is
-//! asked when it is named.
+//! Only files that exist on this host count. The walk does not enter directories that git ignores, so whether a file in one
+//! exists is checked only when the file is named.
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -24,26 +24,26 @@ use crate::compile::spec::Warning;
 use crate::compile::test::run_directory;
 use crate::host;
 
-/// Scripts of more bytes are not read.
+/// Larger scripts are not read; the limit is in bytes.
 const LARGEST: u64 = 1 << 20;
 
-/// Something that is named and not brought.
+/// Something that is named and not uploaded.
 #[derive(Clone, Debug)]
 pub(crate) struct LeftOut {
-    /// The key that names it, or that starts the script which does.
+    /// The key that names it, or whose script names it.
     pub(crate) key: &'static str,
-    /// The script file and its line that name it, where it is not the metadata.
+    /// The script file and the line that name it, unless the metadata do.
     pub(crate) script: Option<Location>,
-    /// As it is named.
+    /// The word that names it, as it is written.
     pub(crate) word: String,
-    /// Where it is in the tree.
+    /// Its path in the tree.
     pub(crate) path: PathBuf,
     /// The place of git's rule.
     pub(crate) rule: Arc<str>,
 }
 
 impl LeftOut {
-    /// What is said of it: `is not brought to the machine: …`.
+    /// Returns the text about it for a message: `is not brought to the machine: …`.
     pub(crate) fn fate(&self) -> String {
         format!("is not brought to the machine: {} leaves it out", self.rule)
     }
@@ -89,7 +89,7 @@ pub(crate) fn of_test(files: &TreeFiles, tree: &Tree, node: Node<'_>) -> Vec<Lef
     found
 }
 
-/// Finds what a script of the metadata names that starts in a directory; the tree lies at a place of that.
+/// Finds what a script of the metadata names. The script starts in a directory that contains the tree at some place.
 pub(crate) fn of_script(
     files: &TreeFiles,
     (key, prefix): (&'static str, &str),
@@ -110,7 +110,7 @@ pub(crate) fn of_script(
     found.collect()
 }
 
-/// Finds what the shell script names that a test's command starts with.
+/// Finds what is named in the shell script with which a test's command starts.
 fn of_file(files: &TreeFiles, script: &str, directory: &Path) -> Vec<LeftOut> {
     let Some(file) = file_of(script, directory) else {
         return Vec::new();
@@ -137,7 +137,7 @@ fn of_file(files: &TreeFiles, script: &str, directory: &Path) -> Vec<LeftOut> {
     found.collect()
 }
 
-/// Finds what one word names, or what a glob of files does, from a directory of the tree.
+/// Finds what a word or a glob names, relative to a directory of the tree.
 pub(crate) fn of_word(files: &TreeFiles, key: &'static str, word: &str, start: &Path) -> Option<LeftOut> {
     let what = Named::of(inside(start, word.trim_start_matches('/'))?)?;
     let (path, rule) = files.left_out_of(&what, "")?;
@@ -150,7 +150,7 @@ pub(crate) fn of_word(files: &TreeFiles, key: &'static str, word: &str, start: &
     })
 }
 
-/// Finds what a requirement of `type: file` names: paths from the root of the tree, or regular expressions for them.
+/// Finds what a requirement of `type: file` names: paths from the root of the tree, or regular expressions for such paths.
 fn of_requirement(files: &TreeFiles, key: &'static str, map: &Map) -> Vec<LeftOut> {
     let is_file = map.get("type").and_then(Value::as_str) == Some("file") && !map.contains_key("url");
     let patterns = map.get("pattern").filter(|_| is_file);
@@ -173,13 +173,14 @@ fn of_requirement(files: &TreeFiles, key: &'static str, map: &Map) -> Vec<LeftOu
     patterns.filter_map(find).collect()
 }
 
-/// The items of a list, or the one value that stands for it.
+/// Returns the items of a list, or the single value that stands for a list.
 fn items<'t>(scope: &Scope<'t>, key: &str) -> &'t [Value] {
     let value = scope.value(key);
     value.map_or(&[], |value| value.as_list().unwrap_or(std::slice::from_ref(value)))
 }
 
-/// One warning a rule of git for what selected plans and tests name: the first that it leaves out, and how many more.
+/// Returns one warning per git rule about what the selected plans and tests name: the first path that the rule leaves out, and
+/// how many more there are.
 pub(crate) fn warnings(selection: &[(&Plan, Vec<Selected<'_>>)], trees: &Trees, files: &FilesOfTrees) -> Vec<Warning> {
     if files.values().all(|files| files.ignored.is_empty()) {
         return Vec::new();
@@ -212,7 +213,7 @@ pub(crate) fn warnings(selection: &[(&Plan, Vec<Selected<'_>>)], trees: &Trees, 
     said.into_warnings()
 }
 
-/// What was found, by the rule that leaves it out.
+/// What was found, grouped by the rule that leaves it out.
 #[derive(Debug, Default)]
 struct Said {
     rules: Vec<(TreeId, Arc<str>, Warning, HashSet<PathBuf>)>,

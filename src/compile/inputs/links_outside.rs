@@ -1,5 +1,7 @@
-//! What symlinks lead to out of the tree, and what is said of them. On this host it is what a test reads through them, so it is in the key; on another machine
-//! the link leads to what that has there, and a key that changes with this host's costs a run at most.
+//! Symlinks that lead out of the tree: the digest of what they lead to, and the warning about them.
+//!
+//! On this host, a test reads the target through the link, so the target's content is part of the key. On another machine the
+//! link leads to what that machine has there. A key that changes with this host's files costs one more run at most.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File, Metadata};
@@ -17,13 +19,14 @@ use crate::compile::plan::test_selection::Selected;
 use crate::compile::spec::{UploadKind, Warning};
 use crate::compile::test::run_directory;
 
-/// A file larger than this counts by its size and the times of its inode.
+/// A larger file counts by its size and its inode's times, not by its content.
 const LARGEST: u64 = 16 << 20;
 
-/// So many files behind one link are looked at.
+/// The number of files behind one link that are read at most.
 const MOST: usize = 2_000;
 
-/// Digests what an absolute symlink leads to, if it leads out of the tree. One by `..` leads nowhere on any machine.
+/// Returns the digest of what an absolute symlink leads to, if it leads out of the tree. A symlink that leaves the tree by `..`
+/// leads to nothing on any machine.
 pub(crate) fn digest(root: &Path, kind: &UploadKind) -> Option<BlobDigest> {
     let UploadKind::Symlink(target) = kind else {
         return None;
@@ -36,7 +39,7 @@ pub(crate) fn digest(root: &Path, kind: &UploadKind) -> Option<BlobDigest> {
     while let Some(path) = left.pop() {
         hasher.update(path.as_os_str().as_bytes()).update(&[0]);
         looked += 1;
-        // What is not looked at any more still has its name above.
+        // Files beyond the limit still count by their names, which are hashed above.
         if looked <= MOST {
             look(&mut hasher, &path, looked == 1, &mut left);
         }
@@ -44,7 +47,7 @@ pub(crate) fn digest(root: &Path, kind: &UploadKind) -> Option<BlobDigest> {
     Some(BlobDigest::from_bytes(hasher.finalize().into()))
 }
 
-/// What is said of a symlink that leads out of the tree.
+/// Returns the text about a symlink that leads out of the tree.
 pub(crate) fn said(file: &TreeFile, target: &Path, lost: Lost) -> String {
     let what = match lost {
         Lost::Absolute => "a machine has there what it has itself",
@@ -57,7 +60,7 @@ pub(crate) fn said(file: &TreeFile, target: &Path, lost: Lost) -> String {
     )
 }
 
-/// One warning for all symlinks that lead out of the tree and belong to a selected test or to none.
+/// Returns one warning for all symlinks that lead out of the tree and belong to a selected test or to no test.
 pub(crate) fn warning(
     selection: &[(&Plan, Vec<Selected<'_>>)],
     trees: &Trees,
@@ -102,7 +105,7 @@ pub(crate) fn warning(
     })
 }
 
-/// The directories in which selected tests are defined or run.
+/// Returns the directories in which selected tests are defined or run.
 fn directories(selection: &[(&Plan, Vec<Selected<'_>>)], trees: &Trees) -> BTreeSet<(TreeId, PathBuf)> {
     let tests = selection.iter().flat_map(|(_, tests)| tests);
     let both = tests.flat_map(|test| {
@@ -115,7 +118,8 @@ fn directories(selection: &[(&Plan, Vec<Selected<'_>>)], trees: &Trees) -> BTree
     both.collect()
 }
 
-/// What is at a path: of the link itself behind all links, of what lies below it as it is.
+/// Hashes what is at a path. The link itself is followed through further links; what lies below it is hashed without following
+/// links.
 fn look(hasher: &mut blake3::Hasher, path: &Path, follow: bool, left: &mut Vec<PathBuf>) {
     let metadata = if follow {
         fs::metadata(path)
@@ -145,7 +149,7 @@ fn content(hasher: &mut blake3::Hasher, path: &Path, metadata: &Metadata) {
     });
     match read {
         Some(Ok(digest)) => hasher.update(digest.as_bytes()),
-        // Who cannot read it cannot know more of it.
+        // A file that cannot be read is unreadable for the test as well.
         _ => [
             metadata.len(),
             metadata.ino(),

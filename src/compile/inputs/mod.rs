@@ -1,9 +1,9 @@
-//! Input files: which files of a tree a test or a prepare step depends on.
+//! Input files: decides on which files of a tree a test or a prepare step depends.
 //!
-//! A file belongs to the tests of the innermost directory above it that defines some, if that is not the root; a test depends on what
-//! belongs to the directories above its own, too. Files that belong to no test are shared: every test and every shell step depends on
-//! them. The sets are cut by content alone (shared; below one directory), so that equal
-//! nodes have equal keys, and each set is made once, however many nodes depend on it.
+//! A file belongs to the tests of the innermost directory above it that defines tests, unless that is the root. A test also
+//! depends on what belongs to the directories above its own. Files that belong to no test are shared: every test and every shell
+//! step depends on them. The sets are cut by content alone (the shared files, or those below one directory), so that equal nodes
+//! have equal keys. Each set is made once, however many nodes depend on it.
 
 pub(crate) mod files;
 pub(crate) mod git_ignored;
@@ -21,7 +21,7 @@ use crate::compile::error::MetadataProblem;
 use crate::compile::inputs::files::{TreeFile, TreeFiles, escaped};
 use crate::compile::script::named_files::{Mentions, ancestors};
 
-/// The input files of one tree at one place of a slot.
+/// The input files of one tree at one place in a slot.
 #[derive(Debug)]
 pub(crate) struct TreeInputs {
     files: Arc<TreeFiles>,
@@ -36,10 +36,10 @@ pub(crate) struct TreeInputs {
 }
 
 impl TreeInputs {
-    /// `owners` are the directories of tests.
+    /// Returns the input files of a tree; `owners` are the directories of tests.
     pub(crate) fn new(files: Arc<TreeFiles>, owners: &BTreeSet<PathBuf>, prefix: String) -> Self {
         let shared = files.files.iter().filter(|file| home(owners, &file.path).is_none());
-        // A shared symlink brings what it leads to.
+        // A shared symlink makes the file that it leads to an input, too.
         let shared: Vec<&TreeFile> = shared.flat_map(|file| files.with_target(file)).collect();
         let shared = candidates(shared).filter_map(|file| file.input(&prefix)).collect();
         Self {
@@ -53,7 +53,7 @@ impl TreeInputs {
         }
     }
 
-    /// What a test depends on that is defined or runs in these directories.
+    /// Returns the inputs of a test that is defined or runs in these directories.
     pub(crate) fn of_test(&mut self, directories: &[PathBuf]) -> InputFiles {
         let mut sets = vec![self.shared.clone()];
         for directory in directories {
@@ -68,7 +68,7 @@ impl TreeInputs {
         InputFiles::union(sets)
     }
 
-    /// Whether one of the files mentions the control stream.
+    /// Returns the files that belong to the tests of a directory, and to no test in a directory further within.
     pub(crate) fn speak(&mut self, files: &InputFiles) -> bool {
         let contents = &self.files.speaking;
         let speaks = |set: &FileSet| set.files().iter().any(|file| contents.contains(&file.digest));
@@ -90,7 +90,7 @@ impl TreeInputs {
         set
     }
 
-    /// All files of the tree.
+    /// Returns all files of the tree.
     pub(crate) fn whole(&self) -> FileSet {
         candidates(&self.files.files)
             .filter_map(|file| file.input(&self.prefix))
@@ -107,12 +107,12 @@ impl TreeInputs {
         set
     }
 
-    /// The files that belong to no test.
+    /// Returns the files that belong to no test.
     pub(crate) fn shared(&self) -> FileSet {
         self.shared.clone()
     }
 
-    /// The files below a test's directory that a script names.
+    /// Returns the files below a test's directory that a script names.
     pub(crate) fn named(&self, mentions: &Mentions) -> FileSet {
         if mentions.name_all() {
             return self.whole();
@@ -125,8 +125,8 @@ impl TreeInputs {
         named.collect()
     }
 
-    /// The files that globs match; a glob that matches a directory stands for everything below. The second value are the globs that
-    /// match nothing.
+    /// Returns the files that globs match, and the globs that match nothing. A glob that matches a directory stands for
+    /// everything below it.
     pub(crate) fn matching(&self, globs: &Globs) -> (FileSet, Vec<String>) {
         let mut used = vec![false; globs.patterns.len()];
         let mut files: Vec<InputFile> = Vec::new();
@@ -158,7 +158,7 @@ pub(crate) struct Globs {
 }
 
 impl Globs {
-    /// Reads globs that stand in a file in the directory `here`.
+    /// Reads globs that are written in a file in the directory `here`.
     pub(crate) fn parse(patterns: Vec<String>, here: &Path) -> Result<Self, MetadataProblem> {
         let problem = |pattern: &str, error: &globset::Error| MetadataProblem::Glob {
             pattern: pattern.to_owned(),
@@ -181,17 +181,17 @@ impl Globs {
     }
 }
 
-/// Files that can be inputs at all.
+/// Returns the files that can be inputs at all.
 fn candidates<'f>(files: impl IntoIterator<Item = &'f TreeFile>) -> impl Iterator<Item = &'f TreeFile> {
     files.into_iter().filter(|file| !file.is_metadata())
 }
 
-/// The directory of the test that a path belongs to: the innermost, where they are nested.
+/// Returns the directory of the test that a path belongs to: the innermost one, if such directories are nested.
 fn owner<'p>(owners: &BTreeSet<PathBuf>, path: &'p Path) -> Option<&'p Path> {
     path.ancestors().skip(1).find(|directory| owners.contains(*directory))
 }
 
-/// The length of the part of a path that is the outermost directory of a test.
+/// Returns the length of the part of a path that is the outermost directory of a test.
 fn home(owners: &BTreeSet<PathBuf>, path: &Path) -> Option<usize> {
     let above = path
         .ancestors()

@@ -1,8 +1,9 @@
-//! The files of a tree: in a work tree those that are git's (see [`repository`](crate::compile::git)), else all.
+//! Lists the files of a tree: in a git work tree, those that belong to git (see [`repository`](crate::compile::git)), and
+//! elsewhere all.
 //!
-//! Each repository that lies in the tree, as a submodule or otherwise, is read by its own rules, and no rule reaches into another.
-//! A tree that its repository ignores as a whole is taken as if it lay in none: somebody put it there to be used.
-//! Nothing that the tree names is run.
+//! Each repository in the tree, as a submodule or otherwise, is read by its own rules, and no rule applies in another repository.
+//! A tree that its repository ignores as a whole is treated as if it were in no repository, because somebody put it there to be
+//! used. Nothing that the tree names is run.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -13,16 +14,16 @@ use std::sync::Arc;
 
 use crate::compile::git::{GIT, IgnoreRules, IgnoreVerdict, Repository};
 
-/// What a walk found, relative to the root.
+/// The result of a walk; all paths are relative to the root.
 #[derive(Debug, Default)]
 pub(crate) struct TreeWalk {
-    /// Everything that is not a directory. Sorted.
+    /// Everything that is not a directory, sorted.
     pub(crate) files: BTreeSet<PathBuf>,
-    /// Directories that hold nothing at all.
+    /// Directories that contain nothing at all.
     pub(crate) empty: BTreeSet<PathBuf>,
-    /// What git ignores, with the place of the rule: files, and directories that were not looked into.
+    /// What git ignores, with the place of the rule: files, and directories, which are not entered.
     pub(crate) ignored: BTreeMap<PathBuf, Arc<str>>,
-    /// What could not be read, or is not taken: a text that names the path.
+    /// What could not be read or is not taken, as texts that name the path.
     pub(crate) unreadable: Vec<String>,
 }
 
@@ -42,11 +43,11 @@ pub(crate) fn walk(root: &Path) -> TreeWalk {
     walk
 }
 
-/// Names by which a directory is known as that of a run.
+/// The files by which a directory is recognised as the directory of a run.
 const RUN: [&str; 2] = ["run.json", "events.jsonl"];
 
 impl TreeWalk {
-    /// Takes out what is atex's own: files and directories by their place, and the directories of earlier runs.
+    /// Removes what belongs to atex itself: the files and directories of this process, and the directories of earlier runs.
     pub(crate) fn leave_out(&mut self, root: &Path, own: &[PathBuf]) {
         let place = root.canonicalize().unwrap_or_else(|_| root.to_owned());
         let within = |own: &PathBuf| {
@@ -75,10 +76,10 @@ impl TreeWalk {
     }
 }
 
-/// Where a walk is in a repository.
+/// The state of a walk in a repository.
 struct StepKind<'r> {
     repository: &'r Repository,
-    /// The rules of the directories above, the topmost first.
+    /// The ignore rules of the directories above, the topmost first.
     rules: Vec<IgnoreRules>,
 }
 
@@ -107,7 +108,7 @@ impl TreeWalk {
         self.directory((&directory, Path::new("")), &path, &mut step, ignored.as_ref());
     }
 
-    /// Takes what is git's of one directory; `place` is where it is on the host, and in the tree.
+    /// Takes the files of one directory that belong to git. `place` is the directory on the host and in the tree.
     fn directory(
         &mut self,
         (place, within): (&Path, &Path),
@@ -154,7 +155,7 @@ impl TreeWalk {
         }
     }
 
-    /// Walks a directory if it is the top of a repository of its own.
+    /// Walks a directory if it is the top of a repository of its own, and returns whether it is.
     fn nested(&mut self, place: &Path, within: &Path) -> bool {
         match Repository::open(place) {
             Ok(None) => return false,
@@ -177,7 +178,7 @@ impl TreeWalk {
         true
     }
 
-    /// The names in a directory, and whether each is a directory; without what git keeps for itself.
+    /// Returns the names in a directory and whether each is a directory, without the name that git reserves for itself.
     fn entries(&mut self, place: &Path, within: &Path) -> Vec<(std::ffi::OsString, bool)> {
         let read = || -> io::Result<Vec<_>> {
             let entry = |entry: io::Result<fs::DirEntry>| {
@@ -194,7 +195,7 @@ impl TreeWalk {
                 entries.retain(|(name, _)| name != GIT);
                 entries
             }
-            // What is gone meanwhile is gone.
+            // A directory that disappeared during the walk is not an error.
             Err(error) if error.kind() == io::ErrorKind::NotFound && !within.as_os_str().is_empty() => Vec::new(),
             Err(error) => {
                 let text = format!(
@@ -357,7 +358,7 @@ mod tests {
         }
     }
 
-    /// What git says of each repository by itself.
+    /// Collects what git itself lists for each repository.
     fn of_git(root: &Path, within: &str, found: &mut BTreeSet<String>) {
         let listed = git(root, &["ls-files", "-z", "--cached", "--others", "--exclude-standard"]);
         for name in String::from_utf8(listed)
@@ -442,10 +443,10 @@ mod tests {
                     git(root, &["init", "-q", repository]);
                 }
             }
-            // Where case is folded, git does not name what differs from a tracked file by its case alone; here it is taken.
+            // If case is folded, git does not list a file whose name differs from a tracked one only by case; this walk takes it.
             for index in tracked.iter().filter(|_| !fold) {
                 let file = &files[index.index(files.len())];
-                // In a repository within it cannot be added.
+                // This fails for a file in a nested repository, which cannot be added.
                 let _ = Command::new("git").arg("-C").arg(root).args(["add", "-f", "--", file]).output();
             }
             let mut expected = BTreeSet::new();

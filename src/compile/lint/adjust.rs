@@ -1,4 +1,4 @@
-//! Adjust rules: their form, their conditions, what they set, and whether they are ever reached.
+//! Lint of adjust rules: their form, their conditions, what they set, and whether they can be reached.
 
 use std::collections::BTreeSet;
 
@@ -10,7 +10,7 @@ use super::{LintCode, Linter, expressions, keys, values};
 use crate::compile::metadata::read::Scope;
 use crate::compile::metadata::schema::NodeKind;
 
-/// Checks the rules of a node.
+/// Checks the adjust rules of a node.
 pub(super) fn check(linter: &mut Linter<'_>, node_scope: &Scope<'_>, kind: NodeKind, node: Node<'_>) {
     const KEY: &str = "adjust";
     let Some(rules) = node_scope.map.get(KEY) else { return };
@@ -61,15 +61,15 @@ fn check_one(linter: &mut Linter<'_>, scope: &Scope<'_>, kind: NodeKind, node: N
     values::check(linter, scope, kind, node.dir());
 }
 
-/// Whether a rule holds in every context.
+/// Returns whether a rule holds in every context.
 fn always(rule: &Map) -> bool {
     let Some(when) = rule.get("when") else { return true };
     let decided = Rule::from_value(when).and_then(|rule| rule.decide(&Context::new()));
-    // In an empty context only constants hold, and what is not defined.
+    // In an empty context, only constants and conditions with `not defined` hold.
     matches!(decided, Ok(Some(true))) && when.as_str().is_none_or(|text| !text.contains("defined"))
 }
 
-/// Applies the rules that hold without a context: a merge that fails there fails in all.
+/// Applies the rules that hold in every context: a merge that fails now fails always.
 pub(super) fn check_merging(linter: &mut Linter<'_>, names: &BTreeSet<&str>) {
     let Err(error) = linter.tree.adjusted(&Context::new()) else {
         return;
@@ -86,7 +86,7 @@ pub(super) fn check_merging(linter: &mut Linter<'_>, names: &BTreeSet<&str>) {
             .find(node)
             .and_then(|found| scope(linter.tree, NodeKind::Other, found).location("adjust")),
     };
-    // What has the wrong form is known by now; what cannot be merged is told here only.
+    // Rules of the wrong form were reported before; those that cannot be merged are reported only here.
     let known = matches!(error, Error::Format { .. });
     let known = known
         && location

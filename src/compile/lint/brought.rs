@@ -1,4 +1,4 @@
-//! What is named and not brought to a machine, and symlinks that lead out of the tree.
+//! Lint of files that are named but not uploaded to a SUT, and of symlinks that lead out of the tree.
 
 use std::path::Path;
 
@@ -12,21 +12,21 @@ use crate::compile::metadata::read::Scope;
 use crate::compile::metadata::schema::NodeKind;
 use crate::compile::spec::PhaseAction;
 
-/// Checks what a test names.
+/// Checks the files that a test names.
 pub(super) fn check_test(linter: &mut Linter<'_>, scope: &Scope<'_>, node: Node<'_>) {
     for found in git_ignored::of_test(&linter.files, linter.tree, node) {
         tell(linter, scope, &found);
     }
 }
 
-/// Checks what a phase names that runs in the root of the tree.
+/// Checks the files that a phase names, if it runs in the root of the tree.
 pub(super) fn check_phase(linter: &mut Linter<'_>, phase: &Scope<'_>, action: &PhaseAction) {
     for found in how::left_out(action, &linter.files, "") {
         tell(linter, phase, &found);
     }
 }
 
-/// Checks the files of variables that a plan names.
+/// Checks the environment files that a plan names.
 pub(super) fn check_plan(linter: &mut Linter<'_>, plan: &Scope<'_>) {
     const KEY: &str = "environment-file";
     for word in plan.texts(KEY).unwrap_or_default() {
@@ -49,7 +49,7 @@ fn tell(linter: &mut Linter<'_>, scope: &Scope<'_>, found: &LeftOut) {
         .add_at(LintCode::LeftOut, at, &found.word, message, hint);
 }
 
-/// Checks the symlinks below the directories of the chosen nodes, or all.
+/// Checks the symlinks below the directories of the chosen nodes, or all of them.
 pub(super) fn check_links(linter: &mut Linter<'_>, chosen: &[(NodeKind, Node<'_>)], all: bool) {
     let mut found = Vec::new();
     for (file, target, lost) in linter.files.links_out() {
@@ -59,7 +59,7 @@ pub(super) fn check_links(linter: &mut Linter<'_>, chosen: &[(NodeKind, Node<'_>
         let Some(node) = innermost.map(|(_, node)| node.name()).or(all.then_some("/")) else {
             continue;
         };
-        // What the link leads to is none of the tree's, and is not read.
+        // The target of the link is outside the tree and is not read.
         let location = Location {
             file: file.path.clone(),
             line: 1,

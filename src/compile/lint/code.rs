@@ -1,15 +1,15 @@
-//! The codes of findings: short names that stay, so that they can be switched off by them.
+//! The codes of lint findings: short, stable names with which users can switch findings off.
 //!
-//! `docs/lint.md` explains each; a test compares.
+//! `docs/lint.md` explains each code; a test compares that page with this list.
 
 use std::fmt;
 
 /// How bad a finding is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Severity {
-    /// It runs, and not as it reads.
+    /// The metadata can be used, but not with the meaning that they seem to have.
     Warning,
-    /// It does not run, or not in every context.
+    /// The metadata cannot be used, at least in some contexts.
     Error,
 }
 
@@ -39,7 +39,7 @@ macro_rules! codes {
                 match self { $(Self::$variant => $name,)* }
             }
 
-            /// Returns how bad findings with this code are.
+            /// Returns the severity of findings with this code.
             pub const fn severity(self) -> Severity {
                 match self { $(Self::$variant => Severity::$severity,)* }
             }
@@ -48,9 +48,9 @@ macro_rules! codes {
 }
 
 codes! {
-    /// A key that nobody reads.
+    /// No tool reads the key.
     UnknownKey Warning "unknown-key",
-    /// A key of tests in a plan, or the other way round.
+    /// A plan has a key of tests, or a test has a key of plans.
     MisplacedKey Warning "misplaced-key",
     /// A key of a plan, a phase or a section that atex does not support.
     IgnoredKey Warning "ignored-key",
@@ -62,9 +62,9 @@ codes! {
     NotAPlan Warning "not-a-plan",
     /// A value of a type that cannot be read.
     WrongType Error "wrong-type",
-    /// A value in the place of a boolean.
+    /// A value is not a boolean where one is expected.
     NotBoolean Warning "not-boolean",
-    /// A duration that is none.
+    /// A text is not a valid duration.
     BadDuration Error "bad-duration",
     /// A variable that cannot be exported.
     BadVariable Error "bad-variable",
@@ -82,15 +82,15 @@ codes! {
     BadCondition Error "bad-condition",
     /// An adjust rule of the wrong form, or one that cannot be merged.
     BadAdjust Error "bad-adjust",
-    /// A context rule that is none.
+    /// A context rule is not valid.
     BadRule Error "bad-rule",
-    /// A context rule that holds in no context, or that reads otherwise than it is read.
+    /// A context rule holds in no context, or is evaluated otherwise than it reads.
     DeadRule Warning "dead-rule",
     /// A dimension that looks like a misspelt one.
     UnknownDimension Warning "unknown-dimension",
-    /// An adjust rule behind one that always ends the list.
+    /// An adjust rule follows one that always ends the list.
     UnreachableRule Warning "unreachable-rule",
-    /// One of several discover sections without a usable name of its own.
+    /// One of several discover sections has no usable name of its own.
     SectionName Error "section-name",
     /// A filter or a condition that no test matches.
     FilterMatchesNothing Warning "filter-matches-nothing",
@@ -104,28 +104,28 @@ codes! {
     NotExecutable Error "not-executable",
     /// A script that names a file of its directory as if it were a command.
     NotACommand Warning "not-a-command",
-    /// A file that is named, and not brought to a machine.
+    /// A file is named but not uploaded to a SUT.
     LeftOut Warning "left-out",
     /// A symlink that leads out of the tree.
     LinkOut Warning "link-out",
-    /// An `id` that several nodes have.
+    /// Several nodes have the same `id`.
     DuplicateId Warning "duplicate-id",
-    /// tmt obeys the key, atex does not.
+    /// tmt obeys the key, but atex does not.
     TmtKey Warning "tmt-key",
-    /// atex reads it, tmt does not.
+    /// atex reads a value of this form, but tmt does not.
     TmtForm Warning "tmt-form",
-    /// tmt expands variables there.
+    /// tmt expands variables in the value.
     TmtExpansion Warning "tmt-expansion",
-    /// tmt sets the variable.
+    /// tmt sets the variable, but atex does not.
     TmtVariable Warning "tmt-variable",
-    /// tmt brings the command.
+    /// tmt provides the command on its guests, but atex does not.
     TmtCommand Warning "tmt-command",
-    /// tmt fetches the library or the file.
+    /// tmt fetches the library or the file, but atex does not.
     TmtRequire Warning "tmt-require",
 }
 
 impl LintCode {
-    /// Finds a code by its name.
+    /// Returns the code with this name.
     pub fn named(name: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|code| code.name() == name)
     }

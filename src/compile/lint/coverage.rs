@@ -1,7 +1,7 @@
-//! What sections select: parts that match no test, and sections that find none.
+//! Lint of what discover sections select: parts of a selection that match no test, and sections without tests.
 //!
-//! A test that an adjust rule may change in a key that a filter or a condition names counts as matched. Trees that would
-//! have to be fetched are not looked at.
+//! If an adjust rule may change a key that a filter or a condition names, the test counts as matched. Trees that would have to be
+//! fetched are not checked.
 
 use std::path::Path;
 
@@ -14,7 +14,7 @@ use super::{LintCode, Linter};
 use crate::compile::metadata::names::{any_found, did_you_mean, nearest};
 use crate::compile::metadata::read::Scope;
 
-/// What of a section's selection can be used.
+/// The usable parts of a section's selection.
 #[derive(Debug, Default)]
 pub(super) struct Selector {
     pub(super) names: Vec<String>,
@@ -23,7 +23,7 @@ pub(super) struct Selector {
     pub(super) conditions: Vec<Condition>,
 }
 
-/// Whether something matches a test: `Maybe`, if that depends on the context.
+/// Whether a test is matched; it is `Maybe` if that depends on the context.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Match {
     No,
@@ -31,7 +31,7 @@ enum Match {
     Yes,
 }
 
-/// Checks what a section selects of its tree.
+/// Checks what a section selects in its tree.
 pub(super) fn check(linter: &mut Linter<'_>, section: &Scope<'_>, selector: &Selector) {
     if section.value("url").is_some() {
         return;
@@ -83,7 +83,7 @@ fn unmatched_names(linter: &mut Linter<'_>, at: (&Scope<'_>, &str), names: &[Str
             let hint = hint.map(|nearest| format!("did you mean `{nearest}`?"));
             let message = format!("`{name}` in `{}` matches no test", at.1);
             linter.add(LintCode::NameMatchesNothing, at, name, message, hint);
-            // Without an exclusion there are more tests, not fewer.
+            // Without a pattern of `exclude`, more tests are selected, not fewer, so only those of `test` matter.
             unmatched |= at.1 == "test";
         }
     }
@@ -130,7 +130,7 @@ fn unmatched_conditions(linter: &mut Linter<'_>, section: &Scope<'_>, selector: 
         for node in all {
             match matches_condition(condition, *node) {
                 Ok(matched) => any |= matched != Match::No,
-                // Only of tests that get so far is the condition asked.
+                // The condition is evaluated only for tests that the other parts select.
                 Err(error) if selector.reaches_conditions(*node) => failed = failed.or(Some(error)),
                 Err(_) => {}
             }
@@ -181,7 +181,7 @@ impl Match {
         }
     }
 
-    /// What is not matched as it is may be after rules that change a key which the text names.
+    /// Returns `Maybe` for a test that is not matched now, but may be after adjust rules change a key that the text names.
     fn or_adjusted(matched: bool, text: &str, node: Node<'_>) -> Self {
         let touched = || adjusted_keys(node.data()).any(|key| !key.is_empty() && text.contains(key));
         match (matched, touched()) {

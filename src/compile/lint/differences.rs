@@ -1,6 +1,6 @@
-//! Where tmt would treat the tree in another way: what it obeys and atex does not, and the other way round.
+//! Lint of the differences from tmt: metadata that tmt obeys and atex does not, and the other way round.
 //!
-//! Phases and sections that atex ignores with a warning are findings without this, too, and are not repeated here.
+//! Phases and sections that atex ignores with a warning have findings of their own and are not repeated here.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -16,10 +16,10 @@ use crate::compile::script::first_command::file_of;
 use crate::compile::spec::{Framework, Interface, Interpretation};
 use crate::compile::test::{interface, run_directory};
 
-/// Scripts of more bytes are not read.
+/// Larger scripts are not read; the limit is in bytes.
 const LARGEST: u64 = 1 << 20;
 
-/// Commands that tmt brings to its guests. atex brings them to tests with tmt's interface, but for those that reboot.
+/// The commands that tmt provides on its guests.
 const COMMANDS: [&str; 13] = [
     "rhts-abort",
     "rhts-reboot",
@@ -36,7 +36,7 @@ const COMMANDS: [&str; 13] = [
     "tmt-report-result",
 ];
 
-/// Keys of `execute` that change what tmt does.
+/// The keys of `execute` that change what tmt does.
 const EXECUTE: [&str; 7] = [
     "duration",
     "exit-first",
@@ -47,10 +47,10 @@ const EXECUTE: [&str; 7] = [
     "where",
 ];
 
-/// Variables that are set where tmt runs, which it puts in their places before any script runs.
+/// Variables of the host of tmt, which tmt expands before any script runs.
 const OF_RUNNER: [&str; 8] = ["HOME", "LANG", "LOGNAME", "PATH", "PWD", "SHELL", "TERM", "USER"];
 
-/// Checks a node for what could change a verdict and is not obeyed.
+/// Checks a node for keys that could change a verdict and are not obeyed.
 pub(super) fn check_verdict(linter: &mut Linter<'_>, kind: NodeKind, node: Node<'_>) {
     let scope = linter.scope(kind, node);
     match kind {
@@ -88,7 +88,7 @@ pub(super) fn check_verdict(linter: &mut Linter<'_>, kind: NodeKind, node: Node<
     }
 }
 
-/// Checks a node for everything else.
+/// Checks a node for all other differences.
 pub(super) fn check(linter: &mut Linter<'_>, kind: NodeKind, node: Node<'_>) {
     let scope = linter.scope(kind, node);
     match kind {
@@ -160,7 +160,7 @@ impl Known {
     }
 }
 
-/// What a script in the metadata uses of tmt.
+/// Checks what a script in the metadata uses of tmt.
 fn check_words(linter: &mut Linter<'_>, at: (&Scope<'_>, &str), script: &str, known: &Known) {
     for (word, code) in words(script, known) {
         let (message, hint) = told(&word, code);
@@ -168,7 +168,7 @@ fn check_words(linter: &mut Linter<'_>, at: (&Scope<'_>, &str), script: &str, kn
     }
 }
 
-/// What a script file uses of tmt; the first place of each.
+/// Checks what a script file uses of tmt, and reports the first place of each use.
 fn check_file(linter: &mut Linter<'_>, node: Node<'_>, file: &Path, known: &Known) {
     let Some(text) = read(linter.root(), file) else { return };
     let mut seen = BTreeSet::new();
@@ -256,7 +256,7 @@ fn check_plan(linter: &mut Linter<'_>, scope: &Scope<'_>) {
     }
 }
 
-/// Whether a step says no more than how it is done by default.
+/// Returns whether a step says no more than the default does.
 fn is_plain(step: &Value, how: Option<&str>) -> bool {
     let (Some(map), Some(how)) = (step.as_map(), how) else {
         return false;
@@ -299,7 +299,8 @@ fn check_environment_form(linter: &mut Linter<'_>, scope: &Scope<'_>) {
     }
 }
 
-/// tmt expands `$NAME` and `$@dimension` in all data of a plan. In scripts bash does so as well, on the machine.
+/// Checks for expansions: tmt expands `$NAME` and `$@dimension` in all data of a plan. In scripts, bash does so as well, on the
+/// SUT.
 fn check_expansion(linter: &mut Linter<'_>, scope: &Scope<'_>) {
     for (key, value) in scope.map.iter() {
         let Some(key) = key.as_str() else { continue };
@@ -324,7 +325,7 @@ fn check_expansion(linter: &mut Linter<'_>, scope: &Scope<'_>) {
     }
 }
 
-/// The names behind dollar signs, in braces or without.
+/// Returns the names after dollar signs, with or without braces.
 fn references(text: &str) -> impl Iterator<Item = &str> {
     text.split('$').skip(1).filter_map(|rest| {
         let rest = rest.strip_prefix('{').unwrap_or(rest);
@@ -336,14 +337,14 @@ fn references(text: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// The variables that a node sets itself.
+/// Returns the variables that a node sets itself.
 fn variables(data: &Map) -> BTreeSet<String> {
     let environment = data.get("environment").and_then(Value::as_map);
     let keys = environment.into_iter().flat_map(Map::keys);
     keys.filter_map(Value::as_str).map(str::to_owned).collect()
 }
 
-/// What a script uses that tmt sets or brings: words, in their order.
+/// Returns the words of a script that are variables or commands of tmt, in their order.
 fn words(script: &str, known: &Known) -> Vec<(String, LintCode)> {
     let mut found = Vec::new();
     for line in script.lines().filter(|line| !line.trim_start().starts_with('#')) {

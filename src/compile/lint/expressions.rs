@@ -1,4 +1,4 @@
-//! Texts that are small programs: context rules, regular expressions, filters, conditions.
+//! Lint of expressions: context rules, regular expressions, filters and conditions.
 
 use atex_fmf::Value;
 use atex_fmf::condition::Condition;
@@ -10,7 +10,7 @@ use super::{LintCode, Linter};
 use crate::compile::metadata::names::nearest_key;
 use crate::compile::metadata::read::Scope;
 
-/// How like a known dimension another one must be to be taken for a slip.
+/// How similar a dimension must be to a known one to count as a misspelling of it.
 const ALIKE: f64 = 0.75;
 
 /// Checks the rules in `when` of a phase, a section or an adjust rule.
@@ -23,7 +23,7 @@ pub(super) fn check_when(linter: &mut Linter<'_>, scope: &Scope<'_>) {
     }
 }
 
-/// Checks one rule that stands under `when`.
+/// Checks one rule of a `when`.
 pub(super) fn check_rule(linter: &mut Linter<'_>, scope: &Scope<'_>, value: &Value) {
     let word = value.as_str().unwrap_or("when");
     let at = (scope, "when");
@@ -74,7 +74,7 @@ fn check_dimension(linter: &mut Linter<'_>, scope: &Scope<'_>, dimension: &str) 
     }
 }
 
-/// Compiles a regular expression that stands in a value.
+/// Compiles the regular expression in a value, and reports it if that fails.
 pub(super) fn pattern(linter: &mut Linter<'_>, at: (&Scope<'_>, &str), text: &str) -> Option<()> {
     let compiled = Pattern::cached(text).and_then(|pattern| pattern.search("").map(|_| ()));
     compiled
@@ -82,7 +82,7 @@ pub(super) fn pattern(linter: &mut Linter<'_>, at: (&Scope<'_>, &str), text: &st
         .ok()
 }
 
-/// Reads a filter that stands in a value.
+/// Parses the filter in a value, and reports it if that fails.
 pub(super) fn filter(linter: &mut Linter<'_>, at: (&Scope<'_>, &str), text: &str) -> Option<Filter> {
     let filter = Filter::parse(text);
     match filter.check() {
@@ -95,7 +95,7 @@ pub(super) fn filter(linter: &mut Linter<'_>, at: (&Scope<'_>, &str), text: &str
     }
 }
 
-/// Reads a condition that stands in a value.
+/// Parses the condition in a value, and reports it if that fails.
 pub(super) fn condition(linter: &mut Linter<'_>, at: (&Scope<'_>, &str), text: &str) -> Option<Condition> {
     Condition::parse(text)
         .map_err(|error| linter.add(LintCode::BadCondition, at, text, error.to_string(), None))

@@ -1,4 +1,4 @@
-//! Findings, and their collection: what many nodes inherit from one place is one finding.
+//! Lint findings and their collection. What many nodes inherit from one place becomes one finding.
 
 use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
@@ -9,16 +9,16 @@ use super::code::LintCode;
 use crate::compile::metadata::read::Scope;
 use crate::compile::metadata::source_text::SourceText;
 
-/// Something that is wrong with the metadata, or probably not meant.
+/// Something that is wrong in the metadata, or that was probably not meant.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
-    /// What kind of thing it is.
+    /// The kind of the finding.
     pub code: LintCode,
-    /// Where it stands; `None` where nothing in the files says it.
+    /// The place of the finding; `None` if no line of the files is about it.
     pub marked: Option<MarkedLine>,
     /// What is wrong.
     pub message: String,
-    /// What to do, where that is clear.
+    /// How to mend it, if that is clear.
     pub hint: Option<String>,
     /// The first node that has it.
     pub node: String,
@@ -26,10 +26,10 @@ pub struct Finding {
     pub nodes: usize,
 }
 
-/// What makes two findings the same one.
+/// Two findings with the same identity are one finding.
 type Identity = (Option<(Location, u32)>, LintCode, String);
 
-/// The findings of a tree while they are collected.
+/// The findings of a tree while they are being collected.
 #[derive(Debug)]
 pub(super) struct Findings {
     sources: SourceText,
@@ -41,12 +41,12 @@ pub(super) struct Findings {
 #[derive(Debug)]
 struct Seen {
     index: usize,
-    /// The node that had it last: one node can have it several times and counts once.
+    /// The node that had the finding last. A node counts once, even if it has the finding several times.
     last: String,
 }
 
 impl Findings {
-    /// Starts a collection without findings; those with an allowed code stay out.
+    /// Starts an empty collection. Findings with an `allowed` code are not collected.
     pub(super) fn new(root: PathBuf, allowed: BTreeSet<LintCode>) -> Self {
         Self {
             sources: SourceText::new(root),
@@ -56,7 +56,7 @@ impl Findings {
         }
     }
 
-    /// Adds a finding about a key of a mapping; `word` is what the caret shows.
+    /// Adds a finding about a key of a mapping; `word` is what the caret marks.
     pub(super) fn add(
         &mut self,
         code: LintCode,
@@ -87,7 +87,7 @@ impl Findings {
         self.keep(code, (node, marked), message, hint);
     }
 
-    /// Adds a finding about a place that no line of text is.
+    /// Adds a finding with a mark that was made before.
     pub(super) fn add_marked(&mut self, code: LintCode, (node, marked): (&str, MarkedLine), message: String) {
         if !self.allowed.contains(&code) {
             self.keep(code, (node, Some(marked)), message, None);
@@ -124,7 +124,7 @@ impl Findings {
         });
     }
 
-    /// Tells whether an adjust rule that cannot be used is known already, in the file of another report of it.
+    /// Returns whether an unusable adjust rule in this file was reported already.
     pub(super) fn has_rule_error_in(&self, file: &Path) -> bool {
         self.found.iter().any(|finding| {
             let here = finding

@@ -1,4 +1,4 @@
-//! Ids that several tests, plans or stories have.
+//! Lint of ids that several tests, plans or stories share.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,7 +10,7 @@ use crate::compile::metadata::schema::NodeKind;
 /// How many names a message shows.
 const SHOWN: usize = 3;
 
-/// Checks the ids of all nodes; findings are about the nodes with the given names.
+/// Checks the ids of all nodes, and reports only nodes with the given names.
 pub(super) fn check(linter: &mut Linter<'_>, names: &BTreeSet<&str>) {
     let mut owners: BTreeMap<(&str, &str), Vec<(NodeKind, Node<'_>)>> = BTreeMap::new();
     for (kind, node) in &linter.nodes.all {

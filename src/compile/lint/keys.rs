@@ -1,4 +1,4 @@
-//! Keys: those that nobody reads, those of another kind of node, and phases in what is no plan.
+//! Lint of keys: those that nobody reads, those of another kind of node, and phases in a node that is not a plan.
 
 use atex_fmf::Value;
 
@@ -10,7 +10,7 @@ use crate::compile::metadata::schema::{
     COMMON, EXTRA, Meaning, MetadataKey, NodeKind, OBSOLETE, PLAN, TEST, bare, has, names,
 };
 
-/// Keys of adjust rules that are not data.
+/// The keys of adjust rules that are not data.
 const OF_RULES: [&str; 3] = ["because", "continue", "when"];
 
 /// Checks the keys of a node.
@@ -29,7 +29,7 @@ pub(super) fn check(linter: &mut Linter<'_>, scope: &Scope<'_>, kind: NodeKind) 
     }
 }
 
-/// Checks the keys of an adjust rule of a node.
+/// Checks the keys of an adjust rule.
 pub(super) fn check_rule(linter: &mut Linter<'_>, rule: &Scope<'_>, kind: NodeKind) {
     if kind == NodeKind::Other {
         return;
@@ -43,7 +43,7 @@ pub(super) fn check_rule(linter: &mut Linter<'_>, rule: &Scope<'_>, kind: NodeKi
     }
 }
 
-/// Checks one key, as written and without its suffix.
+/// Checks one key, given as it is written and without its merge suffix.
 fn check_key(linter: &mut Linter<'_>, scope: &Scope<'_>, kind: NodeKind, (written, key): (&str, &str)) {
     if COMMON.contains(&key) || has(kind.keys(), key) {
         return;
@@ -66,7 +66,7 @@ fn check_key(linter: &mut Linter<'_>, scope: &Scope<'_>, kind: NodeKind, (writte
         .filter(|owner| has(owner.keys(), key))
         .collect();
     if let Some(owner) = owners.first() {
-        // One file for tests and plans is a habit: what is inherited from there is somebody's.
+        // One file often serves both tests and plans, so a key that another node inherits from here and uses is not reported.
         if !linter.nodes.uses(key, scope.location(written)) {
             let message = format!(
                 "`{written}` has a meaning in a {}, not in a {}",
@@ -107,7 +107,7 @@ fn not_text(linter: &mut Linter<'_>, scope: &Scope<'_>, key: &Value) {
     linter.add(LintCode::UnknownKey, (scope, &text), &text, message, None);
 }
 
-/// What a plan says and atex warns of when it runs it.
+/// Reports the keys of a plan of which atex warns when it runs the plan.
 fn refused(linter: &mut Linter<'_>, scope: &Scope<'_>) {
     let unsupported = PLAN.iter().filter(|key| matches!(key.meaning, Meaning::Unsupported(_)));
     for key in unsupported.map(|key| key.name).filter(|key| scope.value(key).is_some()) {
@@ -120,7 +120,7 @@ fn refused(linter: &mut Linter<'_>, scope: &Scope<'_>) {
     }
 }
 
-/// A node that nobody reads may have been meant to be read.
+/// Reports a node that nobody reads but that may have been meant as a test or a plan.
 fn check_other(linter: &mut Linter<'_>, scope: &Scope<'_>) {
     let has_any = |keys: &[MetadataKey]| keys.iter().any(|key| scope.map.contains_key(key.name));
     let mut missing = None;

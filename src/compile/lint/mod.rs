@@ -1,15 +1,16 @@
-//! Lint: what of a tree's metadata is wrong, or is not obeyed, found without running anything.
+//! Lint: finds what is wrong or not obeyed in the metadata of a tree, without running anything.
 //!
-//! Approach: the tree is read as it is written, without a context, and everything that adjust rules may set counts as
-//! possible. So a finding holds in every context, or it names the rule that makes it so. Values are read by the readers that
-//! `compile` itself uses, which makes "lint finds nothing" mean "compile refuses nothing of this kind".
+//! Approach: the tree is read as it is written, without a context, and everything that adjust rules may set counts as possible.
+//! So a finding holds in every context, or it names the rule that causes it. Values are read by the readers that `compile` itself
+//! uses; therefore "lint finds nothing" means "compile refuses nothing of this kind".
 //!
-//! 1. `nodes` tells tests, plans and stories apart and collects what the checks need of the whole tree;
+//! 1. `nodes` sorts the leaves into tests, plans and stories, and collects what the checks need to know of the whole tree;
 //! 2. each node is checked: `keys` and `values`, then `adjust`, and by its kind `phases`, `sections` (with `coverage`) and
 //!    `scripts`;
-//! 3. `brought` says what of all that is named stays here; `ids` looks over all nodes, `differences` says what of tmt is not obeyed and could change a verdict, and, with `--tmt`, where else tmt would do something else.
+//! 3. `brought` reports named files that are not uploaded; `ids` compares all nodes; `differences` reports what tmt would do
+//!    otherwise and could change a verdict, and with `--tmt` all other differences.
 //!
-//! Findings are data; nothing here prints. Files are only looked at, never changed; nothing is fetched.
+//! Findings are data; nothing here prints. Files are only read, and nothing is fetched.
 
 mod adjust;
 mod brought;
@@ -41,48 +42,49 @@ use crate::compile::metadata::schema::NodeKind;
 use finding::Findings;
 use nodes::NodesByKind;
 
-/// What to look at.
+/// What to check.
 #[derive(Clone, Debug, Default)]
 pub struct LintRequest {
-    /// Where to look for the tree: its root or any directory below.
+    /// Where to look for the tree: its root, or any directory below it.
     pub start: PathBuf,
-    /// Names of nodes: exact, else Python-style regexes that are searched. Empty: all.
+    /// The names of the nodes to check: an exact name, or else a Python-style regex to search for. All nodes are checked if it is
+    /// empty.
     pub names: Vec<String>,
-    /// Also where tmt would treat the tree in another way.
+    /// Whether all differences from tmt are reported.
     pub tmt: bool,
     /// Codes that are switched off.
     pub allow: BTreeSet<LintCode>,
-    /// Dimensions of contexts that are known to be set.
+    /// Context dimensions that are known to be set.
     pub dimensions: BTreeSet<String>,
 }
 
-/// What was found.
+/// The result of a check.
 #[derive(Clone, Debug)]
 pub struct LintReport {
-    /// Ordered by file and line.
+    /// The findings, ordered by file and line.
     pub findings: Vec<Finding>,
-    /// How many tests, plans and stories were looked at.
+    /// How many tests, plans and stories were checked.
     pub nodes: usize,
 }
 
-/// Why nothing could be looked at.
+/// Why nothing could be checked.
 #[derive(Debug, thiserror::Error)]
 pub enum LintError {
     /// The tree cannot be read.
     #[error(transparent)]
     Fmf(#[from] atex_fmf::Error),
-    /// A name that was given is no node's.
+    /// No node has the name that was given.
     #[error("no test, plan or story matches `{name}`")]
     UnknownName {
-        /// As given.
+        /// The name as the user gave it.
         name: String,
-        /// Names that look like it, nearest first.
+        /// Similar names, the nearest first.
         nearest: Vec<String>,
     },
 }
 
 impl LintError {
-    /// Returns advice, where there is some.
+    /// Returns advice, if there is any.
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Fmf(error) => error.hint().map(str::to_owned),
@@ -94,16 +96,16 @@ impl LintError {
     }
 }
 
-/// What the checks of one node need.
+/// The state that the checks of all nodes share.
 struct Linter<'t> {
     tree: &'t Tree,
-    /// Their contents are not read.
+    /// The file names of the tree; the contents are not read.
     files: TreeFiles,
     nodes: NodesByKind<'t>,
     findings: Findings,
 }
 
-/// Looks at a tree.
+/// Checks a tree.
 pub fn lint(request: &LintRequest) -> Result<LintReport, LintError> {
     let tree = Tree::load(&request.start)?;
     let nodes = NodesByKind::of(&tree, request.dimensions.clone());
@@ -131,7 +133,7 @@ pub fn lint(request: &LintRequest) -> Result<LintReport, LintError> {
     })
 }
 
-/// The nodes that were asked for.
+/// Returns the nodes that were asked for.
 fn choose<'t>(nodes: &NodesByKind<'t>, names: &[String]) -> Result<Vec<(NodeKind, Node<'t>)>, LintError> {
     if names.is_empty() {
         return Ok(nodes.all.clone());
@@ -160,7 +162,7 @@ fn choose<'t>(nodes: &NodesByKind<'t>, names: &[String]) -> Result<Vec<(NodeKind
 }
 
 impl<'t> Linter<'t> {
-    /// Checks a node by itself.
+    /// Checks a single node.
     fn node(&mut self, kind: NodeKind, node: Node<'t>) {
         let scope = self.scope(kind, node);
         keys::check(self, &scope, kind);

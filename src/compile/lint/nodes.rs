@@ -1,4 +1,4 @@
-//! The nodes of a tree by their kinds, and what checks of one node need to know of all others.
+//! The nodes of a tree by kind, and what the checks of one node need to know of all others.
 
 use std::collections::{BTreeSet, HashSet};
 
@@ -9,16 +9,16 @@ use crate::compile::metadata::read::{NodeReader, Scope};
 use crate::compile::metadata::schema::{COMMON, DIMENSIONS, NodeKind, bare, has};
 use crate::compile::metadata::trees::is_test;
 
-/// All leaves, by kind.
+/// All leaves of the tree, with their kinds.
 #[derive(Debug)]
 pub(super) struct NodesByKind<'t> {
-    /// In fmf's order.
+    /// All leaves, in fmf's order.
     pub(super) all: Vec<(NodeKind, Node<'t>)>,
-    /// Tests that run in some context.
+    /// The tests that run in some context.
     pub(super) tests: Vec<Node<'t>>,
-    /// Dimensions that somebody sets.
+    /// The known context dimensions: common ones, those of the request, and those that the `context` of a node sets.
     pub(super) dimensions: BTreeSet<String>,
-    /// Keys at places where they have a meaning for some node.
+    /// Keys, with their places, that have a meaning for some node.
     used: HashSet<(String, Option<Location>)>,
 }
 
@@ -46,13 +46,13 @@ impl<'t> NodesByKind<'t> {
         }
     }
 
-    /// Whether a key at a place has a meaning for another node that has it from there.
+    /// Returns whether a key at a place has a meaning for another node that inherits it.
     pub(super) fn uses(&self, key: &str, location: Option<Location>) -> bool {
         self.used.contains(&(key.to_owned(), location))
     }
 }
 
-/// Notes the keys of a mapping that have a meaning for a kind.
+/// Records the keys of a mapping that have a meaning for a kind of node.
 fn use_keys(used: &mut HashSet<(String, Option<Location>)>, scope: &Scope<'_>, kind: NodeKind) {
     for key in scope.map.keys().filter_map(Value::as_str) {
         if has(kind.keys(), bare(key)) && !COMMON.contains(&bare(key)) {
@@ -61,12 +61,12 @@ fn use_keys(used: &mut HashSet<(String, Option<Location>)>, scope: &Scope<'_>, k
     }
 }
 
-/// The node's data as they are read.
+/// Returns the scope of the node's data.
 pub(super) fn scope<'t>(tree: &'t Tree, kind: NodeKind, node: Node<'t>) -> Scope<'t> {
     NodeReader::new(tree, node).scope(kind.word())
 }
 
-/// The tests of a tree that run in some context.
+/// Returns the tests of a tree that run in some context.
 pub(super) fn tests(tree: &Tree) -> Vec<Node<'_>> {
     tree.climb(false).filter(|node| may_run(*node)).collect()
 }
@@ -84,7 +84,7 @@ fn kind(node: Node<'_>) -> NodeKind {
     }
 }
 
-/// Whether a test runs in some context.
+/// Returns whether a test runs in some context.
 pub(super) fn may_run(node: Node<'_>) -> bool {
     const DECIDING: [&str; 4] = ["enabled", "manual", "story", "test"];
     let data = node.data();
@@ -92,12 +92,12 @@ pub(super) fn may_run(node: Node<'_>) -> bool {
     may_be && (is_test(node) || DECIDING.iter().any(|key| adjusts(data, key)))
 }
 
-/// Whether an adjust rule may change a key.
+/// Returns whether an adjust rule may change a key.
 pub(super) fn adjusts(data: &Map, key: &str) -> bool {
     adjusted_keys(data).any(|adjusted| adjusted == key)
 }
 
-/// The keys that adjust rules may change.
+/// Returns the keys that adjust rules may change.
 pub(super) fn adjusted_keys(data: &Map) -> impl Iterator<Item = &str> {
     let keys = rules(data)
         .filter_map(Value::as_map)
@@ -105,7 +105,7 @@ pub(super) fn adjusted_keys(data: &Map) -> impl Iterator<Item = &str> {
     keys.filter_map(|entry: &Entry| entry.key.as_str()).map(bare)
 }
 
-/// The adjust rules of a node.
+/// Returns the adjust rules of a node.
 pub(super) fn rules(data: &Map) -> impl Iterator<Item = &Value> {
     let rules = data.get("adjust");
     rules

@@ -1,4 +1,4 @@
-//! Phases of `prepare` and `finish`: those that are ignored, and those that do nothing.
+//! Lint of the phases of `prepare` and `finish`: phases that are ignored, and phases that do nothing.
 
 use std::path::Path;
 
@@ -59,7 +59,8 @@ fn check_phase(linter: &mut Linter<'_>, phase: &Scope<'_>, step: StepKind, in_tr
     }
 }
 
-/// Whether the scripts of a plan run in the root of its own tree: not where sections lie beside each other, or are elsewhere.
+/// Returns whether the scripts of a plan run in the root of its own tree. They do not if the sections lie side by side in the
+/// slot, or if the tests come from another tree.
 fn runs_in_tree(plan: &Map) -> bool {
     let own = |section: &Map| !section.contains_key("url") && !section.contains_key("path");
     match plan.get("discover") {

@@ -1,4 +1,4 @@
-//! Scripts: those without a command, and those that start with a file which is not there or cannot be executed.
+//! Lint of scripts: scripts without a command, and scripts that start with a file that is missing or not executable.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -33,7 +33,7 @@ pub(super) fn check_test(linter: &mut Linter<'_>, scope: &Scope<'_>, node: Node<
         Err(error) => return values::refused::<()>(linter, scope, Err(error)),
     };
     if !linter.root().join(&directory).is_dir() {
-        // A `path` that a rule may change is wrong in this context only.
+        // If an adjust rule may change `path`, it is wrong only in this context.
         if !adjusts(node.data(), "path") {
             let message = format!("there is no directory `{}` in the tree", directory.display());
             let word = scope.text("path").ok().flatten().unwrap_or_default();
@@ -45,7 +45,7 @@ pub(super) fn check_test(linter: &mut Linter<'_>, scope: &Scope<'_>, node: Node<
     brought::check_test(linter, scope, node);
 }
 
-/// Checks the file that a script starts with, when it runs in a directory of the tree.
+/// Checks the file that a script starts with, if the script runs in a directory of the tree.
 pub(super) fn check_files(linter: &mut Linter<'_>, at: (&Scope<'_>, &str), script: &str, directory: &Path) {
     let Some(command) = first_command::first(script) else {
         return;
@@ -79,7 +79,7 @@ pub(super) fn check_files(linter: &mut Linter<'_>, at: (&Scope<'_>, &str), scrip
     }
 }
 
-/// A file of the same directory that may be meant.
+/// Returns a similarly named file in the same directory.
 fn similar(path: &Path) -> Option<String> {
     let name = path.file_name()?.to_str()?;
     let entries = fs::read_dir(path.parent()?).ok()?;

@@ -1,4 +1,4 @@
-//! Sections of `discover`: those that are ignored, their names, and what they select with.
+//! Lint of the sections of `discover`: sections that are ignored, their names, and their selections.
 
 use atex_fmf::{Node, Value};
 
@@ -70,14 +70,14 @@ fn is_fmf(linter: &mut Linter<'_>, section: &Scope<'_>) -> bool {
     false
 }
 
-/// Sections beside each other become directories.
+/// Checks the name of one of several sections, because these names become directories.
 fn check_name(linter: &mut Linter<'_>, section: &Scope<'_>, names: &mut Vec<String>) {
     let problem = match section.text("name") {
         Ok(None) => MetadataProblem::NamelessSection,
         Ok(Some(name)) if name.is_empty() || name == "." || name == ".." || name.contains(['/', '\0', '\n']) => {
             MetadataProblem::SectionName(name)
         }
-        // Of two with rules, only one may apply.
+        // Two sections with rules may share a name, because perhaps only one of them applies.
         Ok(Some(_)) if section.value("when").is_some() => return,
         Ok(Some(name)) if names.contains(&name) => MetadataProblem::SameSection(name),
         Ok(Some(name)) => return names.push(name),
@@ -134,7 +134,7 @@ fn check_section(linter: &mut Linter<'_>, section: &Scope<'_>) {
     coverage::check(linter, section, &selector);
 }
 
-/// The patterns of `test`; tmt also takes mappings with a `name` and what it adjusts.
+/// Returns the patterns of `test`. tmt also accepts mappings, with a `name` and an adjust rule.
 fn names(linter: &mut Linter<'_>, section: &Scope<'_>) -> Vec<String> {
     const EXPECTED: &str = "a text, or a list of texts or mappings with a `name`";
     let Some(value) = section.value("test") else {

@@ -1,4 +1,4 @@
-//! Values of wrong types, and texts that mean nothing: what the readers of `compile` refuse.
+//! Lint of values that the readers of `compile` refuse: wrong types, and texts without a meaning.
 
 use std::path::Path;
 
@@ -11,7 +11,7 @@ use crate::compile::metadata::schema::NodeKind;
 use crate::compile::plan::environment;
 use crate::compile::test::{duration, interface};
 
-/// Checks the values of a node that is defined in `here`, or of one of its adjust rules.
+/// Checks the values of a node that is defined in `here`, or those of one of its adjust rules.
 pub(super) fn check(linter: &mut Linter<'_>, scope: &Scope<'_>, kind: NodeKind, here: &Path) {
     let flags: &[&str] = match kind {
         NodeKind::Test => &["enabled", "manual", "tty"],
@@ -42,7 +42,7 @@ pub(super) fn check(linter: &mut Linter<'_>, scope: &Scope<'_>, kind: NodeKind, 
     }
 }
 
-/// Reports what a reader refuses.
+/// Reports the error of a reader.
 pub(super) fn refused<T>(linter: &mut Linter<'_>, scope: &Scope<'_>, read: Result<T, CompileError>) {
     let Err(error) = read else { return };
     let hint = error.hint();

@@ -1,7 +1,7 @@
-//! Variables: the forms `environment` may have, and the order in which later ones win.
+//! Environment variables: the accepted forms of `environment`, and the order in which later values override earlier ones.
 //!
-//! A job gets variables in two layers, with the plan environment file between them: before it the plan's, after it the test's and those
-//! of the command line. So the layer matters as much as the value, and both are in the key.
+//! A job gets variables in two layers, with the plan environment file between them: the plan's variables come before the file,
+//! those of the test and the command line after it. The layer therefore matters as much as the value, and both are in the key.
 
 use std::collections::BTreeMap;
 
@@ -12,12 +12,13 @@ use crate::compile::error::{CompileError, MetadataProblem};
 use crate::compile::metadata::read::{Scope, scalar};
 use crate::compile::spec::Secrets;
 
-/// The pseudo variable that names, in keys, what is set after the plan environment file. No real one can have its name.
+/// The pseudo variable that names, in keys, the variables that are set after the plan environment file. No real variable can have
+/// its name.
 const SET_LAST: &str = "(set last)";
-/// The origin of what the command line sets.
+/// The origin of variables that the command line sets.
 const COMMAND_LINE: &str = "-e";
 
-/// Variables by name, with where they come from.
+/// Variables by name, with their origins.
 pub(crate) type Variables = BTreeMap<String, Variable>;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,8 +27,8 @@ pub(crate) struct Variable {
     pub(crate) origin: Option<String>,
 }
 
-/// Reads the `environment` of a plan or a test: a mapping, a list of mappings, or `KEY=VALUE` texts. tmt strips spaces from
-/// the values of plans, and only of those.
+/// Reads the `environment` of a plan or a test: a mapping, a list of mappings, or `KEY=VALUE` texts. tmt strips spaces from the
+/// values of plans, and only from those.
 pub(crate) fn read(scope: &Scope<'_>, strip: bool) -> Result<Variables, CompileError> {
     const KEY: &str = "environment";
     let mut variables = Variables::new();
@@ -94,13 +95,14 @@ fn insert(scope: &Scope<'_>, name: &str, variable: Variable, all: &mut Variables
     Ok(())
 }
 
-/// Whether bash can export a variable of this name.
+/// Returns whether bash can export a variable of this name.
 pub(crate) fn is_name(name: &str) -> bool {
     let word = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
     word && !name.is_empty() && !name.starts_with(|first: char| first.is_ascii_digit())
 }
 
-/// Names whose values bash sets by itself, or that it reads as numbers: a job would never see what was asked for. bash 4.2 to 5.2.
+/// Variables that bash (4.2 to 5.2) sets by itself or reads as numbers, so that a job would never see the value that was asked
+/// for.
 const KEPT_BY_BASH: [&str; 29] = [
     "BASHOPTS",
     "BASHPID",
@@ -133,12 +135,12 @@ const KEPT_BY_BASH: [&str; 29] = [
     "_",
 ];
 
-/// Whether bash keeps a variable for itself, so that nobody can give it a value.
+/// Returns whether bash reserves a variable for itself, so that nobody else can give it a value.
 pub(crate) fn is_kept_by_bash(name: &str) -> bool {
     KEPT_BY_BASH.contains(&name)
 }
 
-/// The variables of the command line; the last of one name wins.
+/// Returns the variables of the command line; the last one of a name wins.
 pub(crate) fn of_command_line(given: &[(String, String)]) -> Variables {
     let variable = |value: &String| Variable {
         value: value.clone(),
@@ -150,14 +152,14 @@ pub(crate) fn of_command_line(given: &[(String, String)]) -> Variables {
         .collect()
 }
 
-/// `over` on top of `under`.
+/// Returns the variables of both layers; those in `over` win.
 pub(crate) fn merged(under: &Variables, over: &Variables) -> Variables {
     let mut all = under.clone();
     all.extend(over.iter().map(|(name, variable)| (name.clone(), variable.clone())));
     all
 }
 
-/// Names and values, as a job takes them.
+/// Returns names and values in the form that a job takes.
 pub(crate) fn pairs(variables: &Variables) -> Vec<(String, String)> {
     variables
         .iter()
@@ -165,7 +167,7 @@ pub(crate) fn pairs(variables: &Variables) -> Vec<(String, String)> {
         .collect()
 }
 
-/// What of two layers enters a key.
+/// Returns the part of two layers that enters a key.
 pub(crate) fn inputs(before: &Variables, after: &Variables, secrets: &Secrets) -> Environment {
     let value = |name: &String, text: &str| {
         if secrets.names.contains(name) {

@@ -1,4 +1,4 @@
-//! Plans: which nodes are plans, which of them were asked for, and what they say.
+//! Selects and reads plans: which nodes are plans, which of them were asked for, and what they say.
 
 pub(crate) mod environment;
 pub(crate) mod phases;
@@ -23,7 +23,7 @@ use environment::Variables;
 use phases::Phase;
 use sections::Section;
 
-/// The plan of a tree that has none, as tmt calls it.
+/// The name that tmt gives to the plan of a tree without plans.
 const DEFAULT_NAME: &str = "/default/plan";
 
 /// A plan that was asked for.
@@ -35,21 +35,22 @@ pub(crate) struct Plan {
     pub(crate) prepare: Vec<Phase>,
     pub(crate) finish: Vec<Phase>,
     pub(crate) sections: Vec<Section>,
-    /// A command, and where it stands.
+    /// The command of the probe, and where it is written.
     pub(crate) probe: Option<(String, ValueOrigin)>,
-    /// `extra-atex-inputs`; replaces the files that prepare steps depend on.
+    /// `extra-atex-inputs`, which replaces the files that prepare steps depend on.
     pub(crate) globs: Option<Globs>,
     /// `extra-atex-interface`: of its tests that say nothing else.
     pub(crate) interface: Option<Interface>,
     /// `extra-atex-shared-tree`.
     pub(crate) shared_tree: bool,
-    /// Its metadata as JSON text.
+    /// The plan's metadata as JSON text.
     pub(crate) data: String,
     pub(crate) origin: Option<String>,
 }
 
 impl Plan {
-    /// The trees of the slot and where they lie in it; a plan without sections still has scripts, which run in its tree.
+    /// Returns the trees of the slot and their places in it. A plan without sections still has scripts, which run in its own
+    /// tree.
     pub(crate) fn places(&self, trees: &Trees) -> Vec<(TreeId, String)> {
         if self.sections.is_empty() {
             return vec![(TreeId::OWN, String::new())];
@@ -61,7 +62,7 @@ impl Plan {
     }
 }
 
-/// Selects plans by name and reads them, in tmt's order: by `order`, then as fmf gives them.
+/// Selects plans by name and reads them, in tmt's order: by `order`, and then in fmf's order.
 pub(crate) fn select(
     tree: &Tree,
     names: &[String],
@@ -98,7 +99,8 @@ fn is_plan(node: Node<'_>) -> bool {
     !node.has_key("test") && (node.has_key("execute") || node.has_key("discover"))
 }
 
-/// Whether each plan was asked for: by its exact name, else, if it is enabled, by a regex; without any names, all that are enabled.
+/// Returns for each plan whether it was asked for: by its exact name or, if it is enabled, by a regex. Without any names, all
+/// enabled plans are.
 fn choose(tree: &Tree, plans: &[Node<'_>], names: &[String]) -> Result<Vec<bool>, CompileError> {
     let enabled = |node: &Node<'_>| NodeReader::new(tree, *node).scope("plan").flag("enabled", true);
     if names.is_empty() {
@@ -195,7 +197,7 @@ fn default_plan(names: &[String]) -> Result<Vec<Plan>, CompileError> {
     }])
 }
 
-/// A node's data as JSON text, keys in fmf's order.
+/// Returns a node's data as JSON text, with the keys in fmf's order.
 pub(crate) fn json(data: &Map) -> String {
     let mut text = String::new();
     data.write_json(&mut text);

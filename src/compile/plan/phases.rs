@@ -1,5 +1,5 @@
-//! Phases of `prepare` and `finish`: which run, in which order, and a warning for all that is not honoured. What a `how` is, its own file in
-//! `how` says.
+//! Reads the phases of `prepare` and `finish`: which of them run and in which order. Everything that is not honoured gets a
+//! warning. Each `how` is defined in its own file in `how`.
 
 use atex_fmf::context::{Context, RuleError};
 use atex_fmf::{Location, Map};
@@ -12,12 +12,12 @@ use crate::compile::spec::{PhaseAction, Warning};
 /// A phase that will run.
 #[derive(Clone, Debug)]
 pub(crate) struct Phase {
-    /// `name`, else `how`.
+    /// The `name` of the phase, or else its `how`.
     pub(crate) label: String,
     pub(crate) action: PhaseAction,
-    /// Where its packages or scripts stand.
+    /// Where the phase's packages or scripts are written.
     pub(crate) origin: Option<String>,
-    /// The same as a location, for warnings.
+    /// The same place as a location, for warnings.
     pub(crate) location: Option<Location>,
 }
 
@@ -83,7 +83,7 @@ fn read_phase(
     }))
 }
 
-/// Whether one of the rules in `when` holds; a rule that cannot be decided does not, as in tmt.
+/// Returns whether one of the rules in `when` holds. As in tmt, a rule that cannot be decided does not hold.
 pub(crate) fn applies(scope: &Scope<'_>, context: &Context) -> Result<bool, CompileError> {
     let Some(when) = scope.value("when") else {
         return Ok(true);

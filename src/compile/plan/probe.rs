@@ -1,4 +1,5 @@
-//! `extra-atex-probe`: a command on this host whose output stands for the state of the world that a plan prepares from.
+//! Runs the probe of a plan (`extra-atex-probe`): a command on this host whose output stands for the state of the world that the
+//! plan prepares from.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -7,19 +8,19 @@ use std::time::Duration;
 use crate::compile::error::ProbeProblem;
 use crate::host::program::{self, Bounds};
 
-/// A probe that a plan asks for.
+/// The probe of a plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Probe<'p> {
-    /// The plan's name; others may ask for the same.
+    /// The name of the plan. Other plans may have the same probe.
     pub plan: &'p str,
-    /// The root of the tree, in which it runs.
+    /// The root of the tree, in which the probe runs.
     pub root: &'p Path,
-    /// Its bash text.
+    /// The bash text of the command.
     pub command: &'p str,
 }
 
 impl Probe<'_> {
-    /// Runs it on this host. Returns what it printed, without newlines at the end.
+    /// Runs the probe on this host, and returns what it printed, without newlines at the end.
     pub fn run(&self) -> Result<String, ProbeProblem> {
         run_within(self.command, self.root, LIMIT)
     }
@@ -27,9 +28,9 @@ impl Probe<'_> {
 
 /// How long a probe may run.
 const LIMIT: Duration = Duration::from_mins(1);
-/// How much it may print: what it prints is kept in every record of the step.
+/// How many bytes a probe may print. The limit is there because the output is kept in every record of the step.
 const OUTPUT: usize = 1 << 20;
-/// How much of its complaint is shown.
+/// How many bytes of its stderr are shown.
 const SHOWN: usize = 4096;
 
 fn run_within(command: &str, root: &Path, limit: Duration) -> Result<String, ProbeProblem> {
@@ -39,7 +40,7 @@ fn run_within(command: &str, root: &Path, limit: Duration) -> Result<String, Pro
         .stdin(Stdio::null());
     let bounds = Bounds {
         time: Some(limit),
-        // One byte more shows that there was too much.
+        // One byte more than allowed shows that there was too much.
         output: Some(OUTPUT + 1),
     };
     let ended = program::run(&mut bash, &format!("the probe `{command}`"), bounds)?;

@@ -1,4 +1,4 @@
-//! Sections of `discover`: where tests are looked for and which are taken.
+//! Reads the sections of `discover`: in which tree each looks for tests, and which tests it takes.
 
 use std::borrow::Cow;
 use std::path::PathBuf;
@@ -15,35 +15,35 @@ use atex_fmf::context::Context;
 /// A section that is honoured.
 #[derive(Clone, Debug)]
 pub(crate) struct Section {
-    /// Its name where the plan has many: the first part of its tests' names, and a directory in the slot.
+    /// The name of the section, if the plan has several: the first part of its tests' names, and a directory in the slot.
     pub(crate) name: Option<String>,
     pub(crate) source: Source,
-    /// `test`: regexes; the tests come in their order.
+    /// The regexes of `test`; the tests come in the order of these.
     pub(crate) tests: Vec<String>,
     pub(crate) filters: Vec<String>,
     pub(crate) conditions: Vec<String>,
     pub(crate) exclude: Vec<String>,
-    /// To be said if `test` selects a test more than once, which tmt would run as often.
+    /// A warning for the case that `test` selects a test more than once; tmt would run it as often.
     pub(crate) repeats: Option<Warning>,
-    /// For messages; `None` where no file says that there is a section.
+    /// The section's text for messages; `None` for a section that no file contains.
     written: Option<Written>,
 }
 
-/// How messages call a section, and where its keys stand.
+/// The name of a section in messages, and the places of its keys.
 #[derive(Clone, Debug)]
 struct Written {
     subject: String,
     causes: Vec<(&'static str, ValueOrigin)>,
 }
 
-/// Where a section's tree is.
+/// The tree in which a section looks for tests.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Source {
-    /// The tree of the plan.
+    /// The plan's own tree.
     Own,
-    /// Another tree on the host: relative to the plan's root, or absolute.
+    /// Another tree on the host; the path is absolute or relative to the plan's root.
     Path(PathBuf),
-    /// A repository.
+    /// A tree in a git repository.
     Url {
         url: String,
         reference: Option<String>,
@@ -52,12 +52,12 @@ pub(crate) enum Source {
 }
 
 impl Section {
-    /// What the directory before the paths of the section's files is called: empty, or `name/`.
+    /// Returns the prefix of the paths of the section's files: empty, or `name/`.
     pub(crate) fn prefix(&self) -> String {
         self.name.as_ref().map_or_else(String::new, |name| format!("{name}/"))
     }
 
-    /// The error of a use of the section, with the place that it comes from if that is the section.
+    /// Returns an error that came from using the section, with the section's place if the section is to blame.
     pub(crate) fn blamed(&self, error: CompileError) -> CompileError {
         let CompileError::Tree(error) = error else { return error };
         let Some((written, key)) = self.written.as_ref().zip(self.key_of(&error)) else {
@@ -74,7 +74,7 @@ impl Section {
         }
     }
 
-    /// Which key an error comes from; errors inside of another tree come from none.
+    /// Returns the section's key that causes an error; errors inside another tree are caused by none.
     fn key_of(&self, error: &TreeError) -> Option<&'static str> {
         match error {
             TreeError::Fetch(_)
@@ -99,7 +99,7 @@ impl Section {
         }
     }
 
-    /// The name of one of the section's tests.
+    /// Returns the full name of one of the section's tests.
     pub(crate) fn test_name<'n>(&self, node: &'n str) -> Cow<'n, str> {
         self.name
             .as_ref()
@@ -107,7 +107,7 @@ impl Section {
     }
 }
 
-/// The section of the default plan: all tests of the tree.
+/// Returns the section of the default plan, which selects all tests of the tree.
 pub(crate) fn all_tests() -> Section {
     Section {
         name: None,
@@ -121,7 +121,7 @@ pub(crate) fn all_tests() -> Section {
     }
 }
 
-/// Reads the sections of a plan in the order in which their tests run.
+/// Reads the sections of a plan, in the order in which their tests run.
 pub(crate) fn read(
     plan: &Scope<'_>,
     context: &Context,
@@ -204,7 +204,8 @@ fn read_section(scope: &Scope<'_>, name: Option<String>, warnings: &mut Vec<Warn
     })
 }
 
-/// tmt also takes mappings in `test`: a `name`, and a rule that adjusts the tests, which is not supported.
+/// Reads the patterns of `test`. tmt also accepts mappings, with a `name` and a rule that adjusts the tests, which is not
+/// supported.
 fn test_names(scope: &Scope<'_>, warnings: &mut Vec<Warning>) -> Result<Vec<String>, CompileError> {
     const EXPECTED: &str = "a text, or a list of texts or mappings with a `name`";
     let Some(value) = scope.value("test") else {

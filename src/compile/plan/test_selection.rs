@@ -1,4 +1,4 @@
-//! Selection of tests: what the sections of a plan take, narrowed by what the command line says.
+//! Selects tests: those that the sections of a plan take, narrowed by the command line.
 
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -14,13 +14,13 @@ use crate::compile::plan::Plan;
 use crate::compile::plan::sections::Section;
 use crate::compile::spec::{Narrowing, Warning};
 
-/// How many nodes one core looks at in a row.
+/// How many nodes one core checks in a row.
 const IN_A_ROW: usize = 256;
 
-/// A test that a plan takes.
+/// A test that a plan selects.
 #[derive(Clone, Debug)]
 pub(crate) struct Selected<'t> {
-    /// Its full name, with the section's.
+    /// The full name of the test, including the section's.
     pub(crate) name: Cow<'t, str>,
     pub(crate) tree: TreeId,
     pub(crate) node: Node<'t>,
@@ -29,13 +29,13 @@ pub(crate) struct Selected<'t> {
 }
 
 impl Selected<'_> {
-    /// The section's directory in the slot: empty, or `name/`.
+    /// Returns the section's directory in the slot: empty, or `name/`.
     pub(crate) fn prefix(&self) -> String {
         self.section.prefix()
     }
 }
 
-/// The tests of a plan, in the order in which tmt runs them. Those that share a tree are all taken, or none.
+/// Returns the tests of a plan, in the order in which tmt runs them. Of tests that share a tree, either all are selected or none.
 pub(crate) fn of_plan<'t>(
     plan: &'t Plan,
     trees: &'t Trees,
@@ -77,7 +77,8 @@ fn narrowed<'t>(
     Ok(selected)
 }
 
-/// With `test`, tests come regex by regex, each group by `order`; a test that several match comes once.
+/// Returns the tests of a section. With `test`, they come regex by regex, each group by `order`; a test that several regexes
+/// match comes once.
 fn of_section<'t>(
     section: &Section,
     tree: &'t Tree,
@@ -125,8 +126,8 @@ fn of_section<'t>(
     Ok(tests)
 }
 
-/// Keeps the tests that were asked for by name, in all plans: an exact name stands for that test, any other text is a regex. With one of
-/// those that share a tree, all are kept; `shared` says of each plan whether they do.
+/// Keeps the tests that were asked for by name, in all plans. An exact name selects that test, and any other text is a regex. If
+/// one of several tests that share a tree is kept, all are; `shared` says for each plan whether its tests share a tree.
 pub(crate) fn keep_named(
     plans: &mut [Vec<Selected<'_>>],
     shared: &[bool],

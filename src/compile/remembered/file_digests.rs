@@ -1,10 +1,11 @@
-//! The digests of file contents, remembered between runs, so that an unchanged tree is not read again.
+//! Remembers the digests of file contents between runs, so that an unchanged tree is not read again.
 //!
-//! There is one file of entries for each kind of files of a tree. An entry holds what `stat` said; it is believed only where all of
-//! that is the same. Invariant: no entry is written for a file that changed shortly before it was looked at, because a second
-//! change within the same tick of the clock could keep size and times (git calls such an entry racy).
+//! There is one file of entries for each kind of files of a tree. An entry holds what `stat` said about a file; it is trusted
+//! only if all of that is unchanged. Invariant: no entry is written for a file that changed shortly before it was looked at,
+//! because a second change within the same tick of the clock could leave its size and times as they are (git calls such an entry
+//! racy).
 //!
-//! A file of entries that is damaged, of another version or unreadable is nothing more than an empty one.
+//! A file of entries that is damaged, unreadable or of another version counts as an empty one.
 
 use std::collections::HashMap;
 use std::ffi::OsStr;
@@ -19,17 +20,18 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use atex_cache::binary::{BinaryReader, BinaryWriter};
 use atex_cache::{CacheError, Derived};
 
-/// Times younger than this are not trusted. The coarsest clock of a file system in use (FAT) ticks every two seconds, but a page that is
-/// written to through a mapping changes the times once, and then not before the kernel has written it back: after 30 seconds, looked at
-/// each five, by its defaults.
+/// Times younger than this are not trusted. The coarsest clock of a file system in use (FAT) ticks every two seconds. However, a
+/// page that is written through a mapping changes the times only once, and then not before the kernel has written the page back:
+/// by default after 30 seconds, which it checks every five.
 const RACY_NS: i128 = 60_000_000_000;
-/// Where the kernel says after how long it writes back, and how often it looks, in hundredths of a second; 0 for never.
+/// The files in which the kernel says after how long it writes pages back, and how often it checks, in hundredths of a second; 0
+/// means never.
 const WRITEBACK: [&str; 2] = [
     "/proc/sys/vm/dirty_expire_centisecs",
     "/proc/sys/vm/dirty_writeback_centisecs",
 ];
 
-/// What `stat` says of a file's content.
+/// What `stat` says that changes with a file's content.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Stamp {
     dev: u64,
@@ -39,8 +41,8 @@ pub(crate) struct Stamp {
     ctime_ns: i128,
 }
 
-/// How long times are not trusted; nothing where that is for ever, since nothing is written back by itself. A kernel that does not tell has its
-/// defaults.
+/// Returns how long times are not trusted. It is `None`, for ever, if the kernel never writes back by itself. If the kernel does
+/// not tell, its defaults count.
 fn racy_ns([expire, look]: [Option<i128>; 2]) -> Option<i128> {
     const CENTISECOND: i128 = 10_000_000;
     let (expire, look) = (expire.unwrap_or(3000), look.unwrap_or(500));
@@ -59,7 +61,7 @@ impl Stamp {
         }
     }
 
-    /// Whether a later change must show in the stamp, for one that was taken at `now`.
+    /// Returns whether any later change must show in the stamp, which was taken at `now`.
     fn settled(&self, now: i128) -> bool {
         static RACY: OnceLock<Option<i128>> = OnceLock::new();
         let racy =
@@ -87,12 +89,12 @@ impl Stamp {
     }
 }
 
-/// Which files of a tree: each look at a tree sees all of its kind, and forgets what is gone.
+/// A kind of files of a tree. Each run looks at all files of the kind, and forgets those that are gone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Of {
-    /// All files, as git sees them.
+    /// All files that the walk of the tree finds, by git's rules.
     Inputs,
-    /// Metadata files, as fmf sees them: through symbolic links too.
+    /// The metadata files that fmf finds, which also follows symbolic links.
     Metadata,
 }
 
@@ -112,7 +114,7 @@ impl Content {
 }
 
 impl Of {
-    /// The name of the file of entries.
+    /// Returns the name of the file of entries.
     fn name(self) -> blake3::Hash {
         blake3::hash(match self {
             Self::Inputs => b"inputs",
@@ -123,10 +125,10 @@ impl Of {
 
 /// The remembered digests of one tree.
 pub(crate) struct DigestCache {
-    /// Where they are kept, and under which name; `None` where nothing is kept.
+    /// The file of the entries, and its name; `None` if nothing is kept.
     file: Option<(Derived, blake3::Hash)>,
     known: HashMap<PathBuf, (Stamp, Content)>,
-    /// What this run saw; only this is kept, so that files that are gone are forgotten.
+    /// What this run saw. Only this is kept, so that files that are gone are forgotten.
     seen: Mutex<Seen>,
 }
 
@@ -137,7 +139,7 @@ struct Seen {
 }
 
 impl DigestCache {
-    /// Opens the entries of the tree at `root`, kept in the cache below `cache`.
+    /// Opens the entries of the tree at `root`, which are kept in the cache directory `cache`.
     pub(crate) fn open(cache: Option<&Path>, root: &Path, of: Of) -> Self {
         let file = cache.map(|cache| (Derived::digests(cache, root), of.name()));
         let known = file.as_ref().and_then(|(files, name)| {
@@ -152,7 +154,8 @@ impl DigestCache {
         }
     }
 
-    /// What is to be known of the content at `path` (relative to the root) whose stat is `stamp`; `read` finds it where it is not known.
+    /// Returns the digest of the file at `path` (relative to the root) whose stat is `stamp`. If it is not known, `read` computes
+    /// it.
     pub(crate) fn digest(
         &self,
         path: &Path,
@@ -171,7 +174,7 @@ impl DigestCache {
         self.learn(path, stamp, read)
     }
 
-    /// The same, without asking what is known.
+    /// As [`digest`](Self::digest), but without looking at what is known.
     pub(crate) fn learn(
         &self,
         path: &Path,
@@ -186,7 +189,7 @@ impl DigestCache {
         Ok(content)
     }
 
-    /// Tells whether there is nothing from earlier runs.
+    /// Returns whether there are no entries from earlier runs.
     pub(crate) fn knows_nothing(&self) -> bool {
         self.known.is_empty()
     }
@@ -197,7 +200,8 @@ impl DigestCache {
         seen.new |= new;
     }
 
-    /// Writes what this run saw, if there is news. Another process that does the same at once loses nothing: the last one wins.
+    /// Writes what this run saw, if it differs from before. If another process does the same at once, the last one wins and
+    /// nothing is lost.
     pub(crate) fn save(self) -> Result<(), CacheError> {
         let Some((files, name)) = self.file else { return Ok(()) };
         let seen = self.seen.into_inner().unwrap_or_else(PoisonError::into_inner);
@@ -251,7 +255,7 @@ mod tests {
         Stamp::of(&fs::symlink_metadata(path).expect("the file is there"))
     }
 
-    /// Digests `path` through a cache; whether it was read.
+    /// Digests `path` through a cache, and returns whether the file was read.
     fn was_read(cache: &DigestCache, path: &Path, stamp: Stamp) -> bool {
         let mut read = false;
         let content = Content {
@@ -329,7 +333,7 @@ mod tests {
         let dir = tempfile::tempdir().expect("a directory");
         let file = dir.path().join("file");
         fs::write(&file, "text").expect("written");
-        // An old mtime does not help: the ctime cannot be set back.
+        // Setting back the mtime does not hide the change, because the ctime cannot be set back.
         let opened = File::options().write(true).open(&file).expect("opened");
         opened
             .set_modified(SystemTime::now() - Duration::from_hours(1))

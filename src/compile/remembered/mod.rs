@@ -1,4 +1,4 @@
-//! What is remembered of trees between runs, so that an unchanged tree is not read, parsed or adjusted again.
+//! Results of compilation that are remembered between runs, so that an unchanged tree is not read, parsed or adjusted again.
 
 pub(crate) mod file_digests;
 pub(crate) mod null_build;

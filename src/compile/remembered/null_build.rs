@@ -1,12 +1,13 @@
-//! Null builds, remembered between runs: where nothing has changed and nothing has to run, the tree is not compiled again.
+//! Remembers null builds between runs: if nothing has changed and nothing has to run, the tree is not compiled again.
 //!
-//! What compiling gives depends on the request, on the metadata files and all other files of the trees that it is about, on which section means
-//! which of these trees, and on the atex that compiles. Before a null build is looked for, all of that is read, or known to be unchanged
-//! by what `stat` says (see [`digests`](crate::compile::remembered::file_digests)); its digest is the name of the file. Where something cannot be known in advance there
-//! is no such file: a probe asks the world anew in each run, and a file that could not be read may be readable next time.
+//! The result of compiling depends on the request, on the metadata files and all other files of its trees, on which section means
+//! which of these trees, and on the atex that compiles. Before a null build is looked for, all of that is read, or known to be
+//! unchanged by what `stat` says (see [`digests`](crate::compile::remembered::file_digests)); the digest of it all is the name of
+//! the file. If something cannot be known in advance, there is no such file: a probe asks the world anew in each run, and a file
+//! that could not be read may be readable next time.
 //!
-//! Invariant: values of secret variables enter the name only through a keyed hash, and never enter the content. [`Derived`] says how the
-//! files lie in the cache.
+//! Invariant: the values of secret variables enter the name only through a keyed hash, and the content never. [`Derived`]
+//! describes how the files lie in the cache.
 
 use std::collections::BTreeMap;
 use std::os::unix::ffi::OsStrExt;
@@ -20,7 +21,7 @@ use crate::compile::inputs::files::{TreeFile, TreeFiles};
 use crate::compile::remembered::packed_tree;
 use crate::compile::spec::{Interface, Narrowing, NullBuild, NullBuildTest, Request, UploadKind, Warning};
 
-/// The file in which the null build of a request is kept.
+/// The file that keeps the null build of a request.
 #[derive(Debug)]
 pub struct NullBuildFile {
     files: Derived,
@@ -35,7 +36,7 @@ impl ResolvedRequest {
         if !unread.is_empty() || self.plans.iter().any(|plan| plan.probe.is_some()) {
             return None;
         }
-        // The key is there wherever there are secrets.
+        // The key is set whenever there are secrets.
         let mut inputs = Inputs(blake3::Hasher::new_keyed(&request.secrets.key));
         inputs.part(&packed_tree::about(&self.context)?);
         inputs.request(request);
@@ -104,7 +105,7 @@ impl Inputs {
         }
     }
 
-    /// All of the request but where its tree and the caches lie.
+    /// Hashes all of the request except where its tree and the caches lie.
     fn request(&mut self, request: &Request) {
         let Request {
             start: _,
@@ -174,7 +175,7 @@ impl Inputs {
                 UploadKind::Directory => self.count(3),
             }
         }
-        // The warnings about them are part of the null build.
+        // The warnings about ignored files are part of the null build.
         self.count(files.ignored.len());
         for (path, rule) in &files.ignored {
             self.part(path.as_os_str().as_bytes());

@@ -1,13 +1,13 @@
-//! Discovered trees, remembered between runs: an unchanged tree is neither parsed, merged nor adjusted again.
+//! Remembers packed metadata trees between runs: an unchanged tree is neither parsed, merged nor adjusted again.
 //!
-//! A packed tree depends on the paths of the metadata files, their order and their contents, on the context, and on the atex that packed it.
-//! Contents enter by their digests, which [`digests`](crate::compile::remembered::file_digests) remembers by what `stat` says, where that can be trusted; so what is
-//! found is what packing the tree now would give, whenever a file has changed. What follows from the tree (plans, selection, warnings,
-//! errors) is worked out anew in each run, and an error of the tree itself is never remembered.
+//! A packed tree depends on the paths of the metadata files, their order and their contents, on the context, and on the atex that
+//! packed it. Contents enter by their digests, which [`digests`](crate::compile::remembered::file_digests) remembers by what
+//! `stat` says, if that can be trusted. So the cached tree is the one that packing would make now. What follows from the tree
+//! (plans, selection, warnings, errors) is computed anew in each run, and an error of the tree itself is never remembered.
 //!
-//! How the files lie in the cache, [`Derived`] says; their content is of [`Tree`]'s own format, which ends with the digest of all before
-//! as that of all such files does, and which is verified when it is opened. A bad one is a miss, and is replaced. No lock is held: two
-//! processes that write the same tree write the same bytes.
+//! [`Derived`] describes how the files lie in the cache. Their content has [`Tree`]'s own format, which, like all such files,
+//! ends with the digest of all that comes before it; the digest is verified when a file is opened. A bad file is a miss and is
+//! replaced. No lock is held: two processes that write the same tree write the same bytes.
 
 use std::fs::{self, File, Metadata as Stat};
 use std::io::{self, Read};
@@ -22,14 +22,15 @@ use rayon::prelude::*;
 
 use crate::compile::remembered::file_digests::{Content, DigestCache, Of, Stamp};
 
-/// Returns the adjusted tree of metadata files, from the cache or by way of it; nothing where it has to be made in memory.
+/// Returns the adjusted tree of metadata files, read from the cache or made and put there. Returns `None` if it must be made in
+/// memory.
 pub(crate) fn tree(metadata: &Metadata, context: &Context, mark: fn(&Map) -> bool, cache: &Path) -> Option<Tree> {
     let about = about(context)?;
     let files = Derived::packed(cache, metadata.root());
     find(metadata, &about, cache, &files).or_else(|| make(metadata, context, mark, about, cache, &files))
 }
 
-/// Looks for the tree of the files as they are now.
+/// Looks for the packed tree of the files as they are now.
 fn find(metadata: &Metadata, about: &[u8; 32], cache: &Path, files: &Derived) -> Option<Tree> {
     let known = DigestCache::open(Some(cache), metadata.root(), Of::Metadata);
     if known.knows_nothing() && !files.exists() {
@@ -45,12 +46,12 @@ fn find(metadata: &Metadata, about: &[u8; 32], cache: &Path, files: &Derived) ->
     let name = name(metadata, about, digests.iter());
     let tree = metadata.unpack(files.open(&name)?, about, &digests)?;
     files.mark_used(&name);
-    // A cache that cannot be written costs the next run time, and nothing else.
+    // If the cache cannot be written, the next run only takes more time.
     let _ = known.save();
     Some(tree)
 }
 
-/// Makes the tree, and keeps it if it can be kept.
+/// Makes the packed tree, and keeps it if possible.
 fn make(
     metadata: &Metadata,
     context: &Context,
@@ -80,13 +81,13 @@ fn make(
     let tree = metadata.pack(&packing, temporary.as_file().try_clone().ok()?)?;
     let digests = tree.metadata_files().iter().skip(metadata.settings().len());
     let name = name(metadata, &about, digests.map(|file| &file.digest));
-    // Without a name the file goes when the tree does.
+    // If the file gets no name, it is deleted with the tree.
     let _is_made_again = files.keep(temporary, &name);
     let _ = known.save();
     Some(tree)
 }
 
-/// Reads a file, and digests what was read.
+/// Reads a file and digests the bytes that were read.
 fn read(place: &Path) -> io::Result<(Vec<u8>, blake3::Hash)> {
     let mut file = File::open(place)?;
     let size = file.metadata().as_ref().map_or(0, Stat::size);
@@ -96,7 +97,7 @@ fn read(place: &Path) -> io::Result<(Vec<u8>, blake3::Hash)> {
     Ok((bytes, digest))
 }
 
-/// The digest of what a tree depends on beside its files. Another build of atex may make another tree of the same files.
+/// Returns the digest of what a tree depends on besides its files. Another build of atex may make another tree of the same files.
 pub(crate) fn about(context: &Context) -> Option<[u8; 32]> {
     let mut hasher = blake3::Hasher::new();
     let mut text = |text: &[u8]| {
@@ -124,7 +125,7 @@ pub(crate) fn about(context: &Context) -> Option<[u8; 32]> {
     Some(hasher.finalize().into())
 }
 
-/// The name of a tree's file.
+/// Returns the name of a packed tree's file.
 fn name<'d>(metadata: &'d Metadata, about: &[u8; 32], digests: impl Iterator<Item = &'d blake3::Hash>) -> blake3::Hash {
     let mut hasher = blake3::Hasher::new();
     hasher.update(about);

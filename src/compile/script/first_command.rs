@@ -1,7 +1,7 @@
-//! Which file a script starts with, where that can be told from its text.
+//! Finds the file with which a script starts, if its text tells.
 //!
-//! Only the first command counts, after those that only set things up: what comes later may have been made by then, or
-//! stand in another directory. What the shell would expand is not guessed.
+//! Only the first command counts, after commands that only set things up: the files of later commands may have been made by then,
+//! or the directory may be another one. Nothing is guessed about words that the shell expands.
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -12,23 +12,23 @@ use crate::compile::script::read_files::inside;
 /// The file that a script runs first.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct FirstCommand {
-    /// As written, without quotes.
+    /// The word as it is written, without quotes.
     pub(crate) word: String,
     pub(crate) how: RunBy,
 }
 
-/// How the file is run.
+/// How a file is run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum RunBy {
-    /// As a program: it must be executable.
+    /// As a program, which must be executable.
     Executed,
-    /// By an interpreter, or read by the shell.
+    /// By an interpreter, or by the shell that reads it.
     Read,
-    /// A word without a slash, which the shell looks for in `PATH`.
+    /// By a word without a slash, which the shell looks up in `PATH`.
     Looked,
 }
 
-/// A word of a script; `fixed` if the shell leaves it as it is.
+/// A word of a script; it is `fixed` if the shell does not expand it.
 #[derive(Debug)]
 struct Word {
     text: String,
@@ -40,7 +40,7 @@ const HARMLESS: [&str; 6] = [":", "echo", "export", "set", "shopt", "ulimit"];
 const SHELLS: [&str; 5] = ["bash", "dash", "ksh", "sh", "zsh"];
 const INTERPRETERS: [&str; 6] = ["node", "perl", "python", "python2", "python3", "ruby"];
 
-/// Tells which file of its directory a script starts with.
+/// Returns the file with which a script starts, in the script's directory.
 pub(crate) fn first(script: &str) -> Option<FirstCommand> {
     let mut rest = script;
     loop {
@@ -56,13 +56,13 @@ pub(crate) fn first(script: &str) -> Option<FirstCommand> {
     }
 }
 
-/// The script file that a script starts with, if it is in the tree: its path there.
+/// Returns the path in the tree of the script file with which a script starts, if it is in the tree.
 pub(crate) fn file_of(script: &str, directory: &Path) -> Option<PathBuf> {
     let command = first(script).filter(|command| command.how != RunBy::Looked)?;
     inside(directory, &command.word)
 }
 
-/// Whether a file is a script of a shell, by its first line or else its name.
+/// Returns whether a file is a shell script, by its first line or else by its name.
 pub(crate) fn is_shell(path: &Path, text: &str) -> bool {
     let named = || {
         path.extension()
@@ -76,7 +76,7 @@ pub(crate) fn is_shell(path: &Path, text: &str) -> bool {
     words.any(|word| word.is_some_and(|word| SHELLS.contains(&word)))
 }
 
-/// Splits off the first command; `None` where the text is more than words, or sends something somewhere.
+/// Splits off the first command. Returns `None` if the text is more than words, or redirects something.
 fn simple_command(script: &str) -> Option<(Vec<Word>, &str)> {
     let mut words = Vec::new();
     let mut rest = script.trim_start_matches([' ', '\t']);
@@ -92,7 +92,7 @@ fn simple_command(script: &str) -> Option<(Vec<Word>, &str)> {
                 continue;
             }
             '&' if rest.starts_with("&&") => return Some((words, &rest[2..])),
-            // What the command itself does is known; what becomes of its output is its own matter.
+            // What the command itself does is known; where its output goes does not matter.
             '&' | '|' | '<' | '>' if !harmless(&words) => return Some((words, "")),
             '&' | '|' | '<' | '>' | '(' | ')' | '{' | '}' | '!' => return None,
             _ => {}
@@ -109,7 +109,7 @@ fn harmless(words: &[Word]) -> bool {
         .is_none_or(|first| HARMLESS.contains(&first.text.as_str()))
 }
 
-/// Splits off a word; `None` where its quotes do not end.
+/// Splits off a word. Returns `None` if a quotation does not end.
 fn word(text: &str) -> Option<(Word, &str)> {
     let mut word = Word {
         text: String::new(),
@@ -141,7 +141,7 @@ fn word(text: &str) -> Option<(Word, &str)> {
     Some((word, ""))
 }
 
-/// Without `NAME=value` and words that only prefix a command.
+/// Returns the words without `NAME=value` and without words that only prefix a command.
 fn without_assignments(words: &[Word]) -> &[Word] {
     let prefixes = |word: &Word| {
         let name = word.text.split('=').next().unwrap_or_default();
@@ -178,7 +178,7 @@ fn named(words: &[Word]) -> Option<FirstCommand> {
         None
     };
     match file {
-        // Without a dot or a slash it may be a program in `PATH`.
+        // Without a dot or a slash, it may be a program in `PATH`.
         Some(file) if file.text.contains(['.', '/']) => command(file, RunBy::Read),
         Some(_) => None,
         None if name.contains('/') => command(first, RunBy::Executed),
@@ -186,7 +186,7 @@ fn named(words: &[Word]) -> Option<FirstCommand> {
     }
 }
 
-/// The file that a shell is told to read.
+/// Returns the file that a shell is told to read.
 fn script_of_shell(arguments: &[Word]) -> Option<&Word> {
     let mut arguments = arguments.iter();
     loop {

@@ -1,4 +1,4 @@
-//! What can be told from the text of a script without running it.
+//! Finds out from the text of a script, without running it, which files it uses.
 
 pub(crate) mod first_command;
 pub(crate) mod named_files;

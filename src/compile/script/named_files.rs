@@ -1,8 +1,8 @@
-//! Which files a script names: its text is searched for paths, since nobody declares what a prepare script reads.
+//! Finds the files that a script names, by searching its text for paths, since nobody declares what a prepare script reads.
 //!
 //! The rule errs towards naming too much: a file is named by its path, by a directory above it, or by a glob that matches either.
-//! What the text computes (`$dir/file`), and a word that stands for all there is (`.`, `*`, `$TMT_TREE`, `make`), names every file of
-//! the tree; `extra-atex-inputs` is for those who know better.
+//! A path that the script computes (`$dir/file`) names every file of the tree, and so does a word that stands for all files (`.`,
+//! `*`, `$TMT_TREE`, `make`). Users who know better can set `extra-atex-inputs`.
 
 use globset::{GlobBuilder, GlobMatcher};
 
@@ -25,7 +25,7 @@ struct Mention {
     slash: bool,
 }
 
-/// Characters that paths in scripts are made of; others separate words.
+/// Returns whether a character can be part of a path in a script; other characters separate words.
 fn belongs(character: char) -> bool {
     character.is_alphanumeric() || "._/-+@%~,$*?[]{}^!".contains(character)
 }
@@ -40,7 +40,7 @@ impl Mentions {
         }
     }
 
-    /// Reads the packages of a step: some are files of the tree, none is a command.
+    /// Reads the packages of a step. Some of them are files of the tree, and none is a command.
     pub(crate) fn of_words<'a>(texts: impl Iterator<Item = &'a str>) -> Self {
         let mut mentions = Self::default();
         for text in texts {
@@ -63,18 +63,20 @@ impl Mentions {
         if !relative.contains(['*', '?', '[']) {
             self.paths.push(Mention { path: relative, slash });
         } else if slash || relative.contains(char::is_alphanumeric) {
-            // A bare `*` is more often arithmetic or a pattern than the root's files.
+            // A bare `*` is more often arithmetic or a pattern than the files of the root.
             let glob = GlobBuilder::new(&relative).literal_separator(true).build();
             self.globs.extend(glob.ok().map(|glob| (glob.compile_matcher(), slash)));
         }
     }
 
-    /// Whether every file of the tree is named, by a word that stands for all or by one that cannot be known.
+    /// Returns whether every file of the tree is named, by a word that stands for all files or by one whose value cannot be
+    /// known.
     pub(crate) fn name_all(&self) -> bool {
         self.all
     }
 
-    /// Whether the file at `path` is named, when `home` is the length of the part of it that is the directory of its test.
+    /// Returns whether the file at `path` is named. `home` is the length of the part of the path that is the directory of the
+    /// file's test.
     pub(crate) fn name(&self, path: &str, home: usize) -> bool {
         if !path.chars().all(belongs) && self.text.contains(path) {
             return true;
@@ -90,13 +92,13 @@ impl Mentions {
     }
 }
 
-/// The path itself and every directory above it.
+/// Returns the path itself and every directory above it.
 pub(crate) fn ancestors(path: &str) -> impl Iterator<Item = &str> {
     std::iter::successors(Some(path), |path| path.rsplit_once('/').map(|(above, _)| above))
 }
 
-/// Brings a word to the form of paths relative to the root: without `$TMT_TREE/`, `./`, doubled and trailing slashes, and with `..`
-/// resolved as far as it goes.
+/// Converts a word to a path relative to the root: without `$TMT_TREE/`, `./`, doubled and trailing slashes, and with `..`
+/// resolved as far as possible.
 fn relative(word: &str) -> String {
     let tail = ["$TMT_TREE/", "${TMT_TREE}/"]
         .iter()

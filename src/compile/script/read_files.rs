@@ -1,8 +1,9 @@
-//! Which files a script reads by plain words, as far as its text tells: for what is said to people.
+//! Finds the files that a script reads by plain words, as far as its text tells, for messages to people.
 //!
-//! Unlike [`mentions`](crate::compile::script::named_files), which decides what is an input, this errs towards naming too little. What the script makes or
-//! removes itself is no longer taken for a file of the tree, and behind a command that may make anything (`make`, `git`, a compiler)
-//! nothing is. What the shell would expand, and where it stands after a `cd` that it computes, is not guessed.
+//! Unlike [`mentions`](crate::compile::script::named_files), which decides about inputs, this errs towards naming too little. A
+//! file that the script makes or removes itself is no longer taken for a file of the tree, and after a command that may make
+//! anything (`make`, `git`, a compiler), no file is. Nothing is guessed about words that the shell expands, or about the
+//! directory after a `cd` to a computed path.
 
 use std::path::{Component, Path, PathBuf};
 
@@ -13,14 +14,14 @@ use crate::compile::plan::environment::is_name;
 /// A word of a script that names files.
 #[derive(Clone, Debug)]
 pub(crate) struct Read {
-    /// The line of the script, from 1.
+    /// The line in the script, from 1.
     pub(crate) line: u32,
-    /// As it stands there, without quotes.
+    /// The word as it is written, without quotes.
     pub(crate) word: String,
     pub(crate) what: Named,
 }
 
-/// What a word names, relative to the root of the tree.
+/// The files that a word names, relative to the root of the tree.
 #[derive(Clone, Debug)]
 pub(crate) enum Named {
     Path(PathBuf),
@@ -28,7 +29,7 @@ pub(crate) enum Named {
 }
 
 impl Named {
-    /// Takes a path for what it is; one that ends in a glob for any name at all names nothing.
+    /// Returns the meaning of a path. A path that ends in a glob for any name at all means nothing.
     pub(crate) fn of(path: PathBuf) -> Option<Self> {
         let text = path.to_str()?;
         if !text.contains(['*', '?', '[', '{']) {
@@ -47,32 +48,32 @@ impl Named {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Does {
     Reads,
-    /// It makes or removes them.
+    /// The command makes or removes them.
     Writes,
-    /// It reads all but the last, which it makes.
+    /// The command reads all but the last one, which it makes.
     Copies,
-    /// It reads them, and makes others.
+    /// The command reads them and makes other files.
     Unpacks,
-    /// It may make any.
+    /// The command may make any file.
     Makes,
-    /// It prints them, or asks whether they are there.
+    /// The command prints their names or checks whether they exist.
     Asks,
     Enters,
 }
 
-/// Words before a command that are none themselves; `rlRun` is beakerlib's.
+/// Words before a command that are not commands themselves; `rlRun` is beakerlib's.
 const BEFORE: [&str; 17] = [
     "sudo", "exec", "env", "time", "nice", "command", "then", "do", "else", "if", "elif", "while", "until", "!",
     "eval", "xargs", "rlRun",
 ];
 
-/// Parts of the names of options whose value is a file that is written.
+/// Parts of the names of options whose value is an output file.
 const OUTPUTS: [&str; 6] = ["out", "log", "xml", "report", "html", "dest"];
 
 /// The root of the tree, as a variable.
 const ROOTS: [&str; 2] = ["$TMT_TREE", "${TMT_TREE}"];
 
-/// The directory that the script stands in.
+/// The current directory of the script, as a variable.
 const HERE: [&str; 2] = ["$PWD", "${PWD}"];
 
 fn does(program: &str) -> Does {
@@ -97,7 +98,7 @@ fn does(program: &str) -> Does {
     }
 }
 
-/// Finds the words of a script that starts in a directory of the tree.
+/// Returns the words that name files in a script that starts in a directory of the tree.
 pub(crate) fn reads(script: &str, directory: &Path) -> Vec<Read> {
     let mut reader = NodeReader {
         directory: Some(directory.to_owned()),
@@ -130,7 +131,7 @@ pub(crate) fn reads(script: &str, directory: &Path) -> Vec<Read> {
     reader.found
 }
 
-/// Without what beakerlib's `rlRun "command" status "comment"` says to people.
+/// Returns a line without the comment for people in beakerlib's `rlRun "command" status "comment"`.
 fn without_comment_of_beakerlib(line: &str) -> &str {
     let Some(start) = line
         .find(['"', '\''])
@@ -143,7 +144,7 @@ fn without_comment_of_beakerlib(line: &str) -> &str {
     end.map_or(line, |end| &line[..before.len() + end])
 }
 
-/// The line that ends the text that a command is given in the script itself.
+/// Returns the line that ends a here-document.
 fn end_of_document(line: &str) -> Option<String> {
     let (_, rest) = line.split_once("<<")?;
     let word = rest.trim_start_matches('-').trim_start();
@@ -157,15 +158,15 @@ fn end_of_document(line: &str) -> Option<String> {
 
 #[derive(Debug)]
 struct NodeReader {
-    /// Where the script stands, if that is known.
+    /// The current directory of the script, if it is known.
     directory: Option<PathBuf>,
-    /// What it made or removed by then.
+    /// The files that the script has made or removed so far.
     made: Vec<PathBuf>,
     found: Vec<Read>,
 }
 
 impl NodeReader {
-    /// Reads a line; `false` where nothing is known of what comes after it.
+    /// Reads a line. Returns `false` if nothing is known about what comes after it.
     fn line(&mut self, number: u32, line: &str) -> bool {
         let line = without_comment_of_beakerlib(line).replace(['"', '\''], "");
         if line.trim_start().starts_with('#') {
@@ -257,7 +258,7 @@ impl NodeReader {
     }
 
     fn read(&mut self, line: u32, word: &str) {
-        // A word without both is more often no file.
+        // A word with neither of these is usually not a file.
         let may_be = word.contains(['/', '.']) && word.contains(char::is_alphanumeric);
         let Some(path) = self.path(word).filter(|_| may_be) else {
             return;
@@ -269,7 +270,7 @@ impl NodeReader {
         self.found.extend(Named::of(path).map(|what| Read { line, word, what }));
     }
 
-    /// Where a word leads to in the tree, if that is known.
+    /// Returns the path in the tree to which a word leads, if it is known.
     fn path(&self, word: &str) -> Option<PathBuf> {
         let behind = |roots: &[&str]| {
             let rest = roots.iter().find_map(|root| word.strip_prefix(root))?;
@@ -288,7 +289,7 @@ impl NodeReader {
     }
 }
 
-/// The path of a word relative to the tree; `None` if it leads out of it, where nothing is brought.
+/// Returns the path of a word relative to the tree, or `None` if it leads out of the tree, where nothing is uploaded.
 pub(crate) fn inside(directory: &Path, word: &str) -> Option<PathBuf> {
     let mut path = PathBuf::new();
     for part in directory.join(word).components() {
@@ -307,7 +308,7 @@ mod tests {
 
     use super::{Named, reads};
 
-    /// Whether a script that starts in `t` reads a file.
+    /// Returns whether a script that starts in `t` reads a file.
     fn is_read(script: &str, path: &str) -> bool {
         reads(script, Path::new("t")).iter().any(|read| match &read.what {
             Named::Path(found) => found == Path::new(path),

@@ -1,15 +1,16 @@
-//! Which scripts name the whole tree: with a word that stands for all there is, or with a path that is known only when they run.
+//! Decides whether a script names the whole tree: with a word that stands for all files, or with a path that is known only when
+//! it runs.
 //!
-//! A script starts in the root of the tree. What is looked for, word by word, without quotes and comments:
+//! A script starts in the root of the tree. The text is searched, word by word and without quotes and comments, for:
 //!
 //! - `.` (but as the command that reads a file), `./`, `*`, `./*`, `**`, `$PWD`, `$(pwd)`, `$TMT_TREE`, `$OLDPWD`, alone or with `/`, `/.`
 //!   or a glob behind it, as an argument of a command;
 //! - commands that take the directory they are in: `make`, `find`, `ls`, `git`, `tar` and others;
 //! - a relative path, or one of the tree, with a variable or a command's output in it (`$dir/file`, `lib/$x`).
 //!
-//! It errs towards all.
+//! The search errs towards the whole tree.
 
-/// Commands that read what they find where they are.
+/// Commands that read the files of the current directory.
 const TAKERS: [&str; 22] = [
     "make",
     "gmake",
@@ -35,10 +36,10 @@ const TAKERS: [&str; 22] = [
     "pushd",
 ];
 
-/// Commands that take a directory only where they are given none.
+/// Commands that read the current directory only if they are given no other.
 const LISTERS: [&str; 4] = ["ls", "du", "tree", "dir"];
 
-/// Variables whose value is the root of the tree, or lies in it.
+/// Variables whose value is the root of the tree, or a path in it.
 const ROOTS: [&str; 8] = [
     "$TMT_TREE",
     "${TMT_TREE}",
@@ -50,7 +51,7 @@ const ROOTS: [&str; 8] = [
     "`pwd`",
 ];
 
-/// Words before a command that are none themselves.
+/// Words before a command that are not commands themselves.
 const BEFORE: [&str; 17] = [
     "sudo", "exec", "env", "time", "nice", "command", "then", "do", "else", "if", "while", "until", "!", "{", "(",
     "eval", "xargs",
@@ -115,7 +116,7 @@ fn stands_for_all(word: &str, arithmetic: bool) -> bool {
     rest.split('/').all(|part| matches!(part, "" | "." | ".." | "*" | "**"))
 }
 
-/// Returns whether a word is a path that may lie in the tree, with something in it that only the running script knows.
+/// Returns whether a word is a path that may be in the tree, of which a part is known only when the script runs.
 fn is_computed(word: &str) -> bool {
     let rest = ROOTS.iter().find_map(|root| word.strip_prefix(root));
     match rest {

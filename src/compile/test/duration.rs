@@ -1,19 +1,19 @@
-//! `duration` of a test: tmt's sums and factors (`1h 30m`, `10m *2`, `*1.5`).
+//! Parses the `duration` of a test, with tmt's sums and factors (`1h 30m`, `10m *2`, `*1.5`).
 //!
-//! A text is a sequence of terms: a number with an optional unit is added, `*` and a number multiplies the whole sum, wherever
-//! it stands; the result is rounded up to full seconds. Where the sum is nothing (only factors, or `0`), the default is taken.
+//! A text is a sequence of terms: a number with an optional unit is added, and a `*` with a number multiplies the whole sum,
+//! wherever it occurs. The result is rounded up to full seconds. If the sum is zero (only factors, or `0`), the default is used.
 
 use std::iter::Peekable;
 use std::str::Chars;
 use std::time::Duration;
 
-/// How long a test may run that says nothing.
+/// How long a test without `duration` may run.
 pub(crate) const DEFAULT: Duration = Duration::from_mins(5);
 
-/// A thousand years: beyond it a text is a mistake.
+/// A thousand years, in seconds: a longer duration is a mistake.
 const LONGEST: f64 = 1000.0 * 366.0 * 86400.0;
 
-/// Reads a duration; `None` if the text is none.
+/// Parses a duration. Returns `None` if the text is not one.
 pub(crate) fn parse(text: &str) -> Option<Duration> {
     let mut rest = text.trim().chars().peekable();
     let (mut sum, mut factor, mut terms) = (0_u64, 1.0_f64, 0_u32);
@@ -35,7 +35,8 @@ pub(crate) fn parse(text: &str) -> Option<Duration> {
     (seconds <= LONGEST).then(|| Duration::from_secs_f64(seconds))
 }
 
-/// `90`, `5m`, `5 m`: in seconds. A unit ends the term; so does anything that cannot belong to it.
+/// Parses a term such as `90`, `5m` or `5 m` into seconds. The term ends with its unit, or before a character that cannot belong
+/// to it.
 fn time_term(rest: &mut Peekable<Chars<'_>>) -> Option<u64> {
     let number: u64 = digits(rest)?.parse().ok()?;
     let spaced = skip_spaces(rest);
@@ -55,7 +56,7 @@ fn time_term(rest: &mut Peekable<Chars<'_>>) -> Option<u64> {
     }
 }
 
-/// What follows a `*`: a number without a unit.
+/// Parses what follows a `*`: a number without a unit.
 fn factor_term(rest: &mut Peekable<Chars<'_>>) -> Option<f64> {
     skip_spaces(rest);
     let mut number = digits(rest)?;

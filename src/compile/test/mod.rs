@@ -1,4 +1,4 @@
-//! What a test's metadata say, read once for all plans that hold it.
+//! Reads the metadata of a test, once for all plans that have it.
 
 pub(crate) mod duration;
 pub(crate) mod interface;
@@ -19,9 +19,8 @@ use crate::compile::plan::environment::{self, Variables};
 use crate::compile::plan::json;
 use crate::compile::spec::{Framework, Interface, Interpretation};
 
-/// Keys that say something to people, to selection or to the scheduler, but change nothing of what a test does. All other keys are part
-/// of the test's key, whatever they mean. `environment`, `extra-atex-inputs` and `extra-atex-interface` are in it in
-/// another form.
+/// Keys that inform people, the selection or the scheduler, but do not change what a test does. All other keys are part of the
+/// test's key, whatever they mean. `environment` and `extra-atex-inputs` are part of it in another form.
 const INERT: [&str; 24] = [
     "adjust",
     "author",
@@ -49,12 +48,12 @@ const INERT: [&str; 24] = [
     "tier",
 ];
 
-/// What a test's metadata say.
+/// The metadata of a test.
 #[derive(Debug)]
 pub(crate) struct TestMetadata {
-    /// Where it runs, relative to its tree.
+    /// The directory in which the test runs, relative to its tree.
     pub(crate) dir: String,
-    /// See [`directories`].
+    /// The directory in which the test is defined, and the one in which it runs if that differs; both relative to the tree.
     pub(crate) directories: Vec<PathBuf>,
     pub(crate) script: String,
     pub(crate) framework: Framework,
@@ -74,7 +73,7 @@ pub(crate) struct TestMetadata {
     pub(crate) globs: Option<Globs>,
     pub(crate) origin: Option<String>,
     pub(crate) data: Arc<str>,
-    /// What of the metadata is part of the key.
+    /// The metadata that are part of the test's key.
     pub(crate) key: Arc<BTreeMap<String, Sourced<serde_json::Value>>>,
 }
 
@@ -117,7 +116,8 @@ impl TestMetadata {
     }
 }
 
-/// Where a test is defined, and where it runs if that is elsewhere; relative to its tree.
+/// Returns the directory in which a test runs: `path` (from the tree's root), or else the directory of the .fmf file that defines
+/// the test.
 pub(crate) fn directories(tree: &Tree, node: Node<'_>) -> Result<Vec<PathBuf>, CompileError> {
     let run = run_directory(tree, node)?;
     let mut directories = vec![node.dir().to_owned()];
@@ -147,7 +147,7 @@ pub(crate) fn run_directory(tree: &Tree, node: Node<'_>) -> Result<PathBuf, Comp
     Ok(directory)
 }
 
-/// Names of packages. Mappings (libraries, files) and beakerlib's `library(…)` are not packages.
+/// Returns the names of packages. Mappings (libraries, files) and beakerlib's `library(…)` are not packages.
 fn packages(scope: &Scope<'_>, key: &str) -> Result<Vec<String>, CompileError> {
     let mut packages = scope.only_texts(key)?;
     packages.retain(|package| !package.trim().is_empty() && !package.starts_with("library("));
@@ -179,7 +179,8 @@ fn key_part(scope: &Scope<'_>) -> BTreeMap<String, Sourced<serde_json::Value>> {
     part
 }
 
-/// The text of the file that `TMT_TEST_METADATA` names: YAML, a line a key, each value in the flow style that JSON is.
+/// Returns the text of the file that `TMT_TEST_METADATA` names: YAML with one line per key, each value in flow style, which is
+/// JSON.
 pub(crate) fn metadata_text(name: &str, data: &Map) -> String {
     let mut out = String::new();
     let mut line = |key: &str, value: &Value| {
