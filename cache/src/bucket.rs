@@ -1,8 +1,8 @@
-//! The buckets of the cache directory: the one list of what lies in it.
+//! The buckets of the cache directory: the one list of everything that atex keeps there.
 //!
-//! Everything that atex keeps below that directory is in one of them, and this file says of each what it holds, which version its format
-//! has, how its files are named, how they are checked and how long they stay. `du`, `gc` and `verify` follow this list; so what is added
-//! here is counted, collected and checked.
+//! Everything that atex keeps below that directory is in one of the buckets. For each of them, this file says what it holds,
+//! which version its format has, how its files are named, how they are checked and how long they stay. `du`, `gc` and `verify`
+//! use this list; so what is added here is counted, collected and checked.
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -15,7 +15,7 @@ use crate::store::layout::is_temporary;
 /// A directory of the cache.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Bucket {
-    /// What was done, by action key: a checksum and a JSON document.
+    /// Records of what nodes did, by action key: a checksum and a JSON document.
     Records,
     /// Content, by its digest.
     Blobs,
@@ -23,11 +23,11 @@ pub(crate) enum Bucket {
     Claims,
     /// Small documents that cannot be made again, such as answers of probes: a checksum and a JSON document, by the digest of the name.
     Facts,
-    /// What many records said when they were read last, by the digest of who asked for them.
+    /// Summaries of many records as of their last reading, by the digest of the name of the reader.
     Index,
     /// The digests of the files of a tree, by what `stat` said of each.
     Digests,
-    /// Metadata trees as a context makes them.
+    /// Metadata trees that are adjusted with a context.
     Packed,
     /// The names and keys of the tests of a tree, for a build in which nothing has changed and nothing has to run.
     NullBuilds,
@@ -38,48 +38,48 @@ pub(crate) enum Bucket {
 /// How the files of a bucket are named.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Naming {
-    /// `<digest>`, and what follows it.
+    /// `<digest>` and a suffix.
     Flat(&'static str),
-    /// `<first byte of the digest>/<digest>`, and what follows it.
+    /// `<first byte of the digest>/<digest>` and a suffix.
     Fanned(&'static str),
-    /// `<digest of what the group is about>/<digest>`.
+    /// `<digest of the name of the group>/<digest>`.
     Grouped,
-    /// As [`fetched`](crate::fetched) says.
+    /// Names that [`fetched`](crate::fetched) describes.
     Repositories,
 }
 
-/// How a file shows that it is whole.
+/// How a file is checked to be complete.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Check {
-    /// It is a document of [`json`](crate::format::json).
+    /// The file is a document of [`json`](crate::format::json).
     Document,
-    /// Its name is the digest of its content.
+    /// The name of the file is the digest of its content.
     Digest,
-    /// It ends with the digest of all before, see [`binary`](crate::format::binary).
+    /// The file ends with the digest of everything before it; see [`binary`](crate::format::binary).
     Sealed,
-    /// There is nothing to check: its existence or its lock is what counts, or git checks it.
+    /// There is nothing to check: only its existence or its lock counts, or git checks it.
     Nothing,
 }
 
-/// When a file of a bucket goes.
+/// When a file of a bucket is removed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Lifetime {
-    /// When the policy of a collection says so: by its last use, or by what may be kept together.
+    /// When the policy of a collection says so: by its last use, or by the size of what may be kept.
     Policy,
     /// When no record needs it.
     WhileNeeded,
     /// When its process is gone.
     Process,
-    /// Never. It is replaced by a newer one.
+    /// Never; a newer file replaces it.
     Forever,
-    /// When nobody used it for as long as the policy says, or, where it does not say, for this time. It can be made again.
+    /// When it was not used for as long as the policy says or, if the policy is silent, for this time. It can be made again.
     Unused(Option<Duration>),
 }
 
-/// What can be made or fetched again goes after this time, where nobody says another.
+/// The lifetime of what can be made or fetched again: 30 days, unless the policy says otherwise.
 const UNUSED: Lifetime = Lifetime::Unused(Some(Duration::from_hours(720)));
 
-/// All that is known of a bucket.
+/// The properties of a bucket.
 struct Entry {
     name: &'static str,
     version: u32,
@@ -102,7 +102,7 @@ impl Bucket {
         Self::Fetched,
     ];
 
-    /// The list.
+    /// Returns the properties of the bucket.
     const fn entry(self) -> Entry {
         use Naming::{Fanned, Flat, Grouped, Repositories};
         let (name, version, naming, check, lifetime) = match self {
@@ -110,7 +110,7 @@ impl Bucket {
             Self::Blobs => ("blobs", 1, Fanned(""), Check::Digest, Lifetime::WhileNeeded),
             Self::Claims => ("claims", 1, Flat(""), Check::Nothing, Lifetime::Process),
             Self::Facts => ("facts", 1, Flat(".json"), Check::Document, Lifetime::Forever),
-            // An index also tells when its records were used last, so it goes only where a time is given.
+            // An index also tells when its records were last used, so it is removed only if the policy gives a time.
             Self::Index => ("index", 2, Flat(""), Check::Sealed, Lifetime::Unused(None)),
             Self::Digests => ("digests", 4, Grouped, Check::Sealed, UNUSED),
             Self::Packed => ("packed", 1, Grouped, Check::Sealed, UNUSED),
@@ -131,13 +131,13 @@ impl Bucket {
         self.entry().name
     }
 
-    /// Returns the bucket's directory below the directory of the cache. A bucket of another version lies beside it, and is left alone.
+    /// Returns the bucket's directory below the cache directory. A bucket of another version lies beside it and is left alone.
     pub(crate) fn below(self, cache: &Path) -> PathBuf {
         let Entry { name, version, .. } = self.entry();
         cache.join(format!("{name}-v{version}"))
     }
 
-    /// Returns whether `name` is that of a directory which holds this bucket in another version.
+    /// Returns whether `name` is that of a directory with another version of this bucket.
     pub(crate) fn is_other_version(self, name: &str) -> bool {
         let Entry { name: own, version, .. } = self.entry();
         let found = name.strip_prefix(own).and_then(|rest| rest.strip_prefix("-v"));
@@ -152,8 +152,8 @@ impl Bucket {
         self.entry().lifetime
     }
 
-    /// Returns whether a file of this name is one that atex makes in the bucket, directly or in a directory of it. Whatever else lies
-    /// there is somebody's, and is left alone.
+    /// Returns whether atex makes files of this name in the bucket, directly or in a directory of it. Any other file there
+    /// belongs to somebody else and is left alone.
     pub(crate) fn owns(self, name: &OsStr) -> bool {
         let Some(text) = name.to_str() else { return false };
         let digest = match self.entry().naming {
@@ -164,7 +164,7 @@ impl Bucket {
         is_temporary(name) || digest.is_some_and(is_digest)
     }
 
-    /// Returns whether a directory of this name is one that atex makes in the bucket.
+    /// Returns whether atex makes directories of this name in the bucket.
     pub(crate) fn owns_dir(self, name: &OsStr) -> bool {
         match self.entry().naming {
             Naming::Flat(_) | Naming::Repositories => false,

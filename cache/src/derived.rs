@@ -1,10 +1,11 @@
-//! Files that can be made again from a tree: its packed metadata, the digests of its files, the keys of its tests.
+//! Derived files, which can be made again from a tree: its packed metadata, the digests of its files, and its null builds.
 //!
-//! They spare time and decide nothing: one that is absent, damaged, of another version or not to be read is a miss, and one that cannot
-//! be written costs the next run time. So no lock of the store is held here, and a collection may take away any of them at any time: who
-//! has a file open keeps it. Two processes that write the same name write the same content, or the last one wins.
+//! These files save time and decide nothing: a file that is absent, damaged, unreadable or of another version is a miss, and one
+//! that cannot be written only costs the next run time. Therefore the store is not locked for them, and a collection may remove
+//! any of them at any time; a process that has one open keeps it. Two processes that write the same name write the same content,
+//! or the last one wins.
 //!
-//! A group is what is about one thing, such as the root of a tree. Of each group only the files that were used last are kept.
+//! A group is all files about one thing, such as the root of a tree. Of each group, only the files that were used last are kept.
 
 use std::fs::{self, File};
 use std::io::Read as _;
@@ -20,10 +21,10 @@ use crate::bucket::Bucket;
 use crate::error::CacheError;
 use crate::store::disk::Disk;
 
-/// How many files of one group are kept: for as many contexts, requests or states of the tree.
+/// How many files of one group are kept, each for another context, request or state of the tree.
 const KEPT: usize = 8;
 
-/// No file that is larger is read: it is not one of ours.
+/// A larger file is not read, because atex did not write it.
 const LARGEST: u64 = 1 << 30;
 
 /// The files of one group in a bucket.
@@ -35,19 +36,19 @@ pub struct Derived {
 }
 
 impl Derived {
-    /// Names the packed trees of the tree at `root`, below the directory of the cache. Nothing is made before something is written.
+    /// Returns the packed trees of the tree at `root`, below the cache directory. Nothing is made before something is written.
     #[must_use]
     pub fn packed(cache: &Path, root: &Path) -> Self {
         Self::new(cache, Bucket::Packed, root)
     }
 
-    /// Names the digests of the files of the tree at `root`.
+    /// Returns the digests of the files of the tree at `root`.
     #[must_use]
     pub fn digests(cache: &Path, root: &Path) -> Self {
         Self::new(cache, Bucket::Digests, root)
     }
 
-    /// Names the null builds of the tree at `root`.
+    /// Returns the null builds of the tree at `root`.
     #[must_use]
     pub fn null_builds(cache: &Path, root: &Path) -> Self {
         Self::new(cache, Bucket::NullBuilds, root)
@@ -62,13 +63,13 @@ impl Derived {
         }
     }
 
-    /// Returns whether there may be files of this group.
+    /// Returns whether the group may have files.
     #[must_use]
     pub fn exists(&self) -> bool {
         self.dir.exists()
     }
 
-    /// Reads a file as a whole. It is not checked: see [`BinaryReader::open`](crate::binary::BinaryReader::open).
+    /// Reads a whole file, without checking it: see [`BinaryReader::open`](crate::binary::BinaryReader::open).
     #[must_use]
     pub fn read(&self, name: &blake3::Hash) -> Option<Vec<u8>> {
         let mut file = self.open(name)?;
@@ -78,10 +79,10 @@ impl Derived {
         Some(bytes)
     }
 
-    /// Opens a file. It is not checked.
+    /// Opens a file, without checking it.
     #[must_use]
     pub fn open(&self, name: &blake3::Hash) -> Option<File> {
-        // A FIFO that nobody writes to is opened at once that way, and refused.
+        // With these flags, a FIFO without a writer is opened at once and then refused.
         let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed();
         let mut options = File::options();
         let file = options.read(true).custom_flags(flags).open(self.path(name)).ok()?;
@@ -89,22 +90,22 @@ impl Derived {
         (found.is_file() && found.len() <= LARGEST).then_some(file)
     }
 
-    /// Notes that a file was of use, so that it is not among the first to go.
+    /// Records that a file was used, so that it is not among the first to be removed.
     pub fn mark_used(&self, name: &blake3::Hash) {
         if let Some(file) = self.open(name) {
-            // That it cannot be noted costs time only.
+            // If the use cannot be recorded, only time is lost.
             let _goes_earlier = self.disk.touch(&file, &self.path(name));
         }
     }
 
-    /// Writes a file as a whole, in place of one of this name.
+    /// Writes a whole file, in place of an existing one of this name.
     pub fn write(&self, name: &blake3::Hash, bytes: &[u8]) -> Result<(), CacheError> {
         let temporary = self.create()?;
         self.disk.write(temporary.as_file(), temporary.path(), bytes)?;
         self.keep(temporary, name)
     }
 
-    /// Makes a file without a name, to be written and given to [`keep`](Self::keep). It goes away otherwise.
+    /// Makes a file without a name, to be written and passed to [`keep`](Self::keep). It is deleted otherwise.
     pub fn create(&self) -> Result<NamedTempFile, CacheError> {
         self.disk.make_dirs(&self.dir)?;
         self.disk.temporary(&self.dir)
@@ -112,7 +113,7 @@ impl Derived {
 
     /// Gives a complete file its name.
     ///
-    /// It is not synced: the digest at its end shows a torn file, and all that is lost is time.
+    /// The file is not synced: the digest at its end reveals a torn file, and only time is lost.
     pub fn keep(&self, temporary: NamedTempFile, name: &blake3::Hash) -> Result<(), CacheError> {
         self.disk.rename(temporary, &self.path(name))?;
         self.remove_oldest();
@@ -123,7 +124,7 @@ impl Derived {
         self.dir.join(name.to_hex().as_str())
     }
 
-    /// Removes the files of the group that were not of use for the longest time, and what killed processes left among them.
+    /// Removes the files of the group that were not used for the longest time, and what killed processes left among them.
     fn remove_oldest(&self) {
         let Ok(entries) = fs::read_dir(&self.dir) else { return };
         let mut found: Vec<(SystemTime, PathBuf)> = entries
@@ -133,7 +134,7 @@ impl Derived {
             .collect();
         found.sort_unstable_by(|left, right| right.cmp(left));
         for (_, path) in found.into_iter().skip(KEPT) {
-            // Another process may have been faster.
+            // Another process may have removed it already.
             let _gone = self.disk.remove(&path);
         }
     }

@@ -1,4 +1,4 @@
-//! What can go wrong with the store itself. What is merely found broken in it is a [`BadFile`](crate::BadFile), not an error.
+//! Errors of the store itself. A broken file in the store is not an error, but a [`BadFile`](crate::BadFile).
 
 use std::fmt;
 use std::io;
@@ -8,30 +8,30 @@ use atex_graph::{ActionKey, BlobDigest};
 
 use crate::ownership::{self, Foreign};
 
-/// An error of the store; the message names the path, [`hint`](CacheError::hint) the remedy.
+/// An error of the store. The message names the path, and [`hint`](CacheError::hint) suggests a remedy.
 #[derive(Debug, thiserror::Error)]
 pub enum CacheError {
-    /// A system call failed: disk full, no permission, input or output error.
+    /// A system call failed: the disk is full, permission is missing, or there was an input or output error.
     #[error("cannot {action} `{}`: {}", path.display(), OsMessage(source))]
     Io {
-        /// What was tried: `write`, `rename`, `sync`…
+        /// The operation that failed: `write`, `rename`, `sync`…
         action: &'static str,
-        /// On what.
+        /// The path that it was about.
         path: PathBuf,
-        /// Why it failed.
+        /// The reason of the failure.
         source: io::Error,
     },
-    /// A system call failed on a file outside the store: one that was to be stored, or the place of an export.
+    /// A system call failed on a file outside the store: a file that was to be stored, or the destination of an export.
     #[error("cannot {action} `{}`: {}", path.display(), OsMessage(source))]
     Outside {
-        /// What was tried.
+        /// The operation that failed: `write`, `rename`, `sync`…
         action: &'static str,
-        /// On what.
+        /// The path that it was about.
         path: PathBuf,
-        /// Why it failed.
+        /// The reason of the failure.
         source: io::Error,
     },
-    /// Something was to be written into a store that is only read.
+    /// Something was to be written into a read-only store.
     #[error("the cache `{}` is read-only: {reason}", path.display())]
     ReadOnly {
         /// The store's directory.
@@ -39,28 +39,28 @@ pub enum CacheError {
         /// Why nothing may be written there.
         reason: String,
     },
-    /// Others can write to the store's directory, or put another in its place.
+    /// Others can write to the store's directory, or replace it with another one.
     #[error("the cache `{}` is not used: {source}", path.display())]
     Foreign {
         /// The store's directory.
         path: PathBuf,
-        /// Who can.
+        /// Why the directory is not this user's own.
         source: Foreign,
     },
-    /// Files were to be removed, and something is mounted among them.
+    /// Files were to be removed, but something is mounted among them.
     #[error("nothing is removed from the cache `{}`: `{}` is a mount point", path.display(), point.display())]
     Mounted {
         /// The store's directory.
         path: PathBuf,
-        /// Where something is mounted.
+        /// The mount point.
         point: PathBuf,
     },
-    /// Other processes use the store and did not end in time.
+    /// Other processes use the store and did not finish in time.
     #[error("the cache `{}` is in use: {what}", path.display())]
     InUse {
         /// The store's directory.
         path: PathBuf,
-        /// Who is in the way.
+        /// What is in the way.
         what: &'static str,
     },
     /// What was to be stored is not a regular file.
@@ -72,63 +72,63 @@ pub enum CacheError {
     /// A record was to be committed with the ticket of another node.
     #[error("a record of `{}` was committed with the ticket of `{}`", record.short(), ticket.short())]
     WrongKey {
-        /// The key the ticket is for.
+        /// The key of the ticket.
         ticket: ActionKey,
         /// The key in the record.
         record: ActionKey,
     },
-    /// A record was to be committed before the content it names.
+    /// A record was to be committed before the content that it names.
     #[error("the content of output `{output}` of `{name}` is not in the cache: blob `{}`", digest.short())]
     MissingBlob {
         /// The node's name.
         name: String,
         /// The output's path.
         output: String,
-        /// Its digest.
+        /// The digest of the content.
         digest: BlobDigest,
     },
-    /// An output's path is absolute, empty, has a NUL, or leads upwards.
+    /// The path of an output is absolute or empty, contains a NUL, or leads upwards.
     #[error("output path `{}` of `{name}` is not a plain relative path", output.escape_debug())]
     BadOutputPath {
         /// The node's name.
         name: String,
-        /// The path.
+        /// The path of the output.
         output: String,
     },
-    /// A document could not be put in JSON.
+    /// A document could not be encoded as JSON.
     #[error("cannot encode `{what}` as JSON: {source}")]
     Encode {
-        /// The node or target.
+        /// The name of the node or of the document.
         what: String,
-        /// Why.
+        /// The reason of the failure.
         source: serde_json::Error,
     },
-    /// No record has such a key.
+    /// No record has a key with this beginning.
     #[error("no record in `{}` has a key that begins with `{}`", path.display(), prefix.escape_debug())]
     NoRecord {
         /// The store's directory.
         path: PathBuf,
-        /// What was asked for.
+        /// The beginning that was asked for.
         prefix: String,
     },
-    /// More than one record has such a key.
+    /// More than one record has a key with this beginning.
     #[error("`{prefix}` is ambiguous: {}", Candidates(candidates, *more))]
     Ambiguous {
-        /// What was asked for.
+        /// The beginning that was asked for.
         prefix: String,
-        /// Some of the records whose keys begin so.
+        /// Some of the records whose keys begin with it.
         candidates: Vec<Candidate>,
-        /// How many more there are.
+        /// How many more such records there are.
         more: usize,
     },
 }
 
-/// A record that an ambiguous prefix may mean.
+/// A record that an ambiguous beginning of a key may mean.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Candidate {
-    /// Its key.
+    /// The key of the record.
     pub key: ActionKey,
-    /// Its node's name; empty where the record cannot be read.
+    /// The name of its node; empty if the record cannot be read.
     pub name: String,
 }
 
@@ -142,7 +142,7 @@ impl CacheError {
         }
     }
 
-    /// Says that the path of an error lies outside the store.
+    /// Marks an error as one about a path outside the store.
     pub(crate) fn outside(self) -> Self {
         match self {
             Self::Io { action, path, source } => Self::Outside { action, path, source },
@@ -150,7 +150,7 @@ impl CacheError {
         }
     }
 
-    /// Returns advice for the user, where there is some.
+    /// Returns advice for the user, if there is any.
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Io { source, .. } => match source.kind() {
@@ -180,7 +180,7 @@ impl CacheError {
         }
     }
 
-    /// Returns the path that the error is about, where it is about one.
+    /// Returns the path that the error is about, if there is one.
     pub fn path(&self) -> Option<&Path> {
         match self {
             Self::Io { path, .. }
@@ -196,7 +196,7 @@ impl CacheError {
     }
 }
 
-/// An operating system's error as people know it, without the number.
+/// Displays an operating system's error without its number.
 pub(crate) struct OsMessage<'e>(pub(crate) &'e io::Error);
 
 impl fmt::Display for OsMessage<'_> {

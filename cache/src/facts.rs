@@ -1,4 +1,5 @@
-//! Facts: small documents by name, for what cannot be made again from a tree, such as answers of probes, and how long tests took.
+//! Facts: small documents by name, for what cannot be made again from a tree, such as the answers of probes and the durations of
+//! tests.
 
 use std::fs;
 
@@ -9,7 +10,7 @@ use crate::format::json;
 use crate::report::{FileProblem, judge};
 use crate::store::Store;
 
-/// A document of the bucket.
+/// A fact as it is stored.
 #[derive(Serialize, Deserialize)]
 struct Remembered {
     #[serde(rename = "target")]
@@ -18,7 +19,7 @@ struct Remembered {
 }
 
 impl Store {
-    /// Returns what was last remembered under `name`.
+    /// Returns the fact that was last stored under `name`.
     pub fn facts(&self, name: &str) -> Result<Option<serde_json::Value>, CacheError> {
         let path = self.layout().facts(name);
         let read = match fs::read(&path) {
@@ -37,7 +38,7 @@ impl Store {
         }
     }
 
-    /// Remembers `facts` under `name`, in place of earlier ones, durably.
+    /// Stores `facts` durably under `name`, in place of earlier ones.
     pub fn remember_facts(&self, name: &str, facts: &serde_json::Value) -> Result<(), CacheError> {
         let disk = self.disk()?;
         let document = Remembered {

@@ -1,4 +1,4 @@
-//! Trees that were fetched from git repositories: how they lie in the cache, and the removal of commits that nobody used for long.
+//! Fetched git trees: their layout in the cache, and the removal of commits that were not used for long.
 //!
 //! ```text
 //! fetched-v1/
@@ -9,8 +9,8 @@
 //!     └── <commit>.used empty; changed when somebody asked for the commit
 //! ```
 //!
-//! Git and who runs it write here. Invariant: a commit's directory is whole as long as it has its name. So it loses the name before
-//! anything of it goes.
+//! Git and the module that runs it write here. Invariant: the directory of a commit is complete as long as it has its name; so it
+//! loses the name before anything in it is removed.
 
 use std::fs::{self, DirEntry, File};
 use std::io;
@@ -23,16 +23,16 @@ use rustix::fs::OFlags;
 use crate::bucket::Bucket;
 use crate::mounts;
 
-/// The file that is locked while something of a repository changes.
+/// The file that is locked while anything of a repository changes.
 pub const LOCK: &str = "lock";
 
-/// How files are opened that are written, or believed to be locked: nobody's link leads elsewhere.
+/// The flags with which files are opened that are written or locked, so that somebody's symlink cannot redirect them.
 pub const NO_LINK: i32 = OFlags::NOFOLLOW.bits().cast_signed();
 
-/// The bare repository.
+/// The name of the bare repository.
 pub const REPOSITORY: &str = "repository";
 
-/// How names begin that stand for nothing whole.
+/// The prefix of the names of incomplete directories.
 pub const UNFINISHED: &str = "unfinished-";
 
 /// Returns the directory of fetched trees below the directory of the cache.
@@ -41,30 +41,30 @@ pub fn directory(cache: &Path) -> PathBuf {
     Bucket::Fetched.below(cache)
 }
 
-/// Returns the file that tells by its age when a commit was last asked for.
+/// Returns the file whose age tells when a commit was last asked for.
 #[must_use]
 pub fn used_file(directory: &Path, commit: &str) -> PathBuf {
     directory.join(format!("{commit}.used"))
 }
 
-/// Whoever fetched a commit so lately may be about to read it.
+/// A process that fetched a commit within this time may be about to read it.
 const MAY_BE_READ: Duration = Duration::from_hours(1);
 
-/// What went.
+/// What was removed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Pruned {
-    /// Commits.
+    /// The number of commits.
     pub commits: u64,
-    /// Bytes of their files, and of repositories of which no commit is left.
+    /// The bytes of their files, and of repositories without any remaining commit.
     pub bytes: u64,
 }
 
-/// Removes commits below `directory` that were not used for longer than `keep` (an hour at least). What another process fetches at
-/// this moment is left alone.
+/// Removes the commits below `directory` that were not used for longer than `keep` (at least an hour). What another process is
+/// fetching now is left alone.
 ///
 /// # Errors
 ///
-/// Fails where something is mounted among them, or cannot be listed or removed.
+/// Fails if something is mounted among the files, or if they cannot be listed or removed.
 pub fn prune(directory: &Path, keep: Duration, now: SystemTime) -> io::Result<Pruned> {
     let mut pruned = Pruned::default();
     let keep = keep.max(MAY_BE_READ);
@@ -103,7 +103,7 @@ fn prune_one(dir: &Path, keep: Duration, now: SystemTime, pruned: &mut Pruned) -
                 left = true;
             }
         } else if name.starts_with(UNFINISHED) {
-            // Its maker held the lock, and is no more.
+            // The process that made it held the lock, so it no longer exists.
             remove(&entry.path(), pruned)?;
         }
     }

@@ -1,8 +1,8 @@
-//! The store at rest: what was done, by action key, and what it produced, by content.
+//! The cache: stores records of what nodes did, by action key, and the content that they produced, by digest.
 //!
-//! Owns the cache directory and everything in it. Must not know fmf, plans, machines or the network, nor decide what has to run: it
-//! tells what is recorded and takes what is new. Any number of processes of one user share a store.
-//! What it needs to leave alone what is not its own, others may use too: [`ownership`] and [`mounts`].
+//! This crate owns the cache directory and everything in it. It must not know fmf, plans, machines or the network, and it does
+//! not decide what has to run: it returns what is recorded and stores what is new. Any number of processes of one user share a
+//! store. Other crates may also use the modules that keep it away from what is not its own: [`ownership`] and [`mounts`].
 //!
 //! ```text
 //! <dir>/                       mode 0700
@@ -28,22 +28,23 @@
 //! └── fetched-v1/              trees from git repositories, see [`fetched`]
 //! ```
 //!
-//! `bucket.rs` is the list of these. Each carries the version of its format in its name; one of another version is left alone. What
-//! the store is locked for are records, blobs, claims and the index; [`Derived`] files can be made again, and are read and written
-//! without the lock.
+//! `bucket.rs` is the list of these. Each bucket has the version of its format in its name, and a bucket of another version is
+//! left alone. The lock of the store protects records, blobs, claims and the index; [`Derived`] files can be made again, and are
+//! read and written without the lock.
 //!
 //! Invariants:
 //!
-//! 1. A file appears under its final name only when it is complete: it is written under a unique temporary name in the same bucket
-//!    (`.….tmp`) and renamed, or hard-linked from a complete file. What a killed process leaves is a temporary file, which nobody
-//!    reads and `gc` removes.
-//! 2. A record is synced before its rename, and committed after the blobs it names are synced; it is removed before its node runs
-//!    again. So a crash at any point leaves the old record before the node began, none while it runs, or the new one.
-//! 3. What is read is verified: records by their checksum, their type and their name, blobs by their digest. What does not pass is a
-//!    miss and is [reported](Store::take_reports), never an answer and never a panic.
-//!    An index stands for reading records only where `stat` says that their files are the same as then.
+//! 1. A file appears under its final name only when it is complete: it is written under a unique temporary name in the same
+//!    bucket (`.….tmp`) and then renamed, or hard-linked from a complete file. A killed process leaves only temporary files,
+//!    which nobody reads and `gc` removes.
+//! 2. A record is synced before its rename, and committed after the blobs that it names are synced; it is removed before its node
+//!    runs again. So a crash at any point leaves the old record (before the node began), no record (while it runs), or the new
+//!    one.
+//! 3. Everything is verified when it is read: records by their checksum, their type and their name, blobs by their digest. A file
+//!    that does not pass is a miss and is [reported](Store::take_reports); it is never an answer and never a panic. An index
+//!    replaces the reading of records only if `stat` says that their files are unchanged.
 //! 4. Only the holder of a [`Ticket`] writes a record, and a claim dies with its process.
-//! 5. No exclusive lock but a claim (one node) and that of `gc` is held longer than a rename takes.
+//! 5. Apart from a claim (of one node) and the lock of `gc`, no exclusive lock is held longer than a rename takes.
 
 #![warn(missing_docs)]
 

@@ -1,7 +1,7 @@
-//! What is mounted below a directory, and the removal of directories that stops there.
+//! Finds what is mounted below a directory, and removes directories without crossing mount points.
 //!
-//! `remove_dir_all` of the standard library crosses mount points. The kernel's list is read instead of comparing devices, because a
-//! directory can be bound to a place on its own device, and because what is mounted may not answer any more.
+//! The standard library's `remove_dir_all` crosses mount points. This module reads the kernel's list instead of comparing
+//! devices, because a directory can be bind-mounted on its own device, and because a mounted filesystem may no longer respond.
 
 use std::ffi::OsString;
 use std::fs;
@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 ///
 /// # Errors
 ///
-/// Fails where the directory or the kernel's list cannot be read.
+/// Fails if the directory or the kernel's list cannot be read.
 pub fn below(dir: &Path) -> io::Result<Vec<PathBuf>> {
     let dir = dir.canonicalize()?;
     let list = fs::read("/proc/self/mountinfo")?;
@@ -21,11 +21,11 @@ pub fn below(dir: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(points.filter(|point| point.starts_with(&dir)).collect())
 }
 
-/// Fails where something is mounted at a directory or below.
+/// Fails if something is mounted at a directory or below it.
 ///
 /// # Errors
 ///
-/// Names what is mounted, or fails as [`below`].
+/// The error names the mount point. Fails also as [`below`] does.
 pub fn is_free(dir: &Path) -> io::Result<()> {
     match below(dir)?.first() {
         None => Ok(()),
@@ -36,13 +36,14 @@ pub fn is_free(dir: &Path) -> io::Result<()> {
     }
 }
 
-/// Removes a directory with all in it, as [`std::fs::remove_dir_all`] does, but nothing where something is mounted at it or below.
+/// Removes a directory with everything in it, as [`std::fs::remove_dir_all`] does, but removes nothing if something is mounted at
+/// it or below it.
 ///
 /// # Errors
 ///
-/// Names what is mounted, or fails as the standard library's function does.
+/// The error names the mount point. Fails also as the standard library's function does.
 pub fn remove_dir_all(dir: &Path) -> io::Result<()> {
-    // The place of a link is meant, and not where it leads.
+    // For a symlink, the link itself is meant, and not its target.
     if !fs::symlink_metadata(dir)?.is_dir() {
         return Err(io::ErrorKind::NotADirectory.into());
     }
@@ -50,7 +51,8 @@ pub fn remove_dir_all(dir: &Path) -> io::Result<()> {
     fs::remove_dir_all(dir)
 }
 
-/// The mount point in a line of the kernel's list: its fifth word, where blanks and their like are `\` and three octal digits.
+/// Returns the mount point in a line of the kernel's list. It is the fifth word, in which white space is written as `\` and three
+/// octal digits.
 fn point(line: &[u8]) -> Option<PathBuf> {
     let word = line.split(|byte| *byte == b' ').nth(4)?;
     let mut name = Vec::with_capacity(word.len());

@@ -1,17 +1,18 @@
-//! Whose a directory is: whether anybody but this user and root can put something into it, or something else in its place.
+//! Checks the ownership of a directory: whether anybody except this user and root can put something into it, or replace it.
 //!
-//! Owns the rule for every directory whose contents atex believes, runs or removes. The programs that run on SUTs hold the same rule in
-//! bash, as `safe` of `directory.bash`.
+//! This module owns the rule for every directory whose contents atex trusts, runs or removes. The programs that run on SUTs
+//! implement the same rule in bash, as `safe` in `directory.bash`.
 //!
-//! The rule, for the directory, and for every directory and link on the way to it:
+//! The rule applies to the directory, and to every directory and symlink on the way to it:
 //!
-//! 1. The directory itself is the user's own. What lies on the way to it is the user's own or root's.
-//! 2. Nobody else may write to any of them. On the way, a sticky directory such as `/tmp` may be written by everybody, because nobody
-//!    can touch there what is not his.
-//! 3. A group that nobody else is in is the user's own, where no access control list names others: it has his number or his name, `/etc/group`
-//!    names no other member, and it is nobody else's own group in `/etc/passwd`. So is root's group.
+//! 1. The directory itself belongs to the user. What is on the way to it belongs to the user or to root.
+//! 2. Nobody else may write to any of them. On the way, everybody may write to a sticky directory such as `/tmp`, because nobody
+//!    can touch there what belongs to another user.
+//! 3. A group counts as the user's own if nobody else is in it and no access control list names others: it has the user's number
+//!    or name, `/etc/group` names no other member, and it is nobody else's own group in `/etc/passwd`. Root's group counts as
+//!    well.
 //!
-//! A directory that is not there yet is judged by the way to it.
+//! A directory that does not exist yet is judged by the way to it.
 
 use std::collections::VecDeque;
 use std::ffi::{OsStr, OsString};
@@ -22,34 +23,34 @@ use std::path::{Component, Path, PathBuf};
 
 use rustix::fs::Mode;
 
-/// How many links a way may lead through, as many as the kernel follows.
+/// How many symlinks a path may lead through, which is the kernel's limit.
 const MOST_LINKS: u32 = 40;
 
-/// The attribute that holds an access control list.
+/// The extended attribute that holds an access control list.
 const ACCESS_LIST: &str = "system.posix_acl_access";
 
 /// Why a directory is not used.
 #[derive(Debug, thiserror::Error)]
 pub enum Foreign {
-    /// It belongs to somebody else, or something on the way to it does.
+    /// The directory, or something on the way to it, belongs to somebody else.
     #[error("`{}` belongs to the user with the number {uid}", path.display())]
     Owner {
         /// The directory or link at fault.
         path: PathBuf,
-        /// Whose it is.
+        /// The number of its owner.
         uid: u32,
     },
-    /// Others may write to it, or to something on the way to it.
+    /// Others may write to the directory, or to something on the way to it.
     #[error("others may write to `{}`", .0.display())]
     Writable(PathBuf),
-    /// It cannot be told, or made.
+    /// The directory cannot be checked or made.
     #[error("cannot {action} `{}`: {source}", path.display())]
     Io {
-        /// What was tried.
+        /// The operation that failed.
         action: &'static str,
         /// The path at fault.
         path: PathBuf,
-        /// Why not.
+        /// The reason of the failure.
         source: io::Error,
     },
 }
@@ -57,11 +58,11 @@ pub enum Foreign {
 /// What to do about a [`Foreign`] directory.
 pub const HINT: &str = "name a directory that only you can write to, on a way that only you and root can change";
 
-/// Checks that nobody but this user and root can put anything into `dir`, or something else in its place.
+/// Checks that nobody except this user and root can put anything into `dir`, or replace it with something else.
 ///
 /// # Errors
 ///
-/// Says what on the way belongs to whom, or can be written by others.
+/// The error names what on the way belongs to somebody else, or can be written by others.
 pub fn check(dir: &Path) -> Result<(), Foreign> {
     let unmapped = unmapped_user();
     let mut path = PathBuf::from("/");
@@ -97,12 +98,12 @@ pub fn check(dir: &Path) -> Result<(), Foreign> {
     check_one(&path, true, unmapped).map(drop)
 }
 
-/// Makes a directory and those above it with a mode, and checks it as [`check`] does before anything is made, and again then: somebody
-/// else may have come first. One that is there keeps its mode.
+/// Makes a directory and its parents with a mode. It is checked as [`check`] does before anything is made, and again afterwards,
+/// because somebody else may have been faster. An existing directory keeps its mode.
 ///
 /// # Errors
 ///
-/// As [`check`]; and where it cannot be made.
+/// Fails as [`check`] does, and if the directory cannot be made.
 pub fn make(dir: &Path, mode: u32) -> Result<(), Foreign> {
     check(dir)?;
     if dir.is_dir() {
@@ -117,7 +118,7 @@ pub fn make(dir: &Path, mode: u32) -> Result<(), Foreign> {
     check(dir)
 }
 
-/// Checks one directory or link; `last`: it is where the way leads.
+/// Checks one directory or symlink. `last` says that it is the directory itself, and not on the way to it.
 fn check_one(path: &Path, last: bool, unmapped: Option<u32>) -> Result<fs::Metadata, Foreign> {
     let metadata = fs::symlink_metadata(path).map_err(|source| io_error(path, source))?;
     let (me, uid) = (rustix::process::geteuid().as_raw(), metadata.uid());
@@ -142,8 +143,8 @@ fn is_own_group(gid: u32, me: u32) -> bool {
     gid == 0 || is_private(gid, me, &read("/etc/passwd"), &read("/etc/group"))
 }
 
-/// Returns whether nobody but a user and root is in a group of his, as the two files tell. Users and groups from elsewhere are known by
-/// their numbers only.
+/// Returns whether a group contains nobody except its user and root, as far as the two files tell. Users and groups from
+/// elsewhere are known only by their numbers.
 pub(crate) fn is_private(gid: u32, me: u32, passwd: &str, group: &str) -> bool {
     let fields = |line: &'_ str| -> Option<(String, u32, String)> {
         let mut fields = line.split(':');
@@ -172,14 +173,14 @@ pub(crate) fn is_private(gid: u32, me: u32, passwd: &str, group: &str) -> bool {
     known
 }
 
-/// Returns whether a list names more users or groups than the mode does.
+/// Returns whether an access control list names more users or groups than the mode does.
 fn has_access_list(path: &Path) -> bool {
     let mut nothing: [u8; 0] = [];
     rustix::fs::lgetxattr(path, ACCESS_LIST, &mut nothing).is_ok_and(|length| length > 0)
 }
 
-/// The number that stands for all users whom this namespace does not know, root of the host among them, if it stands for nobody
-/// else.
+/// Returns the number that stands for all users that this namespace does not know, among them the host's root, provided that it
+/// stands for nobody else.
 fn unmapped_user() -> Option<u32> {
     let number: u32 = fs::read_to_string("/proc/sys/kernel/overflowuid")
         .ok()?
@@ -198,7 +199,7 @@ fn unmapped_user() -> Option<u32> {
     (!map.lines().any(holds)).then_some(number)
 }
 
-/// The names in a path, without those that lead nowhere.
+/// Returns the names in a path, without those that lead nowhere.
 fn parts(path: &Path) -> VecDeque<OsString> {
     let name = |part| match part {
         Component::Normal(name) => Some(name),
@@ -208,7 +209,7 @@ fn parts(path: &Path) -> VecDeque<OsString> {
     path.components().filter_map(name).map(OsStr::to_owned).collect()
 }
 
-/// Returns whether there is nothing in a place, and who wants to make something there will hear why it cannot be.
+/// Returns whether the error means that nothing is there yet. Making something there will report why it cannot be made.
 fn is_missing(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }

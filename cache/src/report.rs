@@ -1,4 +1,4 @@
-//! What was found broken in the store and therefore not used.
+//! Reports of broken files: files of the store that were found broken and therefore not used.
 
 use std::fmt;
 use std::io;
@@ -8,33 +8,33 @@ use atex_graph::BlobDigest;
 
 use crate::error::OsMessage;
 
-/// A file of the store that is not what it should be, and counted as absent.
+/// A broken file of the store, which counted as absent.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct BadFile {
     /// The file.
     pub path: PathBuf,
-    /// What is wrong with it.
+    /// The problem with it.
     pub problem: FileProblem,
 }
 
-/// What can be wrong with a file of the store.
+/// The problems that a file of the store can have.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum FileProblem {
     /// The document is cut off, edited or damaged.
     Checksum,
     /// The checksum is right, and yet it is not a document of this format.
     Malformed(String),
-    /// The document belongs to another key or target than its name says.
+    /// The document belongs to another key or name than that of its file.
     Misplaced,
-    /// The record names content that is not there, or has another size.
+    /// The record names content that does not exist or has another size.
     MissingBlob(BlobDigest),
-    /// A blob's content is not what its name says.
+    /// The content of a blob does not match its name.
     Content,
     /// The file cannot be read.
     Unreadable(String),
 }
 
-/// Tells what the failure to read a file says of the file: absent, unreadable, or nothing (too many open files…).
+/// Returns what a failure to read a file says about the file: that it is absent or unreadable, or nothing (too many open files…).
 pub(crate) fn judge(error: io::Error) -> Result<Option<FileProblem>, io::Error> {
     use rustix::io::Errno;
     match Errno::from_io_error(&error) {

@@ -1,4 +1,4 @@
-//! Contents by digest: putting them into the store.
+//! Puts blobs into the store: content that is named by its digest.
 
 use std::collections::BTreeSet;
 use std::fs::{File, Metadata};
@@ -17,12 +17,12 @@ use crate::report::judge;
 use crate::store::Store;
 use crate::store::disk::Disk;
 
-/// Up to so many blobs are synced one by one; for more, their filesystem is.
+/// Up to this many blobs are synced one by one; for more, their whole filesystem is synced.
 const FEW: usize = 16;
-/// How much of a file is in memory while it is copied, in bytes.
+/// How many bytes of a file are in memory while it is copied.
 const CHUNK: usize = 1 << 18;
 
-/// Contents that are put together. Each is in the store at once; all are durable after [`Batch::finish`].
+/// Contents that are stored together. Each is in the store at once, and all are durable after [`Batch::finish`].
 #[derive(Debug)]
 #[must_use = "the blobs are not durable before `finish`"]
 pub struct Batch<'s> {
@@ -33,9 +33,9 @@ pub struct Batch<'s> {
 /// A file that was put into the store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stored {
-    /// Its content.
+    /// The digest of the content.
     pub digest: BlobDigest,
-    /// Its size in bytes.
+    /// The size in bytes.
     pub size: u64,
 }
 
@@ -47,7 +47,7 @@ impl<'s> Batch<'s> {
         }
     }
 
-    /// Puts bytes. A blob that is there is kept if it is good, and replaced if it is not.
+    /// Stores bytes. An existing blob is kept if it is good, and replaced otherwise.
     pub fn put_bytes(&mut self, bytes: &[u8]) -> Result<BlobDigest, CacheError> {
         let disk = self.store.disk()?;
         let digest = BlobDigest::of(bytes);
@@ -64,7 +64,8 @@ impl<'s> Batch<'s> {
         Ok(digest)
     }
 
-    /// Puts a regular file that nobody writes to any more: as a hard link if that is possible, which takes the right to write from `source`; else as a copy.
+    /// Stores a regular file that nobody writes to any more. It becomes a hard link if possible, which takes the right to write
+    /// from `source`, and a copy otherwise.
     ///
     /// Fails with [`CacheError::NotAFile`] for a symbolic link, a directory or a device.
     pub fn put_file(&mut self, source: &Path) -> Result<Stored, CacheError> {
@@ -83,7 +84,7 @@ impl<'s> Batch<'s> {
         self.copy(disk, file, source)
     }
 
-    /// Copies a file, and digests what was copied.
+    /// Copies a file, and digests the copied bytes.
     fn copy(&mut self, disk: &Disk, mut file: File, source: &Path) -> Result<Stored, CacheError> {
         let read_error = |error| CacheError::io("read", source, error).outside();
         let bucket = self.store.layout().bucket(Bucket::Blobs);
@@ -112,7 +113,7 @@ impl<'s> Batch<'s> {
         Ok(Stored { digest, size })
     }
 
-    /// Makes all that was put durable.
+    /// Makes everything that was stored durable.
     pub fn finish(self) -> Result<(), CacheError> {
         if self.placed.is_empty() {
             return Ok(());
@@ -131,7 +132,7 @@ impl<'s> Batch<'s> {
     }
 }
 
-/// Opens a regular file; never waits for the other end of a pipe.
+/// Opens a regular file, and never waits for the other end of a pipe.
 fn open_regular(path: &Path) -> Result<File, CacheError> {
     let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK;
     let file = match rustix::fs::openat(CWD, path, flags, Mode::empty()) {
@@ -146,7 +147,7 @@ fn open_regular(path: &Path) -> Result<File, CacheError> {
     }
 }
 
-/// Returns whether there is a blob with this content.
+/// Returns whether a blob with this content exists.
 fn is_good(path: &Path, digest: BlobDigest, size: u64) -> Result<bool, CacheError> {
     let check = || -> io::Result<bool> {
         let mut file = File::open(path)?;
@@ -158,17 +159,17 @@ fn is_good(path: &Path, digest: BlobDigest, size: u64) -> Result<bool, CacheErro
     }
 }
 
-/// Links a complete file into the store; returns whether that could be done.
+/// Links a complete file into the store, and returns whether that was possible.
 fn link(disk: &Disk, file: &File, source: &Path, path: &Path) -> Result<bool, CacheError> {
     disk.make_dirs(path.parent().unwrap_or(Path::new("/")))?;
     match disk.link(source, path) {
         Ok(()) => {}
-        // A bad blob has the name, or another process was faster: the copy takes its place, or finds it good.
+        // A bad blob has the name, or another process was faster: the copy replaces the blob, or finds it good.
         Err(CacheError::Io { source, .. }) if source.kind() == ErrorKind::AlreadyExists => return Ok(false),
         Err(error) if needs_copy(&error) => return Ok(false),
         Err(error) => return Err(error),
     }
-    // A file whose mode is not ours to change is not ours to keep.
+    // A file whose mode this user cannot change must not become part of the store.
     let protected = disk.protect(file, source).is_ok();
     if !protected {
         disk.remove(path)?;

@@ -1,4 +1,5 @@
-//! Contents by digest: reading and handing out. What is handed out was verified; what does not pass is removed, reported, and a miss.
+//! Reads and exports blobs: content that is named by its digest. Everything is verified before it is handed out; a blob that does
+//! not pass is removed, reported, and counted as a miss.
 
 pub(crate) mod batch;
 
@@ -20,13 +21,13 @@ use crate::report::{FileProblem, judge};
 use crate::store::Store;
 use crate::store::layout::Layout;
 
-/// The contents in a store. All reading verifies; memory use does not depend on a blob's size, except in [`Blobs::read`].
+/// The blobs of a store. All reading verifies; the memory use does not depend on a blob's size, except in [`Blobs::read`].
 #[derive(Clone, Copy, Debug)]
 pub struct Blobs<'s> {
     store: &'s Store,
 }
 
-/// How a blob got outside.
+/// How a blob was exported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exported {
     /// As a hard link, read-only.
@@ -40,12 +41,12 @@ impl<'s> Blobs<'s> {
         Self { store }
     }
 
-    /// Starts putting many contents at once, which costs one sync.
+    /// Starts to store many contents at once, which costs one sync.
     pub fn batch(self) -> Batch<'s> {
         Batch::new(self.store)
     }
 
-    /// Puts bytes, durably. As [`Batch::put_bytes`].
+    /// Stores bytes durably; see [`Batch::put_bytes`].
     pub fn put_bytes(self, bytes: &[u8]) -> Result<BlobDigest, CacheError> {
         let mut batch = self.batch();
         let digest = batch.put_bytes(bytes)?;
@@ -53,7 +54,7 @@ impl<'s> Blobs<'s> {
         Ok(digest)
     }
 
-    /// Puts a file, durably. As [`Batch::put_file`].
+    /// Stores a file durably; see [`Batch::put_file`].
     pub fn put_file(self, source: &Path) -> Result<Stored, CacheError> {
         let mut batch = self.batch();
         let stored = batch.put_file(source)?;
@@ -61,17 +62,17 @@ impl<'s> Blobs<'s> {
         Ok(stored)
     }
 
-    /// Returns whether there is a blob of this digest and size, without reading it.
+    /// Returns whether a blob of this digest and size exists, without reading it.
     pub fn contains(self, digest: BlobDigest, size: u64) -> bool {
         fs::symlink_metadata(self.store.layout().blob(digest)).is_ok_and(|found| found.is_file() && found.len() == size)
     }
 
-    /// Returns where a blob lies, or would lie, in the store: to show it.
+    /// Returns the path of a blob in the store, whether it exists or not, to show it.
     pub fn path(self, digest: BlobDigest) -> PathBuf {
         self.store.layout().blob(digest)
     }
 
-    /// Opens a blob and verifies its content; the file stands at its start. `None` where it is not there or was not what it should be.
+    /// Opens a blob and verifies its content; the file is positioned at its start. Returns `None` if the blob is missing or bad.
     pub fn open_verified(self, digest: BlobDigest) -> Result<Option<File>, CacheError> {
         let Some(mut file) = self.verified(digest)? else {
             return Ok(None);
@@ -81,12 +82,12 @@ impl<'s> Blobs<'s> {
         Ok(Some(file))
     }
 
-    /// The same; the file stands at its end.
+    /// As [`Blobs::open_verified`], but the file is positioned at its end.
     fn verified(self, digest: BlobDigest) -> Result<Option<File>, CacheError> {
         self.verify(digest, open_to_check(CWD, &self.store.layout().blob(digest)))
     }
 
-    /// Verifies a blob that was opened, or tells why it was not.
+    /// Verifies an opened blob, or says why it could not be opened.
     fn verify(self, digest: BlobDigest, opened: io::Result<File>) -> Result<Option<File>, CacheError> {
         let verified = opened.and_then(|mut file| {
             let found = hash(&mut file)?.0;
@@ -96,7 +97,7 @@ impl<'s> Blobs<'s> {
         let problem = match verified {
             Ok((file, found)) if found == digest => return Ok(Some(file)),
             Ok(_) => FileProblem::Content,
-            // Whoever may read it finds out what it is.
+            // A process that may read it will find out whether it is good.
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
                 self.store
                     .report(path(), FileProblem::Unreadable(OsMessage(&error).to_string()));
@@ -114,7 +115,7 @@ impl<'s> Blobs<'s> {
         Ok(None)
     }
 
-    /// Reads a blob whole. `None` as [`Blobs::open_verified`]. For what is known to be small.
+    /// Reads a whole blob, which should be known to be small. Returns `None` as [`Blobs::open_verified`] does.
     pub fn read(self, digest: BlobDigest) -> Result<Option<Vec<u8>>, CacheError> {
         let Some(mut file) = self.open_verified(digest)? else {
             return Ok(None);
@@ -122,30 +123,30 @@ impl<'s> Blobs<'s> {
         let mut bytes = Vec::new();
         let read = file.read_to_end(&mut bytes);
         read.map_err(|error| CacheError::io("read", self.store.layout().blob(digest), error))?;
-        // The file may have changed after it was verified; what is returned must not have.
+        // The file may have changed after it was verified, so the returned bytes are checked themselves.
         Ok((BlobDigest::of(&bytes) == digest).then_some(bytes))
     }
 
-    /// Gives a blob the name `dest` outside the store, which must be free, in a directory that exists: as a hard link, or as a copy where
-    /// that cannot be. `None` as [`Blobs::open_verified`].
+    /// Gives a blob the name `dest` outside the store, as a hard link, or as a copy if a link is impossible. The name must be
+    /// free, and its directory must exist. Returns `None` as [`Blobs::open_verified`] does.
     ///
-    /// A link shares its content with the store: a change to it makes the blob bad, which is found when it is next read.
+    /// A link shares its content with the store: changing it makes the blob bad, which the next reading finds.
     pub fn export(self, digest: BlobDigest, dest: &Path) -> Result<Option<Exported>, CacheError> {
         self.exporter().export(digest, dest)
     }
 
-    /// Starts exporting many blobs in a row, of which some are the same.
+    /// Starts to export many blobs in a row, some of which may be the same.
     pub fn exporter(self) -> Exporter<'s> {
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
         Exporter {
             blobs: self,
-            // Where it cannot be opened, neither can what is in it; that is told when a blob is wanted.
+            // If the directory cannot be opened, neither can the blobs in it, and the error is returned when one is wanted.
             bucket: rustix::fs::open(self.store.layout().bucket(Bucket::Blobs), flags, Mode::empty()).ok(),
             verified: RwLock::default(),
         }
     }
 
-    /// Copies a blob that was verified; `file` is that, if it is still open.
+    /// Copies a verified blob; `file` is that blob, if it is still open.
     fn copy(self, digest: BlobDigest, file: Option<File>, dest: &Path) -> Result<Option<Exported>, CacheError> {
         let disk = self.store.disk_outside();
         let file = match file {
@@ -165,17 +166,18 @@ impl<'s> Blobs<'s> {
     }
 }
 
-/// Exports many blobs in a row: each content is verified once. For any number of threads, and for seconds rather than days.
+/// Exports many blobs in a row and verifies each content only once. It can be used by any number of threads, and is meant to live
+/// for seconds rather than days.
 #[derive(Debug)]
 pub struct Exporter<'s> {
     blobs: Blobs<'s>,
-    /// The directory of all blobs: the way to it is gone once.
+    /// The open directory of all blobs, so that its path is resolved only once.
     bucket: Option<OwnedFd>,
     verified: RwLock<HashSet<BlobDigest>>,
 }
 
 impl Exporter<'_> {
-    /// As [`Blobs::export`].
+    /// Exports a blob; see [`Blobs::export`].
     pub fn export(&self, digest: BlobDigest, dest: &Path) -> Result<Option<Exported>, CacheError> {
         let Some(bucket) = &self.bucket else {
             return self
@@ -210,15 +212,16 @@ impl Exporter<'_> {
     }
 }
 
-/// Returns whether a link failed only because it was a link: other filesystem, too many links, not the owner, no links there.
+/// Returns whether linking failed for a reason that a copy does not have: another filesystem, too many links, another owner, or a
+/// filesystem without links.
 pub(crate) fn needs_copy(error: &CacheError) -> bool {
     use io::ErrorKind::{CrossesDevices, PermissionDenied, TooManyLinks, Unsupported};
     matches!(error, CacheError::Io { source, .. }
         if matches!(source.kind(), CrossesDevices | PermissionDenied | TooManyLinks | Unsupported))
 }
 
-/// Opens a file to verify it, which is no use of it: where that is allowed, the time of its last use stays. (A link made before is a
-/// change, after which reading would cost a second change of the inode.)
+/// Opens a file to verify it. Verifying is no use of the file, so its time of last use stays, if that is allowed. (A link that
+/// was made before is a change, after which reading would cost a second change of the inode.)
 fn open_to_check(dir: BorrowedFd<'_>, path: &Path) -> io::Result<File> {
     let open = |more| {
         let flags = OFlags::RDONLY | OFlags::CLOEXEC | more;
@@ -231,13 +234,13 @@ fn open_to_check(dir: BorrowedFd<'_>, path: &Path) -> io::Result<File> {
     Ok(file?.into())
 }
 
-/// How much of a file is read into a buffer of its own, in bytes.
+/// How many bytes of a file are read into a buffer of its own.
 const SMALL: usize = 4096;
 
-/// Returns the digest of the rest of a file, and how many bytes that is; in constant memory.
+/// Returns the digest and the length of the rest of a file, in constant memory.
 pub(crate) fn hash(file: &mut File) -> io::Result<(BlobDigest, u64)> {
     let mut hasher = blake3::Hasher::new();
-    // Most contents are small, and fit here: the hasher's own buffer is large, and has to be made first.
+    // Most contents are small and fit here. The hasher's own buffer is large and would have to be allocated first.
     let mut start = [0; SMALL];
     let mut filled = 0;
     while filled < SMALL {

@@ -1,18 +1,18 @@
-//! Binary files: numbers, texts and lists, and at the end the digest of all before.
+//! The binary file format: numbers, texts and lists, followed by the digest of everything before it.
 //!
-//! Numbers are little-endian and take eight bytes. A text, bytes and a list have their length before them. Arrays have none, because
-//! who reads them knows it. What is read back is checked as a whole by [`BinaryReader::open`]; nothing here panics on bytes that it has not
-//! written, and a length that reaches beyond the end is refused before anything is reserved for it.
+//! Numbers are little-endian and take eight bytes. Texts, byte strings and lists are preceded by their length. Arrays are not,
+//! because their reader knows it. A whole file is checked by [`BinaryReader::open`]. Nothing here panics on foreign bytes, and a
+//! length that reaches beyond the end is refused before any memory is reserved for it.
 
-/// Length of the digest at the end.
+/// The length of the digest at the end.
 const DIGEST: usize = blake3::OUT_LEN;
 
-/// Makes the bytes of a file.
+/// Writes the bytes of a file.
 #[derive(Debug, Default)]
 pub struct BinaryWriter(Vec<u8>);
 
 impl BinaryWriter {
-    /// Makes one that has room for so many bytes.
+    /// Returns a writer with room for this many bytes.
     #[must_use]
     pub fn with_capacity(bytes: usize) -> Self {
         Self(Vec::with_capacity(bytes + DIGEST))
@@ -28,12 +28,12 @@ impl BinaryWriter {
         self.number(count as u64);
     }
 
-    /// Appends bytes of a length that the reader knows.
+    /// Appends bytes whose length the reader knows.
     pub fn array<const N: usize>(&mut self, bytes: &[u8; N]) {
         self.0.extend(bytes);
     }
 
-    /// Appends bytes.
+    /// Appends bytes, preceded by their length.
     pub fn bytes(&mut self, bytes: &[u8]) {
         self.count(bytes.len());
         self.0.extend(bytes);
@@ -44,7 +44,7 @@ impl BinaryWriter {
         self.bytes(text.as_bytes());
     }
 
-    /// Appends a text that may be absent: a list of one or none.
+    /// Appends a text that may be absent, as a list of one or no items.
     pub fn maybe_text(&mut self, text: Option<&str>) {
         self.count(usize::from(text.is_some()));
         if let Some(text) = text {
@@ -52,13 +52,13 @@ impl BinaryWriter {
         }
     }
 
-    /// Returns what was appended, for a part of another file.
+    /// Returns what was appended, as a part of another file.
     #[must_use]
     pub fn into_part(self) -> Vec<u8> {
         self.0
     }
 
-    /// Returns the bytes of the file.
+    /// Returns the bytes of the file, with the digest.
     #[must_use]
     pub fn seal(mut self) -> Vec<u8> {
         let digest = blake3::hash(&self.0);
@@ -67,25 +67,25 @@ impl BinaryWriter {
     }
 }
 
-/// Reads the bytes of a file. What does not fit is `None`.
+/// Reads the bytes of a file. Bytes that do not fit the expected type give `None`.
 #[derive(Clone, Copy, Debug)]
 pub struct BinaryReader<'b>(&'b [u8]);
 
 impl<'b> BinaryReader<'b> {
-    /// Checks the digest of a whole file, and reads what is before it.
+    /// Checks the digest of a whole file, and returns a reader for what comes before it.
     #[must_use]
     pub fn open(file: &'b [u8]) -> Option<Self> {
         let (content, digest) = file.split_at_checked(file.len().checked_sub(DIGEST)?)?;
         (blake3::hash(content).as_bytes() == digest).then_some(Self(content))
     }
 
-    /// Reads a part of a file that was opened.
+    /// Returns a reader for a part of a checked file.
     #[must_use]
     pub fn part(bytes: &'b [u8]) -> Self {
         Self(bytes)
     }
 
-    /// Returns whether all was read.
+    /// Returns whether everything was read.
     #[must_use]
     pub fn is_at_end(&self) -> bool {
         self.0.is_empty()
@@ -114,7 +114,7 @@ impl<'b> BinaryReader<'b> {
         Some(*head)
     }
 
-    /// Reads bytes.
+    /// Reads bytes, preceded by their length.
     pub fn bytes(&mut self) -> Option<&'b [u8]> {
         let length = self.count()?;
         let (bytes, rest) = self.0.split_at_checked(length)?;

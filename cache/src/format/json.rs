@@ -1,10 +1,10 @@
-//! The frame around a JSON document on disk: a checksum over its exact bytes.
+//! The JSON file format: a JSON document with a checksum of its exact bytes.
 //!
 //! ```text
 //! {"blake3":"<64 hex>","document":<JSON>}\n
 //! ```
 //!
-//! The whole is JSON too, for other tools; it is read back byte by byte, so no change to any byte of the file goes unnoticed.
+//! The whole file is also JSON, for other tools. It is read back byte by byte, so that a change of any byte is noticed.
 
 use serde::de::DeserializeOwned;
 
@@ -30,7 +30,7 @@ fn open(bytes: &[u8]) -> Result<&[u8], FileProblem> {
     split().ok_or(FileProblem::Checksum)
 }
 
-/// Returns what the bytes of a file hold, validated by its type.
+/// Returns the document in the bytes of a file, validated by its type.
 pub(crate) fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, FileProblem> {
     serde_json::from_slice(open(bytes)?).map_err(|why| FileProblem::Malformed(why.to_string()))
 }

@@ -1,7 +1,8 @@
-//! Claims: the right of one process to run one node, and the waiting of the others.
+//! Claims: the right of one process to run one node, while the other processes wait.
 //!
-//! A claim is an flock on a file named by the key. It ends with the process, however that dies. The file is removed when the claim ends in
-//! good order; a lock on a file that has lost its name meanwhile is worth nothing, and is taken again on the new file.
+//! A claim is an flock on a file that is named by the key. It ends with the process, however that dies. When a claim ends in good
+//! order, its file is removed. A lock on a file that has lost its name meanwhile is worthless, and must be taken again on the new
+//! file.
 
 use std::fmt;
 use std::fs::{self, File};
@@ -19,12 +20,12 @@ use rustix::io::Errno;
 use crate::error::CacheError;
 use crate::store::disk::Disk;
 
-/// Who holds a claim, in words: `process 4711 on build1`.
+/// The holder of a claim, as text: `process 4711 on build1`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClaimHolder(String);
 
 impl ClaimHolder {
-    /// Longest text that is read from a claim's file, in bytes.
+    /// How many bytes of a claim's file are read at most.
     const LONGEST: u64 = 200;
 
     fn this_process() -> String {
@@ -36,7 +37,7 @@ impl ClaimHolder {
         )
     }
 
-    /// Reads who holds the claim; between taking it and saying so there is a moment without a text.
+    /// Reads the holder of a claim. Just after a claim is taken, the text is still empty.
     fn read(file: &File) -> Self {
         let mut bytes = Vec::new();
         let _unreadable_is_unknown = file.take(Self::LONGEST).read_to_end(&mut bytes);
@@ -66,7 +67,7 @@ pub(crate) struct Claim {
 }
 
 impl Claim {
-    /// Takes the claim whose file is `path`, or tells who has it. Never waits.
+    /// Takes the claim whose file is `path`, or returns its holder. It never waits.
     pub(crate) fn take(disk: &Disk, path: &Path) -> Result<Result<Self, ClaimHolder>, CacheError> {
         disk.make_dirs(path.parent().unwrap_or(Path::new("/")))?;
         loop {
@@ -93,7 +94,8 @@ impl Claim {
 
 impl Drop for Claim {
     fn drop(&mut self) {
-        // First the name, then the lock: who waits on the nameless file sees that, and starts anew. A file that stays is harmless.
+        // The name is removed before the lock: a process that waits on the nameless file sees that and starts anew. A file that
+        // cannot be removed does no harm.
         let _stays = fs::remove_file(&self.path);
         let _ends_with_the_file = flock(&self.file, FlockOperation::Unlock);
     }
@@ -110,9 +112,9 @@ fn is_named(file: &File, path: &Path) -> bool {
 /// How long to wait for another process.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct ClaimPatience<'a> {
-    /// At most this long; for ever where absent.
+    /// The longest time to wait; without it, there is no limit.
     pub limit: Option<Duration>,
-    /// Until this is readable, for example an eventfd.
+    /// A descriptor, for example an eventfd, that ends the wait when it becomes readable.
     pub cancel: Option<BorrowedFd<'a>>,
 }
 
@@ -126,7 +128,7 @@ impl<'a> ClaimPatience<'a> {
     }
 }
 
-/// A wait in progress: short pauses at first, then longer ones.
+/// A wait in progress, with short pauses at first and longer ones later.
 #[derive(Debug)]
 pub(crate) struct Wait<'a> {
     until: Option<Instant>,

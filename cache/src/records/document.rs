@@ -1,8 +1,8 @@
-//! A record as it lies on disk.
+//! The format of a record on disk.
 //!
-//! The summary and short lists stand in the document itself; a long list (the inputs of a test with thousands of files, the outputs of one with
-//! as many subtests) is a blob of its own, so that a list of all records stays cheap. What is read is checked against everything that its
-//! types promise: a document that passes is the one that was committed.
+//! The document itself contains the summary and short lists. A long list (the inputs of a test with thousands of files, or the
+//! outputs of one with as many subtests) is a blob of its own, so that listing all records stays cheap. Everything that is read
+//! is checked against the guarantees of its types, so a document that passes is the one that was committed.
 
 use atex_graph::{ActionKey, BlobDigest, Entry};
 use serde::de::DeserializeOwned;
@@ -15,7 +15,7 @@ use crate::records::record::{OutputFile, Record, RecordOutput, RecordSummary};
 use crate::report::FileProblem;
 use crate::store::Store;
 
-/// A list of more bytes of JSON than this is a blob.
+/// A list with more bytes of JSON than this becomes a blob.
 const INLINE: usize = 8 << 10;
 
 /// A record's file.
@@ -26,20 +26,20 @@ pub(crate) struct Document {
     pub(crate) outputs: StoredList<OutputFile>,
 }
 
-/// The part of a [`Document`] that lists need.
+/// The part of a [`Document`] that listings need.
 #[derive(Deserialize)]
 struct Head {
     summary: RecordSummary,
 }
 
-/// The part of a [`Document`] that taking the record needs. The inputs are the longest part, and are not needed.
+/// The part of a [`Document`] that taking the record needs. It leaves out the inputs, which are the longest part.
 #[derive(Deserialize)]
 struct Taken {
     summary: RecordSummary,
     outputs: StoredList<OutputFile>,
 }
 
-/// A list: here, or elsewhere.
+/// A list, in the document or in a blob.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum StoredList<T> {
@@ -60,7 +60,7 @@ impl<T: Serialize + DeserializeOwned> StoredList<T> {
         })
     }
 
-    /// Returns the list; a blob that is not there or not what it should be is a [`FileProblem`].
+    /// Returns the list. A missing or bad blob is a [`FileProblem`].
     pub(crate) fn load(self, store: &Store) -> Result<Result<Vec<T>, FileProblem>, CacheError> {
         match self {
             Self::Inline(items) => Ok(Ok(items)),
@@ -108,7 +108,7 @@ impl Document {
         Ok(summary)
     }
 
-    /// Reads what taking the record needs from the bytes of the file of `key`, and the list of outputs.
+    /// Reads from the bytes of the file of `key` what taking the record needs, and the list of outputs.
     pub(crate) fn decode_output(
         bytes: &[u8],
         key: ActionKey,
@@ -134,7 +134,7 @@ impl Document {
         }))
     }
 
-    /// Reads the lists and puts the record together.
+    /// Reads the lists and assembles the record.
     pub(crate) fn into_record(self, store: &Store) -> Result<Result<Record, FileProblem>, CacheError> {
         let inputs = match self.inputs.load(store)? {
             Ok(inputs) => inputs,

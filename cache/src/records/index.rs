@@ -1,20 +1,21 @@
-//! What many records say, remembered together, so that those whose files are the same as then are not read one by one again.
+//! The index of records: remembers the content of many records together, so that unchanged ones are not read one by one again.
 //!
-//! One file for each name under which somebody asks. An entry holds what `stat` said of the record's file before it was read, and is
-//! believed only where all of that is the same now. Invariant: no entry is believed of a file that changed shortly before it was
-//! looked at, because a second change within the same tick of the clock could keep size and times (git calls such an entry racy).
-//! Contents are not remembered: whoever takes them verifies them.
+//! There is one file for each name under which somebody asks. An entry holds what `stat` said of the record's file before it was
+//! read, and is trusted only if all of that is the same now. Invariant: no entry is trusted whose file changed shortly before it
+//! was looked at, because a second change within the same tick of the clock could leave its size and times as they are (git calls
+//! such an entry racy). Blobs are not part of the index: whoever takes them verifies them.
 //!
-//! When an index was looked at last, all its records were of use: the collection heeds it, so that records need not be marked one by one.
+//! The time of the last look at an index counts as a use of all its records. The collection heeds it, so that records need not be
+//! marked one by one.
 //!
-//! A file of [`binary`](crate::format::binary) with one entry, as bytes, after the other:
+//! The file has the [`binary`](crate::format::binary) format, with one entry, as bytes, after the other:
 //!
 //! ```text
 //! entry:  key · stamp, zeros where it must not be believed · started · duration · bits · prepared? · file*
 //! file:   path · digest · size
 //! ```
 //!
-//! The lowest bit says that the node passed, the next one that `prepared` follows. A file that is damaged is the same as an empty one.
+//! The lowest bit says that the node passed, and the next one that `prepared` follows. A damaged file counts as an empty one.
 
 use std::collections::HashMap;
 use std::fs::{self, File};
@@ -37,36 +38,36 @@ use crate::store::walk;
 /// Times younger than this are not trusted: the coarsest clock of a file system in use (FAT) ticks every two seconds.
 const RACY_NS: i128 = 2_000_000_000;
 
-/// Bits of an entry.
+/// The bits of an entry.
 const PASSED: u8 = 1;
 const PREPARED: u8 = 2;
 
-/// Bytes of a digest.
+/// The length of a digest in bytes.
 const DIGEST: usize = 32;
 
-/// What `stat` says of a file's content: device, inode, size, and both times in nanoseconds.
+/// What `stat` says that changes with a file's content: device, inode, size, and both times in nanoseconds.
 type Stamp = [u8; 56];
 
-/// The stamp of an entry that must not be believed; no file has it.
+/// The stamp of an entry that must not be trusted; no file has it.
 const NEVER: Stamp = [0; 56];
 
-/// What came of looking for one record.
+/// The result of looking for one record.
 enum Look<'i> {
     Absent,
-    /// Known, by these bytes of its entry.
+    /// The index knows the record, by these bytes of its entry.
     Known(&'i [u8], RecordOutput),
-    /// Read; this is its stamp.
+    /// The record was read, and had this stamp.
     Read(Stamp, RecordOutput),
 }
 
 impl Store {
-    /// As [`Store::output`], for many records at once, in the order of `keys`. One that cannot be read is as none. What they say is
-    /// remembered under `name`, in place of what was remembered there before.
+    /// Returns the outputs of many records, as [`Store::output`] does for one, in the order of `keys`. An unreadable record
+    /// counts as missing. The result is remembered under `name`, in place of what was there before.
     pub fn outputs(&self, name: &str, keys: &[ActionKey]) -> Vec<Option<RecordOutput>> {
         self.outputs_at(name, keys, now_ns())
     }
 
-    /// The same at a time: nanoseconds since the epoch.
+    /// As [`Store::outputs`], at a given time in nanoseconds since the epoch.
     pub(crate) fn outputs_at(&self, name: &str, keys: &[ActionKey], now: i128) -> Vec<Option<RecordOutput>> {
         let path = self.layout().index(name);
         let bytes = fs::read(&path).unwrap_or_default();
@@ -94,7 +95,7 @@ impl Store {
                 .iter()
                 .any(|look| matches!(look, Look::Read(stamp, _) if *stamp != NEVER));
         if news {
-            // One that cannot be written costs the next reader time, and nothing else.
+            // If the index cannot be written, only the next reader loses time.
             let _is_read_again = self.save_index(name, keys, &looks);
         } else if let (Ok(disk), Ok(file)) = (self.disk(), File::open(&path)) {
             let _goes_earlier = disk.touch(&file, &path);
@@ -106,7 +107,7 @@ impl Store {
         looks.into_iter().map(output).collect()
     }
 
-    /// Returns when records were looked for the last time, as far as an index tells.
+    /// Returns when records were last looked for, as far as an index tells.
     pub(crate) fn looked_for(&self) -> Result<HashMap<ActionKey, SystemTime>, CacheError> {
         let mut uses = HashMap::new();
         for found in walk::files(self.layout(), Bucket::Index)? {
@@ -152,12 +153,12 @@ impl Store {
         disk.make_dirs(&bucket)?;
         let temporary = disk.temporary(&bucket)?;
         disk.write(temporary.as_file(), temporary.path(), &out.seal())?;
-        // Not synced: the checksum finds a torn file, and all that is lost is time.
+        // The index is not synced: the checksum reveals a torn file, and only time is lost.
         disk.rename(temporary, &self.layout().index(name))
     }
 }
 
-/// What `stat` says, or [`NEVER`] where a later change might not show in it.
+/// Returns the stamp of what `stat` says, or [`NEVER`] if a later change might not show in it.
 fn stamp(stat: &Stat, now: i128) -> Stamp {
     let ns = |seconds: i64, rest: i64| i128::from(seconds) * 1_000_000_000 + i128::from(rest);
     let (modified, changed) = (
@@ -218,7 +219,7 @@ fn decode(bytes: &[u8]) -> Option<HashMap<ActionKey, &[u8]>> {
     Some(known)
 }
 
-/// Reads an entry, if it is of this stamp.
+/// Reads an entry, if it has this stamp.
 fn known_output(entry: &[u8], stamp: &Stamp) -> Option<RecordOutput> {
     let mut entry = BinaryReader::part(entry.get(DIGEST..)?);
     if entry.array()? != *stamp {

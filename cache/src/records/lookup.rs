@@ -1,8 +1,9 @@
-//! Looking a node up, and the permission to record it.
+//! Looks up the record of a node, and gives the permission to record it.
 //!
-//! Approach. To look up: read the record; a good one is the answer. Else take the claim of the key. Who gets it looks again, because
-//! another process may have committed just before; finding nothing, it has the ticket. Who does not get it is told who has it, and
-//! waits: the claim ends when that process commits or dies, and the lookup starts anew.
+//! Approach: to look up a node, read its record; a good record is the answer. Otherwise, take the claim of the key. The process
+//! that gets the claim looks again, because another process may have committed just before; if it still finds nothing, it has the
+//! ticket. A process that does not get the claim learns who has it and waits: the claim ends when its holder commits or dies, and
+//! then the lookup starts anew.
 
 use std::fs::{self, File};
 use std::path::Path;
@@ -20,18 +21,18 @@ use crate::store::Store;
 /// A record that was marked as used within this time is not marked again.
 const USE_GRAIN: Duration = Duration::from_mins(10);
 
-/// What the store says to one who wants a node's output.
+/// The answer of the store to a process that wants a node's output.
 #[derive(Debug)]
 pub enum Lookup {
-    /// It is recorded, and its outputs are there.
+    /// The node is recorded, and its outputs exist.
     Hit(Box<Record>),
-    /// It is not; who holds the ticket may run the node, and nobody else does.
+    /// The node is not recorded. Only the holder of the ticket may run it.
     Miss(Ticket),
     /// Another process is running the node.
     Busy(ClaimHolder),
 }
 
-/// The permission to record a node. Dropping it gives the claim up.
+/// The permission to record a node. Dropping it gives up the claim.
 #[derive(Debug)]
 pub struct Ticket {
     store: Store,
@@ -40,9 +41,9 @@ pub struct Ticket {
 }
 
 impl Store {
-    /// Returns the record of `key`, if there is one and its outputs are there. Takes no claim.
+    /// Returns the record of `key`, if there is one and its outputs exist. It takes no claim.
     ///
-    /// Outputs are looked for by size here, and verified when they are read.
+    /// Outputs are only checked by size here, and verified when they are read.
     pub fn peek(&self, key: ActionKey) -> Result<Option<Record>, CacheError> {
         let Some(record) = self.inspect(key)? else {
             return Ok(None);
@@ -50,8 +51,8 @@ impl Store {
         Ok(self.holds(key, &record.files).then_some(record))
     }
 
-    /// As [`Store::inspect`], without the inputs, which are most of a record: to take it instead of running its node. Whether its
-    /// outputs are still there, [`Store::holds`] says; whoever takes them finds it out anyway.
+    /// As [`Store::inspect`], but without the inputs, which are most of a record: for taking the record instead of running its
+    /// node. [`Store::holds`] says whether its outputs still exist; whoever takes them finds it out anyway.
     pub fn output(&self, key: ActionKey) -> Result<Option<RecordOutput>, CacheError> {
         let path = self.layout().record(key);
         let output = match read_record(&path)? {
@@ -68,7 +69,7 @@ impl Store {
         }
     }
 
-    /// Returns whether all files of a record are there, by size. What is missing is reported.
+    /// Returns whether all files of a record exist, judged by size. Missing files are reported.
     pub fn holds(&self, key: ActionKey, files: &[OutputFile]) -> bool {
         let missing = self.missing_output(files);
         if let Some(digest) = missing {
@@ -77,7 +78,7 @@ impl Store {
         missing.is_none()
     }
 
-    /// Returns the record of `key`, if there is one: to show or explain it. Whether its outputs are still there is not asked.
+    /// Returns the record of `key`, if there is one, to show or explain it. It does not check whether the outputs still exist.
     pub fn inspect(&self, key: ActionKey) -> Result<Option<Record>, CacheError> {
         let path = self.layout().record(key);
         match self.load(key, &path)? {
@@ -109,12 +110,13 @@ impl Store {
             .map(|file| file.digest)
     }
 
-    /// Looks `key` up: any record of it will do. Never waits. See [`Store::claim_if`].
+    /// Looks up `key` and accepts any record of it. It never waits. See [`Store::claim_if`].
     pub fn claim(&self, key: ActionKey) -> Result<Lookup, CacheError> {
         self.claim_if(key, |_| true)
     }
 
-    /// Looks `key` up; a record that is not `acceptable` (failed, too old) counts as a miss, and stays until [`Ticket::begin`]. Never waits.
+    /// Looks up `key`. A record that is not `acceptable` (failed, too old) counts as a miss, and stays until [`Ticket::begin`].
+    /// It never waits.
     pub fn claim_if(&self, key: ActionKey, acceptable: impl Fn(&Record) -> bool) -> Result<Lookup, CacheError> {
         if let Some(record) = self.hit(key, &acceptable)? {
             return Ok(record);
@@ -132,7 +134,8 @@ impl Store {
         }
     }
 
-    /// As [`Store::claim_if`], but waits for another process: until that has committed or died, or `patience` is over. `Busy` says the latter.
+    /// As [`Store::claim_if`], but waits for another process until that has committed or died, or until `patience` is over, for
+    /// which the answer is `Busy`.
     pub fn claim_waiting(
         &self,
         key: ActionKey,
@@ -148,11 +151,12 @@ impl Store {
         }
     }
 
-    /// Returns the ticket of a node that runs in any case, and removes its record. Never waits: where another process runs the same
-    /// node, both do, and the later record stands.
+    /// Returns the ticket of a node that runs in any case, and removes its record. It never waits: if another process runs the
+    /// same node, both do, and the later record is kept.
     pub fn claim_to_run(&self, key: ActionKey) -> Result<Ticket, CacheError> {
         let claim = Claim::take(self.disk()?, &self.layout().claim(key));
-        // Also where there is no ticket, for want of room or of rights for the claim, the node will run.
+        // The record is removed even if there is no ticket, because the claim cannot be made (no space, no rights): the node will
+        // run anyway.
         self.remove(key)?;
         Ok(Ticket {
             store: self.clone(),
@@ -169,7 +173,7 @@ impl Store {
         Ok(Some(Lookup::Hit(Box::new(record))))
     }
 
-    /// Notes that a record was of use, for the collection. That this fails changes nothing but the order in which records go.
+    /// Records that a record was used, for the collection. If this fails, only the order in which records are collected changes.
     fn mark_used(&self, path: &Path) {
         let (Ok(disk), Ok(file)) = (self.disk(), File::open(path)) else {
             return;
@@ -181,7 +185,7 @@ impl Store {
         }
     }
 
-    /// Removes the record of `key`; returns whether there was one. Its blobs stay until they are collected.
+    /// Removes the record of `key`, and returns whether there was one. Its blobs stay until they are collected.
     pub fn remove(&self, key: ActionKey) -> Result<bool, CacheError> {
         let path = self.layout().record(key);
         let disk = self.disk()?;
@@ -193,7 +197,7 @@ impl Store {
     }
 }
 
-/// Reads a record's file; nothing where there is none.
+/// Reads a record's file. Returns `None` if there is none.
 fn read_record(path: &Path) -> Result<Result<Option<Vec<u8>>, FileProblem>, CacheError> {
     match fs::read(path) {
         Ok(bytes) => Ok(Ok(Some(bytes))),
@@ -210,20 +214,21 @@ impl Ticket {
         self.key
     }
 
-    /// Returns whether nobody else runs the node meanwhile; not so for some tickets of [`Store::claim_to_run`].
+    /// Returns whether nobody else runs the node meanwhile, which is not certain for some tickets of [`Store::claim_to_run`].
     pub fn is_exclusive(&self) -> bool {
         self.claim.is_some()
     }
 
-    /// Removes the old record, durably. To be called before the node runs: a crash while it does leaves no record then.
+    /// Removes the old record durably. This must be called before the node runs, so that a crash during the run leaves no record.
     pub fn begin(&self) -> Result<(), CacheError> {
         self.store.remove(self.key).map(drop)
     }
 
-    /// Records the node, durably, and gives the claim up.
+    /// Records the node durably, and gives up the claim.
     ///
-    /// Fails with [`CacheError::WrongKey`], [`CacheError::BadOutputPath`] or [`CacheError::MissingBlob`] where the record is not one of this node, or
-    /// names content that was not put into the store before; with [`CacheError::Io`] where it cannot be written. Then nothing is recorded.
+    /// Fails with [`CacheError::WrongKey`], [`CacheError::BadOutputPath`] or [`CacheError::MissingBlob`] if the record belongs to
+    /// another node or names content that was not stored before, and with [`CacheError::Io`] if it cannot be written. Nothing is
+    /// recorded then.
     pub fn commit(self, record: Record) -> Result<(), CacheError> {
         if record.key != self.key {
             return Err(CacheError::WrongKey {

@@ -1,4 +1,4 @@
-//! Records: what they say, how they lie on disk, who may write one, and finding them.
+//! Records: their content, their format on disk, the right to write one, and finding them.
 
 pub(crate) mod claim;
 pub(crate) mod document;

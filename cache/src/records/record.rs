@@ -1,5 +1,5 @@
-//! What is known of a node that ran. Only what a node itself did can be put into a record: there is no outcome for trouble with the
-//! infrastructure, so that it cannot be recorded.
+//! The record of a node that ran. A record can only contain what the node itself did: there is no outcome for trouble with the
+//! infrastructure, so such trouble cannot be recorded.
 
 use atex_graph::{ActionKey, BlobDigest, Entry, Kind};
 use serde::{Deserialize, Serialize};
@@ -7,29 +7,30 @@ use serde::{Deserialize, Serialize};
 /// A node that ran to its end.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Record {
-    /// Digest of everything the node depended on.
+    /// The action key: the digest of everything that the node depended on.
     pub key: ActionKey,
-    /// The node's name, for people: `test /a/b`.
+    /// The node's name for people, such as `test /a/b`.
     pub name: String,
     /// The other names that the same node has in other plans.
     pub aliases: Vec<String>,
-    /// What kind of node it is.
+    /// The kind of the node.
     pub kind: Kind,
-    /// The SUT it ran on.
+    /// The SUT on which it ran.
     pub sut: String,
-    /// When it started: seconds since the epoch.
+    /// When it started, in seconds since the epoch.
     pub started: u64,
     /// How long it ran, in milliseconds.
     pub duration_ms: u64,
-    /// When the oldest part of what it stood on was prepared: seconds since the epoch. Nothing where nothing was, or nobody knows.
+    /// When the oldest part of what it was based on was prepared, in seconds since the epoch. It is `None` if nothing was
+    /// prepared, or nobody knows.
     pub prepared: Option<u64>,
     /// How it ended.
     pub outcome: RecordOutcome,
-    /// The inputs that its key was made of, in words: to tell why another key is another one.
+    /// The inputs of its key as text, to explain why another key differs.
     pub inputs: Vec<Entry>,
-    /// What it left: relative path, content, size in bytes. The contents are blobs of the store.
+    /// The files that it left: relative path, content, and size in bytes. The contents are blobs of the store.
     pub files: Vec<OutputFile>,
-    /// What else is known; small (counts, an exit code).
+    /// Other known facts, which are small (counts, an exit code).
     pub meta: serde_json::Value,
 }
 
@@ -37,25 +38,25 @@ pub struct Record {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum RecordOutcome {
-    /// It did what it should.
+    /// The node succeeded.
     Passed,
-    /// It ran to its end and failed.
+    /// The node ran to its end and failed.
     Failed,
 }
 
 /// A file that a node left.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct OutputFile {
-    /// Path below the node's output: relative, `/` between components, without `.`, `..`, empty components and NUL.
+    /// The path below the node's output: relative, with `/` between components, and without `.`, `..`, empty components and NUL.
     pub path: String,
-    /// Its content.
+    /// The digest of its content.
     pub digest: BlobDigest,
-    /// Its size in bytes.
+    /// The size in bytes.
     pub size: u64,
 }
 
 impl OutputFile {
-    /// Returns whether the path stays below the directory it is joined to.
+    /// Returns whether the path stays below the directory to which it is joined.
     pub fn has_plain_path(&self) -> bool {
         !self.path.contains('\0')
             && self
@@ -65,7 +66,7 @@ impl OutputFile {
     }
 }
 
-/// What is needed of a record to take it instead of running its node.
+/// The part of a record that is needed to take it instead of running its node.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RecordOutput {
     /// See [`Record::started`].
@@ -80,7 +81,7 @@ pub struct RecordOutput {
     pub files: Vec<OutputFile>,
 }
 
-/// What a list shows of a record.
+/// The part of a record that a listing shows.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RecordSummary {
     /// See [`Record::key`].
@@ -93,7 +94,7 @@ pub struct RecordSummary {
     pub kind: Kind,
     /// See [`Record::sut`].
     pub sut: String,
-    /// When it started: seconds since the epoch.
+    /// When it started, in seconds since the epoch.
     pub started: u64,
     /// How long it ran, in milliseconds.
     pub duration_ms: u64,
@@ -104,7 +105,7 @@ pub struct RecordSummary {
     pub outcome: RecordOutcome,
     /// How many files it left.
     pub files: u64,
-    /// Size of these files together, in bytes.
+    /// The total size of these files in bytes.
     pub size: u64,
     /// See [`Record::meta`].
     pub meta: serde_json::Value,
@@ -118,7 +119,7 @@ impl RecordSummary {
 }
 
 impl Record {
-    /// Returns what is needed to take the record instead of running its node.
+    /// Returns the part that is needed to take the record instead of running its node.
     pub fn into_output(self) -> RecordOutput {
         RecordOutput {
             started: self.started,
@@ -129,7 +130,7 @@ impl Record {
         }
     }
 
-    /// Returns what a list shows of the record.
+    /// Returns the part that a listing shows.
     pub fn summary(&self) -> RecordSummary {
         RecordSummary {
             key: self.key,

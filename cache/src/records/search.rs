@@ -1,4 +1,4 @@
-//! Finding records: by the start of a key, by a node's name, all of them.
+//! Finds records by the beginning of a key or by a node's name, and lists all of them.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -17,16 +17,16 @@ use crate::report::judge;
 use crate::store::Store;
 use crate::store::walk;
 
-/// How many records an ambiguous prefix is answered with.
+/// How many records the error about an ambiguous prefix names.
 const CANDIDATES: usize = 5;
 
 impl Store {
-    /// Returns all records, the newest first. Reads each record's file, but neither its long lists nor its outputs.
+    /// Returns all records, the newest first. It reads each record's file, but neither its long lists nor its outputs.
     pub fn records(&self) -> Result<impl Iterator<Item = RecordSummary> + use<>, CacheError> {
         Ok(self.summaries(|_| true)?.into_iter())
     }
 
-    /// Returns the newest record of each node name; of aliases too.
+    /// Returns the newest record of each node name, including aliases.
     pub fn newest(&self) -> Result<BTreeMap<String, RecordSummary>, CacheError> {
         let mut newest = BTreeMap::new();
         for summary in self.records()? {
@@ -37,11 +37,12 @@ impl Store {
         Ok(newest)
     }
 
-    /// Returns the newest record of the node `name`: to explain what changed since. Its outputs may be gone, see [`Store::inspect`].
+    /// Returns the newest record of the node `name`, to explain what has changed since. Its outputs may be gone; see
+    /// [`Store::inspect`].
     pub fn latest(&self, name: &str) -> Result<Option<Record>, CacheError> {
         let quoted = serde_json::Value::from(name).to_string();
         for summary in self.summaries(|document| document.contains(&quoted))? {
-            // A newer one whose lists are lost explains nothing; an older one may.
+            // A newer record whose lists are lost explains nothing, but an older one may.
             if summary.is_named(name)
                 && let Some(record) = self.inspect(summary.key)?
             {
@@ -90,8 +91,8 @@ impl Store {
         }
     }
 
-    /// Reads all records whose document's text is `wanted`, the newest first. Of those that started within the same second, the one
-    /// that was written last counts as the newest.
+    /// Reads all records whose document's text is `wanted`, the newest first. Of several that started within the same second, the
+    /// one that was written last is the newest.
     fn summaries(&self, wanted: impl Fn(&str) -> bool + Sync) -> Result<Vec<RecordSummary>, CacheError> {
         let paths = self.record_paths("")?;
         let read = paths.par_iter().map(|(key, path)| {
@@ -123,7 +124,7 @@ impl Store {
         Ok(None)
     }
 
-    /// Returns the records whose keys begin with `prefix`, lower-case hex digits, in no order.
+    /// Returns the records whose keys begin with `prefix`, lower-case hex digits, in no particular order.
     fn record_paths(&self, prefix: &str) -> Result<Vec<(ActionKey, PathBuf)>, CacheError> {
         let mut paths = Vec::new();
         for dir in walk::entries(&self.layout().bucket(Bucket::Records))? {
@@ -146,7 +147,7 @@ impl Store {
     }
 }
 
-/// When a record was written: a use in the first day does not change this.
+/// Returns when a record was written. A use within the first day does not change this time.
 fn written(path: &Path) -> Option<SystemTime> {
     fs::metadata(path).and_then(|metadata| metadata.modified()).ok()
 }

@@ -1,7 +1,7 @@
-//! Every change that the store makes to the disk: one method for each kind of change, each with its path in the error.
+//! All changes that the store makes on the disk: one method for each kind of change, with the path in each error.
 //!
-//! Knows nothing of records and blobs. The crash tests hang a hook here that is called before each change, and kill the process or
-//! make the change fail; so a change made elsewhere would escape them.
+//! This module knows nothing of records and blobs. The crash tests set a hook here that is called before each change, and either
+//! kills the process or makes the change fail; a change that is made elsewhere would escape them.
 
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, Seek, Write};
@@ -16,11 +16,12 @@ use tempfile::NamedTempFile;
 use crate::error::CacheError;
 use crate::store::layout::TEMPORARY;
 
-/// The hook of the tests: gets the change's name and path before it is made; an error stands for the change's own.
+/// The hook of the tests. It gets the name and the path of a change before the change is made; its error replaces that of the
+/// change.
 #[cfg(test)]
 pub(crate) type Before = dyn Fn(&'static str, &Path) -> io::Result<()> + Send + Sync;
 
-/// The way to the disk.
+/// The access to the disk.
 #[derive(Default)]
 pub(crate) struct Disk {
     #[cfg(test)]
@@ -54,7 +55,7 @@ impl Disk {
         Ok(())
     }
 
-    /// Does one change.
+    /// Makes one change.
     fn change<T>(
         &self,
         action: &'static str,
@@ -65,7 +66,7 @@ impl Disk {
         done.map_err(|source| CacheError::io(action, path, source))
     }
 
-    /// Makes a directory and those above it, for the user alone. One that exists stays as it is.
+    /// Makes a directory and its parents, for this user alone. An existing directory stays as it is.
     pub(crate) fn make_dirs(&self, dir: &Path) -> Result<(), CacheError> {
         if dir.is_dir() {
             return Ok(());
@@ -75,7 +76,7 @@ impl Disk {
         })
     }
 
-    /// Opens a file for reading and writing that is locked rather than written; makes it if it is not there.
+    /// Opens a file that is locked rather than written, for reading and writing, and makes it if it does not exist.
     pub(crate) fn open_lock(&self, path: &Path) -> Result<File, CacheError> {
         self.change("open", path, || {
             let mut options = OpenOptions::new();
@@ -90,7 +91,7 @@ impl Disk {
         })
     }
 
-    /// Makes an empty file of a unique name in `dir`, which goes away if it is dropped before [`Disk::rename`].
+    /// Makes an empty file with a unique name in `dir`. It is deleted if it is dropped before [`Disk::rename`].
     pub(crate) fn temporary(&self, dir: &Path) -> Result<NamedTempFile, CacheError> {
         self.change("create a file in", dir, || {
             let (prefix, suffix) = TEMPORARY;
@@ -100,13 +101,13 @@ impl Disk {
 
     /// Writes all of `bytes`.
     pub(crate) fn write(&self, mut file: &File, path: &Path, bytes: &[u8]) -> Result<(), CacheError> {
-        // In halves, so that the crash tests see a file that is torn.
+        // The bytes are written in two halves, so that the crash tests see a torn file.
         let (first, second) = bytes.split_at(bytes.len() / 2);
         self.change("write", path, || file.write_all(first))?;
         self.change("write", path, || file.write_all(second))
     }
 
-    /// Takes away what a file says of its holder.
+    /// Truncates a file, to remove what it says of its holder.
     pub(crate) fn truncate(&self, file: &File, path: &Path) -> Result<(), CacheError> {
         self.change("truncate", path, || file.set_len(0))
     }
@@ -119,7 +120,7 @@ impl Disk {
     /// Makes the names in a directory durable.
     pub(crate) fn sync_dir(&self, dir: &Path) -> Result<(), CacheError> {
         self.change("sync", dir, || match File::open(dir)?.sync_all() {
-            // Some filesystems cannot sync directories, and have no need to.
+            // Some filesystems cannot sync directories and need no sync.
             Err(error) if error.kind() == io::ErrorKind::InvalidInput => Ok(()),
             done => done,
         })
@@ -132,26 +133,26 @@ impl Disk {
         })
     }
 
-    /// Gives a complete file its final name, in place of what has it.
+    /// Gives a complete file its final name, in place of an existing file.
     pub(crate) fn rename(&self, temporary: NamedTempFile, path: &Path) -> Result<(), CacheError> {
         self.change("rename a file to", path, || {
             temporary.persist(path).map(drop).map_err(|error| error.error)
         })
     }
 
-    /// Gives a file a second name; which must be free.
+    /// Gives a file a second name, which must be free.
     pub(crate) fn link(&self, from: &Path, to: &Path) -> Result<(), CacheError> {
         self.change("link a file to", to, || fs::hard_link(from, to))
     }
 
-    /// The same for a file that is named from an open directory.
+    /// As [`Disk::link`], for a file that is named relative to an open directory.
     pub(crate) fn link_from(&self, dir: BorrowedFd<'_>, name: &str, to: &Path) -> Result<(), CacheError> {
         self.change("link a file to", to, || {
             Ok(rustix::fs::linkat(dir, name, CWD, to, AtFlags::empty())?)
         })
     }
 
-    /// Takes away the right to write from everybody, and what a cache has no use for.
+    /// Removes everybody's right to write, and the permissions that are useless in a cache.
     pub(crate) fn protect(&self, file: &File, path: &Path) -> Result<(), CacheError> {
         self.change("change the mode of", path, || {
             let mode = file.metadata()?.permissions().mode();
@@ -159,7 +160,8 @@ impl Disk {
         })
     }
 
-    /// Fills the empty file `to` with all of `from`: shares the blocks where the filesystem can, else copies them, within the kernel if possible.
+    /// Fills the empty file `to` with the content of `from`. It shares the blocks if the filesystem can, and otherwise copies
+    /// them, in the kernel if possible.
     pub(crate) fn copy(&self, mut from: &File, mut to: &File, path: &Path) -> Result<(), CacheError> {
         self.change("write", path, || {
             if rustix::fs::ioctl_ficlone(to, from).is_err() {
@@ -192,7 +194,7 @@ impl Disk {
         })
     }
 
-    /// Removes a file; returns whether there was one.
+    /// Removes a file, and returns whether there was one.
     pub(crate) fn remove(&self, path: &Path) -> Result<bool, CacheError> {
         self.change("remove", path, || match fs::remove_file(path) {
             Ok(()) => Ok(true),
@@ -201,12 +203,12 @@ impl Disk {
         })
     }
 
-    /// Puts `bytes` under `path`, in place of what was there: all or nothing, durably.
+    /// Writes `bytes` to `path`, in place of an existing file: completely or not at all, and durably.
     pub(crate) fn replace(&self, path: &Path, bytes: &[u8]) -> Result<(), CacheError> {
         self.replace_by_way_of(path.parent().unwrap_or(Path::new("/")), path, bytes)
     }
 
-    /// The same where the file is written in another directory `way`, of the same filesystem.
+    /// As [`Disk::replace`], but the file is written in another directory, `way`, of the same filesystem.
     pub(crate) fn replace_by_way_of(&self, way: &Path, path: &Path, bytes: &[u8]) -> Result<(), CacheError> {
         let dir = path.parent().unwrap_or(Path::new("/"));
         self.make_dirs(dir)?;

@@ -1,4 +1,4 @@
-//! Where everything lies: paths below the [buckets](Bucket), and the marker of the layout's own version.
+//! The layout of the store: the paths of the files in the [buckets](Bucket), and the marker with the version of the layout.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -7,23 +7,23 @@ use atex_graph::{ActionKey, BlobDigest};
 
 use crate::bucket::Bucket;
 
-/// Version of the layout as a whole, in `format`. It changes only where an older atex would do harm in the directory.
+/// The version of the layout as a whole, in the file `format`. It changes only if an older atex would do harm in the directory.
 pub(crate) const FORMAT: u32 = 1;
 
-/// The signature that <https://bford.info/cachedir/> asks for.
+/// The signature that <https://bford.info/cachedir/> requires.
 pub(crate) const TAG: &str = "Signature: 8a477f597d28d172789f06886806bc55\n\
     # This directory holds what atex can make again; see https://bford.info/cachedir/\n";
 
-/// What the marker in the directory says.
+/// The state of the marker in the directory.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Format {
-    /// There is none: the store is new.
+    /// There is no marker: the store is new.
     Absent,
-    /// It is ours.
+    /// The marker has this version.
     Known,
-    /// It is another number, most likely of a newer atex, or cannot be read.
+    /// The marker has another number, most likely of a newer atex, or cannot be read.
     Unknown(String),
-    /// It is no number at all, or none that there was: what damage leaves.
+    /// The marker is not a number, or is a number that no version had. Damage leaves such a marker.
     Damaged,
 }
 
@@ -62,7 +62,7 @@ impl Layout {
         self.bucket(Bucket::Records).join(Self::record_in_bucket(key))
     }
 
-    /// The path of a record below its bucket.
+    /// Returns the path of a record below its bucket.
     pub(crate) fn record_in_bucket(key: ActionKey) -> String {
         fanned_out(key.as_bytes(), ".json")
     }
@@ -71,7 +71,7 @@ impl Layout {
         self.bucket(Bucket::Blobs).join(Self::blob_in_bucket(digest))
     }
 
-    /// The path of a blob below its bucket.
+    /// Returns the path of a blob below its bucket.
     pub(crate) fn blob_in_bucket(digest: BlobDigest) -> String {
         fanned_out(digest.as_bytes(), "")
     }
@@ -90,7 +90,7 @@ impl Layout {
         self.bucket(Bucket::Index).join(hex.as_str())
     }
 
-    /// Reads the marker. One that cannot be read counts as unknown.
+    /// Reads the marker. A marker that cannot be read counts as unknown.
     pub(crate) fn read_format(&self) -> Format {
         match fs::read(self.format()) {
             Ok(bytes) if bytes == format!("{FORMAT}\n").as_bytes() => Format::Known,
@@ -117,7 +117,7 @@ impl Layout {
             .collect()
     }
 
-    /// Returns whether the directory holds files that no store makes: then it is somebody's directory, and not to be tagged.
+    /// Returns whether the directory contains files that no store makes. It then belongs to somebody else and must not be tagged.
     pub(crate) fn holds_foreign_files(&self) -> bool {
         let Ok(entries) = fs::read_dir(&self.dir) else {
             return false;
@@ -130,16 +130,16 @@ impl Layout {
     }
 }
 
-/// `3f/3f9a…`: by the first byte into one of 256 directories.
+/// Returns a path such as `3f/3f9a…`, which distributes the files over 256 directories by their first byte.
 fn fanned_out(digest: &[u8; 32], suffix: &str) -> String {
     let hex = blake3::Hash::from_bytes(*digest).to_hex();
     [&hex[..2], "/", hex.as_str(), suffix].concat()
 }
 
-/// Prefix and suffix of the names that files have while they are written.
+/// The prefix and the suffix of the names that files have while they are written.
 pub(crate) const TEMPORARY: (&str, &str) = (".", ".tmp");
 
-/// Letters and digits between them.
+/// The number of letters and digits between them.
 pub(crate) const RANDOM: usize = 6;
 
 /// Returns whether a file of this name is being written, or was when its writer died.

@@ -13,7 +13,7 @@ use crate::records::claim::ClaimPatience;
 /// How long opening a store waits for a collection to end.
 const OPEN_PATIENCE: Duration = Duration::from_mins(1);
 
-/// A lock on the store; ends when it is dropped, or its process dies.
+/// A lock on the store. It ends when it is dropped, or when its process dies.
 #[derive(Debug)]
 pub(crate) struct StoreLock {
     file: File,
@@ -22,7 +22,8 @@ pub(crate) struct StoreLock {
 
 impl Drop for StoreLock {
     fn drop(&mut self) {
-        // A child that is being started has the open file too, until it runs its program: closing ours would not end the lock.
+        // A child that is being started also has the open file until it runs its program, so closing the file here would not end
+        // the lock.
         let _ends_with_the_file = flock(&self.file, FlockOperation::Unlock);
     }
 }
@@ -42,10 +43,10 @@ impl StoreLock {
         Ok(lock)
     }
 
-    /// Turns the shared lock into the exclusive one, waiting until the other users are gone.
+    /// Turns the shared lock into the exclusive one, and waits until the other users are gone.
     ///
-    /// The system gives the shared lock up first: what was read under it may be gone when this returns. When two want this at once, one
-    /// gets it, and the other after it.
+    /// The system gives up the shared lock first, so what was read under it may be gone when this returns. If two processes want
+    /// this at once, one gets it first, and then the other.
     pub(crate) fn into_exclusive(self, wait: Duration) -> Result<Self, CacheError> {
         self.take(
             FlockOperation::NonBlockingLockExclusive,

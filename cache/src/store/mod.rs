@@ -1,4 +1,4 @@
-//! The store as a whole: opening, the right to write, and what was found broken.
+//! The store as a whole: opening it, the right to write, and the reports of broken files.
 
 pub(crate) mod disk;
 pub(crate) mod layout;
@@ -24,9 +24,9 @@ use crate::store::disk::Disk;
 use crate::store::layout::{FORMAT, Format, Layout, TAG};
 use crate::store::lock::StoreLock;
 
-/// A store that is open. Clones share it; so do any number of threads and processes.
+/// An open store. Its clones share it, and any number of threads and processes may use it.
 ///
-/// While one of the clones, or a [`Ticket`](crate::Ticket) of theirs, lives, nothing is collected.
+/// Nothing is collected while one of the clones, or one of their [`Ticket`](crate::Ticket)s, lives.
 ///
 /// ```
 /// use atex_cache::Store;
@@ -48,12 +48,12 @@ struct Inner {
     disk: Disk,
     /// Why nothing may be written.
     read_only: Option<String>,
-    /// Absent where the store is only read and there is no file to lock.
+    /// The lock; it is absent if the store is only read and there is no file to lock.
     lock: Option<StoreLock>,
     reports: Mutex<BTreeSet<BadFile>>,
 }
 
-/// What is left of a store that nobody else holds.
+/// The parts of a store that nobody else holds.
 pub(crate) struct Alone {
     pub(crate) store: Store,
     pub(crate) lock: StoreLock,
@@ -69,19 +69,20 @@ impl fmt::Debug for Store {
 }
 
 impl Store {
-    /// Opens the store in `dir` for reading and writing, and makes it if it is not there.
+    /// Opens the store in `dir` for reading and writing, and makes it if it does not exist.
     ///
-    /// Waits up to a minute while it is being collected. A store whose marker says that a newer atex made it is opened for reading only;
-    /// [`Store::read_only`] says why.
+    /// It waits up to a minute while the store is being collected. A store whose marker says that a newer atex made it is opened
+    /// for reading only; [`Store::read_only`] says why.
     ///
-    /// Fails with [`CacheError::Io`] where the directory cannot be made or written, [`CacheError::InUse`] where the collection takes longer.
+    /// Fails with [`CacheError::Io`] if the directory cannot be made or written, and with [`CacheError::InUse`] if the collection
+    /// takes longer.
     pub fn open(dir: &Path) -> Result<Self, CacheError> {
         Self::open_on(Disk::default(), dir)
     }
 
-    /// Opens the store in `dir` to look at it: makes nothing, changes nothing. A store that is not there is an empty one.
+    /// Opens the store in `dir` to look at it, without making or changing anything. A store that does not exist is an empty one.
     ///
-    /// Fails with [`CacheError::Io`] where it is there and cannot be read, [`CacheError::InUse`] as [`Store::open`].
+    /// Fails with [`CacheError::Io`] if it exists and cannot be read, and with [`CacheError::InUse`] as [`Store::open`] does.
     pub fn open_read_only(dir: &Path) -> Result<Self, CacheError> {
         let layout = Layout::new(absolute(dir)?);
         check(layout.dir())?;
@@ -98,10 +99,11 @@ impl Store {
         ))
     }
 
-    /// As [`Store::open`]. Where that cannot be, because the store cannot be made, written or locked, it is opened for reading only, as far
-    /// as it can be read: what cannot is a miss.
+    /// As [`Store::open`]. If the store cannot be made, written or locked, it is opened for reading only, as far as it can be
+    /// read: what cannot be read is a miss.
     ///
-    /// Fails with [`CacheError::InUse`] as [`Store::open`], and with [`CacheError::Io`] where `dir` cannot be a directory at all.
+    /// Fails with [`CacheError::InUse`] as [`Store::open`] does, and with [`CacheError::Io`] if `dir` cannot be a directory at
+    /// all.
     pub fn open_as_far_as_it_goes(dir: &Path) -> Result<Self, CacheError> {
         let layout = Layout::new(absolute(dir)?);
         let error = match Self::open(dir) {
@@ -109,7 +111,7 @@ impl Store {
             opened => return opened,
         };
         let lock = open_plain(&layout.lock()).ok();
-        // Without the lock a collection may take away what was found: that is a miss too.
+        // Without the lock, a collection may remove what was found; that is a miss, too.
         let lock = match lock.map(|file| StoreLock::shared(file, layout.dir())) {
             Some(Err(error @ CacheError::InUse { .. })) => return Err(error),
             lock => lock.and_then(Result::ok),
@@ -121,7 +123,7 @@ impl Store {
         let layout = Layout::new(absolute(dir)?);
         check(layout.dir())?;
         disk.make_dirs(layout.dir())?;
-        // Somebody else may have come first.
+        // Somebody else may have made the directory first.
         check(layout.dir())?;
         let lock = StoreLock::shared(disk.open_lock(&layout.lock())?, layout.dir())?;
         let format = layout.read_format();
@@ -129,7 +131,7 @@ impl Store {
         let read_only = match format {
             Format::Known => None,
             Format::Absent | Format::Damaged => {
-                // What a killed process leaves must lie where `gc` knows it to be the store's.
+                // What a killed process leaves must lie where `gc` recognises it as the store's.
                 let way = layout.bucket(Bucket::Records);
                 if !layout.holds_foreign_files() {
                     disk.replace_by_way_of(&way, &layout.tag(), TAG.as_bytes())?;
@@ -162,22 +164,22 @@ impl Store {
         }
     }
 
-    /// Returns the store's directory, absolute.
+    /// Returns the absolute path of the store's directory.
     pub fn dir(&self) -> &Path {
         self.inner.layout.dir()
     }
 
-    /// Returns why nothing can be written, if that is so.
+    /// Returns why nothing can be written, if that is the case.
     pub fn read_only(&self) -> Option<&str> {
         self.inner.read_only.as_deref()
     }
 
-    /// Returns the contents by digest.
+    /// Returns the blobs of the store.
     pub fn blobs(&self) -> Blobs<'_> {
         Blobs::new(self)
     }
 
-    /// Takes what was found broken since the last call, by path, each once.
+    /// Returns the broken files that were found since the last call, sorted by path and without duplicates.
     pub fn take_reports(&self) -> Vec<BadFile> {
         let mut reports = self.inner.reports.lock().unwrap_or_else(PoisonError::into_inner);
         std::mem::take(&mut *reports).into_iter().collect()
@@ -192,7 +194,7 @@ impl Store {
         &self.inner.layout
     }
 
-    /// Returns the way to the disk, for a change.
+    /// Returns the access to the disk for a change in the store.
     pub(crate) fn disk(&self) -> Result<&Disk, CacheError> {
         match &self.inner.read_only {
             None => Ok(&self.inner.disk),
@@ -203,13 +205,13 @@ impl Store {
         }
     }
 
-    /// Returns the way to the disk outside the store.
+    /// Returns the access to the disk for a change outside the store.
     pub(crate) fn disk_outside(&self) -> &Disk {
         &self.inner.disk
     }
 
-    /// Fails where something is mounted below the store: what is removed by walking it would be somebody's. The store itself may be
-    /// mounted.
+    /// Fails if something is mounted below the store, because a removal that walks the store would remove somebody's files. The
+    /// store itself may be mounted.
     pub(crate) fn holds_no_mounts(&self) -> Result<(), CacheError> {
         let points =
             mounts::below(self.dir()).map_err(|error| CacheError::io("look for mounts below", self.dir(), error))?;
@@ -223,7 +225,7 @@ impl Store {
         }
     }
 
-    /// Takes the store apart if this is its only holder in the process, for what needs its lock.
+    /// Takes the store apart if this is its only holder in the process, for operations that need its lock.
     pub(crate) fn alone(self) -> Result<Alone, CacheError> {
         self.disk()?;
         let dir = self.dir().to_owned();
@@ -244,14 +246,15 @@ impl Store {
     }
 }
 
-/// Returns whether an error says that the store's directory cannot be one: something else has its name, or that of one above it.
+/// Returns whether an error says that the store's directory cannot be a directory, because it or one of its parents is something
+/// else.
 fn is_no_directory(error: &CacheError, dir: &Path) -> bool {
     use io::ErrorKind::{AlreadyExists, NotADirectory};
     matches!(error, CacheError::Io { path, source, .. }
         if path == dir && matches!(source.kind(), AlreadyExists | NotADirectory))
 }
 
-/// Checks that the store's directory is this user's.
+/// Checks that the store's directory belongs to this user.
 fn check(dir: &Path) -> Result<(), CacheError> {
     ownership::check(dir).map_err(|source| match source {
         Foreign::Io { action, path, source } => CacheError::io(action, path, source),
@@ -262,7 +265,7 @@ fn check(dir: &Path) -> Result<(), CacheError> {
     })
 }
 
-/// Opens a file to read it, and never where a link leads.
+/// Opens a file for reading, and does not follow a symlink.
 fn open_plain(path: &Path) -> io::Result<File> {
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     Ok(rustix::fs::open(path, flags, Mode::empty())?.into())

@@ -16,14 +16,14 @@ use crate::store::layout::{Layout, is_temporary};
 #[derive(Debug)]
 pub(crate) struct StoredFile {
     pub(crate) path: PathBuf,
-    /// Size in bytes.
+    /// The size in bytes.
     pub(crate) size: u64,
-    /// Last change of its content.
+    /// The last change of its content.
     pub(crate) modified: std::time::SystemTime,
 }
 
 impl StoredFile {
-    /// Returns whether the file is one that was being written.
+    /// Returns whether the file is a temporary one, which is or was being written.
     pub(crate) fn is_temporary(&self) -> bool {
         self.path.file_name().is_some_and(is_temporary)
     }
@@ -39,13 +39,13 @@ impl StoredFile {
     }
 }
 
-/// Returns the key that the name of a record's file stands for.
+/// Returns the key in the name of a record's file.
 pub(crate) fn record_key(name: &OsStr) -> Option<ActionKey> {
     name.to_str()?.strip_suffix(".json")?.parse().ok()
 }
 
-/// Returns the store's own files in a bucket and in the directories directly in it, in no order. What the store cannot have made is
-/// left out, as is a file that goes away meanwhile; a bucket that is not there is empty.
+/// Returns the store's own files in a bucket and in its directories, in no particular order. Files that the store cannot have
+/// made are left out, and so are files that disappear meanwhile. A bucket that does not exist is empty.
 pub(crate) fn files(layout: &Layout, bucket: Bucket) -> Result<Vec<StoredFile>, CacheError> {
     let (dirs, plain): (Vec<_>, Vec<_>) = entries(&layout.bucket(bucket))?
         .into_iter()
@@ -62,7 +62,7 @@ pub(crate) fn files(layout: &Layout, bucket: Bucket) -> Result<Vec<StoredFile>, 
         .collect())
 }
 
-/// Returns the directories in a bucket that the store makes there.
+/// Returns the directories that the store makes in a bucket.
 pub(crate) fn owned_dirs(layout: &Layout, bucket: Bucket) -> Result<Vec<PathBuf>, CacheError> {
     let dirs = entries(&layout.bucket(bucket))?
         .into_iter()
@@ -70,7 +70,8 @@ pub(crate) fn owned_dirs(layout: &Layout, bucket: Bucket) -> Result<Vec<PathBuf>
     Ok(dirs.map(|dir| dir.path()).collect())
 }
 
-/// Returns the sizes of all files below a directory, in no order, without following links. What goes away meanwhile does not count.
+/// Returns the sizes of all files below a directory, in no particular order, without following symlinks. Files that disappear
+/// meanwhile do not count.
 pub(crate) fn sizes_below(dir: &Path) -> Result<Vec<u64>, CacheError> {
     let mut sizes = Vec::new();
     let mut dirs = vec![dir.to_owned()];
@@ -86,7 +87,7 @@ pub(crate) fn sizes_below(dir: &Path) -> Result<Vec<u64>, CacheError> {
     Ok(sizes)
 }
 
-/// Returns the entries of a directory; none where it is not there, or is none.
+/// Returns the entries of a directory; there are none if it does not exist or is not a directory.
 pub(crate) fn entries(dir: &Path) -> Result<Vec<DirEntry>, CacheError> {
     let read = fs::read_dir(dir).and_then(Iterator::collect);
     read.or_else(|error| match error.kind() {

@@ -1,25 +1,25 @@
-//! How much the store holds.
+//! Disk usage: counts the files and bytes in the store.
 
 use crate::bucket::Bucket;
 use crate::error::CacheError;
 use crate::store::Store;
 use crate::store::walk;
 
-/// What a store holds.
+/// The disk usage of a store.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Usage {
-    /// Each of its buckets.
+    /// The usage of each bucket.
     pub buckets: Vec<BucketUsage>,
 }
 
-/// What one bucket holds.
+/// The disk usage of a bucket.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BucketUsage {
-    /// Its name without a version, such as `records`.
+    /// The name of the bucket without its version, such as `records`.
     pub name: &'static str,
-    /// Number of files.
+    /// The number of files.
     pub files: u64,
-    /// Their sizes together, in bytes. A blob that shares its inode with a run's directory is counted whole.
+    /// The total size in bytes. A blob that shares its inode with a run's directory is counted in full.
     pub bytes: u64,
 }
 
@@ -31,7 +31,7 @@ impl Usage {
 }
 
 impl Store {
-    /// Counts what the store holds, without reading any of it.
+    /// Counts the files of the store without reading them.
     pub fn du(&self) -> Result<Usage, CacheError> {
         let count = |bucket: Bucket| {
             let sizes: Vec<u64> = if bucket == Bucket::Fetched {

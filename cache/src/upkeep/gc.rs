@@ -1,14 +1,15 @@
-//! Collecting: what was not of use for long, or is more than may be kept, goes.
+//! Garbage collection: removes what was not used for long, and what exceeds the size that may be kept.
 //!
 //! Approach, under the exclusive lock, so that nobody else reads, writes or holds a claim:
 //!
-//! 1. what dead processes left in the buckets (temporary files, claims) goes; here and below, a file that no store makes stays;
-//! 2. every record is read, with the blobs it needs; a bad one goes;
-//! 3. those not used for longer than `keep` go, then the longest unused ones until the rest is at most `max_size`;
-//! 4. the blobs that no remaining record needs go;
-//! 5. what can be made or fetched again and was not used for as long as its [bucket](crate::bucket) says goes.
+//! 1. remove what dead processes left in the buckets (temporary files, claims); here and below, a file that no store makes stays;
+//! 2. read every record, with the blobs that it needs, and remove bad records;
+//! 3. remove the records that were not used for longer than `keep`, then the longest unused ones until the rest is at most
+//!    `max_size`;
+//! 4. remove the blobs that no remaining record needs;
+//! 5. remove what can be made or fetched again and was not used for as long as its [bucket](crate::bucket) says.
 //!
-//! Records go before blobs, so a crash in between leaves blobs that nobody needs, never a record without its blobs.
+//! Records are removed before blobs, so a crash in between leaves blobs that nobody needs, but never a record without its blobs.
 
 use std::collections::HashMap;
 use std::fs;
@@ -26,48 +27,49 @@ use crate::store::disk::Disk;
 use crate::store::walk::{self, StoredFile};
 use crate::store::{Alone, Store};
 
-/// What may stay.
+/// What a collection keeps.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct GcPolicy {
-    /// Records used within this time stay; all do where absent. It is also how long unused files stay that can be made or fetched
-    /// again; where absent, their buckets say how long.
+    /// Records that were used within this time stay; without it, all do. It is also how long unused files stay that can be made
+    /// or fetched again; without it, their buckets say how long.
     pub keep: Option<Duration>,
-    /// Records and their blobs may be so many bytes together; the longest unused go first.
+    /// The total size of records and their blobs, in bytes. Beyond it, the longest unused ones are removed first.
     pub max_size: Option<u64>,
     /// How long to wait for other processes that use the store.
     pub wait: Duration,
 }
 
-/// What a collection did.
+/// The result of a collection.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct GcReport {
-    /// Records that went.
+    /// The number of removed records.
     pub records_removed: u64,
-    /// Records that stayed.
+    /// The number of kept records.
     pub records_kept: u64,
-    /// Blobs that went.
+    /// The number of removed blobs.
     pub blobs_removed: u64,
-    /// Blobs that stayed.
+    /// The number of kept blobs.
     pub blobs_kept: u64,
-    /// Leftovers of dead processes that went.
+    /// The number of removed files that dead processes had left.
     pub leftovers_removed: u64,
-    /// Files that went and can be made again, such as packed trees and digests of files.
+    /// The number of removed files that can be made again, such as packed trees and digests of files.
     pub derived_removed: u64,
-    /// Size of these files, in bytes.
+    /// The size of these files in bytes.
     pub derived_bytes_removed: u64,
-    /// Commits of fetched trees that went.
+    /// The removed commits of fetched trees.
     pub fetched: Pruned,
-    /// Size of all records, blobs and leftovers that went, in bytes. Content that a run's directory shares stays on the disk until that goes too.
+    /// The size of all removed records, blobs and leftovers in bytes. Content that a run's directory shares stays on the disk
+    /// until that is removed, too.
     pub bytes_removed: u64,
-    /// Size of the records and blobs that stayed, in bytes.
+    /// The size of the kept records and blobs in bytes.
     pub bytes_kept: u64,
     /// Why blobs were not collected, if they were not.
     pub blobs_spared: Option<String>,
-    /// Records that went because they were bad.
+    /// The records that were removed because they were bad.
     pub bad: Vec<BadFile>,
 }
 
-/// A good record, and what it needs.
+/// A good record, and the blobs that it needs.
 struct Good {
     found: StoredFile,
     /// Indices into [`Collection::blobs`].
@@ -77,7 +79,7 @@ struct Good {
 #[derive(Default)]
 struct Blob {
     size: u64,
-    /// How many records need it.
+    /// How many records need the blob.
     users: usize,
 }
 
@@ -92,11 +94,11 @@ struct Collection<'s> {
 }
 
 impl Store {
-    /// Collects as `policy` says, ages counted up to `now`. A record's last use counts, to within ten minutes. Takes the store, because
-    /// nothing of it may be in use.
+    /// Collects as `policy` says, with ages counted up to `now`. A record's last use is known to within ten minutes. This
+    /// consumes the store, because nothing of it may be in use.
     ///
-    /// Fails with [`CacheError::InUse`] where this or another process uses the store and does not end within the policy's `wait`, and with
-    /// [`CacheError::Mounted`] where something is mounted below the store.
+    /// Fails with [`CacheError::InUse`] if this or another process uses the store and does not finish within the policy's `wait`,
+    /// and with [`CacheError::Mounted`] if something is mounted below the store.
     pub fn gc(self, policy: &GcPolicy, now: SystemTime) -> Result<GcReport, CacheError> {
         let Alone { store, lock } = self.alone()?;
         let _exclusive = lock.into_exclusive(policy.wait)?;
@@ -110,7 +112,7 @@ impl Store {
         Ok(report)
     }
 
-    /// Reads what a record needs; a bad record is reported, and `None`.
+    /// Returns the blobs that a record needs. A bad record is reported, and gives `None`.
     fn needs(&self, found: &StoredFile) -> Result<Option<Vec<(BlobDigest, u64)>>, CacheError> {
         let read_error = |error| CacheError::io("read", &found.path, error);
         let problem = match (found.key(), fs::read(&found.path)) {
@@ -157,7 +159,7 @@ impl Store {
 }
 
 impl<'s> Collection<'s> {
-    /// Steps 1 and 2.
+    /// Does steps 1 and 2.
     fn survey(store: &'s Store) -> Result<Self, CacheError> {
         let (disk, report) = (store.disk()?, GcReport::default());
         let mut collection = Self {
@@ -189,7 +191,7 @@ impl<'s> Collection<'s> {
     fn remove_leftovers(&mut self) -> Result<(), CacheError> {
         let layout = self.store.layout();
         for bucket in Bucket::ALL {
-            // Who writes what can be made again holds no lock: a file may be complete in a moment.
+            // A process that writes derived files holds no lock, so a temporary file may be complete in a moment.
             if matches!(bucket.lifetime(), Lifetime::Unused(Some(_))) {
                 continue;
             }
@@ -229,12 +231,12 @@ impl<'s> Collection<'s> {
         Ok(())
     }
 
-    /// Step 3.
+    /// Does step 3.
     fn remove_records(&mut self, policy: &GcPolicy, now: SystemTime) -> Result<(), CacheError> {
         let mut good = std::mem::take(&mut self.good);
         good.sort_by(|a, b| (a.found.modified, &a.found.path).cmp(&(b.found.modified, &b.found.path)));
         for Good { found, needs } in good {
-            // A time that is to come, by a clock that was wrong, counts as now.
+            // A time in the future, from a clock that was wrong, counts as now.
             let age = now.duration_since(found.modified).unwrap_or_default();
             let too_old = policy.keep.is_some_and(|keep| age > keep);
             let too_much = policy.max_size.is_some_and(|most| self.report.bytes_kept > most);
@@ -256,7 +258,7 @@ impl<'s> Collection<'s> {
         Ok(())
     }
 
-    /// Step 5.
+    /// Does step 5.
     fn remove_unused(&mut self, policy: &GcPolicy, now: SystemTime) -> Result<(), CacheError> {
         let layout = self.store.layout();
         for bucket in Bucket::ALL {
@@ -283,7 +285,7 @@ impl<'s> Collection<'s> {
         Ok(())
     }
 
-    /// Step 4.
+    /// Does step 4.
     fn remove_blobs(&mut self) -> Result<(), CacheError> {
         let others = self.store.layout().other_versions(Bucket::Records);
         if !others.is_empty() {

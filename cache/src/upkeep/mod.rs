@@ -1,4 +1,4 @@
-//! What is done to the store as a whole: counting, collecting and checking it.
+//! Upkeep of the store as a whole: counting (`du`), collecting (`gc`) and checking (`verify`) it.
 
 pub(crate) mod du;
 pub(crate) mod gc;

@@ -1,4 +1,4 @@
-//! Checking everything.
+//! Verifies all files of the store.
 
 use std::fs;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -14,7 +14,7 @@ use crate::report::{BadFile, FileProblem, judge};
 use crate::store::Store;
 use crate::store::walk::{self, StoredFile};
 
-/// What a check found.
+/// The result of a check.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct VerifyReport {
     /// How many records were read.
@@ -25,23 +25,24 @@ pub struct VerifyReport {
     pub others: u64,
     /// Bytes of blobs that were read.
     pub bytes: u64,
-    /// What did not pass, by path.
+    /// The files that did not pass, by path.
     pub bad: Vec<BadFile>,
 }
 
 impl Store {
-    /// Reads everything and checks it: each blob's digest, each record's checksum and type, and that its outputs
-    /// are there, and the checksum of every other file that has one.
+    /// Reads and checks everything: the digest of each blob, the checksum and the type of each record and the existence of its
+    /// outputs, and the checksum of every other file that has one.
     ///
-    /// Removes what does not pass, unless the store is read-only; a file that no store makes is left alone. May run while others use the store. Also returns what was found broken
-    /// before and not yet taken by [`Store::take_reports`].
+    /// Removes the files that do not pass, unless the store is read-only; a file that no store makes is left alone. It may run
+    /// while others use the store. The result also contains the broken files that were found before and not yet returned by
+    /// [`Store::take_reports`].
     pub fn verify(&self) -> Result<VerifyReport, CacheError> {
         if self.read_only().is_none() {
             self.holds_no_mounts()?;
         }
         let bytes = AtomicU64::new(0);
         let blobs = self.complete(Bucket::Blobs)?;
-        // Blobs first: a record whose content turns out bad here is then found to lack it.
+        // Blobs are checked first, so that a record whose content turns out bad is then found to lack it.
         blobs.par_iter().try_for_each(|blob| {
             bytes.fetch_add(blob.size, Ordering::Relaxed);
             let digest = blob.digest();
@@ -72,7 +73,7 @@ impl Store {
         })
     }
 
-    /// Checks a file that has its checksum in itself, and removes it if it does not pass.
+    /// Checks a file that contains its own checksum, and removes it if it does not pass.
     fn verify_file(&self, bucket: Bucket, file: &StoredFile) -> Result<(), CacheError> {
         let problem = match fs::read(&file.path) {
             Ok(bytes) if bucket.check() == Check::Sealed => {
