@@ -1,4 +1,4 @@
-//! Contents by digest.
+//! Tests of blobs: storing, verifying, exporting and replacing content.
 
 use std::fs;
 use std::io::Read;

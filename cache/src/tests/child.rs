@@ -1,4 +1,4 @@
-//! Processes of the tests' own: the test binary runs itself again, with the same test; that asks first whether it is the child.
+//! Child processes for tests: the test binary runs itself again with the same test, which first asks whether it is the child.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -23,7 +23,7 @@ pub(super) fn orders() -> Option<(PathBuf, String)> {
     Some((std::env::var_os(DIR)?.into(), std::env::var(ARGUMENT).ok()?))
 }
 
-/// Ends this process as `kill -9` does.
+/// Ends this process as `kill -9` would.
 pub(super) fn die() -> ! {
     kill_process(getpid(), Signal::KILL).expect("a signal to oneself");
     loop {

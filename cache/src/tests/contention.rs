@@ -1,5 +1,5 @@
-//! Several processes that want one node: one runs it, the others wait and take its record. Who runs is told by lines that the children
-//! print, and the runner goes on when its stdin ends: no test depends on how long anything takes.
+//! Tests with several processes that want one node: one runs it, and the others wait and take its record. The children print
+//! lines that say who runs, and the runner goes on when its stdin ends, so no test depends on how long anything takes.
 
 use std::fs::{self, OpenOptions};
 use std::io::{BufRead, BufReader, Read, Write};
@@ -12,7 +12,7 @@ use std::thread;
 use super::{Env, child, key, put_all, record};
 use crate::{ClaimPatience, Lookup, Store};
 
-/// The child.
+/// The code of the child process.
 fn process_that_wants_the_node(dir: &Path, id: String) {
     let store = Store::open(&dir.join("cache")).expect("the store");
     let first = match store.claim(key("a")).expect("a lookup") {
@@ -45,7 +45,7 @@ fn process_that_wants_the_node(dir: &Path, id: String) {
     println!("child: done");
 }
 
-/// A child, and what it says.
+/// A child process, whose output is read.
 struct Process(Child);
 
 impl Process {
@@ -85,7 +85,7 @@ impl Drop for Process {
     }
 }
 
-/// Starts `count` processes and waits until one of them runs and the others wait; returns that one's number.
+/// Starts `count` processes and waits until one of them runs and the others wait. Returns the number of the running one.
 fn start(dir: &Path, count: usize) -> (Vec<Process>, Receiver<(usize, String)>, usize) {
     let (sender, said) = channel();
     let processes = (0..count).map(|id| Process::start(dir, id, &sender)).collect();
@@ -99,7 +99,7 @@ fn start(dir: &Path, count: usize) -> (Vec<Process>, Receiver<(usize, String)>, 
     (processes, said, runner.expect("one runs"))
 }
 
-/// Waits until `count` processes are done, and returns whose record each of those took that took one.
+/// Waits until `count` processes are done. For each one that took a record, returns whose record it took.
 fn taken(said: &Receiver<(usize, String)>, count: usize) -> Vec<String> {
     let mut taken = Vec::new();
     let mut done = 0;

@@ -1,4 +1,4 @@
-//! A process that is killed before each of its changes to the disk, one after the other, leaves a sound store.
+//! Crash tests: a process that is killed before each of its changes to the disk, one after the other, leaves a sound store.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -18,7 +18,7 @@ use crate::{FileProblem, GcPolicy, Lookup, OutputFile, Record, Store};
 const OUTPUT: &[u8] = b"what the test printed";
 const DAMAGED: &[u8] = b"content whose blob is damaged";
 
-/// The record that the child commits: a linked file, a copied one, a long list.
+/// Returns the record that the child commits, with a linked file, a copied file and a long list.
 fn wanted() -> Record {
     let file = |path: &str, content: &[u8]| OutputFile {
         path: path.to_owned(),
@@ -34,7 +34,7 @@ fn wanted() -> Record {
     record
 }
 
-/// What stood there before; under the same key, and under another.
+/// Returns the record of an earlier run, under the key of this name.
 fn former(store: &Store, name: &str) -> Record {
     let mut former = record(key(name), "test /a", put_all(store, &[b"former output"]));
     former.started -= 1;
@@ -98,7 +98,7 @@ fn collect(disk: Disk, dir: &Path) {
         .expect("a collection");
 }
 
-/// The child: does a job and is killed before one of its changes.
+/// The code of the child process: it does a job and is killed before one of its changes.
 fn process_that_dies(dir: &Path, argument: &str) {
     let (job, steps) = argument.split_once(' ').expect("two words");
     let (last, done) = (steps.parse::<usize>().expect("a number"), AtomicUsize::new(0));
@@ -114,7 +114,8 @@ fn process_that_dies(dir: &Path, argument: &str) {
     }
 }
 
-/// Runs `job` once for each of its changes, killed before it; `check` sees the directory each time, and at last the one of the complete run.
+/// Runs `job` once for each of its changes, and kills it before that change. `check` gets the directory each time, and finally
+/// that of the complete run.
 fn killed_everywhere(job: &str, with_former: bool, least: usize, mut check: impl FnMut(&Path, usize, bool)) {
     for step in 0..1000 {
         let dir = tempfile::tempdir().expect("a directory");
@@ -140,7 +141,8 @@ fn killed_everywhere(job: &str, with_former: bool, least: usize, mut check: impl
     panic!("the child never came to its end");
 }
 
-/// Checks what holds after any crash: all is sound, no claim is held, nothing is left over after a collection, and the node can be recorded.
+/// Checks what holds after any crash: everything is sound, no claim is held, a collection leaves no temporary files, and the node
+/// can be recorded.
 fn check_sound(dir: &Path, step: usize) {
     let store = Store::open(&dir.join("cache")).expect("the store opens");
     let mut bad = store.verify().expect("a check").bad;
@@ -175,7 +177,7 @@ fn node_killed_at_any_step_is_recorded_right_or_not_at_all() {
         return process_that_dies(&dir, &argument);
     }
     for with_former in [false, true] {
-        // 0: the former record; 1: none; 2: the new one. A later death never leaves less.
+        // Stage 0 is the earlier record, 1 is no record, and 2 is the new one. A later death never leaves an earlier stage.
         let mut stage = usize::from(!with_former);
         let mut seen = BTreeSet::new();
         killed_everywhere("run", with_former, 30, |dir, step, complete| {

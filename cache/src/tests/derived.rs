@@ -1,4 +1,4 @@
-//! Files that can be made again: what is kept of them, and who counts, checks and collects them.
+//! Tests of derived files: which of them are kept, and how they are counted, verified and collected.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -29,7 +29,7 @@ fn buckets(env: &Env) -> [Derived; 3] {
     ]
 }
 
-/// Writes a file in each bucket; returns their paths.
+/// Writes a file in each bucket of derived files, and returns the paths.
 fn write_each(env: &Env) -> Vec<PathBuf> {
     for files in buckets(env) {
         files.write(&name("a"), &content("a")).expect("a write");
@@ -79,7 +79,7 @@ fn of_each_group_the_files_that_were_of_use_last_are_kept() {
             .find(|path| path.ends_with(name(&number.to_string()).to_hex().as_str()));
         age(last.expect("the file"), 20 - number);
     }
-    // The oldest one but one is of use now.
+    // The second oldest file is used now.
     files.mark_used(&name("1"));
     files.write(&name("9"), &content("x")).expect("a write");
     let left: Vec<u32> = (0..10)

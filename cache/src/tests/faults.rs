@@ -1,4 +1,5 @@
-//! A change to the disk that fails, each one in turn, is a clear error or does no harm, and leaves nothing half-written.
+//! Fault tests: each change to the disk fails in turn, which must give a clear error or do no harm, and leave nothing
+//! half-written.
 
 use std::fs;
 use std::io;
@@ -11,7 +12,7 @@ use super::{entries, key, record, temporaries_below, ticket};
 use crate::store::disk::Disk;
 use crate::{CacheError, OutputFile, Record, Store};
 
-/// A disk whose change number `at` fails with `error`; and whether it came to that.
+/// Returns a disk whose change number `at` fails with `error`, and the counter of its changes.
 fn faulty(at: usize, error: Errno) -> (Disk, std::sync::Arc<AtomicUsize>) {
     let count = std::sync::Arc::new(AtomicUsize::new(0));
     let counter = count.clone();

@@ -1,4 +1,4 @@
-//! A disk that is really full, or really read-only: a small filesystem in a mount namespace of the test's own.
+//! Tests on a disk that is really full or really read-only: a small filesystem in a mount namespace of the test's own.
 
 use std::fs;
 use std::path::Path;
@@ -7,7 +7,7 @@ use std::process::{Command, Output};
 use super::{child, key, put_all, record, temporaries_below};
 use crate::Store;
 
-/// Runs the test `test` as a child where `dir` is a new filesystem of 1 MiB; `None` where this machine does not let us.
+/// Runs the test `test` as a child with a new filesystem of 1 MiB at `dir`. Returns `None` if this machine does not allow that.
 fn in_small_filesystem(test: &str, dir: &Path) -> Option<Output> {
     let inner = child::command(test, dir, "");
     let mut command = Command::new("unshare");
@@ -69,7 +69,7 @@ fn process_that_fills_the_disk(dir: &Path) {
     assert!(error.hint().expect("a hint").contains("atex cache gc"));
     assert_eq!(temporaries_below(dir).len(), 0);
 
-    // To the last byte: now not even a record fits.
+    // The filesystem is filled to the last byte, so not even a record fits.
     let filler = fs::File::create(dir.join("filler")).expect("a file");
     while std::io::Write::write_all(&mut &filler, &[0; 512]).is_ok() {}
     let failed = store
@@ -86,7 +86,7 @@ fn process_that_fills_the_disk(dir: &Path) {
     assert_eq!(store.peek(key("kept")).expect("a lookup"), Some(kept));
     assert_eq!(store.peek(key("a")).expect("a lookup"), None);
 
-    // Room is made where there is none to write into.
+    // The collection must make room although there is none to write into.
     let policy = crate::GcPolicy {
         max_size: Some(0),
         ..crate::GcPolicy::default()

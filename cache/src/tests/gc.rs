@@ -1,4 +1,4 @@
-//! What collection takes, and what it leaves.
+//! Tests of garbage collection: what it removes, and what it keeps.
 
 use std::fs::{self, File};
 use std::time::{Duration, SystemTime};
@@ -9,7 +9,7 @@ use crate::{FileProblem, GcPolicy, GcReport, Lookup, Store};
 
 const DAY: Duration = Duration::from_hours(24);
 
-/// Sets the time of a record's last use to so many days ago.
+/// Sets the time of a record's last use to this many days ago.
 fn age(env: &Env, name: &str, days: u32) {
     let path = env.store.layout().record(key(name));
     File::open(path)
@@ -17,7 +17,7 @@ fn age(env: &Env, name: &str, days: u32) {
         .expect("a record");
 }
 
-/// Collects, and opens the store again.
+/// Collects, and then opens the store again.
 fn collect(env: Env, keep: Option<Duration>, max_size: Option<u64>) -> (Env, GcReport) {
     let Env { dir, store } = env;
     let policy = GcPolicy {
@@ -74,7 +74,7 @@ fn longest_unused_go_first_until_the_rest_is_small_enough() {
         );
         age(&env, name, u32::try_from(days).expect("few"));
     }
-    // Four times 100 kB of their own and 100 kB that all share.
+    // There are four records with 100 kB each, and 100 kB that all of them share.
     let (env, report) = collect(env, None, Some(350_000));
     assert_eq!((report.records_kept, report.blobs_removed), (2, 4));
     assert!(is_recorded(&env, "a") && is_recorded(&env, "b"));

@@ -1,4 +1,4 @@
-//! What is remembered of many records: it is what reading them would say.
+//! Tests of the index of records: it must say what reading the records would say.
 
 use std::fs::{self, File};
 use std::os::unix::fs::MetadataExt;
@@ -13,7 +13,7 @@ use crate::{FileProblem, GcPolicy, RecordOutcome, RecordOutput, Store};
 
 const NAME: &str = "a tree";
 
-/// A store with two records, of which the second failed.
+/// Returns a store with two records, the second of which failed.
 fn env() -> (Env, [ActionKey; 3]) {
     let env = Env::new();
     env.commit(key("a"), "test /a", &[b"one", b"two"]);
@@ -24,17 +24,17 @@ fn env() -> (Env, [ActionKey; 3]) {
     (env, [key("a"), key("b"), key("never run")])
 }
 
-/// What reading the records one by one says.
+/// Returns what reading the records one by one says.
 fn one_by_one(store: &Store, keys: &[ActionKey]) -> Vec<Option<RecordOutput>> {
     keys.iter().map(|&key| store.output(key).ok().flatten()).collect()
 }
 
-/// A time at which files of now count as old.
+/// Returns a time at which files that are written now count as old.
 fn later() -> i128 {
     now_ns() + 10_000_000_000
 }
 
-/// Makes the index say something else of when records started, in good form.
+/// Writes a well-formed index with other starting times of the records.
 fn forge(store: &Store) {
     let path = store.layout().index(NAME);
     let mut bytes = fs::read(&path).expect("an index");
@@ -75,7 +75,7 @@ fn what_is_remembered_is_what_reading_says_and_spares_it() {
 fn record_of_just_now_is_read_again() {
     let (env, keys) = env();
     let expected = one_by_one(&env.store, &keys);
-    // An old time of change does not help: that of the inode cannot be set back.
+    // Setting back the time of change does not hide the change, because the inode's own time cannot be set back.
     let file = File::options()
         .append(true)
         .open(env.store.layout().record(keys[0]))
@@ -174,7 +174,7 @@ fn record_that_was_looked_for_is_of_use_and_an_index_at_which_nobody_looks_goes(
     for key in [keys[0], keys[1], key("c")] {
         age(&layout.record(key), 40);
     }
-    // The record's time has changed: this look writes the index anew, and the next one only notes that it was there.
+    // The time of the record has changed, so this look writes the index anew, and the next one only records its own time.
     env.store.outputs_at(NAME, &keys[..1], later());
     age(&layout.index(NAME), 40);
     env.store.outputs_at(NAME, &keys[..1], later());

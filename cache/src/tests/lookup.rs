@@ -1,4 +1,4 @@
-//! Hits, misses, tickets.
+//! Tests of looking nodes up: hits, misses and tickets.
 
 use std::fs;
 use std::io::Write;

@@ -1,4 +1,4 @@
-//! Tests of the store as a whole: its laws, one file a subject.
+//! Tests of the store as a whole, one file for each subject.
 
 mod blobs;
 mod child;
@@ -23,7 +23,7 @@ use tempfile::TempDir;
 
 use crate::{Lookup, OutputFile, Record, RecordOutcome, Store, Ticket};
 
-/// A new store, and the directory that goes away with it. Its `files` lie on the same filesystem as the store.
+/// A new store, and the directory that is deleted with it. Its `files` are on the same filesystem as the store.
 struct Env {
     dir: TempDir,
     store: Store,
@@ -42,7 +42,7 @@ impl Env {
         path
     }
 
-    /// Records `name` under `key` with outputs of these contents, as one does.
+    /// Records `name` under `key` with outputs of these contents, in the usual way.
     fn commit(&self, key: ActionKey, name: &str, contents: &[&[u8]]) -> Record {
         let ticket = self.store.claim_to_run(key).expect("a ticket");
         let record = record(key, name, put_all(&self.store, contents));
@@ -84,7 +84,7 @@ fn record(key: ActionKey, name: &str, files: Vec<OutputFile>) -> Record {
     }
 }
 
-/// A transcript; of some hundred entries it is a blob of its own.
+/// Returns a transcript of this many entries. One of some hundred entries becomes a blob of its own.
 fn entries(count: usize) -> Vec<Entry> {
     let entry = |index| Entry {
         path: format!("environment.VARIABLE_{index}"),
@@ -101,7 +101,7 @@ fn ticket(lookup: Lookup) -> Ticket {
     }
 }
 
-/// Every file below a directory.
+/// Returns every file below a directory.
 fn files_below(dir: &Path) -> Vec<PathBuf> {
     let mut files = Vec::new();
     let mut dirs = vec![dir.to_owned()];

@@ -1,5 +1,5 @@
-//! The store against a model of it: a few maps. Random operations, with damage to random files in between; after each, what the store
-//! says must be what the model says.
+//! Tests of the store against a model of it, which is a few maps. They make random operations and damage random files in between;
+//! after each one, the store must answer as the model does.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -85,38 +85,38 @@ fn operation() -> impl Strategy<Value = Operation> {
 #[derive(Clone, Debug)]
 struct Committed {
     record: Record,
-    /// The file as it was committed.
+    /// The bytes of the file as it was committed.
     bytes: Vec<u8>,
-    /// Whether it is so now.
+    /// Whether the file still has these bytes.
     intact: bool,
 }
 
-/// What a blob's file is like.
+/// The state of a blob's file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Blob {
     Good,
-    /// Other content of the same size: found only by reading.
+    /// Other content of the same size, which only reading reveals.
     Changed,
-    /// Of another size.
+    /// Content of another size.
     Resized,
 }
 
 #[derive(Default)]
 struct Model {
-    /// What was committed.
+    /// The committed records.
     records: BTreeMap<ActionKey, Committed>,
-    /// Blobs that are there.
+    /// The existing blobs.
     blobs: BTreeMap<BlobDigest, Blob>,
-    /// The right size of every blob there ever was.
+    /// The correct size of every blob that ever existed.
     sizes: BTreeMap<BlobDigest, usize>,
 }
 
-/// The transcript of a record as a blob, if it is long enough for one.
+/// Returns the transcript of a record as a blob, if it is long enough for one.
 fn transcript_blob(record: &Record) -> Option<Vec<u8>> {
     Some(serde_json::to_vec(&record.inputs).expect("JSON")).filter(|json| json.len() > 8192)
 }
 
-/// The blob of a record's transcript.
+/// Returns the digest of the blob with a record's transcript.
 fn transcript_digest(record: &Record) -> Option<BlobDigest> {
     transcript_blob(record).map(|json| BlobDigest::of(&json))
 }
@@ -145,7 +145,7 @@ impl Model {
         );
     }
 
-    /// Reading a blob: what does not pass goes.
+    /// Reads a blob, and removes it if it does not pass.
     fn read(&mut self, digest: BlobDigest) -> bool {
         let good = self.blobs.get(&digest) == Some(&Blob::Good);
         if !good {
@@ -201,7 +201,7 @@ impl Model {
         }
     }
 
-    /// Notes that the file at `path` now holds these bytes, or is gone.
+    /// Records that the file at `path` now has these bytes, or is gone.
     fn damage(&mut self, path: &Path, bytes: Option<&[u8]>) {
         let name = path.file_name().and_then(|name| name.to_str()).expect("a name");
         if let Some(key) = name.strip_suffix(".json") {
@@ -222,7 +222,7 @@ impl Model {
     }
 }
 
-/// Damages a file; returns what it holds now.
+/// Damages a file, and returns its new content.
 fn damage(path: &Path, how: Damage) -> Option<Vec<u8>> {
     let mut bytes = fs::read(path).expect("a file");
     match how {

@@ -1,4 +1,4 @@
-//! What is mounted below a directory keeps all of it.
+//! Tests of mount points: nothing that is mounted below a directory is removed.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,7 +9,7 @@ use super::{Env, key};
 use crate::mounts::remove_dir_all;
 use crate::{CacheError, GcPolicy, Store};
 
-/// Something mounted until this is dropped; nothing where only root could do that.
+/// A bind mount that lasts until this is dropped. Only root can make one.
 struct Mounted(PathBuf);
 
 impl Mounted {

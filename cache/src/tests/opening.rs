@@ -1,4 +1,4 @@
-//! Opening a store, and who may write there.
+//! Tests of opening a store, and of who may write to it.
 
 use std::fs::{self, File};
 use std::os::unix::fs::PermissionsExt;

@@ -1,4 +1,4 @@
-//! The rule of whose a directory is, with real users and links.
+//! Tests of the ownership rule, with real users and links.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, chown, symlink};

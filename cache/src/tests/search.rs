@@ -1,4 +1,4 @@
-//! Finding records.
+//! Tests of finding records.
 
 use std::fs;
 use std::time::{Duration, SystemTime};
@@ -8,7 +8,7 @@ use atex_graph::ActionKey;
 use super::{Env, key, record};
 use crate::{CacheError, FileProblem};
 
-/// A key of this first byte and this last one.
+/// Returns a key with this first byte and this last one.
 fn plain_key(first: u8, last: u8) -> ActionKey {
     let mut bytes = [0; 32];
     (bytes[0], bytes[31]) = (first, last);
