@@ -23,7 +23,7 @@ pub(crate) enum Bucket {
     Claims,
     /// Small documents that cannot be made again, such as answers of probes: a checksum and a JSON document, by the digest of the name.
     Facts,
-    /// Summaries of many records as of their last reading, by the digest of the name of the reader.
+    /// Summaries of many records as of their last reading, by the digest of the name under which they were asked for.
     Index,
     /// The digests of the files of a tree, by what `stat` said of each.
     Digests,

@@ -152,7 +152,7 @@ impl Disk {
         })
     }
 
-    /// Removes everybody's right to write, and the permissions that are useless in a cache.
+    /// Removes everybody's right to write, and the mode bits that are useless in a cache.
     pub(crate) fn protect(&self, file: &File, path: &Path) -> Result<(), CacheError> {
         self.change("change the mode of", path, || {
             let mode = file.metadata()?.permissions().mode();

@@ -399,7 +399,7 @@ const KEPT: [&str; 7] = [
     "GIT_SSL_NO_VERIFY",
 ];
 
-/// Where a commit's files go.
+/// The paths to which a commit is checked out: its files, and git's index of them.
 struct Checkout {
     files: PathBuf,
     index: PathBuf,

@@ -19,7 +19,7 @@ use crate::compile::plan::test_selection::Selected;
 use crate::compile::spec::{UploadKind, Warning};
 use crate::compile::test::run_directory;
 
-/// A larger file counts by its size and its inode's times, not by its content.
+/// A larger file counts by its size, its inode and the inode's time of change, not by its content.
 const LARGEST: u64 = 16 << 20;
 
 /// The number of files behind one link that are read at most.
@@ -149,7 +149,7 @@ fn content(hasher: &mut blake3::Hasher, path: &Path, metadata: &Metadata) {
     });
     match read {
         Some(Ok(digest)) => hasher.update(digest.as_bytes()),
-        // A file that cannot be read is unreadable for the test as well.
+        // The file is too large, or this user cannot read it.
         _ => [
             metadata.len(),
             metadata.ino(),

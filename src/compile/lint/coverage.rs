@@ -130,7 +130,7 @@ fn unmatched_conditions(linter: &mut Linter<'_>, section: &Scope<'_>, selector: 
         for node in all {
             match matches_condition(condition, *node) {
                 Ok(matched) => any |= matched != Match::No,
-                // The condition is evaluated only for tests that the other parts select.
+                // An error counts only for a test that the other parts select, because conditions are evaluated only for those.
                 Err(error) if selector.reaches_conditions(*node) => failed = failed.or(Some(error)),
                 Err(_) => {}
             }

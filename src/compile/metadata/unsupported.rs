@@ -25,7 +25,7 @@ pub(crate) struct Ignored {
 /// An ignored kind of metadata, and how often it was met.
 #[derive(Debug)]
 struct Kind {
-    /// The subject, `tests` or `plans`, with a verb, as in `test uses`.
+    /// The kind of node that says it.
     subject: Subject,
     what: String,
     consequence: &'static str,
@@ -33,7 +33,7 @@ struct Kind {
     first: Warning,
 }
 
-/// The kind of node that says it.
+/// A kind of node, as the subject of a warning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Subject {
     Test,
