@@ -1,6 +1,6 @@
 //! atex runs fmf/tmt tests on real machines, as a content-addressed build graph.
 //!
-//! `docs/architecture.md` shows how the modules are cut and which may know which. The binary in `main.rs` only calls
+//! `docs/architecture.md` describes the modules, and which of them may know which others. The binary in `main.rs` only calls
 //! [`cli::main`].
 
 pub mod cli;

@@ -1,4 +1,4 @@
-//! The thin binary: everything lives in the library.
+//! The binary of atex, which only calls the library.
 
 use std::process::ExitCode;
 

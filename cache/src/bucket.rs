@@ -25,7 +25,7 @@ pub(crate) enum Bucket {
     Facts,
     /// Summaries of many records as of their last reading, by the digest of the name under which they were asked for.
     Index,
-    /// The digests of the files of a tree, by what `stat` said of each.
+    /// The digests of the files of a tree, each with what `stat` said of the file.
     Digests,
     /// Metadata trees that are adjusted with a context.
     Packed,

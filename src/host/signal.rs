@@ -1,4 +1,4 @@
-//! Which signals this process was started to ignore.
+//! Finds out which signals this process was started to ignore.
 
 use std::fs;
 

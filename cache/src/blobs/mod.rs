@@ -30,9 +30,9 @@ pub struct Blobs<'s> {
 /// How a blob was exported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exported {
-    /// As a hard link, read-only.
+    /// The blob was hard-linked and is read-only.
     Linked,
-    /// As a copy.
+    /// The blob was copied.
     Copied,
 }
 

@@ -18,7 +18,7 @@ use crate::cli::sut::pool::{Pool, SutSpec};
 use crate::host::process;
 use crate::sut::{Due, Project};
 
-/// The directory, below the state directory.
+/// The directory of these files, below the state directory.
 const DIRECTORY: &str = "owed-v1";
 
 /// A finish that is due.

@@ -24,7 +24,7 @@ use crate::compile::spec::PhaseAction;
 /// Every supported `how`. A phase with another one is ignored with a warning.
 const HOWS: [&How; 2] = [&install::HOW, &shell::HOW];
 
-/// The `how` of a phase that names none.
+/// The `how` of a phase that does not name one.
 pub(super) const DEFAULT: &str = shell::HOW.word;
 
 /// The keys that all phases and all discover sections have.

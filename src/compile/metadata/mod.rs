@@ -1,4 +1,4 @@
-//! The metadata of the trees of a request: loading them, reading typed values, and where a value stands.
+//! The metadata of the trees of a request: loads them, reads typed values, and finds where a value is written.
 
 pub(crate) mod location;
 pub(crate) mod names;

@@ -29,7 +29,7 @@ pub struct NullBuildFile {
 }
 
 impl ResolvedRequest {
-    /// Returns the file of the null build of the request that this was loaded for, or `None` where there cannot be one.
+    /// Returns the file of the null build of the request that this was loaded for, or `None` if there cannot be one.
     pub fn null_build_file(&self, request: &Request) -> Option<NullBuildFile> {
         let cache = request.digest_cache.as_deref()?;
         let (files, unread) = self.files(request);

@@ -12,7 +12,7 @@ use crate::compile::spec::{PlanId, TestId, Workload};
 use crate::exec::record::observed_inputs;
 use crate::sut::{Project, SutState};
 
-/// Leaves in the workload, for each test name, only the tests of the plan that is meant. The machines are asked only where there is
+/// For each test name, keeps in the workload only the tests of the plan that is meant. The machines are asked only if there is
 /// something to decide.
 pub(super) fn settle(
     work: &mut Workload,
