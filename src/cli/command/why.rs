@@ -57,7 +57,7 @@ enum Verdict {
     New,
     /// It is recorded under its key.
     Recorded(Record),
-    /// It is recorded under its key, and passed on what was prepared too long ago.
+    /// The node is recorded under its key as passed, but it ran on something that was prepared too long ago.
     Old(Record),
     /// It is recorded under its key, and failed.
     Failed(Record),

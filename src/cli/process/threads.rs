@@ -14,7 +14,7 @@ use rustix::process::{Resource, getrlimit};
 
 use crate::cli::error::CliError;
 
-/// The threads that share the work take one part in so many of what is allowed.
+/// The divisor of the limit: this part of it is used for the threads that share the work.
 const PARTS: u64 = 4;
 
 /// A limit that is not below this is far from what a run takes, so nothing is tried out.

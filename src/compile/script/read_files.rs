@@ -258,7 +258,7 @@ impl NodeReader {
     }
 
     fn read(&mut self, line: u32, word: &str) {
-        // A word with neither of these is usually not a file.
+        // A word without a slash or a dot, or without any letter or digit, is usually not a file.
         let may_be = word.contains(['/', '.']) && word.contains(char::is_alphanumeric);
         let Some(path) = self.path(word).filter(|_| may_be) else {
             return;

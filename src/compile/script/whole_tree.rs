@@ -3,8 +3,8 @@
 //!
 //! A script starts in the root of the tree. The text is searched, word by word and without quotes and comments, for:
 //!
-//! - `.` (except as the command that reads a file), `./`, `*`, `./*`, `**`, `$PWD`, `$(pwd)`, `$TMT_TREE`, `$OLDPWD`, alone or with `/`, `/.`
-//!   or a glob behind it, as an argument of a command;
+//! - `.` (except as the command that reads a file), `./`, `*`, `./*`, `**`, `$PWD`, `$(pwd)`, `$TMT_TREE`, `$OLDPWD`, alone or
+//!   with `/`, `/.` or a glob behind it, as an argument of a command;
 //! - commands that take the directory they are in: `make`, `find`, `ls`, `git`, `tar` and others;
 //! - a relative path, or one of the tree, with a variable or a command's output in it (`$dir/file`, `lib/$x`).
 //!
