@@ -1,8 +1,8 @@
 //! The command line: arguments, configuration, errors and their exit codes, and the commands.
 //!
-//! Arguments are dumb structs ([`args`]). A second step makes validated values of them ([`config::settings`] for all commands, [`sut`] for the
-//! machines, [`request`] for what is to be compiled and run), and the rest of the program sees only those. Nothing outside this
-//! module and `report` prints.
+//! Arguments are plain structs ([`args`]). A second step turns them into validated values ([`config::settings`] for all commands,
+//! [`sut`] for the machines, [`request`] for what is to be compiled and run), and the rest of the program sees only these.
+//! Nothing outside this module and `report` prints.
 
 mod args;
 mod command;
@@ -34,7 +34,7 @@ pub fn main() -> ExitCode {
     let exit = panics::caught(|| match Cli::try_parse() {
         Ok(cli) => run_command(cli),
         Err(error) => {
-            // Help and version come as errors, too, and go to standard output.
+            // Help and version arrive as errors, too, and belong on standard output.
             let _nobody_is_left_to_tell = error.print();
             if error.use_stderr() { Exit::Usage } else { Exit::Passed }
         }

@@ -1,6 +1,8 @@
-//! The command line as it is written: plain structs. The options of a command are in its own file in [`crate::cli::command`].
+//! The arguments of the command line as plain structs. The options of each command are in its own file in
+//! [`crate::cli::command`].
 //!
-//! What values mean is decided by the second step ([`crate::cli::config::settings`], [`crate::cli::request::run`], [`crate::cli::sut::pool`]).
+//! A second step decides what the values mean ([`crate::cli::config::settings`], [`crate::cli::request::run`],
+//! [`crate::cli::sut::pool`]).
 
 pub(crate) mod shared;
 pub(crate) mod values;
@@ -66,7 +68,7 @@ pub(crate) struct GlobalArgs {
     pub(crate) color: Option<ColorWhen>,
 
     /// Print help
-    // One form of help: the short one, which fits a screen.
+    // There is only one form of help, the short one, which fits a screen.
     #[arg(short, long, action = ArgAction::HelpShort, global = true)]
     help: Option<bool>,
 }

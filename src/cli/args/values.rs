@@ -17,7 +17,7 @@ use crate::exec::shard::Shard;
 #[error("{problem}")]
 pub(crate) struct ValueError {
     problem: String,
-    /// What would be valid.
+    /// Advice on what would be valid.
     pub(crate) hint: String,
 }
 
@@ -34,7 +34,7 @@ impl From<ValueError> for CliError {
     }
 }
 
-/// Splits `KEY=VALUE`; the key must be a name that a shell takes for a variable.
+/// Splits `KEY=VALUE`; the key must be a valid name of a shell variable.
 pub(crate) fn variable(text: &str) -> Result<(String, String), ValueError> {
     let hint = "write `-e KEY=VALUE`";
     let Some((key, value)) = text.split_once('=') else {
@@ -142,7 +142,7 @@ pub(crate) fn shard(text: &str) -> Result<Shard, ValueError> {
     })
 }
 
-/// Parses how long a machine may be silent, as in `30s` or `2m`: a second at least.
+/// Parses how long a machine may be silent, as in `30s` or `2m`. It is at least a second.
 pub(crate) fn silence(text: &str) -> Result<Duration, ValueError> {
     let bad = || {
         ValueError::new(

@@ -1,4 +1,4 @@
-//! `atex completions`: completion scripts for shells.
+//! `atex completions`: prints completion scripts for shells.
 
 use clap::Args;
 use clap::CommandFactory as _;
@@ -20,7 +20,7 @@ pub(crate) struct CompletionsArgs {
     pub(crate) shell: Shell,
 }
 
-/// Prints the script. This needs no tree, and reads no configuration.
+/// Prints the script. This needs no tree and reads no configuration.
 pub(crate) fn run(args: &CompletionsArgs) -> Result<Exit, CliError> {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut Cli::command(), "atex", &mut script);

@@ -1,4 +1,4 @@
-//! `atex fmf show`: nodes of the metadata tree with their data.
+//! `atex fmf show`: shows nodes of the metadata tree with their data.
 
 use atex_fmf::context::Context;
 use atex_fmf::{Chain, Node, Selection, Tree};
@@ -85,7 +85,7 @@ fn show(args: &FmfShowArgs, settings: &Settings, out: &mut Out) -> Result<Exit, 
         tree = tree.adjusted(&context)?;
     }
     let selection = Selection {
-        // A node that was named is meant, whether it is a leaf or not.
+        // A node that was named is shown whether it is a leaf or not.
         whole: args.whole || !args.nodes.is_empty(),
         names: args.names.clone(),
         keys: args.keys.clone(),
@@ -121,7 +121,8 @@ fn show(args: &FmfShowArgs, settings: &Settings, out: &mut Out) -> Result<Exit, 
     Ok(Exit::Passed)
 }
 
-/// Makes an error of a node that was asked for and is missing: in the tree, or among what the other options select.
+/// Returns the error about a node that was asked for and is missing, either in the tree or among the nodes that the other options
+/// select.
 fn no_such_node(name: &str, tree: &Tree, selected: &[Node<'_>]) -> CliError {
     if tree.find(name).is_some() {
         return CliError::nothing(format!("the node `{name}` is not among those selected"));

@@ -1,4 +1,4 @@
-//! `atex graph`: what plans compile to, drawn.
+//! `atex graph`: draws the graph that plans compile to.
 
 use atex_cache::Store;
 use atex_graph::{NodeId, render};
@@ -49,7 +49,7 @@ pub(crate) enum GraphFormat {
     Json,
 }
 
-/// Draws the graph. As a tree, each node has its short key, and the age of its record where there is one.
+/// Draws the graph. In the tree format, each node has its short key, and the age of its record if there is one.
 pub(crate) fn run(args: GraphArgs, settings: &Settings, out: &mut Out) -> Result<Exit, CliError> {
     let request = compile_request::inspect(args.plans, args.select, &args.compile, &args.sut, settings)?;
     let store = Store::open_read_only(&settings.cache_dir()?)?;

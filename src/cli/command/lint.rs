@@ -1,4 +1,4 @@
-//! `atex lint`: what is wrong with the metadata, grouped by file, with the lines it is about.
+//! `atex lint`: reports what is wrong with the metadata, grouped by file, with the lines at fault.
 
 use std::collections::BTreeSet;
 
@@ -39,7 +39,7 @@ pub(crate) struct LintArgs {
     pub(crate) tmt: bool,
 }
 
-/// Longest part of a line that is shown, in columns.
+/// How many columns of a line are shown at most.
 const SHOWN: usize = 120;
 
 /// A finding as one line of JSON.
@@ -56,7 +56,7 @@ struct JsonFinding<'a> {
     nodes: usize,
 }
 
-/// Looks at the tree and prints what it finds.
+/// Checks the tree and prints the findings.
 pub(crate) fn run(args: &LintArgs, settings: &Settings, out: &mut Out) -> Result<Exit, CliError> {
     let defaults = settings.config.defaults.context.iter().flatten();
     let request = LintRequest {
@@ -104,7 +104,7 @@ fn json(finding: &Finding) -> JsonFinding<'_> {
     }
 }
 
-/// Prints the findings for people, file by file, and how many there are.
+/// Prints the findings for people, file by file, and their number.
 fn print(report: &LintReport, settings: &Settings, out: &mut Out) -> Result<(), CliError> {
     let file = |finding: &Finding| finding.marked.as_ref().map(|marked| marked.location.file.clone());
     for group in report.findings.chunk_by(|left, right| file(left) == file(right)) {
@@ -119,7 +119,7 @@ fn print(report: &LintReport, settings: &Settings, out: &mut Out) -> Result<(), 
     out.line(summary(report))
 }
 
-/// How wide the columns of a group are.
+/// The widths of the columns of a group.
 #[derive(Clone, Copy)]
 struct Columns {
     position: usize,
@@ -186,7 +186,7 @@ fn position(finding: &Finding) -> String {
     })
 }
 
-/// The line without its indentation, and the marks below it.
+/// Returns the line without its indentation, and the marks below it.
 fn excerpt(marked: &MarkedLine) -> (String, String) {
     let blanks = marked.text.chars().take_while(|c| c.is_whitespace()).count();
     let column = usize::try_from(marked.column).unwrap_or(1).saturating_sub(1);

@@ -1,4 +1,4 @@
-//! `atex ls`: plans, or the tests that they discover.
+//! `atex ls`: lists plans, or the tests that they discover.
 
 use std::mem::ManuallyDrop;
 
@@ -46,7 +46,7 @@ pub(crate) enum LsWhat {
     Plans,
 }
 
-/// What is printed before the data of a test, as the beginning of its line.
+/// The beginning of the line of a test, which is printed before its data.
 #[derive(Serialize)]
 struct AboutTest<'a> {
     name: &'a str,
@@ -55,16 +55,16 @@ struct AboutTest<'a> {
     interface: &'static str,
 }
 
-/// What is printed before the data of a plan.
+/// The beginning of the line of a plan, which is printed before its data.
 #[derive(Serialize)]
 struct AboutPlan<'a> {
     name: &'a str,
 }
 
-/// Prints the list. Where nothing matches, the exit code says so, as in a run.
+/// Prints the list. If nothing matches, the exit code says so, as in a run.
 pub(crate) fn run(args: LsArgs, settings: &Settings, out: &mut Out) -> Result<Exit, CliError> {
     let request = compile_request::inspect(Vec::new(), args.select, &args.compile, &args.sut, settings)?;
-    // Dropping it would take longer than the process still lives.
+    // Dropping the value would take longer than the rest of the process.
     let resolved = ManuallyDrop::new(compile::resolve(&request)?);
     let listing = resolved.list(&request)?;
     compile_request::warn(&listing.warnings, settings);

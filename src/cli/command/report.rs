@@ -1,4 +1,4 @@
-//! `atex report`: a run's events in the form of another program. A form is a consumer of events in `report`.
+//! `atex report`: converts a run's events into a format of another program. Each format is a consumer of events in `report`.
 
 use std::path::PathBuf;
 

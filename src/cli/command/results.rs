@@ -1,6 +1,7 @@
-//! `atex results`: what a run's directory holds, in constant memory however many results there are.
+//! `atex results`: shows the results in a run's directory, in constant memory however many there are.
 //!
-//! For people the files are read twice, once to measure the columns. Nothing but paths, and lines one by one, is kept.
+//! For people, the files are read twice, the first time to measure the columns. Only paths and one line at a time are kept in
+//! memory.
 
 use std::path::{Path, PathBuf};
 
@@ -34,7 +35,7 @@ pub(crate) struct ResultsArgs {
     pub(crate) failed: bool,
 }
 
-/// No column but the last is wider.
+/// The width of the widest column, except for the last one.
 const WIDEST: usize = 60;
 
 /// Prints the results of a run.
@@ -70,7 +71,7 @@ pub(crate) fn run(args: &ResultsArgs, settings: &Settings, out: &mut Out) -> Res
     Ok(Exit::Passed)
 }
 
-/// Calls `take` with each result of an attempt that is asked for.
+/// Calls `take` with each result that is asked for, and its attempt.
 fn each_result(
     attempt: &StoredAttempt,
     failed: bool,
@@ -85,7 +86,7 @@ fn each_result(
     Ok(())
 }
 
-/// What is printed before a result, as the beginning of its line.
+/// The beginning of the line of a result, which is printed before the result.
 #[derive(Serialize)]
 struct About<'a> {
     test: &'a str,
@@ -94,7 +95,7 @@ struct About<'a> {
     attempt: u32,
 }
 
-/// Prints `{"test": …, "attempt": …, "result": {…}}`, the result as it is stored.
+/// Prints `{"test": …, "attempt": …, "result": {…}}`, with the result as it is stored.
 fn print_json(out: &mut Out, attempt: &StoredAttempt, result: &StoredResult<'_>) -> Result<(), CliError> {
     let about = About {
         test: &attempt.test,
@@ -166,7 +167,7 @@ pub(super) fn find_run(given: Option<&Path>, settings: &Settings) -> Result<RunD
     Err(CliError::usage(error).hint_if(hint))
 }
 
-/// Makes an error of a run that cannot be read: of what was asked for, or of what lies on the disk.
+/// Returns the error about a run that cannot be read; to blame is either what was asked for or what is on the disk.
 #[expect(clippy::needless_pass_by_value, reason = "it is a function for `map_err`")]
 fn unreadable(error: ReadError) -> CliError {
     let message = error.to_string();

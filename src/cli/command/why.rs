@@ -1,4 +1,4 @@
-//! `atex why`: whether a node would run in a build now, and what changed since its latest record.
+//! `atex why`: explains whether a node would run in a build now, and what has changed since its latest record.
 
 use std::collections::BTreeSet;
 
@@ -49,21 +49,21 @@ pub(crate) struct WhyArgs {
     pub(crate) sut: SutArgs,
 }
 
-/// Why a node runs, or does not.
+/// Why a node runs, or does not run.
 enum Verdict {
-    /// It runs in every build.
+    /// The node runs in every build.
     Always,
-    /// Nothing is recorded under any of its names.
+    /// No record exists under any of the node's names.
     New,
-    /// It is recorded under its key.
+    /// The node is recorded under its key.
     Recorded(Record),
-    /// The node is recorded under its key as passed, but it ran on something that was prepared too long ago.
+    /// The node is recorded under its key, but what it was run on was prepared too long ago.
     Old(Record),
-    /// It is recorded under its key, and failed.
+    /// The node is recorded under its key as failed.
     Failed(Record),
-    /// It passed and failed under its key.
+    /// The node both passed and failed under its key.
     Differs(Disagreement),
-    /// Its latest record has another key.
+    /// The node's latest record has another key.
     Changed(Record, Vec<Cause>),
 }
 
@@ -92,7 +92,8 @@ pub(crate) fn run(args: WhyArgs, settings: &Settings, out: &mut Out) -> Result<E
     Ok(Exit::Passed)
 }
 
-/// Finds nodes: by a test's or node's exact name, else by the beginning of a node's name, else tests by regular expression.
+/// Finds nodes: by the exact name of a test or node, or else by the beginning of a node's name, or else tests by a regular
+/// expression.
 fn named(workload: &Workload, name: &str) -> Result<Vec<NodeId>, CliError> {
     let graph = &workload.graph;
     let names = |id: NodeId| graph.node(id).names().iter().map(ToString::to_string);
@@ -163,8 +164,8 @@ fn verdict(workload: &Workload, id: NodeId, store: &Store) -> Result<Verdict, Cl
     Ok(Verdict::Changed(record, causes))
 }
 
-/// Returns all names that the node may have been recorded under: whether a test's name says its plan depends on what else was
-/// compiled with it.
+/// Returns all names under which the node may have been recorded. Whether a test's name includes its plan depends on what else
+/// was compiled with it.
 fn names_ever(workload: &Workload, id: NodeId) -> BTreeSet<String> {
     let now = workload.graph.node(id).names().iter().map(ToString::to_string);
     let tests = workload.tests.iter().filter(|test| test.node == id);

@@ -1,6 +1,6 @@
 //! The directories of the user in which atex keeps its files: cache, state, runs, configuration.
 //!
-//! Each follows the XDG base directory specification, and is used only where it belongs to this user.
+//! Each follows the XDG base directory specification, and is used only if it belongs to this user.
 
 use std::env;
 use std::ffi::{OsStr, OsString};
@@ -58,7 +58,7 @@ fn own(dir: PathBuf, what: &str, variable: &str) -> Result<PathBuf, CliError> {
     }
 }
 
-/// Says what to set where `HOME` belongs to another user, as in a container or behind `sudo -E`, and this user has a home of their own.
+/// Returns advice if `HOME` belongs to another user, as in a container or with `sudo -E`, and this user has a home of their own.
 fn home_of_another() -> Option<String> {
     let (given, me) = (home()?, rustix::process::geteuid().as_raw());
     ownership::check(&given).err()?;
@@ -87,7 +87,7 @@ fn place(variable: &str, below_home: &str) -> Result<PathBuf, CliError> {
         })
 }
 
-/// Returns a base directory of the XDG specification, which says that relative ones are to be ignored.
+/// Returns a base directory of the XDG specification, which demands that relative paths are ignored.
 fn xdg_dir(variable: &str, below_home: &str) -> Option<PathBuf> {
     let named = non_empty(variable).map(PathBuf::from).filter(|dir| dir.is_absolute());
     named.or_else(|| home().map(|home| home.join(below_home)))

@@ -1,4 +1,4 @@
-//! What can be wrong with a configuration file, and where.
+//! Errors of configuration files, with their places.
 
 use std::path::PathBuf;
 
@@ -9,10 +9,10 @@ use crate::cli::error::CliError;
 /// An error in a configuration file.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum AtexConfigError {
-    /// The file is there and cannot be read.
+    /// The file exists and cannot be read.
     #[error("cannot read `{}`: {source}", path.display())]
     Unreadable { path: PathBuf, source: std::io::Error },
-    /// The file is no TOML, or holds something that is not known or not of the right type.
+    /// The file is not TOML, or contains something unknown or of the wrong type.
     #[error("{problem} in `{at}`")]
     Content {
         at: MarkedLine,

@@ -1,8 +1,7 @@
-//! The configuration files: `atex.toml` beside `.fmf/`, then `atex/config.toml` of the user.
+//! The configuration files: `atex.toml` beside `.fmf/`, and then the user's `atex/config.toml`.
 //!
-//! Owns finding, reading and merging them. The first file that sets a key wins; a named SUT or group is taken whole from the
-//! first file that has it. Values are validated here, so that an error names the line;
-//! the command line wins over both.
+//! This module finds, reads and merges them. The first file that sets a key wins; a named SUT or group is taken as a whole from
+//! the first file that has it. Values are validated here, so that an error names the line. The command line wins over both files.
 
 pub(crate) mod directories;
 mod error;
@@ -22,10 +21,10 @@ use crate::sut::kind::Parameters;
 
 pub(crate) use error::AtexConfigError;
 
-/// The file's name beside `.fmf/`.
+/// The name of the file beside `.fmf/`.
 const PROJECT_FILE: &str = "atex.toml";
 
-/// All that configuration files say.
+/// The content of all configuration files.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct AtexConfig {
     pub(crate) defaults: Defaults,
@@ -33,11 +32,11 @@ pub(crate) struct AtexConfig {
     pub(crate) suts: BTreeMap<String, SutConfig>,
     /// Groups of SUTs.
     pub(crate) groups: BTreeMap<String, GroupConfig>,
-    /// `[lint] allow`: findings that are not reported.
+    /// `[lint] allow`: the codes of findings that are not reported.
     pub(crate) lint_allow: Option<BTreeSet<LintCode>>,
 }
 
-/// `[defaults]`: each stands for the option of its name.
+/// `[defaults]`: each key sets the default of the option of its name.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Defaults {
     pub(crate) sut: Option<Vec<String>>,
@@ -55,30 +54,30 @@ pub(crate) struct Defaults {
     /// The interface of tests that say nothing of it themselves.
     pub(crate) interface: Option<Interface>,
     pub(crate) dead_after: Option<Duration>,
-    /// A file, `none`, or nothing.
+    /// A path, `none`, or nothing.
     pub(crate) ssh_config: Option<String>,
 }
 
-/// `[sut.NAME]`.
+/// The table `[sut.NAME]`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct SutConfig {
-    /// A target as `-s` takes it.
+    /// A target in the form that `-s` takes.
     pub(crate) target: String,
-    /// What a target has after its `?`, each as a key of its own.
+    /// The parameters that a target has after its `?`, each as a key of its own.
     pub(crate) parameters: Parameters,
-    /// The file that says so, for messages and for relative paths.
+    /// The file that defines the SUT, for messages and for relative paths.
     pub(crate) file: PathBuf,
 }
 
-/// `[group.NAME]`.
+/// The table `[group.NAME]`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct GroupConfig {
-    /// Targets as `-s` takes them: named SUTs and other groups, too.
+    /// Targets in the form that `-s` takes, including named SUTs and other groups.
     pub(crate) suts: Vec<String>,
 }
 
 impl AtexConfig {
-    /// Reads what there is of the project's and the user's file.
+    /// Reads the project's and the user's file, as far as they exist.
     pub(crate) fn load(tree_root: Option<&Path>, user_dir: Option<&Path>) -> Result<Self, AtexConfigError> {
         let project = tree_root.map(|root| root.join(PROJECT_FILE));
         let user = user_dir.map(|dir| dir.join("atex").join("config.toml"));
@@ -91,7 +90,7 @@ impl AtexConfig {
         Ok(config)
     }
 
-    /// Takes from `other` what is not set here.
+    /// Takes from `other` the values that are not set here.
     fn fill_from(&mut self, other: Self) {
         let (mine, theirs) = (&mut self.defaults, other.defaults);
         mine.sut = mine.sut.take().or(theirs.sut);

@@ -1,7 +1,7 @@
-//! From TOML text to [`AtexConfig`], with the place of everything that is wrong.
+//! Parses the TOML text of a configuration file into [`AtexConfig`], and gives the place of everything that is wrong.
 //!
-//! Each table is a [`Section`], from which keys are taken by name; a key that nobody took is unknown. So the list of known keys in an
-//! error is the list of keys that are read.
+//! Each table is a [`Section`], from which keys are taken by name; a key that nobody took is unknown. The known keys that an
+//! error lists are therefore exactly those that are read.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -189,7 +189,7 @@ impl<'a, 'd> Section<'a, 'd> {
         self.take(key).map(|item| read(source, item, key)).transpose()
     }
 
-    /// Refuses the first key, in the order of the file, that was not taken.
+    /// Refuses the first key that was not taken, in the order of the file.
     fn end(self) -> Result<(), AtexConfigError> {
         let unknown = self
             .table
@@ -233,7 +233,7 @@ impl Source<'_> {
             .ok_or_else(|| self.wrong_type(item, key, "a string"))
     }
 
-    /// A string in one of the languages of option values.
+    /// Parses a string with the parser of an option's value.
     fn checked<T>(
         self,
         item: Item<'_>,
@@ -254,7 +254,7 @@ impl Source<'_> {
             .ok_or_else(|| self.wrong_type(item, key, "true or false"))
     }
 
-    /// A string, or several.
+    /// Reads a string or a list of strings.
     fn texts(self, item: Item<'_>, key: &str) -> Result<Vec<String>, AtexConfigError> {
         match item.get_ref() {
             DeValue::Array(items) => items.iter().map(|item| self.text(item, key)).collect(),
@@ -263,7 +263,7 @@ impl Source<'_> {
         }
     }
 
-    /// The value of an environment variable or of a context dimension: a string, or a number or boolean as it is written.
+    /// Reads the value of an environment variable or of a context dimension: a string, or a number or boolean as it is written.
     fn scalar(self, item: Item<'_>, key: &str) -> Result<String, AtexConfigError> {
         match item.get_ref() {
             DeValue::String(text) => Ok(text.to_string()),
@@ -272,7 +272,7 @@ impl Source<'_> {
         }
     }
 
-    /// The value of a parameter of a target: a string that is not empty, or a number.
+    /// Reads the value of a target's parameter: a string that is not empty, or a number.
     fn scalar_named(self, item: Item<'_>, key: &str) -> Result<String, AtexConfigError> {
         match item.get_ref() {
             DeValue::Integer(_) => self.scalar(item, key),
@@ -280,7 +280,7 @@ impl Source<'_> {
         }
     }
 
-    /// The value of the variable `name`.
+    /// Reads the value of the variable `name`.
     fn variable(self, item: Item<'_>, name: &str) -> Result<String, AtexConfigError> {
         let value = self.scalar(item, name)?;
         let checked = values::variable_name(name).and_then(|()| values::variable_value(&value));

@@ -1,4 +1,4 @@
-//! What every command needs, validated: the tree, the configuration, how to print.
+//! The settings that every command needs, validated: the tree, the configuration, and how to print.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -10,12 +10,12 @@ use crate::cli::config::{AtexConfig, directories};
 use crate::cli::error::CliError;
 use crate::report::{Palette, Verbosity};
 
-/// What holds for the whole invocation.
+/// The settings of the whole invocation.
 #[derive(Debug)]
 pub(crate) struct Settings {
     /// The directory that paths on the command line are relative to.
     pub(crate) here: PathBuf,
-    /// Where the search for the tree starts: absolute.
+    /// The absolute path of the directory in which the search for the tree starts.
     start: PathBuf,
     /// The nearest directory with `.fmf`, from `start` upwards.
     tree_root: Option<PathBuf>,
@@ -96,7 +96,7 @@ fn coloured(when: ColorWhen, detected: ColorChoice) -> bool {
     }
 }
 
-/// Returns the current directory, and the one in which the search for the tree starts: what `-C` says, or the same.
+/// Returns the current directory, and the one in which the search for the tree starts, which `-C` may change.
 fn directories(given: Option<&Path>) -> Result<(PathBuf, PathBuf), CliError> {
     let here =
         env::current_dir().map_err(|error| CliError::usage(format!("cannot tell the current directory: {error}")));
@@ -106,7 +106,7 @@ fn directories(given: Option<&Path>) -> Result<(PathBuf, PathBuf), CliError> {
     let unusable = |error| CliError::usage(format!("cannot use directory `{}`: {error}", given.display()));
     let start = given.canonicalize().map_err(unusable)?;
     if start.is_dir() {
-        // Where the current directory is gone, an absolute `-C` still works.
+        // If the current directory is gone, an absolute `-C` still works.
         return Ok((here.unwrap_or_else(|_| start.clone()), start));
     }
     Err(CliError::usage(format!("`{}` is no directory", given.display())))

@@ -1,4 +1,4 @@
-//! Laws of configuration files.
+//! Tests of the configuration files.
 
 use super::*;
 use crate::cli::error::CliError;

@@ -1,6 +1,6 @@
-//! Conversions of other modules' errors into errors of the command line: the class of each one.
+//! Conversions of other modules' errors into errors of the command line, which give each one its class.
 //!
-//! They hold for a command that has not run anything yet. What happens to a run is told by its events.
+//! They apply to a command that has not run anything yet. What happens during a run is reported by its events.
 
 use std::io::{self, ErrorKind};
 
@@ -51,7 +51,7 @@ impl From<CompileError> for CliError {
     }
 }
 
-/// Returns whether a write failed because there was no room.
+/// Returns whether a write failed because the disk is full.
 pub(crate) fn is_full(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded)
 }

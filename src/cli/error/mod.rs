@@ -1,7 +1,7 @@
-//! The one error of the command line: what went wrong, in which class, and what to do about it.
+//! The error type of the command line: what went wrong, its class, and what to do about it.
 //!
-//! Every module error becomes a [`CliError`] at its call in a command; [`ErrorKind::exit`] is the only place where an error
-//! becomes an exit code (the table is [`Exit`]'s).
+//! Every module error becomes a [`CliError`] where a command calls the module. [`ErrorKind::exit`] is the only place where an
+//! error becomes an exit code (the table is that of [`Exit`]).
 
 pub(crate) mod conversions;
 pub(crate) mod suggest;
@@ -17,13 +17,13 @@ use crate::sut::trouble::without_os_numbers;
 /// The class of an error, which decides the exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ErrorKind {
-    /// What was asked for is wrong: arguments, configuration, metadata, a place that cannot be used.
+    /// The request is wrong: arguments, configuration, metadata, or a place that cannot be used.
     Usage,
-    /// What was asked for selects no test.
+    /// The request selects no test.
     Nothing,
     /// The infrastructure failed: a SUT, the cache, a disk.
     Infra,
-    /// The user interrupted.
+    /// The user interrupted atex.
     Interrupted,
     /// atex broke one of its own rules.
     Defect,
@@ -45,12 +45,12 @@ impl ErrorKind {
     }
 }
 
-/// An error for the user's eyes.
+/// An error to show to the user.
 #[derive(Debug)]
 pub(crate) struct CliError {
     pub(crate) kind: ErrorKind,
     message: String,
-    /// Lines of a file at fault, shown as they are.
+    /// The lines of a file that are at fault, shown as they are.
     excerpt: String,
     hints: Vec<String>,
 }
@@ -65,27 +65,27 @@ impl CliError {
         }
     }
 
-    /// Makes an error of what was asked for.
+    /// Makes an error about a wrong request.
     pub(crate) fn usage(message: impl Into<String>) -> Self {
         Self::new(ErrorKind::Usage, message)
     }
 
-    /// Makes an error of a selection that is empty.
+    /// Makes an error about an empty selection.
     pub(crate) fn nothing(message: impl Into<String>) -> Self {
         Self::new(ErrorKind::Nothing, message)
     }
 
-    /// Makes an error of the infrastructure.
+    /// Makes an error about the infrastructure.
     pub(crate) fn infra(message: impl Into<String>) -> Self {
         Self::new(ErrorKind::Infra, message)
     }
 
-    /// Makes an error of something that the user interrupted.
+    /// Makes an error about something that the user interrupted.
     pub(crate) fn interrupted(message: impl Into<String>) -> Self {
         Self::new(ErrorKind::Interrupted, message)
     }
 
-    /// Makes an error that is a defect of atex.
+    /// Makes an error about a defect of atex.
     pub(crate) fn defect(message: impl Into<String>) -> Self {
         Self::new(ErrorKind::Defect, message)
             .hint("this is a defect in atex: please report it, with the command line and this message")
@@ -103,7 +103,7 @@ impl CliError {
         self
     }
 
-    /// Adds advice if there is some.
+    /// Adds advice, if there is any.
     #[must_use]
     pub(crate) fn hint_if(self, hint: Option<impl Into<String>>) -> Self {
         match hint {
@@ -119,7 +119,7 @@ impl CliError {
         self
     }
 
-    /// Renders message, lines at fault and hints, for standard error.
+    /// Renders the message, the lines at fault and the hints for standard error.
     pub(crate) fn render(&self, palette: &Palette) -> String {
         let mut text = String::new();
         let _infallible = writeln!(text, "{} {}", paint(palette.bad, "error:"), lines(&self.message));
@@ -142,15 +142,15 @@ impl From<ReportError> for CliError {
     }
 }
 
-/// Makes an error of a write to standard output.
+/// Makes an error about a failed write to standard output.
 pub(crate) fn output_failed(source: io::Error) -> CliError {
     ReportError::Output { source }.into()
 }
 
-/// Longest line of a message, in columns: it may name a path, but what it quotes of a file can be of any length.
+/// How many columns a line of a message may have. A message may name a path, but what it quotes of a file can be of any length.
 const WIDEST: usize = 5000;
 
-/// Makes a message harmless but keeps its line breaks, and takes out the numbers that the system's library adds to its texts.
+/// Makes a message harmless but keeps its line breaks, and removes the error numbers that the system's library adds to its texts.
 fn lines(message: &str) -> String {
     let lines: Vec<_> = message
         .trim_end()

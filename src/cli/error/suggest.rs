@@ -1,6 +1,6 @@
-//! Which known name was most likely meant.
+//! Suggests the known name that was most likely meant.
 
-/// Returns the known name that is nearest to `given`, if any is near enough to be worth saying.
+/// Returns the known name that is most similar to `given`, if any is similar enough to suggest.
 pub(crate) fn nearest<'a>(given: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let mut best: Option<(f64, &str)> = None;
     for name in known {
@@ -12,7 +12,7 @@ pub(crate) fn nearest<'a>(given: &str, known: impl IntoIterator<Item = &'a str>)
     best.map(|(_, name)| name)
 }
 
-/// Returns up to `count` known names that are near to `given`, nearest first.
+/// Returns up to `count` known names that are similar to `given`, the nearest first.
 pub(crate) fn nearest_few<'a>(given: &str, known: impl IntoIterator<Item = &'a str>, count: usize) -> Vec<&'a str> {
     let mut scored: Vec<(f64, &str)> = known
         .into_iter()
@@ -24,12 +24,13 @@ pub(crate) fn nearest_few<'a>(given: &str, known: impl IntoIterator<Item = &'a s
     scored.into_iter().take(count).map(|(_, name)| name).collect()
 }
 
-/// Says `did you mean …?` for the nearest name, if there is one.
+/// Returns `did you mean …?` with the nearest name, if there is one.
 pub(crate) fn did_you_mean<'a>(given: &str, known: impl IntoIterator<Item = &'a str>) -> Option<String> {
     nearest(given, known).map(|name| format!("did you mean `{name}`?"))
 }
 
-/// Compares whole names and, as users leave out leading directories, last components; 1 is the same.
+/// Compares the whole names and also their last components, because users leave out leading directories. The result is 1 for
+/// equal names.
 fn closeness(given: &str, name: &str) -> f64 {
     let last = |text: &str| text.rsplit('/').next().unwrap_or_default().to_lowercase();
     let whole = strsim::normalized_damerau_levenshtein(&given.to_lowercase(), &name.to_lowercase());

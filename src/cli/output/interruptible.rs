@@ -1,4 +1,4 @@
-//! Standard output of a run: it waits for a reader that takes its time, until the user interrupts.
+//! Standard output of a run, which waits for a slow reader until the user interrupts.
 
 use std::io::{self, Stdout, Write};
 use std::os::fd::AsFd as _;
@@ -8,17 +8,17 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use crate::sut::{Cancel, Urgency};
 
-/// How many bytes a pipe or terminal takes at once when it says that it can take some.
+/// How many bytes are written at once to a pipe or terminal that is ready.
 const AT_ONCE: usize = 4096;
 
-/// How long a reader may take nothing once the user has interrupted.
+/// How long to wait for a reader that takes nothing, once the user has interrupted.
 const AFTER_CANCEL: Duration = Duration::from_millis(500);
 
 /// Standard output whose writers never hang once the user has interrupted.
 pub(crate) struct Patient {
     stdout: Stdout,
     cancel: Cancel,
-    /// Whether the reader was given up.
+    /// Whether the writer no longer waits for the reader.
     is_stuck: bool,
 }
 
@@ -60,7 +60,7 @@ impl Write for Patient {
             return Ok(0);
         }
         self.wait()?;
-        // Without the buffer of the standard library, whose flush would wait at the end of the process.
+        // The buffer of the standard library is not used, because its flush would wait at the end of the process.
         match rustix::io::write(&self.stdout, &bytes[..bytes.len().min(AT_ONCE)]) {
             Err(rustix::io::Errno::AGAIN) => Err(io::ErrorKind::Interrupted.into()),
             written => Ok(written?),

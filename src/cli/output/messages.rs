@@ -1,4 +1,5 @@
-//! Messages on standard error: warnings, hints, errors. Where that is closed, nobody is left who could read them.
+//! Messages on standard error: warnings, hints and errors. If standard error is closed, write errors are ignored, because nobody
+//! could read them.
 
 use std::io::Write as _;
 
@@ -6,7 +7,7 @@ use crate::cli::config::settings::Settings;
 use crate::report::palette::paint;
 use crate::report::text::harmless;
 
-/// Writes a text as it is.
+/// Writes a text unchanged.
 pub(crate) fn say(text: &str) {
     let _nobody_is_left_to_tell = std::io::stderr().lock().write_all(text.as_bytes());
 }

@@ -1,4 +1,4 @@
-//! Standard output for commands that print and end: buffered, coloured or not, quiet when nobody reads any more.
+//! Standard output for commands that print and end: buffered, with or without colours, and silent once nobody reads it any more.
 
 pub(crate) mod interruptible;
 pub(crate) mod messages;
@@ -15,16 +15,16 @@ use serde::Serialize;
 use crate::cli::error::{CliError, output_failed};
 use crate::report::Palette;
 
-/// How many lines are made before any of them is printed.
+/// How many lines are rendered before any of them is printed.
 const BATCH: usize = 1024;
 
-/// How many lines one thread makes in a row.
+/// How many lines one thread renders in a row.
 const AT_ONCE: usize = 64;
 
-/// After how many bytes a thread stops, because lines may be of any length.
+/// After how many bytes a thread stops rendering, because lines may be of any length.
 const LARGE: usize = 256 << 10;
 
-/// Where a command prints.
+/// The output of a command.
 pub(crate) struct Out {
     writer: BufWriter<Stdout>,
     /// The colours to print with.
@@ -42,17 +42,18 @@ impl Out {
         writeln!(self.writer, "{line}").map_err(output_failed)
     }
 
-    /// Prints bytes as they are.
+    /// Prints bytes unchanged.
     pub(crate) fn bytes(&mut self, bytes: &[u8]) -> Result<(), CliError> {
         self.writer.write_all(bytes).map_err(output_failed)
     }
 
-    /// Returns standard output for code that writes by itself.
+    /// Returns standard output for code that writes to it directly.
     pub(crate) fn writer(&mut self) -> &mut impl Write {
         &mut self.writer
     }
 
-    /// Prints a line for each item, in their order; `render` appends it without its end, for many items at once on all cores.
+    /// Prints a line for each item, in their order. `render` appends the line without its newline; it is called for many items at
+    /// once, on all cores.
     pub(crate) fn lines<T: Sync>(
         &mut self,
         items: &[T],

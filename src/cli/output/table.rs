@@ -1,4 +1,4 @@
-//! Tables for people: columns aligned by width, two blanks between them, headers dim, no lines drawn.
+//! Tables for people: aligned columns with two blanks between them, dim headers, and no drawn lines.
 
 use std::fmt::Write as _;
 
@@ -24,7 +24,7 @@ pub(crate) struct Cell {
 }
 
 impl Cell {
-    /// Makes a cell in a style; the text is made harmless.
+    /// Makes a cell with a style; the text is made harmless.
     pub(crate) fn styled(style: Style, text: impl AsRef<str>) -> Self {
         let text = harmless(text.as_ref()).into_owned();
         Self { text, style }
@@ -43,7 +43,7 @@ pub(crate) struct Columns<const N: usize> {
     headers: [&'static str; N],
     align: [Align; N],
     widths: [usize; N],
-    /// No column but the last is wider than this.
+    /// The limit for the width of all columns but the last.
     limit: usize,
 }
 
@@ -66,14 +66,14 @@ impl<const N: usize> Columns<N> {
         self
     }
 
-    /// Cuts values of all columns but the last to a width.
+    /// Limits the width of all columns but the last; longer values are cut.
     #[must_use]
     pub(crate) fn limit(mut self, limit: usize) -> Self {
         self.limit = limit;
         self
     }
 
-    /// Takes a row into account.
+    /// Widens the columns for a row.
     pub(crate) fn measure(&mut self, row: &[Cell; N]) {
         for (widest, cell) in self.widths.iter_mut().zip(row) {
             *widest = (*widest).max(width(&cell.text).min(self.limit));
@@ -114,7 +114,7 @@ impl<const N: usize> Columns<N> {
     }
 }
 
-/// Prints rows that are all there already, with headers; nothing at all where there is none.
+/// Prints rows that all exist already, with headers. It prints nothing if there are no rows.
 pub(crate) fn print<const N: usize>(
     out: &mut Out,
     mut columns: Columns<N>,

@@ -1,13 +1,13 @@
-//! Values as YAML that a person reads: on one line where they are short, else in blocks. Every line is harmless.
+//! Renders values as YAML for people: on one line if they are short, and in blocks otherwise. Every line is harmless.
 
 use atex_fmf::Value;
 
 use crate::report::text::{harmless, width};
 
-/// What takes more columns than this on one line becomes a block.
+/// A value that takes more columns than this on one line becomes a block.
 const SHORT: usize = 72;
 
-/// Shows a value as lines; there is at least one.
+/// Returns a value as lines, of which there is at least one.
 pub(crate) fn lines(value: &Value) -> Vec<String> {
     if let Value::Str(text) = value
         && text.trim_end().contains('\n')
@@ -30,7 +30,7 @@ pub(crate) fn lines(value: &Value) -> Vec<String> {
     }
 }
 
-/// Whether somewhere in a value there is a text of several lines.
+/// Returns whether a value contains a text of several lines.
 fn has_block(value: &Value) -> bool {
     match value {
         Value::Str(text) => text.trim_end().contains('\n'),
@@ -61,7 +61,7 @@ fn hung(first: &str, next: &str, lines: Vec<String>) -> Vec<String> {
         .collect()
 }
 
-/// Shows a value as YAML on one line.
+/// Returns a value as YAML on one line.
 fn flow(value: &Value) -> String {
     match value {
         Value::Str(text) if is_plain(text) => text.to_string(),
@@ -82,7 +82,7 @@ fn flow(value: &Value) -> String {
     }
 }
 
-/// Whether a text needs no quotes in YAML's flow style, by a rule that is stricter than YAML's.
+/// Returns whether a text needs no quotes in YAML's flow style, by a rule that is stricter than YAML's.
 fn is_plain(text: &str) -> bool {
     let safe = |c: char| {
         c.is_alphanumeric()
@@ -99,7 +99,7 @@ fn is_plain(text: &str) -> bool {
     (starts_well || is_amount(text)) && text.chars().all(safe) && !text.ends_with(' ') && !is_word
 }
 
-/// Whether a text is a number with a unit, such as `5m`, and nothing that YAML reads as a number.
+/// Returns whether a text is a number with a unit, such as `5m`, and nothing that YAML reads as a number.
 fn is_amount(text: &str) -> bool {
     let unit = text.trim_start_matches(|c: char| c.is_ascii_digit());
     let is_unit = !unit.is_empty() && unit.chars().all(char::is_alphabetic);

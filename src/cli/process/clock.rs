@@ -1,8 +1,8 @@
-//! The time of day, for ages.
+//! The current time, from which ages are computed.
 
 use std::time::SystemTime;
 
-/// Returns seconds since the epoch; 0 for a clock that stands before it.
+/// Returns the seconds since the epoch, or 0 if the clock is set to an earlier time.
 pub(crate) fn unix_now() -> u64 {
     SystemTime::now()
         .duration_since(SystemTime::UNIX_EPOCH)

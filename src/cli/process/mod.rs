@@ -1,4 +1,4 @@
-//! This process: its signals, its threads, its panics, and the clock that it reads.
+//! The process of the command line: its signals, its threads, its panics, and its clock.
 
 pub(crate) mod clock;
 pub(crate) mod panics;

@@ -1,4 +1,4 @@
-//! A panic of any thread becomes one clear message, and exit code 5.
+//! Turns a panic of any thread into one clear message and exit code 5.
 
 use std::backtrace::Backtrace;
 use std::panic::{self, PanicHookInfo, UnwindSafe};
@@ -7,10 +7,10 @@ use crate::cli::error::CliError;
 use crate::cli::output::messages::say;
 use crate::report::{Exit, Palette};
 
-/// Shows a backtrace with the message of a defect if this variable is set.
+/// If this variable is set, the message of a defect includes a backtrace.
 const BACKTRACE: &str = "ATEX_BACKTRACE";
 
-/// Makes panics of all threads say that atex has a defect.
+/// Makes panics of all threads report a defect of atex.
 pub(crate) fn install() {
     panic::set_hook(Box::new(|info| {
         let mut text = describe(info).render(&Palette::new(false));
@@ -21,7 +21,7 @@ pub(crate) fn install() {
     }));
 }
 
-/// Runs `body`. A panic in it, which the hook has reported, is a defect.
+/// Runs `body`. A panic in it, which the hook has already reported, is a defect.
 pub(crate) fn caught(body: impl FnOnce() -> Exit + UnwindSafe) -> Exit {
     panic::catch_unwind(body).unwrap_or(Exit::Defect)
 }

@@ -1,13 +1,13 @@
-//! What SIGINT, SIGTERM and SIGHUP do, whatever atex is doing. A signal that was ignored when atex was started stays ignored, with one
-//! exception: shells have every background job of a script ignore SIGINT, so a SIGINT that a process sent counts, and only that of the
-//! terminal does not.
+//! Handles SIGINT, SIGTERM and SIGHUP, whatever atex is doing. A signal that was ignored when atex was started stays ignored,
+//! with one exception: shells make every background job of a script ignore SIGINT, so a SIGINT that a process sent counts, and
+//! only that of the terminal does not.
 //!
-//! Where nothing has to be cleaned up, the first signal ends the process and the programs that it started on this host, with exit code
-//! 130 and a message that says what was interrupted ([`doing`]). Where machines are connected, it raises a [`Cancel`] first ([`heed`]);
-//! if the process has not ended a moment later, it is ended. A run ends in order after the first signal, however long that takes, and at
-//! once after the second. If it hangs then, the third signal ends it, or a moment that passes.
+//! If nothing has to be cleaned up, the first signal ends the process and the programs that it started on this host, with exit
+//! code 130 and a message that says what was interrupted ([`doing`]). If machines are connected, the signal first raises a
+//! [`Cancel`] ([`heed`]); if the process has not ended a moment later, it is ended. A run ends in order after the first signal,
+//! however long that takes, and at once after the second. If it hangs then, it is ended by the third signal, or after a moment.
 //!
-//! So code that blocks the main thread (on a FIFO, a name server, a pager that does not read) need not know of signals.
+//! So code that blocks the main thread (on a FIFO, a name server, a pager that does not read) need not know about signals.
 
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -24,11 +24,11 @@ use crate::host::{program, signal};
 use crate::report::{Exit, Palette};
 use crate::sut::{Cancel, Urgency};
 
-/// How long an orderly end may take outside of a run.
+/// How long ending in order may take outside of a run.
 const IN_ORDER: Duration = Duration::from_millis(1200);
-/// How long a run may take to end after the second signal. It writes what is known of it meanwhile.
+/// How long a run may take to end after the second signal. Meanwhile, it writes what is known of it.
 const NOW: Duration = Duration::from_secs(3);
-/// How long the last message waits for a standard error that does not take it.
+/// How long the last message waits for a standard error that does not accept it.
 const LAST_WORD: Timespec = Timespec {
     tv_sec: 0,
     tv_nsec: 200_000_000,
@@ -82,9 +82,10 @@ pub(crate) fn listen() -> Result<(), CliError> {
     Ok(())
 }
 
-/// Makes programs that atex starts begin with the default action for the signals that atex was started to ignore. A program inherits
-/// that a signal is ignored, but not that it is handled; so a handler that does nothing is installed for each. bash could not put this
-/// right, since it never resets a signal that was ignored when it started. The standard library takes care of SIGPIPE.
+/// Lets the programs that atex starts begin with the default action for the signals that atex was started to ignore. A program
+/// inherits that a signal is ignored, but not that it is handled; so a handler that does nothing is installed for each. bash
+/// could not correct this, since it never resets a signal that was ignored when it started. The standard library takes care of
+/// SIGPIPE.
 fn default_in_programs(is_ignored: impl Fn(i32) -> bool) {
     let own = |signal: &i32| *signal == SIGPIPE || *signal == SIGINT || FORBIDDEN.contains(signal);
     for signal in (1..=64).filter(|signal| is_ignored(*signal) && !own(signal)) {
@@ -93,12 +94,12 @@ fn default_in_programs(is_ignored: impl Fn(i32) -> bool) {
     }
 }
 
-/// Sets what is being done from now on: a fragment that follows `interrupted while`.
+/// Sets what atex is doing from now on: a fragment that follows `interrupted while`.
 pub(crate) fn doing(what: impl Into<String>) {
     state().doing = what.into();
 }
 
-/// Holds what a signal does until it is dropped.
+/// Keeps the reaction to a signal in force until it is dropped.
 #[must_use]
 pub(crate) struct Heeded {
     before: (Option<Cancel>, bool),
@@ -109,7 +110,7 @@ pub(crate) fn heed(cancel: &Cancel) -> Heeded {
     exchange(Some(cancel.clone()), false)
 }
 
-/// Until the returned value is dropped, a run goes on that ends when `cancel` is raised.
+/// Until the returned value is dropped, the first signal raises `cancel`, which ends the run that goes on.
 pub(crate) fn heed_in_run(cancel: &Cancel) -> Heeded {
     exchange(Some(cancel.clone()), true)
 }
@@ -126,7 +127,7 @@ impl Drop for Heeded {
         let mut state = state();
         let was_run = state.in_run;
         (state.cancel, state.in_run) = (self.before.0.take(), self.before.1);
-        // Only the summary is left to print.
+        // Only the summary remains to be printed.
         if was_run && state.count > 0 {
             end_after(IN_ORDER);
         }

@@ -1,8 +1,8 @@
-//! Starts the threads that share the work of this process, and no more than the system allows.
+//! Starts the threads that share the work of this process, but no more than the system allows.
 //!
-//! A limit (`ulimit -u`, the pids limit of a container) counts threads and processes together. So only a part of what is allowed is used
-//! here, and most is left to the workers of the machines and the programs that run for them. Where too little is left even so, the
-//! command fails at once and says what the limit is, instead of failing halfway.
+//! A limit (`ulimit -u`, or the pids limit of a container) counts threads and processes together. Therefore, only a part of what
+//! is allowed is used here, and most is left to the workers of the machines and the programs that run for them. If too little is
+//! left even so, the command fails at once and names the limit, instead of failing halfway.
 
 use std::fs;
 use std::io;
@@ -14,19 +14,19 @@ use rustix::process::{Resource, getrlimit};
 
 use crate::cli::error::CliError;
 
-/// The divisor of the limit: this part of it is used for the threads that share the work.
+/// The threads that share the work take one part of this many parts of the limit.
 const PARTS: u64 = 4;
 
-/// A limit that is not below this is far from what a run takes, so nothing is tried out.
+/// A limit of at least this much is far above what a run takes, so nothing is tried out.
 const AMPLE: u64 = 512;
 
-/// How many threads and processes must be left: those that serve one machine, and what runs there for a test.
+/// How many threads and processes must be left: those that serve one machine, and those that run there for a test.
 const SPARE: usize = 10;
 
-/// The stack of a thread that only proves that it can be started.
+/// The stack size of a thread that only proves that it can be started.
 const SMALL: usize = 64 * 1024;
 
-/// Starts the threads that share the work. Fails where not even one can be started.
+/// Starts the threads that share the work, and fails if not even one can be started.
 pub(crate) fn start() -> Result<(), CliError> {
     let limit = limit();
     let asked = std::env::var("RAYON_NUM_THREADS").ok();
@@ -41,8 +41,8 @@ pub(crate) fn start() -> Result<(), CliError> {
     Ok(())
 }
 
-/// Starts up to `count` threads of the pool that all the process shares. Each waits until it is known how many could be started: where
-/// that is not all, half of them end again, because others need threads too.
+/// Starts up to `count` threads of the pool that the whole process shares. Each waits until it is known how many could be
+/// started. If not all could, half of them end again, because others need threads, too.
 fn pool(count: usize) -> Result<(), String> {
     let mut refused = None;
     let mut waiting: Vec<_> = (0..count)
@@ -64,7 +64,7 @@ fn pool(count: usize) -> Result<(), String> {
         .map_err(|error| error.to_string())
 }
 
-/// Starts a thread that waits for its part of the pool, and ends where there is none.
+/// Starts a thread that waits for its part of the pool, and ends if there is none.
 fn waiter() -> io::Result<Sender<ThreadBuilder>> {
     let (sender, inbox) = channel::<ThreadBuilder>();
     let serve = move || {
@@ -76,7 +76,7 @@ fn waiter() -> io::Result<Sender<ThreadBuilder>> {
     Ok(sender)
 }
 
-/// Fails where `count` more threads are not allowed.
+/// Fails if `count` more threads are not allowed.
 fn try_out(count: usize) -> io::Result<()> {
     let mut held = Vec::with_capacity(count);
     for _ in 0..count {
@@ -91,7 +91,7 @@ fn try_out(count: usize) -> io::Result<()> {
     Ok(())
 }
 
-/// Makes an error of a thread that could not be started.
+/// Makes an error about a thread that could not be started.
 pub(crate) fn too_few(why: &str) -> CliError {
     let limit = limit();
     let allowed = limit.map_or_else(String::new, |limit| {
@@ -103,7 +103,7 @@ pub(crate) fn too_few(why: &str) -> CliError {
     .hint("raise the limit (`ulimit -u`, the pids limit of the container or service), or end something else")
 }
 
-/// Returns the lowest of the limits that are known.
+/// Returns the lowest known limit.
 fn limit() -> Option<u64> {
     let of_user = getrlimit(Resource::Nproc).current;
     of_user.into_iter().chain(limit_of_group()).min()

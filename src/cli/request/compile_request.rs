@@ -1,4 +1,4 @@
-//! From validated options to the request that `compile` takes: facts of the machines, context, secrets, places for files.
+//! Makes the request for `compile` from validated options: facts of the machines, context, secrets, and places for files.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,7 +20,7 @@ use crate::compile;
 use crate::compile::spec::{Narrowing, Request, Secrets, Warning};
 use crate::control::Mask;
 
-/// Validates the options of a command that looks at what would run, and makes the request for it.
+/// Validates the options of a command that only looks at what would run, and makes the request for it.
 pub(crate) fn inspect(
     plans: Vec<String>,
     select: SelectArgs,
@@ -37,7 +37,7 @@ pub(crate) fn inspect(
     Ok(request)
 }
 
-/// Makes the request for the plans and tests that are selected, as they are on machines of the kind `base`.
+/// Makes the request for the selected plans and tests on machines of the kind `base`.
 pub(crate) fn request(
     selection: &TestSelection,
     tests: Vec<String>,
@@ -70,14 +70,14 @@ pub(crate) fn request(
     })
 }
 
-/// Warns of what the metadata say and atex ignores.
+/// Warns of the metadata that atex ignores.
 pub(crate) fn warn(warnings: &[Warning], settings: &Settings) {
     for warning in warnings {
         messages::warning(&warning.to_string(), settings);
     }
 }
 
-/// Returns the dimensions that machines give by themselves.
+/// Returns the context dimensions that the machines provide.
 pub(crate) fn context_of(base: &Base) -> BTreeMap<String, Vec<String>> {
     let distro = match base.version.as_str() {
         "" => base.os.clone(),
@@ -89,7 +89,7 @@ pub(crate) fn context_of(base: &Base) -> BTreeMap<String, Vec<String>> {
     ])
 }
 
-/// Returns the secret names with the key that hides their values; the key is made only where there are names.
+/// Returns the secret names with the key that hides their values. The key is made only if there are names.
 fn secrets(names: &BTreeSet<String>) -> Result<Secrets, CliError> {
     if names.is_empty() {
         return Ok(Secrets::default());
@@ -101,7 +101,7 @@ fn secrets(names: &BTreeSet<String>) -> Result<Secrets, CliError> {
     })
 }
 
-/// Returns what is to be masked in everything that a run leaves: the values that secret variables have for any of its jobs.
+/// Returns the mask for everything that a run leaves: the values that secret variables have in any of its jobs.
 pub(crate) fn mask(request: &Request, work: &compile::spec::Workload) -> Mask {
     let plans = work.plans.iter().map(|plan| &plan.environment);
     let steps = work.steps.iter().flat_map(|step| [&step.env_before, &step.env_after]);
@@ -109,7 +109,7 @@ pub(crate) fn mask(request: &Request, work: &compile::spec::Workload) -> Mask {
     masking(request, plans.chain(steps).chain(tests).chain([&request.environment]))
 }
 
-/// Returns the same before anything is compiled: the values that secret variables have for all jobs.
+/// Returns the mask that is known before anything is compiled: the values that secret variables have in all jobs.
 pub(crate) fn given_mask(request: &Request) -> Mask {
     masking(request, [&request.environment].into_iter())
 }
@@ -123,7 +123,7 @@ fn masking<'r>(request: &Request, all: impl Iterator<Item = &'r Vec<(String, Str
     Mask::new(secret.map(|(_, value)| value.as_str()).collect::<BTreeSet<_>>())
 }
 
-/// Compiles a request for a command that only looks at the result, and warns of what is ignored.
+/// Compiles a request for a command that only looks at the result, and warns of metadata that are ignored.
 pub(crate) fn compiled(
     request: &Request,
     store: &Store,

@@ -1,4 +1,4 @@
-//! From arguments and configuration to validated requests: what is to be compiled, and what is to be run.
+//! Turns arguments and configuration into validated requests: what is to be compiled, and what is to be run.
 
 pub(crate) mod compile_request;
 pub(crate) mod own_files;

@@ -1,4 +1,4 @@
-//! The files of this atex process that may lie in the tree: logs, caches, runs. They are never inputs of what runs there.
+//! The files of this atex process that may be in the tree: logs, caches and runs. They are never inputs of what runs there.
 
 use std::fs::{self, File};
 use std::os::fd::{AsFd, BorrowedFd};
@@ -8,7 +8,7 @@ use crate::cli::config::directories;
 use crate::cli::config::settings::Settings;
 use crate::cli::sut::pool::{Pool, SutSpec};
 
-/// Returns the files that the output goes to, and the directories of cache and state.
+/// Returns the files to which the output is written, and the directories of the cache and the state.
 pub(crate) fn of_process(settings: &Settings) -> Vec<PathBuf> {
     let (stdout, stderr) = (std::io::stdout(), std::io::stderr());
     let outputs = [stdout.as_fd(), stderr.as_fd()].into_iter().filter_map(file_behind);
@@ -22,7 +22,7 @@ pub(crate) fn of_pool(pool: &Pool) -> Vec<PathBuf> {
     pool.suts.iter().flat_map(of).collect()
 }
 
-/// The name of the regular file behind a descriptor, as the kernel knows it.
+/// Returns the path of the regular file behind a descriptor, as the kernel reports it.
 fn file_behind(descriptor: BorrowedFd<'_>) -> Option<PathBuf> {
     let file = File::from(descriptor.try_clone_to_owned().ok()?);
     let name = format!("/proc/self/fd/{}", std::os::fd::AsRawFd::as_raw_fd(&file));

@@ -1,6 +1,7 @@
-//! Probes of plans: commands that run tests run them and remember the answer; commands that only look use the last answer.
+//! Probes of plans: commands that run tests run the probes and remember the answers; commands that only look use the last
+//! answers.
 //!
-//! A probe is a command that the metadata bring along, so somebody who only wants to look at a tree does not want it to be run. The
+//! A probe is a command that comes with the metadata, so a user who only wants to look at a tree does not want it to be run. The
 //! cache keeps the answers by the root of the tree and the command.
 
 use atex_cache::Store;
@@ -13,19 +14,20 @@ use crate::compile::{Probe, ProbeProblem};
 use crate::control::Mask;
 use crate::report::human;
 
-/// Stands for an unknown answer. Real answers never end with a newline, so the key that this gives is that of no step that ever ran.
+/// Stands for an unknown answer. Real answers never end with a newline, so no step that ever ran has the key that this gives.
 const UNKNOWN: &str = "(the probe was not run)\n";
 
-/// What is remembered of a probe.
+/// A remembered answer.
 #[derive(Debug, Serialize, Deserialize)]
 struct Answer {
-    /// What it printed.
+    /// The output of the probe.
     answer: String,
-    /// When: seconds since the epoch.
+    /// When the probe was run, in seconds since the epoch.
     at: u64,
 }
 
-/// Runs a probe and remembers its answer. An answer that cannot be kept is not reported here: the cache reports that it cannot write.
+/// Runs a probe and remembers its answer. An answer that cannot be kept is not reported here, because the cache reports that it
+/// cannot write.
 pub(crate) fn run(probe: &Probe<'_>, store: &Store, mask: &Mask) -> Result<String, ProbeProblem> {
     let masked = |text: &String| mask.text(text).into_owned();
     let said = probe.run().map_err(|problem| problem.map_text(masked))?;
@@ -40,7 +42,7 @@ pub(crate) fn run(probe: &Probe<'_>, store: &Store, mask: &Mask) -> Result<Strin
     Ok(answer)
 }
 
-/// Returns the last answer of a probe, and warns that it is used. Without one, the plan counts as one that has to be prepared.
+/// Returns the last answer of a probe, and warns that it is used. Without one, the plan counts as not prepared.
 pub(crate) fn recall(probe: &Probe<'_>, store: &Store, settings: &Settings) -> String {
     let facts = store.facts(&name(probe)).ok().flatten();
     let known: Option<Answer> = facts.and_then(|facts| serde_json::from_value(facts).ok());
@@ -55,7 +57,7 @@ pub(crate) fn recall(probe: &Probe<'_>, store: &Store, settings: &Settings) -> S
     known.map_or_else(|| UNKNOWN.to_owned(), |known| known.answer)
 }
 
-/// Returns the name under which the cache remembers a probe. It has a newline, so it cannot be that of a target.
+/// Returns the name under which the cache remembers a probe. It contains a newline, so it cannot be the name of a target.
 fn name(probe: &Probe<'_>) -> String {
     format!("probe\n{}\n{}", probe.root.display(), probe.command)
 }

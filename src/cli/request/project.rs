@@ -1,8 +1,9 @@
-//! The project: what a machine knows a tree by. The trees, prepared states and finishes of projects are kept apart on a machine.
+//! The project: the identity by which a machine knows a tree. The trees, prepared states and finishes of projects are kept apart
+//! on a machine.
 //!
-//! A project is identified by the path of the tree's root and by 16 random bytes in the state directory, which are made when they are
-//! first needed. So two users, or two hosts that were made of one image, are never taken for one another. A tree at another path is
-//! another project, and is prepared anew. Where each run has another host or path, as in CI, `ATEX_PROJECT` names the project.
+//! A project is identified by the path of the tree's root and by 16 random bytes in the state directory, which are made when they
+//! are first needed. So two users, or two hosts that were made from one image, are never confused. A tree at another path is
+//! another project and is prepared anew. If each run has another host or path, as in CI, `ATEX_PROJECT` can name the project.
 
 use std::fs::{self, DirBuilder};
 use std::io::{self, ErrorKind, Write as _};
@@ -15,14 +16,15 @@ use crate::cli::error::CliError;
 use crate::cli::error::conversions::is_full;
 use crate::sut::Project;
 
-/// The file's name below the state directory.
+/// The name of the file below the state directory.
 const FILE: &str = "host-v1";
 
 /// How many hexadecimal digits of a digest identify a project.
 const LENGTH: usize = 12;
 
-/// Returns the project of a tree. `makes`: whether what the host is called may be written, where it has no name yet. Fails where that is
-/// to be had and there is no room for it: with another name, what this run leaves due would be nobody's in the next one.
+/// Returns the project of a tree. `makes` says whether the random bytes may be written if there are none yet. Fails if they could
+/// be kept but there is no space for them: the next run would have another identity, and what this run leaves due would belong to
+/// nobody.
 pub(crate) fn of(root: &Path, makes: bool) -> Result<Project, CliError> {
     if let Some(name) = std::env::var_os("ATEX_PROJECT").filter(|name| !name.is_empty()) {
         return Ok(named(b"name", name.as_bytes(), &name.to_string_lossy()));
@@ -60,8 +62,8 @@ fn named(host: &[u8], root: &[u8], name: &str) -> Project {
     }
 }
 
-/// Reads the random bytes of this host and user below the state directory, or makes them. Processes that do so at once agree on one
-/// value.
+/// Reads the random bytes of this host and user below the state directory, or makes them. Processes that do so at once agree on
+/// one value.
 fn own(dir: &Path, makes: bool) -> io::Result<Vec<u8>> {
     let path = dir.join(FILE);
     let read = || crate::host::file::read(&path).ok().filter(|bytes| bytes.len() == 16);
@@ -80,7 +82,7 @@ fn own(dir: &Path, makes: bool) -> io::Result<Vec<u8>> {
     read().ok_or_else(|| ErrorKind::NotFound.into())
 }
 
-/// Describes the host and the user where no random bytes can be kept.
+/// Describes the host and the user, for the case that no random bytes can be kept.
 fn description() -> Vec<u8> {
     let machine = fs::read("/etc/machine-id").unwrap_or_default();
     let name = rustix::system::uname().nodename().to_bytes().to_vec();

@@ -1,4 +1,4 @@
-//! `build`, `test`, `finish`: from arguments and configuration to one validated request.
+//! The validated request of `build`, `test` and `finish`, made from arguments and configuration.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::ErrorKind;
@@ -21,16 +21,16 @@ use crate::host::ownership;
 /// What is to be run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum RunCommand {
-    /// Plans, all the way or up to a kind of node.
+    /// The nodes of plans, all of them or up to a kind of node.
     Build {
         until: Until,
         rerun: bool,
-        /// Which share of the recorded tests runs again.
+        /// The share of the recorded tests that runs again.
         audit: Option<Share>,
     },
-    /// Tests by name.
+    /// Tests, selected by name.
     Test { names: Vec<String> },
-    /// Finish scripts.
+    /// The finish scripts of plans.
     Finish,
 }
 
@@ -44,26 +44,26 @@ pub(crate) struct RunRequest {
     pub(crate) selection: TestSelection,
     pub(crate) values: Values,
     pub(crate) pool: Pool,
-    /// What the pool was made from: `--sut-file` is watched for more machines.
+    /// The options that the pool was made from. `--sut-file` is watched for more machines.
     pub(crate) sut_args: SutArgs,
     pub(crate) rules: ScheduleRules,
-    /// Which part of the tests.
+    /// The part of the tests that runs.
     pub(crate) shard: Option<Shard>,
     pub(crate) dry_run: bool,
     pub(crate) fresh: bool,
-    /// Prepared states and records that are older than this do not count.
+    /// The age above which prepared states and records do not count.
     pub(crate) max_age: Option<Duration>,
     pub(crate) on_taint: OnTaint,
     pub(crate) on_reboot: OnReboot,
-    /// Bytes that are kept of what a test or a step prints.
+    /// How many bytes are kept of what a test or a step prints.
     pub(crate) max_output: u64,
     /// Whether to wait for a SUT that somebody else holds.
     pub(crate) wait: bool,
-    /// Where to write the run, if not in the default place: absolute, and empty or not there.
+    /// The directory of the run, if it is not the default one: an absolute path to a directory that is empty or does not exist.
     pub(crate) output: Option<PathBuf>,
 }
 
-/// Which plans and tests.
+/// The selection of plans and tests.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct TestSelection {
     pub(crate) plans: Vec<String>,
@@ -73,14 +73,14 @@ pub(crate) struct TestSelection {
     pub(crate) exclude: Vec<String>,
 }
 
-/// What plans and tests are compiled with.
+/// The values that plans and tests are compiled with.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Values {
-    /// These variables win over those of plans and tests.
+    /// The variables that win over those of plans and tests.
     pub(crate) environment: BTreeMap<String, String>,
-    /// These dimensions win over those that the SUTs give.
+    /// The dimensions that win over those that the SUTs provide.
     pub(crate) context: BTreeMap<String, Vec<String>>,
-    /// Names of variables whose values are stored and printed nowhere.
+    /// The names of variables whose values are neither stored nor printed.
     pub(crate) secrets: BTreeSet<String>,
     pub(crate) strict: bool,
 }
@@ -149,7 +149,7 @@ impl RunRequest {
 }
 
 impl TestSelection {
-    /// Joins plans given as arguments with the options; the configuration's plans are the default.
+    /// Joins the plans of the arguments with the options. The plans of the configuration are the default.
     pub(crate) fn new(mut plans: Vec<String>, args: SelectArgs, settings: &Settings) -> Self {
         plans.extend(args.plan);
         if plans.is_empty() {
@@ -166,8 +166,8 @@ impl TestSelection {
 }
 
 impl Values {
-    /// Joins the values of the configuration with those of the command line, each of which wins over its namesake. A secret that is
-    /// given in neither is taken from the environment of atex, so that it need not be written on a command line.
+    /// Joins the values of the configuration with those of the command line, each of which wins over its namesake. A secret that
+    /// neither gives is taken from the environment of atex, so that it need not be written on a command line.
     pub(crate) fn new(args: &CompileArgs, settings: &Settings) -> Result<Self, CliError> {
         let defaults = &settings.config.defaults;
         let mut environment = defaults.environment.clone().unwrap_or_default();
@@ -207,7 +207,7 @@ fn rules(args: &FailingArgs) -> ScheduleRules {
     }
 }
 
-/// Checks that a run can be written to a directory without touching what is there.
+/// Checks that a run can be written to a directory without touching existing files.
 fn output_dir(given: &Path, settings: &Settings) -> Result<PathBuf, CliError> {
     let dir = absolute(given, &settings.here);
     ownership::check(&dir).map_err(|error| {

@@ -1,7 +1,7 @@
-//! The key under which values of secret variables are hashed: 32 random bytes of this user, made when they are first needed.
+//! The key with which values of secret variables are hashed: 32 random bytes of this user, made when they are first needed.
 //!
-//! Without the key a guessed value cannot be checked against a node's key. Losing it costs no more than running again what depends
-//! on a secret.
+//! Without the key, a guessed value cannot be checked against a node's key. If it is lost, only what depends on a secret has to
+//! run again.
 
 use std::fs::{DirBuilder, File};
 use std::io::{self, ErrorKind, Write as _};
@@ -10,10 +10,10 @@ use std::path::Path;
 
 use crate::cli::error::CliError;
 
-/// The file's name below the state directory.
+/// The name of the file below the state directory.
 const FILE: &str = "secret-key-v1";
 
-/// Reads the key below `dir`, or makes it there. Processes that make it at once agree on one.
+/// Reads the key below `dir`, or makes it there. Processes that make it at once agree on one key.
 pub(crate) fn key(dir: &Path) -> Result<[u8; 32], CliError> {
     let path = dir.join(FILE);
     let failed = |error: io::Error| {
@@ -39,7 +39,7 @@ fn make(dir: &Path, path: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
     let mut bytes = [0; 32];
     getrandom::fill(&mut bytes).map_err(|error| io::Error::other(error.to_string()))?;
-    // A temporary file of this crate is readable by its owner only.
+    // A temporary file of this crate can be read only by its owner.
     let mut file = tempfile::NamedTempFile::new_in(dir)?;
     file.write_all(&bytes)?;
     file.as_file().sync_all()?;

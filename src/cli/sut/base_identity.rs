@@ -1,8 +1,8 @@
-//! What the machines of a pool are, as the keys and the context need it: remembered from the last time, or asked.
+//! The base identity of the machines of a pool, for the keys and the context: remembered from the last time, or asked for.
 //!
-//! Context and keys depend on what kind of machine tests run on, and most invocations should not have to connect to know it. So what
-//! is remembered ([`super::remembered_facts`]) will do for a day. It is no more than a guess: a machine that turns out to be something
-//! else when it is opened takes no part in the run, and what it is now is remembered.
+//! The context and the keys depend on the kind of machine on which tests run, but most invocations should not have to connect to
+//! know it. So what is remembered ([`super::remembered_facts`]) is used for a day. It is only a guess: a machine that turns out
+//! to be something else when it is opened takes no part in the run, and what it is now is remembered.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -21,20 +21,20 @@ use crate::event::SeenSut;
 use crate::report::human;
 use crate::sut::{BaseIdentity, Cancel, Installation, TroubleKind};
 
-/// What the machines of a pool are, for keys and context.
+/// The identity of the machines of a pool, for keys and context.
 #[derive(Debug)]
 pub(crate) struct PoolIdentity {
     /// The part of the base identity that is in the keys.
     pub(crate) base: Base,
-    /// What each machine of the pool is taken to be, in its order.
+    /// The expected identity of each machine, in the order of the pool.
     pub(crate) expected: Vec<BaseIdentity>,
     /// The machine whose facts are the oldest, and their age.
     pub(crate) seen: Option<SeenSut>,
 }
 
-/// Finds out what the machines are, and refuses machines that differ, unless the context of the command line says what holds for all.
-/// `cancel` ends the questions; signals raise it. Without one nothing is going to run, and then the remembered facts of a machine that
-/// does not answer will do, however old they are.
+/// Finds out what the machines are, and refuses machines that differ, unless the context of the command line says what applies to
+/// all. `cancel`, which signals raise, ends the questions. Without `cancel`, nothing is going to run; then the remembered facts
+/// of a machine that does not answer are used, however old they are.
 pub(crate) fn of_pool(
     pool: &Pool,
     context: &BTreeMap<String, Vec<String>>,
@@ -120,7 +120,7 @@ pub(crate) fn of_pool(
     })
 }
 
-/// Makes one identity for machines that differ: each part holds the values of all of them.
+/// Makes one identity for machines that differ: each part contains the values of all of them.
 fn joined(kinds: &BTreeSet<&BaseIdentity>) -> BaseIdentity {
     let join = |part: &dyn for<'k> Fn(&'k BaseIdentity) -> &'k str| {
         let values: BTreeSet<&str> = kinds.iter().map(|kind| part(kind)).collect();
@@ -133,7 +133,7 @@ fn joined(kinds: &BTreeSet<&BaseIdentity>) -> BaseIdentity {
         version: join(&|kind| &kind.version),
         arch: join(&|kind| &kind.arch),
         base: join(&|kind| &kind.base),
-        // Those with different ones were refused.
+        // Machines with different digests were refused before.
         digest: kinds.iter().find_map(|kind| kind.digest.clone()),
         user: join(&|kind| &kind.user),
         environment: names.into_iter().map(|name| (name.clone(), value(name))).collect(),

@@ -1,8 +1,9 @@
-//! Finishes that are due on machines, as this host remembers them, so that a null build knows of them without asking the machines.
+//! Remembers on this host which finishes are due on machines, so that a null build knows of them without asking the machines.
 //!
-//! The machine's own account decides, and is taken over whenever the machine is opened. What is kept here is a copy, in one file for
-//! each machine below the state directory. A finish is written here before it is written on the machine, and removed here after it was
-//! removed there, so that a crash in between leaves one too many and never one too few. Only the holder of the machine's lease writes.
+//! The machine's own account decides, and is adopted whenever the machine is opened. What is kept here is a copy, in one file for
+//! each machine below the state directory. A finish is written here before it is written on the machine, and removed here after
+//! it was removed there, so that a crash in between leaves one too many and never one too few. Only the holder of the machine's
+//! lease writes.
 
 use std::collections::BTreeSet;
 use std::fs::{self, DirBuilder};
@@ -26,14 +27,14 @@ const DIRECTORY: &str = "owed-v1";
 struct Debt {
     #[serde(flatten)]
     due: Due,
-    /// The process that had the machine last.
+    /// The process that held the machine last.
     by: String,
 }
 
 /// The file of one machine.
 #[derive(Serialize, Deserialize)]
 struct Kept {
-    /// Which machine, for people who look into the file.
+    /// The identity of the machine, for people who look into the file.
     place: String,
     debts: Vec<Debt>,
 }
@@ -47,7 +48,7 @@ pub(crate) struct DueFinishes {
 }
 
 impl DueFinishes {
-    /// Starts with none for a machine.
+    /// Starts without any due finish for a machine.
     pub(crate) fn new(sut: &SutSpec) -> Self {
         Self {
             place: place(sut),
@@ -56,7 +57,8 @@ impl DueFinishes {
         }
     }
 
-    /// Takes over what a machine says when it is opened. If the file cannot be written, the machine says it again the next time.
+    /// Adopts what a machine reports when it is opened. If the file cannot be written, the machine reports it again the next
+    /// time.
     pub(crate) fn agree(&mut self, unfinished: &[Due]) {
         let before = self.file.as_deref().map(read).unwrap_or_default();
         self.debts.clone_from(&before);
@@ -70,7 +72,7 @@ impl DueFinishes {
         }
     }
 
-    /// Writes down what the machine is about to keep. Fails where the file cannot be written, but not where this host cannot remember
+    /// Writes what the machine is about to keep. Fails if the file cannot be written, but not if this host cannot remember
     /// anything at all (see [`make_place`]).
     pub(crate) fn note(&mut self, unfinished: &[Due]) -> io::Result<()> {
         let before = self.debts.len();
@@ -82,7 +84,7 @@ impl DueFinishes {
         }
     }
 
-    /// Removes what the machine does not say any more. If the file cannot be written, this is done when the machine is opened again.
+    /// Removes what the machine no longer reports. If the file cannot be written, this is done when the machine is opened again.
     pub(crate) fn forget(&mut self, unfinished: &[Due]) {
         let before = self.debts.len();
         self.debts.retain(|debt| unfinished.contains(&debt.due));
@@ -126,7 +128,8 @@ impl DueFinishes {
     }
 }
 
-/// Makes the directory of these files. Fails, with a reason for people, where it cannot be made or written to: then nothing is remembered.
+/// Makes the directory of these files. Fails, with a reason for people, if it cannot be made or written to; then nothing is
+/// remembered.
 pub(crate) fn make_place() -> Result<(), String> {
     let dir = directories::state()
         .map_err(|error| error.message().to_owned())?
@@ -162,7 +165,7 @@ pub(crate) fn forget(sut: &SutSpec) {
     }
 }
 
-/// Reads a file. One that cannot be read counts as empty, since the machine knows its finishes itself.
+/// Reads a file. A file that cannot be read counts as empty, since the machine itself knows its finishes.
 fn read(file: &Path) -> Vec<Debt> {
     let text = crate::host::file::read(file).unwrap_or_default();
     let kept: Option<Kept> = serde_json::from_slice(&text).ok();

@@ -1,4 +1,4 @@
-//! Making the machines of a pool, asking many of them at once, and remembering what each one says whenever it is opened.
+//! Makes the machines of a pool, asks many of them at once, and remembers what each one reports whenever it is opened.
 
 use super::due_finishes::{self, DueFinishes};
 use super::pool::{Pool, SutSpec};
@@ -18,7 +18,7 @@ pub(super) enum Purpose {
     Look,
 }
 
-/// Asks machines what they are and what they are prepared for, many at once, without taking them.
+/// Asks machines what they are and what they are prepared for, many at once, without taking their leases.
 pub(super) fn look(suts: &[&SutSpec], cancel: &Cancel, purpose: Purpose) -> Vec<Result<Hello, Trouble>> {
     for_each(suts, |sut| {
         if let Some(facts) = sut.access.facts() {
@@ -63,20 +63,20 @@ pub(crate) fn for_each<T: Send>(suts: &[&SutSpec], act: impl Fn(&SutSpec) -> T +
     answers
 }
 
-/// Returns what machines say of themselves, to guess which plan the user means. Machines that do not answer are left out.
+/// Returns the states that machines report, to guess which plan the user means. Machines that do not answer are left out.
 pub(crate) fn states(pool: &Pool, cancel: &Cancel) -> Vec<SutState> {
     let suts: Vec<&SutSpec> = pool.suts.iter().collect();
     let answers = look(&suts, cancel, Purpose::Run).into_iter();
     answers.filter_map(|answer| Some(answer.ok()?.state)).collect()
 }
 
-/// Makes all machines of a pool. When one is opened, what it is will be remembered.
+/// Makes all machines of a pool. What each is will be remembered when it is opened.
 pub(crate) fn make_all(pool: &Pool, cancel: &Cancel) -> Result<Vec<Box<dyn Sut>>, CliError> {
     let make = |spec| Ok(make(spec, cancel)?);
     pool.suts.iter().map(make).collect()
 }
 
-/// Makes one machine. When it is opened, what it is will be remembered.
+/// Makes one machine. What it is will be remembered when it is opened.
 pub(crate) fn make(spec: &SutSpec, cancel: &Cancel) -> Result<Box<dyn Sut>, Trouble> {
     let mut sut = spec.machine(cancel)?;
     sut.watch(Box::new(Memory {
@@ -92,7 +92,7 @@ pub(crate) fn forget(sut: &SutSpec) {
     remembered_facts::forget(sut);
 }
 
-/// Makes an error of a [`Cancel`] that could not be made.
+/// Makes an error about a [`Cancel`] that could not be made.
 pub(crate) fn no_descriptor(error: &std::io::Error) -> CliError {
     CliError::infra(format!("cannot make an event descriptor: {error}"))
 }

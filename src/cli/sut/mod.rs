@@ -1,7 +1,7 @@
-//! Which machines an invocation has, and what this host knows of them.
+//! The machines of an invocation, and what this host remembers of them.
 //!
-//! `-s`, groups, `local*N` and the lines of `--sut-file` become single targets ([`targets`], [`sut_file`]), and these a validated pool
-//! ([`pool`]). What a target means, and how a machine is reached, is decided by the kinds in [`crate::sut::kind`].
+//! `-s`, groups, `local*N` and the lines of `--sut-file` become single targets ([`targets`], [`sut_file`]), and these become a
+//! validated pool ([`pool`]). The kinds in [`crate::sut::kind`] decide what a target means and how a machine is reached.
 
 pub(crate) mod base_identity;
 pub(crate) mod due_finishes;

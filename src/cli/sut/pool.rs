@@ -1,4 +1,4 @@
-//! The machines of an invocation: targets and named SUTs made into a validated pool.
+//! The pool of machines of an invocation: makes it from targets and named SUTs, and validates it.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -28,17 +28,18 @@ const MAX_FACTS_AGE: Duration = Duration::from_hours(24);
 /// A machine that can be opened.
 #[derive(Clone, Debug)]
 pub(crate) struct SutSpec {
-    /// For people and records; unique in the pool.
+    /// The name for people and records, which is unique in the pool.
     pub(crate) name: String,
-    /// Where atex keeps its files on the machine, if not in the default place. No two SUTs of one machine have the same.
+    /// The directory in which atex keeps its files on the machine, if not in the default one. No two SUTs of one machine have the
+    /// same.
     pub(crate) dir: Option<PathBuf>,
     /// Free text of the configuration that joins the base identity.
     pub(crate) base: String,
-    /// How it is reached.
+    /// How the machine is reached.
     pub(crate) access: Arc<dyn Access>,
 }
 
-/// Machines, and what holds for all of them.
+/// The machines, and the settings that apply to all of them.
 #[derive(Clone, Debug)]
 pub(crate) struct Pool {
     pub(crate) suts: Vec<SutSpec>,
@@ -54,7 +55,7 @@ impl SutSpec {
         self.access.sut(self.dir.as_deref(), cancel)
     }
 
-    /// How it was installed, as far as the target says.
+    /// Returns how the machine was installed, as far as the target says.
     pub(crate) fn installation(&self) -> Installation<'_> {
         Installation {
             base: &self.base,
@@ -62,7 +63,7 @@ impl SutSpec {
         }
     }
 
-    /// Returns the identity of the machine: it tells the machines of a pool apart, and what is remembered of each.
+    /// Returns the identity of the machine, which distinguishes it in the pool and in what is remembered.
     pub(crate) fn place(&self) -> String {
         self.access.place()
     }
@@ -83,7 +84,7 @@ pub(crate) fn resolve(args: &SutArgs, settings: &Settings) -> Result<Pool, CliEr
     })
 }
 
-/// Resolves targets that join a pool. Fails where a machine of the pool has the same name or directory.
+/// Resolves targets that join a pool, and fails if a machine of the pool has the same name or directory.
 pub(crate) fn joining(
     given: &[Given],
     args: &SutArgs,
@@ -93,7 +94,7 @@ pub(crate) fn joining(
     Resolver::new(args, settings)?.specs(given, &pool.suts)
 }
 
-/// What targets are resolved with.
+/// The settings with which targets are resolved.
 struct Resolver<'a> {
     args: &'a SutArgs,
     settings: &'a Settings,
@@ -103,7 +104,7 @@ struct Resolver<'a> {
     told: Vec<String>,
 }
 
-/// A target, and what is known of who wrote it.
+/// The meaning of a target, and what is known of who wrote it.
 struct Meant {
     target: Target,
     /// The directory that relative paths are below.
@@ -126,7 +127,7 @@ impl<'a> Resolver<'a> {
         })
     }
 
-    /// Resolves targets. Their names and places must differ from each other and from those of the machines that are there.
+    /// Resolves targets. Their names and places must differ from each other and from those of the machines in `there`.
     fn specs(&mut self, given: &[Given], there: &[SutSpec]) -> Result<Vec<SutSpec>, CliError> {
         let place = |sut: &SutSpec| (sut.place(), sut.dir.clone());
         let mut names: BTreeSet<String> = there.iter().map(|sut| sut.name.clone()).collect();
@@ -203,7 +204,7 @@ impl<'a> Resolver<'a> {
         })
     }
 
-    /// Finds out which target a text means: one with a name in the configuration, or itself.
+    /// Returns the target that a text means: the named one in the configuration, or the text itself.
     fn meant(&self, given: &Given) -> Result<Meant, CliError> {
         let settings = self.settings;
         let named = named(&given.text, settings)?;
@@ -222,7 +223,7 @@ impl<'a> Resolver<'a> {
     }
 }
 
-/// Refuses a bare word that is most likely a misspelt name, so that it does not become a connection to some host.
+/// Refuses a bare word that is most likely a misspelt name, because it would become a connection to some host otherwise.
 fn doubt(text: &str, settings: &Settings) -> Result<(), CliError> {
     let kinds = KINDS.iter().map(|kind| kind.name());
     let known = settings.config.suts.keys().map(String::as_str).chain(kinds);
@@ -241,7 +242,7 @@ fn numbered(kind: &dyn SutKind, given: Option<PathBuf>) -> Result<PathBuf, CliEr
     })
 }
 
-/// Returns where the SSH configuration is read from.
+/// Returns the files of the SSH configuration.
 fn ssh_files(args: &SutArgs, settings: &Settings) -> ConfigFiles {
     let configured = || settings.config.defaults.ssh_config.as_ref().map(PathBuf::from);
     let only = args
@@ -261,7 +262,7 @@ fn ssh_files(args: &SutArgs, settings: &Settings) -> ConfigFiles {
     ConfigFiles { here, only }
 }
 
-/// Checks a directory on another machine: it must be absolute, since nothing is known that a relative one could be below.
+/// Checks a directory on another machine. It must be absolute, since a relative one has no known base there.
 fn dir_there(name: &str, dir: PathBuf) -> Result<PathBuf, CliError> {
     if dir.is_absolute() {
         return Ok(dir);
@@ -290,8 +291,8 @@ impl From<TargetError> for CliError {
     }
 }
 
-/// Looks a name up in the configuration. Parameters after the name win over what the configuration says, and its keys over the
-/// parameters of its target. Also returns the directory that relative paths are below.
+/// Looks up a name in the configuration. Parameters after the name win over the configuration, and the keys of the configuration
+/// over the parameters of its target. Also returns the base directory of relative paths.
 fn named(text: &str, settings: &Settings) -> Result<Option<(Target, PathBuf)>, CliError> {
     let (name, query) = text.split_once('?').unwrap_or((text, ""));
     let Some(sut) = settings.config.suts.get(name) else {

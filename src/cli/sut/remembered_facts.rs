@@ -1,4 +1,4 @@
-//! The facts of machines that this host remembers: one file for each machine, below the state directory, replaced as a whole.
+//! Remembers the facts of machines on this host: one file for each machine, below the state directory, replaced as a whole.
 
 use std::fs::{self, DirBuilder};
 use std::io::Write as _;
@@ -20,16 +20,16 @@ const DIRECTORY: &str = "facts-v1";
 struct FactsFile {
     /// The identity of the machine, for people who look into the file.
     place: String,
-    /// When the machine said so last: seconds since the epoch.
+    /// When the machine last reported them, in seconds since the epoch.
     #[serde(default)]
     at: u64,
     facts: Facts,
 }
 
-/// What is known of a machine.
+/// What this host knows of a machine.
 pub(super) struct KnownFacts {
     pub(super) facts: Facts,
-    /// How many seconds ago the machine said so.
+    /// How many seconds ago the machine reported it.
     pub(super) age: u64,
 }
 
@@ -51,7 +51,7 @@ fn file_of(sut: &SutSpec) -> Option<PathBuf> {
     Some(directories::state().ok()?.join(DIRECTORY).join(format!("{name}.json")))
 }
 
-/// Remembers what a machine is. Where the file cannot be written, the machine is asked again the next time.
+/// Remembers what a machine is. If the file cannot be written, the machine is asked again the next time.
 pub(super) fn remember(sut: &SutSpec, facts: &Facts) {
     let write = || -> Option<()> {
         let file = file_of(sut)?;

@@ -1,4 +1,4 @@
-//! `--sut-file`: the machines that are written into the file while the run goes on.
+//! `--sut-file`: watches the file for machines that are added to it while the run goes on.
 //!
 //! Each line is taken once. A line that is not a target, or that names a machine of the pool, is reported and left out. A machine whose
 //! line disappears stays in the pool.
@@ -19,11 +19,11 @@ use crate::sut::Cancel;
 /// A file that is watched.
 pub(crate) struct SutFile<'a> {
     path: PathBuf,
-    /// How machines are reached.
+    /// The options that say how machines are reached.
     args: &'a SutArgs,
     settings: &'a Settings,
     cancel: Cancel,
-    /// What the file looked like when it was read last.
+    /// The file's time and size when it was last read.
     seen: Option<(SystemTime, u64)>,
     taken: BTreeSet<String>,
     pool: Pool,

@@ -1,6 +1,6 @@
-//! From what the user writes to single targets: `-s`, groups of the configuration, `local*N`, and the lines of `--sut-file`.
+//! Expands what the user writes into single targets: `-s`, groups of the configuration, `local*N`, and the lines of `--sut-file`.
 //!
-//! It handles the texts of targets only. What they mean is decided in [`crate::cli::sut::pool`].
+//! It handles only the texts of targets. [`crate::cli::sut::pool`] decides what they mean.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -12,21 +12,21 @@ use crate::cli::config::settings::Settings;
 use crate::cli::error::CliError;
 use crate::sut::kind::KINDS;
 
-/// A number of SUTs above this is taken for a typing error.
+/// A greater number of SUTs is taken for a typing error.
 const MOST: u32 = 1000;
 
 /// A target for one machine.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Given {
-    /// As it is written, without a number of machines.
+    /// The target as it is written, without the number of machines.
     pub(crate) text: String,
-    /// The number of the SUT, where the target stands for several (`local*4`).
+    /// The number of the SUT, if the target stands for several (`local*4`).
     pub(crate) number: Option<u32>,
     /// Whether the user wrote it for this invocation, rather than in a configuration.
     pub(crate) is_users: bool,
 }
 
-/// A target as it is written, and where that is, for messages.
+/// A target as it is written, with its place for messages.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Line {
     /// `FILE:LINE`
@@ -34,8 +34,8 @@ pub(crate) struct Line {
     pub(crate) target: String,
 }
 
-/// Returns the targets of an invocation, each for one machine: those of `-s` and `--sut-file`, else those of the configuration, else
-/// `local`.
+/// Returns the targets of an invocation, each for one machine: those of `-s` and `--sut-file`, or else those of the
+/// configuration, or else `local`.
 pub(crate) fn given(args: &SutArgs, settings: &Settings) -> Result<Vec<Given>, CliError> {
     let mut users = args.suts.clone();
     if let Some(path) = &args.sut_file {
@@ -141,7 +141,7 @@ pub(crate) fn used(args: &SutArgs, settings: &Settings) -> Vec<Given> {
     used
 }
 
-/// Reads the targets of a file: one a line; `#` and what follows it, at the beginning or after a blank, is a comment.
+/// Reads the targets of a file, one per line. A `#` at the beginning of a line or after a blank begins a comment.
 pub(crate) fn read(path: &Path) -> Result<Vec<Line>, CliError> {
     let text = fs::read_to_string(path)
         .map_err(|error| CliError::usage(format!("cannot read the file of SUTs `{}`: {error}", path.display())))?;

@@ -164,7 +164,7 @@ const fn outcome_word(outcome: RecordOutcome) -> &'static str {
     }
 }
 
-/// Reports on standard error what was found broken.
+/// Warns on standard error of the broken files that were found.
 fn warn(reports: &[BadFile], settings: &Settings) {
     for report in reports {
         messages::warning(&report.to_string(), settings);

@@ -1,4 +1,5 @@
-//! `atex cache show|log|path|diff`: the inputs, outputs, logs and files of a record, and what two records differ in.
+//! `atex cache show|log|path|diff`: shows the inputs, outputs, logs and files of a record, and the differences between two
+//! records.
 
 use std::io::{BufRead as _, BufReader, IsTerminal as _, Read as _};
 use std::path::PathBuf;
@@ -18,10 +19,10 @@ use crate::report::palette::paint;
 use crate::report::text::{harmless, output_line};
 use crate::report::{Exit, human};
 
-/// Names of the files of a record that hold what its node printed: of a step, of a test.
+/// The files of a record that contain what its node printed; the first is that of a step, the second that of a test.
 const LOGS: [&str; 2] = ["log", "files/output.txt"];
 
-/// A line of a log that is longer is shown as several on a terminal, in bytes.
+/// A longer line of a log is shown as several lines on a terminal; the limit is in bytes.
 const LONGEST_LINE: u64 = 64 * 1024;
 
 pub(super) fn show(store: &Store, record: &Record, settings: &Settings, out: &mut Out) -> Result<Exit, CliError> {
@@ -62,7 +63,7 @@ pub(super) fn show(store: &Store, record: &Record, settings: &Settings, out: &mu
     Ok(Exit::Passed)
 }
 
-/// Prints an input; a text with several lines has lines of its own.
+/// Prints an input. If it is a text of several lines, each gets a line of its own.
 fn input(entry: &Entry, out: &mut Out) -> Result<(), CliError> {
     let origin = entry.origin.as_deref().map(|origin| format!("   {}", harmless(origin)));
     let origin = paint(out.palette.dim, origin.unwrap_or_default());

@@ -1,4 +1,4 @@
-//! `atex cache du|gc|verify|rm`: the size of the store, its health, and the removal of records.
+//! `atex cache du|gc|verify|rm`: shows the size of the store, collects and verifies it, and removes records.
 
 use std::time::{Duration, SystemTime};
 

@@ -1,4 +1,4 @@
-//! The commands that run something: `build`, `test`, `finish`.
+//! The arguments of the commands that run something: `build`, `test`, `finish`.
 
 use std::path::PathBuf;
 

@@ -1,4 +1,4 @@
-//! `--dry-run`: shows what would run, in order, and what is taken from the cache. Nothing is touched.
+//! `--dry-run`: shows what would run, in order, and what is taken from the cache, without touching anything.
 
 use atex_graph::Need;
 
@@ -12,7 +12,7 @@ use crate::report::Exit;
 use crate::report::palette::paint;
 use crate::report::text::{harmless, pad};
 
-/// Shows every node that the run needs, each one after those that it waits for.
+/// Shows every node that the run needs, each after the nodes that it waits for.
 pub(super) fn show(
     (work, pending, options): (&Workload, &PendingWork, &Options),
     settings: &Settings,

@@ -1,7 +1,7 @@
-//! `atex build`, `atex test`, `atex finish`: the wiring of compiler, executor and reporters.
+//! `atex build`, `atex test`, `atex finish`: connect the compiler, the executor and the reporters.
 //!
-//! Approach: open the cache; learn what the SUTs are; compile, unless this is a null build; decide what has to run; then either show that
-//! (`--dry-run`), or make the run's directory, start the reporters, run, and report the end.
+//! Approach: open the cache; learn what the SUTs are; compile, unless this is a null build; decide what has to run; then either
+//! show that (`--dry-run`), or make the run's directory, start the reporters, run, and report the end.
 
 pub(crate) mod args;
 mod dry_run;
@@ -49,10 +49,10 @@ use crate::sut::{Cancel, OnHeld, Project, Sut};
 use null_build::Tried;
 use sink::RunSink;
 
-/// At most so many machines are connected to ahead, so that no server has to drop other connections for it.
+/// How many machines are connected to in advance at most, so that no server has to drop other connections.
 const APPROACHED: usize = 4;
 
-/// Runs what is asked for.
+/// Runs what the request asks for.
 pub(crate) fn run(request: &RunRequest, settings: &Settings, out: &mut Out) -> Result<Exit, CliError> {
     let store = open_cache(request, settings)?;
     let tests = match &request.action {
@@ -93,7 +93,7 @@ pub(crate) fn run(request: &RunRequest, settings: &Settings, out: &mut Out) -> R
         }
         Tried::HasToRun(dir) => dir,
     };
-    // Dropping it would take longer than the process still lives.
+    // Dropping the value would take longer than the rest of the process.
     let mut work = ManuallyDrop::new(compiled(&resolved, (request, &asked), &store, settings)?);
     compile_request::warn(&work.warnings, settings);
     if matches!(request.action, RunCommand::Test { .. }) {
@@ -106,10 +106,10 @@ pub(crate) fn run(request: &RunRequest, settings: &Settings, out: &mut Out) -> R
     observed_inputs::settle(&mut work, &store);
     let pending = pending_work(&work, &options, (request, &asked), (&store, &project));
     if let (Some(file), Some(null_build)) = (&null_build_file, pending.null_build(&work)) {
-        // If it cannot be kept, the next run takes longer, and nothing else happens.
+        // If the null build cannot be kept, the next run only takes more time.
         let _is_compiled_again = file.keep(&null_build);
     }
-    // The metadata are not needed any more. To free them pays only where the run goes on for a while.
+    // The metadata are not needed any more. Freeing them pays only if the run goes on for a while.
     if pending.jobs.is_empty() {
         std::mem::forget(resolved);
     } else {
@@ -157,7 +157,7 @@ pub(crate) fn run(request: &RunRequest, settings: &Settings, out: &mut Out) -> R
     end(sink, &finished, &store, settings)
 }
 
-/// Reduces the workload to the tests that were asked for. Fails where there are none.
+/// Reduces the workload to the tests that were asked for, and fails if there are none.
 fn narrow(work: &mut Workload, request: &RunRequest, options: &Options) -> Result<(), CliError> {
     let has_none = |work: &Workload| work.plans.iter().all(|plan| plan.tests.is_empty());
     if let Some(shard) = request.shard {
@@ -174,7 +174,8 @@ fn narrow(work: &mut Workload, request: &RunRequest, options: &Options) -> Resul
     Ok(())
 }
 
-/// Where a plan has finish phases, makes the directory in which this host remembers which are due; warns where that is impossible.
+/// If a plan has finish phases, makes the directory in which this host remembers which of them are due, and warns if that is
+/// impossible.
 fn remember_finishes(work: &Workload, settings: &Settings) {
     if work.plans.iter().any(|plan| !plan.finish.is_empty())
         && let Err(reason) = due_finishes::make_place()
@@ -184,7 +185,7 @@ fn remember_finishes(work: &Workload, settings: &Settings) {
     }
 }
 
-/// Opens the cache. A problem with it is reported, and does not prevent the run.
+/// Opens the cache. A problem with it is reported and does not prevent the run.
 fn open_cache(request: &RunRequest, settings: &Settings) -> Result<Store, CliError> {
     let store = Store::open_as_far_as_it_goes(&settings.cache_dir()?)?;
     if let Some(reason) = store.read_only().filter(|_| !request.dry_run) {
@@ -195,7 +196,7 @@ fn open_cache(request: &RunRequest, settings: &Settings) -> Result<Store, CliErr
     Ok(store)
 }
 
-/// Compiles what was asked for. Probes run only where tests may run.
+/// Compiles what was asked for. Probes run only if tests may run.
 fn compiled(
     resolved: &ResolvedRequest,
     (request, asked): (&RunRequest, &compile::spec::Request),
@@ -213,8 +214,8 @@ fn compiled(
     })?)
 }
 
-/// Makes the machines and begins to connect to them where they are few and will be needed whatever the tree says, because compiling may
-/// take as long as connecting.
+/// Makes the machines and begins to connect to them, because compiling may take as long as connecting. It does so only if they
+/// are few and will be needed whatever is in the tree.
 fn approach(request: &RunRequest, cancel: &Cancel) -> Result<Option<Vec<Box<dyn Sut>>>, CliError> {
     let needed = !request.dry_run && !matches!(request.action, RunCommand::Build { .. });
     if !needed || request.pool.suts.len() > APPROACHED {
@@ -230,7 +231,7 @@ fn approach(request: &RunRequest, cancel: &Cancel) -> Result<Option<Vec<Box<dyn 
 /// Reports the end of a run.
 fn end(sink: RunSink, finished: &Finished, store: &Store, settings: &Settings) -> Result<Exit, CliError> {
     match sink.finish() {
-        // A user who interrupts because nobody reads the output knows about it.
+        // A user who interrupts because nobody reads the output already knows about the error.
         Err(_) if signals::came() => return Ok(Exit::Interrupted),
         finished => finished?,
     }
@@ -238,7 +239,8 @@ fn end(sink: RunSink, finished: &Finished, store: &Store, settings: &Settings) -
     ended(finished)
 }
 
-/// Warns of what in the cache is not used: of many files with the same problem, the first one and the number of the others.
+/// Warns of broken files in the cache, which are not used. Of many files with the same problem, it names the first one and the
+/// number of the others.
 fn tell(reports: &[BadFile], settings: &Settings) {
     let mut of_problem: BTreeMap<&FileProblem, Vec<&BadFile>> = BTreeMap::new();
     for report in reports {
@@ -253,14 +255,14 @@ fn tell(reports: &[BadFile], settings: &Settings) {
     }
 }
 
-/// Makes an error of a file of the run's directory that could not be written.
+/// Returns the error about a file of the run's directory that could not be written.
 fn not_written(dir: &RunDir, source: &std::io::Error) -> CliError {
     let dir = dir.path().display();
     CliError::infra(format!("cannot write the run's directory `{dir}`: {source}"))
 }
 
-/// Decides what has to run. A record that cannot be read is a miss, which the cache reports at the end. Whether the files of a record are
-/// there is found out when they are taken; a dry run does not take them, so it looks for them here.
+/// Decides what has to run. A record that cannot be read is a miss, which the cache reports at the end. Whether the files of a
+/// record exist turns out when they are taken; a dry run does not take them, so it looks for them here.
 fn pending_work(
     work: &Workload,
     options: &Options,
@@ -292,13 +294,13 @@ fn pending_work(
     pending
 }
 
-/// Returns the name under which the cache keeps an index of the records of this request. The same request has the same name each time.
+/// Returns the name under which the cache keeps an index of the records of this request. It depends only on the request.
 fn index_name(request: &RunRequest, asked: &compile::spec::Request) -> String {
     let (root, selection, shard) = (asked.start.display(), &request.selection, request.shard);
     format!("{root}\n{selection:?}\n{shard:?}")
 }
 
-/// Returns how the process ends: with an error where there is more to say than the summary has said.
+/// Returns how the process ends: with an error if there is more to say than the summary has said.
 fn ended(finished: &Finished) -> Result<Exit, CliError> {
     if let Some(defect) = &finished.defect {
         return Err(CliError::defect(defect.clone()));

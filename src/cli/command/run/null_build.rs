@@ -1,4 +1,4 @@
-//! The null build of a tree that is as it was when last nothing had to run: where all records can still be used, nothing is compiled.
+//! Carries out a null build: if nothing has changed and all records can still be used, nothing is compiled.
 
 use atex_cache::Store;
 use atex_graph::ActionKey;
@@ -19,7 +19,7 @@ use crate::report::Exit;
 use crate::rundir::{RunDir, RunInfo};
 use crate::sut::{Cancel, Project};
 
-/// What is to be built, and what is needed for that.
+/// What is to be built, and what the null build needs for that.
 pub(super) struct Build<'a> {
     pub(super) request: &'a RunRequest,
     pub(super) options: &'a Options,
@@ -32,16 +32,16 @@ pub(super) struct Build<'a> {
     pub(super) project: &'a Project,
 }
 
-/// What came of it.
+/// The result of trying a null build.
 pub(super) enum Tried {
-    /// All is told.
+    /// The null build was carried out and reported.
     Done(Exit),
-    /// Something has to run, as far as is known, and nothing is told. The run's directory, if it is made already, is empty.
+    /// As far as is known, something has to run, and nothing was reported. If the run's directory exists already, it is empty.
     HasToRun(Option<RunDir>),
 }
 
 impl Build<'_> {
-    /// Where the null build is kept, if the tests may all stand by their records.
+    /// Returns the file of the null build, if the options allow that all tests are taken from their records.
     pub(super) fn file(&self) -> Option<NullBuildFile> {
         let (request, options) = (self.request, self.options);
         let takes_records = options.takes_records() && options.until >= Until::Test;
@@ -49,13 +49,13 @@ impl Build<'_> {
         is_possible.then(|| self.resolved.null_build_file(self.asked)).flatten()
     }
 
-    /// Whether a machine owes the finish of one of the plans, and this build is to run it.
+    /// Returns whether a machine owes the finish of one of the plans and this build is to run it.
     fn owes(&self, plans: &[String]) -> bool {
         let owed = || due_finishes::of_project(&self.request.pool, self.project).into_iter();
         self.options.pays() && owed().any(|(_, owed)| owed.iter().any(|plan| plans.contains(plan)))
     }
 
-    /// Puts back the records of all tests of the null build, if one is kept and they all stand.
+    /// Restores the records of all tests of the null build, if one is kept and all records can be used.
     pub(super) fn carry_out(self, file: Option<&NullBuildFile>) -> Result<Tried, CliError> {
         let Some(null_build) = file.and_then(NullBuildFile::find) else {
             return Ok(Tried::HasToRun(None));

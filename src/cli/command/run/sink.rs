@@ -1,4 +1,4 @@
-//! Takes the events of a run: hands them to the reporters, and ends the run where these cannot write any more.
+//! The sink for the events of a run: passes them to the reporters, and ends the run if these cannot write any more.
 
 use crate::cli::error::CliError;
 use crate::control::Mask;
@@ -7,7 +7,7 @@ use crate::exec::run::EventSink;
 use crate::report;
 use crate::sut::{Cancel, Urgency};
 
-/// Reporters, and the flag that ends the run.
+/// The reporters, and the flag that ends the run.
 pub(super) struct RunSink {
     reporters: report::Reporters,
     cancel: Cancel,
@@ -29,12 +29,12 @@ impl RunSink {
         Self { mask, ..self }
     }
 
-    /// Ends the reporters, and says what they could not write.
+    /// Ends the reporters, and returns what they could not write.
     pub(super) fn finish(self) -> Result<(), CliError> {
         Ok(self.reporters.finish()?)
     }
 
-    /// A full disk or a closed pipe ends the run as Ctrl-C would, because nobody would learn what it does.
+    /// A full disk or a closed pipe ends the run as Ctrl-C would, because nobody would learn its results.
     fn heed_trouble(&self) {
         if self.reporters.trouble().is_some() {
             self.cancel.raise(Urgency::Graceful);

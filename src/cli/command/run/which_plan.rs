@@ -1,7 +1,7 @@
-//! `atex test NAME` without `--plan`: decides which plan is meant, where several plans discover the test.
+//! `atex test NAME` without `--plan`: decides which plan is meant if several plans discover the test.
 //!
-//! Where the test is the same node in all of them, there is nothing to decide. Otherwise the plan is meant for which a SUT is prepared; if
-//! that is none of them, or more than one, the command fails and asks the user to say which.
+//! If the test is the same node in all of them, there is nothing to decide. Otherwise, the plan is meant for which a SUT is
+//! prepared. If there is no such plan, or more than one, the command fails and asks the user to name one.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,6 +13,7 @@ use crate::exec::record::observed_inputs;
 use crate::sut::{Project, SutState};
 
 /// For each test name, keeps in the workload only the tests of the plan that is meant. The machines are asked only if there is
+/// something to decide.
 /// something to decide.
 pub(super) fn settle(
     work: &mut Workload,
@@ -53,7 +54,7 @@ pub(super) fn settle(
     }
     for plan in &mut work.plans {
         let goes = |id: &TestId| dropped.contains(id);
-        // Tests that share a tree run all, or none.
+        // Of the tests that share a tree, either all run or none.
         if !plan.shared_tree || plan.tests.iter().all(goes) {
             plan.tests.retain(|id| !goes(id));
         }
@@ -61,7 +62,7 @@ pub(super) fn settle(
     Ok(())
 }
 
-/// Returns whether a SUT says that it is in the state that the tests of the plan need.
+/// Returns whether a SUT reports the state that the tests of the plan need.
 fn is_prepared((work, store): (&Workload, &Store), plan: PlanId, states: &[SutState]) -> bool {
     let Some(&step) = work.plan(plan).chain.last() else {
         return false;

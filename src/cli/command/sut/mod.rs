@@ -1,4 +1,4 @@
-//! `atex sut ls|show|shell|reset|rm`: what machines say of themselves, and what is done with them outside of a run.
+//! `atex sut ls|show|shell|reset|rm`: shows the state of machines, and changes it outside of a run.
 
 mod shell;
 
@@ -74,12 +74,13 @@ pub(crate) fn run(command: &SutCommand, settings: &Settings, out: &mut Out) -> R
     }
 }
 
-/// Returns the machines that were asked for; where none were, also the numbered ones (`local*4`) that were used before.
+/// Returns the machines that were asked for. If none were, the result includes the numbered ones (`local*4`) that were used
+/// before.
 fn listed(args: &SutArgs, settings: &Settings) -> Result<Pool, CliError> {
     let mut pool = pool::resolve(args, settings)?;
     if args.suts.is_empty() && args.sut_file.is_none() {
         for given in targets::used(args, settings) {
-            // A machine of the pool is listed once.
+            // A machine of the pool must be listed only once.
             let more = pool::joining(&[given], args, &pool, settings).unwrap_or_default();
             pool.suts.extend(more);
         }
@@ -87,15 +88,15 @@ fn listed(args: &SutArgs, settings: &Settings) -> Result<Pool, CliError> {
     Ok(pool)
 }
 
-/// Opens a machine. With [`OnHeld::Fail`], fails at once where somebody else holds it.
+/// Opens a machine. With [`OnHeld::Fail`], it fails at once if somebody else holds the machine.
 fn open(spec: &SutSpec, on_held: OnHeld, cancel: &Cancel) -> Result<(Box<dyn Sut>, Hello), Trouble> {
     let mut machine = machines::make(spec, cancel)?;
     let hello = machine.open(on_held, &mut |_| {})?;
     Ok((machine, hello))
 }
 
-/// Makes what signals raise during these commands, so that they end in order: a terminal whose echo was switched off for a passphrase
-/// must not stay so.
+/// Makes the cancel that signals raise during these commands, so that they end in order: a terminal whose echo was switched off
+/// for a passphrase must not stay so.
 fn cancel() -> Result<(Cancel, Heeded), CliError> {
     let cancel = Cancel::new().map_err(|error| machines::no_descriptor(&error))?;
     signals::doing("machines were spoken with");
@@ -103,15 +104,16 @@ fn cancel() -> Result<(Cancel, Heeded), CliError> {
     Ok((cancel, heeded))
 }
 
-/// What is seen of a machine.
+/// What is known of a machine after looking at it.
 struct Seen {
     facts: Facts,
     state: SutState,
-    /// Who has it now.
+    /// The holder of the machine's lease.
     lease: Option<String>,
 }
 
-/// Looks at a machine, from outside where that is possible, so that nobody has to wait for its lease. Other machines are opened.
+/// Looks at a machine without opening it if that is possible, so that nobody has to wait for its lease. Other machines are
+/// opened.
 fn look(spec: &SutSpec, cancel: &Cancel) -> Result<Seen, Trouble> {
     let Peek { state, lease } = spec.access.peek(spec.dir.as_deref());
     match spec.access.facts() {
@@ -120,7 +122,7 @@ fn look(spec: &SutSpec, cancel: &Cancel) -> Result<Seen, Trouble> {
             state: state.unwrap_or_default(),
             lease,
         }),
-        // It was never used, or it cannot be: opening it tells which.
+        // The machine was never used, or it cannot be used; opening it shows which.
         _ => {
             let (_free, Hello { facts, state }) = open(spec, OnHeld::Fail, cancel)?;
             Ok(Seen { facts, state, lease })
@@ -128,7 +130,7 @@ fn look(spec: &SutSpec, cancel: &Cancel) -> Result<Seen, Trouble> {
     }
 }
 
-/// Lists machines; one that cannot be used is listed with the reason, and the exit code says that there was one.
+/// Lists machines. An unusable machine is listed with the reason, and the exit code says that there was one.
 fn ls(pool: &Pool, settings: &Settings, out: &mut Out) -> Result<Exit, CliError> {
     let (mut rows, mut exit) = (Vec::new(), Exit::Passed);
     let ((cancel, _heeded), suts) = (cancel()?, pool.suts.iter().collect::<Vec<_>>());
@@ -197,11 +199,11 @@ fn show(pool: &Pool, settings: &Settings, out: &mut Out) -> Result<Exit, CliErro
     Ok(Exit::Passed)
 }
 
-/// What a machine tells only once it was opened.
+/// What a machine tells only once it is opened.
 struct Within {
-    /// Why reads cannot be seen there.
+    /// Why reads of files cannot be observed there.
     blind: Option<String>,
-    /// The trees there, and when each was used last.
+    /// The trees there, with the time when each was last used.
     trees: Vec<(String, u64)>,
 }
 
@@ -241,7 +243,7 @@ fn show_one(spec: &SutSpec, hello: &Hello, seen: &Within, out: &mut Out) -> Resu
     Ok(())
 }
 
-/// Makes machines forget what they were prepared for. What is unfinished there stays so.
+/// Makes machines forget what they were prepared for. Due finishes stay due.
 fn reset(pool: &Pool, settings: &Settings, out: &mut Out) -> Result<Exit, CliError> {
     let (cancel, _heeded) = cancel()?;
     for spec in &pool.suts {
@@ -251,7 +253,7 @@ fn reset(pool: &Pool, settings: &Settings, out: &mut Out) -> Result<Exit, CliErr
             ..hello.state.clone()
         };
         state.unprepare();
-        // In this order: a chain is never believed whose environment file is gone.
+        // The state is reset first, so that a chain is never trusted after its environment file is gone.
         machine.set_state(&state)?;
         for project in &state.projects {
             machine.reset_env_file(&project.id, EnvFile::Prepared)?;
@@ -272,7 +274,7 @@ fn reset(pool: &Pool, settings: &Settings, out: &mut Out) -> Result<Exit, CliErr
     Ok(Exit::Passed)
 }
 
-/// Removes what is atex's from machines, and what is remembered of them here.
+/// Removes atex's files from machines, and everything that this host remembers of those machines.
 fn remove(pool: &Pool, settings: &Settings, out: &mut Out) -> Result<Exit, CliError> {
     let (cancel, _heeded) = cancel()?;
     for spec in &pool.suts {
@@ -302,7 +304,7 @@ fn warn_unfinished(spec: &SutSpec, state: &SutState, settings: &Settings) {
     }
 }
 
-/// Whether what jobs read there becomes an input of theirs.
+/// Returns the text on whether the files that jobs read there become inputs of theirs.
 fn sight(blind: Option<&str>) -> String {
     match blind {
         None => format!("seen, in trees of up to {MOST_FILES} files"),
@@ -323,7 +325,7 @@ fn described(spec: &SutSpec, hello: &Hello, seen: &Within) -> Value {
     })
 }
 
-/// The plans whose finish is due, each with its project, as far as that is known.
+/// Returns the plans whose finish is due, each with its project if that is known.
 fn names_of(unfinished: &[Due], state: &SutState) -> Vec<String> {
     let name = |due: &Due| match state.name_of(&due.project) {
         "" => due.plan.clone(),
@@ -352,7 +354,7 @@ fn state_cell(state: &SutState, facts: &Facts, out: &Out) -> Cell {
     )
 }
 
-/// A text, and the plans whose finish is owed.
+/// Returns a text, followed by the plans whose finish is due.
 fn with_owed(text: String, plans: &[String]) -> String {
     if plans.is_empty() {
         return text;

@@ -6,7 +6,7 @@ use crate::cli::error::CliError;
 use crate::cli::sut::pool::Pool;
 use crate::report::Exit;
 
-/// Becomes a shell, or the command; comes back only where that fails.
+/// Replaces this process with a shell or the command, and returns only if that fails.
 pub(super) fn run(pool: &Pool, command: &[String]) -> Result<Exit, CliError> {
     let [sut] = pool.suts.as_slice() else {
         return Err(CliError::usage("a shell is opened on one machine").hint("name one with `-s`"));
