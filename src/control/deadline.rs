@@ -1,8 +1,10 @@
-//! When a test must be done, as the test itself may move it. Pure: the caller says what time it is.
+//! The deadline of a test, which the test itself may move by `duration` lines.
+//!
+//! This module reads no clock: the caller says what time it is.
 
 use std::time::{Duration, Instant};
 
-/// What a `duration` line asks for.
+/// The change that a `duration` line asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DurationChange {
     /// The test may run this long from now.
@@ -11,9 +13,9 @@ pub enum DurationChange {
     Extend(Duration),
     /// The deadline comes nearer.
     Shorten(Duration),
-    /// Remember the time that remains.
+    /// The time that remains now is remembered, unless one is remembered already.
     Save,
-    /// Give back the time that was remembered.
+    /// The remembered time remains again, once as many `restore`s as `save`s were said.
     Restore,
 }
 
@@ -30,7 +32,7 @@ pub struct Deadline {
 }
 
 impl Deadline {
-    /// A deadline `duration` after `now`.
+    /// Makes a deadline that lies `duration` after `now`.
     pub fn new(duration: Duration, now: Instant) -> Self {
         Self {
             origin: now,
@@ -62,14 +64,15 @@ impl Deadline {
         }
     }
 
-    /// When the time is over. A deadline further away than the clock can tell is a century from the start.
+    /// Returns when the time is over. A deadline further away than the clock can tell becomes a century after the
+    /// start.
     pub fn expires(&self) -> Instant {
         const CENTURY: Duration = Duration::from_hours(876_000);
         let after = u64::try_from(self.expires.max(0)).map_or(CENTURY, Duration::from_nanos);
         self.origin + after.min(CENTURY)
     }
 
-    /// The time that remains at `now`; zero when it is over.
+    /// Returns the time that remains at `now`, which is zero when the time is over.
     pub fn remaining(&self, now: Instant) -> Duration {
         self.expires().saturating_duration_since(now)
     }

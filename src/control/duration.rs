@@ -1,8 +1,10 @@
-//! Texts that say how long, in the protocol's own form. The richer one of test metadata is read where metadata are.
+//! Durations as the control protocol writes them: a number with an optional unit.
+//!
+//! Test metadata have a richer form, which is parsed where the metadata are read.
 
 use std::time::Duration;
 
-/// A text that is no duration.
+/// The error for a text that is not a duration.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{text}` is no duration")]
 pub struct DurationError {
@@ -10,13 +12,14 @@ pub struct DurationError {
 }
 
 impl DurationError {
-    /// What a duration looks like.
+    /// Returns a hint that says what a duration looks like.
     pub fn hint(&self) -> &'static str {
         "a number of seconds, or with a unit: `90`, `15m`, `2h`, `1d`"
     }
 }
 
-/// Parses `[0-9]+[mhds]?`: seconds without a unit. What is too large to count is as long as can be counted.
+/// Parses `[0-9]+[mhds]?`. Without a unit, the number is in seconds. A number that is too large becomes the longest
+/// duration there is.
 pub fn parse_duration(text: &str) -> Result<Duration, DurationError> {
     let mut rest = text;
     let seconds = number(&mut rest)
@@ -27,7 +30,7 @@ pub fn parse_duration(text: &str) -> Result<Duration, DurationError> {
         .ok_or_else(|| DurationError { text: text.into() })
 }
 
-/// Takes digits off the front; too many of them saturate.
+/// Removes the digits at the front and returns their value, which saturates.
 fn number(rest: &mut &str) -> Option<u64> {
     let digits = take_digits(rest);
     (!digits.is_empty()).then(|| digits.parse().unwrap_or(u64::MAX))
@@ -40,7 +43,7 @@ fn take_digits<'a>(rest: &mut &'a str) -> &'a str {
     digits
 }
 
-/// Takes a unit off the front; gives its seconds.
+/// Removes a unit at the front and returns its length in seconds.
 fn unit(rest: &mut &str) -> Option<u64> {
     let seconds = match rest.as_bytes().first()? {
         b's' => 1,

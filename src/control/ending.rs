@@ -1,13 +1,13 @@
-//! The end of a test: what is still open becomes final, and the test gets a result for itself.
+//! The end of a test: open partial results become final, and the test gets a result for itself if it reported none.
 //!
-//! Invariant: after [`Protocol::finish`] the store has at least one result without a name.
+//! Invariant: after [`Protocol::finish`] the store has at least one result without a name, which is the test's own.
 
 use super::result::merge::Open;
 use super::violation::{ControlError, Violation};
 use super::{Finish, InfraKind, Judgement, OUTPUT, Protocol, Status, StoreError, TestSummary, Verdict};
 
 impl Protocol {
-    /// Has all bytes of files on the disk that came: what may be the beginning of a masked value is kept back until then.
+    /// Ends the test: stores the open results, and a fallback result if the test reported none for itself.
     pub fn end_files(&mut self) -> Result<(), StoreError> {
         self.leave_upload();
         self.store.end_files()
@@ -64,7 +64,8 @@ impl Protocol {
         Ok(self.summary(how))
     }
 
-    /// What all make of the test that it reported over the control stream: those that are stored, and those that wait.
+    /// Links the output for all results that are still open. A result whose link fails is stored without it. Returns
+    /// the first reason why a link failed.
     fn reported(&self, open: &mut [(Box<str>, Open)]) -> Verdict {
         let told = |(name, result): &mut (Box<str>, Open)| match result.status() {
             // Files of the test itself, of which nothing else is said.
@@ -112,7 +113,7 @@ impl Protocol {
         Ok(first)
     }
 
-    /// Makes the runner's own result of what the test left open for itself.
+    /// Completes the test's own result from how the test ended. `base` is what the test left open for itself.
     fn make_fallback(&mut self, base: &mut Open, how: &Finish) -> Result<(), StoreError> {
         match how {
             Finish::Exited(judged) if base.status() == Status::Missing => {
@@ -136,7 +137,7 @@ impl Protocol {
         }
         match self.link_testout(None, Some(OUTPUT)) {
             Ok(()) => base.set_testout(Some(OUTPUT)),
-            // Something that is not ours took the name; the output is where it always was.
+            // Something that atex did not make has taken the name. The output itself is still where it was.
             Err(ControlError::Violation(_)) => {}
             Err(ControlError::Store(error)) => return Err(error),
         }
@@ -163,7 +164,7 @@ impl Protocol {
     }
 }
 
-/// A note with a remark behind it.
+/// Joins a note and a remark that follows it.
 fn joined(note: Option<&str>, remark: &str) -> String {
     let note = note.filter(|note| !note.is_empty());
     note.into_iter().chain([remark]).collect::<Vec<_>>().join("; ")

@@ -1,7 +1,7 @@
-//! JSON as text: what the results need of it, without building values.
+//! Functions on the JSON text of results, which build no values.
 //!
-//! Values stay the text that the test wrote, so numbers keep their digits and objects their order. `serde_json` checks
-//! that the text is JSON; the functions here may then rely on it.
+//! A value stays the text that the test wrote, so numbers keep their digits and objects keep their order.
+//! `serde_json` checks that the text is JSON, and the functions here rely on that.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -11,28 +11,29 @@ use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-/// The members of one object: decoded keys, values as their text, in the order given.
+/// The members of one object in the order of the text: decoded keys, and the text of each value.
 pub(crate) type Members<'a> = Vec<(Cow<'a, str>, &'a str)>;
 
-/// Splits the text of one object into its members. Of a key that is given twice, the last value stays, in the first place.
+/// Splits the text of one object into its members. If a key is given twice, the last value is kept in the place of
+/// the first one.
 pub(crate) fn members(text: &str) -> Result<Members<'_>, serde_json::Error> {
     let Object(mut members) = serde_json::from_str(text)?;
     keep_last(&mut members);
     Ok(members)
 }
 
-/// The texts of the elements of an array; `None` for a value of another type.
+/// Returns the texts of the elements of an array, or `None` for a value of another type.
 pub(crate) fn elements(value: &str) -> Option<Vec<&str>> {
     let elements: Vec<&RawValue> = serde_json::from_str(value).ok()?;
     Some(elements.into_iter().map(RawValue::get).collect())
 }
 
-/// The text of a string value, decoded; `None` for a value of another type.
+/// Returns the decoded text of a string, or `None` for a value of another type.
 pub(crate) fn string(value: &str) -> Option<Cow<'_, str>> {
     serde_json::from_str::<Text<'_>>(value).ok().map(|Text(text)| text)
 }
 
-/// How many arrays and objects lie in one another at the deepest place.
+/// Returns how many arrays and objects are nested at the deepest place.
 pub(crate) fn depth(value: &str) -> usize {
     let (mut depth, mut deepest) = (0_usize, 0);
     for (byte, quoted) in structure(value) {
@@ -48,7 +49,7 @@ pub(crate) fn depth(value: &str) -> usize {
     deepest
 }
 
-/// Appends a value without the white space between its tokens: a stored line has no newline inside.
+/// Appends a value without the white space between its tokens, so that a stored line has no newline inside.
 pub(crate) fn push_compact(out: &mut Vec<u8>, value: &str) {
     if value.starts_with(['[', '{']) {
         let tokens = structure(value).filter(|(byte, quoted)| *quoted || !byte.is_ascii_whitespace());
@@ -71,10 +72,10 @@ pub(crate) fn push_string(out: &mut Vec<u8>, text: &str) {
     out.push(b'"');
 }
 
-/// Replaces escapes of lone surrogates by that of U+FFFD, in place. Python writes them for file names that are not UTF-8;
-/// strict readers of the stored line would stop at them.
+/// Replaces escapes of lone surrogates by the escape of U+FFFD, in place. Python writes lone surrogates for file
+/// names that are not UTF-8, and strict readers of the stored line would stop at them.
 ///
-/// Returns `None` where there is nothing to replace, which is nearly always.
+/// Returns `None` if there is nothing to replace, which is nearly always so.
 pub(crate) fn without_lone_surrogates(json: &[u8]) -> Option<Vec<u8>> {
     let mut replaced: Option<Vec<u8>> = None;
     let mut at = 0;
@@ -86,7 +87,7 @@ pub(crate) fn without_lone_surrogates(json: &[u8]) -> Option<Vec<u8>> {
                 replaced.get_or_insert_with(|| json.to_vec())[at + 2..at + 6].copy_from_slice(b"fffd");
                 6
             }
-            // Whatever is escaped, a backslash too, is no escape itself.
+            // The escaped character, which may be a backslash, does not begin another escape.
             None => 2.min(json.len() - at),
         };
     }
@@ -99,7 +100,7 @@ enum Surrogate {
     Low,
 }
 
-/// The surrogate whose escape starts the bytes.
+/// Returns the surrogate whose escape the bytes begin with.
 fn surrogate(bytes: &[u8]) -> Option<Surrogate> {
     let digits = bytes.strip_prefix(b"\\u")?.get(..4)?;
     let code = u16::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()?;
@@ -110,7 +111,7 @@ fn surrogate(bytes: &[u8]) -> Option<Surrogate> {
     }
 }
 
-/// The bytes of valid JSON, each with whether it belongs to a string.
+/// Iterates over the bytes of valid JSON, and says of each whether it belongs to a string.
 fn structure(value: &str) -> impl Iterator<Item = (u8, bool)> {
     let (mut quoted, mut escaped) = (false, false);
     value.bytes().map(move |byte| {
@@ -126,7 +127,7 @@ fn structure(value: &str) -> impl Iterator<Item = (u8, bool)> {
 }
 
 fn keep_last(members: &mut Members<'_>) {
-    /// Up to here, looking at each pair is faster than an index.
+    /// Up to this number of members, comparing each pair is faster than an index.
     const FEW: usize = 16;
     let has_twins = if members.len() <= FEW {
         members
@@ -176,7 +177,7 @@ impl<'de> Deserialize<'de> for Object<'de> {
     }
 }
 
-/// A string, borrowed where it has no escapes (serde's own `Cow` always owns).
+/// A string that is borrowed if it has no escapes. Serde's own `Cow` is always owned.
 struct Text<'a>(Cow<'a, str>);
 
 impl<'de> Deserialize<'de> for Text<'de> {

@@ -1,15 +1,17 @@
-//! How much a test may make the runner hold.
+//! Limits on what the runner holds in memory for one test.
 
-/// Bounds on what one test can say. The defaults are those of the protocol.
+/// Limits for one test. The defaults are those of the protocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Bytes of a control line, with its newline.
+    /// The most bytes of a control line, including its newline.
     pub line: usize,
-    /// Bytes of the JSON of one result.
+    /// The most bytes of the JSON of one result.
     pub json: usize,
-    /// Levels of arrays and objects in a result. Not of the protocol: readers of `results.jsonl` must not run out of stack.
+    /// The most nested arrays and objects in a result. The protocol has no such limit; it keeps readers of
+    /// `results.jsonl` from running out of stack.
     pub depth: usize,
-    /// Bytes of all partial results that are open at one time, with their names and what it costs to hold them.
+    /// The most bytes of all partial results that are open at one time, including their names and the overhead of
+    /// holding them.
     pub open: usize,
 }
 

@@ -1,21 +1,22 @@
-//! Control lines: a word, then at most one space and an argument whose form the word defines.
+//! Parses control lines: a word, then at most one space and an argument whose form depends on the word.
 //!
-//! `disconnect` and `noop` define no argument; what follows them is not looked at. Numbers are digits only.
+//! `disconnect` and `noop` have no argument, and what follows them is ignored. Numbers consist of digits only.
 //!
-//! `exitcode N SEAL` is the wrapper's word, for which it has a seal that a test does not know. A test's own `exitcode N` says
-//! nothing. `mounted SEAL`, too, is a word of the wrapper alone. Where the seal is empty, nobody but the wrapper speaks on the stream, and `exitcode N` is its word.
+//! The lines `exitcode N SEAL` and `mounted SEAL` are written by the wrapper alone, which has a seal that the test
+//! does not know. An `exitcode N` without the seal comes from the test and has no effect. If the seal is empty,
+//! nobody but the wrapper writes to the stream, and `exitcode N` comes from it.
 
 use super::violation::Violation;
 use super::{DurationChange, parse_duration};
 
-/// A control line that was understood.
+/// A control line that was parsed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ControlLine {
-    /// So many bytes of JSON follow. `None`: more than can be counted.
+    /// This many bytes of JSON follow, or `None` if the number is too large to count.
     Result(Option<usize>),
     /// The wrapper says how the test ended.
     ExitCode(i32),
-    /// Somebody else says so.
+    /// Somebody other than the wrapper says how the test ended.
     Claim,
     /// The wrapper says that something is mounted below the trees that was not when the test began.
     Mounted,
@@ -28,7 +29,7 @@ pub(crate) enum ControlLine {
 }
 
 impl ControlLine {
-    /// Parses a line without its newline. A seal at its end is not shown where the line is at fault.
+    /// Parses a line without its newline. If the line is at fault, the error does not show a seal at its end.
     pub(crate) fn parse(line: &[u8], seal: &str) -> Result<Self, Violation> {
         let unsealed = match seal {
             "" => Some(line),

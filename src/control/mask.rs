@@ -1,8 +1,8 @@
-//! Values that are stored and shown nowhere: each stands as `***` in what a job prints, uploads and reports.
+//! Masks secret values: each one is shown as `***` in everything that a job prints, uploads and reports.
 //!
-//! Invariant: what comes out does not depend on the chunks in which it came in. Of values that begin at one place the longest is
-//! taken, and the next is sought behind it. A stream holds back only what may be the beginning of a value, so at most one byte less
-//! than the longest.
+//! Invariant: the result does not depend on the chunks in which the input came. Of several values that begin at one
+//! place, the longest is masked, and the search goes on behind it. A stream holds back only bytes that may be the
+//! beginning of a value, so it holds back at most one byte less than the longest value has.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -12,13 +12,13 @@ use aho_corasick::{AhoCorasick, MatchKind};
 
 use super::json;
 
-/// What stands in the place of a value.
+/// The text that is shown in place of a value.
 const SHOWN: &str = "***";
 
-/// Shorter values are not masked, in bytes: they stand in much that is no secret.
+/// The length in bytes below which a value is not masked, because short texts occur in much that is not secret.
 const SHORTEST: usize = 6;
 
-/// The values. The default has none, and changes nothing.
+/// The values to mask. The default has no values and changes nothing.
 #[derive(Clone, Default)]
 pub struct Mask(Option<Arc<Values>>);
 
@@ -35,8 +35,8 @@ impl fmt::Debug for Mask {
 }
 
 impl Mask {
-    /// Masks these values, as they are without white space around them. A terminal writes newlines in its own way: a value with
-    /// lines is sought in both.
+    /// Masks these values without the white space around them. A terminal writes newlines in its own way, so a value
+    /// of several lines is searched for in both forms.
     pub fn new<'a>(values: impl IntoIterator<Item = &'a str>) -> Self {
         let values = values
             .into_iter()
@@ -53,17 +53,17 @@ impl Mask {
             .build(&texts);
         match finder {
             Ok(finder) if !texts.is_empty() => Self(Some(Arc::new(Values { texts, finder }))),
-            // More than 4 GiB of values cannot be given on any command line.
+            // Building fails only with more than 4 GiB of values, which fit on no command line.
             _ => Self(None),
         }
     }
 
-    /// Whether there is no value.
+    /// Returns whether there are no values.
     pub fn is_empty(&self) -> bool {
         self.0.is_none()
     }
 
-    /// A text with its values masked.
+    /// Returns a text with its values masked.
     pub fn text<'a>(&self, text: &'a str) -> Cow<'a, str> {
         match &self.0 {
             Some(values) if values.finder.is_match(text) => {
@@ -74,7 +74,7 @@ impl Mask {
         }
     }
 
-    /// Begins to mask a stream.
+    /// Starts to mask a stream.
     pub fn stream(&self) -> MaskedStream {
         MaskedStream {
             mask: self.clone(),
@@ -82,8 +82,8 @@ impl Mask {
         }
     }
 
-    /// The JSON of a result with its values masked: in keys and texts, also where these are escaped, and as numbers. The bytes that
-    /// a file has stay what they are. Returns nothing where nothing has to change.
+    /// Masks the JSON of a result: the values in keys and texts, also where they are escaped, and as numbers. The
+    /// lengths in `files` are not changed. Returns `None` if nothing has to change.
     pub(crate) fn result(&self, json: &str) -> Option<String> {
         let values = self.0.as_ref()?;
         if !json.contains('\\') && !values.finder.is_match(json) {
@@ -121,7 +121,8 @@ impl Mask {
     }
 }
 
-/// The length of the token, or of the white space, that JSON begins with. What is no JSON comes apart somehow.
+/// Returns the length of the token, or of the white space, that the JSON begins with. Text that is not JSON is split
+/// somehow.
 fn token(json: &str) -> usize {
     let bytes = json.as_bytes();
     let is_plain =
@@ -150,12 +151,12 @@ fn token(json: &str) -> usize {
 #[derive(Clone, Debug)]
 pub struct MaskedStream {
     mask: Mask,
-    /// What may be the beginning of a value.
+    /// Bytes that may be the beginning of a value.
     held: Vec<u8>,
 }
 
 impl MaskedStream {
-    /// Takes the next bytes; returns those that are certain by now.
+    /// Takes the next bytes, and returns the bytes that are certain by now.
     pub fn pass<'a>(&mut self, bytes: &'a [u8]) -> Cow<'a, [u8]> {
         let Some(values) = self.mask.0.clone() else {
             return bytes.into();
@@ -173,7 +174,8 @@ impl MaskedStream {
         out.map_or_else(|| bytes[..certain].into(), Cow::from)
     }
 
-    /// Ends the stream, or what of it may belong together: what was held back is no beginning of anything.
+    /// Ends the stream, or a part of it across which no value can extend. Returns the bytes that were held back,
+    /// which turned out not to be the beginning of a value.
     pub fn end(&mut self) -> Vec<u8> {
         let held = std::mem::take(&mut self.held);
         match &self.mask.0 {
@@ -182,15 +184,15 @@ impl MaskedStream {
         }
     }
 
-    /// Whether something is held back.
+    /// Returns whether bytes are held back.
     pub fn holds(&self) -> bool {
         !self.held.is_empty()
     }
 }
 
 impl Values {
-    /// Masks what is certain of the bytes (where they are the last ones, all of them); tells how many these are. No text is returned
-    /// where it is the bytes as they are.
+    /// Masks the bytes that are certain, which are all of them if they are the last ones. Returns the masked text, or
+    /// `None` if nothing was masked, and the number of certain bytes.
     fn masked(&self, bytes: &[u8], last: bool) -> (Option<Vec<u8>>, usize) {
         let (mut out, mut done) = (None::<Vec<u8>>, 0);
         let mut open = self.open(bytes, 0, last);
@@ -212,7 +214,7 @@ impl Values {
         (out, open)
     }
 
-    /// The first place from `from` on where a value may begin that goes on behind the bytes.
+    /// Returns the first place, from `from` on, at which a value may begin that extends beyond the bytes.
     fn open(&self, bytes: &[u8], from: usize, last: bool) -> usize {
         if last {
             return bytes.len();
@@ -234,7 +236,7 @@ mod tests {
 
     use super::*;
 
-    /// What a person would do: from the left, the longest value at each place.
+    /// Masks in the simplest way, as a reference: from the left, it takes the longest value at each place.
     fn by_hand(values: &[String], text: &[u8]) -> Vec<u8> {
         let (mut out, mut at) = (Vec::new(), 0);
         while at < text.len() {
@@ -312,7 +314,7 @@ mod tests {
             masked(r#"{"files":[{"name":"a123456","length":123456}],"length":123456}"#).as_deref(),
             Some(r#"{"files":[{"name":"a***","length":123456}],"length":"***"}"#)
         );
-        // What breaks off is not looked into, and breaks off where it did.
+        // A token that is cut off is not masked inside, and stays cut off.
         assert_eq!(masked(r#"{"n":"123456"#).as_deref(), Some(r#"{"n":"123456"#));
     }
 }

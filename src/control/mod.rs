@@ -1,8 +1,9 @@
-//! What a test may say to the runner: the control stream, the results it carries, the deadline it moves, and the files
-//! that lie on disk afterwards.
+//! The control protocol: what a test says to the runner on its control stream, the results in it, the deadline that
+//! it moves, and the files that are stored.
 //!
-//! Knows bytes, clocks given to it, and one directory. It must not know machines, metadata, graphs or who runs the test:
-//! the executor reads a stream, feeds it here, and does what [`Protocol::take`] tells it.
+//! This module works on bytes, on times that the caller passes in, and on one directory. It must not know machines,
+//! metadata, graphs or who runs the test: the executor reads a stream, feeds it to [`Protocol`], and does what
+//! [`Protocol::take`] returns.
 //!
 //! ```text
 //! bytes ──> Protocol ──> ControlMessage (to the executor)
@@ -11,7 +12,8 @@
 //! ```
 //!
 //! A test is not trusted: nothing that it sends makes this module panic, hold more than [`Limits`] allows, or write
-//! outside the test's own directory. What breaks the protocol is a [`Violation`]; what was final before stays stored.
+//! outside the test's own directory. A breach of the protocol is a [`Violation`]; results that were final before it
+//! stay stored.
 
 mod deadline;
 mod duration;

@@ -1,14 +1,14 @@
-//! One test's control stream, from its bytes to stored results.
+//! The parser of one test's control stream, from its bytes to stored results.
 //!
-//! Approach: a state says what the next bytes are: a control line, the JSON of a result, the bytes of a file. Each state
-//! takes what it can from the chunk at hand, straight from it where all is there, and collects otherwise; so no chunking
-//! changes what comes out. Lines of `results.jsonl` that become final in one chunk are written when the chunk is used up,
-//! also if it ends in a violation.
+//! Approach: a state says what the next bytes are: a control line, the JSON of a result, or the bytes of a file. Each
+//! state takes what it can from the chunk at hand. It uses the chunk directly if all is there, and collects the bytes
+//! otherwise, so the result does not depend on the chunks. Lines of `results.jsonl` that become final in one chunk
+//! are written when the chunk is used up, also if it ends in a violation.
 //!
 //! Where the protocol leaves room:
-//! * What follows `disconnect` is not read: the runner has let go. [`Protocol::restart`] begins anew.
-//! * `exitcode` counts where it carries the wrapper's seal, and then nothing that follows is read: the wrapper speaks last. Without
-//!   it the test has said so, which says nothing.
+//! * What follows `disconnect` is not read, because the runner has let go. [`Protocol::restart`] starts a new stream.
+//! * `exitcode` counts if it carries the wrapper's seal, and then nothing that follows is read, because the wrapper
+//!   writes last. An `exitcode` without the seal comes from the test and has no effect.
 //! * A last line without its newline is a violation.
 
 use std::collections::VecDeque;
@@ -22,30 +22,31 @@ use super::store::UploadedFile;
 use super::violation::{ControlError, Violation};
 use super::{DurationChange, ResultStore, Status, json};
 
-/// What stays of a buffer that one result made grow, and of a queue that one chunk did: a thousand tests at once each have
-/// them.
+/// The capacity that is kept of a buffer that one result made grow, and of a queue that one chunk made grow. It is
+/// small because a thousand tests at once each have such a buffer and queue.
 const KEPT_BUFFER: usize = 16 << 10;
 const KEPT_SAID: usize = 64;
 
-/// What the test told the executor.
+/// A message of the test, or of its wrapper, to the executor.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ControlMessage {
-    /// The wrapper: the test ended with this exit code.
+    /// The wrapper says that the test ended with this exit code.
     ExitCode(i32),
     /// Something is mounted below the machine's trees that was not when the test began.
     Mounted,
-    /// The deadline changes; apply it at the moment it is read.
+    /// The deadline changes. The change is to be applied at the moment it is read.
     Duration(DurationChange),
-    /// The end of the connection that comes is meant; let go of the channel now. Nothing more is read before `restart`.
+    /// The connection will end on purpose. The executor lets go of the channel now, and nothing more is read before
+    /// `restart`.
     Disconnect,
-    /// The loss of the connection that comes is meant; the channel stays open until then.
+    /// The connection will be lost on purpose. The channel stays open until then.
     Reconnect {
-        /// So is each later one.
+        /// Whether each later loss is on purpose, too.
         always: bool,
     },
-    /// Nothing.
+    /// Nothing is asked for.
     Noop,
-    /// A result is final: its status, and its subtest unless it is for the test itself.
+    /// A result is final. It has a status and, unless it is for the test itself, a subtest.
     Result(Status, Option<String>),
 }
 
@@ -55,24 +56,24 @@ pub struct Protocol {
     pub(super) store: ResultStore,
     limits: Limits,
     state: State,
-    /// The beginning of a line or of a JSON of which the rest is still to come.
+    /// The beginning of a line or of a JSON whose rest has not come yet.
     held: Vec<u8>,
     pub(super) partials: Partials,
     pub(super) said: VecDeque<ControlMessage>,
     exit_code: Option<i32>,
-    /// What the wrapper's word ends with; empty where nobody else speaks on the stream.
+    /// The seal at the end of the wrapper's lines. It is empty if nobody else writes to the stream.
     seal: String,
-    /// What the runner has to say of the test's end.
+    /// A remark of the runner about the test's end.
     pub(super) remark: Option<String>,
     pub(super) ended: FinalResults,
     broken: Option<ControlError>,
 }
 
-/// What is known of the results that are final.
+/// What is known of the final results.
 #[derive(Debug, Default)]
 pub(super) struct FinalResults {
     pub(super) tally: StatusTally,
-    /// The test gave a final result for itself.
+    /// Whether the test gave a final result for itself.
     pub(super) nameless: bool,
     /// The note of the last such result.
     pub(super) note: String,
@@ -86,11 +87,11 @@ enum State {
         length: usize,
     },
     Files(Upload),
-    /// Nothing to us: the runner has let go.
+    /// They are ignored, because the runner has let go.
     LetGo,
 }
 
-/// A result whose files are coming.
+/// A result whose files are being received.
 #[derive(Debug)]
 struct Upload {
     json: Vec<u8>,
@@ -100,7 +101,7 @@ struct Upload {
 }
 
 impl Protocol {
-    /// A parser that stores into `store`.
+    /// Makes a parser that stores into `store`.
     pub fn new(store: ResultStore, limits: Limits) -> Self {
         Self {
             store,
@@ -117,18 +118,19 @@ impl Protocol {
         }
     }
 
-    /// Says what the wrapper of the stream that begins now ends its word with.
+    /// Sets the seal at the end of the wrapper's lines in the stream that begins now.
     pub fn expect_seal(&mut self, seal: &str) {
         seal.clone_into(&mut self.seal);
     }
 
-    /// Adds a remark of the runner to the note of the test's own result, as far as that is not stored yet, and to that of the summary.
+    /// Adds a remark of the runner to the note of the summary, and to the note of the test's own result if that is
+    /// not stored yet.
     pub fn remark(&mut self, text: &str) {
         self.remark = Some(text.to_owned());
     }
 
-    /// Takes the next bytes of the stream, in chunks of any size. After an error, each call gives it again; `finish` stores
-    /// what was said before.
+    /// Takes the next bytes of the stream, in chunks of any size. After an error, each call returns that error again;
+    /// `finish` stores what was said before it.
     pub fn feed(&mut self, bytes: &[u8]) -> Result<(), ControlError> {
         if let Some(broken) = &self.broken {
             return Err(broken.clone());
@@ -138,7 +140,8 @@ impl Protocol {
         self.remember(consumed.and(stored))
     }
 
-    /// Gives what the test told the executor, in order. To be emptied after each `feed`, also one that failed.
+    /// Returns the next message for the executor, in order. The executor calls this after each `feed`, also after one
+    /// that failed, until nothing is left.
     pub fn take(&mut self) -> Option<ControlMessage> {
         let said = self.said.pop_front();
         if said.is_none() {
@@ -147,15 +150,15 @@ impl Protocol {
         said
     }
 
-    /// The exit code that was said since the last restart.
+    /// Returns the exit code that was said since the last restart.
     pub fn exit_code(&self) -> Option<i32> {
         self.exit_code
     }
 
-    /// Says that the stream is at its end: a violation in the middle of a line, a JSON or a file.
+    /// Takes note that the stream has ended. An end in the middle of a line, a JSON or a file is a violation.
     ///
-    /// This is for a stream that the test ended. Where the connection ended, it is not the test that broke off: then
-    /// `restart` or `finish` follow instead.
+    /// This is for a stream that the test ended. If the connection ended instead, the test did not break off, so
+    /// `restart` or `finish` is called without this.
     pub fn end_of_stream(&mut self) -> Result<(), ControlError> {
         if let Some(broken) = &self.broken {
             return Err(broken.clone());
@@ -185,7 +188,8 @@ impl Protocol {
         self.remember(Err(violation.into()))
     }
 
-    /// Begins a new stream, after the test was started again. Results stay, open ones too; the exit code counts anew.
+    /// Begins a new stream after the test was started again. Results stay, also open ones; the exit code is
+    /// forgotten.
     pub fn restart(&mut self) {
         self.leave_upload();
         self.state = State::Line;
@@ -250,7 +254,7 @@ impl Protocol {
                     .filter(|length| *length <= limit)
                     .ok_or_else(|| Violation::new(format!("the JSON of a result is longer than {limit} bytes")))?;
                 self.state = State::Json { length };
-                // No byte will come that could tell that there is none.
+                // An empty JSON is taken here, because no further byte may come at which it could be noticed.
                 return if length == 0 {
                     self.take_json(0, &mut &[][..])
                 } else {
@@ -311,7 +315,7 @@ impl Protocol {
         self.start_upload(json.to_vec(), report.take_files().into_iter())
     }
 
-    /// Goes to the first file that has bytes to come; without one, the result is complete.
+    /// Goes to the first file that has bytes to come. If there is none, the result is complete.
     fn start_upload(&mut self, json: Vec<u8>, mut coming: std::vec::IntoIter<Announced>) -> Result<(), ControlError> {
         for Announced { path, length, .. } in coming.by_ref() {
             let file = self.store.open_file(path)?;
@@ -330,7 +334,7 @@ impl Protocol {
         self.complete(&report)
     }
 
-    /// Closes the file whose end does not come any more.
+    /// Closes the file whose end will not come.
     pub(super) fn leave_upload(&mut self) {
         if let State::Files(upload) = std::mem::replace(&mut self.state, State::LetGo) {
             self.store.close_file(upload.file);
@@ -347,7 +351,7 @@ impl Protocol {
         }
     }
 
-    /// Keeps or stores a result whose files are all there.
+    /// Keeps or stores a result after all its files have come.
     fn complete(&mut self, report: &SentResult<'_>) -> Result<(), ControlError> {
         if report.partial {
             return Ok(self.partials.keep(report)?);

@@ -1,10 +1,10 @@
-//! What a test did wrong on its control stream, told so that its author finds it.
+//! Violations of the control protocol by a test, described so that the test's author finds the fault.
 
 use std::fmt::{self, Write};
 
 use super::{InfraKind, StoreError};
 
-/// Bytes of the stream that a note shows at most.
+/// The most bytes of the stream that a note shows.
 const SHOWN: usize = 80;
 
 /// A breach of the protocol. It ends the test as [`InfraKind::Control`].
@@ -19,17 +19,17 @@ impl Violation {
         Self { note: note.into() }
     }
 
-    /// A violation whose note ends with the bytes at fault.
+    /// Makes a violation whose note ends with the bytes at fault.
     pub(crate) fn at(what: impl fmt::Display, bytes: &[u8]) -> Self {
         Self::new(format!("{what}: {}", ShownBytes(bytes)))
     }
 
-    /// What was wrong, with the bytes at fault escaped and shortened.
+    /// Returns what was wrong, with the bytes at fault escaped and shortened.
     pub fn note(&self) -> &str {
         &self.note
     }
 
-    /// The kind of failure that a violation is.
+    /// Returns the kind of infrastructure failure that a violation is.
     pub fn kind(&self) -> InfraKind {
         InfraKind::Control
     }
@@ -46,7 +46,7 @@ pub enum ControlError {
     Store(#[from] StoreError),
 }
 
-/// Bytes for a person: in backticks, escaped, cut in the middle of nowhere after [`SHOWN`].
+/// Bytes shown for a person: in backticks, escaped, and cut after [`SHOWN`] bytes even in the middle of a character.
 pub(crate) struct ShownBytes<'a>(pub(crate) &'a [u8]);
 
 impl fmt::Display for ShownBytes<'_> {
@@ -55,7 +55,7 @@ impl fmt::Display for ShownBytes<'_> {
         f.write_char('`')?;
         for byte in shown {
             match byte {
-                // Not ambiguous here, and JSON is full of them.
+                // Quotes are not escaped, because they are not ambiguous in backticks, and JSON is full of them.
                 b'"' | b'\'' => f.write_char((*byte).into())?,
                 _ => write!(f, "{}", byte.escape_ascii())?,
             }

@@ -1,11 +1,12 @@
-//! Partial results: what waits under a name, and how the next piece is merged into it.
+//! Partial results: they wait by name, and each next piece is merged into the one of its name.
 //!
-//! How values are merged is told in `tree`; this file keeps what waits, and the names of its files.
+//! The rules for merging values are in `tree`; this file keeps the open results and the names of their files.
 //!
-//! Where the protocol leaves room: the first piece is kept as it is, its `null`s too; a `null` in a later piece removes the
-//! key and is not kept, also where there was nothing to remove.
+//! Where the protocol leaves room: the first piece is kept as it is, including `null`s. A `null` in a later piece
+//! removes the key and is not kept, even if there was nothing to remove.
 //!
-//! Invariant: `held` is the sum of the sizes of what is open, and a size follows each change of its result.
+//! Invariant: `held` is the sum of the sizes of the open results, and a size is updated with each change of its
+//! result.
 
 use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap};
@@ -15,11 +16,11 @@ use super::tree::JsonNode;
 use super::{MemberValue, SentResult, push_line, push_members, testout_is_a_file};
 use crate::control::violation::Violation;
 
-/// What it costs to hold an open result, or the name of a file, beside its text.
+/// The cost, in bytes, of holding an open result, or the name of a file, in addition to its text.
 const RESULT_COST: usize = 16;
 const NAME_COST: usize = 64;
 
-/// The results that wait, by name. The test itself has the empty name, which no subtest can have.
+/// The open results by name. The test itself has the empty name, which no subtest can have.
 #[derive(Debug)]
 pub(crate) struct Partials {
     open: HashMap<Box<str>, Open>,
@@ -38,7 +39,7 @@ impl Partials {
         }
     }
 
-    /// Keeps a partial result, merged into the one that waits under its name.
+    /// Keeps a partial result, merged into the one that is open under its name.
     pub(crate) fn keep(&mut self, report: &SentResult<'_>) -> Result<(), Violation> {
         let name = report.name.as_deref().unwrap_or_default();
         if let Some(open) = self.open.get_mut(name) {
@@ -61,7 +62,8 @@ impl Partials {
         ))
     }
 
-    /// Merges a final result into the one that waits under its name, and takes it out. `None` if none waits.
+    /// Merges a final result into the one that is open under its name, and removes that. Returns `None` if none is
+    /// open.
     pub(crate) fn complete(&mut self, report: &SentResult<'_>) -> Result<Option<Open>, Violation> {
         let name = report.name.as_deref().unwrap_or_default();
         let Some(mut open) = self.open.remove(name) else {
@@ -72,7 +74,7 @@ impl Partials {
         Ok(Some(open))
     }
 
-    /// Takes everything, in the order of first appearance.
+    /// Removes all open results and returns them in the order of their first appearance.
     pub(crate) fn drain(&mut self) -> Vec<(Box<str>, Open)> {
         self.held = 0;
         let mut all: Vec<_> = std::mem::take(&mut self.open).into_iter().collect();
@@ -81,17 +83,17 @@ impl Partials {
     }
 }
 
-/// A result that waits.
+/// An open result.
 #[derive(Debug)]
 pub(crate) struct Open {
     appeared: u64,
-    /// An object.
+    /// The result's JSON, which is always an object.
     body: JsonNode,
     attached: Option<Box<Attached>>,
     size: usize,
 }
 
-/// The files of a result that waits.
+/// The files of an open result.
 #[derive(Debug, Default)]
 struct Attached {
     testout: Option<String>,
@@ -106,7 +108,7 @@ impl Attached {
 }
 
 impl Open {
-    /// A result of which nothing is known, behind all others.
+    /// Makes a result of which nothing is known, ordered after all others.
     pub(crate) fn empty() -> Self {
         Self {
             appeared: u64::MAX,
@@ -178,7 +180,7 @@ impl Open {
         self.size += attached.size();
     }
 
-    /// The name under which the output is attached.
+    /// Returns the name under which the output is attached.
     pub(crate) fn testout(&self) -> Option<&str> {
         self.attached.as_ref()?.testout.as_deref()
     }
@@ -188,7 +190,7 @@ impl Open {
         self.attached.get_or_insert_default().testout = name.map(str::to_owned);
     }
 
-    /// The names of the files, sorted; `None` where none were ever given.
+    /// Returns the sorted names of the files, or `None` if none were ever given.
     pub(crate) fn files(&self) -> Option<&BTreeSet<String>> {
         self.attached.as_ref()?.files.as_ref()
     }
@@ -201,7 +203,7 @@ impl Open {
         self.text("note")
     }
 
-    /// Sets a member to a text, whatever it was.
+    /// Sets a member to a text, whatever its value was.
     pub(crate) fn set(&mut self, key: &str, text: &str) {
         self.body
             .taken_apart(&mut self.size)
@@ -240,7 +242,7 @@ mod tests {
     use super::*;
     use crate::control::Limits;
 
-    /// The merging rules on values, as the protocol words them.
+    /// The merging rules on parsed values, in the words of the protocol, as a reference.
     fn model(into: &mut Map<String, Value>, piece: Map<String, Value>) {
         for (key, value) in piece {
             match (into.get_mut(&key), value) {

@@ -1,4 +1,4 @@
-//! One result as a test sent it: its known keys understood and checked, everything else left as text.
+//! One result as a test sent it: its known keys are parsed and checked, and everything else stays text.
 
 pub(crate) mod merge;
 pub(crate) mod summary;
@@ -15,15 +15,15 @@ use summary::Status;
 /// The value of a key that the runner keeps apart from the others.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum MemberValue<T> {
-    /// The key is not there.
+    /// The key is missing.
     Absent,
-    /// `null`: in a merge, what was said before is taken back.
+    /// The value is `null`: in a merge, the earlier value is taken back.
     Null,
-    /// A value.
+    /// The key has a value.
     Given(T),
 }
 
-/// An entry of `files`.
+/// A file that an entry of `files` announces.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Announced {
     pub(crate) name: String,
@@ -34,9 +34,9 @@ pub(crate) struct Announced {
 /// A result, borrowed from its JSON.
 #[derive(Debug)]
 pub(crate) struct SentResult<'a> {
-    /// All members but `partial`, `testout` and `files`.
+    /// All members except `partial`, `testout` and `files`.
     pub(crate) members: Members<'a>,
-    /// The subtest; `null` and the empty text mean the test itself.
+    /// The name of the subtest. `null` and the empty text stand for the test itself.
     pub(crate) name: Option<Cow<'a, str>>,
     pub(crate) status: Status,
     pub(crate) partial: bool,
@@ -45,7 +45,7 @@ pub(crate) struct SentResult<'a> {
 }
 
 impl<'a> SentResult<'a> {
-    /// Understands the JSON of a result.
+    /// Parses the JSON of a result.
     pub(crate) fn parse(json: &'a [u8], limits: &Limits) -> Result<Self, Violation> {
         let text = std::str::from_utf8(json)
             .map_err(|error| Violation::at("JSON of a result is not UTF-8", &json[error.valid_up_to()..]))?;
@@ -87,7 +87,7 @@ impl<'a> SentResult<'a> {
             }
             report.members.push((key, value));
         }
-        // A file's path needs the name, which may come later than the files.
+        // The path of a file contains the result's name, which may come after the files in the JSON.
         if let Some(value) = files {
             report.files = announced(report.name.as_deref(), value)?;
         }
@@ -95,7 +95,7 @@ impl<'a> SentResult<'a> {
         Ok(report)
     }
 
-    /// The files whose bytes follow.
+    /// Returns the files whose bytes follow.
     pub(crate) fn take_files(self) -> Vec<Announced> {
         match self.files {
             MemberValue::Given(files) => files,
@@ -103,7 +103,7 @@ impl<'a> SentResult<'a> {
         }
     }
 
-    /// The value of `note`, if it is a text.
+    /// Returns the value of `note` if it is a text.
     pub(crate) fn note(&self) -> Option<Cow<'a, str>> {
         let (_, value) = self.members.iter().find(|(key, _)| key == "note")?;
         json::string(value)
@@ -124,7 +124,7 @@ impl<'a> SentResult<'a> {
     }
 }
 
-/// Where a `testout` lies.
+/// Returns the path of a `testout`.
 pub(crate) fn testout_path(subtest: Option<&str>, testout: &str) -> Result<FilePath, Violation> {
     FilePath::new(subtest, testout).map_err(|fault| Violation::new(format!("`testout`: {fault}")))
 }
@@ -136,7 +136,7 @@ pub(crate) fn testout_is_a_file(testout: &str) -> Violation {
     ))
 }
 
-/// Appends the line of a result, without its newline. `members` appends `"key":value`, with commas between.
+/// Appends the line of a result without its newline. `members` appends `"key":value` pairs, with commas between them.
 pub(crate) fn push_line<'n>(
     out: &mut Vec<u8>,
     members: impl FnOnce(&mut Vec<u8>),
@@ -166,7 +166,7 @@ pub(crate) fn push_line<'n>(
     out.push(b'}');
 }
 
-/// Appends members as they stand in an object, without its braces.
+/// Appends members as they stand in an object, without the braces.
 pub(crate) fn push_members(out: &mut Vec<u8>, members: &Members<'_>) {
     for (position, (key, value)) in members.iter().enumerate() {
         if position > 0 {
@@ -182,7 +182,7 @@ fn broken_json(text: &str, error: &serde_json::Error) -> Violation {
     if text.is_empty() {
         return Violation::new("a result of 0 bytes is no JSON object");
     }
-    // The position is that of the fault or just behind it; what comes before helps to find it.
+    // The position is that of the fault or just behind it. The text before it helps the author to find the fault.
     let line = text
         .split_inclusive('\n')
         .take(error.line().saturating_sub(1))
@@ -204,7 +204,7 @@ fn flag(value: &str) -> Result<bool, Violation> {
     }
 }
 
-/// A text, or `None` for `null`.
+/// Returns a text, or `None` for `null`.
 fn text_of<'a>(key: &str, value: &'a str) -> Result<Option<Cow<'a, str>>, Violation> {
     match json::string(value) {
         None if value != "null" => Err(Violation::at(format!("`{key}` is no string"), value.as_bytes())),
@@ -231,7 +231,7 @@ fn announced_file(subtest: Option<&str>, entry: &str) -> Result<Announced, Viola
     let name = value("name")
         .and_then(json::string)
         .ok_or_else(|| fault("an entry of `files` has no `name`"))?;
-    // The text is a JSON value: what parses as an unsigned number has no sign, fraction or exponent.
+    // The text is valid JSON, so a text that parses as an unsigned number has no sign, fraction or exponent.
     let length = value("length")
         .and_then(|length| length.parse().ok())
         .ok_or_else(|| fault("an entry of `files` has no number of bytes as `length`"))?;

@@ -1,4 +1,4 @@
-//! What came of a test: the words for it, and the tally over all its results.
+//! The outcome of a test: statuses, verdicts, kinds of infrastructure failure, and the tally of all its results.
 
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
@@ -8,19 +8,20 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::control::{ControlMessage, Judgement};
 
-/// Distinct statuses outside the known ones that are counted by name; a test may invent any number of them.
+/// How many distinct unknown statuses are counted by name. The number is limited because a test may invent any number
+/// of them.
 const OTHER_STATUSES: usize = 32;
 
-/// The name under which statuses beyond [`OTHER_STATUSES`], or too long for a name, are counted.
+/// The name under which statuses are counted that are more than [`OTHER_STATUSES`], or too long for a name.
 const OTHER: &str = "other";
 
-/// How a test ended, over all that it reported. Severity grows in declaration order.
+/// The outcome of a test over all that it reported. Severity grows in declaration order.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Verdict {
     /// Nothing failed.
     #[default]
     Pass,
-    /// A result says `fail`, `error`, nothing, or what nobody knows.
+    /// A result has the status `fail` or `error`, an unknown status, or none.
     Fail,
     /// The infrastructure ended the test.
     Infra,
@@ -35,16 +36,16 @@ pub enum Status {
     Warn,
     Skip,
     Error,
-    /// The runner's own: the infrastructure failed. Never from a test.
+    /// The infrastructure failed. The runner writes this status; a test cannot.
     Infra,
-    /// Any other text, kept as it is; `infra` from a test too.
+    /// Any other text, unchanged. An `infra` that a test sent is one, too.
     Other(Box<str>),
     /// The result has no status.
     Missing,
 }
 
 impl Status {
-    /// The status that a test's text stands for.
+    /// Returns the status for a text that a test sent.
     pub(crate) fn said(text: &str) -> Self {
         match text {
             "pass" => Self::Pass,
@@ -57,7 +58,7 @@ impl Status {
         }
     }
 
-    /// The status that the text of a line in `results.jsonl` stands for.
+    /// Returns the status for the text in a line of `results.jsonl`.
     pub fn in_results(text: &str) -> Self {
         match text {
             "infra" => Self::Infra,
@@ -65,7 +66,7 @@ impl Status {
         }
     }
 
-    /// The status that a text of an event stands for, which tells also of those that are missing.
+    /// Returns the status for the text in an event. There, a missing status has a text as well.
     pub(crate) fn in_events(text: &str) -> Self {
         match text {
             "none" => Self::Missing,
@@ -73,7 +74,7 @@ impl Status {
         }
     }
 
-    /// The text that is stored; `none` where there is none.
+    /// Returns the text that is stored, or `none` if there is no status.
     pub fn as_str(&self) -> &str {
         match self {
             Self::Pass => "pass",
@@ -88,7 +89,7 @@ impl Status {
         }
     }
 
-    /// What one result of this status makes of its test.
+    /// Returns the verdict on a test with one result of this status.
     pub fn verdict(&self) -> Verdict {
         match self {
             Self::Pass | Self::Info | Self::Warn | Self::Skip => Verdict::Pass,
@@ -106,7 +107,7 @@ impl fmt::Display for Status {
 
 impl Ord for Status {
     fn cmp(&self, other: &Self) -> Ordering {
-        // A test may make up the text of a status that is the runner's own.
+        // A test may have sent a text that is a status of the runner's own.
         let is_other = |status: &Self| matches!(status, Self::Other(_));
         (self.as_str(), is_other(self)).cmp(&(other.as_str(), is_other(other)))
     }
@@ -130,10 +131,10 @@ impl<'de> Deserialize<'de> for Status {
     }
 }
 
-/// How the infrastructure failed a test: the `error` of an `infra` result.
+/// The kind of an infrastructure failure, which is the `error` of an `infra` result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum InfraKind {
-    /// The duration is over.
+    /// The test's duration is over.
     Timeout,
     /// The connection or the wrapper ended without `disconnect`.
     Aborted,
@@ -143,14 +144,14 @@ pub enum InfraKind {
     Setup,
     /// A prepare step failed, so the test never started.
     Prepare,
-    /// No connection to the SUT.
+    /// The SUT cannot be connected to.
     Unreachable,
     /// The user cancelled.
     Cancelled,
 }
 
 impl InfraKind {
-    /// The word in results.
+    /// Returns the word for it in results.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Timeout => "timeout",
@@ -170,10 +171,10 @@ impl fmt::Display for InfraKind {
     }
 }
 
-/// How a test ended, told by the executor.
+/// How a test ended, as the executor says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Finish {
-    /// The test ended by itself. This is what that makes of it where it gave no result for itself.
+    /// The test ended by itself. The status is that of the test if it gave no result for itself.
     Exited(Status),
     /// The test ended by itself, and these are its results beside those that it reported over the control stream.
     Judged(Box<Judgement>),
@@ -186,28 +187,29 @@ pub enum Finish {
     },
 }
 
-/// What came of a test, after all its results are stored.
+/// The outcome of a test after all its results are stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TestSummary {
-    /// The worst of all results and of how the test ended.
+    /// The worst verdict of all results and of how the test ended.
     pub verdict: Verdict,
-    /// Lines in `results.jsonl`.
+    /// The number of lines in `results.jsonl`.
     pub results: u64,
-    /// The same by status.
+    /// The number of results by status.
     pub counts: BTreeMap<Status, u64>,
-    /// The reason of the infrastructure failure, else the `note` of the last result of the test itself; may be empty.
+    /// The reason of the infrastructure failure, or else the `note` of the test's last result for itself. It may be
+    /// empty.
     pub note: String,
-    /// What ended the test, if it was the infrastructure.
+    /// The reason why the infrastructure ended the test, if it did.
     pub infra: Option<(InfraKind, String)>,
-    /// Results that became final only at the end, as [`crate::control::Protocol::take`] would have told them.
+    /// The results that became final only at the end, as [`crate::control::Protocol::take`] would have returned them.
     pub late: Vec<ControlMessage>,
 }
 
-/// Counts results as they become final, in constant memory.
+/// Counts results by status as they become final, in constant memory.
 #[derive(Debug, Default)]
 pub(crate) struct StatusTally {
     counts: BTreeMap<Status, u64>,
-    /// How many of them are no known ones.
+    /// The number of distinct unknown statuses among them.
     others: usize,
     pub(crate) verdict: Verdict,
     pub(crate) results: u64,
@@ -217,7 +219,7 @@ impl StatusTally {
     pub(crate) fn count(&mut self, status: &Status) {
         self.results += 1;
         self.verdict = self.verdict.max(status.verdict());
-        // What a test calls `infra` or `none` is counted with what is.
+        // An `infra` or `none` that a test made up is counted as if it were the runner's.
         let mut counted = Status::in_events(status.as_str());
         if let Status::Other(text) = &counted
             && !self.counts.contains_key(&counted)
@@ -231,7 +233,7 @@ impl StatusTally {
         *self.counts.entry(counted).or_default() += 1;
     }
 
-    /// Counts by status, without those that did not occur.
+    /// Returns the counts by status, without statuses that did not occur.
     pub(crate) fn into_counts(self) -> BTreeMap<Status, u64> {
         self.counts
     }

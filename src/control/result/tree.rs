@@ -1,26 +1,27 @@
-//! JSON values that grow by merging.
+//! JSON values that grow by merging, for partial results.
 //!
-//! A value stays text until a piece touches it; then only the objects on the way to what changes are taken apart. Numbers
-//! keep their digits and members their order: that of first appearance.
+//! A value stays text until a piece changes something in it. Then only the objects on the way to the change are split
+//! into members. Numbers keep their digits, and members keep the order of their first appearance.
 //!
-//! Invariant: each function that takes `size` changes it by as much as it changes [`JsonNode::size`] of the whole value.
+//! Invariant: each function that takes `size` changes it by as much as it changes [`JsonNode::size`] of the whole
+//! value.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use crate::control::json::{self, Members};
 
-/// What it costs to hold a member of an object that was taken apart, beside its text.
+/// The cost, in bytes, of holding a member of a split object, in addition to its text.
 const MEMBER_COST: usize = 64;
 
-/// A value: its compact text, or an object that was taken apart.
+/// A value: either its compact text, or an object that was split into members.
 #[derive(Debug)]
 pub(crate) enum JsonNode {
     Text(String),
     JsonObject(JsonObject),
 }
 
-/// The members of an object, each with its place among them.
+/// The members of an object, each with its position among them.
 #[derive(Debug, Default)]
 pub(crate) struct JsonObject {
     members: BTreeMap<Box<str>, (u64, JsonNode)>,
@@ -34,9 +35,9 @@ impl Default for JsonNode {
 }
 
 impl JsonNode {
-    /// A value from its compact text.
+    /// Makes a value from its compact text.
     pub(crate) fn text(compact: Vec<u8>) -> Self {
-        // What is copied from text at character boundaries is text.
+        // The bytes were copied from UTF-8 text at character boundaries, so they are UTF-8.
         Self::Text(String::from_utf8(compact).unwrap_or_default())
     }
 
@@ -46,7 +47,7 @@ impl JsonNode {
         Self::text(out)
     }
 
-    /// The text, if this is a string.
+    /// Returns the decoded text if the value is a string.
     pub(crate) fn as_string(&self) -> Option<Cow<'_, str>> {
         match self {
             Self::Text(value) => json::string(value),
@@ -60,7 +61,7 @@ impl JsonNode {
         Self::text(out)
     }
 
-    /// Bytes of text, and what it costs to hold members that were taken apart.
+    /// Returns the number of bytes of text, plus the cost of holding the members that were split off.
     pub(crate) fn size(&self) -> usize {
         match self {
             Self::Text(text) => text.len(),
@@ -72,7 +73,7 @@ impl JsonNode {
         }
     }
 
-    /// The object that this node is; what is none becomes an empty one. Keeps `size` right.
+    /// Returns the value as a split object. A value that is not an object becomes an empty one. Updates `size`.
     pub(crate) fn taken_apart(&mut self, size: &mut usize) -> &mut JsonObject {
         if let Self::Text(text) = self {
             let mut object = JsonObject::default();
@@ -109,7 +110,7 @@ impl JsonNode {
         }
     }
 
-    /// Appends what stands between the braces of an object, or any other value.
+    /// Appends what is between the braces of an object, or any other value as a whole.
     pub(crate) fn push_inner(&self, out: &mut Vec<u8>) {
         match self {
             Self::Text(text) => {
@@ -129,7 +130,7 @@ impl JsonObject {
         self.members.get(key).map(|(_, node)| node)
     }
 
-    /// Merges members by the rules of partial results. Keeps `size` right.
+    /// Merges members by the rules of partial results. Updates `size`.
     pub(crate) fn merge(&mut self, members: &Members<'_>, size: &mut usize) {
         for (key, value) in members {
             if *value == "null" {
@@ -144,7 +145,7 @@ impl JsonObject {
         }
     }
 
-    /// Sets a member: a new one behind the others, one that exists in its place.
+    /// Sets a member: a new one goes after the others, and an existing one keeps its position.
     pub(crate) fn put(&mut self, key: &str, node: JsonNode, size: &mut usize) {
         if let Some((_, old)) = self.members.get_mut(key) {
             *size = *size - old.size() + node.size();
@@ -177,7 +178,7 @@ impl JsonObject {
     }
 }
 
-/// Appends the elements of an array to another, compact one.
+/// Appends the elements of an array to another compact array.
 fn append(array: &mut String, more: &str) {
     let mut compact = Vec::with_capacity(more.len());
     json::push_compact(&mut compact, more);

@@ -1,7 +1,7 @@
-//! The directory `files/` of one test: uploads, and links to the test's output.
+//! The directory `files/` of one test, with uploads and links to the test's output.
 //!
-//! Each component of a path is opened by itself, relative to the one before, without following a link: neither a name that
-//! a test sends nor a link that something on this host puts there leads out of the directory.
+//! Each component of a path is opened by itself, relative to the one before it, without following links. So neither a
+//! name that a test sends nor a link that something on this host makes there can lead out of the directory.
 
 use std::fs::File;
 use std::io;
@@ -15,19 +15,20 @@ use super::path::FilePath;
 use super::{FILES, OUTPUT, StoreError};
 use crate::control::violation::{ControlError, Violation};
 
-/// Where the output goes when the test claims [`OUTPUT`] for itself: beside `files/`.
+/// The path of the output, relative to `files/`, after the test has taken the name [`OUTPUT`] for a file of its own.
 const DISPLACED: &str = "../output.txt";
 
-/// The directory, and where the output in it is.
+/// The open directory, and where the output in it is.
 #[derive(Debug)]
 pub(crate) struct FilesDir {
     root: OwnedFd,
     path: PathBuf,
     /// The inode of the output.
     output: (u64, u64),
-    /// Where the output can be linked from: [`OUTPUT`] or [`DISPLACED`].
+    /// The path from which the output can be linked: [`OUTPUT`] or [`DISPLACED`].
     output_at: &'static str,
-    /// A result names [`OUTPUT`] as the test's output: the test cannot have the name for something else any more.
+    /// Whether a result names [`OUTPUT`] as the test's output, so that the test cannot take the name for another file
+    /// any more.
     output_claimed: bool,
 }
 
@@ -59,10 +60,11 @@ impl FilesDir {
             .map_err(|source| StoreError::new("open", &self.path.join(self.output_at), source))
     }
 
-    /// Opens a file of the test to append to it; makes it, and the directories on the way, where they do not exist.
+    /// Opens a file of the test to append to it. Creates the file, and the directories on the way, if they do not
+    /// exist.
     pub(crate) fn open(&mut self, path: &FilePath) -> Result<File, ControlError> {
         let (parent, name) = self.parent(path)?;
-        // Not to block on a pipe that somebody put there.
+        // The file is opened without blocking, because somebody may have put a pipe there.
         let flags =
             OFlags::WRONLY | OFlags::APPEND | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
         let fault = |source| self.fault(path, source);
@@ -82,7 +84,7 @@ impl FilesDir {
         self.open(path)
     }
 
-    /// Gives the output one more name; the same name again changes nothing.
+    /// Gives the output one more name. To give the same name again changes nothing.
     pub(crate) fn link_output(&mut self, path: &FilePath) -> Result<(), ControlError> {
         let (parent, name) = self.parent(path)?;
         match rustix::fs::linkat(&self.root, self.output_at, &parent, name, AtFlags::empty()) {
@@ -94,7 +96,7 @@ impl FilesDir {
             Err(Errno::EXIST) => {
                 Err(Violation::new(format!("`testout` names a file that already is there: `{path}`")).into())
             }
-            // The file system lets an inode have no more names (65,000 on ext4), or only ever one.
+            // The file system allows no more names of a file (ext4 allows 65,000), or never more than one.
             Err(Errno::MLINK | Errno::PERM | Errno::OPNOTSUPP) => {
                 let link = rustix::fs::symlinkat(self.way_to_output(path), &parent, name);
                 self.output_claimed |= self.output_at == OUTPUT;
@@ -104,17 +106,17 @@ impl FilesDir {
         }
     }
 
-    /// Whether [`OUTPUT`] still is the test's output, so that a result may name it.
+    /// Returns whether [`OUTPUT`] is still the test's output, so that a result may name it.
     pub(crate) fn output_has_its_name(&self) -> bool {
         self.output_at == OUTPUT
     }
 
-    /// Moves the output out of the way of a file, or a subtest, that the test calls [`OUTPUT`].
+    /// Moves the output away to make room for a file or subtest that the test calls [`OUTPUT`].
     fn displace_output(&mut self) -> Result<(), StoreError> {
         let flags = rustix::fs::RenameFlags::NOREPLACE;
         rustix::fs::renameat_with(&self.root, OUTPUT, &self.root, DISPLACED, flags)
             .or_else(|errno| match errno {
-                // A file system that knows no flags.
+                // This file system does not support the flags of `renameat2`.
                 Errno::INVAL => rustix::fs::renameat(&self.root, OUTPUT, &self.root, DISPLACED),
                 errno => Err(errno),
             })
@@ -123,7 +125,7 @@ impl FilesDir {
         Ok(())
     }
 
-    /// Opens the directory that holds a path's last component, making what is missing.
+    /// Opens the directory that holds a path's last component, and creates the directories that are missing.
     fn parent<'p>(&mut self, path: &'p FilePath) -> Result<(OwnedFd, &'p str), ControlError> {
         let (directories, name) = path.split();
         let mut at: Option<OwnedFd> = None;
@@ -156,12 +158,12 @@ impl FilesDir {
                     .is_ok_and(|to| to.as_bytes() == self.way_to_output(path).as_bytes())
     }
 
-    /// The target of a symbolic link at `path` that leads to the output.
+    /// Returns the target of a symbolic link at `path` that leads to the output.
     fn way_to_output(&self, path: &FilePath) -> String {
         "../".repeat(path.directories()) + self.output_at
     }
 
-    /// Whose fault it is that a path cannot be used: what the test named is its own.
+    /// Decides whose fault it is that a path cannot be used. Names that the test chose are the test's fault.
     fn fault(&self, path: &FilePath, errno: Errno) -> ControlError {
         let what = match errno {
             Errno::NOTDIR => "a file, or a link, has the name of one of its directories",
@@ -185,7 +187,7 @@ fn inode(stat: &Stat) -> (u64, u64) {
     (stat.st_dev, stat.st_ino)
 }
 
-/// The path of `files/` in the directory of a test.
+/// Returns the path of `files/` in the directory of a test.
 pub(crate) fn files_dir(test: &Path) -> PathBuf {
     test.join(FILES)
 }

@@ -1,4 +1,4 @@
-//! The results of one test on disk.
+//! The result store: the results and files of one test on disk.
 //!
 //! ```text
 //! <dir>/results.jsonl            one line a result, in the order in which they became final
@@ -7,8 +7,8 @@
 //! <dir>/output.txt               what the test printed, only where the test took `files/output.txt` for a file of its own
 //! ```
 //!
-//! Invariant: `results.jsonl` holds whole lines whenever nobody is inside a write. Lines that became final together leave
-//! in one write; one that the disk had no room for is taken back.
+//! Invariant: `results.jsonl` holds whole lines except while a write is going on. Lines that became final together
+//! are written together. A line for which the disk had no room is removed again.
 
 mod files;
 pub(super) mod output;
@@ -35,13 +35,15 @@ pub const FILES: &str = "files";
 /// The name of what the test printed, in `files/`.
 pub const OUTPUT: &str = "output.txt";
 
-/// Lines that wait for the end of the chunk they came in are written out beyond this size.
+/// If the waiting lines are larger than this, in bytes, they are written before the end of the chunk that they came
+/// in.
 const BATCH: usize = 128 << 10;
 
-/// What of the buffer for lines stays between chunks: a thousand tests at once each have one.
+/// The capacity of the buffer for lines that is kept between chunks. It is small because a thousand tests at once
+/// each have a buffer.
 const KEPT_BUFFER: usize = 16 << 10;
 
-/// The host could not keep what a test said: a full disk, lacking rights.
+/// The host could not store what a test said, because of a full disk or missing permissions for example.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("cannot {action} `{}`: {reason}", path.display())]
 pub struct StoreError {
@@ -59,7 +61,7 @@ impl StoreError {
         }
     }
 
-    /// What could not be written.
+    /// Returns the path that could not be written.
     pub fn path(&self) -> &Path {
         &self.path
     }
@@ -72,12 +74,14 @@ pub struct ResultStore {
     files: FilesDir,
     path: PathBuf,
     mask: Mask,
-    /// Uploaded files that end with what may be the beginning of a masked value: the next upload may go on with it.
+    /// Uploaded files that end with what may be the beginning of a masked value, which the next upload to the file
+    /// may continue.
     unended: HashMap<FilePath, MaskedStream>,
 }
 
 impl ResultStore {
-    /// Makes `dir`, where it does not exist, and in it an empty `results.jsonl` and `files/output.txt`, which must not.
+    /// Creates `dir` if it does not exist, and in it `results.jsonl` and `files/output.txt`, both empty, which must
+    /// not exist.
     pub fn create(dir: &Path) -> Result<Self, StoreError> {
         let results = Lines::create(dir)?;
         Ok(Self {
@@ -89,14 +93,14 @@ impl ResultStore {
         })
     }
 
-    /// Masks values in all that is stored from now on.
+    /// Masks values in everything that is stored from now on.
     #[must_use]
     pub fn with_mask(mut self, mask: Mask) -> Self {
         self.mask = mask;
         self
     }
 
-    /// The values that are masked.
+    /// Returns the values that are masked.
     pub(crate) fn mask(&self) -> &Mask {
         &self.mask
     }
@@ -113,7 +117,7 @@ impl ResultStore {
         results.flush()
     }
 
-    /// Opens the output, to append what the test prints.
+    /// Opens the output, so that what the test prints can be appended.
     pub fn output(&self) -> Result<TestOutput, StoreError> {
         Ok(TestOutput::new(
             self.files.open_output()?,
@@ -137,20 +141,20 @@ impl ResultStore {
             .map_err(|source| self.not_written(&file.path, source))
     }
 
-    /// Ends an upload; another one may append to the file.
+    /// Ends an upload. Another upload may append to the file later.
     pub(crate) fn close_file(&mut self, file: UploadedFile) {
         if file.masked.holds() {
             self.unended.insert(file.path, file.masked);
         }
     }
 
-    /// Ends all uploads: what was held back as it could be the beginning of a masked value is none.
+    /// Ends all uploads, and writes the bytes that were held back as a possible beginning of a masked value.
     pub(crate) fn end_files(&mut self) -> Result<(), StoreError> {
         for (path, mut masked) in std::mem::take(&mut self.unended) {
             let mut file = match self.files.open(&path) {
                 Ok(file) => file,
                 Err(ControlError::Store(error)) => return Err(error),
-                // Something that is not ours took its place.
+                // Something that atex did not make has taken the file's place.
                 Err(ControlError::Violation(_)) => continue,
             };
             let written = file.write_all(&masked.end());
@@ -163,17 +167,17 @@ impl ResultStore {
         StoreError::new("write", &files_dir(&self.path).join(path.as_str()), source)
     }
 
-    /// Gives the output another name.
+    /// Gives the output one more name.
     pub(crate) fn link_output(&mut self, path: &FilePath) -> Result<(), ControlError> {
         self.files.link_output(path)
     }
 
-    /// Whether `output.txt` is still the test's output.
+    /// Returns whether `output.txt` is still the test's output.
     pub(crate) fn output_has_its_name(&self) -> bool {
         self.files.output_has_its_name()
     }
 
-    /// Adds a line: `write` appends it, without its newline.
+    /// Adds a line, which `write` appends without its newline.
     pub(crate) fn line(&mut self, write: impl FnOnce(&mut Vec<u8>)) -> Result<(), StoreError> {
         write(&mut self.results.pending);
         self.results.pending.push(b'\n');
@@ -183,13 +187,13 @@ impl ResultStore {
         self.results.flush()
     }
 
-    /// Writes out the lines that wait.
+    /// Writes the waiting lines.
     pub(crate) fn flush(&mut self) -> Result<(), StoreError> {
         self.results.flush()
     }
 }
 
-/// A file of a test that bytes are appended to.
+/// An open file of a test, to which uploaded bytes are appended.
 #[derive(Debug)]
 pub(crate) struct UploadedFile {
     file: File,
@@ -202,9 +206,9 @@ pub(crate) struct UploadedFile {
 struct Lines {
     file: File,
     path: PathBuf,
-    /// Bytes in the file.
+    /// The size of the file in bytes.
     length: u64,
-    /// Whole lines that are not yet in the file.
+    /// Whole lines that are not in the file yet.
     pending: Vec<u8>,
 }
 
@@ -235,7 +239,8 @@ impl Lines {
         };
         self.length += whole as u64;
         if whole < written {
-            // A full disk took part of a line. Should taking it back fail too, the error at hand already tells of the disk.
+            // A full disk took only a part of a line, which is removed. If that fails too, the first error already
+            // tells of the disk.
             let _ = self.file.set_len(self.length);
         }
         self.pending.clear();
@@ -243,7 +248,7 @@ impl Lines {
         outcome.map_err(|source| StoreError::new("write", &self.path, source))
     }
 
-    /// Writes, in one call unless the system takes less; tells how far it came.
+    /// Writes the waiting lines, in one call unless the system takes less. Returns how many bytes were written.
     fn write_pending(&mut self) -> (usize, io::Result<()>) {
         let mut written = 0;
         while written < self.pending.len() {

@@ -1,4 +1,4 @@
-//! What a test prints, appended to its output file as it comes.
+//! The output file of a test, to which everything that the test prints is appended as it comes.
 
 use std::fs::File;
 use std::io::Write;
@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use super::StoreError;
 use crate::control::{Mask, MaskedStream};
 
-/// The open output of a test. All names that `testout` gives are this file, so they grow with it.
+/// The open output file of a test. All names that `testout` gives it are links to this file, so they grow with it.
 #[derive(Debug)]
 pub struct TestOutput {
     file: File,
@@ -43,7 +43,8 @@ impl TestOutput {
         self.keep(&certain)
     }
 
-    /// Ends what the test printed so far: what is still held back as it could be the beginning of a masked value is none.
+    /// Ends what the test printed so far, and writes the bytes that were held back as a possible beginning of a
+    /// masked value.
     pub fn end(&mut self) -> Result<(), StoreError> {
         let held = self.masked.end();
         self.keep(&held)
@@ -63,12 +64,12 @@ impl TestOutput {
         Ok(())
     }
 
-    /// Bytes of the test's output that are in the file.
+    /// Returns how many bytes of the test's output are in the file.
     pub fn written(&self) -> u64 {
         self.written
     }
 
-    /// Bytes that the cap kept out.
+    /// Returns how many bytes were dropped because of the cap.
     pub fn dropped(&self) -> u64 {
         self.dropped
     }

@@ -1,12 +1,12 @@
-//! Names that a test gives to files, made into paths below its own directory.
+//! Turns the names that a test gives to files into paths below its own directory.
 //!
 //! The rules, also where the protocol leaves room:
-//! * A file's name is relative and has no `..` among its components, no NUL, and a last component. `.` and doubled slashes
-//!   mean nothing, as everywhere in Unix: `./a//b` is `a/b`.
-//! * The name of a subtest is not the name of a file and may begin with `/`; its slashes part directories all the same,
-//!   so `/sub/one` lies in `sub/one`. `..` and NUL in it are refused once it has files.
-//! * What no file system or no reader could take lies under a shortened name, with a digest of the whole at its end: a component
-//!   that is too long, and the rest of a path that is too long or too deep.
+//! * The name of a file is relative. It has no `..` among its components, no NUL, and it has a last component. `.`
+//!   and doubled slashes mean nothing, as everywhere in Unix: `./a//b` is `a/b`.
+//! * The name of a subtest is not the name of a file and may begin with `/`. Its slashes still separate directories,
+//!   so the files of `/sub/one` lie in `sub/one`. `..` and NUL in it are refused if the subtest has files.
+//! * Names that a file system or a reader could not take are shortened and end with a digest of the whole name. This
+//!   is done to a component that is too long, and to the rest of a path that is too long or too deep.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -14,17 +14,19 @@ use std::fmt;
 /// The longest component that is kept as it is, in bytes; file systems allow 255.
 const LONGEST_COMPONENT: usize = 200;
 
-/// The longest path, in bytes, and the deepest, in components, that is kept as it is. The run's directory and the test's name come
-/// before it, and what follows it (the cache, whoever removes it) may recurse.
+/// The longest path, in bytes, and the deepest path, in components, that is kept as it is. They leave room for the
+/// run's directory and the test's name before the path, and for programs that recurse into it, as the cache does.
 const LONGEST: usize = 1500;
 const DEEPEST: usize = 64;
 
-/// A path below `files/` that stays there: components that are neither empty, `.` nor `..`, without NUL, at least one.
+/// A path that stays below `files/`: it has at least one component, none is empty, `.` or `..`, and none contains
+/// NUL.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct FilePath(String);
 
 impl FilePath {
-    /// Where the file `name` of a subtest, or of the test itself, lies. The error says what is wrong with a name.
+    /// Returns the path of the file `name` of a subtest, or of the test itself. The error says what is wrong with a
+    /// name.
     pub(crate) fn new(subtest: Option<&str>, name: &str) -> Result<Self, String> {
         let fault = |what: &str| Err(format!("file name {what}: `{}`", name.escape_debug()));
         if name.is_empty() {
@@ -52,13 +54,13 @@ impl FilePath {
         Ok(Self(shortened(path)))
     }
 
-    /// The directories on the way, outermost first, and the last component.
+    /// Returns the directories on the way, outermost first, and the last component.
     pub(crate) fn split(&self) -> (impl Iterator<Item = &str>, &str) {
         let (directories, file) = self.0.rsplit_once('/').unwrap_or(("", &self.0));
         (components(directories), file)
     }
 
-    /// How many directories are on the way.
+    /// Returns how many directories are on the way.
     pub(crate) fn directories(&self) -> usize {
         self.0.bytes().filter(|byte| *byte == b'/').count()
     }
@@ -78,7 +80,7 @@ fn components(text: &str) -> impl Iterator<Item = &str> {
     text.split('/').filter(|part| !part.is_empty() && *part != ".")
 }
 
-/// Brings a path to a length and depth that can be stored. Different paths stay different.
+/// Shortens a path to a length and depth that can be stored. Different paths stay different.
 fn shortened(path: String) -> String {
     let depth = 1 + path.bytes().filter(|byte| *byte == b'/').count();
     if path.len() <= LONGEST_COMPONENT && depth <= DEEPEST {
@@ -118,7 +120,7 @@ fn component(part: &str) -> Cow<'_, str> {
     }
 }
 
-/// The beginning of a name, and a digest of what it stands for.
+/// Returns the beginning of a name, and a digest of what it stands for.
 fn cut(name: &str, whole: &str) -> String {
     let end = name.floor_char_boundary(LONGEST_COMPONENT);
     format!("{}~{}", &name[..end], &blake3::hash(whole.as_bytes()).to_hex()[..16])
