@@ -1,7 +1,7 @@
-//! Building a graph: nodes get their keys as they are added, and equal nodes become one.
+//! The graph builder: nodes get their keys as they are added, and equal nodes become one.
 //!
-//! Invariants: `by_key` and `by_name` know every node; a node's dependencies have smaller ids than it has; what is
-//! checked only at the end, because edges can still be added, is that no node waits for itself.
+//! Invariants: `by_key` and `by_name` contain every node, and the dependencies of a node have smaller ids than the node. That no
+//! node waits for itself is checked only at the end, because edges can still be added before.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry as Slot;
@@ -17,7 +17,7 @@ use crate::name::NodeName;
 use crate::node::{Action, Dep, Node, NodeId};
 use crate::transcript::{transcript, transcript_of};
 
-/// Collects nodes; [`GraphBuilder::seal`] makes the graph.
+/// Collects nodes. [`GraphBuilder::seal`] makes the graph of them.
 ///
 /// ```
 /// use atex_graph::{FinishInputs, GraphBuilder, NodeName, TestInputs};
@@ -37,7 +37,7 @@ pub struct GraphBuilder {
     by_name: HashMap<NodeName, NodeId>,
 }
 
-/// A node with its key, to be added to the builder that made it.
+/// A node with its key. It can be added only to the builder that made it.
 #[derive(Debug)]
 pub struct Keyed {
     name: NodeName,
@@ -48,20 +48,20 @@ pub struct Keyed {
 }
 
 impl Keyed {
-    /// Its key.
+    /// Returns the key.
     pub fn key(&self) -> ActionKey {
         self.key
     }
 }
 
 impl GraphBuilder {
-    /// Starts without nodes.
+    /// Makes a builder without nodes.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Adds a node, or a name to the node that is the same. `deps` are part of the key, in their order; `after` is order only,
-    /// and grows when the same node is added again.
+    /// Adds a node, or adds a name to the equal node that is there already. `deps` are part of the key, in their order. `after`
+    /// only orders nodes, and grows when the same node is added again.
     pub fn add(
         &mut self,
         name: NodeName,
@@ -73,7 +73,8 @@ impl GraphBuilder {
         self.insert(keyed, after)
     }
 
-    /// Makes the key of a node that is not added yet. This is most of the work, and many threads can do it at once.
+    /// Computes the key of a node that is not added yet. This is most of the work, and several threads can do it at the same
+    /// time.
     pub fn key_for(&self, name: NodeName, inputs: Inputs, deps: &[NodeId]) -> Result<Keyed, GraphError> {
         if name.kind() != inputs.kind() {
             return Err(GraphError::KindMismatch {
@@ -98,7 +99,7 @@ impl GraphBuilder {
         })
     }
 
-    /// Adds what [`GraphBuilder::key_for`] of this builder made; see [`GraphBuilder::add`].
+    /// Adds a node that [`GraphBuilder::key_for`] of this builder returned; see [`GraphBuilder::add`].
     pub fn insert(&mut self, node: Keyed, after: &[NodeId]) -> Result<NodeId, GraphError> {
         let Keyed {
             name,
@@ -148,7 +149,7 @@ impl GraphBuilder {
         Ok(id)
     }
 
-    /// Makes `node` wait for `earlier`, without a change of its key.
+    /// Makes `node` wait for `earlier` without changing its key.
     pub fn order(&mut self, earlier: NodeId, node: NodeId) -> Result<(), GraphError> {
         self.check(node, || format!("node {}", node.index()))?;
         self.check(earlier, || self.nodes[node.index()].label.to_string())?;
@@ -156,14 +157,14 @@ impl GraphBuilder {
         Ok(())
     }
 
-    /// Notes what a node produced, for display.
+    /// Notes the digest of what a node produced, for display.
     pub fn set_output(&mut self, node: NodeId, output: OutputDigest) -> Result<(), GraphError> {
         self.check(node, || format!("node {}", node.index()))?;
         self.nodes[node.index()].output = Some(output);
         Ok(())
     }
 
-    /// The key of a node that was added.
+    /// Returns the key of a node that was added.
     pub fn key(&self, node: NodeId) -> Option<ActionKey> {
         self.nodes.get(node.index()).map(Node::key)
     }

@@ -1,7 +1,7 @@
-//! The sealed graph: immutable, acyclic, the only form that is scheduled, printed and explained.
+//! The sealed graph: it is immutable and acyclic, and only this form is scheduled, printed and explained.
 //!
-//! Nodes lie in one dense vector, by [`NodeId`]. petgraph sorts them and finds cycles; its own index does not leave this file. Edges lead
-//! from what comes first to what waits for it.
+//! The nodes are in one dense vector, by [`NodeId`]. petgraph sorts them and finds cycles; its own index is used in this file
+//! only. Edges lead from a node to the nodes that wait for it.
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, VecDeque};
@@ -19,12 +19,12 @@ use crate::node::{Node, NodeId};
 #[derive(Clone, Debug)]
 pub struct Graph {
     nodes: Vec<Node>,
-    /// Every node after all nodes it waits for. Of the nodes that could come next, the one that was added first comes first.
+    /// All nodes, each after the nodes it waits for. If several nodes could come next, the one that was added first comes first.
     order: Vec<NodeId>,
 }
 
 impl Graph {
-    /// Takes nodes whose edges all lead to nodes among them.
+    /// Makes the graph of nodes whose edges all lead to nodes among them.
     pub(crate) fn new(nodes: Vec<Node>) -> Result<Self, GraphError> {
         let count = nodes.iter().map(|node| node.deps.len() + node.after.len()).sum();
         let mut edges = DiGraph::with_capacity(nodes.len(), count);
@@ -61,13 +61,13 @@ impl Graph {
     ///
     /// # Panics
     ///
-    /// If the id is of another graph, and this one has fewer nodes.
+    /// Panics if the id belongs to another graph and this graph has fewer nodes.
     pub fn node(&self, id: NodeId) -> &Node {
         &self.nodes[id.index()]
     }
 
-    /// Adds the files that a node was seen to read to its inputs; see [`Node::observing`]. The keys of nodes that depend on it do not change,
-    /// because they hold its static key.
+    /// Adds the files that a node was seen to read to its inputs; see [`Node::observing`]. The keys of nodes that depend on it do
+    /// not change, because they contain its static key.
     pub fn observe(&mut self, id: NodeId, files: impl IntoIterator<Item = InputFile>) {
         self.nodes[id.index()] = self.nodes[id.index()].observing(files);
     }
@@ -92,14 +92,14 @@ impl Graph {
         self.node(id).deps()
     }
 
-    /// Returns the nodes that it waits for without depending on them.
+    /// Returns the nodes that the node waits for without depending on them.
     pub fn after(&self, id: NodeId) -> &[NodeId] {
         self.node(id).after()
     }
 }
 
 fn ids(count: usize) -> impl ExactSizeIterator<Item = NodeId> + DoubleEndedIterator {
-    // The builder refuses nodes that cannot be numbered.
+    // The builder refuses nodes that cannot be numbered, so this cannot saturate.
     (0..u32::try_from(count).unwrap_or(u32::MAX)).map(NodeId)
 }
 
@@ -108,11 +108,11 @@ fn inner(id: NodeId) -> NodeIndex {
 }
 
 fn outer(index: NodeIndex) -> NodeId {
-    // The index type is `u32`.
+    // The index type of the petgraph graph is `u32`, so this cannot saturate.
     NodeId(u32::try_from(index.index()).unwrap_or(u32::MAX))
 }
 
-/// Sorts the nodes by Kahn's algorithm, smallest id first. Nodes on cycles and after them are left out.
+/// Sorts the nodes by Kahn's algorithm, smallest id first. Nodes on cycles, and nodes after them, are left out.
 fn sorted(edges: &DiGraph<(), ()>) -> Vec<NodeId> {
     let mut missing: Vec<usize> = edges
         .node_indices()
@@ -132,7 +132,8 @@ fn sorted(edges: &DiGraph<(), ()>) -> Vec<NodeId> {
     order
 }
 
-/// Returns a shortest cycle through the first node that is on one, as a path against the edges: each node waits for the next.
+/// Returns a shortest cycle through the first node that is on a cycle, as a path against the edges: each node waits for the next
+/// one.
 fn cycle(edges: &DiGraph<(), ()>) -> Vec<NodeId> {
     let components = tarjan_scc(edges);
     let on_cycle = components.iter().filter(|members| members.len() > 1).flatten().copied();

@@ -1,7 +1,7 @@
-//! Digests that carry in their type what they are the digest of, so that a blob's cannot be passed for an action's.
+//! Digests whose type says what they are the digest of, so that the digest of a blob cannot be passed as an action key.
 //!
-//! Owns the 32 bytes, their text form (64 lower-case hex digits) and its parsing. What goes into a digest is decided
-//! elsewhere: bytes as they are for a [`BlobDigest`], the encoding of [`crate::encode`] for an [`ActionKey`].
+//! This file contains the 32 bytes, their text form (64 lower-case hex digits) and its parsing. What goes into a digest is
+//! decided elsewhere: unchanged bytes for a [`BlobDigest`], the encoding of [`crate::encode`] for an [`ActionKey`].
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -11,9 +11,9 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 /// What a digest can be the digest of.
 pub mod kind {
-    /// Names a marker type in debug output.
+    /// A marker type for what a digest is of.
     pub trait DigestKind {
-        /// Name of the digest type, for debug output.
+        /// The name of the digest type, for debug output.
         const NAME: &'static str;
     }
 
@@ -30,7 +30,7 @@ pub mod kind {
     }
 
     kinds! {
-        /// A node's inputs together with the keys of what it depends on.
+        /// A node's inputs together with the keys of the nodes it depends on.
         Action => "ActionKey";
         /// The bytes of a file.
         Blob => "BlobDigest";
@@ -41,7 +41,7 @@ pub mod kind {
     }
 }
 
-/// Identity of a node by content: everything it depends on, nothing else.
+/// The action key: the identity of a node by content. It covers everything the node depends on, and nothing else.
 pub type ActionKey = Digest<kind::Action>;
 /// Digest of a file's bytes.
 pub type BlobDigest = Digest<kind::Blob>;
@@ -70,7 +70,7 @@ impl<K> Digest<K> {
     /// Number of hex digits of the short form.
     pub const SHORT: usize = 12;
 
-    /// Takes bytes that are known to be a digest of this kind.
+    /// Makes a digest of bytes that are known to be a digest of this kind.
     pub const fn from_bytes(bytes: [u8; 32]) -> Self {
         Self {
             bytes,
@@ -78,12 +78,12 @@ impl<K> Digest<K> {
         }
     }
 
-    /// The digest's bytes.
+    /// Returns the digest's bytes.
     pub const fn as_bytes(&self) -> &[u8; 32] {
         &self.bytes
     }
 
-    /// The first 12 hex digits: for people, not for lookups that must be exact.
+    /// Returns the first 12 hex digits, which are for people and not for lookups that must be exact.
     pub fn short(&self) -> String {
         short_hex(&self.bytes)
     }
@@ -103,7 +103,7 @@ impl OutputDigest {
     }
 }
 
-/// The first 12 hex digits of any 32 bytes.
+/// Returns the first 12 hex digits of any 32 bytes.
 pub(crate) fn short_hex(bytes: &[u8; 32]) -> String {
     blake3::Hash::from_bytes(*bytes).to_hex()[..Digest::<kind::Blob>::SHORT].to_owned()
 }
@@ -126,7 +126,7 @@ impl<K: kind::DigestKind> fmt::Debug for Digest<K> {
     }
 }
 
-/// A text that is not a digest.
+/// The error for a text that is not a digest.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{text}` is not a digest of 64 lower-case hex digits")]
 pub struct ParseDigestError {
@@ -137,7 +137,7 @@ pub struct ParseDigestError {
 impl<K> FromStr for Digest<K> {
     type Err = ParseDigestError;
 
-    /// Takes the one text form a digest has: upper-case digits are refused, so that equal digests have equal texts.
+    /// Parses the one text form of a digest. Upper-case digits are refused, so that equal digests have equal texts.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let refused = || ParseDigestError { text: text.to_owned() };
         if text.bytes().any(|byte| byte.is_ascii_uppercase()) {

@@ -32,7 +32,7 @@ use crate::digest::{ActionKey, Digest};
 use crate::inputs::InputFiles;
 use crate::manifest::{Manifest, Visitor};
 
-/// Tag of each item; fixed for ever.
+/// The tag of each kind of item. The numbers never change.
 #[derive(Clone, Copy)]
 #[repr(u8)]
 enum Tag {
@@ -76,7 +76,7 @@ impl Encoder {
         self.0.update(&number.to_le_bytes());
     }
 
-    /// A length in memory is at most 64 bits wide on every machine there is.
+    /// Writes a length, which has at most 64 bits on every machine.
     pub(crate) fn length(&mut self, length: usize) {
         self.integer(length as u64);
     }
@@ -94,7 +94,7 @@ impl Encoder {
         self.0.finalize().into()
     }
 
-    /// As deep as the value is nested; parsers of metadata limit that.
+    /// Writes a JSON value. The recursion is as deep as the value is nested, which the parsers of metadata limit.
     fn json(&mut self, value: &Value) {
         match value {
             Value::Null => self.byte(0),
@@ -115,7 +115,8 @@ impl Encoder {
             Value::Object(map) => {
                 self.byte(8);
                 self.length(map.len());
-                // Sorted here, because the map's own order depends on a feature of serde_json that any crate can enable.
+                // The fields are sorted here, because the map's own order depends on a feature of serde_json that any crate can
+                // enable.
                 let mut fields: Vec<_> = map.iter().collect();
                 fields.sort_unstable_by_key(|(name, _)| *name);
                 for (name, value) in fields {
@@ -134,7 +135,7 @@ impl Encoder {
             self.byte(3);
             self.integer(negative.cast_unsigned());
         } else {
-            // A number that is no integer is always a double here: `arbitrary_precision` is not enabled.
+            // A number that is not an integer is always a double here, because `arbitrary_precision` is not enabled.
             self.byte(5);
             self.integer(number.as_f64().unwrap_or(f64::NAN).to_bits());
         }
@@ -147,7 +148,7 @@ pub struct KeyHasher {
 }
 
 impl KeyHasher {
-    /// Hashes all that the manifest shows.
+    /// Returns the key of everything that the manifest shows.
     pub fn key_of(manifest: &dyn Manifest) -> ActionKey {
         let mut hasher = Self {
             encoder: Encoder(blake3::Hasher::new()),

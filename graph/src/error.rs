@@ -1,33 +1,33 @@
-//! Why a graph is refused.
+//! The errors for which a graph is refused.
 
 use crate::name::{Kind, NodeName};
 
-/// Why a graph is refused.
+/// The reason why a graph is refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum GraphError {
-    /// Two different nodes would have one name.
+    /// Two different nodes would have the same name.
     #[error("`{name}` is given to two different nodes, which differ in {}", list(.differs))]
     DuplicateName {
         /// The name.
         name: NodeName,
-        /// Paths of what differs, as in a transcript.
+        /// The paths of the differences, as in a transcript.
         differs: Vec<String>,
     },
     /// An edge leads to a node that is not in the graph.
     #[error("`{name}` refers to node {index}, and there is no such node")]
     Dangling {
-        /// The node the edge belongs to.
+        /// The node that has the edge.
         name: String,
-        /// Position of the missing node.
+        /// The position of the missing node.
         index: usize,
     },
-    /// Nodes that wait for each other.
+    /// Some nodes wait for each other.
     #[error("nodes wait for each other: {}", .path.join(" -> "))]
     Cycle {
-        /// Names along the cycle, each waiting for the next; the first is the last.
+        /// The names along the cycle, each waiting for the next. The first one is repeated at the end.
         path: Vec<String>,
     },
-    /// A name of one kind for inputs of another.
+    /// A node's name is of one kind, and its inputs are of another.
     #[error("`{name}` names a node of kind {kind}")]
     KindMismatch {
         /// The name.
@@ -35,7 +35,7 @@ pub enum GraphError {
         /// The kind of the inputs.
         kind: Kind,
     },
-    /// More nodes than can be numbered.
+    /// There are more nodes than can be numbered.
     #[error("`{name}` is one node too many: a graph holds {limit} at most", limit = u32::MAX)]
     TooMany {
         /// The node that was refused.
@@ -43,7 +43,7 @@ pub enum GraphError {
     },
 }
 
-/// The first few of the paths, quoted.
+/// Returns the first few of the paths, quoted.
 fn list(paths: &[String]) -> String {
     const SHOWN: usize = 3;
     let text = paths

@@ -1,6 +1,6 @@
-//! Why a node is not what it was: the differences of two transcripts, and their text for people.
+//! Explains why a node has another key than before: the differences of two transcripts, and their text for people.
 //!
-//! Compares entries, so it explains nodes of the graph and records of the cache alike.
+//! It compares transcript entries, so it explains nodes of the graph and records of the cache in the same way.
 
 mod causes;
 mod diff;

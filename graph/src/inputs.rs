@@ -1,7 +1,7 @@
-//! What each kind of node depends on, apart from other nodes.
+//! The inputs of each kind of node: what it depends on, apart from other nodes.
 //!
-//! Plain data: `compile` fills it, [`Manifest`] shows it to the key and to the explanation. One file a kind; what they
-//! share is in `value` and `files`.
+//! They are plain data. `compile` fills them in, and [`Manifest`] shows them to the key and to the explanation. Each kind has a
+//! file of its own; what several kinds share is in `value` and `files`.
 
 mod discover;
 mod files;
@@ -20,21 +20,21 @@ pub use value::{Base, EnvValue, Environment, Sourced};
 use crate::manifest::{Manifest, Visitor};
 use crate::name::Kind;
 
-/// What a node depends on, apart from other nodes.
+/// The inputs of a node: what it depends on, apart from other nodes.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Inputs {
-    /// Of a discover node.
+    /// The inputs of a discover node.
     Discover(DiscoverInputs),
-    /// Of a prepare step.
+    /// The inputs of a prepare step.
     Prepare(PrepareInputs),
-    /// Of a test.
+    /// The inputs of a test.
     Test(TestInputs),
-    /// Of a finish step.
+    /// The inputs of a finish step.
     Finish(FinishInputs),
 }
 
 impl Inputs {
-    /// The kind of node that has such inputs.
+    /// Returns the kind of node that has such inputs.
     pub const fn kind(&self) -> Kind {
         match self {
             Self::Discover(_) => Kind::Discover,

@@ -1,15 +1,16 @@
 //! The build graph of atex, as a pure value: no files, no network, no clock, no threads, no printing.
 //!
-//! A plan becomes nodes of four [`Kind`]s, **discover → prepare → test → finish**. A node has names for people
-//! ([`NodeName`]) and an identity ([`ActionKey`]): the digest of its [`Inputs`] and of the keys of the nodes it depends on. From there:
+//! A plan becomes nodes of four [`Kind`]s, **discover → prepare → test → finish**. A node has names for people ([`NodeName`]) and
+//! an identity ([`ActionKey`]), which is the digest of its [`Inputs`] and of the keys of the nodes it depends on. The main types
+//! are:
 //!
-//! - [`GraphBuilder`] collects nodes, and equal ones become one; [`GraphBuilder::seal`] makes the immutable [`Graph`];
+//! - [`GraphBuilder`] collects nodes and merges equal ones; [`GraphBuilder::seal`] makes the immutable [`Graph`];
 //! - [`Selection`] says what must run, given what can be reused; [`NodeStates`] follows the run;
-//! - [`transcript()`] lists what a key is made of, [`diff`] compares two such lists, [`explain`] puts that into words;
+//! - [`transcript()`] lists what a key is made of, [`diff`] compares two such lists, [`explain`] puts the differences into words;
 //! - [`render`] draws the graph.
 //!
-//! The key and its explanation come from one traversal ([`Manifest`]) with two visitors, so they cannot drift apart. The
-//! encoding is described in [`encode`].
+//! The key and its explanation come from one traversal ([`Manifest`]) with two visitors, so they cannot contradict each other.
+//! The encoding is described in [`encode`].
 
 #![warn(missing_docs)]
 

@@ -1,14 +1,14 @@
-//! The one traversal of what a node depends on.
+//! The one traversal of everything that a node depends on.
 //!
-//! A [`Manifest`] shows its parts to a [`Visitor`], in an order that never changes. Two visitors exist: [`crate::KeyHasher`]
-//! makes the key, [`crate::transcript()`] the text that explains it. As both see the same calls, an explanation cannot
-//! leave out what the key holds, nor the other way round.
+//! A [`Manifest`] shows its parts to a [`Visitor`], in an order that never changes. There are two visitors: [`crate::KeyHasher`]
+//! makes the key, and [`crate::transcript()`] makes the text that explains the key. Because both see the same calls, an
+//! explanation cannot omit what the key contains, nor the other way round.
 //!
 //! Rules for implementations:
-//! - a field's name is part of the key; renaming one is a new version of the encoding;
-//! - what is absent is not visited at all, so a new optional field leaves the keys of nodes without it as they are;
-//! - maps are visited in the order of their keys, and their size is told before ([`Visitor::enter`]);
-//! - origins are for people and must not reach a key.
+//! - The name of a field is part of the key, so renaming a field needs a new version of the encoding.
+//! - An absent value is not visited at all, so a new optional field does not change the keys of nodes without it.
+//! - Maps are visited in the order of their keys, and their size is announced before ([`Visitor::enter`]).
+//! - Origins are for people and must not reach a key.
 
 use std::collections::BTreeMap;
 
@@ -17,37 +17,37 @@ use serde_json::Value;
 use crate::digest::ActionKey;
 use crate::inputs::{EnvValue, InputFiles, Sourced};
 
-/// Something that can show all that it depends on.
+/// A value that can show everything it depends on.
 pub trait Manifest {
     /// Shows every part to the visitor, always in the same order.
     fn visit(&self, visitor: &mut dyn Visitor);
 }
 
-/// Sees the parts of a [`Manifest`]. `origin` is where in the metadata a value comes from, as `file:line`.
+/// A visitor of the parts of a [`Manifest`]. `origin` is the place in the metadata that a value comes from, as `file:line`.
 pub trait Visitor {
-    /// Opens a manifest: what it is, and the version of its fields.
+    /// Begins a manifest: what it is of, and the version of its fields.
     fn begin(&mut self, domain: &str, version: u64);
-    /// One of a fixed set of alternatives.
+    /// Visits one of a fixed set of alternatives.
     fn choice(&mut self, field: &str, ordinal: u64, word: &str);
-    /// A text.
+    /// Visits a text.
     fn text(&mut self, field: &str, text: &str, origin: Option<&str>);
-    /// A list of texts, whose order matters.
+    /// Visits a list of texts, whose order matters.
     fn texts(&mut self, field: &str, texts: &[String], origin: Option<&str>);
-    /// A keyed hash that stands for a secret text.
+    /// Visits a keyed hash that stands for a secret text.
     fn secret(&mut self, field: &str, keyed: &[u8; 32], origin: Option<&str>);
-    /// A value of the metadata.
+    /// Visits a value of the metadata.
     fn json(&mut self, field: &str, value: &Value, origin: Option<&str>);
-    /// A set of files.
+    /// Visits a set of files.
     fn files(&mut self, field: &str, files: &InputFiles);
-    /// The node at this position among the dependencies, from 0; `name` is for people.
+    /// Visits the dependency at this position, from 0. `name` is for people.
     fn dep(&mut self, position: u64, key: ActionKey, name: &str);
-    /// Opens a group of `count` fields, which follow.
+    /// Begins a group. Its `count` fields follow.
     fn enter(&mut self, field: &str, count: u64);
     /// Ends the innermost group.
     fn leave(&mut self);
 }
 
-/// A value that can stand as one field of a manifest.
+/// A value that can be one field of a manifest.
 pub(crate) trait Field {
     /// Shows the value under the name `field`.
     fn show(&self, field: &str, origin: Option<&str>, visitor: &mut dyn Visitor);

@@ -1,6 +1,6 @@
-//! What people call a node, as opposed to its [`crate::ActionKey`], which says what it is.
+//! The names that people read for nodes. The identity of a node is its [`crate::ActionKey`].
 //!
-//! A name never enters a key and is never parsed back from its text; it is stored in its parts.
+//! A name never enters a key and is never parsed from its text; it is stored in its parts.
 
 use std::fmt;
 
@@ -21,10 +21,10 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// All kinds, in the order in which a run meets them.
+    /// All kinds, in the order in which they occur in a run.
     pub const ALL: [Self; 4] = [Self::Discover, Self::Prepare, Self::Test, Self::Finish];
 
-    /// The number that stands for the kind in a key; fixed for ever.
+    /// Returns the number that stands for the kind in a key. It never changes.
     pub const fn ordinal(self) -> u64 {
         match self {
             Self::Discover => 1,
@@ -34,7 +34,7 @@ impl Kind {
         }
     }
 
-    /// The word that stands for the kind in names.
+    /// Returns the word that stands for the kind in names.
     pub const fn word(self) -> &'static str {
         match self {
             Self::Discover => "discover",
@@ -51,7 +51,7 @@ impl fmt::Display for Kind {
     }
 }
 
-/// What people call a node.
+/// A node's name for people.
 ///
 /// ```
 /// use atex_graph::NodeName;
@@ -65,29 +65,29 @@ impl fmt::Display for Kind {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "lowercase")]
 pub enum NodeName {
-    /// `discover /plans/x`
+    /// A discover node: `discover /plans/x`.
     Discover {
         /// Name of the plan.
         plan: String,
     },
-    /// `prepare /plans/x#2 install`
+    /// A prepare step: `prepare /plans/x#2 install`.
     Prepare {
         /// Name of the plan.
         plan: String,
         /// Position among the plan's prepare steps, from 1.
         step: u32,
-        /// What it does: `install`, `shell`.
+        /// What the step does: `install` or `shell`.
         what: String,
     },
-    /// `test /a/b`, or `test /a/b (/plans/x)`
+    /// A test: `test /a/b`, or `test /a/b (/plans/x)`.
     Test {
         /// Name of the test.
         test: String,
-        /// The plan, where several plans run the test differently.
+        /// The plan, if several plans run the test differently.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         plan: Option<String>,
     },
-    /// `finish /plans/x#1`
+    /// A finish step: `finish /plans/x#1`.
     Finish {
         /// Name of the plan.
         plan: String,
@@ -102,7 +102,7 @@ impl NodeName {
         Self::Discover { plan: plan.into() }
     }
 
-    /// Names a prepare step of a plan, `step` from 1.
+    /// Names a prepare step of a plan. `step` counts from 1.
     pub fn prepare(plan: impl Into<String>, step: u32, what: impl Into<String>) -> Self {
         Self::Prepare {
             plan: plan.into(),
@@ -119,7 +119,7 @@ impl NodeName {
         }
     }
 
-    /// Names a test as one plan runs it, where others run it differently.
+    /// Names a test as one plan runs it, if other plans run it differently.
     pub fn test_of(plan: impl Into<String>, test: impl Into<String>) -> Self {
         Self::Test {
             test: test.into(),
@@ -127,7 +127,7 @@ impl NodeName {
         }
     }
 
-    /// Names a finish step of a plan, `step` from 1.
+    /// Names a finish step of a plan. `step` counts from 1.
     pub fn finish(plan: impl Into<String>, step: u32) -> Self {
         Self::Finish {
             plan: plan.into(),
@@ -135,7 +135,7 @@ impl NodeName {
         }
     }
 
-    /// The kind of node that can have this name.
+    /// Returns the kind of node that can have this name.
     pub const fn kind(&self) -> Kind {
         match self {
             Self::Discover { .. } => Kind::Discover,
@@ -145,7 +145,7 @@ impl NodeName {
         }
     }
 
-    /// The plan the name speaks of, if it does.
+    /// Returns the plan in the name, if there is one.
     pub fn plan(&self) -> Option<&str> {
         match self {
             Self::Discover { plan } | Self::Prepare { plan, .. } | Self::Finish { plan, .. } => Some(plan),

@@ -9,21 +9,21 @@ use crate::inputs::{InputFile, Inputs};
 use crate::manifest::{Manifest, Visitor};
 use crate::name::{Kind, NodeName};
 
-/// Version of what the fields of a node mean. Part of every key: a change forgets everything that is recorded.
+/// The version of what the fields of a node mean. It is part of every key, so a change makes all records useless.
 const VERSION: u64 = 1;
 
-/// A node of one graph. Means nothing in another.
+/// The id of a node in its graph. It means nothing in another graph.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct NodeId(pub(crate) u32);
 
 impl NodeId {
-    /// Position of the node in the graph: dense, from 0, for tables by node.
+    /// Returns the position of the node in the graph. Positions are dense and start at 0, so they can index tables of nodes.
     pub const fn index(self) -> usize {
         self.0 as usize
     }
 }
 
-/// A node. Made by [`crate::GraphBuilder`] only, so its key always fits its inputs.
+/// A node. Only [`crate::GraphBuilder`] makes nodes, so the key always fits the inputs.
 #[derive(Clone, Debug)]
 pub struct Node {
     pub(crate) names: Vec<NodeName>,
@@ -44,47 +44,48 @@ pub(crate) struct Dep {
 }
 
 impl Node {
-    /// All names the node has, in the order in which they were given; never empty.
+    /// Returns all names of the node, in the order in which they were given. There is at least one.
     pub fn names(&self) -> &[NodeName] {
         &self.names
     }
 
-    /// The text of the first name.
+    /// Returns the text of the first name.
     pub fn label(&self) -> &Arc<str> {
         &self.label
     }
 
-    /// What the node does.
+    /// Returns what the node does.
     pub const fn kind(&self) -> Kind {
         self.inputs.kind()
     }
 
-    /// What it depends on, apart from other nodes.
+    /// Returns what the node depends on, apart from other nodes.
     pub const fn inputs(&self) -> &Inputs {
         &self.inputs
     }
 
-    /// Its identity.
+    /// Returns the node's identity.
     pub const fn key(&self) -> ActionKey {
         self.key
     }
 
-    /// The nodes whose keys are part of its key, in that order.
+    /// Returns the nodes whose keys are part of this node's key, in that order.
     pub fn deps(&self) -> impl ExactSizeIterator<Item = NodeId> + DoubleEndedIterator {
         self.deps.iter().map(|dep| dep.id)
     }
 
-    /// The nodes it only waits for.
+    /// Returns the nodes that this node waits for without depending on them.
     pub fn after(&self) -> &[NodeId] {
         &self.after
     }
 
-    /// Digest of what it produced, where that is known when the graph is made (of discover nodes); for display.
+    /// Returns the digest of what the node produced, if it is known when the graph is made, as for discover nodes. It is for
+    /// display.
     pub const fn output(&self) -> Option<OutputDigest> {
         self.output
     }
 
-    /// Returns whether the file at `path` is an input by the rules, apart from what was observed.
+    /// Returns whether the file at `path` is an input by the rules. Observed inputs do not count.
     pub fn depends_on(&self, path: &str) -> bool {
         match &self.inputs {
             Inputs::Test(inputs) => inputs.files.holds(path),
@@ -93,7 +94,7 @@ impl Node {
         }
     }
 
-    /// Returns whether the file at `path` is an input, by the rules or observed.
+    /// Returns whether the file at `path` is an input, by the rules or by observation.
     pub fn reads(&self, path: &str) -> bool {
         let observed = match &self.inputs {
             Inputs::Test(inputs) => inputs.observed.holds(path),
@@ -103,8 +104,8 @@ impl Node {
         observed || self.depends_on(path)
     }
 
-    /// Returns the node with these observed inputs in place of earlier ones, and with the key for them. Files that are inputs by the rules are
-    /// ignored here; if no others are left, the key is the static one.
+    /// Returns the node with these observed inputs in place of earlier ones, and with the key for them. Files that are inputs by
+    /// the rules are ignored here. If no other files are left, the key is the static one.
     #[must_use]
     pub fn observing(&self, files: impl IntoIterator<Item = InputFile>) -> Self {
         let beside: Vec<InputFile> = files.into_iter().filter(|file| !self.depends_on(&file.path)).collect();
@@ -118,7 +119,7 @@ impl Node {
         node
     }
 
-    /// What the key is made of.
+    /// Returns everything that the key is made of.
     pub(crate) fn action(&self) -> Action<'_> {
         Action {
             inputs: &self.inputs,
@@ -133,7 +134,7 @@ impl fmt::Display for Node {
     }
 }
 
-/// All that a node's key is made of.
+/// Everything that a node's key is made of.
 pub(crate) struct Action<'a> {
     pub(crate) inputs: &'a Inputs,
     pub(crate) deps: &'a [Dep],

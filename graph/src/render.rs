@@ -1,6 +1,6 @@
-//! The graph for people and for other programs: as a tree, for Graphviz, for Mermaid, as JSON.
+//! Draws the graph for people and for other programs: as a tree, for Graphviz, for Mermaid, and as JSON.
 //!
-//! All of it is a function of the graph (and what the caller notes at nodes), so equal graphs give equal text.
+//! The output depends only on the graph and on the notes that the caller adds to nodes, so equal graphs give equal text.
 
 mod dot;
 mod json;
@@ -16,7 +16,7 @@ use crate::dag::Graph;
 use crate::explain::visible;
 use crate::node::NodeId;
 
-/// What a node is called in a drawing: its first name, how many others it has, and the caller's note.
+/// Returns the caption of a node in a drawing: its first name, how many other names it has, and the caller's note.
 fn caption(graph: &Graph, id: NodeId, note: Option<&str>) -> String {
     let name = visible(graph.node(id).label());
     let more = match graph.node(id).names().len() - 1 {

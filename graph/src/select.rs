@@ -1,14 +1,14 @@
-//! What must run: the targets, what they need, and nothing that nothing needs.
+//! The selection of nodes that must run: the targets and what they need, but nothing else.
 //!
 //! Rules:
 //! 1. A target is needed, unless it is a finish node.
-//! 2. A needed node that can be reused is reused, and needs nothing itself. So where all tests of a plan are recorded, no prepare
-//!    step is even looked up; and where a SUT is in the state of the last step of a chain, the steps before it are not needed.
+//! 2. A needed node that can be reused is reused, and needs nothing itself. So if all tests of a plan are recorded, no prepare step is
+//!    even looked up; and if a SUT is in the state of the last step of a chain, the steps before it are not needed.
 //! 3. A needed node that cannot be reused runs, and the nodes its key depends on are needed.
 //! 4. A finish node that is a target runs exactly if one of the nodes that it comes after runs.
 //!
-//! Order alone (`after`) makes nothing needed. Early cutoff needs no rule: a test's key holds its resolved data and not the key of the
-//! discover node, so a change of metadata that resolves to the same data finds the same record.
+//! An edge that only orders nodes (`after`) makes nothing needed. Early cutoff needs no rule: a test's key contains its resolved
+//! data and not the key of the discover node, so a change of metadata that resolves to the same data finds the same record.
 
 use std::collections::HashSet;
 
@@ -19,11 +19,11 @@ use crate::node::NodeId;
 /// What has to be done about a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Need {
-    /// Nothing: it is not needed.
+    /// Nothing, because the node is not needed.
     Unneeded,
-    /// Use its record, or the state that the SUT is in already.
+    /// Its record, or the state that the SUT is in already, is used.
     Reuse,
-    /// Run it.
+    /// It runs.
     Run,
 }
 
@@ -34,7 +34,7 @@ pub struct Selection {
 }
 
 impl Selection {
-    /// Applies the rules. `reusable` is asked at most once for each node, and only for nodes that are needed and are no finish nodes.
+    /// Applies the rules. `reusable` is called at most once for each node, and only for needed nodes that are not finish nodes.
     ///
     /// ```
     /// use atex_graph::{GraphBuilder, Need, NodeName, Selection, TestInputs};
@@ -78,7 +78,7 @@ impl Selection {
     ///
     /// # Panics
     ///
-    /// If the node is of another, larger graph.
+    /// Panics if the node belongs to another, larger graph.
     pub fn need(&self, id: NodeId) -> Need {
         self.needs[id.index()]
     }

@@ -1,8 +1,8 @@
-//! The state of each node during a run, and which states can follow which.
+//! The state of each node during a run, and the transitions between states.
 //!
-//! Invariants, both kept by `set`, the only place where a state changes:
-//! - the counters are the number of nodes in each state;
-//! - a transition that is not possible is refused, and changes nothing.
+//! Invariants, which `set` keeps as the only place where a state changes:
+//! - The counters are the numbers of nodes in each state.
+//! - A transition that is not possible is refused and changes nothing.
 
 use std::fmt;
 use std::sync::Arc;
@@ -14,40 +14,40 @@ use crate::select::{Need, Selection};
 /// The state of a node during a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum NodeState {
-    /// The run has no use for it.
+    /// The run does not need it.
     Unneeded,
-    /// It has to run, and has not started.
+    /// It has to run and has not started.
     Ready,
-    /// It runs.
+    /// It is running.
     Running,
     /// It ended.
     Done(Outcome),
-    /// It will not run.
+    /// It will not run any more.
     Skipped,
 }
 
-/// How a node ended, as far as the graph cares.
+/// How a node ended, as far as the graph needs to know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Outcome {
     /// It did what its dependents need.
     Passed,
-    /// It did not.
+    /// It did not do what its dependents need.
     Failed,
-    /// It did not have to run: a record or the SUT's state stands for it.
+    /// It did not have to run, because a record or the SUT's state takes its place.
     Reused,
 }
 
 impl NodeState {
-    /// Returns whether nothing will happen to the node any more.
+    /// Returns whether the state of the node is final.
     pub const fn is_over(self) -> bool {
         matches!(self, Self::Unneeded | Self::Done(_) | Self::Skipped)
     }
 
-    /// Returns whether `next` can follow.
+    /// Returns whether the state `next` can follow this one.
     const fn allows(self, next: Self) -> bool {
         match self {
             Self::Ready => matches!(next, Self::Running | Self::Skipped),
-            // Back to `Ready`: its SUT was lost, and another one will run it.
+            // A node returns to `Ready` if its SUT was lost, so that another SUT will run it.
             Self::Running => matches!(next, Self::Done(_) | Self::Ready),
             Self::Unneeded | Self::Done(_) | Self::Skipped => false,
         }
@@ -68,34 +68,34 @@ impl fmt::Display for NodeState {
     }
 }
 
-/// A transition that is not possible: a defect of the caller that asked for it.
+/// The error for a transition that is not possible. It shows a defect of the caller.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{node}` is {from} and cannot become {to}")]
 pub struct StateError {
     /// The name of the node.
     pub node: String,
-    /// The state it is in.
+    /// The present state of the node.
     pub from: NodeState,
-    /// The state it was to come into.
+    /// The state that was asked for.
     pub to: NodeState,
 }
 
 /// How many nodes are in each state.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
-    /// [`NodeState::Unneeded`]
+    /// Nodes in [`NodeState::Unneeded`].
     pub unneeded: usize,
-    /// [`NodeState::Ready`]
+    /// Nodes in [`NodeState::Ready`].
     pub ready: usize,
-    /// [`NodeState::Running`]
+    /// Nodes in [`NodeState::Running`].
     pub running: usize,
-    /// [`Outcome::Passed`]
+    /// Nodes that ended with [`Outcome::Passed`].
     pub passed: usize,
-    /// [`Outcome::Failed`]
+    /// Nodes that ended with [`Outcome::Failed`].
     pub failed: usize,
-    /// [`Outcome::Reused`]
+    /// Nodes that ended with [`Outcome::Reused`].
     pub reused: usize,
-    /// [`NodeState::Skipped`]
+    /// Nodes in [`NodeState::Skipped`].
     pub skipped: usize,
 }
 
@@ -143,7 +143,7 @@ pub struct NodeStates {
 }
 
 impl NodeStates {
-    /// Begins a run of what is selected.
+    /// Makes the states for a run of the selected nodes.
     pub fn new(graph: Arc<Graph>, selection: &Selection) -> Self {
         let state = |id| match selection.need(id) {
             Need::Unneeded => NodeState::Unneeded,
@@ -162,7 +162,7 @@ impl NodeStates {
     ///
     /// # Panics
     ///
-    /// If the node is of another, larger graph.
+    /// Panics if the node belongs to another, larger graph.
     pub fn of(&self, id: NodeId) -> NodeState {
         self.states[id.index()]
     }
@@ -172,32 +172,32 @@ impl NodeStates {
         self.counts
     }
 
-    /// Returns whether every node has come to its end.
+    /// Returns whether the state of every node is final.
     pub const fn is_over(&self) -> bool {
         self.counts.left() == 0
     }
 
-    /// Starts a node.
+    /// Takes note that a node starts.
     pub fn start(&mut self, id: NodeId) -> Result<(), StateError> {
         self.set(id, NodeState::Running)
     }
 
-    /// Ends a node that runs.
+    /// Takes note that a running node ended.
     pub fn end(&mut self, id: NodeId, outcome: Outcome) -> Result<(), StateError> {
         self.set(id, NodeState::Done(outcome))
     }
 
-    /// Takes a node back that runs, to be started again: the SUT that ran it was lost, or it is to be tried once more.
+    /// Makes a running node ready again, because the SUT that ran it was lost or because it is to be tried once more.
     pub fn give_back(&mut self, id: NodeId) -> Result<(), StateError> {
         self.set(id, NodeState::Ready)
     }
 
-    /// Skips a node that has not started.
+    /// Takes note that a node that has not started will not run.
     pub fn skip(&mut self, id: NodeId) -> Result<(), StateError> {
         self.set(id, NodeState::Skipped)
     }
 
-    /// The only place where a state changes.
+    /// Changes a state. This is the only place that does.
     fn set(&mut self, id: NodeId, to: NodeState) -> Result<(), StateError> {
         let from = self.of(id);
         if !from.allows(to) {

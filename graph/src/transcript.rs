@@ -1,6 +1,7 @@
-//! The text that explains a key: the second visitor of the one traversal in [`crate::manifest`].
+//! The transcript of a node: the text that explains its key, made by the second visitor of the one traversal in
+//! [`crate::manifest`].
 //!
-//! Invariant (held by a property test): two nodes have equal keys exactly if their transcripts are equal in paths and values.
+//! Invariant, checked by a property test: two nodes have equal keys exactly if their transcripts are equal in paths and values.
 
 use serde::ser::SerializeMap as _;
 use serde::{Deserialize, Serialize, Serializer};
@@ -14,18 +15,18 @@ use crate::node::Node;
 /// One thing a node depends on, as text.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entry {
-    /// What it is: `environment.FOO`, `files/lib/common.sh`, `deps.0`. Parts that are no plain words are quoted.
+    /// The path of the value: `environment.FOO`, `files/lib/common.sh`, `deps.0`. Parts that are not plain words are quoted.
     pub path: String,
-    /// Its value. Data is JSON, so that the text `1` (`"1"`) and the number `1` differ; a file is the short digest and the mode; a
-    /// dependency its short key; a secret `(secret …)` with a fingerprint of its keyed hash.
+    /// The value. Data is JSON, so that the text `1` (`"1"`) and the number `1` differ. A file is its short digest and mode; a
+    /// dependency is its short key; a secret is `(secret …)` with a fingerprint of its keyed hash.
     pub value: String,
-    /// Where it comes from: `plans/main.fmf:12`; of a dependency, the name.
+    /// Where the value comes from, as `plans/main.fmf:12`. For a dependency, this is its name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub origin: Option<String>,
 }
 
 impl Entry {
-    /// The value as it was, if it is a text.
+    /// Returns the original text, if the value is a text.
     ///
     /// ```
     /// let entry = atex_graph::Entry { path: "script".into(), value: r#""a\nb""#.into(), origin: None };
@@ -35,7 +36,7 @@ impl Entry {
         serde_json::from_str(&self.value).ok()
     }
 
-    /// Returns whether the value is a secret's fingerprint, of which people are told only that it changed.
+    /// Returns whether the value is the fingerprint of a secret. People are told only that such a value changed.
     pub fn is_secret(&self) -> bool {
         self.value.starts_with(SECRET)
     }
@@ -43,7 +44,7 @@ impl Entry {
 
 const SECRET: &str = "(secret ";
 
-/// Start of the path of a dependency; its position follows.
+/// What the path of a dependency begins with, before its position.
 pub(crate) const DEPS: &str = "deps.";
 
 /// Lists everything that a node's key is made of, in the order in which it enters the key.
@@ -61,9 +62,9 @@ pub(crate) fn transcript_of(manifest: &dyn Manifest) -> Vec<Entry> {
 #[derive(Default)]
 struct Writer {
     entries: Vec<Entry>,
-    /// Groups that are open: `environment.`
+    /// The prefix of the groups that are open, such as `environment.`.
     prefix: String,
-    /// Length of the prefix outside of each open group.
+    /// The lengths that the prefix had before each open group.
     outer: Vec<usize>,
 }
 
@@ -111,7 +112,7 @@ impl Visitor for Writer {
         self.push(field, format!("{SECRET}{})", short_hex(keyed)), origin);
     }
 
-    /// One entry for each field of an object, so that an explanation can name it.
+    /// Writes one entry for each field of an object, so that an explanation can name the field.
     fn json(&mut self, field: &str, value: &Value, origin: Option<&str>) {
         match value {
             Value::Object(map) if !map.is_empty() => {
@@ -154,7 +155,7 @@ impl Visitor for Writer {
     }
 }
 
-/// A part of a path: as it is where that is unmistakable, else quoted.
+/// Returns a part of a path, which is quoted if it could be misunderstood.
 fn segment(name: &str) -> String {
     let plain = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '+' | '/');
     if !name.is_empty() && name.chars().all(plain) {
@@ -168,7 +169,7 @@ fn quoted(text: &str) -> String {
     Value::from(text).to_string()
 }
 
-/// JSON without spaces, objects sorted whatever features `serde_json` was built with.
+/// Returns JSON without spaces and with sorted objects, whatever features `serde_json` was built with.
 fn compact(value: &Value) -> String {
     struct Canonical<'a>(&'a Value);
 

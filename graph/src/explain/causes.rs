@@ -1,7 +1,7 @@
-//! Why a node's key is new, followed down to the nodes whose own inputs changed.
+//! Finds why a node has a new key, down to the nodes whose own inputs changed.
 //!
-//! A test whose prepare step got another script only sees that the key of a dependency changed. [`causes`] follows that key to the
-//! old record of the dependency, which the caller looks up, and so names the script.
+//! If the script of a prepare step changed, the test after it only shows that the key of a dependency changed. [`causes`] follows
+//! that key to the old record of the dependency, which the caller looks up, and so names the script.
 
 use std::collections::HashSet;
 use std::fmt::Write as _;
@@ -11,18 +11,18 @@ use crate::dag::Graph;
 use crate::node::NodeId;
 use crate::transcript::{DEPS, Entry, transcript};
 
-/// A node with what changed of its own.
+/// A node with the changes of its own inputs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cause {
-    /// The node of the new graph.
+    /// The node in the new graph.
     pub node: NodeId,
-    /// What changed, without the dependencies whose own changes are told.
+    /// The changes, without those of dependencies whose own changes are listed.
     pub changes: Vec<Change>,
 }
 
-/// Finds what changed of a node since its `old` transcript, and of everything its key depends on. `lookup` is given the short key
-/// of a dependency as it was, and returns its transcript if that is known; where it is not, the change of the key itself is told. The
-/// node comes first, then what lies below it; nodes without changes of their own are left out.
+/// Finds what changed in a node since its `old` transcript, and in everything that its key depends on. `lookup` gets the earlier
+/// short key of a dependency and returns its transcript, if that is known. If it is not known, the change of the key itself is
+/// listed. The node comes first and its dependencies follow. Nodes without changes of their own are left out.
 pub fn causes(
     graph: &Graph,
     node: NodeId,
@@ -53,7 +53,7 @@ pub fn causes(
     found
 }
 
-/// The dependency that a change speaks of, and its short key as it was.
+/// Returns the dependency that a change is about, and the dependency's earlier short key.
 fn changed_dep<'a>(graph: &Graph, node: NodeId, change: &'a Change) -> Option<(NodeId, &'a str)> {
     let Change::Changed { old, .. } = change else {
         return None;
@@ -62,7 +62,7 @@ fn changed_dep<'a>(graph: &Graph, node: NodeId, change: &'a Change) -> Option<(N
     Some((graph.deps(node).nth(position)?, &old.value))
 }
 
-/// Describes causes: the node's own changes first, those of what it depends on below the names of the nodes.
+/// Describes causes: first the node's own changes, then those of its dependencies, each below the name of its node.
 pub fn render_causes(graph: &Graph, node: NodeId, causes: &[Cause]) -> String {
     let mut text = String::new();
     for cause in causes {

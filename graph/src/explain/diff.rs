@@ -1,4 +1,4 @@
-//! Which entries of two transcripts differ.
+//! Finds the entries in which two transcripts differ.
 
 use std::collections::{HashMap, VecDeque};
 
@@ -10,34 +10,34 @@ use crate::transcript::Entry;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "change", rename_all = "lowercase")]
 pub enum Change {
-    /// Only the new one has it.
+    /// Only the new transcript has the entry.
     Added {
-        /// What it has.
+        /// The new entry.
         new: Entry,
     },
-    /// Only the old one has it.
+    /// Only the old transcript has the entry.
     Removed {
-        /// What it had.
+        /// The old entry.
         old: Entry,
     },
-    /// Both have it, with different values.
+    /// Both transcripts have the entry, with different values.
     Changed {
-        /// What it was.
+        /// The old entry.
         old: Entry,
-        /// What it is.
+        /// The new entry.
         new: Entry,
     },
 }
 
 impl Change {
-    /// What differs, as in a transcript: `environment.FOO`.
+    /// Returns the path of what differs, as in a transcript: `environment.FOO`.
     pub fn path(&self) -> &str {
         match self {
             Self::Added { new: entry } | Self::Removed { old: entry } | Self::Changed { new: entry, .. } => &entry.path,
         }
     }
 
-    /// Where it comes from: the new place, if it has one.
+    /// Returns where the value comes from. If there is a new value, this is its place.
     pub fn origin(&self) -> Option<&str> {
         match self {
             Self::Added { new: entry } | Self::Removed { old: entry } => entry.origin.as_deref(),
@@ -46,10 +46,10 @@ impl Change {
     }
 }
 
-/// Finds what differs between two transcripts; a value that only comes from another place does not. What the new one has comes in its
-/// order, then what is gone, in the old one's.
+/// Finds what differs between two transcripts. A value that only comes from another place does not differ. Entries of the new
+/// transcript come first, in its order; then come the entries that are gone, in the order of the old one.
 pub fn diff(old: &[Entry], new: &[Entry]) -> Vec<Change> {
-    // A path can occur more than once, if a tree was read while it changed: such entries are paired in their order.
+    // A path can occur more than once if a tree was read while it changed. Such entries are paired in their order.
     let mut by_path: HashMap<&str, VecDeque<usize>> = HashMap::with_capacity(old.len());
     for (index, entry) in old.iter().enumerate() {
         by_path.entry(&entry.path).or_default().push_back(index);

@@ -1,7 +1,7 @@
-//! Which lines of two texts differ.
+//! Finds the lines in which two texts differ.
 //!
-//! Approach: what is equal at both ends is cut off; the rest is compared by Myers' algorithm (`similar`), unless it is so long that
-//! this could take seconds: then it is shown as replaced. No more than [`SHOWN`] lines are shown.
+//! Approach: equal lines at both ends are cut off. The rest is compared by Myers' algorithm (`similar`). If it is so long that
+//! this could take seconds, it is shown as replaced instead. No more than [`SHOWN`] lines are shown.
 
 use std::fmt::Write as _;
 
@@ -9,14 +9,14 @@ use similar::{ChangeTag, TextDiff};
 
 use super::text::visible;
 
-/// Most lines on each side that are compared.
+/// The most lines on each side that are compared.
 const COMPARED: usize = 2_000;
-/// Most lines that are shown.
+/// The most lines that are shown.
 const SHOWN: usize = 20;
-/// Longest line that is shown whole, in characters.
+/// The longest line that is shown whole, in characters.
 const WIDTH: usize = 160;
 
-/// The lines that differ, one a line: `  - old`, `  + new`.
+/// Returns the lines that differ, each on a line of its own: `  - old`, `  + new`.
 pub(super) fn changed_lines(old: &str, new: &str) -> String {
     let (mut old, mut new): (Vec<_>, Vec<_>) = (old.split('\n').collect(), new.split('\n').collect());
     let start = old.iter().zip(&new).take_while(|(old, new)| old == new).count();

@@ -1,4 +1,4 @@
-//! Differences as text for people: a line each, or the changed lines of a script.
+//! Writes differences as text for people: one line for each, or the changed lines of a script.
 
 use std::borrow::Cow;
 
@@ -7,18 +7,18 @@ use super::lines::changed_lines;
 use crate::digest::BlobDigest;
 use crate::transcript::Entry;
 
-/// Longest value that is shown whole, in characters.
+/// The longest value that is shown whole, in characters.
 const WHOLE: usize = 72;
-/// What is shown of a longer one.
+/// How many characters are shown of a longer value.
 const PART: usize = 40;
 
-/// Describes all changes, a line or more each, every line ended.
+/// Describes all changes, each on one line or more. Every line ends with a newline.
 pub fn render(changes: &[Change]) -> String {
     changes.iter().map(render_one).collect()
 }
 
-/// Describes a change: `environment.FOO: "1" -> "2"   plans/main.fmf:12`. Long values are shortened; of
-/// texts with several lines, the lines that differ are shown. Characters that would move the cursor are escaped.
+/// Describes a change: `environment.FOO: "1" -> "2"   plans/main.fmf:12`. Long values are shortened. Of texts with several lines,
+/// only the lines that differ are shown. Characters that would move the cursor are escaped.
 pub fn render_one(change: &Change) -> String {
     let path = visible(change.path());
     let origin = change
@@ -45,7 +45,7 @@ fn is_long(text: &str) -> bool {
     text.trim_end_matches('\n').contains('\n')
 }
 
-/// A value, shortened with a digest that tells it from other long ones.
+/// Returns a value. A long one is shortened, with a digest that tells it from other long values.
 fn value(entry: &Entry) -> Cow<'_, str> {
     if entry.is_secret() {
         return "(secret)".into();
@@ -59,7 +59,7 @@ fn value(entry: &Entry) -> Cow<'_, str> {
     format!("{part}… ({} bytes, {digest})", entry.value.len()).into()
 }
 
-/// The text with control characters escaped, also those that change the direction of writing.
+/// Returns the text with control characters escaped, including those that change the direction of writing.
 pub(crate) fn visible(text: &str) -> Cow<'_, str> {
     let hidden = |c: char| {
         c.is_control()

@@ -1,18 +1,18 @@
-//! What resolving the tests of a plan depends on.
+//! The inputs of a discover node: what resolving the tests of a plan depends on.
 
 use std::collections::BTreeMap;
 
 use super::InputFiles;
 use crate::manifest::{Field, Manifest, Visitor};
 
-/// What resolving the tests of a plan depends on: the metadata files and everything that chooses among them.
+/// The inputs of a discover node: the metadata files and everything that chooses among them.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DiscoverInputs {
-    /// Name of the plan.
+    /// The name of the plan.
     pub plan: String,
-    /// All metadata files, `.fmf/config` too.
+    /// All metadata files, including `.fmf/config`.
     pub files: InputFiles,
-    /// Values of each dimension of the context.
+    /// The values of each dimension of the context.
     pub context: BTreeMap<String, Vec<String>>,
     /// Filters, conditions and names, by the option that gave them.
     pub selection: BTreeMap<String, Vec<String>>,

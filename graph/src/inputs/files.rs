@@ -1,12 +1,12 @@
-//! Files a node depends on: sets that many nodes share, hashed once.
+//! Input files of nodes, as sets that many nodes share and that are hashed once.
 //!
-//! A [`FileSet`] is immutable, sorted by path, and knows its digest from birth. The [`InputFiles`] of a node are the union of a few
-//! such sets: ten thousand tests that share five thousand library files hold one pointer each, and hash 32 bytes each.
+//! A [`FileSet`] is immutable, sorted by path, and has its digest from the beginning. The [`InputFiles`] of a node are the union
+//! of a few such sets. Ten thousand tests that share five thousand library files hold one pointer each, and hash 32 bytes each.
 //!
-//! What enters the key is the digests of the sets: sorted, each once, without the empty set. So the order in which sets are
-//! given, and sets given twice, change nothing. How the files are cut into sets does: whoever makes the sets must
-//! cut by a rule of the content alone (the files that belong to no test; the files below one directory), never by chance.
-//! A different cut costs a needless run, and can never be a false hit.
+//! The digests of the sets enter the key: sorted, each one once, without the empty set. So neither the order of the sets nor a
+//! set that is given twice changes the key. How the files are divided into sets does change it. Whoever makes the sets must
+//! divide them by a rule that depends on the content alone (the files that belong to no test; the files below one directory),
+//! never by chance. Another division causes a needless run, but never a false hit.
 
 use std::sync::Arc;
 
@@ -15,10 +15,10 @@ use serde::{Deserialize, Serialize};
 use crate::digest::{BlobDigest, FileSetDigest};
 use crate::encode::Encoder;
 
-/// Version of the encoding of a file set.
+/// The version of the encoding of a file set.
 const VERSION: u64 = 1;
 
-/// What of a file's mode matters.
+/// The part of a file's mode that matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum FileMode {
@@ -26,14 +26,14 @@ pub enum FileMode {
     Regular,
     /// A file that its owner can execute.
     Executable,
-    /// A symbolic link; its digest is that of the target's text.
+    /// A symbolic link. Its digest is that of the target's text.
     Symlink,
-    /// A directory; its digest is that of the names in it.
+    /// A directory. Its digest is that of the names in it.
     Directory,
 }
 
 impl FileMode {
-    /// The number that stands for the mode in a digest; fixed for ever.
+    /// Returns the number that stands for the mode in a digest. It never changes.
     const fn ordinal(self) -> u64 {
         match self {
             Self::Regular => 1,
@@ -43,7 +43,7 @@ impl FileMode {
         }
     }
 
-    /// The word for people.
+    /// Returns the word for people.
     pub const fn word(self) -> &'static str {
         match self {
             Self::Regular => "regular",
@@ -54,18 +54,18 @@ impl FileMode {
     }
 }
 
-/// A file a node depends on.
+/// A file that a node depends on.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct InputFile {
-    /// Relative to the tree's root, with `/`; bytes that are not UTF-8 are escaped by whoever fills this in.
+    /// The path, relative to the tree's root, with `/`. Whoever fills this in escapes bytes that are not UTF-8.
     pub path: String,
-    /// Of its content.
+    /// The digest of the content.
     pub digest: BlobDigest,
-    /// What of its mode matters.
+    /// The part of the file's mode that matters.
     pub mode: FileMode,
 }
 
-/// An immutable set of files that knows its digest. Cheap to clone.
+/// An immutable set of files that knows its digest. It is cheap to clone.
 #[derive(Clone, Debug)]
 pub struct FileSet(Arc<Contents>);
 
@@ -76,7 +76,7 @@ struct Contents {
 }
 
 impl FileSet {
-    /// Sorts the files, drops what is there twice, and digests the set.
+    /// Makes a set: sorts the files, drops duplicates, and digests the set.
     pub fn new(mut files: Vec<InputFile>) -> Self {
         files.sort_unstable();
         files.dedup();
@@ -93,12 +93,12 @@ impl FileSet {
         }))
     }
 
-    /// The files, sorted by path.
+    /// Returns the files, sorted by path.
     pub fn files(&self) -> &[InputFile] {
         &self.0.files
     }
 
-    /// Digest of paths, modes and contents.
+    /// Returns the digest of paths, modes and contents.
     pub fn digest(&self) -> FileSetDigest {
         self.0.digest
     }
@@ -118,12 +118,12 @@ impl FromIterator<InputFile> for FileSet {
     }
 }
 
-/// All files a node depends on: the union of some [`FileSet`]s. Cheap to clone.
+/// All files that a node depends on, as the union of some [`FileSet`]s. It is cheap to clone.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct InputFiles(Arc<[FileSet]>);
 
 impl InputFiles {
-    /// The union of the sets; their order does not matter, and the empty set adds nothing.
+    /// Makes the union of the sets. Their order does not matter, and the empty set adds nothing.
     pub fn union(sets: impl IntoIterator<Item = FileSet>) -> Self {
         let mut sets: Vec<_> = sets.into_iter().filter(|set| !set.files().is_empty()).collect();
         sets.sort_unstable_by_key(FileSet::digest);
@@ -131,12 +131,12 @@ impl InputFiles {
         Self(sets.into())
     }
 
-    /// The sets, sorted by digest.
+    /// Returns the sets, sorted by digest.
     pub fn sets(&self) -> &[FileSet] {
         &self.0
     }
 
-    /// All files, sorted by path, each once.
+    /// Iterates over all files, sorted by path, each one once.
     pub fn iter(&self) -> impl Iterator<Item = &InputFile> {
         let mut files: Vec<_> = self.sets().iter().flat_map(FileSet::files).collect();
         files.sort(); // the stable sort merges what is sorted already in linear time

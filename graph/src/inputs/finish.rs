@@ -1,21 +1,22 @@
-//! What a finish step depends on.
+//! The inputs of a finish step.
 
 use super::{Environment, StepAction};
 use crate::manifest::{Field, Manifest, Visitor};
 
-/// What a finish step depends on. It is never reused; its key only tells equal steps of several plans from different ones.
+/// The inputs of a finish step. The step is never reused; its key only tells equal steps of several plans from different ones.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct FinishInputs {
-    /// What is done.
+    /// What the step does.
     pub action: StepAction,
-    /// Variables it sees.
+    /// The variables that the step sees.
     pub environment: Environment,
 }
 
 impl Manifest for FinishInputs {
     fn visit(&self, visitor: &mut dyn Visitor) {
         match &self.action {
-            // The keys of finishes are older than the choice of what one does.
+            // A script enters the key without the kind of action, because finish steps could only run scripts when their keys
+            // were defined.
             StepAction::Shell { script } => script.show("script", None, visitor),
             action @ StepAction::Install { .. } => action.visit(visitor),
         }

@@ -1,34 +1,35 @@
-//! What a prepare step depends on.
+//! The inputs of a prepare step.
 
 use super::{Base, Environment, InputFiles, Sourced};
 use crate::manifest::{Field, Manifest, Visitor};
 
-/// What a prepare step depends on, apart from the step before it. No plan's name: equal steps of several plans are one node.
+/// The inputs of a prepare step, apart from the step before it. The plan's name is not among them, so equal steps of several
+/// plans are one node.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PrepareInputs {
-    /// The kind of machine; the first step of a chain has it, and the others through it.
+    /// The kind of machine. Only the first step of a chain has it; the other steps depend on it through the first one.
     pub base: Option<Base>,
-    /// What the plan's probe printed; in the first step of a chain.
+    /// What the plan's probe printed. Only the first step of a chain has it.
     pub probe: Option<String>,
-    /// What is done.
+    /// What the step does.
     pub action: StepAction,
-    /// Variables the step sees.
+    /// The variables that the step sees.
     pub environment: Environment,
-    /// Files the step may read.
+    /// The files that the step may read.
     pub files: InputFiles,
-    /// Files beside them that the chain up to it was seen to read, as they are now.
+    /// Further files that the chain up to this step was seen to read, with their present content.
     pub observed: InputFiles,
 }
 
 /// What a prepare or finish step does.
 #[derive(Clone, Debug, PartialEq)]
 pub enum StepAction {
-    /// Installs packages with the SUT's own manager.
+    /// It installs packages with the SUT's own package manager.
     Install {
-        /// Their names, in the order in which the manager gets them.
+        /// The names of the packages, in the order in which the package manager gets them.
         packages: Sourced<Vec<String>>,
     },
-    /// Runs a script.
+    /// It runs a script.
     Shell {
         /// The script's text.
         script: Sourced<String>,
@@ -36,7 +37,7 @@ pub enum StepAction {
 }
 
 impl Default for StepAction {
-    /// A script that does nothing.
+    /// Returns a script that does nothing.
     fn default() -> Self {
         Self::Shell {
             script: Sourced::default(),
@@ -45,7 +46,7 @@ impl Default for StepAction {
 }
 
 impl StepAction {
-    /// The word for it in names and transcripts.
+    /// Returns the word for the action in names and transcripts.
     pub const fn word(&self) -> &'static str {
         match self {
             Self::Install { .. } => "install",
@@ -53,7 +54,7 @@ impl StepAction {
         }
     }
 
-    /// The number that stands for it in a key; fixed for ever.
+    /// Returns the number that stands for the action in a key. It never changes.
     const fn ordinal(&self) -> u64 {
         match self {
             Self::Install { .. } => 1,

@@ -1,4 +1,4 @@
-//! What a test depends on.
+//! The inputs of a test.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -8,22 +8,22 @@ use serde_json::Value;
 use super::{Base, Environment, InputFiles, Sourced};
 use crate::manifest::{Field, Manifest, Visitor};
 
-/// What a test depends on, apart from the last prepare step.
+/// The inputs of a test, apart from the last prepare step.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct TestInputs {
-    /// The kind of machine, for tests of plans without prepare; the others have it through the chain.
+    /// The kind of machine, for tests of plans without prepare. Other tests depend on it through the prepare chain.
     pub base: Option<Base>,
-    /// The test's name, which it sees.
+    /// The test's name, which the test sees.
     pub name: String,
-    /// Its working directory, relative to the tree's root.
+    /// The working directory, relative to the tree's root.
     pub dir: String,
-    /// Its metadata, without what does not run. Shared with the nodes of other plans that hold the test.
+    /// The metadata, without the keys that do not affect what runs. Nodes of other plans that contain the test share it.
     pub metadata: Arc<BTreeMap<String, Sourced<Value>>>,
-    /// Variables it sees.
+    /// The variables that the test sees.
     pub environment: Environment,
-    /// Files it may read.
+    /// The files that the test may read.
     pub files: InputFiles,
-    /// Files beside them that it and its prepare chain were seen to read, as they are now.
+    /// Further files that the test and its prepare chain were seen to read, with their present content.
     pub observed: InputFiles,
     /// The interface by whose rules it speaks and is judged, where that is not atex's own.
     pub interface: Option<String>,

@@ -1,4 +1,4 @@
-//! Values that several kinds of nodes depend on.
+//! Types of values that are inputs of several kinds of nodes.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -6,22 +6,22 @@ use std::sync::Arc;
 
 use crate::manifest::{Field, Manifest, Visitor};
 
-/// A value, and where in the metadata it comes from.
+/// A value with the place in the metadata that it comes from.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Sourced<T> {
     /// The value.
     pub value: T,
-    /// `file:line`, for people; explained, never hashed.
+    /// The place as `file:line`, for people. It is shown in explanations and never hashed.
     pub origin: Option<Arc<str>>,
 }
 
 impl<T> Sourced<T> {
-    /// A value of which nobody knows where it comes from.
+    /// Makes a value whose place is not known.
     pub const fn new(value: T) -> Self {
         Self { value, origin: None }
     }
 
-    /// A value from a place in the metadata, such as `plans/main.fmf:12`.
+    /// Makes a value from a place in the metadata, such as `plans/main.fmf:12`.
     pub fn at(value: T, origin: impl Into<Arc<str>>) -> Self {
         Self {
             value,
@@ -36,7 +36,7 @@ impl<T> From<T> for Sourced<T> {
     }
 }
 
-/// Variables by name.
+/// Environment variables by name.
 pub type Environment = BTreeMap<String, Sourced<EnvValue>>;
 
 /// The value of a variable.
@@ -44,7 +44,7 @@ pub type Environment = BTreeMap<String, Sourced<EnvValue>>;
 pub enum EnvValue {
     /// A text that everybody may see.
     Plain(String),
-    /// A keyed hash that stands for a secret text. The text itself never comes here.
+    /// A keyed hash that stands for a secret text. The text itself never gets here.
     Secret([u8; 32]),
 }
 
@@ -76,22 +76,22 @@ impl From<String> for EnvValue {
     }
 }
 
-/// The kind of machine a chain of prepare steps starts from.
+/// The kind of machine from which a chain of prepare steps starts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Base {
-    /// `ID` of os-release.
+    /// The `ID` of os-release.
     pub os: String,
-    /// `VERSION_ID` of os-release.
+    /// The `VERSION_ID` of os-release.
     pub version: String,
-    /// Architecture, as `uname -m` says it.
+    /// The architecture, as `uname -m` prints it.
     pub arch: String,
-    /// The target's free text, to be changed when its machines are installed differently.
+    /// The free text of the target, which its owner changes when its machines are installed differently.
     pub base: String,
-    /// The digest of what the machine is made of, as of an image; nothing where it has none.
+    /// The digest of what the machine is made of, for example of an image, if there is one.
     pub digest: Option<String>,
-    /// Who jobs run as there; empty where that is not told.
+    /// The user as whom jobs run there, or an empty text if that is not known.
     pub user: String,
-    /// Variables that jobs find there by themselves and could go by: `PATH`, `LANG`, `LC_…`, `TZ`.
+    /// The variables that jobs find there by themselves and could depend on: `PATH`, `LANG`, `LC_…`, `TZ`.
     pub environment: BTreeMap<String, String>,
 }
 

@@ -1,4 +1,4 @@
-//! The graph in the language of Graphviz.
+//! Draws the graph in the DOT language of Graphviz.
 
 use std::fmt::Write as _;
 
@@ -7,7 +7,7 @@ use crate::dag::Graph;
 use crate::name::Kind;
 use crate::node::NodeId;
 
-/// Draws the graph for Graphviz. Edges lead to what comes later; those that are order only are dashed.
+/// Draws the graph for Graphviz. Edges lead to what comes later. Edges that only order nodes are dashed.
 pub fn dot(graph: &Graph, mut note: impl FnMut(NodeId) -> Option<String>) -> String {
     let mut text = "digraph atex {\n  rankdir=LR;\n  node [fontname=\"sans-serif\"];\n".to_owned();
     for (id, node) in graph.nodes() {
@@ -35,7 +35,7 @@ const fn shape(kind: Kind) -> &'static str {
     }
 }
 
-/// A string of the DOT language.
+/// Returns a text as a quoted string of the DOT language.
 fn quoted(text: &str) -> String {
     format!(
         "\"{}\"",

@@ -1,4 +1,4 @@
-//! The graph as JSON, for other programs.
+//! Writes the graph as JSON for other programs.
 
 use serde::Serialize;
 
@@ -7,8 +7,8 @@ use crate::digest::{ActionKey, OutputDigest};
 use crate::name::Kind;
 use crate::node::Node;
 
-/// Describes the graph for other programs: `{"nodes":[{"names","kind","key","output","deps","after"}]}`, nodes in the order in
-/// which they were added; `deps` and `after` are keys, `output` is left out where it is not known.
+/// Describes the graph for other programs: `{"nodes":[{"names","kind","key","output","deps","after"}]}`. The nodes are in the
+/// order in which they were added. `deps` and `after` are keys, and `output` is left out if it is not known.
 pub fn json(graph: &Graph) -> impl Serialize + use<> {
     let describe = |node: &Node| NodeJson {
         names: node.names().iter().map(ToString::to_string).collect(),

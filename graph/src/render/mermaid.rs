@@ -1,4 +1,4 @@
-//! The graph in the language of Mermaid.
+//! Draws the graph in the language of Mermaid.
 
 use std::fmt::Write as _;
 
@@ -7,7 +7,7 @@ use crate::dag::Graph;
 use crate::name::Kind;
 use crate::node::NodeId;
 
-/// Draws the graph as a Mermaid flowchart. Edges lead to what comes later; those that are order only are dotted.
+/// Draws the graph as a Mermaid flowchart. Edges lead to what comes later. Edges that only order nodes are dotted.
 pub fn mermaid(graph: &Graph, mut note: impl FnMut(NodeId) -> Option<String>) -> String {
     let mut text = "flowchart LR\n".to_owned();
     for (id, node) in graph.nodes() {
@@ -35,7 +35,7 @@ const fn shape(kind: Kind) -> (&'static str, &'static str) {
     }
 }
 
-/// Characters that mean something in a quoted label become entity codes, as Mermaid writes them.
+/// Replaces characters that have a meaning in a quoted label by entity codes, as Mermaid writes them.
 fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {

@@ -1,8 +1,9 @@
-//! The graph as a tree, for a terminal.
+//! Draws the graph as a tree, for a terminal.
 //!
-//! Approach: every node is drawn in full once, below its *parent*: the last node its key depends on; else the first it
-//! comes after. A finish node comes after many tests, so it is drawn beside them, as the last of their siblings. Every other edge
-//! is drawn as a reference (`→ name`), unless the node already lies below that parent, or the edge leads to a finish node.
+//! Approach: every node is drawn in full once, below its *parent*. The parent is the last node that its key depends on, or else
+//! the first node that it comes after. A finish node comes after many tests, so it is drawn beside them, as their last sibling.
+//! Every other edge is drawn as a reference (`→ name`), unless the node already lies below that parent, or the edge leads to a
+//! finish node.
 
 use std::fmt::Write as _;
 
@@ -11,11 +12,11 @@ use crate::dag::Graph;
 use crate::name::Kind;
 use crate::node::NodeId;
 
-/// Draws the graph as a tree, with box-drawing characters; `note` adds a text to a node's line.
+/// Draws the graph as a tree with box-drawing characters. `note` adds a text to a node's line.
 pub fn tree(graph: &Graph, mut note: impl FnMut(NodeId) -> Option<String>) -> String {
     let forest = Forest::of(graph);
     let mut text = String::new();
-    // Each level of the stack: the node, the prefix of its line, whether it is its parent's last child, whether it is only a reference.
+    // Each entry has the node, the prefix of its line, whether it is its parent's last child, and whether it is only a reference.
     let mut stack: Vec<_> = forest
         .roots
         .iter()
@@ -48,7 +49,7 @@ pub fn tree(graph: &Graph, mut note: impl FnMut(NodeId) -> Option<String>) -> St
     text
 }
 
-/// Which node is drawn below which.
+/// Says which node is drawn below which.
 struct Forest {
     roots: Vec<NodeId>,
     children: Vec<Vec<NodeId>>,
@@ -87,7 +88,8 @@ impl Forest {
         forest
     }
 
-    /// For each node, which numbers of a walk from the roots it and all below it have.
+    /// Numbers the nodes by a walk from the roots, and returns for each node the range of numbers that it and all nodes below it
+    /// have.
     fn spans(&self, count: usize) -> Vec<(usize, usize)> {
         let mut spans = vec![(0, 0); count];
         let mut next = 0;
@@ -106,7 +108,7 @@ impl Forest {
     }
 }
 
-/// Below which node a node is drawn, given that for all it waits for.
+/// Returns the node below which a node is drawn. `parents` has the answer for all nodes that it waits for.
 fn parent(graph: &Graph, id: NodeId, parents: &[Option<NodeId>]) -> Option<NodeId> {
     let node = graph.node(id);
     let first = node.after().first().copied();
