@@ -1,4 +1,4 @@
-//! The exit codes of the process: the one table, which the executor, the reporters and the command line share.
+//! The exit codes of the process, in the one table that the executor, the reporters and the command line share.
 
 use serde::{Deserialize, Serialize};
 
@@ -21,7 +21,7 @@ pub enum Exit {
     Passed = 0,
     /// At least one test failed.
     Failed = 1,
-    /// Nothing ran: what was asked for or the metadata is wrong.
+    /// Nothing ran, because the arguments, the configuration or the metadata are wrong.
     Usage = 2,
     /// Infrastructure failed for at least one node.
     Infra = 3,
@@ -49,12 +49,12 @@ impl Exit {
         self as u8
     }
 
-    /// Returns what ends with `code`, if the table has it.
+    /// Returns the way to end that has this code, if the table has it.
     pub fn from_code(code: u8) -> Option<Self> {
         Self::ALL.into_iter().find(|exit| exit.code() == code)
     }
 
-    /// Says the meaning in a few words.
+    /// Returns the meaning in a few words.
     pub const fn meaning(self) -> &'static str {
         match self {
             Self::Passed => "all passed",

@@ -1,7 +1,7 @@
-//! What happens during a run, as one type: the executor sends events, `report` consumes them, and `events.jsonl` holds them.
+//! The events of a run as one type: the executor sends them, `report` receives them, and `events.jsonl` contains them.
 //!
-//! Nothing here is a bare word that a reader has to compare with a literal: states, kinds of nodes and statuses are enums, so a
-//! new one does not compile until each reporter says what it does with it. Serde gives each the spelling of `events.jsonl`.
+//! States, kinds of nodes and statuses are enums and not texts that a reader compares with literals. So a new one does not
+//! compile until each reporter says what it does with it. Serde gives each one its spelling in `events.jsonl`.
 
 mod node;
 mod sut;
@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use crate::control::{Mask, Status};
 use crate::exit::Exit;
 
-/// An event and when it happened.
+/// An event and the time at which it happened.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Stamped {
     /// Milliseconds since the epoch.
@@ -27,33 +27,33 @@ pub struct Stamped {
     pub event: Event,
 }
 
-/// What happened. Keys are hexadecimal.
+/// What happened in a run. Keys are hexadecimal.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "kebab-case", rename_all_fields = "kebab-case")]
 pub enum Event {
-    /// The graph is compiled; first event of a run.
+    /// The graph is compiled. This is the first event of a run.
     RunStarted {
         /// The run's id: the last component of its directory.
         run: String,
         /// The run's directory.
         dir: String,
-        /// What was asked for.
+        /// The command.
         command: Mode,
-        /// Plans in the graph.
+        /// The names of the plans in the graph.
         plans: Vec<String>,
-        /// SUTs by name.
+        /// The names of the SUTs.
         suts: Vec<String>,
-        /// Tests that belong to the run, whether they must run or are recorded.
+        /// The number of tests that belong to the run, whether they must run or are recorded.
         tests: u64,
         /// The number of nodes that must run now, by kind.
         to_run: BTreeMap<Kind, u64>,
     },
-    /// Something for the user's eyes.
+    /// The user should know something.
     Warning {
-        /// One line.
+        /// The warning, on one line.
         text: String,
     },
-    /// A SUT does something else now, or something happened to it.
+    /// A SUT now does something else, or something happened to it.
     Sut {
         /// Its name.
         sut: String,
@@ -70,7 +70,7 @@ pub enum Event {
         key: String,
         /// The SUT whose state was reused; empty for a recorded result.
         sut: String,
-        /// Age of what was reused, in seconds.
+        /// The age of what was reused, in seconds.
         age: u64,
         /// The recorded outcome.
         outcome: NodeOutcome,
@@ -84,18 +84,18 @@ pub enum Event {
         node: NodeRef,
         /// Its key.
         key: String,
-        /// Where.
+        /// The SUT on which it started.
         sut: String,
-        /// From 1.
+        /// The number of the attempt, from 1.
         attempt: u32,
     },
-    /// A test reported a final result. Only the first thousand of a test are told; all are in its `results.jsonl`.
+    /// A test reported a final result. Only the first thousand results of a test have an event; all are in its `results.jsonl`.
     Result {
         /// The test's node.
         node: NodeRef,
         /// The subtest, if the result has a name.
         name: Option<String>,
-        /// How it came out.
+        /// The status of the result.
         status: Status,
     },
     /// A node ended.
@@ -104,74 +104,74 @@ pub enum Event {
         node: NodeRef,
         /// Its key.
         key: String,
-        /// Where.
+        /// The SUT on which it ran.
         sut: String,
-        /// How.
+        /// The outcome.
         outcome: NodeOutcome,
         /// How long it ran, in milliseconds.
         duration: u64,
-        /// Kind and reason of an infrastructure failure, or what else is worth a line; may be empty.
+        /// The kind and reason of an infrastructure failure, or another note for the user. It may be empty.
         note: String,
-        /// The log that tells more, below the run's directory; may be empty.
+        /// The log that tells more, relative to the run's directory. It may be empty.
         log: String,
-        /// The number of results a test gave, by status.
+        /// The number of results that a test gave, by status.
         results: BTreeMap<Status, u64>,
-        /// Whether the test runs once more: then this is not its last word.
+        /// Whether the test runs once more, so that this attempt is not its last one.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         again: bool,
     },
-    /// When the run is expected to end, where that changed.
+    /// The expected end of the run has changed.
     Outlook {
-        /// Tests that wait for a SUT.
+        /// The number of tests that wait for a SUT.
         waiting: u64,
-        /// Tests that run.
+        /// The number of tests that run.
         running: u64,
-        /// Milliseconds since the epoch.
+        /// The expected end, in milliseconds since the epoch.
         end: u64,
     },
-    /// A node will not run: what it needs failed, or the user cancelled.
+    /// A node will not run, because what it needs failed or because the user cancelled.
     NodeSkipped {
         /// The node.
         node: NodeRef,
-        /// Why.
+        /// The reason.
         reason: String,
-        /// The kind of its `infra` result, for a test.
+        /// The outcome. For a test, it is the one for the kind of its `infra` result.
         outcome: NodeOutcome,
     },
-    /// What came of the hits that ran again.
+    /// The result of an audit, in which recorded tests ran again.
     Audited {
-        /// Those that came to a verdict.
+        /// How many tests came to a verdict.
         ran: u64,
-        /// The tests among them that failed, by name.
+        /// The names of the tests among them that failed.
         disagreed: Vec<String>,
     },
-    /// The run is over; last event.
+    /// The run is over. This is the last event.
     RunFinished {
-        /// How the process ends.
+        /// The exit code of the process.
         exit_code: Exit,
-        /// Duration in milliseconds.
+        /// The duration of the run in milliseconds.
         duration: u64,
-        /// Tests by outcome.
+        /// The number of tests by outcome.
         tests: BTreeMap<NodeOutcome, u64>,
-        /// Tests among them that were taken from the cache.
+        /// How many of these tests were taken from the cache.
         cached: u64,
     },
 }
 
-/// Which command a run carries out.
+/// The command that a run carries out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Mode {
-    /// The whole graph; recorded results are taken, finish runs.
+    /// The whole graph runs: recorded results are taken from the cache, and finish steps run.
     Build,
-    /// The given tests, always; the SUT stays prepared.
+    /// The given tests run in any case, and the SUT stays prepared.
     Test,
-    /// Only the finish steps of plans that touched the SUTs.
+    /// Only the finish steps of plans that touched the SUTs run.
     Finish,
 }
 
 impl Mode {
-    /// The command's name.
+    /// Returns the command's name.
     pub(crate) const fn word(self) -> &'static str {
         match self {
             Self::Build => "build",
@@ -181,12 +181,13 @@ impl Mode {
     }
 }
 
-/// A machine that keys are of, as it was when it was looked at last. Of a pool it is that which nobody looked at for the longest time.
+/// The machine that keys refer to, as it was when it was last asked for its facts. Of a pool, this is the machine whose facts are
+/// oldest.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SeenSut {
-    /// Its name.
+    /// The name of the machine.
     pub sut: String,
-    /// How long ago, in seconds.
+    /// How long ago that was, in seconds.
     pub age: u64,
 }
 
@@ -209,7 +210,8 @@ impl Event {
 }
 
 impl Stamped {
-    /// The event with values masked in what jobs, machines and other programs said. Names are the tree's own.
+    /// Returns the event with values masked in everything that jobs, machines and other programs said. Names come from the tree
+    /// and stay.
     #[must_use]
     pub fn masked(&self, mask: &Mask) -> Self {
         let mut masked = self.clone();
@@ -231,7 +233,7 @@ impl Stamped {
     }
 }
 
-/// How a node ended. Severity grows in declaration order.
+/// The outcome of a node. Severity grows in declaration order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum NodeOutcome {
@@ -239,7 +241,7 @@ pub enum NodeOutcome {
     Pass,
     /// The test passed after it had failed in this run.
     Flaky,
-    /// The test said so, or its script failed.
+    /// The test reported a failure, or the script failed.
     Fail,
     /// The user cancelled.
     Cancelled,

@@ -1,4 +1,4 @@
-//! How events name a node of the graph.
+//! The form in which events name a node of the graph.
 
 use std::fmt;
 use std::sync::Arc;
@@ -6,9 +6,9 @@ use std::sync::Arc;
 use atex_graph::{Kind, Node};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// A node as people read it, with its kind: `test /a/b`, `prepare /plans/x#2 install`.
+/// The name and kind of a node for people: `test /a/b`, `prepare /plans/x#2 install`.
 ///
-/// On the wire it is that text. Its first word is the kind, and no more of it is ever parsed.
+/// In `events.jsonl` it is that text. Its first word is the kind, and nothing else of it is ever parsed.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct NodeRef {
     kind: Kind,
@@ -24,7 +24,7 @@ impl NodeRef {
         }
     }
 
-    /// Reads a label, the kind of which is its first word.
+    /// Parses a label, whose first word is the kind.
     pub fn from_label(label: &str) -> Option<Self> {
         let word = label.split(' ').next()?;
         let kind = Kind::ALL.into_iter().find(|kind| kind.word() == word)?;

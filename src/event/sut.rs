@@ -1,4 +1,4 @@
-//! What a SUT does during a run, and what can happen to it.
+//! The states of a SUT during a run, and the things that can happen to it.
 
 use std::fmt;
 
@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum SutEvent {
-    /// It came to the pool while the run goes on.
+    /// It joined the pool while the run was going on.
     Joined,
     /// Somebody else holds it, or another process runs the test that it was to run. The note says who.
     Waiting,
@@ -22,15 +22,15 @@ pub enum SutEvent {
     Installing,
     /// It is not as it was when it was prepared. The note says what changed.
     Changed,
-    /// Files of the tree that a test had changed there were put back. The note names them.
+    /// Files of its tree that a test had changed were put back. The note names them.
     Restored,
-    /// It can run what comes next.
+    /// It is ready for what comes next.
     Ready,
     /// There is nothing to do on it for now.
     Idle,
     /// The finish steps of plans that touched it run, or are about to.
     Leaving,
-    /// What it is like is not trusted any more. The note says why.
+    /// Its condition is not trusted any more. The note says why.
     Tainted,
     /// Finish steps are due on it since an earlier run. The note names their plans.
     Owing,
@@ -41,7 +41,7 @@ pub enum SutEvent {
 }
 
 impl SutEvent {
-    /// The word that people read, which is also the one of `events.jsonl`.
+    /// Returns the word for people, which is also the one in `events.jsonl`.
     pub const fn word(self) -> &'static str {
         match self {
             Self::Joined => "joined",

@@ -1,8 +1,8 @@
-//! Numbers as people say them: durations, ages, sizes, counts.
+//! Formats numbers for people: durations, ages, sizes and counts.
 //!
-//! Pure: times are passed in. Nothing here is ever parsed again.
+//! The functions are pure, so times are passed in. Nothing that they return is ever parsed again.
 
-/// Says a duration in milliseconds: `0.04s`, `59.9s`, `2m 03s`, `1h 02m`, `3d 4h`.
+/// Formats a duration in milliseconds: `0.04s`, `59.9s`, `2m 03s`, `1h 02m`, `3d 4h`.
 pub fn span(milliseconds: u64) -> String {
     let seconds = milliseconds / 1000;
     match seconds {
@@ -14,7 +14,7 @@ pub fn span(milliseconds: u64) -> String {
     }
 }
 
-/// Says a duration in milliseconds that is still growing, without fractions that flicker: `4s`, `2m 03s`.
+/// Formats a duration in milliseconds that is still growing, without fractions that would flicker: `4s`, `2m 03s`.
 pub fn running(milliseconds: u64) -> String {
     if milliseconds < 60_000 {
         format!("{}s", milliseconds / 1000)
@@ -23,7 +23,7 @@ pub fn running(milliseconds: u64) -> String {
     }
 }
 
-/// Says an age in seconds with its largest unit: `just now`, `12s ago`, `3m ago`, `2h ago`, `5d ago`.
+/// Formats an age in seconds with its largest unit: `just now`, `12s ago`, `3m ago`, `2h ago`, `5d ago`.
 pub fn age(seconds: u64) -> String {
     let (number, unit) = match seconds {
         0 => return "just now".to_owned(),
@@ -35,7 +35,7 @@ pub fn age(seconds: u64) -> String {
     format!("{number}{unit} ago")
 }
 
-/// Says a size in bytes with one decimal in binary units: `0 B`, `512 B`, `1.2 MiB`.
+/// Formats a size in bytes with one decimal in binary units: `0 B`, `512 B`, `1.2 MiB`.
 pub fn size(bytes: u64) -> String {
     const UNITS: [&str; 7] = ["B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
     let mut unit = 0;
@@ -50,7 +50,7 @@ pub fn size(bytes: u64) -> String {
     format!("{}.{} {}", tenths / 10, tenths % 10, UNITS[unit])
 }
 
-/// Says how many there are of something: `1 test`, `3 tests`.
+/// Formats a number of things: `1 test`, `3 tests`.
 pub fn count(number: u64, noun: &str) -> String {
     let plural = if number == 1 { "" } else { "s" };
     format!("{number} {noun}{plural}")

@@ -1,4 +1,4 @@
-//! `--json`: each event as one line of JSON on standard output, in the form that `events.jsonl` has.
+//! The reporter for `--json`: it writes each event as one line of JSON to standard output, in the form of `events.jsonl`.
 
 use std::io::{self, Write};
 
@@ -6,7 +6,7 @@ use super::{ReportError, Reporter};
 use crate::event::Stamped;
 use crate::rundir::EventWriter;
 
-/// Writes events as lines, each when the event comes.
+/// Writes each event as a line when the event comes.
 pub struct Json<W: Write> {
     out: EventWriter<W>,
 }

@@ -1,8 +1,8 @@
-//! Consumers of the executor's events: the console, JSON lines, and the recorder of the run directory.
+//! Reporters, which receive the executor's events: the console, JSON lines, and the recorder of the run directory.
 //!
-//! Sees [`Event`](crate::event::Event)s and the clock its caller passes in, and nothing else of the program. A reporter is told
-//! everything in order, by one thread at a time, and what it writes depends only on the events, the times and the terminal's size: the
-//! snapshot tests rely on it.
+//! They get [`Event`](crate::event::Event)s and the time from their caller, and know nothing else of the program. A reporter gets
+//! all events in order, from one thread at a time. What it writes depends only on the events, the times and the terminal's size,
+//! and the snapshot tests rely on that.
 
 pub mod console;
 pub mod human;
@@ -25,7 +25,7 @@ use rayon::iter::{IntoParallelRefMutIterator as _, ParallelIterator as _};
 
 use crate::event::Stamped;
 
-/// Something that is told what happens in a run.
+/// A reporter, which is told what happens in a run.
 pub trait Reporter: Send {
     /// Takes the next event. Times never decrease.
     fn event(&mut self, event: &Stamped) -> Result<(), ReportError>;
@@ -36,27 +36,27 @@ pub trait Reporter: Send {
     }
 }
 
-/// What a reporter could not write.
+/// The error for something that a reporter could not write.
 #[derive(Debug, thiserror::Error)]
 pub enum ReportError {
-    /// Standard output does not take what is written to it.
+    /// Standard output does not accept what is written to it.
     #[error("cannot write to standard output: {source}")]
     Output {
-        /// Why.
+        /// The cause.
         source: io::Error,
     },
     /// A file of the run directory cannot be written.
     #[error("cannot write `{}`: {source}", path.display())]
     File {
-        /// Which.
+        /// The path of the file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: io::Error,
     },
 }
 
 impl ReportError {
-    /// Whether the reader of standard output went away, which is its right.
+    /// Returns whether the reader of standard output went away, which a reader may do.
     pub fn is_broken_pipe(&self) -> bool {
         matches!(self, Self::Output { source } if source.kind() == io::ErrorKind::BrokenPipe)
     }
@@ -64,7 +64,7 @@ impl ReportError {
 
 /// All reporters of a run as one.
 ///
-/// A reporter that fails gets no more events, the others go on: a full disk must not hide what the terminal can show, and a
+/// A reporter that fails gets no more events, and the others go on: a full disk must not hide what the terminal can show, and a
 /// closed pipe must not end a run half way. The first failure that is not a closed pipe is kept.
 #[derive(Default)]
 pub struct Reporters {
@@ -85,12 +85,12 @@ impl Reporters {
         self
     }
 
-    /// Tells every reporter an event.
+    /// Passes an event to every reporter.
     pub fn event(&mut self, event: &Stamped) {
         self.each(|reporter| reporter.event(event));
     }
 
-    /// Tells every reporter many events, which costs as much as the slowest reporter takes.
+    /// Passes many events to every reporter at the same time, so it takes as long as the slowest reporter does.
     pub fn events(&mut self, events: &[Stamped]) {
         let tell = |reporter: &mut Box<dyn Reporter>| events.iter().try_for_each(|event| reporter.event(event));
         let told: Vec<_> = self.reporters.par_iter_mut().map(tell).collect();
@@ -98,7 +98,7 @@ impl Reporters {
         self.each(|_| told.next().unwrap_or(Ok(())));
     }
 
-    /// Lets every reporter see the clock: milliseconds since the epoch. Due at least five times a second.
+    /// Tells every reporter the time, in milliseconds since the epoch. This must be called at least five times a second.
     pub fn tick(&mut self, now: u64) {
         self.each(|reporter| reporter.tick(now));
     }
@@ -108,7 +108,7 @@ impl Reporters {
         self.trouble.as_ref()
     }
 
-    /// Ends reporting with the first failure there was.
+    /// Ends reporting. If a reporter failed, the first failure is returned.
     pub fn finish(self) -> Result<(), ReportError> {
         self.trouble.map_or(Ok(()), Err)
     }

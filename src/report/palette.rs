@@ -1,4 +1,5 @@
-//! The colours of all output for people, so that they mean the same everywhere. Plain is a palette of empty styles.
+//! The colours of all output for people, defined once so that they mean the same everywhere. Without colours, all styles are
+//! empty.
 
 use std::fmt;
 
@@ -7,24 +8,24 @@ use anstyle::{AnsiColor, Style};
 /// Styles by meaning.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Palette {
-    /// Passed.
+    /// For what passed.
     pub good: Style,
-    /// Failed; errors.
+    /// For what failed, and for errors.
     pub bad: Style,
-    /// The infrastructure failed.
+    /// For failures of the infrastructure.
     pub trouble: Style,
-    /// Cancelled, skipped, warnings.
+    /// For what was cancelled or skipped, and for warnings.
     pub warn: Style,
-    /// Taken from the cache.
+    /// For what was taken from the cache.
     pub reused: Style,
-    /// What is not read first: headers, ages, paths.
+    /// For what is not read first: headers, ages, paths.
     pub dim: Style,
-    /// What is read first.
+    /// For what is read first.
     pub bold: Style,
 }
 
 impl Palette {
-    /// Returns the palette of a terminal, or the plain one.
+    /// Returns the coloured palette, or the one whose styles are empty.
     pub const fn new(coloured: bool) -> Self {
         let plain = Style::new();
         if !coloured {
@@ -50,7 +51,7 @@ impl Palette {
     }
 }
 
-/// Shows `text` in `style`; an empty style adds nothing.
+/// Shows `text` in `style`. An empty style adds nothing.
 pub fn paint<T: fmt::Display>(style: Style, text: T) -> Painted<T> {
     Painted { style, text }
 }

@@ -1,6 +1,7 @@
-//! Records a run in its directory: `events.jsonl` as it happens, and `run.json` last.
+//! The reporter that records a run in its directory: it writes `events.jsonl` as events come, and `run.json` last.
 //!
-//! Invariant: `run.json` appears by a rename after the last event was written and synced, so a directory that has it is complete.
+//! Invariant: `run.json` appears by a rename after the last event was written and synced, so a directory that contains it is
+//! complete.
 
 use std::fs::File;
 use std::io;
@@ -18,7 +19,7 @@ pub struct Recorder {
 }
 
 impl Recorder {
-    /// Starts recording in `dir`, which must exist. Fails where `events.jsonl` cannot be created anew there.
+    /// Starts recording in `dir`, which must exist. It fails if a new `events.jsonl` cannot be created there.
     pub fn create(dir: &Path, info: RunInfo) -> Result<Self, ReportError> {
         let events = EventWriter::create(dir).map_err(|source| ReportError::File {
             path: dir.join(EVENTS),

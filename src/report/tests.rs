@@ -1,4 +1,4 @@
-//! What reporters make of scripted events, as whole snapshots.
+//! Tests of the reporters: scripted events, compared with snapshots of the whole output.
 
 mod terminal;
 
@@ -26,7 +26,7 @@ impl Screen {
         String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
     }
 
-    /// The text with control characters made visible, a line for each line.
+    /// Returns the text with control characters made visible, line by line.
     fn visible(&self) -> String {
         self.text().replace('\x1b', "␛").replace('\r', "␍")
     }
@@ -132,7 +132,7 @@ fn run_finished(exit_code: Exit) -> Event {
     }
 }
 
-/// A run with everything that can happen, on the given SUTs, the last of which is dropped.
+/// Returns the events of a run in which everything happens that can happen. The last SUT is dropped.
 fn script(dir: &Path, suts: &[&str]) -> Vec<Stamped> {
     let (first, last) = (suts[0], suts[suts.len() - 1]);
     let mut fruitful = finished(
@@ -216,7 +216,7 @@ fn script(dir: &Path, suts: &[&str]) -> Vec<Stamped> {
     ]
 }
 
-/// A run's directory with logs; the fixed part of its name is what snapshots show.
+/// A run's directory with logs. Snapshots show only the fixed part of its name.
 struct RunDir(tempfile::TempDir);
 
 impl RunDir {

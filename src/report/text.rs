@@ -1,14 +1,14 @@
-//! Text from tests made safe and measured for a terminal.
+//! Makes text from tests safe for a terminal, and measures it.
 //!
-//! A test is not trusted with the terminal: whatever it calls itself or prints reaches the console only through here, so no
-//! escape sequence, carriage return or bidirectional override of its own takes effect.
+//! A test is not trusted with the terminal: all names and output of a test reach the console only through this file, so no escape
+//! sequence, carriage return or bidirectional override in them takes effect.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-/// Makes a name or a note one harmless line: what would act on a terminal is shown as an escape (`\x1b`, `\n`).
+/// Makes a name or a note one harmless line: characters that act on a terminal are shown as escapes (`\x1b`, `\n`).
 pub fn harmless(text: &str) -> Cow<'_, str> {
     if !text.chars().any(acts) {
         return Cow::Borrowed(text);
@@ -31,8 +31,9 @@ pub fn harmless(text: &str) -> Cow<'_, str> {
     Cow::Owned(shown)
 }
 
-/// Makes a line of a test's output harmless: colours and other control sequences are taken out, tabs become blanks, of
-/// what was overwritten by carriage returns (progress bars) only the last state stays, and anything else that would act is shown as by [`harmless`].
+/// Makes a line of a test's output harmless. Colours and other control sequences are removed, and tabs become blanks. Of text
+/// that was overwritten by carriage returns (progress bars), only the last state is kept. Anything else that would act is shown
+/// as by [`harmless`].
 pub fn output_line(bytes: &[u8]) -> String {
     let text = String::from_utf8_lossy(bytes);
     let plain = without_sequences(text.trim_end_matches(['\n', '\r']));
@@ -66,20 +67,20 @@ pub fn fit(text: &str, columns: usize) -> Cow<'_, str> {
     Cow::Owned(cut)
 }
 
-/// Pads a harmless text with blanks to `columns`; longer text stays as it is.
+/// Pads a harmless text with blanks to `columns`. A longer text is not changed.
 pub fn pad(text: &str, columns: usize) -> String {
     let blanks = columns.saturating_sub(width(text));
     format!("{text}{:blanks$}", "")
 }
 
-/// Whether a character does something on a terminal instead of being shown: C0 and C1 controls, line and paragraph
-/// separators, and what turns the direction of writing.
+/// Returns whether a character acts on a terminal instead of being shown: C0 and C1 controls, line and paragraph separators, and
+/// characters that change the direction of writing.
 fn acts(char: char) -> bool {
     char.is_control()
         || matches!(char, '\u{200e}' | '\u{200f}' | '\u{061c}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
-/// Takes out ECMA-48 control sequences (`ESC [ … final`) and operating system commands (`ESC ] … BEL`).
+/// Removes ECMA-48 control sequences (`ESC [ … final`) and operating system commands (`ESC ] … BEL`).
 fn without_sequences(text: &str) -> String {
     let mut plain = String::with_capacity(text.len());
     let mut rest = text;

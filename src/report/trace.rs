@@ -1,8 +1,9 @@
-//! A run as a trace of the kind that Perfetto and Chrome's `about:tracing` show: one track for each SUT, with what it did and when.
+//! Writes a run as a trace that Perfetto and Chrome's `about:tracing` can show: one track for each SUT, with what it did and
+//! when.
 //!
-//! The form is the JSON array of the Trace Event Format (Google, 2016): complete events (`X`) for spans, `M` for names, `i` for moments,
-//! `C` for counters. Invariant: the spans of a track do not overlap, also where clocks jump or a run was cut off. Memory
-//! does not grow with the run.
+//! The form is the JSON array of the Trace Event Format (Google, 2016): complete events (`X`) for spans, `M` for names, `i` for
+//! moments, `C` for counters. Invariant: the spans of a track do not overlap, even if clocks jump or the run was cut off. The use
+//! of memory does not grow with the run.
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -11,10 +12,10 @@ use serde_json::{Value, json};
 
 use crate::event::{Event, Stamped, SutEvent};
 
-/// All tracks are one process to the viewer.
+/// The process id of all tracks, so that the viewer shows them as one process.
 const PID: u32 = 1;
 
-/// What a SUT does now.
+/// What a SUT is doing.
 #[derive(Debug)]
 struct Span {
     name: String,
@@ -23,11 +24,11 @@ struct Span {
     args: Value,
 }
 
-/// A SUT.
+/// The track of a SUT.
 #[derive(Debug)]
 struct Track {
     id: usize,
-    /// The end of its last span.
+    /// When its last span ended.
     free: u64,
     open: Option<Span>,
 }
@@ -102,7 +103,7 @@ impl<W: Write> Trace<W> {
         }
     }
 
-    /// Ends the trace. What was going on ends with it.
+    /// Ends the trace and all spans that are still open.
     pub fn finish(mut self) -> io::Result<W> {
         let suts: Vec<String> = self.tracks.keys().cloned().collect();
         for sut in suts {
@@ -134,7 +135,7 @@ impl<W: Write> Trace<W> {
         }
     }
 
-    /// Returns the track of a SUT; a new one is named.
+    /// Returns the track of a SUT. A new track gets its name.
     fn track(&mut self, sut: &str) -> io::Result<&mut Track> {
         if !self.tracks.contains_key(sut) {
             let id = self.tracks.len() + 1;
@@ -151,7 +152,7 @@ impl<W: Write> Trace<W> {
         }))
     }
 
-    /// Begins a span, which ends the one before it.
+    /// Begins a span and ends the one before it.
     fn begin(&mut self, sut: &str, name: String, category: &'static str, args: Value, time: u64) -> io::Result<()> {
         self.end(sut, &Value::Null, time)?;
         let track = self.track(sut)?;
@@ -243,7 +244,7 @@ mod tests {
         }
     }
 
-    /// The spans of a trace: track, name, begin, end.
+    /// Returns the spans of a trace: track, name, begin and end.
     fn spans(events: &[(u64, Event)]) -> Vec<(u64, String, u64, u64)> {
         let mut trace = Trace::new(Vec::new()).unwrap();
         for (time, event) in events {

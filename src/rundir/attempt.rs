@@ -1,4 +1,4 @@
-//! The attempts of a run: where each lies, and what of its directory is its own.
+//! Finds the attempts in a run's directory, and knows which files in the directory of an attempt belong to it.
 
 use std::fmt;
 use std::fs;
@@ -8,12 +8,12 @@ use super::test_path::Component;
 use super::{ReadError, ResultReader};
 use crate::control::{FILES, OUTPUT, RESULTS};
 
-/// What in the directory of an attempt is the attempt's own. Everything else there belongs to further attempts, to other plans, or to tests
-/// whose names go on from this one's.
+/// The names in an attempt's directory that belong to the attempt itself. Everything else there belongs to further attempts, to
+/// other plans, or to tests whose names continue this one's.
 pub const OWN: [&str; 3] = [FILES, OUTPUT, RESULTS];
 
-/// Returns where what an attempt printed lies, relative to the run's directory; nothing if it is not there. A test that uploads an
-/// `output.txt` of its own moves ours out of its way.
+/// Returns the path of what an attempt printed, relative to the run's directory, or `None` if it is not there. If a test uploads
+/// an `output.txt` of its own, the printed output is moved out of its way.
 pub fn output_of(run: &Path, attempt: &Path) -> Option<PathBuf> {
     let (usual, moved) = (attempt.join(FILES).join(OUTPUT), attempt.join(OUTPUT));
     [moved, usual].into_iter().find(|path| run.join(path).exists())
@@ -24,16 +24,16 @@ pub fn output_of(run: &Path, attempt: &Path) -> Option<PathBuf> {
 pub struct StoredAttempt {
     /// The name of the test.
     pub test: String,
-    /// The plan, where several plans of the run run a test of this name differently and this is not the first of them.
+    /// The plan, if several plans of the run run a test of this name differently and this is not the first of them.
     pub plan: Option<String>,
-    /// From 1.
+    /// The number of the attempt, from 1.
     pub number: u32,
-    /// Its `results.jsonl`.
+    /// The path of its `results.jsonl`.
     path: PathBuf,
 }
 
 impl StoredAttempt {
-    /// Reads its results from the first one on.
+    /// Reads the results from the first one on.
     pub fn results(&self) -> Result<ResultReader, ReadError> {
         ResultReader::open(&self.path)
     }

@@ -1,4 +1,4 @@
-//! `events.jsonl`: one event a line, as it happens.
+//! Writes and reads `events.jsonl`, which has one event on each line.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufRead as _, BufReader, Write};
@@ -7,20 +7,20 @@ use std::path::{Path, PathBuf};
 use super::{EVENTS, ReadError};
 use crate::event::Stamped;
 
-/// How much waits to be written at most.
+/// The most bytes that wait to be written.
 const BUFFER: usize = 64 * 1024;
 
 /// Writes events as lines.
 ///
-/// A line is written when its event comes. Only events that come by the thousand ([`Event::is_one_of_many`]) wait for the next other
-/// event, or for [`EventWriter::flush`].
+/// A line is written when its event comes. Only lines of events that come in great numbers ([`Event::is_one_of_many`]) wait for
+/// the next other event, or for [`EventWriter::flush`].
 #[derive(Debug)]
 pub struct EventWriter<W: Write> {
     out: io::BufWriter<W>,
 }
 
 impl EventWriter<File> {
-    /// Makes the `events.jsonl` of a run, which must not be there.
+    /// Creates the `events.jsonl` of a run, which must not exist yet.
     pub fn create(run: &Path) -> io::Result<Self> {
         let file = OpenOptions::new()
             .append(true)
@@ -29,14 +29,14 @@ impl EventWriter<File> {
         Ok(Self::new(file))
     }
 
-    /// Makes sure that what was written stays after a crash of the host.
+    /// Makes sure that everything written survives a crash of the host.
     pub fn sync(&self) -> io::Result<()> {
         self.out.get_ref().sync_data()
     }
 }
 
 impl<W: Write> EventWriter<W> {
-    /// Writes to `out`.
+    /// Makes a writer that writes to `out`.
     pub fn new(out: W) -> Self {
         Self {
             out: io::BufWriter::with_capacity(BUFFER, out),
@@ -53,7 +53,7 @@ impl<W: Write> EventWriter<W> {
         self.out.flush()
     }
 
-    /// Writes out what waits.
+    /// Writes the lines that wait.
     pub fn flush(&mut self) -> io::Result<()> {
         self.out.flush()
     }
@@ -82,7 +82,8 @@ impl EventReader {
         })
     }
 
-    /// Returns the next event. A last line without its end is still being written, or its writer was killed.
+    /// Returns the next event. A last line without its newline is not returned: it is still being written, or its writer was
+    /// killed.
     pub fn next_event(&mut self) -> Result<Option<Stamped>, ReadError> {
         self.line.clear();
         self.number += 1;

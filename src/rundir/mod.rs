@@ -1,4 +1,4 @@
-//! The directory of one run, for who writes it and for who reads it: its layout, its names, and the form of its files.
+//! The directory of one run: its layout, its names, and the form of its files, for those who write it and those who read it.
 //!
 //! ```text
 //! <runs>/latest                           a link to the newest run
@@ -12,12 +12,12 @@
 //! <run>/tests/<test name>/@plans:b/…      the same test in a further plan of the run that runs it differently
 //! ```
 //!
-//! A run is complete if `run.json` is there. Without it, the run still goes on or was broken off. Both can be read: every
-//! reader here takes whole lines only, and leaves a last line without its newline alone.
+//! A run is complete if `run.json` is there. Without it, the run is still going on or was broken off. Both can be read: every
+//! reader here takes only whole lines, and ignores a last line without its newline.
 //!
-//! How the name of a test becomes a path, and is read back, is in `test_path`; `attempt` finds the attempts of a run, `results` and
-//! `events` read and write lines, `summary` is `run.json`. The files of an attempt are written by
-//! [`ResultStore`](crate::control::ResultStore), since what goes into them is the test's own choice.
+//! How the name of a test becomes a path, and is read back, is in `test_path`. `attempt` finds the attempts of a run, `results`
+//! and `events` read and write lines, and `summary` is `run.json`. The files of an attempt are written by
+//! [`ResultStore`](crate::control::ResultStore), because their content is the test's own choice.
 
 mod attempt;
 mod events;
@@ -51,13 +51,13 @@ const TESTS: &str = "tests";
 /// The link to the newest run.
 const LATEST: &str = "latest";
 
-/// A failure to read a run's directory.
+/// The error for a run's directory that cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
     /// A directory cannot be listed.
     #[error("cannot read `{}`: {source}", path.display())]
     List {
-        /// Which.
+        /// The path of the directory.
         path: PathBuf,
         /// The cause.
         source: io::Error,
@@ -65,7 +65,7 @@ pub enum ReadError {
     /// A file cannot be opened.
     #[error("cannot open `{}`: {source}", path.display())]
     Open {
-        /// Which.
+        /// The path of the file.
         path: PathBuf,
         /// The cause.
         source: io::Error,
@@ -73,30 +73,30 @@ pub enum ReadError {
     /// A file cannot be read to its end.
     #[error("cannot read `{}`: {source}", path.display())]
     Read {
-        /// Which.
+        /// The path of the file.
         path: PathBuf,
         /// The cause.
         source: io::Error,
     },
-    /// A line is no result.
+    /// A line is not a result.
     #[error("`{}:{line}` is no result", path.display())]
     NotAResult {
-        /// The file.
+        /// The path of the file.
         path: PathBuf,
-        /// From 1.
+        /// The number of the line, from 1.
         line: u64,
     },
-    /// A line is no event.
+    /// A line is not an event.
     #[error("`{}:{line}` is no event: {source}", path.display())]
     NotAnEvent {
-        /// The file.
+        /// The path of the file.
         path: PathBuf,
-        /// From 1.
+        /// The number of the line, from 1.
         line: u64,
         /// What is wrong with it.
         source: serde_json::Error,
     },
-    /// `run.json` is of another version, or not what a run writes.
+    /// `run.json` has another version, or is not what a run writes.
     #[error("`{}` does not describe a run: {source}", path.display())]
     NotASummary {
         /// The file.
@@ -106,18 +106,18 @@ pub enum ReadError {
     },
 }
 
-/// A failure to make or use the run's directory.
+/// The error for a run's directory that cannot be made or used.
 #[derive(Debug, thiserror::Error)]
 pub enum RunDirError {
-    /// The directory the user named holds something.
+    /// The directory that the user named is not empty.
     #[error("the output directory `{}` is not empty", .0.display())]
     NotEmpty(PathBuf),
-    /// Others can write to it, or put another directory in its place.
+    /// Other users can write to the directory, or put another directory in its place.
     #[error("the run's directory `{}` is not used: {source}", path.display())]
     Foreign {
         /// The directory.
         path: PathBuf,
-        /// Who can.
+        /// Who can do that.
         source: Foreign,
     },
     /// The operating system refused.
@@ -138,7 +138,7 @@ pub struct RunDir {
 }
 
 impl RunDir {
-    /// Uses the directory that the user named; it must not exist or be empty.
+    /// Uses the directory that the user named, which must be empty or not exist.
     pub fn at(path: &Path) -> Result<Self, RunDirError> {
         let error = |source| RunDirError::Io {
             path: path.to_owned(),
@@ -158,7 +158,7 @@ impl RunDir {
         Self { path, id }
     }
 
-    /// Opens the directory of a run that was there before, complete or not. Returns nothing where there is none.
+    /// Opens the directory of an earlier run, complete or not. Returns `None` if there is none.
     pub fn open(path: &Path) -> Option<Self> {
         let is_run = path.join(TESTS).is_dir() || path.join(EVENTS).is_file();
         is_run.then(|| Self::named(path.to_owned()))
@@ -170,7 +170,7 @@ impl RunDir {
         path.is_dir().then(|| Self::named(path))
     }
 
-    /// Lists what lies below `runs`, by name; nothing where `runs` does not exist.
+    /// Lists what is in `runs`, by name. The list is empty if `runs` does not exist.
     pub fn known(runs: &Path) -> Result<Vec<String>, ReadError> {
         match fs::read_dir(runs) {
             Ok(entries) => Ok(entries
@@ -193,7 +193,7 @@ impl RunDir {
             let path = runs.join(&id);
             match DirBuilder::new().mode(0o755).create(&path) {
                 Ok(()) => {
-                    // The link is a convenience, and whatever is in its way no reason not to run.
+                    // The link is a convenience, so if something is in its way, the run goes on all the same.
                     let _names_an_older_one = point_latest(runs, &id);
                     return Ok(Self { path, id });
                 }
@@ -208,13 +208,14 @@ impl RunDir {
         &self.path
     }
 
-    /// Returns the run's id: the directory's name.
+    /// Returns the run's id, which is the directory's name.
     pub fn id(&self) -> &str {
         &self.id
     }
 
-    /// Makes the directory of a test's attempt (from 1); returns it, relative to the run's, and whether it could be made. `plan` is
-    /// given only where another plan of the run has taken the plain path for a test of this name.
+    /// Makes the directory for a test's attempt, which counts from 1. Returns its path relative to the run's directory, and
+    /// whether it could be made. `plan` is given only if another plan of the run has taken the plain path for a test of this
+    /// name.
     pub fn test(&self, name: &str, plan: Option<&str>, attempt: u32) -> (PathBuf, Result<(), RunDirError>) {
         let relative = test_path(name, plan, attempt);
         let path = self.path.join(&relative);
@@ -232,7 +233,7 @@ impl RunDir {
         EventReader::open(&self.path.join(EVENTS))
     }
 
-    /// Reads the run in short; nothing while it goes on, and for ever if it was broken off.
+    /// Reads the summary of the run. Returns `None` while the run is going on, and also if it was broken off.
     pub fn summary(&self) -> Result<Option<RunSummary>, ReadError> {
         RunSummary::read(&self.path)
     }

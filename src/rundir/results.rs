@@ -1,7 +1,7 @@
-//! The results of one attempt, read back from its `results.jsonl`.
+//! Reads the results of one attempt from its `results.jsonl`.
 //!
-//! Lines are read one by one into a buffer that is used again, so memory does not grow with the number of results. A last line without
-//! its newline is still being written and is left for later.
+//! Lines are read one by one into a buffer that is reused, so the use of memory does not grow with the number of results. A last
+//! line without its newline is still being written, and is left for later.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -15,16 +15,16 @@ use serde::{Deserialize, Deserializer};
 use super::ReadError;
 use crate::control::{Status, Verdict};
 
-/// What is known of a stored result, and the whole of it.
+/// A stored result: its well-known values, and the whole of it.
 #[derive(Debug)]
 pub struct StoredResult<'a> {
-    /// How it came out.
+    /// The status.
     pub status: Status,
-    /// The subtest; empty for the test itself.
+    /// The name of the subtest, which is empty for the test itself.
     pub name: Cow<'a, str>,
-    /// What the test says about it; may be empty.
+    /// What the test says about it. It may be empty.
     pub note: Cow<'a, str>,
-    /// The kind of an `infra` result; else empty.
+    /// The kind of an `infra` result. It is empty for other results.
     pub error: Cow<'a, str>,
     /// The number of its files.
     pub files: u64,
@@ -33,13 +33,13 @@ pub struct StoredResult<'a> {
 }
 
 impl StoredResult<'_> {
-    /// Whether the result makes a run fail.
+    /// Returns whether the result makes a run fail.
     pub fn is_failure(&self) -> bool {
         self.status.verdict() != Verdict::Pass
     }
 }
 
-/// The keys that are looked at. Their types are the test's choice: text is shown, anything else is not.
+/// The keys that are read. Their types are the test's choice: text is shown, and anything else is ignored.
 #[derive(Deserialize)]
 struct Known<'a> {
     #[serde(borrow, default)]
@@ -83,7 +83,7 @@ impl ResultReader {
         })
     }
 
-    /// Returns the next whole result; nothing at the end of what is written.
+    /// Returns the next whole result, or `None` at the end of what has been written.
     pub fn next_result(&mut self) -> Result<Option<StoredResult<'_>>, ReadError> {
         self.line.clear();
         self.reader

@@ -1,4 +1,4 @@
-//! `run.json`: a complete run in short.
+//! Writes and reads `run.json`, the summary of a complete run.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -11,19 +11,19 @@ use super::{ReadError, SUMMARY};
 use crate::event::{Mode, NodeOutcome};
 use crate::exit::Exit;
 
-/// What is known of a run before it starts and is in no event.
+/// What is known of a run before it starts and is not in any event.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct RunInfo {
     /// The root of the fmf tree.
     pub tree: String,
-    /// Digest (hex) of all that the run was compiled from.
+    /// The digest, in hexadecimal, of everything that the run was compiled from.
     pub tree_digest: String,
     /// The context of the run.
     pub context: BTreeMap<String, Vec<String>>,
 }
 
-/// What `run.json` holds.
+/// The content of `run.json`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct RunSummary {
@@ -31,24 +31,24 @@ pub struct RunSummary {
     pub format: u32,
     /// The run's id.
     pub run: String,
-    /// What was asked for; nothing until the run starts.
+    /// The command, or `None` until the run starts.
     pub command: Option<Mode>,
-    /// When it started: milliseconds since the epoch.
+    /// When it started, in milliseconds since the epoch.
     pub started: u64,
     /// How long it took, in milliseconds.
     pub duration: u64,
-    /// Plans by name.
+    /// The names of the plans.
     pub plans: Vec<String>,
-    /// SUTs by name.
+    /// The names of the SUTs.
     pub suts: Vec<String>,
-    /// Tree and context.
+    /// The tree and the context.
     #[serde(flatten)]
     pub info: RunInfo,
-    /// Tests by outcome.
+    /// The number of tests by outcome.
     pub tests: BTreeMap<NodeOutcome, u64>,
-    /// Tests among them that were taken from the cache.
+    /// How many of these tests were taken from the cache.
     pub cached: u64,
-    /// Exit code of the process.
+    /// The exit code of the process.
     pub exit_code: Exit,
 }
 
@@ -73,7 +73,7 @@ impl RunSummary {
         }
     }
 
-    /// Writes the file to the run's directory. It appears as a whole and synced, by a rename.
+    /// Writes the file to the run's directory. A rename makes it appear whole and synced.
     pub fn write(&self, run: &Path) -> io::Result<()> {
         let mut file = tempfile::Builder::new().prefix(".run-").tempfile_in(run)?;
         serde_json::to_writer_pretty(&mut file, self)?;

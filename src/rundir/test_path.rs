@@ -1,8 +1,8 @@
-//! How the name of a test becomes the path of an attempt, and how it is read back.
+//! Turns the name of a test into the path of an attempt, and reads it back.
 //!
-//! A test's name is its path. Only a component that could be taken for one of the files of an attempt is escaped, by writing its
-//! first byte as `%XX`; so is a `%` that two hexadecimal digits follow, which makes the escaping reversible. What no file system
-//! could take is cut and ends with a digest of the whole.
+//! The name of a test is its path. A component that could be taken for a file of an attempt is escaped by writing its first byte
+//! as `%XX`. A `%` before two hexadecimal digits is escaped in the same way, so the escaping is reversible. A component that no
+//! file system could take is cut, and ends with a digest of the whole.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use super::TESTS;
 use crate::control::{FILES, OUTPUT, RESULTS};
 
-/// The longest path component kept as it is, in bytes; file systems allow 255.
+/// The longest path component that is kept as it is, in bytes. File systems allow 255.
 const LONGEST_COMPONENT: usize = 200;
 
 /// What the directory of a further plan begins with.
@@ -45,7 +45,7 @@ fn plan_component(plan: &str) -> String {
     shortened(&name, plan)
 }
 
-/// Turns a component of a test's name into a file name that collides with nothing of ours.
+/// Turns a component of a test's name into a file name that does not collide with a file name of the run's directory.
 fn component(name: &str) -> Cow<'_, str> {
     if !reserved(name) && !name.contains(['%', '\0']) && name.len() <= LONGEST_COMPONENT {
         return Cow::Borrowed(name);
@@ -74,7 +74,7 @@ fn escaped(name: &str) -> String {
     shortened(&escaped, name)
 }
 
-/// The beginning of a name that is too long, and a digest of what it stands for.
+/// Returns the beginning of a name that is too long, and a digest of what it stands for.
 fn shortened(name: &str, stands_for: &str) -> String {
     let end = name.floor_char_boundary(LONGEST_COMPONENT);
     format!(
@@ -84,7 +84,7 @@ fn shortened(name: &str, stands_for: &str) -> String {
     )
 }
 
-/// Returns whether a component could be taken for a file of ours, or for no name at all.
+/// Returns whether a component could be taken for a file name of the run's directory, or for no name at all.
 fn reserved(component: &str) -> bool {
     matches!(component, FILES | RESULTS | OUTPUT | "." | "..")
         || component.starts_with(PLAN)
@@ -114,13 +114,13 @@ fn unescaped(component: &str) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-/// What a directory is, by its name below `tests/`.
+/// The meaning of a directory below `tests/`, by its name.
 pub(super) enum Component {
-    /// The tests in it, or the results in it, are of this plan.
+    /// The tests or results in it belong to this plan.
     Plan(String),
-    /// The results in it are of this attempt.
+    /// The results in it belong to this attempt.
     Attempt(u32),
-    /// One more part of the test's name.
+    /// It is one more part of the test's name.
     Name(String),
 }
 

@@ -1,4 +1,4 @@
-//! The end of a log, for the console. Bounded in lines and bytes, however large the log is.
+//! Reads the end of a log for the console. The work is limited in lines and bytes, however large the log is.
 
 use std::fs::File;
 use std::io::{self, Read as _, Seek as _, SeekFrom};
@@ -9,22 +9,22 @@ use crate::report::text::output_line;
 /// How much of a log is shown at most.
 #[derive(Clone, Copy, Debug)]
 pub struct Limit {
-    /// Lines.
+    /// The most lines that are shown.
     pub lines: usize,
-    /// Bytes of the file that are looked at.
+    /// The most bytes of the file that are read.
     pub bytes: u64,
 }
 
-/// The last lines of a log, harmless for a terminal.
+/// The last lines of a log, made harmless for a terminal.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Excerpt {
-    /// In order.
+    /// The lines, in order.
     pub lines: Vec<String>,
-    /// Whether there is more before them.
+    /// Whether the log has more lines before them.
     pub cut: bool,
 }
 
-/// Reads the end of the log at `path`. Fails as reading a file does.
+/// Reads the end of the log at `path`. It fails as reading a file does.
 pub fn tail(path: &Path, limit: Limit) -> io::Result<Excerpt> {
     let mut file = File::open(path)?;
     let length = file.metadata()?.len();
@@ -34,7 +34,7 @@ pub fn tail(path: &Path, limit: Limit) -> io::Result<Excerpt> {
     file.take(limit.bytes).read_to_end(&mut bytes)?;
     let mut from = 0;
     if start > 0 {
-        // The first line is most likely a part of one; where the file is a single long line, its end is all there is.
+        // The first line is most likely incomplete, so it is dropped, unless the file is a single long line.
         from = bytes.iter().position(|&byte| byte == b'\n').map_or(0, |end| end + 1);
     }
     let text = bytes[from..].trim_ascii_end();

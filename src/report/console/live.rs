@@ -1,8 +1,8 @@
-//! The region at the bottom of a terminal that shows what runs while it runs.
+//! The live region: the rows at the bottom of a terminal that show what is running.
 //!
-//! Owns what was drawn and how to take it away again; what is shown is given as rows. Invariants: the cursor stands at the
-//! end of the last row while the region is drawn; it is wiped before anything permanent is written; a row never fills the
-//! terminal's last column, so it takes one line until the terminal is made narrower, which [`Live::wipe`] reckons with.
+//! This file knows what was drawn and how to remove it; the caller gives the rows to show. Invariants: while the region is drawn,
+//! the cursor is at the end of its last row. The region is wiped before anything permanent is written. A row never fills the
+//! terminal's last column, so it takes one line until the terminal is made narrower, and [`Live::wipe`] takes that into account.
 
 use std::fmt::Write as _;
 
@@ -11,19 +11,19 @@ use anstyle::Style;
 use crate::report::palette::paint;
 use crate::report::text::{fit, width};
 
-/// How often the region is drawn at most: ten times a second.
+/// The least time between two drawings, in milliseconds: the region is drawn ten times a second at most.
 const FRAME_MS: u64 = 100;
 
 /// The size of a terminal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Size {
-    /// Characters in a line.
+    /// The number of characters in a line.
     pub columns: usize,
-    /// Lines.
+    /// The number of lines.
     pub rows: usize,
 }
 
-/// Tells the size of the terminal now.
+/// Returns the present size of the terminal.
 pub type SizeProbe = Box<dyn FnMut() -> Size + Send>;
 
 /// One row: harmless texts with their styles.
@@ -36,7 +36,7 @@ impl LiveRow {
         self
     }
 
-    /// Appends the row to `out`, cut to `columns`, and returns how many it takes.
+    /// Appends the row to `out`, cut to `columns`, and returns how many columns it takes.
     fn draw(&self, out: &mut String, columns: usize) -> usize {
         let mut used = 0;
         for (style, text) in &self.0 {
@@ -51,12 +51,12 @@ impl LiveRow {
     }
 }
 
-/// The region.
+/// The live region.
 pub(super) struct Live {
     probe: SizeProbe,
-    /// Widths of the rows on the screen; empty while the region is wiped.
+    /// The widths of the rows on the screen. There are none while the region is wiped.
     drawn: Vec<usize>,
-    /// What was written to draw them.
+    /// The text that was written to draw them.
     shown: String,
     last: Option<u64>,
 }
@@ -76,12 +76,12 @@ impl Live {
         ((self.probe)().rows / 3).clamp(1, 10)
     }
 
-    /// Whether enough time passed to draw again.
+    /// Returns whether enough time has passed to draw again.
     pub(super) fn is_due(&self, now: u64) -> bool {
         self.last.is_none_or(|last| now.saturating_sub(last) >= FRAME_MS)
     }
 
-    /// Takes the region away.
+    /// Removes the region from the screen.
     pub(super) fn wipe(&mut self, out: &mut String) {
         if self.drawn.is_empty() {
             return;
@@ -96,7 +96,7 @@ impl Live {
         self.drawn.clear();
     }
 
-    /// Brings the region to show `rows`; where it does that already, nothing is written.
+    /// Makes the region show `rows`. If it shows them already, nothing is written.
     pub(super) fn draw(&mut self, out: &mut String, rows: &[LiveRow], now: u64) {
         let columns = (self.probe)().columns.saturating_sub(1);
         let (mut text, mut widths) = (String::new(), Vec::with_capacity(rows.len()));

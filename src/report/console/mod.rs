@@ -1,7 +1,7 @@
-//! The console: one aligned line for each finished node, a live region on a terminal, and a summary.
+//! The console reporter: one aligned line for each finished node, a live region on a terminal, and a summary.
 //!
-//! Permanent text is plain lines that a pipe or a log keeps well; only [`Live`] moves the cursor, and it is there only where
-//! the caller says that the output is a terminal.
+//! Permanent text is plain lines that a pipe or a log keeps well. Only [`Live`] moves the cursor, and it is used only if the
+//! caller says that the output is a terminal.
 
 pub mod excerpt;
 pub mod live;
@@ -18,15 +18,15 @@ use live::{Live, SizeProbe};
 use narrate::Narrator;
 use progress::RunProgress;
 
-/// How much the console says.
+/// How much the console prints.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Verbosity {
-    /// Failures and the summary.
+    /// It prints failures and the summary.
     Quiet,
-    /// A line for each node, the end of the log of failures.
+    /// It prints a line for each node, and the end of the log of failures.
     #[default]
     Normal,
-    /// Also what tests and scripts printed, and each result.
+    /// It also prints what tests and scripts printed, and each result.
     Verbose,
 }
 
@@ -37,11 +37,11 @@ pub struct Console<W: Write> {
     live: Option<Live>,
     progress: RunProgress,
     narrator: Narrator,
-    /// Lines that wait for the next tick or for the next event that does not come by the thousand.
+    /// Lines that are written at the next tick, or at the next event that is not one of many.
     waiting: String,
 }
 
-/// How much may wait, in bytes.
+/// The most bytes that may wait.
 const WAITING: usize = 16 * 1024;
 
 impl<W: Write + Send> Console<W> {
@@ -57,14 +57,14 @@ impl<W: Write + Send> Console<W> {
         }
     }
 
-    /// Adds a live region on a terminal of the size that `probe` tells.
+    /// Adds a live region on a terminal whose size `probe` returns.
     #[must_use]
     pub fn with_live(mut self, probe: SizeProbe) -> Self {
         self.live = Some(Live::new(probe));
         self
     }
 
-    /// Writes permanent lines, with the live region out of the way, and draws it again if it is due.
+    /// Writes permanent lines. The live region is removed before, and drawn again if it is due.
     fn print(&mut self, lines: &str, now: u64) -> Result<(), ReportError> {
         if lines.is_empty() {
             return Ok(());
@@ -121,7 +121,7 @@ impl<W: Write + Send> Reporter for Console<W> {
 }
 
 impl<W: Write> Drop for Console<W> {
-    /// Leaves a clean terminal also where a run ends without its last event.
+    /// Leaves a clean terminal even if a run ends without its last event.
     fn drop(&mut self) {
         let mut text = String::new();
         if let Some(live) = &mut self.live {

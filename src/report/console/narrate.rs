@@ -1,4 +1,4 @@
-//! Events in words: the lines of the console, without any notion of a terminal.
+//! Turns events into the lines of the console, without knowing of a terminal.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -16,21 +16,21 @@ use crate::report::human;
 use crate::report::palette::{Palette, paint};
 use crate::report::text::{harmless, pad, width};
 
-/// What of a failure's log is shown beside its line.
+/// How much of a failure's log is shown below its line.
 const FAILURE_LOG: Limit = Limit {
     lines: 10,
     bytes: 16 * 1024,
 };
-/// What of any log is shown with `-v`.
+/// How much of any log is shown with `-v`.
 const VERBOSE_LOG: Limit = Limit {
     lines: 1000,
     bytes: 256 * 1024,
 };
 
-/// Columns of a line's first word; the longest is `connecting`.
+/// The number of columns for a line's first word. The longest word is `connecting`.
 pub(super) const WORD: usize = 10;
 
-/// The first columns of a line: the word, its style, the time.
+/// The first columns of a line: the word, its style, and the time.
 struct Lead<'a> {
     word: &'a str,
     style: Style,
@@ -43,7 +43,7 @@ pub(super) struct Narrator {
     verbosity: Verbosity,
     summary: ClosingSummary,
     dir: PathBuf,
-    /// Width of the column with the SUT's name; absent with a single SUT.
+    /// The width of the column with the SUT's name, or `None` if there is only one SUT.
     sut_column: Option<usize>,
 }
 
@@ -58,7 +58,7 @@ impl Narrator {
         }
     }
 
-    /// Says whether the hits that ran again agreed.
+    /// Writes whether the recorded tests that ran again agreed with their records.
     fn audited(&self, out: &mut String, ran: u64, disagreed: &[String]) {
         let hits = human::count(ran, "hit");
         let _infallible = if disagreed.is_empty() {
@@ -79,7 +79,7 @@ impl Narrator {
         };
     }
 
-    /// Appends what is to be said of an event, in whole lines; of most events a quiet console says nothing.
+    /// Appends the lines for an event. For most events, a quiet console prints nothing.
     pub(super) fn describe(&mut self, stamped: &Stamped, out: &mut String) {
         match &stamped.event {
             event @ Event::RunStarted { .. } => self.run_started(out, event),
@@ -151,7 +151,7 @@ impl Narrator {
         out.push('\n');
     }
 
-    /// Writes the end of a log, indented.
+    /// Writes the end of a log with indentation.
     fn log(&self, out: &mut String, log: &Path, limit: Limit) {
         let excerpt = match excerpt::tail(log, limit) {
             Ok(excerpt) => excerpt,
@@ -191,9 +191,9 @@ impl Narrator {
             .iter()
             .filter(|(_, number)| **number > 0)
             .filter_map(|(kind, &number)| match kind {
-                // Nothing runs on a SUT for it.
+                // A discover node runs nothing on a SUT.
                 Kind::Discover => None,
-                // Only the SUT knows how much of it is done already.
+                // Only the SUT knows how many of its steps are done already.
                 Kind::Prepare => Some(format!("up to {}", human::count(number, "prepare step"))),
                 Kind::Test => Some(human::count(number, "test")),
                 Kind::Finish => Some(human::count(number, "finish step")),
@@ -323,7 +323,7 @@ impl Narrator {
     }
 }
 
-/// Names a few things, or says how many there are.
+/// Lists the names if there are few, or else says how many there are.
 fn some_of(names: &[String], noun: &str) -> String {
     match names {
         [] => format!("no {noun}"),
@@ -335,7 +335,7 @@ fn some_of(names: &[String], noun: &str) -> String {
     }
 }
 
-/// Says what results a test gave, if it gave more than its own.
+/// Describes the results of a test, if there are more than the test's own one.
 fn result_counts(results: &BTreeMap<Status, u64>) -> String {
     let all: u64 = results.values().sum();
     if all < 2 {

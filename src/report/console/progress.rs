@@ -1,4 +1,4 @@
-//! What runs where, since when, and how much is left: the state behind the live region.
+//! The state behind the live region: what runs on which SUT, since when, and how much is left.
 
 use std::collections::BTreeMap;
 
@@ -10,17 +10,17 @@ use crate::report::human;
 use crate::report::palette::Palette;
 use crate::report::text::{harmless, pad, width};
 
-/// What a SUT does that waits for work.
+/// The text for a SUT that waits for work.
 const IDLE: &str = "idle";
 
-/// A SUT at work.
+/// A SUT that is doing something.
 #[derive(Debug)]
 struct Activity {
     what: String,
     since: u64,
 }
 
-/// Counts what happened and knows what is going on.
+/// Counts what has happened, and keeps what is going on.
 #[derive(Debug, Default)]
 pub(super) struct RunProgress {
     started: u64,
@@ -30,9 +30,9 @@ pub(super) struct RunProgress {
     failed: u64,
     infra: u64,
     flaky: u64,
-    /// When the run is expected to end, in milliseconds since the epoch; 0 while nothing is known.
+    /// When the run is expected to end, in milliseconds since the epoch, or 0 while that is not known.
     end: u64,
-    /// By SUT: a SUT does one thing at a time.
+    /// The activities by SUT. A SUT does one thing at a time.
     active: BTreeMap<String, Activity>,
 }
 
@@ -68,14 +68,14 @@ impl RunProgress {
             }
             Event::Outlook { end, .. } => self.end = *end,
             Event::NodeSkipped { .. } => self.done += 1,
-            // What a SUT has done already was counted as to be run.
+            // Steps that the SUT has done already were counted among those to run.
             Event::NodeCached { sut, .. } if !sut.is_empty() => self.done += 1,
             Event::RunFinished { .. } => self.active.clear(),
             Event::Warning { .. } | Event::Audited { .. } | Event::NodeCached { .. } | Event::Result { .. } => {}
         }
     }
 
-    /// Returns the rows of the live region, `height` at most; none while nothing is going on.
+    /// Returns the rows of the live region, at most `height`. There are none while nothing is going on.
     pub(super) fn rows(&self, now: u64, height: usize, palette: &Palette) -> Vec<LiveRow> {
         if self.active.is_empty() {
             return Vec::new();
@@ -135,7 +135,7 @@ impl RunProgress {
     fn sut(&mut self, sut: &str, state: SutEvent, time: u64) {
         match state {
             SutEvent::Dropped | SutEvent::Released => drop(self.active.remove(sut)),
-            // What it was doing, if anything, goes on.
+            // These events do not end what the SUT was doing.
             SutEvent::Joined | SutEvent::Tainted | SutEvent::Owing => {}
             SutEvent::Ready | SutEvent::Idle => self.begin(sut, IDLE.to_owned(), time),
             SutEvent::Waiting

@@ -1,4 +1,4 @@
-//! What is kept of a run for its last words: what failed, where its log is, and the counts.
+//! The summary at the end of a run on the console: the failures, where their logs are, and the counts.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -15,7 +15,7 @@ use crate::report::{human, text};
 #[derive(Debug)]
 pub(super) struct Failure {
     pub(super) node: String,
-    /// Empty if there was one SUT only.
+    /// The name of the SUT, which is empty if there was only one.
     pub(super) sut: String,
     pub(super) outcome: NodeOutcome,
     pub(super) note: String,
@@ -23,7 +23,7 @@ pub(super) struct Failure {
     pub(super) log: Option<PathBuf>,
 }
 
-/// Failures as they come, and nodes that did not start, by reason.
+/// The failures in the order in which they came, and the nodes that did not start, by reason.
 #[derive(Debug, Default)]
 pub(super) struct ClosingSummary {
     pub(super) failures: Vec<Failure>,
@@ -37,7 +37,7 @@ pub(super) struct Totals<'a> {
     pub(super) tests: &'a BTreeMap<NodeOutcome, u64>,
     pub(super) cached: u64,
     pub(super) dir: &'a str,
-    /// Whether nothing but failures stands above.
+    /// Whether only failures were printed before the summary.
     pub(super) quiet: bool,
 }
 
@@ -114,7 +114,7 @@ fn write_failure(out: &mut String, palette: &Palette, failure: &Failure) -> std:
     Ok(())
 }
 
-/// The word for an outcome of a test or a failed step.
+/// Returns the word for an outcome of a test or a failed step.
 pub(super) const fn outcome_word(outcome: NodeOutcome) -> &'static str {
     match outcome {
         NodeOutcome::Pass => "pass",
@@ -125,7 +125,7 @@ pub(super) const fn outcome_word(outcome: NodeOutcome) -> &'static str {
     }
 }
 
-/// The word for a node that did not start.
+/// Returns the word for a node that did not start.
 pub(super) const fn skipped_word(outcome: NodeOutcome) -> &'static str {
     match outcome {
         NodeOutcome::Cancelled => "cancelled",
@@ -133,7 +133,7 @@ pub(super) const fn skipped_word(outcome: NodeOutcome) -> &'static str {
     }
 }
 
-/// The style of an outcome.
+/// Returns the style of an outcome.
 pub(super) const fn outcome_style(palette: &Palette, outcome: NodeOutcome) -> anstyle::Style {
     match outcome {
         NodeOutcome::Pass => palette.good,

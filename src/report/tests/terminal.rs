@@ -1,6 +1,6 @@
-//! A terminal to look at what the live region leaves on it.
+//! An emulated terminal for tests of what the live region leaves on the screen.
 
-/// As much of a terminal as the live region needs: it writes, moves up, and clears what is below.
+/// The parts of a terminal that the live region needs: it writes, moves the cursor up, and clears what is below.
 #[derive(Default)]
 pub(super) struct Terminal {
     rows: Vec<Vec<char>>,
