@@ -1,6 +1,6 @@
-//! Results per second through the control protocol: `cargo bench --bench control`.
+//! Benchmark of the control protocol, in results per second: `cargo bench --bench control`.
 //!
-//! Each case feeds a stream in chunks of 64 KiB, as the executor reads it, takes what was said, and stores on disk.
+//! Each case feeds a stream in chunks of 64 KiB, as the executor reads it, takes the messages, and stores the results on disk.
 
 use std::time::Instant;
 

@@ -1,19 +1,19 @@
-//! Discovery against Python's fmf: `cargo bench --bench discover [-- [--pairs N] [TESTS…]]`.
+//! Benchmark of discovery, compared with Python's fmf: `cargo bench --bench discover [-- [--pairs N] [TESTS…]]`.
 //!
-//! Makes trees of 1,000 and 10,000 tests, or of the sizes that are given (such as 100000), and lists each with
-//! `atex ls tests --json`, first without a cache and then from it, and with Python's fmf doing load, adjust, prune and JSON. `show` and
-//! `origins` are `atex fmf show --json` without and with `--origin`: what it costs to tell where each value came from. All
-//! take turns, so that what else the machine does meets all. Printed are medians of wall time, user CPU and peak memory, and what they
-//! are to each other; nothing is asserted but that all list the same tests.
+//! It makes trees of 1,000 and 10,000 tests, or of the given sizes (such as 100000). It lists each tree with `atex ls tests
+//! --json`, first without a cache and then from the cache, and with Python's fmf, which does load, adjust, prune and JSON. `show`
+//! and `origins` are `atex fmf show --json` without and with `--origin`; their difference is the cost of telling where each value
+//! came from. The programs take turns, so that other load on the machine affects all of them. The output is medians of wall time,
+//! user CPU and peak memory, and their ratios. Nothing is asserted except that all programs list the same tests.
 //!
-//! `ATEX_PLAIN` names a build of atex that keeps no origins at all, for what it costs to keep them:
-//! `ATEX_PLAIN_BUILD=1 cargo build --release --target-dir target/plain` makes one.
+//! `ATEX_PLAIN` names a build of atex that keeps no origins at all, to measure the cost of keeping them. This makes one:
+//! `ATEX_PLAIN_BUILD=1 cargo build --release --target-dir target/plain`.
 //!
-//! The interpreter is `$ATEX_FMF_PYTHON`, else `python3`; where it has no fmf, only atex is measured. `ATEX_BINARY` measures
-//! another build of atex.
+//! The interpreter is `$ATEX_FMF_PYTHON`, or else `python3`. If it has no fmf, only atex is measured. `ATEX_BINARY` names another
+//! build of atex to measure.
 //!
-//! The kernel counts a child's memory from before its `exec`, and so that of its parent; each run is therefore started by a
-//! small process of its own, which is this program again and only waits and says what the kernel counted.
+//! The kernel counts a child's memory from before its `exec`, so it includes the memory of its parent. Therefore a small process
+//! starts each run: it is this program again, and it only waits and prints what the kernel counted.
 
 use std::env;
 use std::ffi::OsString;

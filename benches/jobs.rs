@@ -1,8 +1,10 @@
-//! What a test costs beside its own work, and how fast its results come, on the local machine: `cargo bench --bench jobs`.
+//! Benchmark of the cost of a test beside its own work, and of the speed of its results, on the local machine: `cargo bench
+//! --bench jobs`.
 //!
-//! Trivial tests in a row through [`Machine`](atex::sut::agent::session::Machine) and through the binary, beside a loop of `bash -c true`. For
-//! results, a test copies a prepared file into its control stream, beside the same copy into a pipe that somebody empties.
-//! What it costs to see what a test reads: `cargo bench --bench jobs -- observed` measures that alone.
+//! Trivial tests run in a row through [`Machine`](atex::sut::agent::session::Machine) and through the binary, and are compared
+//! with a loop of `bash -c true`. For results, a test copies a prepared file into its control stream, which is compared with the
+//! same copy into a pipe that somebody empties. `cargo bench --bench jobs -- observed` measures only the cost of seeing what a
+//! test reads.
 
 use std::fmt::Write as _;
 use std::path::Path;

@@ -1,11 +1,11 @@
-//! The null build, of which nothing has to run: `cargo bench --bench null_build [-- [--runs N] [TESTS]]`.
+//! Benchmark of the null build, in which nothing has to run: `cargo bench --bench null_build [-- [--runs N] [TESTS]]`.
 //!
-//! Makes a tree of 10,000 tests, or as many as are given, and a cache that holds a passed record of each, as if all had been run on
-//! this machine. Then it measures `atex build` of the unchanged tree: finding that all is as it was, and writing the run's directory, in
-//! which every test has its own with its results. Printed are the medians; what is asserted is that the program itself says that all
-//! tests are cached, and that the results of all of them are there.
+//! It makes a tree of 10,000 tests, or of the given number, and a cache with a passed record of each test, as if all had been run
+//! on this machine. Then it measures `atex build` of the unchanged tree: finding that nothing changed, and writing the run's
+//! directory, in which every test has its own directory with its results. The output is the medians. It asserts that the program
+//! itself says that all tests are cached, and that the results of all tests are there.
 //!
-//! `ATEX_BINARY` measures another build of atex, which must give the same keys.
+//! `ATEX_BINARY` names another build of atex to measure, which must compute the same keys.
 
 use std::collections::BTreeMap;
 use std::env;

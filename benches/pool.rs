@@ -1,10 +1,11 @@
-//! A pool of real SUTs at work: `cargo bench --bench pool [-- local | ssh | TARGET…]`.
+//! Benchmark of a pool of real SUTs: `cargo bench --bench pool [-- local | ssh | TARGET…]`.
 //!
-//! 1,000 tests that sleep 0.1 to 2 s on 50 local SUTs, then on 50 over SSH, or on the targets that are given. The ideal is all
-//! tests spread evenly; what starting atex, opening, preparing and letting go takes is part of the run, and counts against it.
-//! In the first run nothing is known of the SUTs and of what the tests take; in the second one, what the first has measured.
+//! 1,000 tests that sleep 0.1 to 2 s run on 50 local SUTs and then on 50 SUTs over SSH, or on the given targets. The ideal is
+//! that all tests are spread evenly. The time for starting atex and for opening, preparing and releasing SUTs is part of the run,
+//! and counts against it. In the first run nothing is known of the SUTs and of the durations of tests; the second run uses what
+//! the first one measured.
 //!
-//! The sshd is one of the benchmark's own, on loopback, with the limits that are its default: 50 SUTs are 50 directories there.
+//! The sshd belongs to the benchmark and runs on loopback with its default limits. The 50 SUTs are 50 directories there.
 
 #[path = "support/lab.rs"]
 mod lab;

@@ -1,7 +1,9 @@
-//! How well and how fast tests are given to SUTs: `cargo bench --bench schedule`.
+//! Benchmark of the schedule, which gives tests to SUTs: how good its makespans are, and how fast it is: `cargo bench --bench
+//! schedule`.
 //!
-//! Pools are simulated by the unit tests' model (`src/exec/schedule/simulation.rs`), which also holds the schedule to its laws. The lower bound of a makespan is the
-//! longest test, or all tests spread evenly, whichever is more; what opening and preparing a SUT takes comes on top of both.
+//! The pools are simulated by the unit tests' model (`src/exec/schedule/simulation.rs`), which also checks the schedule's
+//! invariants. The lower bound of a makespan is the longest test, or all tests spread evenly, whichever is more; the time for
+//! opening and preparing a SUT is added to both.
 
 use std::time::Instant;
 

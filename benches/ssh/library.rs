@@ -1,4 +1,4 @@
-//! The library as the executor uses it, without the program around it.
+//! The benchmarks that use the library as the executor does, without the program around it.
 
 use std::io;
 use std::path::{Path, PathBuf};

@@ -1,6 +1,6 @@
-//! What machines over SSH cost: `cargo bench --bench ssh [-- start | row | upload | results | memory [COUNT…] | others]`.
+//! Benchmarks of machines over SSH: `cargo bench --bench ssh [-- start | row | upload | results | memory [COUNT…] | others]`.
 //!
-//! Everything runs over a real sshd on loopback that is started here. Nothing is asserted: the tables are for people.
+//! Everything runs over a real sshd on loopback, which is started here. Nothing is asserted; the tables are for people.
 
 #[path = "../support/lab.rs"]
 mod lab;

@@ -1,4 +1,4 @@
-//! Many sessions, each with a test that sleeps: memory, and processor time while nothing happens.
+//! Benchmark of many sessions, each with a sleeping test: memory, and processor time while nothing happens.
 
 use std::path::Path;
 use std::process::Command;

@@ -1,8 +1,8 @@
-//! What `tmt` and the Python package `atex` take for the same work, over the same sshd, beside this atex.
+//! Benchmark of `tmt` and the Python package `atex`, which do the same work over the same sshd as this atex.
 //!
-//! Nothing is installed here: `ATEX_BENCH_VENV` names a virtual environment of Python 3.12 or later in which `pip install tmt atex`
-//! was done. Both need `rsync`. Neither knows whether a machine is prepared: `tmt` is told to leave that step out, and Python `atex`
-//! cannot be told to; what the plan prepares here takes no time.
+//! Nothing is installed here: `ATEX_BENCH_VENV` names a virtual environment of Python 3.12 or later in which `pip install tmt
+//! atex` was done. Both programs need `rsync`. Neither knows whether a machine is prepared. `tmt` is told to leave that step out,
+//! and Python `atex` cannot be told so; what the plan prepares here takes no time.
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -1,4 +1,4 @@
-//! What a test costs beside its own work where it is one of many in a row on one machine.
+//! Benchmark of the cost of a test beside its own work, if it is one of many in a row on one machine.
 
 use std::fmt::Write as _;
 use std::process::Command;

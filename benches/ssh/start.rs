@@ -1,4 +1,5 @@
-//! A trivial test on a prepared machine, from a fresh process and over a fresh connection, beside `ssh host true`.
+//! Benchmark of a trivial test on a prepared machine, from a new process and over a new connection, compared with `ssh host
+//! true`.
 
 use std::net::{Ipv4Addr, TcpStream};
 use std::process::{Command, Stdio};

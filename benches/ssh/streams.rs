@@ -1,4 +1,4 @@
-//! What comes from a machine: a large file, and results.
+//! Benchmark of what comes from a machine: a large file, and results.
 
 use std::io::Read;
 use std::net::{Ipv4Addr, TcpStream};

@@ -1,4 +1,4 @@
-//! Times of what is done again and again, and what of them is told.
+//! Measures repeated work, and prints a summary of the times.
 
 use std::process::Command;
 use std::time::{Duration, Instant};

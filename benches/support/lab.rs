@@ -1,6 +1,6 @@
-//! A laboratory: an sshd on loopback, a tree, and places of its own for all that atex keeps.
+//! The environment of a benchmark: an sshd on loopback, a tree, and separate directories for everything that atex keeps.
 //!
-//! Hosts have names in one file of SSH configuration, which the binary and the `ssh` client read alike; keys of hosts are checked.
+//! Hosts have names in one SSH configuration file, which the binary and the `ssh` client both read. Host keys are checked.
 
 use std::fs::{self, OpenOptions};
 use std::io::Write as _;

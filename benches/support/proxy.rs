@@ -1,4 +1,4 @@
-//! A link with latency: a TCP proxy on loopback that holds back what passes.
+//! A link with latency: a TCP proxy on loopback that delays what passes through it.
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};

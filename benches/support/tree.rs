@@ -1,4 +1,4 @@
-//! The trees of the benchmarks: many tests with inheritance, adjust rules and virtual names.
+//! Generates the trees of the benchmarks: many tests with inheritance, adjust rules and virtual names.
 
 use std::fmt::Write as _;
 use std::fs;

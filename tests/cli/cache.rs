@@ -1,4 +1,4 @@
-//! What `atex cache …` says of a store whose content is known.
+//! Tests of what `atex cache …` prints for a cache whose content is known.
 
 use crate::support::World;
 use atex_cache::{OutputFile, Record, RecordOutcome, Store};

@@ -1,4 +1,4 @@
-//! Wrong input as a new user gives it: one clear message, the right exit code, no panic, no trace of Rust.
+//! Tests of wrong input from a new user: there is one clear message, the right exit code, no panic, and no trace of Rust.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;

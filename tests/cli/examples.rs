@@ -1,7 +1,7 @@
-//! The examples of the help texts and of the README work as they are printed, in a copy of `examples/hello`.
+//! Tests that the examples in the help texts and in the README work as they are printed, in a copy of `examples/hello`.
 //!
-//! Only what differs from machine to machine is put in its place: keys of records (those of the test `/tests/subtests`), names of hosts,
-//! times and sizes.
+//! Only what differs between machines is replaced: keys of records (those of the test `/tests/subtests`), names of hosts, times
+//! and sizes.
 
 use std::fs;
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! What `atex fmf show` prints, for people and for programs.
+//! Tests of what `atex fmf show` prints for people and for programs.
 
 use crate::support::{Atex, Ran};
 use serde_json::{Value, json};

@@ -1,4 +1,4 @@
-//! Help, completions and version: what a newcomer reads first.
+//! Tests of help, completions and version, which a newcomer reads first.
 
 use crate::support::{Atex, World};
 

@@ -1,4 +1,4 @@
-//! What `atex ls`, `atex graph` and `atex why` say of a tree.
+//! Tests of what `atex ls`, `atex graph` and `atex why` print about a tree.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! The command line, through the real binary: what is said, which files are written, which exit code comes back.
+//! Tests of the command line through the real binary: what it prints, which files it writes, and which exit code it returns.
 
 mod cache;
 mod errors;

@@ -1,4 +1,5 @@
-//! Null builds: an unchanged tree of which nothing has to run is not compiled again, and the run looks as if it had been.
+//! Tests of null builds: an unchanged tree of which nothing has to run is not compiled again, and the run looks as if it had
+//! been.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};

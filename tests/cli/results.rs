@@ -1,4 +1,4 @@
-//! What `atex results` says of a run's directory.
+//! Tests of what `atex results` prints about a run's directory.
 
 use crate::support::World;
 

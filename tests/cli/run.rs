@@ -1,4 +1,4 @@
-//! What a user sees of real runs on this machine: in a pipe, on a terminal, as JSON, and in the run's directory.
+//! Tests of what a user sees of real runs on this machine: in a pipe, on a terminal, as JSON, and in the run's directory.
 
 use std::fs::File;
 use std::io::{ErrorKind, Read as _};

@@ -1,4 +1,4 @@
-//! What `atex sut …` says of the local machine, and does to its state.
+//! Tests of what `atex sut …` prints about the local machine, and what it does to the machine's state.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;

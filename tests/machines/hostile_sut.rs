@@ -1,7 +1,8 @@
-//! Machines that do not speak our language: whatever one sends, the runner ends with a clear failure, in little memory.
+//! Tests of hostile machines that do not speak the agent's protocol: whatever a machine sends, the runner ends with a clear
+//! failure and uses little memory.
 //!
-//! Each is a bash that was to become our program and does something else. Memory is measured in this process, so that each test
-//! must have one of its own, as cargo-nextest gives.
+//! Each machine is a bash that was meant to become the agent and does something else. Memory is measured in this process, so each
+//! test must have its own process, as it has with cargo-nextest.
 
 use std::ffi::OsString;
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! The real binary and its machines: local ones, those behind SSH, containers, and those that lie, hang and die.
+//! Tests of the real binary with machines: local ones, those behind SSH, containers, and machines that lie, hang and die.
 
 mod e2e_main;
 mod e2e_protocol;

@@ -1,4 +1,5 @@
-//! What is read of an SSH configuration is what OpenSSH reads of it: `ssh -G` is asked about generated configurations.
+//! Tests that atex reads an SSH configuration as OpenSSH does: the results for generated configurations are compared with `ssh
+//! -G`.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;

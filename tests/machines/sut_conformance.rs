@@ -1,4 +1,4 @@
-//! The laws that hold for every kind of SUT, run over each of them. A new kind is a line in `conformance!`.
+//! The conformance suite for kinds of SUTs: the same laws are tested for every kind. A new kind is one line in `conformance!`.
 
 use std::ffi::OsString;
 use std::os::unix::fs::PermissionsExt;

@@ -1,4 +1,4 @@
-//! Whatever plans and tests say, compiling them ends with a workload or with an error, never with a panic.
+//! Tests of arbitrary plans and tests: compiling them ends with a workload or with an error, never with a panic.
 
 use std::fs;
 use std::path::{Path, PathBuf};

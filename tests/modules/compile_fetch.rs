@@ -1,4 +1,4 @@
-//! Fetching from local repositories: branches, tags, commits, concurrent processes, and what is refused.
+//! Tests of fetching from local repositories: branches, tags, commits, concurrent processes, and refused references.
 
 use std::fs::{self, File};
 use std::os::unix::fs::PermissionsExt as _;

@@ -1,7 +1,7 @@
-//! Keys of whole trees: what changes them, and what does not.
+//! Tests of the keys of whole trees: what changes them, and what does not.
 //!
-//! Each law compiles a small tree, changes one thing, compiles again, and compares the keys of all prepare, test and finish nodes by
-//! name.
+//! Each test compiles a small tree, changes one thing, compiles again, and compares the keys of all prepare, test and finish
+//! nodes by name.
 
 use std::collections::BTreeMap;
 use std::fs;

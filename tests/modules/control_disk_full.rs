@@ -1,4 +1,4 @@
-//! A disk with no room. Alone in its process: it limits the size of the files that the process may write.
+//! Test of a full disk. It is alone in its process, because it limits the size of the files that the process may write.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;

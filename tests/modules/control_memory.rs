@@ -1,4 +1,4 @@
-//! The memory that a test can make the runner use. Alone in its process: it measures the process.
+//! Test of the memory that a test can make the runner use. It is alone in its process, because it measures the process.
 
 use std::io::Write;
 

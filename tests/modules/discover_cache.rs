@@ -1,6 +1,6 @@
-//! The law of remembered discovery: with a cache, after any history of edits, a tree is compiled to what it is compiled to without one.
+//! Tests of the discovery cache: after any history of edits, a tree is compiled with the cache to the same result as without one.
 //!
-//! `ATEX_DISCOVER_STEPS` is the number of random edits, `ATEX_DISCOVER_SEED` where the generator begins.
+//! `ATEX_DISCOVER_STEPS` is the number of random edits, and `ATEX_DISCOVER_SEED` is the seed of the generator.
 
 use std::collections::BTreeMap;
 use std::env;

@@ -1,4 +1,4 @@
-//! The documents say what the code says: paths are there, tables of keys are complete, diagrams have all states.
+//! Tests that the documents agree with the code: paths exist, tables of keys are complete, and diagrams have all states.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

@@ -1,4 +1,5 @@
-//! The seeds of the control stream's fuzzer, each through the function that it runs. `docs/fuzzing.md` tells of the fuzzers.
+//! Runs each seed of the control stream's fuzzer through the function that the fuzzer runs. `docs/fuzzing.md` describes the
+//! fuzzers.
 
 use std::fs;
 use std::path::Path;

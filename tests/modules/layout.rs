@@ -1,4 +1,4 @@
-//! The layout of DESIGN 8 as a law: which module may know which. A line of code that crosses a border fails here.
+//! Tests of the module layout (DESIGN 8): which module may use which. A line of code that crosses a border fails here.
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -1,5 +1,5 @@
-//! Modules through their Rust API: what is compiled, what a test may say, how a run goes on machines that are not there; and which module
-//! may know which.
+//! Tests of modules through their Rust API: compiling, the control protocol, and runs on mock machines; and of which module may
+//! use which.
 
 mod compile_any;
 mod compile_fetch;

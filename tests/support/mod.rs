@@ -1,5 +1,5 @@
-//! Drives the real binary in an environment where everything that could differ is fixed: HOME, the XDG directories, TMPDIR,
-//! COLUMNS, no colours, a fresh tree. What it prints comes back with the temporary paths replaced by names.
+//! Runs the real binary in an environment in which everything that could vary is fixed: HOME, the XDG directories, TMPDIR,
+//! COLUMNS, no colours, a fresh tree. It returns the output with temporary paths replaced by names.
 //!
 //! ```text
 //! <temporary>/tree/…    the current directory: `.fmf/version` and the files that were asked for

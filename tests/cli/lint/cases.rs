@@ -1,4 +1,4 @@
-//! For each code a tree that has the finding and one that only looks like it.
+//! For each lint code, a tree that has the finding and a tree that only looks as if it had.
 
 /// A code, a tree that is wrong with the places of what is wrong, and a tree that is right. A text `-> x` stands for a symlink to `x`.
 pub(crate) struct Case {

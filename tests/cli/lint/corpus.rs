@@ -1,4 +1,4 @@
-//! Real trees of fmf and tmt, where they are present: whatever fmf can read, lint can.
+//! Tests with real trees of fmf and tmt, where they are present: lint can read whatever fmf can read.
 
 use std::path::{Path, PathBuf};
 

@@ -1,4 +1,4 @@
-//! What `atex lint` finds and what it leaves alone, through the real binary.
+//! Tests of what `atex lint` finds and does not find, through the real binary.
 
 mod cases;
 mod corpus;

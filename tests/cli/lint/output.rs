@@ -1,4 +1,4 @@
-//! How findings are printed, what selects them, and how the process ends.
+//! Tests of how `atex lint` prints findings, how they are selected, and which exit code it has.
 
 use super::{found, lint};
 use crate::support::{Atex, World};

@@ -1,4 +1,4 @@
-//! Hits that run again, and keys whose verdicts differ.
+//! Tests of `--audit`: recorded tests that run again, and keys whose verdicts differ.
 
 use crate::e2e_main::scene::{Scene, witness};
 

@@ -1,4 +1,4 @@
-//! Machines behind a command (`exec:COMMAND`), with the real binary.
+//! Tests of machines that are reached through a command (`exec:COMMAND`), with the real binary.
 
 use std::fs;
 

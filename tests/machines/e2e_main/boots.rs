@@ -1,4 +1,4 @@
-//! What a boot that no test asked for ends: what prepare steps started, mounted or put into memory is gone with it.
+//! Tests of a boot that no test asked for: what prepare steps started, mounted or put into memory is gone after it.
 
 use std::process::Command;
 

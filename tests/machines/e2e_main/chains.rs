@@ -1,4 +1,4 @@
-//! Prepare chains: shared where they are the same, and only run where something needs them.
+//! Tests of prepare chains: equal ones are shared, and they run only if something needs them.
 
 use std::fmt::Write as _;
 

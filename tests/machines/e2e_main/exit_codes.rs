@@ -1,4 +1,4 @@
-//! Each exit code by real cases, and each refusal as a new user meets it.
+//! Tests of each exit code with real cases, and of each refusal that a new user meets.
 
 use rustix::process::Signal;
 

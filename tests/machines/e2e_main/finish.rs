@@ -1,4 +1,4 @@
-//! Finish: once on each machine that a plan touched, whatever happened there.
+//! Tests of finish: it runs once on each machine that a plan touched, whatever happened there.
 
 use rustix::process::Signal;
 

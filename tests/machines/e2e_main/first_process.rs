@@ -1,4 +1,4 @@
-//! atex as the first process of a container: nobody else asks for the orphans there.
+//! Tests of atex as the first process of a container, where no other process reaps orphans.
 
 use std::process::{Command, Output};
 

@@ -1,5 +1,5 @@
-//! A disk that is full: one clear message, and what was said before is kept; the cache's costs records alone. A small filesystem in a mount namespace of
-//! the test's own stands for the disk.
+//! Tests of a full disk: there is one clear message, and what was reported before is kept. If only the cache's disk is full, only
+//! records are lost. A small file system in a mount namespace of the test's own serves as the disk.
 
 use std::process::Command;
 

@@ -1,4 +1,5 @@
-//! Ctrl-C once and twice, SIGTERM, and SIGHUP: in a run, before it, and where atex waits for what does not come.
+//! Tests of one and two Ctrl-C, SIGTERM, and SIGHUP: during a run, before it, and while atex waits for something that does not
+//! come.
 
 use std::fs::File;
 use std::io::{PipeWriter, Write as _};

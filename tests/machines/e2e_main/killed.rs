@@ -1,4 +1,4 @@
-//! SIGKILL at any time: nothing is left running, and the next run neither trips nor believes what did not happen.
+//! Tests of SIGKILL at any time: nothing is left running, the next run works, and it does not believe what did not happen.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! The main job, end to end: the real binary, real processes, and a witness that counts what ran.
+//! End-to-end tests of the main commands: the real binary, real processes, and a witness that counts what ran.
 
 mod audit;
 mod behind;

@@ -1,4 +1,5 @@
-//! What is mounted below the tree when a test ends: its own result names it, the next test does not find it, and nothing is lost.
+//! Tests of mounts below the tree at the end of a test: the test's own result names them, the next test does not find them, and
+//! nothing is lost.
 
 use std::path::Path;
 

@@ -1,4 +1,4 @@
-//! Calls in a mount namespace of their own: what is mounted there goes with it, and nothing outside is touched.
+//! Calls that run in a mount namespace of their own: their mounts end with the namespace, and nothing outside is touched.
 
 use std::path::Path;
 use std::process::{Command, Output};

@@ -1,4 +1,4 @@
-//! What was seen to be read is an input, and nothing else becomes one by it.
+//! Tests of observed inputs: a file that was seen to be read is an input, and no other file becomes one by that.
 
 use std::fs;
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! Options of the commands that run something.
+//! Tests of options of the commands that run something.
 
 use std::fs;
 

@@ -1,4 +1,5 @@
-//! A finish that is due is never forgotten: who did not run it owes it, and a build pays, also where all tests are recorded.
+//! Tests of finishes that are due: a run that could not do a finish leaves it due, and a later build does it, even if all tests
+//! are recorded.
 
 use crate::e2e_main::running::events;
 use crate::e2e_main::scene::{Scene, eventually, witness};

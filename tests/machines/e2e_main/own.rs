@@ -1,4 +1,5 @@
-//! What lies in the tree and is not its own: logs and directories of atex, files that change meanwhile, links that lead out.
+//! Tests of what lies in the tree without belonging to it: logs and directories of atex, files that change during a run, links
+//! that lead out.
 
 use std::fs::{self, File};
 use std::os::unix::fs::symlink;

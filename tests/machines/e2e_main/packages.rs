@@ -1,6 +1,7 @@
-//! What tests require: one transaction for all of them, and where that fails, one for each test.
+//! Tests of packages that tests require: they are installed in one transaction, or, if that fails, in one for each test.
 //!
-//! The package manager is a script of the test's own, found before any real one; the real ones have tests with the SUT kinds.
+//! The package manager is a script of the test's own, which is found before any real one. Real package managers are tested with
+//! the SUT kinds.
 
 use crate::e2e_main::scene::{Scene, witness};
 use crate::support::Atex;

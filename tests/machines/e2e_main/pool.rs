@@ -1,4 +1,5 @@
-//! Many machines for one plan, with the real binary: `local*N`, groups, machines that join, second attempts, parts, the trace.
+//! Tests of many machines for one plan, with the real binary: `local*N`, groups, machines that join, second attempts, shards, the
+//! trace.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

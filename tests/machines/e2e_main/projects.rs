@@ -1,4 +1,5 @@
-//! Two projects that use one machine in turn: their trees and their finishes are apart, what is prepared is the machine's.
+//! Tests of two projects that use one machine in turn: their trees and finishes are separate, but what is prepared belongs to the
+//! machine.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;

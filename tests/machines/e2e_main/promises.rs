@@ -1,7 +1,8 @@
-//! The table "why it exists" of the design, row by row: what this kind of machine can show of it, each under the row's own words.
+//! Tests of the table "why it exists" of the design, row by row: what the local kind of machine can show of each row, in the
+//! row's own words.
 //!
-//! Rows about SSH connections have their tests with the SSH kind. Elsewhere in this binary: `variables` (the environment file),
-//! `together` (races between processes of one user), `volume` (constant memory), `exit_codes`.
+//! Rows about SSH connections are tested with the SSH kind. Other rows are elsewhere in this binary: `variables` (the environment
+//! file), `together` (races between processes of one user), `volume` (constant memory), `exit_codes`.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;

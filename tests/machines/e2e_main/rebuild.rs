@@ -1,4 +1,4 @@
-//! What runs again after a change, and what `atex why` says of it: exactly the nodes that depend on the change.
+//! Tests of what runs again after a change, and what `atex why` says about it: exactly the nodes that depend on the change.
 
 use std::fs;
 use std::process::Command;

@@ -1,4 +1,4 @@
-//! A process of atex that runs beside the test: what it has told so far, signals, its end.
+//! An atex process that runs beside the test: what it has printed so far, signals to it, and its end.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,6 +1,7 @@
-//! A tree whose scripts and tests leave a line in an append-only file when they run: the witness of what really happened.
+//! A tree whose scripts and tests append a line to a file when they run, which is the witness of what really happened.
 //!
-//! Scripts write to `$COUNTER`, which the user's configuration sets for all of them; so nothing that atex says of itself is believed.
+//! Scripts write to `$COUNTER`, which the user's configuration sets for all of them. So the tests need not believe what atex says
+//! of itself.
 
 use std::cell::Cell;
 use std::fs;

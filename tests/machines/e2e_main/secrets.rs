@@ -1,5 +1,5 @@
-//! What is named as a secret is found nowhere: in no file that atex or a machine wrote, in no name of one, on no console, and on no
-//! command line.
+//! Tests of secrets: their values appear in no content and no name of a file that atex or a machine wrote, on no console, and on
+//! no command line.
 
 use std::fs;
 use std::os::unix::ffi::OsStrExt as _;

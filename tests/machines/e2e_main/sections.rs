@@ -1,4 +1,4 @@
-//! Plans that discover tests in several sections, of their own tree and of others.
+//! Tests of plans that discover tests in several sections, from their own tree and from others.
 
 use crate::e2e_main::scene::{Scene, git};
 

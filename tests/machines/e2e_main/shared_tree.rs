@@ -1,4 +1,5 @@
-//! Tests that hand files to each other (`extra-atex-shared-tree`): in order, on one machine, and recorded all or none.
+//! Tests of tests that hand files to each other (`extra-atex-shared-tree`): they run in order, on one machine, and all or none
+//! are recorded.
 
 use std::fs;
 

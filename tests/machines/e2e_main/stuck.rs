@@ -1,4 +1,4 @@
-//! What stands still on a machine, and what is missing there: nothing hangs on it, and it is told as what it is.
+//! Tests of what hangs or is missing on a machine: the run does not hang because of it, and reports it as what it is.
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;

@@ -1,4 +1,4 @@
-//! What is not trusted: machines after a timeout, a lost wrapper or a failed step, and what is done about it.
+//! Tests of tainted machines: after a timeout, a lost wrapper or a failed step, and what is done about it.
 
 use serde_json::Value;
 

@@ -1,4 +1,4 @@
-//! Several processes of atex at once: one HOME, one cache, machines of their own or one to share.
+//! Tests of several atex processes at once: they share a HOME and a cache, and have machines of their own or share one.
 
 use std::fs::File;
 

@@ -1,4 +1,4 @@
-//! What a test finds in the tree: the files of the host and what prepare steps made, whatever the tests before it did there.
+//! Tests of what a test finds in the tree: the host's files and what prepare steps made, whatever earlier tests did there.
 
 use crate::e2e_main::scene::Scene;
 

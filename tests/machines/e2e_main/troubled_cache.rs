@@ -1,4 +1,5 @@
-//! A cache that cannot be read or written, in part or at all: what cannot be read is a miss, that is told once, and the run goes on.
+//! Tests of a cache that cannot be read or written, in part or at all: unreadable parts are misses, one warning says so, and the
+//! run goes on.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};

@@ -1,4 +1,4 @@
-//! What scripts and tests see: variables and their precedence, the plan environment file, directories.
+//! Tests of what scripts and tests see: variables and their precedence, the plan environment file, directories.
 
 use std::fs;
 

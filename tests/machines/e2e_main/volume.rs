@@ -1,4 +1,4 @@
-//! Much of everything: results, bytes, files. The runner's memory does not grow with them.
+//! Tests of large amounts of results, bytes and files: the runner's memory does not grow with them.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;

@@ -1,4 +1,4 @@
-//! One test script, run by the binary, and what lies on disk afterwards.
+//! A case: one test script that the binary runs, and what is on disk afterwards.
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};

@@ -1,4 +1,4 @@
-//! The examples of `docs/control.md` do what the text around them says.
+//! Tests that the examples of `docs/control.md` do what the text around them says.
 
 use serde_json::Value;
 

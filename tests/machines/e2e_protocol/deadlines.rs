@@ -1,4 +1,5 @@
-//! `duration`, in metadata and on the control stream. How long things take is not measured: only whether the time ran out.
+//! Tests of `duration`, in metadata and on the control stream. They do not measure how long things take, only whether the time
+//! ran out.
 
 use crate::e2e_protocol::case::{Case, lives};
 

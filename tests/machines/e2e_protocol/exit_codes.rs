@@ -1,4 +1,4 @@
-//! How a test ends, and that nothing of it is mistaken for the infrastructure.
+//! Tests of how a test can end, and that no such end is mistaken for an infrastructure failure.
 
 use crate::e2e_protocol::case::Case;
 

@@ -1,4 +1,4 @@
-//! The result that the runner adds where a test gave none for itself.
+//! Tests of the result that the runner adds if a test gave none for itself.
 
 use serde_json::json;
 

@@ -1,4 +1,4 @@
-//! Each kind of infrastructure failure, where no other file here tells of it.
+//! Tests of each kind of infrastructure failure that no other file here tests.
 
 use std::process::{Command, Stdio};
 

@@ -1,4 +1,4 @@
-//! A test is not trusted with the host: names and sizes.
+//! Tests of limits on names and sizes, because a test is not trusted with the host.
 
 use crate::e2e_protocol::case::{Case, Done};
 

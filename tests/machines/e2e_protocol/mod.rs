@@ -1,6 +1,6 @@
-//! What a test may say, seen from outside: real test scripts, run by the real binary on the local SUT.
+//! End-to-end tests of the control protocol: real test scripts, run by the real binary on the local SUT.
 //!
-//! Each law of the protocol has a test here by its name; `case` is how they are written.
+//! Each rule of the protocol has a test here that is named after it. `case` has the helpers to write one.
 
 mod case;
 mod control_document;

@@ -1,4 +1,4 @@
-//! Partial results: what is merged, and when it becomes final.
+//! Tests of partial results: what is merged, and when the result becomes final.
 
 use serde_json::json;
 

@@ -1,4 +1,4 @@
-//! Processes of a test: its group, its session, its standard streams.
+//! Tests of the processes of a test: its group, its session, its standard streams.
 
 use rustix::process::{Pid, Signal, kill_process};
 

@@ -1,6 +1,6 @@
-//! `disconnect`, `reconnect`, and connections that end without either.
+//! Tests of `disconnect`, of `reconnect`, and of connections that end without either.
 //!
-//! On the local SUT the loss of the connection is the end of the wrapper: tests kill it by `$PPID`.
+//! On the local SUT, the connection is lost when the wrapper ends, so the tests kill the wrapper by `$PPID`.
 
 use serde_json::json;
 

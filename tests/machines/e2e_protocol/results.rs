@@ -1,4 +1,4 @@
-//! Results as they are stored.
+//! Tests of results as they are stored.
 
 use serde_json::json;
 

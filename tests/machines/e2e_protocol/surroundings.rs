@@ -1,4 +1,4 @@
-//! What a test finds: variables, files, its working directory.
+//! Tests of the environment in which a test runs: variables, files, its working directory.
 
 use crate::e2e_protocol::case::Case;
 

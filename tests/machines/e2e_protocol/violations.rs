@@ -1,4 +1,4 @@
-//! What breaks the protocol ends the test as `control`, with a note that shows the bytes at fault.
+//! Tests of violations: each one ends the test as `control`, with a note that shows the bytes at fault.
 
 use crate::e2e_protocol::case::{Case, Done, lives};
 

@@ -1,7 +1,7 @@
-//! A machine whose clock is years wrong: nothing that atex decides depends on it.
+//! Tests of a machine whose clock is years wrong: nothing that atex decides depends on it.
 //!
-//! A library that is loaded into every program there shifts its clock. The times of inodes are the kernel's, and so is what `touch`
-//! is told: programs there see both, as on a machine whose clock was set while it ran.
+//! A library that is loaded into every program there shifts the clock. The times of inodes, and the time that `touch` is given,
+//! come from the kernel. So programs there see both times, as on a machine whose clock was set while it was running.
 
 use std::fs;
 use std::path::Path;

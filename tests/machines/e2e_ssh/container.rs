@@ -1,5 +1,5 @@
-//! A machine in a container: processes, mounts, host name and files of its own, with an sshd in it. Its root file system is this
-//! machine's, and what is changed there stays in memory. So nothing is fetched, and packages are installed by the real manager.
+//! Tests of a machine in a container, which has an sshd and its own processes, mounts, host name and files. Its root file system
+//! is this machine's, and changes to it stay in memory. So nothing is fetched, and the real package manager installs packages.
 
 use std::fs;
 use std::process::Command;

@@ -1,4 +1,5 @@
-//! Another server than OpenSSH: dropbear, which takes five connections of an address that are not logged in, and drops the others.
+//! Tests of dropbear, a server other than OpenSSH. It accepts five connections from one address that are not logged in, and drops
+//! others.
 
 use std::fs;
 use std::io::Read as _;

@@ -1,5 +1,5 @@
-//! What is remembered of a machine, so that a build of which nothing has to run needs no connection: for how long, and what is said
-//! of it.
+//! Tests of remembered facts of a machine, so that a build in which nothing has to run needs no connection: how long they are
+//! used, and what is printed about them.
 
 use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};

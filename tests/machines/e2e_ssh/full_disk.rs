@@ -1,4 +1,5 @@
-//! A machine whose disk is full: what cannot be brought or started is a failure of the setup, and nothing half counts as whole.
+//! Tests of a machine with a full disk: what cannot be sent or started is a setup failure, and nothing incomplete counts as
+//! complete.
 
 use std::fs;
 use std::path::PathBuf;

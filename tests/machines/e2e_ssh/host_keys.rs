@@ -1,4 +1,4 @@
-//! Whether the machine is the one it is taken for.
+//! Tests of host keys, which say whether a machine is the one that was meant.
 
 use std::fs;
 

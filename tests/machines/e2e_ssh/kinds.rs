@@ -1,4 +1,4 @@
-//! What kind of machine it is: asked once, remembered, and never believed against what the machine says.
+//! Tests of the kind of a machine: it is asked for once and remembered, but never believed against what the machine says.
 
 use std::fs;
 use std::path::PathBuf;

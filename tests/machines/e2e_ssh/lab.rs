@@ -1,4 +1,4 @@
-//! A world with an sshd in it: the machine that tests run on is this one, reached by SSH.
+//! An environment with an sshd: the tests' machine is this one, reached by SSH.
 
 use std::fs;
 use std::net::Ipv4Addr;

@@ -1,4 +1,4 @@
-//! Who may log in, and by what.
+//! Tests of logins: who may log in, and with which credentials.
 
 use std::io::{Read as _, Write as _};
 use std::os::unix::fs::PermissionsExt as _;

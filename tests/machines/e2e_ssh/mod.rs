@@ -1,4 +1,4 @@
-//! The real binary against real sshds on loopback: from the command line to the exit code.
+//! End-to-end tests of the real binary with real sshds on loopback, from the command line to the exit code.
 
 mod clock;
 mod container;

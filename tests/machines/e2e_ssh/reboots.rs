@@ -1,5 +1,5 @@
-//! A machine that goes down with all its processes and comes back as another boot: processes with numbers, a `/proc` and a boot id of
-//! its own, that the kernel ends together. `vm` does the same with a real kernel.
+//! Tests of reboots: a machine goes down with all its processes and comes back in another boot. It has a process namespace, a
+//! `/proc` and a boot id of its own, which the kernel ends together. `vm` does the same with a real kernel.
 
 use std::path::PathBuf;
 

@@ -1,4 +1,4 @@
-//! Building, testing and finishing on a machine behind SSH is what it is on this one.
+//! Tests that building, testing and finishing work on a machine behind SSH as they do on the local one.
 
 use atex::sut::kind::ssh::{Ssh, SshLink};
 use atex::sut::{Cancel, OnHeld, Sut as _};

@@ -1,4 +1,5 @@
-//! Login shells that are not bash, start-up files that print, banners: all that a login does before anything of ours runs.
+//! Tests of login shells other than bash, start-up files that print, and banners: everything a login does before a program of
+//! atex runs.
 
 use crate::e2e_ssh::users::{User, tester};
 

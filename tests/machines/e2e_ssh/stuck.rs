@@ -1,4 +1,5 @@
-//! A machine whose agent is stuck while its sshd answers: the run ends in time, and the rest is done elsewhere.
+//! Tests of a machine whose agent is stuck while its sshd answers: the run ends in time, and other machines do the remaining
+//! work.
 
 use std::fs;
 

@@ -1,4 +1,4 @@
-//! Where a machine is and how it is reached: named SUTs, the user's configuration, jumps, proxies, masters, shells.
+//! Tests of where a machine is and how it is reached: named SUTs, the user's configuration, jumps, proxies, masters, shells.
 
 use std::process::{Child, Command, Stdio};
 

@@ -1,4 +1,4 @@
-//! Machines that are not there, or go away: which failure it is, and that the rest goes on.
+//! Tests of machines that are not there or go away: which failure is reported, and that everything else goes on.
 
 use std::fs;
 use std::process::Child;

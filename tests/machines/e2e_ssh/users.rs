@@ -1,5 +1,5 @@
-//! A machine with a user of the test's own. The server runs in a mount namespace where `/etc/passwd` and its like are others, so
-//! this machine keeps its own users.
+//! A machine with a user of the test's own. Its server runs in a mount namespace in which `/etc/passwd` and similar files are
+//! replaced, so this machine's users are not changed.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt as _, chown};

@@ -1,4 +1,4 @@
-//! A machine with a kernel of its own, which really boots anew. `tests/vm` makes its disk.
+//! Tests of a machine with its own kernel, which really reboots. `tests/vm` makes its disk.
 
 use std::fs;
 use std::path::{Path, PathBuf};

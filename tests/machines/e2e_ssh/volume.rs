@@ -1,4 +1,4 @@
-//! A tree of many files and one large one.
+//! Tests of a tree with many files and with one large file.
 
 use std::fs::{self, File};
 use std::io::Write as _;

@@ -1,4 +1,5 @@
-//! A namespace of mounts for the tests: there, what they do lies on a small disk, and the kernel's id of the boot is a file of theirs.
+//! A mount namespace for the tests, in which their files are on a small disk and the kernel's boot id is a file that they can
+//! change.
 
 use std::fs;
 use std::path::PathBuf;

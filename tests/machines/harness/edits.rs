@@ -1,5 +1,5 @@
-//! What happens to a tree between two builds. Each edit can be done to any tree, so that a sequence of them can be shortened: where
-//! there is nothing for it to do, it does nothing.
+//! The edits that happen to a tree between two builds. Each edit can be applied to any tree, so that a sequence of edits can be
+//! shortened; an edit that has nothing to change does nothing.
 
 use std::fs::{self, FileTimes};
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! What befalls a build, the cache and the machines.
+//! The faults that happen to a build, the cache and the machines.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};

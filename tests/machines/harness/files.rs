@@ -1,4 +1,4 @@
-//! The files of a tree as they lie on the disk, and which of them git calls its own.
+//! The files of a tree as they are on the disk, and which of them git tracks or would track.
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -1,4 +1,4 @@
-//! What the tests run on.
+//! The machines that the tests run on.
 
 use std::ffi::OsString;
 

@@ -1,7 +1,8 @@
-//! Random trees, random edits, faults by schedule, and an oracle that knows nothing of the code: after each build, is each verdict what a
-//! fresh run on exactly these files says, and did nothing run without need?
+//! The trust harness: random trees, random edits, planned faults, and an oracle that does not know the code. After each build it
+//! checks that each verdict is the one of a fresh run on exactly these files, and that nothing ran without need.
 //!
-//! `docs/trust.md` tells what it tries, what it does not, and how it is run for longer, for one seed, or for some kinds of things alone.
+//! `docs/trust.md` says what it tries and what it does not, and how to run it for longer, for one seed, or for some kinds of
+//! events only.
 
 mod disk;
 mod edits;

@@ -1,5 +1,5 @@
-//! Decides what each test must say, and whether it had a need to run. It knows nothing of the code: it runs the same scripts on a fresh copy
-//! of the files that git names, and reads what jobs logged.
+//! The oracle, which decides what each test must report and whether it had to run. It does not know the code: it runs the same
+//! scripts on a fresh copy of the files that git names, and reads what jobs logged.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;

@@ -1,4 +1,4 @@
-//! A tree of tests that log what they see.
+//! A generated tree of tests that log what they see.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,4 @@
-//! Numbers that depend on the seed alone, so that a round can be repeated: `SplitMix64`, by Steele, Lea and Flood.
+//! Random numbers that depend on the seed alone, so that a round can be repeated: `SplitMix64`, by Steele, Lea and Flood.
 
 /// A source of numbers.
 #[derive(Debug)]

@@ -1,5 +1,5 @@
-//! One round: what happens to a tree, the cache and the machines, and then a build. A sequence of them says all that happens to a suite, so it
-//! can be played again, and without one of its parts.
+//! One round: events that happen to a tree, the cache and the machines, and then a build. A sequence of rounds describes
+//! everything that happens to a suite, so it can be replayed, with or without one of its parts.
 
 use crate::harness::edits::Edit;
 use crate::harness::faults::{Damage, Fault, Kinds, Turn};

@@ -1,4 +1,4 @@
-//! An atex that runs, and what it has told so far.
+//! A running atex process, and what it has printed so far.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};

@@ -1,4 +1,4 @@
-//! Trees, the machines that their tests run on, and a build of one of them.
+//! A suite: trees, the machines that their tests run on, and a build of one of the trees.
 
 use std::fs;
 use std::path::PathBuf;

@@ -1,4 +1,4 @@
-//! A machine that is approached before it is wanted: one connection serves, and one that broke meanwhile is no harm.
+//! Tests of a machine that is connected to in advance: one connection is enough, and one that broke in the meantime does no harm.
 
 use atex::sut::kind::ssh::Login;
 use atex::sut::kind::ssh::login::HostKeys;

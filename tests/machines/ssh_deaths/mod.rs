@@ -1,4 +1,4 @@
-//! What befalls machines reached by SSH: each death is told as what it is, within its bound, and what ran there is gone.
+//! Tests of how machines behind SSH die: each death is reported as what it is, within its time limit, and what ran there is gone.
 
 mod approach;
 mod network;

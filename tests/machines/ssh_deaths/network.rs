@@ -1,4 +1,4 @@
-//! A network that vanishes: everything that was sent is dropped, and nobody is told.
+//! Tests of a network that vanishes: every packet is dropped, and neither side is told.
 
 use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};

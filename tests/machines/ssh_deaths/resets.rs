@@ -1,4 +1,5 @@
-//! A connection that is reset, or lost on one side only: nobody says farewell, and nothing that was under way arrives.
+//! Tests of a connection that is reset, or lost on one side only: it is not closed properly, and nothing that was in transit
+//! arrives.
 
 use std::time::{Duration, Instant};
 

@@ -1,4 +1,5 @@
-//! An agent that hangs while its sshd answers: stopped, or in a call that does not return. It is waited for as long as it moves.
+//! Tests of an agent that hangs while its sshd answers, because it is stopped or in a call that does not return. atex waits for
+//! an agent as long as the agent makes progress.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;

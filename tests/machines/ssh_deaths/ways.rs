@@ -1,4 +1,4 @@
-//! Ways to a machine other than a connection of one's own: through another machine, a command, a master, as another user.
+//! Tests of ways to a machine other than a direct connection: through another machine, a command, a master, or as another user.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Helpers for the tests of SUTs: a machine that can be opened again and again, trees to sync, and jobs to run to their end.
+//! Helpers of the tests of SUTs: machines that can be made again and again, trees to send, and jobs that run to their end.
 
 pub(crate) mod laws;
 pub(crate) mod packages;

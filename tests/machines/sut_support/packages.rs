@@ -1,6 +1,6 @@
-//! Tests of installing packages with real package managers: apt of this machine, and dnf with a repository that is made here.
+//! Tests of packages with real package managers: apt of this machine, and dnf with a repository that is made here.
 //!
-//! A test that cannot run says so on stderr; with `CI` set, it fails.
+//! If something that a test needs is missing, the test prints that; where CI is set, it fails.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

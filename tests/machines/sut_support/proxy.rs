@@ -1,4 +1,4 @@
-//! A TCP proxy for tests, which can reset its connections, or end them on one side only.
+//! A TCP proxy of a test's own, which can reset its connections or end them on one side only.
 
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};

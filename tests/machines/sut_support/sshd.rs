@@ -1,4 +1,5 @@
-//! An sshd for tests: on a free port of loopback, with its own keys, configuration and log. It is ended when this is dropped.
+//! An sshd of a test's own: it has a free port on loopback and its own keys, configuration and log, and ends when this value is
+//! dropped.
 
 use std::fs;
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};

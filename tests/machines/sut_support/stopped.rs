@@ -1,4 +1,4 @@
-//! Stops the processes of an agent, which has the effects of a stuck disk and more.
+//! Stops processes of an agent, which has at least the effect on them that a stuck disk has.
 
 use std::fs;
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! Metadata that cannot be used: the message names the place, the line is shown with marks, and what made the value is said.
+//! Tests of metadata that cannot be used: the message names the place, shows the line with marks, and says what made the value.
 
 use atex::compile::spec::Workload;
 use atex::compile::{CompileError, compile};

@@ -1,4 +1,4 @@
-//! Compiling plans and tests: what is taken of them, and what is refused.
+//! Tests of compiling plans and tests: what is used of them, and what is refused.
 
 mod errors;
 mod plans;

@@ -1,4 +1,4 @@
-//! What is taken from plans and tests: selection, sections, phases, and what is warned of or refused.
+//! Tests of what is used of plans and tests: selection, sections, phases, warnings and refusals.
 
 use std::process::Command;
 

@@ -1,4 +1,4 @@
-//! A tree to compile.
+//! A tree to compile in tests.
 
 use std::fs;
 use std::path::PathBuf;

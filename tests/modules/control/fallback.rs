@@ -1,4 +1,4 @@
-//! The end of a test: the fallback result and the kinds of infrastructure failure.
+//! Tests of the end of a test: the fallback result and the kinds of infrastructure failure.
 
 use atex::control::{ControlMessage, InfraKind, ResultStore, Status, Verdict};
 

@@ -1,4 +1,4 @@
-//! Where files lie, and that no name leads anywhere else.
+//! Tests of where uploaded files are stored, and that no name leads outside.
 
 use std::os::unix::fs::symlink;
 

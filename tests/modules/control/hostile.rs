@@ -1,4 +1,4 @@
-//! Whatever a test sends: no panic, and no chunking changes what comes of it.
+//! Tests with arbitrary input: whatever a test sends, there is no panic, and the result does not depend on the chunks.
 
 use std::collections::BTreeMap;
 

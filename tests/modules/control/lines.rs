@@ -1,4 +1,4 @@
-//! Control lines: their forms, what breaks the protocol, and that nothing is lost then.
+//! Tests of control lines: their forms, which ones break the protocol, and that nothing is lost then.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! What a test may say to the runner, sentence by sentence: bytes in, results and files on disk out.
+//! Tests of the control protocol, sentence by sentence: bytes go in, and messages, results and files on disk come out.
 
 mod fallback;
 mod files;

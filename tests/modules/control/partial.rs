@@ -1,4 +1,4 @@
-//! Partial results: what is merged, and how.
+//! Tests of partial results: what is merged, and how.
 
 use atex::control::{ControlMessage, Status};
 

@@ -1,4 +1,4 @@
-//! Results: known keys, files, the line that is stored, the output.
+//! Tests of results: known keys, files, the stored line, and the output.
 
 use atex::control::{ControlMessage, Status, Verdict};
 

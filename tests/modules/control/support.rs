@@ -1,4 +1,4 @@
-//! A test of the runner that speaks the control protocol, and what is left of it on disk.
+//! A test of the runner that speaks the control protocol, and the files that it leaves on disk.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,4 @@
-//! A tree, a cache, and scripted machines: what a run is made of.
+//! The test bench for runs: a tree, a cache, and scripted machines.
 
 use std::cell::Cell;
 use std::collections::BTreeMap;

@@ -1,4 +1,4 @@
-//! Nodes that another process runs at the same time.
+//! Tests of nodes that another process runs at the same time.
 
 use std::cell::RefCell;
 

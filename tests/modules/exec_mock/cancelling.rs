@@ -1,4 +1,4 @@
-//! Ctrl-C once and twice, at every stage.
+//! Tests of one and two Ctrl-C, at every stage of a run.
 
 use super::mock::Step;
 use atex::event::{Event, SutEvent};

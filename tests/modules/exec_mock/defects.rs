@@ -1,4 +1,4 @@
-//! Defects in atex itself: a worker that panics.
+//! Tests of defects in atex itself, such as a worker that panics.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

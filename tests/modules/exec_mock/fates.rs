@@ -1,5 +1,5 @@
-//! Random worlds through the real scheduler and workers: whatever befalls the machines, no test is lost and the exit code is
-//! what the outcomes say. `bench` checks after each run that every test was told of exactly once.
+//! Property tests of the real scheduler and workers with random outcomes: whatever happens to the machines, no test is lost, and
+//! the exit code is the one for the outcomes. `bench` checks after each run that every test was reported exactly once.
 
 use super::mock::Step;
 use atex::event::{Event, NodeOutcome};

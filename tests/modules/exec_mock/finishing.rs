@@ -1,4 +1,4 @@
-//! Finish steps: when they run, and how often.
+//! Tests of finish steps: when they run, and how often.
 
 use super::mock::Step;
 use atex::exec::options::Mode;

@@ -1,4 +1,4 @@
-//! Machines that cannot be had, or are lost.
+//! Tests of machines that cannot be opened, or are lost.
 
 use std::sync::Mutex;
 

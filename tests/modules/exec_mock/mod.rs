@@ -1,6 +1,6 @@
-//! The executor through its Rust API, on machines that are not there.
+//! Tests of the executor through its Rust API, on mock machines.
 //!
-//! `bench` compiles small trees and runs them on scripted SUTs; nothing here starts a process or waits for a clock.
+//! `bench` compiles small trees and runs them on scripted SUTs. Nothing here starts a process or waits for a clock.
 
 mod bench;
 mod mock;

@@ -1,4 +1,4 @@
-//! Runs in which nothing is wrong with the machines, and the exit codes that they end with.
+//! Tests of runs in which nothing is wrong with the machines, and of their exit codes.
 
 use super::mock::Step;
 use atex::event::{Event, NodeOutcome};

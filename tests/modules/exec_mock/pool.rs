@@ -1,4 +1,4 @@
-//! Many machines and one plan: who gets what, who is dropped, who joins.
+//! Tests of many machines and one plan: which machine gets which test, which are dropped, and which join.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Prepare chains: what is reused, what fails, what is forgotten when.
+//! Tests of prepare chains: what is reused, what fails, and when preparation is forgotten.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 

@@ -1,4 +1,4 @@
-//! What the cache holds after a run, and what a damaged one does.
+//! Tests of what the cache holds after a run, and of damaged records.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,4 @@
-//! Attempts: what is tried again, where, and what the test's verdict is then.
+//! Tests of attempts: what is tried again and where, and what the test's verdict is then.
 
 use super::mock::{Gate, Step};
 use atex::event::{Event, NodeOutcome, SutEvent};

@@ -1,4 +1,4 @@
-//! Tests of how jobs end, and that nothing is left of them.
+//! Laws about how jobs end, and that nothing is left of them.
 
 use std::fs::File;
 use std::path::Path;

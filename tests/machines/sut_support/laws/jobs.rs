@@ -1,4 +1,4 @@
-//! Tests of what a script or test sees on the machine, and of what the runner sees of it.
+//! Laws about what a script or test sees, and what the runner sees of it.
 
 use atex::sut::{Job, JobKind, SyncMode, TroubleKind};
 

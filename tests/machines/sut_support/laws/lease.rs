@@ -1,5 +1,4 @@
-//! Tests of the lease and the state: one runner at a time, no stale state, and a state that is believed only if it can be
-//! read.
+//! Laws about the lease and the state: one runner at a time, no stale state, and a state that is believed only if it can be read.
 
 use std::os::unix::fs::PermissionsExt;
 use std::sync::mpsc;

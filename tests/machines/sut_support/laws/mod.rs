@@ -1,4 +1,4 @@
-//! The conformance tests that hold for every kind of SUT, by theme.
+//! The laws that hold for every kind of SUT, by topic.
 
 pub(crate) mod ending;
 pub(crate) mod jobs;

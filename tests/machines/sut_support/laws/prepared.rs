@@ -1,4 +1,4 @@
-//! Tests that what prepare steps make in a tree is part of the machine's prepared state.
+//! Laws about files that prepare steps make in a tree, which are part of the machine's prepared state.
 
 use atex::sut::{EnvFile, SyncMode, Synced};
 

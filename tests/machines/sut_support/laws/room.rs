@@ -1,4 +1,4 @@
-//! Tests of the room for new trees: which of the old trees are removed, and when.
+//! Laws about making room for new trees: which old trees are removed, and when.
 
 use std::time::{Duration, SystemTime};
 

@@ -1,4 +1,4 @@
-//! Tests of syncing trees: by content, with any names, and whatever tests did in the tree.
+//! Laws about sending trees: they are compared by content, whatever the names, and whatever tests did there.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;

@@ -1,4 +1,4 @@
-//! Tests that the machine itself remembers a job whose end nobody saw, and no other job.
+//! Laws about jobs whose end nobody saw: the machine itself remembers them, and only them.
 
 use std::time::Instant;
 

@@ -1,7 +1,8 @@
-//! Machines that are not there: scripted SUTs for tests of the scheduler, with a log of what was asked of them.
+//! Mock machines: scripted SUTs for tests of the scheduler, with a log of what was asked of them.
 //!
-//! No process, no file and no clock: a job is a list of [`Step`]s, and each [`Channel::wait`] makes the next one. Where tests
-//! need an order between threads, a [`Gate`] gives it. A [`Lab`] holds what survives a connection: states, scripts, the log.
+//! They use no process, no file and no clock: a job is a list of [`Step`]s, and each [`Channel::wait`] makes the next step. If a
+//! test needs an order between threads, it uses a [`Gate`]. A [`Lab`] holds what survives a connection: states, scripts, and the
+//! log.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::fmt;

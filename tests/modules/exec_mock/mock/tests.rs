@@ -1,4 +1,4 @@
-//! The mock does what it is scripted to do.
+//! Tests that the mock does what it is scripted to do.
 
 use std::time::{Duration, Instant};
 
