@@ -64,14 +64,14 @@ impl NullBuildRun {
             };
             restorer.put_back(&exporter, recorded).ok().flatten()
         };
-        // Two tests share no file, so they need not wait for each other.
+        // The tests share no files, so their records can be restored at the same time.
         let events: Option<Vec<Event>> = build.tests.par_iter().zip(&records).map(put_back).collect();
         if events.is_none() {
-            // If something stays, the regular run finds it when it restores the records, and reports it.
+            // If something stays there, the regular run finds it when it restores the records, and reports it.
             let _stays = mounts::remove_dir_all(&dir.path().join("tests"));
         }
         let plans = build.plans.clone();
-        // To free that much memory takes a while, so another thread does it while the events are sent.
+        // Freeing that much memory takes a while, so another thread does it while the events are sent.
         rayon::spawn(move || drop((build, records)));
         Some(RestoredNullBuild {
             started,

@@ -1,4 +1,4 @@
-//! How a run is to go: the validated options that `cli` makes of the command line.
+//! The options of a run: `cli` makes these validated options from the command line.
 
 use std::time::Duration;
 
@@ -18,44 +18,44 @@ pub enum Until {
     Prepare,
     /// Tests run; finish does not.
     Test,
-    /// Everything.
+    /// Everything runs.
     Finish,
 }
 
 /// What to do with a SUT whose state is not trusted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OnTaint {
-    /// Prepare it again from the first step.
+    /// It is prepared again from the first step.
     Prepare,
-    /// Take it out of the run.
+    /// It is taken out of the run.
     Drop,
-    /// Trust it.
+    /// It is trusted all the same.
     Ignore,
 }
 
 /// What to do with a SUT that was booted since it was prepared, where no test asked for that.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OnReboot {
-    /// Prepare it again from the first step.
+    /// It is prepared again from the first step.
     Prepare,
-    /// Trust that all is still in force.
+    /// It is trusted: everything is assumed to be still in force.
     Trust,
 }
 
-/// How a run is to go.
+/// The options of a run.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// Which command.
+    /// The command.
     pub mode: Mode,
-    /// How far.
+    /// The last kind of node that runs.
     pub until: Until,
-    /// Prepare anew, whatever the SUT says of itself, and run the tests on that.
+    /// Whether SUTs are prepared again, whatever they say of themselves, and the tests run on that.
     pub fresh: bool,
-    /// Run tests whose results are recorded, too.
+    /// Whether tests run that have a recorded result, too.
     pub rerun: bool,
-    /// The share of the recorded tests that runs again, to see whether they agree.
+    /// The share of the recorded tests that runs again, to see whether the verdicts agree.
     pub audit: Option<Share>,
-    /// How old may be what was prepared: on a SUT, and where a recorded test ran.
+    /// The greatest age of what was prepared, both on a SUT and where a recorded test ran.
     pub max_age: Option<Duration>,
     /// What to do with tainted SUTs.
     pub on_taint: OnTaint,
@@ -65,21 +65,22 @@ pub struct Options {
     pub on_held: OnHeld,
     /// How long a SUT may be silent before it counts as dead.
     pub dead_after: Duration,
-    /// How often what fails is tried again, and when enough has failed.
+    /// How often a failure is tried again, and after how many failures the run stops.
     pub rules: ScheduleRules,
-    /// Bytes that are kept of what a test or a step prints.
+    /// How many bytes are kept of what a test or a step prints.
     pub max_output: u64,
-    /// What is masked in all that the run stores and shows.
+    /// What is masked in everything that the run stores and shows.
     pub mask: Mask,
 }
 
 impl Options {
-    /// Returns whether recorded results stand for tests.
+    /// Returns whether recorded results are used in place of running tests.
     pub(crate) fn takes_records(&self) -> bool {
         self.mode == Mode::Build && !self.rerun && !self.fresh
     }
 
-    /// Returns whether the result of a test is believed that ran on what was prepared then. What nobody knows of, is too old.
+    /// Returns whether the result of a test that ran on what was prepared at that time is believed. An unknown time counts as too
+    /// old.
     pub(crate) fn believes(&self, prepared: Option<u64>, is_prepared: bool) -> bool {
         is_young(self.max_age, prepared, is_prepared)
     }
@@ -89,7 +90,7 @@ impl Options {
         self.mode == Mode::Build && self.until == Until::Prepare
     }
 
-    /// Returns whether the finish that earlier runs owe is run where nothing else has to.
+    /// Returns whether finishes that are due since earlier runs are run even if nothing else has to run.
     pub(crate) fn pays(&self) -> bool {
         self.mode == Mode::Build && self.finishes()
     }
@@ -104,7 +105,7 @@ impl Options {
     }
 }
 
-/// Returns whether what was prepared at that time is not older than it may be; always, where nothing is prepared.
+/// Returns whether what was prepared at that time is not older than it may be. This is always true if nothing is prepared.
 pub(crate) fn is_young(most: Option<Duration>, prepared: Option<u64>, is_prepared: bool) -> bool {
     let Some(most) = most.filter(|_| is_prepared) else {
         return true;

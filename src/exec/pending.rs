@@ -135,7 +135,7 @@ impl PendingWork {
                 continue;
             }
             let place = match options.mode {
-                // No chain is entered, so one lane holds everything that is to be finished.
+                // No chain is entered, so one lane holds everything that has to be finished.
                 Mode::Finish => (None, UploadId(0)),
                 Mode::Build | Mode::Test => (plan.chain.last().map(|&step| work.step(step).node), plan.upload),
             };
@@ -349,9 +349,9 @@ impl PendingWork {
         self.order(work, suts, times);
     }
 
-    /// Orders the jobs of each lane by `extra-priority`. Then one SUT runs them in the order of the plans, and several SUTs run the longest first.
-    /// After a destructive test the SUT must be prepared again, unless the test was the last; so the time of preparing is subtracted from its
-    /// length.
+    /// Orders the jobs of each lane by `extra-priority`. Then one SUT runs them in the order of the plans, but several SUTs run
+    /// the longest first. After a destructive test the SUT must be prepared again, unless the test was the last. So the time for
+    /// preparing is subtracted from the length of a destructive test.
     fn order(&mut self, work: &Workload, suts: usize, times: &Durations) {
         let mut lanes = std::mem::take(&mut self.lanes);
         for lane in &mut lanes {
@@ -374,7 +374,7 @@ impl PendingWork {
     }
 }
 
-/// Drops the records of tests that share a tree, unless each of these tests has one.
+/// Drops the records of tests that share a tree, unless every one of these tests has a record.
 pub(crate) fn leave_whole(work: &Workload, records: &mut HashMap<NodeId, RecordOutput, impl BuildHasher>) {
     for tests in sharing(work) {
         if !tests.iter().all(|node| records.contains_key(node)) {

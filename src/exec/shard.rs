@@ -1,9 +1,9 @@
-//! `--shard m/n`: which tests belong to this part, where several invocations share the tests of a tree.
+//! Shards of a suite (`--shard m/n`): which tests belong to this part, if several invocations divide the tests of a tree.
 //!
-//! The parts are a pure function of the tests' names and `duration`s, which are the same wherever the tree is. So they are disjoint, and
-//! together they are all tests, whoever computes them. (Measured durations differ from host to host and must not enter.) A test goes to a part
-//! by the hash of its name, as long as that part has room: consistent hashing with bounded loads, by Mirrokni, Thorup and Zadimoghaddam. So a
-//! test that is added or removed moves few others.
+//! The parts are a pure function of the tests' names and `duration`s, which are the same wherever the tree is. So whoever
+//! computes them, they are disjoint, and together they contain all tests. (Measured durations differ from host to host and must
+//! not be used here.) A test goes to a part by the hash of its name, as long as that part has room: this is consistent hashing
+//! with bounded loads, by Mirrokni, Thorup and Zadimoghaddam. So adding or removing a test moves few other tests.
 
 use std::collections::BTreeMap;
 use std::str::FromStr;

@@ -1,6 +1,6 @@
-//! `prepare.log` and `finish.log`: what the scripts of a run printed, readable while they run.
+//! Writes `prepare.log` and `finish.log`, which contain what the scripts of a run printed and can be read while they run.
 //!
-//! Several SUTs write to one log. Each line is appended in one write, with the SUT's name before it where a run has several.
+//! Several SUTs write to one log. Each line is appended in one write, and begins with the SUT's name if a run has several SUTs.
 //! What one node printed is also kept in a file of its own, for the node's record.
 
 use std::fs::{File, OpenOptions};

@@ -1,7 +1,8 @@
-//! One attempt of one test: it starts the test, reads its streams, keeps its deadline and restarts it, until the attempt is over.
+//! One attempt of one test: it starts the test, reads its streams, enforces its deadline and restarts it, until the attempt is
+//! over.
 //!
 //! It knows a SUT, the control protocol and a directory to write into, but not the scheduler, the cache or the graph. Whatever
-//! happens, the attempt ends with at least one result line in its directory, and says in which state it leaves the SUT.
+//! happens, the attempt ends with at least one result line in its directory, and says in which condition it leaves the SUT.
 
 pub(crate) mod framework;
 mod interface;
@@ -20,7 +21,7 @@ use crate::exec::attempt::streams::{Reconnect, Streams, StreamsEnd};
 use crate::exec::schedule::After;
 use crate::sut::{Cancel, Job, JobKind, Sut, Trouble, TroubleKind};
 
-/// What an attempt needs beside the SUT.
+/// What an attempt needs besides the SUT.
 pub(crate) struct Attempt<'a> {
     /// The test as a job; its restart count is set here.
     pub(crate) job: Job,
@@ -36,7 +37,7 @@ pub(crate) struct Attempt<'a> {
     pub(crate) dead_after: Duration,
     /// How many bytes of its output are kept.
     pub(crate) max_output: u64,
-    /// Masks secret values in everything that it leaves.
+    /// Masks secret values in everything that the attempt writes.
     pub(crate) mask: &'a Mask,
 }
 
@@ -161,8 +162,8 @@ pub(crate) fn run(
     })
 }
 
-/// Makes the machine unmount what the test left `mounted` below the trees, and returns what that was. Such a mount shows other files than
-/// the tree and hides the tree's own, so the machine is tainted.
+/// Makes the machine unmount what the test left `mounted` below the trees, and returns what that was. Such a mount shows other
+/// files than the tree and hides the tree's own files, so the machine is tainted.
 fn put_right(sut: &mut dyn Sut, after: &mut SutAfter, mounted: bool) -> Option<String> {
     if !mounted || matches!(after, SutAfter::Lost(_)) {
         return None;
@@ -189,7 +190,7 @@ fn set_restarts(job: &mut Job, count: u32) {
 fn come_back(sut: &mut dyn Sut, deadline: &Deadline) -> Result<String, (Finish, SutAfter)> {
     let ended = |kind, note, after| Err((Finish::Infra { kind, note }, after));
     match sut.reopen(deadline.expires()) {
-        // What ran there was ended because its time was over, not because it was done.
+        // What ran there was ended because its time was over, not because it had finished.
         Ok(_) if Instant::now() >= deadline.expires() => {
             let note = "the duration was over before the test could be started again".to_owned();
             ended(InfraKind::Timeout, note, SutAfter::Usable(After::Tainted))

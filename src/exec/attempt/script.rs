@@ -1,4 +1,4 @@
-//! One script on a SUT: a part of a prepare or finish step, or a package transaction. It runs until it ends or is ended.
+//! Runs one script on a SUT until it ends or is ended. It is a part of a prepare or finish step, or a package transaction.
 
 use std::io;
 use std::time::{Duration, Instant};
@@ -54,8 +54,8 @@ pub(crate) fn run(
     }
 }
 
-/// Approach: as for a test, but only the wrapper speaks on the control stream. A script could find the descriptor and write to it, but its
-/// lines do not carry the seal, and are ignored.
+/// Approach: this works as for a test, but only the wrapper writes to the control stream. A script could find the descriptor and
+/// write to it, but its lines do not have the seal and are ignored.
 fn serve(
     mut channel: Box<dyn Channel>,
     cancel: &Cancel,
@@ -141,7 +141,7 @@ fn read(
     }
 }
 
-/// Finds the wrapper's exit code line in everything that is written to the control stream.
+/// Finds the wrapper's line with the exit code in everything that is written to the control stream.
 struct Word {
     seal: String,
     /// The beginning of a line that is not complete yet.

@@ -1,4 +1,4 @@
-//! The two streams of one start of a test, output and control. They are read as bytes come, until the test ends or is ended.
+//! Reads the two streams of one start of a test, output and control, as bytes come, until the test ends or is ended.
 
 use std::io;
 use std::time::{Duration, Instant};
@@ -9,7 +9,7 @@ use crate::sut::{Cancel, Channel, Cut, End, Urgency};
 /// How long a job may take to end after it was told to, before its streams are closed.
 pub(crate) const ENDING_GRACE: Duration = Duration::from_secs(10);
 
-/// The same after the user asked for an end at once.
+/// The same limit after the user asked for an end at once.
 pub(crate) const HURRIED_GRACE: Duration = Duration::from_secs(1);
 
 /// How many bytes are read from a stream at once.
@@ -22,9 +22,9 @@ const TURN: usize = 16;
 pub(crate) enum StreamsEnd {
     /// The test ended by itself.
     Exited(i32),
-    /// It said `disconnect`.
+    /// The test said `disconnect`.
     Disconnected,
-    /// The connection ended after it had said `reconnect`.
+    /// The connection ended after the test had said `reconnect`.
     LossWasMeant,
     /// The infrastructure ended it, or it broke the protocol.
     Infra(InfraKind, String),

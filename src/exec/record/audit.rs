@@ -1,7 +1,7 @@
-//! `--audit`: some recorded tests run again, to see whether they still pass.
+//! The audit of `--audit`: some recorded tests run again, to see whether they still pass.
 //!
-//! Where a test fails now that passed under the same key, it is flaky by definition. The cache remembers that the verdicts under this key
-//! differ, and from then on no pass under it is recorded. Only other inputs, and so another key, end that.
+//! A test that fails now and has passed under the same key is flaky by definition. The cache remembers that the verdicts under
+//! this key differ, and from then on no pass under it is recorded. Only other inputs, and so another key, end that.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::hash::BuildHasher;
@@ -19,10 +19,10 @@ use crate::exec::run::clock::unix_now;
 pub struct Share(u32);
 
 impl Share {
-    /// All of them.
+    /// All recorded tests.
     pub const ALL: Self = Self(1_000_000);
 
-    /// Makes a share of this many parts of a million, if that is more than nothing and no more than all.
+    /// Makes a share of this many parts of a million, if that is more than zero and at most all.
     pub fn of_million(parts: u32) -> Option<Self> {
         (1..=Self::ALL.0).contains(&parts).then_some(Self(parts))
     }
@@ -67,9 +67,9 @@ fn seed() -> [u8; 32] {
 /// Verdicts that differ under one key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Disagreement {
-    /// When it passed: seconds since the epoch.
+    /// When the test passed, in seconds since the epoch.
     pub passed: u64,
-    /// When it failed.
+    /// When the test failed.
     pub failed: u64,
 }
 

@@ -1,7 +1,8 @@
-//! How long nodes took in earlier runs, which is what the schedule expects of them.
+//! The durations of nodes in earlier runs, which are the schedule's estimates for the next run.
 //!
-//! This is a small document in the cache: for each node's name its duration, and the key that it had then. It holds guesses and nothing else.
-//! Where two processes write it at once, the later one wins; where it cannot be read or written, the guesses are worse.
+//! They are in a small document in the cache, which has for each node's name its duration and the key that it had then. It
+//! contains estimates and nothing else. If two processes write it at once, the later one wins. If it cannot be read or written,
+//! the estimates are worse.
 
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! The result that the infrastructure writes for a test which did not run, or not to its end.
+//! Writes the result of the infrastructure for a test that did not run, or did not run to its end.
 
 use std::collections::BTreeMap;
 use std::fs;

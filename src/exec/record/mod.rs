@@ -1,7 +1,7 @@
-//! What is kept in the cache of a run, and what is put back from there.
+//! Records of nodes in the cache: what a run keeps there, and what is restored from there.
 //!
-//! Only what a node itself did is recorded, never what befell the infrastructure. The record of a test holds every file of the test's
-//! directory; the record of a prepare step holds its log.
+//! Only what a node itself did is recorded, never a failure of the infrastructure. The record of a test contains every file of
+//! the test's directory; the record of a prepare step contains its log.
 
 pub mod audit;
 pub(crate) mod durations;
@@ -127,7 +127,7 @@ fn collect(dir: &Path, below: &Path, paths: &mut Vec<PathBuf>) -> Result<(), Rec
         Err(source) => return Err(error(source)),
     };
     if !kind.is_dir() {
-        // A link here was made by atex, and leads to the test's output.
+        // A link here was made by atex and leads to the test's output.
         if kind.is_file() || kind.is_symlink() {
             paths.push(below.to_owned());
         }

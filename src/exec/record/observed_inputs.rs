@@ -1,4 +1,4 @@
-//! Observed inputs: the files that steps and tests were seen to read, beside those that the rules make their inputs.
+//! Observed inputs: files that steps and tests were seen to read, in addition to the files that are inputs by the rules.
 //!
 //! The graph is compiled with static keys, which know the rules alone. Under a node's static key the cache remembers sets of paths, one for
 //! each way in which the node was seen to read. The node's record lies under the key of such a set with the present contents of its paths
@@ -248,7 +248,7 @@ pub(crate) fn unknown(node: &Node) -> Node {
     }])
 }
 
-/// Returns the paths of the tree that were read and are no inputs by the rules. `own` is the directory of the reading test.
+/// Returns the paths of the tree that were read and are not inputs by the rules. `own` is the directory of the reading test.
 pub(crate) fn beside(tree: &InputTree, node: &Node, read: &Reads, own: &str) -> Paths {
     let is_new = |name: &String| tree.0.get(name).is_some_and(Option::is_some) && !node.depends_on(name);
     let names = read.files.iter().map(|path| UploadFile::input_name(path));

@@ -1,11 +1,11 @@
-//! The threads that write the records of tests while the next tests already run.
+//! The recorders: threads that write the records of tests while the next tests are already running.
 //!
-//! A durable record costs several writes that the disk must confirm, and a worker that waited for them would serve its connection
-//! late. The claim of a node is held until its record is written; if atex is killed before, the test has run for nothing.
+//! A durable record needs several writes that the disk must confirm, and a worker that waited for them would serve its connection
+//! late. The claim of a node is held until its record is written. If atex is killed before, the test has to run again.
 //!
-//! Invariants: the records of one SUT are written in the order in which its tests ended. [`RecorderHandle::wait`] returns when everything
-//! handed over before is written, or the run was told that it cannot be. A test that cannot be recorded runs again next time; nothing
-//! else depends on it.
+//! Invariants: the records of one SUT are written in the order in which its tests ended. [`RecorderHandle::wait`] returns when
+//! everything that was handed over before is written, or the run was told that it cannot be written. A test that cannot be
+//! recorded runs again next time; nothing else depends on it.
 
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};

@@ -1,4 +1,4 @@
-//! Recorded tests, put back into the directory of a run.
+//! Restores recorded tests from the cache into the directory of a run.
 
 use std::fs;
 use std::io;
@@ -110,7 +110,7 @@ impl Restorer<'_> {
     }
 }
 
-/// Puts the files of a record into a directory. Returns whether the cache had all of them.
+/// Restores the files of a record into a directory. Returns whether the cache had all of them.
 fn put_files(exporter: &Exporter<'_>, output: &RecordOutput, dir: &Path) -> Result<bool, RecordError> {
     let mut made = "";
     for file in &output.files {
@@ -126,10 +126,10 @@ fn put_files(exporter: &Exporter<'_>, output: &RecordOutput, dir: &Path) -> Resu
     Ok(true)
 }
 
-/// The result of putting a record back.
+/// The result of restoring a record.
 pub(crate) type Restored = Result<Option<Event>, RecordError>;
 
-/// Removes a file, or a directory with all in it, if it is there.
+/// Removes a file, or a directory with everything in it, if it exists.
 pub(super) fn remove(path: &Path) -> Result<(), RecordError> {
     let gone = |found: fs::Metadata| {
         if found.is_dir() {

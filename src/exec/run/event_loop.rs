@@ -65,7 +65,7 @@ pub(crate) struct EventLoop<'a, 'b> {
     failed: BTreeSet<JobId>,
     sink: &'b mut dyn EventSink,
     known: Urgency,
-    /// When the run ends whatever SUTs are not released yet, after the user asked for an end at once.
+    /// The time at which the run ends even if SUTs are not released yet, after the user asked for an end at once.
     until: Option<Instant>,
     begun: Instant,
     /// The expected end of the run that was last sent to the sink.
@@ -395,7 +395,7 @@ impl<'a, 'b> EventLoop<'a, 'b> {
         self.carry_out(decisions);
     }
 
-    /// Notes that the host could not write something. The first reason is reported at the end.
+    /// Notes that the host could not write something. The first reason is reported at the end of the run.
     fn not_written(&mut self, reason: &str) {
         let reason = self.shared.options.mask.text(&without_os_numbers(reason)).into_owned();
         self.finished.host_failure.get_or_insert(reason);

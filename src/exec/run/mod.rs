@@ -85,7 +85,8 @@ pub struct Run<'a> {
     pub suts: Vec<Box<dyn Sut>>,
     /// Where more machines come from.
     pub arrivals: Option<Box<dyn Arrivals + 'a>>,
-    /// What each machine is expected to be. A machine that turns out to be different takes no part. One that joins must be like the first.
+    /// What each machine is expected to be. A machine that turns out to be different takes no part. A machine that joins must be
+    /// like the first.
     pub expected: Vec<BaseIdentity>,
     /// When these expectations were learnt, which is told with each result that is taken from the cache.
     pub seen: Option<&'a SeenSut>,
@@ -251,7 +252,7 @@ fn restore(
 ) -> (Vec<Event>, Vec<CachedTest>) {
     let (mut events, mut lost) = (Vec::with_capacity(cached.len()), Vec::new());
     let exporter = restorer.store.blobs().exporter();
-    // Two tests share no file, so they need not wait for each other.
+    // The tests share no files, so their records can be restored at the same time.
     let done: Vec<_> = cached
         .into_par_iter()
         .map(|test| (restorer.restore(work, &exporter, &test), test))
@@ -291,7 +292,7 @@ fn restore(
 fn run_started(shared: &Shared<'_>, suts: &[Box<dyn Sut>], restored: usize) -> Event {
     let mut to_run = shared.pending.to_run(shared.work, shared.options);
     if !shared.pending.jobs.is_empty() {
-        // The tests whose records turned out to be damaged are among them now.
+        // They now include the tests whose records turned out to be damaged.
         to_run.insert(Kind::Test, shared.pending.jobs.len() as u64);
     }
     Event::RunStarted {

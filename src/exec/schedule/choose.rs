@@ -15,7 +15,7 @@ struct Need {
     priority: i64,
     at_home: bool,
     end: u64,
-    /// First come, first served.
+    /// If the need is equal, the lane with the lower id is chosen.
     order: std::cmp::Reverse<LaneId>,
 }
 

@@ -1,4 +1,4 @@
-//! When a run is expected to be over: judged by what is left to do, and by how long its tests have taken so far.
+//! Estimates when a run will be over, from what is left to do and from how long its tests have taken so far.
 
 use super::Schedule;
 use super::lane::LaneState;

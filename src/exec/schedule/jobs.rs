@@ -1,8 +1,9 @@
-//! What the schedule knows of each test, and whether a test is tried again. It is kept small, because there may be a hundred thousand tests.
+//! The state of each test in the schedule, and whether a test is tried again. It is small, because there may be a hundred
+//! thousand tests.
 
 use super::messages::{AttemptOutcome, JobId, Lane, LaneId, Ruling, ScheduleRules, SutId};
 
-/// Stands for no SUT.
+/// The value that stands for no SUT.
 const NONE: u32 = u32::MAX;
 
 #[derive(Clone, Copy, Debug)]

@@ -1,4 +1,5 @@
-//! The types that go into the schedule (lanes, inputs, outcomes of attempts) and that come out of it (commands, decisions, rulings).
+//! The types that go into the schedule (lanes, inputs, outcomes of attempts) and that come out of it (commands, decisions,
+//! rulings).
 
 /// A SUT of the run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -1,17 +1,17 @@
-//! Who does what next: a pure state machine, inputs in, commands out.
+//! The schedule, which decides which SUT does what next: a pure state machine that takes inputs and returns commands.
 //!
-//! Knows SUTs, lanes and tests as numbers; the time is handed in (milliseconds since any moment), and there are no threads and
-//! no I/O, so that any order of events can be played to it. A **lane** is what tests share that a SUT must be brought into before
-//! they start: a prepare chain and an uploaded tree. What follows from an event is found without looking at all SUTs or tests:
-//! only a SUT that has to choose a lane looks at the lanes that have something to do.
+//! It knows SUTs, lanes and tests as numbers. The time is passed in (milliseconds since any moment), and there are no threads and
+//! no I/O, so that any order of events can be played to it. A **lane** is what a SUT must be brought into before a test starts,
+//! and what several tests share: a prepare chain and an uploaded tree. The consequences of an event are found without looking at
+//! all SUTs or tests: only a SUT that has to choose a lane looks at the lanes that have something to do.
 //!
 //! Invariants:
-//! - a SUT has at most one command at a time, and answers each with exactly one input;
-//! - a test is given out at most once at a time, and is answered for good or skipped exactly once;
-//! - a SUT runs a test only in the test's lane, entered since the SUT was last tainted;
-//! - a SUT that entered a lane leaves it (finish) before it enters another or is closed, also after failures;
-//! - no test is skipped for want of a SUT while there is one on which its lane did not fail, unless the lane is closed: then while
-//!   there is one inside.
+//! - A SUT has at most one command at a time, and answers each command with exactly one input.
+//! - A test is given to at most one SUT at a time, and gets a final outcome or is skipped exactly once.
+//! - A SUT runs a test only in the test's lane, which it has entered since it was last tainted.
+//! - A SUT that entered a lane leaves it (finish) before it enters another lane or is closed, also after failures.
+//! - No test is skipped for lack of a SUT while there is a SUT on which its lane did not fail. If the lane is closed, this holds
+//!   only while a SUT is inside.
 
 mod assign;
 mod choose;

@@ -1,8 +1,9 @@
-//! A simulated pool with a clock of its own: it plays machines, tests and failures to the [`Schedule`]. It is test code; the schedule's
-//! benchmark uses it too.
+//! A simulation of a pool with a clock of its own, which plays machines, tests and failures to the [`Schedule`]. It is test code;
+//! the schedule's benchmark uses it too.
 //!
-//! It checks the schedule against a model of its own, and panics where the two disagree: no test runs twice or is lost; none runs on a
-//! machine that is tainted or in another lane; every lane that was touched is finished once; and a cancellation takes effect at once.
+//! It checks the schedule against a model of its own, and panics if the two disagree: no test runs twice or is lost; no test runs
+//! on a machine that is tainted or in another lane; every lane that was touched is finished once; and a cancellation takes effect
+//! at once.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, BinaryHeap};
@@ -12,12 +13,12 @@ use crate::exec::schedule::{
     WorkerCommand,
 };
 
-/// How one command goes.
+/// What happens to one command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fate {
-    /// As it should.
+    /// It succeeds.
     Well,
-    /// The SUT is lost, after this many thousandths of the time that the command takes.
+    /// The SUT is lost after this many thousandths of the time that the command takes.
     Lost(u16),
     /// Prepare fails, in one of several ways.
     Unprepared(u8),
@@ -31,33 +32,33 @@ pub enum Fate {
     Busy,
 }
 
-/// What is true of the simulated pool, whatever the schedule believes.
+/// The facts of the simulated pool, whatever the schedule believes.
 #[derive(Clone, Debug, Default)]
 pub struct Truth {
     /// How long each test takes, in milliseconds.
     pub times: Vec<u64>,
-    /// How long it takes to enter each lane from nothing.
+    /// How long it takes to enter each lane with nothing prepared.
     pub prepare: Vec<u64>,
-    /// How long it takes to connect, to leave a lane, to let go.
+    /// How long it takes to connect, to leave a lane without finish steps, and to release.
     pub open: u64,
     /// How long finish steps take.
     pub finish: u64,
 }
 
-/// What a simulation came to.
+/// The result of a simulation.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SimulationReport {
-    /// When the last SUT was let go.
+    /// When the last SUT was released.
     pub end: u64,
     /// When the last test was over.
     pub makespan: u64,
-    /// What the schedule decided, all in all.
+    /// How many decisions the schedule made.
     pub decisions: u64,
-    /// Tests that have passed.
+    /// The number of tests that passed.
     pub passed: u64,
-    /// Tests that failed for good.
+    /// The number of tests that failed in their last attempt.
     pub failed: u64,
-    /// Tests that did not run.
+    /// The number of tests that did not run.
     pub skipped: u64,
     /// How often a SUT entered a lane.
     pub entries: u64,
@@ -78,7 +79,7 @@ struct Machine {
     opened: bool,
     gone: bool,
     lane: Option<LaneId>,
-    /// The lane whose chain it has done.
+    /// The lane whose chain the SUT has done.
     prepared: Option<LaneId>,
     tainted: bool,
     failed: Vec<LaneId>,
@@ -92,7 +93,7 @@ enum Happening {
     Cancel,
 }
 
-/// A pool at work.
+/// A simulated pool.
 pub struct Simulation<F> {
     schedule: Schedule,
     truth: Truth,
@@ -104,7 +105,7 @@ pub struct Simulation<F> {
     queue: BinaryHeap<Reverse<(u64, u64, Happening)>>,
     number: u64,
     machines: Vec<Machine>,
-    /// Those that have to be opened, whatever else is to be done.
+    /// The SUTs that have to be opened, whatever else has to be done.
     owing: BTreeSet<SutId>,
     tests: Vec<Test>,
     unprepared: Vec<u32>,
@@ -113,7 +114,7 @@ pub struct Simulation<F> {
 }
 
 impl<F: FnMut(SutId, WorkerCommand) -> Fate> Simulation<F> {
-    /// Makes a pool; `fate` says how each command goes.
+    /// Makes a pool. `fate` decides what happens to each command.
     pub fn new(lanes: Vec<Lane>, suts: usize, rules: ScheduleRules, truth: Truth, fate: F) -> Self {
         let mut lane_of = vec![LaneId(0); truth.times.len()];
         for (lane, index) in lanes.iter().zip(0..) {
@@ -140,28 +141,28 @@ impl<F: FnMut(SutId, WorkerCommand) -> Fate> Simulation<F> {
         }
     }
 
-    /// Lets one more SUT join at that time.
+    /// Makes one more SUT join at that time.
     #[must_use]
     pub fn joined_at(mut self, time: u64) -> Self {
         self.later(time, Happening::Join);
         self
     }
 
-    /// Cancels at that time.
+    /// Cancels the run at that time.
     #[must_use]
     pub fn cancelled_at(mut self, time: u64) -> Self {
         self.later(time, Happening::Cancel);
         self
     }
 
-    /// Says for which lane a SUT is prepared when it is opened.
+    /// Makes a SUT prepared for a lane when it is opened.
     #[must_use]
     pub fn prepared(mut self, sut: SutId, lane: LaneId) -> Self {
         self.machines[sut.0 as usize].prepared = Some(lane);
         self
     }
 
-    /// Says that a SUT has something to do of its own.
+    /// Makes a finish due on a SUT.
     #[must_use]
     pub fn owing(mut self, sut: SutId) -> Self {
         self.owing.insert(sut);
@@ -169,11 +170,11 @@ impl<F: FnMut(SutId, WorkerCommand) -> Fate> Simulation<F> {
         self
     }
 
-    /// Plays it to its end.
+    /// Runs the simulation to its end.
     ///
     /// # Panics
     ///
-    /// Where the schedule breaks one of its laws.
+    /// Panics if the schedule breaks one of its invariants.
     pub fn run(mut self) -> SimulationReport {
         let decisions = self.schedule.start(0);
         self.carry_out(decisions);
@@ -221,7 +222,7 @@ impl<F: FnMut(SutId, WorkerCommand) -> Fate> Simulation<F> {
         }
     }
 
-    /// Another process ends the test that it runs: with a record, or without one.
+    /// Ends a test that another process runs, with a record or without one.
     fn free(&mut self, job: JobId) {
         let decisions = if job.0.is_multiple_of(2) {
             self.tests[job.0 as usize] = Test::Over;
@@ -392,7 +393,7 @@ impl<F: FnMut(SutId, WorkerCommand) -> Fate> Simulation<F> {
         self.carry_out(decisions);
     }
 
-    /// Tells the schedule what came of a test.
+    /// Tells the schedule the outcome of a test.
     fn over(&mut self, sut: SutId, job: JobId, fate: Fate) {
         let state = &mut self.tests[job.0 as usize];
         assert_eq!(*state, Test::Runs);
@@ -406,7 +407,7 @@ impl<F: FnMut(SutId, WorkerCommand) -> Fate> Simulation<F> {
             Fate::Breaks | Fate::Lost(_) => AttemptOutcome::Broken,
         };
         self.report.makespan = self.now;
-        // It may be given out again before its SUT has answered.
+        // The test may be given out again before its SUT has answered.
         *state = Test::Waits;
         let (ruling, decisions) = self.schedule.verdict(self.now, sut, said);
         match ruling {
@@ -424,12 +425,12 @@ impl<F: FnMut(SutId, WorkerCommand) -> Fate> Simulation<F> {
     }
 }
 
-/// A small generator of numbers that look random, the same for the same seed (splitmix64, by Steele, Lea and Flood).
+/// A small generator of random-looking numbers, which are the same for the same seed (splitmix64, by Steele, Lea and Flood).
 #[derive(Clone, Debug)]
 pub struct Dice(pub u64);
 
 impl Dice {
-    /// The next number.
+    /// Returns the next number.
     pub fn roll(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
@@ -438,12 +439,12 @@ impl Dice {
         z ^ (z >> 31)
     }
 
-    /// A number below `end`, which is not 0.
+    /// Returns a number below `end`, which must not be 0.
     pub fn below(&mut self, end: u64) -> u64 {
         self.roll() % end
     }
 
-    /// A number from 0 to below 1.
+    /// Returns a number from 0 to below 1.
     pub fn unit(&mut self) -> f64 {
         #[expect(clippy::cast_precision_loss, reason = "53 bits fit")]
         let numerator = (self.roll() >> 11) as f64;

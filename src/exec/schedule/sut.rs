@@ -1,4 +1,4 @@
-//! The stage that each SUT is in, and the counts that follow from it. [`Schedule::set`] is the only place where either changes.
+//! The stage of each SUT in the schedule, and the counts that follow from the stages. Only [`Schedule::set`] changes either.
 
 use super::Schedule;
 use super::lane::LaneState;

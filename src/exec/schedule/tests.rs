@@ -1,4 +1,5 @@
-//! The schedule against its invariants: thousands of seeded runs with failures at random moments, and single laws.
+//! Tests of the schedule: thousands of seeded simulations with failures at random moments check its invariants, and single tests
+//! its rules.
 
 use proptest::prelude::*;
 
@@ -29,7 +30,7 @@ fn task(job: u32, expected: u32) -> Task {
     }
 }
 
-/// Lanes of so many tests of a second each, with a chain of one step that takes `prepare`.
+/// Makes lanes with these numbers of tests, each of one second, and with a chain of one step that takes `prepare`.
 fn lanes_with(sizes: &[usize], prepare: u64) -> Vec<Lane> {
     let mut next = 0..;
     let lane = |(size, step): (&usize, u32)| Lane {
@@ -66,7 +67,7 @@ fn truth(lanes: &[Lane]) -> Truth {
     }
 }
 
-/// How often things go wrong in a world, in thousandths.
+/// How often things go wrong in a simulation, in thousandths.
 #[derive(Clone, Copy, Debug)]
 struct Weather {
     loss: u64,
@@ -74,7 +75,7 @@ struct Weather {
     trouble: u64,
 }
 
-/// Fates by the weather, the same for the same seed.
+/// Decides what happens to each command by the given frequencies. The decisions are the same for the same seed.
 fn fates(seed: u64, weather: Weather) -> impl FnMut(SutId, WorkerCommand) -> Fate {
     let mut dice = Dice(seed);
     move |_, command| {
@@ -99,7 +100,7 @@ fn fates(seed: u64, weather: Weather) -> impl FnMut(SutId, WorkerCommand) -> Fat
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(5000))]
 
-    /// The laws themselves are in the simulation.
+    /// The invariants themselves are checked in the simulation.
     #[test]
     fn every_test_is_answered_once_whatever_befalls_the_suts(
         sizes in proptest::collection::vec(0_usize..8, 0..6),

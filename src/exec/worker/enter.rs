@@ -1,5 +1,5 @@
-//! Step 1, enter: a SUT is brought into a lane. It gets the lane's tree, the prepare steps that it has not done, and the packages of the
-//! tests that wait.
+//! Step 1, enter: brings a SUT into a lane. The SUT gets the lane's tree, does the prepare steps that it has not done, and gets
+//! the packages of the tests that wait.
 
 use crate::compile::spec::StepId;
 use crate::event::{Event, NodeOutcome, SutEvent};
@@ -10,7 +10,7 @@ use crate::exec::worker::sync::mode_of;
 use crate::exec::worker::{CommandError, Worker};
 use crate::sut::{Due, EnvFile, TroubleKind};
 
-/// Why prepare steps run again, as the user is told.
+/// The reason that the user is told when prepare steps run again.
 pub(super) const LOST_PREPARED: &str = "what a prepare step made in the tree is not there as it was";
 
 impl Worker<'_> {

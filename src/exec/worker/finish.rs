@@ -1,4 +1,5 @@
-//! Step 4, finish: the finish steps of plans run on the SUTs that the plans touched, when a lane is left and when the SUT is let go.
+//! Step 4, finish: runs the finish steps of plans on the SUTs that the plans touched, when a lane is left and when the SUT is
+//! released.
 
 use std::collections::VecDeque;
 use std::time::Instant;
@@ -120,7 +121,7 @@ impl Worker<'_> {
         self.tell_step(node, key, outcome, Instant::now(), Some(reason), "");
     }
 
-    /// Runs the steps of plans. `due` loses each step that was reported.
+    /// Runs the steps of plans. Each step that was reported is removed from `due`.
     fn finish_plans(&mut self, plans: &[&PlanSpec], due: &mut VecDeque<StepId>) -> Result<(), CommandError> {
         self.state.unprepare();
         // The tests may have filled the disk, so the reserved room is freed first.

@@ -1,6 +1,7 @@
-//! The scripts that run on a machine for each `how` of prepare and finish, and what their end means for the step.
+//! Runs the scripts of each `how` of prepare and finish on a machine, and decides what their end means for the step.
 //!
-//! The other half, all that is known of a `how` before anything runs, is in `src/compile/how/`; between them stands [`PhaseAction`].
+//! The other half, everything that is known of a `how` before anything runs, is in `src/compile/how/`. [`PhaseAction`] connects
+//! the two.
 
 use std::collections::BTreeMap;
 use std::time::Instant;

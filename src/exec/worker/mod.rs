@@ -1,4 +1,5 @@
-//! The thread that owns one SUT. It takes commands from the event loop, answers each one exactly once, and sends events meanwhile.
+//! The worker: the thread that owns one SUT. It takes commands from the event loop, answers each one exactly once, and sends
+//! events meanwhile.
 //!
 //! The four steps have a file each: `enter`, `prepare`, `test` and `finish`.
 

@@ -10,7 +10,8 @@ use crate::exec::worker::{CommandError, Worker};
 use crate::sut::{Reads, Trouble};
 
 impl Worker<'_> {
-    /// Asks the machine which files of a tree were read since it was sent. Returns `None` where that cannot be seen, or need not be.
+    /// Asks the machine which files of a tree were read since it was sent. Returns `None` if the reads cannot be seen, or need
+    /// not be.
     pub(crate) fn ask_reads(&mut self, upload: UploadId) -> Result<Option<Reads>, Trouble> {
         if !self.shared.upload(upload).observed {
             return Ok(None);
@@ -22,7 +23,7 @@ impl Worker<'_> {
         Ok(read)
     }
 
-    /// Returns a test's node with the files it read as inputs, if they were seen; or `None` if the cache cannot remember them.
+    /// Returns a test's node with the files it read as inputs, if they were seen, or `None` if the cache cannot remember them.
     pub(crate) fn observed_with(&self, job: JobId, read: Option<&Reads>) -> Option<Node> {
         let shared = self.shared;
         let spec = shared.job(job);
@@ -37,8 +38,8 @@ impl Worker<'_> {
         remembered.then_some(node)
     }
 
-    /// Does the same for a prepare step that has just passed. The key of the returned node says on the machine that the step is done.
-    /// Where the reads cannot be remembered, the next run does not recognize this key and prepares again.
+    /// Does the same for a prepare step that has just passed. The key of the returned node says on the machine that the step is
+    /// done. If the reads cannot be remembered, the next run does not recognize this key and prepares again.
     pub(crate) fn observed_step(&mut self, step: StepId) -> Result<Node, CommandError> {
         let shared = self.shared;
         let spec = shared.work.step(step);

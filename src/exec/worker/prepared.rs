@@ -1,4 +1,5 @@
-//! How much of what a SUT says about its own preparation is believed, and what is forgotten before any of it is overwritten.
+//! Decides how much of a SUT's statement about its own preparation is believed, and what is forgotten before any of it is
+//! overwritten.
 
 use std::time::Duration;
 

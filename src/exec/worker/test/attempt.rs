@@ -227,7 +227,7 @@ fn shortened(text: &str) -> String {
     }
 }
 
-/// A status for an event; only one that the test made up can be long.
+/// Returns a status for an event. Only a status that the test made up can be long.
 fn shortened_status(status: &Status) -> Status {
     match status {
         Status::Other(text) => Status::Other(shortened(text).into()),

@@ -21,7 +21,7 @@ pub(super) struct ClaimedTest {
 pub(super) enum Claimed {
     /// The tests are to be run here.
     ToRun(Vec<ClaimedTest>),
-    /// They are not; this is the answer to the schedule.
+    /// The tests are not to be run here; this is the answer to the schedule.
     Otherwise(Input),
 }
 

@@ -1,4 +1,4 @@
-//! Records tests that came to an end: what the tests reported, never what befell the infrastructure.
+//! Records tests that came to an end: what the tests reported, and never a failure of the infrastructure.
 
 use atex_cache::{RecordOutcome, Ticket};
 use atex_graph::Node;

@@ -1,4 +1,5 @@
-//! What the end of an attempt means: its outcome, whether the test or its machine is at fault, and the note that explains it.
+//! Decides what the end of an attempt means: its outcome, whether the test or its machine is at fault, and the note that explains
+//! it.
 
 use super::EndedTest;
 use crate::control::{InfraKind, TestSummary, Verdict};
@@ -45,7 +46,7 @@ pub(crate) fn note_of(summary: &TestSummary, doubt: Option<&String>) -> String {
     }
 }
 
-/// Returns the worst outcome of several tests: what has to be done about one of them is done about all.
+/// Returns the worst outcome of several tests. What has to be done about one of them is done about all.
 pub(super) fn worst(tried: &[EndedTest]) -> AttemptOutcome {
     let order = [
         AttemptOutcome::Cancelled,
