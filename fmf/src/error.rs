@@ -1,6 +1,6 @@
-//! What can go wrong between a directory and its selected nodes.
+//! The errors on the way from a directory to its selected nodes.
 //!
-//! Every error names the file or node it is about; where the place in a file is known, the line is shown with a caret.
+//! Every error names the file or node that it is about. If the place in a file is known, the line is shown with a caret.
 
 use std::io;
 use std::path::PathBuf;
@@ -11,13 +11,14 @@ use super::location::MarkedLine;
 use super::regex::PatternError;
 use super::tree::{AdjustRule, Chain, Origin};
 
-/// Why a tree cannot be read, merged, adjusted or selected from. Where Python's fmf raises an exception, this is returned.
+/// The reason why a tree cannot be read, merged, adjusted or selected from. It is returned where Python's fmf raises an
+/// exception.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// There is no `.fmf` directory where one was looked for, nor above.
+    /// There is no `.fmf` directory in the start directory, nor above it.
     #[error("no fmf tree: `{}` and the directories above it have no `.fmf`", .start.display())]
     NoTree {
-        /// Where the search started.
+        /// The directory in which the search started.
         start: PathBuf,
     },
     /// The start directory cannot be listed.
@@ -31,7 +32,7 @@ pub enum Error {
     Read {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: io::Error,
     },
     /// `.fmf/version` does not hold an integer.
@@ -43,9 +44,9 @@ pub enum Error {
     /// A file is not valid YAML, or not YAML that fmf accepts.
     #[error("{marked}: {problem}{}", marked.below())]
     Yaml {
-        /// Where.
+        /// The place.
         marked: Box<MarkedLine>,
-        /// What.
+        /// What is wrong.
         problem: String,
     },
     /// `.fmf/config` is valid YAML with the wrong content.
@@ -53,17 +54,17 @@ pub enum Error {
     Config {
         /// The file.
         path: PathBuf,
-        /// What.
+        /// What is wrong.
         problem: String,
     },
-    /// A node's data has a form that fmf refuses: directives, keys, adjust rules.
+    /// A node's data has a form that fmf refuses, in directives, keys or adjust rules.
     #[error("{}{problem} in node `{node}`{}", place(.marked.as_deref()), below(.marked.as_deref()))]
     Format {
         /// The node's name.
         node: String,
-        /// What.
+        /// What is wrong.
         problem: String,
-        /// Where, if known.
+        /// The place, if it is known.
         marked: Option<Box<MarkedLine>>,
     },
     /// Data of a parent and a child, or of a node and an adjust rule, cannot be merged.
@@ -76,13 +77,13 @@ pub enum Error {
         node: String,
         /// The key, with its suffix.
         key: String,
-        /// What.
+        /// What is wrong.
         problem: String,
-        /// Where the key stands, if known.
+        /// The place of the key, if it is known.
         marked: Option<Box<MarkedLine>>,
         /// The adjust rule that it is part of.
         rule: Option<Box<AdjustRule>>,
-        /// All that made the value that it should be merged into, first to last.
+        /// Everything that made the value that it should be merged into, from first to last.
         before: Vec<Origin>,
     },
     /// A pattern for names cannot be used.
@@ -93,7 +94,7 @@ pub enum Error {
     Filter {
         /// The filter.
         filter: String,
-        /// Why.
+        /// The cause.
         source: FilterError,
     },
     /// A condition cannot be evaluated.
@@ -102,7 +103,7 @@ pub enum Error {
 }
 
 impl Error {
-    /// Returns advice, where there is some.
+    /// Returns advice, if there is some.
     pub fn hint(&self) -> Option<&'static str> {
         match self {
             Self::NoTree { .. } => {
@@ -123,7 +124,7 @@ impl Error {
         }
     }
 
-    /// Returns the place in a file that the error is about, where it is known.
+    /// Returns the place in a file that the error is about, if it is known.
     pub fn marked_line(&self) -> Option<&MarkedLine> {
         match self {
             Self::Yaml { marked, .. } => Some(marked),
@@ -141,7 +142,7 @@ fn below(marked: Option<&MarkedLine>) -> String {
     marked.map_or_else(String::new, MarkedLine::below)
 }
 
-/// The rule and the origins that an error is about, on lines of their own.
+/// Returns the rule and the origins that an error is about, on lines of their own.
 fn history(rule: Option<&AdjustRule>, before: &[Origin]) -> String {
     let rule = rule.map_or_else(String::new, |rule| format!("\nadjust rule: {rule}"));
     match before {

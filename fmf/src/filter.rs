@@ -1,7 +1,7 @@
-//! Filters: fmf's `filter()`, a disjunctive normal form over a node's data and name.
+//! Filters: fmf's `filter()`, which is a disjunctive normal form over a node's data and name.
 //!
-//! Owns the syntax (`|`, `&`, `-`, `,`, escapes) and its evaluation order, since the first error that is met wins.
-//! Knows nothing of trees.
+//! This file has the syntax (`|`, `&`, `-`, `,`, escapes) and the order of evaluation, which matters because the first error that
+//! is found is the result. It does not know trees.
 
 use std::collections::HashMap;
 
@@ -9,16 +9,16 @@ use super::python::chars::is_space;
 use super::regex::{LazyPattern, PatternError};
 use super::{Map, Value};
 
-/// Why a filter gives no answer.
+/// The reason why a filter gives no answer.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum FilterError {
-    /// The data lacks a key that the filter asks for. Selection takes it for a filter that does not match.
+    /// The data has no key that the filter asks for. Selection treats that as a filter that does not match.
     #[error("invalid filter `{key}`: no such key in the data")]
     Missing {
         /// The key.
         key: String,
     },
-    /// A value of the filter is no usable pattern.
+    /// A value of the filter is not a usable pattern.
     #[error(transparent)]
     Pattern(#[from] PatternError),
 }
@@ -26,9 +26,9 @@ pub enum FilterError {
 /// How a filter compares.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Mode {
-    /// Values and names are patterns; otherwise they are compared as they are.
+    /// Whether values and names are patterns. Otherwise they are compared for equality.
     pub regexp: bool,
-    /// Case matters.
+    /// Whether case matters.
     pub sensitive: bool,
 }
 
@@ -48,7 +48,7 @@ pub struct Filter {
     mode: Mode,
 }
 
-/// Literals that must all hold.
+/// Literals that must all be true.
 #[derive(Clone, Debug, Default)]
 struct Clause {
     names: Vec<LazyPattern>,
@@ -59,12 +59,12 @@ struct Clause {
 #[derive(Clone, Debug)]
 struct Atom {
     negative: bool,
-    /// The value as written, or the pattern that stands for it.
+    /// The value as it was written, which may be a pattern.
     value: LazyPattern,
 }
 
 impl Filter {
-    /// Parses a filter as selection uses it: with patterns, and case matters. Every text is a filter.
+    /// Parses a filter as selection uses it: values are patterns, and case matters. Every text is a filter.
     pub fn parse(filter: &str) -> Self {
         Self::with_mode(filter, Mode::default())
     }
@@ -90,7 +90,7 @@ impl Filter {
         Self { clauses, mode }
     }
 
-    /// Tells whether a node matches.
+    /// Returns whether a node matches.
     pub fn matches(&self, data: &Map, name: &str) -> Result<bool, FilterError> {
         let mut texts = Texts {
             data,
@@ -98,14 +98,14 @@ impl Filter {
             known: HashMap::new(),
         };
         let mut matched = false;
-        // All clauses are evaluated, also after one that holds: a missing key in any of them is an error.
+        // All clauses are evaluated, even after one that is true, because a missing key in any of them is an error.
         for clause in &self.clauses {
             matched |= self.clause_matches(clause, &mut texts, name)?;
         }
         Ok(matched)
     }
 
-    /// Reports the first pattern that cannot be used, also one that no data would lead to.
+    /// Reports the first pattern that cannot be used, even one that would not be evaluated for any data.
     pub fn check(&self) -> Result<(), PatternError> {
         let atoms = |clause: &Clause| {
             let values = clause.keys.iter().flat_map(|(_, values)| values.iter().flatten());
@@ -166,7 +166,7 @@ impl Filter {
     }
 }
 
-/// Tells whether a node matches a filter.
+/// Returns whether a node matches a filter.
 pub fn filter(expression: &str, data: &Map, name: &str) -> Result<bool, FilterError> {
     Filter::parse(expression).matches(data, name)
 }
@@ -205,7 +205,7 @@ impl Atom {
     }
 }
 
-/// The data as lists of texts, made when they are asked for.
+/// The data as lists of texts, which are made when they are needed.
 struct Texts<'d> {
     data: &'d Map,
     sensitive: bool,
@@ -225,7 +225,7 @@ impl Texts<'_> {
         self.known.get(key)?.as_deref()
     }
 
-    /// Without regard to case, the last of several keys that become one wins.
+    /// If case does not matter and several keys become the same, the last one is used.
     fn find(&self, key: &str) -> Option<&Value> {
         if self.sensitive {
             return self.data.get(key);
@@ -246,7 +246,8 @@ fn texts_of(value: &Value) -> Vec<String> {
     }
 }
 
-/// Splits at a separator that no backslash precedes, trims around it, and then drops the backslash of escaped ones.
+/// Splits at each separator without a backslash before it, trims the space around it, and then removes the backslash of escaped
+/// ones.
 fn split_unescaped(text: &str, separator: char) -> Vec<String> {
     let parts = split_trimmed(text, |before, c| c == separator && before != Some('\\'));
     let escaped = ['\\', separator].iter().collect::<String>();
@@ -256,13 +257,13 @@ fn split_unescaped(text: &str, separator: char) -> Vec<String> {
         .collect()
 }
 
-/// Splits where `separates` says so of a character and the one before it, and drops the space around these places.
+/// Splits where `separates` returns true for a character and the one before it, and drops the space around these places.
 fn split_trimmed(text: &str, separates: impl Fn(Option<char>, char) -> bool) -> Vec<&str> {
     let mut parts = Vec::new();
     let (mut start, mut before) = (0, None);
     for (index, c) in text.char_indices() {
         if separates(before, c) {
-            // What was trimmed after the separator before cannot be trimmed once more.
+            // The space that was trimmed after the previous separator cannot be trimmed once more.
             parts.push(text[start.min(index)..index].trim_end_matches(is_space));
             let rest = &text[index + c.len_utf8()..];
             start = text.len() - rest.trim_start_matches(is_space).len();
@@ -273,7 +274,7 @@ fn split_trimmed(text: &str, separates: impl Fn(Option<char>, char) -> bool) -> 
     parts
 }
 
-/// Splits `key: value`; `None` is a search for a name. A value holds no newline but one at its end.
+/// Splits `key: value`. `None` means that the literal searches for a name. A value contains no newline except one at its end.
 fn key_and_value(literal: &str) -> Option<(&str, &str)> {
     let (key, rest) = literal.split_once(':')?;
     let value = rest.trim_start_matches(is_space);

@@ -1,8 +1,8 @@
-//! The fmf metadata engine: what the Python module `fmf` 1.7 gives, node by node and value by value.
+//! The fmf metadata engine, which gives the same results as the Python module `fmf` 1.7, node by node and value by value.
 //!
-//! Owns YAML, the tree, inheritance and merging, adjust and selection. Knows nothing of what the metadata are used for.
-//! [`Tree::load`] reads a tree, [`Tree::adjusted`] applies a context, [`Tree::prune`] selects nodes, [`Node::origins`] tells
-//! which lines made a value. [`Metadata`] makes trees that need not fit into memory, and finds them again.
+//! It contains YAML, the tree, inheritance and merging, adjust and selection. It does not know what the metadata are used for.
+//! [`Tree::load`] reads a tree, [`Tree::adjusted`] applies a context, [`Tree::prune`] selects nodes, and [`Node::origins`]
+//! returns which lines made a value. [`Metadata`] makes trees that need not fit into memory, and opens them again.
 //! `tests/fmf/reference` compares all of it with Python's module.
 //!
 //! ```
@@ -32,10 +32,10 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! Where Python raises an exception, whatever it is, there is an [`Error`]. Refused here and not by Python are only: data that contain
-//! themselves; halves of surrogate pairs (`"\ud83d"`); text in place of a node's mapping that names an existing directory, which
-//! Python would read; integers of more than 4,300 digits in any base; files of more than 64 MiB, or that aliases blow up to
-//! more than 8,000,000 values; substitutions that make a text longer by more than 1 MiB.
+//! Where Python raises an exception of any kind, there is an [`Error`]. Only these are refused here and not by Python: data that
+//! contain themselves; halves of surrogate pairs (`"\ud83d"`); text in place of a node's mapping that names an existing
+//! directory, which Python would read; integers of more than 4,300 digits in any base; files of more than 64 MiB, or that aliases
+//! expand to more than 8,000,000 values; substitutions that make a text longer by more than 1 MiB.
 
 pub mod condition;
 pub mod context;

@@ -1,4 +1,4 @@
-//! Where something stands in a file: the line, and the line shown with marks below a part of it.
+//! Places in files: a line, and the text of a line with marks below a part of it.
 
 use std::fmt;
 use std::ops::Range;
@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use unicode_width::UnicodeWidthStr;
 
-/// Longest part of a line that is shown, in characters.
+/// The longest part of a line that is shown, in characters.
 const SHOWN: usize = 120;
 /// How much of a long line is shown before the place.
 const BEFORE: usize = 40;
@@ -14,9 +14,9 @@ const BEFORE: usize = 40;
 /// A line of a file.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Location {
-    /// The file; one of a tree is relative to its root.
+    /// The file. In a tree, it is relative to the tree's root.
     pub file: PathBuf,
-    /// The line, from 1.
+    /// The number of the line, from 1.
     pub line: u32,
 }
 
@@ -26,22 +26,22 @@ impl fmt::Display for Location {
     }
 }
 
-/// A line of a file with its text, of which a part is meant.
+/// A line of a file with its text, in which a part is marked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MarkedLine {
     /// The line.
     pub location: Location,
-    /// Where the part begins: the column in characters, from 1.
+    /// The column at which the part begins, in characters, from 1.
     pub column: u32,
-    /// How many characters it has.
+    /// The number of characters in the part.
     pub width: u32,
     /// The line's text.
     pub text: String,
 }
 
 impl MarkedLine {
-    /// Marks a line and column (both from 1) of a file's text. One that lies behind all that the text has, as where
-    /// something is missing at its end, becomes the end of the last line that is not blank.
+    /// Marks a line and column (both from 1) of a file's text. A place behind the end of the text, where something is missing for
+    /// example, becomes the end of the last line that is not blank.
     pub fn new(file: PathBuf, text: &str, line: u32, column: u32) -> Self {
         let wanted = line.saturating_sub(1) as usize;
         let mut lines: Vec<&str> = text.split('\n').take(wanted + 1).collect();
@@ -58,8 +58,8 @@ impl MarkedLine {
         Self::on(at(file, last_line), last, last.chars().count(), 1)
     }
 
-    /// Marks a byte range of a file's text; one that leads beyond its end means the end, and of one with several lines
-    /// the first line counts.
+    /// Marks a byte range of a file's text. A range that extends beyond the end stops there, and of a range with several lines
+    /// only the first line is marked.
     pub fn of_range(file: PathBuf, text: &str, range: Range<usize>) -> Self {
         let start = boundary(text, range.start);
         let end = boundary(text, range.end).max(start);
@@ -71,7 +71,7 @@ impl MarkedLine {
         Self::on(at(file, before), line, column, width)
     }
 
-    /// Marks the key that a line begins with, or all of it.
+    /// Marks the key that a line begins with, or the whole line.
     pub fn of_key(location: Location, line: &str) -> Self {
         let rest = line.trim_start_matches([' ', '\t']).trim_start_matches("- ");
         let column = line.chars().count() - rest.chars().count();
@@ -79,7 +79,7 @@ impl MarkedLine {
         Self::on(location, line, column, width)
     }
 
-    /// Marks a part of a line with this text; the column is from 0.
+    /// Marks a part of a line with this text. The column is counted from 0.
     pub fn on(location: Location, line: &str, column: usize, width: usize) -> Self {
         Self {
             location,
@@ -89,8 +89,9 @@ impl MarkedLine {
         }
     }
 
-    /// Returns the line with its number, and marks below it, on two lines; nothing where there is no text. Of a long line the part
-    /// around the place is shown. What is no character for people is shown by a sign, so that the marks stand where they should.
+    /// Returns the line with its number, and the marks below it, on two lines, or `None` if there is no text. Of a long line, the
+    /// part around the place is shown. A control character is replaced by a printable sign, so that the marks are in the right
+    /// place.
     pub fn excerpt(&self) -> Option<String> {
         if self.text.trim().is_empty() {
             return None;
@@ -138,7 +139,7 @@ impl fmt::Display for MarkedLine {
     }
 }
 
-/// The line of a file by its index.
+/// Returns the line of a file by its index.
 fn at(file: PathBuf, index: usize) -> Location {
     Location {
         file,
@@ -152,7 +153,7 @@ fn boundary(text: &str, index: usize) -> usize {
     (0..=index).rev().find(|&at| text.is_char_boundary(at)).unwrap_or(0)
 }
 
-/// A blank for a tab, and a picture for any other control character.
+/// Returns a blank for a tab, and a printable picture for any other control character.
 fn visible(char: char) -> char {
     match char {
         '\t' => ' ',

@@ -1,10 +1,10 @@
-//! The metadata tree: nodes in fmf's order, their merged data, and where it came from.
+//! The metadata tree: nodes in fmf's order, their merged data, and where the data came from.
 //!
-//! A tree is immutable once loaded. [`Tree::adjusted`] makes another one that shares shape, files and all data that stays
-//! the same. Invariants: a node's parent comes before it in the node table; `order` is fmf's `climb(whole=True)`.
+//! A loaded tree is immutable. [`Tree::adjusted`] makes another tree that shares the shape, the files and all data that did not
+//! change. Invariants: a node's parent comes before it in the node table, and `order` is fmf's `climb(whole=True)`.
 //!
-//! There are two ways to have a tree. One that [has grown](grow) is in memory, as it must be where something can still change it. One that
-//! is [packed] is adjusted and lies in a file: for large trees, and for the next process. [`Metadata`] makes both.
+//! There are two forms of a tree. A [grown](grow) tree is in memory, as it must be while something can still change it. A
+//! [packed] tree is adjusted and is in a file, for large trees and for later processes. [`Metadata`] makes both.
 
 mod adjust;
 mod ahead;
@@ -55,7 +55,7 @@ struct Grown {
     history: Arc<History>,
 }
 
-/// What does not change by adjusting: the nodes, their names, relations and files.
+/// What adjusting does not change: the nodes, their names, relations and files.
 #[derive(Debug, Default)]
 struct Shape {
     root: PathBuf,
@@ -69,17 +69,17 @@ struct Shape {
 #[derive(Debug)]
 struct Record {
     name: Arc<str>,
-    /// Files that define the node, as numbers, in fmf's order.
+    /// The numbers of the files that define the node, in fmf's order.
     sources: Arc<[u32]>,
     /// The nearest file at or above the node.
     file: Option<u32>,
-    /// Children in the order in which fmf created them.
+    /// The children in the order in which fmf created them.
     children: Vec<u32>,
-    /// Whether `climb(whole=False)` gives the node: a leaf, or what its `select` directive says.
+    /// Whether `climb(whole=False)` returns the node, which is a leaf or is selected by its `select` directive.
     selected: bool,
 }
 
-/// A node while the tree grows: what was defined for it, before inheritance.
+/// A node while the tree grows, with the data that was defined for it, before inheritance.
 #[derive(Debug)]
 struct Sprout {
     name: Arc<str>,
@@ -87,27 +87,27 @@ struct Sprout {
     depth: usize,
     data: Map,
     children: Vec<u32>,
-    /// The same, by the last part of their names.
+    /// The children by the last part of their names.
     by_name: HashMap<Box<str>, u32>,
     sources: Vec<u32>,
     directives: Directives,
-    /// Whether data were given at all, even empty ones; directories without stay out of the tree.
+    /// Whether data was given at all, even if it was empty. Directories without data stay out of the tree.
     updated: bool,
 }
 
-/// What a node says under `/`.
+/// The directives that a node has under `/`.
 #[derive(Clone, Copy, Debug, Default)]
 struct Directives {
     inherit: Option<bool>,
     select: Option<bool>,
 }
 
-/// What references to one and the same dictionary a node may have.
+/// Which kinds of several references to one dictionary a node may have.
 #[derive(Clone, Copy, Debug)]
 struct Aliases {
-    /// Dictionaries that other nodes may refer to as well.
+    /// Whether other nodes may refer to its dictionaries as well.
     identities: bool,
-    /// Dictionaries that the node itself refers to more than once.
+    /// Whether the node itself may refer to a dictionary more than once.
     repeated: bool,
 }
 
@@ -120,7 +120,7 @@ pub struct MetadataFile {
     pub digest: blake3::Hash,
 }
 
-/// A node of a tree: a cheap handle.
+/// A node of a tree. It is a cheap handle.
 #[derive(Clone, Copy, Debug)]
 pub struct Node<'t> {
     tree: &'t Tree,
@@ -128,7 +128,7 @@ pub struct Node<'t> {
 }
 
 impl Tree {
-    /// Loads the tree that a directory belongs to: its root is there or above.
+    /// Loads the tree that a directory belongs to. The tree's root is this directory or one above it.
     pub fn load(start: &Path) -> Result<Self, Error> {
         Metadata::find(start)?.grow()
     }
@@ -141,7 +141,7 @@ impl Tree {
         }
     }
 
-    /// Returns every file that was read to make the tree: `.fmf/version` and `.fmf/config` too.
+    /// Returns every file that was read to make the tree, including `.fmf/version` and `.fmf/config`.
     pub fn metadata_files(&self) -> &[MetadataFile] {
         match &self.0 {
             Body::Grown(grown) => &grown.shape.files,
@@ -149,8 +149,8 @@ impl Tree {
         }
     }
 
-    /// Iterates over the nodes as fmf's `climb()` does, children sorted by name: all of them, or those that are leaves or
-    /// have the `select` directive.
+    /// Iterates over the nodes as fmf's `climb()` does, with children sorted by name: over all nodes, or over the leaves and the
+    /// nodes with the `select` directive.
     pub fn climb(&self, whole: bool) -> impl Iterator<Item = Node<'_>> {
         let count = match &self.0 {
             Body::Grown(grown) => u32::try_from(grown.shape.order.len()).unwrap_or(u32::MAX),
@@ -166,7 +166,7 @@ impl Tree {
         nodes.filter(move |node| whole || node.is_selected())
     }
 
-    /// Returns the first node with the given name, or nothing.
+    /// Returns the first node with the given name, if there is one.
     pub fn find(&self, name: &str) -> Option<Node<'_>> {
         self.climb(true).find(|node| node.name() == name)
     }
@@ -181,7 +181,7 @@ impl<'t> Node<'t> {
         }
     }
 
-    /// Returns the node's merged data. Of a packed tree they stay in memory from then on.
+    /// Returns the node's merged data. If the tree is packed, the data stays in memory from then on.
     pub fn data(self) -> &'t Map {
         match &self.tree.0 {
             Body::Grown(grown) => grown.data(self.number),
@@ -189,7 +189,7 @@ impl<'t> Node<'t> {
         }
     }
 
-    /// Returns the node's merged data, to keep beyond the tree, or for a moment.
+    /// Returns the node's merged data, for callers that keep it longer than the tree, or only for a moment.
     pub fn shared_data(self) -> Arc<Map> {
         match &self.tree.0 {
             Body::Grown(grown) => Arc::clone(grown.data(self.number)),
@@ -197,7 +197,7 @@ impl<'t> Node<'t> {
         }
     }
 
-    /// Tells whether the node's data have a key.
+    /// Returns whether the node's data has a key.
     pub fn has_key(self, key: &str) -> bool {
         match &self.tree.0 {
             Body::Grown(grown) => grown.data(self.number).contains_key(key),
@@ -243,7 +243,7 @@ impl<'t> Node<'t> {
         file.and_then(|file| file.path.parent()).unwrap_or(Path::new(""))
     }
 
-    /// Tells whether the node has children.
+    /// Returns whether the node has children.
     pub fn is_branch(self) -> bool {
         match &self.tree.0 {
             Body::Grown(grown) => !grown.record(self.number).children.is_empty(),
@@ -251,8 +251,8 @@ impl<'t> Node<'t> {
         }
     }
 
-    /// Tells what the caller of [`Metadata::pack`] wanted to know of the node's data before they were adjusted; nothing is known of
-    /// a tree that is not packed.
+    /// Returns what the caller of [`Metadata::pack`] wanted to know of the node's data before it was adjusted, or `None` if the
+    /// tree is not packed.
     pub fn mark(self) -> Option<bool> {
         match &self.tree.0 {
             Body::Grown(_) => None,
@@ -260,13 +260,13 @@ impl<'t> Node<'t> {
         }
     }
 
-    /// Returns where the value of a top-level key came from, finally.
+    /// Returns the last place that made or changed the value of a top-level key.
     pub fn origin(self, key: &str) -> Option<Origin> {
         self.origins(key).pop()
     }
 
-    /// Returns all that made the value of a top-level key, first to last: definition, merges, adjust rules. What an
-    /// adjust rule replaced is part of it; what a child's own definition replaced is not.
+    /// Returns everything that made the value of a top-level key, from first to last: definition, merges, adjust rules. Values
+    /// that an adjust rule replaced are included; values that a child's own definition replaced are not.
     pub fn origins(self, key: &str) -> Vec<Origin> {
         match &self.tree.0 {
             Body::Grown(grown) => {
@@ -277,7 +277,8 @@ impl<'t> Node<'t> {
         }
     }
 
-    /// Returns where the entries stand of a mapping that several places made, the value of a top-level key; nothing for other values.
+    /// Returns the places of the entries of a mapping that several places made, which is the value of a top-level key. There are
+    /// none for other values.
     pub fn parts(self, key: &str) -> Vec<(&'t Value, Origin)> {
         let map = self.data().get(key).and_then(Value::as_map);
         let Some(map) = map.filter(|_| self.origins(key).len() > 1) else {

@@ -1,7 +1,7 @@
-//! The value model of fmf data, as ruamel's safe loader gives it.
+//! The values of fmf data, as ruamel's safe loader makes them.
 //!
-//! Values are immutable and shared: cloning costs a reference count, so a child that inherits a 1 MB description shares it.
-//! What Python does with a value lives beside it: text and equality in `python`, arithmetic in `number`, JSON in `json`.
+//! Values are immutable and shared. Cloning costs a reference count, so a child that inherits a description of 1 MB shares it.
+//! What Python does with a value is in the submodules: text and equality in `python`, arithmetic in `number`, JSON in `json`.
 
 mod json;
 mod map;
@@ -68,7 +68,7 @@ impl Value {
         }
     }
 
-    /// Returns the integer, if it fits 64 bits; a boolean is not one.
+    /// Returns the integer if it fits 64 bits. A boolean is not an integer here.
     pub fn as_int(&self) -> Option<i64> {
         match self {
             Self::Int(value) => Some(*value),
@@ -92,7 +92,7 @@ impl Value {
         }
     }
 
-    /// Tells whether this is `null`.
+    /// Returns whether this is `null`.
     pub fn is_null(&self) -> bool {
         matches!(self, Self::Null)
     }
@@ -115,7 +115,7 @@ impl Value {
         }
     }
 
-    /// Tells whether Python can use the value as a dictionary's key.
+    /// Returns whether Python can use the value as a dictionary's key.
     pub fn is_hashable(&self) -> bool {
         match self {
             Self::List(_) | Self::Map(_) | Self::Set(_) => false,

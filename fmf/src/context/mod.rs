@@ -1,6 +1,6 @@
-//! The context of adjust rules: dimensions with values, and rules decided against them.
+//! The context of adjust rules: dimensions with values, and the decision of rules against them.
 //!
-//! Owns what fmf's `Context` means, comparison by comparison. Knows nothing of trees and of what a rule adjusts.
+//! This module has the meaning of fmf's `Context`, comparison by comparison. It does not know trees, nor what a rule adjusts.
 
 mod rule;
 mod version;
@@ -11,10 +11,11 @@ use version::DimensionValue;
 use super::Value;
 use super::regex::PatternError;
 
-/// Why a rule cannot be decided at all. (What depends on an unknown dimension is an outcome, not an error.)
+/// The reason why a rule cannot be decided at all. (A rule that depends on an unknown dimension has an outcome and is not an
+/// error.)
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum RuleError {
-    /// Nothing stands on one side of `and` or `or`.
+    /// One side of `and` or `or` is empty.
     #[error("empty `{operator}` expression in rule `{rule}`")]
     Empty {
         /// The rule.
@@ -22,7 +23,7 @@ pub enum RuleError {
         /// `and` or `or`.
         operator: &'static str,
     },
-    /// A part is no expression.
+    /// A part of the rule is not an expression.
     #[error("cannot parse expression `{expression}` of rule `{rule}`")]
     Syntax {
         /// The rule.
@@ -33,12 +34,12 @@ pub enum RuleError {
     /// The rule is neither text nor a boolean.
     #[error("rule `{rule}` is of type {kind}, not text or a boolean")]
     NotText {
-        /// The rule as Python shows it.
+        /// The rule, as Python's `repr()` shows it.
         rule: String,
         /// Its type in Python.
         kind: &'static str,
     },
-    /// The operand of `~` or `!~` is no usable pattern.
+    /// The operand of `~` or `!~` is not a usable pattern.
     #[error(transparent)]
     Pattern(#[from] PatternError),
 }
@@ -55,7 +56,7 @@ impl Context {
         Self::default()
     }
 
-    /// Sets a dimension's values, instead of those it had. Values that differ in separators only are one.
+    /// Sets a dimension's values in place of earlier ones. Values that differ only in separators are the same.
     pub fn set<S: AsRef<str>>(&mut self, dimension: &str, values: &[S]) {
         let mut kept: Vec<DimensionValue> = Vec::with_capacity(values.len());
         for value in values {
@@ -70,7 +71,7 @@ impl Context {
         }
     }
 
-    /// Tells whether no dimension is set.
+    /// Returns whether no dimension is set.
     pub fn is_empty(&self) -> bool {
         self.dimensions.is_empty()
     }
@@ -82,7 +83,7 @@ impl Context {
             .map(|(name, values)| (name.as_str(), values.iter().map(|value| value.raw.as_str())))
     }
 
-    /// Decides a rule as it stands in the metadata; `None` is fmf's `CannotDecide`.
+    /// Decides a rule as it is in the metadata. `None` stands for fmf's `CannotDecide`.
     pub fn matches(&self, rule: &Value) -> Result<Option<bool>, RuleError> {
         Rule::from_value(rule)?.decide(self)
     }
@@ -96,7 +97,7 @@ impl Context {
 }
 
 impl Rule {
-    /// Parses the value of a `when` key: a boolean stands for itself, text for a rule, all else is an error.
+    /// Parses the value of a `when` key. A boolean is its own outcome, a text is a rule, and anything else is an error.
     pub fn from_value(rule: &Value) -> Result<Self, RuleError> {
         match rule {
             Value::Bool(value) => Ok(Self::constant(*value)),

@@ -1,4 +1,4 @@
-//! Rules: their grammar, read exactly as fmf's regular expressions read it, and their three-valued outcome.
+//! Adjust rules: their grammar, read exactly as fmf's regular expressions read it, and their three-valued outcome.
 
 mod doubts;
 
@@ -10,7 +10,7 @@ use super::version::{Comparison, DimensionValue};
 use super::{Context, RuleError};
 use crate::python::chars::{is_space, is_word, strip};
 
-/// A parsed rule: alternatives of conjunctions.
+/// A parsed rule, as alternatives of conjunctions.
 #[derive(Clone, Debug)]
 pub struct Rule {
     groups: Arc<Vec<Vec<Expression>>>,
@@ -30,7 +30,7 @@ enum Expression {
     },
 }
 
-/// What an operator asks of a dimension's value and a value of the rule.
+/// What an operator tests about a dimension's value and a value of the rule.
 #[derive(Clone, Copy, Debug)]
 enum Test {
     Less(Comparison),
@@ -78,7 +78,7 @@ const OPERATORS: [(&str, Test); 14] = [
     ("!~", Test::NoMatch),
 ];
 
-/// What follows `is`, and whether the dimension is to be defined.
+/// The texts that follow `is`, and whether the dimension must be defined then.
 const DEFINED: [(&str, bool); 2] = [(" defined", true), (" not defined", false)];
 
 impl Rule {
@@ -121,9 +121,10 @@ impl Rule {
         })
     }
 
-    /// Decides the rule; `None` is fmf's `CannotDecide`.
+    /// Decides the rule. `None` stands for fmf's `CannotDecide`.
     ///
-    /// `and` is false as soon as one part is, `or` true as soon as one is; what cannot be decided wins over the rest.
+    /// `and` is false as soon as one part is false, and `or` is true as soon as one part is true. Otherwise a part that cannot be
+    /// decided wins.
     pub fn decide(&self, context: &Context) -> Result<Option<bool>, RuleError> {
         let mut outcome = Some(false);
         for group in self.groups.iter() {
@@ -150,7 +151,7 @@ fn decide_group(group: &[Expression], context: &Context) -> Result<Option<bool>,
 }
 
 impl Expression {
-    /// Parses a stripped part; what follows a complete expression is ignored, as fmf does.
+    /// Parses a stripped part. Text after a complete expression is ignored, as in fmf.
     fn parse(part: &str) -> Option<Self> {
         if part.starts_with("true") || part.starts_with("false") {
             return Some(Self::Constant(part.starts_with("true")));
@@ -180,7 +181,7 @@ impl Expression {
                 .find(|(tail, _)| text.starts_with(tail))
                 .map(|(_, expected)| *expected)
         };
-        // `distrois defined` is no typing error for fmf.
+        // For fmf, `distrois defined` is not a mistake.
         let (dimension, expected) = match after.strip_prefix("is").and_then(is) {
             Some(expected) => (dimension, expected),
             None => (dimension.strip_suffix("is").filter(|name| !name.is_empty())?, is(rest)?),
@@ -234,9 +235,10 @@ impl Test {
     }
 }
 
-/// Returns the text of the values after an operator: it begins with no `=` and ends with the line.
+/// Returns the text of the values after an operator. It does not begin with `=`, and it ends with the line.
 ///
-/// Where all that separates the operator from a `=` is space, the last space begins the text, as backtracking has it.
+/// If only space is between the operator and a `=`, the last space is the beginning of the text, as Python's backtracking makes
+/// it.
 fn raw_values(rest: &str) -> Option<&str> {
     let trimmed = rest.trim_start_matches(is_space);
     let values = if trimmed.is_empty() || trimmed.starts_with('=') {
@@ -250,7 +252,7 @@ fn raw_values(rest: &str) -> Option<&str> {
     Some(&values[..end])
 }
 
-/// Writes `==` for each `=` that belongs to no operator.
+/// Writes `==` for each `=` that does not belong to an operator.
 fn double_equals(rule: &str) -> String {
     let mut spelled = String::with_capacity(rule.len() + 4);
     let mut previous = None;
@@ -265,7 +267,7 @@ fn double_equals(rule: &str) -> String {
     spelled
 }
 
-/// Splits at each place where a word stands between word boundaries.
+/// Splits the text at each place where a word occurs between word boundaries.
 fn split_at_word<'t>(text: &'t str, word: &str) -> Vec<&'t str> {
     let mut parts = Vec::new();
     let (mut start, mut from) = (0, 0);

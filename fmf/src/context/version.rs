@@ -1,4 +1,4 @@
-//! Values of dimensions: a name and version parts, compared as far as the right side asks.
+//! Values of dimensions, which have a name and version parts. They are compared to the precision of the right side.
 
 use std::cmp::Ordering;
 
@@ -8,16 +8,16 @@ use crate::regex::LazyPattern;
 /// A value such as `centos-8.3`: its text, split at `:`, `-` and `.`.
 #[derive(Clone, Debug)]
 pub(super) struct DimensionValue {
-    /// The value as given, which is also a pattern on the right side of `~`.
+    /// The value as it was given, which is also a pattern on the right side of `~`.
     pub(super) raw: LazyPattern,
     parts: Vec<Part>,
 }
 
-/// A part of a value, with the integer it can be read as.
+/// A part of a value, with its integer if it is one.
 #[derive(Clone, Debug)]
 struct Part {
     text: String,
-    /// Sign and digits, as `int()` reads them.
+    /// The sign and the digits, as `int()` reads them.
     number: Option<(bool, String)>,
 }
 
@@ -29,7 +29,7 @@ impl Part {
         }
     }
 
-    /// Compares as integers where both are, else as text.
+    /// Compares as integers if both parts are integers, or else as text.
     fn compare(&self, other: &Self) -> Ordering {
         let (Some((negative, left)), Some((other_negative, right))) = (&self.number, &other.number) else {
             return self.text.cmp(&other.text);
@@ -47,9 +47,10 @@ impl Part {
 /// How two values are compared.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Comparison {
-    /// The major versions must be the same for minor ones to be compared (`~<` and its kin).
+    /// Whether the major versions must be the same for minor versions to be compared (as for `~<`).
     pub(super) minor: bool,
-    /// Names that differ cannot be ordered; without order they are just not equal.
+    /// Whether the comparison is one of order, in which values with different names cannot be decided. Without order, they are
+    /// just not equal.
     pub(super) ordered: bool,
 }
 
@@ -61,19 +62,19 @@ impl DimensionValue {
         }
     }
 
-    /// Tells whether there is more than a name.
+    /// Returns whether there is more than a name.
     pub(super) fn has_version(&self) -> bool {
         self.parts.len() > 1
     }
 
-    /// Tells whether both have the same parts, whatever separates them.
+    /// Returns whether both values have the same parts, whatever separates them.
     pub(super) fn same(&self, other: &Self) -> bool {
         self.parts.len() == other.parts.len() && self.parts.iter().zip(&other.parts).all(|(a, b)| a.text == b.text)
     }
 
-    /// Compares with the right side of a rule, which sets the precision; `None` is fmf's `CannotDecide`.
+    /// Compares with the right side of a rule, which sets the precision. `None` stands for fmf's `CannotDecide`.
     ///
-    /// Without order, what is not equal is [`Ordering::Greater`] or [`Ordering::Less`] without a meaning.
+    /// Without order, values that are not equal give [`Ordering::Greater`] or [`Ordering::Less`], which then means nothing more.
     pub(super) fn compare(&self, other: &Self, how: Comparison) -> Option<Ordering> {
         let unequal = if how.ordered { None } else { Some(Ordering::Greater) };
         if self.parts[0].text != other.parts[0].text {

@@ -1,7 +1,7 @@
-//! The classes of characters behind Python's `str` methods and `re`.
+//! Python's classes of characters, which its `str` methods and `re` use.
 //!
-//! Python decides by general category and numeric type, which differs from Rust's properties in the corners
-//! (`\x1c` is a space, a combining mark is no letter). ASCII is answered by hand; the rest by a compiled class.
+//! Python decides by general category and numeric type, which differs from Rust's properties in rare cases: `\x1c` is a space,
+//! and a combining mark is not a letter. ASCII is decided by simple code, and everything else by a compiled class.
 
 use std::sync::LazyLock;
 
@@ -114,7 +114,7 @@ pub(crate) fn is_identifier(text: &str) -> bool {
 
 /// Returns the value of a decimal digit of any script.
 ///
-/// Unicode places the digits of a script in a run that ascends from zero, and every run has a multiple of ten.
+/// In Unicode, the digits of a script form a run that ascends from zero, and the length of every run is a multiple of ten.
 pub(crate) fn digit_value(c: char) -> Option<u8> {
     if c.is_ascii() {
         return c.to_digit(10).and_then(|digit| u8::try_from(digit).ok());

@@ -7,8 +7,8 @@ pub(crate) const MAX_DIGITS: usize = 4300;
 
 /// Reads an integer as `int(text)` does, and returns its sign and its ASCII digits without leading zeros.
 ///
-/// Surrounding space, a sign, single underscores between digits and digits of every script are allowed; zero has
-/// no digits. `None` stands for Python's `ValueError`.
+/// Surrounding space, a sign, single underscores between digits and digits of every script are allowed. Zero has no digits.
+/// `None` stands for Python's `ValueError`.
 pub(crate) fn read_int(text: &str) -> Option<(bool, String)> {
     let text = strip(text);
     let (negative, text) = match text.strip_prefix('-') {

@@ -1,7 +1,7 @@
-//! Adjusting: the rules under a node's `adjust` key, applied to its own data where the context matches.
+//! Adjusts nodes: applies the rules under a node's `adjust` key to its own data if the context matches.
 //!
-//! Each node has inherited its parents' rules as data and applies them all itself; a rule that cannot be decided is
-//! skipped. Rules are decided once per text.
+//! Each node has inherited its parents' rules as data, and applies all of them itself. A rule that cannot be decided is skipped.
+//! The condition of a rule is decided once for each text.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -19,7 +19,7 @@ use crate::value::{Entry, Map, Mark, Value};
 /// The key of the rules.
 const ADJUST: &str = "adjust";
 
-/// Keys of a rule that are not data.
+/// The keys of a rule that are not data.
 const CONTROL: [&str; 3] = ["because", "continue", "when"];
 
 /// Adjusts one node after the other.
@@ -27,17 +27,17 @@ pub(super) struct Adjuster<'c> {
     context: &'c Context,
     heap: Heap,
     decisions: HashMap<Arc<str>, Option<bool>>,
-    /// Numbers of the rules that were applied, by their place and condition.
+    /// The numbers of the rules that were applied, by their place and condition.
     numbers: HashMap<(u64, Option<Arc<str>>), u32>,
 }
 
-/// The node that is adjusted.
+/// The node that is being adjusted.
 #[derive(Clone, Copy)]
 pub(super) struct Subject<'s> {
     pub(super) name: &'s str,
-    /// Whether it may have several references to one dictionary.
+    /// Whether the node may have several references to one dictionary.
     pub(super) repeated: bool,
-    /// For the places in messages.
+    /// The root of the tree, for the places in messages.
     pub(super) root: &'s Path,
     pub(super) files: &'s [MetadataFile],
 }
@@ -50,7 +50,7 @@ impl Tree {
         self.clone().into_adjusted(context)
     }
 
-    /// Adjusts the tree to a context as [`Tree::adjusted`] does; data that nothing else needs are let go.
+    /// Adjusts the tree to a context as [`Tree::adjusted`] does. Data that nothing else needs is freed.
     pub fn into_adjusted(self, context: &Context) -> Result<Self, Error> {
         let Body::Grown(mut grown) = self.0 else {
             return Ok(self);
@@ -85,7 +85,7 @@ impl<'c> Adjuster<'c> {
         }
     }
 
-    /// Forgets the rules that the history has forgotten.
+    /// Forgets the numbers of the rules that the history has forgotten.
     pub(super) fn forget_rules(&mut self) {
         self.numbers.clear();
     }
@@ -147,7 +147,7 @@ impl<'c> Adjuster<'c> {
         settled.map(Some).map_err(|knot| knot_error(subject.name, knot))
     }
 
-    /// Merges a rule into a node's data; tells whether dictionaries of the node may have several references now.
+    /// Merges a rule into a node's data. Returns whether the node may now have several references to one dictionary.
     fn apply(
         &mut self,
         subject: Subject<'_>,
@@ -156,7 +156,7 @@ impl<'c> Adjuster<'c> {
         data: &mut Map,
         tracked: bool,
     ) -> Result<bool, Error> {
-        // What the rule puts into the data is also still in the rule.
+        // What the rule puts into the data stays in the rule as well.
         let puts_dictionaries = rule
             .iter()
             .any(|(key, value)| has_dictionary(value) || key.as_str().is_some_and(|key| bare_key(key) == ADJUST));
@@ -181,7 +181,7 @@ impl<'c> Adjuster<'c> {
         Ok(tracked)
     }
 
-    /// Decides a rule's condition, once per text.
+    /// Decides the condition of a rule, once for each text.
     fn decide(
         &mut self,
         subject: Subject<'_>,

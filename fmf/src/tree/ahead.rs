@@ -1,4 +1,4 @@
-//! Reading and parsing files before they are needed, in parallel, and not too far ahead.
+//! Reads and parses files in parallel before they are needed, but only a limited number of files ahead.
 
 use std::collections::HashMap;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -10,7 +10,7 @@ use super::metadata::ReadFile;
 use super::walk::Walk;
 use crate::value::Value;
 
-/// How many files may be parsed and not yet used.
+/// How many files may be parsed and not used yet.
 const WINDOW: usize = 24;
 
 /// A file that was read.
@@ -22,30 +22,30 @@ pub(super) struct Parsed {
     pub(super) shared: bool,
 }
 
-/// Files on their way, in the order in which they will be asked for.
+/// The files to read, in the order in which they will be needed.
 #[derive(Debug)]
 pub(super) struct Ahead<'w> {
     walk: &'w Walk,
     order: &'w [usize],
     state: Mutex<State>,
-    /// Something was parsed, or the end has come.
+    /// Is notified when a file was parsed, or when the end has come.
     parsed: Condvar,
-    /// Something was used, or the end has come.
+    /// Is notified when a file was used, or when the end has come.
     used: Condvar,
 }
 
 #[derive(Debug, Default)]
 struct State {
-    /// How many files somebody has started to read.
+    /// How many files some thread has started to read.
     started: usize,
-    /// How many were used.
+    /// How many files were used.
     used: usize,
-    /// By their place in the order; nothing for a file that cannot be read.
+    /// The parsed files by their position in the order, or `None` for a file that cannot be read.
     ready: HashMap<usize, Option<Parsed>>,
     ended: bool,
 }
 
-/// Ends everything, also where a thread panics.
+/// Ends everything when it is dropped, also if a thread panics.
 struct End<'a, 'w>(&'a Ahead<'w>);
 
 impl Drop for End<'_, '_> {
@@ -77,7 +77,7 @@ pub(super) fn reading<T>(
             let thread = thread::Builder::new().name("parser".to_owned());
             let started = thread.spawn_scoped(scope, || ahead.work(read));
             if started.is_err() {
-                // The files are read by those that could be started, or else when they are needed.
+                // If a thread cannot be started, the other threads read the files, or the files are read when they are needed.
                 break;
             }
         }
@@ -126,7 +126,7 @@ impl Ahead<'_> {
         Some(Parsed { value, digest, shared })
     }
 
-    /// Waits for a file, which must be the next one in the order. Nothing where it cannot be read.
+    /// Waits for a file, which must be the next one in the order. Returns `None` if it cannot be read.
     pub(super) fn take(&self, file: usize) -> Option<Parsed> {
         let mut state = self.lock();
         let at = state.used;

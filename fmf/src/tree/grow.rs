@@ -1,7 +1,7 @@
-//! Growing the tree: files and virtual names to nodes with their own data, before inheritance.
+//! Grows the tree: makes nodes with their own data from files and virtual names, before inheritance.
 //!
-//! Files are read and parsed in parallel; the nodes are made one after the other, in fmf's order, since a node may be defined
-//! by several files and later ones win.
+//! Files are read and parsed in parallel. The nodes are made one after the other, in fmf's order, because several files may
+//! define a node and later files win.
 
 use std::collections::HashMap;
 use std::fs;
@@ -23,18 +23,18 @@ use crate::yaml::{self, MAX_DEPTH};
 pub(super) struct Growth {
     pub(super) sprouts: Vec<Sprout>,
     pub(super) files: Vec<MetadataFile>,
-    /// Content of shared mappings that changed.
+    /// The content of shared mappings that changed.
     pub(super) heap: Heap,
 }
 
-/// Makes nodes of what files say.
+/// Makes nodes from the content of files.
 #[derive(Debug)]
 pub(super) struct Grower<'w> {
     walk: &'w Walk,
-    /// For the places in messages.
+    /// The files, for the places in messages.
     files: Vec<MetadataFile>,
     pub(super) sprouts: Vec<Sprout>,
-    /// Whether text stood in place of a node. Such a node stays out of the tree if nothing else makes it one.
+    /// Whether a text was found in place of a node. Such a node stays out of the tree if nothing else defines it.
     pub(super) saw_text: bool,
     heap: Heap,
 }
@@ -48,7 +48,7 @@ pub(super) fn grow(walk: &Walk) -> Result<Growth, Error> {
         .enumerate()
         .map(|(number, relative)| read(&walk.root, relative, number_of(first + number)))
         .collect();
-    // Of several files with errors the first one is told, whichever was read first.
+    // If several files have errors, the error of the first file is returned, whichever was read first.
     let parsed = parsed.into_iter().collect::<Result<Vec<_>, _>>()?;
     let (read, mut documents): (Vec<_>, Vec<_>) = parsed.into_iter().unzip();
     let files = walk.settings.iter().cloned().chain(read).collect();
@@ -74,13 +74,13 @@ fn read(root: &Path, relative: &Path, number: u32) -> Result<(MetadataFile, Valu
     ))
 }
 
-/// Parses a file's content; `number` is the file's in marks.
+/// Parses a file's content. `number` is the number of the file in marks.
 pub(super) fn parse(relative: &Path, bytes: &[u8], number: u32) -> Result<Value, Error> {
     let text = walk::decode(relative, bytes)?;
     yaml::load(text, number).map_err(|problem| walk::yaml_error(relative, text, problem))
 }
 
-/// Files and nodes are numbered in 32 bits.
+/// Returns the number of a file or node, which has 32 bits.
 pub(super) fn number_of(index: usize) -> u32 {
     u32::try_from(index).unwrap_or(u32::MAX)
 }
@@ -100,7 +100,7 @@ impl<'w> Grower<'w> {
     /// Adds a directory's files and directories to its node.
     fn directory(&mut self, node: u32, directory: &Directory, documents: &mut [Value]) -> Result<(), Error> {
         for &file in &directory.files {
-            // Each file is needed once; what no node refers to goes at once.
+            // Each file is used once, and data that no node refers to is freed at once.
             let value = std::mem::replace(&mut documents[file], Value::Null);
             self.file(node, file, &value)?;
         }
@@ -152,7 +152,7 @@ impl<'w> Grower<'w> {
         )
     }
 
-    /// Returns a node's child, made if it is not there.
+    /// Returns a node's child, which is made if it does not exist.
     pub(super) fn child_node(&mut self, node: u32, name: &str) -> Result<u32, Error> {
         if let Some(&child) = self.sprouts[node as usize].by_name.get(name) {
             return Ok(child);
@@ -181,7 +181,8 @@ impl<'w> Grower<'w> {
         let child = self.child_node(node, name)?;
         match value {
             Value::Map(_) | Value::Null => self.update(child, value)?,
-            // fmf takes text for a directory to read, relative to wherever it runs. One that is not there adds nothing.
+            // fmf takes a text as the name of a directory to read, relative to its current directory. A directory that does not
+            // exist adds nothing.
             Value::Str(path) if !Path::new(&**path).is_dir() => self.saw_text = true,
             other => {
                 let problem = format!("the content must be a mapping, not `{}`", other.type_name());
@@ -199,7 +200,7 @@ impl<'w> Grower<'w> {
         if let Some(directives) = map.get("/") {
             self.directives(node, directives)?;
             if map.identity != 0 {
-                // fmf takes the directives out of the mapping, so the next place that refers to it has none.
+                // fmf removes the directives from the mapping, so the next place that refers to the mapping has none.
                 let mut rest = Map::clone(&map);
                 rest.remove(&Value::text("/"));
                 self.heap.replace(&map, rest);
@@ -233,7 +234,7 @@ impl<'w> Grower<'w> {
             };
             node = self.child_node(node, &name[..slash])?;
             self.sprouts[node as usize].updated = true;
-            // fmf's pattern for the rest does not go beyond the line.
+            // fmf's pattern for the rest of the name does not match beyond the end of the line.
             key = name[slash..].split('\n').next().unwrap_or_default();
             if key == "/" {
                 return self.directives(node, value);
@@ -288,7 +289,7 @@ fn join(parent: &str, name: &str) -> Arc<str> {
     }
 }
 
-/// Returns a file's name without the suffix, as Python's `splitext` sees it: leading dots belong to the name.
+/// Returns a file's name without the suffix, as Python's `splitext` does: leading dots belong to the name.
 pub(super) fn stem(name: &str) -> &str {
     name.strip_suffix(".fmf")
         .filter(|stem| stem.chars().any(|c| c != '.'))

@@ -1,11 +1,11 @@
-//! Python's mutable dictionaries, for the few cases where they show.
+//! Emulates Python's mutable dictionaries, for the few cases in which changes in place can be observed.
 //!
-//! fmf changes dictionaries in place while it merges. Values here are immutable, and nobody notices the difference as long
-//! as a dictionary is referred to from one place. It is not where a YAML alias or merge key shares it (such mappings have
-//! an [`identity`](Map::identity)), where one merge puts the same dictionary into several items of a list, and where an adjust
-//! rule puts its own dictionary into the data. Then the current content is kept here, by the dictionary's identity, until all
-//! references are rewritten to it. Within one node, two references without an identity are the same dictionary if they are the
-//! same allocation.
+//! fmf changes dictionaries in place while it merges. The values here are immutable, and nobody can observe the difference as
+//! long as only one place refers to a dictionary. There are several references if a YAML alias or merge key shares the dictionary
+//! (such mappings have an [`identity`](Map::identity)), if one merge puts the same dictionary into several items of a list, and
+//! if an adjust rule puts its own dictionary into the data. Then the current content is kept here, by the dictionary's identity,
+//! until all references are rewritten to it. Within one node, two references without an identity are the same dictionary if they
+//! are the same allocation.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -13,24 +13,24 @@ use std::sync::Arc;
 use crate::value::{Map, Value};
 use crate::yaml::MAX_DEPTH;
 
-/// Current content of dictionaries that changed in place.
+/// The current content of dictionaries that changed in place.
 #[derive(Debug, Default)]
 pub(super) struct Heap {
     shared: HashMap<u32, Arc<Map>>,
-    /// Those of the node at hand whose identity is the address.
+    /// The changed dictionaries of the present node whose identity is their address.
     local: HashMap<usize, Changed>,
-    /// Shared ones that changed while the node at hand was merged.
+    /// The shared dictionaries that changed while the present node was merged.
     touched: Vec<u32>,
 }
 
 #[derive(Debug)]
 struct Changed {
-    /// Keeps the address from being used again.
+    /// The original, which is kept so that its address is not used again.
     _original: Arc<Map>,
     content: Arc<Map>,
 }
 
-/// Which dictionary: the identity from the document, or the address.
+/// The identity of a dictionary: the one from the document, or its address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Identity {
     Shared(u32),
@@ -56,7 +56,7 @@ impl Heap {
         Arc::clone(changed.unwrap_or(map))
     }
 
-    /// Sets the content of a dictionary, for all references.
+    /// Sets the content of a dictionary for all references.
     pub(super) fn replace(&mut self, map: &Arc<Map>, content: Map) {
         let content = Arc::new(content);
         match Identity::of(map) {
@@ -74,12 +74,12 @@ impl Heap {
         }
     }
 
-    /// Tells whether no shared dictionary changed.
+    /// Returns whether no shared dictionary changed.
     pub(super) fn is_empty(&self) -> bool {
         self.shared.is_empty()
     }
 
-    /// Ends the work on a node: rewrites what changed under an address, in the node's data and in shared dictionaries, and
+    /// Ends the work on a node: rewrites what changed under an address, both in the node's data and in shared dictionaries, and
     /// forgets those addresses.
     pub(super) fn settle(&mut self, data: Arc<Map>) -> Result<Arc<Map>, Knot> {
         let touched = std::mem::take(&mut self.touched);
@@ -99,48 +99,48 @@ impl Heap {
         Ok(data)
     }
 
-    /// Returns data with the current content of all dictionaries, which keep their identities.
+    /// Returns data with the current content of all dictionaries. They keep their identities.
     pub(super) fn rewrite(&self, data: &Arc<Map>) -> Result<Arc<Map>, Knot> {
         Rewriter::new(self, Mode::Rewrite).content(data)
     }
 
-    /// Returns Python's `deepcopy()` of a node's data: dictionaries with an identity become others without one, and references
-    /// to the same one stay so. Tells whether there are any such references.
+    /// Returns Python's `deepcopy()` of a node's data: dictionaries with an identity are replaced by copies without one, and
+    /// references to the same dictionary still refer to the same copy. Returns also whether there are such references.
     pub(super) fn copy(&self, data: &Arc<Map>) -> Result<(Arc<Map>, bool), Knot> {
         let mut rewriter = Rewriter::new(self, Mode::CopyShared);
         Ok((rewriter.content(data)?, rewriter.repeated))
     }
 
-    /// Returns Python's `deepcopy()` of a dictionary inside of a node, where unchanged dictionaries must become others too.
+    /// Returns Python's `deepcopy()` of a dictionary inside a node, for which unchanged dictionaries must be copied too.
     pub(super) fn copy_all(&self, map: &Arc<Map>) -> Result<Map, Knot> {
         let copy = Rewriter::new(self, Mode::CopyAll).map(map)?;
         Ok(Arc::unwrap_or_clone(copy))
     }
 }
 
-/// Dictionaries were put into themselves, or too deep into each other: Python fails too, at the latest when it prints them.
+/// Dictionaries were put into themselves, or nested too deeply. Python fails too, at the latest when it prints them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("aliases put mappings into themselves, or too deep into each other")]
 pub(super) struct Knot;
 
-/// What a pass over data does.
+/// What one pass over data does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Mode {
-    /// Puts current content in place.
+    /// It replaces content by the current content.
     Rewrite,
-    /// And gives up identities.
+    /// It also drops identities.
     CopyShared,
-    /// And makes new allocations of all dictionaries.
+    /// It also makes new allocations of all dictionaries.
     CopyAll,
 }
 
-/// One pass over data, which shares all that does not change.
+/// One pass over data. Everything that does not change is shared.
 struct Rewriter<'h> {
     heap: &'h Heap,
     mode: Mode,
-    /// Results by dictionary; nothing while it is being rewritten.
+    /// The results by dictionary, or `None` while a dictionary is being rewritten.
     done: HashMap<Identity, Option<Arc<Map>>>,
-    /// Whether some dictionary with an identity was met twice.
+    /// Whether some dictionary with an identity was found twice.
     repeated: bool,
     depth: usize,
 }
@@ -156,7 +156,7 @@ impl<'h> Rewriter<'h> {
         }
     }
 
-    /// Rewrites what is inside of a dictionary.
+    /// Rewrites the content of a dictionary.
     fn content(&mut self, map: &Arc<Map>) -> Result<Arc<Map>, Knot> {
         self.depth += 1;
         if self.depth > MAX_DEPTH {
@@ -172,7 +172,7 @@ impl<'h> Rewriter<'h> {
         Ok(changed.map_or_else(|| Arc::clone(map), Arc::new))
     }
 
-    /// Returns the rewritten value, or nothing if it stays the same.
+    /// Returns the rewritten value, or `None` if it does not change.
     fn value(&mut self, value: &Value) -> Result<Option<Value>, Knot> {
         match value {
             Value::Map(map) => {
@@ -211,7 +211,7 @@ impl<'h> Rewriter<'h> {
     }
 }
 
-/// Tells whether there is a dictionary in a value.
+/// Returns whether a value contains a dictionary.
 pub(super) fn has_dictionary(value: &Value) -> bool {
     match value {
         Value::Map(_) => true,
@@ -220,7 +220,7 @@ pub(super) fn has_dictionary(value: &Value) -> bool {
     }
 }
 
-/// Tells whether there is a dictionary with an identity in a mapping.
+/// Returns whether a mapping contains a dictionary with an identity.
 pub(super) fn has_identity(map: &Map) -> bool {
     fn inside(value: &Value) -> bool {
         match value {

@@ -1,6 +1,6 @@
-//! Inheritance: own data merged into a copy of the parent's, from the root down.
+//! Inheritance: merges a node's own data into a copy of its parent's data, from the root down.
 //!
-//! Nodes are numbered anew in the order in which fmf visits them, so one pass over the numbers is fmf's recursion.
+//! Nodes are renumbered in the order in which fmf visits them, so one pass over the numbers does the same as fmf's recursion.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use super::{Aliases, Body, Grown, MetadataFile, Record, Shape, Sprout, Tree};
 use crate::Error;
 use crate::value::Map;
 
-/// Makes the tree of what grew.
+/// Makes the tree from the nodes that grew.
 pub(super) fn inherit(walk: Walk, growth: Growth) -> Result<Tree, Error> {
     let Growth {
         sprouts,
@@ -59,7 +59,7 @@ pub(super) fn inherit(walk: Walk, growth: Growth) -> Result<Tree, Error> {
     })))
 }
 
-/// Why a node's data cannot be merged into those of its parent.
+/// The reason why a node's data cannot be merged into its parent's data.
 #[derive(Debug)]
 pub(super) enum Obstacle {
     Conflict(Conflict),
@@ -75,7 +75,7 @@ impl Obstacle {
     }
 }
 
-/// Merges a node's own data into a copy of what it inherits; tells too whether the node may have several references to one
+/// Merges a node's own data into a copy of what it inherits. Returns also whether the node may have several references to one
 /// dictionary.
 pub(super) fn merge_own(
     above: Option<(&Arc<Map>, Aliases)>,
@@ -104,7 +104,7 @@ pub(super) fn merge_own(
     Ok((merged, tracked))
 }
 
-/// Gives nodes with shared dictionaries the content that these have in the end.
+/// Gives nodes with shared dictionaries the content that these have at the end.
 pub(super) fn rewrite_shared(
     heap: &Heap,
     shape: &Shape,
@@ -132,7 +132,7 @@ pub(super) fn knot_error(node: &str, knot: Knot) -> Error {
     }
 }
 
-/// Makes the error of a conflict, with the number of the adjust rule that it came from.
+/// Makes the error for a conflict. It contains the adjust rule of this number, from which the conflict came.
 pub(super) fn merge_error(
     (root, files): (&Path, &[MetadataFile]),
     history: &History,
@@ -153,7 +153,7 @@ pub(super) fn merge_error(
     }
 }
 
-/// Orders the nodes as fmf visits them, which leaves out those that were removed.
+/// Orders the nodes as fmf visits them, which drops the nodes that were removed.
 fn renumber(mut sprouts: Vec<Sprout>) -> Vec<Sprout> {
     let mut ordered = Vec::with_capacity(sprouts.len());
     let mut todo = vec![(0_u32, None)];
@@ -195,14 +195,14 @@ fn record(sprout: &Sprout, parent: Option<&Record>, inherits: bool) -> Record {
     }
 }
 
-/// Returns the order of `climb(whole=True)`: children by name.
+/// Returns the order of `climb(whole=True)`, in which children are sorted by name.
 fn climb_order(nodes: &[Record]) -> Vec<u32> {
     let mut order = Vec::with_capacity(nodes.len());
     let mut todo = vec![0_u32];
     while let Some(number) = todo.pop() {
         order.push(number);
         let mut children = nodes[number as usize].children.clone();
-        // Children differ from their parent's name by their own, so whole names order them alike.
+        // The names of siblings differ only after the parent's name, so comparing whole names gives the same order.
         children.sort_by(|&a, &b| nodes[b as usize].name.cmp(&nodes[a as usize].name));
         todo.extend(children);
     }

@@ -1,7 +1,7 @@
-//! Merging of data: fmf's suffixes on all pairs of types, with the details of the Python code that decide the outcome.
+//! Merges data: fmf's suffixes on all pairs of types, with the details of the Python code that decide the outcome.
 //!
 //! A suffix is stripped as Python's `rstrip` does it, so `a+++` is `a+`. Dictionaries are changed in place, see
-//! [`heap`](super::heap); lists never are. Knows nothing of where data come from: inheritance and adjust both call it.
+//! [`heap`](super::heap); lists never are. This file does not know where data comes from: inheritance and adjust both call it.
 
 use std::sync::Arc;
 
@@ -21,7 +21,7 @@ enum Operation {
     Substitute,
 }
 
-/// Why data cannot be merged.
+/// The reason why data cannot be merged.
 #[derive(Debug)]
 pub(super) struct Conflict {
     /// The key, with its suffix.
@@ -37,14 +37,14 @@ pub(super) struct Conflict {
 pub(super) struct Merger<'m> {
     pub(super) heap: &'m mut Heap,
     pub(super) history: &'m mut History,
-    /// The adjust rule that is being applied.
+    /// The number of the adjust rule that is being applied.
     pub(super) rule: Option<u32>,
-    /// Whether some dictionary of the node may be referred to twice.
+    /// Whether the node may refer to some dictionary twice.
     pub(super) tracked: bool,
 }
 
 impl Operation {
-    /// Splits a key into the operation and the key that it is about.
+    /// Splits a key with a suffix into the operation and the key without the suffix.
     fn of(key: &str) -> (Self, &str) {
         let (operation, suffix): (_, &[char]) = if key.ends_with('+') {
             (Self::Append, &['+'])
@@ -69,7 +69,7 @@ pub(super) fn bare_key(key: &str) -> &str {
 }
 
 impl Merger<'_> {
-    /// Merges the entries of `source` into a node's data; marks of what changes tell the history.
+    /// Merges the entries of `source` into a node's data. The marks of entries that change are extended with this step.
     pub(super) fn merge(&mut self, data: &mut Map, source: &[Entry]) -> Result<(), Conflict> {
         for entry in source {
             let before = entry
@@ -132,7 +132,7 @@ impl Merger<'_> {
         Ok(key)
     }
 
-    /// Merges all of a dictionary into another one inside of the node's data.
+    /// Merges all entries of a dictionary into another dictionary inside the node's data.
     fn merge_inside(&mut self, data: &mut Map, source: &Arc<Map>) -> Result<(), Conflict> {
         if source.identity == 0 {
             let source = self.heap.current(source);
@@ -141,7 +141,8 @@ impl Merger<'_> {
                 .iter()
                 .try_for_each(|entry| self.merge_entry(data, entry).map(drop));
         }
-        // The source may be what changes, at once or deeper down: then Python sees new values, and refuses new keys.
+        // The source may be the dictionary that changes, directly or deeper inside. Then Python sees new values and refuses new
+        // keys.
         let same = data.identity == source.identity;
         let live = |heap: &Heap, data: &Map, at: usize| {
             let current = heap.current(source);
@@ -181,7 +182,7 @@ impl Merger<'_> {
         *mark = entry.mark;
         match (&mut *current, &entry.value) {
             (Value::List(items), Value::Map(source)) => {
-                // All items get what is inside of the source, the same objects.
+                // All items get the same objects from inside the source.
                 self.tracked |= source.values().any(has_dictionary);
                 for item in Arc::make_mut(items) {
                     let Value::Map(item) = item else {
@@ -217,7 +218,7 @@ impl Merger<'_> {
         Ok(())
     }
 
-    /// Changes a dictionary in place: for all references, if there may be several.
+    /// Changes a dictionary in place, which changes it for all references if there may be several.
     fn change<E>(
         &mut self,
         map: &mut Arc<Map>,
@@ -232,7 +233,7 @@ impl Merger<'_> {
         Ok(())
     }
 
-    /// `-`: subtracts numbers, removes matches from text, items from lists, keys from mappings.
+    /// Does `-`: subtracts numbers, and removes matches from text, items from lists, and keys from mappings.
     fn remove(&mut self, current: &mut Value, what: &Value) -> Result<(), String> {
         let new = match (&mut *current, what) {
             (Value::Str(text), Value::Str(pattern)) => {
@@ -247,7 +248,7 @@ impl Merger<'_> {
             (Value::Map(map), Value::List(keys)) => {
                 return self.change(map, |_, map| {
                     for key in keys.iter() {
-                        // Python does not look at the key where the dictionary is empty.
+                        // Python does not check the key if the dictionary is empty.
                         if !map.is_empty() && !key.is_hashable() {
                             return Err(format!("`{}` cannot be a key", key.type_name()));
                         }
@@ -272,7 +273,7 @@ impl Merger<'_> {
         Ok(())
     }
 
-    /// `-~`: empties text, and removes list items and mapping keys, in which one of the patterns is found.
+    /// Does `-~`: empties a text, and removes list items and mapping keys, in which one of the patterns is found.
     fn remove_matching(&mut self, current: &mut Value, patterns: &Value) -> Result<(), String> {
         match current {
             Value::List(items) => {
@@ -345,7 +346,7 @@ fn texts(value: &Value) -> Result<Vec<&Value>, String> {
     }
 }
 
-/// Tells whether one of the patterns is found. Those behind the first one that is found are not looked at.
+/// Returns whether one of the patterns is found. Patterns after the first one that is found are not evaluated.
 fn any_found(patterns: &Value, text: &str) -> Result<bool, String> {
     for pattern in texts(patterns)? {
         let pattern = pattern
@@ -358,7 +359,7 @@ fn any_found(patterns: &Value, text: &str) -> Result<bool, String> {
     Ok(false)
 }
 
-/// `~`: replaces matches in text, or in all items of a list of text.
+/// Does `~`: replaces matches in a text, or in all items of a list of texts.
 fn substitute(current: &mut Value, what: &Value) -> Result<(), String> {
     let mut replacements = Vec::new();
     for source in texts(what)? {

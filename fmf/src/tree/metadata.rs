@@ -1,4 +1,4 @@
-//! Metadata files that were found and are not read yet, and the ways to make a tree of them.
+//! Metadata files that were found but not read yet, and the ways to make a tree from them.
 
 use std::fs::File;
 use std::io;
@@ -16,18 +16,19 @@ use crate::value::Map;
 #[derive(Debug)]
 pub struct Metadata(Walk);
 
-/// How a file is read: its path relative to the root and its place give its content and the digest of that.
+/// Reads a file, given its path relative to the root and its absolute path, and returns its content and the digest of that.
 pub type ReadFile<'r> = dyn Fn(&Path, &Path) -> io::Result<(Vec<u8>, blake3::Hash)> + Sync + 'r;
 
-/// What [`Metadata::pack`] makes a tree with.
+/// The parameters of [`Metadata::pack`].
 pub struct Packing<'p> {
-    /// What the nodes are adjusted to.
+    /// The context to which the nodes are adjusted.
     pub context: &'p Context,
-    /// What is to be known of each node's data before they are adjusted, see [`Node::mark`](super::Node::mark).
+    /// Computes what has to be known of each node's data before it is adjusted, see [`Node::mark`](super::Node::mark).
     pub mark: fn(&Map) -> bool,
-    /// Reads the files, several at once.
+    /// Reads the files. Several threads call it at once.
     pub read: &'p ReadFile<'p>,
-    /// All that the tree depends on beside the files; a file that was packed with other words is another one.
+    /// A digest of everything that the tree depends on besides the files. A file that was packed with another digest is not
+    /// opened.
     pub about: [u8; 32],
 }
 
@@ -47,8 +48,8 @@ impl Metadata {
         &self.0.settings
     }
 
-    /// Returns the other files, relative to the root, in fmf's order. The tree depends on their paths, order and contents, and on the
-    /// settings, and on nothing else.
+    /// Returns the other files, relative to the root, in fmf's order. The tree depends on their paths, order and contents, and on
+    /// the settings, and on nothing else.
     pub fn paths(&self) -> &[PathBuf] {
         &self.0.files
     }
@@ -59,15 +60,16 @@ impl Metadata {
         inherit::inherit(self.0, growth)
     }
 
-    /// Reads the files and makes an adjusted tree that lies in `file`, which must be empty, open for reading and writing, and nobody
-    /// else's. Nothing where that is not possible: then [`Metadata::grow`] and [`Tree::adjusted`] give the tree, or the error.
+    /// Reads the files and makes an adjusted tree in `file`, which must be empty, open for reading and writing, and used by
+    /// nobody else. Returns `None` if that is not possible; then [`Metadata::grow`] and [`Tree::adjusted`] return the tree, or
+    /// the error.
     pub fn pack(&self, packing: &Packing<'_>, file: File) -> Option<Tree> {
         let packed = stream::pack(&self.0, packing, file)?;
         Some(Tree(Body::Packed(Arc::new(packed))))
     }
 
-    /// Opens a tree that was packed. Nothing where the file is damaged, or was packed for something else or from other files than
-    /// those of these digests.
+    /// Opens a packed tree. Returns `None` if the file is damaged, or was packed for something else or from files other than
+    /// those with these digests.
     pub fn unpack(&self, file: File, about: &[u8; 32], digests: &[blake3::Hash]) -> Option<Tree> {
         let packed = Packed::open(&self.0.root, file, about)?;
         let (settings, files) = packed.files.split_at_checked(self.0.settings.len())?;

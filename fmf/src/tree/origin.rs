@@ -1,8 +1,8 @@
-//! Where values come from: the meaning of [`Mark`]s.
+//! Origins, which say where values come from: the meaning of [`Mark`]s.
 //!
-//! A mark is either a place (file number and line) or a link of the tree's history: a place that took part in a merge, the
-//! mark of what was there before, and the adjust rule that did it. Marks are carried by the entries of mappings, so a value that
-//! is inherited unchanged costs nothing.
+//! A mark is either a place (file number and line) or a link of the tree's history. A link has a place that took part in a merge,
+//! the mark of what was there before, and the adjust rule that caused it. The entries of mappings carry the marks, so a value
+//! that is inherited unchanged costs nothing.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -14,10 +14,10 @@ use super::MetadataFile;
 use crate::value::Mark;
 use crate::{Location, MarkedLine};
 
-/// Whether no origins are kept, in a build that `benches/discover.rs` needs to tell what keeping them costs.
+/// Whether no origins are kept. `benches/discover.rs` uses such a build to measure what keeping them costs.
 const PLAIN: bool = option_env!("ATEX_PLAIN_BUILD").is_some();
 
-/// Set in marks that are links.
+/// The bit that is set in marks that are links.
 const LINK: u64 = 1 << 63;
 
 /// A place that made a value, or changed it.
@@ -25,14 +25,14 @@ const LINK: u64 = 1 << 63;
 pub struct Origin {
     /// Where the key stands.
     pub location: Location,
-    /// The adjust rule that did it.
+    /// The adjust rule that caused it.
     pub adjust: Option<AdjustRule>,
 }
 
 /// An adjust rule.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AdjustRule {
-    /// The text of `when`; rules without it always apply.
+    /// The text of `when`. A rule without it always applies.
     pub when: Option<Arc<str>>,
     /// Where the rule starts.
     pub location: Location,
@@ -59,7 +59,7 @@ impl fmt::Display for AdjustRule {
     }
 }
 
-/// What made a value, first to last, as text: `tests/main.fmf:12, adjust "distro == rhel-9" at tests/main.fmf:40`.
+/// Shows everything that made a value, from first to last: `tests/main.fmf:12, adjust "distro == rhel-9" at tests/main.fmf:40`.
 #[derive(Clone, Copy, Debug)]
 pub struct Chain<'o>(pub &'o [Origin]);
 
@@ -78,7 +78,7 @@ impl fmt::Display for Chain<'_> {
     }
 }
 
-/// A condition as people read it: of a very long one the beginning.
+/// Returns a condition for people. Of a very long condition, it is the beginning.
 fn shortened(when: &str) -> Cow<'_, str> {
     const SHOWN: usize = 200;
     match when.char_indices().nth(SHOWN) {
@@ -88,7 +88,7 @@ fn shortened(when: &str) -> Cow<'_, str> {
 }
 
 impl Chain<'_> {
-    /// Returns the text of a chain for a message: of a long one the beginning and the end.
+    /// Returns the text of a chain for a message. Of a long chain, it is the beginning and the end.
     pub fn brief(self) -> String {
         const BEGINNING: usize = 2;
         const END: usize = 4;
@@ -102,7 +102,7 @@ impl Chain<'_> {
     }
 }
 
-/// The links of a tree, and the adjust rules that they name.
+/// The links of a tree, and the adjust rules in them.
 #[derive(Clone, Debug, Default)]
 pub(super) struct History {
     links: Vec<Link>,
@@ -155,7 +155,7 @@ impl History {
         u32::try_from(self.rules.len() - 1).unwrap_or(u32::MAX)
     }
 
-    /// Adds a link: what stands at `place` changed (or, without `previous`, made) a value.
+    /// Adds a link: what is at `place` changed a value, or made it if there is no `previous`.
     pub(super) fn add_link(&mut self, place: Mark, previous: Mark, rule: Option<u32>) -> Mark {
         if PLAIN {
             return Mark::default();
@@ -168,7 +168,7 @@ impl History {
         Mark(LINK | (self.links.len() as u64 - 1))
     }
 
-    /// Returns how much there is, for [`History::forget`].
+    /// Returns the present length, for [`History::forget`].
     pub(super) fn length(&self) -> Length {
         Length {
             links: self.links.len(),
@@ -176,18 +176,18 @@ impl History {
         }
     }
 
-    /// Forgets all links and rules that were added since; no mark of them may be asked for any more.
+    /// Forgets all links and rules that were added since then. Marks that refer to them must not be used any more.
     pub(super) fn forget(&mut self, since: Length) {
         self.links.truncate(since.links);
         self.rules.truncate(since.rules);
     }
 
-    /// Tells whether a mark is none that [`History::forget`] would forget.
+    /// Returns whether a mark stays valid after [`History::forget`] with this length.
     pub(super) fn keeps(mark: Mark, length: Length) -> bool {
         mark.0 & LINK == 0 || usize::try_from(mark.0 & !LINK).is_ok_and(|at| at < length.links)
     }
 
-    /// Returns the steps of a mark as marks of places, last to first, each with its rule: condition and place.
+    /// Returns the steps of a mark as marks of places, from last to first, each with the condition and place of its rule.
     pub(super) fn steps(&self, mark: Mark) -> impl Iterator<Item = (Mark, Option<(Option<&str>, Mark)>)> {
         let mut next = Some(mark);
         std::iter::from_fn(move || {
@@ -205,7 +205,7 @@ impl History {
         self.link(mark).map_or(mark, |link| link.place)
     }
 
-    /// Returns the chain of a mark, first to last.
+    /// Returns the chain of a mark, from first to last.
     pub(super) fn chain(&self, mark: Mark, files: &[MetadataFile]) -> Vec<Origin> {
         let mut chain = Vec::new();
         let mut next = mark;
@@ -245,7 +245,7 @@ fn resolve(place: Mark, files: &[MetadataFile]) -> Option<Location> {
     Some(Location { file, line })
 }
 
-/// Marks the key at a file number and line. Reads the file again.
+/// Marks the key at a file number and line. This reads the file again.
 pub(super) fn marked_line_at(root: &Path, files: &[MetadataFile], (file, line): (u32, u32)) -> MarkedLine {
     let file = files
         .get(file as usize)

@@ -1,8 +1,7 @@
-//! A tree whose data lie in a file and not in memory: adjusted, written once, and read node by node.
+//! A packed tree: an adjusted tree whose data is in a file and not in memory, written once and read node by node.
 //!
-//! What a node has in common with its parent is written once. So to read a node is to read those above it too; a [`Cursor`] keeps
-//! the last ones, which makes going through a tree in its order one pass over the file. In memory are names, relations and
-//! files.
+//! What a node has in common with its parent is written once. So to read a node, the nodes above it are read too. A [`Cursor`]
+//! keeps the last ones, so going through a tree in its order is one pass over the file. Names, relations and files are in memory.
 //!
 //! ```text
 //! records       one for each node in the order of `climb(whole=True)`, see `pack`
@@ -10,8 +9,8 @@
 //! end           where the index starts, and the BLAKE3 of all before
 //! ```
 //!
-//! Invariants: a parent comes before its children; nobody writes to a file that is complete; the whole file is verified before anything of
-//! it is believed.
+//! Invariants: a parent comes before its children. Nobody writes to a file that is complete. The whole file is verified before
+//! anything in it is believed.
 
 mod bytes;
 mod cursor;
@@ -37,20 +36,20 @@ pub(super) struct Packed {
     pub(super) files: Vec<MetadataFile>,
     index: Index,
     file: File,
-    /// Places that were looked at: as many as threads looked at once.
+    /// Cursors at nodes that were read. There are as many as threads that read at the same time.
     cursors: Mutex<Vec<Cursor>>,
-    /// Data that were asked for to stay.
+    /// Data that stays in memory because a caller asked for that.
     kept: OnceLock<Box<[OnceLock<Arc<Map>>]>>,
 }
 
-/// What of the nodes is in memory.
+/// The part of the tree that is in memory.
 #[derive(Debug, Default)]
 struct Index {
-    /// All keys of nodes, each once.
+    /// All keys of nodes, each one once.
     keys: Vec<Arc<str>>,
-    /// All names, one behind the other.
+    /// All names, concatenated.
     names: String,
-    /// The sets of keys that nodes have, each once: the numbers of the keys, sorted.
+    /// The sets of keys that nodes have, each one once, as sorted numbers of keys.
     shapes: Vec<Box<[u32]>>,
     nodes: Vec<Packet>,
 }
@@ -63,7 +62,7 @@ struct Packet {
     /// Where its record ends.
     record: u32,
     parent: u32,
-    /// The file at or above it, from 1; or 0.
+    /// The number of the nearest file at or above it, from 1, or 0 if there is none.
     file: u32,
     /// The number of the set of its keys.
     shape: u32,
@@ -110,7 +109,7 @@ impl Packed {
         }
     }
 
-    /// Reads a packed tree; nothing where the file is not what was written for this `about`.
+    /// Opens a packed tree. Returns `None` if the file is not what was written for this `about`.
     pub(super) fn open(root: &Path, mut file: File, about: &[u8; 32]) -> Option<Self> {
         let (files, index) = index::read(&mut file, about)?;
         Some(Self::new(root.to_owned(), files, index, file))
@@ -141,7 +140,7 @@ impl Packed {
         self.index.packet(number).flags & flag::MARKED != 0
     }
 
-    /// Returns a node's data, which stay in memory from then on.
+    /// Returns a node's data, which stays in memory from then on.
     pub(super) fn data(&self, number: u32) -> &Arc<Map> {
         let kept = self
             .kept
@@ -204,7 +203,7 @@ impl Packed {
         })
     }
 
-    /// Returns all that made the value of a key, first to last.
+    /// Returns everything that made the value of a key, from first to last.
     pub(super) fn origins(&self, number: u32, key: &str) -> Vec<Origin> {
         let Some(id) = self.id(key) else { return Vec::new() };
         self.at(number, |cursor| {
@@ -250,7 +249,7 @@ impl Packed {
         self.index.keys.get(slot.key as usize)
     }
 
-    /// Takes the cursor that stands nearest before a node.
+    /// Takes the cursor that is nearest before a node.
     fn nearest(&self, number: u32) -> Cursor {
         let mut cursors = self.cursors.lock().unwrap_or_else(PoisonError::into_inner);
         let distance = |at: &usize| number.wrapping_sub(cursors[*at].number());
@@ -258,10 +257,10 @@ impl Packed {
         nearest.map_or_else(Cursor::default, |at| cursors.swap_remove(at))
     }
 
-    /// Goes to a node and looks at it.
+    /// Goes to a node and reads it with `look`.
     ///
-    /// The file was verified as a whole, and nobody writes to it. Where it can still not be read, the disk fails under us: there is no
-    /// answer then, and a wrong one is worse than none.
+    /// The file was verified as a whole, and nobody writes to it. If it still cannot be read, the disk is failing. Then this
+    /// panics, because a wrong answer is worse than none.
     fn at<T>(&self, number: u32, look: impl FnOnce(&Cursor) -> Option<T>) -> T {
         let mut cursor = self.nearest(number);
         let found = cursor.go_to(&self.file, &self.index, number).map(|()| look(&cursor));
@@ -274,7 +273,7 @@ impl Packed {
     }
 }
 
-/// Returns the place of a mark with one step and no rule; longer chains have no short form, see [`Packed::origins`].
+/// Returns the place of a mark that has one step and no rule. Longer chains have no short form, see [`Packed::origins`].
 fn single_place(mark: &[u8]) -> Option<Mark> {
     let mut mark = Reader(mark);
     if mark.0.is_empty() {

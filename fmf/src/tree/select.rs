@@ -1,4 +1,4 @@
-//! Selection of nodes: fmf's `prune()`.
+//! Selects nodes, as fmf's `prune()` does.
 
 use super::{Node, Tree};
 use crate::Error;
@@ -7,14 +7,14 @@ use crate::filter::{Filter, FilterError};
 use crate::regex::Pattern;
 use crate::value::Map;
 
-/// What nodes to select. Everything given must hold; an empty selection gives all leaves.
+/// Which nodes to select. All conditions that are given must be true; an empty selection selects all leaves.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Selection {
-    /// Take branches too, not only leaves and nodes with `select: true`.
+    /// Whether branches are selected too, and not only leaves and nodes with `select: true`.
     pub whole: bool,
     /// Regular expressions, one of which must be found in the node's name.
     pub names: Vec<String>,
-    /// Keys that must all be there.
+    /// Keys that the node must all have.
     pub keys: Vec<String>,
     /// fmf filters, which must all match.
     pub filters: Vec<String>,
@@ -30,7 +30,7 @@ impl Tree {
             .iter()
             .map(|filter| (filter, Filter::parse(filter)))
             .collect();
-        // One that is no expression is told only if a node gets so far.
+        // A text that is not an expression is an error only if a node is actually evaluated with it.
         let conditions: Vec<_> = selection
             .conditions
             .iter()
@@ -54,7 +54,7 @@ impl Tree {
     }
 }
 
-/// All patterns are tried, so that one that is invalid is always told.
+/// All patterns are evaluated, so that an invalid one is always reported.
 fn name_matches(names: &[String], node: Node<'_>) -> Result<bool, Error> {
     let mut matched = names.is_empty();
     for name in names {
@@ -63,7 +63,7 @@ fn name_matches(names: &[String], node: Node<'_>) -> Result<bool, Error> {
     Ok(matched)
 }
 
-/// All filters are tried; a key that is missing is as a filter that does not match.
+/// All filters are evaluated. A missing key counts as a filter that does not match.
 fn filters_match(filters: &[(&String, Filter)], node: Node<'_>, data: &Map) -> Result<bool, Error> {
     let mut matched = true;
     for (text, filter) in filters {
@@ -81,7 +81,7 @@ fn filters_match(filters: &[(&String, Filter)], node: Node<'_>, data: &Map) -> R
     Ok(matched)
 }
 
-/// All conditions are evaluated, up to one that misses a name or a key, which is as if it did not hold.
+/// Evaluates the conditions up to the first one that misses a name or a key, which counts as not true.
 fn conditions_hold(
     conditions: &[Result<Condition, ConditionError>],
     node: Node<'_>,

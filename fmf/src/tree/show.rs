@@ -1,4 +1,4 @@
-//! A node as one line of JSON: what `fmf show --json` prints.
+//! Writes a node as one line of JSON, as `fmf show --json` prints it.
 
 use std::fmt::Write as _;
 
@@ -7,14 +7,15 @@ use crate::Location;
 use crate::value::{Value, write_text};
 
 impl Node<'_> {
-    /// Appends `{"name": …, "data": …, "sources": […]}`, without a line end: keys in fmf's order, sources relative to the root.
+    /// Appends `{"name": …, "data": …, "sources": […]}` without a newline. Keys are in fmf's order, and sources are relative to
+    /// the root.
     pub fn write_json(self, out: &mut String) {
         self.write_members(out);
         out.push('}');
     }
 
-    /// Appends the same with `"origins"`: for each key of the data all that made its value, first to last. Mappings that several places made
-    /// are in `"parts"`, too: for each of their keys where it stands.
+    /// Appends the same with `"origins"`: for each key of the data, everything that made its value, from first to last. For
+    /// mappings that several places made, `"parts"` has the place of each of their keys.
     pub fn write_json_with_origins(self, out: &mut String) {
         self.write_members(out);
         out.push_str(", \"origins\": {");
@@ -67,7 +68,7 @@ fn write_parts(parts: &[(&Value, Origin)], out: &mut String) {
 }
 
 impl Origin {
-    /// Appends `{"file": …, "line": …}`; that of an adjust rule has `"adjust": {"when": …, "file": …, "line": …}` too.
+    /// Appends `{"file": …, "line": …}`. An origin by an adjust rule also has `"adjust": {"when": …, "file": …, "line": …}`.
     fn write_json(&self, out: &mut String) {
         let place = |out: &mut String, Location { file, line }: &Location| {
             out.push_str("\"file\": ");

@@ -1,12 +1,13 @@
-//! Making a packed tree in one pass, in the order of `climb(whole=True)`: each node is grown, merged, adjusted, written and forgotten.
+//! Makes a packed tree in one pass, in the order of `climb(whole=True)`: each node is grown, merged, adjusted, written and
+//! forgotten.
 //!
-//! It gives what [`grow`](super::grow), [`inherit`](super::inherit) and [`adjust`](super::adjust) give one after the other, and is made of their
-//! parts. What needs the whole tree at once is not done here: a mapping that several places share (its content may change later by
-//! any of them), text in place of a node, names that are no UTF-8, and anything that is an error (which one is told first depends on the
-//! order of the passes). Then there is no packed tree.
+//! The result is the same as that of [`grow`](super::grow), [`inherit`](super::inherit) and [`adjust`](super::adjust) one after
+//! the other, and it uses their parts. What needs the whole tree at once is not done here: a mapping that several places share
+//! (each of them may change its content later), text in place of a node, names that are not UTF-8, and anything that is an error
+//! (which error is reported first depends on the order of the passes). In these cases there is no packed tree.
 //!
-//! Invariant: a node's own data are complete when its file and its directory's `main.fmf` were read, and its children are known by
-//! name then, since only the parent's file, `NAME.fmf` and the directory `NAME` can define the child `NAME`.
+//! Invariant: a node's own data is complete when its file and its directory's `main.fmf` were read. The names of its children are
+//! known then, because only the parent's file, `NAME.fmf` and the directory `NAME` can define the child `NAME`.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -27,7 +28,7 @@ use crate::Error;
 use crate::value::{Map, Value};
 use crate::yaml::MAX_DEPTH;
 
-/// The tree cannot be made in this way.
+/// The error for a tree that cannot be made in this way.
 #[derive(Debug)]
 struct Unfit;
 
@@ -49,18 +50,18 @@ impl From<io::Error> for Unfit {
     }
 }
 
-/// What may define a child.
+/// The file and directory that may define a child.
 #[derive(Clone, Copy, Debug, Default)]
 struct Place<'w> {
-    /// `NAME.fmf`.
+    /// The file `NAME.fmf`.
     file: Option<usize>,
-    /// `NAME/`.
+    /// The directory `NAME/`.
     directory: Option<&'w Directory>,
 }
 
-/// A node whose children are made.
+/// A node whose children are being made.
 struct Frame {
-    /// Merged and not adjusted.
+    /// The merged data, before it is adjusted.
     data: Arc<Map>,
     aliases: Aliases,
     sources: Arc<[u32]>,
@@ -80,7 +81,7 @@ struct Streamer<'s> {
     packer: Packer,
 }
 
-/// Makes the tree; nothing where that must be done in memory.
+/// Makes the tree. Returns `None` if it must be made in memory.
 pub(super) fn pack(walk: &Walk, packing: &Packing<'_>, file: File) -> Option<Packed> {
     let mut order = Vec::with_capacity(walk.files.len());
     plan(walk, &walk.top, 0, &mut order).ok()?;
@@ -119,7 +120,7 @@ pub(super) fn pack(walk: &Walk, packing: &Packing<'_>, file: File) -> Option<Pac
 
 /// Lists the files of a directory in the order in which they will be needed.
 fn plan(walk: &Walk, directory: &Directory, depth: usize, order: &mut Vec<usize>) -> Result<(), Unfit> {
-    // A node too deep is an error, even where nothing is in it.
+    // A node that is too deep is an error even if its directory is empty.
     if depth >= MAX_DEPTH {
         return Err(Unfit);
     }
@@ -137,7 +138,7 @@ fn main_of(walk: &Walk, directory: &Directory) -> Option<usize> {
     directory.files.first().copied().filter(|&file| walk.name(file) == MAIN)
 }
 
-/// What a directory has for its children, by their names. Directories that hold nothing make no node.
+/// Returns what a directory has for its children, by their names. A directory without metadata makes no node.
 fn places<'w>(walk: &'w Walk, directory: &'w Directory) -> Result<BTreeMap<String, Place<'w>>, Unfit> {
     let mut places: BTreeMap<String, Place<'w>> = BTreeMap::new();
     let main = main_of(walk, directory);
@@ -153,7 +154,7 @@ fn places<'w>(walk: &'w Walk, directory: &'w Directory) -> Result<BTreeMap<Strin
         if name.contains(char::REPLACEMENT_CHARACTER) {
             return Err(Unfit);
         }
-        // An empty one counts for the depth of the tree.
+        // An empty directory counts for the depth of the tree.
         let place = places.entry(name.clone()).or_default();
         if place.directory.replace(inside).is_some() {
             return Err(Unfit);
@@ -167,7 +168,7 @@ fn holds_files(directory: &Directory) -> bool {
 }
 
 impl Streamer<'_> {
-    /// Makes a node of the grower, and all nodes below it.
+    /// Makes a node of the grower and all nodes below it.
     fn node(&mut self, node: u32, place: Place<'_>, parent: Option<&Frame>) -> Result<(), Unfit> {
         if let Some(file) = place.file {
             self.read(node, file)?;
@@ -216,7 +217,7 @@ impl Streamer<'_> {
         Ok(())
     }
 
-    /// Merges, adjusts and writes a node whose own data are complete; returns what its children need, if it has any.
+    /// Merges, adjusts and writes a node whose own data is complete. Returns what its children need, if it has any.
     fn write(&mut self, node: u32, parent: Option<&Frame>) -> Result<Option<Frame>, Unfit> {
         let sprout = &mut self.grower.sprouts[node as usize];
         let (own, branch) = (std::mem::take(&mut sprout.data), !sprout.children.is_empty());

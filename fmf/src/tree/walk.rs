@@ -1,6 +1,7 @@
-//! Finding the metadata files of a tree, in the order in which fmf meets them.
+//! Finds the metadata files of a tree, in the order in which fmf finds them.
 //!
-//! Owns the root search, `.fmf/version`, `.fmf/config`, and what is hidden, ignored or entered once. Reads no metadata file.
+//! This file searches the root, reads `.fmf/version` and `.fmf/config`, and knows which directories are hidden, ignored or
+//! entered only once. It reads no metadata file.
 
 use std::borrow::Cow;
 use std::ffi::OsStr;
@@ -11,22 +12,22 @@ use super::MetadataFile;
 use crate::value::Value;
 use crate::{Error, MarkedLine, yaml};
 
-/// The suffix of metadata files, and the name of the directory that makes a root.
+/// The suffix of metadata files, which is also the name of the directory that makes a root.
 const SUFFIX: &str = ".fmf";
 
-/// The file whose data belong to its directory's node.
+/// The file whose data belongs to its directory's node.
 pub(super) const MAIN: &str = "main.fmf";
 
 /// Directories that fmf does not enter.
 const IGNORED: [&str; 3] = ["/dev", "/proc", "/sys"];
 
-/// What the walk found.
+/// The result of the walk.
 #[derive(Debug)]
 pub(super) struct Walk {
     pub(super) root: PathBuf,
-    /// Files that were read already: `.fmf/version` and `.fmf/config`.
+    /// The files that were read already: `.fmf/version` and `.fmf/config`.
     pub(super) settings: Vec<MetadataFile>,
-    /// Metadata files, relative to the root, in fmf's order.
+    /// The metadata files, relative to the root, in fmf's order.
     pub(super) files: Vec<PathBuf>,
     pub(super) top: Directory,
 }
@@ -43,19 +44,19 @@ impl Walk {
     }
 }
 
-/// One directory: what it has to offer, in fmf's order.
+/// One directory with its files and directories, in fmf's order.
 #[derive(Debug, Default)]
 pub(super) struct Directory {
-    /// Numbers into [`Walk::files`], `main.fmf` first.
+    /// Indices into [`Walk::files`], with `main.fmf` first.
     pub(super) files: Vec<usize>,
     pub(super) directories: Vec<(String, Directory)>,
 }
 
 struct Walker {
     root: PathBuf,
-    /// Hidden names that the configuration includes.
+    /// The hidden names that the configuration includes.
     include: Vec<String>,
-    /// Where symbolic links to directories led; none is entered twice.
+    /// The targets of symbolic links to directories that were entered. No target is entered twice.
     linked: Vec<PathBuf>,
     files: Vec<PathBuf>,
 }
@@ -100,7 +101,7 @@ fn find_root(start: &Path) -> Result<PathBuf, Error> {
     }
 }
 
-/// Takes `.` and `..` out of an absolute path by its text alone, as Python's `abspath` does.
+/// Resolves `.` and `..` in an absolute path by its text alone, as Python's `abspath` does.
 fn normalize(path: &Path) -> PathBuf {
     let mut normal = PathBuf::new();
     for part in path.components() {
@@ -131,7 +132,7 @@ fn check_version(root: &Path, settings: &mut Vec<MetadataFile>) -> Result<(), Er
     }
 }
 
-/// Tells whether Python's `int()` takes the text: white space, a sign, and digits with single `_` between them.
+/// Returns whether Python's `int()` accepts the text: white space, a sign, and digits with single `_` between them.
 fn is_python_int(text: &str) -> bool {
     let text = text.trim();
     let digits = text.strip_prefix(['-', '+']).unwrap_or(text);
@@ -204,7 +205,7 @@ pub(super) fn yaml_error(relative: &Path, text: &str, problem: yaml::Problem) ->
 }
 
 impl Walker {
-    /// Lists a directory, given relative to the root. One that cannot be listed is as an empty one.
+    /// Lists a directory, given relative to the root. A directory that cannot be listed counts as empty.
     fn directory(&mut self, relative: &Path) -> Directory {
         let path = self.root.join(relative);
         let mut found = Directory::default();
@@ -251,7 +252,8 @@ impl Walker {
         name.as_encoded_bytes().starts_with(b".") && !self.include.iter().any(|included| name == included.as_str())
     }
 
-    /// Tells whether a path is a symbolic link to a directory that a link led to before; remembers it if not.
+    /// Returns whether a path is a symbolic link to a directory to which an earlier link led. If it is not, the directory is
+    /// remembered.
     fn is_repeated_link(&mut self, path: &Path) -> bool {
         if !path.is_symlink() {
             return false;

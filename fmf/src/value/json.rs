@@ -1,14 +1,14 @@
-//! JSON of a value, as Python's `json.dumps` writes it, but for `NaN` and `Infinity`, which are text here: JSON has no such numbers.
-//! Integers have no limit.
+//! Writes values as JSON, as Python's `json.dumps` does, with one exception: `NaN` and `Infinity` become texts, because JSON has
+//! no such numbers. Integers have no limit.
 //!
-//! Text beyond ASCII is written as it is. Dates become ISO text, `!!binary` becomes base64.
+//! Text beyond ASCII is not escaped. Dates become ISO text, and `!!binary` becomes base64.
 
 use std::fmt::Write as _;
 
 use super::{Map, Value, python};
 
 impl Value {
-    /// Returns the value as `serde_json` holds it. What that cannot hold becomes text: big integers, NaN and infinities.
+    /// Returns the value for `serde_json`. Values that it cannot hold become text: big integers, NaN and infinities.
     pub fn to_json(&self) -> serde_json::Value {
         use serde_json::Value as Json;
         match self {
@@ -48,7 +48,7 @@ impl Value {
         }
     }
 
-    /// Returns the value as a JSON key, as `json.dumps` turns keys into text.
+    /// Returns the value as a JSON key. Keys become text as in `json.dumps`.
     pub(crate) fn json_key(&self) -> String {
         match self {
             Self::Str(text) | Self::Date(text) => text.to_string(),
@@ -61,7 +61,7 @@ impl Value {
 }
 
 impl Map {
-    /// Returns the mapping as `serde_json` holds it; see [`Value::to_json`].
+    /// Returns the mapping for `serde_json`; see [`Value::to_json`].
     pub fn to_json(&self) -> serde_json::Value {
         self.iter()
             .map(|(key, value)| (key.json_key(), value.to_json()))
@@ -112,7 +112,7 @@ pub(crate) fn write_int(int: i64, out: &mut String) {
     let _infallible = write!(out, "{int}");
 }
 
-/// Appends JSON text: quotes, backslashes and control characters are escaped, all else is kept.
+/// Appends a JSON string. Quotes, backslashes and control characters are escaped, and everything else is kept.
 pub(crate) fn write_text(text: &str, out: &mut String) {
     out.push('"');
     let mut rest = text;
@@ -134,7 +134,8 @@ pub(crate) fn write_text(text: &str, out: &mut String) {
     out.push('"');
 }
 
-/// Returns the place of the first byte that has to be escaped. Blocks without one are passed in a few instructions each.
+/// Returns the position of the first byte that has to be escaped. Blocks without such a byte are skipped in a few instructions
+/// each.
 fn special(bytes: &[u8]) -> Option<usize> {
     const BLOCK: usize = 16;
     let is_special = |byte: &u8| *byte < b' ' || *byte == b'"' || *byte == b'\\';

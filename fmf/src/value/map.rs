@@ -1,7 +1,7 @@
-//! The mapping: Python's `dict`, with the place in the files that each entry came from.
+//! The mapping: Python's `dict`, with the place in the files from which each entry came.
 //!
-//! Invariant: keys are distinct under Python equality. Small mappings are searched in order; above [`INDEXED_FROM`]
-//! entries a hash index is kept, so that hostile sizes stay linear.
+//! Invariant: keys are distinct under Python equality. Small mappings are searched in order. From [`INDEXED_FROM`] entries on
+//! there is a hash index, so that the cost stays linear for hostile sizes.
 
 use std::collections::HashMap;
 use std::hash::{Hash, Hasher};
@@ -9,19 +9,19 @@ use std::sync::Arc;
 
 use super::Value;
 
-/// Number of entries from which lookups use a hash index.
+/// The number of entries from which lookups use a hash index.
 const INDEXED_FROM: usize = 24;
 
 /// Where an entry came from: a place in a file, or a link of a tree's history of merges.
 ///
-/// Opaque here; `tree::origin` gives it meaning. Marks never take part in equality.
+/// It is opaque here; `tree::origin` gives it its meaning. Marks are ignored by equality.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Mark(pub(crate) u64);
 
 /// One entry of a mapping.
 #[derive(Clone, Debug)]
 pub struct Entry {
-    /// The key: text in all sane files, any hashable value in others.
+    /// The key, which is a text in all ordinary files and can be any hashable value.
     pub key: Value,
     /// The value.
     pub value: Value,
@@ -34,7 +34,8 @@ pub struct Entry {
 pub struct Map {
     entries: Vec<Entry>,
     index: Option<Arc<HashMap<Key, u32>>>,
-    /// Nonzero where several places of a document refer to this very mapping (an anchor with aliases): see `tree::heap`.
+    /// A number other than zero if several places of a document refer to this very mapping (an anchor with aliases); see
+    /// `tree::heap`.
     pub(crate) identity: u32,
 }
 
@@ -63,7 +64,7 @@ impl Map {
         }
     }
 
-    /// Gives back room that is not used.
+    /// Frees memory that is not used.
     pub(crate) fn shrink(&mut self) {
         self.entries.shrink_to_fit();
     }
@@ -83,7 +84,7 @@ impl Map {
         self.position(key).map(|at| &self.entries[at])
     }
 
-    /// Tells whether there is an entry with the text key.
+    /// Returns whether there is an entry with the text key.
     pub fn contains_key(&self, key: &str) -> bool {
         self.position(key).is_some()
     }
@@ -93,7 +94,7 @@ impl Map {
         self.entries.len()
     }
 
-    /// Tells whether there are no entries.
+    /// Returns whether there are no entries.
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }
@@ -118,12 +119,12 @@ impl Map {
         &self.entries
     }
 
-    /// Sets a text key's value; a key that exists keeps its place.
+    /// Sets a text key's value. A key that exists keeps its position.
     pub fn insert(&mut self, key: impl Into<Arc<str>>, value: Value) {
         self.set(Value::Str(key.into()), value, Mark::default());
     }
 
-    /// Sets a key's value and mark; a key that exists keeps its place and its own spelling, as in Python.
+    /// Sets a key's value and mark. A key that exists keeps its position and its own spelling, as in Python.
     pub(crate) fn set(&mut self, key: Value, value: Value, mark: Mark) {
         if let Some(at) = self.position_of(&key) {
             let entry = &mut self.entries[at];
@@ -140,7 +141,7 @@ impl Map {
         }
     }
 
-    /// Returns a text key's entry for changing its value or mark.
+    /// Returns the entry of a text key, so that its value or mark can be changed.
     pub(crate) fn entry_mut(&mut self, key: &str) -> Option<(&mut Value, &mut Mark)> {
         let at = self.position(key)?;
         let entry = &mut self.entries[at];
@@ -162,7 +163,7 @@ impl Map {
         Some(entry.value)
     }
 
-    /// Keeps only the entries that the predicate wants.
+    /// Keeps only the entries for which the predicate returns true.
     pub(crate) fn retain<E>(&mut self, mut keep: impl FnMut(&Entry) -> Result<bool, E>) -> Result<(), E> {
         let mut failed = None;
         self.entries.retain(|entry| {
@@ -202,7 +203,7 @@ impl Map {
     }
 }
 
-/// A key as Python's `dict` compares it: a NaN equals itself.
+/// A key as Python's `dict` compares it, for which a NaN equals itself.
 #[derive(Clone, Debug)]
 struct Key(Value);
 
@@ -220,7 +221,7 @@ impl PartialEq for Key {
 
 impl Eq for Key {}
 
-/// Positions are kept in 32 bits: the document size limit is far below.
+/// Returns a position as 32 bits. The size limit of documents is far below that.
 fn position_number(at: usize) -> u32 {
     u32::try_from(at).unwrap_or(u32::MAX)
 }

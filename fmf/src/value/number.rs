@@ -1,14 +1,14 @@
-//! Python's arithmetic on numbers: `bool` counts as 0 and 1, integers have no limit, floats are IEEE doubles.
+//! Python's arithmetic on numbers: `bool` counts as 0 and 1, integers have no limit, and floats are IEEE doubles.
 
 use std::cmp::Ordering;
 use std::sync::Arc;
 
 use super::Value;
 
-/// Most decimal digits that Python converts between text and integers.
+/// The most decimal digits that Python converts between text and integers.
 pub(crate) const MAX_DIGITS: usize = 4300;
 
-/// Why two values have no sum or difference.
+/// The reason why two values have no sum or difference.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum NumberError {
     /// At least one is not a number.
@@ -17,7 +17,7 @@ pub(crate) enum NumberError {
     Overflow,
 }
 
-/// A number, with booleans and small integers folded into one form.
+/// A number. Booleans and small integers have the same form.
 enum Number<'a> {
     Small(i64),
     Big(&'a str),
@@ -127,7 +127,7 @@ fn add_digits(left: &str, right: &str) -> String {
     sum.into_iter().rev().collect()
 }
 
-/// Subtracts digit strings; the left one must not be the smaller.
+/// Subtracts strings of digits. The left one must not be smaller than the right one.
 fn subtract_digits(left: &str, right: &str) -> String {
     let mut b = right.bytes().rev();
     let mut borrow = 0;
@@ -141,7 +141,7 @@ fn subtract_digits(left: &str, right: &str) -> String {
     difference.into_iter().rev().collect()
 }
 
-/// Makes the integer of ASCII decimal digits: 64 bits where they suffice.
+/// Makes an integer from ASCII decimal digits. It has 64 bits if they are enough.
 pub(crate) fn decimal(negative: bool, digits: &str) -> Value {
     let digits = digits.trim_start_matches('0');
     if digits.is_empty() {
@@ -155,7 +155,7 @@ pub(crate) fn decimal(negative: bool, digits: &str) -> Value {
     text.parse().map_or_else(|_| Value::BigInt(Arc::from(text)), Value::Int)
 }
 
-/// Compares two numbers as Python does, exactly; nothing where one is not a number, or is NaN.
+/// Compares two numbers exactly, as Python does. Returns `None` if one of them is not a number, or is NaN.
 pub(crate) fn compare(left: &Value, right: &Value) -> Option<Ordering> {
     match (number(left)?, number(right)?) {
         (Number::Float(a), Number::Float(b)) => a.partial_cmp(&b),

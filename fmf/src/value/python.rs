@@ -1,4 +1,4 @@
-//! What Python's `str()`, `repr()`, `==` and `hash()` say of a value.
+//! Python's `str()`, `repr()`, `==` and `hash()` of a value.
 
 use std::cmp::Ordering;
 use std::fmt::Write as _;
@@ -23,7 +23,7 @@ impl Value {
         out
     }
 
-    /// Tells whether Python takes the two for the same inside a container: by identity or by equality.
+    /// Returns whether Python takes the two values for the same inside a container, by identity or by equality.
     pub(crate) fn same(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Float(a), Self::Float(b)) if a.is_nan() && b.is_nan() => true,
@@ -56,7 +56,7 @@ impl Hash for Value {
             Self::Bool(flag) => i64::from(*flag).hash(state),
             Self::Int(int) => int.hash(state),
             Self::Float(float) => hash_float(*float, state),
-            // Rare as keys; equal ones only have to fall together.
+            // These values are rare as keys, and equal values only need equal hashes.
             Self::Null | Self::BigInt(_) | Self::Date(_) | Self::List(_) | Self::Map(_) | Self::Set(_) => {}
             Self::Bytes(bytes) => bytes.hash(state),
             Self::Tuple(items) => items.iter().for_each(|item| item.hash(state)),
@@ -64,7 +64,7 @@ impl Hash for Value {
     }
 }
 
-/// Integral floats hash as the integer that they equal.
+/// An integral float has the hash of the integer that it equals.
 #[expect(clippy::cast_possible_truncation, reason = "the range is checked before")]
 fn hash_float<H: Hasher>(float: f64, state: &mut H) {
     if float.fract() == 0.0 && float.abs() < 9e18 {
@@ -74,7 +74,7 @@ fn hash_float<H: Hasher>(float: f64, state: &mut H) {
     }
 }
 
-/// Timestamps with zones are the same if they are the same instant.
+/// Timestamps with zones are equal if they are the same instant.
 fn same_instant(left: &str, right: &str) -> bool {
     let parse = |text: &str| text.parse::<jiff::Timestamp>().ok();
     let zoned = |text: &str| text.len() > 19 && text[19..].contains(['+', '-']);
@@ -119,7 +119,7 @@ fn sequence_repr(open: &str, items: &[Value], close: &str, out: &mut String) {
     out.push_str(close);
 }
 
-/// Writes a float with the fewest digits that give it back, as Python does.
+/// Writes a float with the fewest digits from which it can be read back, as Python does.
 pub(crate) fn float_repr(float: f64, out: &mut String) {
     if float.is_nan() {
         return out.push_str("nan");
@@ -128,7 +128,7 @@ pub(crate) fn float_repr(float: f64, out: &mut String) {
         return out.push_str(if float > 0.0 { "inf" } else { "-inf" });
     }
     let shortest = format!("{float:e}");
-    // Where two texts of that length are equally near, Python takes the even one, as exact formatting does.
+    // If two texts of that length are equally near, Python takes the even one, as exact formatting does.
     let digits = shortest
         .bytes()
         .take_while(|byte| *byte != b'e')
@@ -184,8 +184,8 @@ fn str_repr(text: &str, out: &mut String) {
     out.push(quote);
 }
 
-/// Tells whether `repr()` shows a character beyond ASCII as it is. `escape_debug` knows the same Unicode categories; behind
-/// another character it does not escape combining marks.
+/// Returns whether `repr()` shows a character beyond ASCII unescaped. `escape_debug` knows the same Unicode categories, but it
+/// does not escape combining marks after another character.
 fn is_printable(c: char) -> bool {
     !c.is_ascii() && format!("a{c}").escape_debug().eq(['a', c])
 }

@@ -39,9 +39,9 @@ pub struct Truth {
     pub times: Vec<u64>,
     /// How long it takes to enter each lane with nothing prepared.
     pub prepare: Vec<u64>,
-    /// How long it takes to connect, to leave a lane without finish steps, and to release.
+    /// How long it takes to open a SUT.
     pub open: u64,
-    /// How long finish steps take.
+    /// How long it takes to leave a lane that has finish steps.
     pub finish: u64,
 }
 

@@ -1,29 +1,29 @@
-//! What can be said against a rule without a context: patterns that do not compile, and parts that hold in none.
+//! Doubts about a rule that need no context: patterns that do not compile, and parts that are true in no context.
 //!
-//! Only what is certain is said: a doubt stands for every context there may be.
+//! Only certain findings are reported: a doubt holds for every possible context.
 
 use super::{Expression, Rule, Test};
 use crate::context::version::DimensionValue;
 use crate::regex::PatternError;
 
-/// Why a rule is not what its author meant.
+/// The reason why a rule does not do what its author meant.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Doubt {
-    /// The operand of `~` or `!~` is no usable pattern; fmf says so only where the dimension is defined.
+    /// The operand of `~` or `!~` is not a usable pattern. fmf reports that only if the dimension is defined.
     Pattern(PatternError),
-    /// Names without a version are less or greater than nothing.
+    /// A name without a version is not less or greater than anything.
     Versionless {
         /// The dimension.
         dimension: String,
-        /// The value as written.
+        /// The value as it was written.
         value: String,
     },
-    /// A value holds what looks like an operator: `&&` and `||` are none.
+    /// A value contains what looks like an operator, but `&&` and `||` are not operators.
     Operator {
-        /// The value as written.
+        /// The value as it was written.
         value: String,
     },
-    /// A dimension must be defined and not defined at once.
+    /// A dimension must be defined and not defined at the same time.
     Contradiction {
         /// The dimension.
         dimension: String,
@@ -31,7 +31,7 @@ pub enum Doubt {
 }
 
 impl Rule {
-    /// Iterates over the dimensions that the rule names, in its order; one may come again.
+    /// Iterates over the dimensions in the rule, in its order. A dimension may occur more than once.
     pub fn dimensions(&self) -> impl Iterator<Item = &str> {
         self.groups.iter().flatten().filter_map(Expression::dimension)
     }
@@ -83,7 +83,7 @@ fn doubt(dimension: &str, test: Test, value: &DimensionValue) -> Option<Doubt> {
     }
 }
 
-/// A dimension that is not defined can be compared with nothing.
+/// Finds a dimension that must be undefined but is also compared with something.
 fn contradiction(group: &[Expression]) -> Option<Doubt> {
     let undefined = group.iter().find_map(|expression| match expression {
         Expression::Defined {

@@ -1,13 +1,13 @@
-//! Numbers, texts and values as bytes, and back.
+//! Encodes numbers, texts and values as bytes, and decodes them.
 //!
-//! Numbers are in base 128, least significant group first; texts and lists have their length before them. A value starts with a
-//! [`tag`]. What is read back was verified by a checksum before, but nothing here panics: what does not fit is nothing.
+//! Numbers are in base 128, least significant group first. Texts and lists have their length before them. A value starts with a
+//! [`tag`]. The bytes that are decoded were verified by a checksum before, but nothing here panics: invalid bytes give `None`.
 
 use std::sync::Arc;
 
 use crate::value::{Map, Mark, Value, base64, write_float, write_int, write_text};
 
-/// What kind of value follows.
+/// The tags of the kinds of values.
 mod tag {
     pub(super) const NULL: u8 = 0;
     pub(super) const FALSE: u8 = 1;
@@ -33,13 +33,13 @@ pub(super) fn put(out: &mut Vec<u8>, mut number: u64) {
     out.push(number.to_le_bytes()[0]);
 }
 
-/// Appends bytes, after their length.
+/// Appends bytes with their length before them.
 pub(super) fn put_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
     put(out, bytes.len() as u64);
     out.extend_from_slice(bytes);
 }
 
-/// Appends a place: the file's number from 1 and the line, or one zero.
+/// Appends a place: the file's number from 1 and the line, or a single zero.
 pub(super) fn put_place(out: &mut Vec<u8>, mark: Mark) {
     match mark.as_place() {
         None => out.push(0),
@@ -58,7 +58,7 @@ pub(super) fn put_value(out: &mut Vec<u8>, value: &Value) {
         Value::Bool(true) => out.push(tag::TRUE),
         Value::Int(number) => {
             out.push(tag::INT);
-            // The sign goes to the lowest bit, so that small numbers are short.
+            // The sign becomes the lowest bit, so that the encoding of small numbers is short.
             put(out, ((number << 1) ^ (number >> 63)).cast_unsigned());
         }
         Value::BigInt(text) => put_tagged(out, tag::BIG_INT, text.as_bytes()),
@@ -97,7 +97,7 @@ fn put_items(out: &mut Vec<u8>, tag: u8, items: &[Value]) {
     }
 }
 
-/// Bytes that are left to read.
+/// The bytes that are left to read.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Reader<'b>(pub(super) &'b [u8]);
 
@@ -170,7 +170,7 @@ impl<'b> Reader<'b> {
             tag::SET => Value::Set(self.items()?),
             tag::MAP => {
                 let length = self.size()?;
-                // Each entry takes three bytes at least.
+                // Each entry takes at least three bytes.
                 let mut map = Map::with_capacity(length.min(self.0.len() / 3));
                 for _ in 0..length {
                     let (key, mark) = (self.value()?, self.place()?);
@@ -200,7 +200,8 @@ impl<'b> Reader<'b> {
         Some(Arc::new(items))
     }
 
-    /// Appends a value as JSON, as [`Value::write_json`] does, without making it. Of bytes that are no value a part may be written.
+    /// Appends a value as JSON, as [`Value::write_json`] does, without making the value. If the bytes are invalid, a part may
+    /// have been written.
     pub(super) fn write_json(&mut self, out: &mut String) -> Option<()> {
         match self.byte()? {
             tag::NULL => out.push_str("null"),
@@ -281,7 +282,7 @@ mod tests {
         let mut reader = Reader(&bytes);
         let back = reader.value().expect("a value");
         assert!(reader.0.is_empty());
-        // Kinds and marks too, which equality does not see.
+        // Kinds and marks are compared too, which equality ignores.
         assert_eq!(format!("{back:?}"), format!("{value:?}"));
         let (mut one, mut other) = (String::new(), String::new());
         value.write_json(&mut one);

@@ -1,4 +1,4 @@
-//! A place in a packed tree: one node, with those above it.
+//! A cursor in a packed tree: one node, with the nodes above it.
 
 use std::fs::File;
 use std::io;
@@ -11,42 +11,42 @@ use super::bytes::Reader;
 /// How much of the file is read at once, in bytes.
 const WINDOW: usize = 32 << 10;
 
-/// The place, and what was read of the file to get there.
+/// The cursor, with what was read of the file to get there.
 #[derive(Debug, Default)]
 pub(super) struct Cursor {
-    /// The nodes from the root to this one.
+    /// The levels from the root to this node.
     levels: Vec<Level>,
-    /// Levels that were left, for their memory.
+    /// Levels that were left, kept to reuse their memory.
     spare: Vec<Level>,
     window: Vec<u8>,
-    /// Where in the file the window starts.
+    /// The place in the file at which the window starts.
     start: usize,
 }
 
-/// A node on the way.
+/// A node on the way from the root.
 #[derive(Debug, Default)]
 struct Level {
     number: u32,
     /// Its record.
     bytes: Vec<u8>,
-    /// The level whose record holds its sources, and where.
+    /// The level whose record has the node's sources, and where they are in it.
     sources: (usize, Range<usize>),
     slots: Vec<Slot>,
 }
 
-/// A key of a node.
+/// A key of a node, and where its value is.
 #[derive(Clone, Debug)]
 pub(super) struct Slot {
     /// Number of the key.
     pub(super) key: u32,
-    /// The level whose record holds the rest.
+    /// The level whose record has the value.
     level: usize,
     mark: Range<usize>,
     value: Range<usize>,
 }
 
 impl Cursor {
-    /// Returns the node's number; one of the root, too, before the first.
+    /// Returns the node's number. Before the first move, this is the root's number.
     pub(super) fn number(&self) -> u32 {
         self.levels.last().map_or(0, |level| level.number)
     }
@@ -124,7 +124,7 @@ impl Cursor {
     }
 }
 
-/// Finds the parts of a record; `depth` is the level's own.
+/// Finds the parts of a record. `depth` is the depth of the level.
 fn parse(level: &mut Level, depth: usize, parent: Option<&Level>) -> Option<()> {
     let bytes = std::mem::take(&mut level.bytes);
     let mut reader = Reader(&bytes);

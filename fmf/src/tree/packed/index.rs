@@ -1,4 +1,4 @@
-//! The part of a packed tree that is in memory while the tree is: files, keys, names and nodes.
+//! The index of a packed tree: the part that is in memory while the tree is open, with files, keys, names and nodes.
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
@@ -9,13 +9,13 @@ use super::bytes::{Reader, put, put_bytes};
 use super::{Index, Packet};
 use crate::MetadataFile;
 
-/// The version of the format.
+/// The magic bytes, which contain the version of the format.
 const MAGIC: [u8; 8] = *b"atexfmf2";
 
-/// Length of the end: where the index starts, and the digest of all before the digest.
+/// The length of the end: the position of the index, and the digest of everything before the digest.
 const END: u64 = 8 + 32;
 
-/// How much is read at once, in bytes.
+/// How many bytes are read at once.
 const CHUNK: usize = 32 << 10;
 
 pub(super) fn write(out: &mut dyn Write, files: &[MetadataFile], index: &Index, about: &[u8; 32]) -> io::Result<()> {
@@ -67,7 +67,7 @@ pub(super) fn write(out: &mut dyn Write, files: &[MetadataFile], index: &Index, 
     out.write_all(&bytes)
 }
 
-/// Verifies a whole file and reads its index; nothing where anything is not as it was written.
+/// Verifies a whole file and reads its index. Returns `None` if anything is not as it was written.
 pub(super) fn read(file: &mut File, about: &[u8; 32]) -> Option<(Vec<MetadataFile>, Index)> {
     let length = file.metadata().ok()?.len();
     let end = length.checked_sub(END)?;
@@ -118,7 +118,7 @@ fn parse(mut reader: Reader<'_>, about: &[u8; 32]) -> Option<(Vec<MetadataFile>,
     }
     reader.text()?.clone_into(&mut index.names);
     let count = reader.size()?;
-    // A node takes six bytes at least.
+    // A node takes at least six bytes.
     index.nodes.reserve_exact(count.min(reader.0.len() / 6));
     let (mut name, mut record) = (0_u32, 0_u32);
     for at in 0..count {

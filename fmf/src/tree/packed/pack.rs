@@ -1,8 +1,8 @@
-//! Writing a packed tree, node by node.
+//! Writes a packed tree, node by node.
 //!
-//! A record is: the numbers of the node's files as bytes after their length plus one, or zero where they are the parent's; then for each
-//! key either `2 * place + 1`, which stands for the entry at that place of the parent, or `2 * key`, the mark and the value, both after
-//! their length. A mark is its steps, last to first.
+//! A record starts with the numbers of the node's files as bytes, after their length plus one; or with zero if they are the
+//! parent's files. For each key there follows either `2 * place + 1`, which stands for the parent's entry at that place, or `2 *
+//! key`, the mark and the value, both after their length. A mark consists of its steps, from last to first.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -17,7 +17,7 @@ use crate::MetadataFile;
 use crate::tree::origin::{History, Length};
 use crate::value::{Map, Mark, Value};
 
-/// How much is written at once, in bytes.
+/// How many bytes are written at once.
 const CHUNK: usize = 32 << 10;
 
 /// Writes a packed tree.
@@ -34,11 +34,11 @@ pub(in crate::tree) struct Packer {
     value: Vec<u8>,
 }
 
-/// A node to write.
+/// A node that is to be written.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::tree) struct Leaf<'l> {
     pub(in crate::tree) name: &'l str,
-    /// Its own files behind those that it inherits; nothing where they are the parent's.
+    /// The node's own files after the files that it inherits, or `None` if they are the parent's files.
     pub(in crate::tree) sources: Option<&'l [u32]>,
     pub(in crate::tree) file: Option<u32>,
     pub(in crate::tree) branch: bool,
@@ -47,7 +47,7 @@ pub(in crate::tree) struct Leaf<'l> {
     pub(in crate::tree) data: &'l Map,
 }
 
-/// What was written for a node, for those below it to refer to.
+/// What was written for a node, so that the nodes below it can refer to it.
 #[derive(Debug)]
 pub(in crate::tree) struct Above {
     number: u32,
@@ -60,9 +60,9 @@ struct Known {
     id: u32,
     key: Arc<str>,
     value: Value,
-    /// The mark, if it will mean the same as long as there is something below.
+    /// The mark, if it means the same as long as nodes below it are written.
     raw: Option<Mark>,
-    /// Its bytes, in [`Above::marks`].
+    /// The range of its bytes in [`Above::marks`].
     mark: Range<usize>,
 }
 
@@ -70,7 +70,7 @@ struct Known {
 #[derive(Debug)]
 pub(super) struct Step<'b> {
     pub(super) place: Mark,
-    /// Condition and place of the adjust rule.
+    /// The condition and place of the adjust rule.
     pub(super) rule: Option<(Option<&'b str>, Mark)>,
 }
 
@@ -122,8 +122,8 @@ impl Packer {
         }
     }
 
-    /// Writes a node, after the one above it. `lasting` is the length of the history that those below it will see; for them there
-    /// is a result only where the node is a branch.
+    /// Writes a node after the node above it. `lasting` is the length of the history that the nodes below it will see. Only if
+    /// the node is a branch is there a result, for the nodes below it.
     pub(in crate::tree) fn node(
         &mut self,
         leaf: &Leaf<'_>,
@@ -146,7 +146,7 @@ impl Packer {
             let known = above.and_then(|above| above.find(at, key));
             self.mark.clear();
             let same = known.filter(|(_, known)| same_object(&known.value, &entry.value));
-            // The bytes of a mark that those below may need, or that decides.
+            // These are the bytes of a mark that the nodes below may need, or that decide whether the entry is the parent's.
             let certain = same.is_some_and(|(_, known)| known.raw == Some(entry.mark));
             if !certain || below.is_some() {
                 put_steps(&mut self.mark, history, entry.mark);
@@ -227,7 +227,7 @@ impl Packer {
         self.record.extend_from_slice(&self.value);
     }
 
-    /// The number of the set of keys of the node that is being written.
+    /// Returns the number of the set of keys of the node that is being written.
     fn shape(&mut self) -> io::Result<u32> {
         self.keys.sort_unstable();
         if let Some(&shape) = self.shapes.get(&*self.keys) {
@@ -251,7 +251,7 @@ impl Packer {
 }
 
 impl Above {
-    /// Finds a key, most likely at the same place.
+    /// Finds a key, which is most likely at the same position.
     fn find(&self, at: usize, key: &Arc<str>) -> Option<(usize, &Known)> {
         let is = |known: &Known| Arc::ptr_eq(&known.key, key) || known.key == *key;
         if let Some(known) = self.entries.get(at).filter(|known| is(known)) {
@@ -261,7 +261,7 @@ impl Above {
     }
 }
 
-/// Tells whether two values are one for sure.
+/// Returns whether two values are certainly the same object.
 fn same_object(left: &Value, right: &Value) -> bool {
     match (left, right) {
         (Value::Null, Value::Null) => true,
@@ -279,7 +279,7 @@ fn same_object(left: &Value, right: &Value) -> bool {
     }
 }
 
-/// Numbers and places in the file are kept in 32 bits; a tree that is larger stays in memory.
+/// Returns a number or a position in the file as 32 bits. A tree that is too large for that stays in memory.
 fn narrow(number: usize) -> io::Result<u32> {
     u32::try_from(number).map_err(io::Error::other)
 }
