@@ -1,11 +1,12 @@
-//! YAML as ruamel's pure Python safe loader reads it: what it accepts, what it refuses, and what values come out.
+//! YAML as ruamel's pure Python safe loader reads it: what it accepts, what it refuses, and which values it makes.
 //!
-//! Approach: [`reader`] walks the characters, [`scanner`] makes tokens, [`parser`] makes a tree of tagged nodes, [`construct`]
-//! makes values of them. The first two follow the algorithm of the libyaml family, token for token, because fmf's files are
-//! defined by what that algorithm takes, not by the YAML specification: a parser that follows the specification differs
-//! on tabs, comments without a space, keys in flow collections, block scalars, multi-line keys and more.
+//! Approach: [`reader`] walks the characters, [`scanner`] makes tokens, [`parser`] makes a tree of tagged nodes, and
+//! [`construct`] makes values of them. The scanner and the parser follow the algorithm of the libyaml family, token for token,
+//! because fmf's files are defined by what that algorithm accepts, not by the YAML specification. A parser that follows the
+//! specification differs on tabs, comments without a space, keys in flow collections, block scalars, multi-line keys and more.
 //!
-//! Knows nothing of fmf. All limits are here; nothing panics, and nothing is worse than linear in the input's size, up to them.
+//! This module does not know fmf. All limits are here. Nothing panics, and up to the limits nothing is worse than linear in the
+//! input's size.
 
 mod construct;
 mod parser;
@@ -19,19 +20,20 @@ use std::fmt::Write as _;
 
 use super::value::Value;
 
-/// Deepest nesting of collections; Python fails at this depth too, with a `RecursionError`.
+/// The deepest nesting of collections. Python fails at this depth too, with a `RecursionError`.
 pub(crate) const MAX_DEPTH: usize = 328;
 
-/// Largest text that is read.
+/// The largest text that is read, in bytes.
 pub(crate) const MAX_BYTES: usize = 64 << 20;
 
-/// Most values that a document may stand for when its aliases are written out; a long text counts as one for each [`TEXT_AS_ONE`] bytes.
+/// The most values that a document may stand for when its aliases are written out. A long text counts as one value for each
+/// [`TEXT_AS_ONE`] bytes.
 pub(crate) const MAX_VALUES: u64 = 8_000_000;
 
 /// How many bytes of a text count as one value.
 pub(crate) const TEXT_AS_ONE: usize = 64;
 
-/// Why a text cannot be read, and where.
+/// The reason why a text cannot be read, and the place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Problem {
     /// The line, from 1.
@@ -42,7 +44,7 @@ pub(crate) struct Problem {
     pub text: String,
 }
 
-/// A position in the text, both from 0.
+/// A position in the text, whose line and column both count from 0.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Position {
     line: u32,
@@ -59,7 +61,7 @@ impl Position {
     }
 }
 
-/// Reads the single document of a text; an empty one is `null`. Marks in its mappings name `file` as the file's number.
+/// Reads the single document of a text. An empty document is `null`. Marks in its mappings have `file` as the file's number.
 pub(crate) fn load(text: &str, file: u32) -> Result<Value, Problem> {
     if text.len() > MAX_BYTES {
         return Err(Position::default().problem(format!("the file is larger than {} MiB", MAX_BYTES >> 20)));

@@ -1,4 +1,4 @@
-//! Operators on numbers, text, sequences and sets.
+//! Evaluates the operators on numbers, text, sequences and sets.
 
 use std::rc::Rc;
 
@@ -170,7 +170,7 @@ impl Evaluator<'_> {
             Binary::Add => Object::Int(a + b),
             Binary::Subtract => Object::Int(a - b),
             Binary::Multiply => {
-                // The schoolbook cost of a product, in units of some words.
+                // This is the cost of a product by the schoolbook method, in units of several words.
                 let cost = (a.bits() / 64).saturating_mul(b.bits() / 64) / 64;
                 self.fuel.spend(usize::try_from(cost).unwrap_or(usize::MAX))?;
                 Object::Int(a * b)
@@ -247,7 +247,7 @@ fn mismatch(operator: Binary, left: &Object, right: &Object) -> EvalError {
     ))
 }
 
-/// Returns the float that a number is; an integer beyond the range is an `OverflowError`.
+/// Returns the float that a number is. An integer beyond the range of floats is an `OverflowError`.
 pub(super) fn number(object: &Object) -> Option<Eval<f64>> {
     match object {
         Object::Float(value) => Some(Ok(*value)),
@@ -262,13 +262,13 @@ pub(super) fn to_float(int: &BigInt) -> Eval<f64> {
     }
 }
 
-/// Divides, rounding once, also where the operands are beyond the floats.
+/// Divides and rounds once, even if the operands are beyond the range of floats.
 fn divide(a: &BigInt, b: &BigInt) -> Eval<f64> {
     const EXACT: u64 = 53;
     if a.bits() <= EXACT && b.bits() <= EXACT {
         return Ok(to_float(a)? / to_float(b)?);
     }
-    // Shifts so that the quotient has 66 bits or more, whose last takes up what remains.
+    // The shift makes the quotient have at least 66 bits, whose last bit stands for the rest of the division.
     let shift = 66 + i64::try_from(b.bits()).unwrap_or(i64::MAX) - i64::try_from(a.bits()).unwrap_or(i64::MAX);
     let (mut upper, mut lower) = (a.abs(), b.abs());
     if shift > 0 {
@@ -308,7 +308,7 @@ pub(super) fn floor_divide(a: &BigInt, b: &BigInt) -> (BigInt, BigInt) {
     }
 }
 
-/// Computes with floats; `None` where the operator is not for them.
+/// Computes with floats. Returns `None` if the operator is not defined for them.
 fn floats(operator: Binary, a: f64, b: f64) -> Option<Eval> {
     let zero = |what: &str| Some(Err(EvalError::raise("ZeroDivisionError", what)));
     Some(Ok(Object::Float(match operator {

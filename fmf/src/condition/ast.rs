@@ -1,4 +1,4 @@
-//! The tree of an expression. Every node knows its place in the text, so that an error can show what failed.
+//! The syntax tree of an expression. Every node knows its place in the text, so that an error can show what failed.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ pub(super) type Span = Range<usize>;
 pub(super) struct Expr {
     pub(super) kind: Kind,
     pub(super) span: Span,
-    /// How many levels are below, itself included.
+    /// How many levels the tree has, including this one.
     pub(super) depth: usize,
 }
 
@@ -30,9 +30,9 @@ pub(super) enum Kind {
     List(Vec<Expr>),
     Tuple(Vec<Expr>),
     Set(Vec<Expr>),
-    /// Entries; one without a key is `**mapping`.
+    /// The entries. An entry without a key is `**mapping`.
     Dict(Vec<(Option<Expr>, Expr)>),
-    /// `*items` inside a display or a call.
+    /// `*items` in a display or a call.
     Starred(Box<Expr>),
     Not(Box<Expr>),
     Unary(Unary, Box<Expr>),
@@ -54,7 +54,7 @@ pub(super) enum Kind {
 #[derive(Debug)]
 pub(super) enum Field {
     Text(Arc<str>),
-    /// A value and its conversion: `s`, `r`, or none.
+    /// A value and its conversion: `s`, `r`, or `None`.
     Value(Expr, Option<char>),
 }
 
@@ -83,7 +83,7 @@ pub(super) enum Binary {
 }
 
 impl Binary {
-    /// Returns the operator as it is written.
+    /// Returns the operator's text.
     pub(super) fn symbol(self) -> &'static str {
         match self {
             Self::Add => "+",
@@ -133,7 +133,7 @@ pub(super) enum Argument {
     DoubleStar(Expr),
 }
 
-/// What a comprehension makes.
+/// The kind of collection that a comprehension makes.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Makes {
     List,
@@ -149,7 +149,7 @@ pub(super) struct Comprehension {
     /// The value of a dict's entry.
     pub(super) value: Option<Expr>,
     pub(super) clauses: Vec<Clause>,
-    /// The names that the clauses bind; they are local from the start.
+    /// The names that the clauses bind. They are local from the beginning.
     pub(super) locals: Vec<Arc<str>>,
 }
 

@@ -1,4 +1,4 @@
-//! Python's built-in functions and types.
+//! Calls Python's built-in functions and types.
 
 use std::rc::Rc;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! Calls: arguments, lambdas, and what can be called.
+//! Calls of functions: arguments, lambdas, and the objects that can be called.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -51,7 +51,7 @@ impl Arguments {
 impl Evaluator<'_> {
     pub(super) fn arguments(&self, arguments: &[Argument], scope: Option<&Rc<Scope>>) -> Eval<Arguments> {
         let mut evaluated = Arguments::default();
-        // Python evaluates `*rest` behind a keyword before that keyword; only errors can tell.
+        // Python evaluates `*rest` after a keyword before that keyword, which only errors can show.
         for argument in arguments {
             match argument {
                 Argument::Positional(value) => evaluated.positional.push(self.eval(value, scope)?),

@@ -1,4 +1,4 @@
-//! Upper, lower and title case beyond what Rust's standard library has.
+//! Upper, lower and title case as in Python, where Rust's standard library lacks it.
 
 use super::eval_error::{Eval, EvalError};
 use crate::python::chars::is_title as is_title_letter;
@@ -77,7 +77,7 @@ pub(super) fn swap(text: &str) -> Eval<String> {
     Ok(out)
 }
 
-/// Refuses letters whose title case is not their upper case, and the sigma, whose lower case depends on its place.
+/// Refuses letters whose title case is not their upper case, and the sigma, whose lower case depends on its position.
 fn plain(text: &str, method: &str) -> Eval<()> {
     let special = |c: char| match c {
         '\u{10d0}'..='\u{10ff}' | '\u{1c4}'..='\u{1cc}' | '\u{1f1}'..='\u{1f3}' | '\u{1f80}'..='\u{1fff}' | 'Σ' => {

@@ -1,4 +1,4 @@
-//! Equality, order, identity and membership.
+//! Comparisons: equality, order, identity and membership.
 
 use std::cmp::Ordering;
 use std::rc::Rc;
@@ -89,7 +89,8 @@ impl Evaluator<'_> {
         Ok(true)
     }
 
-    /// Tells whether containers take the two for one: by identity or by equality. Only a NaN differs from itself.
+    /// Tells whether containers take the two objects for the same, by identity or by equality. The result differs from `==` only
+    /// for a NaN.
     pub(super) fn same(&self, left: &Object, right: &Object) -> Eval<bool> {
         match (left, right) {
             (Object::Float(a), Object::Float(b)) if a.is_nan() && b.is_nan() => Ok(true),
@@ -115,7 +116,7 @@ impl Evaluator<'_> {
         })
     }
 
-    /// Orders two objects; `None` where a NaN takes part, and a `TypeError` where Python has no order.
+    /// Orders two objects. Returns `None` if one of them is a NaN, and a `TypeError` if Python has no order for them.
     pub(super) fn order(&self, left: &Object, right: &Object, symbol: &str) -> Eval<Option<Ordering>> {
         self.fuel.spend(1)?;
         match (left, right) {
@@ -153,7 +154,7 @@ impl Evaluator<'_> {
                     "'in <string>' requires string as left operand, not {kind}"
                 )))
             }
-            // A set looks up a set by its content.
+            // A set is looked up in another set by its content.
             (Object::Set(table) | Object::FrozenSet(table), Object::Set(set)) => {
                 table.contains(&Object::FrozenSet(Rc::clone(set)))
             }
@@ -186,10 +187,10 @@ impl Evaluator<'_> {
     }
 }
 
-/// One of two objects is no number.
+/// The error that one of two objects is not a number.
 struct NotNumbers;
 
-/// Compares numbers exactly; `None` where one is NaN.
+/// Compares numbers exactly. Returns `None` if one of them is NaN.
 fn numbers(left: &Object, right: &Object) -> Result<Option<Ordering>, NotNumbers> {
     let int = |object: &Object| object.as_int().ok_or(NotNumbers);
     Ok(match (left, right) {
@@ -231,7 +232,7 @@ fn dates_equal(left: &str, right: &str) -> Eval<bool> {
     Ok(left == right)
 }
 
-/// Equality of what has no content to compare.
+/// Compares objects that have no content to compare.
 fn singletons_equal(left: &Object, right: &Object) -> Eval<bool> {
     match (left, right) {
         (Object::None, Object::None) => Ok(true),
@@ -247,7 +248,7 @@ fn singletons_equal(left: &Object, right: &Object) -> Eval<bool> {
     }
 }
 
-/// Tells whether `left is right`, where that does not depend on how Python stores equal objects.
+/// Tells whether `left is right`, if that does not depend on how Python stores equal objects.
 fn identical(left: &Object, right: &Object) -> Eval<bool> {
     let unknown = || {
         Err(EvalError::unsupported(format!(

@@ -1,4 +1,4 @@
-//! Evaluates a tree against the data of a node.
+//! Evaluates the tree of a condition against the data of a node.
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -12,14 +12,14 @@ use super::object::{Found, Fuel, Object, Scope};
 use super::table::Table;
 use crate::Map;
 
-/// How deep calls and trees may go, on the stack.
+/// The deepest nesting of calls and trees, which is limited because evaluation uses the stack.
 const MAX_DEPTH: usize = 120;
 
-/// One evaluation: the data, and what it has spent.
+/// One evaluation, with the data and the fuel that is left.
 pub(super) struct Evaluator<'d> {
     data: &'d Map,
     pub(super) fuel: Fuel,
-    /// The objects of names that were looked up: each name stands for one object throughout.
+    /// The objects of names that were looked up. Each name stands for the same object during the whole evaluation.
     known: RefCell<HashMap<Arc<str>, Object>>,
     namespace: RefCell<Option<Object>>,
     depth: Cell<usize>,
@@ -36,7 +36,7 @@ impl<'d> Evaluator<'d> {
         }
     }
 
-    /// Evaluates an expression; errors carry the innermost place.
+    /// Evaluates an expression. An error gets the innermost place.
     pub(super) fn eval(&self, expr: &Expr, scope: Option<&Rc<Scope>>) -> Eval {
         self.fuel.spend(1)?;
         self.deeper()?;
@@ -105,7 +105,7 @@ impl<'d> Evaluator<'d> {
         }
     }
 
-    /// Evaluates literals that hold other expressions.
+    /// Evaluates literals that contain other expressions.
     fn display(&self, expr: &Expr, scope: Option<&Rc<Scope>>) -> Eval {
         Ok(match &expr.kind {
             Kind::List(items) => Object::list(self.items(items, scope)?),
@@ -182,7 +182,7 @@ impl<'d> Evaluator<'d> {
         Ok(objects)
     }
 
-    /// `and` and `or` return the operand that decides.
+    /// Evaluates `and` and `or`, which return the operand that decides.
     fn junction(&self, items: &[Expr], scope: Option<&Rc<Scope>>, decides: bool) -> Eval {
         let mut last = Object::None;
         for item in items {
@@ -194,7 +194,7 @@ impl<'d> Evaluator<'d> {
         Ok(last)
     }
 
-    /// Looks a name up: in the scopes, in the data, among the builtins.
+    /// Looks a name up in the scopes, then in the data, then among the builtins.
     fn name(&self, name: &Arc<str>, scope: Option<&Rc<Scope>>) -> Eval {
         match scope.map_or(Found::Unknown, |scope| scope.find(name)) {
             Found::Bound(object) => return Ok(object),
@@ -218,7 +218,7 @@ impl<'d> Evaluator<'d> {
         Err(EvalError::Missing(format!("name '{name}' is not defined")))
     }
 
-    /// Returns the namespace that `globals()`, and `locals()` outside of all scopes, give.
+    /// Returns the namespace that `globals()` returns, and also `locals()` outside all scopes.
     pub(super) fn namespace(&self) -> Eval {
         if let Some(namespace) = &*self.namespace.borrow() {
             return Ok(namespace.clone());

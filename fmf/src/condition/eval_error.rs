@@ -1,21 +1,21 @@
-//! What ends an evaluation before it has a value.
+//! The errors that end an evaluation before it has a value.
 
 use super::ast::Span;
 
-/// Why there is no value.
+/// The reason why there is no value.
 #[derive(Debug)]
 pub(super) enum EvalError {
-    /// `NameError` or `KeyError`: fmf takes the condition for one that does not hold.
+    /// A `NameError` or `KeyError`. fmf treats the condition as one that is not true.
     Missing(String),
-    /// Another exception of Python, which ends fmf.
+    /// Another Python exception, which ends fmf.
     Raise {
         kind: &'static str,
         message: String,
         span: Option<Span>,
     },
-    /// What Python has and this evaluator has not.
+    /// A construct that Python supports and this evaluator does not.
     Unsupported { construct: String, span: Option<Span> },
-    /// The expression asks for more than it may.
+    /// The expression needs more than it may use.
     Limit(&'static str),
 }
 
@@ -23,7 +23,7 @@ pub(super) enum EvalError {
 pub(super) type Eval<T = super::object::Object> = Result<T, EvalError>;
 
 impl EvalError {
-    /// Notes where it happened, if that is not known yet.
+    /// Sets the place of the error, if it is not known yet.
     pub(super) fn at(mut self, place: &Span) -> Self {
         if let Self::Raise { span, .. } | Self::Unsupported { span, .. } = &mut self {
             span.get_or_insert_with(|| place.clone());
@@ -31,7 +31,7 @@ impl EvalError {
         self
     }
 
-    /// Notes where it happened, whatever was known.
+    /// Sets the place of the error, whatever it was before.
     pub(super) fn moved_to(mut self, place: &Span) -> Self {
         if let Self::Raise { span, .. } | Self::Unsupported { span, .. } = &mut self {
             *span = Some(place.clone());

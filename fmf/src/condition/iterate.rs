@@ -1,4 +1,4 @@
-//! Iterators: lazy as Python's, since what is never asked for never fails.
+//! Iterators, which are lazy as in Python, because an item that is never requested never fails.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -217,7 +217,7 @@ impl Evaluator<'_> {
         Ok(table)
     }
 
-    /// Evaluates a comprehension; the first iterable belongs to the scope around it.
+    /// Evaluates a comprehension. The first iterable belongs to the scope around it.
     pub(super) fn comprehension(&self, comprehension: &Arc<Comprehension>, outer: Option<&Rc<Scope>>) -> Eval {
         let first = &comprehension.clauses[0].iterable;
         let iterable = self.eval(first, outer)?;
@@ -261,7 +261,7 @@ impl Evaluator<'_> {
         }
     }
 
-    /// Goes on to the next element; the stack holds the iterators of the clauses that are entered.
+    /// Goes to the next element. The stack has the iterators of the clauses that were entered.
     fn step(
         &self,
         comprehension: &Comprehension,
@@ -341,7 +341,7 @@ impl Evaluator<'_> {
     }
 }
 
-/// Inside an iterator, `StopIteration` of a function ends it.
+/// Ends an iterator if a function inside it raised `StopIteration`.
 fn ended(result: Eval<Option<Object>>) -> Eval<Option<Object>> {
     match result {
         Err(EvalError::Raise {

@@ -1,4 +1,4 @@
-//! Splits an expression into Python's tokens.
+//! The lexer, which splits an expression into Python's tokens.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ pub(super) enum Token {
     Name(Arc<str>),
     Int(BigInt),
     Float(f64),
-    /// A string literal with its prefix in lower case, its quotes taken off, its escapes still in place.
+    /// A string literal with its prefix in lower case, without its quotes, and with its escapes.
     Text {
         prefix: String,
         body: Arc<str>,
@@ -37,7 +37,7 @@ const KEYWORDS: [&str; 35] = [
     "not", "or", "pass", "raise", "return", "try", "while", "with", "yield",
 ];
 
-/// What may follow a number without space: `1if x else 2`.
+/// The words that may follow a number without space: `1if x else 2`.
 const AFTER_NUMBER: [&str; 8] = ["and", "else", "for", "if", "in", "is", "or", "not"];
 
 /// The most tokens of an expression.
@@ -64,7 +64,7 @@ pub(super) fn tokens(text: &str) -> Result<Vec<(Token, Span)>, Problem> {
 struct Lexer<'t> {
     text: &'t str,
     at: usize,
-    /// How many brackets are open: inside them a line's end is space.
+    /// How many brackets are open. Inside brackets, a line's end counts as space.
     open: usize,
     tokens: Vec<(Token, Span)>,
 }
@@ -82,7 +82,7 @@ impl Lexer<'_> {
         Problem::syntax(from..self.at.max(from), message)
     }
 
-    /// Skips the space that `eval()` strips, and blank lines; what follows them must not be indented.
+    /// Skips the space that `eval()` strips, and blank lines. The text after them must not be indented.
     fn begin(&mut self) -> Result<(), Problem> {
         if let Some(zero) = self.text.find('\0') {
             return Err(Problem::syntax(zero..zero + 1, "source code cannot contain null bytes"));
@@ -110,7 +110,7 @@ impl Lexer<'_> {
         self.at += self.rest().find(['\n', '\r']).unwrap_or(self.rest().len());
     }
 
-    /// Reads one token; false at the end.
+    /// Reads one token. Returns false at the end.
     fn token(&mut self) -> Result<bool, Problem> {
         self.skip_space();
         let from = self.at;
@@ -145,7 +145,7 @@ impl Lexer<'_> {
         self.tokens.push((token, from..self.at));
     }
 
-    /// After the line of the expression, only blank lines and comments may follow.
+    /// Checks that only blank lines and comments follow the line of the expression.
     fn only_blank_lines(&mut self) -> Result<bool, Problem> {
         loop {
             self.skip_space();

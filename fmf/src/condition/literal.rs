@@ -1,4 +1,4 @@
-//! The content of string literals: escapes, bytes, and the parts of f-strings.
+//! Parses the content of string literals: escapes, bytes, and the parts of f-strings.
 
 use super::Problem;
 use super::ast::Span;
@@ -14,7 +14,7 @@ pub(super) fn unescape(body: &str, span: &Span) -> Result<String, Problem> {
     Ok(out)
 }
 
-/// Resolves the escapes of bytes; `raw` has none.
+/// Resolves the escapes of bytes. If `raw` is set, there are none.
 pub(super) fn unescape_bytes(body: &str, raw: bool, span: &Span) -> Result<Vec<u8>, Problem> {
     if !body.is_ascii() {
         return Err(Problem::syntax(
@@ -33,7 +33,7 @@ pub(super) fn unescape_bytes(body: &str, raw: bool, span: &Span) -> Result<Vec<u
     Ok(out)
 }
 
-/// Gives each character; an escape that Python does not know stays as it is.
+/// Passes on each character. An escape that Python does not know is not changed.
 fn escapes(
     body: &str,
     span: &Span,
@@ -104,7 +104,7 @@ pub(super) enum Piece<'t> {
     },
 }
 
-/// Splits the body of an f-string. What a field can say beyond a value and `!r` or `!s` is refused by name.
+/// Splits the body of an f-string. Anything in a field other than a value and `!r` or `!s` is refused with its name.
 pub(super) fn fields<'t>(body: &'t str, span: &Span) -> Result<Vec<Piece<'t>>, Problem> {
     let mut pieces = Vec::new();
     let mut rest = body;

@@ -1,4 +1,4 @@
-//! Attributes, and the methods of everything but text.
+//! Evaluates attributes, and the methods of all objects except text.
 
 use std::rc::Rc;
 use std::sync::Arc;
@@ -43,7 +43,7 @@ impl Evaluator<'_> {
         ))
     }
 
-    /// Calls `str.upper(text)` and its kin.
+    /// Calls a method through its type, as in `str.upper(text)`.
     pub(super) fn unbound(&self, kind: &'static str, name: &Arc<str>, mut arguments: Arguments) -> Eval {
         if arguments.positional.is_empty() {
             return Err(EvalError::type_error(format!(
@@ -184,7 +184,7 @@ fn dict_method(table: &Rc<Table>, name: &str, arguments: Arguments) -> Eval {
     })
 }
 
-/// Returns an attribute of a type: its name, or a method without an object.
+/// Returns an attribute of a type: its name, or a method that is not bound to an object.
 fn type_attribute(of: &'static str, name: &Arc<str>) -> Eval {
     if matches!(&**name, "__name__" | "__qualname__") && of != "iterator" {
         return Ok(Object::text(of.rsplit('.').next().unwrap_or(of)));
@@ -205,7 +205,7 @@ fn type_attribute(of: &'static str, name: &Arc<str>) -> Eval {
     ))
 }
 
-/// Refuses the attributes with underscores around them, which most objects of Python have.
+/// Refuses attributes with underscores around them, which most Python objects have.
 fn special(name: &str) -> Eval<()> {
     if name.starts_with("__") {
         return Err(EvalError::unsupported(format!("the attribute `{name}`")));

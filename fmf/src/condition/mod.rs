@@ -1,9 +1,10 @@
 //! Conditions: Python expressions over a node's data, evaluated natively.
 //!
-//! Owns the part of Python's expressions that `fmf/docs/conditions.md` lists, with Python's meaning. Knows nothing of trees.
+//! This module supports the part of Python's expressions that `fmf/docs/conditions.md` lists, with Python's meaning. It does not
+//! know trees.
 //!
-//! Invariants: an expression has the outcome that Python's `eval()` gives, or it is an error that names the construct or
-//! the exception; never a silent false. Evaluation ends within bounded time, memory and stack.
+//! Invariants: an expression has the outcome of Python's `eval()`, or it is an error that names the construct or the exception.
+//! It never becomes false silently. Evaluation ends within limits of time, memory and stack.
 
 mod arithmetic;
 mod ast;
@@ -37,27 +38,27 @@ use eval_error::EvalError;
 
 use super::Map;
 
-/// Why a condition gives no answer.
+/// The reason why a condition gives no answer.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum ConditionError {
-    /// The expression is none of Python's.
+    /// The expression is not valid in Python.
     #[error("invalid condition `{expression}`: {message} at `{part}`")]
     Syntax {
         /// The expression.
         expression: String,
-        /// What could not be read.
+        /// The part that could not be parsed.
         part: String,
         /// What is wrong with it.
         message: String,
     },
-    /// Python evaluates it, and the native evaluation does not.
+    /// Python can evaluate the expression, but the native evaluation cannot.
     #[error("condition `{expression}` uses {construct}, which is not supported: `{part}`")]
     Unsupported {
         /// The expression.
         expression: String,
         /// The construct, in words.
         construct: String,
-        /// Where it stands.
+        /// The part of the expression that contains it.
         part: String,
     },
     /// Python raises an exception that ends fmf.
@@ -69,19 +70,19 @@ pub enum ConditionError {
         node: String,
         /// The exception, by its name in Python.
         exception: &'static str,
-        /// What raised it.
+        /// The part of the expression that raised it.
         part: String,
-        /// What Python says, roughly.
+        /// Roughly what Python's message says.
         message: String,
     },
-    /// The evaluation asks for more time, memory or stack than it may have.
+    /// The evaluation needs more time, memory or stack than it may use.
     #[error("condition `{expression}` is stopped on `{node}`: {limit}")]
     Limit {
         /// The expression.
         expression: String,
         /// The name of the node.
         node: String,
-        /// What there is too much of.
+        /// The limit that was exceeded.
         limit: &'static str,
     },
 }
@@ -98,14 +99,14 @@ impl ConditionError {
     }
 }
 
-/// What a condition says of a node.
+/// The result of a condition for a node.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Outcome {
     /// The value is true.
     Holds,
     /// The value is false.
     Fails,
-    /// A name or a key is not there: fmf takes the node for one that does not match.
+    /// A name or a key is missing. fmf treats the node as one that does not match.
     Missing(String),
 }
 
@@ -126,12 +127,12 @@ impl Condition {
         })
     }
 
-    /// Returns the expression as it was written.
+    /// Returns the text of the expression.
     pub fn as_str(&self) -> &str {
         &self.text
     }
 
-    /// Evaluates the condition over a node's data; the name is for errors.
+    /// Evaluates the condition over a node's data. The name is for errors.
     pub fn evaluate(&self, data: &Map, node: &str) -> Result<Outcome, ConditionError> {
         let expression = || self.text.to_string();
         let part = |span: Option<Span>| {

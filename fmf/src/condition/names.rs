@@ -1,8 +1,8 @@
-//! The names that Python gives its builtins and methods: those that are here, and those that are refused.
+//! The names of Python's builtins and methods: those that are implemented here, and those that are refused.
 //!
-//! What is in neither list is a `NameError` or an `AttributeError` in Python, too.
+//! A name in neither list is a `NameError` or an `AttributeError` in Python, too.
 
-/// Words of a list.
+/// A list of words.
 #[derive(Clone, Copy)]
 pub(super) struct Names(&'static str);
 
@@ -18,14 +18,14 @@ impl Names {
     }
 }
 
-/// The builtins that are here.
+/// The builtins that are implemented.
 pub(super) const IMPLEMENTED: Names = Names(
     "abs all any bin bool bytes callable chr dict divmod enumerate filter float frozenset getattr globals hasattr hex \
     int isinstance iter len list locals map max min next object oct ord pow range repr reversed round set sorted str \
     sum tuple type zip",
 );
 
-/// The builtins that Python has beside them.
+/// The other builtins of Python.
 pub(super) const REFUSED: Names = Names(
     "ArithmeticError AssertionError AttributeError BaseException BaseExceptionGroup BlockingIOError BrokenPipeError \
     BufferError BytesWarning ChildProcessError ConnectionAbortedError ConnectionError ConnectionRefusedError \
@@ -43,7 +43,7 @@ pub(super) const REFUSED: Names = Names(
     setattr slice staticmethod super vars",
 );
 
-/// Returns the methods of a type that are here, and its attributes that are refused.
+/// Returns the methods of a type that are implemented, and its attributes that are refused.
 pub(super) fn methods(kind: &str) -> (Names, Names) {
     let (here, refused) = match kind {
         "str" => (STR_METHODS, "encode format format_map maketrans translate"),

@@ -1,4 +1,4 @@
-//! `int()`, `float()`, `round()`, `range()` and the other builtins of numbers.
+//! Evaluates `int()`, `float()`, `round()`, `range()` and the other builtins for numbers.
 
 use std::rc::Rc;
 
@@ -198,7 +198,7 @@ fn read_float(text: &str) -> Option<f64> {
     for (index, c) in chars.iter().enumerate() {
         match digit_value(*c) {
             Some(digit) => plain.push(char::from(b'0' + digit)),
-            // Underscores stand between digits.
+            // Underscores are allowed between digits.
             None if *c == '_' => {
                 let next = chars.get(index + 1).copied().unwrap_or(' ');
                 if digit_value(before).is_none() || digit_value(next).is_none() {

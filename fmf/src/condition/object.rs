@@ -1,6 +1,6 @@
-//! The objects that evaluation handles: those of the data, and what Python's expressions make of them.
+//! The objects of an evaluation: those from the data, and those that expressions make.
 //!
-//! Objects are immutable but for iterators. Methods that change an object in place are not supported at all.
+//! Objects are immutable except iterators. Methods that change an object in place are not supported at all.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -40,11 +40,11 @@ pub(super) enum Object {
     /// `str.upper`
     Unbound(&'static str, Arc<str>),
     Lambda(Rc<Closure>),
-    /// What `locals()["__builtins__"]` holds.
+    /// The object in `locals()["__builtins__"]`.
     Namespace,
 }
 
-/// Which part of a dict a view shows.
+/// The part of a dict that a view shows.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum View {
     Keys,
@@ -52,7 +52,7 @@ pub(super) enum View {
     Items,
 }
 
-/// `range(start, stop, step)`; the length is known to be small enough to count.
+/// The object `range(start, stop, step)`. Its length is known to be small enough to count.
 #[derive(Debug)]
 pub(super) struct Range {
     pub(super) start: i64,
@@ -69,24 +69,24 @@ pub(super) struct Closure {
     pub(super) scope: Option<Rc<Scope>>,
 }
 
-/// Names that a comprehension or a call binds; one without a value is not bound yet.
+/// The names that a comprehension or a call binds. A name without a value is not bound yet.
 #[derive(Debug)]
 pub(super) struct Scope {
     pub(super) names: RefCell<Vec<(Arc<str>, Option<Object>)>>,
     pub(super) parent: Option<Rc<Scope>>,
 }
 
-/// What a name stands for.
+/// The result of looking a name up.
 #[derive(Debug)]
 pub(super) enum Found {
     Bound(Object),
-    /// It is local, and has no value yet.
+    /// The name is local, and has no value yet.
     Unbound,
     Unknown,
 }
 
 impl Scope {
-    /// Returns what a name stands for here and around here.
+    /// Returns what a name stands for in this scope and the scopes around it.
     pub(super) fn find(&self, name: &str) -> Found {
         let names = self.names.borrow();
         match (names.iter().find(|(known, _)| **known == *name), &self.parent) {
@@ -107,11 +107,11 @@ impl Scope {
     }
 }
 
-/// What an evaluation may still spend. Hostile expressions run out of it; honest ones need a few hundred.
+/// The fuel that an evaluation may still use. Hostile expressions use it up; ordinary ones need a few hundred units.
 #[derive(Debug)]
 pub(super) struct Fuel(Cell<u64>);
 
-/// Units of work: an evaluated node, an iterated item, eight bytes of text.
+/// How many units of work an evaluation may do: an evaluated node, an iterated item, eight bytes of text.
 const FUEL: u64 = 4_000_000;
 
 impl Fuel {
@@ -119,20 +119,20 @@ impl Fuel {
         Self(Cell::new(FUEL))
     }
 
-    /// Takes some, before the work is done.
+    /// Takes units of fuel before the work is done.
     pub(super) fn spend(&self, units: usize) -> Eval<()> {
         let left = self.0.get().checked_sub(u64::try_from(units).unwrap_or(u64::MAX));
         self.0.set(left.unwrap_or(0));
         left.map(|_| ()).ok_or(EvalError::Limit("too much work"))
     }
 
-    /// Takes what text or a list of that many elements costs.
+    /// Takes the fuel for a text of that many bytes, or for a list of that many elements.
     pub(super) fn spend_text(&self, bytes: usize) -> Eval<()> {
         self.spend(bytes / 8 + 1)
     }
 }
 
-/// How deep the data may nest.
+/// The deepest nesting of the data.
 const MAX_NESTING: usize = 100;
 
 impl Object {

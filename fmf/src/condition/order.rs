@@ -1,4 +1,4 @@
-//! `sum()`, `min()`, `max()` and `sorted()`.
+//! Evaluates `sum()`, `min()`, `max()` and `sorted()`.
 
 use std::cmp::Ordering;
 
@@ -91,7 +91,7 @@ impl Evaluator<'_> {
                 None => return Err(EvalError::type_error("'reverse' must be an integer")),
             },
         };
-        // Reversed twice, equal items keep their order.
+        // The items are reversed twice, so that equal items keep their order.
         if reverse {
             ranked.reverse();
         }

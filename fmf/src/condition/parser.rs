@@ -1,4 +1,4 @@
-//! Parses expressions by Python's grammar, from the loosest binding operator to the tightest.
+//! The parser of expressions by Python's grammar, from the operator that binds loosest to the one that binds tightest.
 
 use std::sync::Arc;
 
@@ -6,7 +6,7 @@ use super::Problem;
 use super::ast::{Binary, Comparison, Expr, Kind, Lambda, Span, Unary};
 use super::lexer::{Token, tokens};
 
-/// How many levels an expression may have: evaluation goes down as deep, on the stack.
+/// How many levels an expression may have. Evaluation goes as deep and uses the stack.
 const MAX_DEPTH: usize = 80;
 
 /// Parses the text of a condition.
@@ -42,12 +42,12 @@ impl Parser {
         self.tokens[self.at].1.clone()
     }
 
-    /// Returns where the token before ended.
+    /// Returns where the previous token ended.
     fn end(&self) -> usize {
         self.tokens[self.at.saturating_sub(1)].1.end
     }
 
-    /// Takes the token; the end stays.
+    /// Takes the token. The end is returned again and again.
     pub(super) fn advance(&mut self) -> Token {
         let token = self.peek().clone();
         self.at = (self.at + 1).min(self.tokens.len() - 1);
@@ -82,7 +82,7 @@ impl Parser {
         }
     }
 
-    /// Returns the error of the token in view: a construct that is not supported, or none of Python's.
+    /// Returns the error for the present token: a construct that is not supported, or one that is not valid in Python.
     pub(super) fn unexpected(&self) -> Problem {
         let construct = match self.peek() {
             Token::Symbol(":=") => "an assignment expression (`:=`)",
@@ -108,7 +108,7 @@ impl Parser {
         })
     }
 
-    /// `a, b` or a single expression.
+    /// Parses `a, b` or a single expression.
     fn expressions(&mut self) -> Parsed {
         let start = self.span().start;
         let first = self.expression()?;
@@ -123,7 +123,7 @@ impl Parser {
         self.node(start, Kind::Tuple(items), depth)
     }
 
-    /// `a if b else c`, a lambda, or what binds tighter.
+    /// Parses `a if b else c`, a lambda, or an expression that binds tighter.
     pub(super) fn expression(&mut self) -> Parsed {
         self.depth += 1;
         if self.depth > MAX_DEPTH {
@@ -321,7 +321,7 @@ impl Parser {
         })
     }
 
-    /// Signs, and the power that binds tighter than the sign before it and looser than the one behind it.
+    /// Parses signs, and the power operator, which binds tighter than a sign before it and looser than a sign after it.
     fn unary(&mut self) -> Parsed {
         let start = self.span().start;
         let operator = match self.peek() {
@@ -348,7 +348,7 @@ impl Parser {
         self.node(start, Kind::Unary(operator, Box::new(operand)), depth)
     }
 
-    /// Goes one level down, within bounds.
+    /// Goes one level down, if the limit allows it.
     fn nested(&mut self, parse: fn(&mut Self) -> Parsed) -> Parsed {
         self.depth += 1;
         if self.depth > MAX_DEPTH {

@@ -1,4 +1,4 @@
-//! Parses what binds tightest: literals, names, displays, comprehensions, and the calls, attributes and subscripts behind.
+//! Parses what binds tightest: literals, names, displays, comprehensions, and the calls, attributes and subscripts after them.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use super::literal::{Piece, fields, unescape, unescape_bytes};
 use super::parser::{Parsed, Parser, deepest, parse};
 
 impl Parser {
-    /// An atom and its trailers.
+    /// Parses an atom and its trailers.
     pub(super) fn primary(&mut self) -> Parsed {
         let start = self.span().start;
         let mut value = self.atom()?;
@@ -58,7 +58,7 @@ impl Parser {
         self.node(start, kind, 0)
     }
 
-    /// Literals that stand beside each other are one.
+    /// Parses adjacent string literals, which are joined.
     fn strings(&mut self) -> Parsed {
         let start = self.span().start;
         let mut text = String::new();
@@ -104,7 +104,7 @@ impl Parser {
         self.node(start, kind, depth)
     }
 
-    /// `(…)`: a group, a tuple, or a generator.
+    /// Parses `(…)`: a group, a tuple, or a generator.
     fn parenthesis(&mut self) -> Parsed {
         let start = self.span().start;
         self.expect("(")?;
@@ -142,7 +142,7 @@ impl Parser {
         self.node(start, Kind::List(items), depth)
     }
 
-    /// `{…}`: a dict, a set, or a comprehension of either.
+    /// Parses `{…}`: a dict, a set, or a comprehension of either.
     fn braces(&mut self) -> Parsed {
         let start = self.span().start;
         self.expect("{")?;
@@ -169,7 +169,7 @@ impl Parser {
         self.node(start, Kind::Set(items), depth)
     }
 
-    /// Parses the entries that follow; the first may be there.
+    /// Parses the remaining entries. The first one may have been parsed already.
     fn dict(&mut self, start: usize, mut entries: Vec<(Option<Expr>, Expr)>) -> Parsed {
         let mut more = entries.is_empty() || self.accept(",");
         while more && !self.at_symbol("}") {
@@ -200,7 +200,7 @@ impl Parser {
         Ok(items)
     }
 
-    /// An expression or `*expression`.
+    /// Parses an expression or `*expression`.
     pub(super) fn element(&mut self) -> Parsed {
         let start = self.span().start;
         if !self.accept("*") {
@@ -258,7 +258,7 @@ impl Parser {
         })
     }
 
-    /// Parses what a `for` binds, up to `close`.
+    /// Parses the names that a `for` binds, up to `close`.
     fn targets(&mut self, close: &str) -> Result<Target, Problem> {
         let first = self.target()?;
         if !self.at_symbol(",") {
@@ -336,7 +336,7 @@ pub(super) fn comprehension_depth(comprehension: &Comprehension) -> usize {
     comprehension.element.depth.max(value).max(clauses)
 }
 
-/// Parses a field of an f-string; its places are those of the literal. As in parentheses, lines do not end it.
+/// Parses a field of an f-string. Its places are those of the literal. As in parentheses, line ends do not end it.
 fn field_value(expression: &str, span: &Span) -> Parsed {
     let mut value = parse(&format!("({expression})")).map_err(|problem| problem.at(span.clone()))?;
     value.span = span.clone();

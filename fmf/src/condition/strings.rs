@@ -1,4 +1,4 @@
-//! The methods of text.
+//! Evaluates the methods of text.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use crate::python::chars::{
 impl Evaluator<'_> {
     pub(super) fn text_method(&self, text: &Arc<str>, name: &str, mut arguments: Arguments) -> Eval {
         self.fuel.spend_text(text.len())?;
-        // The only keywords that methods of text take.
+        // These are the only keywords that methods of text take.
         for (method, keyword) in [
             ("split", "sep"),
             ("rsplit", "sep"),
@@ -171,7 +171,7 @@ fn integer(object: &Object) -> Eval<i64> {
         .ok_or_else(|| EvalError::raise("OverflowError", "Python int too large to convert to C ssize_t"))
 }
 
-/// Returns the part of a text between two bounds, and where it begins in characters; `None` if they cross.
+/// Returns the part of a text between two bounds, and where it begins in characters. Returns `None` if the bounds cross.
 fn part<'t>(text: &'t str, bounds: &[Object]) -> Eval<Option<(&'t str, usize)>> {
     let length = i128::try_from(text.chars().count()).unwrap_or(i128::MAX);
     let bound = |at: usize, default: i128| -> Eval<i128> {
@@ -309,7 +309,7 @@ fn split(text: &str, items: &[Object], from_right: bool) -> Eval {
     Ok(Object::list(parts.into_iter().map(Object::text).collect()))
 }
 
-/// Splits at runs of space; what is left when enough is split loses the space on its split side only.
+/// Splits at runs of space. When the limit is reached, the rest loses its space only on the side from which it was split.
 fn split_space(text: &str, most: usize, from_right: bool) -> Vec<&str> {
     let mut parts = Vec::new();
     let mut rest = text;
@@ -390,14 +390,14 @@ fn expand_tabs(text: &str, width: usize) -> String {
     out
 }
 
-/// Evaluates the methods that ask what a text consists of.
+/// Evaluates the methods that ask of which characters a text consists.
 fn predicate(text: &str, name: &str) -> Eval<bool> {
     let all = |test: fn(char) -> bool| !text.is_empty() && text.chars().all(test);
     Ok(match name {
         "isalnum" => all(is_alnum),
         "isalpha" => all(is_alpha),
         "isascii" => text.is_ascii(),
-        // Which numbers are digits, and which letters are numbers, no property of Unicode says.
+        // No property of Unicode says which numbers are digits, and which letters are numbers.
         "isdigit" if text.chars().any(|c| is_number(c) && !is_decimal(c)) => {
             return Err(EvalError::unsupported("`isdigit()` of numbers that are no decimals"));
         }

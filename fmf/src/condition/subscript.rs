@@ -1,4 +1,4 @@
-//! Subscripts and slices.
+//! Evaluates subscripts and slices.
 
 use num_traits::ToPrimitive;
 
@@ -74,7 +74,7 @@ impl Evaluator<'_> {
     }
 }
 
-/// Returns the place that an index means.
+/// Returns the position for an index.
 fn position(object: &Object, index: &Object, length: usize) -> Eval<usize> {
     let kind = object.type_name();
     let Some(int) = index.as_int() else {
@@ -91,7 +91,7 @@ fn position(object: &Object, index: &Object, length: usize) -> Eval<usize> {
     at.ok_or_else(|| EvalError::raise("IndexError", format!("{kind} index out of range")))
 }
 
-/// Returns the places that a slice means, in its order.
+/// Returns the positions for a slice, in its order.
 fn slice_positions(slice: &[Object; 3], length: usize) -> Eval<Vec<usize>> {
     let bound = |object: &Object| -> Eval<Option<i128>> {
         match (object, object.as_int()) {

@@ -1,4 +1,4 @@
-//! Hashed collections in insertion order: the body of dicts and sets.
+//! Hash tables in insertion order, from which dicts and sets are made.
 //!
 //! Invariant: two objects have the same [`Key`] exactly if Python finds them equal as keys.
 
@@ -11,7 +11,7 @@ use num_traits::FromPrimitive;
 use super::eval_error::{Eval, EvalError};
 use super::object::Object;
 
-/// What stands for an object in a hash table.
+/// The key that stands for an object in a hash table.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Key {
     None,
@@ -28,7 +28,7 @@ pub(super) enum Key {
 }
 
 impl Key {
-    /// Returns the key of an object; what Python cannot hash is a `TypeError`.
+    /// Returns the key of an object. An object that Python cannot hash is a `TypeError`.
     pub(super) fn of(object: &Object) -> Eval<Self> {
         Ok(match object {
             Object::None => Self::None,
@@ -72,7 +72,7 @@ impl Key {
     }
 }
 
-/// A hash table with entries in insertion order. A set is one whose values are `None`.
+/// A hash table with entries in insertion order. In a set, the values are `None`.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Table {
     index: HashMap<Key, usize>,
@@ -84,7 +84,7 @@ impl Table {
         self.entries.len()
     }
 
-    /// Sets a value; a key that is there keeps its place and its own spelling.
+    /// Sets a value. A key that exists keeps its position and its own spelling.
     pub(super) fn insert(&mut self, key: Object, value: Object) -> Eval<()> {
         let hashed = Key::of(&key)?;
         if let Some(at) = self.index.get(&hashed) {
@@ -116,12 +116,12 @@ impl Table {
         self.index.keys()
     }
 
-    /// Tells whether all keys are among the other's.
+    /// Tells whether the other table has all keys.
     pub(super) fn within(&self, other: &Self) -> bool {
         self.index.keys().all(|key| other.index.contains_key(key))
     }
 
-    /// Keeps the entries whose keys the other has, or has not.
+    /// Returns the entries whose keys the other table has, or does not have.
     pub(super) fn restricted(&self, other: &Self, has: bool) -> Eval<Self> {
         let mut kept = Self::default();
         for (key, value) in &self.entries {

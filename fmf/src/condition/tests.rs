@@ -1,4 +1,4 @@
-//! Conditions by name; `tests/fmf/languages/conditions.rs` compares generated ones with Python.
+//! Tests of conditions with single cases; `tests/fmf/languages/conditions.rs` compares generated ones with Python.
 
 use super::{Condition, ConditionError, Outcome};
 use crate::{Map, Value};

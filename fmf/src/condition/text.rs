@@ -1,4 +1,4 @@
-//! `str()`, `repr()` and the `%` operator of text.
+//! Evaluates `str()`, `repr()` and the `%` operator of text.
 
 use num_bigint::BigInt;
 
@@ -103,7 +103,7 @@ impl Evaluator<'_> {
         Ok(())
     }
 
-    /// Evaluates `template % arguments` with `%s`, `%r`, `%d` and `%%`; flags and widths are refused.
+    /// Evaluates `template % arguments` with `%s`, `%r`, `%d` and `%%`. Flags and widths are refused.
     pub(super) fn percent(&self, template: &str, arguments: &Object) -> Eval {
         let single = [arguments.clone()];
         let items = if let Object::Tuple(items) = arguments {
@@ -160,10 +160,10 @@ impl Evaluator<'_> {
     }
 }
 
-/// Returns an integer's digits, as long as Python writes them.
+/// Returns an integer's digits, if there are no more than Python writes.
 fn decimal(int: &BigInt) -> Eval<String> {
     let bits = int.bits();
-    // Four bits hold at least one digit; only beyond that the exact count matters.
+    // A decimal digit takes between three and four bits, so the exact count matters only between these bounds.
     if bits / 3 > MAX_DIGITS as u64 {
         let digits = if bits > 4 * MAX_DIGITS as u64 {
             usize::MAX

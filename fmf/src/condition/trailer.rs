@@ -1,4 +1,4 @@
-//! Parses what stands in the brackets of a call or of a subscript.
+//! Parses the content of the brackets of a call or of a subscript.
 
 use std::sync::Arc;
 
@@ -67,7 +67,7 @@ impl Parser {
         self.expression().map(Argument::Positional)
     }
 
-    /// `f(x for x in y)`: a generator without parentheses of its own must be the only argument.
+    /// Parses `f(x for x in y)`. A generator without its own parentheses must be the only argument.
     fn bare_generator(&mut self, arguments: &mut Vec<Argument>, span: Span) -> Result<(), Problem> {
         let Some(Argument::Positional(element)) = arguments.pop() else {
             return Err(self.unexpected());

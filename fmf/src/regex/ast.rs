@@ -1,6 +1,6 @@
-//! The tree of a Python pattern, and the widths that lookbehinds are judged by.
+//! The syntax tree of a Python pattern, and the widths by which lookbehinds are checked.
 
-/// Characters are code points, since a Python pattern may name a surrogate that no text holds.
+/// A code point. It is not a `char`, because a Python pattern may name a surrogate, which no text contains.
 pub(super) type Code = u32;
 
 /// One piece of a pattern.
@@ -20,7 +20,7 @@ pub(super) enum Node {
         mode: Mode,
         body: Box<Node>,
     },
-    /// A capturing group, its number.
+    /// A capturing group with its number.
     Capture {
         index: usize,
         body: Box<Node>,
@@ -69,7 +69,7 @@ pub(super) enum CategoryKind {
     Word,
 }
 
-/// A position.
+/// A position in the text.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum At {
     /// `^`
@@ -86,7 +86,7 @@ pub(super) enum At {
     NoBoundary,
 }
 
-/// How a repetition tries.
+/// The order in which a repetition is tried.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Mode {
     Greedy,
@@ -128,11 +128,11 @@ impl Flags {
     }
 }
 
-/// The fewest and the most characters that a piece can match; `u64::MAX` is without bound.
+/// The fewest and the most characters that a piece can match. `u64::MAX` means that there is no limit.
 pub(super) type Width = (u64, u64);
 
 impl Node {
-    /// Returns the width; `groups` holds those of the groups that are complete.
+    /// Returns the width. `groups` has the widths of the groups that are complete.
     pub(super) fn width(&self, groups: &[Option<Width>]) -> Width {
         match self {
             Self::Literal(_) | Self::Any | Self::Set { .. } => (1, 1),

@@ -1,14 +1,14 @@
-//! Refuses patterns whose meaning in Python hangs on an iteration that matches nothing.
+//! Refuses patterns whose meaning in Python depends on an iteration that matches nothing.
 //!
-//! Python's loops end with one empty iteration where the body allows it, and its groups are then empty; the engine's
-//! loops do not. Only what can be observed matters: a group that is referred to, or a possessive loop.
+//! Python's loops end with one empty iteration if the body allows it, and then its groups are empty; the engine's loops do not do
+//! that. Only what can be observed matters: a group that is referred to, or a possessive loop.
 
 use super::ast::{Mode, Node, Width};
 
-/// What walking a pattern finds.
+/// What is found while walking a pattern.
 pub(super) struct Loops<'w> {
     widths: &'w [Option<Width>],
-    /// Groups inside a loop whose body can be empty: their content differs.
+    /// Groups inside a loop whose body can be empty, so that their content differs.
     pub(super) unsettled: Vec<usize>,
     /// Groups that the pattern itself refers to.
     observed: Vec<usize>,
@@ -27,7 +27,7 @@ impl<'w> Loops<'w> {
         loops
     }
 
-    /// Returns what cannot be supported.
+    /// Returns the construct that cannot be supported, if there is one.
     pub(super) fn refused(&self) -> Option<&'static str> {
         if self.possessive {
             return Some("a possessive repetition of what can be empty");

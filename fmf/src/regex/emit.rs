@@ -1,17 +1,17 @@
-//! Writes a pattern's tree in the syntax of the engine below.
+//! Writes a pattern's tree in the syntax of the engine (`fancy-regex`).
 //!
-//! Everything whose meaning differs between Python and the engine is spelled out: classes by category, `$` by
-//! lookahead, `\b` by lookarounds. Most texts need none of that: for a [`Text::Plain`] one (ASCII, no newline at the
-//! end) short forms mean the same and keep the engine on its linear-time path.
+//! Everything whose meaning differs between Python and the engine is written in another way: classes by category, `$` by
+//! lookahead, `\b` by lookarounds. Most texts need none of that. For a [`Text::Plain`] text (ASCII, no newline at the end), short
+//! forms mean the same and keep the engine on its linear-time path.
 
 use std::fmt::Write;
 
 use super::ast::{At, Category, CategoryKind, Code, Flags, Mode, Node, SetItem};
 
-/// What is known of the text that a translation will meet.
+/// What is known of the text on which a translation will be used.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Text {
-    /// ASCII, and the last character is no newline.
+    /// The text is ASCII, and its last character is not a newline.
     Plain,
     Any,
 }
@@ -29,18 +29,18 @@ impl Text {
 /// Where a match may begin.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Anchor {
-    /// Anywhere (`re.search`).
+    /// A match may begin anywhere (`re.search`).
     Free,
-    /// At the start of the text (`re.match`).
+    /// A match must begin at the start of the text (`re.match`).
     Start,
-    /// At the position of the search, and not empty (`re.sub` after an empty match).
+    /// A match must begin at the position of the search and not be empty (`re.sub` after an empty match).
     Advance,
 }
 
-/// Letters that Python's `IGNORECASE` takes for one, and simple case folding does not.
+/// Letters that are equal for Python's `IGNORECASE`, but not by simple case folding.
 const DOTTED: [char; 4] = ['i', 'I', 'İ', 'ı'];
 
-/// A class that matches nothing, for what no text can hold.
+/// A class that matches nothing, for code points that no text can contain.
 pub(super) const NOTHING: &str = r"[^\s\S]";
 
 /// Translates a pattern.
@@ -52,7 +52,7 @@ pub(super) fn emit(root: &Node, flags: Flags, text: Text, anchor: Anchor) -> Str
     let (before, after) = match anchor {
         Anchor::Free => ("", ""),
         Anchor::Start => (r"\A(?:", ")"),
-        // The engine is told apart from this that the match must not be empty.
+        // This is how the engine is told that the match must not be empty.
         Anchor::Advance => (r"\G(?:", ")"),
     };
     emitter.out += before;
@@ -121,7 +121,8 @@ impl Emitter {
         }
         self.out += if mode == Mode::Possessive { "(?>" } else { "" };
         match body {
-            // The engine repeats neither a bare lookaround nor nothing; an alternative that never matches makes it a group.
+            // The engine repeats neither a bare lookaround nor an empty pattern. An alternative that never matches makes it a
+            // group.
             body if is_bare(body) => {
                 self.out += "(?:";
                 self.node(body, flags);
@@ -161,7 +162,7 @@ impl Emitter {
             At::End | At::TextEnd => self.out += r"\z",
             At::Boundary if self.text == Text::Plain => self.out += r"\b",
             At::Boundary => self.push(format_args!("(?:(?<={word})(?!{word})|(?<!{word})(?={word}))")),
-            // An empty text has no position that is no boundary.
+            // In an empty text, no position matches `\B`.
             At::NoBoundary => {
                 self.push(format_args!(r"(?!\A\z)(?:(?<={word})(?={word})|(?<!{word})(?!{word}))"));
             }
@@ -218,7 +219,7 @@ impl Emitter {
             self.out.extend(DOTTED);
         }
         if self.out.len() == start {
-            // Only code points that no text holds: the set is empty, its negation is everything.
+            // The set has only code points that no text contains, so it matches nothing, and its negation matches everything.
             self.out.truncate(start - usize::from(negated) - 1);
             self.out += if negated { r"[\s\S]" } else { NOTHING };
         } else {
@@ -227,7 +228,7 @@ impl Emitter {
         self.out += if engine_fold { ")" } else { "" };
     }
 
-    /// Writes the other case of every ASCII letter that the items hold.
+    /// Writes the other case of every ASCII letter that is in the items.
     fn ascii_cases(&mut self, items: &[SetItem]) {
         for letter in 'a'..='z' {
             let upper = letter.to_ascii_uppercase();
@@ -240,7 +241,7 @@ impl Emitter {
         }
     }
 
-    /// Writes a range without the surrogates, which no text holds.
+    /// Writes a range without the surrogates, which no text contains.
     fn range(&mut self, low: Code, high: Code) {
         for (low, high) in [(low, high.min(0xd7ff)), (low.max(0xe000), high)] {
             if low < high {
@@ -258,7 +259,7 @@ impl Emitter {
             (CategoryKind::Digit, false) => r"\p{Nd}",
             (CategoryKind::Word, true) => "0-9A-Za-z_",
             (CategoryKind::Word, false) => r"\p{L}\p{N}_",
-            // With the flag `a`, the separators \x1c to \x1f are no spaces.
+            // With the flag `a`, the separators \x1c to \x1f do not count as spaces.
             (CategoryKind::Space, _) if flags.ascii => r"\x{9}-\x{d}\x{20}",
             (CategoryKind::Space, true) => r"\x{9}-\x{d}\x{1c}-\x{20}",
             (CategoryKind::Space, false) => r"\p{White_Space}\x{1c}-\x{1f}",
@@ -287,7 +288,7 @@ fn is_bare(node: &Node) -> bool {
     }
 }
 
-/// Tells whether there is a group that counts.
+/// Tells whether the pattern contains a capturing group.
 fn captures(node: &Node) -> bool {
     match node {
         Node::Capture { .. } => true,

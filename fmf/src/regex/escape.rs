@@ -1,4 +1,4 @@
-//! The escapes of a pattern: positions, categories, references and characters.
+//! Parses the escapes of a pattern: positions, categories, references and characters.
 
 use super::PatternError;
 use super::ast::{At, Code, Node, SetItem};
@@ -68,7 +68,7 @@ impl Parser<'_> {
         }
     }
 
-    /// `\123` is an octal escape where all three are octal digits, and `\12` refers to a group.
+    /// Parses `\123`, which is an octal escape if all three are octal digits, or `\12`, which refers to a group.
     fn reference_or_octal(&mut self, first: char) -> Result<Node, PatternError> {
         let mut text = String::from(first);
         text += &self.scanner.take_while(1, |c| c.is_ascii_digit());
@@ -101,7 +101,7 @@ impl Parser<'_> {
         Ok(Node::Reference(group))
     }
 
-    /// Refuses, inside a lookbehind, groups that are open or began there.
+    /// Refuses references, inside a lookbehind, to groups that are open or began there.
     pub(super) fn check_behind(&self, group: usize) -> Result<(), PatternError> {
         match self.behind_from {
             Some(_) if self.widths.get(group).copied().flatten().is_none() => {

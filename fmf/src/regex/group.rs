@@ -1,4 +1,4 @@
-//! What a parenthesis opens: groups, names, flags, lookarounds, conditionals, comments.
+//! Parses what follows an opening parenthesis: groups, names, flags, lookarounds, conditionals, comments.
 
 use super::PatternError;
 use super::ast::{Flags, Node};
@@ -8,7 +8,7 @@ use crate::python::chars::is_identifier;
 use crate::python::number::read_int;
 
 impl Parser<'_> {
-    /// Parses a group after its parenthesis; `None` is one that leaves nothing behind (flags, comments).
+    /// Parses a group after its parenthesis. Returns `None` for one that matches nothing itself (flags, comments).
     pub(super) fn group(&mut self, verbose: bool, at_start: bool) -> Result<Option<Node>, PatternError> {
         if !self.scanner.accept('?') {
             return self.capture(None, verbose).map(Some);
@@ -48,7 +48,7 @@ impl Parser<'_> {
         Err(self.scanner.invalid("missing ), unterminated subpattern"))
     }
 
-    /// A group without effect keeps its own node, so that what repeats it is not taken for a second repetition.
+    /// Parses a group without effect. It keeps its own node, so that a repetition of it is not taken for a second repetition.
     fn plain_group(&mut self, verbose: bool) -> Result<Node, PatternError> {
         let body = Box::new(self.body(verbose)?);
         Ok(Node::Flagged {

@@ -1,10 +1,10 @@
 //! Python's `re`, as far as fmf uses it: `search`, `match` and `sub` with patterns of Python 3.11.
 //!
-//! A pattern is parsed by the rules of Python into a tree, refused where Python refuses it, and written again for the
-//! engine below (`fancy-regex`), which meets no construct whose meaning it does not share with Python. Knows no fmf.
+//! A pattern is parsed by Python's rules into a tree, is refused if Python refuses it, and is written again for the engine
+//! (`fancy-regex`), which gets no construct whose meaning differs from Python's. This module does not know fmf.
 //!
-//! Invariants: what cannot be translated is an error that names the construct; a search that backtracks without end
-//! is an error too, never an answer.
+//! Invariants: a pattern that cannot be translated is an error that names the construct. A search that backtracks without end is
+//! an error too, never an answer.
 
 mod ast;
 mod check;
@@ -27,13 +27,14 @@ use template::Piece;
 /// How often a search may backtrack before it is given up.
 const BACKTRACK_LIMIT: usize = 4_000_000;
 
-/// How much longer than the text a substitution may make it: a chain of them would grow without end.
+/// How much longer than the text a substitution may make it, in bytes. Without a limit, a chain of substitutions could grow
+/// without end.
 const MAX_GROWTH: usize = 1 << 20;
 
 /// How many compiled patterns are kept.
 const CACHE_SIZE: usize = 1024;
 
-/// Why a pattern cannot be used.
+/// The reason why a pattern cannot be used.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum PatternError {
     /// Python refuses the pattern, too.
@@ -41,12 +42,12 @@ pub enum PatternError {
     Invalid {
         /// The pattern, or the template of a replacement.
         pattern: String,
-        /// Where reading stopped, in characters.
+        /// The position at which parsing stopped, in characters.
         position: usize,
         /// What is wrong.
         message: String,
     },
-    /// Python knows the construct, and the translation does not.
+    /// Python supports the construct, but the translation does not.
     #[error("pattern `{pattern}` uses {construct}, which is not supported")]
     Unsupported {
         /// The pattern.
@@ -54,7 +55,7 @@ pub enum PatternError {
         /// The construct, in words.
         construct: &'static str,
     },
-    /// The engine does not take the pattern, mostly for its size.
+    /// The engine does not accept the pattern, mostly because of its size.
     #[error("pattern `{pattern}` cannot be compiled: {message}")]
     Engine {
         /// The pattern.
@@ -62,7 +63,7 @@ pub enum PatternError {
         /// What the engine says.
         message: String,
     },
-    /// A search did not come to an end within bounds.
+    /// A search did not end within its limits.
     #[error("pattern `{pattern}` backtracks without end on a text of {length} bytes")]
     Backtracking {
         /// The pattern.
@@ -70,7 +71,7 @@ pub enum PatternError {
         /// The length of the text.
         length: usize,
     },
-    /// A substitution asks for more memory than it may have.
+    /// A substitution needs more memory than it may use.
     #[error(
         "substitution of pattern `{pattern}` makes a text of {length} bytes longer by more than {MAX_GROWTH} bytes"
     )]
@@ -157,7 +158,7 @@ impl Pattern {
     /// Returns `re.sub(pattern, template, text)`.
     pub fn sub(&self, template: &str, text: &str) -> Result<String, PatternError> {
         let pieces = template::parse(template, &self.parsed)?;
-        // Looks at all of the text, so once for all matches.
+        // This reads the whole text, so it is done once for all matches.
         let kind = Text::of(text);
         let mut out = String::with_capacity(text.len());
         let (mut copied, mut position, mut after_empty) = (0, 0, false);
@@ -184,7 +185,8 @@ impl Pattern {
         Ok(out)
     }
 
-    /// Finds the next match of a substitution: after an empty one, the next may begin there only if it is not empty.
+    /// Finds the next match of a substitution. After an empty match, the next one may begin at the same place only if it is not
+    /// empty.
     fn next_match<'t>(
         &self,
         text: &'t str,
@@ -213,7 +215,7 @@ impl Pattern {
         let slot = &self.engines[anchor as usize * 2 + kind as usize];
         let engine = slot.get_or_init(|| {
             let translated = emit::emit(&self.parsed.root, self.parsed.flags, kind, anchor);
-            // The optimizer of the engine rewrites the tree; what it gains does not matter here.
+            // The engine's optimizer rewrites the tree, and its gain does not matter here.
             let mut builder = RegexBuilder::new(&translated);
             builder
                 .backtrack_limit(BACKTRACK_LIMIT)
@@ -249,7 +251,7 @@ impl Pattern {
     }
 }
 
-/// A pattern that is compiled when it is first asked for: Python, too, meets an invalid one only then.
+/// A pattern that is compiled when it is first used, because Python, too, finds an invalid one only then.
 #[derive(Clone, Debug)]
 pub(crate) struct LazyPattern {
     source: String,

@@ -1,7 +1,7 @@
-//! Reads a Python 3.11 pattern into a tree and refuses what Python refuses.
+//! Parses a Python 3.11 pattern into a tree, and refuses what Python refuses.
 //!
-//! The grammar is that of Python's `re._parser`, with its corners: `{` that begins no repetition is a literal, global
-//! flags stand only at the start, a lookbehind has a fixed width, an open group cannot be referred to.
+//! The grammar is that of Python's `re._parser`, with its special cases: a `{` that does not begin a repetition is a literal,
+//! global flags are allowed only at the start, a lookbehind has a fixed width, and an open group cannot be referred to.
 
 use std::collections::HashMap;
 
@@ -10,17 +10,17 @@ use super::ast::{At, Category, CategoryKind, Flags, Mode, Node, SetItem, Width};
 use super::check::Loops;
 use super::scan::{Scanner, Token};
 
-/// How deeply groups may nest: what the engine below takes, with room for the groups that translation adds.
+/// How deeply groups may nest. This is what the engine accepts, with room for the groups that the translation adds.
 const MAX_DEPTH: usize = 40;
 
-/// What a pattern says.
+/// The result of parsing a pattern.
 pub(super) struct Parsed {
     pub(super) root: Node,
     pub(super) flags: Flags,
-    /// The number of groups, the whole match not counted.
+    /// The number of groups, without the whole match.
     pub(super) groups: usize,
     pub(super) names: HashMap<String, usize>,
-    /// The groups whose content the engine does not tell as Python does.
+    /// The groups whose content in the engine differs from Python's.
     pub(super) unsettled: Vec<usize>,
 }
 
@@ -64,11 +64,11 @@ pub(super) struct Parser<'p> {
     pub(super) scanner: Scanner<'p>,
     pub(super) flags: Flags,
     pub(super) names: HashMap<String, usize>,
-    /// The width of each group; `None` while it is open.
+    /// The width of each group, or `None` while it is open.
     pub(super) widths: Vec<Option<Width>>,
     /// Inside a lookbehind: the number of the first group that began there.
     pub(super) behind_from: Option<usize>,
-    /// The numbers that conditionals name, which may be of groups that follow.
+    /// The numbers in conditionals, which may be those of groups that follow.
     pub(super) conditions: Vec<usize>,
     depth: usize,
 }
@@ -98,7 +98,7 @@ impl Parser<'_> {
         })
     }
 
-    /// Parses one branch; `first` says that global flags may stand at its start.
+    /// Parses one branch. `first` says whether global flags are allowed at its start.
     pub(super) fn sequence(&mut self, mut verbose: bool, first: bool) -> Result<Node, PatternError> {
         let mut items: Vec<Node> = Vec::new();
         loop {
@@ -139,7 +139,7 @@ impl Parser<'_> {
         Ok(Node::Sequence(items))
     }
 
-    /// Reads a repetition's bounds; `None` is a `{` that begins none.
+    /// Reads a repetition's limits. Returns `None` for a `{` that does not begin a repetition.
     fn quantifier(&mut self, c: char) -> Result<Option<(u32, Option<u32>)>, PatternError> {
         let bounds = match c {
             '?' => (0, Some(1)),
@@ -262,7 +262,7 @@ impl Parser<'_> {
     }
 }
 
-/// Returns what `\d` and its kin stand for.
+/// Returns the category for `\d`, `\s` or `\w`, or for one of their negations.
 pub(super) fn category(c: char) -> Option<Category> {
     let kind = match c {
         'd' | 'D' => CategoryKind::Digit,

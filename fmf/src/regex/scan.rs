@@ -17,7 +17,7 @@ pub(super) struct Scanner<'p> {
 }
 
 impl<'p> Scanner<'p> {
-    /// Opens a pattern; one that ends in a lone backslash is refused, wherever the parser would stop.
+    /// Opens a pattern. One that ends in a lone backslash is refused, wherever the parser would stop.
     pub(super) fn new(pattern: &'p str) -> Result<Self, PatternError> {
         let scanner = Self {
             pattern,
@@ -104,7 +104,7 @@ impl<'p> Scanner<'p> {
         }
     }
 
-    /// Returns the error of a construct that Python has and this translation has not.
+    /// Returns the error of a construct that Python supports and this translation does not.
     pub(super) fn unsupported(&self, construct: &'static str) -> PatternError {
         PatternError::Unsupported {
             pattern: self.pattern.to_owned(),

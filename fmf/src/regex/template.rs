@@ -1,4 +1,4 @@
-//! Replacement templates of `re.sub`.
+//! Parses the replacement templates of `re.sub`.
 
 use super::PatternError;
 use super::escape::is_octal;

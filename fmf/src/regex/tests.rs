@@ -1,4 +1,4 @@
-//! Cases of `re` by name; `tests/fmf/languages/patterns.rs` compares generated ones with Python.
+//! Tests of `re` with single cases; `tests/fmf/languages/patterns.rs` compares generated ones with Python.
 
 use super::{Pattern, PatternError, search};
 

@@ -1,8 +1,8 @@
-//! The constructor: tagged nodes to values.
+//! The constructor, which makes values of tagged nodes.
 //!
-//! Merge keys are resolved first, as ruamel does it: what they bring comes before the mapping's own entries, which replace
-//! it in place, and a mapping with merge keys may repeat its own keys. Mappings that several places share get an identity.
-//! A document that contains itself is refused: there is no value for it.
+//! Merge keys are resolved first, as ruamel does it: the entries that they bring come before the mapping's own entries, which
+//! replace them in place, and a mapping with merge keys may repeat its own keys. Mappings that several places share get an
+//! identity. A document that contains itself is refused, because there is no value for it.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -17,15 +17,15 @@ struct Constructor<'a> {
     nodes: Vec<Node<'a>>,
     version_1_1: bool,
     file: u32,
-    /// Values of nodes that aliases refer to, and of those inside of them.
+    /// The values of nodes to which aliases refer, and of the nodes inside them.
     made: HashMap<NodeId, Made>,
-    /// How many nodes that aliases refer to are around the one that is being made.
+    /// How many nodes to which aliases refer are around the node that is being made.
     shared: usize,
-    /// How many merge keys are being resolved, one inside of the other.
+    /// How many nested merge keys are being resolved.
     merging: usize,
-    /// How many values the document stands for so far, aliases written out.
+    /// How many values the document stands for so far, with aliases written out.
     weight: u64,
-    /// Keys that repeat in a document, as one allocation.
+    /// Keys that repeat in a document, so that each has one allocation.
     texts: HashSet<Arc<str>>,
 }
 
@@ -60,7 +60,7 @@ pub(super) fn construct(nodes: Nodes<'_>, file: u32) -> Result<Value, Problem> {
 impl Constructor<'_> {
     /// Makes a node's value, once for all aliases.
     fn value(&mut self, id: NodeId) -> Result<Value, Problem> {
-        // Inside of shared nodes everything may be reached twice, by merge keys.
+        // Everything inside shared nodes may be reached twice, through merge keys.
         let remembered = self.nodes[id].aliased || self.shared > 0;
         if !remembered {
             return self.new_value(id);
@@ -128,7 +128,7 @@ impl Constructor<'_> {
         self.nodes[id].position.problem(text)
     }
 
-    /// Counts values, against documents that aliases make exponentially large.
+    /// Counts values, to refuse documents that aliases make exponentially large.
     fn weigh(&mut self, id: NodeId, weight: u64) -> Result<(), Problem> {
         self.weight = self.weight.saturating_add(weight);
         if self.weight > MAX_VALUES {
@@ -140,7 +140,7 @@ impl Constructor<'_> {
         Ok(())
     }
 
-    /// Returns the text of a scalar; of a mapping, that of its `=` key.
+    /// Returns the text of a scalar, or of the scalar under a mapping's `=` key.
     fn scalar_text(&self, id: NodeId) -> Result<&str, Problem> {
         let mut id = id;
         for _ in 0..=self.nodes.len() {
@@ -168,10 +168,10 @@ impl Constructor<'_> {
         Ok(Value::text(text))
     }
 
-    /// Makes a key: lists become tuples, and what Python cannot hash is refused.
+    /// Makes a key. Lists become tuples, and values that Python cannot hash are refused.
     fn key(&mut self, mapping: NodeId, id: NodeId) -> Result<Value, Problem> {
         let key = match &self.nodes[id] {
-            // Keys repeat from mapping to mapping.
+            // The same keys occur in many mappings.
             Node {
                 tag: Tag::Text,
                 content: Content::Scalar(text),
@@ -238,7 +238,7 @@ impl Constructor<'_> {
         Ok(())
     }
 
-    /// Takes `<<` out of a mapping and puts what it brings into `merged`.
+    /// Removes `<<` from a mapping and puts the entries that it brings into `merged`.
     fn resolve_merges(&mut self, id: NodeId) -> Result<(), Problem> {
         let Content::Mapping { pairs, .. } = &mut self.nodes[id].content else {
             return Ok(());
@@ -257,7 +257,7 @@ impl Constructor<'_> {
                 _ => own.push((key, value)),
             }
         }
-        // Put back first: a mapping may merge itself.
+        // The pairs are put back first, because a mapping may merge itself.
         if let Content::Mapping { pairs, .. } = &mut self.nodes[id].content {
             *pairs = own;
         }
@@ -283,7 +283,7 @@ impl Constructor<'_> {
         Ok(())
     }
 
-    /// Returns the entries that a merge key's value brings; of a list of mappings, the first one wins.
+    /// Returns the entries that a merge key's value brings. In a list of mappings, the first one wins.
     fn brought_by(&mut self, value: NodeId) -> Result<Vec<(NodeId, NodeId)>, Problem> {
         match &self.nodes[value].content {
             Content::Mapping { .. } => self.flattened(value),
@@ -311,7 +311,7 @@ impl Constructor<'_> {
         };
         self.weigh(id, entries.len() as u64)?;
         if self.nodes[id].aliased {
-            // The mapping and all that merge it share these.
+            // The mapping and all mappings that merge it share these nodes.
             for &(key, value) in &entries {
                 self.nodes[key].aliased = true;
                 self.nodes[value].aliased = true;
@@ -374,7 +374,7 @@ impl Constructor<'_> {
     }
 }
 
-/// Identities are never zero, and unique within the process as long as it matters.
+/// Returns a new identity, which is never zero, and is unique within the process for as long as it matters.
 fn new_identity() -> u32 {
     static NEXT: AtomicU32 = AtomicU32::new(1);
     NEXT.fetch_add(1, Ordering::Relaxed).max(1)

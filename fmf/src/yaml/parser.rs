@@ -1,7 +1,7 @@
-//! The parser: tokens to a tree of tagged nodes.
+//! The parser, which makes a tree of tagged nodes from tokens.
 //!
-//! Recursive descent over the grammar, at most [`MAX_DEPTH`] deep. Nodes live in one table; aliases are further references to
-//! the node of their anchor, which may even contain them.
+//! It is a recursive descent over the grammar, at most [`MAX_DEPTH`] deep. The nodes are in one table. Aliases are further
+//! references to the node of their anchor, which may even contain them.
 
 mod collections;
 
@@ -18,7 +18,7 @@ const YAML_PREFIX: &str = "tag:yaml.org,2002:";
 /// The number of a node.
 pub(super) type NodeId = usize;
 
-/// The nodes of a document; the root is nothing where there is no document.
+/// The nodes of a document. The root is `None` if there is no document.
 #[derive(Debug)]
 pub(super) struct Nodes<'a> {
     pub(super) table: Vec<Node<'a>>,
@@ -37,12 +37,12 @@ pub(super) struct Node<'a> {
     pub(super) aliased: bool,
 }
 
-/// What a node holds.
+/// The content of a node.
 #[derive(Debug)]
 pub(super) enum Content<'a> {
     Scalar(Cow<'a, str>),
     Sequence(Vec<NodeId>),
-    /// Keys and values; and what merge keys bring, once they are resolved.
+    /// The keys and values, and the entries that merge keys bring once they are resolved.
     Mapping {
         pairs: Vec<(NodeId, NodeId)>,
         merged: Vec<(NodeId, NodeId)>,
@@ -53,12 +53,12 @@ pub(super) enum Content<'a> {
 enum Written {
     /// No tag.
     Absent,
-    /// `!`: as if there were no tag and no quotes.
+    /// The tag `!`, which counts as no tag and no quotes.
     Bare,
     Named(Tag),
 }
 
-/// What stands before a node: an anchor and a tag, perhaps.
+/// The anchor and the tag before a node, if there are any.
 struct Properties<'a> {
     anchor: Option<&'a str>,
     written: Written,
@@ -166,7 +166,7 @@ impl<'a> Parser<'a> {
         Ok(())
     }
 
-    /// Takes document ends, and refuses what comes behind them.
+    /// Takes the ends of the document, and refuses anything after them.
     fn document_end(&mut self) -> Result<(), Problem> {
         let mut explicit_end = None;
         while matches!(self.scanner.peek()?.kind, Kind::DocumentEnd) {
@@ -217,7 +217,7 @@ impl<'a> Parser<'a> {
         self.nodes.len() - 1
     }
 
-    /// Parses a node in a block, where a key may have its list at its own column.
+    /// Parses a node in a block, in which a key may have its list at its own column.
     fn block_node(&mut self, indentless: bool) -> Result<NodeId, Problem> {
         self.node(true, indentless)
     }
@@ -273,7 +273,7 @@ impl<'a> Parser<'a> {
         Ok(id)
     }
 
-    /// Makes the node of an anchor or tag with nothing behind it.
+    /// Makes the node of an anchor or tag that has nothing after it.
     fn absent(&mut self, properties: Properties<'a>) -> NodeId {
         let id = self.empty(properties.start);
         if let Written::Named(tag) = properties.written {
@@ -354,7 +354,7 @@ impl<'a> Parser<'a> {
         }
     }
 
-    /// Makes a collection's node and goes one level down; its anchor is known inside of it already.
+    /// Makes a collection's node and goes one level down. Its anchor is already known inside it.
     fn open(
         &mut self,
         anchor: Option<&'a str>,

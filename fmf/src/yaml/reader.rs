@@ -1,7 +1,7 @@
 //! A cursor over the text that counts lines and columns as ruamel does.
 //!
-//! Only `\n` starts a new line in the counts (the text has no `\r`), though other characters end lines for the scanner. The byte
-//! order mark takes no column. Past the end there are endless NULs; the text itself has none.
+//! Only `\n` starts a new line in the counts (the text has no `\r`), although other characters end lines for the scanner. The
+//! byte order mark takes no column. After the end, the reader returns NULs without limit; the text itself contains none.
 
 use super::Position;
 
@@ -9,9 +9,9 @@ use super::Position;
 #[derive(Debug)]
 pub(super) struct Reader<'a> {
     text: &'a str,
-    /// Byte offset of the next character.
+    /// The byte offset of the next character.
     at: usize,
-    /// Number of characters before it.
+    /// The number of characters before it.
     index: usize,
     position: Position,
 }
@@ -115,7 +115,7 @@ impl<'a> Reader<'a> {
         taken
     }
 
-    /// Moves over all characters that the predicate wants, and returns them.
+    /// Moves over all characters for which the predicate is true, and returns them.
     pub(super) fn take_while(&mut self, wanted: impl Fn(char) -> bool) -> &'a str {
         let rest = self.rest();
         self.take(rest.find(|c| !wanted(c)).unwrap_or(rest.len()))
@@ -136,12 +136,12 @@ impl<'a> Reader<'a> {
         Some(if c == '\u{85}' { '\n' } else { c })
     }
 
-    /// Tells whether a document marker stands at the cursor; the caller looks at the column.
+    /// Tells whether a document marker is at the cursor. The caller checks the column.
     pub(super) fn at_document_marker(&self) -> bool {
         self.at_marker("---") || self.at_marker("...")
     }
 
-    /// Tells whether the given marker stands at the cursor, with white space or an end behind it.
+    /// Tells whether the given marker is at the cursor, with white space or an end after it.
     pub(super) fn at_marker(&self, marker: &str) -> bool {
         self.rest().starts_with(marker) && is_blank(self.peek_at(marker.len()))
     }

@@ -1,7 +1,7 @@
-//! Tags, and which of them a plain scalar has by its looks.
+//! Tags, and which tag a plain scalar has by the form of its text.
 //!
-//! The rules are ruamel's for YAML 1.2, and those for 1.1 where a document asks for it. They are wider than the constructors:
-//! `0x_` looks like an integer and is refused when it is made.
+//! The rules are ruamel's for YAML 1.2, and its rules for 1.1 if a document asks for that. They accept more than the constructors
+//! do: `0x_` looks like an integer and is refused when its value is made.
 
 /// A node's tag.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,9 +48,9 @@ impl Tag {
     }
 }
 
-/// Returns the tag that a scalar without tag and quotes has.
+/// Returns the tag of a scalar without tag and quotes.
 pub(super) fn resolve(text: &str, version_1_1: bool) -> Tag {
-    // A final line end does not matter to the patterns, but a text of nothing else is no `null`.
+    // A final line end does not matter to the patterns, but a text that is nothing else is not `null`.
     let body = text.strip_suffix('\n').filter(|body| !body.is_empty()).unwrap_or(text);
     match text.bytes().next() {
         None => Tag::Null,

@@ -1,11 +1,11 @@
-//! Scalars' texts to values, as ruamel's constructors and the Python functions behind them do it.
+//! Makes values of the texts of scalars, as ruamel's constructors and the Python functions behind them do it.
 
 use std::fmt::Write as _;
 use std::sync::Arc;
 
 use crate::value::{MAX_DIGITS, Value, decimal};
 
-/// Makes a boolean; all words of YAML 1.1 count where the tag is written out.
+/// Makes a boolean. If the tag is written out, all words of YAML 1.1 count.
 pub(super) fn boolean(text: &str) -> Result<Value, String> {
     match text.to_lowercase().as_str() {
         "yes" | "y" | "true" | "on" => Ok(Value::Bool(true)),
@@ -45,14 +45,14 @@ pub(super) fn integer(text: &str, version_1_1: bool) -> Result<Value, String> {
     Ok(decimal(negative != own_sign, &digits))
 }
 
-/// Reads an integer as Python's `int(text, base)` does; gives its sign and decimal digits.
+/// Reads an integer as Python's `int(text, base)` does, and returns its sign and decimal digits.
 fn python_int(text: &str, base: u32) -> Option<(bool, String)> {
     let text = text.trim();
     let (negative, digits) = match text.strip_prefix(['-', '+']) {
         Some(digits) => (text.starts_with('-'), digits),
         None => (false, text),
     };
-    // Beyond this, the result has too many decimal digits in any case.
+    // With more digits than this, the result has too many decimal digits in any case.
     if digits.is_empty() || digits.len() > 4 * MAX_DIGITS || !digits.chars().all(|digit| digit.is_digit(base)) {
         return None;
     }
@@ -62,7 +62,7 @@ fn python_int(text: &str, base: u32) -> Option<(bool, String)> {
     Some((negative, to_decimal(digits, base)))
 }
 
-/// Converts digits of another base; little-endian groups of nine decimal digits hold the number meanwhile.
+/// Converts digits of another base. In between, little-endian groups of nine decimal digits hold the number.
 fn to_decimal(digits: &str, base: u32) -> String {
     const GROUP: u64 = 1_000_000_000;
     let mut groups = vec![0_u64];
@@ -119,7 +119,7 @@ pub(super) fn float(text: &str, version_1_1: bool) -> Result<Value, String> {
     Ok(Value::Float(sign * float))
 }
 
-/// Makes bytes of base64 text; characters that are not of its alphabet are skipped, as Python does.
+/// Makes bytes from base64 text. Characters outside its alphabet are skipped, as in Python.
 pub(super) fn binary(text: &str) -> Result<Value, String> {
     if !text.is_ascii() {
         return Err("base64 has only ASCII characters".to_owned());
@@ -136,7 +136,7 @@ pub(super) fn binary(text: &str) -> Result<Value, String> {
             b'=' => {
                 padding += 1;
                 if count >= 2 && count + padding >= 4 {
-                    // A complete quad; what follows is another text, which Python drops.
+                    // The quad is complete. What follows is another text, which Python drops.
                     return Ok(Value::Bytes(Arc::from(bytes)));
                 }
                 continue;
@@ -160,7 +160,7 @@ pub(super) fn binary(text: &str) -> Result<Value, String> {
     }
 }
 
-/// Makes a date or a timestamp of text that looks like one.
+/// Makes a date or a timestamp from text that looks like one.
 pub(super) fn timestamp(text: &str) -> Result<Value, String> {
     let refused = || format!("`{text}` is not a date or timestamp");
     let text = text.strip_suffix('\n').unwrap_or(text);

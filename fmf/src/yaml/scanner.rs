@@ -1,9 +1,9 @@
-//! The scanner: characters to tokens.
+//! The scanner, which makes tokens from characters.
 //!
-//! The one difficulty is that a key is known as such only when its `:` is found. Every token that could start a key is
-//! remembered with its place in the queue; when the `:` comes, a key token (and where the key starts a mapping, the
-//! mapping's start) is put in front of it. Such keys must stay on one line and within [`KEY_LENGTH`] characters.
-//! Invariant: tokens leave the queue only when no remembered key may still be put in front of them.
+//! The one difficulty is that a key is recognized only when its `:` is found. Every token that could start a key is remembered
+//! with its position in the queue. When the `:` comes, a key token is put before it; and if the key starts a mapping, the start
+//! of the mapping too. Such keys must be on one line and within [`KEY_LENGTH`] characters. Invariant: tokens leave the queue only
+//! when no remembered key may still be put before them.
 
 mod directive;
 mod quoted;
@@ -15,7 +15,7 @@ use std::collections::VecDeque;
 use super::reader::{Reader, is_blank, is_end};
 use super::{Position, Problem};
 
-/// Most characters between a simple key's start and its `:`.
+/// The most characters between a simple key's start and its `:`.
 const KEY_LENGTH: usize = 1024;
 
 /// One token, with the place where it starts.
@@ -25,7 +25,7 @@ pub(super) struct Token<'a> {
     pub(super) position: Position,
 }
 
-/// What a token is.
+/// The kind of a token.
 #[derive(Debug)]
 pub(super) enum Kind<'a> {
     StreamEnd,
@@ -64,7 +64,7 @@ pub(super) enum Kind<'a> {
 }
 
 impl Kind<'_> {
-    /// Returns what to call the token in a message.
+    /// Returns the name of the token in a message.
     pub(super) fn describe(&self) -> &'static str {
         match self {
             Self::StreamEnd => "the end of the file",
@@ -110,7 +110,7 @@ pub(super) struct Scanner<'a> {
     indent: i64,
     indents: Vec<i64>,
     allow_simple_key: bool,
-    /// At most one per flow level, in the order of the levels.
+    /// The possible keys, at most one for each flow level, in the order of the levels.
     possible_keys: Vec<PossibleKey>,
     /// Whether `%YAML 1.1` was seen.
     pub(super) version_1_1: bool,
@@ -143,7 +143,7 @@ impl<'a> Scanner<'a> {
             .ok_or_else(|| Position::default().problem("the file ends unexpectedly"))
     }
 
-    /// Takes the next token; the stream's end stays.
+    /// Takes the next token. The end of the stream is returned again and again.
     pub(super) fn next(&mut self) -> Result<Token<'a>, Problem> {
         let position = self.peek()?.position;
         match self.tokens.pop_front() {
@@ -342,7 +342,7 @@ impl<'a> Scanner<'a> {
 
     fn fetch_flow_end(&mut self, kind: Kind<'a>) -> Result<(), Problem> {
         self.remove_possible_key()?;
-        // A bracket that closes nothing is the parser's to refuse.
+        // The parser refuses a bracket that closes nothing.
         self.flow.pop();
         self.allow_simple_key = false;
         self.fetch_indicator(kind);
@@ -475,7 +475,7 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// Skips spaces and a comment up to the line's end, which is skipped too.
+    /// Skips spaces and a comment up to the line's end, and the end itself.
     fn skip_line_end(&mut self, after: &str) -> Result<(), Problem> {
         self.reader.take_while(|c| c == ' ');
         if self.reader.peek() == '#' {

@@ -1,4 +1,4 @@
-//! What is inside of collections, in blocks and in flow.
+//! Parses the content of collections, in blocks and in flow.
 
 use super::{Content, NodeId, Parser, new_mapping};
 use crate::yaml::resolve::Tag;
@@ -166,7 +166,7 @@ impl Parser<'_> {
             return Ok(self.empty(position));
         }
         self.scanner.next()?;
-        // A second `:` is no end of the value.
+        // A second `:` does not end the value.
         self.flow_part(position, |kind| !matches!(kind, Kind::Value) && ends(kind))
     }
 }

@@ -1,4 +1,4 @@
-//! Directives, tags, anchors and aliases.
+//! Scans directives, tags, anchors and aliases.
 
 use std::borrow::Cow;
 

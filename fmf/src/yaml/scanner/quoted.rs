@@ -1,4 +1,4 @@
-//! Quoted scalars. Indentation means nothing in them; only a document marker at a line's start is refused.
+//! Scans quoted scalars. Indentation means nothing in them; only a document marker at the start of a line is refused.
 
 use std::borrow::Cow;
 
@@ -87,7 +87,7 @@ impl<'a> Scanner<'a> {
         Ok(())
     }
 
-    /// Takes an escape's letter and all its digits but the last.
+    /// Takes an escape's letter and all its digits except the last one.
     fn scan_code(&mut self, length: usize, start: Position) -> Result<char, Problem> {
         let digits = self.reader.rest().get(1..=length);
         let digits = digits.filter(|digits| digits.bytes().all(|digit| digit.is_ascii_hexdigit()));

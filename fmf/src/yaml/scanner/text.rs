@@ -1,4 +1,4 @@
-//! Plain and block scalars.
+//! Scans plain and block scalars.
 
 use std::borrow::Cow;
 
@@ -8,17 +8,17 @@ use crate::yaml::reader::{is_blank, is_break};
 
 /// What separates two runs of a plain scalar.
 enum Gap {
-    /// Nothing, or something that ends the scalar.
+    /// There is nothing between them, or something that ends the scalar.
     End,
-    /// Spaces on the line.
+    /// There are spaces on the line.
     Spaces,
-    /// Line ends, folded.
+    /// There are line ends, which were folded.
     Folded(String),
 }
 
 /// The header of a block scalar.
 struct Header {
-    /// `+`, `-`, or nothing.
+    /// The sign `+` or `-`, if there is one.
     chomping: Option<char>,
     increment: Option<i64>,
 }
@@ -28,7 +28,7 @@ impl<'a> Scanner<'a> {
         let indent = self.indent + 1;
         let mut run_start = self.reader.offset();
         let mut end = run_start;
-        // What was folded so far; the scalar is a slice of the text while nothing was.
+        // The text that was folded so far. While nothing was folded, the scalar is a slice of the text.
         let mut folded: Option<String> = None;
         let mut length = self.plain_run();
         while length > 0 {
@@ -176,7 +176,7 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// Takes the empty lines at a block's start; returns them and the column of the deepest white space.
+    /// Takes the empty lines at a block's start. Returns them and the column of the deepest white space.
     fn scan_block_start(&mut self) -> Result<(String, i64), Problem> {
         let mut breaks = String::new();
         let (mut first, mut deepest) = (None, 0);
@@ -197,7 +197,7 @@ impl<'a> Scanner<'a> {
         Ok((breaks, deepest))
     }
 
-    /// Takes empty lines inside of a block.
+    /// Takes empty lines inside a block.
     fn scan_block_breaks(&mut self, indent: i64) -> String {
         let mut breaks = String::new();
         loop {
