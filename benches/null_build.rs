@@ -160,7 +160,8 @@ fn seed(work: &Workload, store: &Store) {
     });
 }
 
-/// Builds once into a directory that stays (ext4 is slow to make files where many were just removed), checks that all was cached, and returns what it took.
+/// Builds once into a directory that stays (ext4 is slow to make files where many were just removed), checks that all was cached, and
+/// returns what it took.
 fn build(place: &Path, run: usize, tests: usize) -> Cost {
     let binary = env::var_os("ATEX_BINARY").unwrap_or_else(|| env!("CARGO_BIN_EXE_atex").into());
     let output = place.join(format!("run-{run}"));

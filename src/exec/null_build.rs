@@ -1,7 +1,8 @@
 //! The null build: nothing has to run because every test has a passed record, and no machine is asked for anything.
 //!
-//! It emits the events and writes the files that [`run`](super::run::run) would, from the [`NullBuild`] of the workload alone. Where a record
-//! turns out to be unusable, it emits nothing and leaves the run's directory as it was; the caller then compiles and runs the workload.
+//! It emits the events and writes the files that [`run`](super::run::run) would, from the [`NullBuild`] of the workload alone. Where
+//! a record turns out to be unusable, it emits nothing and leaves the run's directory as it was; the caller then compiles and runs
+//! the workload.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -37,8 +38,8 @@ pub struct RestoredNullBuild {
 }
 
 impl NullBuildRun {
-    /// Takes the record that the cache has of each test. Returns `None` if a test has to run, or may have to because its record could be too
-    /// old: the null build does not know which tests ran on a prepared SUT.
+    /// Takes the record that the cache has of each test. Returns `None` if a test has to run, or may have to because its record could
+    /// be too old: the null build does not know which tests ran on a prepared SUT.
     pub fn new(build: NullBuild, records: Vec<Option<RecordOutput>>, options: &Options) -> Option<Self> {
         let stands =
             |output: &RecordOutput| output.outcome == RecordOutcome::Passed && options.believes(output.prepared, true);

@@ -294,7 +294,8 @@ impl PendingWork {
         self.lanes.iter().enumerate().map(lane).collect()
     }
 
-    /// Counts the nodes that have to run, by kind. Prepare and finish steps are counted as if no SUT were prepared, because none has been asked.
+    /// Counts the nodes that have to run, by kind. Prepare and finish steps are counted as if no SUT were prepared, because none has
+    /// been asked.
     pub fn to_run(&self, work: &Workload, options: &Options) -> BTreeMap<Kind, u64> {
         let mut counts = BTreeMap::new();
         for id in work.graph.ids().filter(|&id| self.need(work, options, id) == Need::Run) {
@@ -327,8 +328,8 @@ impl PendingWork {
         }
     }
 
-    /// Sets how long tests are expected to take, and orders them by that. For a test that was never measured, its `duration` is scaled by the
-    /// ratio of measured to declared durations of the others.
+    /// Sets how long tests are expected to take, and orders them by that. For a test that was never measured, its `duration` is
+    /// scaled by the ratio of measured to declared durations of the others.
     pub(crate) fn weigh(&mut self, work: &Workload, suts: usize, times: &Durations) {
         let measured: Vec<Option<Duration>> = self.jobs.iter().map(|job| times.of(work, job.node)).collect();
         let (mut took, mut allowed) = (Duration::ZERO, Duration::ZERO);

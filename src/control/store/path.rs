@@ -15,7 +15,8 @@ use std::fmt;
 const LONGEST_COMPONENT: usize = 200;
 
 /// The longest path, in bytes, and the deepest path, in components, that is kept as it is. They leave room for the
-/// run's directory and the test's name before the path, and for programs that recurse into it, as the cache does.
+/// run's directory and the test's name before the path, and for code that recurses into it, as the
+/// cache and the removal of a run do.
 const LONGEST: usize = 1500;
 const DEEPEST: usize = 64;
 

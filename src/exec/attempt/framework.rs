@@ -1,4 +1,4 @@
-//! Test frameworks: how a test of each one is started, and what its exit code means where the test reported no result for itself.
+//! Test frameworks: how a test of each one is started, and what its exit code means if it reported no result.
 //!
 //! A framework judges nothing else: results that a test reports are its own (`src/control/`), and that it never came to its end is the
 //! infrastructure's. A test with the interface `tmt` is judged by tmt's rules (`src/exec/attempt/interface`). Which frameworks there are,

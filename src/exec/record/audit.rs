@@ -36,8 +36,8 @@ impl Share {
     }
 }
 
-/// Takes a random share of the recorded tests out of `hits`, so that they run. Returns when each of them passed. Of tests that share a tree,
-/// either all run or none does.
+/// Takes a random share of the recorded tests out of `hits`, so that they run. Returns when each of them passed. Of tests that share
+/// a tree, either all run or none does.
 pub fn choose(
     work: &Workload,
     hits: &mut HashMap<NodeId, RecordOutput, impl BuildHasher>,

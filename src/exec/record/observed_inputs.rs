@@ -1,15 +1,16 @@
 //! Observed inputs: files that steps and tests were seen to read, in addition to the files that are inputs by the rules.
 //!
-//! The graph is compiled with static keys, which know the rules alone. Under a node's static key the cache remembers sets of paths, one for
-//! each way in which the node was seen to read. The node's record lies under the key of such a set with the present contents of its paths
-//! ([`Node::observing`]). As with the depfiles of ninja and the manifests of ccache, several records of one node can exist beside each other.
-//! What a prepare chain read counts as read by everything that is made on it, so the keys of later nodes need not change when the chain is
-//! seen to read more.
+//! The graph is compiled with static keys, which know the rules alone. Under a node's static key the cache remembers sets of paths,
+//! one for each way in which the node was seen to read. The node's record lies under the key of such a set with the present contents
+//! of its paths ([`Node::observing`]). As with the depfiles of ninja and the manifests of ccache, several records of one node can
+//! exist beside each other. What a prepare chain read counts as read by everything that is made on it, so the keys of later nodes
+//! need not change when the chain is seen to read more.
 //!
-//! A path that ends with a slash stands for the names in a directory that was listed. Some machines do not tell which directories were
-//! listed. There, a directory counts as listed when a file in it was read that is no static input, or when files were read in two of the
-//! directories below it; for the directories above the test's own one, only the second rule holds. Some machines do not tell which files were
-//! copied. There, all files in a listed directory count as read. Observation only ever adds inputs; it never takes one away.
+//! A path that ends with a slash stands for the names in a directory that was listed. Some machines do not tell which directories
+//! were listed. There, a directory counts as listed when a file in it was read that is no static input, or when files were read in
+//! two of the directories below it; for the directories above the test's own one, only the second rule holds. Some machines do not
+//! tell which files were copied. There, all files in a listed directory count as read. Observation only ever adds inputs; it never
+//! takes one away.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

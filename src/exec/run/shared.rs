@@ -1,4 +1,4 @@
-//! What the event loop and all workers of a run read: the workload, the options, the cache, the run's directory and logs.
+//! The data that the event loop and all workers of a run share: the workload, the options, the cache, the run's directory and logs.
 
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock};

@@ -1,4 +1,4 @@
-//! The files of the uploads, as they are sent to SUTs. A file that changes while it is sent is read again, and what depends on it is not
+//! The lists of uploaded files, as they are sent to SUTs. A file that changes while it is sent is read again, and what depends on it is not
 //! recorded.
 
 use std::collections::BTreeSet;

@@ -1,4 +1,5 @@
-//! Assigning work: the next command of an idle SUT, which spare SUTs are opened, and which tests are skipped because no SUT can run them.
+//! Assigns work: decides the next command of an idle SUT, which spare SUTs are opened, and which tests are skipped because no SUT
+//! can run them.
 
 use super::Schedule;
 use super::messages::{Decision, JobId, LaneId, SutId, WorkerCommand};

@@ -1,8 +1,9 @@
-//! Which lane needs a SUT most, what it costs to bring the SUT there, and whether that pays.
+//! Chooses the lane for a SUT: which lane needs a SUT most, what it costs to bring the SUT there, and whether that pays.
 //!
-//! The *end* of a lane is the time at which its work would be over with the SUTs that serve it now. A free SUT goes to the lane whose end is
-//! last, so SUTs spread until all lanes end together. It goes there only if it can start a test before the SUTs in the lane have started
-//! all of them. A SUT that is already prepared for a lane prefers that lane, as long as the lane has less than its share of the SUTs.
+//! The *end* of a lane is the time at which its work would be over with the SUTs that serve it now. A free SUT goes to the lane whose
+//! end is last, so SUTs spread until all lanes end together. It goes there only if it can start a test before the SUTs in the lane
+//! have started all of them. A SUT that is already prepared for a lane prefers that lane, as long as the lane has less than its share
+//! of the SUTs.
 
 use super::Schedule;
 use super::lane::LaneState;

@@ -1,4 +1,5 @@
-//! A lane: its waiting tests in the order in which they start, what entering it costs, and counts of the SUTs that serve it.
+//! The state of a lane in the schedule: its waiting tests in the order in which they start, the cost of entering it, and counts of
+//! the SUTs that serve it.
 
 use std::collections::VecDeque;
 

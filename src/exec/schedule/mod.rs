@@ -269,7 +269,8 @@ impl Schedule {
         self.list(lane);
     }
 
-    /// Approach: skip the tests that no SUT can run, give work to the SUT that answered and to those that wait for work, and open spare SUTs.
+    /// Approach: skip the tests that no SUT can run, give work to the SUT that answered and to those that wait for work, and open
+    /// spare SUTs.
     fn decide(&mut self, now: u64, answered: Option<SutId>) -> Vec<Decision> {
         self.now = now;
         let mut decisions = Vec::new();

@@ -1,4 +1,4 @@
-//! Installs packages on a SUT: those of all waiting tests in one transaction, or those of a single step or test.
+//! Installs packages on a SUT: the packages of all waiting tests in one transaction, or the packages of one step or test.
 
 use std::collections::BTreeSet;
 

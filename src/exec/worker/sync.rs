@@ -1,4 +1,5 @@
-//! Makes a tree on the SUT hold what it has to hold: before a lane is entered, before each test, and before finish steps.
+//! Syncs a tree to the SUT, so that it holds what it has to hold: before a lane is entered, before each test, and before finish
+//! steps.
 
 use std::time::Duration;
 

@@ -5,8 +5,8 @@ use std::process::{Command, Output};
 
 use crate::support::{Atex, Ran};
 
-/// Runs a bash script that finds `places` as `$1`, `$2`…, and the call as the function `call`. `None` where this machine does not let us mount;
-/// the script says so with exit code 77.
+/// Runs a bash script that finds `places` as `$1`, `$2`…, and the call as the function `call`. `None` where this machine does not let
+/// us mount; the script says so with exit code 77.
 pub(crate) fn run(atex: &Atex, places: &[&Path], script: &str) -> Option<Ran> {
     let inner = atex.command();
     let mut command = Command::new("unshare");

@@ -1,4 +1,4 @@
-//! Tests of finishes that are due: a run that could not do a finish leaves it due, and a later build does it, even if all tests
+//! Tests of finishes that are due: a run that did not do a finish leaves it due, and a later build does it, even if all tests
 //! are recorded.
 
 use crate::e2e_main::running::events;

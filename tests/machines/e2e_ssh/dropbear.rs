@@ -18,8 +18,8 @@ use crate::sut_support::sshd::free_port;
 /// Connections of one address that are not logged in: `MAX_UNAUTH_PER_IP` of dropbear, compiled in.
 const UNAUTHENTICATED: usize = 5;
 
-/// What dropbear says where it ends a connection by a fault of its own: from 2022.83 to 2024.85 at least, a channel that is opened just when a
-/// process of another one ends may be closed before its command comes (<https://github.com/mkj/dropbear/issues/321>).
+/// What dropbear says where it ends a connection by a fault of its own: from 2022.83 to 2024.85 at least, a channel that is opened
+/// just when a process of another one ends may be closed before its command comes (<https://github.com/mkj/dropbear/issues/321>).
 const DEFECT: &str = "Failed assertion (common-channel.c";
 
 /// A dropbear of the test's own, with a user `tester`.

@@ -26,8 +26,8 @@ pub(crate) fn has_small_disk() -> bool {
     std::env::var_os(OTHER_DISK).is_some()
 }
 
-/// Runs a test of this binary once more in a mount namespace where temporary files lie on a small disk and the kernel's id of the boot is a file
-/// of ours. Returns false where there is no need to go on; true in that namespace, and where it cannot be had.
+/// Runs a test of this binary once more in a mount namespace where temporary files lie on a small disk and the kernel's id of the
+/// boot is a file of ours. Returns false where there is no need to go on; true in that namespace, and where it cannot be had.
 pub(crate) fn on_a_small_disk(test: &str) -> bool {
     if has_small_disk() {
         fs::write(other_disk().join(BEGAN), "").expect("a file of the test");

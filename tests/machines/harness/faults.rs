@@ -253,8 +253,8 @@ fn described(pid: u32) -> String {
     format!("{pid} {line}")
 }
 
-/// Returns the processes that have a path of the suite in their environment or on their command line, work in one or hold a file of it open,
-/// but no sshd.
+/// Returns the processes that have a path of the suite in their environment or on their command line, work in one or hold a file of
+/// it open, but no sshd.
 fn processes(suite: &Suite) -> Vec<u32> {
     let marks = [suite.world.path(""), suite.outside.path().to_owned()];
     let marks = marks.map(|mark| mark.components().as_path().as_os_str().as_encoded_bytes().to_vec());

@@ -235,9 +235,9 @@ fn as_brought(files: &Files) -> Files {
         .collect()
 }
 
-/// Returns all that gives a test a need to run where it changes: what lies below its directory, what the directories of the tests above
-/// hold outside of other tests, what is shared, its mood, what it saw, and the names in the directories that it reads of; all there is where
-/// the whole tree was copied for it.
+/// Returns all that gives a test a need to run where it changes: what lies below its directory, what the directories of the tests
+/// above hold outside of other tests, what is shared, its mood, what it saw, and the names in the directories that it reads of; all
+/// there is where the whole tree was copied for it.
 fn needs(test: &Test, project: &Project, files: &Files, seen: &str) -> String {
     let lies_below = |path: &str, dir: &str| path.strip_prefix(dir).is_some_and(|rest| rest.starts_with('/'));
     let concerns = |path: &str| {

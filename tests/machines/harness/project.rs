@@ -66,7 +66,8 @@ const WHOLE: [&str; 4] = [
     r#". ./here.sh; rm -rf "$whole"; ./whole.sh "$whole""#,
 ];
 
-/// Says where the machine keeps what prepare steps make outside of the tree. A step that said it itself would name the whole tree by the rules.
+/// Says where the machine keeps what prepare steps make outside of the tree. A step that said it itself would name the whole tree by
+/// the rules.
 const HERE: &str = r#"here=$(pwd) rest=${here#"$SUTS"/} machine=$OUTSIDE/${rest%%/*}
 mkdir -p "$machine"
 copy=$machine/copy whole=$machine/whole due=$machine/due-${PROJECT-}

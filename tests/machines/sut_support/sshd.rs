@@ -185,8 +185,8 @@ impl Drop for Sshd {
     }
 }
 
-/// Returns a free port of loopback. It is outside of the range from which the kernel assigns ports, so that nobody gets it by
-/// chance before it is used.
+/// A port of loopback that nobody has. It is none of those that the kernel gives to whoever asks for any, so nobody gets it by chance
+/// before it is used.
 pub(crate) fn free_port() -> u16 {
     loop {
         let random = RandomState::new().build_hasher().finish() % 12_000;

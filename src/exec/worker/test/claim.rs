@@ -70,8 +70,8 @@ impl Worker<'_> {
         begun.inspect_err(|error| self.cache_failed(error)).ok()
     }
 
-    /// Puts the records of all tests into the run's directory, if each test has one that can be used. If the files cannot be written, they are
-    /// removed again, and the tests run and report that themselves.
+    /// Puts the records of all tests into the run's directory, if each test has one that can be used. If the files cannot be written,
+    /// they are removed again, and the tests run and report that themselves.
     fn restored(&self, jobs: &[JobId], found: &[Result<Lookup, CacheError>]) -> Option<Vec<EndedAttempt>> {
         let shared = self.shared;
         let record = |found: &Result<Lookup, CacheError>| match found {
