@@ -47,7 +47,7 @@ pub(crate) enum RecordError {
     Store(#[from] StoreError),
 }
 
-/// When and where a node ran.
+/// When and where a node ran, for its record.
 pub(crate) struct NodeRun {
     pub(crate) node: NodeId,
     /// The node with the files it was seen to read as inputs, if they were observed.

@@ -1,4 +1,4 @@
-//! The time of day, for events and records.
+//! The time of day, for the time stamps of events and records.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 

@@ -386,7 +386,7 @@ impl<'a, 'b> EventLoop<'a, 'b> {
                 }
             }
             (Input::Lost(_) | Input::EnterFailed(_), None) if self.shared.pending.jobs.is_empty() => {
-                // There is no test whose result would show it.
+                // No result of a test would show this failure, so it is noted here.
                 self.finished.infra = true;
             }
             _ => {}

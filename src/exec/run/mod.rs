@@ -88,7 +88,7 @@ pub struct Run<'a> {
     /// What each machine is expected to be. A machine that turns out to be different takes no part. A machine that joins must be
     /// like the first.
     pub expected: Vec<BaseIdentity>,
-    /// When these expectations were learnt, which is told with each result that is taken from the cache.
+    /// When these expectations were learnt. The event of each result that is taken from the cache says so.
     pub seen: Option<&'a SeenSut>,
     /// The project that the trees belong to.
     pub project: &'a Project,

@@ -74,18 +74,18 @@ impl Default for ScheduledSut {
     }
 }
 
-/// How many SUTs are in which stages.
+/// The numbers of SUTs by what their stages mean for the schedule.
 #[derive(Debug, Default)]
 pub(super) struct SutCounts {
-    /// Those that are not gone.
+    /// SUTs whose stage is not [`SutStage::Gone`].
     pub(super) alive: u32,
-    /// Those that are opened, and neither released nor lost.
+    /// SUTs that are opened, and neither released nor lost.
     pub(super) active: u32,
-    /// Those that work, or will.
+    /// SUTs that work, or will work.
     pub(super) supply: usize,
-    /// Those that are being connected to.
+    /// SUTs that are being connected to.
     pub(super) opening: u32,
-    /// Those that run a test.
+    /// SUTs that run a test.
     pub(super) testing: usize,
 }
 

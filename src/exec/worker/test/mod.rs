@@ -60,7 +60,7 @@ enum SutCondition {
 
 impl Worker<'_> {
     /// Approach: claim the nodes, because another process may run them now or have run them meanwhile. Run the attempts, and taint the SUT
-    /// if the end of one requires that. Record what the tests reported, never what befell the infrastructure. If the cache cannot be
+    /// if the end of one requires that. Record what the tests reported, never a failure of the infrastructure. If the cache cannot be
     /// used, the tests still run, but nothing is recorded.
     pub(crate) fn run_tests(&mut self, first: JobId, attempt: u32) -> Result<Input, CommandError> {
         let jobs: Vec<JobId> = self.shared.together(first).collect();
