@@ -12,7 +12,7 @@ const BUFFER: usize = 64 * 1024;
 
 /// Writes events as lines.
 ///
-/// A line is written when its event comes. Only lines of events that come in great numbers ([`Event::is_one_of_many`]) wait for
+/// A line is written when its event comes. Only lines of events that come in great numbers ([`is_one_of_many`](crate::event::Event::is_one_of_many)) wait for
 /// the next other event, or for [`EventWriter::flush`].
 #[derive(Debug)]
 pub struct EventWriter<W: Write> {
