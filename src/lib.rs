@@ -10,6 +10,7 @@ pub mod event;
 pub mod exec;
 pub mod exit;
 mod host;
+pub mod json_version;
 pub mod report;
 pub mod rundir;
 pub mod sut;

@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::control::{Mask, Status};
 use crate::exit::Exit;
+use crate::json_version::JsonVersion;
 
 /// An event and the time at which it happened.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -33,6 +34,8 @@ pub struct Stamped {
 pub enum Event {
     /// The graph is compiled. This is the first event of a run.
     RunStarted {
+        /// The version of all events of the run.
+        version: JsonVersion,
         /// The run's id: the last component of its directory.
         run: String,
         /// The run's directory.
@@ -70,7 +73,7 @@ pub enum Event {
         key: String,
         /// The SUT whose state was reused; empty for a recorded result.
         sut: String,
-        /// The age of what was reused, in seconds.
+        /// The age of what was reused, in milliseconds.
         age: u64,
         /// The recorded outcome.
         outcome: NodeOutcome,
@@ -187,7 +190,7 @@ impl Mode {
 pub struct SeenSut {
     /// The name of the machine.
     pub sut: String,
-    /// How long ago that was, in seconds.
+    /// How long ago that was, in milliseconds.
     pub age: u64,
 }
 

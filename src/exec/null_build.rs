@@ -18,6 +18,7 @@ use crate::exec::options::Options;
 use crate::exec::record::restore::{Recorded, Restorer};
 use crate::exec::run::clock::stamp;
 use crate::exec::run::{EventSink, Finished};
+use crate::json_version::JsonVersion;
 use crate::rundir::{FINISH_LOG, PREPARE_LOG, RunDir};
 use crate::sut::{Cancel, Urgency};
 
@@ -96,6 +97,7 @@ impl RestoredNullBuild {
             RunLog::create(dir.path(), log, false, options.max_output)?;
         }
         sink.event(&stamp(Event::RunStarted {
+            version: JsonVersion,
             run: dir.id().to_owned(),
             dir: dir.path().to_string_lossy().into_owned(),
             command: options.mode,

@@ -14,6 +14,7 @@ use super::*;
 use crate::control::Status;
 use crate::event::Mode;
 use crate::event::{Event, NodeOutcome, NodeRef, SutEvent};
+use crate::json_version::JsonVersion;
 use crate::rundir::{self, RunInfo};
 use terminal::Terminal;
 
@@ -71,6 +72,7 @@ fn node(label: &str) -> NodeRef {
 
 fn run_started(dir: &Path, suts: &[&str]) -> Event {
     Event::RunStarted {
+        version: JsonVersion,
         run: "20231114-221320-ab12".into(),
         dir: dir.to_string_lossy().into_owned(),
         command: Mode::Build,
@@ -155,8 +157,8 @@ fn script(dir: &Path, suts: &[&str]) -> Vec<Stamped> {
             },
         ),
         at(2, sut(first, SutEvent::Waiting, "held by pid 4711 for 2m")),
-        at(50, cached("test /a", "", 200)),
-        at(60, cached("prepare /plans/smoke#1 install", first, 7_300)),
+        at(50, cached("test /a", "", 200_000)),
+        at(60, cached("prepare /plans/smoke#1 install", first, 7_300_000)),
         at(100, started("prepare /plans/smoke#2 shell", first)),
         at(
             1_300,
@@ -452,7 +454,7 @@ fn what_is_cached_reaches_a_pipe_with_the_next_tick() {
         node: node("test /a"),
         key: String::new(),
         sut: String::new(),
-        age: 7200,
+        age: 7_200_000,
         outcome: NodeOutcome::Pass,
         seen: None,
     };

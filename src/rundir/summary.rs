@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::{ReadError, SUMMARY};
 use crate::event::{Mode, NodeOutcome};
 use crate::exit::Exit;
+use crate::json_version::JsonVersion;
 
 /// What is known of a run before it starts and is not in any event.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,7 +29,7 @@ pub struct RunInfo {
 #[serde(rename_all = "kebab-case")]
 pub struct RunSummary {
     /// The version of this form.
-    pub format: u32,
+    pub version: JsonVersion,
     /// The run's id.
     pub run: String,
     /// The command, or `None` until the run starts.
@@ -52,14 +53,11 @@ pub struct RunSummary {
     pub exit_code: Exit,
 }
 
-/// The version of `run.json` that is written here.
-const FORMAT: u32 = 1;
-
 impl RunSummary {
     /// Starts the summary of a run that has not begun.
     pub fn new(info: RunInfo) -> Self {
         Self {
-            format: FORMAT,
+            version: JsonVersion,
             run: String::new(),
             command: None,
             started: 0,

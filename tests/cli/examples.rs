@@ -54,7 +54,7 @@ fn with_keys(world: &World, line: &str, old: &str, new: &str) -> String {
 }
 
 /// The commands below `atex`, each as its words.
-fn commands(world: &World, above: &[String]) -> Vec<Vec<String>> {
+pub(crate) fn commands(world: &World, above: &[String]) -> Vec<Vec<String>> {
     let help = world.atex().args(above).args(["--help"]).run().expect(0).stdout;
     let mut all = vec![above.to_vec()];
     let list = help.split("\nCommands:\n").nth(1).unwrap_or_default();

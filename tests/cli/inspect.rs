@@ -136,7 +136,7 @@ fn ls_gives_programs_all_data() {
     insta::assert_debug_snapshot!(atex(&world(), ["ls", "--json", "--plan", "smoke"]).expect(0), @r#"
     exit 0
     --- stdout
-    {"name":"/tests/one","plan":"/plans/smoke","dir":"tests/one","interface":"tmt","data":{"summary": "The first", "tag": "smoke", "test": "./one.sh"}}
+    {"version":1,"name":"/tests/one","plan":"/plans/smoke","dir":"tests/one","interface":"tmt","data":{"summary": "The first", "tag": "smoke", "test": "./one.sh"}}
     "#);
     let plans = atex(&world(), ["ls", "plans", "--json"]).expect(0).json();
     assert_eq!(plans[1]["name"], "/plans/smoke");

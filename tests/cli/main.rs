@@ -6,6 +6,7 @@ mod examples;
 mod fmf;
 mod help;
 mod inspect;
+mod json;
 mod lint;
 mod null_build;
 mod results;

@@ -62,11 +62,11 @@ fn json_keeps_each_result_as_it_is_stored() {
     insta::assert_debug_snapshot!(ran, @r#"
     exit 0
     --- stdout
-    {"test":"/files","attempt":1,"result":{"status":"wei\u001brd","name":{"not":"text"}}}
-    {"test":"/smoke/install","attempt":1,"result":{"files":["output.txt","screen.png"],"name":"grub/timeout","status":"pass"}}
-    {"test":"/smoke/install","attempt":1,"result":{"note":"first line\nsecond","status":"fail","files":["output.txt"]}}
-    {"test":"/smoke/remove","attempt":1,"result":{"status":"infra","error":"timeout","note":"after 5m"}}
-    {"test":"/smoke/remove","attempt":2,"result":{"status":"pass"}}
+    {"version":1,"test":"/files","attempt":1,"result":{"status":"wei\u001brd","name":{"not":"text"}}}
+    {"version":1,"test":"/smoke/install","attempt":1,"result":{"files":["output.txt","screen.png"],"name":"grub/timeout","status":"pass"}}
+    {"version":1,"test":"/smoke/install","attempt":1,"result":{"note":"first line\nsecond","status":"fail","files":["output.txt"]}}
+    {"version":1,"test":"/smoke/remove","attempt":1,"result":{"status":"infra","error":"timeout","note":"after 5m"}}
+    {"version":1,"test":"/smoke/remove","attempt":2,"result":{"status":"pass"}}
     "#);
     assert_eq!(ran.json()[1]["test"], "/smoke/install");
 }

@@ -22,13 +22,18 @@ const ALLOWED: &[(&str, &[&str])] = &[
         ],
     ),
     ("exit", &[]),
-    ("event", &["control", "exit", "atex_graph"]),
-    ("rundir", &["event", "exit", "control", "atex_cache::ownership"]),
+    ("json_version", &[]),
+    ("event", &["control", "exit", "json_version", "atex_graph"]),
+    (
+        "rundir",
+        &["event", "exit", "json_version", "control", "atex_cache::ownership"],
+    ),
     (
         "exec",
         &[
             "event",
             "exit",
+            "json_version",
             "rundir",
             "sut",
             "control",
@@ -51,6 +56,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "event",
             "exec",
             "exit",
+            "json_version",
             "report",
             "rundir",
             "atex_fmf",

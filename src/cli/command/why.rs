@@ -15,6 +15,7 @@ use crate::cli::config::settings::Settings;
 use crate::cli::error::CliError;
 use crate::cli::error::suggest::nearest_few;
 use crate::cli::output::Out;
+use crate::cli::output::json::RecordJson;
 use crate::cli::process::clock::unix_now;
 use crate::cli::request::compile_request;
 use crate::compile::spec::Workload;
@@ -246,6 +247,6 @@ fn as_json(graph: &Graph, id: NodeId, verdict: &Verdict) -> Value {
         .collect();
     json!({
         "node": names, "key": node.key(), "runs": runs, "reason": word,
-        "record": record.map(Record::summary), "causes": causes,
+        "record": record.map(|record| RecordJson::from(record.summary())), "causes": causes,
     })
 }

@@ -1,6 +1,7 @@
 //! Standard output for commands that print and end: buffered, with or without colours, and silent once nobody reads it any more.
 
 pub(crate) mod interruptible;
+pub(crate) mod json;
 pub(crate) mod messages;
 pub(crate) mod table;
 pub(crate) mod yaml;
@@ -14,6 +15,8 @@ use serde::Serialize;
 
 use crate::cli::error::{CliError, output_failed};
 use crate::report::Palette;
+
+use json::Versioned;
 
 /// How many lines are rendered before any of them is printed.
 const BATCH: usize = 1024;
@@ -87,15 +90,15 @@ impl Out {
         Ok(())
     }
 
-    /// Prints a value as one line of JSON.
+    /// Prints a value, which must be an object, with the version as one line of JSON.
     pub(crate) fn json(&mut self, value: &impl Serialize) -> Result<(), CliError> {
-        serde_json::to_writer(&mut self.writer, value)
+        serde_json::to_writer(&mut self.writer, &Versioned::new(value))
             .map_err(io::Error::from)
             .and_then(|()| self.writer.write_all(b"\n"))
             .map_err(output_failed)
     }
 
-    /// Prints `about`, which must be a JSON object that is not empty, with one more key whose value is `json`.
+    /// Prints the JSON object `about` with the version and one more key, whose value is `json`.
     pub(crate) fn json_with(&mut self, about: &impl Serialize, key: &str, json: &[u8]) -> Result<(), CliError> {
         self.bytes(open_object(about, key)?.as_bytes())?;
         self.bytes(json)?;
@@ -108,9 +111,10 @@ impl Out {
     }
 }
 
-/// Returns the JSON object `about`, which must not be empty, with one more key, up to that key's value.
+/// Returns the JSON object `about` with the version and one more key, up to that key's value.
 pub(crate) fn open_object(about: &impl Serialize, key: &str) -> Result<String, CliError> {
-    let mut text = serde_json::to_string(about).map_err(|error| CliError::defect(error.to_string()))?;
+    let mut text =
+        serde_json::to_string(&Versioned::new(about)).map_err(|error| CliError::defect(error.to_string()))?;
     let _brace = text.pop();
     text.push_str(",\"");
     text.push_str(key);

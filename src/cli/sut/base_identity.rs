@@ -110,8 +110,11 @@ pub(crate) fn of_pool(
     };
     let expected = found.into_iter().map(|kind| kind.unwrap_or_else(|| whole.clone()));
     let seen = known.iter().zip(&pool.suts).filter_map(|(known, sut)| {
-        let (age, sut) = (known.as_ref()?.age, sut.name.clone());
-        Some(SeenSut { sut, age })
+        let age = known.as_ref()?.age * 1000;
+        Some(SeenSut {
+            sut: sut.name.clone(),
+            age,
+        })
     });
     Ok(PoolIdentity {
         seen: seen.max_by_key(|seen| seen.age),

@@ -103,7 +103,7 @@ impl Restorer<'_> {
             node: NodeRef::test(label),
             key: key.to_string(),
             sut: String::new(),
-            age,
+            age: age * 1000,
             outcome: NodeOutcome::Pass,
             seen: self.seen.cloned(),
         }))

@@ -35,6 +35,7 @@ use crate::exec::run::threads::with_workers;
 use crate::exec::run::upload_files::file_sets;
 use crate::exec::schedule::{Schedule, SutId};
 use crate::exit::Exit;
+use crate::json_version::JsonVersion;
 use crate::rundir::{FINISH_LOG, PREPARE_LOG, RunDir};
 use crate::sut::trouble::without_os_numbers;
 use crate::sut::{BaseIdentity, Cancel, Project, Sut};
@@ -296,6 +297,7 @@ fn run_started(shared: &Shared<'_>, suts: &[Box<dyn Sut>], restored: usize) -> E
         to_run.insert(Kind::Test, shared.pending.jobs.len() as u64);
     }
     Event::RunStarted {
+        version: JsonVersion,
         run: shared.dir.id().to_owned(),
         dir: shared.dir.path().to_string_lossy().into_owned(),
         command: shared.options.mode,

@@ -96,7 +96,7 @@ impl Worker<'_> {
             node,
             key,
             sut: self.sut.name().to_owned(),
-            age: self.prepared_age(index).unwrap_or_default().as_secs(),
+            age: self.prepared_age(index).unwrap_or_default().as_secs() * 1000,
             outcome: NodeOutcome::Pass,
             seen: None,
         });

@@ -222,9 +222,9 @@ impl Narrator {
         let lead = Lead {
             word,
             style: self.palette.reused,
-            time: human::age(age),
+            time: human::age(age / 1000),
         };
-        let note = seen.map(|seen| match seen.age {
+        let note = seen.map(|seen| match seen.age / 1000 {
             0 => format!("{} as of now", seen.sut),
             age => format!("{} as of {}", seen.sut, human::age(age)),
         });

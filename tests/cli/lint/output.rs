@@ -50,10 +50,10 @@ fn programs_get_an_object_a_line() {
     insta::assert_debug_snapshot!(lint(TREE, &["--json", "/tests/c"]), @r#"
     exit 1
     --- stdout
-    {"code":"unknown-key","severity":"warning","file":"main.fmf","line":2,"column":1,"message":"nobody reads `tagg` in a test","hint":"did you mean `tag`?","node":"/tests/c","nodes":1}
-    {"code":"missing-file","severity":"error","file":"tests/main.fmf","line":1,"column":7,"message":"there is no file `tests/run.sh`","hint":"did you mean `runn.sh`?","node":"/tests/c","nodes":1}
-    {"code":"bad-duration","severity":"error","file":"tests/main.fmf","line":2,"column":11,"message":"duration `5q` is none","hint":"`90`, `5m`, `1h 30m`, `10m *2`","node":"/tests/c","nodes":1}
-    {"code":"not-boolean","severity":"warning","file":"tests/main.fmf","line":9,"column":12,"message":"`enabled` is not a boolean and counts as true","hint":"YAML 1.2 knows only `true` and `false`","node":"/tests/c","nodes":1}
+    {"version":1,"code":"unknown-key","severity":"warning","file":"main.fmf","line":2,"column":1,"message":"nobody reads `tagg` in a test","hint":"did you mean `tag`?","node":"/tests/c","nodes":1}
+    {"version":1,"code":"missing-file","severity":"error","file":"tests/main.fmf","line":1,"column":7,"message":"there is no file `tests/run.sh`","hint":"did you mean `runn.sh`?","node":"/tests/c","nodes":1}
+    {"version":1,"code":"bad-duration","severity":"error","file":"tests/main.fmf","line":2,"column":11,"message":"duration `5q` is none","hint":"`90`, `5m`, `1h 30m`, `10m *2`","node":"/tests/c","nodes":1}
+    {"version":1,"code":"not-boolean","severity":"warning","file":"tests/main.fmf","line":9,"column":12,"message":"`enabled` is not a boolean and counts as true","hint":"YAML 1.2 knows only `true` and `false`","node":"/tests/c","nodes":1}
     "#);
 }
 

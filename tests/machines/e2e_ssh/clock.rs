@@ -107,7 +107,7 @@ fn builds_with_clock(offset: &str) {
     assert_eq!(lab.ran(), ["b"], "what was prepared is young: {ran:?}");
     assert!(ran.said("prepared"), "{ran:?}");
     let looked = lab.run(0, ["sut", "ls", "--json"]).json();
-    let prepared = looked[0]["state"]["prepared_at"].as_u64().unwrap();
+    let prepared = looked[0]["state"]["prepared-at"].as_u64().unwrap() / 1000;
     assert!((begun..=now()).contains(&prepared), "{looked:?}");
     lab.run(0, ["finish"]);
 }

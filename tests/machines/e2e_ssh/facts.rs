@@ -51,7 +51,11 @@ fn what_is_cached_says_of_which_machine_as_of_when() {
         .iter()
         .filter(|event| event["event"] == "node-cached")
         .map(|event| &event["seen"]);
-    let age = |seen: &Value| seen["age"].as_u64().is_some_and(|age| (10_800..10_900).contains(&age));
+    let age = |seen: &Value| {
+        seen["age"]
+            .as_u64()
+            .is_some_and(|age| (10_800_000..10_900_000).contains(&age))
+    };
     assert!(seen.clone().all(|seen| seen["sut"] == "lab" && age(seen)), "{told:?}");
     assert_eq!(seen.count(), 2);
 }

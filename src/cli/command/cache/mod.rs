@@ -9,6 +9,7 @@ use clap::Subcommand;
 use crate::cli::config::settings::Settings;
 use crate::cli::error::CliError;
 use crate::cli::output::Out;
+use crate::cli::output::json::RecordJson;
 use crate::cli::output::messages;
 use crate::cli::output::table::{self, Cell, Columns};
 use crate::cli::process::clock::unix_now;
@@ -123,7 +124,7 @@ fn ls(store: &Store, settings: &Settings, out: &mut Out) -> Result<Exit, CliErro
     let records = store.records()?;
     if settings.json {
         for summary in records {
-            out.json(&summary)?;
+            out.json(&RecordJson::from(summary))?;
         }
         return Ok(Exit::Passed);
     }

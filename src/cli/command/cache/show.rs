@@ -13,6 +13,7 @@ use crate::cli::config::settings::Settings;
 use crate::cli::error::CliError;
 use crate::cli::error::suggest::did_you_mean;
 use crate::cli::output::Out;
+use crate::cli::output::json::RecordJson;
 use crate::cli::output::table::{self, Cell, Columns};
 use crate::cli::process::clock::unix_now;
 use crate::report::palette::paint;
@@ -26,8 +27,8 @@ const LOGS: [&str; 2] = ["log", "files/output.txt"];
 const LONGEST_LINE: u64 = 64 * 1024;
 
 pub(super) fn show(store: &Store, record: &Record, settings: &Settings, out: &mut Out) -> Result<Exit, CliError> {
-    let summary = record.summary();
     if settings.json {
+        let summary = RecordJson::from(record.summary());
         out.json(&json!({"record": summary, "inputs": record.inputs, "files": record.files}))?;
         return Ok(Exit::Passed);
     }

@@ -11,6 +11,7 @@ use crate::cli::args::shared::SutArgs;
 use crate::cli::config::settings::Settings;
 use crate::cli::error::CliError;
 use crate::cli::output::Out;
+use crate::cli::output::json::{FactsJson, StateJson, millis};
 use crate::cli::output::messages;
 use crate::cli::output::table::{self, Cell, Columns};
 use crate::cli::process::clock::unix_now;
@@ -144,6 +145,7 @@ fn ls(pool: &Pool, settings: &Settings, out: &mut Out) -> Result<Exit, CliError>
         if settings.json {
             let line = match &seen {
                 Ok(Seen { facts, state, lease }) => {
+                    let (facts, state) = (FactsJson::from(facts), StateJson::from(state));
                     json!({"name": spec.name, "base": spec.base, "facts": facts, "state": state, "lease": lease})
                 }
                 Err(trouble) => json!({
@@ -261,7 +263,7 @@ fn reset(pool: &Pool, settings: &Settings, out: &mut Out) -> Result<Exit, CliErr
         }
         machine.close();
         if settings.json {
-            out.json(&json!({"name": spec.name, "was": hello.state}))?;
+            out.json(&json!({"name": spec.name, "was": StateJson::from(&hello.state)}))?;
         } else {
             out.line(format_args!(
                 "{}: was {}",
@@ -283,7 +285,7 @@ fn remove(pool: &Pool, settings: &Settings, out: &mut Out) -> Result<Exit, CliEr
         machine.remove()?;
         machines::forget(spec);
         if settings.json {
-            out.json(&json!({"name": spec.name, "was": state}))?;
+            out.json(&json!({"name": spec.name, "was": StateJson::from(&state)}))?;
         } else {
             out.line(format_args!(
                 "{}: was {}",
@@ -315,13 +317,13 @@ fn sight(blind: Option<&str>) -> String {
 fn described(spec: &SutSpec, hello: &Hello, seen: &Within) -> Value {
     let tree = |(slot, used): &(String, u64)| {
         let of = hello.state.name_of(of_slot(slot));
-        json!({"slot": slot, "project": of, "used": used})
+        json!({"slot": slot, "project": of, "used": millis(*used)})
     };
     let trees: Vec<Value> = seen.trees.iter().map(tree).collect();
     let reads = json!({"seen": seen.blind.is_none(), "mounted": seen.blind});
     json!({
-        "name": spec.name, "base": spec.base, "facts": hello.facts, "state": hello.state, "reads": reads,
-        "trees": trees,
+        "name": spec.name, "base": spec.base, "facts": FactsJson::from(&hello.facts), "state": StateJson::from(&hello.state),
+        "reads": reads, "trees": trees,
     })
 }
 
