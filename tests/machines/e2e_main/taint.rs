@@ -71,13 +71,29 @@ fn a_timeout_makes_the_next_test_of_the_same_run_wait_for_a_new_preparation() {
 #[test]
 fn a_test_that_kills_its_wrapper_is_aborted_and_taints() {
     let scene = suite();
-    scene.write("abort.fmf", "test: kill -9 $PPID; sleep 1000\n");
+    // A test with tmt's interface has a shell of ours between it and the wrapper.
+    scene.write(
+        "abort.fmf",
+        "test: kill -9 $PPID; sleep 1000\nextra-atex-interface: atex\n",
+    );
     scene.run(3, ["test", "/abort"]);
     assert_eq!(scene.results("/abort")[0]["error"], "aborted");
     scene.ran();
     let ran = scene.run(0, ["test", "/ok"]);
     assert_eq!(scene.ran_in_order(), ["prepare one", "prepare two", "test ok"]);
     assert!(ran.stdout.contains("ended by aborted"), "{ran:?}");
+}
+
+#[test]
+fn a_test_of_tmts_that_kills_the_shell_around_it_is_an_error() {
+    let scene = suite();
+    scene.write("abort.fmf", "test: kill -9 $PPID; sleep 1000\n");
+    scene.run(1, ["test", "/abort"]);
+    let result = &scene.results("/abort")[0];
+    assert_eq!(
+        (&result["status"], &result["note"]),
+        (&"error".into(), &"exit code 137".into())
+    );
 }
 
 #[test]

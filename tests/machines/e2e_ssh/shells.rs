@@ -88,7 +88,7 @@ fn builds_through(shell: &str) {
     assert_eq!(read("a/files/output.txt"), "from afar\nmain.fmf\n");
     for (test, results) in [
         ("a", r#"{"status":"pass","files":["output.txt"]}"#),
-        ("b", r#"{"status":"fail","files":["output.txt"]}"#),
+        ("b", r#"{"status":"error","note":"exit code 7","files":["output.txt"]}"#),
         ("d", r#"{"status":"pass","files":["output.txt"]}"#),
     ] {
         assert_eq!(read(&format!("{test}/results.jsonl")).trim_end(), results, "{test}");
