@@ -28,7 +28,8 @@ fn agents(scene: &Scene) -> Vec<Pid> {
 
 /// A test that says that it begins, and then does this.
 fn beginning(then: &str) -> Scene {
-    let test = format!("test: |\n    echo begin >> \"$COUNTER\"\n    {then}\n");
+    // The wrapper is the parent of a test that knows the control stream.
+    let test = format!("test: |\n    echo begin >> \"$COUNTER\"\n    {then}\nextra-atex-interface: atex\n");
     Scene::new([("test.fmf", test), ("other.fmf", witness("other"))])
 }
 

@@ -196,9 +196,10 @@ fn is_like_any_other(dropbear: &Dropbear) {
         .write("tree/b/main.fmf", "test: echo b >>$COUNTER; exit 3\n");
     build("../failed").expect(1);
     assert_eq!(dropbear.ran(), ["b", "finish", "prepare"]);
-    dropbear
-        .world
-        .write("tree/b/main.fmf", "test: kill -9 $PPID; sleep 100\n");
+    dropbear.world.write(
+        "tree/b/main.fmf",
+        "test: kill -9 $PPID; sleep 100\nextra-atex-interface: atex\n",
+    );
     let ran = build("../aborted").expect(3);
     let result = dropbear.world.read("aborted/tests/b/results.jsonl");
     assert!(result.contains("aborted"), "{result} {ran:?}");
