@@ -7,16 +7,15 @@ use super::violation::{ControlError, Violation};
 use super::{Finish, InfraKind, Judgement, OUTPUT, Protocol, Status, StoreError, TestSummary, Verdict};
 
 impl Protocol {
-    /// Ends the test: stores the open results, and a fallback result if the test reported none for itself.
+    /// Ends all files of the test, so that they can be read. Nothing more is taken from the stream.
     pub fn end_files(&mut self) -> Result<(), StoreError> {
         self.leave_upload();
         self.store.end_files()
     }
 
-    /// Ends the test: makes final what is open, adds the fallback result where the test gave none for itself.
+    /// Ends the test: stores the open results, and a fallback result if the test reported none for itself.
     pub fn finish(mut self, how: Finish) -> Result<TestSummary, StoreError> {
-        self.leave_upload();
-        self.store.end_files()?;
+        self.end_files()?;
         let mut open = self.partials.drain();
         let violation = self.link_testouts(&mut open)?;
         let how = match (how, violation) {
@@ -44,8 +43,15 @@ impl Protocol {
                 open.len() - 1
             });
             self.make_fallback(&mut open[base].1, &how)?;
-        } else if let Some(remark) = &self.remark {
-            self.ended.note = joined(Some(&self.ended.note), remark);
+        }
+        if let Some(remark) = &self.remark {
+            match open.iter_mut().rfind(|(name, _)| name.is_empty()) {
+                Some((_, own)) => {
+                    let note = joined(own.note().as_deref(), remark);
+                    own.set("note", &note);
+                }
+                None => self.ended.note = joined(Some(&self.ended.note), remark),
+            }
         }
         let fallback_is_infra = !self.ended.nameless && matches!(how, Finish::Infra { .. });
         for (name, mut result) in open {
@@ -64,8 +70,7 @@ impl Protocol {
         Ok(self.summary(how))
     }
 
-    /// Links the output for all results that are still open. A result whose link fails is stored without it. Returns
-    /// the first reason why a link failed.
+    /// Returns the worst verdict of all that the test reported over the stream, also of what is still open.
     fn reported(&self, open: &mut [(Box<str>, Open)]) -> Verdict {
         let told = |(name, result): &mut (Box<str>, Open)| match result.status() {
             // Files of the test itself, of which nothing else is said.
@@ -76,27 +81,34 @@ impl Protocol {
         self.ended.tally.verdict.max(waiting.unwrap_or_default())
     }
 
-    /// Stores the parts of a test that was judged. Where it reported a result for itself, the judged one stands
-    /// beside that.
-    fn store_judged(&mut self, judgement: &Judgement, open: &mut [(Box<str>, Open)]) -> Result<(), StoreError> {
-        let waits = open.iter_mut().find(|(name, _)| name.is_empty());
-        let beside = (self.ended.nameless && waits.is_none()).then_some(&judgement.own);
-        for part in judgement.parts.iter().chain(beside) {
+    /// Stores the parts of a test that was judged, and adds what was judged of the test itself to what is open: to the
+    /// result that the test left for itself without a status, or beside what was said of the test already.
+    fn store_judged(&mut self, judgement: &Judgement, open: &mut Vec<(Box<str>, Open)>) -> Result<(), StoreError> {
+        for part in &judgement.parts {
             let mut result = Open::empty();
             part.tell(&mut result);
             self.store.line(|out| result.push_line(out))?;
             self.note_final(part.status.clone(), part.name.as_deref(), || Some(part.note.clone()));
         }
-        if let Some((_, left)) = waits.filter(|_| self.ended.nameless)
-            && left.status() == Status::Missing
-        {
-            judgement.own.tell(left);
+        let mut left = open.iter_mut().find(|(name, _)| name.is_empty()).map(|(_, left)| left);
+        let is_said = left
+            .as_mut()
+            .map_or(self.ended.nameless, |left| left.status() != Status::Missing);
+        match (is_said, left) {
+            (false, Some(left)) => judgement.own.tell(left),
+            // The fallback will say it.
+            (false, None) => {}
+            (true, _) => {
+                let mut own = Open::empty();
+                judgement.own.tell(&mut own);
+                open.push((Box::default(), own));
+            }
         }
         Ok(())
     }
 
-    /// Links the output for all results that are still open. One that cannot be linked goes without; the first reason why
-    /// is returned.
+    /// Links the output for all results that are still open. A result whose link fails is stored without it. Returns
+    /// the first reason why a link failed.
     fn link_testouts(&mut self, open: &mut [(Box<str>, Open)]) -> Result<Option<Violation>, StoreError> {
         let mut first = None;
         for (name, result) in open {
@@ -126,10 +138,6 @@ impl Protocol {
                 base.set("error", kind.as_str());
                 base.set("note", note);
             }
-        }
-        if let Some(remark) = &self.remark {
-            let note = joined(base.note().as_deref(), remark);
-            base.set("note", &note);
         }
         let named = base.testout().is_some() || base.files().is_some_and(|files| files.contains(OUTPUT));
         if named || !self.store.output_has_its_name() {

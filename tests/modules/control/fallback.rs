@@ -1,6 +1,6 @@
 //! Tests of the end of a test: the fallback result and the kinds of infrastructure failure.
 
-use atex::control::{ControlMessage, InfraKind, ResultStore, Status, Verdict};
+use atex::control::{ControlMessage, Finish, InfraKind, Judged, Judgement, ResultStore, Status, Verdict};
 
 use crate::control::support::{Running, lines, result_with};
 
@@ -126,6 +126,52 @@ fn a_remark_of_the_runner_follows_upon_the_tests_own_note() {
         let done = test.exit(0);
         assert_eq!(done.lines, [line]);
         assert_eq!(done.summary.note, note);
+    }
+}
+
+#[test]
+fn what_was_judged_of_a_test_is_stored_whatever_was_said_of_it_before() {
+    let part = |name: Option<&str>, status| Judged {
+        name: name.map(str::to_owned),
+        ..Judged::own(status, "")
+    };
+    let own = r#"{"status":"fail","note":"judged; seen"}"#;
+    let fallback = r#"{"status":"fail","note":"judged; seen","files":["output.txt"]}"#;
+    let base = r#"{"x":1,"status":"fail","note":"judged; seen","files":["output.txt"]}"#;
+    let cases: [(&str, Option<Judged>, &[&str]); 5] = [
+        (
+            "",
+            Some(part(Some("p"), Status::Pass)),
+            &[r#"{"name":"p","status":"pass"}"#, fallback],
+        ),
+        ("", Some(part(None, Status::Pass)), &[r#"{"status":"pass"}"#, own]),
+        (r#"{"status":"pass"}"#, None, &[r#"{"status":"pass"}"#, own]),
+        (
+            r#"{"status":"pass","partial":true}"#,
+            None,
+            &[r#"{"status":"pass","files":["output.txt"]}"#, own],
+        ),
+        (r#"{"x":1,"partial":true}"#, None, &[base]),
+    ];
+    for (said, part, lines) in cases {
+        let mut test = Running::new();
+        if !said.is_empty() {
+            test.report(said);
+        }
+        test.remark("seen");
+        let done = test.finish(Finish::Judged(Box::new(Judgement {
+            own: Judged::own(Status::Fail, "judged"),
+            parts: part.into_iter().collect(),
+            verdict: Verdict::Fail,
+        })));
+        assert_eq!(done.lines, lines, "{said}");
+        let summary = done.summary;
+        assert_eq!(
+            (summary.verdict, &*summary.note),
+            (Verdict::Fail, "judged; seen"),
+            "{said}"
+        );
+        assert_eq!(summary.counts[&Status::Fail], 1, "{said}");
     }
 }
 
