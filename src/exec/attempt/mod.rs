@@ -95,6 +95,7 @@ pub(crate) fn run(
     let mut reconnect = Reconnect::No;
     let (mut meant_boot, mut found_boot) = (None, None);
     let mut mounted = false;
+    let mut files_ended = Ok(());
     let (mut finish, mut after) = loop {
         set_restarts(&mut job, restarts);
         let stop = match sut.start(&job) {
@@ -112,12 +113,20 @@ pub(crate) fn run(
                     code: None,
                     on_result,
                 };
-                streams.serve(channel)?
+                match streams.serve(channel) {
+                    Ok(end) => end,
+                    Err(error) => {
+                        // The rest of its streams was dropped, and with it the word on what is mounted.
+                        let mut after = SutAfter::Usable(After::Clean);
+                        put_right(sut, &mut after, true);
+                        return Err(Unwritten { error, after });
+                    }
+                }
             }
         };
         match stop {
             StreamsEnd::Exited(code) => {
-                protocol.end_files()?;
+                files_ended = protocol.end_files();
                 let judged = attempt.rules.judge(code, attempt.dir);
                 break (judged, SutAfter::Usable(After::Clean));
             }
@@ -143,7 +152,8 @@ pub(crate) fn run(
             Finish::Infra { note, .. } => *note = format!("{note}; {remark}"),
         }
     }
-    let written = output.end().and_then(|()| protocol.finish(finish));
+    let written = files_ended.and_then(|()| output.end());
+    let written = written.and_then(|()| protocol.finish(finish));
     let summary = match written {
         Ok(summary) => summary,
         Err(error) => return Err(Unwritten { error, after }),

@@ -3,7 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::mock::Step;
+use super::mock::{Gate, Step};
+use atex::control::Mask;
 use atex::event::{Event, NodeOutcome};
 use atex_graph::{BlobDigest, Kind};
 
@@ -160,6 +161,36 @@ fn what_cannot_be_written_of_one_test_costs_that_test_alone() {
         [(NodeOutcome::Pass, 2), (NodeOutcome::Infra, 1)].into()
     );
     assert_eq!(bench.run().exits(0).finished.cached, 2, "the others are recorded");
+}
+
+#[test]
+fn what_a_test_left_mounted_is_undone_also_where_its_files_cannot_be_written() {
+    let result = |name: &str, file: &str| {
+        let length = file.len();
+        let json = format!(r#"{{"name":"{name}","status":"pass","files":[{{"name":"log","length":{length}}}]}}"#);
+        says(&format!("result {}\n{json}{file}", json.len()))
+    };
+    // The end of the first file is held back until the test is over. The second one is written at once.
+    for second in [None, Some(result("b", "seen"))] {
+        let mut bench = bench(1);
+        bench.options.mask = Mask::new(["hunter2"]);
+        let gate = Gate::default();
+        let steps = [result("a", "hunt"), Step::Until(gate.clone())].into_iter();
+        let steps = steps.chain(second).chain([says("mounted\n"), Step::Exit(0)]);
+        bench.lab.script("/t1", steps.collect());
+        let mut run = PathBuf::new();
+        let ended = bench.run_with(|event, _| match event {
+            Event::RunStarted { dir, .. } => run = PathBuf::from(dir),
+            Event::Result { .. } if !gate.is_open() => {
+                fs::remove_dir_all(run.join("tests/t1/files")).unwrap();
+                gate.open();
+            }
+            _ => {}
+        });
+        let ended = ended.exits(3);
+        assert!(ended.finished.host_failure.is_some(), "{:?}", ended.finished);
+        assert!(ended.calls.contains(&"one: unmount".to_owned()), "{:?}", ended.calls);
+    }
 }
 
 #[test]

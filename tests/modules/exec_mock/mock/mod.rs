@@ -80,6 +80,8 @@ pub(crate) enum Call {
     Start(String),
     /// [`Channel::terminate`]: the job.
     Terminate(String),
+    /// [`Sut::unmount`].
+    Unmount,
     /// [`Channel::detach`]: the job.
     Detach(String),
     /// [`Sut::set_state`].
@@ -99,6 +101,7 @@ impl fmt::Display for Call {
             Self::ResetEnvFile(EnvFile::Base) => f.write_str("reset-env-file base"),
             Self::Start(job) => write!(f, "start {job}"),
             Self::Terminate(job) => write!(f, "terminate {job}"),
+            Self::Unmount => f.write_str("unmount"),
             Self::Detach(job) => write!(f, "detach {job}"),
             Self::SetState(state) => {
                 let taint = state.taint.as_ref().map_or("", |taint| &taint.reason);
@@ -287,6 +290,7 @@ impl Sut for Mock {
     }
 
     fn unmount(&mut self) -> Result<String, Trouble> {
+        self.note(Call::Unmount);
         Ok(String::new())
     }
 
