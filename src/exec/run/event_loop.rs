@@ -321,9 +321,7 @@ impl<'a, 'b> EventLoop<'a, 'b> {
         } = &mut event
         {
             if matches!(outcome, NodeOutcome::Pass | NodeOutcome::Fail) {
-                let now = Duration::from_millis(unix_millis());
-                self.times
-                    .note(node.label(), key, Duration::from_millis(*duration), now);
+                self.measured(node, key, *duration);
             }
             *again = ruling == Ruling::Again;
             if flaky {

@@ -15,19 +15,16 @@ use std::time::{Duration, Instant};
 use crate::control::TestSummary;
 use crate::event::{Event, NodeOutcome, SutEvent};
 use crate::exec::attempt::SutAfter;
-
 use crate::exec::record::infra_result;
 use crate::exec::run::clock::{stamp, unix_now};
 use crate::exec::run::messages::{EndedAttempt, WorkerMessage};
 use crate::exec::schedule::{After, AttemptOutcome, Input, JobId, Skip, TestAttempt};
 use crate::exec::worker::test::attempt::{Position, SutAttempt};
-use crate::exec::worker::test::verdict::{end_by_error, end_of_attempt, note_of, outcome_of};
+use crate::exec::worker::test::claim::{Claimed, ClaimedTest};
+use crate::exec::worker::test::verdict::{end_by_error, end_of_attempt, note_of, outcome_of, worst};
 use crate::exec::worker::{CommandError, Worker};
 use crate::rundir::output_of;
 use crate::sut::Reads;
-use claim::Claimed;
-use claim::ClaimedTest;
-use verdict::worst;
 
 /// A test that came to an end.
 struct EndedTest {
