@@ -192,7 +192,7 @@ impl Bench {
             let output = store.output(work.graph.node(node).key()).unwrap()?;
             (output.outcome == RecordOutcome::Passed).then_some(output)
         });
-        let mut sink = SeenSut {
+        let mut sink = Seen {
             events: Vec::new(),
             cancel: cancel.clone(),
             on_event,
@@ -240,13 +240,13 @@ fn directory() -> tempfile::TempDir {
 }
 
 /// A sink that remembers.
-struct SeenSut<F> {
+struct Seen<F> {
     events: Vec<Event>,
     cancel: Cancel,
     on_event: F,
 }
 
-impl<F: FnMut(&Event, &Cancel)> EventSink for SeenSut<F> {
+impl<F: FnMut(&Event, &Cancel)> EventSink for Seen<F> {
     fn event(&mut self, event: &Stamped) {
         self.events.push(event.event.clone());
         (self.on_event)(&event.event, &self.cancel);
