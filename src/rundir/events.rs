@@ -1,9 +1,10 @@
 //! Writes and reads `events.jsonl`, which has one event on each line.
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, BufRead as _, BufReader, Write};
-use std::path::{Path, PathBuf};
+use std::io::{self, Write};
+use std::path::Path;
 
+use super::lines::{Line, LineReader};
 use super::{EVENTS, ReadError};
 use crate::event::Stamped;
 
@@ -61,43 +62,22 @@ impl<W: Write> EventWriter<W> {
 
 /// Reads the events of a run one by one.
 #[derive(Debug)]
-pub struct EventReader {
-    path: PathBuf,
-    reader: BufReader<File>,
-    line: Vec<u8>,
-    number: u64,
-}
+pub struct EventReader(LineReader);
 
 impl EventReader {
     pub(super) fn open(path: &Path) -> Result<Self, ReadError> {
-        let file = File::open(path).map_err(|source| ReadError::Open {
-            path: path.to_owned(),
-            source,
-        })?;
-        Ok(Self {
-            path: path.to_owned(),
-            reader: BufReader::new(file),
-            line: Vec::new(),
-            number: 0,
-        })
+        LineReader::open(path).map(Self)
     }
 
     /// Returns the next event. A last line without its newline is not returned: it is still being written, or its writer was
     /// killed.
     pub fn next_event(&mut self) -> Result<Option<Stamped>, ReadError> {
-        self.line.clear();
-        self.number += 1;
-        let read = self.reader.read_until(b'\n', &mut self.line);
-        read.map_err(|source| ReadError::Read {
-            path: self.path.clone(),
-            source,
-        })?;
-        if self.line.last() != Some(&b'\n') {
+        let Some(Line { text, path, number }) = self.0.next_line()? else {
             return Ok(None);
-        }
-        let event = serde_json::from_slice(&self.line).map_err(|source| ReadError::NotAnEvent {
-            path: self.path.clone(),
-            line: self.number,
+        };
+        let event = serde_json::from_slice(text).map_err(|source| ReadError::NotAnEvent {
+            path: path.to_owned(),
+            line: number,
             source,
         })?;
         Ok(Some(event))

@@ -21,6 +21,7 @@
 
 mod attempt;
 mod events;
+mod lines;
 mod results;
 mod summary;
 mod test_path;

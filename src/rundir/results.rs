@@ -1,18 +1,14 @@
 //! Reads the results of one attempt from its `results.jsonl`.
-//!
-//! Lines are read one by one into a buffer that is reused, so the use of memory does not grow with the number of results. A last
-//! line without its newline is still being written, and is left for later.
 
 use std::borrow::Cow;
 use std::fmt;
-use std::fs::File;
-use std::io::{BufRead as _, BufReader};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde::de::{IgnoredAny, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
 use super::ReadError;
+use super::lines::{Line, LineReader};
 use crate::control::{Status, Verdict};
 
 /// A stored result: its well-known values, and the whole of it.
@@ -62,43 +58,21 @@ struct Count(u64);
 
 /// Reads a `results.jsonl`.
 #[derive(Debug)]
-pub struct ResultReader {
-    path: PathBuf,
-    reader: BufReader<File>,
-    line: Vec<u8>,
-    number: u64,
-}
+pub struct ResultReader(LineReader);
 
 impl ResultReader {
     pub(super) fn open(path: &Path) -> Result<Self, ReadError> {
-        let file = File::open(path).map_err(|source| ReadError::Open {
-            path: path.to_owned(),
-            source,
-        })?;
-        Ok(Self {
-            path: path.to_owned(),
-            reader: BufReader::with_capacity(256 * 1024, file),
-            line: Vec::new(),
-            number: 0,
-        })
+        LineReader::open(path).map(Self)
     }
 
     /// Returns the next whole result, or `None` at the end of what has been written.
     pub fn next_result(&mut self) -> Result<Option<StoredResult<'_>>, ReadError> {
-        self.line.clear();
-        self.reader
-            .read_until(b'\n', &mut self.line)
-            .map_err(|source| ReadError::Read {
-                path: self.path.clone(),
-                source,
-            })?;
-        self.number += 1;
-        let Some(json) = self.line.strip_suffix(b"\n") else {
+        let Some(Line { text, path, number }) = self.0.next_line()? else {
             return Ok(None);
         };
-        let known: Known<'_> = serde_json::from_slice(json).map_err(|_| ReadError::NotAResult {
-            path: self.path.clone(),
-            line: self.number,
+        let known: Known<'_> = serde_json::from_slice(text).map_err(|_| ReadError::NotAResult {
+            path: path.to_owned(),
+            line: number,
         })?;
         Ok(Some(StoredResult {
             status: known.status.map_or(Status::Missing, |text| Status::in_results(&text.0)),
@@ -106,7 +80,7 @@ impl ResultReader {
             note: known.note.0,
             error: known.error.0,
             files: known.files.0,
-            json,
+            json: text,
         }))
     }
 }
