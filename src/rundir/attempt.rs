@@ -119,6 +119,7 @@ mod tests {
             "/a/%66iles",
             "/a/100%",
             "/a/attempt-2",
+            "/a/attempt-+2",
             "/@x",
             "/..",
             "/ü",
@@ -143,9 +144,10 @@ mod tests {
             test_path("/a", None, 1),
             test_path("/a", None, 2),
             test_path("/a", Some("/plans/b"), 1),
+            test_path("/a", Some("/plans/100%:c"), 1),
         ]);
         let run = RunDir::open(run.path()).unwrap();
         let shown: Vec<_> = run.attempts().unwrap().iter().map(ToString::to_string).collect();
-        assert_eq!(shown, ["/a", "/a (attempt 2)", "/a of /plans/b"]);
+        assert_eq!(shown, ["/a", "/a (attempt 2)", "/a of /plans/100%:c", "/a of /plans/b"]);
     }
 }

@@ -88,12 +88,16 @@ fn shortened(name: &str, stands_for: &str) -> String {
 fn reserved(component: &str) -> bool {
     matches!(component, FILES | RESULTS | OUTPUT | "." | "..")
         || component.starts_with(PLAN)
-        || component
-            .strip_prefix(ATTEMPT)
-            .is_some_and(|n| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit()))
+        || attempt_number(component).is_some()
 }
 
-/// Undoes the escapes (`%XX`) of a component of a test's name.
+/// Returns the digits of the number in a component, if it could be taken for the directory of a further attempt.
+fn attempt_number(component: &str) -> Option<&str> {
+    let number = component.strip_prefix(ATTEMPT)?;
+    (!number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit())).then_some(number)
+}
+
+/// Undoes the escapes (`%XX`) of a component.
 fn unescaped(component: &str) -> String {
     let mut bytes = Vec::with_capacity(component.len());
     let mut rest = component;
@@ -128,9 +132,9 @@ impl Component {
     /// Reads a directory's name back.
     pub(super) fn read(name: &str) -> Self {
         if let Some(plan) = name.strip_prefix(PLAN) {
-            return Self::Plan(format!("/{}", plan.replace(':', "/")));
+            return Self::Plan(format!("/{}", unescaped(&plan.replace(':', "/"))));
         }
-        match name.strip_prefix(ATTEMPT).and_then(|number| number.parse().ok()) {
+        match attempt_number(name).and_then(|number| number.parse().ok()) {
             Some(number) => Self::Attempt(number),
             None => Self::Name(unescaped(name)),
         }
