@@ -38,11 +38,6 @@ pub enum Outcome {
 }
 
 impl NodeState {
-    /// Returns whether the state of the node is final.
-    pub const fn is_over(self) -> bool {
-        matches!(self, Self::Unneeded | Self::Done(_) | Self::Skipped)
-    }
-
     /// Returns whether the state `next` can follow this one.
     const fn allows(self, next: Self) -> bool {
         match self {
