@@ -53,12 +53,59 @@ impl EventSink for RunSink {
     }
 
     fn events(&mut self, events: &[Stamped]) {
-        self.reporters.events(events);
+        if self.mask.is_empty() {
+            self.reporters.events(events);
+        } else {
+            let masked: Vec<Stamped> = events.iter().map(|event| event.masked(&self.mask)).collect();
+            self.reporters.events(&masked);
+        }
         self.heed_trouble();
     }
 
     fn tick(&mut self, now: u64) {
         self.reporters.tick(now);
         self.heed_trouble();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use super::RunSink;
+    use crate::control::Mask;
+    use crate::event::{Event, Stamped};
+    use crate::exec::run::EventSink as _;
+    use crate::report::{ReportError, Reporter, Reporters};
+    use crate::sut::Cancel;
+
+    struct Told(mpsc::Sender<String>);
+
+    impl Reporter for Told {
+        fn event(&mut self, event: &Stamped) -> Result<(), ReportError> {
+            let _ = self.0.send(serde_json::to_string(event).expect("an event is JSON"));
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn no_reporter_is_told_a_secret_in_one_event_or_in_many() {
+        let (sender, told) = mpsc::channel();
+        let reporters = Reporters::new().with(Told(sender));
+        let mut sink = RunSink::new(reporters, Cancel::new().expect("a pipe")).with_mask(Mask::new(["hunter2"]));
+        let event = Stamped {
+            time: 0,
+            event: Event::Warning {
+                text: "the password hunter2 is wrong".to_owned(),
+            },
+        };
+        sink.event(&event);
+        sink.events(&[event.clone(), event]);
+        let told: Vec<String> = told.try_iter().collect();
+        assert_eq!(told.len(), 3);
+        assert!(
+            told.iter().all(|line| line.contains("the password *** is wrong")),
+            "{told:?}"
+        );
     }
 }
