@@ -43,9 +43,9 @@ pub struct Request {
     pub fetch_cache: PathBuf,
     /// The directory in which digests of file contents are remembered between runs; with `None`, every file is read.
     pub digest_cache: Option<PathBuf>,
-    /// Absolute paths of atex's own files and directories. What is there is no input, even if it is in the tree.
+    /// The interface of tests of which neither they nor their plans say one.
     pub interface: Option<Interface>,
-    /// Files and directories of this atex, absolute: what lies there is no input, though it lies in the tree.
+    /// Absolute paths of atex's own files and directories. What is there is no input, even if it is in the tree.
     pub own: Vec<PathBuf>,
 }
 

@@ -29,9 +29,9 @@ pub(crate) struct TreeFiles {
     pub(crate) root: PathBuf,
     /// The files, sorted by path, component by component, so that the files below a directory form one range.
     pub(crate) files: Vec<TreeFile>,
-    /// The paths that git ignores; see [`TreeWalk`](crate::compile::inputs::walk::TreeWalk).
+    /// The contents that mention the variable of the control stream; see [`interface`].
     pub(crate) speaking: HashSet<BlobDigest>,
-    /// What git ignores, see [`TreeWalk`](crate::compile::inputs::walk::TreeWalk).
+    /// The paths that git ignores; see [`TreeWalk`](crate::compile::inputs::walk::TreeWalk).
     pub(crate) ignored: BTreeMap<PathBuf, Arc<str>>,
 }
 

@@ -68,7 +68,7 @@ impl TreeInputs {
         InputFiles::union(sets)
     }
 
-    /// Returns the files that belong to the tests of a directory, and to no test in a directory further within.
+    /// Returns whether one of the inputs mentions the control stream.
     pub(crate) fn speak(&mut self, files: &InputFiles) -> bool {
         let contents = &self.files.speaking;
         let speaks = |set: &FileSet| set.files().iter().any(|file| contents.contains(&file.digest));
@@ -77,7 +77,7 @@ impl TreeInputs {
         !contents.is_empty() && sets.any(|set| *known.entry(set.digest()).or_insert_with(|| speaks(set)))
     }
 
-    /// What belongs to the tests of a directory, and to none further within.
+    /// Returns the files that belong to the tests of a directory, and to no test in a directory further within.
     fn own(&mut self, directory: &Path) -> FileSet {
         if let Some(set) = self.own.get(directory) {
             return set.clone();

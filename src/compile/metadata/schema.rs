@@ -221,7 +221,7 @@ pub(crate) const DIMENSIONS: &[&str] = &[
     "variant",
 ];
 
-/// The variables that a test sees under atex.
+/// The variables that only a test with tmt's interface sees under atex.
 pub(crate) const VARIABLES_OF_TMT: &[&str] = &[
     "TMT_PLAN_DATA",
     "TMT_PLAN_SOURCE_SCRIPT",
@@ -238,7 +238,7 @@ pub(crate) const VARIABLES_OF_TMT: &[&str] = &[
     "TMT_VERSION",
 ];
 
-/// Variables that every test sees under atex.
+/// The variables that every test sees under atex.
 pub(crate) const VARIABLES: &[&str] = &[
     "TMT_PLAN_ENVIRONMENT_FILE",
     "TMT_REBOOT_COUNT",

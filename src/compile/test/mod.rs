@@ -20,7 +20,7 @@ use crate::compile::plan::json;
 use crate::compile::spec::{Framework, Interface, Interpretation};
 
 /// Keys that inform people, the selection or the scheduler, but do not change what a test does. All other keys are part of the
-/// test's key, whatever they mean. `environment` and `extra-atex-inputs` are part of it in another form.
+/// test's key, whatever they mean. `environment`, `extra-atex-inputs` and `extra-atex-interface` are part of it in another form.
 const INERT: [&str; 24] = [
     "adjust",
     "author",
@@ -116,8 +116,7 @@ impl TestMetadata {
     }
 }
 
-/// Returns the directory in which a test runs: `path` (from the tree's root), or else the directory of the .fmf file that defines
-/// the test.
+/// Returns the directory in which a test is defined, and the one in which it runs if that differs.
 pub(crate) fn directories(tree: &Tree, node: Node<'_>) -> Result<Vec<PathBuf>, CompileError> {
     let run = run_directory(tree, node)?;
     let mut directories = vec![node.dir().to_owned()];
@@ -125,7 +124,8 @@ pub(crate) fn directories(tree: &Tree, node: Node<'_>) -> Result<Vec<PathBuf>, C
     Ok(directories)
 }
 
-/// The directory in which a test runs: `path` (from the tree's root), else that of the .fmf file that defines it.
+/// Returns the directory in which a test runs: `path` (from the tree's root), or else the directory of the .fmf file that defines
+/// the test.
 pub(crate) fn run_directory(tree: &Tree, node: Node<'_>) -> Result<PathBuf, CompileError> {
     if !node.has_key("path") {
         return Ok(node.dir().to_owned());
