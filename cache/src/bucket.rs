@@ -205,6 +205,26 @@ mod tests {
     }
 
     #[test]
+    fn the_picture_of_the_layout_has_every_bucket_with_its_version() {
+        let text = include_str!("lib.rs");
+        let line = |line: &str| {
+            Some(
+                line.strip_prefix("//! ")?
+                    .trim_start_matches(['├', '└', '─', ' '])
+                    .to_owned(),
+            )
+        };
+        let pictured: BTreeSet<String> = text
+            .lines()
+            .filter_map(line)
+            .filter_map(|line| Some(line.split_once('/')?.0.to_owned()))
+            .filter(|name| name.contains("-v"))
+            .collect();
+        let made = Bucket::ALL.map(|bucket| bucket.below(Path::new("")).display().to_string());
+        assert_eq!(pictured, BTreeSet::from(made));
+    }
+
+    #[test]
     fn a_bucket_of_another_version_is_told_apart() {
         let records = Bucket::Records.below(Path::new("/cache"));
         assert_eq!(records, Path::new("/cache/records-v1"));

@@ -19,7 +19,7 @@
 //! │   └── 77d0….json           a small document that cannot be made again, named by the digest of its name
 //! ├── index-v2/
 //! │   └── 5d41…                summaries of many records as of their last reading, named by the digest of the name of the request
-//! ├── digests-v3/
+//! ├── digests-v4/
 //! │   └── 3f9a…/c0ff…          the digests of the files of a tree, by the digest of the path of its root
 //! ├── packed-v1/
 //! │   └── 3f9a…/c0ff…          a metadata tree, by its root and the digest of all that it depends on
