@@ -2,6 +2,7 @@
 //! them.
 
 use std::collections::{HashMap, HashSet};
+use std::convert::Infallible;
 use std::sync::Arc;
 
 use atex_graph::{EnvValue, FinishInputs, InputFiles, Keyed, NodeId, NodeName, TestInputs};
@@ -16,7 +17,7 @@ use crate::compile::plan::Plan;
 use crate::compile::plan::environment;
 use crate::compile::plan::test_selection::Selected;
 use crate::compile::spec::{Interface, PlanId, TestId, TestSpec, Warning, Workload};
-use crate::compile::test::{TestMetadata, metadata_text};
+use crate::compile::test::{TestMetadata, interface, metadata_text};
 
 /// The pseudo variable that, in the keys of tests that share a tree, stands for all of these tests.
 const SHARED: &str = "(shared tree)";
@@ -52,8 +53,11 @@ impl<'r> Assembler<'r> {
             .map(|test| self.facts(test))
             .collect::<Result<Vec<_>, _>>()?;
         let found = tests.iter().zip(facts).map(|(test, facts)| {
-            let files = self.files_of(test, &facts);
-            let interface = self.interface_of(part.plan, test, (&facts, &files));
+            let request = self.request;
+            let inputs = self.inputs(test.tree, &test.prefix());
+            let files = inputs.of_test(facts.globs.as_ref(), &facts.directories);
+            let is_mentioned = || Ok::<_, Infallible>(facts.speaks || inputs.speak(&files));
+            let Ok(interface) = interface::decided(facts.interface, part.plan, request, is_mentioned);
             (test, facts, files, interface)
         });
         let found: Vec<_> = found.collect();
@@ -78,31 +82,6 @@ impl<'r> Assembler<'r> {
             draft.inputs.environment.insert(SHARED.to_owned(), place.into());
         }
         Ok(())
-    }
-
-    /// By whose rules a test of a plan is judged.
-    fn interface_of(
-        &mut self,
-        plan: &Plan,
-        test: &Selected<'r>,
-        (facts, files): (&TestMetadata, &InputFiles),
-    ) -> Interface {
-        let said = facts.interface.or(plan.interface).or(self.request.interface);
-        said.unwrap_or_else(|| {
-            if facts.speaks || self.inputs(test.tree, &test.prefix()).speak(files) {
-                Interface::Atex
-            } else {
-                Interface::Tmt
-            }
-        })
-    }
-
-    fn files_of(&mut self, selected: &Selected<'r>, facts: &TestMetadata) -> InputFiles {
-        let inputs = self.inputs(selected.tree, &selected.prefix());
-        match &facts.globs {
-            Some(globs) => inputs.matching(globs).0.into(),
-            None => inputs.of_test(&facts.directories),
-        }
     }
 
     fn draft(

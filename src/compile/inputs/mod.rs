@@ -53,8 +53,12 @@ impl TreeInputs {
         }
     }
 
-    /// Returns the inputs of a test that is defined or runs in these directories.
-    pub(crate) fn of_test(&mut self, directories: &[PathBuf]) -> InputFiles {
+    /// Returns the inputs of a test: what its globs match or, without globs, what it finds in the directories in which it is
+    /// defined or runs.
+    pub(crate) fn of_test(&mut self, globs: Option<&Globs>, directories: &[PathBuf]) -> InputFiles {
+        if let Some(globs) = globs {
+            return self.matching(globs).0.into();
+        }
         let mut sets = vec![self.shared.clone()];
         for directory in directories {
             sets.push(self.below(directory));
@@ -247,10 +251,10 @@ mod tests {
         let dir = tree()?;
         let mut inputs = inputs(dir.path(), &["t/a", "t/b"]);
         assert_eq!(
-            paths(&inputs.of_test(&["t/a".into()])),
+            paths(&inputs.of_test(None, &["t/a".into()])),
             ["README", "lib/x.sh", "t/a/d/f", "t/a/run"]
         );
-        let everything = inputs.of_test(&["".into()]);
+        let everything = inputs.of_test(None, &["".into()]);
         assert_eq!(
             paths(&everything),
             ["README", "lib/x.sh", "t/a/d/f", "t/a/run", "t/b/run"]

@@ -41,6 +41,24 @@ pub(crate) fn interpretation(scope: &Scope<'_>) -> Interpretation {
         .map_or_else(|| Interpretation::Unknown(value.to_python_str()), Interpretation::named)
 }
 
+/// Decides the interface of a test in a plan: what the test says, or else the plan, or else the configuration, or else whether
+/// its metadata or files mention the control stream.
+pub(crate) fn decided<E>(
+    said: Option<Interface>,
+    plan: &Plan,
+    request: &Request,
+    is_mentioned: impl FnOnce() -> Result<bool, E>,
+) -> Result<Interface, E> {
+    if let Some(said) = said.or(plan.interface).or(request.interface) {
+        return Ok(said);
+    }
+    Ok(if is_mentioned()? {
+        Interface::Atex
+    } else {
+        Interface::Tmt
+    })
+}
+
 /// Whether a text mentions the control stream.
 pub(crate) fn is_mentioned(text: &str) -> bool {
     text.contains(CONTROL)
@@ -69,27 +87,22 @@ impl<'f> Finder<'f> {
     pub(crate) fn of(&mut self, plan: &Plan, test: &Selected<'_>) -> Result<Interface, CompileError> {
         let tree = &self.trees.get(test.tree).tree;
         let scope = NodeReader::new(tree, test.node).scope("test");
-        if let Some(said) = read(&scope)?.or(plan.interface).or(self.request.interface) {
-            return Ok(said);
-        }
-        let mut data = String::new();
-        test.node.write_data(&mut data);
-        if is_mentioned(&data) {
-            return Ok(Interface::Atex);
-        }
-        let (globs, directories) = (scope.globs(test.node.dir())?, directories(tree, test.node)?);
-        let inputs = self.inputs.entry(test.tree).or_insert_with(|| {
-            let files = Arc::clone(&(self.files)()[&test.tree]);
-            TreeInputs::new(files, &self.trees.get(test.tree).owners, String::new())
-        });
-        let files = match globs {
-            Some(globs) => inputs.matching(&globs).0.into(),
-            None => inputs.of_test(&directories),
-        };
-        Ok(if inputs.speak(&files) {
-            Interface::Atex
-        } else {
-            Interface::Tmt
+        decided(read(&scope)?, plan, self.request, || {
+            let mut data = String::new();
+            test.node.write_data(&mut data);
+            if is_mentioned(&data) {
+                return Ok(true);
+            }
+            let (globs, directories) = (scope.globs(test.node.dir())?, directories(tree, test.node)?);
+            let files = &(self.files)()[&test.tree];
+            if files.speaking.is_empty() {
+                return Ok(false);
+            }
+            let owners = &self.trees.get(test.tree).owners;
+            let new = || TreeInputs::new(Arc::clone(files), owners, String::new());
+            let inputs = self.inputs.entry(test.tree).or_insert_with(new);
+            let files = inputs.of_test(globs.as_ref(), &directories);
+            Ok(inputs.speak(&files))
         })
     }
 }

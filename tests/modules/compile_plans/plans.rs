@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use atex::compile::spec::{Narrowing, PhaseAction, Request, UploadKind, Warning};
+use atex::compile::spec::{Interface, Narrowing, PhaseAction, Request, UploadKind, Warning};
 use atex::compile::{CompileError, compile, resolve};
 
 use crate::compile_plans::trial::{PLAIN, Trial};
@@ -502,4 +502,76 @@ fn what_could_change_a_verdict_and_is_not_obeyed_is_one_warning_a_kind_with_a_co
             format!("t/main.fmf:8: 1 test says `check`, which is not obeyed: {alone}"),
         ]
     );
+}
+
+#[test]
+fn a_listing_and_a_build_give_each_test_the_same_interface() {
+    const SPEAKS: &str = "echo noop >&$ATEX_TEST_CONTROL\n";
+    let trial = Trial::new(&[
+        ("plan/files.fmf", "discover: {how: fmf}\nexecute: {how: tmt}\n"),
+        (
+            "plan/of_atex.fmf",
+            "discover: {how: fmf}\nexecute: {how: tmt}\nextra-atex-interface: atex\n",
+        ),
+        (
+            "plan/sections.fmf",
+            "discover:\n  - {how: fmf, name: s, test: [/in_file]}\n  - {how: fmf, name: t, test: [/silent]}\nexecute: {how: tmt}\n",
+        ),
+        ("t/main.fmf", "framework: beakerlib\ntest: ./run.sh\n"),
+        ("t/silent/main.fmf", "{}\n"),
+        ("t/silent/run.sh", "true\n"),
+        ("t/in_file/main.fmf", "{}\n"),
+        ("t/in_file/run.sh", SPEAKS),
+        ("t/in_metadata/main.fmf", "test: echo noop >&$ATEX_TEST_CONTROL\n"),
+        ("t/said/main.fmf", "extra-atex-interface: tmt\n"),
+        ("t/said/run.sh", SPEAKS),
+        ("t/by_glob/main.fmf", "extra-atex-inputs: [/t/in_file]\n"),
+        ("t/by_glob/run.sh", "true\n"),
+        ("t/other_glob/main.fmf", "extra-atex-inputs: [/t/silent]\n"),
+        ("t/other_glob/run.sh", SPEAKS),
+    ]);
+    let of_files = [
+        ("by_glob", Interface::Atex),
+        ("in_file", Interface::Atex),
+        ("in_metadata", Interface::Atex),
+        ("other_glob", Interface::Tmt),
+        ("said", Interface::Tmt),
+        ("silent", Interface::Tmt),
+    ];
+    for configured in [None, Some(Interface::Atex), Some(Interface::Tmt)] {
+        let request = Request {
+            interface: configured,
+            ..trial.request()
+        };
+        let resolved = resolve(&request).expect("a tree");
+        let listing = resolved.list(&request).expect("a listing");
+        let interfaces = listing.interfaces(&request).expect("interfaces");
+        let listed: Vec<_> = listing.tests().zip(interfaces).collect();
+        let listed: Vec<_> = listed
+            .iter()
+            .map(|(test, found)| (test.plan, test.name, *found))
+            .collect();
+        let workload = compile(&request).expect("a workload");
+        let built = workload.tests.iter();
+        let built: Vec<_> = built
+            .map(|test| (&*workload.plan(test.plan).name, &*test.name, test.interface))
+            .collect();
+        assert_eq!(listed, built, "{configured:?}");
+
+        let expected = |name: &str, plan: &str| match (name, plan, configured) {
+            ("said", ..) => Interface::Tmt,
+            (_, "/plan/of_atex", _) => Interface::Atex,
+            (_, _, Some(configured)) => configured,
+            _ => of_files.iter().find(|(test, _)| *test == name).expect("a test").1,
+        };
+        assert_eq!(built.len(), 14);
+        for (plan, test, found) in built {
+            let name = test.rsplit('/').next().expect("a name");
+            assert_eq!(found, expected(name, plan), "{plan} {test} {configured:?}");
+        }
+        // Only with atex's interface `framework: beakerlib` is not obeyed.
+        let doubted = |test: &&atex::compile::spec::TestSpec| test.doubt.is_some();
+        let of_atex = workload.tests.iter().filter(|test| test.interface == Interface::Atex);
+        assert_eq!(of_atex.count(), workload.tests.iter().filter(doubted).count());
+    }
 }
