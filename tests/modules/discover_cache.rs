@@ -54,6 +54,7 @@ impl Trial {
             ("tests/run", "true\n"),
             ("tests/sub/main.fmf", "require+: [b]\n"),
             ("tests/sub/two.fmf", "summary: two\n"),
+            ("tests/sub/speaks", "echo noop >&$ATEX_TEST_CONTROL\n"),
         ] {
             trial.write(path, text);
         }
@@ -117,6 +118,7 @@ fn outcome(request: &Request) -> String {
             Err(error) => format!("{error}\n{error:?}\n"),
             Ok(listing) => {
                 let mut out = format!("{:?}\n{:?}\n", listing.warnings, listing.plans().collect::<Vec<_>>());
+                let _infallible = writeln!(out, "{:?}", listing.interfaces(request));
                 for test in listing.tests() {
                     let dir = test.dir().expect("was looked at");
                     let _infallible = write!(out, "{} {} {dir} ", test.name, test.plan);
@@ -204,7 +206,7 @@ fn null_build(work: &Workload) -> Option<NullBuild> {
     PendingWork::new(work, &options, 1, recorded).null_build(work)
 }
 
-const FILES: [&str; 14] = [
+const FILES: [&str; 15] = [
     "main.fmf",
     "plans.fmf",
     "tests/main.fmf",
@@ -218,11 +220,12 @@ const FILES: [&str; 14] = [
     "tests/.gitignore",
     "linked/deep.fmf",
     "tests/data",
+    "tests/sub/speaks",
     "shared.sh",
 ];
 
 /// Texts of equal sizes among them.
-const TEXTS: [&str; 14] = [
+const TEXTS: [&str; 15] = [
     "test: ./run\ntag: [x]\n",
     "test: ./run\ntag: [y]\n",
     "test: ./run\ntag: [z]\n",
@@ -237,6 +240,7 @@ const TEXTS: [&str; 14] = [
     "",
     "x: &a {k: 1}\ny: *a\n",
     "test: ./run\norder: first\n",
+    "# $ATEX_TEST_CONTROL\n",
 ];
 
 /// Makes one edit and tells what it was.
