@@ -99,6 +99,26 @@ fn a_line_that_is_no_result_is_named() {
 }
 
 #[test]
+fn the_events_of_a_run_of_an_earlier_version_are_not_read_and_its_results_are() {
+    let world = world();
+    world.write(
+        format!("{RUN}/events.jsonl"),
+        "{\"time\":7,\"event\":\"run-started\",\"run\":\"x\",\"dir\":\"/x\",\"command\":\"build\",\"plans\":[],\"suts\":[],\"tests\":0,\"to-run\":{}}\n",
+    );
+    let ran = world.atex().args(["report", "--format", "trace"]).run().expect(2);
+    assert!(
+        ran.stderr
+            .contains("events.jsonl:1` is no event: missing field `version`"),
+        "{ran:?}"
+    );
+    assert!(
+        ran.stderr.contains("hint: ") && ran.stderr.contains("`atex results`"),
+        "{ran:?}"
+    );
+    assert_eq!(world.atex().args(["results"]).run().expect(0).stdout.lines().count(), 6);
+}
+
+#[test]
 fn a_reader_that_goes_away_ends_it_quietly() {
     let world = World::new();
     let many = "{\"status\":\"pass\",\"note\":\"0123456789\"}\n".repeat(20_000);

@@ -4,13 +4,12 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use super::results::find_run;
+use super::results::{find_run, unreadable};
 use crate::cli::config::settings::Settings;
 use crate::cli::error::{CliError, output_failed};
 use crate::cli::output::Out;
 use crate::report::Exit;
 use crate::report::trace::Trace;
-use crate::rundir::ReadError;
 
 /// Write a run in a form that other programs read
 #[derive(Debug, Args)]
@@ -37,7 +36,6 @@ pub(crate) enum ReportFormat {
 
 /// Writes a report of a run to standard output.
 pub(crate) fn run(args: &ReportArgs, settings: &Settings, out: &mut Out) -> Result<Exit, CliError> {
-    let unreadable = |error: ReadError| CliError::usage(error.to_string());
     let mut events = find_run(args.run.as_deref(), settings)?.events().map_err(unreadable)?;
     match args.format {
         ReportFormat::Trace => {

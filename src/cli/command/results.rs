@@ -169,13 +169,12 @@ pub(super) fn find_run(given: Option<&Path>, settings: &Settings) -> Result<RunD
 
 /// Returns the error about a run that cannot be read; to blame is either what was asked for or what is on the disk.
 #[expect(clippy::needless_pass_by_value, reason = "it is a function for `map_err`")]
-fn unreadable(error: ReadError) -> CliError {
+pub(super) fn unreadable(error: ReadError) -> CliError {
     let message = error.to_string();
     match error {
-        ReadError::List { .. }
-        | ReadError::Open { .. }
-        | ReadError::NotAnEvent { .. }
-        | ReadError::NotASummary { .. } => CliError::usage(message),
+        ReadError::List { .. } | ReadError::Open { .. } | ReadError::NotASummary { .. } => CliError::usage(message),
+        ReadError::NotAnEvent { .. } => CliError::usage(message)
+            .hint("events are read of runs that this version of atex made; `atex results` shows those of others, too"),
         ReadError::Read { .. } => CliError::infra(message),
         ReadError::NotAResult { .. } => {
             CliError::infra(message).hint("something other than atex wrote to the run's directory")
