@@ -56,9 +56,9 @@ pub(crate) fn run(args: GraphArgs, settings: &Settings, out: &mut Out) -> Result
     let mut workload = compile_request::compiled(&request, &store, settings)?;
     observed_inputs::settle(&mut workload, &store);
     let (graph, nothing) = (&workload.graph, |_: NodeId| None);
-    let text = match args.format {
+    let format = if settings.json { GraphFormat::Json } else { args.format };
+    let text = match format {
         GraphFormat::Json => return out.json(&render::json(graph)).map(|()| Exit::Passed),
-        _ if settings.json => return out.json(&render::json(graph)).map(|()| Exit::Passed),
         GraphFormat::Dot => render::dot(graph, nothing),
         GraphFormat::Mermaid => render::mermaid(graph, nothing),
         GraphFormat::Tree => {

@@ -59,7 +59,7 @@ pub(crate) fn run(request: &RunRequest, settings: &Settings, out: &mut Out) -> R
         RunCommand::Test { names } => names.clone(),
         RunCommand::Build { .. } | RunCommand::Finish => Vec::new(),
     };
-    let cancel = Cancel::new().map_err(|error| CliError::infra(format!("cannot make an event descriptor: {error}")))?;
+    let cancel = Cancel::new().map_err(|error| machines::no_descriptor(&error))?;
     let runs = (!request.dry_run).then_some(&cancel);
     let identity = base_identity::of_pool(&request.pool, &request.values.context, runs, settings)?;
     let approached = approach(request, &cancel)?;

@@ -14,7 +14,6 @@ use crate::sut::{Project, SutState};
 
 /// For each test name, keeps in the workload only the tests of the plan that is meant. The machines are asked only if there is
 /// something to decide.
-/// something to decide.
 pub(super) fn settle(
     work: &mut Workload,
     store: &Store,
