@@ -216,12 +216,22 @@ fn what_is_masked_stands_where_the_secret_stood() {
     assert_eq!(results.iter().filter(|result| result["number"] == "***").count(), 1);
     let note = scene.results("/breaks").pop().expect("a result")["note"].clone();
     assert!(note.as_str().is_some_and(|note| note.contains("say ***")), "{note}");
-    for what in ["results", "report"] {
-        shows_none(&scene.world.atex().args([what]).run());
+    let shown = |words: &[&str]| scene.world.atex().args(words).run().expect(0);
+    for words in [
+        &["results"][..],
+        &["results", "--json"],
+        &["report", "--format", "trace"],
+    ] {
+        shows_none(&shown(words));
     }
-    shows_none(&scene.world.atex().args(["results", "--json"]).run());
-    shows_none(&scene.world.atex().args(["report", "--format", "junit"]).run());
-    let log = scene.world.atex().args(["cache", "log", "/fails"]).run();
+    let records = shown(&["cache", "ls", "--json"]);
+    shows_none(&records);
+    let records = records.json();
+    let failed = records.iter().find(|record| record["name"] == "test /fails");
+    let key = failed.expect("its record")["key"].as_str().expect("a text");
+    shows_none(&shown(&["cache", "show", key]));
+    let log = shown(&["cache", "log", key]);
+    assert_eq!(log.stdout, "failed with *** ***\n");
     shows_none(&log);
 }
 
