@@ -172,6 +172,9 @@ fn du_counts_and_gc_collects() {
     }
     let ran = cache(&world, ["gc", "--max-size", "0"]).expect(0);
     assert!(ran.stdout.starts_with("removed 2 records and 2 blobs, "), "{ran:?}");
+    for bucket in ["packed-v1", "digests-v4", "null-builds-v1"] {
+        assert_eq!(world.read(format!("home/.cache/atex/{bucket}/notes")), "somebody's");
+    }
     insta::assert_debug_snapshot!(cache(&world, ["ls"]).expect(0), @"
     exit 0
     --- stderr
