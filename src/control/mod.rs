@@ -37,5 +37,6 @@ pub use protocol::{ControlMessage, Protocol};
 pub use result::summary::{Finish, InfraKind, Status, TestSummary, Verdict};
 pub(crate) use store::files_dir;
 pub use store::output::TestOutput;
+pub(crate) use store::path::{LONGEST_COMPONENT, cut_component};
 pub use store::{FILES, OUTPUT, RESULTS, ResultStore, StoreError};
 pub use violation::{ControlError, Violation};

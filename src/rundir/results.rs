@@ -29,9 +29,9 @@ pub struct StoredResult<'a> {
 }
 
 impl StoredResult<'_> {
-    /// Returns whether the result makes a run fail.
-    pub fn is_failure(&self) -> bool {
-        self.status.verdict() != Verdict::Pass
+    /// Returns whether the result can be why its test failed. A warning is, where tmt's rules judge the test.
+    pub fn may_be_a_failure(&self) -> bool {
+        self.status == Status::Warn || self.status.verdict() != Verdict::Pass
     }
 }
 
@@ -140,5 +140,17 @@ mod tests {
         let first = results.next_result().unwrap().unwrap();
         assert_eq!((first.status, &*first.name, first.files), (Status::Pass, "", 2));
         assert!(results.next_result().unwrap().is_none());
+    }
+
+    #[test]
+    fn who_asks_what_failed_sees_warnings() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        fs::write(file.path(), "{\"status\":\"warn\"}\n{\"status\":\"skip\"}\n{}\n").unwrap();
+        let mut results = ResultReader::open(file.path()).unwrap();
+        let mut shown = Vec::new();
+        while let Some(result) = results.next_result().unwrap() {
+            shown.push(result.may_be_a_failure());
+        }
+        assert_eq!(shown, [true, false, true]);
     }
 }

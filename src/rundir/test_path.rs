@@ -9,10 +9,7 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use super::TESTS;
-use crate::control::{FILES, OUTPUT, RESULTS};
-
-/// The longest path component that is kept as it is, in bytes. File systems allow 255.
-const LONGEST_COMPONENT: usize = 200;
+use crate::control::{FILES, LONGEST_COMPONENT, OUTPUT, RESULTS, cut_component};
 
 /// What the directory of a further plan begins with.
 const PLAN: char = '@';
@@ -42,7 +39,7 @@ fn plan_component(plan: &str) -> String {
     if name.len() <= LONGEST_COMPONENT {
         return name;
     }
-    shortened(&name, plan)
+    cut_component(&name, plan)
 }
 
 /// Turns a component of a test's name into a file name that does not collide with a file name of the run's directory.
@@ -71,17 +68,7 @@ fn escaped(name: &str) -> String {
     if escaped.len() <= LONGEST_COMPONENT {
         return escaped;
     }
-    shortened(&escaped, name)
-}
-
-/// Returns the beginning of a name that is too long, and a digest of what it stands for.
-fn shortened(name: &str, stands_for: &str) -> String {
-    let end = name.floor_char_boundary(LONGEST_COMPONENT);
-    format!(
-        "{}~{}",
-        &name[..end],
-        &blake3::hash(stands_for.as_bytes()).to_hex()[..16]
-    )
+    cut_component(&escaped, name)
 }
 
 /// Returns whether a component could be taken for a file name of the run's directory, or for no name at all.

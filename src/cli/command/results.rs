@@ -30,7 +30,7 @@ pub(crate) struct ResultsArgs {
     #[arg(value_name = "RUN")]
     pub(crate) run: Option<PathBuf>,
 
-    /// Only results that did not pass
+    /// Only failures and warnings
     #[arg(long)]
     pub(crate) failed: bool,
 }
@@ -79,7 +79,7 @@ fn each_result(
 ) -> Result<(), CliError> {
     let mut results = attempt.results().map_err(unreadable)?;
     while let Some(result) = results.next_result().map_err(unreadable)? {
-        if !failed || result.is_failure() {
+        if !failed || result.may_be_a_failure() {
             take(&result)?;
         }
     }

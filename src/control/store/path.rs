@@ -12,7 +12,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 /// The longest component that is kept as it is, in bytes; file systems allow 255.
-const LONGEST_COMPONENT: usize = 200;
+pub(crate) const LONGEST_COMPONENT: usize = 200;
 
 /// The longest path, in bytes, and the deepest path, in components, that is kept as it is. They leave room for the
 /// run's directory and the test's name before the path, and for code that recurses into it, as the
@@ -106,7 +106,7 @@ fn folded(path: &str) -> String {
     }
     if rest.contains('/') {
         let last = rest.rsplit('/').next().unwrap_or(rest);
-        short.push_str(&cut(last, path));
+        short.push_str(&cut_component(last, path));
     } else {
         short.push_str(&component(rest));
     }
@@ -117,12 +117,12 @@ fn component(part: &str) -> Cow<'_, str> {
     if part.len() <= LONGEST_COMPONENT {
         Cow::Borrowed(part)
     } else {
-        Cow::Owned(cut(part, part))
+        Cow::Owned(cut_component(part, part))
     }
 }
 
-/// Returns the beginning of a name, and a digest of what it stands for.
-fn cut(name: &str, whole: &str) -> String {
+/// Returns the beginning of a name that is too long for a component, and a digest of what it stands for.
+pub(crate) fn cut_component(name: &str, whole: &str) -> String {
     let end = name.floor_char_boundary(LONGEST_COMPONENT);
     format!("{}~{}", &name[..end], &blake3::hash(whole.as_bytes()).to_hex()[..16])
 }
