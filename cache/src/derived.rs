@@ -22,7 +22,7 @@ use crate::error::CacheError;
 use crate::store::disk::Disk;
 
 /// How many files of one group are kept, each for another context, request or state of the tree.
-const KEPT: usize = 8;
+const KEPT: usize = 16;
 
 /// A larger file is not read, because atex did not write it.
 const LARGEST: u64 = 1 << 30;

@@ -110,7 +110,7 @@ impl Listing<'_> {
     }
 
     fn run_directory(&self, test: &Selected<'_>) -> Result<String, CompileError> {
-        let run = run_directory(&self.resolved.trees.get(test.tree).tree, test.node)?;
+        let run = run_directory(test.within.tree, test.node)?;
         let dir = format!("{}{}", test.prefix(), escaped(&run));
         let dir = dir.trim_end_matches('/');
         Ok(if dir.is_empty() { "." } else { dir }.to_owned())

@@ -42,13 +42,12 @@ pub use listing::{ListedPlan, ListedTest, Listing};
 pub use metadata::location::ValueOrigin;
 use metadata::trees::{TreeId, Trees};
 use metadata::unsupported::Ignored;
+use plan::context::Dimensions;
 pub use plan::probe::Probe;
 use plan::test_selection::Selected;
 use plan::{Plan, test_selection};
 pub use remembered::null_build::NullBuildFile;
 use spec::{Request, Warning, Workload};
-
-use atex_fmf::context::Context;
 
 /// Compiles a request. Afterwards the key of every node is known, and only probes have run.
 pub fn compile(request: &Request) -> Result<Workload, CompileError> {
@@ -87,7 +86,7 @@ type FilesOfTrees = HashMap<TreeId, Arc<TreeFiles>>;
 
 /// The plans that were asked for, and the trees in which they look for tests.
 pub struct ResolvedRequest {
-    context: Context,
+    context: Dimensions,
     trees: Trees,
     plans: Vec<Plan>,
     warnings: Vec<Warning>,
@@ -119,18 +118,15 @@ impl ResolvedRequest {
 
     /// Returns the absolute path of the root of the request's tree.
     pub fn root(&self) -> &Path {
-        self.trees.own().tree.root()
+        self.trees.own().root()
     }
 
     /// Loads the request's tree and reads its plans.
     fn new(request: &Request) -> Result<Self, CompileError> {
-        let mut context = Context::new();
-        for (dimension, values) in context_of(request) {
-            context.set(&dimension, &values);
-        }
+        let context = plan::context::of_request(request);
         let mut warnings = Vec::new();
         let trees = Trees::open(&request.start, &context, request.digest_cache.as_deref())?;
-        let plans = plan::select(&trees.own().tree, &request.plans, &context, &mut warnings)?;
+        let plans = plan::select(trees.own().tree(), request, &mut warnings)?;
         Ok(Self {
             context,
             trees,
@@ -144,7 +140,7 @@ impl ResolvedRequest {
         self.files.get_or_init(|| {
             let mut warnings = Vec::new();
             let mut read = |id| {
-                let root = self.trees.get(id).tree.root();
+                let root = self.trees.get(id).root();
                 TreeFiles::read((root, &request.own), request.digest_cache.as_deref(), &mut warnings)
             };
             let files = self.trees.ids().map(|id| (id, Arc::new(read(id)))).collect();
@@ -154,10 +150,12 @@ impl ResolvedRequest {
 
     /// Loads the trees of all sections.
     fn fetch(&mut self, request: &Request) -> Result<(), CompileError> {
-        for section in self.plans.iter().flat_map(|plan| &plan.sections) {
-            self.trees
-                .add(&section.source, &self.context, &request.fetch_cache)
-                .map_err(|error| section.blamed(error))?;
+        for plan in &self.plans {
+            for section in &plan.sections {
+                self.trees
+                    .add(&section.source, &plan.context, &request.fetch_cache)
+                    .map_err(|error| section.blamed(error))?;
+            }
         }
         Ok(())
     }
@@ -188,8 +186,7 @@ impl ResolvedRequest {
         let mut interfaces = test::interface::Finder::new(request, &self.trees, &files);
         for (plan, tests) in &selection {
             for test in tests {
-                let tree = &self.trees.get(test.tree).tree;
-                ignored.test((test.tree, tree), test.node, || interfaces.of(plan, test))?;
+                ignored.test(test, || interfaces.of(plan, test))?;
             }
         }
         warnings.extend(ignored.into_warnings());
@@ -204,7 +201,7 @@ fn ask_probes(
     ask: &mut AskProbe<'_>,
 ) -> Result<Vec<Option<String>>, CompileError> {
     let mut answers: HashMap<&str, String> = HashMap::new();
-    let root = resolved.trees.own().tree.root();
+    let root = resolved.trees.own().root();
     let mut probes = Vec::with_capacity(selection.len());
     for (plan, tests) in selection {
         let Some((command, cause)) = plan
@@ -234,11 +231,9 @@ fn ask_probes(
     Ok(probes)
 }
 
-/// Returns the context of a request: the facts known of the SUT, overridden by the command line.
+/// Returns the context of a request: the facts known of the SUT, overridden by the command line. A plan may have more dimensions.
 pub fn context_of(request: &Request) -> BTreeMap<String, Vec<String>> {
-    let mut context = request.default_context.clone();
-    context.extend(request.context.clone());
-    context
+    plan::context::of_request(request)
 }
 
 /// Returns what the command line says about the selection, by option.

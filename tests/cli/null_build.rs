@@ -266,6 +266,34 @@ fn a_probe_is_asked_in_each_run() {
 }
 
 #[test]
+fn the_context_of_a_plan_is_in_a_null_build_and_another_one_is_another_build() {
+    let world = world();
+    let tests = "test: ./run.sh\nadjust: [{when: mine == b, environment: {HOW: b}}]\n/one: {}\n/two: {}\n";
+    world.write("tree/tests/main.fmf", tests);
+    let plans = |mine: &str| {
+        let own = format!("/a:\n  context: {{mine: {mine}}}\n");
+        world.write("tree/plan.fmf", PLAN.replace("/a:\n", &own));
+    };
+    plans("a");
+    build(&world, "c1", &[]).expect(0);
+    build(&world, "c2", &[]).expect(0);
+    assert!(by_null_build(&world, || drop(build(&world, "c3", &[]).expect(0))));
+    assert_eq!(cached(&world, "c3"), 6);
+    plans("b");
+    build(&world, "c4", &[]).expect(0);
+    assert_eq!(
+        cached(&world, "c4"),
+        4,
+        "the two tests of one plan that the rule changes ran"
+    );
+    build(&world, "c5", &[]).expect(0);
+    assert!(by_null_build(&world, || drop(build(&world, "c6", &[]).expect(0))));
+    assert_eq!(cached(&world, "c6"), 6);
+    build(&world, "c7", &["-c", "mine=a"]).expect(0);
+    assert_eq!(cached(&world, "c7"), 6, "the command line wins, and those have run");
+}
+
+#[test]
 fn a_secret_is_in_no_null_build_and_another_value_is_another_build() {
     let world = world();
     let secret = ["--secret-env", "TOKEN", "-e"];

@@ -43,7 +43,8 @@ impl Trial {
             (".fmf/version", "1\n"),
             (
                 "plans.fmf",
-                "discover: {how: fmf}\nexecute: {how: tmt}\n/all: {}\n/odd:\n    discover+: {what: no}\n",
+                "discover: {how: fmf}\nexecute: {how: tmt}\n/all: {}\n/odd:\n    discover+: {what: no}\n\
+                 /other:\n    context: {distro: centos}\n",
             ),
             (
                 "main.fmf",
@@ -225,7 +226,7 @@ const FILES: [&str; 15] = [
 ];
 
 /// Texts of equal sizes among them.
-const TEXTS: [&str; 15] = [
+const TEXTS: [&str; 16] = [
     "test: ./run\ntag: [x]\n",
     "test: ./run\ntag: [y]\n",
     "test: ./run\ntag: [z]\n",
@@ -241,6 +242,7 @@ const TEXTS: [&str; 15] = [
     "x: &a {k: 1}\ny: *a\n",
     "test: ./run\norder: first\n",
     "# $ATEX_TEST_CONTROL\n",
+    "execute: {how: tmt}\ndiscover: {how: fmf}\ncontext: {distro: [rhel, x]}\n",
 ];
 
 /// Makes one edit and tells what it was.
@@ -332,7 +334,7 @@ fn discovery_from_the_cache_is_discovery_after_any_edits() {
     }
     let kept = trial.remembered("packed-v1");
     assert!(
-        (2..=8).contains(&kept),
+        (2..=16).contains(&kept),
         "states of the tree are remembered, and not all: {kept}"
     );
 }
@@ -350,7 +352,7 @@ fn another_context_is_another_tree() {
     assert_eq!(outcome(&fedora(true)), fresh);
     assert_eq!(outcome(&fedora(true)), fresh);
     check(&trial, "rhel again");
-    assert_eq!(trial.remembered("packed-v1"), 2);
+    assert_eq!(trial.remembered("packed-v1"), 3, "that of a plan's context is another");
 }
 
 #[test]
@@ -413,5 +415,5 @@ fn processes_at_once_do_not_disturb_each_other() {
             });
         }
     });
-    assert_eq!(trial.remembered("packed-v1"), 1);
+    assert_eq!(trial.remembered("packed-v1"), 2, "one for each context of a plan");
 }

@@ -71,21 +71,22 @@ fn what_was_written_is_read_and_counted_bucket_by_bucket() {
 fn of_each_group_the_files_that_were_of_use_last_are_kept() {
     let env = Env::new();
     let [files, ..] = buckets(&env);
-    for number in 0..9_u32 {
+    for number in 0..17_u32 {
         files.write(&name(&number.to_string()), &content("x")).expect("a write");
         let path = files_below(env.store.dir());
         let last = path
             .iter()
             .find(|path| path.ends_with(name(&number.to_string()).to_hex().as_str()));
-        age(last.expect("the file"), 20 - number);
+        age(last.expect("the file"), 30 - number);
     }
     // The second oldest file is used now.
     files.mark_used(&name("1"));
-    files.write(&name("9"), &content("x")).expect("a write");
-    let left: Vec<u32> = (0..10)
+    files.write(&name("17"), &content("x")).expect("a write");
+    let left: Vec<u32> = (0..18)
         .filter(|number| files.read(&name(&number.to_string())).is_some())
         .collect();
-    assert_eq!(left, [1, 3, 4, 5, 6, 7, 8, 9]);
+    let expected: Vec<u32> = [1].into_iter().chain(3..18).collect();
+    assert_eq!(left, expected);
 }
 
 #[test]

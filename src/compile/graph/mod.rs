@@ -41,7 +41,7 @@ pub(crate) struct Assembler<'r> {
     /// The input files by tree and by the tree's place in the slot.
     inputs: HashMap<(TreeId, String), TreeInputs>,
     metadata: HashMap<(TreeId, String), FileSet>,
-    facts: HashMap<(TreeId, &'r str), Arc<TestMetadata>>,
+    facts: HashMap<(TreeId, usize, &'r str), Arc<TestMetadata>>,
     command_line: Variables,
     builder: GraphBuilder,
     steps: Vec<StepSpec>,
@@ -122,7 +122,7 @@ impl<'r> Assembler<'r> {
         let inputs = DiscoverInputs {
             plan: plan.name.clone(),
             files: InputFiles::union(places.map(|(tree, prefix)| self.metadata(tree, prefix))),
-            context: crate::compile::context_of(self.request),
+            context: plan.context.clone(),
             selection: crate::compile::selection_of(self.request),
         };
         let node = self
@@ -142,7 +142,7 @@ impl<'r> Assembler<'r> {
     }
 
     fn metadata(&mut self, id: TreeId, prefix: String) -> FileSet {
-        let tree = &self.trees.get(id).tree;
+        let tree = self.trees.get(id);
         let place = (id, prefix);
         if let Some(set) = self.metadata.get(&place) {
             return set.clone();

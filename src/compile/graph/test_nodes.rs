@@ -54,7 +54,7 @@ impl<'r> Assembler<'r> {
             .collect::<Result<Vec<_>, _>>()?;
         let found = tests.iter().zip(facts).map(|(test, facts)| {
             let request = self.request;
-            let inputs = self.inputs(test.tree, &test.prefix());
+            let inputs = self.inputs(test.tree(), &test.prefix());
             let files = inputs.of_test(facts.globs.as_ref(), &facts.directories);
             let is_mentioned = || Ok::<_, Infallible>(facts.speaks || inputs.speak(&files));
             let Ok(interface) = interface::decided(facts.interface, part.plan, request, is_mentioned);
@@ -127,10 +127,9 @@ impl<'r> Assembler<'r> {
     /// Reads the metadata of those tests that were not read before, in parallel. The error is that of the first test with a
     /// problem.
     pub(super) fn read_facts(&mut self, tests: &'r [Selected<'r>]) -> Result<(), CompileError> {
-        let trees = self.trees;
-        let is_new = |test: &&Selected<'r>| !self.facts.contains_key(&(test.tree, test.node.name()));
+        let is_new = |test: &&Selected<'r>| !self.facts.contains_key(&test.identity());
         let new: Vec<&Selected<'r>> = tests.iter().filter(is_new).collect();
-        let read = |test: &&Selected<'r>| TestMetadata::read(&trees.get(test.tree).tree, test.node);
+        let read = |test: &&Selected<'r>| TestMetadata::read(test.within.tree, test.node);
         let read: Vec<Result<TestMetadata, CompileError>> = new.par_iter().map(read).collect();
         for (test, facts) in new.into_iter().zip(read) {
             self.keep_facts(test, facts?);
@@ -140,29 +139,31 @@ impl<'r> Assembler<'r> {
 
     /// Returns the metadata of a test, which are read once.
     pub(super) fn facts(&mut self, selected: &Selected<'r>) -> Result<Arc<TestMetadata>, CompileError> {
-        let place = (selected.tree, selected.node.name());
+        let place = selected.identity();
         if let Some(facts) = self.facts.get(&place) {
             return Ok(Arc::clone(facts));
         }
-        let facts = TestMetadata::read(&self.trees.get(selected.tree).tree, selected.node)?;
+        let facts = TestMetadata::read(selected.within.tree, selected.node)?;
         Ok(self.keep_facts(selected, facts))
     }
 
     fn keep_facts(&mut self, selected: &Selected<'r>, facts: TestMetadata) -> Arc<TestMetadata> {
         let facts = Arc::new(facts);
         if let Some(globs) = &facts.globs {
-            let (_, unused) = self.inputs(selected.tree, "").matching(globs);
-            self.warnings.extend(unused.into_iter().map(|glob| Warning {
+            let (_, unused) = self.inputs(selected.tree(), "").matching(globs);
+            let warnings = unused.into_iter().map(|glob| Warning {
                 text: format!(
                     "test `{}`: `{glob}` in `extra-atex-inputs` matches no file",
                     selected.node.name()
                 ),
                 file: None,
                 line: None,
-            }));
+            });
+            // A test that plans have in different contexts is read once for each.
+            let new: Vec<Warning> = warnings.filter(|warning| !self.warnings.contains(warning)).collect();
+            self.warnings.extend(new);
         }
-        let place = (selected.tree, selected.node.name());
-        self.facts.insert(place, Arc::clone(&facts));
+        self.facts.insert(selected.identity(), Arc::clone(&facts));
         facts
     }
 

@@ -198,16 +198,14 @@ pub(crate) fn warnings(selection: &[(&Plan, Vec<Selected<'_>>)], trees: &Trees, 
     }
     let mut seen = HashSet::new();
     let tests = selection.iter().flat_map(|(_, tests)| tests);
-    let tests: Vec<_> = tests
-        .filter(|test| seen.insert((test.tree, test.node.name())))
-        .collect();
-    let find = |test: &&Selected<'_>| of_test(&files[&test.tree], &trees.get(test.tree).tree, test.node);
+    let tests: Vec<_> = tests.filter(|test| seen.insert(test.identity())).collect();
+    let find = |test: &&Selected<'_>| of_test(&files[&test.tree()], test.within.tree, test.node);
     let found: Vec<Vec<LeftOut>> = tests.par_iter().map(find).collect();
     for (test, found) in tests.into_iter().zip(found) {
-        let scope = || NodeReader::new(&trees.get(test.tree).tree, test.node).scope("test");
+        let scope = || NodeReader::new(test.within.tree, test.node).scope("test");
         for found in found {
             let subject = format!("test `{}`", test.node.name());
-            said.add(test.tree, &found, &subject, || scope().location(found.key));
+            said.add(test.tree(), &found, &subject, || scope().location(found.key));
         }
     }
     said.into_warnings()

@@ -83,7 +83,7 @@ pub(crate) fn warning(
         let Some(owner) = path.ancestors().skip(1).find(|above| owners.contains(*above)) else {
             return true;
         };
-        let selected = selected.get_or_insert_with(|| directories(selection, trees));
+        let selected = selected.get_or_insert_with(|| directories(selection));
         let within = selected.range((id, owner.to_owned())..).next();
         within.is_some_and(|(of, below)| *of == id && below.starts_with(owner))
             || owner
@@ -106,14 +106,14 @@ pub(crate) fn warning(
 }
 
 /// Returns the directories in which selected tests are defined or run.
-fn directories(selection: &[(&Plan, Vec<Selected<'_>>)], trees: &Trees) -> BTreeSet<(TreeId, PathBuf)> {
+fn directories(selection: &[(&Plan, Vec<Selected<'_>>)]) -> BTreeSet<(TreeId, PathBuf)> {
     let tests = selection.iter().flat_map(|(_, tests)| tests);
     let both = tests.flat_map(|test| {
-        let runs = run_directory(&trees.get(test.tree).tree, test.node).ok();
+        let runs = run_directory(test.within.tree, test.node).ok();
         let defined = test.node.dir().to_owned();
         runs.into_iter()
             .chain([defined])
-            .map(|directory| (test.tree, directory))
+            .map(|directory| (test.tree(), directory))
     });
     both.collect()
 }

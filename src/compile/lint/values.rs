@@ -8,7 +8,7 @@ use super::{LintCode, Linter};
 use crate::compile::error::{CompileError, MetadataProblem};
 use crate::compile::metadata::read::Scope;
 use crate::compile::metadata::schema::NodeKind;
-use crate::compile::plan::environment;
+use crate::compile::plan::{context, environment};
 use crate::compile::test::{duration, interface};
 
 /// Checks the values of a node that is defined in `here`, or those of one of its adjust rules.
@@ -26,6 +26,7 @@ pub(super) fn check(linter: &mut Linter<'_>, scope: &Scope<'_>, kind: NodeKind, 
     refused(linter, scope, environment::read(scope, kind == NodeKind::Plan));
     refused(linter, scope, interface::read(scope));
     if kind == NodeKind::Plan {
+        refused(linter, scope, context::written(scope));
         refused(linter, scope, scope.text("extra-atex-probe"));
         refused(linter, scope, scope.boolean("extra-atex-shared-tree", false));
         return;

@@ -133,7 +133,7 @@ pub(crate) const TEST: &[MetadataKey] = &[
 pub(crate) const PLAN: &[MetadataKey] = &[
     verdict("ansible", "it is not obeyed"),
     tmt_only("cleanup"),
-    verdict("context", "it counts for no rule, as `-c DIM=VALUE` does"),
+    obeyed("context"),
     obeyed("discover"),
     obeyed("environment"),
     unsupported("environment-file", "their variables are not set"),

@@ -1,5 +1,5 @@
-//! The metadata trees of a request: the one that it starts in, and those that discover sections name. Each is loaded and read
-//! once.
+//! The metadata trees of a request: the one that it starts in, and those that discover sections name. Each is loaded once for each
+//! context in which a plan looks for tests in it. Its files are the same in all contexts.
 
 use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
@@ -7,11 +7,11 @@ use std::path::{Path, PathBuf};
 use crate::compile::error::CompileError;
 use crate::compile::fetch::fetch;
 use crate::compile::metadata::read::truthy;
+use crate::compile::plan::context::{self, Dimensions};
 use crate::compile::plan::sections::Source;
 use crate::compile::remembered::packed_tree;
 
-use atex_fmf::context::Context;
-use atex_fmf::{Map, Metadata, Node, Tree, Value};
+use atex_fmf::{Map, Metadata, MetadataFile, Node, Tree, Value};
 
 /// Index of a tree in [`Trees`]; the first one is the request's own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -31,17 +31,52 @@ pub(crate) struct Trees {
     cache: Option<PathBuf>,
 }
 
-/// A tree, adjusted with the context.
+/// A tree, with its metadata in each context that was needed.
 #[derive(Debug)]
 pub(crate) struct LoadedTree {
-    pub(crate) tree: Tree,
+    /// The metadata in the context in which they were first needed; of the request's own tree, that is the request's.
+    first: (Dimensions, Tree),
+    others: Vec<(Dimensions, Tree)>,
     /// The directories of tests except the root. What lies below one belongs to a test. They are the same in every context.
     pub(crate) owners: BTreeSet<PathBuf>,
 }
 
+/// The metadata of a tree in one context.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct AdjustedTree<'t> {
+    pub(crate) id: TreeId,
+    /// Which of the contexts of the tree it is.
+    pub(crate) number: usize,
+    pub(crate) tree: &'t Tree,
+}
+
+impl LoadedTree {
+    /// Returns the absolute path of the directory that holds the tree's `.fmf`.
+    pub(crate) fn root(&self) -> &Path {
+        self.first.1.root()
+    }
+
+    /// Returns the files of the metadata, which are the same in every context.
+    pub(crate) fn metadata_files(&self) -> &[MetadataFile] {
+        self.first.1.metadata_files()
+    }
+
+    /// Returns the metadata in the context in which they were first needed.
+    pub(crate) fn tree(&self) -> &Tree {
+        &self.first.1
+    }
+
+    /// Returns the metadata in a context, and the number of the context.
+    fn adjusted(&self, context: &Dimensions) -> Option<(usize, &Tree)> {
+        let all = std::iter::once(&self.first).chain(&self.others).enumerate();
+        let mut all = all.filter(|(_, (of, _))| of == context);
+        all.next().map(|(number, (_, tree))| (number, tree))
+    }
+}
+
 impl Trees {
     /// Loads the tree that contains the directory `start`.
-    pub(crate) fn open(start: &Path, context: &Context, cache: Option<&Path>) -> Result<Self, CompileError> {
+    pub(crate) fn open(start: &Path, context: &Dimensions, cache: Option<&Path>) -> Result<Self, CompileError> {
         let own = load(start, context, cache)?;
         Ok(Self {
             cache: cache.map(Path::to_owned),
@@ -50,25 +85,33 @@ impl Trees {
         })
     }
 
-    /// Loads the tree of a section, and fetches it first if it is remote.
-    pub(crate) fn add(&mut self, source: &Source, context: &Context, fetch_cache: &Path) -> Result<(), CompileError> {
-        if self.by_source.contains_key(source) {
-            return Ok(());
+    /// Loads the tree of a section in a context, and fetches it first if it is remote.
+    pub(crate) fn add(
+        &mut self,
+        source: &Source,
+        context: &Dimensions,
+        fetch_cache: &Path,
+    ) -> Result<(), CompileError> {
+        let cache = self.cache.as_deref();
+        if let Some(TreeId(id)) = self.by_source.get(source) {
+            return self.loaded[*id].add(context, cache);
         }
         let root = match source {
             Source::Own => return Ok(()),
-            Source::Path(path) => self.own().tree.root().join(path),
+            Source::Path(path) => self.own().root().join(path),
             Source::Url { url, reference, path } => fetch(url, reference.as_deref(), path.as_deref(), fetch_cache)?,
         };
-        let loaded = load(&root, context, self.cache.as_deref())?;
-        let same = self
-            .loaded
-            .iter()
-            .position(|other| other.tree.root() == loaded.tree.root());
-        let id = same.unwrap_or(self.loaded.len());
-        if same.is_none() {
-            self.loaded.push(loaded);
-        }
+        let root = Metadata::find(&root)?.root().to_owned();
+        let id = match self.loaded.iter().position(|other| other.root() == root) {
+            Some(same) => {
+                self.loaded[same].add(context, cache)?;
+                same
+            }
+            None => {
+                self.loaded.push(load(&root, context, cache)?);
+                self.loaded.len() - 1
+            }
+        };
         self.by_source.insert(source.clone(), TreeId(id));
         Ok(())
     }
@@ -76,6 +119,14 @@ impl Trees {
     /// Returns the tree of a section that was added before.
     pub(crate) fn of(&self, source: &Source) -> TreeId {
         self.by_source.get(source).copied().unwrap_or(TreeId::OWN)
+    }
+
+    /// Returns the metadata of a section's tree in a context, with which it was added before.
+    pub(crate) fn adjusted(&self, source: &Source, context: &Dimensions) -> AdjustedTree<'_> {
+        let id = self.of(source);
+        let loaded = self.get(id);
+        let (number, tree) = loaded.adjusted(context).unwrap_or((0, loaded.tree()));
+        AdjustedTree { id, number, tree }
     }
 
     /// Returns the tree that the request starts in.
@@ -92,17 +143,32 @@ impl Trees {
     }
 }
 
-fn load(start: &Path, context: &Context, cache: Option<&Path>) -> Result<LoadedTree, CompileError> {
-    let metadata = Metadata::find(start)?;
-    let found = cache.and_then(|cache| packed_tree::tree(&metadata, context, may_be_test, cache));
-    if let Some(tree) = found {
-        let owners = owners(&tree, |node| node.mark() == Some(true));
-        return Ok(LoadedTree { tree, owners });
+impl LoadedTree {
+    /// Makes sure that the metadata are there in a context.
+    fn add(&mut self, context: &Dimensions, cache: Option<&Path>) -> Result<(), CompileError> {
+        if self.adjusted(context).is_none() {
+            let other = load(self.root(), context, cache)?;
+            self.others.push(other.first);
+        }
+        Ok(())
     }
-    let tree = metadata.grow()?;
-    let owners = owners(&tree, |node| may_be_test(node.data()));
+}
+
+fn load(start: &Path, dimensions: &Dimensions, cache: Option<&Path>) -> Result<LoadedTree, CompileError> {
+    let metadata = Metadata::find(start)?;
+    let context = context::for_rules(dimensions);
+    let found = cache.and_then(|cache| packed_tree::tree(&metadata, &context, may_be_test, cache));
+    let (tree, owners) = if let Some(tree) = found {
+        let owners = owners(&tree, |node| node.mark() == Some(true));
+        (tree, owners)
+    } else {
+        let tree = metadata.grow()?;
+        let owners = owners(&tree, |node| may_be_test(node.data()));
+        (tree.into_adjusted(&context)?, owners)
+    };
     Ok(LoadedTree {
-        tree: tree.into_adjusted(context)?,
+        first: (dimensions.clone(), tree),
+        others: Vec::new(),
         owners,
     })
 }

@@ -13,6 +13,7 @@ use crate::compile::error::CompileError;
 use crate::compile::metadata::read::{NodeReader, Scope, truthy};
 use crate::compile::metadata::schema::{Meaning, PLAN};
 use crate::compile::metadata::trees::TreeId;
+use crate::compile::plan::test_selection::Selected;
 use crate::compile::spec::{Framework, Interface, Warning};
 
 /// The unsupported metadata of the selected plans and tests.
@@ -138,15 +139,14 @@ impl Ignored {
     /// Looks at a selected test; a test that several plans hold counts once.
     pub(crate) fn test(
         &mut self,
-        (id, tree): (TreeId, &Tree),
-        node: Node<'_>,
+        test: &Selected<'_>,
         interface: impl FnOnce() -> Result<Interface, CompileError>,
     ) -> Result<(), CompileError> {
-        let rules = of_test(node, interface)?;
-        if rules.is_empty() || !self.tests.insert((id, node.name().to_owned())) {
+        let rules = of_test(test.node, interface)?;
+        if rules.is_empty() || !self.tests.insert((test.tree(), test.node.name().to_owned())) {
             return Ok(());
         }
-        let scope = NodeReader::new(tree, node).scope("test");
+        let scope = NodeReader::new(test.within.tree, test.node).scope("test");
         for rule in rules {
             self.add((Subject::Test, &rule.what, rule.consequence), &scope, rule.key);
         }

@@ -1,12 +1,12 @@
 //! Selects and reads plans: which nodes are plans, which of them were asked for, and what they say.
 
+pub(crate) mod context;
 pub(crate) mod environment;
 pub(crate) mod phases;
 pub(crate) mod probe;
 pub(crate) mod sections;
 pub(crate) mod test_selection;
 
-use atex_fmf::context::Context;
 use atex_fmf::{Map, Node, Tree, Value};
 
 use crate::compile::error::CompileError;
@@ -17,8 +17,9 @@ use crate::compile::metadata::names::{any_found, nearest};
 use crate::compile::metadata::read::{NodeReader, order};
 use crate::compile::metadata::trees::{TreeId, Trees};
 use crate::compile::metadata::unsupported::{self, Ignored};
-use crate::compile::spec::{Interface, Warning};
+use crate::compile::spec::{Interface, Request, Warning};
 use crate::compile::test::interface;
+use context::Dimensions;
 use environment::Variables;
 use phases::Phase;
 use sections::Section;
@@ -31,6 +32,8 @@ const DEFAULT_NAME: &str = "/default/plan";
 pub(crate) struct Plan {
     pub(crate) name: String,
     pub(crate) enabled: bool,
+    /// By what the rules of its tests and phases are decided.
+    pub(crate) context: Dimensions,
     pub(crate) environment: Variables,
     pub(crate) prepare: Vec<Phase>,
     pub(crate) finish: Vec<Phase>,
@@ -63,12 +66,7 @@ impl Plan {
 }
 
 /// Selects plans by name and reads them, in tmt's order: by `order`, and then in fmf's order.
-pub(crate) fn select(
-    tree: &Tree,
-    names: &[String],
-    context: &Context,
-    warnings: &mut Vec<Warning>,
-) -> Result<Vec<Plan>, CompileError> {
+pub(crate) fn select(tree: &Tree, request: &Request, warnings: &mut Vec<Warning>) -> Result<Vec<Plan>, CompileError> {
     let mut all: Vec<(i64, Node<'_>)> = Vec::new();
     let mut ignored = Ignored::default();
     for node in tree.climb(false) {
@@ -81,17 +79,17 @@ pub(crate) fn select(
     all.sort_by_key(|(order, _)| *order);
     if all.is_empty() {
         warnings.extend(ignored.into_warnings());
-        return default_plan(names);
+        return default_plan(request);
     }
     let nodes: Vec<Node<'_>> = all.into_iter().map(|(_, node)| node).collect();
-    let chosen = choose(tree, &nodes, names)?;
+    let chosen = choose(tree, &nodes, &request.plans)?;
     let chosen = nodes.into_iter().zip(chosen).filter(|(_, chosen)| *chosen);
     let chosen: Vec<Node<'_>> = chosen.map(|(node, _)| node).collect();
     for node in &chosen {
         ignored.plan(tree, *node);
     }
     warnings.extend(ignored.into_warnings());
-    let plans = chosen.into_iter().map(|node| read(tree, node, context, warnings));
+    let plans = chosen.into_iter().map(|node| read(tree, node, request, warnings));
     plans.collect()
 }
 
@@ -135,11 +133,13 @@ fn choose(tree: &Tree, plans: &[Node<'_>], names: &[String]) -> Result<Vec<bool>
     Ok(chosen)
 }
 
-fn read(tree: &Tree, node: Node<'_>, context: &Context, warnings: &mut Vec<Warning>) -> Result<Plan, CompileError> {
+fn read(tree: &Tree, node: Node<'_>, request: &Request, warnings: &mut Vec<Warning>) -> Result<Plan, CompileError> {
     let scope = NodeReader::new(tree, node).scope("plan");
-    let sections = sections::read(&scope, context, warnings)?;
-    let prepare = phases::read(&scope, StepKind::Prepare, context, warnings)?;
-    let finish = phases::read(&scope, StepKind::Finish, context, warnings)?;
+    let dimensions = context::of_plan(&scope, request)?;
+    let context = context::for_rules(&dimensions);
+    let sections = sections::read(&scope, &context, warnings)?;
+    let prepare = phases::read(&scope, StepKind::Prepare, &context, warnings)?;
+    let finish = phases::read(&scope, StepKind::Finish, &context, warnings)?;
     let probe = scope.text("extra-atex-probe")?;
     if probe.is_some() && prepare.is_empty() {
         warnings.push(scope.warning(
@@ -150,6 +150,7 @@ fn read(tree: &Tree, node: Node<'_>, context: &Context, warnings: &mut Vec<Warni
     Ok(Plan {
         name: node.name().to_owned(),
         enabled: scope.flag("enabled", true),
+        context: dimensions,
         environment: environment::read(&scope, true)?,
         prepare,
         finish,
@@ -163,8 +164,8 @@ fn read(tree: &Tree, node: Node<'_>, context: &Context, warnings: &mut Vec<Warni
     })
 }
 
-fn default_plan(names: &[String]) -> Result<Vec<Plan>, CompileError> {
-    for name in names {
+fn default_plan(request: &Request) -> Result<Vec<Plan>, CompileError> {
+    for name in &request.plans {
         if name != DEFAULT_NAME && !any_found(std::slice::from_ref(name), DEFAULT_NAME)? {
             let nearest = vec![DEFAULT_NAME.to_owned()];
             return Err(CompileError::UnknownPlan {
@@ -184,6 +185,7 @@ fn default_plan(names: &[String]) -> Result<Vec<Plan>, CompileError> {
     Ok(vec![Plan {
         name: DEFAULT_NAME.to_owned(),
         enabled: true,
+        context: context::of_request(request),
         environment: Variables::new(),
         prepare: Vec::new(),
         finish: Vec::new(),

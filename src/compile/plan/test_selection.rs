@@ -9,7 +9,7 @@ use rayon::iter::{IndexedParallelIterator as _, IntoParallelIterator as _, Paral
 use crate::compile::error::CompileError;
 use crate::compile::metadata::names::{any_found, nearest};
 use crate::compile::metadata::read::order;
-use crate::compile::metadata::trees::{TreeId, Trees, is_test};
+use crate::compile::metadata::trees::{AdjustedTree, TreeId, Trees, is_test};
 use crate::compile::plan::Plan;
 use crate::compile::plan::sections::Section;
 use crate::compile::spec::{Narrowing, Warning};
@@ -22,13 +22,24 @@ const IN_A_ROW: usize = 256;
 pub(crate) struct Selected<'t> {
     /// The full name of the test, including the section's.
     pub(crate) name: Cow<'t, str>,
-    pub(crate) tree: TreeId,
+    /// The tree of the node, in the context of the plan.
+    pub(crate) within: AdjustedTree<'t>,
     pub(crate) node: Node<'t>,
     section: &'t Section,
     pub(crate) order: i64,
 }
 
-impl Selected<'_> {
+impl<'t> Selected<'t> {
+    /// Returns the tree of the test.
+    pub(crate) fn tree(&self) -> TreeId {
+        self.within.id
+    }
+
+    /// Returns what identifies the test's metadata: plans may have a test in different contexts.
+    pub(crate) fn identity(&self) -> (TreeId, usize, &'t str) {
+        (self.within.id, self.within.number, self.node.name())
+    }
+
     /// Returns the section's directory in the slot: empty, or `name/`.
     pub(crate) fn prefix(&self) -> String {
         self.section.prefix()
@@ -57,16 +68,15 @@ fn narrowed<'t>(
 ) -> Result<Vec<Selected<'t>>, CompileError> {
     let mut selected = Vec::new();
     for section in &plan.sections {
-        let id = trees.of(&section.source);
-        let tree = &trees.get(id).tree;
-        let tests = of_section(section, tree, narrowing, warnings).map_err(|error| section.blamed(error))?;
+        let within = trees.adjusted(&section.source, &plan.context);
+        let tests = of_section(section, within.tree, narrowing, warnings).map_err(|error| section.blamed(error))?;
         for (order, node) in tests {
             let name = section.test_name(node.name());
             let named = narrowing.names.is_empty() || any_found(&narrowing.names, &name)?;
             if named && !any_found(&narrowing.exclude, &name)? {
                 selected.push(Selected {
                     name,
-                    tree: id,
+                    within,
                     node,
                     section,
                     order,

@@ -18,6 +18,7 @@ use atex_graph::{ActionKey, BlobDigest};
 
 use crate::compile::ResolvedRequest;
 use crate::compile::inputs::files::{TreeFile, TreeFiles};
+use crate::compile::plan::context;
 use crate::compile::remembered::packed_tree;
 use crate::compile::spec::{Interface, Narrowing, NullBuild, NullBuildTest, Request, UploadKind, Warning};
 
@@ -38,10 +39,10 @@ impl ResolvedRequest {
         }
         // The key is set whenever there are secrets.
         let mut inputs = Inputs(blake3::Hasher::new_keyed(&request.secrets.key));
-        inputs.part(&packed_tree::about(&self.context)?);
+        inputs.part(&packed_tree::about(&context::for_rules(&self.context))?);
         inputs.request(request);
         for id in self.trees.ids() {
-            let metadata = self.trees.get(id).tree.metadata_files();
+            let metadata = self.trees.get(id).metadata_files();
             inputs.count(metadata.len());
             for file in metadata {
                 inputs.part(file.path.as_os_str().as_bytes());
@@ -58,7 +59,7 @@ impl ResolvedRequest {
             }
         }
         Some(NullBuildFile {
-            files: Derived::null_builds(cache, self.trees.own().tree.root()),
+            files: Derived::null_builds(cache, self.trees.own().root()),
             name: inputs.0.finalize(),
         })
     }

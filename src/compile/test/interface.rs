@@ -85,7 +85,7 @@ impl<'f> Finder<'f> {
 
     /// The interface of a test in a plan.
     pub(crate) fn of(&mut self, plan: &Plan, test: &Selected<'_>) -> Result<Interface, CompileError> {
-        let tree = &self.trees.get(test.tree).tree;
+        let tree = test.within.tree;
         let scope = NodeReader::new(tree, test.node).scope("test");
         decided(read(&scope)?, plan, self.request, || {
             let mut data = String::new();
@@ -94,13 +94,13 @@ impl<'f> Finder<'f> {
                 return Ok(true);
             }
             let (globs, directories) = (scope.globs(test.node.dir())?, directories(tree, test.node)?);
-            let files = &(self.files)()[&test.tree];
+            let files = &(self.files)()[&test.tree()];
             if files.speaking.is_empty() {
                 return Ok(false);
             }
-            let owners = &self.trees.get(test.tree).owners;
+            let owners = &self.trees.get(test.tree()).owners;
             let new = || TreeInputs::new(Arc::clone(files), owners, String::new());
-            let inputs = self.inputs.entry(test.tree).or_insert_with(new);
+            let inputs = self.inputs.entry(test.tree()).or_insert_with(new);
             let files = inputs.of_test(globs.as_ref(), &directories);
             Ok(inputs.speak(&files))
         })

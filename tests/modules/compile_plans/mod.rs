@@ -1,5 +1,6 @@
 //! Tests of compiling plans and tests: what is used of them, and what is refused.
 
+mod contexts;
 mod errors;
 mod plans;
 mod trial;

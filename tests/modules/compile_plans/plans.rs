@@ -474,7 +474,7 @@ fn what_could_change_a_verdict_and_is_not_obeyed_is_one_warning_a_kind_with_a_co
     let trial = Trial::new(&[
         (
             "plan.fmf",
-            "execute: {how: tmt, exit-first: true}\ndiscover: {how: fmf}\ncontext: {a: b}\n",
+            "execute: {how: tmt, exit-first: true}\ndiscover: {how: fmf}\nreboot: true\n",
         ),
         ("import.fmf", "plan:\n    import: {url: u, name: /n}\n"),
         (
@@ -494,7 +494,7 @@ fn what_could_change_a_verdict_and_is_not_obeyed_is_one_warning_a_kind_with_a_co
         warnings,
         [
             "import.fmf:1: 1 plan says `plan: import`, which is not obeyed: no plan is imported".to_owned(),
-            "plan.fmf:3: 1 plan says `context`, which is not obeyed: it counts for no rule, as `-c DIM=VALUE` does".to_owned(),
+            "plan.fmf:3: 1 plan says `reboot`, which is not obeyed: their machines are not rebooted for it".to_owned(),
             "plan.fmf:1: 1 plan says `execute: exit-first`, which is not obeyed: a failure ends nothing".to_owned(),
             format!("t/main.fmf:2: 3 tests say `framework: beakerlib`, which is not obeyed: {alone}"),
             format!("t/main.fmf:4: 1 test says `result: xfail`, which is not obeyed: {alone}"),
