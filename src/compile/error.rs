@@ -136,12 +136,14 @@ pub enum MetadataProblem {
     /// A text that should be `KEY=VALUE`.
     #[error("`{0}` in `environment` is not of the form `KEY=VALUE`")]
     Assignment(String),
-    /// One of several sections has no name.
-    #[error("discover has several sections, and one has no `name`")]
-    NamelessSection,
-    /// Two sections have the same name.
-    #[error("two discover sections are named `{0}`")]
-    SameSection(String),
+    /// Two phases of a step, or two sections of discover, have the same name.
+    #[error("two phases of `{step}` are named `{name}`")]
+    SameName {
+        /// The key of the step.
+        step: String,
+        /// The name.
+        name: String,
+    },
     /// The name of a section cannot be the name of a directory.
     #[error("`{0}` cannot be the name of a section, because it becomes a directory's")]
     SectionName(String),
@@ -276,14 +278,13 @@ impl MetadataProblem {
             Self::Glob { pattern, .. } => pattern,
             Self::Type { key, .. } => key,
             Self::Empty(key) | Self::Expression { key, .. } => key,
-            Self::NamelessSection | Self::SameSection(_) | Self::SectionName(_) => "name",
+            Self::SameName { .. } | Self::SectionName(_) => "name",
         }
     }
 
     fn hint(&self) -> Option<&'static str> {
         match self {
             Self::Duration(_) => Some("`90`, `5m`, `1h 30m`, `10m *2`"),
-            Self::NamelessSection => Some("give each section a `name`: its tests are then `/name/…`"),
             Self::Glob { .. } => {
                 Some("globs are relative to the tree's root; `./` stands for the directory of the .fmf file")
             }

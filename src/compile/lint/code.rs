@@ -90,7 +90,7 @@ codes! {
     UnknownDimension Warning "unknown-dimension",
     /// An adjust rule follows one that always ends the list.
     UnreachableRule Warning "unreachable-rule",
-    /// One of several discover sections has no usable name of its own.
+    /// Two phases of a step, or two discover sections, have the same name; or a section has one that no directory can have.
     SectionName Error "section-name",
     /// A filter or a condition that no test matches.
     FilterMatchesNothing Warning "filter-matches-nothing",

@@ -12,7 +12,7 @@ use crate::compile::metadata::trees::is_test;
 /// All leaves of the tree, with their kinds.
 #[derive(Debug)]
 pub(super) struct NodesByKind<'t> {
-    /// All leaves, in fmf's order.
+    /// All leaves, in fmf's order. One that is both a test and a plan is there twice.
     pub(super) all: Vec<(NodeKind, Node<'t>)>,
     /// The tests that run in some context.
     pub(super) tests: Vec<Node<'t>>,
@@ -24,7 +24,8 @@ pub(super) struct NodesByKind<'t> {
 
 impl<'t> NodesByKind<'t> {
     pub(super) fn of(tree: &'t Tree, mut dimensions: BTreeSet<String>) -> Self {
-        let all: Vec<_> = tree.climb(false).map(|node| (kind(node), node)).collect();
+        let of_node = |node| kinds(node).into_iter().map(move |kind| (kind, node));
+        let all: Vec<_> = tree.climb(false).flat_map(of_node).collect();
         dimensions.extend(DIMENSIONS.iter().map(|dimension| (*dimension).to_owned()));
         let mut used = HashSet::new();
         for (kind, node) in &all {
@@ -71,16 +72,15 @@ pub(super) fn tests(tree: &Tree) -> Vec<Node<'_>> {
     tree.climb(false).filter(|node| may_run(*node)).collect()
 }
 
-fn kind(node: Node<'_>) -> NodeKind {
+fn kinds(node: Node<'_>) -> Vec<NodeKind> {
     let has = |key: &str| node.data().contains_key(key) || adjusts(node.data(), key);
-    if has("test") {
-        NodeKind::Test
-    } else if has("execute") || has("discover") || has("plan") {
-        NodeKind::Plan
-    } else if has("story") {
-        NodeKind::Story
-    } else {
-        NodeKind::Other
+    match (has("test"), has("execute")) {
+        (true, true) => vec![NodeKind::Test, NodeKind::Plan],
+        (true, false) => vec![NodeKind::Test],
+        (false, true) => vec![NodeKind::Plan],
+        (false, false) if has("discover") || has("plan") => vec![NodeKind::Plan],
+        (false, false) if has("story") => vec![NodeKind::Story],
+        (false, false) => vec![NodeKind::Other],
     }
 }
 

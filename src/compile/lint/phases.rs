@@ -7,6 +7,7 @@ use atex_fmf::{Map, Value};
 use super::{LintCode, Linter, brought, expressions, keys, scripts, values};
 use crate::compile::how::{self, StepKind};
 use crate::compile::metadata::read::{Scope, scalar};
+use crate::compile::plan::phase_names;
 
 /// Checks all phases of a plan.
 pub(super) fn check(linter: &mut Linter<'_>, plan: &Scope<'_>) {
@@ -14,6 +15,7 @@ pub(super) fn check(linter: &mut Linter<'_>, plan: &Scope<'_>) {
     for step in StepKind::ALL {
         match plan.maps(step.key()) {
             Ok(maps) => {
+                values::refused(linter, plan, phase_names::of_step(plan, step.key(), &maps));
                 for map in maps {
                     let phase = plan.inner(step.key(), map, String::new());
                     check_phase(linter, &phase, step, in_tree);

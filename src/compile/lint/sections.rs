@@ -4,9 +4,10 @@ use atex_fmf::{Node, Value};
 
 use super::coverage::{self, Selector};
 use super::{LintCode, Linter, expressions, keys, values};
-use crate::compile::error::MetadataProblem;
 use crate::compile::metadata::read::{Scope, scalar};
 use crate::compile::metadata::schema::SECTION;
+use crate::compile::plan::phase_names;
+use crate::compile::plan::sections::section_name;
 
 /// Checks all sections of a plan.
 pub(super) fn check(linter: &mut Linter<'_>, plan: &Scope<'_>, node: Node<'_>) {
@@ -31,7 +32,8 @@ pub(super) fn check(linter: &mut Linter<'_>, plan: &Scope<'_>, node: Node<'_>) {
         );
     }
     let many = maps.len() > 1;
-    let mut names: Vec<String> = Vec::new();
+    let names = phase_names::of_step(plan, "discover", &maps);
+    values::refused(linter, plan, names);
     for map in maps {
         let section = plan.inner("discover", map, String::new());
         expressions::check_when(linter, &section);
@@ -40,8 +42,10 @@ pub(super) fn check(linter: &mut Linter<'_>, plan: &Scope<'_>, node: Node<'_>) {
             continue;
         }
         keys::check_phase(linter, &section, SECTION, "discover section");
-        if many {
-            check_name(linter, &section, &mut names);
+        if let Ok(Some(name)) = section.text("name")
+            && many
+        {
+            values::refused(linter, &section, section_name(&section, name));
         }
         check_section(linter, &section);
     }
@@ -68,27 +72,6 @@ fn is_fmf(linter: &mut Linter<'_>, section: &Scope<'_>) -> bool {
         .then(|| "tests of the tree are found by `how: fmf`".to_owned());
     linter.add(LintCode::IgnoredSection, (section, "how"), &how, message, hint);
     false
-}
-
-/// Checks the name of one of several sections, because these names become directories.
-fn check_name(linter: &mut Linter<'_>, section: &Scope<'_>, names: &mut Vec<String>) {
-    let problem = match section.text("name") {
-        Ok(None) => MetadataProblem::NamelessSection,
-        Ok(Some(name)) if name.is_empty() || name == "." || name == ".." || name.contains(['/', '\0', '\n']) => {
-            MetadataProblem::SectionName(name)
-        }
-        // Two sections with rules may share a name, because perhaps only one of them applies.
-        Ok(Some(_)) if section.value("when").is_some() => return,
-        Ok(Some(name)) if names.contains(&name) => MetadataProblem::SameSection(name),
-        Ok(Some(name)) => return names.push(name),
-        Err(error) => return values::refused::<()>(linter, section, Err(error)),
-    };
-    let key = if section.map.contains_key("name") {
-        "name"
-    } else {
-        "how"
-    };
-    values::refused::<()>(linter, section, Err(section.error(key, problem)));
 }
 
 fn check_section(linter: &mut Linter<'_>, section: &Scope<'_>) {

@@ -56,9 +56,7 @@ pub(super) fn refused<T>(linter: &mut Linter<'_>, scope: &Scope<'_>, read: Resul
         MetadataProblem::Variable { .. } | MetadataProblem::Assignment(_) => LintCode::BadVariable,
         MetadataProblem::Glob { .. } => LintCode::BadGlob,
         MetadataProblem::Outside(_) => LintCode::BadPath,
-        MetadataProblem::NamelessSection | MetadataProblem::SameSection(_) | MetadataProblem::SectionName(_) => {
-            LintCode::SectionName
-        }
+        MetadataProblem::SameName { .. } | MetadataProblem::SectionName(_) => LintCode::SectionName,
         MetadataProblem::Empty(_) => LintCode::EmptyScript,
         MetadataProblem::Expression { .. } => LintCode::BadRule,
     };

@@ -2,6 +2,7 @@
 
 pub(crate) mod context;
 pub(crate) mod environment;
+pub(crate) mod phase_names;
 pub(crate) mod phases;
 pub(crate) mod probe;
 pub(crate) mod sections;
@@ -93,8 +94,9 @@ pub(crate) fn select(tree: &Tree, request: &Request, warnings: &mut Vec<Warning>
     plans.collect()
 }
 
+/// Returns whether a node is a plan. A node with `execute` is one even if it is a test, too; its plan may then find itself.
 fn is_plan(node: Node<'_>) -> bool {
-    !node.has_key("test") && (node.has_key("execute") || node.has_key("discover"))
+    node.has_key("execute") || node.has_key("discover") && !node.has_key("test")
 }
 
 /// Returns for each plan whether it was asked for: by its exact name or, if it is enabled, by a regex. Without any names, all

@@ -7,6 +7,7 @@ use atex_fmf::{Location, Map};
 use crate::compile::error::{CompileError, MetadataProblem};
 use crate::compile::how::{self, StepKind};
 use crate::compile::metadata::read::{ORDER, Scope};
+use crate::compile::plan::phase_names;
 use crate::compile::spec::{PhaseAction, Warning};
 
 /// A phase that will run.
@@ -30,11 +31,13 @@ pub(crate) fn read(
 ) -> Result<Vec<Phase>, CompileError> {
     let key = step.key();
     let mut phases = Vec::new();
-    for (position, map) in plan.maps(key)?.into_iter().enumerate() {
+    let maps = plan.maps(key)?;
+    let names = phase_names::of_step(plan, key, &maps)?;
+    for (position, (map, name)) in maps.into_iter().zip(names).enumerate() {
         let how = scope_of(plan, key, position, map)
             .text("how")?
             .unwrap_or_else(|| how::DEFAULT.to_owned());
-        let name = map.get("name").and_then(|name| name.as_str()).unwrap_or(&how);
+        let name = if map.contains_key("name") { &name } else { &how };
         let subject = format!("{}, {key} phase {} (`{name}`)", plan.subject, position + 1);
         let scope = plan.inner(key, map, subject);
         let order = scope.integer("order", ORDER)?;

@@ -7,6 +7,7 @@ use crate::compile::error::{CompileError, MetadataProblem, TreeError};
 use crate::compile::metadata::location::ValueOrigin;
 use crate::compile::metadata::read::{ORDER, Scope, scalar};
 use crate::compile::metadata::schema::SECTION;
+use crate::compile::plan::phase_names;
 use crate::compile::plan::phases::{applies, unknown_keys};
 use crate::compile::spec::Warning;
 
@@ -131,13 +132,13 @@ pub(crate) fn read(
     if maps.is_empty() {
         warnings.push(plan.warning("execute", "has no `discover`, so it has no tests"));
     }
+    let names = phase_names::of_step(plan, "discover", &maps)?;
     let many = maps.len() > 1;
     let mut sections: Vec<(i64, Section)> = Vec::new();
-    for (position, map) in maps.into_iter().enumerate() {
+    for (position, (map, name)) in maps.into_iter().zip(names).enumerate() {
         let subject = format!("{}, discover section {}", plan.subject, position + 1);
         let mut scope = plan.inner("discover", map, subject);
-        let name = scope.text("name")?;
-        if let Some(name) = &name {
+        if scope.value("name").is_some() {
             scope.subject = format!("{} (`{name}`)", scope.subject);
         }
         let order = scope.integer("order", ORDER)?;
@@ -145,9 +146,6 @@ pub(crate) fn read(
             continue;
         }
         let name = if many { Some(section_name(&scope, name)?) } else { None };
-        if sections.iter().any(|(_, other)| many && other.name == name) {
-            return Err(scope.error("name", MetadataProblem::SameSection(name.unwrap_or_default())));
-        }
         sections.push((order, read_section(&scope, name, warnings)?));
     }
     sections.sort_by_key(|(order, _)| *order);
@@ -168,8 +166,8 @@ fn is_fmf(scope: &Scope<'_>, warnings: &mut Vec<Warning>) -> Result<bool, Compil
     Ok(false)
 }
 
-fn section_name(scope: &Scope<'_>, name: Option<String>) -> Result<String, CompileError> {
-    let name = name.ok_or_else(|| scope.error("discover", MetadataProblem::NamelessSection))?;
+/// Returns the name of one of several sections, if it can be a directory's.
+pub(crate) fn section_name(scope: &Scope<'_>, name: String) -> Result<String, CompileError> {
     if name.is_empty() || name == "." || name == ".." || name.contains(['/', '\0', '\n']) {
         return Err(scope.error("name", MetadataProblem::SectionName(name)));
     }

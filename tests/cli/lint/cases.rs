@@ -113,9 +113,9 @@ pub(crate) const CASES: &[Case] = &[
         [("a.fmf", "test: x\nadjust:\n- tag: a\n  continue: false\n- when: distro == b\n  tag: c\n")] => ["a.fmf:5:3"];
         right: [("a.fmf", "test: x\nadjust:\n- tag: a\n- when: distro == b\n  continue: false\n- when: arch is not defined\n  continue: false\n- tag: c\n")]),
     case!("section-name":
-        [("p.fmf", "execute: {how: tmt}\ndiscover:\n- how: fmf\n- how: fmf\n  name: a/b\n- how: fmf\n  name: c\n- how: fmf\n  name: c\n")]
-        => ["p.fmf:3:3", "p.fmf:5:3", "p.fmf:9:3"];
-        right: [("p.fmf", "execute: {how: tmt}\ndiscover:\n- {how: fmf, name: a}\n- {how: fmf, name: b, when: a == b}\n- {how: fmf, name: b, when: a != b}\n"), ("q.fmf", "discover: [{how: fmf}]\n")]),
+        [("p.fmf", "execute: {how: tmt}\ndiscover:\n- how: fmf\n- how: fmf\n  name: a/b\n- how: fmf\n  name: c\n- how: fmf\n  name: c\n  when: a == b\nprepare:\n- {script: x, name: a}\n- {script: y, name: a}\n")]
+        => ["p.fmf:5:3", "p.fmf:9:3", "p.fmf:13:15"];
+        right: [("p.fmf", "execute: {how: tmt}\ndiscover:\n- {how: fmf, name: a}\n- {how: fmf, when: a == b}\n- {how: fmf}\nprepare: [{script: x}, {script: y}, {script: z, name: a}]\n"), ("b.fmf", "test: x\nexecute: {how: tmt}\ndiscover: {how: fmf}\nrequire: x\n"), ("q.fmf", "discover: [{how: fmf}]\n")]),
     case!("filter-matches-nothing":
         [("a.fmf", "test: x\ntag: smoke\n"), ("p.fmf", "execute: {how: tmt}\ndiscover:\n  how: fmf\n  filter: [\"tag:smoke\", \"tags:smoke\"]\n  condition: tag == 'other'\n")]
         => ["p.fmf:4:26", "p.fmf:5:14"];

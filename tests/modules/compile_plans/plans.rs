@@ -218,15 +218,54 @@ fn many_sections_are_prefixed_by_their_names() {
         "{paths:?}"
     );
     assert_eq!(workload.tests[1].dir, "two/x");
+}
 
-    trial.write("plan.fmf", "discover:\n  - how: fmf\n  - how: fmf\n    name: two\n");
-    let Err(error) = list(&trial.request()) else {
-        panic!("a section has no name")
+#[test]
+fn sections_without_a_name_are_numbered_and_all_sections_count() {
+    let trial = Trial::new(&[("tests.fmf", "test: ./a\n")]);
+    let names = |sections: &str| {
+        trial.write("plan.fmf", &format!("discover:\n{sections}"));
+        tests(&trial.request())
     };
+    let unnamed = "  - {how: fmf}\n";
+    assert_eq!(names(unnamed), ["/tests"]);
     assert_eq!(
-        error.to_string(),
-        "plan.fmf:2: plan `/plan`, discover section 1: discover has several sections, and one has no `name`"
+        names(&format!("{unnamed}  - {{how: fmf, name: zz}}\n{unnamed}")),
+        ["/default-0/tests", "/zz/tests", "/default-1/tests"]
     );
+    assert_eq!(
+        names(&format!("{unnamed}  - {{how: fmf, name: default-0}}\n")),
+        ["/default-1/tests", "/default-0/tests"]
+    );
+    assert_eq!(
+        names(&format!("{unnamed}  - {{how: fmf, when: a == b}}\n")),
+        ["/default-0/tests"],
+        "one that is left out counts"
+    );
+}
+
+#[test]
+fn two_phases_of_one_name_are_an_error_of_the_plan() {
+    for step in ["discover", "prepare", "finish"] {
+        let phases = "\n  - {how: shell, name: b, script: x}\n  - {how: shell, name: b, script: y, when: a == b}\n";
+        let trial = Trial::new(&[("plan.fmf", &format!("execute: {{how: tmt}}\n{step}:{phases}")), TESTS]);
+        let error = compile(&trial.request()).expect_err("two have one name");
+        assert_eq!(
+            error.to_string(),
+            format!("plan.fmf:4: plan `/plan`: two phases of `{step}` are named `b`")
+        );
+    }
+}
+
+#[test]
+fn a_test_with_execute_is_a_plan_too_and_one_with_discover_is_not() {
+    let trial = Trial::new(&[
+        ("both.fmf", "test: ./x\nexecute: {how: tmt}\ndiscover: {how: fmf}\n"),
+        ("test.fmf", "test: ./x\ndiscover: {how: fmf}\n"),
+        ("null.fmf", "execute:\ndiscover: {how: fmf, test: /both}\n"),
+    ]);
+    assert_eq!(plans(&trial.request()), ["/both", "/null"]);
+    assert_eq!(tests(&trial.request()), ["/both", "/test", "/both"]);
 }
 
 #[test]
