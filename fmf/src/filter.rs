@@ -92,6 +92,15 @@ impl Filter {
 
     /// Returns whether a node matches.
     pub fn matches(&self, data: &Map, name: &str) -> Result<bool, FilterError> {
+        self.any_clause(data, Some(name))
+    }
+
+    /// Returns whether data without a name match. A clause that searches for a name does not, as in Python without one.
+    pub fn matches_data(&self, data: &Map) -> Result<bool, FilterError> {
+        self.any_clause(data, None)
+    }
+
+    fn any_clause(&self, data: &Map, name: Option<&str>) -> Result<bool, FilterError> {
         let mut texts = Texts {
             data,
             sensitive: self.mode.sensitive,
@@ -122,8 +131,9 @@ impl Filter {
         clauses.flat_map(|clause| clause.keys.iter().map(|(key, _)| key.as_str()))
     }
 
-    fn clause_matches(&self, clause: &Clause, texts: &mut Texts<'_>, name: &str) -> Result<bool, FilterError> {
+    fn clause_matches(&self, clause: &Clause, texts: &mut Texts<'_>, name: Option<&str>) -> Result<bool, FilterError> {
         for wanted in &clause.names {
+            let Some(name) = name else { return Ok(false) };
             let found = if self.mode.regexp {
                 wanted.get()?.search(name)?
             } else {

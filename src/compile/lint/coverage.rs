@@ -13,6 +13,7 @@ use super::nodes::{adjusted_keys, tests};
 use super::{LintCode, Linter};
 use crate::compile::metadata::names::{any_found, did_you_mean, nearest};
 use crate::compile::metadata::read::Scope;
+use crate::compile::metadata::test_defaults::{self, is_filled_in};
 
 /// The usable parts of a section's selection.
 #[derive(Debug, Default)]
@@ -103,7 +104,7 @@ fn unmatched_filters(
         }
         let missing = filter
             .keys()
-            .find(|key| !all.iter().any(|node| node.data().contains_key(key)));
+            .find(|key| !is_filled_in(key) && !all.iter().any(|node| node.data().contains_key(key)));
         let (message, hint) = match missing {
             Some(key) => {
                 let known = all.iter().flat_map(|node| node.data().keys());
@@ -197,7 +198,7 @@ fn found(pattern: &str, name: &str) -> bool {
 }
 
 fn matches_filter(text: &str, filter: &Filter, node: Node<'_>) -> Match {
-    let matched = match filter.matches(node.data(), node.name()) {
+    let matched = match test_defaults::matches_filter(filter, node) {
         Ok(matched) => matched,
         Err(FilterError::Missing { .. }) => false,
         Err(FilterError::Pattern(_)) => return Match::Maybe,
@@ -206,7 +207,7 @@ fn matches_filter(text: &str, filter: &Filter, node: Node<'_>) -> Match {
 }
 
 fn matches_condition(condition: &Condition, node: Node<'_>) -> Result<Match, ConditionError> {
-    let outcome = condition.evaluate(node.data(), node.name());
+    let outcome = test_defaults::evaluate(condition, node);
     let touched = Match::or_adjusted(false, condition.as_str(), node) == Match::Maybe;
     match outcome {
         _ if touched => Ok(Match::Maybe),

@@ -5,5 +5,6 @@ pub(crate) mod names;
 pub(crate) mod read;
 pub(crate) mod schema;
 pub(crate) mod source_text;
+pub(crate) mod test_defaults;
 pub(crate) mod trees;
 pub(crate) mod unsupported;

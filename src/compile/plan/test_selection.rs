@@ -9,6 +9,7 @@ use rayon::iter::{IndexedParallelIterator as _, IntoParallelIterator as _, Paral
 use crate::compile::error::CompileError;
 use crate::compile::metadata::names::{any_found, nearest};
 use crate::compile::metadata::read::order;
+use crate::compile::metadata::test_defaults::Demands;
 use crate::compile::metadata::trees::{AdjustedTree, TreeId, Trees, is_test};
 use crate::compile::plan::Plan;
 use crate::compile::plan::sections::Section;
@@ -95,12 +96,13 @@ fn of_section<'t>(
     narrowing: &Narrowing,
     warnings: &mut Vec<Warning>,
 ) -> Result<Vec<(i64, Node<'t>)>, CompileError> {
-    let both = |own: &[String], more: &[String]| own.iter().chain(more).cloned().collect::<Vec<_>>();
+    let demands = Demands::new(
+        section.filters.iter().chain(&narrowing.filters),
+        section.conditions.iter().chain(&narrowing.conditions),
+    );
     let selection = |names: Vec<String>| Selection {
         names,
         keys: vec!["test".to_owned()],
-        filters: both(&section.filters, &narrowing.filters),
-        conditions: both(&section.conditions, &narrowing.conditions),
         ..Selection::default()
     };
     let groups = match section.tests.as_slice() {
@@ -108,7 +110,7 @@ fn of_section<'t>(
         tests => tests.iter().map(|test| vec![test.clone()]).collect(),
     };
     let judge = |node: Node<'t>| -> Result<_, CompileError> {
-        let taken = is_test(node) && !any_found(&section.exclude, node.name())?;
+        let taken = is_test(node) && !any_found(&section.exclude, node.name())? && demands.are_met(node)?;
         Ok(if taken {
             Some((order(tree, node, "test")?, node))
         } else {
