@@ -164,11 +164,35 @@ pub(crate) fn quote(bytes: &[u8]) -> Vec<u8> {
 /// Returns the text that sets a job's environment and then reads its script.
 fn prologue(job: &Job, data: &Path) -> Result<Vec<u8>, BadJob> {
     let work = data.join("job");
-    let env_file = data.join("env").join(job.env_file.name(of_slot(&job.slot)));
     let mut text = Text::default();
     if let JobKind::Test { tty: true, .. } = job.kind {
         text.enter_terminal(&work);
     }
+    let environment = environment(job, (data, &work))?;
+    let script = work.join("script");
+    if let JobKind::Test {
+        tmt: Some(test),
+        restarts,
+        ..
+    } = &job.kind
+    {
+        let around = interface::text(*test, (&data.join("tmt"), &script), *restarts, &environment);
+        text.0.extend(around);
+        return Ok(text.0);
+    }
+    text.0.extend(environment);
+    // A write that nobody reads then fails without ending this shell. The programs that it starts still die of SIGPIPE, as
+    // usual.
+    text.line(&[b"trap : PIPE"]);
+    text.line(&[b"set --; set -eo pipefail"]);
+    text.line(&[b". ", &quote(script.as_os_str().as_bytes())]);
+    Ok(text.0)
+}
+
+/// Returns the text that sets a job's environment.
+fn environment(job: &Job, (data, work): (&Path, &Path)) -> Result<Vec<u8>, BadJob> {
+    let env_file = data.join("env").join(job.env_file.name(of_slot(&job.slot)));
+    let mut text = Text::default();
     for (name, value) in &job.env_before {
         text.export(name, value.as_ref())?;
     }
@@ -185,23 +209,6 @@ fn prologue(job: &Job, data: &Path) -> Result<Vec<u8>, BadJob> {
         text.export("TMT_TEST_RESTART_COUNT", restarts.to_string().as_ref())?;
         text.export("ATEX_TEST_CONTROL", CONTROL.as_ref())?;
     }
-    // A write that nobody reads then fails without ending this shell. The programs that it starts still die of SIGPIPE, as
-    // usual.
-    let script = work.join("script");
-    if let JobKind::Test {
-        tmt: Some(test),
-        restarts,
-        ..
-    } = &job.kind
-    {
-        text.0
-            .extend(interface::text(*test, (&data.join("tmt"), &script), *restarts));
-        return Ok(text.0);
-    }
-    // A write that nobody reads fails and does not end this shell; programs that it starts die of it as usual.
-    text.line(&[b"trap : PIPE"]);
-    text.line(&[b"set --; set -eo pipefail"]);
-    text.line(&[b". ", &quote(script.as_os_str().as_bytes())]);
     Ok(text.0)
 }
 

@@ -2,7 +2,8 @@
 # what it left to the runner over the control stream. Needs bash 4.2, coreutils. See sut/interface/mod.rs for the other side.
 #
 # $1 the directory for it, which a restarted test finds as it left it; $2 the test's script; $3 how often it was started before;
-# $4 its number in the plan; $5 the text of the commands; $6 its framework. Descriptor 7 is the control stream.
+# $4 its number in the plan; $5 the text of the commands; $6 its framework; $7 the text that sets its environment, which the test
+# alone gets: what bash reads from a variable of the test must not change what is removed or sent here. Descriptor 7 is the control stream.
 
 # Ends the test as one that cannot be run: the runner knows no such word.
 cannot() {
@@ -10,15 +11,15 @@ cannot() {
     exit 1
 }
 
-# topology: writes the files that name the guests: there is one.
+# topology DIRECTORY: writes the files that name the guests: there is one.
 topology() {
     printf '%s\n' 'declare -A TMT_GUEST' 'TMT_GUEST[name]="default-0"' 'TMT_GUEST[role]=""' 'TMT_GUEST[hostname]=""' \
         'TMT_GUEST_NAMES="default-0"' 'declare -A TMT_GUESTS' 'TMT_GUESTS[default-0.name]="default-0"' \
         'TMT_GUESTS[default-0.role]=""' 'TMT_GUESTS[default-0.hostname]=""' 'TMT_ROLE_NAMES=""' 'declare -A TMT_ROLES' \
-        >"$TMT_TOPOLOGY_BASH"
+        >"$1/topology.sh"
     printf '%s\n' 'guest:' '  hostname: null' '  name: default-0' '  role: null' 'guest-names:' '- default-0' 'guests:' \
         '  default-0:' '    hostname: null' '    name: default-0' '    role: null' 'role-names: []' 'roles: {}' \
-        >"$TMT_TOPOLOGY_YAML"
+        >"$1/topology.yaml"
 }
 
 # commands DIRECTORY TEXT: writes the commands, each under all of its names.
@@ -108,38 +109,44 @@ if (($3 == 0)) && [[ -e $1 || -L $1 ]]; then
     rm -rf --one-file-system -- "$1" || cannot "empty $1"
 fi
 mkdir -p -- "$1"/{bin,plan,test/data} || cannot "make $1"
-TMT_TEST_INVOCATION_PATH=$1/test
-TMT_TEST_DATA=$1/test/data
-TMT_TEST_SUBMITTED_FILES=$1/test/submitted-files.log
-TMT_TEST_SERIAL_NUMBER=$4
-TMT_TOPOLOGY_BASH=$1/test/topology.sh
-TMT_TOPOLOGY_YAML=$1/test/topology.yaml
-TMT_PLAN_DATA=$1/plan
-TMT_PLAN_SOURCE_SCRIPT=$1/plan/plan-source-script.sh
-TMT_SOURCE_DIR=$1/source
-TMT_SCRIPTS_DIR=$1/bin
-TMT_VERSION=1.78.0
-TMT_RESTRAINT_COMPATIBLE=0
-REBOOTCOUNT=$3
-RSTRNT_REBOOTCOUNT=$3
-PATH=$1/bin:$PATH
-commands "$1/bin" "$5" && topology || cannot "write below $1"
+commands "$1/bin" "$5" && topology "$1/test" || cannot "write below $1"
 if (($3 == 0)); then
     printf '%(%s)T-%s\n' -1 "$4" >"$1/iteration" || cannot "write below $1"
 fi
-read -r TMT_TEST_ITERATION_ID <"$1/iteration"
-export TMT_TEST_INVOCATION_PATH TMT_TEST_DATA TMT_TEST_SUBMITTED_FILES TMT_TEST_SERIAL_NUMBER TMT_TEST_ITERATION_ID \
-    TMT_TOPOLOGY_BASH TMT_TOPOLOGY_YAML TMT_PLAN_DATA TMT_PLAN_SOURCE_SCRIPT TMT_SOURCE_DIR TMT_SCRIPTS_DIR TMT_VERSION \
-    TMT_RESTRAINT_COMPATIBLE REBOOTCOUNT RSTRNT_REBOOTCOUNT PATH
 options='set -eo pipefail;'
 if [[ $6 == beakerlib ]]; then
     options=
-    export BEAKERLIB_DIR=$1/test BEAKERLIB_COMMAND_SUBMIT_LOG=$1/bin/tmt-file-submit \
-        BEAKERLIB_COMMAND_REPORT_RESULT=$1/bin/rhts-report-result TESTID=$4
     # Its name for the journal is read from there.
-    cp -- "$TMT_TEST_METADATA" "$1/test/metadata.yaml" || cannot "write below $1"
+    cp -- "${2%/*}/metadata.yaml" "$1/test/metadata.yaml" || cannot "write below $1"
 fi
-"$BASH" --noprofile --norc -c "trap : PIPE; $options"' . "$0"' "$2"
+set -- "$@" "$BASH" "trap : PIPE; $options"' . "$0"'
+(
+    eval "$7"
+    TMT_TEST_INVOCATION_PATH=$1/test
+    TMT_TEST_DATA=$1/test/data
+    TMT_TEST_SUBMITTED_FILES=$1/test/submitted-files.log
+    TMT_TEST_SERIAL_NUMBER=$4
+    TMT_TOPOLOGY_BASH=$1/test/topology.sh
+    TMT_TOPOLOGY_YAML=$1/test/topology.yaml
+    TMT_PLAN_DATA=$1/plan
+    TMT_PLAN_SOURCE_SCRIPT=$1/plan/plan-source-script.sh
+    TMT_SOURCE_DIR=$1/source
+    TMT_SCRIPTS_DIR=$1/bin
+    TMT_VERSION=1.78.0
+    TMT_RESTRAINT_COMPATIBLE=0
+    REBOOTCOUNT=$3
+    RSTRNT_REBOOTCOUNT=$3
+    PATH=$1/bin:$PATH
+    read -r TMT_TEST_ITERATION_ID <"$1/iteration"
+    export TMT_TEST_INVOCATION_PATH TMT_TEST_DATA TMT_TEST_SUBMITTED_FILES TMT_TEST_SERIAL_NUMBER TMT_TEST_ITERATION_ID \
+        TMT_TOPOLOGY_BASH TMT_TOPOLOGY_YAML TMT_PLAN_DATA TMT_PLAN_SOURCE_SCRIPT TMT_SOURCE_DIR TMT_SCRIPTS_DIR TMT_VERSION \
+        TMT_RESTRAINT_COMPATIBLE REBOOTCOUNT RSTRNT_REBOOTCOUNT PATH
+    if [[ $6 == beakerlib ]]; then
+        export BEAKERLIB_DIR=$1/test BEAKERLIB_COMMAND_SUBMIT_LOG=$1/bin/tmt-file-submit \
+            BEAKERLIB_COMMAND_REPORT_RESULT=$1/bin/rhts-report-result TESTID=$4
+    fi
+    exec "$8" --noprofile --norc -c "$9" "$2"
+)
 rc=$?
 if [[ $6 == beakerlib ]]; then
     for file in TestResults journal.txt; do

@@ -16,8 +16,9 @@ pub struct TmtTest {
     pub framework: &'static str,
 }
 
-/// The end of a job's text, that runs `script` as a test of tmt's. `dir` is the directory for it.
-pub(crate) fn text(test: TmtTest, (dir, script): (&Path, &Path), restarts: u32) -> Vec<u8> {
+/// The end of a job's text, that runs `script` as a test of tmt's. `dir` is the directory for it, and `environment` the text that sets the
+/// test's variables.
+pub(crate) fn text(test: TmtTest, (dir, script): (&Path, &Path), restarts: u32, environment: &[u8]) -> Vec<u8> {
     let mut text = b"set --".to_vec();
     let (restarts, serial) = (restarts.to_string(), test.serial.to_string());
     let words = [
@@ -27,6 +28,7 @@ pub(crate) fn text(test: TmtTest, (dir, script): (&Path, &Path), restarts: u32) 
         serial.as_bytes(),
         include_bytes!("commands.bash"),
         test.framework.as_bytes(),
+        environment,
     ];
     for word in words {
         text.push(b' ');

@@ -134,3 +134,25 @@ prepare:
     scene.run(3, ["build"]);
     assert_eq!(scene.ran_in_order(), ["first"]);
 }
+
+#[test]
+fn a_variable_of_a_test_of_tmts_changes_nothing_of_what_is_done_around_it() {
+    let scene = Scene::new([("plan.fmf", PLAN)]);
+    for (name, value) in [("GLOBIGNORE", "*"), ("FUNCNEST", "1"), ("BASH", "/bin/true"), ("PATH", "/nowhere")] {
+        // Only words of bash itself, since there may be no path.
+        scene.write(
+            "one.fmf",
+            format!(
+                "test: |\n    printf -- '- {{name: x, result: fail}}\\n' >\"$TMT_TEST_DATA/tmt-report-results.yaml\"\n    \
+                 echo \"${name}\"\nenvironment: {{{name}: '{value}'}}\n"
+            ),
+        );
+        let ran = scene.run(1, ["build"]);
+        let results = scene.results("/one");
+        assert_eq!(results[0]["name"], "x", "{name}: {results:?} {ran:?}");
+        assert_eq!(results[1]["status"], "fail", "{name}: {results:?} {ran:?}");
+        if name != "BASH" {
+            assert!(scene.output("/one").contains(value), "the test itself has {name}: {ran:?}");
+        }
+    }
+}
