@@ -22,15 +22,45 @@ topology() {
         >"$1/topology.yaml"
 }
 
+# stub DIRECTORY: makes the text of each command in REPLY, which reads the text of all of them.
+stub() {
+    printf -v REPLY '#!%s\n. %q\n' "$BASH" "$1/commands"
+}
+
+# holds FILE TEXT: whether a file is one of its own, and holds this text and no more.
+holds() {
+    local text
+    [[ -f $1 && ! -L $1 && -O $1 ]] && ! IFS= read -r -d '' text <"$1" && [[ $text == "$2" ]]
+}
+
+# has_commands DIRECTORY TEXT: whether the commands are there as they were made, and nothing else is, but what each test has of its own.
+# It starts no process, since it is done before each test.
+has_commands() {
+    local name entries
+    [[ -d $1/bin && ! -L $1/bin ]] && holds "$1/commands" "$2"$'\n' || return
+    for name in "$1"/*; do
+        case ${name#"$1/"} in
+            bin | commands | plan | state | test) ;;
+            *) return 1 ;;
+        esac
+    done
+    entries=("$1"/bin/*)
+    ((${#entries[@]} == ${#names[@]})) || return
+    stub "$1"
+    for name in "${names[@]}"; do
+        [[ -x $1/bin/$name ]] && holds "$1/bin/$name" "$REPLY" || return
+    done
+}
+
 # commands DIRECTORY TEXT: writes the commands, each under all of its names.
 commands() {
     local name
-    printf '%s\n' "$2" >"$1/../commands" || return
-    for name in tmt-report-result rhts-report-result rstrnt-report-result tmt-file-submit rhts-submit-log rhts_submit_log \
-        rstrnt-report-log tmt-abort rhts-abort rstrnt-abort; do
-        printf '#!%s\n. %q\n' "$BASH" "$1/../commands" >"$1/$name" || return
+    printf '%s\n' "$2" >"$1/commands" || return
+    stub "$1"
+    for name in "${names[@]}"; do
+        printf %s "$REPLY" >"$1/bin/$name" || return
     done
-    chmod 755 "$1"/*
+    chmod 755 "$1"/bin/*
 }
 
 # files DIRECTORY: adds all regular files below a directory to `found`, but follows no link. One that cannot be read may hold a result.
@@ -83,35 +113,55 @@ send_file() {
 # send DIRECTORY NAME: sends all files below a directory, to lie under a name.
 send() {
     local found=() file
-    shopt -s nullglob dotglob
     files "$1"
     for file in "${found[@]}"; do
         send_file "$file" "$2${file#"$1"}" || return
     done
 }
 
-# holds_mounts DIRECTORY: whether something is mounted at or below a directory, as far as the kernel's list can be read.
+# holds_mounts DIRECTORY: whether something is mounted at or below a directory, as far as the kernel's list can be read. It starts no
+# process either.
 holds_mounts() {
-    local fields point own
-    own=$(cd -P -- "$1" && printf '%s.' "$PWD") || return 0
-    own=${own%.}
-    while read -r -a fields; do
-        printf -v point "${fields[4]//%/%%}"
+    local lines=() line point own back=$PWD
+    cd -P -- "$1" || return 0
+    own=$PWD
+    cd -- "$back" || cannot "go back to $back"
+    unset -v OLDPWD
+    mapfile -t lines </proc/self/mountinfo && ((${#lines[@]} > 0)) || return 0
+    for line in "${lines[@]}"; do
+        line=${line#* * * * }
+        point=${line%% *}
+        [[ $point != *\\* ]] || printf -v point "${point//%/%%}"
         [[ $point != "$own" && $point != "$own"/* ]] || return 0
-    done </proc/self/mountinfo || return 0
+    done
     return 1
 }
 
-trap : PIPE
-if (($3 == 0)) && [[ -e $1 || -L $1 ]]; then
-    # What an earlier test mounted there is not ours, whatever device it is of.
+# empty DIRECTORY KEPT: leaves nothing of an earlier test there, but the commands where they are to be kept. What a test mounted there is
+# not ours, whatever device it is of.
+empty() {
     [[ ! -L $1 ]] && ! holds_mounts "$1" || cannot "empty $1: it is a link, or something is mounted there"
-    rm -rf --one-file-system -- "$1" || cannot "empty $1"
+    if [[ $2 ]]; then
+        rm -rf --one-file-system -- "$1"/{plan,state,test}
+    else
+        rm -rf --one-file-system -- "$1"
+    fi || cannot "empty $1"
+}
+
+trap : PIPE
+shopt -s nullglob dotglob
+names=(tmt-report-result rhts-report-result rstrnt-report-result tmt-file-submit rhts-submit-log rhts_submit_log
+    rstrnt-report-log tmt-abort rhts-abort rstrnt-abort)
+kept=
+has_commands "$1" "$5" && kept=yes
+if (($3 == 0)) && [[ -e $1 || -L $1 ]]; then
+    empty "$1" "$kept"
 fi
-mkdir -p -- "$1"/{bin,plan,test/data} || cannot "make $1"
-commands "$1/bin" "$5" && topology "$1/test" || cannot "write below $1"
+mkdir -p -- "$1"/{bin,plan,state,test/data} || cannot "make $1"
+[[ $kept ]] || commands "$1" "$5" || cannot "write below $1"
+topology "$1/test" || cannot "write below $1"
 if (($3 == 0)); then
-    printf '%(%s)T-%s\n' -1 "$4" >"$1/iteration" || cannot "write below $1"
+    printf '%(%s)T-%s\n' -1 "$4" >"$1/state/iteration" || cannot "write below $1"
 fi
 options='set -eo pipefail;'
 if [[ $6 == beakerlib ]]; then
@@ -137,7 +187,7 @@ set -- "$@" "$BASH" "trap : PIPE; $options"' . "$0"'
     REBOOTCOUNT=$3
     RSTRNT_REBOOTCOUNT=$3
     PATH=$1/bin:$PATH
-    read -r TMT_TEST_ITERATION_ID <"$1/iteration"
+    read -r TMT_TEST_ITERATION_ID <"$1/state/iteration"
     export TMT_TEST_INVOCATION_PATH TMT_TEST_DATA TMT_TEST_SUBMITTED_FILES TMT_TEST_SERIAL_NUMBER TMT_TEST_ITERATION_ID \
         TMT_TOPOLOGY_BASH TMT_TOPOLOGY_YAML TMT_PLAN_DATA TMT_PLAN_SOURCE_SCRIPT TMT_SOURCE_DIR TMT_SCRIPTS_DIR TMT_VERSION \
         TMT_RESTRAINT_COMPATIBLE REBOOTCOUNT RSTRNT_REBOOTCOUNT PATH
