@@ -4,6 +4,8 @@
 //! paths [`Workload::root`] and [`UploadFile::source`], which no key contains. Ids are dense indexes into the vectors of the
 //! [`Workload`] that made them.
 
+pub mod check;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -14,6 +16,7 @@ use atex_graph::{ActionKey, Base, BlobDigest, Graph, InputFile, NodeId};
 
 use crate::compile::graph::uploads;
 use crate::compile::inputs::files;
+use check::Checks;
 
 /// What the user wants compiled.
 #[derive(Clone, Debug, Default)]
@@ -338,6 +341,17 @@ impl Interpretation {
     }
 }
 
+/// When a test with tmt's interface is started again after its end.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Restart {
+    /// `restart-on-exit-code`: after these exit codes.
+    pub exit_codes: Vec<i32>,
+    /// `restart-max-count`: not more often than that, together with its reboots.
+    pub most: u32,
+    /// `restart-with-reboot`: the machine is rebooted before.
+    pub with_reboot: bool,
+}
+
 /// A test of a plan.
 #[derive(Clone, Debug)]
 pub struct TestSpec {
@@ -357,6 +371,10 @@ pub struct TestSpec {
     pub interpretation: Interpretation,
     /// Who judges it.
     pub framework: Framework,
+    /// When it is started again where the interface is tmt's.
+    pub restart: Restart,
+    /// What is looked at before and after it where the interface is tmt's.
+    pub checks: Checks,
     /// The variables of the plan, which are set before the plan environment file is sourced.
     pub serial: u32,
     /// Variables of the plan: set before the plan environment file is sourced.

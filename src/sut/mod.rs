@@ -51,7 +51,7 @@ pub use agent::access_times::Reads;
 pub use cancel::{Cancel, Urgency};
 pub use channel::{Channel, Cut, End, Ready};
 pub use facts::{BaseIdentity, Facts, Installation, local_facts};
-pub use interface::TmtTest;
+pub use interface::{TestRestart, TmtTest};
 pub use job::{EnvFile, Job, JobKind};
 pub use kind::local::Local;
 pub use project::{Due, Project};

@@ -226,6 +226,11 @@ impl<'r> Assembler<'r> {
         let package = framework.package().map(str::to_owned);
         let mut requires = facts.requires.clone();
         requires.extend(package.filter(|package| !facts.requires.contains(package)));
+        let mut recommends = facts.recommends.clone();
+        if interface == Interface::Tmt {
+            let packages = facts.checks.list.iter().filter_map(|check| check.kind.package());
+            recommends.extend(packages.map(str::to_owned));
+        }
         let spec = TestSpec {
             name: selected.name.to_string(),
             plan,
@@ -235,11 +240,13 @@ impl<'r> Assembler<'r> {
             interface,
             interpretation: facts.interpretation.clone(),
             framework,
+            restart: facts.restart.clone(),
+            checks: facts.checks.clone(),
             serial: 0,
             env_before,
             env_after,
             requires,
-            recommends: facts.recommends.clone(),
+            recommends,
             duration: facts.duration,
             tty: facts.tty,
             metadata,

@@ -14,6 +14,7 @@ use crate::compile::metadata::read::{Scope, truthy};
 use crate::compile::metadata::schema::{Meaning, NodeKind, PLAN, TEST, VARIABLES, VARIABLES_OF_TMT};
 use crate::compile::script::first_command::file_of;
 use crate::compile::spec::{Framework, Interface, Interpretation};
+use crate::compile::test::check::has_watchdog;
 use crate::compile::test::{interface, run_directory};
 
 /// Larger scripts are not read; the limit is in bytes.
@@ -58,16 +59,8 @@ pub(super) fn check_verdict(linter: &mut Linter<'_>, kind: NodeKind, node: Node<
             let interface = interface_of(linter, &scope, node);
             for key in TEST.iter().filter(|key| key.meaning == Meaning::TmtOnly) {
                 let key = key.name;
-                let is_obeyed = |word| match key {
-                    "framework" => Framework::named(word).is_some_and(|framework| framework.is_of(interface)),
-                    "result" if interface == Interface::Tmt => {
-                        !matches!(Interpretation::named(word), Interpretation::Unknown(_))
-                    }
-                    "result" => word == "respect",
-                    _ => false,
-                };
                 let value = scope.value(key).filter(|value| truthy(value));
-                if value.is_some_and(|value| !value.as_str().is_some_and(is_obeyed)) {
+                if value.is_some_and(|value| !is_obeyed(key, value, interface)) {
                     obeyed(linter, &scope, key, key);
                 }
             }
@@ -85,6 +78,23 @@ pub(super) fn check_verdict(linter: &mut Linter<'_>, kind: NodeKind, node: Node<
             check_execute(linter, &scope);
         }
         _ => {}
+    }
+}
+
+/// Whether atex does with a value of a test's key what tmt does.
+fn is_obeyed(key: &str, value: &Value, interface: Interface) -> bool {
+    let word = value.as_str();
+    match (key, interface) {
+        ("check", Interface::Tmt) => !has_watchdog(value),
+        ("restart-max-count" | "restart-on-exit-code" | "restart-with-reboot", Interface::Tmt) => true,
+        ("framework", _) => word
+            .and_then(Framework::named)
+            .is_some_and(|framework| framework.is_of(interface)),
+        ("result", Interface::Tmt) => {
+            word.is_some_and(|word| !matches!(Interpretation::named(word), Interpretation::Unknown(_)))
+        }
+        ("result", Interface::Atex) => word == Some("respect"),
+        _ => false,
     }
 }
 
@@ -155,8 +165,8 @@ impl Known {
         of_tmt || VARIABLES.contains(&word) || self.own.contains(word)
     }
 
-    fn command(&self, word: &str) -> bool {
-        self.of_tmt && !word.ends_with("-reboot")
+    fn command(&self) -> bool {
+        self.of_tmt
     }
 }
 
@@ -355,7 +365,7 @@ fn words(script: &str, known: &Known) -> Vec<(String, LintCode)> {
             let assigned = line.contains(&format!("{word}="));
             if of_tmt && !known.variable(word) && !assigned {
                 found.push((word.to_owned(), LintCode::TmtVariable));
-            } else if COMMANDS.contains(&word) && !known.command(word) {
+            } else if COMMANDS.contains(&word) && !known.command() {
                 found.push((word.to_owned(), LintCode::TmtCommand));
             }
         }

@@ -225,6 +225,7 @@ pub(crate) const DIMENSIONS: &[&str] = &[
 pub(crate) const VARIABLES_OF_TMT: &[&str] = &[
     "TMT_PLAN_DATA",
     "TMT_PLAN_SOURCE_SCRIPT",
+    "TMT_REBOOT_REQUEST",
     "TMT_RESTRAINT_COMPATIBLE",
     "TMT_SCRIPTS_DIR",
     "TMT_SOURCE_DIR",

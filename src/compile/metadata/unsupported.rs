@@ -15,6 +15,7 @@ use crate::compile::metadata::schema::{Meaning, PLAN};
 use crate::compile::metadata::trees::TreeId;
 use crate::compile::plan::test_selection::Selected;
 use crate::compile::spec::{Framework, Interface, Warning};
+use crate::compile::test::check::has_watchdog;
 
 /// The unsupported metadata of the selected plans and tests.
 #[derive(Debug, Default)]
@@ -79,13 +80,13 @@ fn of_test<E>(node: Node<'_>, interface: impl FnOnce() -> Result<Interface, E>) 
             hides_failures: true,
         })
     };
-    let checks = said("check").map(|_| Unobeyed {
+    let mut checks = said("check").map(|_| Unobeyed {
         key: "check",
         what: "`check`".to_owned(),
         consequence: EXIT_CODE_ALONE,
         hides_failures: true,
     });
-    let restarts = said("restart-on-exit-code").map(|_| Unobeyed {
+    let mut restarts = said("restart-on-exit-code").map(|_| Unobeyed {
         key: "restart-on-exit-code",
         what: "`restart-on-exit-code`".to_owned(),
         consequence: "they are not started again for it",
@@ -103,9 +104,16 @@ fn of_test<E>(node: Node<'_>, interface: impl FnOnce() -> Result<Interface, E>) 
     });
     let mut framework = named("framework", |word| word == Framework::Shell.word());
     let mut result = named("result", |word| word == "respect");
-    if (framework.is_some() || result.is_some()) && interface()? == Interface::Tmt {
+    let is_any = framework.is_some() || result.is_some() || checks.is_some() || restarts.is_some();
+    if is_any && interface()? == Interface::Tmt {
         framework = named("framework", |word| Framework::named(word).is_some());
-        result = None;
+        (result, restarts) = (None, None);
+        checks = said("check").filter(has_watchdog).map(|_| Unobeyed {
+            key: "check",
+            what: "`check: watchdog`".to_owned(),
+            consequence: "nobody looks whether the machine answers, but for the runner itself",
+            hides_failures: false,
+        });
     }
     let rules = [framework, result, checks, restarts];
     Ok(rules.into_iter().flatten().chain(libraries).collect())

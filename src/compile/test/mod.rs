@@ -1,7 +1,9 @@
 //! Reads the metadata of a test, once for all plans that have it.
 
+pub(crate) mod check;
 pub(crate) mod duration;
 pub(crate) mod interface;
+mod restart;
 
 use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
@@ -17,7 +19,8 @@ use crate::compile::inputs::files::escaped;
 use crate::compile::metadata::read::{NodeReader, Scope};
 use crate::compile::plan::environment::{self, Variables};
 use crate::compile::plan::json;
-use crate::compile::spec::{Framework, Interface, Interpretation};
+use crate::compile::spec::check::Checks;
+use crate::compile::spec::{Framework, Interface, Interpretation, Restart};
 
 /// Keys that inform people, the selection or the scheduler, but do not change what a test does. All other keys are part of the
 /// test's key, whatever they mean. `environment`, `extra-atex-inputs` and `extra-atex-interface` are part of it in another form.
@@ -62,6 +65,8 @@ pub(crate) struct TestMetadata {
     /// Whether its metadata mention the control stream.
     pub(crate) speaks: bool,
     pub(crate) interpretation: Interpretation,
+    pub(crate) restart: Restart,
+    pub(crate) checks: Checks,
     pub(crate) environment: Variables,
     pub(crate) requires: Vec<String>,
     pub(crate) recommends: Vec<String>,
@@ -100,6 +105,8 @@ impl TestMetadata {
             interface: interface::read(&scope)?,
             speaks: interface::is_mentioned(&data),
             interpretation: interface::interpretation(&scope),
+            restart: restart::read(&scope)?,
+            checks: check::read(&scope),
             environment: environment::read(&scope, false)?,
             requires: packages(&scope, "require")?,
             recommends: packages(&scope, "recommend")?,

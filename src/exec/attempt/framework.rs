@@ -7,9 +7,9 @@
 
 use std::path::Path;
 
-use crate::compile::spec::{Framework, Interface, Interpretation, TestSpec};
+use crate::compile::spec::{Framework, Interface, TestSpec};
 use crate::control::{Finish, Status};
-use crate::exec::attempt::interface;
+use crate::exec::attempt::interface::TmtRules;
 
 /// The bash text that runs a test, under `set -eo pipefail`; for beakerlib without that.
 pub(crate) fn script(test: &TestSpec) -> String {
@@ -20,31 +20,27 @@ pub(crate) fn script(test: &TestSpec) -> String {
 
 /// How the end of a test is judged.
 #[derive(Clone, Debug)]
-pub(crate) struct Rules {
-    interface: Interface,
-    interpretation: Interpretation,
-    framework: Framework,
+pub(crate) enum Rules {
+    /// By its framework, for a test with atex's own interface.
+    Atex(Framework),
+    /// By tmt's rules.
+    Tmt(Box<TmtRules>),
 }
 
 impl Rules {
     /// Those of a test.
     pub(crate) fn of(test: &TestSpec) -> Self {
-        Self {
-            interface: test.interface,
-            interpretation: test.interpretation.clone(),
-            framework: test.framework,
+        match test.interface {
+            Interface::Atex => Self::Atex(test.framework),
+            Interface::Tmt => Self::Tmt(Box::new(TmtRules::of(test))),
         }
     }
 
     /// Judges a test that ended with an exit code, and whose files and results lie in the directory `test`.
     pub(crate) fn judge(&self, code: i32, test: &Path) -> Finish {
-        match self.interface {
-            Interface::Atex => Finish::Exited(judge(self.framework, code)),
-            Interface::Tmt => Finish::Judged(Box::new(interface::judge(
-                (self.framework, &self.interpretation),
-                code,
-                test,
-            ))),
+        match self {
+            Self::Atex(framework) => Finish::Exited(judge(*framework, code)),
+            Self::Tmt(rules) => Finish::Judged(Box::new(rules.judge(code, test))),
         }
     }
 }

@@ -9,7 +9,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::time::Duration;
 
-use crate::sut::interface;
+use crate::sut::interface::{self, Surroundings};
 use crate::sut::project::of_slot;
 use crate::sut::{Job, JobKind};
 
@@ -84,8 +84,13 @@ impl PackedJob {
 }
 
 /// Packs a job for the machine whose directory is `dir` and whose data is in `data`. The job may run as long as `holder` has
-/// the lease.
-pub(crate) fn pack(job: &Job, (dir, data): (&Path, &Path), holder: LeaseHolder) -> Result<PackedJob, BadJob> {
+/// the lease. A test may ask the machine to reboot if it comes back from that.
+pub(crate) fn pack(
+    job: &Job,
+    (dir, data): (&Path, &Path),
+    holder: LeaseHolder,
+    can_reboot: bool,
+) -> Result<PackedJob, BadJob> {
     check_slot(&job.slot)?;
     check_dir(&job.dir)?;
     let cwd = data.join("tree").join(&job.slot).join(&job.dir);
@@ -95,7 +100,7 @@ pub(crate) fn pack(job: &Job, (dir, data): (&Path, &Path), holder: LeaseHolder) 
         } => (if *tty { "tty" } else { "test" }, name.as_str(), metadata.as_str()),
         JobKind::Script => ("script", "", ""),
     };
-    let (called, prologue) = (called(name), prologue(job, data)?);
+    let (called, prologue) = (called(name), prologue(job, data, can_reboot)?);
     let texts = [
         ("the directory there", trimmed(dir)),
         ("the working directory", trimmed(&cwd)),
@@ -162,7 +167,7 @@ pub(crate) fn quote(bytes: &[u8]) -> Vec<u8> {
 }
 
 /// Returns the text that sets a job's environment and then reads its script.
-fn prologue(job: &Job, data: &Path) -> Result<Vec<u8>, BadJob> {
+fn prologue(job: &Job, data: &Path, can_reboot: bool) -> Result<Vec<u8>, BadJob> {
     let work = data.join("job");
     let mut text = Text::default();
     if let JobKind::Test { tty: true, .. } = job.kind {
@@ -176,8 +181,14 @@ fn prologue(job: &Job, data: &Path) -> Result<Vec<u8>, BadJob> {
         ..
     } = &job.kind
     {
-        let around = interface::text(*test, (&data.join("tmt"), &script), *restarts, &environment);
-        text.0.extend(around);
+        let around = Surroundings {
+            dir: &data.join("tmt"),
+            script: &script,
+            reboots: *restarts,
+            can_reboot,
+            environment: &environment,
+        };
+        text.0.extend(interface::text(test, &around));
         return Ok(text.0);
     }
     text.0.extend(environment);

@@ -1,9 +1,16 @@
 # Around a test with tmt's interface: makes what tmt promises, runs the test in a shell of its own, which it may end in any way, and sends
 # what it left to the runner over the control stream. Needs bash 4.2, coreutils. See sut/interface/mod.rs for the other side.
 #
-# $1 the directory for it, which a restarted test finds as it left it; $2 the test's script; $3 how often it was started before;
-# $4 its number in the plan; $5 the text of the commands; $6 its framework; $7 the text that sets its environment, which the test
-# alone gets: what bash reads from a variable of the test must not change what is removed or sent here. Descriptor 7 is the control stream.
+# $1 the directory for it, which a restarted test finds as it left it; $2 the test's script; $3 how often its machine went away under it
+# and came back; $4 its number in the plan; $5 the text of the commands; $6 its framework; $7 the text that sets its environment, which the
+# test alone gets: what bash reads from a variable of the test must not change what is removed or sent here; $8 the exit codes after which
+# it is started again, with blanks around them; $9 how often it is started again at most; ${10} whether the machine is rebooted before that;
+# ${11} whether the machine can be rebooted. What is not so is empty. Descriptor 7 is the control stream.
+#
+# DIRECTORY/bin and commands are the commands. All else is the test's: test/ and plan/ are for it, and in state/ is what this program has to
+# know after a restart: iteration (the test's variable), pid (its shell, where the machine can be rebooted), request (the reboot that it
+# asked for), reboot (the boot in which that was begun, and how), stayed (why it came to nothing), restarts (how often its exit code
+# made it start again).
 
 # Ends the test as one that cannot be run: the runner knows no such word.
 cannot() {
@@ -148,10 +155,107 @@ empty() {
     fi || cannot "empty $1"
 }
 
+# told DIRECTORY CHECK EVENT RESULT [NOTE]: notes for the runner what a check came to.
+told() {
+    [[ -d $1/test/checks ]] || mkdir -p -- "$1/test/checks" || cannot "make $1/test/checks"
+    printf '%s\t%s\t%s\t%s\n' "$2" "$3" "$4" "${5//[$'\t\n']/ }" >>"$1/test/checks/results.txt" || cannot "write below $1"
+}
+
+# run_test DIRECTORY SCRIPT REBOOTS NUMBER FRAMEWORK ENVIRONMENT RESTARTS BASH TEXT CAN: runs the test.
+run_test() (
+    [[ ! ${10} ]] || printf '%d\n' "$BASHPID" >"$1/state/pid" || cannot "write below $1"
+    eval "$6"
+    TMT_TEST_INVOCATION_PATH=$1/test
+    TMT_TEST_DATA=$1/test/data
+    TMT_TEST_SUBMITTED_FILES=$1/test/submitted-files.log
+    TMT_TEST_SERIAL_NUMBER=$4
+    TMT_TEST_RESTART_COUNT=$(($3 + $7))
+    TMT_TOPOLOGY_BASH=$1/test/topology.sh
+    TMT_TOPOLOGY_YAML=$1/test/topology.yaml
+    TMT_PLAN_DATA=$1/plan
+    TMT_PLAN_SOURCE_SCRIPT=$1/plan/plan-source-script.sh
+    TMT_SOURCE_DIR=$1/source
+    TMT_SCRIPTS_DIR=$1/bin
+    TMT_VERSION=1.78.0
+    TMT_RESTRAINT_COMPATIBLE=0
+    TMT_REBOOT_REQUEST=$1/state/request
+    REBOOTCOUNT=$3
+    RSTRNT_REBOOTCOUNT=$3
+    PATH=$1/bin:$PATH
+    read -r TMT_TEST_ITERATION_ID <"$1/state/iteration"
+    export TMT_TEST_INVOCATION_PATH TMT_TEST_DATA TMT_TEST_SUBMITTED_FILES TMT_TEST_SERIAL_NUMBER TMT_TEST_ITERATION_ID \
+        TMT_TEST_RESTART_COUNT TMT_TOPOLOGY_BASH TMT_TOPOLOGY_YAML TMT_PLAN_DATA TMT_PLAN_SOURCE_SCRIPT TMT_SOURCE_DIR \
+        TMT_SCRIPTS_DIR TMT_VERSION TMT_RESTRAINT_COMPATIBLE TMT_REBOOT_REQUEST REBOOTCOUNT RSTRNT_REBOOTCOUNT PATH
+    if [[ $5 == beakerlib ]]; then
+        export BEAKERLIB_DIR=$1/test BEAKERLIB_COMMAND_SUBMIT_LOG=$1/bin/tmt-file-submit \
+            BEAKERLIB_COMMAND_REPORT_RESULT=$1/bin/rhts-report-result TESTID=$4
+    fi
+    exec "$8" --noprofile --norc -c "$9" "$2"
+)
+
+# reboot_machine DIRECTORY CAN SECONDS SOFT COMMAND: reboots the machine, by a command of the test's own if there is one, and waits to go down
+# with it. The runner lets go before, connects again when the machine is back, and starts the job once more: `came_back` goes on there.
+reboot_machine() {
+    local boot rc
+    if [[ ! $2 ]]; then
+        told "$1" internal/guest after-test fail 'this machine cannot be rebooted by a test'
+        return
+    fi
+    # What is left of the test ends here.
+    trap '' TERM
+    kill -s TERM 0
+    trap - TERM
+    read -r boot </proc/sys/kernel/random/boot_id
+    rm -f -- "$1/state/request" && printf '%s\n' "$boot" "$4" >"$1/state/reboot" && sync || cannot "write below $1"
+    printf 'disconnect\n' >&7
+    for ((rc = 0; rc < 600; rc++)); do
+        printf 'noop\n' 2>/dev/null >&7 || break
+        sleep 0.1
+    done
+    (
+        exec </dev/null >/dev/null 2>&1 7>&-
+        PATH=$PATH:/usr/sbin:/sbin
+        if [[ $5 ]]; then
+            exec "$BASH" --noprofile --norc -c "$5"
+        elif [[ $4 ]]; then
+            exec systemctl soft-reboot
+        else
+            exec reboot
+        fi
+    )
+    rc=$?
+    # A command that the reboot itself ended has done its work.
+    if ((rc == 0 || rc > 128)); then
+        for ((SECONDS = 0; SECONDS < $3;)); do
+            sleep 1
+        done
+        printf 'the machine did not go down within %d s\n' "$3"
+    else
+        printf 'the command for the reboot exited with %d\n' "$rc"
+    fi >"$1/state/stayed"
+    exit 143
+}
+
+# came_back DIRECTORY: whether a reboot that the test asked for was one, if it asked for any.
+came_back() {
+    local boot soft now why=
+    [[ -f $1/state/reboot ]] || return 0
+    { read -r boot; read -r soft; } <"$1/state/reboot"
+    read -r now </proc/sys/kernel/random/boot_id
+    if [[ -f $1/state/stayed ]]; then
+        read -r why <"$1/state/stayed"
+    elif [[ ! $soft && $boot == "$now" ]]; then
+        why='the machine is in the same boot as before'
+    fi
+    rm -f -- "$1/state/reboot" || cannot "write below $1"
+    [[ ! $why ]] || told "$1" internal/guest after-test fail "$why"
+    [[ ! $why ]]
+}
+
 trap : PIPE
 shopt -s nullglob dotglob
 names=(tmt-report-result rhts-report-result rstrnt-report-result tmt-file-submit rhts-submit-log rhts_submit_log
-    rstrnt-report-log tmt-abort rhts-abort rstrnt-abort)
+    rstrnt-report-log tmt-abort rhts-abort rstrnt-abort tmt-reboot rhts-reboot rstrnt-reboot)
 kept=
 has_commands "$1" "$5" && kept=yes
 if (($3 == 0)) && [[ -e $1 || -L $1 ]]; then
@@ -169,35 +273,36 @@ if [[ $6 == beakerlib ]]; then
     # Its name for the journal is read from there.
     cp -- "${2%/*}/metadata.yaml" "$1/test/metadata.yaml" || cannot "write below $1"
 fi
-set -- "$@" "$BASH" "trap : PIPE; $options"' . "$0"'
-(
-    eval "$7"
-    TMT_TEST_INVOCATION_PATH=$1/test
-    TMT_TEST_DATA=$1/test/data
-    TMT_TEST_SUBMITTED_FILES=$1/test/submitted-files.log
-    TMT_TEST_SERIAL_NUMBER=$4
-    TMT_TOPOLOGY_BASH=$1/test/topology.sh
-    TMT_TOPOLOGY_YAML=$1/test/topology.yaml
-    TMT_PLAN_DATA=$1/plan
-    TMT_PLAN_SOURCE_SCRIPT=$1/plan/plan-source-script.sh
-    TMT_SOURCE_DIR=$1/source
-    TMT_SCRIPTS_DIR=$1/bin
-    TMT_VERSION=1.78.0
-    TMT_RESTRAINT_COMPATIBLE=0
-    REBOOTCOUNT=$3
-    RSTRNT_REBOOTCOUNT=$3
-    PATH=$1/bin:$PATH
-    read -r TMT_TEST_ITERATION_ID <"$1/state/iteration"
-    export TMT_TEST_INVOCATION_PATH TMT_TEST_DATA TMT_TEST_SUBMITTED_FILES TMT_TEST_SERIAL_NUMBER TMT_TEST_ITERATION_ID \
-        TMT_TOPOLOGY_BASH TMT_TOPOLOGY_YAML TMT_PLAN_DATA TMT_PLAN_SOURCE_SCRIPT TMT_SOURCE_DIR TMT_SCRIPTS_DIR TMT_VERSION \
-        TMT_RESTRAINT_COMPATIBLE REBOOTCOUNT RSTRNT_REBOOTCOUNT PATH
-    if [[ $6 == beakerlib ]]; then
-        export BEAKERLIB_DIR=$1/test BEAKERLIB_COMMAND_SUBMIT_LOG=$1/bin/tmt-file-submit \
-            BEAKERLIB_COMMAND_REPORT_RESULT=$1/bin/rhts-report-result TESTID=$4
-    fi
-    exec "$8" --noprofile --norc -c "$9" "$2"
-)
-rc=$?
+exec {output}>&2
+restarts=0
+if [[ -f $1/state/restarts ]]; then
+    read -r word <"$1/state/restarts"
+    [[ $word == *[!0-9]* ]] || restarts=$((10#0$word))
+fi
+rc=143
+if came_back "$1"; then
+    while :; do
+        checks "$1" before-test
+        # How the test's shell was ended is nothing that bash should print there.
+        {
+            run_test "$1" "$2" "$3" "$4" "$6" "$7" "$restarts" "$BASH" "trap : PIPE; $options"' . "$0"' "${11}" \
+                2>&"$output" {output}>&-
+        } 2>/dev/null
+        rc=$?
+        checks "$1" after-test
+        if [[ -e $1/state/request ]]; then
+            { read -r seconds; read -r soft; IFS= read -r -d '' word; } <"$1/state/request"
+            reboot_machine "$1" "${11}" "$seconds" "$soft" "$word"
+            break
+        fi
+        [[ "$8" == *" $rc "* && ! -e $1/test/data/abort ]] && (($3 + restarts < $9)) || break
+        if [[ ${10} ]]; then
+            reboot_machine "$1" "${11}" 600 '' ''
+            break
+        fi
+        printf '%d\n' "$((restarts += 1))" >"$1/state/restarts" || cannot "write below $1"
+    done
+fi
 if [[ $6 == beakerlib ]]; then
     for file in TestResults journal.txt; do
         [[ ! -f $1/test/$file || -L $1/test/$file ]] || send_file "$1/test/$file" "beakerlib/$file"
@@ -205,4 +310,5 @@ if [[ $6 == beakerlib ]]; then
 fi
 send "$1/test/data" data
 send "$1/plan" plan-data
+[[ ! -d $1/test/checks ]] || send "$1/test/checks" checks
 exit "$rc"

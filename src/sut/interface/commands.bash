@@ -84,6 +84,38 @@ submit() {
     cp -fL -- "$file" "$TMT_TEST_DATA/$base" && printf '%s\n' "$base" >>"$TMT_TEST_SUBMITTED_FILES" || exit 1
 }
 
+# reboot ARGUMENT…: asks for a reboot and ends the test, which starts again after it. Where the machine cannot be rebooted, the test goes on to
+# its end, as under tmt.
+reboot() {
+    local command= seconds=600 soft= option pid fields parent=$PPID callers=()
+    local usage="Usage: $name [-c COMMAND] [-t SECONDS] [-s] [-e] [-h]"
+    while getopts :c:t:seh option; do
+        case $option in
+            c) command=$OPTARG ;;
+            t) seconds=$OPTARG ;;
+            s) soft=yes ;;
+            e) complain "-e has no effect" ;;
+            h) printf '%s\n' "$usage"; exit 0 ;;
+            *) printf '%s\n' "$usage" >&2; exit 1 ;;
+        esac
+    done
+    [[ $seconds && $seconds != *[!0-9]* ]] || { printf '%s\n' "$usage" >&2; exit 1; }
+    [[ $TMT_REBOOT_REQUEST ]] || { complain "works in a test only"; exit 1; }
+    printf '%s\n' "$((10#$seconds))" "$soft" "$command" >"$TMT_REBOOT_REQUEST" || exit 1
+    [[ -e ${TMT_REBOOT_REQUEST%/*}/pid ]] || { complain "this machine cannot be rebooted by a test"; exit 0; }
+    read -r pid <"${TMT_REBOOT_REQUEST%/*}/pid"
+    # Nothing of what called this goes on after it, whatever it does with signals.
+    while ((parent > 1 && parent != pid)); do
+        callers+=("$parent")
+        IFS= read -r -d '' fields <"/proc/$parent/stat"
+        read -r -a fields <<<"${fields##*) }"
+        parent=${fields[1]:-0}
+    done
+    kill -s KILL "$pid" "${callers[@]}"
+    sleep 60
+    exit 1
+}
+
 name=${0##*/}
 [[ -d ${TMT_TEST_DATA-} ]] || { complain "works in a test only"; exit 1; }
 case $name in
@@ -92,5 +124,6 @@ case $name in
         : >"$TMT_TEST_DATA/abort"
         kill -TERM "$PPID"
         ;;
+    *-reboot) reboot "$@" ;;
     *) submit "$@" ;;
 esac

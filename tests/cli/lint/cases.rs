@@ -161,9 +161,9 @@ pub(crate) const CASES: &[Case] = &[
         => ["a.fmf:2:5", "b.fmf:1:5", "e.fmf:2:5"];
         right: [("a.fmf", "test: x\nid: one\n"), ("b.fmf", "execute: {how: tmt}\nid: one\n"), ("c.fmf", "test: x\nid: two\n")]),
     case!("tmt-key":
-        [("a.fmf", "test: x\ncheck: avc\nresult: xfail\nextra-atex-interface: atex\n"), ("b.fmf", "test: x\nresult: skip\n"), ("p.fmf", "execute:\n  how: tmt\n  exit-first: true\nprovision: {how: container}\n")]
-        => ["a.fmf:2:1", "a.fmf:3:1", "b.fmf:2:1", "p.fmf:3:3", "p.fmf:4:1"];
-        right: [("a.fmf", "test: x\ncheck: []\nresult: respect\nframework: shell\n"), ("b.fmf", "test: x\nresult: xfail\n"), ("c.fmf", "test: x\nresult: custom\n"), ("p.fmf", "execute: {how: tmt, name: n}\nprovision: {how: local}\nreport: {how: display}\n")]),
+        [("a.fmf", "test: x\ncheck: avc\nresult: xfail\nextra-atex-interface: atex\n"), ("b.fmf", "test: x\nresult: skip\ncheck: [dmesg, {how: watchdog}]\n"), ("p.fmf", "execute:\n  how: tmt\n  exit-first: true\nprovision: {how: container}\n")]
+        => ["a.fmf:2:1", "a.fmf:3:1", "b.fmf:2:1", "b.fmf:3:1", "p.fmf:3:3", "p.fmf:4:1"];
+        right: [("a.fmf", "test: x\ncheck: []\nresult: respect\nframework: shell\n"), ("b.fmf", "test: x\nresult: xfail\n"), ("c.fmf", "test: x\nresult: custom\ncheck: [avc, {how: watchdog, enabled: false}]\nrestart-on-exit-code: 5\nrestart-max-count: 3\nrestart-with-reboot: true\n"), ("p.fmf", "execute: {how: tmt, name: n}\nprovision: {how: local}\nreport: {how: display}\n")]),
     case!("tmt-form":
         [("a.fmf", "test: x\npath: d\nenvironment: [A=1]\n"), ("d/x", ""), ("p.fmf", "discover:\n  how: fmf\n  condition: test\n")]
         => ["a.fmf:2:7", "a.fmf:3:1", "p.fmf:1:1", "p.fmf:3:3"];

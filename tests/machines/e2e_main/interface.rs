@@ -227,6 +227,138 @@ fn a_plan_knows_variables_better_than_its_test_and_what_prepare_found_out_is_bet
 }
 
 #[test]
+fn a_test_whose_exit_code_says_so_is_started_again_with_what_it_left() {
+    let scene = Scene::new([
+        ("plan.fmf", PLAN.to_owned()),
+        (
+            "again.fmf",
+            "test: |\n    echo \"$TMT_TEST_RESTART_COUNT $TMT_REBOOT_COUNT\" | tee -a $TMT_TEST_DATA/runs\n    \
+             [ $TMT_TEST_RESTART_COUNT = 2 ] || exit 7\nrestart-on-exit-code: [5, 7]\nrestart-max-count: 2\n"
+                .to_owned(),
+        ),
+        (
+            "once.fmf",
+            "test: echo run; exit 5\nrestart-on-exit-code: 5\nresult: xfail\n".to_owned(),
+        ),
+        (
+            "never.fmf",
+            "test: echo run\nrestart-on-exit-code: 0\nrestart-max-count: 0\n".to_owned(),
+        ),
+        (
+            "late.fmf",
+            "test: sleep 3; exit 1\nduration: 5s\nrestart-on-exit-code: 1\nrestart-max-count: 5\n".to_owned(),
+        ),
+    ]);
+    let ran = scene.run(3, ["build"]);
+    assert!(!ran.said("not obeyed"), "{ran:?}");
+    assert_eq!(told(&scene.results("/again")), [("", "pass")]);
+    assert_eq!(scene.output("/again"), "0 0\n1 0\n2 0\n");
+    let data = scene.latest().join("tests/again/files/data/runs");
+    assert_eq!(std::fs::read_to_string(data).expect("it is kept"), "0 0\n1 0\n2 0\n");
+    assert_eq!(told(&scene.results("/once")), [("", "error")]);
+    assert_eq!(scene.output("/once"), "run\nrun\n");
+    assert_eq!(told(&scene.results("/never")), [("", "error")]);
+    assert_eq!(scene.output("/never"), "run\n");
+    let late = scene.results("/late");
+    assert_eq!(late[0]["error"], "timeout", "the time is that of all runs: {late:?}");
+    scene.write("again.fmf", "test: 'true'\nrestart-on-exit-code: soon\n");
+    assert!(scene.run(2, ["build"]).said("again.fmf:2"), "it names the place");
+}
+
+#[test]
+fn a_test_cannot_reboot_this_host_and_those_after_it_run() {
+    let scene = Scene::new([
+        ("plan.fmf", PLAN),
+        (
+            "a.fmf",
+            "test: rstrnt-reboot -c 'echo rebooted >>$COUNTER'; echo after\n",
+        ),
+        (
+            "b.fmf",
+            "test: exit 5\nrestart-on-exit-code: 5\nrestart-with-reboot: true\n",
+        ),
+        ("c.fmf", "test: tmt-reboot -x; echo after\n"),
+        ("d.fmf", "test: tmt-reboot -h; echo test >>$COUNTER\n"),
+    ]);
+    scene.run(1, ["build"]);
+    for name in ["/a", "/b"] {
+        assert_eq!(
+            told(&scene.results(name)),
+            [("check/internal/guest", "fail"), ("", "error")],
+            "{name}"
+        );
+    }
+    assert!(scene.output("/a").ends_with("after\n"), "it runs to its own end");
+    assert_eq!(told(&scene.results("/c")), [("", "fail")]);
+    assert_eq!(told(&scene.results("/d")), [("", "pass")]);
+    assert_eq!(scene.ran(), ["test"], "nothing was rebooted");
+}
+
+#[test]
+fn a_check_sees_what_the_kernel_said_during_the_test_alone() {
+    let said = |what: &str| format!("test: |\n    echo '[1.0] {what}' >>$COUNTER\n");
+    let scene = Scene::new([
+        ("plan.fmf", PLAN.to_owned()),
+        ("bad.fmf", format!("{}check: dmesg\n", said("Call Trace: x"))),
+        ("good.fmf", format!("{}check: [{{how: dmesg}}, avc]\n", said("fine"))),
+        (
+            "expected.fmf",
+            format!(
+                "{}check: {{how: dmesg, result: xfail, failure-pattern: blue}}\n",
+                said("blue")
+            ),
+        ),
+        (
+            "other.fmf",
+            "test: 'true'\ncheck: [{how: dmesg, enabled: false}, {how: nosuch}]\nresult: pass\n".to_owned(),
+        ),
+        (
+            "cleared.fmf",
+            "test: |\n    : >$COUNTER\n    echo again >>$COUNTER\ncheck: dmesg\n".to_owned(),
+        ),
+        ("broken.fmf", "test: rm $COUNTER\ncheck: dmesg\norder: 99\n".to_owned()),
+    ]);
+    // A stand-in for the kernel's log, which belongs to all tests of this host.
+    let bin = scene.world.path("bin");
+    scene.world.write(
+        "bin/dmesg",
+        format!("#!/bin/sh\nexec cat {}\n", scene.world.path("ran").display()),
+    );
+    scene.world.bash(&format!("chmod +x {}/dmesg", bin.display())).expect(0);
+    scene.world.write("ran", "[0.1] an old Call Trace: y\n");
+    let path = format!("{}:{}", bin.display(), std::env::var("PATH").expect("a path"));
+    let ran = scene.atex(["build"]).env("PATH", &path).run().expect(1);
+    assert!(!ran.said("not obeyed"), "{ran:?}");
+    assert_eq!(told(&scene.results("/bad")), [("check/dmesg", "fail"), ("", "fail")]);
+    let evidence = scene.latest().join("tests/bad/files/checks/dmesg-after-test.txt");
+    assert_eq!(
+        std::fs::read_to_string(evidence).expect("the evidence"),
+        "[1.0] Call Trace: x\n"
+    );
+    let good = scene.results("/good");
+    assert_eq!(told(&good)[0], ("check/dmesg", "pass"));
+    assert!(matches!(told(&good)[1], ("check/avc", "skip" | "pass" | "error")));
+    assert_eq!(
+        told(&scene.results("/expected")),
+        [("check/dmesg", "fail"), ("", "pass")]
+    );
+    assert_eq!(told(&scene.results("/other")), [("", "error")]);
+    assert_eq!(
+        told(&scene.results("/cleared")),
+        [("check/dmesg", "pass"), ("", "pass")]
+    );
+    assert_eq!(
+        told(&scene.results("/broken")),
+        [("check/dmesg", "error"), ("", "error")]
+    );
+    scene.world.write("ran", "");
+    let again = scene.atex(["build", "--name", "/expected"]).env("PATH", &path).run();
+    assert!(again.expect(0).said("1 cached"), "a pass with its checks is recorded");
+    scene.edit("expected.fmf", "blue}", "blue, ignore: x}");
+    assert!(scene.why(["/expected"]).contains("check"), "the key holds it");
+}
+
+#[test]
 fn the_rules_are_the_same_behind_ssh() {
     let lab = Lab::new();
     lab.world.write(

@@ -138,7 +138,12 @@ prepare:
 #[test]
 fn a_variable_of_a_test_of_tmts_changes_nothing_of_what_is_done_around_it() {
     let scene = Scene::new([("plan.fmf", PLAN)]);
-    for (name, value) in [("GLOBIGNORE", "*"), ("FUNCNEST", "1"), ("BASH", "/bin/true"), ("PATH", "/nowhere")] {
+    for (name, value) in [
+        ("GLOBIGNORE", "*"),
+        ("FUNCNEST", "1"),
+        ("BASH", "/bin/true"),
+        ("PATH", "/nowhere"),
+    ] {
         // Only words of bash itself, since there may be no path.
         scene.write(
             "one.fmf",
@@ -152,7 +157,10 @@ fn a_variable_of_a_test_of_tmts_changes_nothing_of_what_is_done_around_it() {
         assert_eq!(results[0]["name"], "x", "{name}: {results:?} {ran:?}");
         assert_eq!(results[1]["status"], "fail", "{name}: {results:?} {ran:?}");
         if name != "BASH" {
-            assert!(scene.output("/one").contains(value), "the test itself has {name}: {ran:?}");
+            assert!(
+                scene.output("/one").contains(value),
+                "the test itself has {name}: {ran:?}"
+            );
         }
     }
 }

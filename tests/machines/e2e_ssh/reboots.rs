@@ -86,6 +86,57 @@ fn a_test_goes_on_in_another_boot_of_its_machine_which_stays_prepared() {
     }
 }
 
+/// A test of tmt's that says how it starts, reports, and reboots once by tmt's command.
+fn reboots(lab: &Lab, keys: &str, reboot: &str) {
+    let text = format!(
+        "duration: 1h\n{keys}test: |\n    echo a >>$COUNTER\n    \
+         echo \"start $TMT_REBOOT_COUNT $REBOOTCOUNT $RSTRNT_REBOOTCOUNT of $TMT_TEST_RESTART_COUNT\" >>$TMT_TEST_DATA/starts\n    \
+         tmt-report-result /in/$TMT_REBOOT_COUNT PASS\n    [ $TMT_REBOOT_COUNT = 0 ] || exit 0\n    {reboot}\n    echo after >>$COUNTER\n"
+    );
+    lab.world.write("tree/a/main.fmf", text);
+}
+
+#[test]
+fn a_test_of_tmts_reboots_by_its_command_and_finds_what_it_left() {
+    // Also out of a shell that others started, and that does not want to be ended.
+    for (before, after) in [("", ""), ("bash -c 'trap : TERM; ", "; echo after >>$COUNTER' || true")] {
+        let Some(mut lab) = machine() else { return };
+        let down = lab.world.path("ran.down");
+        let command = format!("touch {}; sleep 600", down.display());
+        reboots(&lab, "", &format!("{before}rhts-reboot -t 60 -c \"{command}\"{after}"));
+        let atex = lab.atex(["build", "--until", "test", "-o", "../out"]);
+        let ran = goes_down_under(&mut lab, &atex).expect(0);
+        assert_eq!(lab.ran(), ["prepare", "a", "a", "b"], "{before}: {ran:?}");
+        let starts = lab.world.read("out/tests/a/files/data/starts");
+        assert_eq!(starts, "start 0 0 0 of 0\nstart 1 1 1 of 1\n");
+        let results = lab.world.read("out/tests/a/results.jsonl");
+        assert!(
+            results.contains("\"in/0\"") && results.contains("\"in/1\""),
+            "{results}"
+        );
+    }
+}
+
+#[test]
+fn a_machine_that_does_not_go_down_when_a_test_of_tmts_asks_for_it_makes_the_test_an_error() {
+    let Some(lab) = machine() else { return };
+    for (reboot, note) in [
+        ("tmt-reboot -t 1 -c true", "the machine did not go down within 1 s"),
+        ("tmt-reboot -c 'exit 3'", "the command for the reboot exited with 3"),
+    ] {
+        reboots(&lab, "result: pass\n", reboot);
+        let ran = lab.run(1, ["test", "/a", "/b"]);
+        assert!(ran.said(note) && ran.said("1 failed"), "{ran:?}");
+        let ran = lab.ran();
+        assert_eq!(
+            ran.iter().filter(|line| *line == "a").count(),
+            1,
+            "it is not started again: {ran:?}"
+        );
+        assert!(!ran.iter().any(|line| line == "after"), "{ran:?}");
+    }
+}
+
 #[test]
 fn a_machine_that_was_booted_between_two_runs_is_prepared_again() {
     let Some(mut lab) = machine() else { return };

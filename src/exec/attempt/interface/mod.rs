@@ -1,13 +1,15 @@
 //! What tmt's rules make of a test that ended by itself, for tests with the interface `tmt`.
 //!
 //! In tmt's order: the exit code, or what the test reported with commands (`reports`), or what its framework left (`beakerlib`), makes the
-//! outcome; `result` of the metadata interprets that; with `result: custom` a file of the test has all results (`custom`). What is on the
-//! machine in `TMT_TEST_DATA` lies here in the test's `files/data`. docs/tmt.md has the table of it.
+//! outcome; checks beside the test can make it worse (`checks`); `result` of the metadata interprets that; with `result: custom` a file of
+//! the test has all results (`custom`). What could not be done as the test asked is an error over all of that. What is on the machine in
+//! `TMT_TEST_DATA` lies here in the test's `files/data`. docs/tmt.md has the table of it.
 //!
 //! tmt ends a whole plan where a file of results is broken; here that is an `error` of its test alone. As in tmt, `warn` and `error` are no
 //! pass.
 
 mod beakerlib;
+mod checks;
 mod custom;
 mod reports;
 
@@ -15,7 +17,8 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
-use crate::compile::spec::{Framework, Interpretation};
+use crate::compile::spec::check::Checks;
+use crate::compile::spec::{Framework, Interpretation, Restart, TestSpec};
 use crate::control::{Judged, Judgement, Status, Verdict, files_dir};
 
 /// The directory of a test's `files` that holds what it left in `TMT_TEST_DATA`.
@@ -42,25 +45,81 @@ impl Outcome {
     }
 }
 
-/// Judges a test that ended with an exit code, and whose results lie in the directory `test`.
-pub(crate) fn judge((framework, interpretation): (Framework, &Interpretation), code: i32, test: &Path) -> Judgement {
-    let data = files_dir(test).join(DATA);
-    match interpretation {
-        Interpretation::Custom => custom::judge(&data),
-        Interpretation::Restraint => restraint(&data),
-        other => {
-            let (outcome, parts) = match framework {
-                Framework::Shell => of_shell(code, &data),
-                Framework::Beakerlib => beakerlib::outcome(code, test),
-            };
-            let own = interpreted(other, outcome);
-            Judgement {
-                verdict: verdict(&own.status),
-                own,
-                parts,
+/// What the metadata of a test say of how its end is judged.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct TmtRules {
+    framework: Framework,
+    interpretation: Interpretation,
+    restart: Restart,
+    checks: Checks,
+}
+
+impl TmtRules {
+    /// Those of a test.
+    pub(crate) fn of(test: &TestSpec) -> Self {
+        Self {
+            framework: test.framework,
+            interpretation: test.interpretation.clone(),
+            restart: test.restart.clone(),
+            checks: test.checks.clone(),
+        }
+    }
+
+    /// Judges a test that ended with an exit code, and whose results lie in the directory `test`.
+    pub(crate) fn judge(&self, code: i32, test: &Path) -> Judgement {
+        let found = checks::Found::read(&self.checks.list, test);
+        let mut judgement = self.judge_test(code, test, &found);
+        let broken = match &self.checks.wrong {
+            Some(wrong) => Some(wrong.clone()),
+            None if found.broken().is_some() => found.broken().map(str::to_owned),
+            // The machine starts it again after such a code as long as it may.
+            None if self.restart.exit_codes.contains(&code) => Some(format!(
+                "exit code {code} came again after all restarts ({})",
+                self.restart.most
+            )),
+            None => None,
+        };
+        if let Some(why) = broken {
+            overrule(&mut judgement, &why);
+        }
+        judgement.parts.extend(found.into_parts());
+        judgement
+    }
+
+    fn judge_test(&self, code: i32, test: &Path, found: &checks::Found) -> Judgement {
+        let data = files_dir(test).join(DATA);
+        match &self.interpretation {
+            Interpretation::Custom => custom::judge(&data),
+            Interpretation::Restraint => restraint(&data),
+            other => {
+                let (outcome, parts) = match self.framework {
+                    Framework::Shell => of_shell(code, &data),
+                    Framework::Beakerlib => beakerlib::outcome(code, test),
+                };
+                let own = interpreted(other, found.apply(outcome));
+                Judgement {
+                    verdict: verdict(&own.status),
+                    own,
+                    parts,
+                }
             }
         }
     }
+}
+
+/// Makes a test an error, whatever came of it.
+fn overrule(judgement: &mut Judgement, why: &str) {
+    let own = &mut judgement.own;
+    if own.status != Status::Error {
+        own.original.get_or_insert(own.status.clone());
+        own.status = Status::Error;
+    }
+    own.note = if own.note.is_empty() {
+        why.to_owned()
+    } else {
+        format!("{why}; {}", own.note)
+    };
+    judgement.verdict = judgement.verdict.max(Verdict::Fail);
 }
 
 /// What tmt makes of an exit code: only 0 and 1 are words of a test.

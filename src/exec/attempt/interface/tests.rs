@@ -1,19 +1,37 @@
 use std::fs;
 use std::path::Path;
 
-use super::judge;
-use crate::compile::spec::{Framework, Interpretation};
+use super::TmtRules;
+use crate::compile::spec::check::{Check, CheckEffect, CheckKind, Checks, LinePatterns};
+use crate::compile::spec::{Interpretation, Restart};
 use crate::control::{Judgement, Status, Verdict};
+
+fn rules(result: &str) -> TmtRules {
+    TmtRules {
+        interpretation: Interpretation::named(result),
+        ..TmtRules::default()
+    }
+}
+
+/// Judges a test that left these files.
+fn judged_by(rules: &TmtRules, code: i32, files: &[(&str, &str)]) -> Judgement {
+    let dir = tempfile::tempdir().expect("a directory");
+    for (name, text) in files {
+        let file = dir.path().join("files").join(name);
+        fs::create_dir_all(file.parent().expect("it has one")).expect("a directory");
+        fs::write(file, text).expect("written");
+    }
+    rules.judge(code, dir.path())
+}
 
 /// Judges a test that left these files in its data.
 fn judged(result: &str, code: i32, files: &[(&str, &str)]) -> Judgement {
-    let dir = tempfile::tempdir().expect("a directory");
-    let data = dir.path().join("files/data");
-    fs::create_dir_all(&data).expect("a directory");
-    for (name, text) in files {
-        fs::write(data.join(name), text).expect("written");
-    }
-    judge((Framework::Shell, &Interpretation::named(result)), code, dir.path())
+    let files: Vec<_> = files
+        .iter()
+        .map(|(name, text)| (format!("data/{name}"), *text))
+        .collect();
+    let files: Vec<_> = files.iter().map(|(name, text)| (name.as_str(), *text)).collect();
+    judged_by(&rules(result), code, &files)
 }
 
 fn own(result: &str, code: i32) -> (String, Verdict) {
@@ -160,13 +178,148 @@ fn a_file_of_results_that_tmt_would_not_take_is_an_error() {
     }
     let garbage = [("tmt-report-results.yaml", "}")];
     assert_eq!(judged("respect", 0, &garbage).verdict, Verdict::Fail);
+    let nowhere = rules("custom").judge(0, Path::new("/nonexistent"));
+    assert_eq!(nowhere.verdict, Verdict::Fail);
+}
+
+/// What is judged of a test with the check `dmesg`, which came to a word; `fail` where it found a line that is one.
+fn checked(result: &str, effect: CheckEffect, code: i32, saw: &str) -> String {
+    let failure = vec![atex_fmf::regex::Pattern::cached("Call Trace:").expect("a pattern")];
+    let check = Check {
+        kind: CheckKind::Dmesg,
+        effect,
+        patterns: LinePatterns {
+            failure,
+            ignore: Vec::new(),
+        },
+        options: Vec::new(),
+    };
+    let rules = TmtRules {
+        checks: Checks {
+            list: vec![check],
+            wrong: None,
+        },
+        ..rules(result)
+    };
+    let (told, found) = match saw {
+        "fail" => ("pass", "a\nb Call Trace: c\n"),
+        other => (other, "a\n"),
+    };
+    let told = format!("dmesg\tbefore-test\t{told}\t\ndmesg\tafter-test\t{told}\t\n");
+    let files = [
+        ("checks/results.txt", told.as_str()),
+        ("checks/dmesg-after-test.txt", found),
+        ("data/results.yaml", "[{name: /, result: pass}]"),
+    ];
+    let judgement = judged_by(&rules, code, &files);
+    assert_eq!(judgement.parts[0].name.as_deref(), Some("check/dmesg"));
     assert_eq!(
-        judge(
-            (Framework::Shell, &Interpretation::Custom),
-            0,
-            Path::new("/nonexistent")
-        )
-        .verdict,
-        Verdict::Fail
+        judgement.parts[0].status.to_string(),
+        saw,
+        "what was seen is not interpreted"
     );
+    let passes = matches!(judgement.own.status, Status::Pass | Status::Info | Status::Skip);
+    assert_eq!(judgement.verdict == Verdict::Pass, passes);
+    judgement.own.status.to_string()
+}
+
+#[test]
+fn a_check_does_to_the_outcome_what_it_does_under_tmt() {
+    use CheckEffect::{Info, Respect, Xfail};
+    for (code, effect, saw, result, outcome) in [
+        (0, Respect, "fail", "respect", "fail"),
+        (0, Xfail, "fail", "respect", "pass"),
+        (0, Xfail, "pass", "respect", "fail"),
+        (0, Info, "fail", "respect", "pass"),
+        (0, Info, "error", "respect", "pass"),
+        (0, Respect, "fail", "xfail", "pass"),
+        (1, Respect, "pass", "xfail", "pass"),
+        (0, Respect, "pass", "xfail", "fail"),
+        (0, Respect, "error", "respect", "error"),
+        (0, Xfail, "error", "respect", "error"),
+        (0, Respect, "skip", "respect", "pass"),
+        (1, Respect, "skip", "respect", "fail"),
+        (2, Respect, "fail", "respect", "error"),
+        (0, Respect, "fail", "info", "info"),
+        (1, Respect, "fail", "custom", "pass"),
+    ] {
+        let case = format!("{code} {effect:?} {saw} {result}");
+        assert_eq!(checked(result, effect, code, saw), outcome, "{case}");
+    }
+}
+
+#[test]
+fn a_check_that_did_not_run_to_its_end_is_an_error() {
+    let check = Check {
+        kind: CheckKind::Avc,
+        effect: CheckEffect::Respect,
+        patterns: LinePatterns::default(),
+        options: Vec::new(),
+    };
+    let checks = Checks {
+        list: vec![check],
+        wrong: None,
+    };
+    let rules = TmtRules {
+        checks,
+        ..TmtRules::default()
+    };
+    for told in ["", "avc", "avc\tafter-test\t\t\n", "dmesg\tafter-test\tpass\t\n"] {
+        let judgement = judged_by(&rules, 0, &[("checks/results.txt", told)]);
+        assert_eq!(judgement.own.status, Status::Error, "{told:?}");
+    }
+}
+
+#[test]
+fn what_tmt_would_not_take_as_a_check_makes_the_test_an_error() {
+    let rules = TmtRules {
+        checks: Checks {
+            list: Vec::new(),
+            wrong: Some("nonsense".to_owned()),
+        },
+        ..rules("pass")
+    };
+    let judgement = judged_by(&rules, 0, &[]);
+    assert_eq!(
+        (judgement.own.status, judgement.verdict),
+        (Status::Error, Verdict::Fail)
+    );
+    assert_eq!(judgement.own.original, Some(Status::Pass));
+}
+
+#[test]
+fn an_exit_code_that_wants_another_start_after_the_last_one_is_an_error() {
+    for (result, code, status) in [
+        ("respect", 5, "error"),
+        ("xfail", 1, "error"),
+        ("pass", 0, "error"),
+        ("respect", 2, "error"),
+        ("xfail", 3, "error"),
+        ("pass", 3, "pass"),
+    ] {
+        let rules = TmtRules {
+            restart: Restart {
+                exit_codes: vec![0, 1, 5],
+                most: 1,
+                with_reboot: false,
+            },
+            ..rules(result)
+        };
+        let judgement = judged_by(&rules, code, &[]);
+        assert_eq!(judgement.own.status.to_string(), status, "{result} {code}");
+    }
+}
+
+#[test]
+fn a_reboot_that_did_not_come_off_makes_the_test_an_error() {
+    let told = "internal/guest\tafter-test\tfail\tit stayed\n";
+    for result in ["respect", "pass", "xfail"] {
+        let judgement = judged_by(&rules(result), 0, &[("checks/results.txt", told)]);
+        assert_eq!(
+            (judgement.own.status.clone(), judgement.verdict),
+            (Status::Error, Verdict::Fail)
+        );
+        assert!(judgement.own.note.starts_with("it stayed"), "{:?}", judgement.parts);
+        assert_eq!(judgement.parts[0].name.as_deref(), Some("check/internal/guest"));
+    }
 }

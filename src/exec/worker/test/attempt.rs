@@ -18,7 +18,7 @@ use crate::exec::worker::{CommandError, Worker};
 use crate::rundir::RunDirError;
 use crate::sut::agent::packages::PackageNeed;
 use crate::sut::trouble::without_os_numbers;
-use crate::sut::{Job, JobKind, TmtTest, Trouble, TroubleKind};
+use crate::sut::{Job, JobKind, TestRestart, TmtTest, Trouble, TroubleKind};
 
 /// How many results of a test are sent as events. Its `results.jsonl` holds all of them, and the event of its end their counts.
 const RESULTS_TOLD: u64 = 1000;
@@ -208,6 +208,8 @@ fn job_of(shared: &Shared<'_>, lane: LaneId, test: &TestSpec) -> Job {
             tmt: (test.interface == Interface::Tmt).then_some(TmtTest {
                 serial: test.serial,
                 framework: test.framework.word(),
+                restart: restart_of(test),
+                checks: checks_of(test),
             }),
         },
         script: framework::script(test),
@@ -217,6 +219,23 @@ fn job_of(shared: &Shared<'_>, lane: LaneId, test: &TestSpec) -> Job {
         env_after: test.env_after.clone(),
         env_file: Shared::env_file(shared.chain(lane)),
     }
+}
+
+fn restart_of(test: &TestSpec) -> TestRestart {
+    TestRestart {
+        exit_codes: test.restart.exit_codes.clone(),
+        most: test.restart.most,
+        with_reboot: test.restart.with_reboot,
+    }
+}
+
+/// Returns the names of a test's checks, each with its options.
+fn checks_of(test: &TestSpec) -> Vec<Vec<String>> {
+    let checks = test.checks.list.iter().map(|check| {
+        let name = check.kind.word().to_owned();
+        std::iter::once(name).chain(check.options.iter().cloned()).collect()
+    });
+    checks.collect()
 }
 
 /// Shortens a text of a test for an event. A thousand events may wait for the event loop, so a test must not choose their size.

@@ -63,6 +63,12 @@ pub trait Link: Send {
         false
     }
 
+    /// Whether the machine can be reached again after it was rebooted, so that a test may ask for that. Of this host, and of what an unknown
+    /// command reaches, nobody knows.
+    fn can_reboot(&self) -> bool {
+        false
+    }
+
     /// Drops the connection.
     fn disconnect(&mut self);
 }

@@ -29,7 +29,8 @@ impl<L: Link> Machine<L> {
         let Some(session) = &mut self.session else {
             return Err(self.without_session());
         };
-        let packed = job_text::pack(job, (&session.dir, &session.dir.join(FORMAT)), session.holder);
+        let data = session.dir.join(FORMAT);
+        let packed = job_text::pack(job, (&session.dir, &data), session.holder, self.link.can_reboot());
         let packed = match packed {
             Ok(packed) => packed,
             Err(error) => return Err(self.trouble(TroubleKind::Setup, error)),

@@ -167,6 +167,11 @@ impl Link for SshLink {
         Some(self.login.dead_after)
     }
 
+    fn can_reboot(&self) -> bool {
+        // A control socket of the user's own is gone with its connection.
+        !matches!(self.login.via, Via::ControlPath(_))
+    }
+
     fn is_far(&self) -> bool {
         !matches!(self.login.via, Via::ControlPath(_))
     }
