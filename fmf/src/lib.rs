@@ -52,3 +52,4 @@ pub use error::Error;
 pub use location::{Location, MarkedLine};
 pub use tree::{AdjustRule, Chain, Metadata, MetadataFile, Node, Origin, Packing, ReadFile, Selection, Tree};
 pub use value::{Map, Value};
+pub use yaml::Problem as YamlProblem;

@@ -10,6 +10,8 @@ mod python;
 
 use std::sync::Arc;
 
+use crate::yaml;
+
 pub(crate) use json::{base64, write_float, write_int, write_text};
 pub use map::{Entry, Map, Mark};
 pub(crate) use number::{MAX_DIGITS, NumberError, add, decimal, subtract};
@@ -50,6 +52,32 @@ impl Value {
     /// Makes text.
     pub fn text(text: impl Into<Arc<str>>) -> Self {
         Self::Str(text.into())
+    }
+
+    /// Reads the single document of a YAML text as fmf reads a file. The marks of its mappings have 0 as the number of the file.
+    pub fn from_yaml(text: &str) -> Result<Self, yaml::Problem> {
+        yaml::load(text, 0)
+    }
+
+    /// Returns the value with other texts in it, also deep in lists and mappings, if `change` returns one for any of its texts.
+    /// The keys of mappings stay.
+    pub fn with_texts(&self, change: &dyn Fn(&str) -> Option<String>) -> Option<Self> {
+        match self {
+            Self::Str(text) => change(text).map(Self::from),
+            Self::List(items) => {
+                let changed: Vec<Option<Self>> = items.iter().map(|item| item.with_texts(change)).collect();
+                if changed.iter().all(Option::is_none) {
+                    return None;
+                }
+                let items = items
+                    .iter()
+                    .zip(changed)
+                    .map(|(item, changed)| changed.unwrap_or_else(|| item.clone()));
+                Some(Self::List(Arc::new(items.collect())))
+            }
+            Self::Map(map) => map.with_texts(change).map(Self::from),
+            _ => None,
+        }
     }
 
     /// Returns the text of a string.

@@ -35,7 +35,7 @@ pub(crate) const TEXT_AS_ONE: usize = 64;
 
 /// The reason why a text cannot be read, and the place.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Problem {
+pub struct Problem {
     /// The line, from 1.
     pub line: u32,
     /// The column, from 1.

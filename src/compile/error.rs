@@ -6,6 +6,7 @@ use atex_graph::GraphError;
 
 use crate::compile::fetch::FetchError;
 use crate::compile::metadata::location::{ValueOrigin, prefix};
+use crate::compile::plan::environment_file::EnvironmentFileError;
 use crate::compile::spec::Warning;
 
 /// Why a tree, or the tests that are wanted from it, cannot be had.
@@ -147,6 +148,12 @@ pub enum MetadataProblem {
     /// The name of a section cannot be the name of a directory.
     #[error("`{0}` cannot be the name of a section, because it becomes a directory's")]
     SectionName(String),
+    /// An environment file cannot be used.
+    #[error(transparent)]
+    EnvironmentFile(EnvironmentFileError),
+    /// The values of variables make the texts of a plan too long.
+    #[error("its variables make its texts longer by more than 16 MiB")]
+    Expansion,
     /// A phase does not say what it should do.
     #[error("`{0}` is missing or empty")]
     Empty(&'static str),
@@ -275,6 +282,8 @@ impl MetadataProblem {
         match self {
             Self::Duration(text) | Self::Assignment(text) | Self::Outside(text) | Self::Interface(text) => text,
             Self::Variable { name, .. } => name,
+            Self::EnvironmentFile(error) => error.path(),
+            Self::Expansion => "environment",
             Self::Glob { pattern, .. } => pattern,
             Self::Type { key, .. } => key,
             Self::Empty(key) | Self::Expression { key, .. } => key,

@@ -43,6 +43,7 @@ pub use metadata::location::ValueOrigin;
 use metadata::trees::{TreeId, Trees};
 use metadata::unsupported::Ignored;
 use plan::context::Dimensions;
+pub use plan::environment_file::EnvironmentFileError;
 pub use plan::probe::Probe;
 use plan::test_selection::Selected;
 use plan::{Plan, test_selection};

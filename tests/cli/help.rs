@@ -103,14 +103,16 @@ fn help_of_build_tells_all_options() {
           --exclude <REGEX>   Not the tests whose name this regular expression finds (repeatable)
 
     Environment and context:
-      -e, --environment <KEY=VALUE>      Set a variable for scripts and tests; wins over plans and tests
-                                         (repeatable)
-      -c, --context <DIM=VALUE[,VALUE]>  Set a dimension of the context for adjust rules, as in
-                                         `distro=fedora-41` (repeatable)
-          --secret-env <NAME>            Treat this variable as a secret: it is stored and printed
-                                         nowhere (repeatable)
-          --strict                       Refuse what a plan asks for and atex does not honour, instead
-                                         of warning
+      -e, --environment <KEY=VALUE|@FILE>  Set a variable for scripts and tests, or those of a file;
+                                           wins over plans and tests (repeatable)
+          --environment-file <FILE>        Set the variables of a file, whose path is relative to the
+                                           root of the tree; `-e` wins over it (repeatable)
+      -c, --context <DIM=VALUE[,VALUE]>    Set a dimension of the context for adjust rules, as in
+                                           `distro=fedora-41` (repeatable)
+          --secret-env <NAME>              Treat this variable as a secret: it is stored and printed
+                                           nowhere (repeatable)
+          --strict                         Refuse what a plan asks for and atex does not honour, instead
+                                           of warning
 
     Machines:
       -s, --sut <TARGET>          Run on this machine: `local`, `local*4`, `[user@]host[:port]`,

@@ -119,6 +119,17 @@ impl Map {
         &self.entries
     }
 
+    /// Returns the mapping with other texts in its values, as [`Value::with_texts`] does. The marks stay.
+    pub fn with_texts(&self, change: &dyn Fn(&str) -> Option<String>) -> Option<Self> {
+        let mut changed = None;
+        for (at, entry) in self.entries.iter().enumerate() {
+            if let Some(value) = entry.value.with_texts(change) {
+                changed.get_or_insert_with(|| self.clone()).replace_value(at, value);
+            }
+        }
+        changed
+    }
+
     /// Sets a text key's value. A key that exists keeps its position.
     pub fn insert(&mut self, key: impl Into<Arc<str>>, value: Value) {
         self.set(Value::Str(key.into()), value, Mark::default());

@@ -33,9 +33,13 @@ pub(crate) struct SelectArgs {
 #[derive(Debug, Default, Args)]
 #[command(next_help_heading = "Environment and context")]
 pub(crate) struct CompileArgs {
-    /// Set a variable for scripts and tests; wins over plans and tests (repeatable)
-    #[arg(short = 'e', long = "environment", value_name = "KEY=VALUE")]
+    /// Set a variable for scripts and tests, or those of a file; wins over plans and tests (repeatable)
+    #[arg(short = 'e', long = "environment", value_name = "KEY=VALUE|@FILE")]
     pub(crate) environment: Vec<String>,
+
+    /// Set the variables of a file, whose path is relative to the root of the tree; `-e` wins over it (repeatable)
+    #[arg(long = "environment-file", value_name = "FILE")]
+    pub(crate) environment_file: Vec<String>,
 
     /// Set a dimension of the context for adjust rules, as in `distro=fedora-41` (repeatable)
     #[arg(short = 'c', long = "context", value_name = "DIM=VALUE[,VALUE]")]

@@ -1,5 +1,6 @@
 //! Parsers for the values of options and configuration keys: `KEY=VALUE`, `DIM=VALUE,VALUE`, ages, sizes, choices.
 
+use std::path::Path;
 use std::time::Duration;
 
 use clap::ValueEnum;
@@ -7,7 +8,7 @@ use clap::ValueEnum;
 use crate::cli::error::CliError;
 use crate::cli::error::suggest::did_you_mean;
 use crate::compile::lint::LintCode;
-use crate::compile::plan::environment;
+use crate::compile::plan::{environment, environment_file};
 use crate::compile::spec::Interface;
 use crate::exec::record::audit::Share;
 use crate::exec::shard::Shard;
@@ -43,6 +44,16 @@ pub(crate) fn variable(text: &str) -> Result<(String, String), ValueError> {
     variable_name(key)?;
     variable_value(value)?;
     Ok((key.to_owned(), value.to_owned()))
+}
+
+/// Reads the variables of a file whose path is relative to a directory. A later variable wins.
+pub(crate) fn environment_file(path: &str, from: &Path) -> Result<Vec<(String, String)>, ValueError> {
+    let read = environment_file::read(path, &from.join(path));
+    let assignments = read.map_err(|error| {
+        let hint = "a file has words `KEY=VALUE`, or with a name in `.yaml` or `.yml` a flat mapping";
+        ValueError::new(error.to_string(), hint)
+    })?;
+    Ok(assignments.into_iter().map(|one| (one.name, one.value)).collect())
 }
 
 /// Checks the name of an environment variable.

@@ -171,8 +171,14 @@ impl Values {
     pub(crate) fn new(args: &CompileArgs, settings: &Settings) -> Result<Self, CliError> {
         let defaults = &settings.config.defaults;
         let mut environment = defaults.environment.clone().unwrap_or_default();
+        for path in &args.environment_file {
+            environment.extend(values::environment_file(path, settings.tree_root()?)?);
+        }
         for text in &args.environment {
-            environment.extend([values::variable(text)?]);
+            match text.strip_prefix('@') {
+                Some(path) => environment.extend(values::environment_file(path, &settings.here)?),
+                None => environment.extend([values::variable(text)?]),
+            }
         }
         let mut context = defaults.context.clone().unwrap_or_default();
         for text in &args.context {

@@ -1,7 +1,5 @@
 //! Lint of files that are named but not uploaded to a SUT, and of symlinks that lead out of the tree.
 
-use std::path::Path;
-
 use atex_fmf::{Location, MarkedLine, Node};
 
 use super::{LintCode, Linter};
@@ -23,16 +21,6 @@ pub(super) fn check_test(linter: &mut Linter<'_>, scope: &Scope<'_>, node: Node<
 pub(super) fn check_phase(linter: &mut Linter<'_>, phase: &Scope<'_>, action: &PhaseAction) {
     for found in how::left_out(action, &linter.files, "") {
         tell(linter, phase, &found);
-    }
-}
-
-/// Checks the environment files that a plan names.
-pub(super) fn check_plan(linter: &mut Linter<'_>, plan: &Scope<'_>) {
-    const KEY: &str = "environment-file";
-    for word in plan.texts(KEY).unwrap_or_default() {
-        if let Some(found) = git_ignored::of_word(&linter.files, KEY, &word, Path::new("")) {
-            tell(linter, plan, &found);
-        }
     }
 }
 

@@ -12,6 +12,7 @@ use super::nodes::may_run;
 use super::{LintCode, Linter};
 use crate::compile::metadata::read::{Scope, truthy};
 use crate::compile::metadata::schema::{Meaning, NodeKind, PLAN, TEST, VARIABLES, VARIABLES_OF_TMT};
+use crate::compile::metadata::unsupported::variable_of_run;
 use crate::compile::script::first_command::file_of;
 use crate::compile::spec::{Framework, Interface, Interpretation};
 use crate::compile::test::check::has_watchdog;
@@ -47,9 +48,6 @@ const EXECUTE: [&str; 7] = [
     "upgrade-path",
     "where",
 ];
-
-/// Variables of the host of tmt, which tmt expands before any script runs.
-const OF_RUNNER: [&str; 8] = ["HOME", "LANG", "LOGNAME", "PATH", "PWD", "SHELL", "TERM", "USER"];
 
 /// Checks a node for keys that could change a verdict and are not obeyed.
 pub(super) fn check_verdict(linter: &mut Linter<'_>, kind: NodeKind, node: Node<'_>) {
@@ -294,7 +292,6 @@ fn obeyed(linter: &mut Linter<'_>, scope: &Scope<'_>, key: &str, shown: &str) {
     let message = format!("tmt obeys `{shown}`, atex does not");
     let hint = match shown {
         "provision" => Some("`-s TARGET` says where atex runs".to_owned()),
-        "context" => Some("`-c DIM=VALUE` gives atex its context".to_owned()),
         "check" | "result" | "framework" => Some("the test's own results are what counts".to_owned()),
         _ => None,
     };
@@ -309,42 +306,15 @@ fn check_environment_form(linter: &mut Linter<'_>, scope: &Scope<'_>) {
     }
 }
 
-/// Checks for expansions: tmt expands `$NAME` and `$@dimension` in all data of a plan. In scripts, bash does so as well, on the
-/// SUT.
+/// Checks for variables of a run in the texts of a plan: tmt puts their values in. In scripts, bash does so on the SUT.
 fn check_expansion(linter: &mut Linter<'_>, scope: &Scope<'_>) {
-    for (key, value) in scope.map.iter() {
-        let Some(key) = key.as_str() else { continue };
-        let single = std::slice::from_ref(value);
-        for text in value.as_list().unwrap_or(single).iter().filter_map(Value::as_str) {
-            for name in references(text) {
-                let braced = format!("${{{name}}}");
-                let word = if text.contains(&braced) {
-                    braced
-                } else {
-                    format!("${name}")
-                };
-                if key != "script" || name.starts_with('@') {
-                    let message = format!("tmt puts a value in the place of `${name}`, atex leaves it as it is");
-                    linter.add(LintCode::TmtExpansion, (scope, key), &word, message, None);
-                } else if OF_RUNNER.contains(&name) {
-                    let message = format!("tmt puts its own `{name}` in this place, atex leaves it to the machine");
-                    linter.add(LintCode::TmtExpansion, (scope, key), &word, message, None);
-                }
-            }
-        }
+    for (key, value) in scope.map.iter().filter(|(key, _)| key.as_str() != Some("script")) {
+        let (Some(key), Some(word)) = (key.as_str(), variable_of_run(value)) else {
+            continue;
+        };
+        let message = format!("tmt puts a value in the place of `{word}`, atex leaves it as it is");
+        linter.add(LintCode::TmtExpansion, (scope, key), &word, message, None);
     }
-}
-
-/// Returns the names after dollar signs, with or without braces.
-fn references(text: &str) -> impl Iterator<Item = &str> {
-    text.split('$').skip(1).filter_map(|rest| {
-        let rest = rest.strip_prefix('{').unwrap_or(rest);
-        let at = usize::from(rest.starts_with('@'));
-        let end = rest[at..].find(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
-        let name = &rest[..end.map_or(rest.len(), |end| at + end)];
-        let first = name[at..].chars().next()?;
-        (!first.is_ascii_digit()).then_some(name)
-    })
 }
 
 /// Returns the variables that a node sets itself.

@@ -109,14 +109,11 @@ fn not_text(linter: &mut Linter<'_>, scope: &Scope<'_>, key: &Value) {
 
 /// Reports the keys of a plan of which atex warns when it runs the plan.
 fn refused(linter: &mut Linter<'_>, scope: &Scope<'_>) {
+    const HINT: &str = "atex runs the plans of the tree only";
     let unsupported = PLAN.iter().filter(|key| matches!(key.meaning, Meaning::Unsupported(_)));
     for key in unsupported.map(|key| key.name).filter(|key| scope.value(key).is_some()) {
-        let hint = match key {
-            "environment-file" => "`-e KEY=VALUE` or `environment` set variables",
-            _ => "atex runs the plans of the tree only",
-        };
         let message = format!("`{key}` is not supported and ignored");
-        linter.add(LintCode::IgnoredKey, (scope, key), key, message, Some(hint.to_owned()));
+        linter.add(LintCode::IgnoredKey, (scope, key), key, message, Some(HINT.to_owned()));
     }
 }
 

@@ -171,7 +171,6 @@ impl<'t> Linter<'t> {
         match kind {
             NodeKind::Test => scripts::check_test(self, &scope, node),
             NodeKind::Plan => {
-                brought::check_plan(self, &scope);
                 phases::check(self, &scope);
                 sections::check(self, &scope, node);
             }

@@ -8,7 +8,8 @@ use super::{LintCode, Linter};
 use crate::compile::error::{CompileError, MetadataProblem};
 use crate::compile::metadata::read::Scope;
 use crate::compile::metadata::schema::NodeKind;
-use crate::compile::plan::{context, environment};
+use crate::compile::plan::environment_file::EnvironmentFileError;
+use crate::compile::plan::{context, environment, environment_file};
 use crate::compile::test::{duration, interface};
 
 /// Checks the values of a node that is defined in `here`, or those of one of its adjust rules.
@@ -27,6 +28,8 @@ pub(super) fn check(linter: &mut Linter<'_>, scope: &Scope<'_>, kind: NodeKind, 
     refused(linter, scope, interface::read(scope));
     if kind == NodeKind::Plan {
         refused(linter, scope, context::written(scope));
+        let files = environment_file::of_plan(scope, linter.root(), &mut Vec::new());
+        refused(linter, scope, files);
         refused(linter, scope, scope.text("extra-atex-probe"));
         refused(linter, scope, scope.boolean("extra-atex-shared-tree", false));
         return;
@@ -53,7 +56,14 @@ pub(super) fn refused<T>(linter: &mut Linter<'_>, scope: &Scope<'_>, read: Resul
     let code = match &problem {
         MetadataProblem::Type { .. } | MetadataProblem::Interface(_) => LintCode::WrongType,
         MetadataProblem::Duration(_) => LintCode::BadDuration,
-        MetadataProblem::Variable { .. } | MetadataProblem::Assignment(_) => LintCode::BadVariable,
+        MetadataProblem::Variable { .. } | MetadataProblem::Assignment(_) | MetadataProblem::Expansion => {
+            LintCode::BadVariable
+        }
+        MetadataProblem::EnvironmentFile(EnvironmentFileError::Read { .. }) => LintCode::MissingFile,
+        MetadataProblem::EnvironmentFile(EnvironmentFileError::Content { .. }) => LintCode::BadVariable,
+        MetadataProblem::EnvironmentFile(EnvironmentFileError::Outside(_) | EnvironmentFileError::Url(_)) => {
+            LintCode::BadPath
+        }
         MetadataProblem::Glob { .. } => LintCode::BadGlob,
         MetadataProblem::Outside(_) => LintCode::BadPath,
         MetadataProblem::SameName { .. } | MetadataProblem::SectionName(_) => LintCode::SectionName,

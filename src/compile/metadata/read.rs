@@ -63,6 +63,19 @@ impl<'t> Scope<'t> {
         self.reader.node.name()
     }
 
+    /// Returns the scope with another mapping in its place, which has the same keys and marks.
+    pub(crate) fn over<'o>(&self, map: &'o Map) -> Scope<'o>
+    where
+        't: 'o,
+    {
+        Scope {
+            reader: self.reader,
+            map,
+            subject: self.subject.clone(),
+            within: self.within.clone(),
+        }
+    }
+
     /// Returns the scope of a mapping inside this one, below its `key`.
     pub(crate) fn inner(&self, key: &'t str, map: &'t Map, subject: String) -> Self {
         let first = map.entries().first();

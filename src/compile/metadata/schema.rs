@@ -136,7 +136,7 @@ pub(crate) const PLAN: &[MetadataKey] = &[
     obeyed("context"),
     obeyed("discover"),
     obeyed("environment"),
-    unsupported("environment-file", "their variables are not set"),
+    obeyed("environment-file"),
     obeyed("execute"),
     obeyed("finish"),
     tmt_only("login"),

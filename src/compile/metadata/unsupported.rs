@@ -173,16 +173,15 @@ impl Ignored {
             }
         }
         self.execute(&scope);
+        let environment = scope.value("environment").and_then(Value::as_map);
+        if environment.is_some_and(|map| map.values().any(|value| variable_of_run(value).is_some())) {
+            let what = "values of `environment` with `$TMT_…`";
+            self.add((plan, what, "they stay as they are written"), &scope, "environment");
+        }
         let guests = scope.value("provision").and_then(Value::as_list);
         if guests.is_some_and(|guests| guests.len() > 1) {
             let what = "`provision` with several guests";
             self.add((plan, what, "all tests run on each machine alike"), &scope, "provision");
-        }
-        let environment = scope.value("environment").and_then(Value::as_map);
-        let expanded = environment.is_some_and(|map| map.iter().any(|(_, value)| is_expanded(value)));
-        if expanded {
-            let what = "values of `environment` with `$@…`";
-            self.add((plan, what, "they stay as they are written"), &scope, "environment");
         }
     }
 
@@ -248,11 +247,20 @@ impl Ignored {
     }
 }
 
-/// Returns whether a value contains a context dimension, which tmt would expand.
-fn is_expanded(value: &Value) -> bool {
-    value
-        .as_str()
-        .is_some_and(|text| text.contains("$@") || text.contains("${@"))
+/// Returns the first variable of tmt's run that a text uses, as it is written there. tmt puts its value into the texts of a plan;
+/// here only the machine knows it.
+pub(crate) fn variable_of_run(value: &Value) -> Option<String> {
+    let texts = value.as_list().unwrap_or(std::slice::from_ref(value)).iter();
+    let mut words = texts.filter_map(Value::as_str).flat_map(|text| text.split('$').skip(1));
+    words.find_map(|word| {
+        let (open, name, close) = match word.strip_prefix('{') {
+            Some(name) => ("{", name, "}"),
+            None => ("", word, ""),
+        };
+        let end = name.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
+        let name = &name[..end.unwrap_or(name.len())];
+        name.starts_with("TMT_").then(|| format!("${open}{name}{close}"))
+    })
 }
 
 /// Returns whether a node that is not a plan of atex imports one.

@@ -25,6 +25,19 @@ pub(crate) type Variables = BTreeMap<String, Variable>;
 pub(crate) struct Variable {
     pub(crate) value: String,
     pub(crate) origin: Option<String>,
+    /// Whether the value has that of a secret variable in it.
+    pub(crate) secret: bool,
+}
+
+impl Variable {
+    /// Makes a variable as it is written, of which nothing is known to be secret.
+    pub(crate) fn new(value: String, origin: Option<String>) -> Self {
+        Self {
+            value,
+            origin,
+            secret: false,
+        }
+    }
 }
 
 /// Reads the `environment` of a plan or a test: a mapping, a list of mappings, or `KEY=VALUE` texts. tmt strips spaces from the
@@ -43,10 +56,7 @@ pub(crate) fn read(scope: &Scope<'_>, strip: bool) -> Result<Variables, CompileE
                 let (name, value) = text
                     .split_once('=')
                     .ok_or_else(|| scope.error(KEY, MetadataProblem::Assignment(text.to_string())))?;
-                let variable = Variable {
-                    value: value.trim().to_owned(),
-                    origin: scope.origin(KEY),
-                };
+                let variable = Variable::new(value.trim().to_owned(), scope.origin(KEY));
                 insert(scope, name.trim(), variable, &mut variables)?;
             }
             other => return Err(scope.wrong(KEY, "a mapping, or a list of mappings or `KEY=VALUE` texts", other)),
@@ -68,10 +78,7 @@ fn read_map(scope: &Scope<'_>, map: &Map, strip: bool, variables: &mut Variables
             ));
         };
         let value = if strip { value.trim().to_owned() } else { value };
-        let variable = Variable {
-            value,
-            origin: scope.entry_origin("environment", entry),
-        };
+        let variable = Variable::new(value, scope.entry_origin("environment", entry));
         insert(scope, name.trim(), variable, variables)?;
     }
     Ok(())
@@ -82,17 +89,22 @@ fn insert(scope: &Scope<'_>, name: &str, variable: Variable, all: &mut Variables
         name: name.to_owned(),
         problem,
     };
-    if !is_name(name) {
-        return Err(scope.error("environment", problem("has no name that bash can export")));
-    }
-    if is_kept_by_bash(name) {
-        return Err(scope.error("environment", problem("has a name that bash keeps for itself")));
-    }
-    if variable.value.contains('\0') {
-        return Err(scope.error("environment", problem("holds a NUL byte")));
+    if let Some(unusable) = unusable(name, &variable.value) {
+        return Err(scope.error("environment", problem(unusable)));
     }
     all.insert(name.to_owned(), variable);
     Ok(())
+}
+
+/// Returns why bash cannot give a variable of this name this value, if it cannot.
+pub(crate) fn unusable(name: &str, value: &str) -> Option<&'static str> {
+    if !is_name(name) {
+        return Some("has no name that bash can export");
+    }
+    if is_kept_by_bash(name) {
+        return Some("has a name that bash keeps for itself");
+    }
+    value.contains('\0').then_some("holds a NUL byte")
 }
 
 /// Returns whether bash can export a variable of this name.
@@ -142,10 +154,7 @@ pub(crate) fn is_kept_by_bash(name: &str) -> bool {
 
 /// Returns the variables of the command line; the last one of a name wins.
 pub(crate) fn of_command_line(given: &[(String, String)]) -> Variables {
-    let variable = |value: &String| Variable {
-        value: value.clone(),
-        origin: Some(COMMAND_LINE.to_owned()),
-    };
+    let variable = |value: &String| Variable::new(value.clone(), Some(COMMAND_LINE.to_owned()));
     given
         .iter()
         .map(|(name, value)| (name.clone(), variable(value)))
@@ -169,17 +178,17 @@ pub(crate) fn pairs(variables: &Variables) -> Vec<(String, String)> {
 
 /// Returns the part of two layers that enters a key.
 pub(crate) fn inputs(before: &Variables, after: &Variables, secrets: &Secrets) -> Environment {
-    let value = |name: &String, text: &str| {
-        if secrets.names.contains(name) {
-            EnvValue::secret(&secrets.key, text)
+    let value = |name: &String, variable: &Variable| {
+        if variable.secret || secrets.names.contains(name) {
+            EnvValue::secret(&secrets.key, &variable.value)
         } else {
-            EnvValue::Plain(text.to_owned())
+            EnvValue::Plain(variable.value.clone())
         }
     };
     let mut environment: Environment = merged(before, after)
         .into_iter()
         .map(|(name, variable)| {
-            let value = value(&name, &variable.value);
+            let value = value(&name, &variable);
             (
                 name,
                 Sourced {

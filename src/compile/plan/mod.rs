@@ -2,6 +2,8 @@
 
 pub(crate) mod context;
 pub(crate) mod environment;
+pub(crate) mod environment_file;
+mod expansion;
 pub(crate) mod phase_names;
 pub(crate) mod phases;
 pub(crate) mod probe;
@@ -10,7 +12,7 @@ pub(crate) mod test_selection;
 
 use atex_fmf::{Map, Node, Tree, Value};
 
-use crate::compile::error::CompileError;
+use crate::compile::error::{CompileError, MetadataProblem};
 use crate::compile::how::StepKind;
 use crate::compile::inputs::Globs;
 use crate::compile::metadata::location::ValueOrigin;
@@ -21,7 +23,8 @@ use crate::compile::metadata::unsupported::{self, Ignored};
 use crate::compile::spec::{Interface, Request, Warning};
 use crate::compile::test::interface;
 use context::Dimensions;
-use environment::Variables;
+use environment::{Variables, merged, of_command_line};
+use expansion::Expansion;
 use phases::Phase;
 use sections::Section;
 
@@ -136,9 +139,22 @@ fn choose(tree: &Tree, plans: &[Node<'_>], names: &[String]) -> Result<Vec<bool>
 }
 
 fn read(tree: &Tree, node: Node<'_>, request: &Request, warnings: &mut Vec<Warning>) -> Result<Plan, CompileError> {
-    let scope = NodeReader::new(tree, node).scope("plan");
-    let dimensions = context::of_plan(&scope, request)?;
+    let written = NodeReader::new(tree, node).scope("plan");
+    let dimensions = context::of_plan(&written, request)?;
     let context = context::for_rules(&dimensions);
+    let files = environment_file::of_plan(&written, tree.root(), warnings)?;
+    let own = environment::read(&written, true)?;
+    let known = merged(&merged(&files, &own), &of_command_line(&request.environment));
+    let expansion = Expansion::new(&known, &request.secrets.names, &dimensions);
+    let expanded = node.data().with_texts(&|text| expansion.text(text));
+    let own = own
+        .iter()
+        .map(|(name, variable)| (name.clone(), expansion.of_variable(variable)));
+    let environment = merged(&files, &own.collect());
+    if expansion.is_too_long() {
+        return Err(written.error("environment", MetadataProblem::Expansion));
+    }
+    let scope = written.over(expanded.as_ref().unwrap_or(node.data()));
     let sections = sections::read(&scope, &context, warnings)?;
     let prepare = phases::read(&scope, StepKind::Prepare, &context, warnings)?;
     let finish = phases::read(&scope, StepKind::Finish, &context, warnings)?;
@@ -153,7 +169,7 @@ fn read(tree: &Tree, node: Node<'_>, request: &Request, warnings: &mut Vec<Warni
         name: node.name().to_owned(),
         enabled: scope.flag("enabled", true),
         context: dimensions,
-        environment: environment::read(&scope, true)?,
+        environment,
         prepare,
         finish,
         sections,

@@ -51,6 +51,12 @@ impl ResolvedRequest {
             inputs.files(files.get(&id)?);
         }
         for plan in &self.plans {
+            // Environment files may be among the files that git ignores, which are not hashed with the tree.
+            inputs.count(plan.environment.len());
+            for (name, variable) in &plan.environment {
+                inputs.part(name.as_bytes());
+                inputs.part(variable.value.as_bytes());
+            }
             let places = plan.places(&self.trees);
             inputs.count(places.len());
             for (id, prefix) in places {

@@ -44,7 +44,7 @@ pub(crate) const CASES: &[Case] = &[
         right: [("main.fmf", "prepare: {how: shell, script: y}\nrequire: x\nadjust:\n- when: distro == a\n  require+: z\n"),
          ("a.fmf", "test: x\n"), ("b.fmf", "execute: {how: tmt}\n")]),
     case!("ignored-key":
-        [("p.fmf", "execute: {how: tmt}\nenvironment-file: [x]\ndiscover:\n  how: fmf\n  include: [/x]\n  ref: main\nprepare:\n- how: install\n  package: x\n  copr: a/b\n")]
+        [("p.fmf", "execute: {how: tmt}\nplan: {import: {url: u, name: n}}\ndiscover:\n  how: fmf\n  include: [/x]\n  ref: main\nprepare:\n- how: install\n  package: x\n  copr: a/b\n")]
         => ["p.fmf:2:1", "p.fmf:5:3", "p.fmf:6:3", "p.fmf:10:3"];
         right: [("p.fmf", "execute: {how: tmt}\ndiscover: {how: fmf, url: u, ref: r, path: /p, test: x, when: a == b}\nprepare: {how: install, package: x, order: 1, name: n, summary: s}\n")]),
     case!("ignored-phase":
@@ -144,9 +144,9 @@ pub(crate) const CASES: &[Case] = &[
          ("b.fmf", "test: ./run.sh\n"), ("run.sh", "#!/bin/bash\n\ncp d/*.bin /opt\n"),
          ("c.fmf", "test: ./t.sh\npath: /built\n"), ("built/t.sh", "#!/bin/sh\n"), ("built/main.fmf", "test: ./t.sh\n"),
          ("e.fmf", "test: ./t.sh\nrequire:\n- type: file\n  pattern: /d/x.bin\nextra-atex-inputs: ['d/*.bin']\n"),
-         ("p.fmf", "execute: {how: tmt}\ndiscover: {how: fmf}\nenvironment-file: [local.env]\nprepare:\n- how: install\n  package: [gcc, built/x.rpm]\n- how: shell\n  script:\n  - true\n  - . $TMT_TREE/local.env\n"),
+         ("p.fmf", "execute: {how: tmt}\ndiscover: {how: fmf}\nprepare:\n- how: install\n  package: [gcc, built/x.rpm]\n- how: shell\n  script:\n  - true\n  - . $TMT_TREE/local.env\n"),
          ("local.env", "A=1\n"), ("built/x.rpm", "")]
-        => ["built/main.fmf:1:7", "c.fmf:2:7", "d/a.fmf:3:3", "e.fmf:4:12", "e.fmf:5:22", "p.fmf:3:20", "p.fmf:6:18", "p.fmf:10:7", "run.sh:3:4"];
+        => ["built/main.fmf:1:7", "c.fmf:2:7", "d/a.fmf:3:3", "e.fmf:4:12", "e.fmf:5:22", "p.fmf:5:18", "p.fmf:9:7", "run.sh:3:4"];
         right: [HEAD, OBJECTS, REFS, (".gitignore", "*.bin\n!kept.bin\n*.log\n/out/\n"), SCRIPT,
          ("kept.bin", "x"), ("other.bin", "x"), ("x.log", ""), ("q.fmf", "execute: {how: tmt}\ndiscover: {how: fmf}\nprepare: {how: install, package: out}\n"), ("out/x", ""),
          ("a.fmf", "test: cat kept.bin\n"), ("b.fmf", "test: ./t.sh > x.log; cat x.log\n"), ("c.fmf", "test: make && ./out/x\n"),
@@ -169,9 +169,9 @@ pub(crate) const CASES: &[Case] = &[
         => ["a.fmf:2:7", "a.fmf:3:1", "p.fmf:1:1", "p.fmf:3:3"];
         right: [("a.fmf", "test: x\npath: /d\nenvironment: {A: 1}\n"), ("d/x", ""), ("p.fmf", "execute: {how: tmt}\ndiscover: {how: fmf}\n")]),
     case!("tmt-expansion":
-        [("p.fmf", "execute: {how: tmt}\ndiscover:\n  how: fmf\n  url: https://host/${REPO}\nenvironment:\n  B: $A\nprepare:\n- how: shell\n  script: echo $HOME $@distro\n")]
-        => ["p.fmf:4:21", "p.fmf:6:6", "p.fmf:9:16", "p.fmf:9:22"];
-        right: [("p.fmf", "execute: {how: tmt}\ndiscover: {how: fmf, test: a$}\nprepare: {script: 'echo $VAR $1 $$'}\n"), ("a.fmf", "test: echo $HOME\n")]),
+        [("p.fmf", "execute: {how: tmt}\ndiscover:\n  how: fmf\n  url: https://host/${REPO}\nenvironment:\n  B: $A\n  C: $TMT_TREE/c\n  D: ${TMT_PLAN_DATA}\n")]
+        => ["p.fmf:7:6", "p.fmf:8:6"];
+        right: [("p.fmf", "execute: {how: tmt}\ndiscover: {how: fmf, test: a$}\nenvironment: {A: $B}\nprepare: {script: 'echo $VAR $1 $@distro $TMT_TREE'}\n"), ("a.fmf", "test: echo $HOME\n")]),
     case!("tmt-variable":
         [("a.fmf", "test: |\n  cd /\n  touch $TMT_TEST_DATA/x\nextra-atex-interface: atex\n"), ("b.fmf", "test: ./t.sh\n"), ("t.sh", "#!/bin/sh\n# $TMT_DEBUG\nls \"$TMT_TEST_PIDFILE\"\n")]
         => ["a.fmf:3:10", "t.sh:3:6"];

@@ -4,3 +4,4 @@ mod contexts;
 mod errors;
 mod plans;
 mod trial;
+mod variables;
