@@ -5,7 +5,7 @@
 # and came back; $4 its number in the plan; $5 the text of the commands; $6 its framework; $7 the text that sets its environment, which the
 # test alone gets: what bash reads from a variable of the test must not change what is removed or sent here; $8 the exit codes after which
 # it is started again, with blanks around them; $9 how often it is started again at most; ${10} whether the machine is rebooted before that;
-# ${11} whether the machine can be rebooted. What is not so is empty. Descriptor 7 is the control stream.
+# ${11} whether the machine can be rebooted. What is not so is empty. Descriptor 7 is the control stream, 8 the output.
 #
 # DIRECTORY/bin and commands are the commands. All else is the test's: test/ and plan/ are for it, and in state/ is what this program has to
 # know after a restart: iteration (the test's variable), pid (its shell, where the machine can be rebooted), request (the reboot that it
@@ -213,15 +213,13 @@ reboot_machine() {
         sleep 0.1
     done
     (
-        exec </dev/null >/dev/null 2>&1 7>&-
+        exec </dev/null >/dev/null 2>&1 7>&- 8>&-
         PATH=$PATH:/usr/sbin:/sbin
-        if [[ $5 ]]; then
-            exec "$BASH" --noprofile --norc -c "$5"
-        elif [[ $4 ]]; then
-            exec systemctl soft-reboot
-        else
-            exec reboot
-        fi
+        words=(reboot)
+        [[ ! $4 ]] || words=(systemctl soft-reboot)
+        ((EUID == 0)) || words=(sudo -n "${words[@]}")
+        [[ ! $5 ]] || words=("$BASH" --noprofile --norc -c "$5")
+        exec "${words[@]}"
     )
     rc=$?
     # A command that the reboot itself ended has done its work.
@@ -273,7 +271,7 @@ if [[ $6 == beakerlib ]]; then
     # Its name for the journal is read from there.
     cp -- "${2%/*}/metadata.yaml" "$1/test/metadata.yaml" || cannot "write below $1"
 fi
-exec {output}>&2
+exec 8>&2
 restarts=0
 if [[ -f $1/state/restarts ]]; then
     read -r word <"$1/state/restarts"
@@ -286,7 +284,7 @@ if came_back "$1"; then
         # How the test's shell was ended is nothing that bash should print there.
         {
             run_test "$1" "$2" "$3" "$4" "$6" "$7" "$restarts" "$BASH" "trap : PIPE; $options"' . "$0"' "${11}" \
-                2>&"$output" {output}>&-
+                2>&8 8>&-
         } 2>/dev/null
         rc=$?
         checks "$1" after-test

@@ -31,7 +31,7 @@ failed() {
 
 # look_at_dmesg CHECKS STATE: keeps the lines that the kernel's log got during the test. Its buffer may have lost lines of the front.
 look_at_dmesg() {
-    local before=() now=() from at
+    local before=() now=() from at LC_ALL=C
     has dmesg || return
     if ! LC_ALL=C dmesg >"$2/dmesg" 2>"$2/said"; then
         if [[ $(<"$2/said") == *[Nn]'ot permitted'* || $(<"$2/said") == *'ermission denied'* ]]; then
@@ -42,9 +42,9 @@ look_at_dmesg() {
         return
     fi
     if [[ $event == before-test ]]; then
-        cat -- "$2/dmesg" >"$1/dmesg-before-test.txt"
+        mv -f -- "$2/dmesg" "$2/dmesg-before"
     else
-        mapfile -t before <"$1/dmesg-before-test.txt"
+        mapfile -t before <"$2/dmesg-before"
         mapfile -t now <"$2/dmesg"
         for ((from = 0; from < ${#before[@]}; from++)); do
             for ((at = 0; from + at < ${#before[@]}; at++)); do
@@ -53,8 +53,8 @@ look_at_dmesg() {
             break
         done
         at=$((${#before[@]} - from))
-        ((at == ${#now[@]})) || printf '%s\n' "${now[@]:at}"
-    fi >>"$1/dmesg-after-test.txt"
+        ((at == ${#now[@]})) || printf '%s\n' "${now[@]:at}" >>"$1/dmesg-after-test.txt"
+    fi
     came pass
 }
 

@@ -211,6 +211,40 @@ fn a_test_finds_nothing_of_another_and_may_end_its_shell_in_any_way() {
 }
 
 #[test]
+fn what_a_test_does_to_the_commands_changes_nothing_for_the_next() {
+    let scene = Scene::new([("plan.fmf", PLAN), ("one.fmf", ""), ("two.fmf", "")]);
+    let commands = "$TMT_SCRIPTS_DIR";
+    for (number, tampers) in [
+        "printf 'exit 0\\n' >tmt-report-result",
+        "printf '#!/bin/sh\\n' | dd of=tmt-report-result conv=notrunc",
+        "ln -sf /bin/true tmt-report-result",
+        "rm tmt-report-result",
+        "rm rstrnt-abort; mkdir rstrnt-abort",
+        "chmod a-x *",
+        "cp /bin/true false; chmod +x false",
+        "cp /bin/true .false; ln .false ../tool",
+        "echo exit >>../commands",
+        "rm ../commands; ln -s /dev/null ../commands",
+        "printf '\\0' >>../commands",
+        "rm -r ../bin; ln -s /bin ../bin",
+        "rm -r ../state; ln -s /proc ../state",
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        scene.write("one.fmf", format!("order: 1\ntest: |\n    cd {commands}; {tampers}\n"));
+        // What is passed over is that there are more commands, or less.
+        let two = format!(
+            "order: 2\ntest: |\n    : {number}\n    [ \"$(ls -A {commands} | wc -l)\" = 13 ] && [ \"$(ls -A {commands}/..)\" = \"$(printf \
+             'bin\\ncommands\\nplan\\nstate\\ntest')\" ] || exit 7\n    false || tmt-report-result /x FAIL\n"
+        );
+        scene.write("two.fmf", two);
+        scene.run(1, ["build"]);
+        assert_eq!(told(&scene.results("/two")), [("x", "fail"), ("", "fail")], "{tampers}");
+    }
+}
+
+#[test]
 fn a_plan_knows_variables_better_than_its_test_and_what_prepare_found_out_is_between_them() {
     let plan =
         "environment: {A: plan}\nprepare: {script: 'printf \"A=file\\nB=file\\n\" >>$TMT_PLAN_ENVIRONMENT_FILE'}\n";

@@ -202,6 +202,60 @@ fn a_test_reboots_its_machine_and_goes_on_in_another_boot() {
 }
 
 #[test]
+fn a_test_of_tmts_reboots_its_machine_and_its_checks_see_the_kernel() {
+    let Some(vm) = Vm::boot() else { return };
+    let starts = "echo \"$TMT_REBOOT_COUNT of $TMT_TEST_RESTART_COUNT\" >>$TMT_TEST_DATA/starts";
+    let asks = format!("{starts}\n[ $TMT_REBOOT_COUNT = 1 ] || tmt-reboot");
+    let exits = format!("{starts}\n[ $TMT_REBOOT_COUNT = 1 ]");
+    vm.tree([
+        ("a", &asks),
+        ("b", &exits),
+        ("c", "tmt-reboot -s"),
+        ("d", "echo '<3>a Call Trace: of a test' >/dev/kmsg"),
+        ("e", "logger -t atex fine || echo '<30>atex: fine' >/dev/kmsg"),
+    ]);
+    for (test, keys) in [
+        ("b", "restart-on-exit-code: 1\nrestart-with-reboot: true\n"),
+        ("d", "check: dmesg\n"),
+        ("e", "check: [dmesg, journal, avc, coredump]\n"),
+    ] {
+        let file = format!("tree/{test}/main.fmf");
+        let text = vm.world.read(&file);
+        vm.world.write(&file, format!("{keys}{text}"));
+    }
+    vm.run(1, ["build", "-o", "../out"]);
+    for test in ["a", "b"] {
+        let starts = vm.world.read(format!("out/tests/{test}/files/data/starts"));
+        assert_eq!(starts, "0 of 0\n1 of 1\n", "{test}");
+        let results = vm.world.read(format!("out/tests/{test}/results.jsonl"));
+        assert!(results.contains(r#""status":"pass""#), "{results}");
+    }
+    let results = |test: &str| vm.world.read(format!("out/tests/{test}/results.jsonl"));
+    assert!(
+        results("c").contains("the command for the reboot exited with 1"),
+        "{}",
+        results("c")
+    );
+    assert!(
+        results("d").contains(r#"{"name":"check/dmesg","status":"fail""#),
+        "{}",
+        results("d")
+    );
+    let found = vm.world.read("out/tests/d/files/checks/dmesg-after-test.txt");
+    assert!(found.contains("a Call Trace: of a test"), "{found}");
+    for (check, status) in [
+        ("dmesg", "pass"),
+        ("journal", "pass"),
+        ("avc", "skip"),
+        ("coredump", "skip"),
+    ] {
+        let part = format!(r#"{{"name":"check/{check}","status":"{status}""#);
+        assert!(results("e").contains(&part), "{check}: {}", results("e"));
+    }
+    assert_eq!(vm.ran(), "prepare a a b b c d e");
+}
+
+#[test]
 fn a_machine_that_crashes_under_a_test_aborts_it_and_is_not_trusted_when_it_is_back() {
     let Some(mut vm) = Vm::boot() else { return };
     let crash = "sync\nif [[ -e /var/tmp/crashed ]]; then exit; fi\ntouch /var/tmp/crashed\nsync\nsleep 5\n\
