@@ -163,6 +163,7 @@ told() {
 
 # run_test DIRECTORY SCRIPT REBOOTS NUMBER FRAMEWORK ENVIRONMENT RESTARTS BASH TEXT CAN: runs the test.
 run_test() (
+    exec 2>&8 8>&-
     [[ ! ${10} ]] || printf '%d\n' "$BASHPID" >"$1/state/pid" || cannot "write below $1"
     eval "$6"
     TMT_TEST_INVOCATION_PATH=$1/test
@@ -196,7 +197,7 @@ run_test() (
 # reboot_machine DIRECTORY CAN SECONDS SOFT COMMAND: reboots the machine, by a command of the test's own if there is one, and waits to go down
 # with it. The runner lets go before, connects again when the machine is back, and starts the job once more: `came_back` goes on there.
 reboot_machine() {
-    local boot rc
+    local boot rc why
     if [[ ! $2 ]]; then
         told "$1" internal/guest after-test fail 'this machine cannot be rebooted by a test'
         return
@@ -223,14 +224,14 @@ reboot_machine() {
     )
     rc=$?
     # A command that the reboot itself ended has done its work.
+    why="the command for the reboot exited with $rc"
     if ((rc == 0 || rc > 128)); then
         for ((SECONDS = 0; SECONDS < $3;)); do
             sleep 1
         done
-        printf 'the machine did not go down within %d s\n' "$3"
-    else
-        printf 'the command for the reboot exited with %d\n' "$rc"
-    fi >"$1/state/stayed"
+        why="the machine did not go down within $3 s"
+    fi
+    printf '%s\n' "$why" >"$1/state/stayed"
     exit 143
 }
 
@@ -283,8 +284,7 @@ if came_back "$1"; then
         checks "$1" before-test
         # How the test's shell was ended is nothing that bash should print there.
         {
-            run_test "$1" "$2" "$3" "$4" "$6" "$7" "$restarts" "$BASH" "trap : PIPE; $options"' . "$0"' "${11}" \
-                2>&8 8>&-
+            run_test "$1" "$2" "$3" "$4" "$6" "$7" "$restarts" "$BASH" "trap : PIPE; $options"' . "$0"' "${11}"
         } 2>/dev/null
         rc=$?
         checks "$1" after-test

@@ -101,7 +101,7 @@ reboot() {
     done
     [[ $seconds && $seconds != *[!0-9]* ]] || { printf '%s\n' "$usage" >&2; exit 1; }
     [[ $TMT_REBOOT_REQUEST ]] || { complain "works in a test only"; exit 1; }
-    printf '%s\n' "$((10#$seconds))" "$soft" "$command" >"$TMT_REBOOT_REQUEST" || exit 1
+    printf '%d\n%s\n%s' "$((10#$seconds))" "$soft" "$command" >"$TMT_REBOOT_REQUEST" || exit 1
     [[ -e ${TMT_REBOOT_REQUEST%/*}/pid ]] || { complain "this machine cannot be rebooted by a test"; exit 0; }
     read -r pid <"${TMT_REBOOT_REQUEST%/*}/pid"
     # Nothing of what called this goes on after it, whatever it does with signals.

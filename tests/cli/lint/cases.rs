@@ -177,8 +177,8 @@ pub(crate) const CASES: &[Case] = &[
         => ["a.fmf:3:10", "t.sh:3:6"];
         right: [("a.fmf", "test: echo $TMT_TREE $TMT_MINE $TMT_REBOOT_COUNT\nenvironment: {TMT_MINE: 1}\n"), ("b.fmf", "test: touch $TMT_TEST_DATA/x $TMT_PLAN_DATA\n")]),
     case!("tmt-command":
-        [("a.fmf", "test: tmt-report-result x PASS\nextra-atex-interface: atex\n"), ("b.fmf", "test: rhts-reboot\n")] => ["a.fmf:1:7", "b.fmf:1:7"];
-        right: [("a.fmf", "test: ls /tmp/tmt-report-results tmt-lint\n"), ("b.fmf", "test: tmt-report-result x PASS; tmt-abort\n")]),
+        [("a.fmf", "test: tmt-report-result x PASS\nextra-atex-interface: atex\n"), ("b.fmf", "test: rhts-reboot\nextra-atex-interface: atex\n")] => ["a.fmf:1:7", "b.fmf:1:7"];
+        right: [("a.fmf", "test: ls /tmp/tmt-report-results tmt-lint\n"), ("b.fmf", "test: tmt-report-result x PASS; tmt-abort\n"), ("c.fmf", "test: tmt-reboot; ls $TMT_REBOOT_REQUEST\n")]),
     case!("tmt-require":
         [("a.fmf", "test: x\nrequire:\n- make\n- library(x/y)\n- type: library\n  url: https://host/lib\n")]
         => ["a.fmf:4:3", "a.fmf:6:8"];
