@@ -8,6 +8,7 @@
 
 mod adjust;
 mod ahead;
+mod beside;
 mod grow;
 mod heap;
 mod inherit;

@@ -154,6 +154,15 @@ pub enum MetadataProblem {
     /// The values of variables make the texts of a plan too long.
     #[error("its variables make its texts longer by more than 16 MiB")]
     Expansion,
+    /// A test that is written in a plan has no name or no script.
+    #[error("the test has no `{0}`")]
+    Incomplete(&'static str),
+    /// The name of a test that is written in a plan cannot be one.
+    #[error("`{0}` cannot be the name of a test: a part of it is empty, `.` or `..`")]
+    TestName(String),
+    /// A plan has tests in two places.
+    #[error("`script` of `execute` is for plans whose `discover` finds no tests")]
+    ScriptBesideDiscover,
     /// A phase does not say what it should do.
     #[error("`{0}` is missing or empty")]
     Empty(&'static str),
@@ -287,7 +296,9 @@ impl MetadataProblem {
             Self::Glob { pattern, .. } => pattern,
             Self::Type { key, .. } => key,
             Self::Empty(key) | Self::Expression { key, .. } => key,
-            Self::SameName { .. } | Self::SectionName(_) => "name",
+            Self::SameName { .. } | Self::SectionName(_) | Self::TestName(_) => "name",
+            Self::ScriptBesideDiscover => "script",
+            Self::Incomplete(_) => "tests",
         }
     }
 

@@ -140,11 +140,16 @@ impl ResolvedRequest {
     fn files(&self, request: &Request) -> &(FilesOfTrees, Vec<Warning>) {
         self.files.get_or_init(|| {
             let mut warnings = Vec::new();
-            let mut read = |id| {
-                let root = self.trees.get(id).root();
-                TreeFiles::read((root, &request.own), request.digest_cache.as_deref(), &mut warnings)
-            };
-            let files = self.trees.ids().map(|id| (id, Arc::new(read(id)))).collect();
+            let mut by_root: HashMap<&Path, Arc<TreeFiles>> = HashMap::new();
+            let mut files = FilesOfTrees::new();
+            for id in self.trees.ids() {
+                let root = self.trees.get(id).files_root();
+                let read = || {
+                    let read = TreeFiles::read((root, &request.own), request.digest_cache.as_deref(), &mut warnings);
+                    Arc::new(read)
+                };
+                files.insert(id, Arc::clone(by_root.entry(root).or_insert_with(read)));
+            }
             (files, warnings)
         })
     }
@@ -154,7 +159,7 @@ impl ResolvedRequest {
         for plan in &self.plans {
             for section in &plan.sections {
                 self.trees
-                    .add(&section.source, &plan.context, &request.fetch_cache)
+                    .add(section, &plan.context, &request.fetch_cache)
                     .map_err(|error| section.blamed(error))?;
             }
         }

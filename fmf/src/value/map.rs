@@ -136,7 +136,7 @@ impl Map {
     }
 
     /// Sets a key's value and mark. A key that exists keeps its position and its own spelling, as in Python.
-    pub(crate) fn set(&mut self, key: Value, value: Value, mark: Mark) {
+    pub fn set(&mut self, key: Value, value: Value, mark: Mark) {
         if let Some(at) = self.position_of(&key) {
             let entry = &mut self.entries[at];
             entry.value = value;

@@ -108,17 +108,9 @@ struct Fetcher<'a> {
 ///
 /// A `reference` that is a full commit id needs no network if the commit was fetched before. Anything else is fetched anew.
 pub fn fetch(url: &str, reference: Option<&str>, path: Option<&str>, directory: &Path) -> Result<PathBuf, FetchError> {
-    let fetcher = Fetcher {
-        url,
-        reference,
-        directory: directory.join(directory_name(url, reference)),
-    };
-    fetcher.check()?;
+    let fetcher = Fetcher::new(url, reference, directory)?;
     let within = fetcher.path_within(path)?;
-    let files = fetcher.locked(|| {
-        let commit = fetcher.commit()?;
-        fetcher.files_of(&commit)
-    })?;
+    let files = fetcher.files()?;
     let tree = files.join(&within);
     let rooted = tree
         .ancestors()
@@ -128,6 +120,11 @@ pub fn fetch(url: &str, reference: Option<&str>, path: Option<&str>, directory: 
         return Err(fetcher.error(FetchProblem::NoTree(Path::new("/").join(within))));
     }
     Ok(tree)
+}
+
+/// Fetches a repository as [`fetch`] does, and returns the directory of its files, among which there need not be a tree.
+pub(crate) fn fetch_files(url: &str, reference: Option<&str>, directory: &Path) -> Result<PathBuf, FetchError> {
+    Fetcher::new(url, reference, directory)?.files()
 }
 
 /// Returns a directory name in which people recognise the repository, and which differs for each URL and `ref`.
@@ -159,7 +156,22 @@ fn in_default_branch(reference: &str) -> Option<&str> {
     Some(rest)
 }
 
-impl Fetcher<'_> {
+impl<'a> Fetcher<'a> {
+    fn new(url: &'a str, reference: Option<&'a str>, directory: &Path) -> Result<Self, FetchError> {
+        let fetcher = Self {
+            url,
+            reference,
+            directory: directory.join(directory_name(url, reference)),
+        };
+        fetcher.check()?;
+        Ok(fetcher)
+    }
+
+    /// Returns the directory of the files of the commit.
+    fn files(&self) -> Result<PathBuf, FetchError> {
+        self.locked(|| self.files_of(&self.commit()?))
+    }
+
     /// Refuses values that git would not take as a URL or a name.
     fn check(&self) -> Result<(), FetchError> {
         let reference = self.reference.unwrap_or_default();

@@ -9,7 +9,7 @@ use atex_graph::InputFile;
 use crate::compile::inputs::files::{TreeFile, TreeFiles, escaped};
 use crate::compile::metadata::trees::{TreeId, Trees};
 use crate::compile::plan::Plan;
-use crate::compile::plan::sections::Source;
+use crate::compile::plan::sections::{Repository, Source};
 use crate::compile::spec::{UploadFile, UploadId, UploadSpec};
 
 /// The slot of the request's own tree.
@@ -72,7 +72,7 @@ fn slot(plan: &Plan) -> String {
     if plan
         .sections
         .iter()
-        .all(|section| section.name.is_none() && section.source == Source::Own)
+        .all(|section| section.name.is_none() && section.source.is_own())
     {
         return MAIN.to_owned();
     }
@@ -84,7 +84,15 @@ fn slot(plan: &Plan) -> String {
     for section in &plan.sections {
         text(section.name.as_deref());
         match &section.source {
-            Source::Own => text(Some("own")),
+            Source::Own | Source::Inline { repository: None, .. } => text(Some("own")),
+            Source::Inline {
+                repository: Some(Repository { url, reference }),
+                ..
+            } => {
+                for part in [Some("url"), Some(url), reference.as_deref(), None] {
+                    text(part);
+                }
+            }
             Source::Path(path) => {
                 text(Some("path"));
                 text(Some(&path.to_string_lossy()));

@@ -92,6 +92,8 @@ codes! {
     UnreachableRule Warning "unreachable-rule",
     /// Two phases of a step, or two discover sections, have the same name; or a section has one that no directory can have.
     SectionName Error "section-name",
+    /// Tests that are written in a plan cannot be taken.
+    BadDiscover Error "bad-discover",
     /// A filter or a condition that no test matches.
     FilterMatchesNothing Warning "filter-matches-nothing",
     /// A pattern of `test` or `exclude` that no test's name matches.

@@ -39,12 +39,10 @@ const COMMANDS: [&str; 13] = [
 ];
 
 /// The keys of `execute` that change what tmt does.
-const EXECUTE: [&str; 7] = [
-    "duration",
+const EXECUTE: [&str; 5] = [
     "exit-first",
     "ignore-duration",
     "restraint-compatible",
-    "script",
     "upgrade-path",
     "where",
 ];

@@ -108,7 +108,8 @@ struct Linter<'t> {
 /// Checks a tree.
 pub fn lint(request: &LintRequest) -> Result<LintReport, LintError> {
     let tree = Tree::load(&request.start)?;
-    let nodes = NodesByKind::of(&tree, request.dimensions.clone());
+    let inline = nodes::inline_tests(&tree);
+    let nodes = NodesByKind::of(&tree, &inline, request.dimensions.clone());
     let chosen = choose(&nodes, &request.names)?;
     let mut linter = Linter {
         tree: &tree,

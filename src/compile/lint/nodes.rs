@@ -8,11 +8,13 @@ use atex_fmf::{Location, Map, Node, Tree, Value};
 use crate::compile::metadata::read::{NodeReader, Scope};
 use crate::compile::metadata::schema::{COMMON, DIMENSIONS, NodeKind, bare, has};
 use crate::compile::metadata::trees::is_test;
+use crate::compile::plan::inline_tests;
 
 /// All leaves of the tree, with their kinds.
 #[derive(Debug)]
 pub(super) struct NodesByKind<'t> {
-    /// All leaves, in fmf's order. One that is both a test and a plan is there twice.
+    /// All leaves, in fmf's order, and then the tests that are written in plans. A leaf that is both a test and a plan is there
+    /// twice.
     pub(super) all: Vec<(NodeKind, Node<'t>)>,
     /// The tests that run in some context.
     pub(super) tests: Vec<Node<'t>>,
@@ -23,9 +25,12 @@ pub(super) struct NodesByKind<'t> {
 }
 
 impl<'t> NodesByKind<'t> {
-    pub(super) fn of(tree: &'t Tree, mut dimensions: BTreeSet<String>) -> Self {
+    /// Sorts the leaves of a tree; `inline` are the trees of the tests that are written in its plans.
+    pub(super) fn of(tree: &'t Tree, inline: &'t [Tree], mut dimensions: BTreeSet<String>) -> Self {
         let of_node = |node| kinds(node).into_iter().map(move |kind| (kind, node));
-        let all: Vec<_> = tree.climb(false).flat_map(of_node).collect();
+        let mut all: Vec<_> = tree.climb(false).flat_map(of_node).collect();
+        let inline = inline.iter().flat_map(|tree| tree.climb(false));
+        all.extend(inline.map(|node| (NodeKind::Test, node)));
         dimensions.extend(DIMENSIONS.iter().map(|dimension| (*dimension).to_owned()));
         let mut used = HashSet::new();
         for (kind, node) in &all {
@@ -51,6 +56,14 @@ impl<'t> NodesByKind<'t> {
     pub(super) fn uses(&self, key: &str, location: Option<Location>) -> bool {
         self.used.contains(&(key.to_owned(), location))
     }
+}
+
+/// Returns a tree of the tests that are written in a plan, for each plan that has such.
+pub(super) fn inline_tests(tree: &Tree) -> Vec<Tree> {
+    let plans = tree.climb(false).filter(|node| kinds(*node).contains(&NodeKind::Plan));
+    let tests = plans.map(|plan| inline_tests::of_plan(&scope(tree, NodeKind::Plan, plan)));
+    let tests = tests.filter(|tests| !tests.is_empty());
+    tests.map(|tests| inline_tests::tree(tree, &tests)).collect()
 }
 
 /// Records the keys of a mapping that have a meaning for a kind of node.

@@ -5,9 +5,9 @@ use atex_fmf::{Node, Value};
 use super::coverage::{self, Selector};
 use super::{LintCode, Linter, expressions, keys, values};
 use crate::compile::metadata::read::{Scope, scalar};
-use crate::compile::metadata::schema::SECTION;
-use crate::compile::plan::phase_names;
-use crate::compile::plan::sections::section_name;
+use crate::compile::metadata::schema::{SECTION, SHELL_SECTION};
+use crate::compile::plan::sections::{How, section_name};
+use crate::compile::plan::{inline_tests, phase_names};
 
 /// Checks all sections of a plan.
 pub(super) fn check(linter: &mut Linter<'_>, plan: &Scope<'_>, node: Node<'_>) {
@@ -15,14 +15,15 @@ pub(super) fn check(linter: &mut Linter<'_>, plan: &Scope<'_>, node: Node<'_>) {
         Ok(maps) => maps,
         Err(error) => return values::refused::<()>(linter, plan, Err(error)),
     };
-    if maps.is_empty() && !super::nodes::adjusts(node.data(), "discover") && plan.map.contains_key("execute") {
-        let scripts = plan.maps("execute").unwrap_or_default();
-        let hint = if scripts.iter().any(|execute| execute.contains_key("script")) {
-            "`script` of `execute` is not run: make each script a test, and find it by `discover: {how: fmf}`"
-        } else {
-            "atex finds tests by `discover: {how: fmf}`"
-        };
+    let scripts = inline_tests::of_execute(plan);
+    let has_scripts = !scripts.as_ref().is_ok_and(Vec::is_empty);
+    if maps.is_empty()
+        && !has_scripts
+        && !super::nodes::adjusts(node.data(), "discover")
+        && plan.map.contains_key("execute")
+    {
         let message = "the plan has no `discover`, so it has no tests";
+        let hint = "atex finds tests by `discover: {how: fmf}`";
         linter.add(
             LintCode::NoTests,
             (plan, "execute"),
@@ -31,6 +32,7 @@ pub(super) fn check(linter: &mut Linter<'_>, plan: &Scope<'_>, node: Node<'_>) {
             Some(hint.to_owned()),
         );
     }
+    values::refused(linter, plan, scripts);
     let many = maps.len() > 1;
     let names = phase_names::of_step(plan, "discover", &maps);
     values::refused(linter, plan, names);
@@ -38,40 +40,38 @@ pub(super) fn check(linter: &mut Linter<'_>, plan: &Scope<'_>, node: Node<'_>) {
         let section = plan.inner("discover", map, String::new());
         expressions::check_when(linter, &section);
         values::refused(linter, &section, section.integer("order", 0));
-        if !is_fmf(linter, &section) {
-            continue;
-        }
-        keys::check_phase(linter, &section, SECTION, "discover section");
+        let Some(how) = how(linter, &section) else { continue };
         if let Ok(Some(name)) = section.text("name")
             && many
         {
             values::refused(linter, &section, section_name(&section, name));
         }
-        check_section(linter, &section);
+        match how {
+            How::Fmf => {
+                keys::check_phase(linter, &section, SECTION, "discover section");
+                check_section(linter, &section);
+            }
+            How::Shell => {
+                keys::check_phase(linter, &section, SHELL_SECTION, "discover section with `how: shell`");
+                check_inline(linter, &section, has_scripts);
+            }
+        }
     }
 }
 
-fn is_fmf(linter: &mut Linter<'_>, section: &Scope<'_>) -> bool {
-    let (how, message) = match section.text("how") {
-        Ok(Some(how)) if how == "fmf" => return true,
-        Ok(Some(how)) => {
-            let message = format!("`how: {how}` in `discover` is not supported: the section is ignored");
-            (how, message)
-        }
-        Ok(None) => {
-            let message = "a section without `how` is `shell`, which is not supported: it is ignored";
-            (String::new(), message.to_owned())
+fn how(linter: &mut Linter<'_>, section: &Scope<'_>) -> Option<How> {
+    match How::of(section) {
+        Ok(Ok(how)) => Some(how),
+        Ok(Err(word)) => {
+            let message = format!("`how: {word}` in `discover` is not supported: the section is ignored");
+            linter.add(LintCode::IgnoredSection, (section, "how"), &word, message, None);
+            None
         }
         Err(error) => {
             values::refused::<()>(linter, section, Err(error));
-            return false;
+            None
         }
-    };
-    let hint = how
-        .is_empty()
-        .then(|| "tests of the tree are found by `how: fmf`".to_owned());
-    linter.add(LintCode::IgnoredSection, (section, "how"), &how, message, hint);
-    false
+    }
 }
 
 fn check_section(linter: &mut Linter<'_>, section: &Scope<'_>) {
@@ -107,6 +107,34 @@ fn check_section(linter: &mut Linter<'_>, section: &Scope<'_>) {
             }
         }
     }
+    check_source(linter, section);
+    coverage::check(linter, section, &selector);
+}
+
+/// Checks a section whose tests are written in it. The tests themselves are checked like others.
+fn check_inline(linter: &mut Linter<'_>, section: &Scope<'_>, has_scripts: bool) {
+    match inline_tests::of_section(section) {
+        Ok(tests) if tests.is_empty() && !has_scripts => {
+            let message = "the section has no `tests`, so it finds none";
+            let hint = "tests of the tree are found by `how: fmf`".to_owned();
+            linter.add(LintCode::NoTests, (section, "how"), "how", message, Some(hint));
+        }
+        tests => values::refused(linter, section, tests),
+    }
+    if section.flag("keep-git-metadata", false) {
+        const KEY: &str = "keep-git-metadata";
+        linter.add(
+            LintCode::IgnoredKey,
+            (section, KEY),
+            KEY,
+            "`.git` is not brought to the machine",
+            None,
+        );
+    }
+    check_source(linter, section);
+}
+
+fn check_source(linter: &mut Linter<'_>, section: &Scope<'_>) {
     for key in ["url", "ref", "path"] {
         values::refused(linter, section, section.text(key));
     }
@@ -114,7 +142,6 @@ fn check_section(linter: &mut Linter<'_>, section: &Scope<'_>) {
         let message = "`ref` without `url` is not supported and ignored";
         linter.add(LintCode::IgnoredKey, (section, "ref"), "ref", message, None);
     }
-    coverage::check(linter, section, &selector);
 }
 
 /// Returns the patterns of `test`. tmt also accepts mappings, with a `name` and an adjust rule.

@@ -67,6 +67,9 @@ pub(super) fn refused<T>(linter: &mut Linter<'_>, scope: &Scope<'_>, read: Resul
         MetadataProblem::Glob { .. } => LintCode::BadGlob,
         MetadataProblem::Outside(_) => LintCode::BadPath,
         MetadataProblem::SameName { .. } | MetadataProblem::SectionName(_) => LintCode::SectionName,
+        MetadataProblem::Incomplete(_) | MetadataProblem::TestName(_) | MetadataProblem::ScriptBesideDiscover => {
+            LintCode::BadDiscover
+        }
         MetadataProblem::Empty(_) => LintCode::EmptyScript,
         MetadataProblem::Expression { .. } => LintCode::BadRule,
     };

@@ -206,6 +206,24 @@ pub(crate) const SECTION: Keys = Keys {
     ],
 };
 
+/// The keys of a discover section with `how: shell`, whose tests are written in it.
+pub(crate) const SHELL_SECTION: Keys = Keys {
+    read: &["keep-git-metadata", "ref", "tests", "url"],
+    known: &[
+        "dist-git-download-only",
+        "dist-git-extract",
+        "dist-git-init",
+        "dist-git-install-builddeps",
+        "dist-git-merge",
+        "dist-git-remove-fmf-root",
+        "dist-git-require",
+        "dist-git-source",
+        "dist-git-type",
+        "url-content-type",
+        "where",
+    ],
+};
+
 /// The context dimensions that tmt and its users set.
 pub(crate) const DIMENSIONS: &[&str] = &[
     "arch",

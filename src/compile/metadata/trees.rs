@@ -5,10 +5,11 @@ use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
 use crate::compile::error::CompileError;
-use crate::compile::fetch::fetch;
+use crate::compile::fetch::{fetch, fetch_files};
 use crate::compile::metadata::read::truthy;
 use crate::compile::plan::context::{self, Dimensions};
-use crate::compile::plan::sections::Source;
+use crate::compile::plan::inline_tests;
+use crate::compile::plan::sections::{Repository, Section, Source};
 use crate::compile::remembered::packed_tree;
 
 use atex_fmf::{Map, Metadata, MetadataFile, Node, Tree, Value};
@@ -39,6 +40,10 @@ pub(crate) struct LoadedTree {
     others: Vec<(Dimensions, Tree)>,
     /// The directories of tests except the root. What lies below one belongs to a test. They are the same in every context.
     pub(crate) owners: BTreeSet<PathBuf>,
+    /// Where the files are among which the tests run, if not in the tree itself.
+    elsewhere: Option<PathBuf>,
+    /// Whether its tests are written in a plan.
+    is_inline: bool,
 }
 
 /// The metadata of a tree in one context.
@@ -54,6 +59,26 @@ impl LoadedTree {
     /// Returns the absolute path of the directory that holds the tree's `.fmf`.
     pub(crate) fn root(&self) -> &Path {
         self.first.1.root()
+    }
+
+    /// Returns the absolute path of the directory of the files among which the tests run.
+    pub(crate) fn files_root(&self) -> &Path {
+        self.elsewhere.as_deref().unwrap_or(self.root())
+    }
+
+    /// Returns the tree of tests that are written in a plan of this one.
+    fn inline(&self, section: &Section, context: &Dimensions, repository: Option<PathBuf>) -> Self {
+        let owners = match repository {
+            None => self.owners.clone(),
+            Some(_) => BTreeSet::new(),
+        };
+        Self {
+            first: (context.clone(), inline_tests::tree(self.tree(), &section.inline)),
+            others: Vec::new(),
+            owners,
+            elsewhere: repository,
+            is_inline: true,
+        }
     }
 
     /// Returns the files of the metadata, which are the same in every context.
@@ -88,11 +113,11 @@ impl Trees {
     /// Loads the tree of a section in a context, and fetches it first if it is remote.
     pub(crate) fn add(
         &mut self,
-        source: &Source,
+        section: &Section,
         context: &Dimensions,
         fetch_cache: &Path,
     ) -> Result<(), CompileError> {
-        let cache = self.cache.as_deref();
+        let (cache, source) = (self.cache.as_deref(), &section.source);
         if let Some(TreeId(id)) = self.by_source.get(source) {
             return self.loaded[*id].add(context, cache);
         }
@@ -100,9 +125,21 @@ impl Trees {
             Source::Own => return Ok(()),
             Source::Path(path) => self.own().root().join(path),
             Source::Url { url, reference, path } => fetch(url, reference.as_deref(), path.as_deref(), fetch_cache)?,
+            Source::Inline { repository, .. } => {
+                let fetched =
+                    |Repository { url, reference }: &Repository| fetch_files(url, reference.as_deref(), fetch_cache);
+                let fetched = repository.as_ref().map(fetched).transpose()?;
+                self.by_source.insert(source.clone(), TreeId(self.loaded.len()));
+                self.loaded.push(self.own().inline(section, context, fetched));
+                return Ok(());
+            }
         };
         let root = Metadata::find(&root)?.root().to_owned();
-        let id = match self.loaded.iter().position(|other| other.root() == root) {
+        let id = match self
+            .loaded
+            .iter()
+            .position(|other| !other.is_inline && other.root() == root)
+        {
             Some(same) => {
                 self.loaded[same].add(context, cache)?;
                 same
@@ -146,7 +183,7 @@ impl Trees {
 impl LoadedTree {
     /// Makes sure that the metadata are there in a context.
     fn add(&mut self, context: &Dimensions, cache: Option<&Path>) -> Result<(), CompileError> {
-        if self.adjusted(context).is_none() {
+        if !self.is_inline && self.adjusted(context).is_none() {
             let other = load(self.root(), context, cache)?;
             self.others.push(other.first);
         }
@@ -170,6 +207,8 @@ fn load(start: &Path, dimensions: &Dimensions, cache: Option<&Path>) -> Result<L
         first: (dimensions.clone(), tree),
         others: Vec::new(),
         owners,
+        elsewhere: None,
+        is_inline: false,
     })
 }
 

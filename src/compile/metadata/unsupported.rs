@@ -209,7 +209,6 @@ impl Ignored {
                 ("exit-first", "a failure ends nothing"),
                 ("ignore-duration", "the durations of tests count"),
                 ("restraint-compatible", "no variable or command of restraint is there"),
-                ("script", "no test is made of it"),
                 ("where", "each machine runs any test"),
             ] {
                 if scope.value(key).is_some_and(truthy) {

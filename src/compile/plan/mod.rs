@@ -2,6 +2,7 @@
 
 pub(crate) mod context;
 pub(crate) mod environment;
+pub(crate) mod inline_tests;
 pub(crate) mod environment_file;
 mod expansion;
 pub(crate) mod phase_names;

@@ -6,7 +6,8 @@ use std::path::PathBuf;
 use crate::compile::error::{CompileError, MetadataProblem, TreeError};
 use crate::compile::metadata::location::ValueOrigin;
 use crate::compile::metadata::read::{ORDER, Scope, scalar};
-use crate::compile::metadata::schema::SECTION;
+use crate::compile::metadata::schema::{SECTION, SHELL_SECTION};
+use crate::compile::plan::inline_tests::{self, InlineTest};
 use crate::compile::plan::phase_names;
 use crate::compile::plan::phases::{applies, unknown_keys};
 use crate::compile::spec::Warning;
@@ -24,6 +25,8 @@ pub(crate) struct Section {
     pub(crate) filters: Vec<String>,
     pub(crate) conditions: Vec<String>,
     pub(crate) exclude: Vec<String>,
+    /// The tests that are written in the plan, if the section has such.
+    pub(crate) inline: Vec<InlineTest>,
     /// A warning for the case that `test` selects a test more than once; tmt would run it as often.
     pub(crate) repeats: Option<Warning>,
     /// The section's text for messages; `None` for a section that no file contains.
@@ -50,6 +53,27 @@ pub(crate) enum Source {
         reference: Option<String>,
         path: Option<String>,
     },
+    /// The plan itself. The tests run in the plan's own tree, or in a git repository.
+    Inline {
+        plan: String,
+        /// The place among the sections of the plan.
+        position: usize,
+        repository: Option<Repository>,
+    },
+}
+
+impl Source {
+    /// Returns whether tests of the section run among the files of the plan's own tree.
+    pub(crate) fn is_own(&self) -> bool {
+        matches!(self, Self::Own | Self::Inline { repository: None, .. })
+    }
+}
+
+/// A git repository, at a branch, a tag or a commit.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Repository {
+    pub(crate) url: String,
+    pub(crate) reference: Option<String>,
 }
 
 impl Section {
@@ -80,9 +104,9 @@ impl Section {
         match error {
             TreeError::Fetch(_)
             | TreeError::Fmf(atex_fmf::Error::NoTree { .. } | atex_fmf::Error::Directory { .. }) => match self.source {
-                Source::Own => None,
+                Source::Own | Source::Inline { repository: None, .. } => None,
                 Source::Path(_) => Some("path"),
-                Source::Url { .. } => Some("url"),
+                Source::Url { .. } | Source::Inline { .. } => Some("url"),
             },
             error @ TreeError::Fmf(_) => {
                 let text = error.expression()?;
@@ -117,6 +141,7 @@ pub(crate) fn all_tests() -> Section {
         filters: Vec::new(),
         conditions: Vec::new(),
         exclude: Vec::new(),
+        inline: Vec::new(),
         repeats: None,
         written: None,
     }
@@ -129,6 +154,20 @@ pub(crate) fn read(
     warnings: &mut Vec<Warning>,
 ) -> Result<Vec<Section>, CompileError> {
     let maps = plan.maps("discover")?;
+    let scripts = inline_tests::of_execute(plan)?;
+    if !scripts.is_empty() {
+        let source = Source::Inline {
+            plan: plan.node().to_owned(),
+            position: 0,
+            repository: None,
+        };
+        let inline = scripts;
+        return Ok(vec![Section {
+            source,
+            inline,
+            ..all_tests()
+        }]);
+    }
     if maps.is_empty() {
         warnings.push(plan.warning("execute", "has no `discover`, so it has no tests"));
     }
@@ -142,28 +181,46 @@ pub(crate) fn read(
             scope.subject = format!("{} (`{name}`)", scope.subject);
         }
         let order = scope.integer("order", ORDER)?;
-        if !applies(&scope, context)? || !is_fmf(&scope, warnings)? {
+        if !applies(&scope, context)? {
             continue;
         }
+        let how = match How::of(&scope)? {
+            Ok(how) => how,
+            Err(word) => {
+                let text = format!("`how: {word}` is not supported, the section is ignored");
+                warnings.push(scope.warning("how", &text));
+                continue;
+            }
+        };
         let name = if many { Some(section_name(&scope, name)?) } else { None };
-        sections.push((order, read_section(&scope, name, warnings)?));
+        let section = match how {
+            How::Fmf => read_section(&scope, name, warnings)?,
+            How::Shell => read_inline(&scope, (name, position), warnings)?,
+        };
+        sections.push((order, section));
     }
     sections.sort_by_key(|(order, _)| *order);
     Ok(sections.into_iter().map(|(_, section)| section).collect())
 }
 
-fn is_fmf(scope: &Scope<'_>, warnings: &mut Vec<Warning>) -> Result<bool, CompileError> {
-    match scope.text("how")?.as_deref() {
-        Some("fmf") => return Ok(true),
-        Some(how) => {
-            warnings.push(scope.warning("how", &format!("`how: {how}` is not supported, the section is ignored")));
-        }
-        None => warnings.push(scope.warning(
-            "how",
-            "a section without `how` is `shell`, as in tmt, which is not supported: it is ignored",
-        )),
+/// How a section finds tests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum How {
+    /// In the metadata tree.
+    Fmf,
+    /// In itself.
+    Shell,
+}
+
+impl How {
+    /// Returns how a section finds tests, or a word that is not supported. Without a word, it is `shell`.
+    pub(crate) fn of(section: &Scope<'_>) -> Result<Result<Self, String>, CompileError> {
+        Ok(match section.text("how")?.as_deref() {
+            Some("fmf") => Ok(Self::Fmf),
+            Some("shell") | None => Ok(Self::Shell),
+            Some(other) => Err(other.to_owned()),
+        })
     }
-    Ok(false)
 }
 
 /// Returns the name of one of several sections, if it can be a directory's.
@@ -194,11 +251,51 @@ fn read_section(scope: &Scope<'_>, name: Option<String>, warnings: &mut Vec<Warn
         filters: scope.texts("filter")?,
         conditions: scope.texts("condition")?,
         exclude: scope.texts("exclude")?,
+        inline: Vec::new(),
         repeats: Some(scope.warning("test", "`test` selects tests more than once; each of them runs once")),
         written: Some(Written {
             subject: scope.subject.clone(),
             causes: given.map(|key| (key, scope.cause(key))).collect(),
         }),
+    })
+}
+
+/// Reads a section whose tests are written in it.
+fn read_inline(
+    scope: &Scope<'_>,
+    (name, position): (Option<String>, usize),
+    warnings: &mut Vec<Warning>,
+) -> Result<Section, CompileError> {
+    unknown_keys(scope, SHELL_SECTION.read, warnings);
+    if scope.flag("keep-git-metadata", false) {
+        warnings.push(scope.warning("keep-git-metadata", "`.git` is not brought to the machine"));
+    }
+    let inline = inline_tests::of_section(scope)?;
+    if inline.is_empty() {
+        warnings.push(scope.warning("how", "has no `tests`, so it finds none"));
+    }
+    let (url, reference) = (scope.text("url")?, scope.text("ref")?);
+    if url.is_none() && reference.is_some() {
+        warnings.push(scope.warning("ref", "`ref` without `url` is not supported and ignored"));
+    }
+    let given = SHELL_SECTION
+        .read
+        .iter()
+        .copied()
+        .filter(|key| scope.value(key).is_some());
+    Ok(Section {
+        name,
+        source: Source::Inline {
+            plan: scope.node().to_owned(),
+            position,
+            repository: url.map(|url| Repository { url, reference }),
+        },
+        inline,
+        written: Some(Written {
+            subject: scope.subject.clone(),
+            causes: given.map(|key| (key, scope.cause(key))).collect(),
+        }),
+        ..all_tests()
     })
 }
 

@@ -11,6 +11,7 @@
 
 use std::collections::BTreeMap;
 use std::os::unix::ffi::OsStrExt;
+use std::sync::Arc;
 
 use atex_cache::binary::{BinaryReader, BinaryWriter};
 use atex_cache::{CacheError, Derived};
@@ -18,6 +19,7 @@ use atex_graph::{ActionKey, BlobDigest};
 
 use crate::compile::ResolvedRequest;
 use crate::compile::inputs::files::{TreeFile, TreeFiles};
+use crate::compile::metadata::trees::TreeId;
 use crate::compile::plan::context;
 use crate::compile::remembered::packed_tree;
 use crate::compile::spec::{Interface, Narrowing, NullBuild, NullBuildTest, Request, UploadKind, Warning};
@@ -41,7 +43,10 @@ impl ResolvedRequest {
         let mut inputs = Inputs(blake3::Hasher::new_keyed(&request.secrets.key));
         inputs.part(&packed_tree::about(&context::for_rules(&self.context))?);
         inputs.request(request);
-        for id in self.trees.ids() {
+        let own = files.get(&TreeId::OWN)?;
+        // Tests that are written in a plan are in the metadata, and run among the files, of the plan's tree.
+        let is_new = |id: &TreeId| *id == TreeId::OWN || files.get(id).is_none_or(|files| !Arc::ptr_eq(files, own));
+        for id in self.trees.ids().filter(is_new) {
             let metadata = self.trees.get(id).metadata_files();
             inputs.count(metadata.len());
             for file in metadata {

@@ -52,9 +52,9 @@ pub(crate) const CASES: &[Case] = &[
         => ["p.fmf:3:8", "p.fmf:8:8"];
         right: [("p.fmf", "execute: {how: tmt}\nprepare: [{script: x}, {how: install, package: y}]\nfinish: {how: shell, script: z}\n")]),
     case!("ignored-section":
-        [("p.fmf", "execute: {how: tmt}\ndiscover:\n  how: shell\n  tests: []\n"), ("q.fmf", "discover:\n  filter: x\n")]
-        => ["p.fmf:3:8", "q.fmf:2:3"];
-        right: [("p.fmf", "execute: {how: tmt}\ndiscover: {how: fmf}\n")]),
+        [("p.fmf", "execute: {how: tmt}\ndiscover:\n  how: shel\n  tests: []\n")]
+        => ["p.fmf:3:8"];
+        right: [("p.fmf", "execute: {how: tmt}\ndiscover: {how: fmf}\n"), ("q.fmf", "execute:\ndiscover: {tests: [{name: x, test: y}]}\n")]),
     case!("not-a-plan":
         [("p.fmf", "prepare: {how: shell, script: x}\n")] => ["p.fmf:1:1"];
         right: [("p.fmf", "prepare: {how: shell, script: x}\n\n/a:\n  execute: {how: tmt}\n/b:\n  summary: no plan\n")]),
@@ -116,6 +116,12 @@ pub(crate) const CASES: &[Case] = &[
         [("p.fmf", "execute: {how: tmt}\ndiscover:\n- how: fmf\n- how: fmf\n  name: a/b\n- how: fmf\n  name: c\n- how: fmf\n  name: c\n  when: a == b\nprepare:\n- {script: x, name: a}\n- {script: y, name: a}\n")]
         => ["p.fmf:5:3", "p.fmf:9:3", "p.fmf:13:15"];
         right: [("p.fmf", "execute: {how: tmt}\ndiscover:\n- {how: fmf, name: a}\n- {how: fmf, when: a == b}\n- {how: fmf}\nprepare: [{script: x}, {script: y}, {script: z, name: a}]\n"), ("b.fmf", "test: x\nexecute: {how: tmt}\ndiscover: {how: fmf}\nrequire: x\n"), ("q.fmf", "discover: [{how: fmf}]\n")]),
+    case!("bad-discover":
+        [("p.fmf", "execute:\ndiscover:\n  how: shell\n  tests:\n  - name: x\n"), ("q.fmf", "execute:\ndiscover:\n  tests:\n  - name: a/../b\n    test: x\n"),
+         ("r.fmf", "execute:\n  script: x\ndiscover: {how: fmf}\n"), ("t.fmf", "test: x\n")]
+        => ["p.fmf:5:5", "q.fmf:4:5", "r.fmf:2:3"];
+        right: [("p.fmf", "execute:\ndiscover: {how: shell, tests: [{name: a/b, test: x}, {name: /c, test: y}]}\n"),
+         ("r.fmf", "execute: {script: [x, y]}\n")]),
     case!("filter-matches-nothing":
         [("a.fmf", "test: x\ntag: smoke\n"), ("p.fmf", "execute: {how: tmt}\ndiscover:\n  how: fmf\n  filter: [\"tag:smoke\", \"tags:smoke\"]\n  condition: tag == 'other'\n")]
         => ["p.fmf:4:26", "p.fmf:5:14"];

@@ -89,13 +89,10 @@ fn nothing_to_run_is_4() {
     );
     refused(&scene.run(4, ["build", "--filter", "tag:none"]), &["no test matches"]);
     refused(&scene.run(4, ["build", "--name", "nothing"]), &["no test matches"]);
-    scene.write(
-        "plan.fmf",
-        "discover: {how: shell, tests: [{name: /x, test: 'true'}]}\nexecute: {how: tmt}\n",
-    );
+    scene.write("plan.fmf", "discover: {how: other}\nexecute: {how: tmt}\n");
     let ran = scene.run(4, ["build"]);
     assert!(
-        ran.stderr.contains("plan.fmf:1") && ran.stderr.contains("`how: shell`"),
+        ran.stderr.contains("plan.fmf:1") && ran.stderr.contains("`how: other`"),
         "{ran:?}"
     );
 }

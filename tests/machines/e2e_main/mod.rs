@@ -8,6 +8,7 @@ mod exit_codes;
 mod finish;
 mod first_process;
 mod full_disk;
+mod inline_tests;
 mod interface;
 mod interrupt;
 mod killed;
