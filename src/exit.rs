@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 /// |---|---|
 /// | 0 | all passed |
 /// | 1 | at least one test failed |
-/// | 2 | usage, configuration or metadata error; nothing ran |
+/// | 2 | usage, configuration or metadata error: nothing ran, or not all that was asked for |
 /// | 3 | infrastructure failed for at least one node (wins over 1) |
 /// | 4 | nothing to run: no test matched |
 /// | 5 | a defect in atex itself |
@@ -21,7 +21,7 @@ pub enum Exit {
     Passed = 0,
     /// At least one test failed.
     Failed = 1,
-    /// Nothing ran, because the arguments, the configuration or the metadata are wrong.
+    /// The arguments, the configuration or the metadata are wrong: nothing ran, or not all that was asked for.
     Usage = 2,
     /// Infrastructure failed for at least one node.
     Infra = 3,

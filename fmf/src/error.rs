@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use super::condition::ConditionError;
 use super::filter::FilterError;
-use super::location::MarkedLine;
+use super::location::{Location, MarkedLine};
 use super::regex::PatternError;
 use super::tree::{AdjustRule, Chain, Origin};
 
@@ -110,6 +110,15 @@ impl Error {
                 Some("`fmf init` in the directory of your metadata, or `-C` with a directory of a tree")
             }
             Self::Version { .. } => Some("the version file of a tree holds `1`"),
+            _ => None,
+        }
+    }
+
+    /// Returns the place that the error is about, if it is known.
+    pub fn location(&self) -> Option<&Location> {
+        match self {
+            Self::Yaml { marked, .. } => Some(&marked.location),
+            Self::Format { marked, .. } | Self::Merge { marked, .. } => marked.as_ref().map(|marked| &marked.location),
             _ => None,
         }
     }

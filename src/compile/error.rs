@@ -2,6 +2,7 @@
 
 use std::io;
 
+use atex_fmf::Location;
 use atex_graph::GraphError;
 
 use crate::compile::fetch::FetchError;
@@ -169,6 +170,9 @@ pub enum MetadataProblem {
     /// A directory leads out of the tree.
     #[error("`path` `{0}` leads out of the tree")]
     Outside(String),
+    /// A directory is not there.
+    #[error("`path`: there is no directory `{0}`")]
+    NoDirectory(String),
     /// A pattern is not a valid glob.
     #[error("`{pattern}` cannot be used as a glob: {problem}")]
     Glob {
@@ -268,6 +272,17 @@ impl CompileError {
         }
     }
 
+    /// Returns where in the metadata the fault is, if that is known.
+    pub fn location(&self) -> Option<&Location> {
+        match self {
+            Self::Metadata { cause, .. } | Self::Section { cause, .. } | Self::Probe { cause, .. } => {
+                cause.location.as_ref()
+            }
+            Self::Tree(TreeError::Fmf(error)) => error.location(),
+            _ => None,
+        }
+    }
+
     /// Returns the line of the metadata that is at fault with marks below it, and the origins of the value. It reads the file
     /// again.
     pub fn excerpt(&self) -> Option<String> {
@@ -277,6 +292,11 @@ impl CompileError {
             Self::Section { cause, key, source, .. } => cause.excerpt(source.expression().unwrap_or(key)),
             _ => None,
         }
+    }
+
+    /// Returns whether something that a plan says is to blame.
+    pub(crate) fn is_of_plan(&self) -> bool {
+        matches!(self, Self::Metadata { .. } | Self::Section { .. })
     }
 
     /// Whether there is simply nothing to run (exit code 4), rather than something wrong (exit code 2).
@@ -290,6 +310,7 @@ impl MetadataProblem {
     pub(crate) fn word(&self) -> &str {
         match self {
             Self::Duration(text) | Self::Assignment(text) | Self::Outside(text) | Self::Interface(text) => text,
+            Self::NoDirectory(_) => "path",
             Self::Variable { name, .. } => name,
             Self::EnvironmentFile(error) => error.path(),
             Self::Expansion => "environment",

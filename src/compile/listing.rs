@@ -2,6 +2,7 @@
 //! very many.
 
 use atex_fmf::Value;
+use rayon::iter::{IndexedParallelIterator as _, IntoParallelIterator as _, ParallelIterator as _};
 
 use crate::compile::ResolvedRequest;
 use crate::compile::error::CompileError;
@@ -11,7 +12,11 @@ use crate::compile::plan::test_selection::Selected;
 use crate::compile::refuse_if_strict;
 use crate::compile::spec::{Interface, Request, Warning};
 use crate::compile::test::interface::Finder;
-use crate::compile::test::run_directory;
+use crate::compile::test::{check, run_directory};
+use crate::compile::unusable::Unusable;
+
+/// How many tests one core checks in a row.
+const IN_A_ROW: usize = 256;
 
 /// The selected plans and their tests.
 pub struct Listing<'r> {
@@ -19,6 +24,19 @@ pub struct Listing<'r> {
     plans: Vec<(&'r Plan, Vec<Selected<'r>>)>,
     /// Warnings about metadata that are ignored.
     pub warnings: Vec<Warning>,
+    /// The plans and tests that cannot be used.
+    pub unusable: Vec<Unusable>,
+}
+
+/// The selected plans alone.
+#[derive(Debug)]
+pub struct PlanListing {
+    /// The plans that can be used, in order.
+    pub plans: Vec<ListedPlan>,
+    /// Warnings about metadata that are ignored.
+    pub warnings: Vec<Warning>,
+    /// The plans and tests that cannot be used.
+    pub unusable: Vec<Unusable>,
 }
 
 /// A plan of a [`Listing`].
@@ -28,8 +46,8 @@ pub struct ListedPlan {
     pub name: String,
     /// The plan's metadata as JSON text, with the keys in fmf's order.
     pub data: String,
-    /// How many tests the plan has.
-    pub tests: usize,
+    /// How many tests the plan has, where that can be known without fetching anything.
+    pub tests: Option<usize>,
 }
 
 /// A test of a [`Listing`].
@@ -43,7 +61,7 @@ pub struct ListedTest<'l> {
 }
 
 impl ListedPlan {
-    pub(super) fn of(plan: &Plan, tests: usize) -> Self {
+    fn of(plan: &Plan, tests: Option<usize>) -> Self {
         Self {
             name: plan.name.clone(),
             data: plan.data.clone(),
@@ -53,30 +71,53 @@ impl ListedPlan {
 }
 
 impl ResolvedRequest {
-    /// Selects the tests. All errors in them are returned now, and not while the listing is printed.
+    /// Selects the tests. All errors in them are found now, and not while the listing is printed.
     pub fn list(&self, request: &Request) -> Result<Listing<'_>, CompileError> {
         let mut warnings = self.warnings.clone();
-        let plans = self.select(request, &mut warnings)?;
+        let mut selection = self.select(request, &mut warnings)?;
         refuse_if_strict(request, &warnings)?;
-        let listing = Listing {
-            resolved: self,
-            plans,
-            warnings,
+        let tests: Vec<_> = selection
+            .plans
+            .iter()
+            .flat_map(|(plan, tests)| tests.iter().map(move |test| (*plan, test)))
+            .collect();
+        let wrong = |(plan, test): (&Plan, &Selected<'_>)| {
+            let error = check(test.within, test.node).err()?;
+            Some(Unusable::test(plan, &test.name, error))
         };
-        for test in listing.plans.iter().flat_map(|(_, tests)| tests) {
-            // Only the directory of a test with `path` can be wrong.
-            if test.node.has_key("path") {
-                listing.run_directory(test)?;
-            }
-        }
-        Ok(listing)
+        let unusable = tests.into_par_iter().with_min_len(IN_A_ROW).filter_map(wrong).collect();
+        selection.leave_out(unusable);
+        Ok(Listing {
+            resolved: self,
+            plans: selection.plans,
+            warnings,
+            unusable: selection.unusable,
+        })
+    }
+
+    /// Lists the plans. Those with a section that must be fetched have no number of tests.
+    pub fn list_plans(self, request: &Request) -> Result<PlanListing, CompileError> {
+        let (remote, local): (Vec<Plan>, Vec<Plan>) = self.plans.iter().cloned().partition(Plan::is_remote);
+        let order: Vec<String> = self.plans.iter().map(|plan| plan.name.clone()).collect();
+        let resolved = Self { plans: local, ..self };
+        let listing = resolved.list(request)?;
+        let remote = remote.iter().map(|plan| ListedPlan::of(plan, None));
+        let mut plans: Vec<ListedPlan> = listing.plans().chain(remote).collect();
+        plans.sort_by_key(|plan| order.iter().position(|name| *name == plan.name));
+        Ok(PlanListing {
+            plans,
+            warnings: listing.warnings,
+            unusable: listing.unusable,
+        })
     }
 }
 
 impl Listing<'_> {
     /// Iterates over the plans.
     pub fn plans(&self) -> impl ExactSizeIterator<Item = ListedPlan> {
-        self.plans.iter().map(|(plan, tests)| ListedPlan::of(plan, tests.len()))
+        self.plans
+            .iter()
+            .map(|(plan, tests)| ListedPlan::of(plan, Some(tests.len())))
     }
 
     /// Returns whether no plan has a test.

@@ -11,7 +11,7 @@
 //! 4. `graph` makes nodes and keys, with the metadata of each `test`;
 //! 5. `remembered` keeps the results of these steps, so that the next build can skip them.
 //!
-//! [`ResolvedRequest::list`] stops once the tests are selected, and [`list_plans`] once the plans are read. Nothing here depends
+//! [`ResolvedRequest::list`] stops once the tests are selected. What is wrong with a plan or a test concerns it alone: `unusable`. Nothing here depends
 //! on the time, on host paths or on the order of a map, so equal trees give equal keys on every host.
 
 mod error;
@@ -29,6 +29,7 @@ mod remembered;
 mod script;
 pub mod spec;
 mod test;
+mod unusable;
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
@@ -38,17 +39,18 @@ pub use error::{CompileError, MetadataProblem, ProbeProblem, TreeError};
 use graph::Assembler;
 use inputs::files::TreeFiles;
 use inputs::{git_ignored, links_outside};
-pub use listing::{ListedPlan, ListedTest, Listing};
+pub use listing::{ListedPlan, ListedTest, Listing, PlanListing};
 pub use metadata::location::ValueOrigin;
 use metadata::trees::{TreeId, Trees};
 use metadata::unsupported::Ignored;
 use plan::context::Dimensions;
 pub use plan::environment_file::EnvironmentFileError;
 pub use plan::probe::Probe;
-use plan::test_selection::Selected;
 use plan::{Plan, test_selection};
 pub use remembered::null_build::NullBuildFile;
 use spec::{Request, Warning, Workload};
+use unusable::Selection;
+pub use unusable::Unusable;
 
 /// Compiles a request. Afterwards the key of every node is known, and only probes have run.
 pub fn compile(request: &Request) -> Result<Workload, CompileError> {
@@ -62,15 +64,15 @@ pub type AskProbe<'a> = dyn FnMut(&Probe<'_>) -> Result<String, ProbeProblem> + 
 /// nothing runs.
 pub fn resolve(request: &Request) -> Result<ResolvedRequest, CompileError> {
     let mut resolved = ResolvedRequest::new(request)?;
-    resolved.fetch(request)?;
+    resolved.fetch(request, |_| true);
     Ok(resolved)
 }
 
-/// Lists only the plans: nothing is fetched, and no test is looked at.
-pub fn list_plans(request: &Request) -> Result<Vec<ListedPlan>, CompileError> {
-    let resolved = ResolvedRequest::new(request)?;
-    refuse_if_strict(request, &resolved.warnings)?;
-    Ok(resolved.plans.iter().map(|plan| ListedPlan::of(plan, 0)).collect())
+/// Loads the trees of a request for [`ResolvedRequest::list_plans`]. Nothing is fetched.
+pub fn resolve_plans(request: &Request) -> Result<ResolvedRequest, CompileError> {
+    let mut resolved = ResolvedRequest::new(request)?;
+    resolved.fetch(request, |plan| !plan.is_remote());
+    Ok(resolved)
 }
 
 fn refuse_if_strict(request: &Request, warnings: &[Warning]) -> Result<(), CompileError> {
@@ -90,6 +92,7 @@ pub struct ResolvedRequest {
     context: Dimensions,
     trees: Trees,
     plans: Vec<Plan>,
+    unusable: Vec<Unusable>,
     warnings: Vec<Warning>,
     /// The files of all trees and the warnings about them. The trees are walked only once.
     files: OnceLock<(FilesOfTrees, Vec<Warning>)>,
@@ -99,21 +102,24 @@ impl ResolvedRequest {
     /// Compiles the request that this was loaded for; see [`compile`](fn@compile). Each probe is asked once.
     pub fn compile(&self, request: &Request, ask: &mut AskProbe<'_>) -> Result<Workload, CompileError> {
         let mut warnings = self.warnings.clone();
-        let selection = self.select(request, &mut warnings)?;
+        let mut selection = self.select(request, &mut warnings)?;
         let (files, unread) = self.files(request);
-        warnings.extend(git_ignored::warnings(&selection, &self.trees, files));
+        let mut assembler = Assembler::new(request, &self.trees, files.clone());
+        let unusable = assembler.read_facts(&selection.plans);
+        selection.leave_out(unusable);
+        warnings.extend(git_ignored::warnings(&selection.plans, &self.trees, files));
         refuse_if_strict(request, &warnings)?;
         warnings.extend(unread.iter().cloned());
-        warnings.extend(links_outside::warning(&selection, &self.trees, files));
-        let probes = ask_probes(self, &selection, ask)?;
-        let mut assembler = Assembler::new(request, &self.trees, files.clone());
-        for ((plan, tests), probe) in selection.iter().zip(probes) {
+        warnings.extend(links_outside::warning(&selection.plans, &self.trees, files));
+        let probes = ask_probes(self, &mut selection, ask);
+        for ((plan, tests), probe) in selection.plans.iter().zip(probes) {
             assembler.add(plan, tests, probe)?;
         }
-        let plans: Vec<&Plan> = selection.iter().map(|(plan, _)| *plan).collect();
+        let plans: Vec<&Plan> = selection.plans.iter().map(|(plan, _)| *plan).collect();
         let mut workload = assembler.finish(&plans)?;
         warnings.append(&mut workload.warnings);
         workload.warnings = warnings;
+        workload.unusable = selection.unusable;
         Ok(workload)
     }
 
@@ -127,11 +133,13 @@ impl ResolvedRequest {
         let context = plan::context::of_request(request);
         let mut warnings = Vec::new();
         let trees = Trees::open(&request.start, &context, request.digest_cache.as_deref())?;
-        let plans = plan::select(trees.own().tree(), request, &mut warnings)?;
+        let mut unusable = Vec::new();
+        let plans = plan::select(trees.of_request(), request, (&mut warnings, &mut unusable))?;
         Ok(Self {
             context,
             trees,
             plans,
+            unusable,
             warnings,
             files: OnceLock::new(),
         })
@@ -154,62 +162,73 @@ impl ResolvedRequest {
         })
     }
 
-    /// Loads the trees of all sections.
-    fn fetch(&mut self, request: &Request) -> Result<(), CompileError> {
-        for plan in &self.plans {
-            for section in &plan.sections {
-                self.trees
-                    .add(section, &plan.context, &request.fetch_cache)
-                    .map_err(|error| section.blamed(error))?;
-            }
-        }
-        Ok(())
+    /// Loads the trees of all sections of some plans. A plan that has one that cannot be loaded cannot be used.
+    fn fetch(&mut self, request: &Request, is_wanted: impl Fn(&Plan) -> bool) {
+        let Self {
+            trees, plans, unusable, ..
+        } = self;
+        plans.retain(|plan| {
+            let mut sections = plan.sections.iter().filter(|_| is_wanted(plan));
+            let added = sections.try_for_each(|section| {
+                let added = trees.add(section, &plan.context, &request.fetch_cache);
+                added.map_err(|error| section.blamed(error))
+            });
+            let error = added.err();
+            let is_usable = error.is_none();
+            unusable.extend(error.map(|error| Unusable::plan(&plan.name, error)));
+            is_usable
+        });
     }
 
     /// Returns the tests of each plan. If tests were asked for by name, plans that hold none of them are left out.
-    fn select(
-        &self,
-        request: &Request,
-        warnings: &mut Vec<Warning>,
-    ) -> Result<Vec<(&Plan, Vec<Selected<'_>>)>, CompileError> {
-        let mut tests = Vec::with_capacity(self.plans.len());
+    fn select(&self, request: &Request, warnings: &mut Vec<Warning>) -> Result<Selection<'_>, CompileError> {
+        let mut selection = Selection {
+            plans: Vec::with_capacity(self.plans.len()),
+            unusable: self.unusable.clone(),
+        };
         for plan in &self.plans {
-            tests.push(test_selection::of_plan(
-                plan,
-                &self.trees,
-                &request.narrowing,
-                warnings,
-            )?);
+            match test_selection::of_plan(plan, &self.trees, &request.narrowing, warnings) {
+                Ok((tests, unusable)) => {
+                    selection.plans.push((plan, tests));
+                    selection.leave_out(unusable);
+                }
+                Err(error) if error.is_of_plan() => selection.unusable.push(Unusable::plan(&plan.name, error)),
+                Err(error) => return Err(error),
+            }
         }
-        let shared: Vec<bool> = self.plans.iter().map(|plan| plan.shared_tree).collect();
-        test_selection::keep_named(&mut tests, &shared, &request.tests)?;
-        let plans = self.plans.iter().zip(tests);
-        let selection: Vec<(&Plan, Vec<Selected<'_>>)> = plans
-            .filter(|(_, tests)| request.tests.is_empty() || !tests.is_empty())
-            .collect();
+        if !request.tests.is_empty() {
+            test_selection::keep_named(&mut selection, &request.tests)?;
+            selection.plans.retain(|(_, tests)| !tests.is_empty());
+            selection.excuse_plans(warnings);
+        }
         let mut ignored = Ignored::default();
         let files = || &self.files(request).0;
         let mut interfaces = test::interface::Finder::new(request, &self.trees, &files);
-        for (plan, tests) in &selection {
+        let mut unusable = Vec::new();
+        for (plan, tests) in &selection.plans {
             for test in tests {
-                ignored.test(test, || interfaces.of(plan, test))?;
+                let looked = ignored.test(test, || interfaces.of(plan, test));
+                unusable.extend(looked.err().map(|error| Unusable::test(plan, &test.name, error)));
             }
         }
+        selection.leave_out(unusable);
         warnings.extend(ignored.into_warnings());
         Ok(selection)
     }
 }
 
-/// Asks the probes of plans that have something to prepare for, and each command only once.
+/// Asks the probes of plans that have something to prepare for, and each command only once. A plan whose probe fails cannot be
+/// used.
 fn ask_probes(
     resolved: &ResolvedRequest,
-    selection: &[(&Plan, Vec<Selected<'_>>)],
+    selection: &mut Selection<'_>,
     ask: &mut AskProbe<'_>,
-) -> Result<Vec<Option<String>>, CompileError> {
+) -> Vec<Option<String>> {
     let mut answers: HashMap<&str, String> = HashMap::new();
     let root = resolved.trees.own().root();
-    let mut probes = Vec::with_capacity(selection.len());
-    for (plan, tests) in selection {
+    let (mut probes, mut unusable) = (Vec::with_capacity(selection.plans.len()), Vec::new());
+    for (plan, tests) in &selection.plans {
+        let plan: &Plan = plan;
         let Some((command, cause)) = plan
             .probe
             .as_ref()
@@ -230,11 +249,18 @@ fn ask_probes(
                 root,
                 command,
             };
-            answers.insert(command, ask(&probe).map_err(failed)?);
+            match ask(&probe) {
+                Ok(answer) => answers.insert(command, answer),
+                Err(problem) => {
+                    unusable.push(Unusable::plan(&plan.name, failed(problem)));
+                    continue;
+                }
+            };
         }
         probes.push(answers.get(command.as_str()).cloned());
     }
-    Ok(probes)
+    selection.leave_out(unusable);
+    probes
 }
 
 /// Returns the context of a request: the facts known of the SUT, overridden by the command line. A plan may have more dimensions.

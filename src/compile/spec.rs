@@ -16,6 +16,7 @@ use atex_graph::{ActionKey, Base, BlobDigest, Graph, InputFile, NodeId};
 
 use crate::compile::graph::uploads;
 use crate::compile::inputs::files;
+use crate::compile::unusable::Unusable;
 use check::Checks;
 
 /// What the user wants compiled.
@@ -122,6 +123,8 @@ pub struct Workload {
     pub uploads: Vec<UploadSpec>,
     /// The warnings about metadata that are ignored, in the order of plans.
     pub warnings: Vec<Warning>,
+    /// The plans and tests that were asked for and are left out, because they cannot be used.
+    pub unusable: Vec<Unusable>,
 }
 
 impl Workload {

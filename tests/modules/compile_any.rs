@@ -152,6 +152,10 @@ proptest! {
         };
         match compile(&request) {
             Ok(workload) => {
+                for unusable in &workload.unusable {
+                    prop_assert!(!unusable.error.to_string().is_empty());
+                    unusable.error.hint();
+                }
                 // Every id leads somewhere, and every test is in its plan.
                 for (id, test) in (0..).zip(&workload.tests) {
                     let plan = workload.plan(test.plan);

@@ -119,7 +119,7 @@ fn outcome(request: &Request) -> String {
             Err(error) => format!("{error}\n{error:?}\n"),
             Ok(listing) => {
                 let mut out = format!("{:?}\n{:?}\n", listing.warnings, listing.plans().collect::<Vec<_>>());
-                let _infallible = writeln!(out, "{:?}", listing.interfaces(request));
+                let _infallible = writeln!(out, "{:?} {:?}", listing.unusable, listing.interfaces(request));
                 for test in listing.tests() {
                     let dir = test.dir().expect("was looked at");
                     let _infallible = write!(out, "{} {} {dir} ", test.name, test.plan);
@@ -140,8 +140,8 @@ fn outcome(request: &Request) -> String {
                 .collect();
             write!(
                 text,
-                "{:#?} {:#?} {:#?} {keys:#?}",
-                work.plans, work.tests, work.warnings
+                "{:#?} {:#?} {:#?} {:#?} {keys:#?}",
+                work.plans, work.tests, work.warnings, work.unusable
             )
         }
     };
@@ -165,7 +165,10 @@ fn check(trial: &Trial, what: &str) {
 fn check_null_build(trial: &Trial, what: &str) {
     let request = trial.request(true);
     let found = || resolve(&request).ok()?.null_build_file(&request)?.find();
-    let fresh = compile(&trial.request(false)).ok().and_then(|work| null_build(&work));
+    let usable = compile(&trial.request(false))
+        .ok()
+        .filter(|work| work.unusable.is_empty());
+    let fresh = usable.and_then(|work| null_build(&work));
     let before = found();
     assert!(
         before.is_none() || before == fresh,

@@ -52,9 +52,20 @@ impl Tree {
 
     /// Adjusts the tree to a context as [`Tree::adjusted`] does. Data that nothing else needs is freed.
     pub fn into_adjusted(self, context: &Context) -> Result<Self, Error> {
+        let (tree, failed) = self.into_adjusted_as_far_as_possible(context)?;
+        match failed.into_iter().next() {
+            None => Ok(tree),
+            Some((_, error)) => Err(error),
+        }
+    }
+
+    /// Adjusts the tree to a context as [`Tree::into_adjusted`] does, but for nodes whose rules cannot be applied: they are
+    /// returned by name, each with the error, and keep the data that they had.
+    pub fn into_adjusted_as_far_as_possible(self, context: &Context) -> Result<(Self, Vec<(String, Error)>), Error> {
         let Body::Grown(mut grown) = self.0 else {
-            return Ok(self);
+            return Ok((self, Vec::new()));
         };
+        let mut failed = Vec::new();
         let mut adjuster = Adjuster::new(context);
         let mut history = Arc::unwrap_or_clone(grown.history);
         let shape = &grown.shape;
@@ -65,13 +76,20 @@ impl Tree {
                 root: &shape.root,
                 files: &shape.files,
             };
-            if let Some(adjusted) = adjuster.node(subject, &mut history, data)? {
-                *data = adjusted;
+            match adjuster.node(subject, &mut history, data) {
+                Ok(Some(adjusted)) => *data = adjusted,
+                Ok(None) => {}
+                // Half of a rule may already be in a dictionary that other nodes have, too.
+                Err(error) if !adjuster.heap.is_empty() => return Err(error),
+                Err(error) => {
+                    adjuster.heap = Heap::default();
+                    failed.push((subject.name.to_owned(), error));
+                }
             }
         }
         rewrite_shared(&adjuster.heap, shape, &grown.aliases, &mut grown.data)?;
         grown.history = Arc::new(history);
-        Ok(Self(Body::Grown(grown)))
+        Ok((Self(Body::Grown(grown)), failed))
     }
 }
 

@@ -9,7 +9,7 @@ use crate::cli::config::settings::Settings;
 use crate::cli::error::CliError;
 use crate::cli::output::Out;
 use crate::cli::process::clock::unix_now;
-use crate::cli::request::compile_request;
+use crate::cli::request::{compile_request, unusable};
 use crate::exec::record::observed_inputs;
 use crate::report::{Exit, human};
 
@@ -55,10 +55,20 @@ pub(crate) fn run(args: GraphArgs, settings: &Settings, out: &mut Out) -> Result
     let store = Store::open_read_only(&settings.cache_dir()?)?;
     let mut workload = compile_request::compiled(&request, &store, settings)?;
     observed_inputs::settle(&mut workload, &store);
+    unusable::tell(&workload.unusable, settings);
+    let exit = if workload.unusable.is_empty() {
+        Exit::Passed
+    } else {
+        Exit::Usage
+    };
     let (graph, nothing) = (&workload.graph, |_: NodeId| None);
     let format = if settings.json { GraphFormat::Json } else { args.format };
     let text = match format {
-        GraphFormat::Json => return out.json(&render::json(graph)).map(|()| Exit::Passed),
+        GraphFormat::Json => {
+            out.json(&render::json(graph))?;
+            unusable::print(&workload.unusable, out)?;
+            return Ok(exit);
+        }
         GraphFormat::Dot => render::dot(graph, nothing),
         GraphFormat::Mermaid => render::mermaid(graph, nothing),
         GraphFormat::Tree => {
@@ -75,5 +85,5 @@ pub(crate) fn run(args: GraphArgs, settings: &Settings, out: &mut Out) -> Result
         }
     };
     out.bytes(text.as_bytes())?;
-    Ok(Exit::Passed)
+    Ok(exit)
 }

@@ -11,10 +11,10 @@ use crate::cli::config::settings::Settings;
 use crate::cli::error::CliError;
 use crate::cli::output::table::{self, Cell, Columns};
 use crate::cli::output::{Out, open_object};
-use crate::cli::request::compile_request;
+use crate::cli::request::{compile_request, unusable};
 use crate::compile;
-use crate::compile::Listing;
 use crate::compile::spec::Request;
+use crate::compile::{Listing, PlanListing, Unusable};
 use crate::report::Exit;
 
 /// List tests or plans
@@ -64,22 +64,33 @@ struct AboutPlan<'a> {
 /// Prints the list. If nothing matches, the exit code says so, as in a run.
 pub(crate) fn run(args: LsArgs, settings: &Settings, out: &mut Out) -> Result<Exit, CliError> {
     let request = compile_request::inspect(Vec::new(), args.select, &args.compile, &args.sut, settings)?;
+    if args.what == LsWhat::Plans {
+        return plans(compile::resolve_plans(&request)?.list_plans(&request)?, settings, out);
+    }
     // Dropping the value would take longer than the rest of the process.
     let resolved = ManuallyDrop::new(compile::resolve(&request)?);
     let listing = resolved.list(&request)?;
     compile_request::warn(&listing.warnings, settings);
-    match args.what {
-        LsWhat::Tests if listing.has_no_tests() => Err(CliError::nothing("no test matches")),
-        LsWhat::Plans if listing.plans().len() == 0 => Err(CliError::nothing("no plan matches")),
-        LsWhat::Tests => tests(&listing, &request, settings, out),
-        LsWhat::Plans => plans(&listing, settings, out),
+    if listing.has_no_tests() && listing.unusable.is_empty() {
+        return Err(CliError::nothing("no test matches"));
     }
+    tests(&listing, &request, settings, out)?;
+    ended(&listing.unusable, settings, out)
 }
 
-fn tests(listing: &Listing<'_>, request: &Request, settings: &Settings, out: &mut Out) -> Result<Exit, CliError> {
+/// Says what could not be listed, and returns how the command ends.
+fn ended(unusable: &[Unusable], settings: &Settings, out: &mut Out) -> Result<Exit, CliError> {
+    unusable::tell(unusable, settings);
+    if settings.json {
+        unusable::print(unusable, out)?;
+    }
+    Ok(if unusable.is_empty() { Exit::Passed } else { Exit::Usage })
+}
+
+fn tests(listing: &Listing<'_>, request: &Request, settings: &Settings, out: &mut Out) -> Result<(), CliError> {
     if settings.json {
         let tests: Vec<_> = listing.tests().zip(listing.interfaces(request)?).collect();
-        out.lines(&tests, |(test, interface), line| {
+        return out.lines(&tests, |(test, interface), line| {
             let about = AboutTest {
                 name: test.name,
                 plan: test.plan,
@@ -90,8 +101,7 @@ fn tests(listing: &Listing<'_>, request: &Request, settings: &Settings, out: &mu
             test.write_data(line);
             line.push('}');
             Ok(())
-        })?;
-        return Ok(Exit::Passed);
+        });
     }
     let dim = out.palette.dim;
     let mut rows = Vec::new();
@@ -103,31 +113,44 @@ fn tests(listing: &Listing<'_>, request: &Request, settings: &Settings, out: &mu
             Cell::styled(dim, first_line(summary.as_ref().and_then(Value::as_str))),
         ]);
     }
-    table::print(out, Columns::new(["TEST", "PLAN", "SUMMARY"]), &rows)?;
-    Ok(Exit::Passed)
+    if rows.is_empty() {
+        return Ok(());
+    }
+    table::print(out, Columns::new(["TEST", "PLAN", "SUMMARY"]), &rows)
 }
 
-fn plans(listing: &Listing<'_>, settings: &Settings, out: &mut Out) -> Result<Exit, CliError> {
+fn plans(listing: PlanListing, settings: &Settings, out: &mut Out) -> Result<Exit, CliError> {
+    let PlanListing {
+        plans,
+        warnings,
+        unusable,
+    } = listing;
+    compile_request::warn(&warnings, settings);
+    if plans.is_empty() && unusable.is_empty() {
+        return Err(CliError::nothing("no plan matches"));
+    }
     if settings.json {
-        for plan in listing.plans() {
+        for plan in &plans {
             let about = AboutPlan { name: &plan.name };
             out.json_with(&about, "data", plan.data.as_bytes())?;
         }
-        return Ok(Exit::Passed);
+        return ended(&unusable, settings, out);
     }
     let dim = out.palette.dim;
-    let rows: Vec<_> = listing
-        .plans()
+    let rows: Vec<_> = plans
+        .iter()
         .map(|plan| {
             [
                 Cell::from(&plan.name),
-                Cell::from(plan.tests.to_string()),
+                Cell::from(plan.tests.map_or_else(|| "?".to_owned(), |tests| tests.to_string())),
                 Cell::styled(dim, summary(&plan.data)),
             ]
         })
         .collect();
-    table::print(out, Columns::new(["PLAN", "TESTS", "SUMMARY"]).right(1), &rows)?;
-    Ok(Exit::Passed)
+    if !rows.is_empty() {
+        table::print(out, Columns::new(["PLAN", "TESTS", "SUMMARY"]).right(1), &rows)?;
+    }
+    ended(&unusable, settings, out)
 }
 
 /// Takes the summary out of a plan's metadata in JSON.

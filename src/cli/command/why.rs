@@ -17,7 +17,8 @@ use crate::cli::error::suggest::nearest_few;
 use crate::cli::output::Out;
 use crate::cli::output::json::RecordJson;
 use crate::cli::process::clock::unix_now;
-use crate::cli::request::compile_request;
+use crate::cli::request::{compile_request, unusable};
+use crate::compile::Unusable;
 use crate::compile::spec::Workload;
 use crate::exec::options::is_young;
 use crate::exec::pending::prepared_tests;
@@ -77,7 +78,14 @@ pub(crate) fn run(args: WhyArgs, settings: &Settings, out: &mut Out) -> Result<E
     let mut workload = compile_request::compiled(&request, &store, settings)?;
     observed_inputs::settle(&mut workload, &store);
     let prepared = prepared_tests(&workload);
-    for node in named(&workload, &args.name)? {
+    let found = named(&workload, &args.name);
+    let of_name = |unusable: &&Unusable| found.is_err() || unusable.name() == args.name;
+    let unusable: Vec<&Unusable> = workload.unusable.iter().filter(of_name).collect();
+    if !unusable.is_empty() {
+        unusable::tell(unusable, settings);
+        return Ok(Exit::Usage);
+    }
+    for node in found? {
         let verdict = match verdict(&workload, node, &store)? {
             Verdict::Recorded(record) if !is_young(max_age, record.prepared, prepared.contains(&node)) => {
                 Verdict::Old(record)

@@ -41,8 +41,14 @@ impl From<CacheError> for CliError {
 
 impl From<CompileError> for CliError {
     fn from(error: CompileError) -> Self {
+        Self::from(&error)
+    }
+}
+
+impl From<&CompileError> for CliError {
+    fn from(error: &CompileError) -> Self {
         let (message, excerpt) = (error.to_string(), error.excerpt());
-        let kind = match &error {
+        let kind = match error {
             error if error.is_nothing() => Self::nothing(message),
             CompileError::Graph(_) => Self::defect(message),
             _ => Self::usage(message),

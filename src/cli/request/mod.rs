@@ -6,3 +6,4 @@ pub(crate) mod probes;
 pub(crate) mod project;
 pub(crate) mod run;
 pub(crate) mod secret_key;
+pub(crate) mod unusable;

@@ -87,7 +87,6 @@ impl<'r> Assembler<'r> {
         tests: &'r [Selected<'r>],
         probe: Option<String>,
     ) -> Result<(), CompileError> {
-        self.read_facts(tests)?;
         let discover = self.discover(plan, tests)?;
         let upload = self.uploads.of_plan(plan, self.trees, &self.files);
         let part = PlanPart { plan, discover, upload };

@@ -18,6 +18,7 @@ use crate::compile::plan::environment;
 use crate::compile::plan::test_selection::Selected;
 use crate::compile::spec::{Interface, PlanId, TestId, TestSpec, Warning, Workload};
 use crate::compile::test::{TestMetadata, interface, metadata_text};
+use crate::compile::unusable::Unusable;
 
 /// The pseudo variable that, in the keys of tests that share a tree, stands for all of these tests.
 const SHARED: &str = "(shared tree)";
@@ -124,17 +125,30 @@ impl<'r> Assembler<'r> {
         }
     }
 
-    /// Reads the metadata of those tests that were not read before, in parallel. The error is that of the first test with a
-    /// problem.
-    pub(super) fn read_facts(&mut self, tests: &'r [Selected<'r>]) -> Result<(), CompileError> {
-        let is_new = |test: &&Selected<'r>| !self.facts.contains_key(&test.identity());
-        let new: Vec<&Selected<'r>> = tests.iter().filter(is_new).collect();
-        let read = |test: &&Selected<'r>| TestMetadata::read(test.within.tree, test.node);
-        let read: Vec<Result<TestMetadata, CompileError>> = new.par_iter().map(read).collect();
-        for (test, facts) in new.into_iter().zip(read) {
-            self.keep_facts(test, facts?);
+    /// Reads the metadata of the tests, in parallel. Returns the tests that cannot be used.
+    pub(crate) fn read_facts(&mut self, plans: &[(&Plan, Vec<Selected<'r>>)]) -> Vec<Unusable> {
+        let mut failed: HashMap<_, Arc<CompileError>> = HashMap::new();
+        let mut seen = HashSet::new();
+        for (_, tests) in plans {
+            let is_new = |test: &&Selected<'r>| seen.insert(test.identity());
+            let new: Vec<&Selected<'r>> = tests.iter().filter(is_new).collect();
+            let read = |test: &&Selected<'r>| TestMetadata::read(test.within, test.node);
+            let read: Vec<Result<TestMetadata, CompileError>> = new.par_iter().map(read).collect();
+            for (test, facts) in new.into_iter().zip(read) {
+                match facts {
+                    Ok(facts) => drop(self.keep_facts(test, facts)),
+                    Err(error) => drop(failed.insert(test.identity(), Arc::new(error))),
+                }
+            }
         }
-        Ok(())
+        let tests = plans
+            .iter()
+            .flat_map(|(plan, tests)| tests.iter().map(move |test| (plan, test)));
+        let unusable = tests.filter_map(|(plan, test)| {
+            let error = failed.get(&test.identity())?;
+            Some(Unusable::test(plan, &test.name, Arc::clone(error)))
+        });
+        unusable.collect()
     }
 
     /// Returns the metadata of a test, which are read once.
@@ -143,7 +157,7 @@ impl<'r> Assembler<'r> {
         if let Some(facts) = self.facts.get(&place) {
             return Ok(Arc::clone(facts));
         }
-        let facts = TestMetadata::read(selected.within.tree, selected.node)?;
+        let facts = TestMetadata::read(selected.within, selected.node)?;
         Ok(self.keep_facts(selected, facts))
     }
 
@@ -196,6 +210,7 @@ impl<'r> Assembler<'r> {
             steps: self.steps,
             uploads: self.uploads.specs,
             warnings: self.warnings,
+            unusable: Vec::new(),
         })
     }
 

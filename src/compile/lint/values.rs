@@ -8,9 +8,9 @@ use super::{LintCode, Linter};
 use crate::compile::error::{CompileError, MetadataProblem};
 use crate::compile::metadata::read::Scope;
 use crate::compile::metadata::schema::NodeKind;
+use crate::compile::test::{duration, interface, tags};
 use crate::compile::plan::environment_file::EnvironmentFileError;
 use crate::compile::plan::{context, environment, environment_file};
-use crate::compile::test::{duration, interface};
 
 /// Checks the values of a node that is defined in `here`, or those of one of its adjust rules.
 pub(super) fn check(linter: &mut Linter<'_>, scope: &Scope<'_>, kind: NodeKind, here: &Path) {
@@ -37,7 +37,7 @@ pub(super) fn check(linter: &mut Linter<'_>, scope: &Scope<'_>, kind: NodeKind, 
     for key in ["require", "recommend"] {
         refused(linter, scope, scope.only_texts(key));
     }
-    refused(linter, scope, scope.texts("tag"));
+    refused(linter, scope, tags(scope));
     refused(linter, scope, scope.text("path"));
     refused(linter, scope, scope.integer("extra-priority", 0));
     check_duration(linter, scope);
@@ -65,7 +65,7 @@ pub(super) fn refused<T>(linter: &mut Linter<'_>, scope: &Scope<'_>, read: Resul
             LintCode::BadPath
         }
         MetadataProblem::Glob { .. } => LintCode::BadGlob,
-        MetadataProblem::Outside(_) => LintCode::BadPath,
+        MetadataProblem::Outside(_) | MetadataProblem::NoDirectory(_) => LintCode::BadPath,
         MetadataProblem::SameName { .. } | MetadataProblem::SectionName(_) => LintCode::SectionName,
         MetadataProblem::Incomplete(_) | MetadataProblem::TestName(_) | MetadataProblem::ScriptBesideDiscover => {
             LintCode::BadDiscover

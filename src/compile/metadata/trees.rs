@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use crate::compile::error::CompileError;
 use crate::compile::fetch::{fetch, fetch_files};
@@ -36,8 +37,8 @@ pub(crate) struct Trees {
 #[derive(Debug)]
 pub(crate) struct LoadedTree {
     /// The metadata in the context in which they were first needed; of the request's own tree, that is the request's.
-    first: (Dimensions, Tree),
-    others: Vec<(Dimensions, Tree)>,
+    first: Adjusted,
+    others: Vec<Adjusted>,
     /// The directories of tests except the root. What lies below one belongs to a test. They are the same in every context.
     pub(crate) owners: BTreeSet<PathBuf>,
     /// Where the files are among which the tests run, if not in the tree itself.
@@ -46,6 +47,17 @@ pub(crate) struct LoadedTree {
     is_inline: bool,
 }
 
+/// The metadata of a tree, adjusted with a context.
+#[derive(Debug)]
+struct Adjusted {
+    context: Dimensions,
+    tree: Tree,
+    failed: Failures,
+}
+
+/// The plans and tests whose adjust rules cannot be applied, by name.
+type Failures = HashMap<String, Arc<CompileError>>;
+
 /// The metadata of a tree in one context.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct AdjustedTree<'t> {
@@ -53,12 +65,22 @@ pub(crate) struct AdjustedTree<'t> {
     /// Which of the contexts of the tree it is.
     pub(crate) number: usize,
     pub(crate) tree: &'t Tree,
+    /// The directory of the files among which the tests run.
+    pub(crate) root: &'t Path,
+    failed: &'t Failures,
+}
+
+impl AdjustedTree<'_> {
+    /// Returns why the adjust rules of a node cannot be applied, if they cannot.
+    pub(crate) fn failure(&self, node: Node<'_>) -> Option<Arc<CompileError>> {
+        self.failed.get(node.name()).cloned()
+    }
 }
 
 impl LoadedTree {
     /// Returns the absolute path of the directory that holds the tree's `.fmf`.
     pub(crate) fn root(&self) -> &Path {
-        self.first.1.root()
+        self.first.tree.root()
     }
 
     /// Returns the absolute path of the directory of the files among which the tests run.
@@ -73,7 +95,11 @@ impl LoadedTree {
             Some(_) => BTreeSet::new(),
         };
         Self {
-            first: (context.clone(), inline_tests::tree(self.tree(), &section.inline)),
+            first: Adjusted {
+                context: context.clone(),
+                tree: inline_tests::tree(self.tree(), &section.inline),
+                failed: Failures::new(),
+            },
             others: Vec::new(),
             owners,
             elsewhere: repository,
@@ -83,19 +109,28 @@ impl LoadedTree {
 
     /// Returns the files of the metadata, which are the same in every context.
     pub(crate) fn metadata_files(&self) -> &[MetadataFile] {
-        self.first.1.metadata_files()
+        self.first.tree.metadata_files()
     }
 
     /// Returns the metadata in the context in which they were first needed.
     pub(crate) fn tree(&self) -> &Tree {
-        &self.first.1
+        &self.first.tree
+    }
+
+    fn numbered<'t>(&'t self, id: TreeId, number: usize, adjusted: &'t Adjusted) -> AdjustedTree<'t> {
+        AdjustedTree {
+            id,
+            number,
+            tree: &adjusted.tree,
+            root: self.files_root(),
+            failed: &adjusted.failed,
+        }
     }
 
     /// Returns the metadata in a context, and the number of the context.
-    fn adjusted(&self, context: &Dimensions) -> Option<(usize, &Tree)> {
-        let all = std::iter::once(&self.first).chain(&self.others).enumerate();
-        let mut all = all.filter(|(_, (of, _))| of == context);
-        all.next().map(|(number, (_, tree))| (number, tree))
+    fn adjusted(&self, context: &Dimensions) -> Option<(usize, &Adjusted)> {
+        let mut all = std::iter::once(&self.first).chain(&self.others).enumerate();
+        all.find(|(_, adjusted)| adjusted.context == *context)
     }
 }
 
@@ -162,8 +197,14 @@ impl Trees {
     pub(crate) fn adjusted(&self, source: &Source, context: &Dimensions) -> AdjustedTree<'_> {
         let id = self.of(source);
         let loaded = self.get(id);
-        let (number, tree) = loaded.adjusted(context).unwrap_or((0, loaded.tree()));
-        AdjustedTree { id, number, tree }
+        let (number, adjusted) = loaded.adjusted(context).unwrap_or((0, &loaded.first));
+        loaded.numbered(id, number, adjusted)
+    }
+
+    /// Returns the metadata of the tree that the request starts in, in the context of the request.
+    pub(crate) fn of_request(&self) -> AdjustedTree<'_> {
+        let own = self.own();
+        own.numbered(TreeId::OWN, 0, &own.first)
     }
 
     /// Returns the tree that the request starts in.
@@ -195,21 +236,43 @@ fn load(start: &Path, dimensions: &Dimensions, cache: Option<&Path>) -> Result<L
     let metadata = Metadata::find(start)?;
     let context = context::for_rules(dimensions);
     let found = cache.and_then(|cache| packed_tree::tree(&metadata, &context, may_be_test, cache));
-    let (tree, owners) = if let Some(tree) = found {
+    let (tree, owners, failed) = if let Some(tree) = found {
         let owners = owners(&tree, |node| node.mark() == Some(true));
-        (tree, owners)
+        (tree, owners, Failures::new())
     } else {
         let tree = metadata.grow()?;
         let owners = owners(&tree, |node| may_be_test(node.data()));
-        (tree.into_adjusted(&context)?, owners)
+        let (tree, failed) = tree.into_adjusted_as_far_as_possible(&context)?;
+        let failed = failures(&tree, failed)?;
+        (tree, owners, failed)
     };
     Ok(LoadedTree {
-        first: (dimensions.clone(), tree),
+        first: Adjusted {
+            context: dimensions.clone(),
+            tree,
+            failed,
+        },
         others: Vec::new(),
         owners,
         elsewhere: None,
         is_inline: false,
     })
+}
+
+/// Returns the leaves whose adjust rules cannot be applied. One of which the rules could have made anything is an error.
+fn failures(tree: &Tree, failed: Vec<(String, atex_fmf::Error)>) -> Result<Failures, CompileError> {
+    const DECIDING: [&str; 4] = ["discover", "execute", "story", "test"];
+    let mut failures = Failures::new();
+    for (name, error) in failed {
+        let Some(node) = tree.find(&name).filter(|node| !node.is_branch()) else {
+            continue;
+        };
+        if !DECIDING.iter().any(|key| node.has_key(key)) {
+            return Err(error.into());
+        }
+        failures.insert(name, Arc::new(error.into()));
+    }
+    Ok(failures)
 }
 
 fn owners(tree: &Tree, may_be_test: impl Fn(Node<'_>) -> bool) -> BTreeSet<PathBuf> {

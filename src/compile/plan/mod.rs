@@ -11,6 +11,8 @@ pub(crate) mod probe;
 pub(crate) mod sections;
 pub(crate) mod test_selection;
 
+use std::sync::Arc;
+
 use atex_fmf::{Map, Node, Tree, Value};
 
 use crate::compile::error::{CompileError, MetadataProblem};
@@ -18,11 +20,12 @@ use crate::compile::how::StepKind;
 use crate::compile::inputs::Globs;
 use crate::compile::metadata::location::ValueOrigin;
 use crate::compile::metadata::names::{any_found, nearest};
-use crate::compile::metadata::read::{NodeReader, order};
-use crate::compile::metadata::trees::{TreeId, Trees};
+use crate::compile::metadata::read::{NodeReader, ORDER, order};
+use crate::compile::metadata::trees::{AdjustedTree, TreeId, Trees};
 use crate::compile::metadata::unsupported::{self, Ignored};
 use crate::compile::spec::{Interface, Request, Warning};
 use crate::compile::test::interface;
+use crate::compile::unusable::Unusable;
 use context::Dimensions;
 use environment::{Variables, merged, of_command_line};
 use expansion::Expansion;
@@ -57,6 +60,11 @@ pub(crate) struct Plan {
 }
 
 impl Plan {
+    /// Returns whether something of the plan must be fetched.
+    pub(crate) fn is_remote(&self) -> bool {
+        self.sections.iter().any(|section| section.source.is_remote())
+    }
+
     /// Returns the trees of the slot and their places in it. A plan without sections still has scripts, which run in its own
     /// tree.
     pub(crate) fn places(&self, trees: &Trees) -> Vec<(TreeId, String)> {
@@ -71,12 +79,18 @@ impl Plan {
 }
 
 /// Selects plans by name and reads them, in tmt's order: by `order`, and then in fmf's order.
-pub(crate) fn select(tree: &Tree, request: &Request, warnings: &mut Vec<Warning>) -> Result<Vec<Plan>, CompileError> {
+pub(crate) fn select(
+    own: AdjustedTree<'_>,
+    request: &Request,
+    (warnings, unusable): (&mut Vec<Warning>, &mut Vec<Unusable>),
+) -> Result<Vec<Plan>, CompileError> {
+    let tree = own.tree;
     let mut all: Vec<(i64, Node<'_>)> = Vec::new();
     let mut ignored = Ignored::default();
     for node in tree.climb(false) {
         if is_plan(node) {
-            all.push((order(tree, node, "plan")?, node));
+            // What is wrong with the order of a plan is said of the plan when it is read.
+            all.push((order(tree, node, "plan").unwrap_or(ORDER), node));
         } else if node.has_key("plan") && unsupported::imports(node) {
             ignored.import(tree, node);
         }
@@ -94,8 +108,22 @@ pub(crate) fn select(tree: &Tree, request: &Request, warnings: &mut Vec<Warning>
         ignored.plan(tree, *node);
     }
     warnings.extend(ignored.into_warnings());
-    let plans = chosen.into_iter().map(|node| read(tree, node, request, warnings));
-    plans.collect()
+    let mut plans = Vec::with_capacity(chosen.len());
+    for node in chosen {
+        let known = warnings.len();
+        let read = match own.failure(node) {
+            Some(error) => Err(error),
+            None => read(tree, node, request, warnings).map_err(Arc::new),
+        };
+        match read {
+            Ok(plan) => plans.push(plan),
+            Err(error) => {
+                warnings.truncate(known);
+                unusable.push(Unusable::plan(node.name(), error));
+            }
+        }
+    }
+    Ok(plans)
 }
 
 /// Returns whether a node is a plan. A node with `execute` is one even if it is a test, too; its plan may then find itself.
@@ -141,6 +169,7 @@ fn choose(tree: &Tree, plans: &[Node<'_>], names: &[String]) -> Result<Vec<bool>
 
 fn read(tree: &Tree, node: Node<'_>, request: &Request, warnings: &mut Vec<Warning>) -> Result<Plan, CompileError> {
     let written = NodeReader::new(tree, node).scope("plan");
+    written.integer("order", ORDER)?;
     let dimensions = context::of_plan(&written, request)?;
     let context = context::for_rules(&dimensions);
     let files = environment_file::of_plan(&written, tree.root(), warnings)?;

@@ -63,6 +63,18 @@ pub(crate) enum Source {
 }
 
 impl Source {
+    /// Returns whether the section must be fetched.
+    pub(crate) fn is_remote(&self) -> bool {
+        matches!(
+            self,
+            Self::Url { .. }
+                | Self::Inline {
+                    repository: Some(_),
+                    ..
+                }
+        )
+    }
+
     /// Returns whether tests of the section run among the files of the plan's own tree.
     pub(crate) fn is_own(&self) -> bool {
         matches!(self, Self::Own | Self::Inline { repository: None, .. })

@@ -2,8 +2,9 @@
 
 use std::borrow::Cow;
 use std::collections::HashSet;
+use std::sync::Arc;
 
-use atex_fmf::{Node, Selection, Tree};
+use atex_fmf::Node;
 use rayon::iter::{IndexedParallelIterator as _, IntoParallelIterator as _, ParallelIterator as _};
 
 use crate::compile::error::CompileError;
@@ -14,6 +15,7 @@ use crate::compile::metadata::trees::{AdjustedTree, TreeId, Trees, is_test};
 use crate::compile::plan::Plan;
 use crate::compile::plan::sections::Section;
 use crate::compile::spec::{Narrowing, Warning};
+use crate::compile::unusable::{Selection, Unusable};
 
 /// How many nodes one core checks in a row.
 const IN_A_ROW: usize = 256;
@@ -53,12 +55,12 @@ pub(crate) fn of_plan<'t>(
     trees: &'t Trees,
     narrowing: &Narrowing,
     warnings: &mut Vec<Warning>,
-) -> Result<Vec<Selected<'t>>, CompileError> {
-    let selected = narrowed(plan, trees, narrowing, warnings)?;
+) -> Result<(Vec<Selected<'t>>, Vec<Unusable>), CompileError> {
+    let (selected, unusable) = narrowed(plan, trees, narrowing, warnings)?;
     if plan.shared_tree && !selected.is_empty() {
         return narrowed(plan, trees, &Narrowing::default(), &mut Vec::new());
     }
-    Ok(selected)
+    Ok((selected, unusable))
 }
 
 fn narrowed<'t>(
@@ -66,56 +68,69 @@ fn narrowed<'t>(
     trees: &'t Trees,
     narrowing: &Narrowing,
     warnings: &mut Vec<Warning>,
-) -> Result<Vec<Selected<'t>>, CompileError> {
-    let mut selected = Vec::new();
+) -> Result<(Vec<Selected<'t>>, Vec<Unusable>), CompileError> {
+    let (mut selected, mut unusable) = (Vec::new(), Vec::new());
     for section in &plan.sections {
         let within = trees.adjusted(&section.source, &plan.context);
-        let tests = of_section(section, within.tree, narrowing, warnings).map_err(|error| section.blamed(error))?;
+        let tests = of_section(section, within, narrowing, warnings).map_err(|error| section.blamed(error))?;
         for (order, node) in tests {
             let name = section.test_name(node.name());
             let named = narrowing.names.is_empty() || any_found(&narrowing.names, &name)?;
-            if named && !any_found(&narrowing.exclude, &name)? {
-                selected.push(Selected {
+            if !named || any_found(&narrowing.exclude, &name)? {
+                continue;
+            }
+            match order {
+                Ok(order) => selected.push(Selected {
                     name,
                     within,
                     node,
                     section,
                     order,
-                });
+                }),
+                Err(error) => unusable.push(Unusable::test(plan, &name, error)),
             }
         }
     }
-    Ok(selected)
+    Ok((selected, unusable))
 }
+
+/// The order of a test, or why it cannot be used.
+type Order = Result<i64, Arc<CompileError>>;
 
 /// Returns the tests of a section. With `test`, they come regex by regex, each group by `order`; a test that several regexes
 /// match comes once.
 fn of_section<'t>(
     section: &Section,
-    tree: &'t Tree,
+    within: AdjustedTree<'t>,
     narrowing: &Narrowing,
     warnings: &mut Vec<Warning>,
-) -> Result<Vec<(i64, Node<'t>)>, CompileError> {
+) -> Result<Vec<(Order, Node<'t>)>, CompileError> {
+    let tree = within.tree;
     let demands = Demands::new(
         section.filters.iter().chain(&narrowing.filters),
         section.conditions.iter().chain(&narrowing.conditions),
     );
-    let selection = |names: Vec<String>| Selection {
+    let selection = |names: Vec<String>| atex_fmf::Selection {
         names,
         keys: vec!["test".to_owned()],
-        ..Selection::default()
+        ..atex_fmf::Selection::default()
     };
     let groups = match section.tests.as_slice() {
         [] => vec![Vec::new()],
         tests => tests.iter().map(|test| vec![test.clone()]).collect(),
     };
     let judge = |node: Node<'t>| -> Result<_, CompileError> {
-        let taken = is_test(node) && !any_found(&section.exclude, node.name())? && demands.are_met(node)?;
-        Ok(if taken {
-            Some((order(tree, node, "test")?, node))
-        } else {
-            None
-        })
+        if any_found(&section.exclude, node.name())? {
+            return Ok(None);
+        }
+        // What its rules would have made of a test is not known, so all that name it take it.
+        let failure = within.failure(node);
+        let taken = failure.is_some() || is_test(node) && demands.are_met(node)?;
+        let order = || match failure {
+            Some(error) => Err(error),
+            None => order(tree, node, "test").map_err(Arc::new),
+        };
+        Ok(taken.then(|| (order(), node)))
     };
     let many = groups.len() > 1;
     let (mut tests, mut seen, mut repeated) = (Vec::new(), HashSet::new(), false);
@@ -131,7 +146,7 @@ fn of_section<'t>(
                 repeated = true;
             }
         }
-        group.sort_by_key(|(order, _)| *order);
+        group.sort_by_key(|(order, _): &(Order, _)| order.as_ref().ok().copied());
         tests.extend(group);
     }
     warnings.extend(section.repeats.clone().filter(|_| repeated));
@@ -139,16 +154,14 @@ fn of_section<'t>(
 }
 
 /// Keeps the tests that were asked for by name, in all plans. An exact name selects that test, and any other text is a regex. If
-/// one of several tests that share a tree is kept, all are; `shared` says for each plan whether its tests share a tree.
-pub(crate) fn keep_named(
-    plans: &mut [Vec<Selected<'_>>],
-    shared: &[bool],
-    names: &[String],
-) -> Result<(), CompileError> {
-    if names.is_empty() {
-        return Ok(());
-    }
-    let all: HashSet<&str> = plans.iter().flatten().map(|test| &*test.name).collect();
+/// one of several tests that share a tree is kept, all are. A name that fits no test may be that of a test in a plan that cannot be
+/// used.
+pub(crate) fn keep_named(selection: &mut Selection<'_>, names: &[String]) -> Result<(), CompileError> {
+    let Selection { plans, unusable } = selection;
+    let tests = plans.iter().flat_map(|(_, tests)| tests);
+    let named = unusable.iter().filter_map(|unusable| unusable.test.as_deref());
+    let all: HashSet<&str> = tests.map(|test| &*test.name).chain(named).collect();
+    let some_plan_is_unusable = unusable.iter().any(|unusable| unusable.test.is_none());
     let (mut exact, mut patterns) = (HashSet::new(), Vec::new());
     for name in names {
         if all.contains(name.as_str()) {
@@ -156,7 +169,7 @@ pub(crate) fn keep_named(
             continue;
         }
         let pattern = std::slice::from_ref(name);
-        let mut found = false;
+        let mut found = some_plan_is_unusable;
         for test in &all {
             found = found || any_found(pattern, test)?;
         }
@@ -169,13 +182,21 @@ pub(crate) fn keep_named(
         }
         patterns.push(name.clone());
     }
-    for (tests, &shared) in plans.iter_mut().zip(shared) {
-        let is_kept = |test: &Selected<'_>| Ok(exact.contains(&*test.name) || any_found(&patterns, &test.name)?);
-        let kept: Vec<bool> = tests.iter().map(is_kept).collect::<Result<_, CompileError>>()?;
-        if !shared || !kept.contains(&true) {
+    let is_kept = |name: &str| Ok(exact.contains(name) || any_found(&patterns, name)?);
+    for (plan, tests) in plans {
+        let kept: Vec<bool> = tests
+            .iter()
+            .map(|test| is_kept(&test.name))
+            .collect::<Result<_, CompileError>>()?;
+        if !plan.shared_tree || !kept.contains(&true) {
             let mut kept = kept.into_iter();
             tests.retain(|_| kept.next() == Some(true));
         }
     }
+    let kept = unusable
+        .iter()
+        .map(|unusable| unusable.test.as_deref().map_or(Ok(true), is_kept));
+    let mut kept = kept.collect::<Result<Vec<bool>, CompileError>>()?.into_iter();
+    unusable.retain(|_| kept.next() == Some(true));
     Ok(())
 }

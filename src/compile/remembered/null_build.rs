@@ -36,7 +36,7 @@ impl ResolvedRequest {
     pub fn null_build_file(&self, request: &Request) -> Option<NullBuildFile> {
         let cache = request.digest_cache.as_deref()?;
         let (files, unread) = self.files(request);
-        if !unread.is_empty() || self.plans.iter().any(|plan| plan.probe.is_some()) {
+        if !unread.is_empty() || !self.unusable.is_empty() || self.plans.iter().any(|plan| plan.probe.is_some()) {
             return None;
         }
         // The key is set whenever there are secrets.

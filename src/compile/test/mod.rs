@@ -16,7 +16,8 @@ use atex_graph::Sourced;
 use crate::compile::error::{CompileError, MetadataProblem};
 use crate::compile::inputs::Globs;
 use crate::compile::inputs::files::escaped;
-use crate::compile::metadata::read::{NodeReader, Scope};
+use crate::compile::metadata::read::{NodeReader, Scope, scalar};
+use crate::compile::metadata::trees::AdjustedTree;
 use crate::compile::plan::environment::{self, Variables};
 use crate::compile::plan::json;
 use crate::compile::spec::check::Checks;
@@ -83,7 +84,8 @@ pub(crate) struct TestMetadata {
 }
 
 impl TestMetadata {
-    pub(crate) fn read(tree: &Tree, node: Node<'_>) -> Result<Self, CompileError> {
+    pub(crate) fn read(within: AdjustedTree<'_>, node: Node<'_>) -> Result<Self, CompileError> {
+        let tree = within.tree;
         let scope = NodeReader::new(tree, node).scope("test");
         let script = match scope.value("test") {
             Some(Value::Str(text)) => text.to_string(),
@@ -95,7 +97,10 @@ impl TestMetadata {
             .and_then(Value::as_str)
             .and_then(Framework::named);
         let run = run_directory(tree, node)?;
-        let tags = scope.texts("tag")?;
+        if node.has_key("path") && !within.root.join(&run).is_dir() {
+            return Err(scope.error("path", MetadataProblem::NoDirectory(escaped(&run))));
+        }
+        let tags = tags(&scope)?;
         let data = json(node.data());
         Ok(Self {
             dir: escaped(&run),
@@ -121,6 +126,36 @@ impl TestMetadata {
             key: Arc::new(key_part(&scope)),
         })
     }
+}
+
+/// Returns what is wrong with a test. Most tests are not read for that.
+pub(crate) fn check(within: AdjustedTree<'_>, node: Node<'_>) -> Result<(), CompileError> {
+    let is_plain = |key: &str, value: &Value| match key {
+        "duration" => scalar(value).is_some_and(|text| duration::parse(&text).is_some()),
+        "test" => value.as_str().is_some(),
+        "tag" | "require" | "recommend" => {
+            let items = value.as_list().unwrap_or(std::slice::from_ref(value));
+            items.iter().all(|item| item.as_str().is_some())
+        }
+        _ => false,
+    };
+    const CHECKED: [&str; 10] = [
+        "duration",
+        "environment",
+        "extra-atex-inputs",
+        "extra-atex-interface",
+        "extra-priority",
+        "path",
+        "recommend",
+        "require",
+        "tag",
+        "test",
+    ];
+    let is_odd = |key: &&str| node.value(key).is_some_and(|value| !is_plain(key, &value));
+    if CHECKED.iter().any(is_odd) {
+        TestMetadata::read(within, node)?;
+    }
+    Ok(())
 }
 
 /// Returns the directory in which a test is defined, and the one in which it runs if that differs.
@@ -159,6 +194,19 @@ fn packages(scope: &Scope<'_>, key: &str) -> Result<Vec<String>, CompileError> {
     let mut packages = scope.only_texts(key)?;
     packages.retain(|package| !package.trim().is_empty() && !package.starts_with("library("));
     Ok(packages)
+}
+
+/// Returns the tags of a test. As in tmt, a number is none.
+pub(crate) fn tags(scope: &Scope<'_>) -> Result<Vec<String>, CompileError> {
+    const KEY: &str = "tag";
+    let items = scope
+        .value(KEY)
+        .map(|value| value.as_list().unwrap_or(std::slice::from_ref(value)));
+    let wrong = items.unwrap_or_default().iter().find(|item| item.as_str().is_none());
+    wrong.map_or_else(
+        || scope.texts(KEY),
+        |item| Err(scope.wrong(KEY, "a text or a list of texts", item)),
+    )
 }
 
 fn read_duration(scope: &Scope<'_>) -> Result<Duration, CompileError> {

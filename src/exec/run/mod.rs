@@ -112,6 +112,8 @@ pub struct Finished {
     pub cancelled: bool,
     /// Whether the run stopped after enough tests failed. The tests that did not run are then no failure of the infrastructure.
     pub stopped: bool,
+    /// Whether a plan or a test was left out, because it cannot be used.
+    pub incomplete: bool,
     /// What the host could not write, or why it could not go on.
     pub host_failure: Option<String>,
     /// A defect in atex.
@@ -132,6 +134,8 @@ impl Finished {
             Exit::Infra
         } else if any(NodeOutcome::Fail) {
             Exit::Failed
+        } else if self.incomplete {
+            Exit::Usage
         } else {
             Exit::Passed
         }
@@ -182,7 +186,10 @@ pub fn run(run: Run<'_>, sink: &mut dyn EventSink) -> Result<Finished, RunError>
     let prefixed = run.suts.len() > 1 || run.arrivals.is_some();
     let mut pending = run.pending;
     let cached = std::mem::take(&mut pending.cached);
-    let mut finished = Finished::default();
+    let mut finished = Finished {
+        incomplete: !run.work.unusable.is_empty(),
+        ..Finished::default()
+    };
     let restorer = Restorer {
         store: run.store,
         dir: run.dir,

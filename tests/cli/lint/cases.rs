@@ -61,7 +61,7 @@ pub(crate) const CASES: &[Case] = &[
     case!("wrong-type":
         [("a.fmf", "test: [x]\ntag: {a: 1}\norder: first\n"), ("b.fmf", "execute: {how: tmt}\nprepare: text\ndiscover: [x]\n")]
         => ["a.fmf:1:1", "a.fmf:2:1", "a.fmf:3:1", "b.fmf:2:1", "b.fmf:3:1"];
-        right: [("a.fmf", "test: x\ntag: [a, 1]\norder: '7'\nrequire: [a, {type: library}]\n"), ("b.fmf", "execute: {how: tmt}\nprepare:\ndiscover: []\n")]),
+        right: [("a.fmf", "test: x\ntag: [a, b]\norder: '7'\nrequire: [a, {type: library}]\n"), ("b.fmf", "execute: {how: tmt}\nprepare:\ndiscover: []\n")]),
     case!("not-boolean":
         [("a.fmf", "test: x\nenabled: no\ntty: 1\n")] => ["a.fmf:2:10", "a.fmf:3:6"];
         right: [("a.fmf", "test: x\nenabled: false\ntty:\n")]),

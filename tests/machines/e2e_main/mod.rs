@@ -33,5 +33,6 @@ mod taint;
 mod together;
 mod tree;
 mod troubled_cache;
+mod unusable;
 mod variables;
 mod volume;

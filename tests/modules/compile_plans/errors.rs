@@ -5,15 +5,21 @@ use atex::compile::{CompileError, compile};
 
 use crate::compile_plans::trial::{PLAIN, Trial};
 
-/// The error of a tree, and the lines that are shown with it.
+/// The error of a request or of the first plan or test of it, and the lines that are shown with it.
 fn refused(files: &[(&str, &str)]) -> (String, Option<String>) {
     let trial = Trial::new(files);
     shown(compile(&trial.request()))
 }
 
 fn shown(compiled: Result<Workload, CompileError>) -> (String, Option<String>) {
-    let Err(error) = compiled else { panic!("it is refused") };
-    (error.to_string(), error.excerpt())
+    match compiled {
+        Err(error) => (error.to_string(), error.excerpt()),
+        Ok(workload) => {
+            assert!(workload.tests.is_empty(), "what cannot be used does not run");
+            let error = &workload.unusable.first().expect("it is refused").error;
+            (error.to_string(), error.excerpt())
+        }
+    }
 }
 
 #[test]

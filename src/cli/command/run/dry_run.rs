@@ -34,5 +34,9 @@ pub(super) fn show(
             out.line(format_args!("{}  {key}  {name}", paint(style, pad(word, 6))))?;
         }
     }
-    Ok(Exit::Passed)
+    Ok(if work.unusable.is_empty() {
+        Exit::Passed
+    } else {
+        Exit::Usage
+    })
 }

@@ -30,6 +30,7 @@ use crate::cli::request::own_files;
 use crate::cli::request::probes;
 use crate::cli::request::project;
 use crate::cli::request::run::{RunCommand, RunRequest};
+use crate::cli::request::unusable;
 use crate::cli::sut::base_identity;
 use crate::cli::sut::due_finishes;
 use crate::cli::sut::machines;
@@ -96,6 +97,7 @@ pub(crate) fn run(request: &RunRequest, settings: &Settings, out: &mut Out) -> R
     // Dropping the value would take longer than the rest of the process.
     let mut work = ManuallyDrop::new(compiled(&resolved, (request, &asked), &store, settings)?);
     compile_request::warn(&work.warnings, settings);
+    unusable::tell(&work.unusable, settings);
     if matches!(request.action, RunCommand::Test { .. }) {
         let heeded = signals::heed(&cancel);
         which_plan::settle(&mut work, &store, &project, || machines::states(&request.pool, &cancel))?;
@@ -105,7 +107,8 @@ pub(crate) fn run(request: &RunRequest, settings: &Settings, out: &mut Out) -> R
     signals::doing("the cache was asked what has to run");
     observed_inputs::settle(&mut work, &store);
     let pending = pending_work(&work, &options, (request, &asked), (&store, &project));
-    if let (Some(file), Some(null_build)) = (&null_build_file, pending.null_build(&work)) {
+    let null_build = pending.null_build(&work).filter(|_| work.unusable.is_empty());
+    if let (Some(file), Some(null_build)) = (&null_build_file, null_build) {
         // If the null build cannot be kept, the next run only takes more time.
         let _is_compiled_again = file.keep(&null_build);
     }
@@ -154,7 +157,10 @@ pub(crate) fn run(request: &RunRequest, settings: &Settings, out: &mut Out) -> R
         RunError::Threads(error) => threads::too_few(&error.to_string()),
         RunError::Directory(source) => not_written(&dir, &source),
     })?;
-    end(sink, &finished, &store, settings)
+    match end(sink, &finished, &store, settings)? {
+        Exit::Usage => Err(unusable::left_out(&work.unusable)),
+        exit => Ok(exit),
+    }
 }
 
 /// Reduces the workload to the tests that were asked for, and fails if there are none.
@@ -167,6 +173,9 @@ fn narrow(work: &mut Workload, request: &RunRequest, options: &Options) -> Resul
                 CliError::nothing("no test is in this part").hint("there are more parts than tests, or long ones")
             );
         }
+    }
+    if !work.unusable.is_empty() && has_none(work) {
+        return Err(unusable::left_out(&work.unusable));
     }
     if options.mode != Mode::Finish && has_none(work) {
         return Err(CliError::nothing("no test matches").hint("`atex ls` shows all tests; `atex ls plans`, the plans"));
