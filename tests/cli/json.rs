@@ -42,6 +42,18 @@ extra-parts: {of: main}
 /never: {tag: broken, test: 'true', durration: 5m}
 ";
 
+/// A plan and a test that cannot be used, and a section that would have to be fetched.
+const WRONG: &str = "\
+/far:
+  enabled: false
+  discover: {how: fmf, url: 'file:///nowhere'}
+  execute: {how: tmt}
+/plan:
+  discover: {how: fmf, filter: 'tag:['}
+  execute: {how: tmt}
+/test: {tag: main, test: 'true', path: /nowhere, extra-weight: 1, extra-numbers: 1}
+";
+
 /// An hour, in milliseconds. A state of a machine is made so much older here.
 const HOUR: u64 = 3_600_000;
 
@@ -173,7 +185,10 @@ impl Schema {
         assert!(!lines.is_empty(), "{table}: {ran:?}");
         for mut line in lines {
             take(&mut line, "version", &1.into());
-            self.object(table, &line, table);
+            // Some lines have another form than the others.
+            let of_line = [("error", "unusable"), ("blockers", "score")];
+            let other = of_line.iter().find(|(key, _)| line.get(key).is_some());
+            self.object(other.map_or(table, |(_, other)| other), &line, table);
         }
     }
 
@@ -313,8 +328,15 @@ fn look(scene: &Scene, schema: &mut Schema) {
     }
     schema.printed("atex graph", &scene.run(0, "graph"));
     schema.printed("atex lint", &scene.run(1, "lint"));
+    schema.printed("atex lint", &scene.run(1, "lint --tmt"));
     schema.printed("atex why", &scene.run(0, "why /tests/"));
     schema.printed("atex why", &scene.run(0, "why /tests/pass -e GREETING=hi -e NEW=1"));
+    scene.0.write("tree/wrong.fmf", WRONG);
+    schema.printed("atex ls", &scene.run(2, "ls"));
+    schema.printed("atex ls plans", &scene.run(2, "ls plans"));
+    schema.printed("atex graph", &scene.run(2, "graph"));
+    schema.printed("atex lint", &scene.run(1, "lint --tmt"));
+    fs::remove_file(scene.0.path("tree/wrong.fmf")).unwrap();
 }
 
 /// Looks at the cache, and removes from it.

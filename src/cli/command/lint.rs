@@ -10,7 +10,7 @@ use crate::cli::args::values;
 use crate::cli::config::settings::Settings;
 use crate::cli::error::CliError;
 use crate::cli::output::Out;
-use crate::compile::lint::{self, Finding, LintCode, LintError, LintReport, LintRequest, Severity};
+use crate::compile::lint::{self, Finding, LintCode, LintError, LintReport, LintRequest, Score, Severity, Share};
 use crate::report::palette::paint;
 use crate::report::text::{fit, harmless, width};
 use crate::report::{Exit, Verbosity};
@@ -22,7 +22,7 @@ Examples:
   atex lint                             the whole tree
   atex lint /tests/upload               one node, or all whose name has that in it
   atex lint --allow missing-file        all but one kind of finding
-  atex lint --tmt                       also where tmt would do something else
+  atex lint --tmt                       also where tmt would do something else, and how much is as under tmt
 
 Exit codes: 0 nothing found, 1 something found, 2 the tree cannot be read")]
 pub(crate) struct LintArgs {
@@ -56,6 +56,52 @@ struct JsonFinding<'a> {
     nodes: usize,
 }
 
+/// The score as a line of JSON, after the findings.
+#[derive(Serialize)]
+#[serde(rename_all = "kebab-case")]
+struct JsonScore<'a> {
+    plans: JsonShare,
+    tests: JsonShare,
+    blockers: Vec<JsonBlocker<'a>>,
+    not_looked_at: &'a [String],
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "kebab-case")]
+struct JsonShare {
+    all: usize,
+    as_under_tmt: usize,
+}
+
+#[derive(Serialize)]
+struct JsonBlocker<'a> {
+    what: &'a str,
+    plans: usize,
+    tests: usize,
+}
+
+impl From<Share> for JsonShare {
+    fn from(Share { all, as_under_tmt }: Share) -> Self {
+        Self { all, as_under_tmt }
+    }
+}
+
+impl<'a> From<&'a Score> for JsonScore<'a> {
+    fn from(score: &'a Score) -> Self {
+        let blockers = score.blockers.iter().map(|blocker| JsonBlocker {
+            what: &blocker.what,
+            plans: blocker.plans,
+            tests: blocker.tests,
+        });
+        Self {
+            plans: score.plans.into(),
+            tests: score.tests.into(),
+            blockers: blockers.collect(),
+            not_looked_at: &score.not_looked_at,
+        }
+    }
+}
+
 /// Checks the tree and prints the findings.
 pub(crate) fn run(args: &LintArgs, settings: &Settings, out: &mut Out) -> Result<Exit, CliError> {
     let defaults = settings.config.defaults.context.iter().flatten();
@@ -74,8 +120,11 @@ pub(crate) fn run(args: &LintArgs, settings: &Settings, out: &mut Out) -> Result
         for finding in &report.findings {
             out.json(&json(finding))?;
         }
+        if args.tmt {
+            out.json(&JsonScore::from(&report.score))?;
+        }
     } else {
-        print(&report, settings, out)?;
+        print(&report, args.tmt, settings, out)?;
     }
     Ok(if report.findings.is_empty() {
         Exit::Passed
@@ -105,7 +154,7 @@ fn json(finding: &Finding) -> JsonFinding<'_> {
 }
 
 /// Prints the findings for people, file by file, and their number.
-fn print(report: &LintReport, settings: &Settings, out: &mut Out) -> Result<(), CliError> {
+fn print(report: &LintReport, tmt: bool, settings: &Settings, out: &mut Out) -> Result<(), CliError> {
     let file = |finding: &Finding| finding.marked.as_ref().map(|marked| marked.location.file.clone());
     for group in report.findings.chunk_by(|left, right| file(left) == file(right)) {
         let name = file(&group[0]).map_or_else(|| "(no file)".to_owned(), |file| file.display().to_string());
@@ -116,7 +165,49 @@ fn print(report: &LintReport, settings: &Settings, out: &mut Out) -> Result<(), 
         }
         out.line("")?;
     }
-    out.line(summary(report))
+    out.line(summary(report))?;
+    if tmt {
+        print_score(&report.score, out)?;
+    }
+    for url in &report.score.not_looked_at {
+        let url = harmless(url);
+        out.line(format_args!(
+            "not looked at, because they would have to be fetched: the tests of `{url}`"
+        ))?;
+    }
+    Ok(())
+}
+
+/// Prints how much is as under tmt, and what keeps the rest from it.
+fn print_score(score: &Score, out: &mut Out) -> Result<(), CliError> {
+    let Score {
+        plans,
+        tests,
+        blockers,
+        not_looked_at: _,
+    } = score;
+    out.line("")?;
+    out.line(paint(
+        out.palette.bold,
+        format_args!(
+            "{} of {} plans and {} of {} tests behave as under tmt",
+            plans.as_under_tmt, plans.all, tests.as_under_tmt, tests.all
+        ),
+    ))?;
+    if !blockers.is_empty() {
+        let heading = format!("{:>7}  {:>7}  {}", "PLANS", "TESTS", "WHAT KEEPS THE OTHERS FROM IT");
+        out.line(paint(out.palette.dim, heading))?;
+    }
+    for blocker in blockers {
+        let what = blocker.what.replace('\n', " ");
+        out.line(format_args!(
+            "{:>7}  {:>7}  {}",
+            blocker.plans,
+            blocker.tests,
+            harmless(&what)
+        ))?;
+    }
+    Ok(())
 }
 
 /// The widths of the columns of a group.

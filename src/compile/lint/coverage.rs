@@ -34,7 +34,10 @@ enum Match {
 
 /// Checks what a section selects in its tree.
 pub(super) fn check(linter: &mut Linter<'_>, section: &Scope<'_>, selector: &Selector) {
-    if section.value("url").is_some() {
+    if let Some(url) = section.value("url").and_then(Value::as_str) {
+        if let Some(blockers) = &mut linter.findings.blockers {
+            blockers.note_remote(url);
+        }
         return;
     }
     let Some(path) = section.text("path").ok().flatten() else {

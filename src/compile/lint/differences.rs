@@ -222,6 +222,8 @@ fn check_requires(linter: &mut Linter<'_>, scope: &Scope<'_>, key: &str) {
 }
 
 fn check_plan(linter: &mut Linter<'_>, scope: &Scope<'_>) {
+    // No verdict depends on these.
+    let blockers = linter.findings.blockers.take();
     for key in PLAN.iter().filter(|key| key.meaning == Meaning::TmtOnly) {
         let key = key.name;
         let plain = match key {
@@ -234,6 +236,7 @@ fn check_plan(linter: &mut Linter<'_>, scope: &Scope<'_>) {
             obeyed(linter, scope, key, key);
         }
     }
+    linter.findings.blockers = blockers;
     check_environment_form(linter, scope);
     if scope.value("execute").is_none() && scope.value("plan").is_none() && scope.value("discover").is_some() {
         let message = "tmt takes this for no plan, because it has no `execute`";

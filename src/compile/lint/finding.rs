@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use atex_fmf::{Location, MarkedLine};
 
 use super::code::LintCode;
+use super::score::Blockers;
 use crate::compile::metadata::read::Scope;
 use crate::compile::metadata::source_text::SourceText;
 
@@ -36,6 +37,8 @@ pub(super) struct Findings {
     allowed: BTreeSet<LintCode>,
     found: Vec<Finding>,
     seen: HashMap<Identity, Seen>,
+    /// What counts for the score; `None` while findings are made on which no verdict depends.
+    pub(super) blockers: Option<Blockers>,
 }
 
 #[derive(Debug)]
@@ -53,6 +56,7 @@ impl Findings {
             allowed,
             found: Vec::new(),
             seen: HashMap::new(),
+            blockers: Some(Blockers::default()),
         }
     }
 
@@ -79,6 +83,9 @@ impl Findings {
         message: String,
         hint: Option<String>,
     ) {
+        if let Some(blockers) = &mut self.blockers {
+            blockers.note(code, &message);
+        }
         if self.allowed.contains(&code) {
             return;
         }

@@ -23,6 +23,7 @@ mod ids;
 mod keys;
 mod nodes;
 mod phases;
+mod score;
 mod scripts;
 mod sections;
 mod values;
@@ -32,6 +33,7 @@ use std::path::{Path, PathBuf};
 
 pub use code::{LintCode, Severity};
 pub use finding::Finding;
+pub use score::{Blocker, Score, Share};
 
 use atex_fmf::{self, Node, Tree};
 
@@ -65,6 +67,9 @@ pub struct LintReport {
     pub findings: Vec<Finding>,
     /// How many tests, plans and stories were checked.
     pub nodes: usize,
+    /// How far they behave as under tmt. Differences on which a script or a value of a plan depends count only if they were asked
+    /// for.
+    pub score: Score,
 }
 
 /// Why nothing could be checked.
@@ -117,13 +122,17 @@ pub fn lint(request: &LintRequest) -> Result<LintReport, LintError> {
         nodes,
         findings: Findings::new(tree.root().to_owned(), request.allow.clone()),
     };
-    for (kind, node) in &chosen {
+    for (place, (kind, node)) in chosen.iter().enumerate() {
+        if let Some(blockers) = &mut linter.findings.blockers {
+            blockers.begin(place);
+        }
         linter.node(*kind, *node);
         differences::check_verdict(&mut linter, *kind, *node);
         if request.tmt {
             differences::check(&mut linter, *kind, *node);
         }
     }
+    let score = linter.findings.blockers.take().unwrap_or_default().into_score(&chosen);
     let names: BTreeSet<&str> = chosen.iter().map(|(_, node)| node.name()).collect();
     ids::check(&mut linter, &names);
     adjust::check_merging(&mut linter, &names);
@@ -131,6 +140,7 @@ pub fn lint(request: &LintRequest) -> Result<LintReport, LintError> {
     Ok(LintReport {
         findings: linter.findings.into_sorted(),
         nodes: chosen.iter().filter(|(kind, _)| *kind != NodeKind::Other).count(),
+        score,
     })
 }
 
