@@ -188,7 +188,10 @@ fn the_page_of_metadata_has_the_keys_that_lint_knows() {
     let (on_page, tests) = (said("## Tests", 0), table(&schema, "TEST"));
     assert_eq!(keys(&on_page), keys(&tests));
     for (key, _) in tests.iter().filter(|(_, meaning)| *meaning == "tmt_only") {
-        assert_eq!(on_page[key], "used", "{key}: some values, or those of some tests, are obeyed");
+        assert_eq!(
+            on_page[key], "used",
+            "{key}: some values, or those of some tests, are obeyed"
+        );
     }
     let (on_page, plans) = (said("## Plans", 0), table(&schema, "PLAN"));
     assert_eq!(keys(&on_page), keys(&plans));

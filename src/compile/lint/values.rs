@@ -8,9 +8,9 @@ use super::{LintCode, Linter};
 use crate::compile::error::{CompileError, MetadataProblem};
 use crate::compile::metadata::read::Scope;
 use crate::compile::metadata::schema::NodeKind;
-use crate::compile::test::{duration, interface, tags};
 use crate::compile::plan::environment_file::EnvironmentFileError;
 use crate::compile::plan::{context, environment, environment_file};
+use crate::compile::test::{duration, interface, tags};
 
 /// Checks the values of a node that is defined in `here`, or those of one of its adjust rules.
 pub(super) fn check(linter: &mut Linter<'_>, scope: &Scope<'_>, kind: NodeKind, here: &Path) {

@@ -2,9 +2,9 @@
 
 pub(crate) mod context;
 pub(crate) mod environment;
-pub(crate) mod inline_tests;
 pub(crate) mod environment_file;
 mod expansion;
+pub(crate) mod inline_tests;
 pub(crate) mod phase_names;
 pub(crate) mod phases;
 pub(crate) mod probe;
