@@ -54,7 +54,8 @@ pub(crate) fn text(test: &TmtTest, around: &Surroundings<'_>) -> Vec<u8> {
         test.serial.to_string(),
         test.restart.most.to_string(),
     );
-    let codes: String = test.restart.exit_codes.iter().map(|code| format!(" {code} ")).collect();
+    let codes: Vec<String> = test.restart.exit_codes.iter().map(i32::to_string).collect();
+    let codes = format!(" {} ", codes.join(" "));
     let word = |is_so: bool| if is_so { "yes" } else { "" };
     let words = [
         around.dir.as_os_str().as_encoded_bytes(),
