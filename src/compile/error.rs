@@ -1,6 +1,7 @@
 //! Errors of compilation: why a request cannot become a workload. Every error is found before anything runs.
 
 use std::io;
+use std::path::PathBuf;
 
 use atex_fmf::Location;
 use atex_graph::GraphError;
@@ -173,6 +174,17 @@ pub enum MetadataProblem {
     /// A directory is not there.
     #[error("`path`: there is no directory `{0}`")]
     NoDirectory(String),
+    /// An item of `require` or `recommend` cannot be obeyed.
+    #[error("{0}")]
+    Requirement(String),
+    /// A library would lie where the tree has a file.
+    #[error("a library would lie at `{}`, where the tree has `{}`: give it another `nick`", place.display(), file.display())]
+    LibraryPlace {
+        /// The place of the library's file.
+        place: PathBuf,
+        /// The file of the tree.
+        file: PathBuf,
+    },
     /// A pattern is not a valid glob.
     #[error("`{pattern}` cannot be used as a glob: {problem}")]
     Glob {
@@ -317,6 +329,7 @@ impl MetadataProblem {
             Self::Glob { pattern, .. } => pattern,
             Self::Type { key, .. } => key,
             Self::Empty(key) | Self::Expression { key, .. } => key,
+            Self::Requirement(_) | Self::LibraryPlace { .. } => "library",
             Self::SameName { .. } | Self::SectionName(_) | Self::TestName(_) => "name",
             Self::ScriptBesideDiscover => "script",
             Self::Incomplete(_) => "tests",

@@ -7,6 +7,8 @@ use rayon::iter::{IndexedParallelIterator as _, IntoParallelIterator as _, Paral
 use crate::compile::ResolvedRequest;
 use crate::compile::error::CompileError;
 use crate::compile::inputs::files::escaped;
+use crate::compile::library::requirement::{self, Requirement};
+use crate::compile::metadata::read::NodeReader;
 use crate::compile::plan::Plan;
 use crate::compile::plan::test_selection::Selected;
 use crate::compile::refuse_if_strict;
@@ -163,6 +165,24 @@ impl ListedTest<'_> {
     /// sections.
     pub fn dir(&self) -> Result<String, CompileError> {
         self.listing.run_directory(self.selected)
+    }
+
+    /// Returns where the libraries of tests lie that the test itself requires or recommends, below the directory of its section.
+    /// Nothing is fetched for that.
+    pub fn libraries(&self) -> Result<Vec<String>, CompileError> {
+        let scope = NodeReader::new(self.selected.within.tree, self.selected.node).scope("test");
+        let mut places = Vec::new();
+        for key in ["require", "recommend"]
+            .into_iter()
+            .filter(|key| self.selected.node.has_key(key))
+        {
+            for requirement in requirement::read(&scope, key)? {
+                if let Requirement::Library(library) = requirement {
+                    places.push(escaped(&library.place()));
+                }
+            }
+        }
+        Ok(places)
     }
 
     /// Appends the test's metadata as JSON.

@@ -8,8 +8,9 @@
 //! 2. `plan` selects plans and reads them: sections, phases (what a phase can do: `how`), environment, and which tests they take;
 //! 3. `inputs` looks at all files of the trees, by the rules of git in `git`, and decides which nodes depend on which files;
 //!    `script` finds out from the text of scripts which files they mean;
-//! 4. `graph` makes nodes and keys, with the metadata of each `test`;
-//! 5. `remembered` keeps the results of these steps, so that the next build can skip them.
+//! 4. `library` finds the libraries of tests that the selected tests require, and fetches them;
+//! 5. `graph` makes nodes and keys, with the metadata of each `test`;
+//! 6. `remembered` keeps the results of these steps, so that the next build can skip them.
 //!
 //! [`ResolvedRequest::list`] stops once the tests are selected. What is wrong with a plan or a test concerns it alone: `unusable`. Nothing here depends
 //! on the time, on host paths or on the order of a map, so equal trees give equal keys on every host.
@@ -20,6 +21,7 @@ mod git;
 mod graph;
 mod how;
 mod inputs;
+mod library;
 pub mod lint;
 mod listing;
 mod metadata;

@@ -388,6 +388,10 @@ pub struct TestSpec {
     pub requires: Vec<String>,
     /// The packages that are installed if they are available.
     pub recommends: Vec<String>,
+    /// The libraries of tests that it needs, by their directory in the slot, each with its commit or what else it is.
+    pub libraries: BTreeMap<PathBuf, String>,
+    /// Why it cannot run: a library or file that it requires cannot be had.
+    pub missing: Option<String>,
     /// How long the test may run.
     pub duration: Duration,
     /// Whether the test gets a terminal.
@@ -432,6 +436,8 @@ pub struct UploadFile {
     pub kind: UploadKind,
     /// For a symlink, the digest of what it leads to on the host, if that is outside the tree.
     pub beyond: Option<BlobDigest>,
+    /// The content of a file that atex makes and that does not exist on the host.
+    pub content: Option<Arc<[u8]>>,
 }
 
 impl UploadFile {

@@ -227,7 +227,9 @@ impl PendingWork {
     /// Returns the null build to remember for later runs, if nothing has to run.
     pub fn null_build(&self, work: &Workload) -> Option<NullBuild> {
         let runs = |id| self.selection.runs(id);
-        if !self.jobs.is_empty() || self.cached.is_empty() || work.graph.ids().any(runs) {
+        // Libraries are fetched when a tree is compiled.
+        let fetches = work.tests.iter().any(|test| !test.libraries.is_empty());
+        if !self.jobs.is_empty() || self.cached.is_empty() || fetches || work.graph.ids().any(runs) {
             return None;
         }
         let test = |cached: &CachedTest| {

@@ -39,7 +39,7 @@ extra-parts: {of: main}
 /pass: {tag: [main, other], test: 'echo fine', extra-parts+: {more: pass}}
 /fail: {tag: main, test: 'false', adjust: [{extra-weight: 2, when: distro is defined}]}
 /slow: {tag: main, test: 'sleep 60', duration: 1s}
-/never: {tag: broken, test: 'true', durration: 5m}
+/never: {tag: broken, test: 'true', durration: 5m, recommend: [{nick: own, name: /pass}]}
 ";
 
 /// A plan and a test that cannot be used, and a section that would have to be fetched.

@@ -144,6 +144,7 @@ fn upload(dir: &Path) -> Upload {
             size: 8 << 20,
         },
         source,
+        content: None,
     };
     Upload {
         observed: false,

@@ -53,6 +53,8 @@ struct AboutTest<'a> {
     plan: &'a str,
     dir: &'a str,
     interface: &'static str,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    libraries: Vec<String>,
 }
 
 /// The beginning of the line of a plan, which is printed before its data.
@@ -96,6 +98,7 @@ fn tests(listing: &Listing<'_>, request: &Request, settings: &Settings, out: &mu
                 plan: test.plan,
                 dir: &test.dir()?,
                 interface: interface.word(),
+                libraries: test.libraries()?,
             };
             line.push_str(&open_object(&about, "data")?);
             test.write_data(line);

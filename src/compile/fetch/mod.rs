@@ -110,7 +110,7 @@ struct Fetcher<'a> {
 pub fn fetch(url: &str, reference: Option<&str>, path: Option<&str>, directory: &Path) -> Result<PathBuf, FetchError> {
     let fetcher = Fetcher::new(url, reference, directory)?;
     let within = fetcher.path_within(path)?;
-    let files = fetcher.files()?;
+    let files = fetcher.checked_out()?.files;
     let tree = files.join(&within);
     let rooted = tree
         .ancestors()
@@ -124,7 +124,21 @@ pub fn fetch(url: &str, reference: Option<&str>, path: Option<&str>, directory: 
 
 /// Fetches a repository as [`fetch`] does, and returns the directory of its files, among which there need not be a tree.
 pub(crate) fn fetch_files(url: &str, reference: Option<&str>, directory: &Path) -> Result<PathBuf, FetchError> {
-    Fetcher::new(url, reference, directory)?.files()
+    fetch_commit(url, reference, directory).map(|fetched| fetched.files)
+}
+
+/// A commit of a repository, checked out.
+#[derive(Clone, Debug)]
+pub(crate) struct FetchedCommit {
+    /// Its full id.
+    pub(crate) commit: String,
+    /// The directory with its files, which never change.
+    pub(crate) files: PathBuf,
+}
+
+/// Fetches a repository as [`fetch`] does, and returns the commit, whatever is in it.
+pub(crate) fn fetch_commit(url: &str, reference: Option<&str>, directory: &Path) -> Result<FetchedCommit, FetchError> {
+    Fetcher::new(url, reference, directory)?.checked_out()
 }
 
 /// Returns a directory name in which people recognise the repository, and which differs for each URL and `ref`.
@@ -167,9 +181,12 @@ impl<'a> Fetcher<'a> {
         Ok(fetcher)
     }
 
-    /// Returns the directory of the files of the commit.
-    fn files(&self) -> Result<PathBuf, FetchError> {
-        self.locked(|| self.files_of(&self.commit()?))
+    fn checked_out(&self) -> Result<FetchedCommit, FetchError> {
+        self.locked(|| {
+            let commit = self.commit()?;
+            let files = self.files_of(&commit)?;
+            Ok(FetchedCommit { commit, files })
+        })
     }
 
     /// Refuses values that git would not take as a URL or a name.

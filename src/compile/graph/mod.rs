@@ -16,10 +16,14 @@ use atex_graph::{
 };
 
 use crate::compile::FilesOfTrees;
-use crate::compile::error::CompileError;
+use crate::compile::error::{CompileError, MetadataProblem};
 use crate::compile::how;
 use crate::compile::inputs::TreeInputs;
 use crate::compile::inputs::files::escaped;
+use crate::compile::library::Needed;
+use crate::compile::library::of_plan::{self, NeedingTest, PlanLibraries};
+use crate::compile::library::repository::Repositories;
+use crate::compile::metadata::read::NodeReader;
 use crate::compile::metadata::trees::{TreeId, Trees};
 use crate::compile::plan::Plan;
 use crate::compile::plan::environment::{self, Variables};
@@ -28,7 +32,7 @@ use crate::compile::plan::test_selection::Selected;
 use crate::compile::spec::{PhaseAction, PlanId, PlanSpec, Request, StepId, StepSpec, UploadId, Warning};
 use crate::compile::test::TestMetadata;
 use test_nodes::Draft;
-use uploads::Uploads;
+use uploads::{Collision, Uploads};
 
 /// The pseudo variable that, in the keys of scripts, names a tree other than the request's own.
 const TREE: &str = "(tree)";
@@ -47,6 +51,7 @@ pub(crate) struct Assembler<'r> {
     steps: Vec<StepSpec>,
     by_node: HashMap<NodeId, StepId>,
     uploads: Uploads,
+    repositories: Repositories<'r>,
     plans: Vec<PlanSpec>,
     drafts: Vec<Draft<'r>>,
     warnings: Vec<Warning>,
@@ -65,6 +70,7 @@ impl<'r> Assembler<'r> {
         Self {
             request,
             trees,
+            repositories: Repositories::new(request, trees, files.clone()),
             files,
             inputs: HashMap::new(),
             metadata: HashMap::new(),
@@ -88,13 +94,13 @@ impl<'r> Assembler<'r> {
         probe: Option<String>,
     ) -> Result<(), CompileError> {
         let discover = self.discover(plan, tests)?;
-        let upload = self.uploads.of_plan(plan, self.trees, &self.files);
+        let (needed, upload) = self.libraries(plan, tests)?;
         let part = PlanPart { plan, discover, upload };
         let id = PlanId(index(self.plans.len()));
         self.warn_of_globs(plan);
         let chain = self.chain(&part, probe)?;
         let last = chain.last().map(|step| self.steps[step.0 as usize].node);
-        let mut drafts = self.drafts(&part, id, tests, last)?;
+        let mut drafts = self.drafts(&part, id, (tests, needed), last)?;
         if plan.shared_tree {
             self.bind(&mut drafts)?;
         }
@@ -113,6 +119,46 @@ impl<'r> Assembler<'r> {
             origin: plan.origin.clone(),
         });
         Ok(())
+    }
+
+    /// Finds the libraries of the tests of a plan. Returns what each test needs beside packages, and the upload that has it.
+    fn libraries(
+        &mut self,
+        plan: &Plan,
+        tests: &[Selected<'r>],
+    ) -> Result<(Vec<Option<Needed>>, UploadId), CompileError> {
+        let mut libraries = PlanLibraries::default();
+        let mut all = Vec::with_capacity(tests.len());
+        for (number, test) in tests.iter().enumerate() {
+            let facts = self.facts(test)?;
+            let (requires, recommends) = (&*facts.requires, &*facts.recommends);
+            let needed = of_plan::is_needing(requires, recommends).then(|| {
+                let test = NeedingTest {
+                    number,
+                    tree: test.tree(),
+                    prefix: &test.prefix(),
+                    requires,
+                    recommends,
+                };
+                libraries.add(&mut self.repositories, test)
+            });
+            all.push(needed);
+        }
+        let files = libraries.complete(all.iter_mut().flatten());
+        let upload = self
+            .uploads
+            .of_plan(plan, self.trees, &self.files, files, &libraries.places());
+        let upload = upload.map_err(|Collision { place, file }| {
+            let test = &tests[libraries.test_of(&place).unwrap_or_default()];
+            let scope = NodeReader::new(test.within.tree, test.node).scope("test");
+            let key = if scope.value("require").is_some() {
+                "require"
+            } else {
+                "recommend"
+            };
+            scope.error(key, MetadataProblem::LibraryPlace { place, file })
+        })?;
+        Ok((all, upload))
     }
 
     fn discover(&mut self, plan: &Plan, tests: &[Selected<'r>]) -> Result<NodeId, CompileError> {

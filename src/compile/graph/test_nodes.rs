@@ -1,16 +1,18 @@
 //! The second half of building the graph: the test nodes, whose names depend on all plans, and the finish steps that wait for
 //! them.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::convert::Infallible;
 use std::sync::Arc;
 
-use atex_graph::{EnvValue, FinishInputs, InputFiles, Keyed, NodeId, NodeName, TestInputs};
+use atex_graph::{EnvValue, FinishInputs, InputFiles, Keyed, NodeId, NodeName, Sourced, TestInputs};
 use rayon::iter::{IntoParallelIterator as _, IntoParallelRefIterator as _, ParallelIterator as _};
 
 use super::{Assembler, PlanPart, base_of, index, origin_of};
 use crate::compile::error::CompileError;
 use crate::compile::how;
+use crate::compile::inputs::files::escaped;
+use crate::compile::library::{Needed, requirement};
 use crate::compile::metadata::trees::TreeId;
 use crate::compile::metadata::unsupported;
 use crate::compile::plan::Plan;
@@ -23,6 +25,9 @@ use crate::compile::unusable::Unusable;
 /// The pseudo variable that, in the keys of tests that share a tree, stands for all of these tests.
 const SHARED: &str = "(shared tree)";
 
+/// The pseudo key that, in the keys of tests, stands for the libraries of tests that it needs.
+const LIBRARIES: &str = "(libraries)";
+
 /// A test whose node does not exist yet, because its name depends on the other plans that hold the test.
 #[derive(Debug)]
 pub(super) struct Draft<'r> {
@@ -31,6 +36,7 @@ pub(super) struct Draft<'r> {
     facts: Arc<TestMetadata>,
     inputs: TestInputs,
     interface: Interface,
+    needed: Option<Needed>,
     /// The last prepare step of its plan.
     last: Option<NodeId>,
     discover: NodeId,
@@ -46,20 +52,24 @@ impl<'r> Assembler<'r> {
         &mut self,
         part: &PlanPart<'_>,
         plan: PlanId,
-        tests: &'r [Selected<'r>],
+        (tests, needed): (&'r [Selected<'r>], Vec<Option<Needed>>),
         last: Option<NodeId>,
     ) -> Result<Vec<Draft<'r>>, CompileError> {
         let facts = tests
             .iter()
             .map(|test| self.facts(test))
             .collect::<Result<Vec<_>, _>>()?;
-        let found = tests.iter().zip(facts).map(|(test, facts)| {
+        let found = tests.iter().zip(facts).zip(needed).map(|((test, facts), needed)| {
             let request = self.request;
             let inputs = self.inputs(test.tree(), &test.prefix());
             let files = inputs.of_test(facts.globs.as_ref(), &facts.directories);
             let is_mentioned = || Ok::<_, Infallible>(facts.speaks || inputs.speak(&files));
             let Ok(interface) = interface::decided(facts.interface, part.plan, request, is_mentioned);
-            (test, facts, files, interface)
+            let files = match &needed {
+                Some(needed) => InputFiles::union(files.sets().iter().chain(&needed.files).cloned()),
+                None => files,
+            };
+            (test, (facts, needed), files, interface)
         });
         let found: Vec<_> = found.collect();
         let draft = |found| self.draft(part, plan, found, last);
@@ -89,7 +99,7 @@ impl<'r> Assembler<'r> {
         &self,
         part: &PlanPart<'_>,
         plan: PlanId,
-        (selected, facts, files, interface): (&'r Selected<'r>, Arc<TestMetadata>, InputFiles, Interface),
+        (selected, (facts, needed), files, interface): Found<'r>,
         last: Option<NodeId>,
     ) -> Draft<'r> {
         // For tmt a plan knows better than a test, and what prepare steps have found out better than the test, too.
@@ -104,7 +114,7 @@ impl<'r> Assembler<'r> {
             dir: format!("{}{}", selected.prefix(), facts.dir)
                 .trim_end_matches('/')
                 .to_owned(),
-            metadata: Arc::clone(&facts.key),
+            metadata: metadata_of(&facts, needed.as_ref()),
             environment: environment::inputs(env_before, &env_after, &self.request.secrets),
             files,
             observed: InputFiles::default(),
@@ -116,6 +126,7 @@ impl<'r> Assembler<'r> {
             plan,
             facts,
             inputs,
+            needed,
             last,
             interface,
             discover: part.discover,
@@ -208,7 +219,7 @@ impl<'r> Assembler<'r> {
             plans: self.plans,
             tests,
             steps: self.steps,
-            uploads: self.uploads.specs,
+            uploads: self.uploads.complete(),
             warnings: self.warnings,
             unusable: Vec::new(),
         })
@@ -222,6 +233,7 @@ impl<'r> Assembler<'r> {
             plan,
             facts,
             inputs,
+            needed,
             last,
             interface,
             discover,
@@ -239,12 +251,17 @@ impl<'r> Assembler<'r> {
         let framework = Some(facts.framework).filter(|framework| framework.is_of(interface));
         let framework = framework.unwrap_or_default();
         let package = framework.package().map(str::to_owned);
-        let mut requires = facts.requires.clone();
-        requires.extend(package.filter(|package| !facts.requires.contains(package)));
-        let mut recommends = facts.recommends.clone();
+        let packages = || Needed {
+            requires: requirement::packages(&facts.requires).cloned().collect(),
+            recommends: requirement::packages(&facts.recommends).cloned().collect(),
+            ..Needed::default()
+        };
+        let mut needed = needed.unwrap_or_else(packages);
+        let package = package.filter(|package| !needed.requires.contains(package));
+        needed.requires.extend(package);
         if interface == Interface::Tmt {
             let packages = facts.checks.list.iter().filter_map(|check| check.kind.package());
-            recommends.extend(packages.map(str::to_owned));
+            needed.recommends.extend(packages.map(str::to_owned));
         }
         let spec = TestSpec {
             name: selected.name.to_string(),
@@ -260,8 +277,10 @@ impl<'r> Assembler<'r> {
             serial: 0,
             env_before,
             env_after,
-            requires,
-            recommends,
+            requires: needed.requires,
+            recommends: needed.recommends,
+            libraries: needed.libraries,
+            missing: needed.missing,
             duration: facts.duration,
             tty: facts.tty,
             metadata,
@@ -302,6 +321,31 @@ impl<'r> Assembler<'r> {
         }
         Ok(())
     }
+}
+
+/// A test with what it depends on: its metadata, what it needs beside packages, its input files and its interface.
+type Found<'r> = (
+    &'r Selected<'r>,
+    (Arc<TestMetadata>, Option<Needed>),
+    InputFiles,
+    Interface,
+);
+
+/// Returns the metadata that are part of the key of a test, with the commits of its libraries.
+fn metadata_of(facts: &TestMetadata, needed: Option<&Needed>) -> Arc<BTreeMap<String, Sourced<serde_json::Value>>> {
+    let Some(needed) = needed.filter(|needed| !needed.libraries.is_empty()) else {
+        return Arc::clone(&facts.key);
+    };
+    let libraries = needed
+        .libraries
+        .iter()
+        .map(|(place, revision)| (escaped(place), revision.as_str().into()));
+    let mut metadata = BTreeMap::clone(&facts.key);
+    metadata.insert(
+        LIBRARIES.to_owned(),
+        serde_json::Value::Object(libraries.collect()).into(),
+    );
+    Arc::new(metadata)
 }
 
 /// Returns the names of tests that different plans run differently.

@@ -122,7 +122,7 @@ codes! {
     TmtVariable Warning "tmt-variable",
     /// tmt provides the command on its guests, but atex does not.
     TmtCommand Warning "tmt-command",
-    /// tmt fetches the library or the file, but atex does not.
+    /// tmt fetches the library, but atex does not.
     TmtRequire Warning "tmt-require",
 }
 

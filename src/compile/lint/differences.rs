@@ -10,6 +10,7 @@ use atex_fmf::{Location, Map, Node, Value};
 
 use super::nodes::may_run;
 use super::{LintCode, Linter};
+use crate::compile::library::requirement::{self, Requirement};
 use crate::compile::metadata::read::{Scope, truthy};
 use crate::compile::metadata::schema::{Meaning, NodeKind, PLAN, TEST, VARIABLES, VARIABLES_OF_TMT};
 use crate::compile::metadata::unsupported::variable_of_run;
@@ -205,19 +206,15 @@ fn read(root: &Path, file: &Path) -> Option<String> {
 }
 
 fn check_requires(linter: &mut Linter<'_>, scope: &Scope<'_>, key: &str) {
-    let Some(value) = scope.value(key) else { return };
-    for item in value.as_list().unwrap_or(std::slice::from_ref(value)) {
-        let word = match item {
-            Value::Map(map) => {
-                let told = ["url", "path", "name", "pattern", "type"].into_iter();
-                let mut told = told.filter_map(|key| map.get(key).and_then(Value::as_str));
-                told.next().unwrap_or(key)
-            }
-            Value::Str(text) if text.starts_with("library(") => text,
-            _ => continue,
+    for requirement in requirement::read(scope, key).unwrap_or_default() {
+        let Requirement::Library(library) = requirement else {
+            continue;
         };
-        let message = format!("tmt brings what `{key}` names here; atex ignores it");
-        linter.add(LintCode::TmtRequire, (scope, key), word, message, None);
+        let Some(reference) = library.reference().filter(|reference| reference.starts_with('@')) else {
+            continue;
+        };
+        let message = "tmt reads the `ref` of this library from a file; with atex the test cannot run";
+        linter.add(LintCode::TmtRequire, (scope, key), reference, message, None);
     }
 }
 

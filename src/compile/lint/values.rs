@@ -6,6 +6,7 @@ use atex_fmf::Value;
 
 use super::{LintCode, Linter};
 use crate::compile::error::{CompileError, MetadataProblem};
+use crate::compile::library::requirement;
 use crate::compile::metadata::read::Scope;
 use crate::compile::metadata::schema::NodeKind;
 use crate::compile::plan::environment_file::EnvironmentFileError;
@@ -35,7 +36,7 @@ pub(super) fn check(linter: &mut Linter<'_>, scope: &Scope<'_>, kind: NodeKind, 
         return;
     }
     for key in ["require", "recommend"] {
-        refused(linter, scope, scope.only_texts(key));
+        refused(linter, scope, requirement::read(scope, key));
     }
     refused(linter, scope, tags(scope));
     refused(linter, scope, scope.text("path"));
@@ -54,7 +55,10 @@ pub(super) fn refused<T>(linter: &mut Linter<'_>, scope: &Scope<'_>, read: Resul
         return;
     };
     let code = match &problem {
-        MetadataProblem::Type { .. } | MetadataProblem::Interface(_) => LintCode::WrongType,
+        MetadataProblem::Type { .. }
+        | MetadataProblem::Interface(_)
+        | MetadataProblem::Requirement(_)
+        | MetadataProblem::LibraryPlace { .. } => LintCode::WrongType,
         MetadataProblem::Duration(_) => LintCode::BadDuration,
         MetadataProblem::Variable { .. } | MetadataProblem::Assignment(_) | MetadataProblem::Expansion => {
             LintCode::BadVariable

@@ -197,17 +197,6 @@ impl<'t> Scope<'t> {
         }
     }
 
-    /// Returns only the texts of a text or a list, because `require` may also hold libraries and files.
-    pub(crate) fn only_texts(&self, key: &str) -> Result<Vec<String>, CompileError> {
-        match self.value(key) {
-            None | Some(Value::Map(_)) => Ok(Vec::new()),
-            Some(Value::List(items)) => Ok(items.iter().filter_map(scalar).collect()),
-            Some(value) => Ok(vec![
-                scalar(value).ok_or_else(|| self.wrong(key, "a text or a list", value))?,
-            ]),
-        }
-    }
-
     /// Returns an integer; a text that contains one is accepted, too.
     pub(crate) fn integer(&self, key: &str, default: i64) -> Result<i64, CompileError> {
         match self.value(key) {

@@ -66,7 +66,6 @@ struct Unobeyed {
 }
 
 const EXIT_CODE_ALONE: &str = "their exit code and their own results are the verdict, and a pass is not recorded";
-const NOT_BROUGHT: &str = "nothing of that is brought to the machine";
 
 /// Returns the keys of a test that are not obeyed and could change its verdict.
 fn of_test<E>(node: Node<'_>, interface: impl FnOnce() -> Result<Interface, E>) -> Result<Vec<Unobeyed>, E> {
@@ -92,16 +91,6 @@ fn of_test<E>(node: Node<'_>, interface: impl FnOnce() -> Result<Interface, E>) 
         consequence: "they are not started again for it",
         hides_failures: false,
     });
-    let libraries = ["require", "recommend"].into_iter().filter_map(|key| {
-        let value = said(key)?;
-        let items = value.as_list().unwrap_or(std::slice::from_ref(&value));
-        items.iter().any(is_library).then(|| Unobeyed {
-            key,
-            what: format!("`{key}` with a library"),
-            consequence: NOT_BROUGHT,
-            hides_failures: false,
-        })
-    });
     let mut framework = named("framework", |word| word == Framework::Shell.word());
     let mut result = named("result", |word| word == "respect");
     let is_any = framework.is_some() || result.is_some() || checks.is_some() || restarts.is_some();
@@ -116,7 +105,7 @@ fn of_test<E>(node: Node<'_>, interface: impl FnOnce() -> Result<Interface, E>) 
         });
     }
     let rules = [framework, result, checks, restarts];
-    Ok(rules.into_iter().flatten().chain(libraries).collect())
+    Ok(rules.into_iter().flatten().collect())
 }
 
 /// Returns why a pass of the test must not be recorded: the test has a rule that could make it a failure and that is not obeyed.
@@ -124,15 +113,6 @@ pub(crate) fn why_not_recorded(node: Node<'_>, interface: Interface) -> Option<S
     let Ok(rules) = of_test(node, || Ok::<_, Infallible>(interface));
     let rule = rules.into_iter().find(|rule| rule.hides_failures)?;
     Some(format!("not recorded: {} is not obeyed", rule.what))
-}
-
-/// Returns whether an item of `require` is a library of tests. Required files need nothing, since the whole tree is uploaded.
-fn is_library(item: &Value) -> bool {
-    match item {
-        Value::Map(map) => map.get("type").and_then(Value::as_str) != Some("file"),
-        Value::Str(text) => text.starts_with("library("),
-        _ => false,
-    }
 }
 
 /// Returns a value as a short text.

@@ -16,6 +16,7 @@ use atex_graph::Sourced;
 use crate::compile::error::{CompileError, MetadataProblem};
 use crate::compile::inputs::Globs;
 use crate::compile::inputs::files::escaped;
+use crate::compile::library::requirement::{self, Requirement};
 use crate::compile::metadata::read::{NodeReader, Scope, scalar};
 use crate::compile::metadata::trees::AdjustedTree;
 use crate::compile::plan::environment::{self, Variables};
@@ -69,8 +70,8 @@ pub(crate) struct TestMetadata {
     pub(crate) restart: Restart,
     pub(crate) checks: Checks,
     pub(crate) environment: Variables,
-    pub(crate) requires: Vec<String>,
-    pub(crate) recommends: Vec<String>,
+    pub(crate) requires: Vec<Requirement>,
+    pub(crate) recommends: Vec<Requirement>,
     pub(crate) duration: Duration,
     pub(crate) tty: bool,
     pub(crate) tags: Vec<String>,
@@ -113,8 +114,8 @@ impl TestMetadata {
             restart: restart::read(&scope)?,
             checks: check::read(&scope),
             environment: environment::read(&scope, false)?,
-            requires: packages(&scope, "require")?,
-            recommends: packages(&scope, "recommend")?,
+            requires: requirement::read(&scope, "require")?,
+            recommends: requirement::read(&scope, "recommend")?,
             duration: read_duration(&scope)?,
             tty: scope.flag("tty", false),
             destructive: scope.flag("extra-destructive", false) || tags.iter().any(|tag| tag == "destructive"),
@@ -187,13 +188,6 @@ pub(crate) fn run_directory(tree: &Tree, node: Node<'_>) -> Result<PathBuf, Comp
         }
     }
     Ok(directory)
-}
-
-/// Returns the names of packages. Mappings (libraries, files) and beakerlib's `library(…)` are not packages.
-fn packages(scope: &Scope<'_>, key: &str) -> Result<Vec<String>, CompileError> {
-    let mut packages = scope.only_texts(key)?;
-    packages.retain(|package| !package.trim().is_empty() && !package.starts_with("library("));
-    Ok(packages)
 }
 
 /// Returns the tags of a test. As in tmt, a number is none.

@@ -80,6 +80,7 @@ pub(crate) fn file_sets(work: &Workload) -> Vec<UploadedFiles> {
     let entry = |file: &UploadFile| FileEntry {
         path: file.path.clone(),
         source: file.source.clone(),
+        content: file.content.clone(),
         kind: kind_of(&file.kind),
     };
     let set = |upload: &UploadSpec| {

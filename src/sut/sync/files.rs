@@ -17,6 +17,8 @@ pub struct FileEntry {
     pub path: PathBuf,
     /// The path from which it is read on the host.
     pub source: PathBuf,
+    /// The content of a file that does not exist on the host.
+    pub content: Option<Arc<[u8]>>,
     /// The kind of the entry.
     pub kind: FileKind,
 }

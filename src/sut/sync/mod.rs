@@ -1,7 +1,6 @@
 //! Syncing a tree to a machine: the requests to the agent, and the one tar stream that carries what differs.
 
 use std::ffi::OsStr;
-use std::fs::File;
 use std::io::{self, Read};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -287,7 +286,7 @@ fn stream_files(
     for entry in &plan.send {
         tar::header(&mut out, &entry.path, member(&entry.kind));
         if let FileKind::File { digest, size, .. } = &entry.kind {
-            let sent = stream_file(connection, &mut out, &entry.source, *size, limits)?;
+            let sent = stream_file(connection, &mut out, opened(entry), *size, limits)?;
             let verdict = match sent {
                 Ok(found) if found == *digest => Ok(*size),
                 Ok(_) => Err(NotSent::Changed(entry.path.clone())),
@@ -306,16 +305,23 @@ fn stream_files(
     Ok(outcome)
 }
 
+/// Opens the file of the host that an entry is read from, or its own content.
+fn opened(entry: &FileEntry) -> io::Result<Box<dyn Read + '_>> {
+    Ok(match &entry.content {
+        Some(content) => Box::new(&content[..]),
+        None => Box::new(crate::host::file::open(&entry.source)?),
+    })
+}
+
 /// Sends the content of one file, cut or filled up with zeros to `size`. Returns the digest of what the file really held.
 fn stream_file(
     connection: &mut Connection,
     out: &mut Vec<u8>,
-    source: &Path,
+    mut file: io::Result<Box<dyn Read + '_>>,
     size: u64,
     limits: &WaitLimits<'_>,
 ) -> Result<io::Result<[u8; 32]>, ConnectionError> {
     let mut hasher = blake3::Hasher::new();
-    let mut file = crate::host::file::open(source);
     let mut left = size;
     let mut failure = None;
     while left > 0 {
@@ -347,7 +353,7 @@ fn stream_file(
 }
 
 /// Reads until the buffer is full or the file ends.
-fn read_full(file: &mut File, buffer: &mut [u8]) -> io::Result<usize> {
+fn read_full(file: &mut dyn Read, buffer: &mut [u8]) -> io::Result<usize> {
     let mut filled = 0;
     while filled < buffer.len() {
         match file.read(&mut buffer[filled..]) {

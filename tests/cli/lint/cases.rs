@@ -61,7 +61,7 @@ pub(crate) const CASES: &[Case] = &[
     case!("wrong-type":
         [("a.fmf", "test: [x]\ntag: {a: 1}\norder: first\n"), ("b.fmf", "execute: {how: tmt}\nprepare: text\ndiscover: [x]\n")]
         => ["a.fmf:1:1", "a.fmf:2:1", "a.fmf:3:1", "b.fmf:2:1", "b.fmf:3:1"];
-        right: [("a.fmf", "test: x\ntag: [a, b]\norder: '7'\nrequire: [a, {type: library}]\n"), ("b.fmf", "execute: {how: tmt}\nprepare:\ndiscover: []\n")]),
+        right: [("a.fmf", "test: x\ntag: [a, b]\norder: '7'\nrequire: [a, {type: library, nick: l}]\n"), ("b.fmf", "execute: {how: tmt}\nprepare:\ndiscover: []\n")]),
     case!("not-boolean":
         [("a.fmf", "test: x\nenabled: no\ntty: 1\n")] => ["a.fmf:2:10", "a.fmf:3:6"];
         right: [("a.fmf", "test: x\nenabled: false\ntty:\n")]),
@@ -186,7 +186,6 @@ pub(crate) const CASES: &[Case] = &[
         [("a.fmf", "test: tmt-report-result x PASS\nextra-atex-interface: atex\n"), ("b.fmf", "test: rhts-reboot\nextra-atex-interface: atex\n")] => ["a.fmf:1:7", "b.fmf:1:7"];
         right: [("a.fmf", "test: ls /tmp/tmt-report-results tmt-lint\n"), ("b.fmf", "test: tmt-report-result x PASS; tmt-abort\n"), ("c.fmf", "test: tmt-reboot; ls $TMT_REBOOT_REQUEST\n")]),
     case!("tmt-require":
-        [("a.fmf", "test: x\nrequire:\n- make\n- library(x/y)\n- type: library\n  url: https://host/lib\n")]
-        => ["a.fmf:4:3", "a.fmf:6:8"];
-        right: [("a.fmf", "test: x\nrequire: [make, /usr/bin/cc]\nrecommend: x\n")]),
+        [("a.fmf", "test: x\nrequire:\n- make\n- type: library\n  url: https://host/lib\n  ref: '@file'\n")] => ["a.fmf:6:9"];
+        right: [("a.fmf", "test: x\nrequire:\n- make\n- /usr/bin/cc\n- library(x/y)\n- url: https://host/lib\n  ref: main\nrecommend: {type: file, pattern: x}\n")]),
 ];

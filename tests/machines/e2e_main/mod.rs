@@ -12,6 +12,7 @@ mod inline_tests;
 mod interface;
 mod interrupt;
 mod killed;
+mod libraries;
 mod mounts;
 mod namespace;
 mod observed;

@@ -175,6 +175,7 @@ fn vanished_network_during_an_upload_frees_the_machine_within_a_minute() {
             files: vec![atex::sut::FileEntry {
                 path: "big".into(),
                 source: host.path("big"),
+                content: None,
                 kind: atex::sut::FileKind::File {
                     digest,
                     executable: false,

@@ -203,6 +203,7 @@ fn list(root: &Path, below: &Path, files: &mut Vec<FileEntry>) {
         files.push(FileEntry {
             path: below.into(),
             source: root.join(below),
+            content: None,
             kind: FileKind::Directory,
         });
     }
@@ -222,7 +223,12 @@ fn list(root: &Path, below: &Path, files: &mut Vec<FileEntry>) {
                 size: meta.len(),
             }
         };
-        files.push(FileEntry { path, source, kind });
+        files.push(FileEntry {
+            path,
+            source,
+            content: None,
+            kind,
+        });
     }
 }
 

@@ -105,6 +105,14 @@ impl Worker<'_> {
     fn attempt_in(&mut self, job: JobId, part: Position, dir: &Path) -> Result<SutAttempt, CommandError> {
         let shared = self.shared;
         let (test, lane) = (shared.test(job), shared.job(job).lane);
+        if let Some(missing) = &test.missing {
+            return Ok(SutAttempt {
+                summary: never_started(shared, dir, InfraKind::Setup, missing),
+                after: SutAfter::Usable(After::Clean),
+                started_there: false,
+                mounted: None,
+            });
+        }
         let undone = if part.first { self.undo(lane) } else { Ok(None) };
         match undone {
             Ok(None) => {}

@@ -202,6 +202,7 @@ fn host() -> impl Strategy<Value = SlotFiles> {
         let files = all.iter().filter(|(path, _)| leaf(path)).map(|(path, node)| FileEntry {
             path: OsStr::from_bytes(path).into(),
             source: OsStr::from_bytes(path).into(),
+            content: None,
             kind: match node {
                 Node::File(content) => FileKind::File {
                     digest: [*content; 32],
@@ -379,6 +380,7 @@ proptest! {
         let file = |path: &[u8]| FileEntry {
             path: OsStr::from_bytes(path).into(),
             source: OsStr::from_bytes(path).into(),
+            content: None,
             kind: FileKind::File { digest: [1; 32], executable: false, size: 1 },
         };
         let host = SlotFiles { files: vec![file(b"a/host")] };

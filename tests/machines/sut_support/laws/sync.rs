@@ -330,6 +330,7 @@ fn with(upload: &Upload, path: &str, source: PathBuf) -> Upload {
     files.push(FileEntry {
         path: path.into(),
         source,
+        content: None,
         kind,
     });
     Upload {
