@@ -5,6 +5,7 @@
 //! <run>/events.jsonl                      what happened, as it happens: one event a line
 //! <run>/run.json                          the whole run in short; written last, by rename
 //! <run>/prepare.log  <run>/finish.log     what the scripts of these steps printed
+//! <run>/plan-data/<plan>/<SUT>/           the data of a plan (`TMT_PLAN_DATA`) at its end on a SUT
 //! <run>/tests/<test name>/results.jsonl   the first attempt of a test: its results, one a line
 //! <run>/tests/<test name>/files/          what it uploaded, and what it printed (`output.txt`)
 //! <run>/tests/<test name>/output.txt      what it printed, where the test uploaded an `output.txt` of its own
@@ -49,6 +50,8 @@ pub const PREPARE_LOG: &str = "prepare.log";
 pub const FINISH_LOG: &str = "finish.log";
 /// The directory of the tests' results.
 const TESTS: &str = "tests";
+/// The directory of the data of plans.
+const PLAN_DATA: &str = "plan-data";
 /// The link to the newest run.
 const LATEST: &str = "latest";
 
@@ -222,6 +225,11 @@ impl RunDir {
         let path = self.path.join(&relative);
         let made = make(&path).map_err(|source| RunDirError::Io { path, source });
         (relative, made)
+    }
+
+    /// Returns the directory for the data of a plan on a SUT.
+    pub fn plan_data(&self, plan: &str, sut: &str) -> PathBuf {
+        self.path.join(PLAN_DATA).join(test_path::of_plan_data(plan, sut))
     }
 
     /// Lists the attempts of all tests, sorted by name.

@@ -32,6 +32,14 @@ pub fn test_path(name: &str, plan: Option<&str>, attempt: u32) -> PathBuf {
     path
 }
 
+/// Returns the path of the data of a plan on a SUT, relative to the directory of all such data.
+pub(super) fn of_plan_data(plan: &str, sut: &str) -> PathBuf {
+    [plan_component(plan), plan_component(sut)]
+        .map(|name| name[PLAN.len_utf8()..].to_owned())
+        .iter()
+        .collect()
+}
+
 /// Turns a plan's name into one file name; the slashes between its parts become colons, and its own colons are escaped.
 fn plan_component(plan: &str) -> String {
     let escaped = plan.trim_matches('/').replace('%', "%25").replace(':', "%3a");

@@ -1,7 +1,6 @@
 //! A job: a script to run on a SUT under the wrapper, with its environment and working directory.
 
-/// What the wrapper is asked to run. Values never appear on a command line on the machine.
-use super::interface::TmtTest;
+use super::interface::{PlanData, TmtTest};
 
 /// What the wrapper is asked to run. Values never appear on a command line there.
 #[derive(Clone, Debug)]
@@ -39,7 +38,13 @@ pub enum JobKind {
         tmt: Option<TmtTest>,
     },
     /// A prepare or finish script: its control stream carries only `exitcode N` from the wrapper.
-    Script,
+    Script {
+        /// The data of the plan that it sees, with what else tmt promises scripts; `None` for package managers, which are no scripts
+        /// of a plan.
+        plan_data: Option<PlanData>,
+    },
+    /// Sends the data of a plan over the control stream, as the files of a test that lie below `data`.
+    SendPlanData(PlanData),
 }
 
 /// Which plan environment file a job sees as `TMT_PLAN_ENVIRONMENT_FILE`.

@@ -20,6 +20,7 @@
 //! <dir>/v1/lifeline      the agent that holds the lease, and the process that it depends on: boot id, and the process id and
 //!                        the start time of both
 //! <dir>/v1/env/          PROJECT.prepared, PROJECT.base: plan environment files, mode 0600
+//! <dir>/v1/plan/         PROJECT.prepared, PROJECT.base: plan data, with what was saved of it, and copies for the tests of plans
 //! <dir>/v1/tree/SLOT/    a synced tree; a slot's name begins with the id of its project. It is removed when nobody has used it
 //!                        for a month (the three used last stay), and when eight other projects have used theirs since
 //! <dir>/v1/tree/TREE     a link for people, to the slot of the project that used the tree last
@@ -51,7 +52,7 @@ pub use agent::access_times::Reads;
 pub use cancel::{Cancel, Urgency};
 pub use channel::{Channel, Cut, End, Ready};
 pub use facts::{BaseIdentity, Facts, Installation, local_facts};
-pub use interface::{TestRestart, TmtTest};
+pub use interface::{PLAN_DATA_CHANGES, PlanData, TestRestart, TmtTest};
 pub use job::{EnvFile, Job, JobKind};
 pub use kind::local::Local;
 pub use project::{Due, Project};

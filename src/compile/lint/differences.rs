@@ -12,7 +12,9 @@ use super::nodes::may_run;
 use super::{LintCode, Linter};
 use crate::compile::library::requirement::{self, Requirement};
 use crate::compile::metadata::read::{Scope, truthy};
-use crate::compile::metadata::schema::{Meaning, NodeKind, PLAN, TEST, VARIABLES, VARIABLES_OF_TMT};
+use crate::compile::metadata::schema::{
+    Meaning, NodeKind, PLAN, TEST, VARIABLES, VARIABLES_OF_SCRIPTS, VARIABLES_OF_TMT,
+};
 use crate::compile::metadata::unsupported::variable_of_run;
 use crate::compile::script::first_command::file_of;
 use crate::compile::spec::{Framework, Interface, Interpretation};
@@ -116,9 +118,11 @@ fn check_test(linter: &mut Linter<'_>, scope: &Scope<'_>, node: Node<'_>) {
     let Some(script) = scope.value("test").and_then(Value::as_str) else {
         return;
     };
+    let of_tmt = interface_of(linter, scope, node) == Interface::Tmt;
     let known = Known {
         own: variables(scope.map),
-        of_tmt: interface_of(linter, scope, node) == Interface::Tmt,
+        promised: if of_tmt { VARIABLES_OF_TMT } else { &[] },
+        has_commands: of_tmt,
     };
     check_words(linter, (scope, "test"), script, &known);
     if let Some(file) = script_of(linter, scope, node) {
@@ -152,18 +156,19 @@ fn interface_of(linter: &Linter<'_>, scope: &Scope<'_>, node: Node<'_>) -> Inter
 struct Known {
     /// The variables that the node sets itself.
     own: BTreeSet<String>,
-    /// Whether what tmt promises its tests is there.
-    of_tmt: bool,
+    /// The variables of tmt that are there, beside those of every test.
+    promised: &'static [&'static str],
+    /// Whether the commands are there that tests have.
+    has_commands: bool,
 }
 
 impl Known {
     fn variable(&self, word: &str) -> bool {
-        let of_tmt = self.of_tmt && VARIABLES_OF_TMT.contains(&word);
-        of_tmt || VARIABLES.contains(&word) || self.own.contains(word)
+        self.promised.contains(&word) || VARIABLES.contains(&word) || self.own.contains(word)
     }
 
     fn command(&self) -> bool {
-        self.of_tmt
+        self.has_commands
     }
 }
 
@@ -245,7 +250,8 @@ fn check_plan(linter: &mut Linter<'_>, scope: &Scope<'_>) {
     }
     let known = Known {
         own: variables(scope.map),
-        of_tmt: false,
+        promised: VARIABLES_OF_SCRIPTS,
+        has_commands: false,
     };
     for step in ["discover", "prepare", "finish"] {
         for map in scope.maps(step).unwrap_or_default() {

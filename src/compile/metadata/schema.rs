@@ -257,6 +257,16 @@ pub(crate) const VARIABLES_OF_TMT: &[&str] = &[
     "TMT_VERSION",
 ];
 
+/// The variables that prepare and finish scripts see beside [`VARIABLES`].
+pub(crate) const VARIABLES_OF_SCRIPTS: &[&str] = &[
+    "TMT_PLAN_DATA",
+    "TMT_PLAN_SOURCE_SCRIPT",
+    "TMT_SCRIPTS_DIR",
+    "TMT_TOPOLOGY_BASH",
+    "TMT_TOPOLOGY_YAML",
+    "TMT_VERSION",
+];
+
 /// The variables that every test sees under atex.
 pub(crate) const VARIABLES: &[&str] = &[
     "TMT_PLAN_ENVIRONMENT_FILE",

@@ -229,6 +229,8 @@ pub fn run(run: Run<'_>, sink: &mut dyn EventSink) -> Result<Finished, RunError>
         trees: run.work.uploads.iter().map(|_| OnceLock::new()).collect(),
         observes: (pending.jobs.iter()).any(|job| observed_inputs::is_unseen(run.work, run.store, job.node)),
         cache_failed: AtomicBool::new(false),
+        mark: format!("{}-{}", clock::unix_millis(), std::process::id()),
+        told_changed_data: AtomicBool::new(false),
     };
     sink.event(&stamp(run_started(&shared, &run.suts, restored.len())));
     finished.tell_cached(restored, sink);

@@ -41,6 +41,10 @@ pub(crate) struct Shared<'a> {
     pub(crate) observes: bool,
     /// Whether the user was warned that the cache cannot be used.
     pub(crate) cache_failed: AtomicBool,
+    /// A text that no other run has.
+    pub(crate) mark: String,
+    /// Whether the user was told that a test changed the data of its plan.
+    pub(crate) told_changed_data: AtomicBool,
 }
 
 impl<'a> Shared<'a> {

@@ -24,9 +24,11 @@ impl Worker<'_> {
             return Ok(Input::EnterFailed(reason));
         }
         let plans: Vec<_> = self.shared.plans(lane).map(|plan| plan.name.as_str()).collect();
+        self.keep_data_of_lane()?;
         self.tell(SutEvent::Entering, plans.join(" "));
         match self.bring_into(lane, waiting) {
             Ok(None) => {
+                self.entered = Some(lane);
                 self.tell(SutEvent::Ready, String::new());
                 Ok(Input::Entered)
             }
@@ -62,6 +64,7 @@ impl Worker<'_> {
         let mut done = self.stand(chain)?;
         // A build without prepare steps begins with an empty environment file, without the variables of earlier builds.
         if chain.is_empty() && shared.options.mode == Mode::Build {
+            self.changed_data.clear();
             self.sut.reset_env_file(&self.shared.project.id, EnvFile::Base)?;
         }
         self.ran_here = None;

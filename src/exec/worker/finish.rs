@@ -13,7 +13,7 @@ use crate::exec::run::shared::Shared;
 use crate::exec::schedule::{Input, LaneId};
 use crate::exec::worker::how::outcome_of;
 use crate::exec::worker::{CommandError, Worker};
-use crate::sut::{Due, EnvFile, Room, SyncMode, TroubleKind, Urgency};
+use crate::sut::{Due, EnvFile, PlanData, Room, SyncMode, TroubleKind, Urgency};
 
 /// How the finish of a plan ended.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -127,28 +127,30 @@ impl Worker<'_> {
         // The tests may have filled the disk, so the reserved room is freed first.
         self.sut.reserve(Room::Free)?;
         self.save_state()?;
-        let mut brought = None;
+        let (mut brought, mut forgotten) = (None, false);
         for plan in plans {
             if brought.as_ref().is_none_or(|(upload, _)| *upload != plan.upload) {
                 brought = Some((plan.upload, self.bring_for_finish(plan.upload)?));
             }
             let missing = brought.as_ref().and_then(|(_, missing)| missing.clone());
             match self.finish_plan(plan, missing.as_deref(), due)? {
-                Finish::Over => {}
+                Finish::Over => self.keep_plan_data(plan)?,
                 Finish::Due => {
                     self.unpaid.insert(plan.name.clone());
                     continue;
                 }
                 Finish::Cancelled => break,
             }
-            if plan.chain.is_empty() {
-                self.sut.reset_env_file(&self.shared.project.id, EnvFile::Base)?;
-            }
+            forgotten |= plan.chain.is_empty();
             let project = self.shared.project;
             self.state
                 .unfinished
                 .retain(|due| due.plan != plan.name || !due.is_of(project));
             self.save_state()?;
+        }
+        // All plans without prepare steps share one environment file, which the finish steps of each of them may need.
+        if forgotten {
+            self.sut.reset_env_file(&self.shared.project.id, EnvFile::Base)?;
         }
         self.sut.reserve(Room::Kept)?;
         Ok(())
@@ -178,7 +180,7 @@ impl Worker<'_> {
     ) -> Result<Finish, CommandError> {
         let mut finish = Finish::Over;
         for &step in &plan.finish {
-            let ran = self.finish_step(step, Shared::env_file(&plan.chain), missing)?;
+            let ran = self.finish_step(step, plan, missing)?;
             due.pop_front();
             match ran {
                 ScriptEnd::Exited(_) | ScriptEnd::Infra(InfraKind::Timeout, _) => {}
@@ -189,12 +191,7 @@ impl Worker<'_> {
         Ok(finish)
     }
 
-    fn finish_step(
-        &mut self,
-        step: StepId,
-        env_file: EnvFile,
-        missing: Option<&str>,
-    ) -> Result<ScriptEnd, CommandError> {
+    fn finish_step(&mut self, step: StepId, plan: &PlanSpec, missing: Option<&str>) -> Result<ScriptEnd, CommandError> {
         let (node, key) = self.shared.identify(self.shared.work.step(step).node);
         let started = Instant::now();
         self.outbox.event(Event::NodeStarted {
@@ -204,8 +201,13 @@ impl Worker<'_> {
             attempt: 1,
         });
         let mut log = self.shared.finish_log.part(self.sut.name(), node.label())?;
+        let data = PlanData::OfPlan {
+            plan: plan.name.clone(),
+            run: String::new(),
+        };
+        let seen = (Shared::env_file(&plan.chain), data);
         let ran = match missing {
-            None => self.run_step(step, env_file, Urgency::Graceful, &mut log)?,
+            None => self.run_step(step, seen, Urgency::Graceful, &mut log)?,
             Some(reason) => ScriptEnd::Infra(InfraKind::Setup, reason.to_owned()),
         };
         log.finish()?;

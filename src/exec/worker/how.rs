@@ -14,14 +14,14 @@ use crate::exec::attempt::script::{self, ScriptEnd};
 use crate::exec::run::messages::WorkerMessage;
 use crate::exec::worker::{CommandError, Worker};
 use crate::sut::agent::packages::PackageNeed;
-use crate::sut::{EnvFile, Job, JobKind, Urgency};
+use crate::sut::{EnvFile, Job, JobKind, PlanData, Urgency};
 
 impl Worker<'_> {
     /// Runs the scripts of a prepare or finish step until one fails.
     pub(crate) fn run_step(
         &mut self,
         step: StepId,
-        env_file: EnvFile,
+        (env_file, plan_data): (EnvFile, PlanData),
         borne: Urgency,
         log: &mut NodeLog<'_>,
     ) -> Result<ScriptEnd, CommandError> {
@@ -33,9 +33,13 @@ impl Worker<'_> {
                 return Ok(ScriptEnd::Infra(InfraKind::Setup, reason));
             }
         };
+        // A package manager is no script of the plan.
+        let is_of_plan = !matches!(spec.action, PhaseAction::Install { .. });
         for script in scripts {
             let job = Job {
-                kind: JobKind::Script,
+                kind: JobKind::Script {
+                    plan_data: is_of_plan.then(|| plan_data.clone()),
+                },
                 script,
                 slot: self.shared.slot(spec.upload).to_owned(),
                 dir: String::new(),

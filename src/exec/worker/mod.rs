@@ -8,12 +8,13 @@ mod finish;
 pub(crate) mod how;
 mod observe;
 mod packages;
+mod plan_data;
 mod prepare;
 mod prepared;
 mod sync;
 mod test;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::io;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
@@ -28,7 +29,7 @@ use crate::exec::record::observed_inputs::Paths;
 use crate::exec::record::recorder::RecorderHandle;
 use crate::exec::run::messages::{Outbox, WorkerMessage};
 use crate::exec::run::shared::Shared;
-use crate::exec::schedule::{Input, JobId, Skip, StepNo, WorkerCommand};
+use crate::exec::schedule::{Input, JobId, LaneId, Skip, StepNo, WorkerCommand};
 use crate::exec::worker::sync::mode_of;
 use crate::sut::trouble::without_os_numbers;
 use crate::sut::{BaseIdentity, Facts, Sut, SutState, TEND, Taint, Trouble, TroubleKind};
@@ -87,6 +88,10 @@ pub(crate) struct Worker<'a> {
     pub(crate) prepared_reads: Option<Paths>,
     /// Whether the user was warned that reads cannot be seen.
     pub(crate) told_unseen: bool,
+    /// The lane that the machine is in, if it was entered.
+    pub(crate) entered: Option<LaneId>,
+    /// The plans whose data was changed there since it was made, each with the first test that did so.
+    pub(crate) changed_data: HashMap<String, String>,
     /// The test that ran last in the tree on the machine, if what it did to the tree was not undone yet.
     pub(crate) ran_here: Option<String>,
 }
@@ -114,6 +119,8 @@ impl<'a> Worker<'a> {
             unpaid: BTreeSet::new(),
             prepared_reads: Some(Paths::new()),
             told_unseen: false,
+            entered: None,
+            changed_data: HashMap::new(),
             ran_here: None,
         }
     }
@@ -166,6 +173,7 @@ impl<'a> Worker<'a> {
                 Ok(left)
             }
             WorkerCommand::Close => {
+                self.keep_data_of_lane()?;
                 self.settle()?;
                 self.sut.close();
                 self.tell(SutEvent::Released, String::new());

@@ -69,7 +69,7 @@ impl Worker<'_> {
             Err(reason) => return Ok(Installed::Not(reason)),
         };
         let job = Job {
-            kind: JobKind::Script,
+            kind: JobKind::Script { plan_data: None },
             script,
             slot: self.shared.slot(self.shared.lane(lane).upload).to_owned(),
             dir: String::new(),

@@ -13,7 +13,7 @@ use crate::exec::record::{self, RecordError};
 use crate::exec::run::clock::unix_now;
 use crate::exec::worker::how::outcome_of;
 use crate::exec::worker::{CommandError, Worker};
-use crate::sut::{EnvFile, Taint, Urgency};
+use crate::sut::{EnvFile, PlanData, Taint, Urgency};
 
 impl Worker<'_> {
     /// Runs a step of a chain after all steps before it are done. Returns the reason if it fails.
@@ -31,7 +31,7 @@ impl Worker<'_> {
             attempt: 1,
         });
         let mut log = shared.prepare_log.part(self.sut.name(), node.label())?;
-        let ran = self.run_step(step, EnvFile::Prepared, Urgency::None, &mut log)?;
+        let ran = self.run_step(step, (EnvFile::Prepared, PlanData::OfChain), Urgency::None, &mut log)?;
         let own = log.finish()?;
         let mut failure = ran.failure();
         let mut outcome = outcome_of(&ran);

@@ -119,6 +119,7 @@ impl Worker<'_> {
         self.forget_prepared()?;
         if !chain.is_empty() {
             self.prepared_here = true;
+            self.changed_data.clear();
             self.sut.reset_env_file(&self.shared.project.id, EnvFile::Prepared)?;
         }
         Ok(())

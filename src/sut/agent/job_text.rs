@@ -98,7 +98,8 @@ pub(crate) fn pack(
         JobKind::Test {
             name, metadata, tty, ..
         } => (if *tty { "tty" } else { "test" }, name.as_str(), metadata.as_str()),
-        JobKind::Script => ("script", "", ""),
+        JobKind::SendPlanData(_) => ("test", "", ""),
+        JobKind::Script { .. } => ("script", "", ""),
     };
     let (called, prologue) = (called(name), prologue(job, data, can_reboot)?);
     let texts = [
@@ -175,23 +176,29 @@ fn prologue(job: &Job, data: &Path, can_reboot: bool) -> Result<Vec<u8>, BadJob>
     }
     let environment = environment(job, (data, &work))?;
     let script = work.join("script");
-    if let JobKind::Test {
-        tmt: Some(test),
-        restarts,
-        ..
-    } = &job.kind
-    {
-        let around = Surroundings {
-            dir: &data.join("tmt"),
-            script: &script,
-            reboots: *restarts,
-            can_reboot,
-            environment: &environment,
-        };
-        text.0.extend(interface::text(test, &around));
-        return Ok(text.0);
+    let around = Surroundings {
+        dir: &data.join("tmt"),
+        script: &script,
+        chain: &data.join("plan").join(job.env_file.name(of_slot(&job.slot))),
+        environment: &environment,
+        can_reboot,
+    };
+    match &job.kind {
+        JobKind::Test {
+            tmt: Some(test),
+            restarts,
+            ..
+        } => {
+            text.0.extend(interface::of_test(test, &around, *restarts));
+            return Ok(text.0);
+        }
+        JobKind::SendPlanData(data) => {
+            text.0.extend(interface::send_plan_data(&around, data));
+            return Ok(text.0);
+        }
+        JobKind::Script { plan_data: Some(data) } => text.0.extend(interface::before_script(&around, data)),
+        JobKind::Test { tmt: None, .. } | JobKind::Script { plan_data: None } => text.0.extend(&environment),
     }
-    text.0.extend(environment);
     // A write that nobody reads then fails without ending this shell. The programs that it starts still die of SIGPIPE, as
     // usual.
     text.line(&[b"trap : PIPE"]);

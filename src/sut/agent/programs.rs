@@ -18,6 +18,7 @@ pub(crate) const AGENT: &str = concat!(
     include_str!("bash/agent/facts.bash"),
     include_str!("bash/agent/state.bash"),
     include_str!("bash/agent/environment.bash"),
+    include_str!("bash/agent/plan_data.bash"),
     include_str!("bash/agent/tree/mounts.bash"),
     include_str!("bash/agent/tree/listing.bash"),
     include_str!("bash/agent/tree/reads.bash"),

@@ -1,159 +1,18 @@
 # Around a test with tmt's interface: makes what tmt promises, runs the test in a shell of its own, which it may end in any way, and sends
-# what it left to the runner over the control stream. Needs bash 4.2, coreutils. See sut/interface/mod.rs for the other side.
+# what it left to the runner over the control stream. Needs bash 4.2, coreutils, and the functions of promised.bash and send.bash.
+# See sut/interface/mod.rs for the other side.
 #
 # $1 the directory for it, which a restarted test finds as it left it; $2 the test's script; $3 how often its machine went away under it
 # and came back; $4 its number in the plan; $5 the text of the commands; $6 its framework; $7 the text that sets its environment, which the
 # test alone gets: what bash reads from a variable of the test must not change what is removed or sent here; $8 the exit codes after which
 # it is started again, with blanks around them; $9 how often it is started again at most; ${10} whether the machine is rebooted before that;
-# ${11} whether the machine can be rebooted. What is not so is empty. Descriptor 7 is the control stream, 8 the output.
+# ${11} whether the machine can be rebooted; ${12} the plan data that prepare steps have made; ${13} the copy of it that the plan's tests and
+# finish steps share; ${14} the run that the copy has to be of. What is not so is empty. Descriptor 7 is the control stream, 8 the output.
 #
-# DIRECTORY/bin and commands are the commands. All else is the test's: test/ and plan/ are for it, and in state/ is what this program has to
-# know after a restart: iteration (the test's variable), pid (its shell, where the machine can be rebooted), request (the reboot that it
+# DIRECTORY/bin and commands are the commands. All else is the test's: test/ is for it, and in state/ is what this program has to
+# know after a restart: iteration (the test's variable), plan-before (the plan data as the test found it), pid (its shell, where the machine can be rebooted), request (the reboot that it
 # asked for), reboot (the boot in which that was begun, and how), stayed (why it came to nothing), restarts (how often its exit code
 # made it start again).
-
-# Ends the test as one that cannot be run: the runner knows no such word.
-cannot() {
-    printf 'cannot %s\n' "$1" >&7
-    exit 1
-}
-
-# topology DIRECTORY: writes the files that name the guests: there is one.
-topology() {
-    printf '%s\n' 'declare -A TMT_GUEST' 'TMT_GUEST[name]="default-0"' 'TMT_GUEST[role]=""' 'TMT_GUEST[hostname]=""' \
-        'TMT_GUEST_NAMES="default-0"' 'declare -A TMT_GUESTS' 'TMT_GUESTS[default-0.name]="default-0"' \
-        'TMT_GUESTS[default-0.role]=""' 'TMT_GUESTS[default-0.hostname]=""' 'TMT_ROLE_NAMES=""' 'declare -A TMT_ROLES' \
-        >"$1/topology.sh"
-    printf '%s\n' 'guest:' '  hostname: null' '  name: default-0' '  role: null' 'guest-names:' '- default-0' 'guests:' \
-        '  default-0:' '    hostname: null' '    name: default-0' '    role: null' 'role-names: []' 'roles: {}' \
-        >"$1/topology.yaml"
-}
-
-# stub DIRECTORY: makes the text of each command in REPLY, which reads the text of all of them.
-stub() {
-    printf -v REPLY '#!%s\n. %q\n' "$BASH" "$1/commands"
-}
-
-# holds FILE TEXT: whether a file is one of its own, and holds this text and no more.
-holds() {
-    local text
-    [[ -f $1 && ! -L $1 && -O $1 ]] && ! IFS= read -r -d '' text <"$1" && [[ $text == "$2" ]]
-}
-
-# has_commands DIRECTORY TEXT: whether the commands are there as they were made, and nothing else is, but what each test has of its own.
-# It starts no process, since it is done before each test.
-has_commands() {
-    local name entries
-    [[ -d $1/bin && ! -L $1/bin ]] && holds "$1/commands" "$2"$'\n' || return
-    for name in "$1"/*; do
-        case ${name#"$1/"} in
-            bin | commands | plan | state | test) ;;
-            *) return 1 ;;
-        esac
-    done
-    entries=("$1"/bin/*)
-    ((${#entries[@]} == ${#names[@]})) || return
-    stub "$1"
-    for name in "${names[@]}"; do
-        [[ -x $1/bin/$name ]] && holds "$1/bin/$name" "$REPLY" || return
-    done
-}
-
-# commands DIRECTORY TEXT: writes the commands, each under all of its names.
-commands() {
-    local name
-    printf '%s\n' "$2" >"$1/commands" || return
-    stub "$1"
-    for name in "${names[@]}"; do
-        printf %s "$REPLY" >"$1/bin/$name" || return
-    done
-    chmod 755 "$1"/bin/*
-}
-
-# files DIRECTORY: adds all regular files below a directory to `found`, but follows no link. One that cannot be read may hold a result.
-files() {
-    local entry
-    [[ -d $1 && ! -L $1 && -r $1 && -x $1 ]] || cannot "read $1"
-    for entry in "$1"/*; do
-        if [[ -L $entry ]]; then
-            continue
-        elif [[ -d $entry ]]; then
-            files "$entry"
-        elif [[ -f $entry ]]; then
-            [[ -r $entry ]] || cannot "read $entry"
-            found+=("$entry")
-        fi
-    done
-}
-
-# json NAME: makes the text of a name for JSON of it in REPLY. What is no UTF-8 is taken for Latin-1.
-json() {
-    local text=${1//\\/\\\\} char code at
-    local utf8=$'^([\x01-\x7f]|[\xc2-\xdf][\x80-\xbf]|\xe0[\xa0-\xbf][\x80-\xbf]|[\xe1-\xec\xee\xef][\x80-\xbf]{2}|\xed[\x80-\x9f][\x80-\xbf]|\xf0[\x90-\xbf][\x80-\xbf]{2}|[\xf1-\xf3][\x80-\xbf]{3}|\xf4[\x80-\x8f][\x80-\xbf]{2})*$'
-    text=${text//\"/\\\"}
-    REPLY=$text
-    [[ $text == *[!\ -~]* ]] || return
-    local is_utf8=
-    [[ $text =~ $utf8 ]] && is_utf8=yes
-    REPLY=
-    for ((at = 0; at < ${#text}; at++)); do
-        char=${text:at:1}
-        printf -v code %d "'$char"
-        ((code &= 255))
-        if ((code < 32 || code == 127)) || { ((code > 127)) && [[ ! $is_utf8 ]]; }; then
-            printf -v char '\\u%04x' "$code"
-        fi
-        REPLY+=$char
-    done
-}
-
-# send_file FILE NAME: sends a file, to lie under a name. One that changes meanwhile still has the length that was told.
-send_file() {
-    local length LC_ALL=C
-    length=$(stat -c %s -- "$1") && [[ $length ]] || cannot "read $1"
-    json "$2"
-    REPLY="{\"partial\":true,\"files\":[{\"name\":\"$REPLY\",\"length\":$length}]}"
-    printf 'result %d\n%s' "${#REPLY}" "$REPLY" >&7 || return
-    ((length == 0)) || { cat -- "$1"; head -c "$length" /dev/zero; } 2>/dev/null 7>&- | head -c "$length" >&7
-}
-
-# send DIRECTORY NAME: sends all files below a directory, to lie under a name.
-send() {
-    local found=() file
-    files "$1"
-    for file in "${found[@]}"; do
-        send_file "$file" "$2${file#"$1"}" || return
-    done
-}
-
-# holds_mounts DIRECTORY: whether something is mounted at or below a directory, as far as the kernel's list can be read. It starts no
-# process either.
-holds_mounts() {
-    local lines=() line point own back=$PWD
-    cd -P -- "$1" || return 0
-    own=$PWD
-    cd -- "$back" || cannot "go back to $back"
-    unset -v OLDPWD
-    mapfile -t lines </proc/self/mountinfo && ((${#lines[@]} > 0)) || return 0
-    for line in "${lines[@]}"; do
-        line=${line#* * * * }
-        point=${line%% *}
-        [[ $point != *\\* ]] || printf -v point "${point//%/%%}"
-        [[ $point != "$own" && $point != "$own"/* ]] || return 0
-    done
-    return 1
-}
-
-# empty DIRECTORY KEPT: leaves nothing of an earlier test there, but the commands where they are to be kept. What a test mounted there is
-# not ours, whatever device it is of.
-empty() {
-    [[ ! -L $1 ]] && ! holds_mounts "$1" || cannot "empty $1: it is a link, or something is mounted there"
-    if [[ $2 ]]; then
-        rm -rf --one-file-system -- "$1"/{plan,state,test}
-    else
-        rm -rf --one-file-system -- "$1"
-    fi || cannot "empty $1"
-}
 
 # told DIRECTORY CHECK EVENT RESULT [NOTE]: notes for the runner what a check came to.
 told() {
@@ -161,7 +20,7 @@ told() {
     printf '%s\t%s\t%s\t%s\n' "$2" "$3" "$4" "${5//[$'\t\n']/ }" >>"$1/test/checks/results.txt" || cannot "write below $1"
 }
 
-# run_test DIRECTORY SCRIPT REBOOTS NUMBER FRAMEWORK ENVIRONMENT RESTARTS BASH TEXT CAN: runs the test.
+# run_test DIRECTORY SCRIPT REBOOTS NUMBER FRAMEWORK ENVIRONMENT RESTARTS BASH TEXT CAN PLAN-DATA: runs the test.
 run_test() (
     exec 2>&8 8>&-
     [[ ! ${10} ]] || printf '%d\n' "$BASHPID" >"$1/state/pid" || cannot "write below $1"
@@ -173,8 +32,8 @@ run_test() (
     TMT_TEST_RESTART_COUNT=$(($3 + $7))
     TMT_TOPOLOGY_BASH=$1/test/topology.sh
     TMT_TOPOLOGY_YAML=$1/test/topology.yaml
-    TMT_PLAN_DATA=$1/plan
-    TMT_PLAN_SOURCE_SCRIPT=$1/plan/plan-source-script.sh
+    TMT_PLAN_DATA=${11}
+    TMT_PLAN_SOURCE_SCRIPT=${11}/plan-source-script.sh
     TMT_SOURCE_DIR=$1/source
     TMT_SCRIPTS_DIR=$1/bin
     TMT_VERSION=1.78.0
@@ -251,21 +110,63 @@ came_back() {
     [[ ! $why ]]
 }
 
+# state DIRECTORY: prints a line for everything below a directory, as `stat` sees it, with the path at the end. No content can change
+# without the time of its last change. Where there is very much, nothing is known of it, and so it has always changed. Of an empty directory
+# it knows without a process.
+state() {
+    local left=4000
+    [[ -d $1 && ! -L $1 ]] && below "$1" || printf 'unknown since %(%s)T.%s\n' -1 "$RANDOM$RANDOM"
+}
+
+# below DIRECTORY: prints the lines of everything below a directory. Fails if it is too much.
+below() {
+    local entries=("$1"/*) entry
+    (((left -= ${#entries[@]}) >= 0)) || return
+    ((${#entries[@]} > 0)) || return 0
+    stat -c '%i %f %u %g %s %.9Y %.9Z %n' -- "${entries[@]}" || return
+    for entry in "${entries[@]}"; do
+        [[ -L $entry || ! -d $entry ]] || below "$entry" || return
+    done
+}
+
+# send_changes DIRECTORY PLAN-DATA: sends the files of the plan data that the test has added or changed, and a list of everything there
+# that is not as it was. The list tells the runner that later tests depend on this one.
+send_changes() {
+    local lines=() line file before after
+    local -A known=() changed=()
+    state "$2" >"$1/plan-after"
+    IFS= read -r -d '' before <"$1/plan-before"
+    IFS= read -r -d '' after <"$1/plan-after"
+    [[ $before != "$after" ]] || return 0
+    mapfile -t lines <"$1/plan-before"
+    for line in "${lines[@]}"; do known[${line:-.}]=gone; done
+    mapfile -t lines <"$1/plan-after"
+    for line in "${lines[@]}"; do
+        if [[ ${known[${line:-.}]} ]]; then
+            known[${line:-.}]=kept
+            continue
+        fi
+        file=${line#* * * * * * * }
+        changed[${file:-.}]=yes
+        [[ ! -f $file || -L $file || $file != "$2"/* ]] || send_file "$file" "plan-data${file#"$2"}"
+    done
+    for line in "${!known[@]}"; do
+        [[ ${known[$line]} == kept ]] || changed[${line#* * * * * * * }]=yes
+    done
+    printf '%s\n' "${!changed[@]}" >"$1/plan-changes"
+    send_file "$1/plan-changes" plan-data.txt
+}
+
 trap : PIPE
-shopt -s nullglob dotglob
-names=(tmt-report-result rhts-report-result rstrnt-report-result tmt-file-submit rhts-submit-log rhts_submit_log
-    rstrnt-report-log tmt-abort rhts-abort rstrnt-abort tmt-reboot rhts-reboot rstrnt-reboot)
-kept=
-has_commands "$1" "$5" && kept=yes
-if (($3 == 0)) && [[ -e $1 || -L $1 ]]; then
-    empty "$1" "$kept"
-fi
-mkdir -p -- "$1"/{bin,plan,state,test/data} || cannot "make $1"
-[[ $kept ]] || commands "$1" "$5" || cannot "write below $1"
-topology "$1/test" || cannot "write below $1"
-if (($3 == 0)); then
+first=
+(($3 > 0)) || first=yes
+provide "$1" "$5" "$first"
+plan_data "${12}" "${13}" "${14}"
+if [[ $first ]]; then
     printf '%(%s)T-%s\n' -1 "$4" >"$1/state/iteration" || cannot "write below $1"
+    state "${13}" >"$1/state/plan-before" || cannot "write below $1"
 fi
+source='[[ ! -f $TMT_PLAN_SOURCE_SCRIPT ]] || . "$TMT_PLAN_SOURCE_SCRIPT"'
 options='set -eo pipefail;'
 if [[ $6 == beakerlib ]]; then
     options=
@@ -284,7 +185,7 @@ if came_back "$1"; then
         checks "$1" before-test
         # How the test's shell was ended is nothing that bash should print there.
         {
-            run_test "$1" "$2" "$3" "$4" "$6" "$7" "$restarts" "$BASH" "trap : PIPE; $options"' . "$0"' "${11}"
+            run_test "$1" "$2" "$3" "$4" "$6" "$7" "$restarts" "$BASH" "trap : PIPE; $source; $options"' . "$0"' "${11}" "${13}"
         } 2>/dev/null
         rc=$?
         checks "$1" after-test
@@ -307,6 +208,6 @@ if [[ $6 == beakerlib ]]; then
     done
 fi
 send "$1/test/data" data
-send "$1/plan" plan-data
+send_changes "$1/state" "${13}"
 [[ ! -d $1/test/checks ]] || send "$1/test/checks" checks
 exit "$rc"

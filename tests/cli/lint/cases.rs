@@ -177,7 +177,7 @@ pub(crate) const CASES: &[Case] = &[
     case!("tmt-expansion":
         [("p.fmf", "execute: {how: tmt}\ndiscover:\n  how: fmf\n  url: https://host/${REPO}\nenvironment:\n  B: $A\n  C: $TMT_TREE/c\n  D: ${TMT_PLAN_DATA}\n")]
         => ["p.fmf:7:6", "p.fmf:8:6"];
-        right: [("p.fmf", "execute: {how: tmt}\ndiscover: {how: fmf, test: a$}\nenvironment: {A: $B}\nprepare: {script: 'echo $VAR $1 $@distro $TMT_TREE'}\n"), ("a.fmf", "test: echo $HOME\n")]),
+        right: [("p.fmf", "execute: {how: tmt}\ndiscover: {how: fmf, test: a$}\nenvironment: {A: $B}\nprepare: {script: 'echo $VAR $1 $@distro $TMT_TREE $TMT_PLAN_DATA'}\n"), ("a.fmf", "test: echo $HOME\n")]),
     case!("tmt-variable":
         [("a.fmf", "test: |\n  cd /\n  touch $TMT_TEST_DATA/x\nextra-atex-interface: atex\n"), ("b.fmf", "test: ./t.sh\n"), ("t.sh", "#!/bin/sh\n# $TMT_DEBUG\nls \"$TMT_TEST_PIDFILE\"\n")]
         => ["a.fmf:3:10", "t.sh:3:6"];

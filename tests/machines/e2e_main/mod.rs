@@ -20,6 +20,7 @@ mod options;
 mod owed;
 mod own;
 mod packages;
+mod plan_data;
 mod pool;
 mod projects;
 mod promises;

@@ -269,7 +269,7 @@ pub(crate) fn sync(sut: &mut dyn Sut, host: &Host, mode: SyncMode) -> Synced {
 /// Makes a job of a script.
 pub(crate) fn script(text: &str) -> Job {
     Job {
-        kind: JobKind::Script,
+        kind: JobKind::Script { plan_data: None },
         script: text.into(),
         slot: "tree".into(),
         dir: String::new(),

@@ -11,14 +11,15 @@ use crate::exec::attempt::{self, Attempt, AttemptEnd, SutAfter, Unwritten};
 use crate::exec::record::infra_result;
 use crate::exec::run::messages::WorkerMessage;
 use crate::exec::run::shared::Shared;
-use crate::exec::schedule::{After, JobId, LaneId, Skip, TestAttempt};
+use crate::exec::schedule::{After, LaneId, Skip, TestAttempt};
 use crate::exec::worker::packages::Installed;
+use crate::exec::worker::plan_data;
 use crate::exec::worker::sync::mode_of;
 use crate::exec::worker::{CommandError, Worker};
 use crate::rundir::RunDirError;
 use crate::sut::agent::packages::PackageNeed;
 use crate::sut::trouble::without_os_numbers;
-use crate::sut::{Job, JobKind, TestRestart, TmtTest, Trouble, TroubleKind};
+use crate::sut::{Job, JobKind, PlanData, TestRestart, TmtTest, Trouble, TroubleKind};
 
 /// How many results of a test are sent as events. Its `results.jsonl` holds all of them, and the event of its end their counts.
 const RESULTS_TOLD: u64 = 1000;
@@ -75,12 +76,12 @@ impl Worker<'_> {
     pub(crate) fn attempt_made(
         &mut self,
         made: Result<(), RunDirError>,
-        job: JobId,
+        attempt: TestAttempt,
         part: Position,
         dir: &Path,
     ) -> Result<SutAttempt, CommandError> {
         match made {
-            Ok(()) => self.attempt_in(job, part, dir),
+            Ok(()) => self.attempt_in(attempt, part, dir),
             Err(error) => Ok(SutAttempt {
                 summary: Err(without_os_numbers(&error.to_string())),
                 after: SutAfter::Usable(After::Clean),
@@ -102,8 +103,8 @@ impl Worker<'_> {
         self.save_state()
     }
 
-    fn attempt_in(&mut self, job: JobId, part: Position, dir: &Path) -> Result<SutAttempt, CommandError> {
-        let shared = self.shared;
+    fn attempt_in(&mut self, made: TestAttempt, part: Position, dir: &Path) -> Result<SutAttempt, CommandError> {
+        let (shared, job) = (self.shared, made.job);
         let (test, lane) = (shared.test(job), shared.job(job).lane);
         if let Some(missing) = &test.missing {
             return Ok(SutAttempt {
@@ -160,7 +161,7 @@ impl Worker<'_> {
             }
         };
         let attempt = Attempt {
-            job: job_of(shared, lane, test),
+            job: job_of(shared, lane, test, made.number),
             rules: Rules::of(test),
             duration: test.duration,
             dir,
@@ -205,20 +206,25 @@ fn never_started(shared: &Shared<'_>, dir: &Path, kind: InfraKind, note: &str) -
     written.map_err(|error| without_os_numbers(&error.to_string()))
 }
 
-fn job_of(shared: &Shared<'_>, lane: LaneId, test: &TestSpec) -> Job {
+fn job_of(shared: &Shared<'_>, lane: LaneId, test: &TestSpec, attempt: u32) -> Job {
     let plan = shared.work.plan(test.plan);
+    let of_tmt = || TmtTest {
+        serial: test.serial,
+        framework: test.framework.word(),
+        restart: restart_of(test),
+        checks: checks_of(test),
+        plan_data: PlanData::OfPlan {
+            plan: plan.name.clone(),
+            run: plan_data::run_of(shared, plan, attempt),
+        },
+    };
     Job {
         kind: JobKind::Test {
             name: test.name.clone(),
             metadata: test.metadata.to_string(),
             restarts: 0,
             tty: test.tty,
-            tmt: (test.interface == Interface::Tmt).then_some(TmtTest {
-                serial: test.serial,
-                framework: test.framework.word(),
-                restart: restart_of(test),
-                checks: checks_of(test),
-            }),
+            tmt: (test.interface == Interface::Tmt).then(of_tmt),
         },
         script: framework::script(test),
         slot: shared.slot(plan.upload).to_owned(),

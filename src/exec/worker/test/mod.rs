@@ -166,10 +166,12 @@ impl Worker<'_> {
             after,
             started_there,
             mounted,
-        } = self.attempt_made(made, job, part, &dir)?;
+        } = self.attempt_made(made, attempt, part, &dir)?;
         let is_written = summary.is_ok();
         let summary = summary.unwrap_or_else(|error| self.unwritten(attempt, error));
         let outcome = outcome_of(&summary);
+        let was_lost = started_there && summary.infra.is_some();
+        let dependence = self.dependence(test, &dir, was_lost);
         let ended_by = summary.infra.as_ref().map_or("unknown", |(kind, _)| kind.as_str());
         let left = match (after, mounted) {
             (SutAfter::Lost(reason), _) => SutCondition::Lost(reason),
@@ -192,7 +194,11 @@ impl Worker<'_> {
             begun,
             took: started.elapsed(),
             relative,
-            doubt: test.doubt.clone().filter(|_| outcome == NodeOutcome::Pass),
+            doubt: test
+                .doubt
+                .clone()
+                .or(dependence)
+                .filter(|_| outcome == NodeOutcome::Pass),
             key,
             summary,
         };

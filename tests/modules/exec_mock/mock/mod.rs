@@ -311,7 +311,7 @@ impl Sut for Mock {
     fn start(&mut self, job: &Job) -> Result<Box<dyn Channel>, Trouble> {
         let name = match &job.kind {
             JobKind::Test { name, .. } => name.clone(),
-            JobKind::Script => job.script.trim().to_owned(),
+            JobKind::Script { .. } | JobKind::SendPlanData(_) => job.script.trim().to_owned(),
         };
         self.note(Call::Start(name.clone()));
         self.attempt("start")?;

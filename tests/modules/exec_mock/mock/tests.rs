@@ -9,7 +9,7 @@ use atex::sut::{
 
 fn job() -> Job {
     Job {
-        kind: JobKind::Script,
+        kind: JobKind::Script { plan_data: None },
         script: "x".into(),
         slot: "tree".into(),
         dir: String::new(),

@@ -1,9 +1,9 @@
-# Plan environment files: how they are emptied, saved after a prepare step, and restored.
+# Plan environment files: how they are emptied, saved after a prepare step, and restored, together with the plan data.
 
 # reset-env PROJECT.prepared|PROJECT.base: empties an environment file, and removes what was saved of it after each prepare
 # step.
 agent_reset-env() {
-    said=$({ cd -P -- "$v/env" && rm -f -- "$1".[0-9]* && empty_env "$1"; } 2>&1) || { complain "cannot empty \`$v/env/$1\`"; return; }
+    said=$({ cd -P -- "$v/env" && rm -f -- "$1".[0-9]* && empty_env "$1" && reset_data "$1"; } 2>&1) || { complain "cannot empty \`$v/env/$1\`"; return; }
     say ok
 }
 
@@ -23,7 +23,7 @@ keep_env() {
 # not saved.
 agent_rewind-env() {
     local file=$1.prepared
-    [[ -f $v/env/$file.$2 && ! -L $v/env/$file.$2 ]] || { say none; return; }
-    said=$({ cd -P -- "$v/env" && empty_env "$file" && cat -- "$file.$2" >"$file"; } 2>&1) || { complain "cannot write \`$v/env/$file\`"; return; }
+    [[ -f $v/env/$file.$2 && ! -L $v/env/$file.$2 && -d $v/plan/$file.$2 && ! -L $v/plan/$file.$2 ]] || { say none; return; }
+    said=$({ cd -P -- "$v/env" && empty_env "$file" && cat -- "$file.$2" >"$file" && rewind_data "$1" "$2"; } 2>&1) || { complain "cannot write \`$v/env/$file\`"; return; }
     say ok
 }

@@ -47,6 +47,7 @@ prune() {
             [[ ! -d $dir ]] || left=1
         done
         [[ $left ]] || rm -f -- "$v/env/$project".{base,prepared} "$v/env/$project".prepared.[0-9]*
+        [[ $left ]] || { reset_data "$project.base"; reset_data "$project.prepared"; }
     done < <(cd -- "$v/manifest" && ls -t -- "${uses[@]}")
 } 2>/dev/null
 

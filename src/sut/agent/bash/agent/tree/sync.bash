@@ -124,6 +124,7 @@ settle_in() {
 agent_look() {
     local m=$v/manifest/$1
     keep_env "${1%%-*}" "$2"
+    keep_data "${1%%-*}" "$2"
     { printf %s "$1" >"$v/prepared"; leave_mounts; } 2>/dev/null
     [[ -s $m.list ]] || { say none; return; }
     look_at "$1" || return
