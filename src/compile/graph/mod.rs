@@ -142,6 +142,7 @@ impl<'r> Assembler<'r> {
                 };
                 libraries.add(&mut self.repositories, test)
             });
+            self.warn_of_replaced(test, needed.iter().flat_map(|needed| &needed.replaced));
             all.push(needed);
         }
         let files = libraries.complete(all.iter_mut().flatten());
@@ -159,6 +160,16 @@ impl<'r> Assembler<'r> {
             scope.error(key, MetadataProblem::LibraryPlace { place, file })
         })?;
         Ok((all, upload))
+    }
+
+    /// Warns of libraries in whose place packages are taken, of each once.
+    fn warn_of_replaced<'t>(&mut self, test: &Selected<'_>, replaced: impl Iterator<Item = &'t String>) {
+        let scope = NodeReader::new(test.within.tree, test.node).scope("test");
+        for text in replaced {
+            if !self.warnings.iter().any(|warning| warning.text.ends_with(text.as_str())) {
+                self.warnings.push(scope.warning("require", text));
+            }
+        }
     }
 
     fn discover(&mut self, plan: &Plan, tests: &[Selected<'r>]) -> Result<NodeId, CompileError> {

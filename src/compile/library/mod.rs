@@ -35,4 +35,6 @@ pub(crate) struct Needed {
     pub(crate) files: Vec<FileSet>,
     /// Why it cannot run: something that it requires cannot be had.
     pub(crate) missing: Option<String>,
+    /// What is said of libraries in whose place a package is taken.
+    pub(crate) replaced: Vec<String>,
 }

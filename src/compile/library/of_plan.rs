@@ -103,6 +103,8 @@ impl PlanLibraries {
                         }
                         Err(reason) => match &id.package {
                             Some(package) => {
+                                let text = format!("`{package}` is taken for a package, because the library cannot be had: {reason}");
+                                needed.replaced.push(text);
                                 needed.libraries.insert(place, "the package of this name".to_owned());
                                 needed.package(package, is_required);
                             }

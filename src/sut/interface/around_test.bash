@@ -147,11 +147,13 @@ send_changes() {
             continue
         fi
         file=${line#* * * * * * * }
-        changed[${file:-.}]=yes
+        file=${file:-.}
+        changed[${file#"$2"/}]=yes
         [[ ! -f $file || -L $file || $file != "$2"/* ]] || send_file "$file" "plan-data${file#"$2"}"
     done
     for line in "${!known[@]}"; do
-        [[ ${known[$line]} == kept ]] || changed[${line#* * * * * * * }]=yes
+        file=${line#* * * * * * * }
+        [[ ${known[$line]} == kept ]] || changed[${file#"$2"/}]=yes
     done
     printf '%s\n' "${!changed[@]}" >"$1/plan-changes"
     send_file "$1/plan-changes" plan-data.txt
