@@ -203,7 +203,7 @@ fn a_test_reboots_its_machine_and_goes_on_in_another_boot() {
 
 #[test]
 fn a_test_of_tmts_reboots_its_machine_and_its_checks_see_the_kernel() {
-    let Some(vm) = Vm::boot() else { return };
+    let Some(mut vm) = Vm::boot() else { return };
     let starts = "echo \"$TMT_REBOOT_COUNT of $TMT_TEST_RESTART_COUNT\" >>$TMT_TEST_DATA/starts";
     let asks = format!("{starts}\n[ $TMT_REBOOT_COUNT = 1 ] || tmt-reboot");
     let exits = format!("{starts}\n[ $TMT_REBOOT_COUNT = 1 ]");
@@ -252,6 +252,7 @@ fn a_test_of_tmts_reboots_its_machine_and_its_checks_see_the_kernel() {
         let part = format!(r#"{{"name":"check/{check}","status":"{status}""#);
         assert!(results("e").contains(&part), "{check}: {}", results("e"));
     }
+    vm.until_up();
     assert_eq!(vm.ran(), "prepare a a b b c d e");
 }
 
