@@ -109,6 +109,8 @@ impl ResolvedRequest {
         let mut assembler = Assembler::new(request, &self.trees, files.clone());
         let unusable = assembler.read_facts(&selection.plans);
         selection.leave_out(unusable);
+        let colliding = assembler.colliding(&selection.plans);
+        selection.leave_out(colliding);
         warnings.extend(git_ignored::warnings(&selection.plans, &self.trees, files));
         refuse_if_strict(request, &warnings)?;
         warnings.extend(unread.iter().cloned());

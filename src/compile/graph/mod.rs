@@ -31,6 +31,7 @@ use crate::compile::plan::phases::Phase;
 use crate::compile::plan::test_selection::Selected;
 use crate::compile::spec::{PhaseAction, PlanId, PlanSpec, Request, StepId, StepSpec, UploadId, Warning};
 use crate::compile::test::TestMetadata;
+use crate::compile::unusable::Unusable;
 use test_nodes::Draft;
 use uploads::{Collision, Uploads};
 
@@ -94,7 +95,12 @@ impl<'r> Assembler<'r> {
         probe: Option<String>,
     ) -> Result<(), CompileError> {
         let discover = self.discover(plan, tests)?;
-        let (needed, upload) = self.libraries(plan, tests)?;
+        let (libraries, mut needed) = self.libraries(&tests.iter().collect::<Vec<_>>())?;
+        for (test, needed) in tests.iter().zip(&needed) {
+            self.warn_of_replaced(test, needed.iter().flat_map(|needed| &needed.replaced));
+        }
+        let libraries = libraries.complete(needed.iter_mut().flatten());
+        let upload = self.uploads.of_plan(plan, (self.trees, &self.files), libraries);
         let part = PlanPart { plan, discover, upload };
         let id = PlanId(index(self.plans.len()));
         self.warn_of_globs(plan);
@@ -121,20 +127,50 @@ impl<'r> Assembler<'r> {
         Ok(())
     }
 
-    /// Finds the libraries of the tests of a plan. Returns what each test needs beside packages, and the upload that has it.
-    fn libraries(
-        &mut self,
-        plan: &Plan,
-        tests: &[Selected<'r>],
-    ) -> Result<(Vec<Option<Needed>>, UploadId), CompileError> {
+    /// Returns the tests whose libraries would lie where their tree has files.
+    pub(crate) fn colliding(&mut self, plans: &[(&Plan, Vec<Selected<'r>>)]) -> Vec<Unusable> {
+        let mut unusable = Vec::new();
+        for (plan, tests) in plans {
+            let mut left: Vec<&Selected<'r>> = tests.iter().collect();
+            while let Ok((libraries, mut needed)) = self.libraries(&left)
+                && !libraries.places().is_empty()
+            {
+                let files = libraries.complete(needed.iter_mut().flatten());
+                let collided = uploads::collision(plan, (self.trees, &self.files), &files, &libraries.places());
+                let Some(Collision { place, file }) = collided else {
+                    break;
+                };
+                let Some(of) = libraries.place_of(&place) else { break };
+                let needs =
+                    |needed: &Option<Needed>| needed.as_ref().is_some_and(|needed| needed.libraries.contains_key(of));
+                let (need, keep): (Vec<_>, Vec<_>) =
+                    left.into_iter().zip(&needed).partition(|(_, needed)| needs(needed));
+                unusable.extend(need.into_iter().map(|(test, _)| {
+                    let (place, file) = (place.clone(), file.clone());
+                    let scope = NodeReader::new(test.within.tree, test.node).scope("test");
+                    let key = if scope.value("require").is_some() {
+                        "require"
+                    } else {
+                        "recommend"
+                    };
+                    let error = scope.error(key, MetadataProblem::LibraryPlace { place, file });
+                    Unusable::test(plan, &test.name, error)
+                }));
+                left = keep.into_iter().map(|(test, _)| test).collect();
+            }
+        }
+        unusable
+    }
+
+    /// Finds the libraries of tests, and what each test needs beside packages.
+    fn libraries(&mut self, tests: &[&Selected<'r>]) -> Result<(PlanLibraries, Vec<Option<Needed>>), CompileError> {
         let mut libraries = PlanLibraries::default();
         let mut all = Vec::with_capacity(tests.len());
-        for (number, test) in tests.iter().enumerate() {
+        for test in tests {
             let facts = self.facts(test)?;
             let (requires, recommends) = (&*facts.requires, &*facts.recommends);
             let needed = of_plan::is_needing(requires, recommends).then(|| {
                 let test = NeedingTest {
-                    number,
                     tree: test.tree(),
                     prefix: &test.prefix(),
                     requires,
@@ -142,31 +178,20 @@ impl<'r> Assembler<'r> {
                 };
                 libraries.add(&mut self.repositories, test)
             });
-            self.warn_of_replaced(test, needed.iter().flat_map(|needed| &needed.replaced));
             all.push(needed);
         }
-        let files = libraries.complete(all.iter_mut().flatten());
-        let upload = self
-            .uploads
-            .of_plan(plan, self.trees, &self.files, files, &libraries.places());
-        let upload = upload.map_err(|Collision { place, file }| {
-            let test = &tests[libraries.test_of(&place).unwrap_or_default()];
-            let scope = NodeReader::new(test.within.tree, test.node).scope("test");
-            let key = if scope.value("require").is_some() {
-                "require"
-            } else {
-                "recommend"
-            };
-            scope.error(key, MetadataProblem::LibraryPlace { place, file })
-        })?;
-        Ok((all, upload))
+        Ok((libraries, all))
     }
 
     /// Warns of libraries in whose place packages are taken, of each once.
     fn warn_of_replaced<'t>(&mut self, test: &Selected<'_>, replaced: impl Iterator<Item = &'t String>) {
         let scope = NodeReader::new(test.within.tree, test.node).scope("test");
         for text in replaced {
-            if !self.warnings.iter().any(|warning| warning.text.ends_with(text.as_str())) {
+            if !self
+                .warnings
+                .iter()
+                .any(|warning| warning.text.ends_with(text.as_str()))
+            {
                 self.warnings.push(scope.warning("require", text));
             }
         }

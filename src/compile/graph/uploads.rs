@@ -6,9 +6,10 @@ use std::sync::Arc;
 
 use atex_graph::InputFile;
 
+use crate::compile::FilesOfTrees;
 use crate::compile::inputs::files::{TreeFile, TreeFiles, escaped};
 use crate::compile::library::of_plan::LibraryFiles;
-use crate::compile::metadata::trees::{TreeId, Trees};
+use crate::compile::metadata::trees::Trees;
 use crate::compile::plan::Plan;
 use crate::compile::plan::sections::{Repository, Source};
 use crate::compile::spec::{UploadFile, UploadId, UploadKind, UploadSpec};
@@ -35,14 +36,7 @@ pub(crate) struct Collision {
 impl Uploads {
     /// Returns the upload of a plan, with the files of its libraries, and makes it at first use. Plans with one tree share it where
     /// their libraries do not contradict each other.
-    pub(crate) fn of_plan(
-        &mut self,
-        plan: &Plan,
-        trees: &Trees,
-        files: &HashMap<TreeId, Arc<TreeFiles>>,
-        libraries: LibraryFiles,
-        places: &[&Path],
-    ) -> Result<UploadId, Collision> {
+    pub(crate) fn of_plan(&mut self, plan: &Plan, trees: (&Trees, &FilesOfTrees), libraries: LibraryFiles) -> UploadId {
         let mut slot = slot(plan);
         if let Some(id) = self.by_slot.get(&slot)
             && !agree(&self.libraries[id.0 as usize], &libraries)
@@ -50,18 +44,10 @@ impl Uploads {
             slot = slot_of_libraries(&slot, &libraries);
         }
         if let Some(&id) = self.by_slot.get(&slot) {
-            collide(&self.specs[id.0 as usize].files, &libraries, places)?;
             self.libraries[id.0 as usize].extend(libraries);
-            return Ok(id);
+            return id;
         }
-        let mut content = Vec::new();
-        for (tree, prefix) in plan.places(trees) {
-            if let Some(files) = files.get(&tree) {
-                extend(&mut content, &prefix, files);
-            }
-        }
-        content.sort_unstable_by(|left, right| left.path.cmp(&right.path));
-        collide(&content, &libraries, places)?;
+        let content = content(plan, trees);
         let id = UploadId(u32::try_from(self.specs.len()).unwrap_or(u32::MAX));
         self.specs.push(UploadSpec {
             slot: slot.clone(),
@@ -69,7 +55,7 @@ impl Uploads {
         });
         self.libraries.push(libraries);
         self.by_slot.insert(slot, id);
-        Ok(id)
+        id
     }
 
     /// Returns the uploads with all their files.
@@ -115,26 +101,44 @@ fn agree(left: &LibraryFiles, right: &LibraryFiles) -> bool {
     left.iter().all(same) && whole(left, right) && whole(right, left)
 }
 
-/// Refuses libraries that would lie where the tree has a file, or below one, or whose directories hold files of the tree. `files`
-/// are sorted.
-fn collide(files: &[UploadFile], libraries: &LibraryFiles, places: &[&Path]) -> Result<(), Collision> {
-    for place in libraries.keys().map(PathBuf::as_path).chain(places.iter().copied()) {
-        let at = |path: &Path| {
-            files
-                .binary_search_by(|file| file.path.as_path().cmp(path))
-                .ok()
-                .map(|at| &files[at])
-        };
-        let is_file = |file: &&UploadFile| file.kind != UploadKind::Directory;
+/// Returns the files of the trees of a plan, sorted by path.
+fn content(plan: &Plan, (trees, files): (&Trees, &FilesOfTrees)) -> Vec<UploadFile> {
+    let mut content = Vec::new();
+    for (tree, prefix) in plan.places(trees) {
+        if let Some(files) = files.get(&tree) {
+            extend(&mut content, &prefix, files);
+        }
+    }
+    content.sort_unstable_by(|left, right| left.path.cmp(&right.path));
+    content
+}
+
+/// Finds a library that would lie where the trees of a plan have a file, or below one, or whose directory holds files of them.
+pub(crate) fn collision(
+    plan: &Plan,
+    trees: (&Trees, &FilesOfTrees),
+    libraries: &LibraryFiles,
+    places: &[&Path],
+) -> Option<Collision> {
+    let files = content(plan, trees);
+    let is_file = |file: &&UploadFile| file.kind != UploadKind::Directory;
+    let at = |path: &Path| {
+        files
+            .binary_search_by(|file| file.path.as_path().cmp(path))
+            .ok()
+            .map(|at| &files[at])
+    };
+    let mut all = libraries.keys().map(PathBuf::as_path).chain(places.iter().copied());
+    all.find_map(|place| {
         let in_the_way = place.ancestors().find_map(|above| at(above).filter(is_file));
         let after = files.partition_point(|file| file.path.as_path() < place);
         let mut below = files[after..].iter().take_while(|file| file.path.starts_with(place));
-        if let Some(file) = in_the_way.or_else(|| below.find(is_file)) {
-            let (place, file) = (place.to_owned(), file.path.clone());
-            return Err(Collision { place, file });
-        }
-    }
-    Ok(())
+        let file = in_the_way.or_else(|| below.find(is_file))?;
+        Some(Collision {
+            place: place.to_owned(),
+            file: file.path.clone(),
+        })
+    })
 }
 
 /// Returns the name of a slot for a plan whose libraries contradict those in the slot that it would share.

@@ -31,16 +31,13 @@ pub(crate) struct PlanLibraries {
 #[derive(Debug)]
 struct Taken {
     library: Arc<Library>,
+    /// The directory of the section that has it.
     prefix: PathBuf,
-    /// The number of the first test that needs it.
-    test: usize,
 }
 
 /// A test that needs something.
 #[derive(Clone, Copy)]
 pub(crate) struct NeedingTest<'t> {
-    /// Its number in the plan.
-    pub(crate) number: usize,
     pub(crate) tree: TreeId,
     /// The directory of its section in the slot: empty, or `name/`.
     pub(crate) prefix: &'t str,
@@ -103,7 +100,9 @@ impl PlanLibraries {
                         }
                         Err(reason) => match &id.package {
                             Some(package) => {
-                                let text = format!("`{package}` is taken for a package, because the library cannot be had: {reason}");
+                                let text = format!(
+                                    "`{package}` is taken for a package, because the library cannot be had: {reason}"
+                                );
                                 needed.replaced.push(text);
                                 needed.libraries.insert(place, "the package of this name".to_owned());
                                 needed.package(package, is_required);
@@ -137,7 +136,6 @@ impl PlanLibraries {
         let taken = Taken {
             library: Arc::clone(&library),
             prefix: test.prefix.into(),
-            test: test.number,
         };
         self.taken.insert(place.to_owned(), taken);
         Ok(library)
@@ -181,19 +179,19 @@ impl PlanLibraries {
         self.taken.keys().map(PathBuf::as_path).collect()
     }
 
-    /// Returns the number of the first test that needs the library whose directory or repository holds a path.
-    pub(crate) fn test_of(&self, path: &Path) -> Option<usize> {
-        let holds = |(place, taken): (&PathBuf, &Taken)| {
-            let others = || {
-                taken
-                    .library
-                    .others
-                    .iter()
-                    .any(|file| placed(file, &taken.prefix).0 == path)
-            };
-            (path.starts_with(place) || others()).then_some(taken.test)
+    /// Returns the place of the library that has a path.
+    pub(crate) fn place_of(&self, path: &Path) -> Option<&Path> {
+        let is_beside = |taken: &Taken| {
+            taken
+                .library
+                .others
+                .iter()
+                .any(|file| placed(file, &taken.prefix).0 == path)
         };
-        self.taken.iter().find_map(holds)
+        // A library may lie in the directory of another.
+        let mut all = self.taken.iter().rev();
+        let found = all.find(|(place, taken)| path.starts_with(place) || is_beside(taken));
+        found.map(|(place, _)| place.as_path())
     }
 }
 

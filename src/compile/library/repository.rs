@@ -66,13 +66,11 @@ impl<'r> Repositories<'r> {
     fn load(&self, source: &LibrarySource, test: TreeId) -> Result<Repository, String> {
         match source {
             LibrarySource::OfTest => {
-                let (files, root) = (&self.files[&test], self.trees.get(test).root());
-                repository(
-                    root,
-                    Arc::clone(files),
-                    PathBuf::new(),
-                    "the tree of the test".to_owned(),
-                )
+                let (files, root) = (Arc::clone(&self.files[&test]), self.trees.get(test).root());
+                let top = files.root.clone();
+                let root = root.strip_prefix(&top).map(Path::to_owned);
+                let root = root.map_err(|_elsewhere| "the tests have no fmf tree of their own".to_owned())?;
+                repository(&top, files, root, "the tree of the test".to_owned())
             }
             LibrarySource::Path(path) => {
                 let root = self.trees.own().root().join(path);

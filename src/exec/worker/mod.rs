@@ -30,6 +30,7 @@ use crate::exec::record::recorder::RecorderHandle;
 use crate::exec::run::messages::{Outbox, WorkerMessage};
 use crate::exec::run::shared::Shared;
 use crate::exec::schedule::{Input, JobId, LaneId, Skip, StepNo, WorkerCommand};
+use crate::exec::worker::plan_data::ChangedData;
 use crate::exec::worker::sync::mode_of;
 use crate::sut::trouble::without_os_numbers;
 use crate::sut::{BaseIdentity, Facts, Sut, SutState, TEND, Taint, Trouble, TroubleKind};
@@ -90,8 +91,8 @@ pub(crate) struct Worker<'a> {
     pub(crate) told_unseen: bool,
     /// The lane that the machine is in, if it was entered.
     pub(crate) entered: Option<LaneId>,
-    /// The plans whose data was changed there since it was made, each with the first test that did so.
-    pub(crate) changed_data: HashMap<String, String>,
+    /// The plans whose data may have been changed there since it was made.
+    pub(crate) changed_data: HashMap<String, ChangedData>,
     /// The test that ran last in the tree on the machine, if what it did to the tree was not undone yet.
     pub(crate) ran_here: Option<String>,
 }

@@ -32,6 +32,15 @@ pub(crate) fn run_of(shared: &Shared<'_>, plan: &PlanSpec, attempt: u32) -> Stri
     }
 }
 
+/// That the data of a plan may not be as its prepare steps left it.
+#[derive(Debug)]
+pub(crate) struct ChangedData {
+    /// The first test that may have changed it.
+    by: String,
+    /// Whether a change was seen, and not only a test that could not tell.
+    is_seen: bool,
+}
+
 impl Worker<'_> {
     /// Returns why a test that has ended is not to be recorded for what it or one before it did to the data of their plan. `was_lost` says
     /// that it was broken off, and so did not tell what it has changed.
@@ -41,11 +50,14 @@ impl Worker<'_> {
             return None;
         }
         let has_changed = dir.join(FILES).join(PLAN_DATA_CHANGES).exists();
-        let earlier = self.changed_data.get(&plan.name).cloned();
+        let earlier = self.changed_data.get(&plan.name).map(|changed| changed.by.clone());
         if has_changed || was_lost {
-            self.changed_data
-                .entry(plan.name.clone())
-                .or_insert_with(|| test.name.clone());
+            let changed = self.changed_data.entry(plan.name.clone());
+            let changed = changed.or_insert_with(|| ChangedData {
+                by: test.name.clone(),
+                is_seen: false,
+            });
+            changed.is_seen |= has_changed;
         }
         if has_changed && !self.shared.told_changed_data.swap(true, Ordering::Relaxed) {
             let text = format!(
@@ -69,7 +81,8 @@ impl Worker<'_> {
         let is_named = steps
             .map(|&step| shared.work.step(step))
             .any(|step| names_plan_data(&step.action));
-        if !is_named && !self.changed_data.contains_key(&plan.name) || shared.cancel.urgency() > Urgency::None {
+        let is_changed = self.changed_data.get(&plan.name).is_some_and(|changed| changed.is_seen);
+        if !is_named && !is_changed || shared.cancel.urgency() > Urgency::None {
             return Ok(());
         }
         let place = shared.dir.plan_data(&plan.name, self.sut.name());

@@ -236,7 +236,7 @@ fn what_a_test_does_to_the_commands_changes_nothing_for_the_next() {
         // What is passed over is that there are more commands, or less.
         let two = format!(
             "order: 2\ntest: |\n    : {number}\n    [ \"$(ls -A {commands} | wc -l)\" = 13 ] && [ \"$(ls -A {commands}/..)\" = \"$(printf \
-             'bin\\ncommands\\nplan\\nstate\\ntest')\" ] || exit 7\n    false || tmt-report-result /x FAIL\n"
+             'bin\\ncommands\\nstate\\ntest')\" ] || exit 7\n    false || tmt-report-result /x FAIL\n"
         );
         scene.write("two.fmf", two);
         scene.run(1, ["build"]);

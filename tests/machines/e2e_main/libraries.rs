@@ -193,6 +193,21 @@ fn what_cannot_be_had_is_a_setup_failure_of_the_tests_that_need_it_alone() {
 }
 
 #[test]
+fn a_library_of_beakerlib_that_cannot_be_had_is_a_package() {
+    let libraries = Libraries::new("require: [library(none/one)]\n", "true");
+    let ran = libraries.scene.run(3, ["build"]);
+    assert!(
+        ran.said("`library(none/one)` is taken for a package, because the library cannot be had: cannot fetch"),
+        "{ran:?}"
+    );
+    assert!(
+        ran.said("setup: the packages it requires cannot be installed"),
+        "{ran:?}"
+    );
+    assert_eq!(libraries.scene.ran(), ["test other"]);
+}
+
+#[test]
 fn what_the_metadata_must_not_say_is_an_error_at_its_place() {
     let libraries = Libraries::new("", "true");
     let scene = &libraries.scene;
