@@ -9,6 +9,7 @@ use atex_graph::GraphError;
 use crate::compile::fetch::FetchError;
 use crate::compile::metadata::location::{ValueOrigin, prefix};
 use crate::compile::plan::environment_file::EnvironmentFileError;
+use crate::compile::plan::import::ImportError;
 use crate::compile::spec::Warning;
 
 /// Why a tree, or the tests that are wanted from it, cannot be had.
@@ -153,6 +154,9 @@ pub enum MetadataProblem {
     /// An environment file cannot be used.
     #[error(transparent)]
     EnvironmentFile(EnvironmentFileError),
+    /// What a plan imports cannot be used.
+    #[error(transparent)]
+    Import(ImportError),
     /// The values of variables make the texts of a plan too long.
     #[error("its variables make its texts longer by more than 16 MiB")]
     Expansion,
@@ -326,6 +330,8 @@ impl MetadataProblem {
             Self::Variable { name, .. } => name,
             Self::EnvironmentFile(error) => error.path(),
             Self::Expansion => "environment",
+            Self::Import(ImportError::Word { word, .. }) => word,
+            Self::Import(_) => "name",
             Self::Glob { pattern, .. } => pattern,
             Self::Type { key, .. } => key,
             Self::Empty(key) | Self::Expression { key, .. } => key,

@@ -47,8 +47,9 @@ use metadata::trees::{TreeId, Trees};
 use metadata::unsupported::Ignored;
 use plan::context::Dimensions;
 pub use plan::environment_file::EnvironmentFileError;
+pub use plan::import::ImportError;
 pub use plan::probe::Probe;
-use plan::{Plan, test_selection};
+use plan::{Plan, import, test_selection};
 pub use remembered::null_build::NullBuildFile;
 use spec::{Request, Warning, Workload};
 use unusable::Selection;
@@ -66,14 +67,14 @@ pub type AskProbe<'a> = dyn FnMut(&Probe<'_>) -> Result<String, ProbeProblem> + 
 /// nothing runs.
 pub fn resolve(request: &Request) -> Result<ResolvedRequest, CompileError> {
     let mut resolved = ResolvedRequest::new(request)?;
-    resolved.fetch(request, |_| true);
+    resolved.fetch(request, |_| true)?;
     Ok(resolved)
 }
 
 /// Loads the trees of a request for [`ResolvedRequest::list_plans`]. Nothing is fetched.
 pub fn resolve_plans(request: &Request) -> Result<ResolvedRequest, CompileError> {
     let mut resolved = ResolvedRequest::new(request)?;
-    resolved.fetch(request, |plan| !plan.is_remote());
+    resolved.fetch(request, |plan| !plan.is_remote())?;
     Ok(resolved)
 }
 
@@ -166,22 +167,44 @@ impl ResolvedRequest {
         })
     }
 
-    /// Loads the trees of all sections of some plans. A plan that has one that cannot be loaded cannot be used.
-    fn fetch(&mut self, request: &Request, is_wanted: impl Fn(&Plan) -> bool) {
+    /// Puts imported plans in their places, and loads the trees of all sections of the plans that are wanted. A plan that has one
+    /// that cannot be loaded cannot be used.
+    fn fetch(&mut self, request: &Request, is_wanted: impl Fn(&Plan) -> bool) -> Result<(), CompileError> {
         let Self {
-            trees, plans, unusable, ..
+            trees,
+            plans,
+            unusable,
+            warnings,
+            ..
         } = self;
+        for plan in std::mem::take(plans) {
+            if !is_wanted(&plan) {
+                plans.push(plan);
+                continue;
+            }
+            let name = plan.name.clone();
+            match import::resolved(plan, trees, request, warnings) {
+                Ok(resolved) => plans.extend(resolved),
+                Err(error) => unusable.push(Unusable::plan(&name, error)),
+            }
+        }
+        plan::keep_asked_for(plans, unusable, &request.plans)?;
         plans.retain(|plan| {
             let mut sections = plan.sections.iter().filter(|_| is_wanted(plan));
             let added = sections.try_for_each(|section| {
-                let added = trees.add(section, &plan.context, &request.fetch_cache);
-                added.map_err(|error| section.blamed(error))
+                let mut adjustments = section.adjustments(&plan.context).into_iter();
+                adjustments.try_for_each(|adjustment| {
+                    let named = (&section.source, section.inline.as_slice());
+                    let added = trees.add(plan.home.id, named, &adjustment, &request.fetch_cache);
+                    added.map_err(|error| section.blamed(error))
+                })
             });
             let error = added.err();
             let is_usable = error.is_none();
             unusable.extend(error.map(|error| Unusable::plan(&plan.name, error)));
             is_usable
         });
+        Ok(())
     }
 
     /// Returns the tests of each plan. If tests were asked for by name, plans that hold none of them are left out.

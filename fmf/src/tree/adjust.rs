@@ -25,6 +25,8 @@ const CONTROL: [&str; 3] = ["because", "continue", "when"];
 /// Adjusts one node after the other.
 pub(super) struct Adjuster<'c> {
     context: &'c Context,
+    /// Rules for all nodes, which come after their own.
+    after: &'c [Value],
     heap: Heap,
     decisions: HashMap<Arc<str>, Option<bool>>,
     /// The numbers of the rules that were applied, by their place and condition.
@@ -52,7 +54,7 @@ impl Tree {
 
     /// Adjusts the tree to a context as [`Tree::adjusted`] does. Data that nothing else needs is freed.
     pub fn into_adjusted(self, context: &Context) -> Result<Self, Error> {
-        let (tree, failed) = self.into_adjusted_as_far_as_possible(context)?;
+        let (tree, failed) = self.into_adjusted_as_far_as_possible(context, &[])?;
         match failed.into_iter().next() {
             None => Ok(tree),
             Some((_, error)) => Err(error),
@@ -60,13 +62,19 @@ impl Tree {
     }
 
     /// Adjusts the tree to a context as [`Tree::into_adjusted`] does, but for nodes whose rules cannot be applied: they are
-    /// returned by name, each with the error, and keep the data that they had.
-    pub fn into_adjusted_as_far_as_possible(self, context: &Context) -> Result<(Self, Vec<(String, Error)>), Error> {
+    /// returned by name, each with the error, and keep the data that they had. `rules` come after those that each node has; they
+    /// must have no marks of another tree.
+    pub fn into_adjusted_as_far_as_possible(
+        self,
+        context: &Context,
+        rules: &[Value],
+    ) -> Result<(Self, Vec<(String, Error)>), Error> {
         let Body::Grown(mut grown) = self.0 else {
             return Ok((self, Vec::new()));
         };
         let mut failed = Vec::new();
         let mut adjuster = Adjuster::new(context);
+        adjuster.after = rules;
         let mut history = Arc::unwrap_or_clone(grown.history);
         let shape = &grown.shape;
         for (number, data) in grown.data.iter_mut().enumerate() {
@@ -97,6 +105,7 @@ impl<'c> Adjuster<'c> {
     pub(super) fn new(context: &'c Context) -> Self {
         Self {
             context,
+            after: &[],
             heap: Heap::default(),
             decisions: HashMap::new(),
             numbers: HashMap::new(),
@@ -115,14 +124,14 @@ impl<'c> Adjuster<'c> {
         history: &mut History,
         before: &Arc<Map>,
     ) -> Result<Option<Arc<Map>>, Error> {
-        let Some(Entry { value: rules, mark, .. }) = before.entry(ADJUST) else {
-            return Ok(None);
-        };
-        let place = Some(*mark);
-        let rules = match rules {
-            Value::Map(_) => std::slice::from_ref(rules),
-            Value::List(rules) => rules,
-            other => {
+        let entry = before.entry(ADJUST);
+        let place = entry.map(|entry| entry.mark);
+        let rules = match entry.map(|Entry { value, .. }| value) {
+            None if self.after.is_empty() => return Ok(None),
+            None => &[],
+            Some(rules @ Value::Map(_)) => std::slice::from_ref(rules),
+            Some(Value::List(rules)) => rules,
+            Some(other) => {
                 let problem = format!(
                     "`adjust` must be a mapping or a list of mappings, not `{}`",
                     other.type_name()
@@ -132,7 +141,7 @@ impl<'c> Adjuster<'c> {
         };
         let mut tracked = subject.repeated;
         let mut data: Option<Map> = None;
-        for rule in rules {
+        for rule in rules.iter().chain(self.after) {
             let Value::Map(rule) = rule else {
                 let problem = format!("an adjust rule must be a mapping, not `{}`", rule.type_name());
                 return Err(subject.error(history, problem, place));

@@ -38,6 +38,9 @@ use uploads::{Collision, Uploads};
 /// The pseudo variable that, in the keys of scripts, names a tree other than the request's own.
 const TREE: &str = "(tree)";
 
+/// The place, among the inputs of a discover node, of the tree from which its plan is imported.
+const IMPORTED: &str = "(imported)/";
+
 /// Builds the nodes of plans, one plan after the other.
 pub(crate) struct Assembler<'r> {
     request: &'r Request,
@@ -198,8 +201,9 @@ impl<'r> Assembler<'r> {
     }
 
     fn discover(&mut self, plan: &Plan, tests: &[Selected<'r>]) -> Result<NodeId, CompileError> {
-        let own = (TreeId::OWN, String::new());
-        let places = plan.places(self.trees).into_iter().chain([own]);
+        let mut own = vec![(TreeId::OWN, String::new())];
+        own.extend((plan.home.id != TreeId::OWN).then(|| (plan.home.id, IMPORTED.to_owned())));
+        let places = plan.places(self.trees).into_iter().chain(own);
         let inputs = DiscoverInputs {
             plan: plan.name.clone(),
             files: InputFiles::union(places.map(|(tree, prefix)| self.metadata(tree, prefix))),

@@ -11,7 +11,7 @@ use crate::compile::inputs::files::{TreeFile, TreeFiles, escaped};
 use crate::compile::library::of_plan::LibraryFiles;
 use crate::compile::metadata::trees::Trees;
 use crate::compile::plan::Plan;
-use crate::compile::plan::sections::{Repository, Source};
+use crate::compile::plan::sections::{Repository, Section, Source};
 use crate::compile::spec::{UploadFile, UploadId, UploadKind, UploadSpec};
 
 /// The slot of the request's own tree.
@@ -177,21 +177,27 @@ fn extend(content: &mut Vec<UploadFile>, prefix: &str, files: &TreeFiles) {
 
 /// Returns `main` for the tree itself, or else a name made from what the sections say, which is the same in every checkout.
 fn slot(plan: &Plan) -> String {
-    if plan
-        .sections
-        .iter()
-        .all(|section| section.name.is_none() && section.source.is_own())
-    {
+    let is_own = |section: &Section| section.name.is_none() && section.source.is_own();
+    if plan.home.sources.is_empty() && plan.sections.iter().all(is_own) {
         return MAIN.to_owned();
     }
     let mut hasher = blake3::Hasher::new_derive_key("atex slot of sections 1");
+    if !plan.home.sources.is_empty() {
+        hasher = blake3::Hasher::new_derive_key("atex slot of an imported plan 1");
+        hasher.update(&(plan.home.sources.len() as u64).to_le_bytes());
+    }
     let mut text = |part: Option<&str>| {
         let part = part.map_or(&[][..], str::as_bytes);
         hasher.update(&(part.len() as u64).to_le_bytes()).update(part);
     };
-    for section in &plan.sections {
-        text(section.name.as_deref());
-        match &section.source {
+    let homes = plan.home.sources.iter().map(|source| (None, source));
+    let sections = plan
+        .sections
+        .iter()
+        .map(|section| (section.name.as_deref(), &section.source));
+    for (name, source) in homes.chain(sections) {
+        text(name);
+        match source {
             Source::Own | Source::Inline { repository: None, .. } => text(Some("own")),
             Source::Inline {
                 repository: Some(Repository { url, reference }),

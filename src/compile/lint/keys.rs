@@ -6,9 +6,7 @@ use super::{LintCode, Linter};
 use crate::compile::how::{self, Keys, StepKind};
 use crate::compile::metadata::names::did_you_mean;
 use crate::compile::metadata::read::Scope;
-use crate::compile::metadata::schema::{
-    COMMON, EXTRA, Meaning, MetadataKey, NodeKind, OBSOLETE, PLAN, TEST, bare, has, names,
-};
+use crate::compile::metadata::schema::{COMMON, EXTRA, MetadataKey, NodeKind, OBSOLETE, PLAN, TEST, bare, has, names};
 
 /// The keys of adjust rules that are not data.
 const OF_RULES: [&str; 3] = ["because", "continue", "when"];
@@ -22,10 +20,8 @@ pub(super) fn check(linter: &mut Linter<'_>, scope: &Scope<'_>, kind: NodeKind) 
             (_, None) => not_text(linter, scope, key),
         }
     }
-    match kind {
-        NodeKind::Plan => refused(linter, scope),
-        NodeKind::Other => check_other(linter, scope),
-        NodeKind::Test | NodeKind::Story => {}
+    if kind == NodeKind::Other {
+        check_other(linter, scope);
     }
 }
 
@@ -105,16 +101,6 @@ fn not_text(linter: &mut Linter<'_>, scope: &Scope<'_>, key: &Value) {
     let text = key.to_python_str();
     let message = format!("the key `{text}` is not a text: nobody reads it");
     linter.add(LintCode::UnknownKey, (scope, &text), &text, message, None);
-}
-
-/// Reports the keys of a plan of which atex warns when it runs the plan.
-fn refused(linter: &mut Linter<'_>, scope: &Scope<'_>) {
-    const HINT: &str = "atex runs the plans of the tree only";
-    let unsupported = PLAN.iter().filter(|key| matches!(key.meaning, Meaning::Unsupported(_)));
-    for key in unsupported.map(|key| key.name).filter(|key| scope.value(key).is_some()) {
-        let message = format!("`{key}` is not supported and ignored");
-        linter.add(LintCode::IgnoredKey, (scope, key), key, message, Some(HINT.to_owned()));
-    }
 }
 
 /// Reports a node that nobody reads but that may have been meant as a test or a plan.

@@ -1,12 +1,12 @@
 //! Lint of the sections of `discover`: sections that are ignored, their names, and their selections.
 
-use atex_fmf::{Node, Value};
+use atex_fmf::Node;
 
 use super::coverage::{self, Selector};
 use super::{LintCode, Linter, expressions, keys, values};
-use crate::compile::metadata::read::{Scope, scalar};
+use crate::compile::metadata::read::Scope;
 use crate::compile::metadata::schema::{SECTION, SHELL_SECTION};
-use crate::compile::plan::sections::{How, section_name};
+use crate::compile::plan::sections::{How, rules, section_name, test_patterns};
 use crate::compile::plan::{inline_tests, phase_names};
 
 /// Checks all sections of a plan.
@@ -76,11 +76,15 @@ fn how(linter: &mut Linter<'_>, section: &Scope<'_>) -> Option<How> {
 
 fn check_section(linter: &mut Linter<'_>, section: &Scope<'_>) {
     let mut selector = Selector::default();
-    for name in names(linter, section) {
-        if expressions::pattern(linter, (section, "test"), &name).is_some() {
-            selector.names.push(name);
+    match test_patterns(section) {
+        Ok(patterns) => {
+            let names = patterns.into_iter().map(|item| item.pattern);
+            let usable = |name: &String| expressions::pattern(linter, (section, "test"), name).is_some();
+            selector.names = names.filter(usable).collect();
         }
+        Err(error) => values::refused::<()>(linter, section, Err(error)),
     }
+    values::refused(linter, section, rules(section));
     for (key, texts) in ["exclude", "filter", "condition"].map(|key| (key, section.texts(key))) {
         let texts = match texts {
             Ok(texts) => texts,
@@ -142,32 +146,4 @@ fn check_source(linter: &mut Linter<'_>, section: &Scope<'_>) {
         let message = "`ref` without `url` is not supported and ignored";
         linter.add(LintCode::IgnoredKey, (section, "ref"), "ref", message, None);
     }
-}
-
-/// Returns the patterns of `test`. tmt also accepts mappings, with a `name` and an adjust rule.
-fn names(linter: &mut Linter<'_>, section: &Scope<'_>) -> Vec<String> {
-    const EXPECTED: &str = "a text, or a list of texts or mappings with a `name`";
-    let Some(value) = section.value("test") else {
-        return Vec::new();
-    };
-    let mut names = Vec::new();
-    for item in value.as_list().unwrap_or(std::slice::from_ref(value)) {
-        let name = item.as_map().map_or(Some(item), |map| map.get("name")).and_then(scalar);
-        match name {
-            Some(name) => names.push(name),
-            None => values::refused::<()>(linter, section, Err(section.wrong("test", EXPECTED, item))),
-        }
-        if let Some(map) = item.as_map().filter(|map| map.len() > 1) {
-            let adjusting = map.keys().filter_map(Value::as_str).find(|key| *key != "name");
-            let message = "rules in `test` that adjust tests are not supported and ignored";
-            linter.add(
-                LintCode::IgnoredKey,
-                (section, "test"),
-                adjusting.unwrap_or("test"),
-                message,
-                None,
-            );
-        }
-    }
-    names
 }

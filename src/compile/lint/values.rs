@@ -1,5 +1,6 @@
 //! Lint of values that the readers of `compile` refuse: wrong types, and texts without a meaning.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use atex_fmf::Value;
@@ -10,7 +11,7 @@ use crate::compile::library::requirement;
 use crate::compile::metadata::read::Scope;
 use crate::compile::metadata::schema::NodeKind;
 use crate::compile::plan::environment_file::EnvironmentFileError;
-use crate::compile::plan::{context, environment, environment_file};
+use crate::compile::plan::{context, environment, environment_file, import};
 use crate::compile::test::{duration, interface, tags};
 
 /// Checks the values of a node that is defined in `here`, or those of one of its adjust rules.
@@ -31,6 +32,7 @@ pub(super) fn check(linter: &mut Linter<'_>, scope: &Scope<'_>, kind: NodeKind, 
         refused(linter, scope, context::written(scope));
         let files = environment_file::of_plan(scope, linter.root(), &mut Vec::new());
         refused(linter, scope, files);
+        refused(linter, scope, import::of_plan(scope, BTreeMap::new(), &mut Vec::new()));
         refused(linter, scope, scope.text("extra-atex-probe"));
         refused(linter, scope, scope.boolean("extra-atex-shared-tree", false));
         return;
@@ -56,6 +58,7 @@ pub(super) fn refused<T>(linter: &mut Linter<'_>, scope: &Scope<'_>, read: Resul
     };
     let code = match &problem {
         MetadataProblem::Type { .. }
+        | MetadataProblem::Import(_)
         | MetadataProblem::Interface(_)
         | MetadataProblem::Requirement(_)
         | MetadataProblem::LibraryPlace { .. } => LintCode::WrongType,

@@ -19,8 +19,6 @@ pub(crate) enum Meaning {
     Obeyed,
     /// The key is not obeyed, and a verdict of tmt may depend on it. The text describes the consequence.
     Verdict(&'static str),
-    /// The key is not supported, and atex warns of it. The text describes the consequence.
-    Unsupported(&'static str),
     /// The key changes something else that tmt does, which no verdict depends on.
     TmtOnly,
 }
@@ -43,13 +41,6 @@ const fn verdict(name: &'static str, consequence: &'static str) -> MetadataKey {
     MetadataKey {
         name,
         meaning: Meaning::Verdict(consequence),
-    }
-}
-
-const fn unsupported(name: &'static str, consequence: &'static str) -> MetadataKey {
-    MetadataKey {
-        name,
-        meaning: Meaning::Unsupported(consequence),
     }
 }
 
@@ -140,7 +131,7 @@ pub(crate) const PLAN: &[MetadataKey] = &[
     obeyed("execute"),
     obeyed("finish"),
     tmt_only("login"),
-    unsupported("plan", "no plan is imported"),
+    obeyed("plan"),
     obeyed("prepare"),
     tmt_only("provision"),
     verdict("reboot", "their machines are not rebooted for it"),
@@ -178,9 +169,17 @@ pub(crate) const OBSOLETE: &[&str] = &["coverage", "relevancy"];
 
 /// The keys of a discover section. Those of phases are in the table of `compile::how`.
 pub(crate) const SECTION: Keys = Keys {
-    read: &["condition", "exclude", "filter", "path", "ref", "test", "url"],
-    known: &[
+    read: &[
         "adjust-tests",
+        "condition",
+        "exclude",
+        "filter",
+        "path",
+        "ref",
+        "test",
+        "url",
+    ],
+    known: &[
         "dist-git-download-only",
         "dist-git-extract",
         "dist-git-init",

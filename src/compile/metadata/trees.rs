@@ -9,8 +9,8 @@ use crate::compile::error::CompileError;
 use crate::compile::fetch::{fetch, fetch_files};
 use crate::compile::metadata::read::truthy;
 use crate::compile::plan::context::{self, Dimensions};
-use crate::compile::plan::inline_tests;
-use crate::compile::plan::sections::{Repository, Section, Source};
+use crate::compile::plan::inline_tests::{self, InlineTest};
+use crate::compile::plan::sections::{Repository, Source};
 use crate::compile::remembered::packed_tree;
 
 use atex_fmf::{Map, Metadata, MetadataFile, Node, Tree, Value};
@@ -28,7 +28,8 @@ impl TreeId {
 #[derive(Debug)]
 pub(crate) struct Trees {
     loaded: Vec<LoadedTree>,
-    by_source: HashMap<Source, TreeId>,
+    /// The trees that plans of a tree name.
+    by_source: HashMap<(TreeId, Source), TreeId>,
     /// The directory of the cache in which packed trees are remembered.
     cache: Option<PathBuf>,
 }
@@ -47,12 +48,52 @@ pub(crate) struct LoadedTree {
     is_inline: bool,
 }
 
-/// The metadata of a tree, adjusted with a context.
+/// The metadata of a tree, adjusted.
 #[derive(Debug)]
 struct Adjusted {
-    context: Dimensions,
+    adjustment: Adjustment,
     tree: Tree,
     failed: Failures,
+}
+
+/// By what the metadata of a tree are adjusted.
+#[derive(Clone, Debug)]
+pub(crate) struct Adjustment {
+    context: Dimensions,
+    /// Rules that come after those of each node.
+    rules: Vec<Value>,
+    /// The rules as text. Values that are equal in Python may give different tests.
+    text: String,
+}
+
+impl Adjustment {
+    pub(crate) fn new(context: Dimensions, rules: Vec<Value>) -> Self {
+        let mut text = String::new();
+        for rule in &rules {
+            rule.write_json(&mut text);
+            text.push('\n');
+        }
+        Self { context, rules, text }
+    }
+}
+
+impl PartialEq for Adjustment {
+    fn eq(&self, other: &Self) -> bool {
+        self.context == other.context && self.text == other.text
+    }
+}
+
+/// Returns a value without the marks of its tree, to be used in another one.
+pub(crate) fn unmarked(value: &Value) -> Value {
+    match value {
+        Value::Map(map) => map
+            .iter()
+            .map(|(key, value)| (key.clone(), unmarked(value)))
+            .collect::<Map>()
+            .into(),
+        Value::List(items) => items.iter().map(unmarked).collect::<Vec<_>>().into(),
+        other => other.clone(),
+    }
 }
 
 /// The plans and tests whose adjust rules cannot be applied, by name.
@@ -89,15 +130,15 @@ impl LoadedTree {
     }
 
     /// Returns the tree of tests that are written in a plan of this one.
-    fn inline(&self, section: &Section, context: &Dimensions, repository: Option<PathBuf>) -> Self {
+    fn inline(&self, tests: &[InlineTest], adjustment: &Adjustment, repository: Option<PathBuf>) -> Self {
         let owners = match repository {
             None => self.owners.clone(),
             Some(_) => BTreeSet::new(),
         };
         Self {
             first: Adjusted {
-                context: context.clone(),
-                tree: inline_tests::tree(self.tree(), &section.inline),
+                adjustment: adjustment.clone(),
+                tree: inline_tests::tree(self.tree(), tests),
                 failed: Failures::new(),
             },
             others: Vec::new(),
@@ -127,45 +168,51 @@ impl LoadedTree {
         }
     }
 
-    /// Returns the metadata in a context, and the number of the context.
-    fn adjusted(&self, context: &Dimensions) -> Option<(usize, &Adjusted)> {
+    /// Returns the metadata with an adjustment, and the number of the adjustment.
+    fn adjusted(&self, adjustment: &Adjustment) -> Option<(usize, &Adjusted)> {
         let mut all = std::iter::once(&self.first).chain(&self.others).enumerate();
-        all.find(|(_, adjusted)| adjusted.context == *context)
+        all.find(|(_, adjusted)| adjusted.adjustment == *adjustment)
     }
 }
 
 impl Trees {
     /// Loads the tree that contains the directory `start`.
     pub(crate) fn open(start: &Path, context: &Dimensions, cache: Option<&Path>) -> Result<Self, CompileError> {
-        let own = load(start, context, cache)?;
+        let own = load(start, &Adjustment::new(context.clone(), Vec::new()), cache)?;
         Ok(Self {
             cache: cache.map(Path::to_owned),
             loaded: vec![own],
-            by_source: HashMap::from([(Source::Own, TreeId::OWN)]),
+            by_source: HashMap::new(),
         })
     }
 
-    /// Loads the tree of a section in a context, and fetches it first if it is remote.
+    /// Loads the tree that a plan of the tree `home` names, and fetches it first if it is remote. `inline` are the tests that the
+    /// plan itself has.
     pub(crate) fn add(
         &mut self,
-        section: &Section,
-        context: &Dimensions,
+        home: TreeId,
+        (source, inline): (&Source, &[InlineTest]),
+        adjustment: &Adjustment,
         fetch_cache: &Path,
     ) -> Result<(), CompileError> {
-        let (cache, source) = (self.cache.as_deref(), &section.source);
-        if let Some(TreeId(id)) = self.by_source.get(source) {
-            return self.loaded[*id].add(context, cache);
+        let cache = self.cache.as_deref();
+        let known = match source {
+            Source::Own => Some(home),
+            _ => self.by_source.get(&(home, source.clone())).copied(),
+        };
+        if let Some(TreeId(id)) = known {
+            return self.loaded[id].add(adjustment, cache);
         }
         let root = match source {
-            Source::Own => return Ok(()),
-            Source::Path(path) => self.own().root().join(path),
+            Source::Own => self.get(home).root().to_owned(),
+            Source::Path(path) => self.get(home).root().join(path),
             Source::Url { url, reference, path } => fetch(url, reference.as_deref(), path.as_deref(), fetch_cache)?,
             Source::Inline { repository, .. } => {
                 let fetched =
                     |Repository { url, reference }: &Repository| fetch_files(url, reference.as_deref(), fetch_cache);
                 let fetched = repository.as_ref().map(fetched).transpose()?;
-                self.by_source.insert(source.clone(), TreeId(self.loaded.len()));
-                self.loaded.push(self.own().inline(section, context, fetched));
+                self.by_source.insert((home, source.clone()), TreeId(self.loaded.len()));
+                self.loaded.push(self.get(home).inline(inline, adjustment, fetched));
                 return Ok(());
             }
         };
@@ -176,28 +223,28 @@ impl Trees {
             .position(|other| !other.is_inline && other.root() == root)
         {
             Some(same) => {
-                self.loaded[same].add(context, cache)?;
+                self.loaded[same].add(adjustment, cache)?;
                 same
             }
             None => {
-                self.loaded.push(load(&root, context, cache)?);
+                self.loaded.push(load(&root, adjustment, cache)?);
                 self.loaded.len() - 1
             }
         };
-        self.by_source.insert(source.clone(), TreeId(id));
+        self.by_source.insert((home, source.clone()), TreeId(id));
         Ok(())
     }
 
-    /// Returns the tree of a section that was added before.
-    pub(crate) fn of(&self, source: &Source) -> TreeId {
-        self.by_source.get(source).copied().unwrap_or(TreeId::OWN)
+    /// Returns the tree that a plan of the tree `home` names, which was added before.
+    pub(crate) fn of(&self, home: TreeId, source: &Source) -> TreeId {
+        self.by_source.get(&(home, source.clone())).copied().unwrap_or(home)
     }
 
-    /// Returns the metadata of a section's tree in a context, with which it was added before.
-    pub(crate) fn adjusted(&self, source: &Source, context: &Dimensions) -> AdjustedTree<'_> {
-        let id = self.of(source);
+    /// Returns the metadata of a tree with an adjustment, with which it was added before.
+    pub(crate) fn adjusted(&self, home: TreeId, source: &Source, adjustment: &Adjustment) -> AdjustedTree<'_> {
+        let id = self.of(home, source);
         let loaded = self.get(id);
-        let (number, adjusted) = loaded.adjusted(context).unwrap_or((0, &loaded.first));
+        let (number, adjusted) = loaded.adjusted(adjustment).unwrap_or((0, &loaded.first));
         loaded.numbered(id, number, adjusted)
     }
 
@@ -222,19 +269,21 @@ impl Trees {
 }
 
 impl LoadedTree {
-    /// Makes sure that the metadata are there in a context.
-    fn add(&mut self, context: &Dimensions, cache: Option<&Path>) -> Result<(), CompileError> {
-        if !self.is_inline && self.adjusted(context).is_none() {
-            let other = load(self.root(), context, cache)?;
+    /// Makes sure that the metadata are there with an adjustment.
+    fn add(&mut self, adjustment: &Adjustment, cache: Option<&Path>) -> Result<(), CompileError> {
+        if !self.is_inline && self.adjusted(adjustment).is_none() {
+            let other = load(self.root(), adjustment, cache)?;
             self.others.push(other.first);
         }
         Ok(())
     }
 }
 
-fn load(start: &Path, dimensions: &Dimensions, cache: Option<&Path>) -> Result<LoadedTree, CompileError> {
+fn load(start: &Path, adjustment: &Adjustment, cache: Option<&Path>) -> Result<LoadedTree, CompileError> {
     let metadata = Metadata::find(start)?;
-    let context = context::for_rules(dimensions);
+    let context = context::for_rules(&adjustment.context);
+    // Trees with further rules are few, and made in memory.
+    let cache = cache.filter(|_| adjustment.rules.is_empty());
     let found = cache.and_then(|cache| packed_tree::tree(&metadata, &context, may_be_test, cache));
     let (tree, owners, failed) = if let Some(tree) = found {
         let owners = owners(&tree, |node| node.mark() == Some(true));
@@ -242,13 +291,13 @@ fn load(start: &Path, dimensions: &Dimensions, cache: Option<&Path>) -> Result<L
     } else {
         let tree = metadata.grow()?;
         let owners = owners(&tree, |node| may_be_test(node.data()));
-        let (tree, failed) = tree.into_adjusted_as_far_as_possible(&context)?;
+        let (tree, failed) = tree.into_adjusted_as_far_as_possible(&context, &adjustment.rules)?;
         let failed = failures(&tree, failed)?;
         (tree, owners, failed)
     };
     Ok(LoadedTree {
         first: Adjusted {
-            context: dimensions.clone(),
+            adjustment: adjustment.clone(),
             tree,
             failed,
         },
@@ -261,7 +310,7 @@ fn load(start: &Path, dimensions: &Dimensions, cache: Option<&Path>) -> Result<L
 
 /// Returns the leaves whose adjust rules cannot be applied. One of which the rules could have made anything is an error.
 fn failures(tree: &Tree, failed: Vec<(String, atex_fmf::Error)>) -> Result<Failures, CompileError> {
-    const DECIDING: [&str; 4] = ["discover", "execute", "story", "test"];
+    const DECIDING: [&str; 5] = ["discover", "execute", "plan", "story", "test"];
     let mut failures = Failures::new();
     for (name, error) in failed {
         let Some(node) = tree.find(&name).filter(|node| !node.is_branch()) else {

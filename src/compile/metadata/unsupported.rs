@@ -7,7 +7,7 @@
 use std::collections::HashSet;
 use std::convert::Infallible;
 
-use atex_fmf::{Map, Node, Tree, Value};
+use atex_fmf::{Node, Tree, Value};
 
 use crate::compile::error::CompileError;
 use crate::compile::metadata::read::{NodeReader, Scope, truthy};
@@ -146,7 +146,7 @@ impl Ignored {
         let scope = NodeReader::new(tree, node).scope("plan");
         let plan = Subject::Plan;
         for key in PLAN {
-            if let Meaning::Verdict(consequence) | Meaning::Unsupported(consequence) = key.meaning
+            if let Meaning::Verdict(consequence) = key.meaning
                 && scope.value(key.name).is_some_and(truthy)
             {
                 self.add((plan, &format!("`{}`", key.name), consequence), &scope, key.name);
@@ -163,13 +163,6 @@ impl Ignored {
             let what = "`provision` with several guests";
             self.add((plan, what, "all tests run on each machine alike"), &scope, "provision");
         }
-    }
-
-    /// Looks at a node that is a plan only in tmt, because it imports one.
-    pub(crate) fn import(&mut self, tree: &Tree, node: Node<'_>) {
-        let scope = NodeReader::new(tree, node).scope("plan");
-        let kind = (Subject::Plan, "`plan: import`", "no plan is imported");
-        self.add(kind, &scope, "plan");
     }
 
     fn execute(&mut self, plan: &Scope<'_>) {
@@ -240,11 +233,4 @@ pub(crate) fn variable_of_run(value: &Value) -> Option<String> {
         let name = &name[..end.unwrap_or(name.len())];
         name.starts_with("TMT_").then(|| format!("${open}{name}{close}"))
     })
-}
-
-/// Returns whether a node that is not a plan of atex imports one.
-pub(crate) fn imports(node: Node<'_>) -> bool {
-    let plan = node.value("plan");
-    let map = plan.as_ref().and_then(Value::as_map);
-    map.is_some_and(|map: &Map| map.contains_key("import"))
 }

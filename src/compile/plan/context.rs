@@ -20,9 +20,14 @@ pub(crate) fn of_request(request: &Request) -> Dimensions {
     merged([&request.default_context, &request.context])
 }
 
-/// Returns the context of a plan.
-pub(crate) fn of_plan(plan: &Scope<'_>, request: &Request) -> Result<Dimensions, CompileError> {
-    Ok(merged([&request.default_context, &written(plan)?, &request.context]))
+/// Returns the context in which a plan itself says something of it: what is known of the SUT beneath it, the command line above it.
+pub(crate) fn beneath(plan: &Dimensions, request: &Request) -> Dimensions {
+    merged([&request.default_context, plan, &request.context])
+}
+
+/// Returns what a plan says of its context. The plan that imports it knows better.
+pub(crate) fn of_plan(plan: &Scope<'_>, inherited: &Dimensions) -> Result<Dimensions, CompileError> {
+    Ok(merged([&written(plan)?, inherited]))
 }
 
 /// Returns the context for the rules of metadata.

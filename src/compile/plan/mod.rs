@@ -4,6 +4,7 @@ pub(crate) mod context;
 pub(crate) mod environment;
 pub(crate) mod environment_file;
 mod expansion;
+pub(crate) mod import;
 pub(crate) mod inline_tests;
 pub(crate) mod phase_names;
 pub(crate) mod phases;
@@ -22,13 +23,14 @@ use crate::compile::metadata::location::ValueOrigin;
 use crate::compile::metadata::names::{any_found, nearest};
 use crate::compile::metadata::read::{NodeReader, ORDER, order};
 use crate::compile::metadata::trees::{AdjustedTree, TreeId, Trees};
-use crate::compile::metadata::unsupported::{self, Ignored};
+use crate::compile::metadata::unsupported::Ignored;
 use crate::compile::spec::{Interface, Request, Warning};
 use crate::compile::test::interface;
 use crate::compile::unusable::Unusable;
 use context::Dimensions;
 use environment::{Variables, merged, of_command_line};
 use expansion::Expansion;
+use import::{Home, Import, Inherited};
 use phases::Phase;
 use sections::Section;
 
@@ -39,6 +41,13 @@ const DEFAULT_NAME: &str = "/default/plan";
 #[derive(Clone, Debug)]
 pub(crate) struct Plan {
     pub(crate) name: String,
+    /// The name of its node, which differs if it is imported.
+    pub(crate) written_name: String,
+    /// The tree that it comes from.
+    pub(crate) home: Home,
+    /// What it imports. Others take its place then.
+    pub(crate) import: Option<Import>,
+    pub(crate) order: i64,
     pub(crate) enabled: bool,
     /// By what the rules of its tests and phases are decided.
     pub(crate) context: Dimensions,
@@ -62,18 +71,19 @@ pub(crate) struct Plan {
 impl Plan {
     /// Returns whether something of the plan must be fetched.
     pub(crate) fn is_remote(&self) -> bool {
-        self.sections.iter().any(|section| section.source.is_remote())
+        self.import.as_ref().is_some_and(Import::is_remote)
+            || self.sections.iter().any(|section| section.source.is_remote())
     }
 
     /// Returns the trees of the slot and their places in it. A plan without sections still has scripts, which run in its own
     /// tree.
     pub(crate) fn places(&self, trees: &Trees) -> Vec<(TreeId, String)> {
         if self.sections.is_empty() {
-            return vec![(TreeId::OWN, String::new())];
+            return vec![(self.home.id, String::new())];
         }
         self.sections
             .iter()
-            .map(|section| (trees.of(&section.source), section.prefix()))
+            .map(|section| (trees.of(self.home.id, &section.source), section.prefix()))
             .collect()
     }
 }
@@ -88,11 +98,9 @@ pub(crate) fn select(
     let mut all: Vec<(i64, Node<'_>)> = Vec::new();
     let mut ignored = Ignored::default();
     for node in tree.climb(false) {
-        if is_plan(node) {
+        if is_plan(node) || imports(node) {
             // What is wrong with the order of a plan is said of the plan when it is read.
             all.push((order(tree, node, "plan").unwrap_or(ORDER), node));
-        } else if node.has_key("plan") && unsupported::imports(node) {
-            ignored.import(tree, node);
         }
     }
     all.sort_by_key(|(order, _)| *order);
@@ -113,7 +121,7 @@ pub(crate) fn select(
         let known = warnings.len();
         let read = match own.failure(node) {
             Some(error) => Err(error),
-            None => read(tree, node, request, warnings).map_err(Arc::new),
+            None => read((tree, node), request, Inherited::nothing(), warnings).map_err(Arc::new),
         };
         match read {
             Ok(plan) => plans.push(plan),
@@ -127,7 +135,7 @@ pub(crate) fn select(
 }
 
 /// Returns whether a node is a plan. A node with `execute` is one even if it is a test, too; its plan may then find itself.
-fn is_plan(node: Node<'_>) -> bool {
+pub(crate) fn is_plan(node: Node<'_>) -> bool {
     node.has_key("execute") || node.has_key("discover") && !node.has_key("test")
 }
 
@@ -145,6 +153,12 @@ fn choose(tree: &Tree, plans: &[Node<'_>], names: &[String]) -> Result<Vec<bool>
             continue;
         }
         let (mut any, mut disabled) = (false, Vec::new());
+        for (plan, chosen) in plans.iter().zip(&mut chosen) {
+            // The names of the plans that it imports are not known yet.
+            if imports_below(*plan) && enabled(plan) {
+                (*chosen, any) = (true, true);
+            }
+        }
         for (plan, chosen) in plans.iter().zip(&mut chosen) {
             if !any_found(std::slice::from_ref(name), plan.name())? {
                 continue;
@@ -167,36 +181,118 @@ fn choose(tree: &Tree, plans: &[Node<'_>], names: &[String]) -> Result<Vec<bool>
     Ok(chosen)
 }
 
-fn read(tree: &Tree, node: Node<'_>, request: &Request, warnings: &mut Vec<Warning>) -> Result<Plan, CompileError> {
+/// Returns whether a node imports plans.
+pub(crate) fn imports(node: Node<'_>) -> bool {
+    let plan = node.value(import::KEY);
+    let map = plan.as_ref().and_then(Value::as_map);
+    map.is_some_and(|map| map.contains_key("import"))
+}
+
+/// Returns whether a node imports plans that are named below it.
+fn imports_below(node: Node<'_>) -> bool {
+    let value = node.value(import::KEY);
+    let import = value.as_ref().and_then(Value::as_map).and_then(|map| map.get("import"));
+    let importing = import
+        .and_then(Value::as_map)
+        .and_then(|import| import.get("importing"));
+    importing.and_then(Value::as_str) == Some("become-parent")
+}
+
+/// Puts the plans in order and keeps, of those that are imported, the ones that were asked for.
+pub(crate) fn keep_asked_for(
+    plans: &mut Vec<Plan>,
+    unusable: &[Unusable],
+    names: &[String],
+) -> Result<(), CompileError> {
+    if plans
+        .iter()
+        .all(|plan| plan.home.importing().is_none() && plan.import.is_none())
+    {
+        return Ok(());
+    }
+    plans.sort_by_key(|plan| plan.order);
+    let mut kept = vec![names.is_empty(); plans.len()];
+    for name in names {
+        let is_named = |plan: &Plan| plan.name == *name || plan.home.importing() == Some(name);
+        let exact = plans.iter().any(is_named);
+        let mut any = false;
+        for (plan, kept) in plans.iter().zip(&mut kept) {
+            // What a plan imports that is not looked at yet may have any name.
+            let found =
+                is_named(plan) || plan.import.is_some() || !exact && any_found(std::slice::from_ref(name), &plan.name)?;
+            *kept |= found;
+            any |= found;
+        }
+        for unusable in unusable {
+            any |= unusable.plan == *name || any_found(std::slice::from_ref(name), &unusable.plan)?;
+        }
+        if !any {
+            return Err(CompileError::UnknownPlan {
+                name: name.clone(),
+                nearest: nearest(name, plans.iter().map(|plan| plan.name.as_str())),
+                disabled: Vec::new(),
+            });
+        }
+    }
+    let mut kept = kept.into_iter();
+    plans.retain(|_| kept.next() == Some(true));
+    Ok(())
+}
+
+/// Reads a plan. What it inherits wins over what it says itself.
+fn read(
+    (tree, node): (&Tree, Node<'_>),
+    request: &Request,
+    inherited: Inherited,
+    warnings: &mut Vec<Warning>,
+) -> Result<Plan, CompileError> {
     let written = NodeReader::new(tree, node).scope("plan");
-    written.integer("order", ORDER)?;
-    let dimensions = context::of_plan(&written, request)?;
+    let order = written.integer("order", ORDER)?;
+    let own_context = context::of_plan(&written, &inherited.context)?;
+    let dimensions = context::beneath(&own_context, request);
     let context = context::for_rules(&dimensions);
     let files = environment_file::of_plan(&written, tree.root(), warnings)?;
     let own = environment::read(&written, true)?;
-    let known = merged(&merged(&files, &own), &of_command_line(&request.environment));
+    let known = merged(&merged(&files, &own), &inherited.environment);
+    let known = merged(&known, &of_command_line(&request.environment));
     let expansion = Expansion::new(&known, &request.secrets.names, &dimensions);
     let expanded = node.data().with_texts(&|text| expansion.text(text));
     let own = own
         .iter()
         .map(|(name, variable)| (name.clone(), expansion.of_variable(variable)));
-    let environment = merged(&files, &own.collect());
+    let environment = merged(&merged(&files, &own.collect()), &inherited.environment);
     if expansion.is_too_long() {
         return Err(written.error("environment", MetadataProblem::Expansion));
     }
     let scope = written.over(expanded.as_ref().unwrap_or(node.data()));
-    let sections = sections::read(&scope, &context, warnings)?;
-    let prepare = phases::read(&scope, StepKind::Prepare, &context, warnings)?;
-    let finish = phases::read(&scope, StepKind::Finish, &context, warnings)?;
+    let import = import::of_plan(&scope, own_context, warnings)?;
+    let steps = |step, warnings: &mut Vec<Warning>| match &import {
+        None => phases::read(&scope, step, &context, warnings),
+        Some(_) => Ok(Vec::new()),
+    };
+    let name = inherited.name.unwrap_or_else(|| node.name().to_owned());
+    let mut sections = match &import {
+        None => sections::read(&scope, &context, warnings)?,
+        Some(_) => Vec::new(),
+    };
+    for section in &mut sections {
+        section.source.name_plan(&name);
+    }
+    let prepare = steps(StepKind::Prepare, warnings)?;
+    let finish = steps(StepKind::Finish, warnings)?;
     let probe = scope.text("extra-atex-probe")?;
-    if probe.is_some() && prepare.is_empty() {
+    if probe.is_some() && prepare.is_empty() && import.is_none() {
         warnings.push(scope.warning(
             "extra-atex-probe",
             "has a probe, but no prepare step that it could be for",
         ));
     }
     Ok(Plan {
-        name: node.name().to_owned(),
+        name,
+        written_name: node.name().to_owned(),
+        home: inherited.home,
+        import,
+        order,
         enabled: scope.flag("enabled", true),
         context: dimensions,
         environment,
@@ -208,7 +304,10 @@ fn read(tree: &Tree, node: Node<'_>, request: &Request, warnings: &mut Vec<Warni
         interface: interface::read(&scope)?,
         shared_tree: scope.boolean("extra-atex-shared-tree", false)?,
         data: json(node.data()),
-        origin: scope.origin("execute").or_else(|| scope.origin("discover")),
+        origin: scope
+            .origin("execute")
+            .or_else(|| scope.origin("discover"))
+            .or_else(|| scope.origin(import::KEY)),
     })
 }
 
@@ -232,6 +331,10 @@ fn default_plan(request: &Request) -> Result<Vec<Plan>, CompileError> {
     .collect();
     Ok(vec![Plan {
         name: DEFAULT_NAME.to_owned(),
+        written_name: DEFAULT_NAME.to_owned(),
+        home: Home::own(),
+        import: None,
+        order: ORDER,
         enabled: true,
         context: context::of_request(request),
         environment: Variables::new(),

@@ -7,12 +7,15 @@ use crate::compile::error::{CompileError, MetadataProblem, TreeError};
 use crate::compile::metadata::location::ValueOrigin;
 use crate::compile::metadata::read::{ORDER, Scope, scalar};
 use crate::compile::metadata::schema::{SECTION, SHELL_SECTION};
+use crate::compile::metadata::trees::{Adjustment, unmarked};
+use crate::compile::plan::context::Dimensions;
 use crate::compile::plan::inline_tests::{self, InlineTest};
 use crate::compile::plan::phase_names;
 use crate::compile::plan::phases::{applies, unknown_keys};
 use crate::compile::spec::Warning;
 
 use atex_fmf::context::Context;
+use atex_fmf::{Map, Value};
 
 /// A section that is honoured.
 #[derive(Clone, Debug)]
@@ -20,8 +23,10 @@ pub(crate) struct Section {
     /// The name of the section, if the plan has several: the first part of its tests' names, and a directory in the slot.
     pub(crate) name: Option<String>,
     pub(crate) source: Source,
-    /// The regexes of `test`; the tests come in the order of these.
-    pub(crate) tests: Vec<String>,
+    /// The patterns of `test`; the tests come in the order of these.
+    pub(crate) tests: Vec<TestPattern>,
+    /// `adjust-tests`: rules that come after those of each test.
+    rules: Vec<Value>,
     pub(crate) filters: Vec<String>,
     pub(crate) conditions: Vec<String>,
     pub(crate) exclude: Vec<String>,
@@ -31,6 +36,15 @@ pub(crate) struct Section {
     pub(crate) repeats: Option<Warning>,
     /// The section's text for messages; `None` for a section that no file contains.
     written: Option<Written>,
+}
+
+/// An item of `test`.
+#[derive(Clone, Debug)]
+pub(crate) struct TestPattern {
+    /// The regex that is searched for in the names of tests.
+    pub(crate) pattern: String,
+    /// A rule that adjusts the tests that this item selects, and no others.
+    rule: Option<Value>,
 }
 
 /// The name of a section in messages, and the places of its keys.
@@ -73,6 +87,13 @@ impl Source {
                     ..
                 }
         )
+    }
+
+    /// Gives a source that is the plan itself the name that the plan has after all, which differs if it is imported.
+    pub(crate) fn name_plan(&mut self, name: &str) {
+        if let Self::Inline { plan, .. } = self {
+            name.clone_into(plan);
+        }
     }
 
     /// Returns whether tests of the section run among the files of the plan's own tree.
@@ -122,8 +143,10 @@ impl Section {
             },
             error @ TreeError::Fmf(_) => {
                 let text = error.expression()?;
+                if self.tests.iter().any(|test| test.pattern == text) {
+                    return Some("test");
+                }
                 let keys = [
-                    ("test", &self.tests),
                     ("filter", &self.filters),
                     ("condition", &self.conditions),
                     ("exclude", &self.exclude),
@@ -134,6 +157,18 @@ impl Section {
                 holds.next().map(|(key, _)| key)
             }
         }
+    }
+
+    /// Returns how the metadata of the section's tree are adjusted for each item of `test`, or for all tests if there is none.
+    pub(crate) fn adjustments(&self, context: &Dimensions) -> Vec<Adjustment> {
+        let with = |rule: Option<&Value>| {
+            let rules = self.rules.iter().chain(rule).cloned();
+            Adjustment::new(context.clone(), rules.collect())
+        };
+        if self.tests.is_empty() {
+            return vec![with(None)];
+        }
+        self.tests.iter().map(|test| with(test.rule.as_ref())).collect()
     }
 
     /// Returns the full name of one of the section's tests.
@@ -150,6 +185,7 @@ pub(crate) fn all_tests() -> Section {
         name: None,
         source: Source::Own,
         tests: Vec::new(),
+        rules: Vec::new(),
         filters: Vec::new(),
         conditions: Vec::new(),
         exclude: Vec::new(),
@@ -259,12 +295,16 @@ fn read_section(scope: &Scope<'_>, name: Option<String>, warnings: &mut Vec<Warn
     Ok(Section {
         name,
         source,
-        tests: test_names(scope, warnings)?,
+        tests: test_patterns(scope)?,
+        rules: rules(scope)?,
         filters: scope.texts("filter")?,
         conditions: scope.texts("condition")?,
         exclude: scope.texts("exclude")?,
         inline: Vec::new(),
-        repeats: Some(scope.warning("test", "`test` selects tests more than once; each of them runs once")),
+        repeats: Some(scope.warning(
+            "test",
+            "`test` selects tests more than once; each of them runs once, as it is selected first",
+        )),
         written: Some(Written {
             subject: scope.subject.clone(),
             causes: given.map(|key| (key, scope.cause(key))).collect(),
@@ -311,20 +351,39 @@ fn read_inline(
     })
 }
 
-/// Reads the patterns of `test`. tmt also accepts mappings, with a `name` and a rule that adjusts the tests, which is not
-/// supported.
-fn test_names(scope: &Scope<'_>, warnings: &mut Vec<Warning>) -> Result<Vec<String>, CompileError> {
+/// Reads the items of `test`: patterns, or mappings with a pattern as `name` and a rule for the tests that it selects.
+pub(crate) fn test_patterns(scope: &Scope<'_>) -> Result<Vec<TestPattern>, CompileError> {
     const EXPECTED: &str = "a text, or a list of texts or mappings with a `name`";
     let Some(value) = scope.value("test") else {
         return Ok(Vec::new());
     };
-    let mut names = Vec::new();
-    for item in value.as_list().unwrap_or(std::slice::from_ref(value)) {
-        let name = item.as_map().map_or(Some(item), |map| map.get("name")).and_then(scalar);
-        names.push(name.ok_or_else(|| scope.wrong("test", EXPECTED, item))?);
-        if item.as_map().is_some_and(|map| map.len() > 1) {
-            warnings.push(scope.warning("test", "rules that adjust tests are not supported and ignored"));
-        }
-    }
-    Ok(names)
+    let item = |item: &Value| {
+        let map = item.as_map();
+        let name = map.map_or(Some(item), |map| map.get("name")).and_then(scalar);
+        Ok(TestPattern {
+            pattern: name.ok_or_else(|| scope.wrong("test", EXPECTED, item))?,
+            rule: map.and_then(rule_of_item),
+        })
+    };
+    let items = value.as_list().unwrap_or(std::slice::from_ref(value));
+    items.iter().map(item).collect()
+}
+
+/// Returns the rule of an item of `test`, which is all but its `name`.
+fn rule_of_item(item: &Map) -> Option<Value> {
+    let rule = item.iter().filter(|(key, _)| key.as_str() != Some("name"));
+    let rule: Map = rule.map(|(key, value)| (key.clone(), unmarked(value))).collect();
+    let sets = rule
+        .keys()
+        .any(|key| !["because", "continue", "when"].map(Some).contains(&key.as_str()));
+    sets.then(|| rule.into())
+}
+
+/// Reads the rules of `adjust-tests`.
+pub(crate) fn rules(scope: &Scope<'_>) -> Result<Vec<Value>, CompileError> {
+    let maps = scope.maps("adjust-tests")?;
+    Ok(maps
+        .into_iter()
+        .map(|map| unmarked(&Value::from(map.clone())))
+        .collect())
 }

@@ -71,9 +71,11 @@ fn narrowed<'t>(
 ) -> Result<(Vec<Selected<'t>>, Vec<Unusable>), CompileError> {
     let (mut selected, mut unusable) = (Vec::new(), Vec::new());
     for section in &plan.sections {
-        let within = trees.adjusted(&section.source, &plan.context);
-        let tests = of_section(section, within, narrowing, warnings).map_err(|error| section.blamed(error))?;
-        for (order, node) in tests {
+        let adjustments = section.adjustments(&plan.context);
+        let adjusted = |adjustment| trees.adjusted(plan.home.id, &section.source, adjustment);
+        let within: Vec<AdjustedTree<'_>> = adjustments.iter().map(adjusted).collect();
+        let tests = of_section(section, &within, narrowing, warnings).map_err(|error| section.blamed(error))?;
+        for (order, within, node) in tests {
             let name = section.test_name(node.name());
             let named = narrowing.names.is_empty() || any_found(&narrowing.names, &name)?;
             if !named || any_found(&narrowing.exclude, &name)? {
@@ -97,15 +99,14 @@ fn narrowed<'t>(
 /// The order of a test, or why it cannot be used.
 type Order = Result<i64, Arc<CompileError>>;
 
-/// Returns the tests of a section. With `test`, they come regex by regex, each group by `order`; a test that several regexes
-/// match comes once.
+/// Returns the tests of a section. With `test`, they come item by item, each from a tree of its own, and each group by `order`; a
+/// test that several items select comes once.
 fn of_section<'t>(
     section: &Section,
-    within: AdjustedTree<'t>,
+    within: &[AdjustedTree<'t>],
     narrowing: &Narrowing,
     warnings: &mut Vec<Warning>,
-) -> Result<Vec<(Order, Node<'t>)>, CompileError> {
-    let tree = within.tree;
+) -> Result<Vec<(Order, AdjustedTree<'t>, Node<'t>)>, CompileError> {
     let demands = Demands::new(
         section.filters.iter().chain(&narrowing.filters),
         section.conditions.iter().chain(&narrowing.conditions),
@@ -117,9 +118,9 @@ fn of_section<'t>(
     };
     let groups = match section.tests.as_slice() {
         [] => vec![Vec::new()],
-        tests => tests.iter().map(|test| vec![test.clone()]).collect(),
+        tests => tests.iter().map(|test| vec![test.pattern.clone()]).collect(),
     };
-    let judge = |node: Node<'t>| -> Result<_, CompileError> {
+    let judge = |within: &AdjustedTree<'t>, node: Node<'t>| -> Result<_, CompileError> {
         if any_found(&section.exclude, node.name())? {
             return Ok(None);
         }
@@ -128,25 +129,26 @@ fn of_section<'t>(
         let taken = failure.is_some() || is_test(node) && demands.are_met(node)?;
         let order = || match failure {
             Some(error) => Err(error),
-            None => order(tree, node, "test").map_err(Arc::new),
+            None => order(within.tree, node, "test").map_err(Arc::new),
         };
         Ok(taken.then(|| (order(), node)))
     };
     let many = groups.len() > 1;
     let (mut tests, mut seen, mut repeated) = (Vec::new(), HashSet::new(), false);
-    for names in groups {
-        let nodes = tree.prune(&selection(names))?;
+    for (names, within) in groups.into_iter().zip(within) {
+        let nodes = within.tree.prune(&selection(names))?;
+        let judge = |node| judge(within, node);
         let judged: Vec<_> = nodes.into_par_iter().with_min_len(IN_A_ROW).map(judge).collect();
         let mut group = Vec::new();
         for judged in judged {
             let Some((order, node)) = judged? else { continue };
             if !many || seen.insert(node.name()) {
-                group.push((order, node));
+                group.push((order, *within, node));
             } else {
                 repeated = true;
             }
         }
-        group.sort_by_key(|(order, _): &(Order, _)| order.as_ref().ok().copied());
+        group.sort_by_key(|(order, ..): &(Order, _, _)| order.as_ref().ok().copied());
         tests.extend(group);
     }
     warnings.extend(section.repeats.clone().filter(|_| repeated));

@@ -2,6 +2,7 @@
 
 mod contexts;
 mod errors;
+mod imports;
 mod plans;
 mod trial;
 mod variables;

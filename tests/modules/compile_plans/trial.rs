@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::PathBuf;
 
+use atex::compile::compile;
 use atex::compile::spec::Request;
 
 /// A plan that says nothing special.
@@ -37,5 +38,13 @@ impl Trial {
             fetch_cache: PathBuf::from("/nonexistent"),
             ..Request::default()
         }
+    }
+}
+
+/// Returns why a request cannot be compiled, or why the first plan or test that cannot be used cannot.
+pub(crate) fn refused(request: &Request) -> String {
+    match compile(request) {
+        Err(error) => error.to_string(),
+        Ok(work) => work.unusable.first().expect("something is refused").error.to_string(),
     }
 }
