@@ -10,6 +10,7 @@ use crate::compile::fetch::FetchError;
 use crate::compile::metadata::location::{ValueOrigin, prefix};
 use crate::compile::plan::environment_file::EnvironmentFileError;
 use crate::compile::plan::import::ImportError;
+use crate::compile::plan::modified::ModifiedError;
 use crate::compile::spec::Warning;
 
 /// Why a tree, or the tests that are wanted from it, cannot be had.
@@ -157,6 +158,9 @@ pub enum MetadataProblem {
     /// What a plan imports cannot be used.
     #[error(transparent)]
     Import(ImportError),
+    /// It cannot be known what was modified.
+    #[error("`modified-only`: {0}")]
+    Modified(ModifiedError),
     /// The values of variables make the texts of a plan too long.
     #[error("its variables make its texts longer by more than 16 MiB")]
     Expansion,
@@ -332,6 +336,8 @@ impl MetadataProblem {
             Self::Expansion => "environment",
             Self::Import(ImportError::Word { word, .. }) => word,
             Self::Import(_) => "name",
+            Self::Modified(ModifiedError::UnknownReference(name)) => name,
+            Self::Modified(_) => "modified-only",
             Self::Glob { pattern, .. } => pattern,
             Self::Type { key, .. } => key,
             Self::Empty(key) | Self::Expression { key, .. } => key,

@@ -48,6 +48,7 @@ use metadata::unsupported::Ignored;
 use plan::context::Dimensions;
 pub use plan::environment_file::EnvironmentFileError;
 pub use plan::import::ImportError;
+pub use plan::modified::ModifiedError;
 pub use plan::probe::Probe;
 use plan::{Plan, import, test_selection};
 pub use remembered::null_build::NullBuildFile;
@@ -189,9 +190,11 @@ impl ResolvedRequest {
             }
         }
         plan::keep_asked_for(plans, unusable, &request.plans)?;
-        plans.retain(|plan| {
-            let mut sections = plan.sections.iter().filter(|_| is_wanted(plan));
+        plans.retain_mut(|plan| {
+            let is_wanted = is_wanted(plan);
+            let mut sections = plan.sections.iter_mut().filter(|_| is_wanted);
             let added = sections.try_for_each(|section| {
+                section.keep_modified(trees.get(plan.home.id).root(), &request.fetch_cache)?;
                 let mut adjustments = section.adjustments(&plan.context).into_iter();
                 adjustments.try_for_each(|adjustment| {
                     let named = (&section.source, section.inline.as_slice());

@@ -141,6 +141,31 @@ pub(crate) fn fetch_commit(url: &str, reference: Option<&str>, directory: &Path)
     Fetcher::new(url, reference, directory)?.checked_out()
 }
 
+/// Fetches the history of a branch, a tag or a commit, and returns a repository that has it, and the id of the commit.
+pub(crate) fn commit(url: &str, reference: &str, directory: &Path) -> Result<(PathBuf, String), FetchError> {
+    let fetcher = Fetcher::new(url, Some(reference), directory)?;
+    let commit = fetcher.locked(|| fetcher.commit())?;
+    Ok((fetcher.repository(), commit))
+}
+
+/// Returns git without what the caller's environment says of other repositories, and without hooks and questions.
+pub(crate) fn git() -> Command {
+    let mut git = Command::new("git");
+    git.args(["-c", "core.hooksPath=/dev/null"]).stdin(Stdio::null());
+    for (name, _) in std::env::vars_os() {
+        let name = name.to_string_lossy();
+        if name.starts_with("GIT_") && !KEPT.contains(&&*name) {
+            git.env_remove(&*name);
+        }
+    }
+    git.env("GIT_TERMINAL_PROMPT", "0")
+        .env("GIT_ALLOW_PROTOCOL", PROTOCOLS)
+        // The configuration of a repository on this host may name programs that git would run to get missing objects.
+        .env("GIT_NO_LAZY_FETCH", "1")
+        .env("LC_ALL", "C");
+    git
+}
+
 /// Returns a directory name in which people recognise the repository, and which differs for each URL and `ref`.
 fn directory_name(url: &str, reference: Option<&str>) -> String {
     let mut hasher = blake3::Hasher::new();
@@ -345,23 +370,8 @@ impl<'a> Fetcher<'a> {
         arguments: impl IntoIterator<Item = impl AsRef<OsStr>>,
         checkout: Option<&Checkout>,
     ) -> Result<Output, FetchError> {
-        let mut git = Command::new("git");
-        git.current_dir(self.repository())
-            .args(["-c", "core.hooksPath=/dev/null"])
-            .stdin(Stdio::null());
-        // The caller's own git variables speak of another repository.
-        for (name, _) in std::env::vars_os() {
-            let name = name.to_string_lossy();
-            if name.starts_with("GIT_") && !KEPT.contains(&&*name) {
-                git.env_remove(&*name);
-            }
-        }
-        git.env("GIT_TERMINAL_PROMPT", "0")
-            .env("GIT_ALLOW_PROTOCOL", PROTOCOLS)
-            // The configuration of a repository on this host may name programs that git would run to get missing objects.
-            .env("GIT_NO_LAZY_FETCH", "1")
-            .env("LC_ALL", "C");
-        git.env("GIT_DIR", self.repository());
+        let mut git = git();
+        git.current_dir(self.repository()).env("GIT_DIR", self.repository());
         if std::env::var_os("GIT_SSH_COMMAND").is_none() && std::env::var_os("GIT_SSH").is_none() {
             git.env("GIT_SSH_COMMAND", "ssh -o BatchMode=yes");
         }

@@ -27,6 +27,7 @@ use crate::compile::metadata::read::NodeReader;
 use crate::compile::metadata::trees::{TreeId, Trees};
 use crate::compile::plan::Plan;
 use crate::compile::plan::environment::{self, Variables};
+use crate::compile::plan::modified;
 use crate::compile::plan::phases::Phase;
 use crate::compile::plan::test_selection::Selected;
 use crate::compile::spec::{PhaseAction, PlanId, PlanSpec, Request, StepId, StepSpec, UploadId, Warning};
@@ -204,11 +205,16 @@ impl<'r> Assembler<'r> {
         let mut own = vec![(TreeId::OWN, String::new())];
         own.extend((plan.home.id != TreeId::OWN).then(|| (plan.home.id, IMPORTED.to_owned())));
         let places = plan.places(self.trees).into_iter().chain(own);
+        let mut selection = crate::compile::selection_of(self.request);
+        let modified = plan.modified();
+        if !modified.is_empty() {
+            selection.insert(modified::KEY.to_owned(), modified);
+        }
         let inputs = DiscoverInputs {
             plan: plan.name.clone(),
             files: InputFiles::union(places.map(|(tree, prefix)| self.metadata(tree, prefix))),
             context: plan.context.clone(),
-            selection: crate::compile::selection_of(self.request),
+            selection,
         };
         let node = self
             .builder

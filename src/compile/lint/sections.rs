@@ -7,7 +7,7 @@ use super::{LintCode, Linter, expressions, keys, values};
 use crate::compile::metadata::read::Scope;
 use crate::compile::metadata::schema::{SECTION, SHELL_SECTION};
 use crate::compile::plan::sections::{How, rules, section_name, test_patterns};
-use crate::compile::plan::{inline_tests, phase_names};
+use crate::compile::plan::{inline_tests, modified, phase_names};
 
 /// Checks all sections of a plan.
 pub(super) fn check(linter: &mut Linter<'_>, plan: &Scope<'_>, node: Node<'_>) {
@@ -85,6 +85,7 @@ fn check_section(linter: &mut Linter<'_>, section: &Scope<'_>) {
         Err(error) => values::refused::<()>(linter, section, Err(error)),
     }
     values::refused(linter, section, rules(section));
+    values::refused(linter, section, modified::of_section(section));
     for (key, texts) in ["exclude", "filter", "condition"].map(|key| (key, section.texts(key))) {
         let texts = match texts {
             Ok(texts) => texts,

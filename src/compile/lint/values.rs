@@ -59,6 +59,7 @@ pub(super) fn refused<T>(linter: &mut Linter<'_>, scope: &Scope<'_>, read: Resul
     let code = match &problem {
         MetadataProblem::Type { .. }
         | MetadataProblem::Import(_)
+        | MetadataProblem::Modified(_)
         | MetadataProblem::Interface(_)
         | MetadataProblem::Requirement(_)
         | MetadataProblem::LibraryPlace { .. } => LintCode::WrongType,

@@ -6,6 +6,8 @@ pub(crate) mod environment_file;
 mod expansion;
 pub(crate) mod import;
 pub(crate) mod inline_tests;
+pub(crate) mod links;
+pub(crate) mod modified;
 pub(crate) mod phase_names;
 pub(crate) mod phases;
 pub(crate) mod probe;
@@ -71,8 +73,15 @@ pub(crate) struct Plan {
 impl Plan {
     /// Returns whether something of the plan must be fetched.
     pub(crate) fn is_remote(&self) -> bool {
-        self.import.as_ref().is_some_and(Import::is_remote)
-            || self.sections.iter().any(|section| section.source.is_remote())
+        self.import.as_ref().is_some_and(Import::is_remote) || self.sections.iter().any(Section::is_remote)
+    }
+
+    /// Returns the patterns of what was modified, if tests are selected by that.
+    pub(crate) fn modified(&self) -> Vec<String> {
+        let sections = self.sections.iter().filter(|section| section.modified.is_some());
+        sections
+            .map(|section| section.modified_pattern.clone().unwrap_or_default())
+            .collect()
     }
 
     /// Returns the trees of the slot and their places in it. A plan without sections still has scripts, which run in its own

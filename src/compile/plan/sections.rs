@@ -1,7 +1,7 @@
 //! Reads the sections of `discover`: in which tree each looks for tests, and which tests it takes.
 
 use std::borrow::Cow;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::compile::error::{CompileError, MetadataProblem, TreeError};
 use crate::compile::metadata::location::ValueOrigin;
@@ -10,6 +10,8 @@ use crate::compile::metadata::schema::{SECTION, SHELL_SECTION};
 use crate::compile::metadata::trees::{Adjustment, unmarked};
 use crate::compile::plan::context::Dimensions;
 use crate::compile::plan::inline_tests::{self, InlineTest};
+use crate::compile::plan::links::LinkPattern;
+use crate::compile::plan::modified::{self, ModifiedError, ModifiedOnly};
 use crate::compile::plan::phase_names;
 use crate::compile::plan::phases::{applies, unknown_keys};
 use crate::compile::spec::Warning;
@@ -30,6 +32,12 @@ pub(crate) struct Section {
     pub(crate) filters: Vec<String>,
     pub(crate) conditions: Vec<String>,
     pub(crate) exclude: Vec<String>,
+    /// One of these must fit a test, if there are any.
+    pub(crate) links: Vec<LinkPattern>,
+    /// What the commits of the tree are compared with, where only tests in modified directories are wanted.
+    pub(crate) modified: Option<ModifiedOnly>,
+    /// A pattern of `modified-only`, once it is known.
+    pub(crate) modified_pattern: Option<String>,
     /// The tests that are written in the plan, if the section has such.
     pub(crate) inline: Vec<InlineTest>,
     /// A warning for the case that `test` selects a test more than once; tmt would run it as often.
@@ -165,10 +173,46 @@ impl Section {
             let rules = self.rules.iter().chain(rule).cloned();
             Adjustment::new(context.clone(), rules.collect())
         };
-        if self.tests.is_empty() {
+        if self.takes_all() {
             return vec![with(None)];
         }
         self.tests.iter().map(|test| with(test.rule.as_ref())).collect()
+    }
+
+    /// Returns whether the section takes tests of any name.
+    pub(crate) fn takes_all(&self) -> bool {
+        self.tests.is_empty() && self.modified.is_none()
+    }
+
+    /// Returns whether something of the section must be fetched.
+    pub(crate) fn is_remote(&self) -> bool {
+        self.source.is_remote() || self.modified.as_ref().is_some_and(ModifiedOnly::is_remote)
+    }
+
+    /// Finds out what was modified, if only that is wanted; `home` is the root of the plan's tree.
+    pub(crate) fn keep_modified(&mut self, home: &Path, fetch_cache: &Path) -> Result<(), CompileError> {
+        let Some(modified) = &self.modified else { return Ok(()) };
+        let found = match &self.source {
+            Source::Own => modified.pattern(home, fetch_cache),
+            Source::Path(path) => modified.pattern(&home.join(path), fetch_cache),
+            Source::Url { .. } | Source::Inline { .. } => Err(ModifiedError::Fetched),
+        };
+        self.modified_pattern =
+            found.map_err(|problem| self.refused(modified::KEY, MetadataProblem::Modified(problem)))?;
+        let pattern = self.modified_pattern.clone();
+        self.tests
+            .extend(pattern.map(|pattern| TestPattern { pattern, rule: None }));
+        Ok(())
+    }
+
+    fn refused(&self, key: &'static str, problem: MetadataProblem) -> CompileError {
+        let written = self.written.as_ref();
+        let cause = written.and_then(|written| written.causes.iter().find(|(known, _)| *known == key));
+        CompileError::Metadata {
+            cause: Box::new(cause.map(|(_, cause)| cause.clone()).unwrap_or_default()),
+            subject: written.map(|written| written.subject.clone()).unwrap_or_default(),
+            problem,
+        }
     }
 
     /// Returns the full name of one of the section's tests.
@@ -189,6 +233,9 @@ pub(crate) fn all_tests() -> Section {
         filters: Vec::new(),
         conditions: Vec::new(),
         exclude: Vec::new(),
+        links: Vec::new(),
+        modified: None,
+        modified_pattern: None,
         inline: Vec::new(),
         repeats: None,
         written: None,
@@ -300,6 +347,13 @@ fn read_section(scope: &Scope<'_>, name: Option<String>, warnings: &mut Vec<Warn
         filters: scope.texts("filter")?,
         conditions: scope.texts("condition")?,
         exclude: scope.texts("exclude")?,
+        links: scope
+            .texts("link")?
+            .iter()
+            .map(|text| LinkPattern::parse(text))
+            .collect(),
+        modified: modified::of_section(scope)?,
+        modified_pattern: None,
         inline: Vec::new(),
         repeats: Some(scope.warning(
             "test",

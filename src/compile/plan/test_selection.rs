@@ -117,7 +117,7 @@ fn of_section<'t>(
         ..atex_fmf::Selection::default()
     };
     let groups = match section.tests.as_slice() {
-        [] => vec![Vec::new()],
+        [] if section.takes_all() => vec![Vec::new()],
         tests => tests.iter().map(|test| vec![test.pattern.clone()]).collect(),
     };
     let judge = |within: &AdjustedTree<'t>, node: Node<'t>| -> Result<_, CompileError> {
@@ -126,7 +126,7 @@ fn of_section<'t>(
         }
         // What its rules would have made of a test is not known, so all that name it take it.
         let failure = within.failure(node);
-        let taken = failure.is_some() || is_test(node) && demands.are_met(node)?;
+        let taken = failure.is_some() || is_test(node) && is_linked(section, node)? && demands.are_met(node)?;
         let order = || match failure {
             Some(error) => Err(error),
             None => order(within.tree, node, "test").map_err(Arc::new),
@@ -153,6 +153,16 @@ fn of_section<'t>(
     }
     warnings.extend(section.repeats.clone().filter(|_| repeated));
     Ok(tests)
+}
+
+/// Returns whether a test has a link that the section asks for.
+fn is_linked(section: &Section, node: Node<'_>) -> Result<bool, CompileError> {
+    for link in &section.links {
+        if link.fits(node)? {
+            return Ok(true);
+        }
+    }
+    Ok(section.links.is_empty())
 }
 
 /// Keeps the tests that were asked for by name, in all plans. An exact name selects that test, and any other text is a regex. If

@@ -62,6 +62,8 @@ impl ResolvedRequest {
                 inputs.part(name.as_bytes());
                 inputs.part(variable.value.as_bytes());
             }
+            // What was modified depends on the history, which is not hashed with the tree.
+            inputs.parts(plan.modified().iter());
             let places = plan.places(&self.trees);
             inputs.count(places.len());
             for (id, prefix) in places {

@@ -296,7 +296,10 @@ fn a_test_whose_exit_code_says_so_is_started_again_with_what_it_left() {
     let late = scene.results("/late");
     assert_eq!(late[0]["error"], "timeout", "the time is that of all runs: {late:?}");
     scene.write("again.fmf", "test: 'true'\nrestart-on-exit-code: soon\n");
-    assert!(scene.run(2, ["test", "/again"]).said("again.fmf:2"), "it names the place");
+    assert!(
+        scene.run(2, ["test", "/again"]).said("again.fmf:2"),
+        "it names the place"
+    );
 }
 
 #[test]

@@ -3,6 +3,7 @@
 mod contexts;
 mod errors;
 mod imports;
+mod modified;
 mod plans;
 mod trial;
 mod variables;
