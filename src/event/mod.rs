@@ -56,6 +56,16 @@ pub enum Event {
         /// The warning, on one line.
         text: String,
     },
+    /// A plan or a test that was asked for is left out, because it cannot be used.
+    LeftOut {
+        /// The plan, or the plan of the test.
+        plan: String,
+        /// The test, if it is not the plan itself that cannot be used.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        test: Option<String>,
+        /// What is wrong with it.
+        error: String,
+    },
     /// A SUT now does something else, or something happened to it.
     Sut {
         /// Its name.
@@ -201,6 +211,7 @@ impl Event {
             Self::Result { .. } | Self::NodeCached { .. } => true,
             Self::RunStarted { .. }
             | Self::Warning { .. }
+            | Self::LeftOut { .. }
             | Self::Sut { .. }
             | Self::NodeStarted { .. }
             | Self::NodeFinished { .. }
@@ -219,7 +230,7 @@ impl Stamped {
     pub fn masked(&self, mask: &Mask) -> Self {
         let mut masked = self.clone();
         let text = match &mut masked.event {
-            Event::Warning { text } => text,
+            Event::Warning { text } | Event::LeftOut { error: text, .. } => text,
             Event::Sut { note, .. } | Event::NodeFinished { note, .. } => note,
             Event::NodeSkipped { reason, .. } => reason,
             // What a result says is masked before it is stored.

@@ -76,6 +76,7 @@ impl Reporter for Recorder {
                 self.complete()
             }
             Event::Warning { .. }
+            | Event::LeftOut { .. }
             | Event::Sut { .. }
             | Event::NodeCached { .. }
             | Event::NodeStarted { .. }

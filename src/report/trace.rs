@@ -95,6 +95,10 @@ impl<W: Write> Trace<W> {
                 self.moment(&format!("skipped {node}"), &json!({ "reason": reason }), time)
             }
             Event::Warning { text } => self.moment("warning", &json!({ "text": text }), time),
+            Event::LeftOut { plan, test, error } => {
+                let name = format!("left out {}", test.as_ref().unwrap_or(plan));
+                self.moment(&name, &json!({ "plan": plan, "error": error }), time)
+            }
             Event::Outlook { waiting, running, .. } => {
                 let args = json!({ "waiting": waiting, "running": running });
                 self.write(&json!({"name": "tests", "ph": "C", "pid": PID, "ts": micros(time), "args": args}))

@@ -233,6 +233,13 @@ pub fn run(run: Run<'_>, sink: &mut dyn EventSink) -> Result<Finished, RunError>
         told_changed_data: AtomicBool::new(false),
     };
     sink.event(&stamp(run_started(&shared, &run.suts, restored.len())));
+    for unusable in &run.work.unusable {
+        sink.event(&stamp(Event::LeftOut {
+            plan: unusable.plan.clone(),
+            test: unusable.test.clone(),
+            error: unusable.error.to_string(),
+        }));
+    }
     finished.tell_cached(restored, sink);
     let lanes = shared
         .pending

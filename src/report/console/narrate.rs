@@ -91,7 +91,8 @@ impl Narrator {
             Event::NodeCached {
                 node, sut, age, seen, ..
             } => self.node_cached(out, (node, sut), *age, seen.as_ref()),
-            Event::NodeStarted { .. } | Event::Outlook { .. } => {}
+            // What is left out was said before the run, with the lines at fault.
+            Event::LeftOut { .. } | Event::NodeStarted { .. } | Event::Outlook { .. } => {}
             Event::Result { node, name, status } => {
                 if let (Verbosity::Verbose, Some(name)) = (self.verbosity, name) {
                     let lead = Lead {

@@ -71,7 +71,11 @@ impl RunProgress {
             // Steps that the SUT has done already were counted among those to run.
             Event::NodeCached { sut, .. } if !sut.is_empty() => self.done += 1,
             Event::RunFinished { .. } => self.active.clear(),
-            Event::Warning { .. } | Event::Audited { .. } | Event::NodeCached { .. } | Event::Result { .. } => {}
+            Event::Warning { .. }
+            | Event::LeftOut { .. }
+            | Event::Audited { .. }
+            | Event::NodeCached { .. }
+            | Event::Result { .. } => {}
         }
     }
 
