@@ -22,7 +22,7 @@ Examples:
   atex lint                             the whole tree
   atex lint /tests/upload               one node, or all whose name has that in it
   atex lint --allow missing-file        all but one kind of finding
-  atex lint --tmt                       also where tmt would do something else, and how much is as under tmt
+  atex lint --tmt                       also where tmt does otherwise, and a score
 
 Exit codes: 0 nothing found, 1 something found, 2 the tree cannot be read")]
 pub(crate) struct LintArgs {

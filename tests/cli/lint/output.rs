@@ -192,3 +192,63 @@ fn a_rule_that_always_fails_to_merge_is_found() {
     let files = &[("a.fmf", "test: x\ntag: {a: 1}\nadjust:\n- tag-: 3\n")];
     assert!(found(files, &[]).iter().any(|finding| finding.ends_with("bad-adjust")));
 }
+
+/// Plans and tests some of which do something that nobody obeys here. One plan and one test never run.
+const MOVED: &[(&str, &str)] = &[
+    (
+        "plans.fmf",
+        "execute: {how: tmt}\ndiscover: {how: fmf}\n/good:\n/bad:\n  prepare: {how: nosuch}\n  provision: {how: beaker}\n\
+         /worse:\n  prepare: [{how: nosuch}, {how: shell, script: 'true', nosuch: 1, where: x}]\n/off:\n  enabled: false\n  prepare: {how: nosuch}\n\
+         /far:\n  discover: {how: fmf, url: 'https://nowhere.invalid/suite'}\n",
+    ),
+    (
+        "tests.fmf",
+        "test: 'true'\n/good:\n/odd:\n  framework: nosuch\n/wrong:\n  duration: soon\n/off:\n  manual: true\n  framework: nosuch\n",
+    ),
+];
+
+#[test]
+fn the_score_says_how_much_behaves_as_under_tmt_and_what_keeps_the_rest_from_it() {
+    let people = lint(MOVED, &["--tmt"]);
+    let score: Vec<&str> = people
+        .stdout
+        .lines()
+        .skip_while(|line| !line.contains("behave as"))
+        .collect();
+    assert_eq!(
+        score,
+        [
+            "2 of 4 plans and 1 of 3 tests behave as under tmt",
+            "  PLANS    TESTS  WHAT KEEPS THE OTHERS FROM IT",
+            "      2        0  `how: nosuch` in `prepare` is not supported: the phase is ignored",
+            "      1        0  `where` of a phase with `how: shell` is not supported and ignored",
+            "      0        1  atex refuses it (`bad-duration`)",
+            "      0        1  tmt obeys `framework`, atex does not",
+            "not looked at, because they would have to be fetched: the tests of `https://nowhere.invalid/suite`",
+        ]
+    );
+    let programs = lint(MOVED, &["--tmt", "--json", "--allow", "ignored-phase"]).json();
+    let score = programs.last().expect("a score");
+    assert_eq!(
+        score["plans"],
+        serde_json::json!({"all": 4, "as-under-tmt": 2}),
+        "--allow hides nothing from it"
+    );
+    assert_eq!(score["tests"], serde_json::json!({"all": 3, "as-under-tmt": 1}));
+    assert_eq!(
+        (&score["blockers"][0]["plans"], &score["blockers"][0]["tests"]),
+        (&2.into(), &0.into())
+    );
+    let all = lint(
+        &[
+            ("t.fmf", "test: 'true'\n"),
+            ("p.fmf", "execute: {how: tmt}\ndiscover: {how: fmf}\n"),
+        ],
+        &["--tmt"],
+    );
+    assert!(
+        all.stdout
+            .ends_with("1 of 1 plans and 1 of 1 tests behave as under tmt\n"),
+        "{all:?}"
+    );
+}
