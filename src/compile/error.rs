@@ -168,7 +168,7 @@ pub enum MetadataProblem {
     #[error("the test has no `{0}`")]
     Incomplete(&'static str),
     /// The name of a test that is written in a plan cannot be one.
-    #[error("`{0}` cannot be the name of a test: a part of it is empty, `.` or `..`")]
+    #[error("`{0}` cannot be the name of a test: a part of it is empty, `.` or `..`, or it has a control character")]
     TestName(String),
     /// A plan has tests in two places.
     #[error("`script` of `execute` is for plans whose `discover` finds no tests")]

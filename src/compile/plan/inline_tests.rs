@@ -38,7 +38,8 @@ pub(crate) fn of_section(section: &Scope<'_>) -> Result<Vec<InlineTest>, Compile
         let missing = |key| scope.error(key, MetadataProblem::Incomplete(key));
         let name = scope.text("name")?.ok_or_else(|| missing("name"))?;
         let name = format!("/{}", name.strip_prefix('/').unwrap_or(&name));
-        if name.split('/').skip(1).any(|part| ["", ".", ".."].contains(&part)) {
+        let is_odd = |part| ["", ".", ".."].contains(&part);
+        if name != "/" && name.split('/').skip(1).any(is_odd) || name.contains(char::is_control) {
             return Err(scope.error("name", MetadataProblem::TestName(name)));
         }
         scope.value("test").ok_or_else(|| missing("test"))?;

@@ -140,7 +140,8 @@ pub(crate) fn check(within: AdjustedTree<'_>, node: Node<'_>) -> Result<(), Comp
         }
         _ => false,
     };
-    const CHECKED: [&str; 10] = [
+    const CHECKED: [&str; 14] = [
+        "check",
         "duration",
         "environment",
         "extra-atex-inputs",
@@ -149,6 +150,9 @@ pub(crate) fn check(within: AdjustedTree<'_>, node: Node<'_>) -> Result<(), Comp
         "path",
         "recommend",
         "require",
+        "restart-max-count",
+        "restart-on-exit-code",
+        "restart-with-reboot",
         "tag",
         "test",
     ];

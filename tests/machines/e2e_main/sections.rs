@@ -39,12 +39,12 @@ prepare: {script: 'echo "prepare among" * >> "$COUNTER"; [ "$PWD" = "$TMT_TREE" 
 }
 
 #[test]
-fn a_section_without_a_name_among_many_is_refused() {
-    let plan = "discover:\n  - {how: fmf}\n  - {how: fmf, name: x}\nexecute: {how: tmt}\n";
+fn two_sections_of_one_name_are_refused() {
+    let plan = "discover:\n  - {how: fmf, name: x}\n  - {how: fmf, name: x}\nexecute: {how: tmt}\n";
     let scene = Scene::new([("plan.fmf", plan), ("a.fmf", TEST)]);
     let ran = scene.run(2, ["build"]);
     assert!(
-        ran.stderr.contains("plan.fmf:2") && ran.stderr.contains("`name`"),
+        ran.stderr.contains("plan.fmf:3") && ran.stderr.contains("`x`"),
         "{ran:?}"
     );
 }

@@ -54,7 +54,7 @@ fn scene() -> Scene {
 fn a_plan_that_cannot_be_used_leaves_the_others_alone() {
     let scene = scene();
     let good = scene.run(0, ["build", "/good"]);
-    assert_eq!(scene.ran(), ["a", "b"]);
+    assert_eq!(scene.ran(), ["test a", "test b"]);
     assert!(!good.said("error"), "{good:?}");
     let all = scene.run(2, ["build"]);
     for (name, _, said) in BAD {
@@ -80,7 +80,7 @@ fn a_plan_that_cannot_be_used_leaves_the_others_alone() {
 fn a_test_of_another_plan_is_run_and_looked_at() {
     let scene = scene();
     let ran = scene.run(0, ["test", "/b"]);
-    assert_eq!(scene.ran(), ["b"]);
+    assert_eq!(scene.ran(), ["test b"]);
     assert!(ran.said("plan `/value` is left out"), "{ran:?}");
     assert!(scene.run(0, ["why", "/b"]).said("/b"));
     scene.run(2, ["test", "/nothing"]);
@@ -135,7 +135,7 @@ fn a_test_that_cannot_be_used_leaves_the_others_of_its_plan_alone() {
     ];
     let scene = Scene::new(good.into_iter().chain(files));
     let built = scene.run(2, ["build"]);
-    assert_eq!(scene.ran(), ["good"], "{built:?}");
+    assert_eq!(scene.ran(), ["test good"], "{built:?}");
     let listed = scene.run(2, ["ls"]);
     for (name, _) in bad {
         assert!(built.stderr.contains(&format!("{name}.fmf:")), "{name}: {built:?}");
@@ -146,5 +146,5 @@ fn a_test_that_cannot_be_used_leaves_the_others_of_its_plan_alone() {
     scene.run(0, ["build", "--name", "good"]);
     scene.write("good.fmf", "test: 'true'\nduration: 1x\n");
     let nothing = scene.run(2, ["build"]);
-    assert!(nothing.said("left out"), "{nothing:?}");
+    assert!(nothing.said("good.fmf:2") && !nothing.said("left out"), "{nothing:?}");
 }

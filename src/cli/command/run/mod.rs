@@ -103,6 +103,9 @@ pub(crate) fn run(request: &RunRequest, settings: &Settings, out: &mut Out) -> R
         which_plan::settle(&mut work, &store, &project, || machines::states(&request.pool, &cancel))?;
         drop(heeded);
     }
+    if work.tests.is_empty() && !work.unusable.is_empty() {
+        return Ok(Exit::Usage);
+    }
     narrow(&mut work, request, &options)?;
     signals::doing("the cache was asked what has to run");
     observed_inputs::settle(&mut work, &store);
@@ -173,9 +176,6 @@ fn narrow(work: &mut Workload, request: &RunRequest, options: &Options) -> Resul
                 CliError::nothing("no test is in this part").hint("there are more parts than tests, or long ones")
             );
         }
-    }
-    if !work.unusable.is_empty() && has_none(work) {
-        return Err(unusable::left_out(&work.unusable));
     }
     if options.mode != Mode::Finish && has_none(work) {
         return Err(CliError::nothing("no test matches").hint("`atex ls` shows all tests; `atex ls plans`, the plans"));
