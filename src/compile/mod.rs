@@ -118,6 +118,9 @@ impl ResolvedRequest {
         warnings.extend(unread.iter().cloned());
         warnings.extend(links_outside::warning(&selection.plans, &self.trees, files));
         let probes = ask_probes(self, &mut selection, ask);
+        if !request.tests.is_empty() {
+            selection.excuse_plans(&mut warnings);
+        }
         for ((plan, tests), probe) in selection.plans.iter().zip(probes) {
             assembler.add(plan, tests, probe)?;
         }

@@ -336,7 +336,7 @@ fn look(scene: &Scene, schema: &mut Schema) {
     schema.printed("atex ls plans", &scene.run(2, "ls plans"));
     schema.printed("atex graph", &scene.run(2, "graph"));
     schema.printed("atex lint", &scene.run(1, "lint --tmt"));
-    schema.events(&scene.on_sut(2, "build --name /pass --name ^/test$").json());
+    schema.events(&scene.on_sut(2, "build --name /pass --name ^/wrong/test$").json());
     fs::remove_file(scene.0.path("tree/wrong.fmf")).unwrap();
 }
 

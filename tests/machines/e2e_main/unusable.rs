@@ -20,7 +20,7 @@ const BAD: [(&str, &str, &str); 6] = [
     ),
     (
         "filter",
-        "execute: {how: tmt}\ndiscover:\n  how: fmf\n  filter: 'tag:['\n",
+        "execute: {how: tmt}\ndiscover:\n  how: fmf\n  filter: 'name:['\n",
         "filter.fmf:4: plan `/filter`",
     ),
     (

@@ -97,7 +97,8 @@ fn a_context_that_is_none_is_refused_at_its_place() {
         let trial = trial(&format!(
             "discover: {{how: fmf}}\nexecute: {{how: tmt}}\ncontext: {wrong}\n"
         ));
-        let text = refused(&trial.request());
+        let error = trial.refused();
+        let text = error.to_string();
         assert!(
             text.starts_with("plan.fmf:3: plan `/plan`: `context` must be a mapping"),
             "{text}"

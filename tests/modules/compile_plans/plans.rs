@@ -287,9 +287,9 @@ fn two_phases_of_one_name_are_an_error_of_the_plan() {
     for step in ["discover", "prepare", "finish"] {
         let phases = "\n  - {how: shell, name: b, script: x}\n  - {how: shell, name: b, script: y, when: a == b}\n";
         let trial = Trial::new(&[("plan.fmf", &format!("execute: {{how: tmt}}\n{step}:{phases}")), TESTS]);
-        let error = refused(&trial.request());
+        let error = trial.refused();
         assert_eq!(
-            error,
+            error.to_string(),
             format!("plan.fmf:4: plan `/plan`: two phases of `{step}` are named `b`")
         );
     }

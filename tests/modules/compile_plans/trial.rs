@@ -2,9 +2,11 @@
 
 use std::fs;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use atex::compile::compile;
 use atex::compile::spec::Request;
+use atex::compile::{CompileError, compile};
 
 /// A plan that says nothing special.
 pub(crate) const PLAIN: (&str, &str) = ("plan.fmf", "discover:\n    how: fmf\nexecute:\n    how: tmt\n");
@@ -30,6 +32,15 @@ impl Trial {
         let path = self.dir.path().join(file);
         fs::create_dir_all(path.parent().expect("a file in a directory")).expect("made");
         fs::write(path, text).expect("written");
+    }
+
+    /// What is wrong with the only plan or test that cannot be used.
+    pub(crate) fn refused(&self) -> Arc<CompileError> {
+        let workload = compile(&self.request()).expect("others could run");
+        let [unusable] = workload.unusable.as_slice() else {
+            panic!("one is refused, and not {:?}", workload.unusable)
+        };
+        Arc::clone(&unusable.error)
     }
 
     pub(crate) fn request(&self) -> Request {

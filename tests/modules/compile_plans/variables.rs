@@ -83,7 +83,7 @@ fn a_bad_environment_file_is_refused_with_file_and_line() {
         if !content.is_empty() && !files.starts_with("..") {
             trial.write(files, content);
         }
-        let error = refused(&trial.request());
+        let error = trial.refused().to_string();
         assert_eq!(error, format!("plan.fmf:3: plan `/plan`: {message}"));
     }
 }
