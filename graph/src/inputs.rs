@@ -13,7 +13,7 @@ mod value;
 pub use discover::DiscoverInputs;
 pub use files::{FileMode, FileSet, InputFile, InputFiles};
 pub use finish::FinishInputs;
-pub use prepare::{PrepareInputs, StepAction};
+pub use prepare::{PrepareInputs, StepAction, StepOptions};
 pub use test::TestInputs;
 pub use value::{Base, EnvValue, Environment, Sourced};
 

@@ -37,7 +37,7 @@ pub use error::GraphError;
 pub use explain::{Change, diff};
 pub use inputs::{
     Base, DiscoverInputs, EnvValue, Environment, FileMode, FileSet, FinishInputs, InputFile, InputFiles, Inputs,
-    PrepareInputs, Sourced, StepAction, TestInputs,
+    PrepareInputs, Sourced, StepAction, StepOptions, TestInputs,
 };
 pub use manifest::{Manifest, Visitor};
 pub use name::{Kind, NodeName};

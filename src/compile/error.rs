@@ -2,6 +2,7 @@
 
 use std::io;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use atex_fmf::Location;
 use atex_graph::GraphError;
@@ -69,6 +70,16 @@ pub enum CompileError {
         key: &'static str,
         /// Why the tests cannot be found.
         source: Box<TreeError>,
+    },
+    /// What a prepare or finish phase names elsewhere cannot be fetched.
+    #[error("{}{subject}: {source}", prefix(cause.location.as_ref()))]
+    Phase {
+        /// The place of the phase.
+        cause: Box<ValueOrigin>,
+        /// What the problem is about, such as ``plan `/plans/a`, prepare phase 1 (`ansible`)``.
+        subject: String,
+        /// Why it cannot be fetched.
+        source: FetchError,
     },
     /// A plan that was asked for does not exist.
     #[error("no plan matches `{name}`")]
@@ -193,6 +204,31 @@ pub enum MetadataProblem {
         /// The file of the tree.
         file: PathBuf,
     },
+    /// A plan asks for several guests.
+    #[error("`provision` asks for several guests (`{}`), and atex would run all on one machine", .0.join("`, `"))]
+    SeveralGuests(Vec<String>),
+    /// A part of a plan is for another guest than the only one.
+    #[error("`where` names `{0}`, and the plan has no such guest")]
+    OtherGuest(String),
+    /// The path of a file leads out of the tree.
+    #[error("`{key}` `{text}` leads out of the tree")]
+    LeadsOut {
+        /// The key of the path.
+        key: &'static str,
+        /// The path.
+        text: String,
+    },
+    /// A file is read on this host although git ignores it, so that the key would not tell its content.
+    #[error("`{path}` is not in the key: {rule} leaves it out")]
+    NotInKey {
+        /// The path of the file.
+        path: String,
+        /// The place of git's rule.
+        rule: Arc<str>,
+    },
+    /// A text cannot be split into words.
+    #[error("`{0}` has an open quote or a backslash at its end")]
+    OpenQuote(String),
     /// A pattern is not a valid glob.
     #[error("`{pattern}` cannot be used as a glob: {problem}")]
     Glob {
@@ -277,6 +313,7 @@ impl CompileError {
         match self {
             Self::Tree(error) => error.hint().map(str::to_owned),
             Self::Section { source, .. } => source.hint().map(str::to_owned),
+            Self::Phase { source, .. } => Some(source.hint().to_owned()),
             Self::UnknownPlan { disabled, .. } if !disabled.is_empty() => Some(format!(
                 "{} not enabled: name it exactly to run it anyway",
                 quoted(disabled, "is", "are")
@@ -310,6 +347,7 @@ impl CompileError {
             Self::Metadata { cause, problem, .. } => cause.excerpt(problem.word()),
             Self::Probe { cause, command, .. } => cause.excerpt(command),
             Self::Section { cause, key, source, .. } => cause.excerpt(source.expression().unwrap_or(key)),
+            Self::Phase { cause, source, .. } => cause.excerpt(source.url()),
             _ => None,
         }
     }
@@ -338,6 +376,10 @@ impl MetadataProblem {
             Self::Import(_) => "name",
             Self::Modified(ModifiedError::UnknownReference(name)) => name,
             Self::Modified(_) => "modified-only",
+            Self::LeadsOut { text, .. } | Self::OpenQuote(text) => text,
+            Self::NotInKey { path, .. } => path,
+            Self::SeveralGuests(_) => "provision",
+            Self::OtherGuest(_) => "where",
             Self::Glob { pattern, .. } => pattern,
             Self::Type { key, .. } => key,
             Self::Empty(key) | Self::Expression { key, .. } => key,
@@ -351,6 +393,11 @@ impl MetadataProblem {
     fn hint(&self) -> Option<&'static str> {
         match self {
             Self::Duration(_) => Some("`90`, `5m`, `1h 30m`, `10m *2`"),
+            Self::SeveralGuests(_) => Some("roles of machines are missing in atex: `--plan` selects the other plans"),
+            Self::OtherGuest(_) => {
+                Some("`provision` gives the guest its `name` and its `role`; without a name it is `default-0`")
+            }
+            Self::NotInKey { .. } => Some("`git add -f` brings it, as a rule `!…` in the same list does"),
             Self::Glob { .. } => {
                 Some("globs are relative to the tree's root; `./` stands for the directory of the .fmf file")
             }

@@ -205,7 +205,8 @@ impl ResolvedRequest {
                     added.map_err(|error| section.blamed(error))
                 })
             });
-            let error = added.err();
+            let fetched = added.and_then(|()| if is_wanted { plan.fetch() } else { Ok(()) });
+            let error = fetched.err();
             let is_usable = error.is_none();
             unusable.extend(error.map(|error| Unusable::plan(&plan.name, error)));
             is_usable

@@ -237,6 +237,38 @@ pub enum PhaseAction {
         /// The bash texts; there is at least one.
         scripts: Vec<String>,
     },
+    /// Runs playbooks of Ansible on this host against the machine, one after the other. The first one that fails ends the step.
+    Ansible {
+        /// The playbooks; there is at least one.
+        playbooks: Vec<Playbook>,
+        /// Further arguments of `ansible-playbook`, before all others.
+        extra_args: Vec<String>,
+    },
+}
+
+/// A playbook of Ansible.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Playbook {
+    /// A file of the plan's own tree, relative to its root.
+    File(String),
+    /// A playbook of a collection that is installed on this host: `namespace.collection.name`.
+    Collection(String),
+    /// A page of the web.
+    Url {
+        /// Its address.
+        url: String,
+        /// Its content, once it was fetched.
+        content: Option<Arc<[u8]>>,
+    },
+}
+
+impl Playbook {
+    /// Returns the playbook as people know it.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::File(name) | Self::Collection(name) | Self::Url { url: name, .. } => name,
+        }
+    }
 }
 
 /// The test framework, which judges a test. `src/exec/attempt/framework.rs` has what each of them does.

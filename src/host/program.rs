@@ -22,6 +22,10 @@ const WITHOUT_PIDFD: Duration = Duration::from_millis(50);
 
 /// How long programs have to clean up once they are asked to end; git removes its locks.
 const GRACE: Duration = Duration::from_millis(500);
+/// How long a followed program has to clean up once its follower gives it up.
+const GRACE_OF_FOLLOWED: Duration = Duration::from_secs(5);
+/// How often a follower is asked whether it gives up.
+pub(crate) const PULSE: Duration = Duration::from_millis(200);
 /// How often to check whether they have ended.
 const LOOK: Duration = Duration::from_millis(10);
 
@@ -96,6 +100,48 @@ pub(crate) fn run(command: &mut Command, what: &str, bounds: Bounds) -> io::Resu
     })
 }
 
+/// Who follows a program while it runs; see [`follow`].
+pub(crate) trait Follower {
+    /// Takes a piece of what the program prints, stdout and stderr in one.
+    fn take(&mut self, bytes: &[u8]) -> io::Result<()>;
+
+    /// Is asked again and again, at least every [`PULSE`], whether the program is to be ended before its time.
+    fn gives_up(&mut self) -> bool;
+}
+
+/// Runs a program to its end, and hands on what it prints while it runs. A program that its follower gives up gets some time to
+/// clean up, and then has no status.
+pub(crate) fn follow(command: &mut Command, what: &str, follower: &mut dyn Follower) -> io::Result<Option<ExitStatus>> {
+    let (output, output_end) = io::pipe()?;
+    fcntl_setfl(&output, fcntl_getfl(&output)? | OFlags::NONBLOCK)?;
+    command
+        .stderr(output_end.try_clone()?)
+        .stdout(output_end)
+        .process_group(0);
+    let mut program = Program::start(command, what)?;
+    // The pipe would never end if its write ends stayed open here.
+    command.stdout(Stdio::null()).stderr(Stdio::null());
+    let mut stream = Stream::new(output, usize::MAX);
+    let mut given_up: Option<Instant> = None;
+    while !program.has_ended()? {
+        program.wait(&[&stream], Some(PULSE))?;
+        stream.hand_on(follower)?;
+        match given_up {
+            None if follower.gives_up() => {
+                for signal in [Signal::TERM, Signal::CONT] {
+                    let _gone = kill_process_group(program.group, signal);
+                }
+                given_up = Some(Instant::now());
+            }
+            Some(since) if since.elapsed() > GRACE_OF_FOLLOWED => break,
+            _ => {}
+        }
+    }
+    let status = program.end()?;
+    stream.hand_on(follower)?;
+    Ok(Some(status).filter(|_| given_up.is_none()))
+}
+
 /// Ends all running programs and what they started; they get a moment to clean up. No program can be started after that. Returns
 /// the names of the programs.
 pub(crate) fn end_all() -> Vec<String> {
@@ -155,20 +201,25 @@ impl Program {
             if too_much || left == Some(Duration::ZERO) {
                 return Ok(true);
             }
-            let look = self.pidfd.is_none().then_some(WITHOUT_PIDFD);
-            let wait = left.into_iter().chain(look).min();
-            let wait = wait.map(|wait| Timespec::try_from(wait).unwrap_or(Timespec { tv_sec: 60, tv_nsec: 0 }));
-            let mut fds: Vec<PollFd<'_>> = streams.iter().filter_map(Stream::to_poll).collect();
-            fds.extend(self.pidfd.as_ref().map(|pidfd| PollFd::new(pidfd, PollFlags::IN)));
-            match poll(&mut fds, wait.as_ref()) {
-                Ok(_) | Err(rustix::io::Errno::INTR) => {}
-                Err(error) => return Err(error.into()),
-            }
+            self.wait(&streams.each_ref(), left)?;
             for stream in &mut *streams {
                 stream.read_some()?;
             }
         }
         Ok(false)
+    }
+
+    /// Waits until a stream has something, the program has ended, or the time is over.
+    fn wait(&self, streams: &[&Stream], most: Option<Duration>) -> io::Result<()> {
+        let look = self.pidfd.is_none().then_some(WITHOUT_PIDFD);
+        let wait = most.into_iter().chain(look).min();
+        let wait = wait.map(|wait| Timespec::try_from(wait).unwrap_or(Timespec { tv_sec: 60, tv_nsec: 0 }));
+        let mut fds: Vec<PollFd<'_>> = streams.iter().filter_map(|stream| stream.to_poll()).collect();
+        fds.extend(self.pidfd.as_ref().map(|pidfd| PollFd::new(pidfd, PollFlags::IN)));
+        match poll(&mut fds, wait.as_ref()) {
+            Ok(_) | Err(rustix::io::Errno::INTR) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Returns whether the program has ended. It is not reaped yet.
@@ -242,6 +293,18 @@ impl Stream {
         Ok(self.pipe.is_some())
     }
 
+    /// Reads the available bytes, and gives them to the follower.
+    fn hand_on(&mut self, follower: &mut dyn Follower) -> io::Result<()> {
+        for _ in 0..PIPE_READS {
+            let more = self.read_some()?;
+            follower.take(&std::mem::take(&mut self.bytes))?;
+            if !more {
+                break;
+            }
+        }
+        Ok(())
+    }
+
     /// Reads the available bytes, at most as many as a pipe can hold.
     fn read(&mut self) -> io::Result<()> {
         for _ in 0..PIPE_READS {
@@ -271,6 +334,43 @@ mod tests {
         let ended = output(&mut bash("head -c 300000 /dev/zero; echo why >&2; exit 7"), "it").unwrap();
         assert_eq!((ended.stdout.len(), ended.stderr), (300_000, b"why\n".to_vec()));
         assert_eq!(ended.status.code(), Some(7));
+    }
+
+    /// A follower that keeps what it hears, and gives up once it has heard a word.
+    struct Until(Vec<u8>, &'static [u8]);
+
+    impl Follower for Until {
+        fn take(&mut self, bytes: &[u8]) -> io::Result<()> {
+            self.0.extend_from_slice(bytes);
+            Ok(())
+        }
+
+        fn gives_up(&mut self) -> bool {
+            !self.1.is_empty() && self.0.windows(self.1.len()).any(|heard| heard == self.1)
+        }
+    }
+
+    #[test]
+    fn a_follower_hears_everything_in_order_while_the_program_runs() {
+        let mut follower = Until(Vec::new(), b"");
+        let script = "echo out; echo err >&2; head -c 300000 /dev/zero; exit 7";
+        let status = follow(&mut bash(script), "it", &mut follower).unwrap();
+        assert_eq!(status.and_then(|status| status.code()), Some(7));
+        assert_eq!((follower.0.len(), &follower.0[..8]), (300_008, &b"out\nerr\n"[..]));
+    }
+
+    #[test]
+    fn a_program_that_is_given_up_may_clean_up() {
+        let mut follower = Until(Vec::new(), b"now");
+        let script = "trap 'echo cleaned; exit 3' TERM; echo now; while :; do sleep 0.01; done";
+        let started = Instant::now();
+        assert!(follow(&mut bash(script), "it", &mut follower).unwrap().is_none());
+        assert!(started.elapsed() < GRACE_OF_FOLLOWED, "it ended by itself");
+        assert!(
+            follower.0.ends_with(b"cleaned\n"),
+            "{:?}",
+            String::from_utf8_lossy(&follower.0)
+        );
     }
 
     #[test]

@@ -37,6 +37,7 @@
 //! (for `local`: of atex itself). A job sees nothing else of the runner's environment.
 
 pub mod agent;
+pub mod ansible;
 pub mod cancel;
 pub mod channel;
 pub mod facts;
@@ -49,6 +50,7 @@ pub mod sync;
 pub mod trouble;
 
 pub use agent::access_times::Reads;
+pub use ansible::Inventory;
 pub use cancel::{Cancel, Urgency};
 pub use channel::{Channel, Cut, End, Ready};
 pub use facts::{BaseIdentity, Facts, Installation, local_facts};
@@ -173,6 +175,9 @@ pub trait Sut: Send {
 
     /// Starts a script under the wrapper.
     fn start(&mut self, job: &Job) -> Result<Box<dyn Channel>, Trouble>;
+
+    /// Returns how `ansible-playbook` on this host reaches the machine.
+    fn inventory(&self) -> Result<Inventory, Trouble>;
 
     /// Writes the machine's state, atomically.
     fn set_state(&mut self, state: &SutState) -> Result<(), Trouble>;

@@ -17,8 +17,8 @@ impl Manifest for FinishInputs {
         match &self.action {
             // A script enters the key without the kind of action, because finish steps could only run scripts when their keys
             // were defined.
-            StepAction::Shell { script } => script.show("script", None, visitor),
-            action @ StepAction::Install { .. } => action.visit(visitor),
+            action @ StepAction::Shell { .. } => action.visit_values(visitor),
+            action => action.visit(visitor),
         }
         self.environment.show("environment", None, visitor);
     }

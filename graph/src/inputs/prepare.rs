@@ -1,5 +1,7 @@
 //! The inputs of a prepare step.
 
+use std::collections::BTreeMap;
+
 use super::{Base, Environment, InputFiles, Sourced};
 use crate::manifest::{Field, Manifest, Visitor};
 
@@ -28,19 +30,40 @@ pub enum StepAction {
     Install {
         /// The names of the packages, in the order in which the package manager gets them.
         packages: Sourced<Vec<String>>,
+        /// What else it is told.
+        options: StepOptions,
     },
     /// It runs a script.
     Shell {
         /// The script's text.
         script: Sourced<String>,
+        /// What else it is told.
+        options: StepOptions,
+    },
+    /// It runs playbooks of Ansible against the SUT.
+    Ansible {
+        /// The playbooks, in the order in which they run.
+        playbooks: Sourced<Vec<String>>,
+        /// What else it is told.
+        options: StepOptions,
+    },
+    /// It switches features of the operating system.
+    Feature {
+        /// The features with what becomes of them, such as `epel enabled`.
+        features: Sourced<Vec<String>>,
     },
 }
+
+/// What an action is told beside its main value, by name. An option that is not given is not there, so that an action gets no
+/// other key when there is one more option.
+pub type StepOptions = BTreeMap<&'static str, Vec<String>>;
 
 impl Default for StepAction {
     /// Returns a script that does nothing.
     fn default() -> Self {
         Self::Shell {
             script: Sourced::default(),
+            options: StepOptions::new(),
         }
     }
 }
@@ -51,6 +74,8 @@ impl StepAction {
         match self {
             Self::Install { .. } => "install",
             Self::Shell { .. } => "shell",
+            Self::Ansible { .. } => "ansible",
+            Self::Feature { .. } => "feature",
         }
     }
 
@@ -59,6 +84,33 @@ impl StepAction {
         match self {
             Self::Install { .. } => 1,
             Self::Shell { .. } => 2,
+            Self::Ansible { .. } => 3,
+            Self::Feature { .. } => 4,
+        }
+    }
+
+    /// Shows the main value and the options, without the kind of action.
+    pub(super) fn visit_values(&self, visitor: &mut dyn Visitor) {
+        let options = match self {
+            Self::Install { packages, options } => {
+                packages.show("package", None, visitor);
+                Some(options)
+            }
+            Self::Shell { script, options } => {
+                script.show("script", None, visitor);
+                Some(options)
+            }
+            Self::Ansible { playbooks, options } => {
+                playbooks.show("playbook", None, visitor);
+                Some(options)
+            }
+            Self::Feature { features } => {
+                features.show("feature", None, visitor);
+                None
+            }
+        };
+        for (name, values) in options.into_iter().flatten() {
+            values.show(name, None, visitor);
         }
     }
 }
@@ -66,10 +118,7 @@ impl StepAction {
 impl Manifest for StepAction {
     fn visit(&self, visitor: &mut dyn Visitor) {
         visitor.choice("how", self.ordinal(), self.word());
-        match self {
-            Self::Install { packages } => packages.show("package", None, visitor),
-            Self::Shell { script } => script.show("script", None, visitor),
-        }
+        self.visit_values(visitor);
     }
 }
 

@@ -2,7 +2,7 @@
 
 use atex_graph::{DiscoverInputs, OutputDigest};
 use atex_graph::{
-    FinishInputs, Graph, GraphBuilder, InputFiles, NodeName, PrepareInputs, StepAction, TestInputs, render,
+    FinishInputs, Graph, GraphBuilder, InputFiles, NodeName, PrepareInputs, StepAction, StepOptions, TestInputs, render,
 };
 
 /// Two plans that share a prepare step and a test.
@@ -24,6 +24,7 @@ fn graph(quote: &str) -> Graph {
             probe: None,
             action: StepAction::Shell {
                 script: "make".to_owned().into(),
+                options: StepOptions::new(),
             },
             environment: [].into(),
             files: InputFiles::default(),
@@ -47,7 +48,10 @@ fn graph(quote: &str) -> Graph {
         }
         let script = format!("echo {plan}").into();
         let inputs = FinishInputs {
-            action: StepAction::Shell { script },
+            action: StepAction::Shell {
+                script,
+                options: StepOptions::new(),
+            },
             ..FinishInputs::default()
         };
         builder

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use atex_graph::{
     BlobDigest, Entry, FileMode, Graph, GraphBuilder, InputFile, NodeId, NodeName, PrepareInputs, Sourced, StepAction,
-    TestInputs, explain, transcript,
+    StepOptions, TestInputs, explain, transcript,
 };
 use proptest::prelude::{prop_assert_eq, proptest};
 
@@ -22,12 +22,18 @@ fn graph(install: &str, library: &str, variable: &str) -> (Graph, NodeId) {
         observed: atex_graph::InputFiles::default(),
     };
     let packages = Sourced::at(vec![install.to_owned()], "plans/main.fmf:3");
-    let install = step(StepAction::Install { packages });
+    let install = step(StepAction::Install {
+        packages,
+        options: StepOptions::new(),
+    });
     let install = builder
         .add(NodeName::prepare("/x", 1, "install"), install.into(), &[], &[])
         .expect("fine");
     let script = "make\n./configure --with-everything\nmake install\n".to_owned();
-    let shell = step(StepAction::Shell { script: script.into() });
+    let shell = step(StepAction::Shell {
+        script: script.into(),
+        options: StepOptions::new(),
+    });
     let shell = builder
         .add(NodeName::prepare("/x", 2, "shell"), shell.into(), &[install], &[])
         .expect("fine");

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use atex_graph::{
     Base, BlobDigest, EnvValue, Environment, FileMode, GraphBuilder, InputFile, InputFiles, NodeName, PrepareInputs,
-    Sourced, StepAction, TestInputs,
+    Sourced, StepAction, StepOptions, TestInputs,
 };
 use serde_json::json;
 
@@ -79,6 +79,7 @@ fn a_key_is_the_digest_of_what_the_format_says() {
     let mut builder = GraphBuilder::new();
     let action = StepAction::Install {
         packages: Sourced::new(vec!["a".to_owned(), "b".to_owned()]),
+        options: StepOptions::new(),
     };
     let environment = Environment::new();
     let prepare = PrepareInputs {

@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use atex_graph::{
     Base, BlobDigest, DiscoverInputs, EnvValue, Environment, FileMode, FileSet, FinishInputs, Graph, GraphBuilder,
-    InputFile, InputFiles, Inputs, NodeId, NodeName, PrepareInputs, Sourced, StepAction, TestInputs, transcript,
+    InputFile, InputFiles, Inputs, NodeId, NodeName, PrepareInputs, Sourced, StepAction, StepOptions, TestInputs,
+    transcript,
 };
 use serde_json::{Value, json};
 
@@ -57,6 +58,7 @@ fn install() -> Inputs {
     let packages = vec!["make".to_owned(), "gcc".to_owned()];
     let action = StepAction::Install {
         packages: Sourced::at(packages, "plans/main.fmf:3"),
+        options: StepOptions::new(),
     };
     let probe = Some("c0ffee\n".to_owned());
     PrepareInputs {
@@ -73,6 +75,7 @@ fn install() -> Inputs {
 fn shell() -> Inputs {
     let action = StepAction::Shell {
         script: Sourced::at("make\nmake install\n".to_owned(), "plans/main.fmf:7"),
+        options: StepOptions::new(),
     };
     PrepareInputs {
         base: None,
@@ -113,6 +116,7 @@ fn finish() -> Inputs {
     FinishInputs {
         action: StepAction::Shell {
             script: Sourced::at("true".to_owned(), "plans/main.fmf:9"),
+            options: StepOptions::new(),
         },
         environment: environment(),
     }
@@ -363,5 +367,74 @@ fn an_interface_other_than_that_of_atex_is_in_the_key_and_never_changes_it() {
     assert_eq!(
         key(Some("tmt")),
         "6dc1af59c529a9165e9481fce595754f6c4617fb28aebaf523fdd03735d06d77"
+    );
+}
+
+/// The key and the transcript of a prepare step with an action, and the key of a finish step with it.
+fn of_action(action: StepAction) -> (String, String, String) {
+    let mut builder = GraphBuilder::new();
+    let finish = FinishInputs {
+        action: action.clone(),
+        environment: Environment::new(),
+    };
+    let prepare = PrepareInputs {
+        base: None,
+        probe: None,
+        action,
+        environment: Environment::new(),
+        files: InputFiles::default(),
+        observed: InputFiles::default(),
+    };
+    let mut add = |name, inputs| builder.add(name, inputs, &[], &[]).expect("a fine graph");
+    let prepare = add(NodeName::prepare("/p", 1, "x"), prepare.into());
+    let finish = add(NodeName::finish("/p", 1), finish.into());
+    let graph = builder.seal().expect("a fine graph");
+    let line = |entry: atex_graph::Entry| format!("{}: {}\n", entry.path, entry.value);
+    let explained = transcript(graph.node(prepare)).into_iter().skip(2).map(line).collect();
+    let key = |node| graph.node(node).key().to_string();
+    (key(prepare), explained, key(finish))
+}
+
+/// Texts as an action has them.
+fn texts<const N: usize>(texts: [&str; N]) -> Vec<String> {
+    texts.map(str::to_owned).to_vec()
+}
+
+#[test]
+fn the_options_of_an_action_are_in_its_key_and_never_change_it() {
+    let install = StepAction::Install {
+        packages: texts(["make"]).into(),
+        options: StepOptions::from([("copr", texts(["a/b"])), ("missing", texts(["skip"]))]),
+    };
+    let ansible = StepAction::Ansible {
+        playbooks: texts(["ansible/web.yml", "ns.coll.play"]).into(),
+        options: StepOptions::from([("extra-args", texts(["-e", "a=b"]))]),
+    };
+    let feature = StepAction::Feature {
+        features: texts(["crb enabled", "epel disabled"]).into(),
+    };
+    let found = [install, ansible, feature].map(of_action);
+    let explained = [
+        "how: install\npackage: [\"make\"]\ncopr: [\"a/b\"]\nmissing: [\"skip\"]\n",
+        "how: ansible\nplaybook: [\"ansible/web.yml\",\"ns.coll.play\"]\nextra-args: [\"-e\",\"a=b\"]\n",
+        "how: feature\nfeature: [\"crb enabled\",\"epel disabled\"]\n",
+    ];
+    assert_eq!(found.each_ref().map(|(_, explained, _)| explained.as_str()), explained);
+    assert_eq!(
+        found.each_ref().map(|(prepare, _, finish)| [prepare.as_str(), finish]),
+        [
+            [
+                "427534d3336007f128380151bd23e535cb8c4c5f14e6da2f5731aa98e86b9064",
+                "87cc4e86a2e722aaabcf44b74efa7e5edd620685c9bd62781b2f81aaeed944f9"
+            ],
+            [
+                "9480fc329f3eb0c608319231dded9423b4feb4cfd94857b1d98d49c69028be42",
+                "b674d27103176cf97037871abec5ea1576710d65b9d089536827de7f78e32e79"
+            ],
+            [
+                "adeead23246ea7618a5cea145cd9e82d25ee2611a48888ef60b4aa0869433733",
+                "394203b96eac6744de61e04d7ef73c0e4eaf1c4bb49a5ea5dd83e6af13c1ac7a"
+            ],
+        ]
     );
 }

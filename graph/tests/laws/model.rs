@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use atex_graph::{
     Base, BlobDigest, DiscoverInputs, EnvValue, Environment, FileMode, FileSet, FinishInputs, Graph, GraphBuilder,
-    InputFile, InputFiles, Inputs, Kind, NodeId, NodeName, PrepareInputs, Sourced, StepAction, TestInputs,
+    InputFile, InputFiles, Inputs, Kind, NodeId, NodeName, PrepareInputs, Sourced, StepAction, StepOptions, TestInputs,
 };
 use proptest::collection::{btree_map, btree_set, vec};
 use proptest::prelude::{Just, Strategy, any, prop_oneof};
@@ -118,9 +118,13 @@ impl Spec {
         let action = if self.installs {
             StepAction::Install {
                 packages: Sourced::at(vec![self.text.to_owned()], origin.as_str()),
+                options: StepOptions::new(),
             }
         } else {
-            StepAction::Shell { script }
+            StepAction::Shell {
+                script,
+                options: StepOptions::new(),
+            }
         };
         match self.kind {
             Kind::Discover => DiscoverInputs {

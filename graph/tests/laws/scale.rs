@@ -2,7 +2,7 @@
 
 use atex_graph::{
     BlobDigest, FileMode, FileSet, FinishInputs, GraphBuilder, InputFile, InputFiles, NodeId, NodeName, PrepareInputs,
-    Selection, StepAction, TestInputs, render,
+    Selection, StepAction, StepOptions, TestInputs, render,
 };
 
 const NODES: u32 = 100_000;
@@ -16,6 +16,7 @@ fn a_chain_of_100_000_steps_is_sealed_selected_and_drawn_without_recursion() {
             base: None,
             probe: None,
             action: StepAction::Shell {
+                options: StepOptions::new(),
                 script: String::new().into(),
             },
             environment: [].into(),

@@ -7,6 +7,8 @@
 //! means what it means in fmf: a branch of the remote, or else a tag or a commit. Without `ref`, it is the remote's default
 //! branch.
 
+pub(crate) mod page;
+
 use std::ffi::OsStr;
 use std::fs::{self, DirBuilder, File};
 use std::io;
@@ -71,10 +73,19 @@ pub enum FetchProblem {
     /// Git could not be started, or its output could not be read.
     #[error("cannot run `git`: {0}")]
     Start(#[source] io::Error),
+    /// `curl`, which fetches pages, could not be run.
+    #[error("cannot run `curl`: {0}")]
+    NoCurl(#[source] io::Error),
+    /// `curl` failed and printed no message.
+    #[error("curl failed ({0})")]
+    CurlFailed(ExitStatus),
+    /// A page is too large, or too slow.
+    #[error("the page is larger than 4 MiB, or did not come within two minutes")]
+    TooMuch,
     /// Git failed and printed no message.
     #[error("git failed ({0})")]
     Failed(ExitStatus),
-    /// Git failed; this is its message, without the password.
+    /// Git or curl failed; this is its message, without the password.
     #[error("{0}")]
     Said(String),
 }
@@ -82,7 +93,16 @@ pub enum FetchProblem {
 impl FetchError {
     /// Returns advice for the user.
     pub fn hint(&self) -> &'static str {
-        "check `url` and `ref`, and that git can reach it without asking for a password"
+        match self.problem {
+            FetchProblem::NoCurl(_) => "pages are fetched with `curl`, which is to be installed on this host",
+            FetchProblem::CurlFailed(_) | FetchProblem::TooMuch => "check the address with `curl`",
+            _ => "check `url` and `ref`, and that git can reach it without asking for a password",
+        }
+    }
+
+    /// Returns the URL, without its password.
+    pub fn url(&self) -> &str {
+        &self.url
     }
 }
 
@@ -415,15 +435,19 @@ impl<'a> Fetcher<'a> {
 
     /// Removes the password of the URL from a text.
     fn without_secrets(&self, text: &str) -> String {
-        let authority = self
-            .url
-            .split_once("://")
-            .and_then(|(_, rest)| rest.split('/').next())
-            .unwrap_or_default();
-        match authority.rsplit_once('@').and_then(|(user, _)| user.split_once(':')) {
-            Some((_, password)) if !password.is_empty() => text.replace(password, "***"),
-            _ => text.to_owned(),
-        }
+        without_secrets(self.url, text)
+    }
+}
+
+/// Removes the password of a URL from a text.
+fn without_secrets(url: &str, text: &str) -> String {
+    let authority = url
+        .split_once("://")
+        .and_then(|(_, rest)| rest.split('/').next())
+        .unwrap_or_default();
+    match authority.rsplit_once('@').and_then(|(user, _)| user.split_once(':')) {
+        Some((_, password)) if !password.is_empty() => text.replace(password, "***"),
+        _ => text.to_owned(),
     }
 }
 

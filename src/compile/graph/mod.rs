@@ -251,6 +251,9 @@ impl<'r> Assembler<'r> {
     /// Adds the prepare steps of a plan, each behind the one before it.
     fn chain(&mut self, part: &PlanPart<'_>, probe: Option<String>) -> Result<Vec<StepId>, CompileError> {
         let plan = part.plan;
+        for phase in plan.prepare.iter().chain(&plan.finish) {
+            phase.refuse_ignored(&self.files[&TreeId::OWN])?;
+        }
         let mut chain: Vec<StepId> = Vec::new();
         let mut probe = probe;
         for (position, phase) in plan.prepare.iter().enumerate() {
@@ -308,10 +311,15 @@ impl<'r> Assembler<'r> {
     /// Returns the files that a step may read: what `extra-atex-inputs` of the plan says, or else, from all trees of the slot,
     /// the files that belong to no test and those that the step names.
     fn step_files(&mut self, plan: &Plan, action: &PhaseAction) -> InputFiles {
-        let mentions = how::mentions(action);
+        let mentions = how::mentions(action, &self.files[&TreeId::OWN]);
         let in_tree = how::runs_in_tree(action);
         let mut sets = Vec::new();
-        for (tree, prefix) in plan.places(self.trees) {
+        let places = if how::reads_on_host(action) {
+            vec![(TreeId::OWN, String::new())]
+        } else {
+            plan.places(self.trees)
+        };
+        for (tree, prefix) in places {
             let inputs = self.inputs(tree, &prefix);
             match &plan.globs {
                 Some(globs) if in_tree => sets.push(inputs.matching(globs).0),

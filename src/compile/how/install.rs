@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use atex_graph::{Sourced, StepAction};
+use atex_graph::{Sourced, StepAction, StepOptions};
 
 use super::{How, Keys, StepKind};
 use crate::compile::error::CompileError;
@@ -23,7 +23,7 @@ pub(super) const HOW: How = How {
     content: PACKAGE,
     keys: Keys {
         read: &[PACKAGE],
-        known: &["check-first", "copr", "directory", "exclude", "missing", "where"],
+        known: &["check-first", "copr", "directory", "exclude", "missing"],
     },
     empty: LintCode::EmptyPackage,
     read,
@@ -45,6 +45,7 @@ pub(super) fn input(packages: &[String], origin: Option<Arc<str>>) -> StepAction
             value: packages.to_vec(),
             origin,
         },
+        options: StepOptions::new(),
     }
 }
 

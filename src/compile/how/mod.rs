@@ -5,30 +5,33 @@
 //! files and the graph use this table and know no `how` by its word. The half that runs on a SUT is in `src/exec/worker/how.rs`;
 //! [`PhaseAction`], defined in `spec`, connects the two.
 
+mod ansible;
 mod install;
 mod shell;
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use atex_graph::StepAction;
 
 use crate::compile::error::CompileError;
+use crate::compile::fetch::FetchError;
 use crate::compile::inputs::files::TreeFiles;
 use crate::compile::inputs::git_ignored::LeftOut;
 use crate::compile::lint::LintCode;
 use crate::compile::metadata::names::did_you_mean;
 use crate::compile::metadata::read::Scope;
 use crate::compile::script::named_files::Mentions;
-use crate::compile::spec::PhaseAction;
+use crate::compile::spec::{PhaseAction, Playbook};
 
 /// Every supported `how`. A phase with another one is ignored with a warning.
-const HOWS: [&How; 2] = [&install::HOW, &shell::HOW];
+const HOWS: [&How; 3] = [&ansible::HOW, &install::HOW, &shell::HOW];
 
 /// The `how` of a phase that does not name one.
 pub(super) const DEFAULT: &str = shell::HOW.word;
 
 /// The keys that all phases and all discover sections have.
-pub(super) const COMMON: &[&str] = &["how", "name", "order", "summary", "when"];
+pub(super) const COMMON: &[&str] = &["how", "name", "order", "summary", "when", "where"];
 
 /// The steps for which a plan has phases.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -99,6 +102,41 @@ pub(super) fn input(action: &PhaseAction, origin: Option<Arc<str>>) -> StepActio
     match action {
         PhaseAction::Install { packages } => install::input(packages, origin),
         PhaseAction::Shell { scripts } => shell::input(scripts, origin),
+        PhaseAction::Ansible { playbooks, extra_args } => ansible::input(playbooks, extra_args, origin),
+    }
+}
+
+/// Fetches what an action needs from elsewhere, as its key depends on it.
+pub(super) fn fetch(action: &mut PhaseAction) -> Result<(), FetchError> {
+    match action {
+        PhaseAction::Install { .. } | PhaseAction::Shell { .. } => Ok(()),
+        PhaseAction::Ansible { playbooks, .. } => ansible::fetch(playbooks),
+    }
+}
+
+/// Returns whether something must be fetched for an action.
+pub(super) fn is_remote(action: &PhaseAction) -> bool {
+    match action {
+        PhaseAction::Install { .. } | PhaseAction::Shell { .. } => false,
+        PhaseAction::Ansible { playbooks, .. } => playbooks
+            .iter()
+            .any(|playbook| matches!(playbook, Playbook::Url { .. })),
+    }
+}
+
+/// Returns digests of what was fetched for an action.
+pub(super) fn fetched(action: &PhaseAction) -> Vec<String> {
+    match action {
+        PhaseAction::Install { .. } | PhaseAction::Shell { .. } => Vec::new(),
+        PhaseAction::Ansible { playbooks, .. } => ansible::fetched(playbooks),
+    }
+}
+
+/// Returns whether the action reads its files in the plan's own tree on this host, and not in the trees on the machine.
+pub(super) fn reads_on_host(action: &PhaseAction) -> bool {
+    match action {
+        PhaseAction::Install { .. } | PhaseAction::Shell { .. } => false,
+        PhaseAction::Ansible { .. } => true,
     }
 }
 
@@ -107,21 +145,30 @@ pub(super) fn input(action: &PhaseAction, origin: Option<Arc<str>>) -> StepActio
 pub(super) fn runs_in_tree(action: &PhaseAction) -> bool {
     match action {
         PhaseAction::Install { .. } => false,
-        PhaseAction::Shell { .. } => true,
+        PhaseAction::Shell { .. } | PhaseAction::Ansible { .. } => true,
     }
 }
 
 /// Returns the scripts of the metadata, which start in the root of the tree.
 pub(super) fn scripts(action: &PhaseAction) -> &[String] {
     match action {
-        PhaseAction::Install { .. } => &[],
+        PhaseAction::Install { .. } | PhaseAction::Ansible { .. } => &[],
         PhaseAction::Shell { scripts } => scripts,
     }
 }
 
-/// Returns the files that the action mentions, whichever test they belong to.
-pub(super) fn mentions(action: &PhaseAction) -> Mentions {
+/// Returns the files without which the action fails and which are not in the tree at `root`.
+pub(super) fn missing(action: &PhaseAction, root: &Path) -> Vec<PathBuf> {
     match action {
+        PhaseAction::Install { .. } | PhaseAction::Shell { .. } => Vec::new(),
+        PhaseAction::Ansible { playbooks, .. } => ansible::missing(playbooks, root),
+    }
+}
+
+/// Returns the files that the action mentions, whichever test they belong to; `own` is the plan's own tree.
+pub(super) fn mentions(action: &PhaseAction, own: &TreeFiles) -> Mentions {
+    match action {
+        PhaseAction::Ansible { playbooks, .. } => ansible::mentions(playbooks, own),
         PhaseAction::Install { packages } => Mentions::of_words(packages.iter().map(String::as_str)),
         PhaseAction::Shell { scripts } => Mentions::of(scripts.iter().map(String::as_str)),
     }
@@ -132,5 +179,6 @@ pub(super) fn left_out(action: &PhaseAction, files: &TreeFiles, prefix: &str) ->
     match action {
         PhaseAction::Install { packages } => install::left_out(packages, files, prefix),
         PhaseAction::Shell { scripts } => shell::left_out(scripts, files, prefix),
+        PhaseAction::Ansible { playbooks, .. } => ansible::left_out(playbooks, files),
     }
 }

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use atex_graph::{Sourced, StepAction};
+use atex_graph::{Sourced, StepAction, StepOptions};
 
 use super::{How, Keys, StepKind};
 use crate::compile::error::CompileError;
@@ -22,7 +22,7 @@ pub(super) const HOW: How = How {
     content: SCRIPT,
     keys: Keys {
         read: &[SCRIPT],
-        known: &["ref", "url", "where"],
+        known: &["ref", "url"],
     },
     empty: LintCode::EmptyScript,
     read,
@@ -40,6 +40,7 @@ pub(super) fn input(scripts: &[String], origin: Option<Arc<str>>) -> StepAction 
             value: one_text(scripts),
             origin,
         },
+        options: StepOptions::new(),
     }
 }
 

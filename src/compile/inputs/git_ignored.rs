@@ -188,7 +188,9 @@ pub(crate) fn warnings(selection: &[(&Plan, Vec<Selected<'_>>)], trees: &Trees, 
     let mut said = Said::default();
     for (plan, _) in selection {
         for (tree, prefix) in plan.places(trees) {
-            for phase in plan.prepare.iter().chain(&plan.finish) {
+            let phases = plan.prepare.iter().chain(&plan.finish);
+            // The others are refused, if they are to run.
+            for phase in phases.filter(|phase| !how::reads_on_host(&phase.action)) {
                 let subject = format!("plan `{}`", plan.name);
                 for found in how::left_out(&phase.action, &files[&tree], &prefix) {
                     said.add(tree, &found, &subject, || phase.location.clone());

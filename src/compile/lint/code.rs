@@ -94,6 +94,8 @@ codes! {
     SectionName Error "section-name",
     /// Tests that are written in a plan cannot be taken.
     BadDiscover Error "bad-discover",
+    /// A plan asks for several guests, or a part of it is for another guest.
+    SeveralGuests Error "several-guests",
     /// A filter or a condition that no test matches.
     FilterMatchesNothing Warning "filter-matches-nothing",
     /// A pattern of `test` or `exclude` that no test's name matches.

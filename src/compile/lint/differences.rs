@@ -42,13 +42,7 @@ const COMMANDS: [&str; 13] = [
 ];
 
 /// The keys of `execute` that change what tmt does.
-const EXECUTE: [&str; 5] = [
-    "exit-first",
-    "ignore-duration",
-    "restraint-compatible",
-    "upgrade-path",
-    "where",
-];
+const EXECUTE: [&str; 4] = ["exit-first", "ignore-duration", "restraint-compatible", "upgrade-path"];
 
 /// Checks a node for keys that could change a verdict and are not obeyed.
 pub(super) fn check_verdict(linter: &mut Linter<'_>, kind: NodeKind, node: Node<'_>) {

@@ -41,6 +41,7 @@ use crate::compile::inputs::files::TreeFiles;
 use crate::compile::metadata::names::nearest;
 use crate::compile::metadata::read::Scope;
 use crate::compile::metadata::schema::NodeKind;
+use crate::compile::plan::guests;
 use finding::Findings;
 use nodes::NodesByKind;
 
@@ -182,6 +183,7 @@ impl<'t> Linter<'t> {
         match kind {
             NodeKind::Test => scripts::check_test(self, &scope, node),
             NodeKind::Plan => {
+                values::refused(self, &scope, guests::check(&scope, &mut |_| Ok(true)));
                 phases::check(self, &scope);
                 sections::check(self, &scope, node);
             }

@@ -8,6 +8,7 @@ use super::{LintCode, Linter, brought, expressions, keys, scripts, values};
 use crate::compile::how::{self, StepKind};
 use crate::compile::metadata::read::{Scope, scalar};
 use crate::compile::plan::phase_names;
+use crate::compile::spec::PhaseAction;
 
 /// Checks all phases of a plan.
 pub(super) fn check(linter: &mut Linter<'_>, plan: &Scope<'_>) {
@@ -56,8 +57,19 @@ fn check_phase(linter: &mut Linter<'_>, phase: &Scope<'_>, step: StepKind, in_tr
                 scripts::check_files(linter, (phase, content), script, Path::new(""));
             }
             brought::check_phase(linter, phase, &action);
+            check_missing(linter, phase, content, &action);
         }
+        Ok(Some(action)) if how::reads_on_host(&action) => check_missing(linter, phase, content, &action),
         Ok(Some(_)) => {}
+    }
+}
+
+/// Checks the files that an action cannot do without.
+fn check_missing(linter: &mut Linter<'_>, phase: &Scope<'_>, key: &str, action: &PhaseAction) {
+    for path in how::missing(action, linter.root()) {
+        let shown = path.display().to_string();
+        let message = format!("there is no file `{shown}` in the tree");
+        linter.add(LintCode::MissingFile, (phase, key), &shown, message, None);
     }
 }
 

@@ -62,7 +62,10 @@ pub(super) fn refused<T>(linter: &mut Linter<'_>, scope: &Scope<'_>, read: Resul
         | MetadataProblem::Modified(_)
         | MetadataProblem::Interface(_)
         | MetadataProblem::Requirement(_)
+        | MetadataProblem::OpenQuote(_)
         | MetadataProblem::LibraryPlace { .. } => LintCode::WrongType,
+        MetadataProblem::NotInKey { .. } => LintCode::LeftOut,
+        MetadataProblem::SeveralGuests(_) | MetadataProblem::OtherGuest(_) => LintCode::SeveralGuests,
         MetadataProblem::Duration(_) => LintCode::BadDuration,
         MetadataProblem::Variable { .. } | MetadataProblem::Assignment(_) | MetadataProblem::Expansion => {
             LintCode::BadVariable
@@ -73,7 +76,9 @@ pub(super) fn refused<T>(linter: &mut Linter<'_>, scope: &Scope<'_>, read: Resul
             LintCode::BadPath
         }
         MetadataProblem::Glob { .. } => LintCode::BadGlob,
-        MetadataProblem::Outside(_) | MetadataProblem::NoDirectory(_) => LintCode::BadPath,
+        MetadataProblem::Outside(_) | MetadataProblem::NoDirectory(_) | MetadataProblem::LeadsOut { .. } => {
+            LintCode::BadPath
+        }
         MetadataProblem::SameName { .. } | MetadataProblem::SectionName(_) => LintCode::SectionName,
         MetadataProblem::Incomplete(_) | MetadataProblem::TestName(_) | MetadataProblem::ScriptBesideDiscover => {
             LintCode::BadDiscover

@@ -201,7 +201,6 @@ pub(crate) const SECTION: Keys = Keys {
         "revision",
         "sync-repo",
         "url-content-type",
-        "where",
     ],
 };
 

@@ -158,11 +158,6 @@ impl Ignored {
             let what = "values of `environment` with `$TMT_…`";
             self.add((plan, what, "they stay as they are written"), &scope, "environment");
         }
-        let guests = scope.value("provision").and_then(Value::as_list);
-        if guests.is_some_and(|guests| guests.len() > 1) {
-            let what = "`provision` with several guests";
-            self.add((plan, what, "all tests run on each machine alike"), &scope, "provision");
-        }
     }
 
     fn execute(&mut self, plan: &Scope<'_>) {
@@ -182,7 +177,6 @@ impl Ignored {
                 ("exit-first", "a failure ends nothing"),
                 ("ignore-duration", "the durations of tests count"),
                 ("restraint-compatible", "no variable or command of restraint is there"),
-                ("where", "each machine runs any test"),
             ] {
                 if scope.value(key).is_some_and(truthy) {
                     let what = format!("`execute: {key}`");

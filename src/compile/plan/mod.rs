@@ -4,6 +4,7 @@ pub(crate) mod context;
 pub(crate) mod environment;
 pub(crate) mod environment_file;
 mod expansion;
+pub(crate) mod guests;
 pub(crate) mod import;
 pub(crate) mod inline_tests;
 pub(crate) mod links;
@@ -19,7 +20,7 @@ use std::sync::Arc;
 use atex_fmf::{Map, Node, Tree, Value};
 
 use crate::compile::error::{CompileError, MetadataProblem};
-use crate::compile::how::StepKind;
+use crate::compile::how::{self, StepKind};
 use crate::compile::inputs::Globs;
 use crate::compile::metadata::location::ValueOrigin;
 use crate::compile::metadata::names::{any_found, nearest};
@@ -73,7 +74,10 @@ pub(crate) struct Plan {
 impl Plan {
     /// Returns whether something of the plan must be fetched.
     pub(crate) fn is_remote(&self) -> bool {
-        self.import.as_ref().is_some_and(Import::is_remote) || self.sections.iter().any(Section::is_remote)
+        let mut phases = self.prepare.iter().chain(&self.finish);
+        self.import.as_ref().is_some_and(Import::is_remote)
+            || self.sections.iter().any(Section::is_remote)
+            || phases.any(|phase| how::is_remote(&phase.action))
     }
 
     /// Returns the patterns of what was modified, if tests are selected by that.
@@ -82,6 +86,18 @@ impl Plan {
         sections
             .map(|section| section.modified_pattern.clone().unwrap_or_default())
             .collect()
+    }
+
+    /// Fetches what the plan's phases need from elsewhere.
+    pub(crate) fn fetch(&mut self) -> Result<(), CompileError> {
+        for phase in self.prepare.iter_mut().chain(&mut self.finish) {
+            how::fetch(&mut phase.action).map_err(|source| CompileError::Phase {
+                cause: Box::new(phase.cause.clone()),
+                subject: phase.subject.clone(),
+                source,
+            })?;
+        }
+        Ok(())
     }
 
     /// Returns the trees of the slot and their places in it. A plan without sections still has scripts, which run in its own
@@ -275,6 +291,9 @@ fn read(
     }
     let scope = written.over(expanded.as_ref().unwrap_or(node.data()));
     let import = import::of_plan(&scope, own_context, warnings)?;
+    if import.is_none() {
+        guests::check(&scope, &mut |part| phases::applies(part, &context))?;
+    }
     let steps = |step, warnings: &mut Vec<Warning>| match &import {
         None => phases::read(&scope, step, &context, warnings),
         Some(_) => Ok(Vec::new()),

@@ -6,6 +6,8 @@ use atex_fmf::{Location, Map};
 
 use crate::compile::error::{CompileError, MetadataProblem};
 use crate::compile::how::{self, StepKind};
+use crate::compile::inputs::files::TreeFiles;
+use crate::compile::metadata::location::ValueOrigin;
 use crate::compile::metadata::read::{ORDER, Scope};
 use crate::compile::plan::phase_names;
 use crate::compile::spec::{PhaseAction, Warning};
@@ -20,6 +22,29 @@ pub(crate) struct Phase {
     pub(crate) origin: Option<String>,
     /// The same place as a location, for warnings.
     pub(crate) location: Option<Location>,
+    /// What the phase is called in errors, and the origin of its content.
+    pub(crate) subject: String,
+    pub(crate) cause: ValueOrigin,
+}
+
+impl Phase {
+    /// Refuses a phase that reads files of the plan's own tree which git ignores: nothing of them would be in its key.
+    pub(crate) fn refuse_ignored(&self, own: &TreeFiles) -> Result<(), CompileError> {
+        if !how::reads_on_host(&self.action) {
+            return Ok(());
+        }
+        match how::left_out(&self.action, own, "").into_iter().next() {
+            None => Ok(()),
+            Some(found) => Err(CompileError::Metadata {
+                cause: Box::new(self.cause.clone()),
+                subject: self.subject.clone(),
+                problem: MetadataProblem::NotInKey {
+                    path: found.path.display().to_string(),
+                    rule: found.rule,
+                },
+            }),
+        }
+    }
 }
 
 /// Reads the phases of a plan, in the order in which they run.
@@ -83,6 +108,8 @@ fn read_phase(
         action,
         origin: scope.origin(content),
         location: scope.location(content),
+        subject: scope.subject.clone(),
+        cause: scope.cause(content),
     }))
 }
 

@@ -18,6 +18,7 @@ use atex_cache::{CacheError, Derived};
 use atex_graph::{ActionKey, BlobDigest};
 
 use crate::compile::ResolvedRequest;
+use crate::compile::how;
 use crate::compile::inputs::files::{TreeFile, TreeFiles};
 use crate::compile::metadata::trees::TreeId;
 use crate::compile::plan::context;
@@ -69,6 +70,9 @@ impl ResolvedRequest {
             for (id, prefix) in places {
                 inputs.count(self.trees.ids().position(|other| other == id)?);
                 inputs.part(prefix.as_bytes());
+            }
+            for phase in plan.prepare.iter().chain(&plan.finish) {
+                inputs.parts(how::fetched(&phase.action).iter());
             }
         }
         Some(NullBuildFile {

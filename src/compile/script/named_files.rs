@@ -54,6 +54,14 @@ impl Mentions {
         mentions
     }
 
+    /// Returns what names every file of the tree.
+    pub(crate) fn everything() -> Self {
+        Self {
+            all: true,
+            ..Self::default()
+        }
+    }
+
     fn add(&mut self, word: &str) {
         let relative = relative(word);
         if relative.is_empty() || relative.starts_with('/') || relative.contains('$') {

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::time::Instant;
 
-use crate::compile::spec::{PhaseAction, StepId};
+use crate::compile::spec::{PhaseAction, Playbook, StepId};
 use crate::control::InfraKind;
 use crate::event::{Event, NodeOutcome, NodeRef};
 use crate::exec::attempt::log::NodeLog;
@@ -26,28 +26,33 @@ impl Worker<'_> {
         log: &mut NodeLog<'_>,
     ) -> Result<ScriptEnd, CommandError> {
         let spec = self.shared.work.step(step);
-        let scripts = match self.scripts_of(&spec.action) {
-            Ok(scripts) => scripts,
+        let tasks = match self.tasks_of(&spec.action) {
+            Ok(tasks) => tasks,
             Err(reason) => {
                 log.write(format!("{reason}\n").as_bytes())?;
                 return Ok(ScriptEnd::Infra(InfraKind::Setup, reason));
             }
         };
-        // A package manager is no script of the plan.
-        let is_of_plan = !matches!(spec.action, PhaseAction::Install { .. });
-        for script in scripts {
-            let job = Job {
-                kind: JobKind::Script {
-                    plan_data: is_of_plan.then(|| plan_data.clone()),
-                },
-                script,
-                slot: self.shared.slot(spec.upload).to_owned(),
-                dir: String::new(),
-                env_before: spec.env_before.clone(),
-                env_after: spec.env_after.clone(),
-                env_file,
+        // What installs packages is no script of the plan.
+        let is_of_plan = matches!(spec.action, PhaseAction::Shell { .. });
+        for task in tasks {
+            let ran = match task {
+                Task::Playbook(playbook, extra_args) => self.run_playbook(spec, (playbook, extra_args), borne, log)?,
+                Task::Script(script) => {
+                    let job = Job {
+                        kind: JobKind::Script {
+                            plan_data: is_of_plan.then(|| plan_data.clone()),
+                        },
+                        script,
+                        slot: self.shared.slot(spec.upload).to_owned(),
+                        dir: String::new(),
+                        env_before: spec.env_before.clone(),
+                        env_after: spec.env_after.clone(),
+                        env_file,
+                    };
+                    script::run(self.sut.as_mut(), &job, &self.shared.cancel, borne, log)?
+                }
             };
-            let ran = script::run(self.sut.as_mut(), &job, &self.shared.cancel, borne, log)?;
             if ran.failure().is_some() {
                 return Ok(ran);
             }
@@ -55,11 +60,19 @@ impl Worker<'_> {
         Ok(ScriptEnd::Exited(0))
     }
 
-    /// Returns the scripts of an action. There is one arm for each `how`.
-    fn scripts_of(&self, action: &PhaseAction) -> Result<Vec<String>, String> {
+    /// Returns what there is to do for an action. There is one arm for each `how`.
+    fn tasks_of<'s>(&self, action: &'s PhaseAction) -> Result<Vec<Task<'s>>, String> {
         match action {
-            PhaseAction::Install { packages } => Ok(vec![self.install_script(packages, PackageNeed::Required)?]),
-            PhaseAction::Shell { scripts } => Ok(scripts.clone()),
+            PhaseAction::Install { packages } => {
+                let script = self.install_script(packages, PackageNeed::Required)?;
+                Ok(vec![Task::Script(script)])
+            }
+            PhaseAction::Shell { scripts } => Ok(scripts.iter().cloned().map(Task::Script).collect()),
+            PhaseAction::Ansible { playbooks, extra_args } => {
+                let python = Task::Script(self.python_script());
+                let play = |playbook| Task::Playbook(playbook, extra_args);
+                Ok(std::iter::once(python).chain(playbooks.iter().map(play)).collect())
+            }
         }
     }
 
@@ -88,6 +101,14 @@ impl Worker<'_> {
             again: false,
         });
     }
+}
+
+/// A part of a step.
+enum Task<'s> {
+    /// A script that runs on the machine.
+    Script(String),
+    /// A playbook that Ansible runs on this host, and its further arguments.
+    Playbook(&'s Playbook, &'s [String]),
 }
 
 /// Returns the outcome of a prepare or finish step from the end of its scripts.

@@ -9,6 +9,7 @@ pub(crate) mod how;
 mod observe;
 mod packages;
 mod plan_data;
+mod playbook;
 mod prepare;
 mod prepared;
 mod sync;

@@ -48,7 +48,7 @@ pub(crate) const CASES: &[Case] = &[
         => ["p.fmf:4:3", "p.fmf:5:3", "p.fmf:9:3"];
         right: [("p.fmf", "execute: {how: tmt}\ndiscover: {how: fmf, url: u, ref: r, path: /p, test: x, when: a == b}\nprepare: {how: install, package: x, order: 1, name: n, summary: s}\n")]),
     case!("ignored-phase":
-        [("p.fmf", "execute: {how: tmt}\nprepare:\n- how: ansible\n  playbook: x\n- how: shell\n  script: x\nfinish:\n  how: install\n  package: x\n")]
+        [("p.fmf", "execute: {how: tmt}\nprepare:\n- how: artifact\n  playbook: x\n- how: shell\n  script: x\nfinish:\n  how: install\n  package: x\n")]
         => ["p.fmf:3:8", "p.fmf:8:8"];
         right: [("p.fmf", "execute: {how: tmt}\nprepare: [{script: x}, {how: install, package: y}]\nfinish: {how: shell, script: z}\n")]),
     case!("ignored-section":
@@ -122,6 +122,12 @@ pub(crate) const CASES: &[Case] = &[
         => ["p.fmf:5:5", "q.fmf:4:5", "r.fmf:2:3"];
         right: [("p.fmf", "execute:\ndiscover: {how: shell, tests: [{name: a/b, test: x}, {name: /c, test: y}]}\n"),
          ("r.fmf", "execute: {script: [x, y]}\n")]),
+    case!("several-guests":
+        [("p.fmf", "execute: {how: tmt}\nprovision:\n- {how: virtual, name: server}\n- {how: virtual, name: client}\n"),
+         ("q.fmf", "execute: {how: tmt}\nprovision: {how: virtual, name: one, role: server}\nprepare:\n- script: x\n  where: client\n")]
+        => ["p.fmf:2:1", "q.fmf:5:3"];
+        right: [("p.fmf", "execute: {how: tmt}\nprovision: [{how: virtual, name: one, role: server}]\nprepare:\n- {script: x, where: server}\n- {script: x, where: [one, two]}\n"),
+         ("q.fmf", "execute: {how: tmt, where: default-0}\n")]),
     case!("filter-matches-nothing":
         [("a.fmf", "test: x\ntag: smoke\n"), ("p.fmf", "execute: {how: tmt}\ndiscover:\n  how: fmf\n  filter: [\"tag:smoke\", \"tags:smoke\"]\n  condition: tag == 'other'\n")]
         => ["p.fmf:4:26", "p.fmf:5:14"];

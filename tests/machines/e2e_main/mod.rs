@@ -1,5 +1,6 @@
 //! End-to-end tests of the main commands: the real binary, real processes, and a witness that counts what ran.
 
+mod ansible;
 mod audit;
 mod behind;
 mod boots;

@@ -1,5 +1,6 @@
 //! End-to-end tests of the real binary with real sshds on loopback, from the command line to the exit code.
 
+mod ansible;
 mod clock;
 mod container;
 mod dropbear;

@@ -1,5 +1,6 @@
 //! Helpers of the tests of SUTs: machines that can be made again and again, trees to send, and jobs that run to their end.
 
+pub(crate) mod ansible;
 pub(crate) mod laws;
 pub(crate) mod packages;
 pub(crate) mod proxy;

@@ -398,7 +398,7 @@ fn phases_are_ordered_and_a_phase_without_how_is_a_script() {
 #[test]
 fn what_is_not_supported_is_one_warning_each_and_an_error_when_strict() {
     let plan = "discover:\n    how: fmf\n    dist-git-source: true\nprepare:\n  - how: install\n    package: tar\n    copr: a/b\n\
-                \x20   directory: rpms\n  - how: ansible\n    playbook: x.yml\n    name: book\n\
+                \x20   directory: rpms\n  - how: artifact\n    playbook: x.yml\n    name: book\n\
                 provision: {how: virtual}\nreport: {how: junit}\n";
     let trial = Trial::new(&[TESTS, ("plan.fmf", plan)]);
     let listing = list(&trial.request()).expect("it lists");
@@ -409,7 +409,7 @@ fn what_is_not_supported_is_one_warning_each_and_an_error_when_strict() {
             "plan.fmf:3: plan `/plan`, discover section 1: `dist-git-source` is not supported and ignored",
             "plan.fmf:7: plan `/plan`, prepare phase 1 (`install`): `copr` is not supported and ignored",
             "plan.fmf:8: plan `/plan`, prepare phase 1 (`install`): `directory` is not supported and ignored",
-            "plan.fmf:9: plan `/plan`, prepare phase 2 (`book`): `how: ansible` is not supported, the phase is ignored",
+            "plan.fmf:9: plan `/plan`, prepare phase 2 (`book`): `how: artifact` is not supported, the phase is ignored",
         ]
     );
     let strict = Request {
@@ -422,7 +422,7 @@ fn what_is_not_supported_is_one_warning_each_and_an_error_when_strict() {
 #[test]
 fn a_phase_becomes_a_step_or_a_warning_with_its_place() {
     for step in ["prepare", "finish"] {
-        for how in ["install", "shell", "shel", "instal", "ansible", "feature", "''"] {
+        for how in ["install", "shell", "shel", "instal", "ansible", "artifact", "''"] {
             for keys in [
                 "script: x",
                 "package: x",
@@ -441,7 +441,8 @@ fn a_phase_becomes_a_step_or_a_warning_with_its_place() {
                 assert!(told || runs == 1, "{case}");
                 let shell = how == "shell" && keys.contains("script");
                 let install = how == "install" && keys.contains("package") && step == "prepare";
-                assert_eq!(runs, usize::from(shell || install), "{case}");
+                let ansible = how == "ansible" && keys.contains("playbook");
+                assert_eq!(runs, usize::from(shell || install || ansible), "{case}");
             }
         }
     }

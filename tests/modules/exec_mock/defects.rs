@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 use super::mock::Mock;
 use atex::event::NodeOutcome;
 use atex::sut::{
-    Cancel, Channel, EnvFile, Hello, Job, JobKind, OnHeld, Reads, Room, Sut, SutState, SyncMode, Synced, Trouble,
-    Upload, Watch,
+    Cancel, Channel, EnvFile, Hello, Inventory, Job, JobKind, OnHeld, Reads, Room, Sut, SutState, SyncMode, Synced,
+    Trouble, Upload, Watch,
 };
 
 use crate::exec_mock::bench::{Bench, Ended, bench};
@@ -43,6 +43,10 @@ impl Sut for Panics {
 
     fn watch(&mut self, watch: Box<dyn Watch>) {
         self.inner.watch(watch);
+    }
+
+    fn inventory(&self) -> Result<Inventory, Trouble> {
+        self.inner.inventory()
     }
 
     fn look(&mut self) -> Result<Hello, Trouble> {

@@ -13,7 +13,7 @@ use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
 use crate::sut::agent::link::{BOOT, Interest, Link, Process, ProcessExit};
-use crate::sut::{Trouble, TroubleKind};
+use crate::sut::{Inventory, Trouble, TroubleKind};
 
 /// The variables of the runner that jobs may see, besides `LC_*`. All others stay with the runner: a job's environment is
 /// that of the plan and the test, and not that of the terminal from which atex happened to be started.
@@ -38,17 +38,19 @@ pub struct ChildLink {
     heartbeat: Option<Duration>,
     /// Whether the command sees the runner's whole environment.
     whole_environment: bool,
+    /// Whether the command is bash on this host, for the user that runs atex.
+    is_here: bool,
     dead_after: Option<Duration>,
 }
 
 impl ChildLink {
     /// Makes a link that starts bash as the current user, directly.
     pub fn new(name: &str) -> Self {
-        Self::through(
-            name,
-            ["bash", "--noprofile", "--norc", "-c"].map(OsString::from).to_vec(),
-            None,
-        )
+        let bash = ["bash", "--noprofile", "--norc", "-c"].map(OsString::from);
+        Self {
+            is_here: true,
+            ..Self::through(name, bash.to_vec(), None)
+        }
     }
 
     /// Makes a link that starts bash by the given command, which gets [`BOOT`] as its last argument: as another user, or in a
@@ -65,6 +67,7 @@ impl ChildLink {
             command,
             heartbeat,
             whole_environment: false,
+            is_here: false,
             dead_after: None,
         }
     }
@@ -114,6 +117,15 @@ impl Link for ChildLink {
 
     fn dead_after(&self) -> Option<Duration> {
         self.dead_after
+    }
+
+    fn inventory(&self) -> Result<Inventory, Trouble> {
+        if self.is_here {
+            return Ok(Inventory::local());
+        }
+        let what = "Ansible cannot reach a machine behind a command";
+        let trouble = Trouble::new(TroubleKind::Setup, format!("`{}`: {what}", self.name));
+        Err(trouble.with_hint("plans with `how: ansible` run on `local` and over SSH"))
     }
 
     fn disconnect(&mut self) {}

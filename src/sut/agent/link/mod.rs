@@ -9,7 +9,7 @@ use std::io;
 use std::os::fd::BorrowedFd;
 use std::time::{Duration, Instant};
 
-use crate::sut::Trouble;
+use crate::sut::{Inventory, Trouble};
 
 /// What every link starts, as `bash --noprofile --norc -c BOOT`. It reads a line with a length and then a program of that
 /// many characters from stdin, and becomes that program. The program is ASCII, so the locale does not matter. So nothing is
@@ -68,6 +68,9 @@ pub trait Link: Send {
     fn can_reboot(&self) -> bool {
         false
     }
+
+    /// Returns how `ansible-playbook` on this host reaches the machine.
+    fn inventory(&self) -> Result<Inventory, Trouble>;
 
     /// Drops the connection.
     fn disconnect(&mut self);

@@ -24,8 +24,8 @@ use crate::sut::agent::timeouts::WaitLimits;
 use crate::sut::agent::wrapper::Wrapper;
 use crate::sut::sync::{self, EarlyCheck};
 use crate::sut::{
-    Cancel, Channel, EnvFile, Hello, Job, OnHeld, Reads, Room, Sut, SutState, SyncMode, Synced, Taint, Trouble,
-    TroubleKind, Upload, Urgency, Watch,
+    Cancel, Channel, EnvFile, Hello, Inventory, Job, OnHeld, Reads, Room, Sut, SutState, SyncMode, Synced, Taint,
+    Trouble, TroubleKind, Upload, Urgency, Watch,
 };
 
 /// The version of everything below the machine's directory except for the locks. It is part of the paths there.
@@ -251,6 +251,10 @@ impl<L: Link> Sut for Machine<L> {
 
     fn start(&mut self, job: &Job) -> Result<Box<dyn Channel>, Trouble> {
         Ok(Box::new(self.start_job(job)?))
+    }
+
+    fn inventory(&self) -> Result<Inventory, Trouble> {
+        self.link.inventory()
     }
 
     fn set_state(&mut self, state: &SutState) -> Result<(), Trouble> {

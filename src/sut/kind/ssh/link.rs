@@ -11,14 +11,14 @@ use std::time::{Duration, Instant};
 use crate::sut::agent::link::child::ChildLink;
 use crate::sut::agent::link::{Link, Process};
 use crate::sut::agent::timeouts::WaitLimits;
-use crate::sut::kind::ssh::bash_command;
 use crate::sut::kind::ssh::connect::throttle::Pause;
 use crate::sut::kind::ssh::connect::transport::{Halt, Transport};
 use crate::sut::kind::ssh::connect::{approach, connect, go_on};
 use crate::sut::kind::ssh::connection::SshConnection;
 use crate::sut::kind::ssh::login::{Login, Via};
 use crate::sut::kind::ssh::process::{SharedConnection, SshProcess, locked};
-use crate::sut::{Cancel, Trouble, TroubleKind, Urgency};
+use crate::sut::kind::ssh::{ansible, bash_command};
+use crate::sut::{Cancel, Inventory, Trouble, TroubleKind, Urgency};
 
 /// How long the programs on the machine may hear nothing before they take the runner for dead. The agent waits for that time
 /// once more after the job was ended, so all is over within a minute.
@@ -78,6 +78,10 @@ impl SshLink {
 }
 
 impl Link for SshLink {
+    fn inventory(&self) -> Result<Inventory, Trouble> {
+        ansible::inventory(&self.login)
+    }
+
     fn name(&self) -> &str {
         &self.login.name
     }

@@ -6,6 +6,7 @@
 
 mod access;
 pub mod address;
+mod ansible;
 pub mod auth;
 mod bash_command;
 pub mod config;

@@ -13,8 +13,8 @@ use std::time::Instant;
 use rustix::event::{PollFd, PollFlags, poll};
 
 use atex::sut::{
-    Cancel, Channel, Cut, End, EnvFile, Facts, Hello, Job, JobKind, OnHeld, Reads, Ready, Room, Sut, SutState,
-    SyncMode, Synced, Trouble, TroubleKind, Upload, Urgency, Watch,
+    Cancel, Channel, Cut, End, EnvFile, Facts, Hello, Inventory, Job, JobKind, OnHeld, Reads, Ready, Room, Sut,
+    SutState, SyncMode, Synced, Trouble, TroubleKind, Upload, Urgency, Watch,
 };
 
 /// What a scripted job does next.
@@ -238,6 +238,10 @@ impl Sut for Mock {
 
     /// What a scripted machine says is read from the lab.
     fn watch(&mut self, _watch: Box<dyn Watch>) {}
+
+    fn inventory(&self) -> Result<Inventory, Trouble> {
+        Ok(Inventory::local())
+    }
 
     fn look(&mut self) -> Result<Hello, Trouble> {
         Ok(self.hello())
