@@ -204,6 +204,21 @@ pub enum MetadataProblem {
         /// The file of the tree.
         file: PathBuf,
     },
+    /// There is no kind of machine for what a plan asks for.
+    #[error("`provision` asks for `how: {0}`, and atex has no such machines")]
+    NoMachine(String),
+    /// The metadata have a password.
+    #[error("the `password` in the metadata is not used")]
+    Password,
+    /// The metadata have options of the SSH client.
+    #[error("`ssh-option` cannot be obeyed")]
+    SshOption,
+    /// A text is not the name or the address of a host.
+    #[error("`guest` `{0}` names no host")]
+    Host(String),
+    /// There are several keys for one machine.
+    #[error("`key` names several keys, and a target has one")]
+    SeveralKeys,
     /// A plan asks for several guests.
     #[error("`provision` asks for several guests (`{}`), and atex would run all on one machine", .0.join("`, `"))]
     SeveralGuests(Vec<String>),
@@ -344,6 +359,11 @@ impl CompileError {
     /// again.
     pub fn excerpt(&self) -> Option<String> {
         match self {
+            // The line would show the password.
+            Self::Metadata {
+                problem: MetadataProblem::Password,
+                ..
+            } => None,
             Self::Metadata { cause, problem, .. } => cause.excerpt(problem.word()),
             Self::Probe { cause, command, .. } => cause.excerpt(command),
             Self::Section { cause, key, source, .. } => cause.excerpt(source.expression().unwrap_or(key)),
@@ -379,6 +399,10 @@ impl MetadataProblem {
             Self::LeadsOut { text, .. } | Self::OpenQuote(text) => text,
             Self::NotInKey { path, .. } => path,
             Self::SeveralGuests(_) => "provision",
+            Self::NoMachine(text) | Self::Host(text) => text,
+            Self::Password => "password",
+            Self::SshOption => "ssh-option",
+            Self::SeveralKeys => "key",
             Self::OtherGuest(_) => "where",
             Self::Glob { pattern, .. } => pattern,
             Self::Type { key, .. } => key,
@@ -393,6 +417,12 @@ impl MetadataProblem {
     fn hint(&self) -> Option<&'static str> {
         match self {
             Self::Duration(_) => Some("`90`, `5m`, `1h 30m`, `10m *2`"),
+            Self::NoMachine(_) => {
+                Some("`-s TARGET` names a machine; `-s plan` takes `local` and `connect` from the plan")
+            }
+            Self::Password => Some("`-s 'HOST?password_env=NAME'` names a variable that holds it; a key needs none"),
+            Self::SshOption | Self::SeveralKeys => Some("`~/.ssh/config` may say it, or `-s TARGET`"),
+            Self::Host(_) => Some("a name or an address, and the port in `port`"),
             Self::SeveralGuests(_) => Some("roles of machines are missing in atex: `--plan` selects the other plans"),
             Self::OtherGuest(_) => {
                 Some("`provision` gives the guest its `name` and its `role`; without a name it is `default-0`")

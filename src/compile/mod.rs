@@ -43,6 +43,7 @@ use inputs::files::TreeFiles;
 use inputs::{git_ignored, links_outside};
 pub use listing::{ListedPlan, ListedTest, Listing, PlanListing};
 pub use metadata::location::ValueOrigin;
+use metadata::read::{NodeReader, Scope};
 use metadata::trees::{TreeId, Trees};
 use metadata::unsupported::Ignored;
 use plan::context::Dimensions;
@@ -50,6 +51,7 @@ pub use plan::environment_file::EnvironmentFileError;
 pub use plan::import::ImportError;
 pub use plan::modified::ModifiedError;
 pub use plan::probe::Probe;
+pub use plan::provision::Provision;
 use plan::{Plan, import, test_selection};
 pub use remembered::null_build::NullBuildFile;
 use spec::{Request, Warning, Workload};
@@ -77,6 +79,28 @@ pub fn resolve_plans(request: &Request) -> Result<ResolvedRequest, CompileError>
     let mut resolved = ResolvedRequest::new(request)?;
     resolved.fetch(request, |plan| !plan.is_remote())?;
     Ok(resolved)
+}
+
+/// Returns the machines that the selected plans ask for, with nothing fetched. They need not be known to read the plans, and so
+/// `distro` and `arch` are not.
+pub fn provisions(request: &Request) -> Result<Vec<Provision>, CompileError> {
+    let mut resolved = ResolvedRequest::new(request)?;
+    if resolved.plans.is_empty()
+        && let Some(unusable) = resolved.unusable.pop()
+        && let Ok(error) = Arc::try_unwrap(unusable.error)
+    {
+        return Err(error);
+    }
+    let own = resolved.trees.own();
+    let read = |plan: &Plan| {
+        let tree = own.tree();
+        let node = tree.climb(false).find(|node| node.name() == plan.name);
+        let scope = node.map(|node| NodeReader::new(tree, node).scope("plan"))?;
+        let context = plan::context::for_rules(&plan.context);
+        let mut applies = |guest: &Scope<'_>| plan::phases::applies(guest, &context);
+        Some(plan::provision::of_plan(&scope, &mut applies))
+    };
+    resolved.plans.iter().filter_map(read).collect()
 }
 
 fn refuse_if_strict(request: &Request, warnings: &[Warning]) -> Result<(), CompileError> {

@@ -9,6 +9,7 @@ mod inspect;
 mod json;
 mod lint;
 mod null_build;
+mod plan_target;
 mod results;
 mod run;
 #[path = "../support/mod.rs"]

@@ -15,7 +15,7 @@ use crate::cli::request::probes;
 use crate::cli::request::run::{TestSelection, Values};
 use crate::cli::request::secret_key;
 use crate::cli::sut::base_identity;
-use crate::cli::sut::pool;
+use crate::cli::sut::{plan_target, pool};
 use crate::compile;
 use crate::compile::spec::{Narrowing, Request, Secrets, Warning};
 use crate::control::Mask;
@@ -30,7 +30,8 @@ pub(crate) fn inspect(
 ) -> Result<Request, CliError> {
     let selection = TestSelection::new(plans, select, settings);
     let values = Values::new(values, settings)?;
-    let pool = pool::resolve(suts, settings)?;
+    let suts = plan_target::settle(suts, (&selection, &values), settings)?;
+    let pool = pool::resolve(&suts, settings)?;
     let identity = base_identity::of_pool(&pool, &values.context, None, settings)?;
     let mut request = request(&selection, Vec::new(), &values, identity.base, settings)?;
     request.own.extend(own_files::of_pool(&pool));

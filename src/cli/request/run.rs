@@ -11,6 +11,7 @@ use crate::cli::command::run::args::{BuildArgs, FailingArgs, FinishArgs, RunArgs
 use crate::cli::config::directories::absolute;
 use crate::cli::config::settings::Settings;
 use crate::cli::error::CliError;
+use crate::cli::sut::plan_target;
 use crate::cli::sut::pool::{self, Pool};
 use crate::exec::options::{OnReboot, OnTaint, Until};
 use crate::exec::record::audit::Share;
@@ -128,12 +129,15 @@ impl RunRequest {
         let defaults = &settings.config.defaults;
         let max_output = args.max_output.as_deref().map(values::size).transpose()?;
         let max_age = args.max_age.as_deref().map(values::age).transpose()?;
+        let selection = TestSelection::new(plans, args.select, settings);
+        let values = Values::new(&args.compile, settings)?;
+        let sut_args = plan_target::settle(&args.sut, (&selection, &values), settings)?;
         Ok(Self {
             action,
-            selection: TestSelection::new(plans, args.select, settings),
-            values: Values::new(&args.compile, settings)?,
-            pool: pool::resolve(&args.sut, settings)?,
-            sut_args: args.sut,
+            selection,
+            values,
+            pool: pool::resolve(&sut_args, settings)?,
+            sut_args,
             rules: rules(&failing),
             shard: failing.shard.as_deref().map(values::shard).transpose()?,
             dry_run: args.dry_run,

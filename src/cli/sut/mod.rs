@@ -6,6 +6,7 @@
 pub(crate) mod base_identity;
 pub(crate) mod due_finishes;
 pub(crate) mod machines;
+pub(crate) mod plan_target;
 pub(crate) mod pool;
 mod remembered_facts;
 pub(crate) mod sut_file;

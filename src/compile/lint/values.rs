@@ -66,6 +66,11 @@ pub(super) fn refused<T>(linter: &mut Linter<'_>, scope: &Scope<'_>, read: Resul
         | MetadataProblem::LibraryPlace { .. } => LintCode::WrongType,
         MetadataProblem::NotInKey { .. } => LintCode::LeftOut,
         MetadataProblem::SeveralGuests(_) | MetadataProblem::OtherGuest(_) => LintCode::SeveralGuests,
+        MetadataProblem::NoMachine(_)
+        | MetadataProblem::Password
+        | MetadataProblem::SshOption
+        | MetadataProblem::Host(_)
+        | MetadataProblem::SeveralKeys => LintCode::TmtKey,
         MetadataProblem::Duration(_) => LintCode::BadDuration,
         MetadataProblem::Variable { .. } | MetadataProblem::Assignment(_) | MetadataProblem::Expansion => {
             LintCode::BadVariable

@@ -12,6 +12,7 @@ pub(crate) mod modified;
 pub(crate) mod phase_names;
 pub(crate) mod phases;
 pub(crate) mod probe;
+pub(crate) mod provision;
 pub(crate) mod sections;
 pub(crate) mod test_selection;
 

@@ -185,3 +185,21 @@ fn rm_leaves_nothing_there() {
     lab.run(0, ["test", "/a"]);
     assert_eq!(lab.ran(), ["prepare", "a", "prepare", "a"]);
 }
+
+#[test]
+fn the_plan_may_ask_for_a_machine_behind_ssh() {
+    let lab = Lab::new();
+    let (key, dir) = (lab.file("key"), lab.world.sut());
+    let user = atex::sut::local_facts().user;
+    let provision = format!(
+        "provision: {{how: connect, guest: 127.0.0.1, port: {}, user: {user}, key: {}}}\n",
+        lab.port(),
+        key.display()
+    );
+    let plan = lab.world.read("tree/plan.fmf") + &provision;
+    lab.world.write("tree/plan.fmf", plan);
+    let atex = lab.on("plan", ["build"]).args(["--sut-dir".as_ref(), dir.as_os_str()]);
+    let ran = atex.run().expect(0);
+    assert!(ran.said("@127.0.0.1:"), "{ran:?}");
+    assert_eq!(lab.ran(), ["prepare", "a", "b", "finish"]);
+}

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use clap::Subcommand;
 use serde_json::{Value, json};
 
-use crate::cli::args::shared::SutArgs;
+use crate::cli::args::shared::{CompileArgs, SelectArgs, SutArgs};
 use crate::cli::config::settings::Settings;
 use crate::cli::error::CliError;
 use crate::cli::output::Out;
@@ -16,8 +16,10 @@ use crate::cli::output::messages;
 use crate::cli::output::table::{self, Cell, Columns};
 use crate::cli::process::clock::unix_now;
 use crate::cli::process::signals::{self, Heeded};
+use crate::cli::request::run::{TestSelection, Values};
 use crate::cli::sut::due_finishes;
 use crate::cli::sut::machines;
+use crate::cli::sut::plan_target;
 use crate::cli::sut::pool::{self, Pool, SutSpec};
 use crate::cli::sut::targets;
 use crate::exec::record::observed_inputs::MOST_FILES;
@@ -68,17 +70,24 @@ Examples:
 pub(crate) fn run(command: &SutCommand, settings: &Settings, out: &mut Out) -> Result<Exit, CliError> {
     match command {
         SutCommand::Ls(args) => ls(&listed(args, settings)?, settings, out),
-        SutCommand::Show(args) => show(&pool::resolve(args, settings)?, settings, out),
-        SutCommand::Shell { command, sut } => shell::run(&pool::resolve(sut, settings)?, command),
-        SutCommand::Reset(args) => reset(&pool::resolve(args, settings)?, settings, out),
-        SutCommand::Rm(args) => remove(&pool::resolve(args, settings)?, settings, out),
+        SutCommand::Show(args) => show(&resolve(args, settings)?, settings, out),
+        SutCommand::Shell { command, sut } => shell::run(&resolve(sut, settings)?, command),
+        SutCommand::Reset(args) => reset(&resolve(args, settings)?, settings, out),
+        SutCommand::Rm(args) => remove(&resolve(args, settings)?, settings, out),
     }
+}
+
+/// Returns the machines that were asked for. `-s plan` means what all enabled plans ask for.
+fn resolve(args: &SutArgs, settings: &Settings) -> Result<Pool, CliError> {
+    let selection = TestSelection::new(Vec::new(), SelectArgs::default(), settings);
+    let values = Values::new(&CompileArgs::default(), settings)?;
+    pool::resolve(&plan_target::settle(args, (&selection, &values), settings)?, settings)
 }
 
 /// Returns the machines that were asked for. If none were, the result includes the numbered ones (`local*4`) that were used
 /// before.
 fn listed(args: &SutArgs, settings: &Settings) -> Result<Pool, CliError> {
-    let mut pool = pool::resolve(args, settings)?;
+    let mut pool = resolve(args, settings)?;
     if args.suts.is_empty() && args.sut_file.is_none() {
         for given in targets::used(args, settings) {
             // A machine of the pool must be listed only once.
