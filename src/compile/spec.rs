@@ -226,11 +226,8 @@ pub struct StepSpec {
 /// The action of a step.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PhaseAction {
-    /// Installs packages. The list is sorted, without duplicates and not empty.
-    Install {
-        /// The packages, as the package manager takes them.
-        packages: Vec<String>,
-    },
+    /// Installs packages.
+    Install(InstallSpec),
     /// Runs scripts one after the other, each as a job of its own, which starts in the root of the tree and sources the plan
     /// environment file anew. The first script that fails ends the step.
     Shell {
@@ -244,6 +241,21 @@ pub enum PhaseAction {
         /// Further arguments of `ansible-playbook`, before all others.
         extra_args: Vec<String>,
     },
+}
+
+/// Which packages to install. Lists are sorted and without duplicates.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct InstallSpec {
+    /// The packages, as the package manager takes them; files of the tree, addresses and debuginfo are among them.
+    pub packages: Vec<String>,
+    /// Directories of the tree, all packages of which are installed.
+    pub directories: Vec<String>,
+    /// Repositories of Copr that are enabled before.
+    pub copr: Vec<String>,
+    /// Patterns of names that are not installed.
+    pub exclude: Vec<String>,
+    /// Whether the step goes on where a package cannot be installed.
+    pub skips_missing: bool,
 }
 
 /// A playbook of Ansible.

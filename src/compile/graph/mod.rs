@@ -312,6 +312,7 @@ impl<'r> Assembler<'r> {
     /// the files that belong to no test and those that the step names.
     fn step_files(&mut self, plan: &Plan, action: &PhaseAction) -> InputFiles {
         let mentions = how::mentions(action, &self.files[&TreeId::OWN]);
+        let brought = how::brought(action);
         let in_tree = how::runs_in_tree(action);
         let mut sets = Vec::new();
         let places = if how::reads_on_host(action) {
@@ -326,6 +327,7 @@ impl<'r> Assembler<'r> {
                 None if in_tree => sets.extend([inputs.shared(), inputs.named(&mentions)]),
                 _ => sets.push(inputs.named(&mentions)),
             }
+            sets.extend(brought.iter().map(|brought| inputs.mentioned(brought)));
         }
         InputFiles::union(sets)
     }

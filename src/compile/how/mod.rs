@@ -100,7 +100,7 @@ pub(super) fn there_are(step: StepKind) -> String {
 /// Returns the action as an input of a node's key.
 pub(super) fn input(action: &PhaseAction, origin: Option<Arc<str>>) -> StepAction {
     match action {
-        PhaseAction::Install { packages } => install::input(packages, origin),
+        PhaseAction::Install(spec) => install::input(spec, origin),
         PhaseAction::Shell { scripts } => shell::input(scripts, origin),
         PhaseAction::Ansible { playbooks, extra_args } => ansible::input(playbooks, extra_args, origin),
     }
@@ -109,7 +109,7 @@ pub(super) fn input(action: &PhaseAction, origin: Option<Arc<str>>) -> StepActio
 /// Fetches what an action needs from elsewhere, as its key depends on it.
 pub(super) fn fetch(action: &mut PhaseAction) -> Result<(), FetchError> {
     match action {
-        PhaseAction::Install { .. } | PhaseAction::Shell { .. } => Ok(()),
+        PhaseAction::Install(_) | PhaseAction::Shell { .. } => Ok(()),
         PhaseAction::Ansible { playbooks, .. } => ansible::fetch(playbooks),
     }
 }
@@ -127,7 +127,7 @@ pub(super) fn is_remote(action: &PhaseAction) -> bool {
 /// Returns digests of what was fetched for an action.
 pub(super) fn fetched(action: &PhaseAction) -> Vec<String> {
     match action {
-        PhaseAction::Install { .. } | PhaseAction::Shell { .. } => Vec::new(),
+        PhaseAction::Install(_) | PhaseAction::Shell { .. } => Vec::new(),
         PhaseAction::Ansible { playbooks, .. } => ansible::fetched(playbooks),
     }
 }
@@ -135,7 +135,7 @@ pub(super) fn fetched(action: &PhaseAction) -> Vec<String> {
 /// Returns whether the action reads its files in the plan's own tree on this host, and not in the trees on the machine.
 pub(super) fn reads_on_host(action: &PhaseAction) -> bool {
     match action {
-        PhaseAction::Install { .. } | PhaseAction::Shell { .. } => false,
+        PhaseAction::Install(_) | PhaseAction::Shell { .. } => false,
         PhaseAction::Ansible { .. } => true,
     }
 }
@@ -144,7 +144,7 @@ pub(super) fn reads_on_host(action: &PhaseAction) -> bool {
 /// that it mentions.
 pub(super) fn runs_in_tree(action: &PhaseAction) -> bool {
     match action {
-        PhaseAction::Install { .. } => false,
+        PhaseAction::Install(_) => false,
         PhaseAction::Shell { .. } | PhaseAction::Ansible { .. } => true,
     }
 }
@@ -152,7 +152,7 @@ pub(super) fn runs_in_tree(action: &PhaseAction) -> bool {
 /// Returns the scripts of the metadata, which start in the root of the tree.
 pub(super) fn scripts(action: &PhaseAction) -> &[String] {
     match action {
-        PhaseAction::Install { .. } | PhaseAction::Ansible { .. } => &[],
+        PhaseAction::Install(_) | PhaseAction::Ansible { .. } => &[],
         PhaseAction::Shell { scripts } => scripts,
     }
 }
@@ -160,8 +160,17 @@ pub(super) fn scripts(action: &PhaseAction) -> &[String] {
 /// Returns the files without which the action fails and which are not in the tree at `root`.
 pub(super) fn missing(action: &PhaseAction, root: &Path) -> Vec<PathBuf> {
     match action {
-        PhaseAction::Install { .. } | PhaseAction::Shell { .. } => Vec::new(),
+        PhaseAction::Install(spec) => install::missing(spec, root),
+        PhaseAction::Shell { .. } => Vec::new(),
         PhaseAction::Ansible { playbooks, .. } => ansible::missing(playbooks, root),
+    }
+}
+
+/// Returns the files of the tree that the action hands to a program, although it does not run in the tree.
+pub(super) fn brought(action: &PhaseAction) -> Option<Mentions> {
+    match action {
+        PhaseAction::Install(spec) => install::brought(spec),
+        PhaseAction::Shell { .. } | PhaseAction::Ansible { .. } => None,
     }
 }
 
@@ -169,7 +178,7 @@ pub(super) fn missing(action: &PhaseAction, root: &Path) -> Vec<PathBuf> {
 pub(super) fn mentions(action: &PhaseAction, own: &TreeFiles) -> Mentions {
     match action {
         PhaseAction::Ansible { playbooks, .. } => ansible::mentions(playbooks, own),
-        PhaseAction::Install { packages } => Mentions::of_words(packages.iter().map(String::as_str)),
+        PhaseAction::Install(spec) => Mentions::of_words(spec.packages.iter().map(String::as_str)),
         PhaseAction::Shell { scripts } => Mentions::of(scripts.iter().map(String::as_str)),
     }
 }
@@ -177,7 +186,7 @@ pub(super) fn mentions(action: &PhaseAction, own: &TreeFiles) -> Mentions {
 /// Returns what the action names although git ignores it, in a tree at a place in the slot.
 pub(super) fn left_out(action: &PhaseAction, files: &TreeFiles, prefix: &str) -> Vec<LeftOut> {
     match action {
-        PhaseAction::Install { packages } => install::left_out(packages, files, prefix),
+        PhaseAction::Install(spec) => install::left_out(spec, files, prefix),
         PhaseAction::Shell { scripts } => shell::left_out(scripts, files, prefix),
         PhaseAction::Ansible { playbooks, .. } => ansible::left_out(playbooks, files),
     }

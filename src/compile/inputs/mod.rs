@@ -129,6 +129,12 @@ impl TreeInputs {
         named.collect()
     }
 
+    /// Returns all files that are named, whether they belong to a test or not.
+    pub(crate) fn mentioned(&self, mentions: &Mentions) -> FileSet {
+        let inputs = candidates(&self.files.files).filter_map(|file| file.input(&self.prefix));
+        inputs.filter(|input| mentions.name(&input.path, 0)).collect()
+    }
+
     /// Returns the files that globs match, and the globs that match nothing. A glob that matches a directory stands for
     /// everything below it.
     pub(crate) fn matching(&self, globs: &Globs) -> (FileSet, Vec<String>) {

@@ -13,7 +13,6 @@ use crate::exec::attempt::log::NodeLog;
 use crate::exec::attempt::script::{self, ScriptEnd};
 use crate::exec::run::messages::WorkerMessage;
 use crate::exec::worker::{CommandError, Worker};
-use crate::sut::agent::packages::PackageNeed;
 use crate::sut::{EnvFile, Job, JobKind, PlanData, Urgency};
 
 impl Worker<'_> {
@@ -63,10 +62,7 @@ impl Worker<'_> {
     /// Returns what there is to do for an action. There is one arm for each `how`.
     fn tasks_of<'s>(&self, action: &'s PhaseAction) -> Result<Vec<Task<'s>>, String> {
         match action {
-            PhaseAction::Install { packages } => {
-                let script = self.install_script(packages, PackageNeed::Required)?;
-                Ok(vec![Task::Script(script)])
-            }
+            PhaseAction::Install(spec) => Ok(vec![Task::Script(self.step_install_script(spec)?)]),
             PhaseAction::Shell { scripts } => Ok(scripts.iter().cloned().map(Task::Script).collect()),
             PhaseAction::Ansible { playbooks, extra_args } => {
                 let python = Task::Script(self.python_script());

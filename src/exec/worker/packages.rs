@@ -2,12 +2,13 @@
 
 use std::collections::BTreeSet;
 
+use crate::compile::spec::InstallSpec;
 use crate::control::InfraKind;
 use crate::event::{Event, SutEvent};
 use crate::exec::attempt::script::{self, ScriptEnd};
 use crate::exec::schedule::{JobId, LaneId};
 use crate::exec::worker::{CommandError, Worker};
-use crate::sut::agent::packages::{self, PackageNeed};
+use crate::sut::agent::packages::{self, InstallOptions, PackageNeed};
 use crate::sut::{EnvFile, Job, JobKind, Urgency};
 
 /// How a package transaction ended.
@@ -93,6 +94,39 @@ impl Worker<'_> {
         })
     }
 
+    /// Returns the script of a prepare step that installs packages.
+    pub(super) fn step_install_script(&self, spec: &InstallSpec) -> Result<String, String> {
+        let Some(facts) = &self.facts else {
+            return Err("the SUT has not told what it is".to_owned());
+        };
+        let mut options = InstallOptions {
+            directories: spec.directories.clone(),
+            copr: spec.copr.clone(),
+            exclude: spec.exclude.clone(),
+            ..InstallOptions::default()
+        };
+        let mut names = Vec::new();
+        for package in &spec.packages {
+            let address = ["http://", "https://"].iter().any(|scheme| package.starts_with(scheme));
+            let file = [".rpm", ".deb", ".apk"].iter().any(|end| package.ends_with(end));
+            if address {
+                options.urls.push(package.clone());
+            } else if file {
+                options.files.push(package.trim_start_matches('/').to_owned());
+            } else if let Some(name) = without_debuginfo(package) {
+                options.debuginfo.push(name);
+            } else {
+                names.push(package.clone());
+            }
+        }
+        let need = if spec.skips_missing {
+            PackageNeed::Recommended
+        } else {
+            PackageNeed::Required
+        };
+        packages::script_with(facts, &names, &options, need).map_err(|error| error.to_string())
+    }
+
     pub(crate) fn install_script(&self, names: &[String], need: PackageNeed) -> Result<String, String> {
         let Some(facts) = &self.facts else {
             return Err("the SUT has not told what it is".to_owned());
@@ -101,6 +135,34 @@ impl Worker<'_> {
     }
 }
 
+/// Returns the package of which the debuginfo is wanted: `glibc` for `glibc-debuginfo`, with what follows after a dot. As in tmt, the name
+/// of a `-debugsource` stays.
+fn without_debuginfo(package: &str) -> Option<String> {
+    let ends = |word: &str| {
+        let (before, after) = package.split_once(word)?;
+        (after.is_empty() || after.starts_with('.')).then(|| (before.to_owned(), after.to_owned()))
+    };
+    match ends("-debuginfo") {
+        Some((before, after)) => Some(before + &after),
+        None => ends("-debugsource").map(|_| package.to_owned()),
+    }
+}
+
 fn owned(names: BTreeSet<&String>) -> Vec<String> {
     names.into_iter().cloned().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::without_debuginfo;
+
+    #[test]
+    fn debuginfo_is_wanted_where_the_name_ends_so() {
+        assert_eq!(without_debuginfo("glibc-debuginfo").as_deref(), Some("glibc"));
+        assert_eq!(without_debuginfo("glibc-debuginfo.i686").as_deref(), Some("glibc.i686"));
+        assert_eq!(without_debuginfo("x-debugsource").as_deref(), Some("x-debugsource"));
+        for name in ["glibc", "debuginfo", "glibc-debuginfo-common"] {
+            assert_eq!(without_debuginfo(name), None, "{name}");
+        }
+    }
 }

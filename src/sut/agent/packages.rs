@@ -20,6 +20,23 @@ pub enum PackageNeed {
     Recommended,
 }
 
+/// What a prepare step says beside the names of packages.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct InstallOptions {
+    /// Packages in the tree, relative to its root.
+    pub files: Vec<String>,
+    /// Directories in the tree, all packages of which are installed.
+    pub directories: Vec<String>,
+    /// Addresses of packages.
+    pub urls: Vec<String>,
+    /// Packages of which the debuginfo is wanted.
+    pub debuginfo: Vec<String>,
+    /// Repositories of Copr that are enabled before.
+    pub copr: Vec<String>,
+    /// Patterns of names that are not installed.
+    pub exclude: Vec<String>,
+}
+
 /// Why no script can be made.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PackagesError {
@@ -42,24 +59,48 @@ pub fn install_script(facts: &Facts, packages: &[String], need: PackageNeed) -> 
     if packages.is_empty() {
         return Ok(":\n".to_owned());
     }
+    script_with(facts, packages, &InstallOptions::default(), need)
+}
+
+/// Makes the script of a prepare step, which starts in the root of the tree.
+pub fn script_with(
+    facts: &Facts,
+    packages: &[String],
+    options: &InstallOptions,
+    need: PackageNeed,
+) -> Result<String, PackagesError> {
     let manager = facts.managers.first().ok_or(PackagesError::NoManager)?;
     let mut script = format!("manager={manager}\n");
     script.push_str(match need {
         PackageNeed::Required => "mode=required\n",
         PackageNeed::Recommended => "mode=recommended\n",
     });
-    script.push_str("packages=(");
-    for name in packages {
-        if !is_name(name, manager) {
-            return Err(PackagesError::BadName {
-                name: name.clone(),
-                manager: manager.clone(),
-            });
+    for (array, words, is_fine) in [
+        ("packages", packages, is_name as fn(&str, &str) -> bool),
+        ("debuginfo", &options.debuginfo, is_name),
+        ("files", &options.files, is_path),
+        ("directories", &options.directories, is_path),
+        ("urls", &options.urls, is_path),
+        ("copr", &options.copr, is_repository),
+        ("exclude", &options.exclude, is_pattern),
+    ] {
+        if words.is_empty() && array != "packages" {
+            continue;
         }
-        script.push_str(&String::from_utf8_lossy(&quote(name.as_bytes())));
-        script.push(' ');
+        script.push_str(array);
+        script.push_str("=(");
+        for word in words {
+            if !is_fine(word, manager) {
+                return Err(PackagesError::BadName {
+                    name: word.clone(),
+                    manager: manager.clone(),
+                });
+            }
+            script.push_str(&String::from_utf8_lossy(&quote(word.as_bytes())));
+            script.push(' ');
+        }
+        script.push_str(")\n");
     }
-    script.push_str(")\n");
     script.push_str(SCRIPT);
     Ok(script)
 }
@@ -72,7 +113,8 @@ fn is_name(name: &str, manager: &str) -> bool {
     match manager {
         "apt" | "apk" => {
             let inner = |byte: u8| byte.is_ascii_alphanumeric() || b"+-.:=~/_".contains(&byte);
-            first.is_ascii_alphanumeric() && bytes.all(inner) && !name.ends_with('-')
+            let is_start = first.is_ascii_alphanumeric() || first == b'/' && manager == "apt";
+            is_start && bytes.all(inner) && !name.ends_with('-')
         }
         _ => {
             let inner = |byte: u8| byte.is_ascii_graphic() && !b"\"'\\`$;&|!".contains(&byte) || byte == b' ';
@@ -81,9 +123,44 @@ fn is_name(name: &str, manager: &str) -> bool {
     }
 }
 
+/// Whether a text can be handed on as a path or an address.
+fn is_path(text: &str, _manager: &str) -> bool {
+    !text.is_empty() && !text.starts_with('-') && !text.contains(char::is_control)
+}
+
+/// Whether a text names a repository of Copr: `owner/name`, `@group/name`, perhaps after a host.
+fn is_repository(text: &str, _manager: &str) -> bool {
+    let is_part = |part: &str| {
+        !part.is_empty()
+            && part
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || b"._-+".contains(&byte))
+    };
+    let parts: Vec<&str> = text.split('/').collect();
+    let plain =
+        |(at, part): (usize, &&str)| is_part(part.strip_prefix('@').filter(|_| at + 2 == parts.len()).unwrap_or(part));
+    matches!(parts.len(), 2 | 3) && !text.starts_with('-') && parts.iter().enumerate().all(plain)
+}
+
+/// Whether a text is a pattern of names.
+fn is_pattern(text: &str, _manager: &str) -> bool {
+    let inner = |byte: u8| byte.is_ascii_alphanumeric() || b"+-.:~_*?[]!".contains(&byte);
+    !text.is_empty() && !text.starts_with('-') && text.bytes().all(inner)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_repository_of_copr_has_an_owner_and_a_name() {
+        for text in ["a/b", "@osci/rpminspect", "copr.example.org/a/b", "a/b_c.d"] {
+            assert!(is_repository(text, "dnf"), "{text}");
+        }
+        for text in ["", "a", "/b", "a/", "-x/b", "a/b/c/d", "a b/c", "a/$(id)", "a/@b"] {
+            assert!(!is_repository(text, "dnf"), "{text}");
+        }
+    }
 
     fn facts(manager: &str) -> Facts {
         Facts {
@@ -123,6 +200,7 @@ mod tests {
         assert!(!accepts("apt", "bash-"));
         assert!(!accepts("apt", "lib*"));
         assert!(accepts("apt", "libc6:amd64"));
+        assert!(accepts("apt", "/usr/bin/x"));
         assert!(accepts("apt", "bash=5.2.15-2+b7"));
         for name in [
             "/usr/bin/ls",

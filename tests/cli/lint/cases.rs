@@ -44,7 +44,7 @@ pub(crate) const CASES: &[Case] = &[
         right: [("main.fmf", "prepare: {how: shell, script: y}\nrequire: x\nadjust:\n- when: distro == a\n  require+: z\n"),
          ("a.fmf", "test: x\n"), ("b.fmf", "execute: {how: tmt}\n")]),
     case!("ignored-key":
-        [("p.fmf", "execute: {how: tmt}\ndiscover:\n  how: fmf\n  include: [/x]\n  ref: main\nprepare:\n- how: install\n  package: x\n  copr: a/b\n")]
+        [("p.fmf", "execute: {how: tmt}\ndiscover:\n  how: fmf\n  include: [/x]\n  ref: main\nprepare:\n- how: shell\n  script: x\n  url: u\n")]
         => ["p.fmf:4:3", "p.fmf:5:3", "p.fmf:9:3"];
         right: [("p.fmf", "execute: {how: tmt}\ndiscover: {how: fmf, url: u, ref: r, path: /p, test: x, when: a == b}\nprepare: {how: install, package: x, order: 1, name: n, summary: s}\n")]),
     case!("ignored-phase":

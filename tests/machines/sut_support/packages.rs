@@ -7,7 +7,7 @@ use std::process::Command;
 use std::sync::Mutex;
 
 use crate::sut_support::{Outcome, run, script};
-use atex::sut::agent::packages::{NOT_ROOT, PackageNeed, install_script};
+use atex::sut::agent::packages::{InstallOptions, NOT_ROOT, PackageNeed, install_script, script_with};
 use atex::sut::{Cancel, Facts, Job, Local, OnHeld, Sut, local_facts};
 
 /// Tests take this lock, since there is only one package database.
@@ -42,11 +42,26 @@ fn is_root() -> bool {
 
 /// Runs the script that installs packages on a local machine.
 fn install(facts: &Facts, packages: &[&str], need: PackageNeed, path: Option<&Path>) -> Outcome {
+    install_with(facts, packages, (&InstallOptions::default(), need), path, &[])
+}
+
+/// Runs the script of a prepare step, with packages in the tree.
+fn install_with(
+    facts: &Facts,
+    packages: &[&str],
+    (options, need): (&InstallOptions, PackageNeed),
+    path: Option<&Path>,
+    tree: &[(&str, &Path)],
+) -> Outcome {
     let home = tempfile::tempdir().unwrap();
     let mut sut = Local::new("local", Some(home.path().join("sut")), Cancel::new().unwrap()).unwrap();
     sut.open(OnHeld::Fail, &mut |_| ()).unwrap();
     let packages: Vec<String> = packages.iter().map(|name| (*name).to_owned()).collect();
-    let text = install_script(facts, &packages, need).unwrap();
+    let text = script_with(facts, &packages, options, need).unwrap();
+    let files = tree
+        .iter()
+        .map(|(name, source)| format!("mkdir -p $(dirname {name}); cp {} {name}\n", source.display()));
+    let text = files.collect::<String>() + &text;
     let first = path.map(|path| format!("{}:{}", path.display(), std::env::var("PATH").unwrap()));
     let job = Job {
         env_before: first.map(|path| ("PATH".to_owned(), path)).into_iter().collect(),
@@ -130,6 +145,85 @@ fn dnf_takes_files_and_capabilities() {
         0
     );
     assert!(rpm.has("alpha") && rpm.has("gamma"));
+}
+
+#[test]
+fn dnf_installs_packages_of_the_tree_and_leaves_out_what_is_excluded() {
+    let Some(rpm) = Rpm::new("dnf") else { return };
+    let built = |name: &str| rpm.dir.path().join(format!("rpms/noarch/{name}-1-1.noarch.rpm"));
+    let (alpha, beta, gamma) = (built("alpha"), built("beta"), built("gamma"));
+    let tree = [
+        ("one/a.rpm", &*alpha),
+        ("all/beta-1-1.noarch.rpm", &*beta),
+        ("all/gamma-1-1.noarch.rpm", &*gamma),
+    ];
+    let words = |text: &str| vec![text.to_owned()];
+    let options = InstallOptions {
+        files: words("one/a.rpm"),
+        directories: words("all"),
+        exclude: words("gam*"),
+        ..InstallOptions::default()
+    };
+    let bin = rpm.dir.path().join("bin");
+    let run = |options: &InstallOptions, need| install_with(&rpm.facts, &["gamma"], (options, need), Some(&bin), &tree);
+    let outcome = run(&options, PackageNeed::Required);
+    assert_eq!(outcome.exit_code(), 0, "{}", outcome.output());
+    assert!(rpm.has("alpha") && rpm.has("beta"), "{}", outcome.output());
+    assert!(!rpm.has("gamma"), "it is excluded by name and as a file");
+    // Only what the tree has now counts, so the same version is put in place again.
+    let outcome = run(&options, PackageNeed::Required);
+    assert_eq!(outcome.exit_code(), 0, "{}", outcome.output());
+    let lost = InstallOptions {
+        directories: words("none"),
+        ..InstallOptions::default()
+    };
+    let outcome = run(&lost, PackageNeed::Recommended);
+    assert_eq!(outcome.exit_code(), 1, "{}", outcome.output());
+    assert!(
+        outcome.output().contains("no directory none in the tree"),
+        "{}",
+        outcome.output()
+    );
+}
+
+#[test]
+fn what_cannot_be_had_is_skipped_or_fails_as_the_step_says() {
+    let Some(rpm) = Rpm::new("dnf") else { return };
+    let bin = rpm.dir.path().join("bin");
+    let words = |text: &str| vec![text.to_owned()];
+    let none = InstallOptions::default;
+    for (options, problem) in [
+        (
+            InstallOptions {
+                copr: words("a/b"),
+                ..none()
+            },
+            "cannot enable the Copr repository a/b with dnf",
+        ),
+        (
+            InstallOptions {
+                urls: words("http://127.0.0.1:9/x.rpm"),
+                ..none()
+            },
+            "cannot install http://127.0.0.1:9/x.rpm with dnf",
+        ),
+        (
+            InstallOptions {
+                debuginfo: words("alpha"),
+                ..none()
+            },
+            "cannot install the debuginfo of alpha",
+        ),
+    ] {
+        let run = |need| install_with(&rpm.facts, &["gamma"], (&options, need), Some(&bin), &[]);
+        let outcome = run(PackageNeed::Required);
+        assert_eq!(outcome.exit_code(), 1, "{}", outcome.output());
+        assert!(outcome.output().contains(problem), "{}", outcome.output());
+        let outcome = run(PackageNeed::Recommended);
+        assert_eq!(outcome.exit_code(), 0, "{}", outcome.output());
+        assert!(outcome.output().contains(problem), "{}", outcome.output());
+        assert!(rpm.has("gamma"), "the others are installed");
+    }
 }
 
 #[test]
@@ -237,6 +331,19 @@ fn apt_installs_what_is_missing_and_nothing_twice() {
         outcome.output()
     );
     purge(SMALL);
+}
+
+#[test]
+fn apt_knows_what_installed_packages_provide_and_files_that_are_there() {
+    let Some(facts) = apt() else { return };
+    let _one_at_a_time = APT.lock();
+    // `awk` is provided by mawk or gawk, one of which every Debian has.
+    let names = ["awk", "/usr/bin/awk", "/bin/sh"];
+    let outcome = install(&facts, &names, PackageNeed::Required, None);
+    assert_eq!(
+        outcome.output(),
+        format!("all packages are installed: {}\n", names.join(" "))
+    );
 }
 
 #[test]
