@@ -19,7 +19,7 @@ use crate::compile::plan::Plan;
 use crate::compile::plan::environment;
 use crate::compile::plan::test_selection::Selected;
 use crate::compile::spec::{Interface, PlanId, TestId, TestSpec, Warning, Workload};
-use crate::compile::test::{TestMetadata, interface, metadata_text};
+use crate::compile::test::{TestMetadata, interface, metadata_file};
 use crate::compile::unusable::Unusable;
 
 /// The pseudo variable that, in the keys of tests that share a tree, stands for all of these tests.
@@ -121,6 +121,10 @@ impl<'r> Assembler<'r> {
             interface: (interface == Interface::Tmt).then(|| interface.word().to_owned()),
         };
         let env_before = environment::pairs(env_before);
+        let metadata = match interface {
+            Interface::Atex => metadata_file::for_atex(&selected.name, selected.node.data()),
+            Interface::Tmt => metadata_file::for_tmt(selected.node),
+        };
         Draft {
             selected,
             plan,
@@ -132,7 +136,7 @@ impl<'r> Assembler<'r> {
             discover: part.discover,
             env_before,
             env_after: environment::pairs(&env_after),
-            metadata: metadata_text(&selected.name, selected.node.data()).into(),
+            metadata: metadata.into(),
         }
     }
 

@@ -1,8 +1,9 @@
-//! What tmt fills in for a test before a filter or a condition looks at it: one table, [`KEYS`].
+//! What tmt fills in for a test before a filter, a condition or the test itself looks at it: one table, [`KEYS`].
 //!
 //! So `tag: -slow` selects a test without tags, and `duration == '5m'` one without a duration. A key that the table does not have
 //! and the test does not have either makes a filter false. `atex fmf show` does not use this: it selects by fmf's own rules.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use atex_fmf::condition::{Condition, ConditionError, Outcome};
@@ -61,6 +62,18 @@ const KEYS: [(&str, Form); 26] = [
 ];
 
 impl Form {
+    /// Returns what tmt fills in where nothing is given, as YAML.
+    fn nothing(self) -> Cow<'static, str> {
+        match self {
+            Self::Text => "null".into(),
+            Self::List | Self::Mappings(_) => "[]".into(),
+            Self::Texts => "{}".into(),
+            Self::Word(word) => word.into(),
+            Self::Number(number) => number.to_string().into(),
+            Self::Flag(flag) => if flag { "true" } else { "false" }.into(),
+        }
+    }
+
     fn of(self, given: Option<&Value>) -> Value {
         let Some(given) = given.filter(|value| !value.is_null()) else {
             return match self {
@@ -99,10 +112,31 @@ impl Form {
 
 /// Returns the data of a test as a condition sees it.
 fn filled(node: Node<'_>) -> Map {
+    let mut data = said(node);
+    for (key, form) in KEYS {
+        if data.get(key).is_none_or(Value::is_null) {
+            data.insert(key, form.of(None));
+        }
+    }
+    data
+}
+
+/// Returns each key that a test does not say, with what tmt fills in, as YAML.
+pub(crate) fn unsaid(said: &Map) -> impl Iterator<Item = (&'static str, Cow<'static, str>)> {
+    let missing = KEYS
+        .into_iter()
+        .filter(|(key, _)| said.get(*key).is_none_or(Value::is_null));
+    missing.map(|(key, form)| (key, form.nothing()))
+}
+
+/// Returns the data that a test says itself, and what depends on its place, in the form in which a condition sees them.
+pub(crate) fn said(node: Node<'_>) -> Map {
     let mut data = Arc::unwrap_or_clone(node.shared_data());
     for (key, form) in KEYS {
-        let value = form.of(data.get(key));
-        data.insert(key, value);
+        if let Some(value) = data.get(key).filter(|value| !value.is_null()) {
+            let value = form.of(Some(value));
+            data.insert(key, value);
+        }
     }
     data.insert("name", Value::from(node.name()));
     if data.get("path").is_none_or(Value::is_null) {

@@ -3,6 +3,7 @@
 pub(crate) mod check;
 pub(crate) mod duration;
 pub(crate) mod interface;
+pub(crate) mod metadata_file;
 mod restart;
 
 use std::collections::BTreeMap;
@@ -10,7 +11,7 @@ use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use atex_fmf::{Map, Node, Tree, Value};
+use atex_fmf::{Node, Tree, Value};
 use atex_graph::Sourced;
 
 use crate::compile::error::{CompileError, MetadataProblem};
@@ -230,28 +231,4 @@ fn key_part(scope: &Scope<'_>) -> BTreeMap<String, Sourced<serde_json::Value>> {
         );
     }
     part
-}
-
-/// Returns the text of the file that `TMT_TEST_METADATA` names: YAML with one line per key, each value in flow style, which is
-/// JSON.
-pub(crate) fn metadata_text(name: &str, data: &Map) -> String {
-    let mut out = String::new();
-    let mut line = |key: &str, value: &Value| {
-        let plain = key
-            .chars()
-            .all(|character| character.is_ascii_alphanumeric() || character == '-' || character == '_');
-        if plain && key.starts_with(|first: char| first.is_ascii_alphabetic()) {
-            out.push_str(key);
-        } else {
-            Value::from(key).write_json(&mut out);
-        }
-        out.push_str(": ");
-        value.write_json(&mut out);
-        out.push('\n');
-    };
-    line("name", &Value::from(name));
-    for (key, value) in data.iter().filter(|(key, _)| key.as_str() != Some("name")) {
-        line(&key.to_python_str(), value);
-    }
-    out
 }
