@@ -31,6 +31,25 @@ const KEYS: [&str; 17] = [
     "web-link",
 ];
 
+/// Keys that a result below an item may have.
+const PART_KEYS: [&str; 9] = [
+    "check",
+    "duration",
+    "end-time",
+    "log",
+    "name",
+    "note",
+    "original-result",
+    "result",
+    "start-time",
+];
+
+/// One item of the file, with the results below it, which change nothing of its own.
+struct Item {
+    result: Judged,
+    parts: Vec<Judged>,
+}
+
 /// Judges a test by its file.
 pub(super) fn judge(data: &Path) -> Judgement {
     match read(data) {
@@ -40,14 +59,17 @@ pub(super) fn judge(data: &Path) -> Judgement {
 }
 
 /// Judges a test by its results. One that has none for itself is as the worst of them.
-fn over(results: Vec<Judged>) -> Judgement {
-    let verdict = results.iter().map(|result| verdict(&result.status)).max();
-    let worst = results
-        .iter()
+fn over(items: Vec<Item>) -> Judgement {
+    let results = || items.iter().map(|item| &item.result);
+    let verdict = results().map(|result| verdict(&result.status)).max();
+    let worst = results()
         .map(|result| &result.status)
         .max_by_key(|status| severity(status));
     let worst = worst.cloned().unwrap_or(Status::Error);
-    let (mut own, parts): (Vec<_>, Vec<_>) = results.into_iter().partition(|result| result.name.is_none());
+    let all = items
+        .into_iter()
+        .flat_map(|item| std::iter::once(item.result).chain(item.parts));
+    let (mut own, parts): (Vec<_>, Vec<_>) = all.partition(|result| result.name.is_none());
     Judgement {
         own: own.pop().unwrap_or_else(|| Judged::own(worst, "")),
         parts,
@@ -55,29 +77,52 @@ fn over(results: Vec<Judged>) -> Judgement {
     }
 }
 
-fn read(data: &Path) -> Result<Vec<Judged>, String> {
+fn read(data: &Path) -> Result<Vec<Item>, String> {
     for file in FILES {
         let Some(text) = text_of(data, file)? else { continue };
-        let mut results: Vec<Judged> = Vec::new();
-        for item in items(file, &text)? {
-            let result = result(&item).map_err(|why| format!("`{file}` in TMT_TEST_DATA: {why}"))?;
+        let mut found: Vec<Item> = Vec::new();
+        for written in items(file, &text)? {
+            let item = item(&written).map_err(|why| format!("`{file}` in TMT_TEST_DATA: {why}"))?;
             // Of two items with one name the later one counts, in the place of the first.
-            match results.iter_mut().find(|known| known.name == result.name) {
-                Some(known) => *known = result,
-                None => results.push(result),
+            match found.iter_mut().find(|known| known.result.name == item.result.name) {
+                Some(known) => *known = item,
+                None => found.push(item),
             }
         }
-        return if results.is_empty() {
+        return if found.is_empty() {
             Err("no custom results were provided".to_owned())
         } else {
-            Ok(results)
+            Ok(found)
         };
     }
     Err("custom results file not found in TMT_TEST_DATA".to_owned())
 }
 
-fn result(item: &Map<String, Value>) -> Result<Judged, String> {
-    if let Some(key) = item.keys().find(|key| !KEYS.contains(&key.as_str())) {
+/// Reads an item. What is below it has the item's name in front of its own.
+fn item(written: &Map<String, Value>) -> Result<Item, String> {
+    let result = result(written, &KEYS)?;
+    let below = match written.get("subresult") {
+        None | Some(Value::Null) => &[],
+        Some(Value::Array(list)) => list.as_slice(),
+        Some(_) => return Err("a `subresult` is no list".to_owned()),
+    };
+    let mut parts = Vec::new();
+    for part in below {
+        let Some(part) = part.as_object() else {
+            return Err("an item of a `subresult` is no mapping".to_owned());
+        };
+        let mut part = self::result(part, &PART_KEYS)?;
+        let name = part.name.as_deref().ok_or("an item of a `subresult` has no name")?;
+        if let Some(above) = &result.name {
+            part.name = Some(format!("{above}/{name}"));
+        }
+        parts.push(part);
+    }
+    Ok(Item { result, parts })
+}
+
+fn result(item: &Map<String, Value>, keys: &[&str]) -> Result<Judged, String> {
+    if let Some(key) = item.keys().find(|key| !keys.contains(&key.as_str())) {
         return Err(format!("an item has the key `{key}`, which tmt does not know"));
     }
     let Some(name) = item.get("name").and_then(Value::as_str) else {

@@ -160,6 +160,23 @@ fn custom_results_are_those_of_the_file() {
 }
 
 #[test]
+fn results_below_an_item_have_its_name_and_do_not_change_it() {
+    let yaml =
+        "- name: /\n  subresult: [{name: /own, result: fail}]\n- name: /a\n  subresult: [{name: b, result: error}]\n";
+    let judgement = judged("custom", 0, &[("results.yaml", yaml)]);
+    let parts: Vec<_> = judgement
+        .parts
+        .iter()
+        .map(|part| (part.name.as_deref(), part.status.as_str()))
+        .collect();
+    assert_eq!(
+        parts,
+        [(Some("own"), "fail"), (Some("a"), "pass"), (Some("a/b"), "error")]
+    );
+    assert_eq!((judgement.own.status, judgement.verdict), (Status::Pass, Verdict::Pass));
+}
+
+#[test]
 fn a_file_of_results_that_tmt_would_not_take_is_an_error() {
     for text in [
         "",
@@ -172,6 +189,9 @@ fn a_file_of_results_that_tmt_would_not_take_is_an_error() {
         "- {name: /, result: 1}",
         "- {name: /, result: pass, colour: red}",
         "- {name: /, result: pending}",
+        "- {name: /, subresult: x}",
+        "- {name: /, subresult: [x]}",
+        "- {name: /, subresult: [{name: /x, result: pass, guest: y}]}",
     ] {
         let judgement = judged("custom", 0, &[("results.yaml", text)]);
         assert_eq!(judgement.verdict, Verdict::Fail, "{text}");
