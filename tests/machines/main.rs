@@ -12,3 +12,4 @@ mod ssh_deaths;
 mod support;
 mod sut_conformance;
 mod sut_support;
+mod tmt_compare;

@@ -1,0 +1,88 @@
+//! Small trees that show one feature each, in files by subject.
+//!
+//! A run of tmt takes seconds before the first test, so most of them become directories of one tree, with a plan each. `CASE` in their files
+//! stands for that directory. A tree without a plan gets one that selects all of its tests.
+
+mod custom;
+mod ends;
+mod outcomes;
+mod plans;
+mod selection;
+mod variables;
+
+use std::fs;
+use std::io;
+use std::path::Path;
+
+/// A small tree.
+pub(crate) struct Case {
+    /// Its directory, and the name of its plan.
+    pub(crate) name: &'static str,
+    pub(crate) files: &'static [(&'static str, &'static str)],
+    /// It is compared in every run of the tests, not only where all are asked for.
+    pub(crate) is_short: bool,
+    /// It cannot share a tree: it needs options, a repository, or metadata that spoils the rest.
+    pub(crate) alone: Option<&'static [&'static str]>,
+    /// Somebody works on what it shows, under this name.
+    pub(crate) waiting: Option<&'static str>,
+}
+
+impl Case {
+    const fn new(name: &'static str, files: &'static [(&'static str, &'static str)]) -> Self {
+        Self {
+            name,
+            files,
+            is_short: false,
+            alone: None,
+            waiting: None,
+        }
+    }
+
+    const fn short(self) -> Self {
+        Self { is_short: true, ..self }
+    }
+
+    const fn alone(self, options: &'static [&'static str]) -> Self {
+        Self {
+            alone: Some(options),
+            ..self
+        }
+    }
+
+    const fn waiting(self, part: &'static str) -> Self {
+        Self {
+            waiting: Some(part),
+            ..self
+        }
+    }
+
+    /// Writes its files into a directory, in which `CASE` becomes `prefix`.
+    pub(crate) fn write(&self, dir: &Path, prefix: &str) -> io::Result<()> {
+        let mut has_plan = false;
+        for (path, text) in self.files {
+            let path = dir.join(path);
+            fs::create_dir_all(path.parent().expect("a file below a directory"))?;
+            fs::write(&path, text.replace("/CASE", prefix))?;
+            has_plan |= self.name == "no-plan" || text.lines().any(|line| line.trim_start().starts_with("execute:"));
+        }
+        if !has_plan {
+            let plan = format!("discover: {{how: fmf, test: [^{prefix}/]}}\nexecute: {{how: tmt}}\n");
+            fs::write(dir.join("plan.fmf"), plan)?;
+        }
+        Ok(())
+    }
+}
+
+/// Returns all of them.
+pub(crate) fn all() -> impl Iterator<Item = &'static Case> {
+    [
+        outcomes::CASES,
+        custom::CASES,
+        variables::CASES,
+        selection::CASES,
+        plans::CASES,
+        ends::CASES,
+    ]
+    .into_iter()
+    .flatten()
+}

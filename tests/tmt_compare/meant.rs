@@ -1,0 +1,69 @@
+//! The differences between tmt and atex that are meant: each with its reason, and the words in `docs/tmt.md` that tell users.
+
+use super::difference::{Difference, Sight};
+use super::verdict::{Outcome, Verdict};
+
+/// A difference that stays.
+#[derive(Debug)]
+pub(crate) struct Meant {
+    pub(crate) reason: &'static str,
+    /// Words of `docs/tmt.md` that say so.
+    pub(crate) documented: &'static str,
+    /// Whether it explains this difference.
+    pub(crate) applies: fn(&Difference, &Sight) -> bool,
+}
+
+pub(crate) const MEANT: &[Meant] = &[
+    Meant {
+        reason: "a timeout is a failure of the infrastructure",
+        documented: "A test that is not over when its duration is over is a failure of the infrastructure here",
+        applies: |difference, sight| {
+            difference.atex == "timeout"
+                && sight
+                    .tmt
+                    .is_some_and(|tmt| tmt.internal.iter().any(|what| what == "timeout"))
+        },
+    },
+    Meant {
+        reason: "a test has a result of its own beside those of its parts",
+        documented: "no result for the test itself, there is one here: the worst of them",
+        applies: |difference, sight| {
+            difference.part.is_none()
+                && sight.tmt.is_some_and(|tmt| tmt.outcome.is_none())
+                && sight
+                    .atex
+                    .is_some_and(|atex| atex.outcome.is_some() && atex.outcome == worst(atex))
+        },
+    },
+    Meant {
+        reason: "an abort ends the test, not those after it",
+        documented: "the tests after it run",
+        applies: |_, sight| sight.aborted && is_pending(sight.tmt),
+    },
+    Meant {
+        reason: "a test at fault is an error, and ends no other",
+        documented: "tmt ends the plan there",
+        applies: |_, sight| {
+            let is_error = sight.atex.is_some_and(|atex| {
+                matches!(
+                    atex.outcome,
+                    Some(Outcome::Error | Outcome::Other(_) | Outcome::Pending)
+                )
+            });
+            is_pending(sight.tmt) && (is_error || !sight.is_first_pending)
+        },
+    },
+    Meant {
+        reason: "metadata that is wrong makes its test an error, and ends no other",
+        documented: "tmt does not run the plan",
+        applies: |_, sight| sight.knows_no_tests && sight.tmt.is_none() && sight.atex.is_some(),
+    },
+];
+
+fn is_pending(verdict: Option<&Verdict>) -> bool {
+    verdict.is_some_and(|verdict| verdict.outcome == Some(Outcome::Pending))
+}
+
+fn worst(verdict: &Verdict) -> Option<Outcome> {
+    verdict.parts.iter().map(|(_, outcome)| outcome.clone()).max()
+}
