@@ -389,12 +389,10 @@ impl MetadataProblem {
         match self {
             Self::Duration(text) | Self::Assignment(text) | Self::Outside(text) | Self::Interface(text) => text,
             Self::NoDirectory(_) => "path",
-            Self::Variable { name, .. } => name,
+            Self::Variable { name, .. } | Self::Modified(ModifiedError::UnknownReference(name)) => name,
             Self::EnvironmentFile(error) => error.path(),
             Self::Expansion => "environment",
             Self::Import(ImportError::Word { word, .. }) => word,
-            Self::Import(_) => "name",
-            Self::Modified(ModifiedError::UnknownReference(name)) => name,
             Self::Modified(_) => "modified-only",
             Self::LeadsOut { text, .. } | Self::OpenQuote(text) => text,
             Self::NotInKey { path, .. } => path,
@@ -408,7 +406,7 @@ impl MetadataProblem {
             Self::Type { key, .. } => key,
             Self::Empty(key) | Self::Expression { key, .. } => key,
             Self::Requirement(_) | Self::LibraryPlace { .. } => "library",
-            Self::SameName { .. } | Self::SectionName(_) | Self::TestName(_) => "name",
+            Self::SameName { .. } | Self::SectionName(_) | Self::TestName(_) | Self::Import(_) => "name",
             Self::ScriptBesideDiscover => "script",
             Self::Incomplete(_) => "tests",
         }

@@ -217,19 +217,13 @@ impl Trees {
             }
         };
         let root = Metadata::find(&root)?.root().to_owned();
-        let id = match self
-            .loaded
-            .iter()
-            .position(|other| !other.is_inline && other.root() == root)
-        {
-            Some(same) => {
-                self.loaded[same].add(adjustment, cache)?;
-                same
-            }
-            None => {
-                self.loaded.push(load(&root, adjustment, cache)?);
-                self.loaded.len() - 1
-            }
+        let is_same = |other: &LoadedTree| !other.is_inline && other.root() == root;
+        let id = if let Some(same) = self.loaded.iter().position(is_same) {
+            self.loaded[same].add(adjustment, cache)?;
+            same
+        } else {
+            self.loaded.push(load(&root, adjustment, cache)?);
+            self.loaded.len() - 1
         };
         self.by_source.insert((home, source.clone()), TreeId(id));
         Ok(())

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use atex::compile::compile;
 use atex::compile::spec::{PhaseAction, PlanSpec, Request, TestId, Workload};
 
-use crate::compile_plans::trial::{Trial, refused};
+use crate::compile_plans::trial::Trial;
 
 const TESTS: (&str, &str) = (
     "t.fmf",
@@ -30,7 +30,7 @@ fn request(trial: &Trial, context: &[(&str, &str)]) -> Request {
 fn tests(work: &Workload) -> Vec<(&str, Vec<String>)> {
     let name = |id: &TestId| {
         let test = work.test(*id);
-        [&[test.name.clone()], &*test.requires].concat().join(" ")
+        [std::slice::from_ref(&test.name), &*test.requires].concat().join(" ")
     };
     let of_plan = |plan: &PlanSpec| plan.tests.iter().map(name).collect();
     work.plans

@@ -4,7 +4,6 @@ use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use atex::compile::compile;
 use atex::compile::spec::Request;
 use atex::compile::{CompileError, compile};
 

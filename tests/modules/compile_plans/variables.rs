@@ -5,7 +5,7 @@ use std::os::unix::fs::symlink;
 use atex::compile::compile;
 use atex::compile::spec::{PhaseAction, Request, Secrets, Workload};
 
-use crate::compile_plans::trial::{Trial, refused};
+use crate::compile_plans::trial::Trial;
 
 const PLAN: &str = "discover: {how: fmf}\nexecute: {how: tmt}\n";
 
