@@ -387,17 +387,22 @@ impl MetadataProblem {
     /// The word to mark in the value: a part of its text, or the key.
     pub(crate) fn word(&self) -> &str {
         match self {
-            Self::Duration(text) | Self::Assignment(text) | Self::Outside(text) | Self::Interface(text) => text,
+            Self::Duration(text)
+            | Self::Assignment(text)
+            | Self::Outside(text)
+            | Self::Interface(text)
+            | Self::LeadsOut { text, .. }
+            | Self::OpenQuote(text)
+            | Self::NoMachine(text)
+            | Self::Host(text) => text,
             Self::NoDirectory(_) => "path",
             Self::Variable { name, .. } | Self::Modified(ModifiedError::UnknownReference(name)) => name,
             Self::EnvironmentFile(error) => error.path(),
             Self::Expansion => "environment",
             Self::Import(ImportError::Word { word, .. }) => word,
             Self::Modified(_) => "modified-only",
-            Self::LeadsOut { text, .. } | Self::OpenQuote(text) => text,
             Self::NotInKey { path, .. } => path,
             Self::SeveralGuests(_) => "provision",
-            Self::NoMachine(text) | Self::Host(text) => text,
             Self::Password => "password",
             Self::SshOption => "ssh-option",
             Self::SeveralKeys => "key",

@@ -58,7 +58,6 @@ pub struct ListedTest<'l> {
     pub name: &'l str,
     /// The name of the plan that has the test.
     pub plan: &'l str,
-    listing: &'l Listing<'l>,
     selected: &'l Selected<'l>,
 }
 
@@ -147,16 +146,8 @@ impl Listing<'_> {
         tests.map(|(plan, test)| ListedTest {
             name: &test.name,
             plan: &plan.name,
-            listing: self,
             selected: test,
         })
-    }
-
-    fn run_directory(&self, test: &Selected<'_>) -> Result<String, CompileError> {
-        let run = run_directory(test.within.tree, test.node)?;
-        let dir = format!("{}{}", test.prefix(), escaped(&run));
-        let dir = dir.trim_end_matches('/');
-        Ok(if dir.is_empty() { "." } else { dir }.to_owned())
     }
 }
 
@@ -164,7 +155,10 @@ impl ListedTest<'_> {
     /// Returns the directory in which the test runs, relative to the root (`.`), below the section's name if the plan has several
     /// sections.
     pub fn dir(&self) -> Result<String, CompileError> {
-        self.listing.run_directory(self.selected)
+        let run = run_directory(self.selected.within.tree, self.selected.node)?;
+        let dir = format!("{}{}", self.selected.prefix(), escaped(&run));
+        let dir = dir.trim_end_matches('/');
+        Ok(if dir.is_empty() { "." } else { dir }.to_owned())
     }
 
     /// Returns where the libraries of tests lie that the test itself requires or recommends, below the directory of its section.

@@ -64,7 +64,7 @@ impl Selection<'_> {
             if plans.contains(name) {
                 tests.retain(|test| !wrong.contains(&(name, Some(&*test.name))));
             }
-            !wrong.contains(&(name, None)) && !(plan.shared_tree && plans.contains(name))
+            !wrong.contains(&(name, None)) && (!plan.shared_tree || !plans.contains(name))
         });
         self.unusable.extend(unusable);
     }

@@ -1,5 +1,6 @@
 //! Tests of the real binary with machines: local ones, those behind SSH, containers, and machines that lie, hang and die.
 
+mod differential;
 mod e2e_main;
 mod e2e_protocol;
 mod e2e_ssh;
@@ -12,4 +13,3 @@ mod ssh_deaths;
 mod support;
 mod sut_conformance;
 mod sut_support;
-mod tmt_compare;

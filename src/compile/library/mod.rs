@@ -2,7 +2,7 @@
 //! tree or fetched, and lies as tmt would put it, in `libs/REPOSITORY/NAME` of the section's directory in the slot.
 //!
 //! Approach: `requirement` reads what is asked for; `repository` has the trees that libraries come from, each loaded once;
-//! `library` makes the files of one of them; `of_plan` follows the libraries of all tests of a plan, and theirs, and says of each
+//! `files` makes the files of one of them; `of_plan` follows the libraries of all tests of a plan, and theirs, and says of each
 //! test what it needs. Of two libraries for one place in a section the first is taken, as in tmt; a library within another's
 //! directory is taken in place of that part of it.
 //!
@@ -12,7 +12,7 @@
 pub(crate) mod of_plan;
 pub(crate) mod requirement;
 
-mod library;
+mod files;
 mod patterns;
 pub(crate) mod repository;
 mod yaml;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use atex_graph::FileSet;
 
-use super::library::Library;
+use super::files::Library;
 use super::repository::Repositories;
 use super::requirement::{LibraryId, Requirement};
 use super::{Needed, patterns};
@@ -98,20 +98,19 @@ impl PlanLibraries {
                             needed.libraries.insert(place, library.revision.clone());
                             self.follow(repositories, test, (&library.requires, &library.recommends), needed);
                         }
-                        Err(reason) => match &id.package {
-                            Some(package) => {
+                        Err(reason) => {
+                            if let Some(package) = &id.package {
                                 let text = format!(
                                     "`{package}` is taken for a package, because the library cannot be had: {reason}"
                                 );
                                 needed.replaced.push(text);
                                 needed.libraries.insert(place, "the package of this name".to_owned());
                                 needed.package(package, is_required);
-                            }
-                            None => {
+                            } else {
                                 needed.libraries.insert(place, "missing".to_owned());
                                 needed.lacks(format!("library `{}`: {reason}", id.place().display()));
                             }
-                        },
+                        }
                     }
                 }
             }

@@ -234,8 +234,8 @@ mod tests {
         Value::from(pairs.collect::<Map>())
     }
 
-    fn place(value: Value) -> String {
-        match parse(Some(&value)).expect("it can be read").as_slice() {
+    fn place(value: &Value) -> String {
+        match parse(Some(value)).expect("it can be read").as_slice() {
             [Requirement::Library(library)] => library.place().display().to_string(),
             [Requirement::Package(package)] => format!("package {package}"),
             other => panic!("{other:?}"),
@@ -244,8 +244,8 @@ mod tests {
 
     #[test]
     fn a_text_is_a_library_only_in_exactly_tmts_form() {
-        assert_eq!(place(Value::from("library(a/b)")), "libs/a/b");
-        assert_eq!(place(Value::from("  library(a/b/c) ")), "libs/a/b/c");
+        assert_eq!(place(&Value::from("library(a/b)")), "libs/a/b");
+        assert_eq!(place(&Value::from("  library(a/b/c) ")), "libs/a/b/c");
         for package in [
             "Library(a/b)",
             "library(a)",
@@ -255,30 +255,34 @@ mod tests {
             "library(a/../b)",
             "make",
         ] {
-            assert_eq!(place(Value::from(package)), format!("package {package}"));
+            assert_eq!(place(&Value::from(package)), format!("package {package}"));
         }
     }
 
     #[test]
     fn the_place_of_a_library_has_its_nick_or_the_last_part_of_its_url_or_path() {
         assert_eq!(
-            place(map(&[("url", "https://host/x/lib.git"), ("name", "/a/b")])),
+            place(&map(&[("url", "https://host/x/lib.git"), ("name", "/a/b")])),
             "libs/lib/a/b"
         );
         assert_eq!(
-            place(map(&[("url", "https://host/x/lib/"), ("path", "/sub"), ("name", "/a")])),
+            place(&map(&[
+                ("url", "https://host/x/lib/"),
+                ("path", "/sub"),
+                ("name", "/a")
+            ])),
             "libs/lib/sub/a"
         );
         assert_eq!(
-            place(map(&[("path", "/srv/libs/one"), ("name", "/a"), ("nick", "n")])),
+            place(&map(&[("path", "/srv/libs/one"), ("name", "/a"), ("nick", "n")])),
             "libs/n/a"
         );
         assert_eq!(
-            place(map(&[("nick", "n"), ("destination", "other/place")])),
+            place(&map(&[("nick", "n"), ("destination", "other/place")])),
             "other/place/n"
         );
         assert_eq!(
-            place(map(&[("type", "library"), ("path", "one"), ("name", "/a")])),
+            place(&map(&[("type", "library"), ("path", "one"), ("name", "/a")])),
             "libs/one/a"
         );
     }
@@ -301,7 +305,7 @@ mod tests {
             let read = parse(Some(&bad));
             assert!(read.is_err(), "{read:?}");
         }
-        let place = place(map(&[("nick", "n"), ("destination", "./x"), ("name", "/./a")]));
+        let place = place(&map(&[("nick", "n"), ("destination", "./x"), ("name", "/./a")]));
         assert!(Path::new(&place).is_relative() && place == "x/n/a", "{place}");
     }
 }

@@ -77,13 +77,11 @@ pub(super) fn refused<T>(linter: &mut Linter<'_>, scope: &Scope<'_>, read: Resul
         }
         MetadataProblem::EnvironmentFile(EnvironmentFileError::Read { .. }) => LintCode::MissingFile,
         MetadataProblem::EnvironmentFile(EnvironmentFileError::Content { .. }) => LintCode::BadVariable,
-        MetadataProblem::EnvironmentFile(EnvironmentFileError::Outside(_) | EnvironmentFileError::Url(_)) => {
-            LintCode::BadPath
-        }
         MetadataProblem::Glob { .. } => LintCode::BadGlob,
-        MetadataProblem::Outside(_) | MetadataProblem::NoDirectory(_) | MetadataProblem::LeadsOut { .. } => {
-            LintCode::BadPath
-        }
+        MetadataProblem::EnvironmentFile(EnvironmentFileError::Outside(_) | EnvironmentFileError::Url(_))
+        | MetadataProblem::Outside(_)
+        | MetadataProblem::NoDirectory(_)
+        | MetadataProblem::LeadsOut { .. } => LintCode::BadPath,
         MetadataProblem::SameName { .. } | MetadataProblem::SectionName(_) => LintCode::SectionName,
         MetadataProblem::Incomplete(_) | MetadataProblem::TestName(_) | MetadataProblem::ScriptBesideDiscover => {
             LintCode::BadDiscover

@@ -100,9 +100,8 @@ impl Form {
                 || given.clone(),
                 |map| {
                     let text = |value: &Value| scalar(value).map_or_else(|| value.clone(), Value::from);
-                    Value::from(Map::from_iter(
-                        map.iter().map(|(key, value)| (key.clone(), text(value))),
-                    ))
+                    let texts = map.iter().map(|(key, value)| (key.clone(), text(value)));
+                    Value::from(texts.collect::<Map>())
                 },
             ),
             Self::Word(_) | Self::Number(_) | Self::Flag(_) => given.clone(),
@@ -125,7 +124,7 @@ fn filled(node: Node<'_>) -> Map {
 pub(crate) fn unsaid(said: &Map) -> impl Iterator<Item = (&'static str, Cow<'static, str>)> {
     let missing = KEYS
         .into_iter()
-        .filter(|(key, _)| said.get(*key).is_none_or(Value::is_null));
+        .filter(|(key, _)| said.get(key).is_none_or(Value::is_null));
     missing.map(|(key, form)| (key, form.nothing()))
 }
 
@@ -155,7 +154,7 @@ fn spelled(data: &Map) -> Map {
         Some(flag) => Value::from(vec![Value::from(value.to_python_str()), Value::from(flag.to_string())]),
         None => value.clone(),
     };
-    Map::from_iter(data.iter().map(|(key, value)| (key.clone(), both(value))))
+    data.iter().map(|(key, value)| (key.clone(), both(value))).collect()
 }
 
 /// Returns whether a filter selects a test. Words without a key select none, because tmt gives its filters no name to search.

@@ -43,15 +43,12 @@ pub(crate) fn of_section(section: &Scope<'_>) -> Result<Vec<InlineTest>, Compile
             return Err(scope.error("name", MetadataProblem::TestName(name)));
         }
         scope.value("test").ok_or_else(|| missing("test"))?;
-        let known = tests.iter_mut().find(|test| test.name == name);
-        let data = match known {
-            Some(test) => &mut test.data,
-            None => {
-                let data = Map::new();
-                tests.push(InlineTest { name, data });
-                &mut tests.last_mut().expect("it was just added").data
-            }
-        };
+        let at = tests.iter().position(|test| test.name == name).unwrap_or(tests.len());
+        if at == tests.len() {
+            let data = Map::new();
+            tests.push(InlineTest { name, data });
+        }
+        let data = &mut tests[at].data;
         for entry in map.entries().iter().filter(|entry| entry.key.as_str() != Some("name")) {
             data.set(entry.key.clone(), entry.value.clone(), entry.mark);
         }

@@ -130,6 +130,24 @@ impl TestMetadata {
     }
 }
 
+/// The keys of a test whose values can be wrong.
+const CHECKED: [&str; 14] = [
+    "check",
+    "duration",
+    "environment",
+    "extra-atex-inputs",
+    "extra-atex-interface",
+    "extra-priority",
+    "path",
+    "recommend",
+    "require",
+    "restart-max-count",
+    "restart-on-exit-code",
+    "restart-with-reboot",
+    "tag",
+    "test",
+];
+
 /// Returns what is wrong with a test. Most tests are not read for that.
 pub(crate) fn check(within: AdjustedTree<'_>, node: Node<'_>) -> Result<(), CompileError> {
     let is_plain = |key: &str, value: &Value| match key {
@@ -141,22 +159,6 @@ pub(crate) fn check(within: AdjustedTree<'_>, node: Node<'_>) -> Result<(), Comp
         }
         _ => false,
     };
-    const CHECKED: [&str; 14] = [
-        "check",
-        "duration",
-        "environment",
-        "extra-atex-inputs",
-        "extra-atex-interface",
-        "extra-priority",
-        "path",
-        "recommend",
-        "require",
-        "restart-max-count",
-        "restart-on-exit-code",
-        "restart-with-reboot",
-        "tag",
-        "test",
-    ];
     let is_odd = |key: &&str| node.value(key).is_some_and(|value| !is_plain(key, &value));
     if CHECKED.iter().any(is_odd) {
         TestMetadata::read(within, node)?;

@@ -98,6 +98,10 @@ pub struct Run<'a> {
 }
 
 /// How a run ended.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a fact of its own, and any of them may hold"
+)]
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Finished {
     /// Tests by outcome, cached ones among them.

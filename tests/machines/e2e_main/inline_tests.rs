@@ -56,7 +56,7 @@ fn scripts_of_execute_are_tests() {
     assert_eq!(status("/script-01"), "error");
     assert_eq!(status("/script-02"), "infra");
     scene.write("t.fmf", "test: 'true'\n");
-    scene.write("plan.fmf", &format!("{plan}discover: {{how: fmf}}\n"));
+    scene.write("plan.fmf", format!("{plan}discover: {{how: fmf}}\n"));
     let ran = scene.run(2, ["build"]);
     assert!(ran.said("plan.fmf:4") && ran.said("`script` of `execute`"), "{ran:?}");
 }

@@ -14,7 +14,7 @@ use std::io::IsTerminal as _;
 use std::mem::ManuallyDrop;
 
 use atex_cache::{BadFile, FileProblem, RecordOutcome, RecordOutput, Store};
-use atex_graph::{ActionKey, NodeId};
+use atex_graph::{ActionKey, Base, NodeId};
 use rayon::iter::{IndexedParallelIterator as _, IntoParallelIterator as _, ParallelIterator as _};
 
 use crate::cli::config::directories;
@@ -35,7 +35,7 @@ use crate::cli::sut::base_identity;
 use crate::cli::sut::due_finishes;
 use crate::cli::sut::machines;
 use crate::cli::sut::sut_file::SutFile;
-use crate::compile::spec::Workload;
+use crate::compile::spec::{Request, Workload};
 use crate::compile::{self, ResolvedRequest};
 use crate::control::Mask;
 use crate::exec::options::{Mode, Options, Until};
@@ -56,20 +56,11 @@ const APPROACHED: usize = 4;
 /// Runs what the request asks for.
 pub(crate) fn run(request: &RunRequest, settings: &Settings, out: &mut Out) -> Result<Exit, CliError> {
     let store = open_cache(request, settings)?;
-    let tests = match &request.action {
-        RunCommand::Test { names } => names.clone(),
-        RunCommand::Build { .. } | RunCommand::Finish => Vec::new(),
-    };
     let cancel = Cancel::new().map_err(|error| machines::no_descriptor(&error))?;
     let runs = (!request.dry_run).then_some(&cancel);
     let identity = base_identity::of_pool(&request.pool, &request.values.context, runs, settings)?;
     let approached = approach(request, &cancel)?;
-    let mut asked = compile_request::request(&request.selection, tests, &request.values, identity.base, settings)?;
-    asked.own.extend(
-        own_files::of_pool(&request.pool)
-            .into_iter()
-            .chain(request.output.clone()),
-    );
+    let asked = asked(request, identity.base, settings)?;
     signals::doing("the tree was read");
     let resolved = compile::resolve(&asked)?;
     signals::doing("the files of the tree were looked at");
@@ -156,13 +147,30 @@ pub(crate) fn run(request: &RunRequest, settings: &Settings, out: &mut Out) -> R
     let heeded = signals::heed_in_run(&cancel);
     let finished = crate::exec::run::run(run, &mut sink);
     drop(heeded);
-    let finished = finished.map_err(|error| match error {
-        RunError::Threads(error) => threads::too_few(&error.to_string()),
-        RunError::Directory(source) => not_written(&dir, &source),
-    })?;
+    let finished = finished.map_err(|error| not_run(error, &dir))?;
     match end(sink, &finished, &store, settings)? {
         Exit::Usage => Err(unusable::left_out(&work.unusable)),
         exit => Ok(exit),
+    }
+}
+
+/// Returns what the compiler is asked for.
+fn asked(request: &RunRequest, base: Base, settings: &Settings) -> Result<Request, CliError> {
+    let tests = match &request.action {
+        RunCommand::Test { names } => names.clone(),
+        RunCommand::Build { .. } | RunCommand::Finish => Vec::new(),
+    };
+    let mut asked = compile_request::request(&request.selection, tests, &request.values, base, settings)?;
+    let own = own_files::of_pool(&request.pool);
+    asked.own.extend(own.into_iter().chain(request.output.clone()));
+    Ok(asked)
+}
+
+/// Returns the error of a run that could not be begun.
+fn not_run(error: RunError, dir: &RunDir) -> CliError {
+    match error {
+        RunError::Threads(error) => threads::too_few(&error.to_string()),
+        RunError::Directory(source) => not_written(dir, &source),
     }
 }
 
@@ -208,7 +216,7 @@ fn open_cache(request: &RunRequest, settings: &Settings) -> Result<Store, CliErr
 /// Compiles what was asked for. Probes run only if tests may run.
 fn compiled(
     resolved: &ResolvedRequest,
-    (request, asked): (&RunRequest, &compile::spec::Request),
+    (request, asked): (&RunRequest, &Request),
     store: &Store,
     settings: &Settings,
 ) -> Result<Workload, CliError> {
@@ -275,7 +283,7 @@ fn not_written(dir: &RunDir, source: &std::io::Error) -> CliError {
 fn pending_work(
     work: &Workload,
     options: &Options,
-    (request, asked): (&RunRequest, &compile::spec::Request),
+    (request, asked): (&RunRequest, &Request),
     (store, project): (&Store, &Project),
 ) -> PendingWork {
     let nodes = PendingWork::recordable(work, options);
@@ -304,7 +312,7 @@ fn pending_work(
 }
 
 /// Returns the name under which the cache keeps an index of the records of this request. It depends only on the request.
-fn index_name(request: &RunRequest, asked: &compile::spec::Request) -> String {
+fn index_name(request: &RunRequest, asked: &Request) -> String {
     let (root, selection, shard) = (asked.start.display(), &request.selection, request.shard);
     format!("{root}\n{selection:?}\n{shard:?}")
 }

@@ -118,21 +118,17 @@ fn ssh_config(login: &Login, directory: &Path) -> Result<String, String> {
         if login.password.is_some() { "no" } else { "yes" },
     );
     option(&mut text, "NumberOfPasswordPrompts", "1");
-    match &login.via {
-        Via::ControlPath(socket) => {
-            option(&mut text, "ControlMaster", "no");
-            option(&mut text, "ControlPath", &path("ControlPath", socket)?);
-        }
-        _ => {
-            option(&mut text, "ControlMaster", "auto");
-            option(&mut text, "ControlPersist", PERSIST);
-            option(
-                &mut text,
-                "ControlPath",
-                &path("ControlPath", &directory.join("shared"))?,
-            );
-        }
-    }
+    let shared;
+    let socket = if let Via::ControlPath(socket) = &login.via {
+        option(&mut text, "ControlMaster", "no");
+        socket
+    } else {
+        option(&mut text, "ControlMaster", "auto");
+        option(&mut text, "ControlPersist", PERSIST);
+        shared = directory.join("shared");
+        &shared
+    };
+    option(&mut text, "ControlPath", &path("ControlPath", socket)?);
     Ok(text)
 }
 
