@@ -229,7 +229,8 @@ impl PendingWork {
         let runs = |id| self.selection.runs(id);
         // Libraries are fetched when a tree is compiled.
         let fetches = work.tests.iter().any(|test| !test.libraries.is_empty());
-        if !self.jobs.is_empty() || self.cached.is_empty() || fetches || work.graph.ids().any(runs) {
+        let is_whole = work.unusable.is_empty();
+        if !is_whole || !self.jobs.is_empty() || self.cached.is_empty() || fetches || work.graph.ids().any(runs) {
             return None;
         }
         let test = |cached: &CachedTest| {

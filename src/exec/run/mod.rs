@@ -98,10 +98,6 @@ pub struct Run<'a> {
 }
 
 /// How a run ended.
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "each is a fact of its own, and any of them may hold"
-)]
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Finished {
     /// Tests by outcome, cached ones among them.
@@ -116,8 +112,8 @@ pub struct Finished {
     pub cancelled: bool,
     /// Whether the run stopped after enough tests failed. The tests that did not run are then no failure of the infrastructure.
     pub stopped: bool,
-    /// Whether a plan or a test was left out, because it cannot be used.
-    pub incomplete: bool,
+    /// How many plans and tests were left out, because they cannot be used.
+    pub left_out: usize,
     /// What the host could not write, or why it could not go on.
     pub host_failure: Option<String>,
     /// A defect in atex.
@@ -138,7 +134,7 @@ impl Finished {
             Exit::Infra
         } else if any(NodeOutcome::Fail) {
             Exit::Failed
-        } else if self.incomplete {
+        } else if self.left_out > 0 {
             Exit::Usage
         } else {
             Exit::Passed
@@ -191,7 +187,7 @@ pub fn run(run: Run<'_>, sink: &mut dyn EventSink) -> Result<Finished, RunError>
     let mut pending = run.pending;
     let cached = std::mem::take(&mut pending.cached);
     let mut finished = Finished {
-        incomplete: !run.work.unusable.is_empty(),
+        left_out: run.work.unusable.len(),
         ..Finished::default()
     };
     let restorer = Restorer {
