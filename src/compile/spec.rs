@@ -241,6 +241,11 @@ pub enum PhaseAction {
         /// Further arguments of `ansible-playbook`, before all others.
         extra_args: Vec<String>,
     },
+    /// Switches features of Enterprise Linux.
+    Feature {
+        /// The features, each with `enabled` or `disabled`; there is at least one.
+        features: Vec<String>,
+    },
 }
 
 /// Which packages to install. Lists are sorted and without duplicates.

@@ -6,6 +6,7 @@
 //! [`PhaseAction`], defined in `spec`, connects the two.
 
 mod ansible;
+mod feature;
 mod install;
 mod shell;
 
@@ -25,7 +26,7 @@ use crate::compile::script::named_files::Mentions;
 use crate::compile::spec::{PhaseAction, Playbook};
 
 /// Every supported `how`. A phase with another one is ignored with a warning.
-const HOWS: [&How; 3] = [&ansible::HOW, &install::HOW, &shell::HOW];
+const HOWS: [&How; 4] = [&ansible::HOW, &feature::HOW, &install::HOW, &shell::HOW];
 
 /// The `how` of a phase that does not name one.
 pub(super) const DEFAULT: &str = shell::HOW.word;
@@ -103,13 +104,14 @@ pub(super) fn input(action: &PhaseAction, origin: Option<Arc<str>>) -> StepActio
         PhaseAction::Install(spec) => install::input(spec, origin),
         PhaseAction::Shell { scripts } => shell::input(scripts, origin),
         PhaseAction::Ansible { playbooks, extra_args } => ansible::input(playbooks, extra_args, origin),
+        PhaseAction::Feature { features } => feature::input(features, origin),
     }
 }
 
 /// Fetches what an action needs from elsewhere, as its key depends on it.
 pub(super) fn fetch(action: &mut PhaseAction) -> Result<(), FetchError> {
     match action {
-        PhaseAction::Install(_) | PhaseAction::Shell { .. } => Ok(()),
+        PhaseAction::Install(_) | PhaseAction::Shell { .. } | PhaseAction::Feature { .. } => Ok(()),
         PhaseAction::Ansible { playbooks, .. } => ansible::fetch(playbooks),
     }
 }
@@ -117,7 +119,7 @@ pub(super) fn fetch(action: &mut PhaseAction) -> Result<(), FetchError> {
 /// Returns whether something must be fetched for an action.
 pub(super) fn is_remote(action: &PhaseAction) -> bool {
     match action {
-        PhaseAction::Install { .. } | PhaseAction::Shell { .. } => false,
+        PhaseAction::Install(_) | PhaseAction::Shell { .. } | PhaseAction::Feature { .. } => false,
         PhaseAction::Ansible { playbooks, .. } => playbooks
             .iter()
             .any(|playbook| matches!(playbook, Playbook::Url { .. })),
@@ -127,7 +129,7 @@ pub(super) fn is_remote(action: &PhaseAction) -> bool {
 /// Returns digests of what was fetched for an action.
 pub(super) fn fetched(action: &PhaseAction) -> Vec<String> {
     match action {
-        PhaseAction::Install(_) | PhaseAction::Shell { .. } => Vec::new(),
+        PhaseAction::Install(_) | PhaseAction::Shell { .. } | PhaseAction::Feature { .. } => Vec::new(),
         PhaseAction::Ansible { playbooks, .. } => ansible::fetched(playbooks),
     }
 }
@@ -135,7 +137,7 @@ pub(super) fn fetched(action: &PhaseAction) -> Vec<String> {
 /// Returns whether the action reads its files in the plan's own tree on this host, and not in the trees on the machine.
 pub(super) fn reads_on_host(action: &PhaseAction) -> bool {
     match action {
-        PhaseAction::Install(_) | PhaseAction::Shell { .. } => false,
+        PhaseAction::Install(_) | PhaseAction::Shell { .. } | PhaseAction::Feature { .. } => false,
         PhaseAction::Ansible { .. } => true,
     }
 }
@@ -144,7 +146,7 @@ pub(super) fn reads_on_host(action: &PhaseAction) -> bool {
 /// that it mentions.
 pub(super) fn runs_in_tree(action: &PhaseAction) -> bool {
     match action {
-        PhaseAction::Install(_) => false,
+        PhaseAction::Install(_) | PhaseAction::Feature { .. } => false,
         PhaseAction::Shell { .. } | PhaseAction::Ansible { .. } => true,
     }
 }
@@ -152,7 +154,7 @@ pub(super) fn runs_in_tree(action: &PhaseAction) -> bool {
 /// Returns the scripts of the metadata, which start in the root of the tree.
 pub(super) fn scripts(action: &PhaseAction) -> &[String] {
     match action {
-        PhaseAction::Install(_) | PhaseAction::Ansible { .. } => &[],
+        PhaseAction::Install(_) | PhaseAction::Ansible { .. } | PhaseAction::Feature { .. } => &[],
         PhaseAction::Shell { scripts } => scripts,
     }
 }
@@ -161,7 +163,7 @@ pub(super) fn scripts(action: &PhaseAction) -> &[String] {
 pub(super) fn missing(action: &PhaseAction, root: &Path) -> Vec<PathBuf> {
     match action {
         PhaseAction::Install(spec) => install::missing(spec, root),
-        PhaseAction::Shell { .. } => Vec::new(),
+        PhaseAction::Shell { .. } | PhaseAction::Feature { .. } => Vec::new(),
         PhaseAction::Ansible { playbooks, .. } => ansible::missing(playbooks, root),
     }
 }
@@ -170,7 +172,7 @@ pub(super) fn missing(action: &PhaseAction, root: &Path) -> Vec<PathBuf> {
 pub(super) fn brought(action: &PhaseAction) -> Option<Mentions> {
     match action {
         PhaseAction::Install(spec) => install::brought(spec),
-        PhaseAction::Shell { .. } | PhaseAction::Ansible { .. } => None,
+        PhaseAction::Shell { .. } | PhaseAction::Ansible { .. } | PhaseAction::Feature { .. } => None,
     }
 }
 
@@ -178,6 +180,7 @@ pub(super) fn brought(action: &PhaseAction) -> Option<Mentions> {
 pub(super) fn mentions(action: &PhaseAction, own: &TreeFiles) -> Mentions {
     match action {
         PhaseAction::Ansible { playbooks, .. } => ansible::mentions(playbooks, own),
+        PhaseAction::Feature { .. } => Mentions::default(),
         PhaseAction::Install(spec) => Mentions::of_words(spec.packages.iter().map(String::as_str)),
         PhaseAction::Shell { scripts } => Mentions::of(scripts.iter().map(String::as_str)),
     }
@@ -189,5 +192,6 @@ pub(super) fn left_out(action: &PhaseAction, files: &TreeFiles, prefix: &str) ->
         PhaseAction::Install(spec) => install::left_out(spec, files, prefix),
         PhaseAction::Shell { scripts } => shell::left_out(scripts, files, prefix),
         PhaseAction::Ansible { playbooks, .. } => ansible::left_out(playbooks, files),
+        PhaseAction::Feature { .. } => Vec::new(),
     }
 }

@@ -13,6 +13,7 @@ use crate::exec::attempt::log::NodeLog;
 use crate::exec::attempt::script::{self, ScriptEnd};
 use crate::exec::run::messages::WorkerMessage;
 use crate::exec::worker::{CommandError, Worker};
+use crate::sut::agent::features::feature_script;
 use crate::sut::{EnvFile, Job, JobKind, PlanData, Urgency};
 
 impl Worker<'_> {
@@ -64,6 +65,7 @@ impl Worker<'_> {
         match action {
             PhaseAction::Install(spec) => Ok(vec![Task::Script(self.step_install_script(spec)?)]),
             PhaseAction::Shell { scripts } => Ok(scripts.iter().cloned().map(Task::Script).collect()),
+            PhaseAction::Feature { features } => Ok(vec![Task::Script(feature_script(features))]),
             PhaseAction::Ansible { playbooks, extra_args } => {
                 let python = Task::Script(self.python_script());
                 let play = |playbook| Task::Playbook(playbook, extra_args);

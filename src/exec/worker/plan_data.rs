@@ -182,6 +182,6 @@ fn put(files: &Path, place: &Path) -> io::Result<()> {
 fn names_plan_data(action: &PhaseAction) -> bool {
     match action {
         PhaseAction::Shell { scripts } => scripts.iter().any(|script| script.contains("TMT_PLAN_")),
-        PhaseAction::Install { .. } | PhaseAction::Ansible { .. } => false,
+        PhaseAction::Install(_) | PhaseAction::Ansible { .. } | PhaseAction::Feature { .. } => false,
     }
 }

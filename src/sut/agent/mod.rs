@@ -6,6 +6,7 @@
 
 pub mod access_times;
 pub(crate) mod connection;
+pub mod features;
 pub(crate) mod job_text;
 pub mod link;
 pub mod packages;

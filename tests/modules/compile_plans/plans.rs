@@ -421,7 +421,7 @@ fn what_is_not_supported_is_one_warning_each_and_an_error_when_strict() {
 #[test]
 fn a_phase_becomes_a_step_or_a_warning_with_its_place() {
     for step in ["prepare", "finish"] {
-        for how in ["install", "shell", "shel", "instal", "ansible", "artifact", "''"] {
+        for how in ["install", "shell", "shel", "instal", "ansible", "feature", "''"] {
             for keys in [
                 "script: x",
                 "package: x",
