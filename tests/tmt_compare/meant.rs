@@ -54,6 +54,16 @@ pub(crate) const MEANT: &[Meant] = &[
         },
     },
     Meant {
+        reason: "a framework that is not known runs as shell, and each run says so",
+        documented: "A test with another one runs as `shell`: each run says so, and a pass is not recorded",
+        applies: |_, sight| is_pending(sight.tmt) && sight.tmt.is_some_and(|tmt| tmt.unknown_framework),
+    },
+    Meant {
+        reason: "a test whose metadata is wrong does not run and is told, and the run ends with 2",
+        documented: "is an error of that plan or test, for those who ask for it. The others run.",
+        applies: |_, sight| sight.is_first_pending && sight.atex.is_none(),
+    },
+    Meant {
         reason: "metadata that is wrong makes its test an error, and ends no other",
         documented: "tmt does not run the plan",
         applies: |_, sight| sight.knows_no_tests && sight.tmt.is_none() && sight.atex.is_some(),

@@ -99,7 +99,11 @@ fn plan_verdict(plan: &Path) -> Result<PlanVerdict, CompareError> {
     for test in &tests {
         let name = test["name"].as_str().unwrap_or_default();
         if !verdicts.iter().any(|(known, _)| known == name) {
-            verdicts.push((name.to_owned(), Verdict::default()));
+            let verdict = Verdict {
+                unknown_framework: !["shell", "beakerlib"].contains(&json_text(test, "framework")),
+                ..Verdict::default()
+            };
+            verdicts.push((name.to_owned(), verdict));
         }
     }
     for result in list(&plan.join("execute/results.yaml"))? {

@@ -29,6 +29,8 @@ pub(crate) struct Verdict {
     pub(crate) parts: Vec<(String, Outcome)>,
     /// What tmt says of the way it ended: `timeout`, `abort`.
     pub(crate) internal: Vec<String>,
+    /// Its framework is none that tmt knows.
+    pub(crate) unknown_framework: bool,
 }
 
 /// What is said of a plan.

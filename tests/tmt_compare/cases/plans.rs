@@ -77,8 +77,7 @@ prepare:
 ",
             ),
         ],
-    )
-    .waiting("PLANS"),
+    ),
     Case::new(
         "expansion",
         &[
@@ -95,8 +94,7 @@ environment: {A: plan, B: $A, C: '${A}x', D: $UNDEFINED, E: '$@arch-$@{distro}',
 ",
             ),
         ],
-    )
-    .waiting("PLANS"),
+    ),
     Case::new(
         "environment-file",
         &[
@@ -108,8 +106,7 @@ environment: {A: plan, B: $A, C: '${A}x', D: $UNDEFINED, E: '$@arch-$@{distro}',
                 "discover: {how: fmf, test: [^/CASE/]}\nexecute: {how: tmt}\nenvironment-file: [./CASE/one.env, ./CASE/two.yaml]\nenvironment: {E: plan}\n",
             ),
         ],
-    )
-    .waiting("PLANS"),
+    ),
     Case::new(
         "discover-shell",
         &[(
@@ -131,13 +128,11 @@ discover:
     - {name: /b, test: 'exit 2'}
 ",
         )],
-    )
-    .waiting("SELECT"),
+    ),
     Case::new(
         "execute-script",
         &[("plan.fmf", "execute: {how: tmt, script: ['true', exit 7, '[ -e .fmf/version ]']}\n")],
-    )
-    .waiting("SELECT"),
+    ),
     Case::new(
         "exit-first",
         &[
@@ -166,10 +161,8 @@ discover:
                 "discover: {how: fmf, test: [^/CASE/], adjust-tests: [{result: xfail, when: distro == fedora}]}\nexecute: {how: tmt}\n",
             ),
         ],
-    )
-    .waiting("PLANS"),
-    Case::new("test-and-plan", &[("t.fmf", "/both: {test: 'true', discover: {how: fmf, test: [^/CASE/]}, execute: {how: tmt}}\n")])
-        .waiting("PLANS"),
+    ),
+    Case::new("test-and-plan", &[("t.fmf", "/both: {test: 'true', discover: {how: fmf, test: [^/CASE/]}, execute: {how: tmt}}\n")]),
     Case::new(
         "no-discover",
         &[("t.fmf", "test: 'true'\n"), ("plan.fmf", "execute: {how: tmt}\n")],

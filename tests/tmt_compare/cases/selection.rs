@@ -116,11 +116,10 @@ pub(super) const CASES: &[Case] = &[
     Case::new(
         "include",
         &[
-            ("t.fmf", "/one: {test: 'true'}\n/two: {test: 'true', order: 10}\n"),
+            ("t.fmf", "/one: {test: 'true'}\n/two: {test: 'true', order: 10}\n/three: {test: 'true'}\n"),
             ("plan.fmf", "discover: {how: fmf, include: [/CASE/t/one, /CASE/t/two, /CASE/t/one]}\nexecute: {how: tmt}\n"),
         ],
-    )
-    .waiting("PLANS"),
+    ).alone(&[]).waiting("PLANS"),
     Case::new(
         "two-phases",
         &[

@@ -157,8 +157,7 @@ finish: {how: shell, script: 'grep -q tested $TMT_PLAN_DATA/t'}
 "#,
             ),
         ],
-    )
-    .waiting("LIBS"),
+    ),
     Case::new(
         "plan-variables-in-steps",
         &[
