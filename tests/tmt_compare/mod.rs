@@ -1,7 +1,7 @@
 //! Runs trees under tmt and under atex, and compares what they say of each test.
 //!
 //! Both run as root on this machine, each in a root of its own (`namespace.rs`). What differs and is meant to stands in `meant.rs`, the small
-//! trees that show one feature each in `cases/`. `tests/machines/tmt_compare.rs` runs them as a test; `examples/tmt-compare.rs` runs
+//! trees that show one feature each in `cases/`. `tests/machines/differential.rs` runs them as a test; `examples/tmt-compare.rs` runs
 //! them, or trees that somebody names, by hand.
 
 mod atex;
