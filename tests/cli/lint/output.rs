@@ -221,8 +221,8 @@ fn the_score_says_how_much_behaves_as_under_tmt_and_what_keeps_the_rest_from_it(
             "2 of 4 plans and 1 of 3 tests behave as under tmt",
             "  PLANS    TESTS  WHAT KEEPS THE OTHERS FROM IT",
             "      2        0  `how: nosuch` in `prepare` is not supported: the phase is ignored",
-            "      1        0  `where` of a phase with `how: shell` is not supported and ignored",
             "      0        1  atex refuses it (`bad-duration`)",
+            "      1        0  atex refuses it (`several-guests`)",
             "      0        1  tmt obeys `framework`, atex does not",
             "not looked at, because they would have to be fetched: the tests of `https://nowhere.invalid/suite`",
         ]

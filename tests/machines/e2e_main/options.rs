@@ -132,14 +132,14 @@ fn max_age_distrusts_tests_that_stand_on_an_older_preparation_and_no_others() {
 #[test]
 fn what_is_not_honoured_is_a_warning_and_with_strict_an_error() {
     let scene = suite();
-    let phases = "prepare:\n  - {name: extra, how: copr, repository: x}\n  - {script: 'true', where: server}\n";
+    let phases = "prepare:\n  - {name: extra, how: copr, repository: x}\n  - {script: 'true', url: 'https://nowhere.invalid/x'}\n";
     scene.write(
         "plan.fmf",
         PLAN.replace("prepare: {script: 'echo prepare >> \"$COUNTER\"'}\n", phases),
     );
     let places = [
         ("plan.fmf:4", "phase 1 (`extra`)", "`how: copr`"),
-        ("plan.fmf:5", "phase 2 (`shell`)", "`where`"),
+        ("plan.fmf:5", "phase 2 (`shell`)", "`url`"),
     ];
     let ran = scene.run(0, ["build"]);
     assert_eq!(ran.stderr.matches("warning").count(), 2, "{ran:?}");
