@@ -92,7 +92,8 @@ mkdir "$1/atex" && cat /dev/zero >"$1/full" 2>/dev/null; call"#;
 
 #[test]
 fn a_file_that_cannot_be_written_costs_its_test_and_the_run_goes_on() {
-    let big = "test: |\n    head -c 1000000 /dev/zero | tr '\\0' x; sleep 1000\norder: 10\nextra-atex-interface: atex\n";
+    let big =
+        "test: |\n    head -c 1000000 /dev/zero | tr '\\0' x; sleep 1000\norder: 10\nextra-atex-interface: atex\n";
     let scene = Scene::new([
         ("plan.fmf", PLAN.to_owned()),
         ("big.fmf", big.to_owned()),

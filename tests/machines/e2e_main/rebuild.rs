@@ -313,7 +313,6 @@ fn the_pass_of_a_test_whose_rules_are_not_obeyed_is_told_and_not_recorded() {
         format!("framework: beakerlib{of_atex}"),
         format!("result: xfail{of_atex}"),
         "framework: another".to_owned(),
-        "check: watchdog".to_owned(),
     ] {
         let scene = Scene::new([("tests/a/main.fmf", witness("a") + &rule + "\n")]);
         for _ in 0..2 {
