@@ -20,6 +20,7 @@ use crate::compile::metadata::test_defaults::{self, is_filled_in};
 pub(super) struct Selector {
     pub(super) names: Vec<String>,
     pub(super) exclude: Vec<String>,
+    pub(super) include: Vec<String>,
     pub(super) filters: Vec<(String, Filter)>,
     pub(super) conditions: Vec<Condition>,
 }
@@ -68,6 +69,7 @@ fn check_tests(linter: &mut Linter<'_>, section: &Scope<'_>, selector: &Selector
     let parts = [
         unmatched_names(linter, (section, "test"), &selector.names, all),
         unmatched_names(linter, (section, "exclude"), &selector.exclude, all),
+        unmatched_names(linter, (section, "include"), &selector.include, all),
         unmatched_filters(linter, section, &selector.filters, all),
         unmatched_conditions(linter, section, selector, all),
     ];
@@ -87,8 +89,8 @@ fn unmatched_names(linter: &mut Linter<'_>, at: (&Scope<'_>, &str), names: &[Str
             let hint = hint.map(|nearest| format!("did you mean `{nearest}`?"));
             let message = format!("`{name}` in `{}` matches no test", at.1);
             linter.add(LintCode::NameMatchesNothing, at, name, message, hint);
-            // Without a pattern of `exclude`, more tests are selected, not fewer, so only those of `test` matter.
-            unmatched |= at.1 == "test";
+            // Without a pattern of `exclude`, more tests are selected, not fewer, so it does not matter.
+            unmatched |= at.1 != "exclude";
         }
     }
     unmatched
@@ -167,7 +169,8 @@ impl Selector {
     }
 
     fn named(&self, node: Node<'_>) -> bool {
-        self.names.is_empty() || any_found(&self.names, node.name()).unwrap_or(true)
+        let is_in = |patterns: &[String]| patterns.is_empty() || any_found(patterns, node.name()).unwrap_or(true);
+        is_in(&self.names) && is_in(&self.include)
     }
 
     fn reaches_conditions(&self, node: Node<'_>) -> bool {

@@ -150,8 +150,7 @@ pub(super) fn check_phase(linter: &mut Linter<'_>, scope: &Scope<'_>, keys: Keys
         }
         if keys.known.contains(&key) {
             let message = format!("`{key}` of a {what} is not supported and ignored");
-            let hint = (key == "include").then(|| "`test` selects by name, too".to_owned());
-            linter.add(LintCode::IgnoredKey, (scope, key), key, message, hint);
+            linter.add(LintCode::IgnoredKey, (scope, key), key, message, None);
         } else {
             let known = how::COMMON.iter().chain(keys.read).chain(keys.known).copied();
             let message = format!("nobody reads `{key}` in a {what}");

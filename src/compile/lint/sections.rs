@@ -86,7 +86,7 @@ fn check_section(linter: &mut Linter<'_>, section: &Scope<'_>) {
     }
     values::refused(linter, section, rules(section));
     values::refused(linter, section, modified::of_section(section));
-    for (key, texts) in ["exclude", "filter", "condition"].map(|key| (key, section.texts(key))) {
+    for (key, texts) in ["exclude", "include", "filter", "condition"].map(|key| (key, section.texts(key))) {
         let texts = match texts {
             Ok(texts) => texts,
             Err(error) => {
@@ -97,9 +97,13 @@ fn check_section(linter: &mut Linter<'_>, section: &Scope<'_>) {
         let at = (section, key);
         for text in texts {
             match key {
-                "exclude" => {
+                "exclude" | "include" => {
                     let pattern = expressions::pattern(linter, at, &text);
-                    selector.exclude.extend(pattern.map(|()| text));
+                    let names = match key {
+                        "exclude" => &mut selector.exclude,
+                        _ => &mut selector.include,
+                    };
+                    names.extend(pattern.map(|()| text));
                 }
                 "filter" => {
                     let filter = expressions::filter(linter, at, &text);

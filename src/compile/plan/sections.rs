@@ -32,6 +32,8 @@ pub(crate) struct Section {
     pub(crate) filters: Vec<String>,
     pub(crate) conditions: Vec<String>,
     pub(crate) exclude: Vec<String>,
+    /// One of these patterns must be found in the name of a test, if there are any. Unlike `test`, they leave the order alone.
+    pub(crate) include: Vec<String>,
     /// One of these must fit a test, if there are any.
     pub(crate) links: Vec<LinkPattern>,
     /// What the commits of the tree are compared with, where only tests in modified directories are wanted.
@@ -158,6 +160,7 @@ impl Section {
                     ("filter", &self.filters),
                     ("condition", &self.conditions),
                     ("exclude", &self.exclude),
+                    ("include", &self.include),
                 ];
                 let mut holds = keys
                     .into_iter()
@@ -233,6 +236,7 @@ pub(crate) fn all_tests() -> Section {
         filters: Vec::new(),
         conditions: Vec::new(),
         exclude: Vec::new(),
+        include: Vec::new(),
         links: Vec::new(),
         modified: None,
         modified_pattern: None,
@@ -347,6 +351,7 @@ fn read_section(scope: &Scope<'_>, name: Option<String>, warnings: &mut Vec<Warn
         filters: scope.texts("filter")?,
         conditions: scope.texts("condition")?,
         exclude: scope.texts("exclude")?,
+        include: scope.texts("include")?,
         links: scope
             .texts("link")?
             .iter()

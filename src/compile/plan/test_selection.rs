@@ -121,7 +121,8 @@ fn of_section<'t>(
         tests => tests.iter().map(|test| vec![test.pattern.clone()]).collect(),
     };
     let judge = |within: &AdjustedTree<'t>, node: Node<'t>| -> Result<_, CompileError> {
-        if any_found(&section.exclude, node.name())? {
+        let is_included = section.include.is_empty() || any_found(&section.include, node.name())?;
+        if !is_included || any_found(&section.exclude, node.name())? {
             return Ok(None);
         }
         // What its rules would have made of a test is not known, so all that name it take it.

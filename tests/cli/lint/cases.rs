@@ -44,7 +44,7 @@ pub(crate) const CASES: &[Case] = &[
         right: [("main.fmf", "prepare: {how: shell, script: y}\nrequire: x\nadjust:\n- when: distro == a\n  require+: z\n"),
          ("a.fmf", "test: x\n"), ("b.fmf", "execute: {how: tmt}\n")]),
     case!("ignored-key":
-        [("p.fmf", "execute: {how: tmt}\ndiscover:\n  how: fmf\n  include: [/x]\n  ref: main\nprepare:\n- how: shell\n  script: x\n  url: u\n")]
+        [("p.fmf", "execute: {how: tmt}\ndiscover:\n  how: fmf\n  prune: true\n  ref: main\nprepare:\n- how: shell\n  script: x\n  url: u\n")]
         => ["p.fmf:4:3", "p.fmf:5:3", "p.fmf:9:3"];
         right: [("p.fmf", "execute: {how: tmt}\ndiscover: {how: fmf, url: u, ref: r, path: /p, test: x, when: a == b}\nprepare: {how: install, package: x, order: 1, name: n, summary: s}\n")]),
     case!("ignored-phase":
@@ -135,7 +135,7 @@ pub(crate) const CASES: &[Case] = &[
     case!("name-matches-nothing":
         [("a.fmf", "test: x\n"), ("p.fmf", "execute: {how: tmt}\ndiscover:\n  how: fmf\n  test: [/a, /b]\n  exclude: /c\n")]
         => ["p.fmf:4:14", "p.fmf:5:12"];
-        right: [("a.fmf", "test: x\n"), ("b.fmf", "test: x\n"), ("p.fmf", "execute: {how: tmt}\ndiscover: {how: fmf, test: '^/[ab]$', exclude: b}\n"), ("q.fmf", "discover: {how: fmf, url: 'https://host/x', test: /c}\n")]),
+        right: [("a.fmf", "test: x\n"), ("b.fmf", "test: x\n"), ("p.fmf", "execute: {how: tmt}\ndiscover: {how: fmf, test: '^/[ab]$', include: '^/a', exclude: b}\n"), ("q.fmf", "discover: {how: fmf, url: 'https://host/x', test: /c}\n")]),
     case!("no-tests":
         [("a.fmf", "test: x\n"), ("p.fmf", "execute: {how: tmt}\ndiscover:\n  how: fmf\n  test: a\n  exclude: /a\n"), ("q.fmf", "execute: {how: tmt}\n")]
         => ["p.fmf:3:3", "q.fmf:1:1"];

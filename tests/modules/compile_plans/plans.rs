@@ -497,6 +497,21 @@ fn a_phase_that_says_nothing_to_do_is_ignored_with_a_warning() {
 }
 
 #[test]
+fn include_selects_by_name_and_leaves_the_order_alone() {
+    let all = "/one: {test: x}\n/two: {test: x, order: 10}\n/twofold: {test: x}\n/three: {test: x}\n";
+    for (section, expected) in [
+        ("include: [/one$, two]", &["/t/two", "/t/one", "/t/twofold"][..]),
+        ("include: two, exclude: fold", &["/t/two"]),
+        ("include: two, test: [/twofold, /one, /two$]", &["/t/twofold", "/t/two"]),
+        ("include: []", &["/t/two", "/t/one", "/t/three", "/t/twofold"]),
+    ] {
+        let plan = format!("execute: {{how: tmt}}\ndiscover: {{how: fmf, {section}}}\n");
+        let trial = Trial::new(&[("t.fmf", all), ("plan.fmf", &plan)]);
+        assert_eq!(tests(&trial.request()), expected, "{section}");
+    }
+}
+
+#[test]
 fn a_test_says_what_it_needs() {
     let test = "test: ./run\nrequire: [make, {type: library, nick: here, name: /of}, {type: file, pattern: lib}]\nrecommend: gcc\nduration: 10m *2\ntty: true\n\
                 tag: destructive\npath: /lib\nextra-priority: 5\n";

@@ -119,7 +119,7 @@ pub(super) const CASES: &[Case] = &[
             ("t.fmf", "/one: {test: 'true'}\n/two: {test: 'true', order: 10}\n/three: {test: 'true'}\n"),
             ("plan.fmf", "discover: {how: fmf, include: [/CASE/t/one, /CASE/t/two, /CASE/t/one]}\nexecute: {how: tmt}\n"),
         ],
-    ).alone(&[]).waiting("PLANS"),
+    ),
     Case::new(
         "two-phases",
         &[
