@@ -16,6 +16,7 @@ use crate::compile::spec::{Playbook, StepSpec, UploadFile, UploadKind};
 use crate::control::InfraKind;
 use crate::exec::attempt::log::NodeLog;
 use crate::exec::attempt::script::{SCRIPT_DURATION, ScriptEnd};
+use crate::exec::run::clock::unix_millis;
 use crate::exec::worker::{CommandError, Worker};
 use crate::host::program::{self, Follower};
 use crate::sut::agent::packages::{self, PackageNeed};
@@ -149,14 +150,41 @@ fn place_of(playbook: &Playbook, root: &Path) -> Result<(OsString, Option<TempDi
     }
 }
 
+/// Runs Ansible, and when it is told to end, ends all that Ansible has started: its workers lead sessions of their own, and one whose
+/// parent is already ending is not told. They are known by the variable that they inherit.
+const SUPERVISOR: &str = r#"end() {
+    trap '' TERM
+    PATH=/usr/bin:/bin
+    kill -s TERM "$ansible"
+    for ((round = 0; round < 40; round++)); do
+        left=
+        for entry in /proc/[0-9]*; do
+            process=${entry#/proc/}
+            [[ $process != "$$" ]] && grep -qsF "ATEX_PLAYBOOK=$ATEX_PLAYBOOK" "$entry/environ" || continue
+            left=yes
+            ((round < 4)) || kill -s KILL "$process"
+        done 2>/dev/null
+        [[ $left ]] || break
+        sleep 0.05
+    done
+    exit 143
+}
+trap end TERM
+"$@" &
+ansible=$!
+wait "$ansible"
+exit "$?""#;
+
 /// Returns the command line. Under `setpriv`, the program ends with atex even if atex is killed.
 fn command(step: &StepSpec, extra_args: &[String], inventory: &Inventory, place: &OsString, root: &Path) -> Command {
     // The variables of the plan may have another `PATH`.
     let ansible = found(ANSIBLE);
-    let mut command = match (found("setpriv"), &ansible) {
-        (Some(setpriv), Some(ansible)) => {
+    let mut command = match (found("setpriv"), found("bash"), &ansible) {
+        (Some(setpriv), Some(bash), Some(ansible)) => {
             let mut command = Command::new(setpriv);
-            command.args(["--pdeathsig", "TERM", "--"]).arg(ansible);
+            command.args(["--pdeathsig", "TERM", "--"]).arg(bash);
+            command.args(["-p", "-c", SUPERVISOR, ANSIBLE]);
+            command.arg(ansible);
             command
         }
         _ => Command::new(ansible.as_deref().unwrap_or(Path::new(ANSIBLE))),
@@ -168,6 +196,7 @@ fn command(step: &StepSpec, extra_args: &[String], inventory: &Inventory, place:
     command
         .env("ANSIBLE_RETRY_FILES_ENABLED", "False")
         .env("PYTHONUNBUFFERED", "1")
+        .env("ATEX_PLAYBOOK", format!("{}-{}", std::process::id(), unix_millis()))
         .current_dir(root)
         .stdin(Stdio::null());
     command
