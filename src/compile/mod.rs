@@ -25,7 +25,6 @@ mod library;
 pub mod lint;
 mod listing;
 mod metadata;
-
 pub(crate) mod plan;
 mod remembered;
 mod script;

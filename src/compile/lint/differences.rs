@@ -13,7 +13,7 @@ use super::{LintCode, Linter};
 use crate::compile::library::requirement::{self, Requirement};
 use crate::compile::metadata::read::{Scope, truthy};
 use crate::compile::metadata::schema::{
-    Meaning, NodeKind, PLAN, TEST, VARIABLES, VARIABLES_OF_SCRIPTS, VARIABLES_OF_TMT,
+    Meaning, NodeKind, PLAN, TEST, UNOBEYED_EXECUTE, VARIABLES, VARIABLES_OF_SCRIPTS, VARIABLES_OF_TMT,
 };
 use crate::compile::metadata::unsupported::variable_of_run;
 use crate::compile::script::first_command::file_of;
@@ -40,9 +40,6 @@ const COMMANDS: [&str; 13] = [
     "tmt-reboot",
     "tmt-report-result",
 ];
-
-/// The keys of `execute` that change what tmt does.
-const EXECUTE: [&str; 4] = ["exit-first", "ignore-duration", "restraint-compatible", "upgrade-path"];
 
 /// Checks a node for keys that could change a verdict and are not obeyed.
 pub(super) fn check_verdict(linter: &mut Linter<'_>, kind: NodeKind, node: Node<'_>) {
@@ -276,7 +273,7 @@ fn check_execute(linter: &mut Linter<'_>, scope: &Scope<'_>) {
         for key in map.keys().filter_map(Value::as_str) {
             let same = match key {
                 "how" => map.get(key).and_then(Value::as_str) == Some("tmt"),
-                _ => !EXECUTE.contains(&key),
+                _ => UNOBEYED_EXECUTE.iter().all(|(unobeyed, _)| *unobeyed != key),
             };
             if !same {
                 let shown = format!("execute: {key}");

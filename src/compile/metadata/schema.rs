@@ -167,6 +167,14 @@ pub(crate) const EXTRA: &[&str] = &[
 /// Keys that tmt no longer has.
 pub(crate) const OBSOLETE: &[&str] = &["coverage", "relevancy"];
 
+/// The keys of `execute` that change what tmt does and that are not obeyed, each with what happens instead.
+pub(crate) const UNOBEYED_EXECUTE: [(&str, &str); 4] = [
+    ("exit-first", "a failure ends nothing"),
+    ("ignore-duration", "the durations of tests count"),
+    ("restraint-compatible", "no variable or command of restraint is there"),
+    ("upgrade-path", "nothing is upgraded"),
+];
+
 /// The keys of a discover section. Those of phases are in the table of `compile::how`.
 pub(crate) const SECTION: Keys = Keys {
     read: &[

@@ -11,7 +11,7 @@ use atex_fmf::{Node, Tree, Value};
 
 use crate::compile::error::CompileError;
 use crate::compile::metadata::read::{NodeReader, Scope, truthy};
-use crate::compile::metadata::schema::{Meaning, PLAN};
+use crate::compile::metadata::schema::{Meaning, PLAN, UNOBEYED_EXECUTE};
 use crate::compile::metadata::trees::TreeId;
 use crate::compile::plan::test_selection::Selected;
 use crate::compile::spec::{Framework, Interface, Warning};
@@ -173,11 +173,7 @@ impl Ignored {
                     "how",
                 );
             }
-            for (key, consequence) in [
-                ("exit-first", "a failure ends nothing"),
-                ("ignore-duration", "the durations of tests count"),
-                ("restraint-compatible", "no variable or command of restraint is there"),
-            ] {
+            for (key, consequence) in UNOBEYED_EXECUTE {
                 if scope.value(key).is_some_and(truthy) {
                     let what = format!("`execute: {key}`");
                     self.add((Subject::Plan, &what, consequence), &scope, key);

@@ -2,8 +2,9 @@
 //! scripts, find.
 //!
 //! `around_test.bash` and `around_script.bash` run on the machine as part of the job, with the functions of `promised.bash` and
-//! `send.bash`, and those of `checks.bash` where a test has checks; `commands.bash` is what they put in front of `PATH`. What the test leaves in `TMT_TEST_DATA`, and what it changes in the data of its plan,
-//! comes back over the control stream as files of the test's own result.
+//! `send.bash`, and those of `checks.bash` where a test has checks; `commands.bash` is what they put in front of `PATH`. What the test
+//! leaves in `TMT_TEST_DATA`, and what it changes in the data of its plan, comes back over the control stream as files of the test's own
+//! result.
 
 use std::path::{Path, PathBuf};
 

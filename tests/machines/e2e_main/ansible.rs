@@ -57,6 +57,17 @@ impl Play {
     fn log(&self) -> String {
         std::fs::read_to_string(self.scene.latest().join("prepare.log")).expect("a prepare log")
     }
+
+    /// Starts a run that is in the middle of a playbook, which does not end by itself.
+    fn begun(&self) -> Running {
+        let sleeps = "- hosts: all\n  gather_facts: false\n  tasks:\n    - shell: echo began >> {{ lookup('env', 'COUNTER') }}; sleep 1000\n";
+        self.scene.write("Ansible/One.yml", sleeps);
+        let run = Running::start(self.atex(["build", "--until", "prepare"]), "out");
+        eventually("the task", || {
+            self.scene.world.read("ran").contains("began").then_some(())
+        });
+        run
+    }
 }
 
 #[test]
@@ -158,12 +169,7 @@ fn a_playbook_that_git_ignores_is_refused_with_its_place() {
 #[test]
 fn ctrl_c_ends_a_playbook_and_all_that_it_started() {
     let Some(play) = Play::new() else { return };
-    let sleeps = "- hosts: all\n  gather_facts: false\n  tasks:\n    - shell: echo began >> {{ lookup('env', 'COUNTER') }}; sleep 1000\n";
-    play.scene.write("Ansible/One.yml", sleeps);
-    let run = Running::start(play.atex(["build", "--until", "prepare"]), "out");
-    eventually("the task", || {
-        play.scene.world.read("ran").contains("began").then_some(())
-    });
+    let run = play.begun();
     run.signal(Signal::INT);
     run.end().expect(130);
     assert_eq!(play.scene.ran(), ["began"]);
@@ -182,12 +188,7 @@ fn ctrl_c_ends_a_playbook_and_all_that_it_started() {
 #[test]
 fn a_killed_atex_takes_its_playbook_with_it() {
     let Some(play) = Play::new() else { return };
-    let sleeps = "- hosts: all\n  gather_facts: false\n  tasks:\n    - shell: echo began >> {{ lookup('env', 'COUNTER') }}; sleep 1000\n";
-    play.scene.write("Ansible/One.yml", sleeps);
-    let run = Running::start(play.atex(["build", "--until", "prepare"]), "out");
-    eventually("the task", || {
-        play.scene.world.read("ran").contains("began").then_some(())
-    });
+    let run = play.begun();
     run.signal(Signal::KILL);
     run.end();
     eventually("the end of all processes", || {
