@@ -5,8 +5,8 @@ use std::time::Duration;
 use crate::control::Mask;
 pub use crate::event::Mode;
 use crate::exec::record::audit::Share;
-use crate::exec::run::clock::unix_now;
 use crate::exec::schedule::ScheduleRules;
+use crate::host::clock::unix_now;
 use crate::sut::OnHeld;
 
 /// The last kind of node that a build runs.

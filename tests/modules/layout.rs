@@ -36,6 +36,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "json_version",
             "rundir",
             "sut",
+            "host::clock",
             "host::program",
             "control",
             "compile::spec",

@@ -8,9 +8,9 @@ use crate::cli::args::shared::{CompileArgs, SelectArgs, SutArgs};
 use crate::cli::config::settings::Settings;
 use crate::cli::error::CliError;
 use crate::cli::output::Out;
-use crate::cli::process::clock::unix_now;
 use crate::cli::request::{compile_request, unusable};
 use crate::exec::record::observed_inputs;
+use crate::host::clock::unix_now;
 use crate::report::{Exit, human};
 
 /// Show the graph that plans compile to

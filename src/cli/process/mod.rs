@@ -1,6 +1,5 @@
-//! The process of the command line: its signals, its threads, its panics, and its clock.
+//! The process of the command line: its signals, its threads, and its panics.
 
-pub(crate) mod clock;
 pub(crate) mod panics;
 pub(crate) mod signals;
 pub(crate) mod threads;

@@ -9,9 +9,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::cli::config::settings::Settings;
 use crate::cli::output::messages;
-use crate::cli::process::clock::unix_now;
 use crate::compile::{Probe, ProbeProblem};
 use crate::control::Mask;
+use crate::host::clock::unix_now;
 use crate::report::human;
 
 /// Stands for an unknown answer. Real answers never end with a newline, so no step that ever ran has the key that this gives.

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::pool::SutSpec;
 use crate::cli::config::directories;
-use crate::cli::process::clock::unix_now;
+use crate::host::clock::unix_now;
 use crate::sut::Facts;
 
 /// The directory of remembered facts, below the state directory.

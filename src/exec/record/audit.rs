@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::compile::spec::Workload;
 use crate::exec::pending::{leave_whole, sharing};
-use crate::exec::run::clock::unix_now;
+use crate::host::clock::unix_now;
 
 /// A share of the recorded tests, in parts of a million.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,7 +59,7 @@ pub fn choose(
 /// Returns a seed that is different in each run.
 fn seed() -> [u8; 32] {
     let mut hasher = blake3::Hasher::new();
-    hasher.update(&crate::exec::run::clock::unix_millis().to_le_bytes());
+    hasher.update(&crate::host::clock::unix_millis().to_le_bytes());
     hasher.update(&std::process::id().to_le_bytes());
     hasher.finalize().into()
 }

@@ -11,7 +11,7 @@ use crate::compile::spec::{TestId, Workload};
 use crate::event::{Event, NodeOutcome, NodeRef, SeenSut};
 use crate::exec::pending::{CachedTest, JobSpec};
 use crate::exec::record::RecordError;
-use crate::exec::run::clock::unix_now;
+use crate::host::clock::unix_now;
 use crate::rundir::{OWN, RunDir};
 
 /// Puts records of the cache back into a run's directory.

@@ -16,7 +16,7 @@ use atex_graph::{Kind, NodeId, NodeState, NodeStates, Outcome, Selection, StateE
 use crate::event::{Event, NodeOutcome, NodeRef, Stamped, SutEvent};
 use crate::exec::record::durations::Durations;
 use crate::exec::record::infra_result;
-use crate::exec::run::clock::{stamp, unix_millis};
+use crate::exec::run::clock::stamp;
 use crate::exec::run::messages::{EndedAttempt, Message, WorkerMessage};
 use crate::exec::run::shared::Shared;
 use crate::exec::run::{Arrival, Arrivals, EventSink, Finished};
@@ -24,6 +24,7 @@ use crate::exec::schedule::{
     After, AttemptOutcome, Decision, Input, JobId, Ruling, Schedule, Skip, SutId, TestAttempt, WorkerCommand,
 };
 use crate::exec::worker::Order;
+use crate::host::clock::unix_millis;
 use crate::sut::trouble::without_os_numbers;
 use crate::sut::{Sut, Urgency};
 

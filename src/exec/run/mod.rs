@@ -35,6 +35,7 @@ use crate::exec::run::threads::with_workers;
 use crate::exec::run::upload_files::file_sets;
 use crate::exec::schedule::{Schedule, SutId};
 use crate::exit::Exit;
+use crate::host::clock::unix_millis;
 use crate::json_version::JsonVersion;
 use crate::rundir::{FINISH_LOG, PREPARE_LOG, RunDir};
 use crate::sut::trouble::without_os_numbers;
@@ -229,7 +230,7 @@ pub fn run(run: Run<'_>, sink: &mut dyn EventSink) -> Result<Finished, RunError>
         trees: run.work.uploads.iter().map(|_| OnceLock::new()).collect(),
         observes: (pending.jobs.iter()).any(|job| observed_inputs::is_unseen(run.work, run.store, job.node)),
         cache_failed: AtomicBool::new(false),
-        mark: format!("{}-{}", clock::unix_millis(), std::process::id()),
+        mark: format!("{}-{}", unix_millis(), std::process::id()),
         told_changed_data: AtomicBool::new(false),
     };
     sink.event(&stamp(run_started(&shared, &run.suts, restored.len())));

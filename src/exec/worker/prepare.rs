@@ -10,9 +10,9 @@ use atex_cache::{RecordOutcome, Ticket};
 use crate::compile::spec::StepId;
 use crate::event::{Event, NodeOutcome};
 use crate::exec::record::{self, RecordError};
-use crate::exec::run::clock::unix_now;
 use crate::exec::worker::how::outcome_of;
 use crate::exec::worker::{CommandError, Worker};
+use crate::host::clock::unix_now;
 use crate::sut::{EnvFile, PlanData, Taint, Urgency};
 
 impl Worker<'_> {

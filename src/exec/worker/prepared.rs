@@ -7,8 +7,8 @@ use crate::compile::spec::StepId;
 use crate::event::Event;
 use crate::exec::options::{OnReboot, OnTaint};
 use crate::exec::record::observed_inputs::{self, Paths};
-use crate::exec::run::clock::unix_now;
 use crate::exec::worker::{CommandError, Worker};
+use crate::host::clock::unix_now;
 use crate::sut::EnvFile;
 
 impl Worker<'_> {

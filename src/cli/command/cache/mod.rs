@@ -12,7 +12,7 @@ use crate::cli::output::Out;
 use crate::cli::output::json::RecordJson;
 use crate::cli::output::messages;
 use crate::cli::output::table::{self, Cell, Columns};
-use crate::cli::process::clock::unix_now;
+use crate::host::clock::unix_now;
 use crate::report::text::harmless;
 use crate::report::{Exit, human};
 

@@ -15,7 +15,7 @@ use crate::cli::error::suggest::did_you_mean;
 use crate::cli::output::Out;
 use crate::cli::output::json::RecordJson;
 use crate::cli::output::table::{self, Cell, Columns};
-use crate::cli::process::clock::unix_now;
+use crate::host::clock::unix_now;
 use crate::report::palette::paint;
 use crate::report::text::{harmless, output_line};
 use crate::report::{Exit, human};

@@ -16,13 +16,14 @@ use crate::control::TestSummary;
 use crate::event::{Event, NodeOutcome, SutEvent};
 use crate::exec::attempt::SutAfter;
 use crate::exec::record::infra_result;
-use crate::exec::run::clock::{stamp, unix_now};
+use crate::exec::run::clock::stamp;
 use crate::exec::run::messages::{EndedAttempt, WorkerMessage};
 use crate::exec::schedule::{After, AttemptOutcome, Input, JobId, Skip, TestAttempt};
 use crate::exec::worker::test::attempt::{Position, SutAttempt};
 use crate::exec::worker::test::claim::{Claimed, ClaimedTest};
 use crate::exec::worker::test::verdict::{end_by_error, end_of_attempt, note_of, outcome_of, worst};
 use crate::exec::worker::{CommandError, Worker};
+use crate::host::clock::unix_now;
 use crate::rundir::output_of;
 use crate::sut::Reads;
 

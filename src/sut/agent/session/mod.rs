@@ -10,10 +10,11 @@ mod start_job;
 
 use std::fmt::Write;
 use std::path::PathBuf;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, poll};
 
+use crate::host::clock::unix_now;
 use crate::sut::agent::access_times;
 use crate::sut::agent::connection::Connection;
 use crate::sut::agent::job_text::{LeaseHolder, check_slot};
@@ -314,13 +315,7 @@ fn is_away(trouble: &Trouble) -> bool {
 
 /// Makes a taint that begins now.
 fn taint(reason: String) -> Taint {
-    Taint {
-        reason,
-        at: SystemTime::now()
-            .duration_since(SystemTime::UNIX_EPOCH)
-            .unwrap_or_default()
-            .as_secs(),
-    }
+    Taint { reason, at: unix_now() }
 }
 
 /// Returns a line that nothing prints by chance.
