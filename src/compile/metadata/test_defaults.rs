@@ -31,7 +31,10 @@ enum Form {
     Flag(bool),
 }
 
-/// The keys that every test has for tmt. `name`, `path` and `sources`, which depend on the place of a test, are added to them.
+/// The keys that depend on the place of a test.
+const PLACE: [&str; 3] = ["name", "path", "sources"];
+
+/// The keys that every test has for tmt, beside those of [`PLACE`].
 const KEYS: [(&str, Form); 26] = [
     ("author", Form::List),
     ("check", Form::Mappings("how")),
@@ -137,29 +140,50 @@ pub(crate) fn said(node: Node<'_>) -> Map {
             data.insert(key, value);
         }
     }
-    data.insert("name", Value::from(node.name()));
-    if data.get("path").is_none_or(Value::is_null) {
-        let directory = format!("/{}", node.dir().display());
-        data.insert("path", Value::from(directory));
+    for key in PLACE {
+        if let Some(value) = of_place(node, key, data.get(key)) {
+            data.insert(key, value);
+        }
     }
-    let sources = node.sources().into_iter();
-    let sources: Vec<Value> = sources.map(|file| Value::from(file.display().to_string())).collect();
-    data.insert("sources", Value::from(sources));
     data
 }
 
-/// Returns the data as a filter sees them: `True` and `true` mean the same there.
-fn spelled(data: &Map) -> Map {
-    let both = |value: &Value| match value.as_bool() {
+/// Returns the value of a key that depends on the place of a test, if it is one; `given` is what the test says.
+fn of_place(node: Node<'_>, key: &str, given: Option<&Value>) -> Option<Value> {
+    match key {
+        "name" => Some(Value::from(node.name())),
+        "path" if given.is_none_or(Value::is_null) => Some(Value::from(format!("/{}", node.dir().display()))),
+        "sources" => {
+            let sources = node.sources().into_iter();
+            let sources: Vec<Value> = sources.map(|file| Value::from(file.display().to_string())).collect();
+            Some(Value::from(sources))
+        }
+        _ => None,
+    }
+}
+
+/// Returns the value of a key as a filter sees it: `True` and `true` mean the same there.
+fn seen_by_filter(node: Node<'_>, key: &str) -> Option<Value> {
+    let given = node.value(key);
+    let value = of_place(node, key, given.as_ref()).or_else(|| {
+        let form = KEYS.iter().find(|(known, _)| *known == key);
+        form.map_or_else(|| given.clone(), |(_, form)| Some(form.of(given.as_ref())))
+    })?;
+    Some(match value.as_bool() {
         Some(flag) => Value::from(vec![Value::from(value.to_python_str()), Value::from(flag.to_string())]),
-        None => value.clone(),
-    };
-    data.iter().map(|(key, value)| (key.clone(), both(value))).collect()
+        None => value,
+    })
+}
+
+/// Returns what a filter may ask of a test: the keys that it names, and nothing else, since there may be very many tests.
+fn asked_by(filter: &Filter, node: Node<'_>) -> Map {
+    let seen = |key: &str| Some((Value::from(key), seen_by_filter(node, key)?));
+    filter.keys().filter_map(seen).collect()
 }
 
 /// Returns whether a filter selects a test. Words without a key select none, because tmt gives its filters no name to search.
 pub(crate) fn matches_filter(filter: &Filter, node: Node<'_>) -> Result<bool, FilterError> {
-    filter.matches_data(&spelled(&filled(node)))
+    filter.matches_data(&asked_by(filter, node))
 }
 
 /// Evaluates a condition for a test.
@@ -169,7 +193,7 @@ pub(crate) fn evaluate(condition: &Condition, node: Node<'_>) -> Result<Outcome,
 
 /// Returns whether tmt fills in a key of every test.
 pub(crate) fn is_filled_in(key: &str) -> bool {
-    ["path", "sources"].contains(&key) || KEYS.iter().any(|(known, _)| *known == key)
+    PLACE.contains(&key) || KEYS.iter().any(|(known, _)| *known == key)
 }
 
 /// Filters and conditions, all of which a test must fulfil.
@@ -193,18 +217,13 @@ impl Demands {
     /// Returns whether a test fulfils all. Of the filters all are evaluated, so that an invalid one is always reported, and the
     /// conditions only for a test that the filters select.
     pub(crate) fn are_met(&self, node: Node<'_>) -> Result<bool, Error> {
-        if self.filters.is_empty() && self.conditions.is_empty() {
-            return Ok(true);
-        }
-        let data = filled(node);
-        Ok(self.filters_match(&data)? && self.conditions_hold(&data, node.name())?)
+        Ok(self.filters_match(node)? && self.conditions_hold(node)?)
     }
 
-    fn filters_match(&self, data: &Map) -> Result<bool, Error> {
-        let data = spelled(data);
+    fn filters_match(&self, node: Node<'_>) -> Result<bool, Error> {
         let mut all = true;
         for (text, filter) in &self.filters {
-            all &= match filter.matches_data(&data) {
+            all &= match matches_filter(filter, node) {
                 Ok(matches) => matches,
                 Err(FilterError::Missing { .. }) => false,
                 Err(source) => {
@@ -216,10 +235,13 @@ impl Demands {
         Ok(all)
     }
 
-    fn conditions_hold(&self, data: &Map, name: &str) -> Result<bool, Error> {
-        let mut all = true;
+    fn conditions_hold(&self, node: Node<'_>) -> Result<bool, Error> {
+        if self.conditions.is_empty() {
+            return Ok(true);
+        }
+        let (data, mut all) = (filled(node), true);
         for condition in &self.conditions {
-            all &= match condition.as_ref().map_err(Clone::clone)?.evaluate(data, name)? {
+            all &= match condition.as_ref().map_err(Clone::clone)?.evaluate(&data, node.name())? {
                 Outcome::Holds => true,
                 Outcome::Fails => false,
                 Outcome::Missing(_) => return Ok(false),
