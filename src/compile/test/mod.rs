@@ -157,6 +157,12 @@ pub(crate) fn check(within: AdjustedTree<'_>, node: Node<'_>) -> Result<(), Comp
             let items = value.as_list().unwrap_or(std::slice::from_ref(value));
             items.iter().all(|item| item.as_str().is_some())
         }
+        "environment" => value.as_map().is_some_and(|map| {
+            let is_plain = |(name, value): (&Value, &Value)| {
+                Some(environment::unusable(name.as_str()?, value.as_str()?).is_none())
+            };
+            map.iter().all(|entry| is_plain(entry) == Some(true))
+        }),
         _ => false,
     };
     let is_odd = |key: &&str| node.value(key).is_some_and(|value| !is_plain(key, &value));
