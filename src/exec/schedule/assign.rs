@@ -6,6 +6,22 @@ use super::messages::{Decision, JobId, LaneId, SutId, WorkerCommand};
 use super::sut::{Fit, ScheduledSut, SutStage};
 
 impl Schedule {
+    /// Skips the tests that were given up and wait.
+    pub(super) fn skip_what_was_given_up(&mut self, decisions: &mut Vec<Decision>) {
+        for id in self.listed.clone() {
+            let lane = &mut self.lanes[id.0 as usize];
+            let (waiting, busy) = (lane.waiting(), lane.busy.len());
+            let gone = lane.remove(&self.given_up, &self.jobs);
+            self.demand -= waiting - lane.waiting();
+            self.busy -= busy - lane.busy.len();
+            decisions.extend(
+                gone.into_iter()
+                    .map(|job| Decision::Skip(job, self.given_up[&job].clone())),
+            );
+            self.list(id);
+        }
+    }
+
     /// Skips the tests that none of the remaining SUTs can run.
     pub(super) fn skip_what_cannot_run(&mut self, decisions: &mut Vec<Decision>) {
         let alive = self.counts.alive;

@@ -89,9 +89,14 @@ impl Jobs {
                 state.broken_by = sut.0;
                 Ruling::Again
             }
-            said => Ruling::Final {
-                flaky: said == AttemptOutcome::Passed && state.failed > 0,
-            },
+            said => self.last(job, said),
+        }
+    }
+
+    /// Rules that a test has had its last attempt.
+    pub(super) fn last(&self, job: JobId, said: AttemptOutcome) -> Ruling {
+        Ruling::Final {
+            flaky: said == AttemptOutcome::Passed && self.0[job.0 as usize].failed > 0,
         }
     }
 }

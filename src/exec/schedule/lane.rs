@@ -1,7 +1,7 @@
 //! The state of a lane in the schedule: its waiting tests in the order in which they start, the cost of entering it, and counts of
 //! the SUTs that serve it.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 
 use super::estimate::Pace;
 use super::jobs::Jobs;
@@ -96,6 +96,24 @@ impl LaneState {
         self.work = 0;
         let waiting = self.again.drain(..).chain(self.pending.drain(..));
         waiting.chain(self.busy.drain(..)).collect()
+    }
+
+    /// Takes out these of the tests that wait or that another process runs.
+    pub(super) fn remove(&mut self, unwanted: &HashMap<JobId, Skip>, jobs: &Jobs) -> Vec<JobId> {
+        let (mut gone, mut work) = (Vec::new(), 0);
+        for waiting in [&mut self.again, &mut self.pending] {
+            waiting.retain(|job| {
+                let is_wanted = !unwanted.contains_key(job);
+                if !is_wanted {
+                    work += jobs.expected(*job);
+                    gone.push(*job);
+                }
+                is_wanted
+            });
+        }
+        gone.extend(self.busy.extract_if(.., |job| unwanted.contains_key(job)));
+        self.work = self.work.saturating_sub(work);
+        gone
     }
 
     /// Returns how long it takes a SUT to enter that has done the steps up to `at`.

@@ -23,7 +23,7 @@ mod messages;
 pub mod simulation;
 mod sut;
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 
 use estimate::Pace;
 use jobs::Jobs;
@@ -60,6 +60,10 @@ pub struct Schedule {
     pace: Pace,
     /// Why nothing starts any more, if that is so.
     halted: Option<Skip>,
+    /// The tests that do not start any more, and why.
+    given_up: HashMap<JobId, Skip>,
+    /// Whether some of these may still wait.
+    gives_up: bool,
     last_loss: Skip,
     /// Whether something happened after which no SUT may be left for some lane.
     review: bool,
@@ -88,6 +92,8 @@ impl Schedule {
             failures: 0,
             pace: Pace::default(),
             halted: None,
+            given_up: HashMap::new(),
+            gives_up: false,
             last_loss: Skip::Unreachable("there is no SUT".to_owned()),
             review: true,
             patience: 0,
@@ -187,9 +193,10 @@ impl Schedule {
         if matches!(said, AttemptOutcome::Passed | AttemptOutcome::Failed) {
             self.pace.note(self.jobs.expected(job), now.saturating_sub(since));
         }
-        let ruling = match self.halted {
-            Some(_) => Ruling::Final { flaky: false },
-            None => self.jobs.rule(job, sut, said, &self.rules),
+        let ruling = if self.halted.is_some() || self.given_up.contains_key(&job) {
+            self.jobs.last(job, said)
+        } else {
+            self.jobs.rule(job, sut, said, &self.rules)
         };
         match (ruling, said) {
             (Ruling::Again, _) => {
@@ -229,6 +236,13 @@ impl Schedule {
     /// Starts no further test. SUTs that are in a lane leave it, and all are released.
     pub fn cancel(&mut self, now: u64) -> Vec<Decision> {
         self.halt(now, Skip::Cancelled)
+    }
+
+    /// Gives tests up: those of them that wait are skipped, and those that run have their last attempt.
+    pub fn give_up(&mut self, now: u64, jobs: &[JobId], reason: &Skip) -> Vec<Decision> {
+        self.given_up.extend(jobs.iter().map(|&job| (job, reason.clone())));
+        self.gives_up = true;
+        self.decide(now, None)
     }
 
     fn stop_if_enough(&mut self) -> Vec<Decision> {
@@ -285,8 +299,11 @@ impl Schedule {
         decisions
     }
 
-    /// Checks the lanes for which no SUT may be left.
+    /// Skips the tests that were given up, and checks the lanes for which no SUT may be left.
     fn look_over(&mut self, decisions: &mut Vec<Decision>) {
+        if std::mem::take(&mut self.gives_up) {
+            self.skip_what_was_given_up(decisions);
+        }
         if std::mem::take(&mut self.review) {
             self.skip_what_cannot_run(decisions);
             self.open_rescuers(decisions);
@@ -322,6 +339,7 @@ impl Schedule {
             }
             (SutStage::Running { lane, job, .. }, Input::Ended(after)) => {
                 if after == After::Busy {
+                    self.gives_up |= self.given_up.contains_key(&job);
                     self.lanes[lane.0 as usize].busy.push(job);
                     self.busy += 1;
                     self.list(lane);

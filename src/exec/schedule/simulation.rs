@@ -91,6 +91,8 @@ enum Happening {
     Answer(SutId),
     Join,
     Cancel,
+    /// Of so many tests, one is given up.
+    GiveUp(u32),
 }
 
 /// A simulated pool.
@@ -110,6 +112,7 @@ pub struct Simulation<F> {
     tests: Vec<Test>,
     unprepared: Vec<u32>,
     cancelled: bool,
+    given_up: BTreeSet<JobId>,
     report: SimulationReport,
 }
 
@@ -137,6 +140,7 @@ impl<F: FnMut(SutId, WorkerCommand) -> Fate> Simulation<F> {
             machines: vec![Machine::default(); suts],
             owing: BTreeSet::new(),
             cancelled: false,
+            given_up: BTreeSet::new(),
             report: SimulationReport::default(),
         }
     }
@@ -152,6 +156,13 @@ impl<F: FnMut(SutId, WorkerCommand) -> Fate> Simulation<F> {
     #[must_use]
     pub fn cancelled_at(mut self, time: u64) -> Self {
         self.later(time, Happening::Cancel);
+        self
+    }
+
+    /// Gives up one of so many tests at that time.
+    #[must_use]
+    pub fn given_up_at(mut self, time: u64, of: u32) -> Self {
+        self.later(time, Happening::GiveUp(of));
         self
     }
 
@@ -219,6 +230,13 @@ impl<F: FnMut(SutId, WorkerCommand) -> Fate> Simulation<F> {
                 let decisions = self.schedule.cancel(self.now);
                 self.carry_out(decisions);
             }
+            Happening::GiveUp(of) => {
+                let jobs: Vec<JobId> = (0..).take(self.tests.len()).step_by(of as usize).map(JobId).collect();
+                self.given_up.extend(&jobs);
+                let reason = Skip::Stopped("given up".to_owned());
+                let decisions = self.schedule.give_up(self.now, &jobs, &reason);
+                self.carry_out(decisions);
+            }
         }
     }
 
@@ -263,7 +281,7 @@ impl<F: FnMut(SutId, WorkerCommand) -> Fate> Simulation<F> {
         *state = Test::Over;
         self.report.skipped += 1;
         if matches!(skip, Skip::Cancelled | Skip::Stopped(_)) {
-            assert!(self.is_halted());
+            assert!(self.is_halted() || self.given_up.contains(&job));
             return;
         }
         let lane = self.lane_of[job.0 as usize];
@@ -314,6 +332,7 @@ impl<F: FnMut(SutId, WorkerCommand) -> Fate> Simulation<F> {
                 assert!(!machine.tainted, "no test runs on a tainted SUT");
                 let state = &mut self.tests[job.0 as usize];
                 assert_eq!(*state, Test::Waits, "{job:?} is given out once");
+                assert!(!self.given_up.contains(&job), "{job:?} was given up");
                 *state = Test::Runs;
                 self.truth.times[job.0 as usize]
             }

@@ -115,6 +115,7 @@ proptest! {
         joins in proptest::collection::vec(0_u64..20_000, 0..3),
         cancel_at in proptest::option::weighted(0.2, 0_u64..20_000),
         owing in proptest::collection::btree_set(0_u32..6, 0..4),
+        give_ups in proptest::collection::vec((0_u64..20_000, 1_u32..5), 0..3),
     ) {
         let mut lanes = lanes_with(&sizes, prepare);
         for lane in &mut lanes {
@@ -125,6 +126,9 @@ proptest! {
         let mut simulation = Simulation::new(lanes.clone(), suts, rules, truth(&lanes), fates(seed, weather));
         if let Some(at) = cancel_at {
             simulation = simulation.cancelled_at(at);
+        }
+        for (at, every) in give_ups {
+            simulation = simulation.given_up_at(at, every);
         }
         for at in joins {
             simulation = simulation.joined_at(at);
@@ -399,6 +403,59 @@ fn after_enough_failures_nothing_starts_and_what_runs_goes_on() {
         [Decision::Tell(one, WorkerCommand::Leave(LaneId(0)))]
     );
     assert_eq!(schedule.job_on(two), Some(JobId(1)));
+}
+
+#[test]
+fn what_is_given_up_does_not_start_and_is_not_tried_again() {
+    let rules = ScheduleRules { retries: 1, ..RULES };
+    let mut schedule = Schedule::new(lanes(&[4]), 2, rules);
+    let (one, two) = (SutId(0), SutId(1));
+    schedule.start(0);
+    for sut in [one, two] {
+        schedule.handle(0, sut, Input::Opened(None));
+        schedule.handle(0, sut, Input::Entered);
+    }
+    let ended = Skip::Stopped("its plan ended".to_owned());
+    assert_eq!(
+        schedule.give_up(0, &[JobId(1), JobId(2)], &ended),
+        [Decision::Skip(JobId(2), ended)],
+        "the first runs"
+    );
+    let (ruling, _) = schedule.verdict(0, two, AttemptOutcome::Failed);
+    assert_eq!(ruling, Ruling::Final { flaky: false });
+    assert_eq!(
+        schedule.handle(0, two, Input::Ended(After::Clean)),
+        [Decision::Tell(two, WorkerCommand::Run(JobId(3)))],
+        "what was not given up runs"
+    );
+    assert!(!schedule.is_stopped());
+}
+
+#[test]
+fn a_test_that_was_given_up_and_that_another_process_runs_is_not_waited_for() {
+    let mut schedule = schedule(&[1], 1);
+    schedule.start(0);
+    schedule.handle(0, SutId(0), Input::Opened(None));
+    schedule.handle(0, SutId(0), Input::Entered);
+    let ended = Skip::Stopped("its plan ended".to_owned());
+    assert_eq!(schedule.give_up(0, &[JobId(0)], &ended), []);
+    let decisions = schedule.handle(0, SutId(0), Input::Ended(After::Busy));
+    assert!(decisions.contains(&Decision::Skip(JobId(0), ended)), "{decisions:?}");
+    assert_eq!(schedule.busy(), []);
+}
+
+#[test]
+fn an_attempt_that_passes_after_the_end_is_flaky_where_one_before_it_failed() {
+    let rules = ScheduleRules { retries: 1, ..RULES };
+    let mut schedule = Schedule::new(lanes(&[1]), 1, rules);
+    schedule.start(0);
+    schedule.handle(0, SutId(0), Input::Opened(None));
+    schedule.handle(0, SutId(0), Input::Entered);
+    assert_eq!(schedule.verdict(0, SutId(0), AttemptOutcome::Failed).0, Ruling::Again);
+    schedule.handle(0, SutId(0), Input::Ended(After::Clean));
+    schedule.cancel(0);
+    let (ruling, _) = schedule.verdict(0, SutId(0), AttemptOutcome::Passed);
+    assert_eq!(ruling, Ruling::Final { flaky: true });
 }
 
 #[test]
