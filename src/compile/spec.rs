@@ -193,6 +193,8 @@ pub struct PlanSpec {
     /// `extra-atex-shared-tree`: the tests hand files to each other. Either all of them are selected or none; they run in order
     /// on one SUT, and the key of each contains the keys of all.
     pub shared_tree: bool,
+    /// What its step `execute` says.
+    pub execute: ExecuteSpec,
     /// The plan's own environment (without `-e`), which its tests get before the plan environment file is sourced.
     pub environment: Vec<(String, String)>,
     /// The value of `enabled` in the metadata.
@@ -201,6 +203,17 @@ pub struct PlanSpec {
     pub data: Arc<str>,
     /// The place of the definition, such as `plans/main.fmf:3`.
     pub origin: Option<String>,
+}
+
+/// What the step `execute` of a plan says of its tests.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ExecuteSpec {
+    /// `exit-first`: no test starts after one that failed. It is in no key, since no verdict depends on it.
+    pub exit_first: bool,
+    /// `ignore-duration`: the tests run as long as they want.
+    pub ignore_duration: bool,
+    /// `restraint-compatible`: tests with tmt's interface find some of what restraint promises.
+    pub restraint_compatible: bool,
 }
 
 /// A prepare or finish step. It is one node, whose name lists the plans that use it.
@@ -441,7 +454,7 @@ pub struct TestSpec {
     pub libraries: BTreeMap<PathBuf, String>,
     /// Why it cannot run: a library or file that it requires cannot be had.
     pub missing: Option<String>,
-    /// How long the test may run.
+    /// How long the test may run, where its plan does not ignore that.
     pub duration: Duration,
     /// Whether the test gets a terminal.
     pub tty: bool,

@@ -41,6 +41,8 @@ pub struct JobSpec {
     pub lane: LaneId,
     /// The plan's name, where another plan of the run holds a test of the same name under another key.
     pub distinct_in: Option<String>,
+    /// Further plans that have this node.
+    pub also_in: Vec<PlanId>,
     /// How long it is expected to take.
     pub expected: Duration,
     /// If it has a record and runs again for `--audit`: when it passed.
@@ -170,6 +172,7 @@ impl PendingWork {
                         node: test.node,
                         lane,
                         distinct_in,
+                        also_in: Vec::new(),
                         expected: test.duration,
                         audited: None,
                         rest: Vec::new(),
@@ -266,12 +269,32 @@ impl PendingWork {
                 node,
                 lane,
                 distinct_in,
+                also_in: Vec::new(),
                 expected: work.test(test).duration,
                 audited: None,
                 rest: Vec::new(),
             };
             self.add(work, job, &mut firsts);
         }
+    }
+
+    /// Notes for each test to run which further plans have it.
+    pub(crate) fn note_plans(&mut self, work: &Workload) {
+        let job_of: HashMap<NodeId, usize> = self.jobs.iter().enumerate().map(|(at, job)| (job.node, at)).collect();
+        for (index, plan) in work.plans.iter().enumerate() {
+            for &test in &plan.tests {
+                let job = job_of.get(&work.test(test).node).map(|&at| &mut self.jobs[at]);
+                if let Some(job) = job.filter(|job| job.test != test) {
+                    job.also_in.push(PlanId(narrow(index)));
+                }
+            }
+        }
+    }
+
+    /// Returns the plans that have a test.
+    pub(crate) fn plans_of<'a>(&'a self, work: &Workload, job: JobId) -> impl Iterator<Item = PlanId> + use<'a> {
+        let job = &self.jobs[job.0 as usize];
+        std::iter::once(work.test(job.test).plan).chain(job.also_in.iter().copied())
     }
 
     /// Returns the lanes in the form that the schedule takes. In a run without tests each SUT enters one lane, or several if there are more
@@ -365,8 +388,10 @@ impl PendingWork {
             lane.jobs.sort_by_cached_key(|&job| {
                 let test = |job: JobId| work.test(self.jobs[job.0 as usize].test);
                 let destructive = self.together(job).any(|job| test(job).destructive);
+                // Where the first failure ends a plan, its order decides which test that is.
+                let exits_first = work.plan(test(job).plan).execute.exit_first;
                 let lost = if destructive { preparing } else { Duration::ZERO };
-                let length = if suts > 1 {
+                let length = if suts > 1 && !exits_first {
                     self.expected(job).saturating_sub(lost)
                 } else {
                     Duration::ZERO

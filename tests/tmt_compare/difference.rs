@@ -40,8 +40,6 @@ pub(crate) struct Sight<'a> {
     pub(crate) knows_no_tests: bool,
     /// This test is the first of its plan that tmt left pending.
     pub(crate) is_first_pending: bool,
-    /// A test before this one aborted the plan under tmt.
-    pub(crate) aborted: bool,
 }
 
 /// Compares two runs.
@@ -55,7 +53,7 @@ fn of_plan(plan: &str, tmt: &Verdicts, atex: &Verdicts) -> Vec<Difference> {
     let mut names: Vec<&str> = tmt.tests(plan).collect();
     names.extend(atex.tests(plan).filter(|name| tmt.of(plan, name).is_none()));
     let knows_no_tests = tmt.plans.get(plan).is_some_and(|plan| plan.knows_no_tests);
-    let (mut is_first, mut aborted) = (true, false);
+    let mut is_first = true;
     let mut found = Vec::new();
     for test in names {
         let sight = Sight {
@@ -63,12 +61,8 @@ fn of_plan(plan: &str, tmt: &Verdicts, atex: &Verdicts) -> Vec<Difference> {
             atex: atex.of(plan, test),
             knows_no_tests,
             is_first_pending: is_first && tmt.of(plan, test).is_some_and(pending),
-            aborted,
         };
         is_first &= !sight.is_first_pending;
-        aborted |= sight
-            .tmt
-            .is_some_and(|verdict| verdict.internal.iter().any(|what| what == "abort"));
         of_test(plan, test, &sight, &mut found);
     }
     of_order(plan, tmt, atex, &mut found);

@@ -36,9 +36,14 @@ pub(crate) const MEANT: &[Meant] = &[
         },
     },
     Meant {
-        reason: "an abort ends the test, not those after it",
-        documented: "the tests after it run",
-        applies: |_, sight| sight.aborted && is_pending(sight.tmt),
+        reason: "what the log of the kernel holds before a test is none of its failures",
+        documented: "only lines that were not there at the start of the test count",
+        applies: |_, sight| {
+            let saw = |verdict: Option<&Verdict>, outcome: Outcome| {
+                verdict.is_some_and(|verdict| verdict.parts.contains(&("check/dmesg".to_owned(), outcome)))
+            };
+            saw(sight.tmt, Outcome::Fail) && saw(sight.atex, Outcome::Pass)
+        },
     },
     Meant {
         reason: "a test at fault is an error, and ends no other",

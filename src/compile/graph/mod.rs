@@ -123,6 +123,7 @@ impl<'r> Assembler<'r> {
             tests: Vec::new(),
             upload,
             shared_tree: plan.shared_tree,
+            execute: plan.execute,
             environment: environment::pairs(&plan.environment),
             enabled: plan.enabled,
             data: plan.data.as_str().into(),

@@ -28,6 +28,9 @@ const SHARED: &str = "(shared tree)";
 /// The pseudo key that, in the keys of tests, stands for the libraries of tests that it needs.
 const LIBRARIES: &str = "(libraries)";
 
+/// The variable that tells a test with tmt's interface whether its plan is `restraint-compatible`.
+const RESTRAINT: &str = "TMT_RESTRAINT_COMPATIBLE";
+
 /// A test whose node does not exist yet, because its name depends on the other plans that hold the test.
 #[derive(Debug)]
 pub(super) struct Draft<'r> {
@@ -108,14 +111,19 @@ impl<'r> Assembler<'r> {
             Interface::Tmt => (&facts.environment, &part.plan.environment),
         };
         let env_after = environment::merged(over, &self.command_line);
+        let execute = part.plan.execute;
+        let mut environment = environment::inputs(env_before, &env_after, &self.request.secrets);
+        if execute.restraint_compatible && interface == Interface::Tmt {
+            environment.insert(RESTRAINT.to_owned(), EnvValue::from("1").into());
+        }
         let inputs = TestInputs {
             base: base_of(last, self.request),
             name: selected.name.to_string(),
             dir: format!("{}{}", selected.prefix(), facts.dir)
                 .trim_end_matches('/')
                 .to_owned(),
-            metadata: metadata_of(&facts, needed.as_ref()),
-            environment: environment::inputs(env_before, &env_after, &self.request.secrets),
+            metadata: metadata_of(&facts, needed.as_ref(), execute.ignore_duration),
+            environment,
             files,
             observed: InputFiles::default(),
             interface: (interface == Interface::Tmt).then(|| interface.word().to_owned()),
@@ -335,20 +343,31 @@ type Found<'r> = (
     Interface,
 );
 
-/// Returns the metadata that are part of the key of a test, with the commits of its libraries.
-fn metadata_of(facts: &TestMetadata, needed: Option<&Needed>) -> Arc<BTreeMap<String, Sourced<serde_json::Value>>> {
-    let Some(needed) = needed.filter(|needed| !needed.libraries.is_empty()) else {
+/// Returns the metadata that are part of the key of a test, with the commits of its libraries. Where durations are ignored, a pass says
+/// nothing of the duration, so a word stands for it that no duration is.
+fn metadata_of(
+    facts: &TestMetadata,
+    needed: Option<&Needed>,
+    ignore_duration: bool,
+) -> Arc<BTreeMap<String, Sourced<serde_json::Value>>> {
+    let needed = needed.filter(|needed| !needed.libraries.is_empty());
+    if needed.is_none() && !ignore_duration {
         return Arc::clone(&facts.key);
-    };
-    let libraries = needed
-        .libraries
-        .iter()
-        .map(|(place, revision)| (escaped(place), revision.as_str().into()));
+    }
     let mut metadata = BTreeMap::clone(&facts.key);
-    metadata.insert(
-        LIBRARIES.to_owned(),
-        serde_json::Value::Object(libraries.collect()).into(),
-    );
+    if let Some(needed) = needed {
+        let libraries = needed
+            .libraries
+            .iter()
+            .map(|(place, revision)| (escaped(place), revision.as_str().into()));
+        metadata.insert(
+            LIBRARIES.to_owned(),
+            serde_json::Value::Object(libraries.collect()).into(),
+        );
+    }
+    if ignore_duration {
+        metadata.insert("duration".to_owned(), serde_json::Value::from("ignored").into());
+    }
     Arc::new(metadata)
 }
 

@@ -11,7 +11,7 @@ use crate::compile::library::requirement;
 use crate::compile::metadata::read::Scope;
 use crate::compile::metadata::schema::NodeKind;
 use crate::compile::plan::environment_file::EnvironmentFileError;
-use crate::compile::plan::{context, environment, environment_file, import};
+use crate::compile::plan::{context, environment, environment_file, execute, import};
 use crate::compile::test::{duration, interface, tags};
 
 /// Checks the values of a node that is defined in `here`, or those of one of its adjust rules.
@@ -33,6 +33,7 @@ pub(super) fn check(linter: &mut Linter<'_>, scope: &Scope<'_>, kind: NodeKind, 
         let files = environment_file::of_plan(scope, linter.root(), &mut Vec::new());
         refused(linter, scope, files);
         refused(linter, scope, import::of_plan(scope, BTreeMap::new(), &mut Vec::new()));
+        refused(linter, scope, execute::of_plan(scope));
         refused(linter, scope, scope.text("extra-atex-probe"));
         refused(linter, scope, scope.boolean("extra-atex-shared-tree", false));
         return;

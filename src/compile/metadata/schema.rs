@@ -168,10 +168,11 @@ pub(crate) const EXTRA: &[&str] = &[
 pub(crate) const OBSOLETE: &[&str] = &["coverage", "relevancy"];
 
 /// The keys of `execute` that change what tmt does and that are not obeyed, each with what happens instead.
-pub(crate) const UNOBEYED_EXECUTE: [(&str, &str); 4] = [
-    ("exit-first", "a failure ends nothing"),
-    ("ignore-duration", "the durations of tests count"),
-    ("restraint-compatible", "no variable or command of restraint is there"),
+pub(crate) const UNOBEYED_EXECUTE: [(&str, &str); 2] = [
+    (
+        "interactive",
+        "nobody can type what a test asks for, and the durations of tests count",
+    ),
     ("upgrade-path", "nothing is upgraded"),
 ];
 

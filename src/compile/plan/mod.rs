@@ -3,6 +3,7 @@
 pub(crate) mod context;
 pub(crate) mod environment;
 pub(crate) mod environment_file;
+pub(crate) mod execute;
 mod expansion;
 pub(crate) mod guests;
 pub(crate) mod import;
@@ -28,7 +29,7 @@ use crate::compile::metadata::names::{any_found, nearest};
 use crate::compile::metadata::read::{NodeReader, ORDER, order};
 use crate::compile::metadata::trees::{AdjustedTree, TreeId, Trees};
 use crate::compile::metadata::unsupported::Ignored;
-use crate::compile::spec::{Interface, Request, Warning};
+use crate::compile::spec::{ExecuteSpec, Interface, Request, Warning};
 use crate::compile::test::interface;
 use crate::compile::unusable::Unusable;
 use context::Dimensions;
@@ -59,6 +60,7 @@ pub(crate) struct Plan {
     pub(crate) prepare: Vec<Phase>,
     pub(crate) finish: Vec<Phase>,
     pub(crate) sections: Vec<Section>,
+    pub(crate) execute: ExecuteSpec,
     /// The command of the probe, and where it is written.
     pub(crate) probe: Option<(String, ValueOrigin)>,
     /// `extra-atex-inputs`, which replaces the files that prepare steps depend on.
@@ -328,6 +330,7 @@ fn read(
         prepare,
         finish,
         sections,
+        execute: execute::of_plan(&scope)?,
         probe: probe.map(|probe| (probe, scope.cause("extra-atex-probe"))),
         globs: scope.globs(node.dir())?,
         interface: interface::read(&scope)?,
@@ -370,6 +373,7 @@ fn default_plan(request: &Request) -> Result<Vec<Plan>, CompileError> {
         prepare: Vec::new(),
         finish: Vec::new(),
         sections: vec![sections::all_tests()],
+        execute: ExecuteSpec::default(),
         probe: None,
         globs: None,
         interface: None,

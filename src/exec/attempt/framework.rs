@@ -10,6 +10,7 @@ use std::path::Path;
 use crate::compile::spec::{Framework, Interface, TestSpec};
 use crate::control::{Finish, Status};
 use crate::exec::attempt::interface::TmtRules;
+use crate::exec::attempt::rest_of_plan::RestOfPlan;
 
 /// The bash text that runs a test, under `set -eo pipefail`; for beakerlib without that.
 pub(crate) fn script(test: &TestSpec) -> String {
@@ -36,11 +37,15 @@ impl Rules {
         }
     }
 
-    /// Judges a test that ended with an exit code, and whose files and results lie in the directory `test`.
-    pub(crate) fn judge(&self, code: i32, test: &Path) -> Finish {
+    /// Judges a test that ended with an exit code, and whose files and results lie in the directory `test`. Returns also what only tmt's
+    /// rules know of the tests after it.
+    pub(crate) fn judge(&self, code: i32, test: &Path) -> (Finish, RestOfPlan) {
         match self {
-            Self::Atex(framework) => Finish::Exited(judge(*framework, code)),
-            Self::Tmt(rules) => Finish::Judged(Box::new(rules.judge(code, test))),
+            Self::Atex(framework) => (Finish::Exited(judge(*framework, code)), RestOfPlan::Runs),
+            Self::Tmt(rules) => {
+                let (judgement, rest) = rules.judge(code, test);
+                (Finish::Judged(Box::new(judgement)), rest)
+            }
         }
     }
 }

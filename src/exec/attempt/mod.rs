@@ -7,6 +7,7 @@
 pub(crate) mod framework;
 mod interface;
 pub(crate) mod log;
+pub(crate) mod rest_of_plan;
 pub(crate) mod script;
 pub(crate) mod streams;
 
@@ -17,9 +18,13 @@ use crate::control::{
     ControlMessage, Deadline, Finish, InfraKind, Limits, Mask, Protocol, ResultStore, Status, StoreError, TestSummary,
 };
 use crate::exec::attempt::framework::Rules;
+use crate::exec::attempt::rest_of_plan::RestOfPlan;
 use crate::exec::attempt::streams::{Reconnect, Streams, StreamsEnd};
 use crate::exec::schedule::After;
 use crate::sut::{Cancel, Job, JobKind, Sut, Trouble, TroubleKind};
+
+/// How long a machine may be away after a reboot that a test without limit asked for.
+const LONGEST_AWAY: Duration = Duration::from_hours(1);
 
 /// What an attempt needs besides the SUT.
 pub(crate) struct Attempt<'a> {
@@ -27,8 +32,8 @@ pub(crate) struct Attempt<'a> {
     pub(crate) job: Job,
     /// How its end is judged.
     pub(crate) rules: Rules,
-    /// How long it may run.
-    pub(crate) duration: Duration,
+    /// How long it may run; nothing where only the user, or a machine that is silent, ends it.
+    pub(crate) duration: Option<Duration>,
     /// The directory for its results, which exists and is empty.
     pub(crate) dir: &'a Path,
     /// Ends it when the user cancels.
@@ -46,6 +51,8 @@ pub(crate) struct Attempt<'a> {
 pub(crate) struct AttemptEnd {
     /// What the test or the infrastructure reported.
     pub(crate) summary: TestSummary,
+    /// What it means for the tests after it.
+    pub(crate) rest_of_plan: RestOfPlan,
     /// The condition of the SUT afterwards.
     pub(crate) after: SutAfter,
     /// The boot in which the SUT came back the last time that the test disconnected on purpose.
@@ -89,13 +96,14 @@ pub(crate) fn run(
     let store = ResultStore::create(attempt.dir)?.with_mask(attempt.mask.clone());
     let mut output = store.output()?.with_cap(Some(attempt.max_output));
     let mut protocol = Protocol::new(store, Limits::default());
-    let mut deadline = Deadline::new(attempt.duration, Instant::now());
+    let mut deadline = Deadline::new(attempt.duration.unwrap_or(Duration::MAX), Instant::now());
     let mut job = attempt.job;
     let mut restarts = 0;
     let mut reconnect = Reconnect::No;
     let (mut meant_boot, mut found_boot) = (None, None);
     let mut mounted = false;
     let mut files_ended = Ok(());
+    let mut judged = None;
     let (mut finish, mut after) = loop {
         set_restarts(&mut job, restarts);
         let stop = match sut.start(&job) {
@@ -127,15 +135,22 @@ pub(crate) fn run(
         match stop {
             StreamsEnd::Exited(code) => {
                 files_ended = protocol.end_files();
-                let judged = attempt.rules.judge(code, attempt.dir);
-                break (judged, SutAfter::Usable(After::Clean));
+                let (finish, rest) = attempt.rules.judge(code, attempt.dir);
+                if let Finish::Judged(judgement) = &finish {
+                    judged = Some((judgement.verdict, rest));
+                }
+                break (finish, SutAfter::Usable(After::Clean));
             }
             StreamsEnd::Infra(kind, note) => {
                 let after = after_infra(sut, kind, attempt.dead_after, &mut found_boot);
                 break (Finish::Infra { kind, note }, after);
             }
             StreamsEnd::Disconnected | StreamsEnd::LossWasMeant => {
-                match come_back(sut, &deadline) {
+                let until = match attempt.duration {
+                    Some(_) => deadline.expires(),
+                    None => deadline.expires().min(Instant::now() + LONGEST_AWAY),
+                };
+                match come_back(sut, until) {
                     Ok(boot) => meant_boot = Some(boot),
                     Err(ended) => break ended,
                 }
@@ -164,6 +179,7 @@ pub(crate) fn run(
         }
     }
     Ok(AttemptEnd {
+        rest_of_plan: RestOfPlan::after(&summary, judged),
         summary,
         after,
         mounted,
@@ -197,11 +213,11 @@ fn set_restarts(job: &mut Job, count: u32) {
 }
 
 /// Connects again after a disconnect on purpose, and returns the boot in which the SUT is. An error is the end of the attempt.
-fn come_back(sut: &mut dyn Sut, deadline: &Deadline) -> Result<String, (Finish, SutAfter)> {
+fn come_back(sut: &mut dyn Sut, until: Instant) -> Result<String, (Finish, SutAfter)> {
     let ended = |kind, note, after| Err((Finish::Infra { kind, note }, after));
-    match sut.reopen(deadline.expires()) {
+    match sut.reopen(until) {
         // What ran there was ended because its time was over, not because it had finished.
-        Ok(_) if Instant::now() >= deadline.expires() => {
+        Ok(_) if Instant::now() >= until => {
             let note = "the duration was over before the test could be started again".to_owned();
             ended(InfraKind::Timeout, note, SutAfter::Usable(After::Tainted))
         }
@@ -211,7 +227,7 @@ fn come_back(sut: &mut dyn Sut, deadline: &Deadline) -> Result<String, (Finish, 
             ended(InfraKind::Cancelled, note, SutAfter::Lost(trouble.message))
         }
         Err(trouble) => {
-            let note = format!("did not come back before the duration was over: {}", trouble.message);
+            let note = format!("did not come back in time: {}", trouble.message);
             ended(InfraKind::Timeout, note, SutAfter::Lost(trouble.message))
         }
     }

@@ -14,9 +14,11 @@ use atex_cache::Lookup;
 use atex_graph::{Kind, NodeId, NodeState, NodeStates, Outcome, Selection, StateError};
 
 use crate::event::{Event, NodeOutcome, NodeRef, Stamped, SutEvent};
+use crate::exec::attempt::rest_of_plan::RestOfPlan;
 use crate::exec::record::durations::Durations;
 use crate::exec::record::infra_result;
 use crate::exec::run::clock::stamp;
+use crate::exec::run::ended_plans::EndedPlans;
 use crate::exec::run::messages::{EndedAttempt, Message, WorkerMessage};
 use crate::exec::run::shared::Shared;
 use crate::exec::run::{Arrival, Arrivals, EventSink, Finished};
@@ -64,6 +66,7 @@ pub(crate) struct EventLoop<'a, 'b> {
     finished: Finished,
     /// The tests that have failed in at least one attempt.
     failed: BTreeSet<JobId>,
+    ended_plans: EndedPlans,
     sink: &'b mut dyn EventSink,
     known: Urgency,
     /// The time at which the run ends even if SUTs are not released yet, after the user asked for an end at once.
@@ -93,6 +96,7 @@ impl<'a, 'b> EventLoop<'a, 'b> {
             times,
             finished,
             failed: BTreeSet::new(),
+            ended_plans: EndedPlans::default(),
             sink,
             known: Urgency::None,
             until: None,
@@ -141,7 +145,7 @@ impl<'a, 'b> EventLoop<'a, 'b> {
             let defect = format!("the run ended with nodes left: {left:?}");
             self.finished.defect.get_or_insert(defect);
         }
-        self.finished.stopped = self.schedule.is_stopped();
+        self.finished.stopped = self.schedule.is_stopped() || self.ended_plans.any();
         let now = Duration::from_millis(unix_millis());
         std::mem::take(&mut self.times).save(self.shared.store, now);
         self.finished
@@ -289,10 +293,25 @@ impl<'a, 'b> EventLoop<'a, 'b> {
     fn verdict(&mut self, sut: SutId, said: AttemptOutcome, told: Vec<EndedAttempt>) {
         let (ruling, decisions) = self.schedule.verdict(self.now(), sut, said);
         let alone = told.len() == 1;
+        let ends: Vec<_> = told.iter().map(|told| (told.job, told.rest_of_plan)).collect();
         for told in told {
             self.take_word(told, alone, ruling);
         }
         self.carry_out(decisions);
+        if ruling != Ruling::Again {
+            for (job, rest) in ends {
+                self.end_plans(job, rest);
+            }
+        }
+    }
+
+    /// Skips what waits of the plans that a test has ended.
+    fn end_plans(&mut self, job: JobId, rest: RestOfPlan) {
+        let all = (self.shared.work, self.shared.pending);
+        if let Some((jobs, skip)) = self.ended_plans.after(all, job, rest) {
+            let decisions = self.schedule.give_up(self.now(), &jobs, &skip);
+            self.carry_out(decisions);
+        }
     }
 
     /// Takes the end of one test of an attempt. Of several tests that share a tree, each one is flaky by its own results.
@@ -300,6 +319,7 @@ impl<'a, 'b> EventLoop<'a, 'b> {
         let EndedAttempt {
             job,
             outcome: said_outcome,
+            rest_of_plan: _,
             cached,
             event: Stamped { time, mut event },
         } = told;
@@ -339,7 +359,10 @@ impl<'a, 'b> EventLoop<'a, 'b> {
                 self.finished.count(outcome, cached);
             }
         }
-        self.sink.event(&Stamped { time, event });
+        // A test that did not start runs with the others that share its tree, if they run again.
+        if ruling != Ruling::Again || !matches!(event, Event::NodeSkipped { .. }) {
+            self.sink.event(&Stamped { time, event });
+        }
     }
 
     /// Counts a recorded test that ran again.
@@ -370,6 +393,7 @@ impl<'a, 'b> EventLoop<'a, 'b> {
             told.push(EndedAttempt {
                 job,
                 outcome: NodeOutcome::Infra,
+                rest_of_plan: RestOfPlan::EndsByExitFirst,
                 cached: false,
                 event: stamp(infra_result::broken_off(self.shared, job, name, reason)),
             });

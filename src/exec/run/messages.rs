@@ -3,6 +3,7 @@
 use std::sync::mpsc::SyncSender;
 
 use crate::event::{Event, NodeOutcome, NodeRef, Stamped};
+use crate::exec::attempt::rest_of_plan::RestOfPlan;
 use crate::exec::record::RecordError;
 use crate::exec::run::clock::stamp;
 use crate::exec::schedule::{AttemptOutcome, Input, JobId, SutId};
@@ -38,6 +39,8 @@ pub(crate) enum WorkerMessage {
 pub(crate) struct EndedAttempt {
     pub(crate) job: JobId,
     pub(crate) outcome: NodeOutcome,
+    /// What it means for the tests of its plan after it.
+    pub(crate) rest_of_plan: RestOfPlan,
     pub(crate) cached: bool,
     /// The event for the reporters.
     pub(crate) event: Stamped,

@@ -2,6 +2,7 @@
 //! drives them until everything has a result.
 
 pub(crate) mod clock;
+mod ended_plans;
 mod event_loop;
 pub(crate) mod messages;
 pub(crate) mod shared;
@@ -111,7 +112,8 @@ pub struct Finished {
     pub infra: bool,
     /// Whether the user cancelled.
     pub cancelled: bool,
-    /// Whether the run stopped after enough tests failed. The tests that did not run are then no failure of the infrastructure.
+    /// Whether the run, or a plan of it, stopped after enough tests failed or one gave up. The tests that did not run are then no failure
+    /// of the infrastructure.
     pub stopped: bool,
     /// How many plans and tests were left out, because they cannot be used.
     pub left_out: usize,
@@ -133,7 +135,7 @@ impl Finished {
             Exit::Interrupted
         } else if self.infra || any(NodeOutcome::Infra) || any(NodeOutcome::Cancelled) && !self.stopped {
             Exit::Infra
-        } else if any(NodeOutcome::Fail) {
+        } else if any(NodeOutcome::Fail) || any(NodeOutcome::Cancelled) {
             Exit::Failed
         } else if self.left_out > 0 {
             Exit::Usage
@@ -198,6 +200,7 @@ pub fn run(run: Run<'_>, sink: &mut dyn EventSink) -> Result<Finished, RunError>
     };
     let (restored, lost) = restore(restorer, run.work, cached, &mut finished);
     pending.run_after_all(run.work, lost);
+    pending.note_plans(run.work);
     let times = if pending.jobs.is_empty() {
         Durations::default()
     } else {

@@ -132,7 +132,7 @@ impl Worker<'_> {
         let attempt = Attempt {
             job,
             rules: Rules::Atex(Framework::Shell),
-            duration: LONGEST,
+            duration: Some(LONGEST),
             dir: &unfinished,
             cancel: &shared.cancel,
             dead_after: shared.options.dead_after,

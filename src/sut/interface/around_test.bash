@@ -7,7 +7,7 @@
 # test alone gets: what bash reads from a variable of the test must not change what is removed or sent here; $8 the exit codes after which
 # it is started again, with blanks around them; $9 how often it is started again at most; ${10} whether the machine is rebooted before that;
 # ${11} whether the machine can be rebooted; ${12} the plan data that prepare steps have made; ${13} the copy of it that the plan's tests and
-# finish steps share; ${14} the run that the copy has to be of. What is not so is empty. Descriptor 7 is the control stream, 8 the output.
+# finish steps share; ${14} the run that the copy has to be of; ${15} whether it finds what restraint promises. What is not so is empty. Descriptor 7 is the control stream, 8 the output.
 #
 # DIRECTORY/bin and commands are the commands. All else is the test's: test/ is for it, and in state/ is what this program has to
 # know after a restart: iteration (the test's variable), plan-before (the plan data as the test found it), pid (its shell, where the machine can be rebooted), request (the reboot that it
@@ -20,7 +20,7 @@ told() {
     printf '%s\t%s\t%s\t%s\n' "$2" "$3" "$4" "${5//[$'\t\n']/ }" >>"$1/test/checks/results.txt" || cannot "write below $1"
 }
 
-# run_test DIRECTORY SCRIPT REBOOTS NUMBER FRAMEWORK ENVIRONMENT RESTARTS BASH TEXT CAN PLAN-DATA: runs the test.
+# run_test DIRECTORY SCRIPT REBOOTS NUMBER FRAMEWORK ENVIRONMENT RESTARTS BASH TEXT CAN PLAN-DATA RESTRAINT: runs the test.
 run_test() (
     exec 2>&8 8>&-
     [[ ! ${10} ]] || printf '%d\n' "$BASHPID" >"$1/state/pid" || cannot "write below $1"
@@ -37,7 +37,7 @@ run_test() (
     TMT_SOURCE_DIR=$1/source
     TMT_SCRIPTS_DIR=$1/bin
     TMT_VERSION=1.78.0
-    TMT_RESTRAINT_COMPATIBLE=0
+    TMT_RESTRAINT_COMPATIBLE=$((${#12} > 0))
     TMT_REBOOT_REQUEST=$1/state/request
     REBOOTCOUNT=$3
     RSTRNT_REBOOTCOUNT=$3
@@ -46,6 +46,7 @@ run_test() (
     export TMT_TEST_INVOCATION_PATH TMT_TEST_DATA TMT_TEST_SUBMITTED_FILES TMT_TEST_SERIAL_NUMBER TMT_TEST_ITERATION_ID \
         TMT_TEST_RESTART_COUNT TMT_TOPOLOGY_BASH TMT_TOPOLOGY_YAML TMT_PLAN_DATA TMT_PLAN_SOURCE_SCRIPT TMT_SOURCE_DIR \
         TMT_SCRIPTS_DIR TMT_VERSION TMT_RESTRAINT_COMPATIBLE TMT_REBOOT_REQUEST REBOOTCOUNT RSTRNT_REBOOTCOUNT PATH
+    [[ ! ${12} ]] || export RSTRNT_TASKNAME=$TMT_TEST_NAME
     if [[ $5 == beakerlib ]]; then
         export BEAKERLIB_DIR=$1/test BEAKERLIB_COMMAND_SUBMIT_LOG=$1/bin/tmt-file-submit \
             BEAKERLIB_COMMAND_REPORT_RESULT=$1/bin/rhts-report-result TESTID=$4
@@ -191,7 +192,7 @@ if came_back "$1"; then
         checks "$1" before-test
         # How the test's shell was ended is nothing that bash should print there.
         {
-            run_test "$1" "$2" "$3" "$4" "$6" "$7" "$restarts" "$BASH" "trap : PIPE; $source; $options"' . "$0"' "${11}" "${13}"
+            run_test "$1" "$2" "$3" "$4" "$6" "$7" "$restarts" "$BASH" "trap : PIPE; $source; $options"' . "$0"' "${11}" "${13}" "${15}"
         } 2>/dev/null
         rc=$?
         checks "$1" after-test

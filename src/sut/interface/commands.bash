@@ -16,7 +16,8 @@ quoted() {
 
 # report ARGUMENT…: adds a result to the file of results.
 report() {
-    local words=() log= part result place
+    local words=() log= part result place restraint=${TMT_RESTRAINT_COMPATIBLE:-1}
+    [[ $restraint != 1 ]] || log=${OUTPUTFILE-}
     while (($# > 0)); do
         case $1 in
             -o | --outputfile) log=$2; shift ;;
@@ -42,7 +43,7 @@ report() {
     if [[ $name == rhts-report-result ]]; then
         log=${words[2]}
         [[ -f $log ]] || { complain "there is no file ${log:-for the log}"; exit 1; }
-        place+=/output.txt
+        if [[ $restraint == 1 ]]; then place+=/resultoutputfile.log; else place+=/output.txt; fi
     elif [[ $log ]]; then
         [[ -f $log ]] || { complain "there is no file $log"; exit 1; }
         place+=/${log##*/}.txt

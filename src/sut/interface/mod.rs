@@ -20,6 +20,8 @@ pub struct TmtTest {
     pub serial: u32,
     /// Its framework, as the metadata call it.
     pub framework: &'static str,
+    /// Whether it finds what restraint promises beside.
+    pub restraint: bool,
     /// The data of its plan.
     pub plan_data: PlanData,
     /// When it is started again by itself.
@@ -113,6 +115,7 @@ pub(crate) fn of_test(test: &TmtTest, around: &Surroundings<'_>, reboots: u32) -
         bytes(around.chain),
         bytes(&own),
         test.plan_data.run().as_bytes(),
+        word(test.restraint).as_bytes(),
     ];
     let checks = checks(&test.checks);
     text(&words, &[PROMISED, SEND, &checks, include_bytes!("around_test.bash")])

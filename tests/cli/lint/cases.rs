@@ -59,8 +59,8 @@ pub(crate) const CASES: &[Case] = &[
         [("p.fmf", "prepare: {how: shell, script: x}\n")] => ["p.fmf:1:1"];
         right: [("p.fmf", "prepare: {how: shell, script: x}\n\n/a:\n  execute: {how: tmt}\n/b:\n  summary: no plan\n")]),
     case!("wrong-type":
-        [("a.fmf", "test: [x]\ntag: {a: 1}\norder: first\n"), ("b.fmf", "execute: {how: tmt}\nprepare: text\ndiscover: [x]\n")]
-        => ["a.fmf:1:1", "a.fmf:2:1", "a.fmf:3:1", "b.fmf:2:1", "b.fmf:3:1"];
+        [("a.fmf", "test: [x]\ntag: {a: 1}\norder: first\n"), ("b.fmf", "execute: {how: tmt}\nprepare: text\ndiscover: [x]\n"), ("c.fmf", "execute: {how: tmt, exit-first: maybe}\ndiscover: {how: fmf}\n")]
+        => ["a.fmf:1:1", "a.fmf:2:1", "a.fmf:3:1", "b.fmf:2:1", "b.fmf:3:1", "c.fmf:1:21"];
         right: [("a.fmf", "test: x\ntag: [a, b]\norder: '7'\nrequire: [a, {type: library, nick: l}]\n"), ("b.fmf", "execute: {how: tmt}\nprepare:\ndiscover: []\n")]),
     case!("not-boolean":
         [("a.fmf", "test: x\nenabled: no\ntty: 1\n")] => ["a.fmf:2:10", "a.fmf:3:6"];
@@ -173,9 +173,9 @@ pub(crate) const CASES: &[Case] = &[
         => ["a.fmf:2:5", "b.fmf:1:5", "e.fmf:2:5"];
         right: [("a.fmf", "test: x\nid: one\n"), ("b.fmf", "execute: {how: tmt}\nid: one\n"), ("c.fmf", "test: x\nid: two\n")]),
     case!("tmt-key":
-        [("a.fmf", "test: x\ncheck: avc\nresult: xfail\nextra-atex-interface: atex\n"), ("b.fmf", "test: x\nresult: skip\ncheck: [dmesg, {how: watchdog}]\n"), ("p.fmf", "execute:\n  how: tmt\n  exit-first: true\nprovision: {how: container}\n")]
+        [("a.fmf", "test: x\ncheck: avc\nresult: xfail\nextra-atex-interface: atex\n"), ("b.fmf", "test: x\nresult: skip\ncheck: [dmesg, {how: watchdog}]\n"), ("p.fmf", "execute:\n  how: tmt\n  interactive: true\nprovision: {how: container}\n")]
         => ["a.fmf:2:1", "a.fmf:3:1", "b.fmf:2:1", "b.fmf:3:1", "p.fmf:3:3", "p.fmf:4:1"];
-        right: [("a.fmf", "test: x\ncheck: []\nresult: respect\nframework: shell\n"), ("b.fmf", "test: x\nresult: xfail\n"), ("c.fmf", "test: x\nresult: custom\ncheck: [avc, {how: watchdog, enabled: false}]\nrestart-on-exit-code: 5\nrestart-max-count: 3\nrestart-with-reboot: true\n"), ("p.fmf", "execute: {how: tmt, name: n}\nprovision: {how: local}\nreport: {how: display}\n")]),
+        right: [("a.fmf", "test: x\ncheck: []\nresult: respect\nframework: shell\n"), ("b.fmf", "test: x\nresult: xfail\n"), ("c.fmf", "test: x\nresult: custom\ncheck: [avc, {how: watchdog, enabled: false}]\nrestart-on-exit-code: 5\nrestart-max-count: 3\nrestart-with-reboot: true\n"), ("p.fmf", "execute: {how: tmt, name: n, exit-first: true, ignore-duration: true, restraint-compatible: true}\nprovision: {how: local}\nreport: {how: display}\n")]),
     case!("tmt-form":
         [("a.fmf", "test: x\npath: d\nenvironment: [A=1]\n"), ("d/x", ""), ("p.fmf", "discover:\n  how: fmf\n  condition: test\n")]
         => ["a.fmf:2:7", "a.fmf:3:1", "p.fmf:1:1", "p.fmf:3:3"];

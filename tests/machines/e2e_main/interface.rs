@@ -198,7 +198,11 @@ fn a_test_finds_nothing_of_another_and_may_end_its_shell_in_any_way() {
     rhts-abort
     sleep 60
 "#;
-    let scene = Scene::new([("plan.fmf", PLAN), ("one.fmf", test), ("two.fmf", test)]);
+    // An abort ends its plan.
+    let plans = "/first: {discover: {how: fmf, test: [/one]}, execute: {how: tmt}}
+/second: {discover: {how: fmf, test: [/two]}, execute: {how: tmt}}
+";
+    let scene = Scene::new([("plan.fmf", plans), ("one.fmf", test), ("two.fmf", test)]);
     scene.run(1, ["build"]);
     for name in ["one", "two"] {
         let results = scene.results(&format!("/{name}"));

@@ -570,7 +570,7 @@ fn what_could_change_a_verdict_and_is_not_obeyed_is_one_warning_a_kind_with_a_co
     let trial = Trial::new(&[
         (
             "plan.fmf",
-            "execute: {how: tmt, exit-first: true}\ndiscover: {how: fmf}\nreboot: true\n",
+            "execute: {how: tmt, exit-first: true, interactive: true}\ndiscover: {how: fmf}\nreboot: true\n",
         ),
         (
             "t/main.fmf",
@@ -589,7 +589,9 @@ fn what_could_change_a_verdict_and_is_not_obeyed_is_one_warning_a_kind_with_a_co
         warnings,
         [
             "plan.fmf:3: 1 plan says `reboot`, which is not obeyed: their machines are not rebooted for it".to_owned(),
-            "plan.fmf:1: 1 plan says `execute: exit-first`, which is not obeyed: a failure ends nothing".to_owned(),
+            "plan.fmf:1: 1 plan says `execute: interactive`, which is not obeyed: nobody can type what a test asks for, and the \
+             durations of tests count"
+                .to_owned(),
             format!("t/main.fmf:2: 2 tests say `framework: beakerlib`, which is not obeyed: {alone}"),
             format!("t/main.fmf:4: 1 test says `result: xfail`, which is not obeyed: {alone}"),
             format!("t/main.fmf:6: 1 test says `check`, which is not obeyed: {alone}"),

@@ -16,6 +16,24 @@ pub(super) const CASES: &[Case] = &[
         )],
     ),
     Case::new(
+        "abort-by-any-means",
+        &[(
+            "t.fmf",
+            r"
+/a:
+    /custom: {test: 'printf ''- {name: /, result: pass}\n'' >$TMT_TEST_DATA/results.yaml; rhts-abort; sleep 1', result: custom}
+    /after: {test: 'true'}
+",
+        )],
+    ),
+    Case::new(
+        "abort-file",
+        &[(
+            "t.fmf",
+            "/a: {test: 'touch $TMT_TEST_DATA/abort'}\n/b: {test: 'true'}\n",
+        )],
+    ),
+    Case::new(
         "submit",
         &[(
             "t.fmf",

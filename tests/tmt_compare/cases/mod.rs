@@ -49,6 +49,7 @@ impl Case {
         }
     }
 
+    #[allow(dead_code, reason = "no tree may wait for anybody at the moment")]
     const fn waiting(self, part: &'static str) -> Self {
         Self {
             waiting: Some(part),

@@ -140,7 +140,38 @@ discover:
             ("plan.fmf", "discover: {how: fmf, test: [^/CASE/]}\nexecute: {how: tmt, exit-first: true}\n"),
         ],
     )
-    .waiting("SELECT"),
+    .short(),
+    Case::new(
+        "exit-first-warns",
+        &[
+            (
+                "t.fmf",
+                "/a: {test: 'true', result: warn}\n/b: {test: 'false', result: xfail}\n/c: {test: 'exit 2'}\n/d: {test: 'true'}\n",
+            ),
+            ("plan.fmf", "discover: {how: fmf, test: [^/CASE/]}\nexecute: {how: tmt, exit-first: true}\n"),
+        ],
+    ),
+    Case::new(
+        "exit-first-parts",
+        &[
+            (
+                "t.fmf",
+                r"
+/a: {test: 'tmt-report-result /x FAIL', result: info}
+/b: {test: 'printf ''- {name: /, result: pass}\n- {name: /x, result: fail}\n'' >$TMT_TEST_DATA/results.yaml', result: custom}
+/c: {test: 'true'}
+",
+            ),
+            ("plan.fmf", "discover: {how: fmf, test: [^/CASE/]}\nexecute: {how: tmt, exit-first: true}\n"),
+        ],
+    ),
+    Case::new(
+        "ignore-duration",
+        &[
+            ("t.fmf", "test: sleep 4\nduration: 2s\n"),
+            ("plan.fmf", "discover: {how: fmf, test: [^/CASE]}\nexecute: {how: tmt, ignore-duration: true}\n"),
+        ],
+    ),
     Case::new(
         "restraint-compatible",
         &[
@@ -151,7 +182,7 @@ discover:
             ("plan.fmf", "discover: {how: fmf, test: [^/CASE/]}\nexecute: {how: tmt, restraint-compatible: true}\n"),
         ],
     )
-    .waiting("LIBS"),
+    .short(),
     Case::new(
         "adjust-tests",
         &[

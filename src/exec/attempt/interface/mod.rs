@@ -20,9 +20,13 @@ use std::path::Path;
 use crate::compile::spec::check::Checks;
 use crate::compile::spec::{Framework, Interpretation, Restart, TestSpec};
 use crate::control::{Judged, Judgement, Status, Verdict, files_dir};
+use crate::exec::attempt::rest_of_plan::RestOfPlan;
 
 /// The directory of a test's `files` that holds what it left in `TMT_TEST_DATA`.
 const DATA: &str = "data";
+
+/// The file there that `tmt-abort` makes.
+const ABORT: &str = "abort";
 
 /// A file of results of more bytes is not read.
 const LARGEST: u64 = 16 << 20;
@@ -65,8 +69,9 @@ impl TmtRules {
         }
     }
 
-    /// Judges a test that ended with an exit code, and whose results lie in the directory `test`.
-    pub(crate) fn judge(&self, code: i32, test: &Path) -> Judgement {
+    /// Judges a test that ended with an exit code, and whose results lie in the directory `test`, and decides what becomes of the tests
+    /// after it.
+    pub(crate) fn judge(&self, code: i32, test: &Path) -> (Judgement, RestOfPlan) {
         let found = checks::Found::read(&self.checks.list, test);
         let mut judgement = self.judge_test(code, test, &found);
         let broken = match &self.checks.wrong {
@@ -82,8 +87,27 @@ impl TmtRules {
         if let Some(why) = broken {
             overrule(&mut judgement, &why);
         }
+        let rest = self.rest_of_plan(&judgement, test);
         judgement.parts.extend(found.into_parts());
-        judgement
+        (judgement, rest)
+    }
+
+    /// Decides by the results of a test, without its checks. Where its parts are results of their own, each of them counts.
+    fn rest_of_plan(&self, judgement: &Judgement, test: &Path) -> RestOfPlan {
+        if files_dir(test).join(DATA).join(ABORT).exists() {
+            return RestOfPlan::GivenUp;
+        }
+        let parts = match self.interpretation {
+            Interpretation::Custom | Interpretation::Restraint => judgement.parts.as_slice(),
+            _ => &[],
+        };
+        let mut results = std::iter::once(&judgement.own).chain(parts);
+        let failed = results.any(|result| severity(&result.status) >= severity(&Status::Fail));
+        if failed {
+            RestOfPlan::EndsByExitFirst
+        } else {
+            RestOfPlan::Runs
+        }
     }
 
     fn judge_test(&self, code: i32, test: &Path, found: &checks::Found) -> Judgement {

@@ -5,6 +5,7 @@ use super::TmtRules;
 use crate::compile::spec::check::{Check, CheckEffect, CheckKind, Checks, LinePatterns};
 use crate::compile::spec::{Interpretation, Restart};
 use crate::control::{Judgement, Status, Verdict};
+use crate::exec::attempt::rest_of_plan::RestOfPlan::{self, EndsByExitFirst, GivenUp, Runs};
 
 fn rules(result: &str) -> TmtRules {
     TmtRules {
@@ -15,6 +16,11 @@ fn rules(result: &str) -> TmtRules {
 
 /// Judges a test that left these files.
 fn judged_by(rules: &TmtRules, code: i32, files: &[(&str, &str)]) -> Judgement {
+    ended_by(rules, code, files).0
+}
+
+/// Judges a test that left these files, and decides what becomes of the tests after it.
+fn ended_by(rules: &TmtRules, code: i32, files: &[(&str, &str)]) -> (Judgement, RestOfPlan) {
     let dir = tempfile::tempdir().expect("a directory");
     for (name, text) in files {
         let file = dir.path().join("files").join(name);
@@ -123,6 +129,44 @@ fn reports_count_and_the_exit_code_does_not() {
 }
 
 #[test]
+fn what_ends_a_plan_is_a_result_that_failed_and_not_a_warning_a_part_or_a_check() {
+    let rest = |result: &str, code, files: &[(&str, &str)]| ended_by(&rules(result), code, files).1;
+    let table = [
+        ("respect", 0, Runs),
+        ("respect", 1, EndsByExitFirst),
+        ("respect", 2, EndsByExitFirst),
+        ("xfail", 0, EndsByExitFirst),
+        ("xfail", 1, Runs),
+        ("warn", 1, Runs),
+        ("info", 2, Runs),
+        ("error", 0, EndsByExitFirst),
+    ];
+    for (result, code, expected) in table {
+        assert_eq!(rest(result, code, &[]), expected, "{result} {code}");
+    }
+    let reports = [(
+        "data/tmt-report-results.yaml",
+        "- {name: /x, result: fail}\n- {name: /y, result: pass}\n",
+    )];
+    for (result, expected) in [
+        ("pass", Runs),
+        ("xfail", Runs),
+        ("respect", EndsByExitFirst),
+        ("restraint", EndsByExitFirst),
+    ] {
+        assert_eq!(rest(result, 0, &reports), expected, "{result}");
+    }
+    let custom = |text| rest("custom", 0, &[("data/results.yaml", text)]);
+    assert_eq!(
+        custom("- {name: /, result: pass}\n- {name: /x, result: fail}\n"),
+        EndsByExitFirst
+    );
+    assert_eq!(custom("- {name: /, result: pass}\n- {name: /x, result: warn}\n"), Runs);
+    assert_eq!(rest("pass", 0, &[("data/abort", "")]), GivenUp);
+    assert_eq!(rest("respect", 143, &[("data/abort", "")]), GivenUp);
+}
+
+#[test]
 fn under_restraint_each_report_counts_for_itself() {
     let judgement = by_reports("restraint", 3, &[("/x", "pass"), ("/y", "info")]);
     assert_eq!((judgement.own.status, judgement.verdict), (Status::Pass, Verdict::Pass));
@@ -198,7 +242,7 @@ fn a_file_of_results_that_tmt_would_not_take_is_an_error() {
     }
     let garbage = [("tmt-report-results.yaml", "}")];
     assert_eq!(judged("respect", 0, &garbage).verdict, Verdict::Fail);
-    let nowhere = rules("custom").judge(0, Path::new("/nonexistent"));
+    let (nowhere, _) = rules("custom").judge(0, Path::new("/nonexistent"));
     assert_eq!(nowhere.verdict, Verdict::Fail);
 }
 

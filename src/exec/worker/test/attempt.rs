@@ -7,6 +7,7 @@ use crate::compile::spec::{Interface, TestSpec};
 use crate::control::{InfraKind, Status, TestSummary, Verdict};
 use crate::event::Event;
 use crate::exec::attempt::framework::{self, Rules};
+use crate::exec::attempt::rest_of_plan::RestOfPlan;
 use crate::exec::attempt::{self, Attempt, AttemptEnd, SutAfter, Unwritten};
 use crate::exec::record::infra_result;
 use crate::exec::run::messages::WorkerMessage;
@@ -31,6 +32,8 @@ const LONGEST_TOLD: usize = 500;
 pub(crate) struct SutAttempt {
     /// What the test or the infrastructure reported, or why the host could not write that.
     pub(crate) summary: Result<TestSummary, String>,
+    /// What the test means for those after it; nothing where it did not run.
+    pub(crate) rest_of_plan: Option<RestOfPlan>,
     pub(crate) after: SutAfter,
     /// Whether the SUT was asked to start the test.
     pub(crate) started_there: bool,
@@ -84,6 +87,7 @@ impl Worker<'_> {
             Ok(()) => self.attempt_in(attempt, part, dir),
             Err(error) => Ok(SutAttempt {
                 summary: Err(without_os_numbers(&error.to_string())),
+                rest_of_plan: None,
                 after: SutAfter::Usable(After::Clean),
                 started_there: false,
                 mounted: None,
@@ -109,6 +113,7 @@ impl Worker<'_> {
         if let Some(missing) = &test.missing {
             return Ok(SutAttempt {
                 summary: never_started(shared, dir, InfraKind::Setup, missing),
+                rest_of_plan: None,
                 after: SutAfter::Usable(After::Clean),
                 started_there: false,
                 mounted: None,
@@ -123,6 +128,7 @@ impl Worker<'_> {
                 let note = trouble.with_advice();
                 return Ok(SutAttempt {
                     summary: never_started(shared, dir, InfraKind::Setup, &note),
+                    rest_of_plan: None,
                     after: SutAfter::Usable(After::Clean),
                     started_there: true,
                     mounted: None,
@@ -142,6 +148,7 @@ impl Worker<'_> {
             if let Some((kind, note)) = missing {
                 return Ok(SutAttempt {
                     summary: never_started(shared, dir, kind, &note),
+                    rest_of_plan: None,
                     after: SutAfter::Usable(After::Clean),
                     started_there: false,
                     mounted: None,
@@ -163,7 +170,7 @@ impl Worker<'_> {
         let attempt = Attempt {
             job: job_of(shared, lane, test, made.number),
             rules: Rules::of(test),
-            duration: test.duration,
+            duration: (!shared.work.plan(test.plan).execute.ignore_duration).then_some(test.duration),
             dir,
             cancel: &shared.cancel,
             dead_after: shared.options.dead_after,
@@ -172,9 +179,10 @@ impl Worker<'_> {
         };
         self.ran_here = Some(test.name.clone());
         let attempted = attempt::run(attempt, self.sut.as_mut(), &mut on_result);
-        let (summary, after, mounted) = match attempted {
+        let (summary, rest_of_plan, after, mounted) = match attempted {
             Ok(AttemptEnd {
                 summary,
+                rest_of_plan,
                 after,
                 mounted,
                 meant_boot,
@@ -183,9 +191,9 @@ impl Worker<'_> {
                 if matches!(after, SutAfter::Usable(_)) {
                     self.take_boots(meant_boot, found_boot)?;
                 }
-                (Ok(summary), after, mounted)
+                (Ok(summary), Some(rest_of_plan), after, mounted)
             }
-            Err(Unwritten { error, after }) => (Err(without_os_numbers(&error.to_string())), after, None),
+            Err(Unwritten { error, after }) => (Err(without_os_numbers(&error.to_string())), None, after, None),
         };
         if part.last && matches!(after, SutAfter::Usable(_)) {
             let upload = shared.upload(shared.lane(lane).upload);
@@ -193,6 +201,7 @@ impl Worker<'_> {
         }
         Ok(SutAttempt {
             summary,
+            rest_of_plan,
             after,
             started_there: true,
             mounted,
@@ -211,6 +220,7 @@ fn job_of(shared: &Shared<'_>, lane: LaneId, test: &TestSpec, attempt: u32) -> J
     let of_tmt = || TmtTest {
         serial: test.serial,
         framework: test.framework.word(),
+        restraint: plan.execute.restraint_compatible,
         restart: restart_of(test),
         checks: checks_of(test),
         plan_data: PlanData::OfPlan {

@@ -4,6 +4,7 @@ use atex_cache::{CacheError, Lookup, Record, RecordOutcome, Ticket};
 use atex_graph::ActionKey;
 
 use crate::event::{NodeOutcome, SutEvent};
+use crate::exec::attempt::rest_of_plan::RestOfPlan;
 use crate::exec::run::clock::stamp;
 use crate::exec::run::messages::{EndedAttempt, WorkerMessage};
 use crate::exec::schedule::{After, AttemptOutcome, Input, JobId};
@@ -86,6 +87,7 @@ impl Worker<'_> {
                 told.push(EndedAttempt {
                     job,
                     outcome: NodeOutcome::Pass,
+                    rest_of_plan: RestOfPlan::Runs,
                     cached: true,
                     event: stamp(event),
                 });

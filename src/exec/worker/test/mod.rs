@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 use crate::control::TestSummary;
 use crate::event::{Event, NodeOutcome, SutEvent};
 use crate::exec::attempt::SutAfter;
+use crate::exec::attempt::rest_of_plan::RestOfPlan;
 use crate::exec::record::infra_result;
 use crate::exec::run::clock::stamp;
 use crate::exec::run::messages::{EndedAttempt, WorkerMessage};
@@ -31,6 +32,7 @@ use crate::sut::Reads;
 struct EndedTest {
     job: JobId,
     summary: TestSummary,
+    rest_of_plan: RestOfPlan,
     said: AttemptOutcome,
     outcome: NodeOutcome,
     begun: u64,
@@ -71,7 +73,7 @@ impl Worker<'_> {
     /// Runs tests in the tree, one after the other, until one cannot be run to its end. The tests after that one are broken off with it.
     fn attempt(&mut self, jobs: &[JobId], attempt: u32, claims: Vec<ClaimedTest>) -> Result<Input, CommandError> {
         let upload = self.shared.lane(self.shared.job(jobs[0]).lane).upload;
-        let (mut tried, mut left, mut failed) = (Vec::new(), SutCondition::Clean, None);
+        let (mut tried, mut left, mut failed, mut ended) = (Vec::new(), SutCondition::Clean, None, None);
         let mut reads = Vec::new();
         for (at, &job) in jobs.iter().enumerate() {
             let part = Position {
@@ -87,11 +89,19 @@ impl Worker<'_> {
             };
             let goes_on = matches!(one.said, AttemptOutcome::Passed | AttemptOutcome::Failed)
                 && !matches!(after, SutCondition::Lost(_));
+            let shared = self.shared;
+            let mut plans = shared.pending.plans_of(shared.work, job);
+            if !part.last
+                && goes_on
+                && plans.all(|plan| one.rest_of_plan.ends(shared.work.plan(plan).execute.exit_first))
+            {
+                ended = Some(one.rest_of_plan.reason(&shared.test(job).name));
+            }
             tried.push(one);
             if !matches!(after, SutCondition::Clean) {
                 left = after;
             }
-            if !goes_on || part.last {
+            if !goes_on || part.last || ended.is_some() {
                 break;
             }
             if let SutCondition::Tainted(reason) = &left
@@ -111,13 +121,19 @@ impl Worker<'_> {
             Some(failed) => end_by_error(failed),
             None => worst(&tried),
         };
-        if jobs.len() > tried.len() && matches!(said, AttemptOutcome::Passed | AttemptOutcome::Failed) {
+        if jobs.len() > tried.len()
+            && ended.is_none()
+            && matches!(said, AttemptOutcome::Passed | AttemptOutcome::Failed)
+        {
             said = AttemptOutcome::Broken;
         }
         self.record(&mut tried, attempt, claims, reads);
         let rest = &jobs[tried.len()..];
         let is_cancelled = tried.last().is_some_and(|last| last.outcome == NodeOutcome::Cancelled);
-        let is_cancelled = is_cancelled && failed.is_none();
+        let skip = match ended {
+            Some(reason) => Some(Skip::Stopped(reason)),
+            None => (is_cancelled && failed.is_none()).then_some(Skip::Cancelled),
+        };
         let mut told: Vec<EndedAttempt> = tried.into_iter().map(|tried| self.told(tried)).collect();
         let reason = match (&failed, &left) {
             (Some(failed), _) => failed.to_string(),
@@ -126,10 +142,9 @@ impl Worker<'_> {
         };
         told.extend(rest.iter().map(|&job| {
             let attempt = TestAttempt { job, number: attempt };
-            if is_cancelled {
-                self.cancelled(attempt)
-            } else {
-                self.broken_off(attempt, &reason)
+            match &skip {
+                Some(skip) => self.not_started(attempt, skip),
+                None => self.broken_off(attempt, &reason),
             }
         }));
         self.outbox.send(WorkerMessage::Verdict(said, told));
@@ -164,6 +179,7 @@ impl Worker<'_> {
         });
         let SutAttempt {
             summary,
+            rest_of_plan,
             after,
             started_there,
             mounted,
@@ -172,6 +188,8 @@ impl Worker<'_> {
         let summary = summary.unwrap_or_else(|error| self.unwritten(attempt, error));
         let outcome = outcome_of(&summary);
         let was_lost = started_there && summary.infra.is_some();
+        let rest_of_plan = rest_of_plan.unwrap_or_else(|| RestOfPlan::after(&summary, None));
+        let gave_up = (rest_of_plan == RestOfPlan::GivenUp).then(|| "it gave its plan up: not recorded".to_owned());
         let dependence = self.dependence(test, &dir, was_lost);
         let ended_by = summary.infra.as_ref().map_or("unknown", |(kind, _)| kind.as_str());
         let left = match (after, mounted) {
@@ -198,10 +216,12 @@ impl Worker<'_> {
             doubt: test
                 .doubt
                 .clone()
+                .or(gave_up)
                 .or(dependence)
                 .filter(|_| outcome == NodeOutcome::Pass),
             key,
             summary,
+            rest_of_plan,
         };
         Ok((tried, left))
     }
@@ -223,6 +243,7 @@ impl Worker<'_> {
         EndedAttempt {
             job: tried.job,
             outcome: tried.outcome,
+            rest_of_plan: tried.rest_of_plan,
             cached: false,
             event: stamp(event),
         }
@@ -234,6 +255,7 @@ impl Worker<'_> {
         EndedAttempt {
             job: attempt.job,
             outcome: NodeOutcome::Infra,
+            rest_of_plan: RestOfPlan::EndsByExitFirst,
             cached: false,
             event: stamp(infra_result::broken_off(
                 self.shared,
@@ -244,12 +266,13 @@ impl Worker<'_> {
         }
     }
 
-    /// Ends a test that does not start because the user cancelled one before it.
-    fn cancelled(&self, attempt: TestAttempt) -> EndedAttempt {
-        let (outcome, event, _told_anyway) = infra_result::skipped(self.shared, attempt, &Skip::Cancelled);
+    /// Ends a test that does not start because the user cancelled one before it, or one before it ended the plan.
+    fn not_started(&self, attempt: TestAttempt, skip: &Skip) -> EndedAttempt {
+        let (outcome, event, _told_anyway) = infra_result::skipped(self.shared, attempt, skip);
         EndedAttempt {
             job: attempt.job,
             outcome,
+            rest_of_plan: RestOfPlan::Runs,
             cached: false,
             event: stamp(event),
         }
