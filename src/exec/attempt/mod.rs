@@ -146,11 +146,7 @@ pub(crate) fn run(
                 break (Finish::Infra { kind, note }, after);
             }
             StreamsEnd::Disconnected | StreamsEnd::LossWasMeant => {
-                let until = match attempt.duration {
-                    Some(_) => deadline.expires(),
-                    None => deadline.expires().min(Instant::now() + LONGEST_AWAY),
-                };
-                match come_back(sut, until) {
+                match come_back(sut, back_until(attempt.duration, &deadline, Instant::now())) {
                     Ok(boot) => meant_boot = Some(boot),
                     Err(ended) => break ended,
                 }
@@ -212,13 +208,21 @@ fn set_restarts(job: &mut Job, count: u32) {
     }
 }
 
+/// Returns until when a machine may be away: as long as its test may run, but no machine is waited for without end.
+fn back_until(duration: Option<Duration>, deadline: &Deadline, now: Instant) -> Instant {
+    match duration {
+        Some(_) => deadline.expires(),
+        None => deadline.expires().min(now + LONGEST_AWAY),
+    }
+}
+
 /// Connects again after a disconnect on purpose, and returns the boot in which the SUT is. An error is the end of the attempt.
 fn come_back(sut: &mut dyn Sut, until: Instant) -> Result<String, (Finish, SutAfter)> {
     let ended = |kind, note, after| Err((Finish::Infra { kind, note }, after));
     match sut.reopen(until) {
         // What ran there was ended because its time was over, not because it had finished.
         Ok(_) if Instant::now() >= until => {
-            let note = "the duration was over before the test could be started again".to_owned();
+            let note = "its time was over before the test could be started again".to_owned();
             ended(InfraKind::Timeout, note, SutAfter::Usable(After::Tainted))
         }
         Ok(hello) => Ok(hello.facts.boot_id),
@@ -258,5 +262,23 @@ pub(crate) fn kind_of(trouble: &Trouble) -> InfraKind {
         TroubleKind::Aborted => InfraKind::Aborted,
         TroubleKind::Setup => InfraKind::Setup,
         TroubleKind::Cancelled => InfraKind::Cancelled,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use super::{LONGEST_AWAY, back_until};
+    use crate::control::{Deadline, DurationChange};
+
+    #[test]
+    fn a_machine_is_waited_for_as_long_as_its_test_may_run_and_never_without_end() {
+        let (now, day) = (Instant::now(), Duration::from_hours(24));
+        assert_eq!(back_until(Some(day), &Deadline::new(day, now), now), now + day);
+        let mut unlimited = Deadline::new(Duration::MAX, now);
+        assert_eq!(back_until(None, &unlimited, now), now + LONGEST_AWAY);
+        unlimited.apply(DurationChange::Set(Duration::from_mins(1)), now);
+        assert_eq!(back_until(None, &unlimited, now), now + Duration::from_mins(1));
     }
 }
