@@ -155,13 +155,14 @@ fn slot_of_libraries(slot: &str, libraries: &LibraryFiles) -> String {
 
 /// Returns the name of an upload's file as an input of a node, and the input itself, which is `None` for a directory.
 pub(crate) fn input(file: &UploadFile) -> (String, Option<InputFile>) {
+    let is_directory = file.kind == UploadKind::Directory;
     let file = TreeFile {
         path: file.path.clone(),
         text: escaped(&file.path),
         kind: file.kind.clone(),
         beyond: file.beyond,
     };
-    let input = file.input("");
+    let input = (!is_directory).then(|| file.input(""));
     (file.text, input)
 }
 

@@ -249,11 +249,10 @@ impl TreeFiles {
         self.files.get(at)
     }
 
-    /// Returns the digest of the paths, modes and contents of all files, .fmf files included. Empty directories do not count,
-    /// because git does not keep them.
+    /// Returns the digest of the paths, modes and contents of all files, .fmf files included.
     pub(crate) fn digest(&self) -> BlobDigest {
         let mut hasher = blake3::Hasher::new();
-        for input in self.files.iter().filter_map(|file| file.input("")) {
+        for input in self.files.iter().map(|file| file.input("")) {
             hasher.update(&(input.path.len() as u64).to_le_bytes());
             hasher.update(input.path.as_bytes());
             hasher.update(input.mode.word().as_bytes());
@@ -274,9 +273,9 @@ fn parts(path: &Path) -> impl Iterator<Item = OsString> {
 }
 
 impl TreeFile {
-    /// Returns the file as an input of a node; a directory is no input. `prefix` is the section's directory in the slot, with its
-    /// slash.
-    pub(crate) fn input(&self, prefix: &str) -> Option<InputFile> {
+    /// Returns the file as an input of a node. An empty directory is one, too: it is brought to the machine, where a test sees it.
+    /// `prefix` is the section's directory in the slot, with its slash.
+    pub(crate) fn input(&self, prefix: &str) -> InputFile {
         let (digest, mode) = match &self.kind {
             UploadKind::File {
                 digest,
@@ -296,13 +295,13 @@ impl TreeFile {
                 }
                 (BlobDigest::of(&text), FileMode::Symlink)
             }
-            UploadKind::Directory => return None,
+            UploadKind::Directory => (BlobDigest::of(b""), FileMode::Directory),
         };
-        Some(InputFile {
+        InputFile {
             path: format!("{prefix}{}", self.text),
             digest,
             mode,
-        })
+        }
     }
 
     fn link(&self) -> Option<&Path> {

@@ -41,7 +41,7 @@ impl TreeInputs {
         let shared = files.files.iter().filter(|file| home(owners, &file.path).is_none());
         // A shared symlink makes the file that it leads to an input, too.
         let shared: Vec<&TreeFile> = shared.flat_map(|file| files.with_target(file)).collect();
-        let shared = candidates(shared).filter_map(|file| file.input(&prefix)).collect();
+        let shared = candidates(shared).map(|file| file.input(&prefix)).collect();
         Self {
             shared,
             owners: owners.clone(),
@@ -89,7 +89,7 @@ impl TreeInputs {
         let below = self.files.below(directory).iter();
         let own = below.filter(|file| owner(&self.owners, &file.path) == Some(directory));
         let own = candidates(own.flat_map(|file| self.files.with_target(file)));
-        let set: FileSet = own.filter_map(|file| file.input(&self.prefix)).collect();
+        let set: FileSet = own.map(|file| file.input(&self.prefix)).collect();
         self.own.insert(directory.to_owned(), set.clone());
         set
     }
@@ -97,7 +97,7 @@ impl TreeInputs {
     /// Returns all files of the tree.
     pub(crate) fn whole(&self) -> FileSet {
         candidates(&self.files.files)
-            .filter_map(|file| file.input(&self.prefix))
+            .map(|file| file.input(&self.prefix))
             .collect()
     }
 
@@ -106,7 +106,7 @@ impl TreeInputs {
             return set.clone();
         }
         let files = candidates(self.files.reachable(directory));
-        let set: FileSet = files.filter_map(|file| file.input(&self.prefix)).collect();
+        let set: FileSet = files.map(|file| file.input(&self.prefix)).collect();
         self.below.insert(directory.to_owned(), set.clone());
         set
     }
@@ -123,7 +123,7 @@ impl TreeInputs {
         }
         let named = candidates(&self.files.files).filter_map(|file| {
             let home = home(&self.owners, &file.path)?;
-            let input = file.input(&self.prefix)?;
+            let input = file.input(&self.prefix);
             mentions.name(&input.path, self.prefix.len() + home).then_some(input)
         });
         named.collect()
@@ -131,7 +131,7 @@ impl TreeInputs {
 
     /// Returns all files that are named, whether they belong to a test or not.
     pub(crate) fn mentioned(&self, mentions: &Mentions) -> FileSet {
-        let inputs = candidates(&self.files.files).filter_map(|file| file.input(&self.prefix));
+        let inputs = candidates(&self.files.files).map(|file| file.input(&self.prefix));
         inputs.filter(|input| mentions.name(&input.path, 0)).collect()
     }
 
@@ -143,7 +143,7 @@ impl TreeInputs {
         for file in candidates(&self.files.files) {
             let matches: Vec<usize> = ancestors(&file.text).flat_map(|part| globs.set.matches(part)).collect();
             if !matches.is_empty() {
-                files.extend(file.input(&self.prefix));
+                files.push(file.input(&self.prefix));
             }
             for index in matches {
                 used[index] = true;
@@ -265,6 +265,22 @@ mod tests {
             paths(&everything),
             ["README", "lib/x.sh", "t/a/d/f", "t/a/run", "t/b/run"]
         );
+        Ok(())
+    }
+
+    #[test]
+    fn an_empty_directory_is_an_input_like_a_file() -> io::Result<()> {
+        let dir = tree()?;
+        for empty in ["t/a/empty", "t/b/empty", "lib/empty"] {
+            fs::create_dir(dir.path().join(empty))?;
+        }
+        let mut inputs = inputs(dir.path(), &["t/a", "t/b"]);
+        assert_eq!(
+            paths(&inputs.of_test(None, &["t/a".into()])),
+            ["README", "lib/empty", "lib/x.sh", "t/a/d/f", "t/a/empty", "t/a/run"]
+        );
+        let named: InputFiles = inputs.named(&Mentions::of(std::iter::once("ls t/b/empty"))).into();
+        assert_eq!(paths(&named), ["t/b/empty"]);
         Ok(())
     }
 

@@ -60,9 +60,7 @@ impl PlanLibraries {
                 match patterns::matching(repositories.files_of(test.tree), patterns) {
                     Ok(found) => {
                         let found = found.into_iter().filter(|file: &&TreeFile| !file.is_metadata());
-                        needed
-                            .files
-                            .push(found.filter_map(|file| file.input(test.prefix)).collect());
+                        needed.files.push(found.map(|file| file.input(test.prefix)).collect());
                     }
                     Err(reason) => needed.lacks(reason),
                 }

@@ -124,6 +124,19 @@ fn a_file_that_becomes_executable_or_comes_and_goes_reruns_its_test() {
 }
 
 #[test]
+fn an_empty_directory_that_comes_or_goes_reruns_its_test() {
+    let scene = built();
+    let empty = scene.world.path("tree/tests/a/empty");
+    fs::create_dir(&empty).expect("nothing is there");
+    says(&scene.why(["/tests/a"]), &["files/tests/a/empty: added"]);
+    rebuilds(&scene, ["test a"]);
+    scene.write("tests/a/test.sh", "#!/bin/bash\n[[ -d empty ]]\n");
+    scene.run(0, ["build"]);
+    fs::remove_dir(&empty).expect("it is there");
+    scene.run(1, ["build"]);
+}
+
+#[test]
 fn changed_metadata_that_matters_reruns_that_test() {
     let scene = built();
     scene.edit("tests/b/main.fmf", "duration: 1m", "duration: 2m");
