@@ -42,9 +42,20 @@ pub enum JobKind {
         /// The data of the plan that it sees, with what else tmt promises scripts; `None` for package managers, which are no scripts
         /// of a plan.
         plan_data: Option<PlanData>,
+        /// The prepare step that it is a part of, if what it leaves running is to live on.
+        step: Option<PrepareStep>,
     },
     /// Sends the data of a plan over the control stream, as the files of a test that lie below `data`.
     SendPlanData(PlanData),
+}
+
+/// A prepare step, as the machine is to know it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PrepareStep {
+    /// Its position in its chain.
+    pub index: usize,
+    /// Its name for people.
+    pub name: String,
 }
 
 /// Which plan environment file a job sees as `TMT_PLAN_ENVIRONMENT_FILE`.

@@ -29,6 +29,9 @@
 //! <dir>/v1/prepared      the slot in which the last prepare step ran, which stays
 //! <dir>/v1/mounts        what prepare steps have mounted below the trees
 //! <dir>/v1/canary        read by each job: its time of last access tells whether reads can be observed
+//! <dir>/v1/id            a word by which processes of the machine's jobs are known
+//! <dir>/v1/daemons       what prepare steps have left running; see `bash/daemons.bash`
+//! <dir>/v1/detached      is there if a test has let go of its runner since the last job
 //! <dir>/v1/job/          the running job's script, environment, metadata and process groups
 //! <dir>/v1/unended       first line: the name of the running job; empty when the job has ended and the runner was told
 //! ```
@@ -40,6 +43,7 @@ pub mod agent;
 pub mod ansible;
 pub mod cancel;
 pub mod channel;
+pub mod daemon;
 pub mod facts;
 mod interface;
 pub mod job;
@@ -53,9 +57,10 @@ pub use agent::access_times::Reads;
 pub use ansible::Inventory;
 pub use cancel::{Cancel, Urgency};
 pub use channel::{Channel, Cut, End, Ready};
+pub use daemon::{Daemon, DaemonCondition};
 pub use facts::{BaseIdentity, Facts, Installation, local_facts};
 pub use interface::{PLAN_DATA_CHANGES, PlanData, TestRestart, TmtTest};
-pub use job::{EnvFile, Job, JobKind};
+pub use job::{EnvFile, Job, JobKind, PrepareStep};
 pub use kind::local::Local;
 pub use project::{Due, Project};
 pub use state::{SutState, Taint};
@@ -71,6 +76,8 @@ pub struct Hello {
     pub facts: Facts,
     /// The machine's own account of what was prepared on it.
     pub state: SutState,
+    /// What prepare steps have left running there.
+    pub daemons: Vec<Daemon>,
 }
 
 /// What to do about a lease that somebody else holds.
@@ -172,6 +179,13 @@ pub trait Sut: Send {
     /// Restores the plan environment file of a project's prepared chain as it was after the step at position `step`. Returns
     /// whether that content was saved; if not, nothing was done.
     fn rewind_env_file(&mut self, project: &str, step: usize) -> Result<bool, Trouble>;
+
+    /// Returns what prepare steps have left running on the machine, and whether it still runs.
+    fn daemons(&mut self) -> Result<Vec<Daemon>, Trouble>;
+
+    /// Ends what the prepare step at position `from` of a chain, and all later ones, have left running, and forgets it. What tests
+    /// have left running ends, too. It fails if something cannot be ended.
+    fn end_daemons(&mut self, from: usize) -> Result<(), Trouble>;
 
     /// Starts a script under the wrapper.
     fn start(&mut self, job: &Job) -> Result<Box<dyn Channel>, Trouble>;

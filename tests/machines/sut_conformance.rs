@@ -324,6 +324,7 @@ macro_rules! conformance {
     (@noisy lease $laws:tt) => { conformance!(@laws "noisy" lease $laws); };
     (@noisy jobs $laws:tt) => { conformance!(@laws "noisy" jobs $laws); };
     (@noisy trust $laws:tt) => { conformance!(@laws "noisy" trust $laws); };
+    (@noisy daemons $laws:tt) => { conformance!(@laws "noisy" daemons $laws); };
     (@noisy ending $laws:tt) => { conformance!(@laws "noisy" ending $laws); };
     (@noisy $theme:ident $laws:tt) => {};
     (@odd jobs $laws:tt) => { conformance!(@laws "ssh_odd" jobs $laws); };
@@ -413,7 +414,6 @@ conformance! {
         dropped_channel_ends_the_job
         killed_runner_leaves_nothing_behind
         machine_is_taken_only_when_the_last_job_is_gone
-        what_leaves_the_group_neither_dies_nor_hangs_the_runner
         wrapper_that_is_killed_is_a_broken_end_and_its_job_dies
         wrapper_and_watcher_killed_leave_their_job_to_the_next_open
         detached_test_sees_epipe_and_goes_on
@@ -423,6 +423,16 @@ conformance! {
         wait_comes_back_for_deadlines_and_for_each_cancellation
         state_is_written_also_after_a_cancellation
         test_that_deletes_the_list_of_its_groups_leaves_nothing_behind
+    }
+    daemons: {
+        what_a_prepare_step_leaves_running_lives_on_until_it_is_ended
+        what_later_steps_left_running_is_ended_alone
+        a_step_that_fails_or_is_cut_off_leaves_nothing_running
+        a_daemon_that_has_ended_is_told_and_another_process_is_not_taken_for_it
+        daemons_of_another_boot_are_told_and_the_processes_with_their_numbers_live_on
+        a_daemon_that_prints_neither_hangs_its_step_nor_dies_of_it
+        what_a_test_leaves_outside_of_its_group_ends_with_it
+        what_left_the_group_of_a_job_that_was_cut_off_is_ended_by_the_next_runner
     }
     trust: {
         job_of_a_runner_that_was_killed_is_a_taint_until_a_state_is_written

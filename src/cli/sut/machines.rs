@@ -23,7 +23,11 @@ pub(super) fn look(suts: &[&SutSpec], cancel: &Cancel, purpose: Purpose) -> Vec<
     for_each(suts, |sut| {
         if let Some(facts) = sut.access.facts() {
             let state = sut.access.peek(sut.dir.as_deref()).state.unwrap_or_default();
-            return Ok(Hello { facts, state });
+            return Ok(Hello {
+                facts,
+                state,
+                daemons: Vec::new(),
+            });
         }
         if purpose == Purpose::Look
             && let Some(command) = sut.access.runs_of_tree()

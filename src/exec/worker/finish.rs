@@ -152,6 +152,9 @@ impl Worker<'_> {
         if forgotten {
             self.sut.reset_env_file(&self.shared.project.id, EnvFile::Base)?;
         }
+        if self.shared.cancel.urgency() < Urgency::Now {
+            self.end_daemons(0)?;
+        }
         self.sut.reserve(Room::Kept)?;
         Ok(())
     }
@@ -205,7 +208,7 @@ impl Worker<'_> {
             plan: plan.name.clone(),
             run: String::new(),
         };
-        let seen = (Shared::env_file(&plan.chain), data);
+        let seen = (Shared::env_file(&plan.chain), data, None);
         let ran = match missing {
             None => self.run_step(step, seen, Urgency::Graceful, &mut log)?,
             Some(reason) => ScriptEnd::Infra(InfraKind::Setup, reason.to_owned()),

@@ -14,14 +14,14 @@ use crate::exec::attempt::script::{self, ScriptEnd};
 use crate::exec::run::messages::WorkerMessage;
 use crate::exec::worker::{CommandError, Worker};
 use crate::sut::agent::features::feature_script;
-use crate::sut::{EnvFile, Job, JobKind, PlanData, Urgency};
+use crate::sut::{EnvFile, Job, JobKind, PlanData, PrepareStep, Urgency};
 
 impl Worker<'_> {
     /// Runs the scripts of a prepare or finish step until one fails.
     pub(crate) fn run_step(
         &mut self,
         step: StepId,
-        (env_file, plan_data): (EnvFile, PlanData),
+        (env_file, plan_data, of): (EnvFile, PlanData, Option<PrepareStep>),
         borne: Urgency,
         log: &mut NodeLog<'_>,
     ) -> Result<ScriptEnd, CommandError> {
@@ -42,6 +42,8 @@ impl Worker<'_> {
                     let job = Job {
                         kind: JobKind::Script {
                             plan_data: is_of_plan.then(|| plan_data.clone()),
+                            // The daemons of packages are not started again with the step.
+                            step: of.clone().filter(|_| is_of_plan),
                         },
                         script,
                         slot: self.shared.slot(spec.upload).to_owned(),

@@ -3,6 +3,7 @@
 //!
 //! The four steps have a file each: `enter`, `prepare`, `test` and `finish`.
 
+mod daemons;
 pub(crate) mod enter;
 mod finish;
 pub(crate) mod how;
@@ -31,6 +32,7 @@ use crate::exec::record::recorder::RecorderHandle;
 use crate::exec::run::messages::{Outbox, WorkerMessage};
 use crate::exec::run::shared::Shared;
 use crate::exec::schedule::{Input, JobId, LaneId, Skip, StepNo, WorkerCommand};
+use crate::exec::worker::daemons::Daemons;
 use crate::exec::worker::plan_data::ChangedData;
 use crate::exec::worker::sync::mode_of;
 use crate::sut::trouble::without_os_numbers;
@@ -82,6 +84,8 @@ pub(crate) struct Worker<'a> {
     pub(crate) ignored: Option<Taint>,
     /// What the SUT has told about itself, once it was opened.
     pub(crate) facts: Option<Facts>,
+    /// What prepare steps have left running there.
+    daemons: Daemons,
     /// Plans whose finish could not be run in this run.
     pub(crate) unpaid: BTreeSet<String>,
     /// The recorder that writes the records of tests.
@@ -117,6 +121,7 @@ impl<'a> Worker<'a> {
             prepared_here: false,
             ignored: None,
             facts: None,
+            daemons: Daemons::default(),
             records,
             unpaid: BTreeSet::new(),
             prepared_reads: Some(Paths::new()),
@@ -204,6 +209,7 @@ impl<'a> Worker<'a> {
         }
         self.facts = Some(hello.facts);
         self.state = hello.state;
+        self.daemons = Daemons::told(hello.daemons);
         if let Some(taint) = &self.state.taint {
             self.tell(SutEvent::Tainted, taint.reason.clone());
         }

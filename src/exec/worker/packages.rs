@@ -70,7 +70,10 @@ impl Worker<'_> {
             Err(reason) => return Ok(Installed::Not(reason)),
         };
         let job = Job {
-            kind: JobKind::Script { plan_data: None },
+            kind: JobKind::Script {
+                plan_data: None,
+                step: None,
+            },
             script,
             slot: self.shared.slot(self.shared.lane(lane).upload).to_owned(),
             dir: String::new(),

@@ -13,7 +13,7 @@ use crate::exec::record::{self, RecordError};
 use crate::exec::worker::how::outcome_of;
 use crate::exec::worker::{CommandError, Worker};
 use crate::host::clock::unix_now;
-use crate::sut::{EnvFile, PlanData, Taint, Urgency};
+use crate::sut::{EnvFile, PlanData, PrepareStep, Taint, Urgency};
 
 impl Worker<'_> {
     /// Runs a step of a chain after all steps before it are done. Returns the reason if it fails.
@@ -31,7 +31,12 @@ impl Worker<'_> {
             attempt: 1,
         });
         let mut log = shared.prepare_log.part(self.sut.name(), node.label())?;
-        let ran = self.run_step(step, (EnvFile::Prepared, PlanData::OfChain), Urgency::None, &mut log)?;
+        let of = PrepareStep {
+            index,
+            name: node.label().to_owned(),
+        };
+        let seen = (EnvFile::Prepared, PlanData::OfChain, Some(of));
+        let ran = self.run_step(step, seen, Urgency::None, &mut log)?;
         let own = log.finish()?;
         let mut failure = ran.failure();
         let mut outcome = outcome_of(&ran);
@@ -75,6 +80,7 @@ impl Worker<'_> {
             None => node.key().to_string(),
         };
         self.sut.adopt(shared.slot(spec.upload), index)?;
+        self.look_at_daemons()?;
         self.state.taint = self.ignored.clone();
         self.state.chain.truncate(index);
         self.state.chain.push(key);

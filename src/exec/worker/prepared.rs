@@ -15,6 +15,7 @@ impl Worker<'_> {
     /// Finds out how many steps of a chain are still valid, and makes the machine say no more than that.
     pub(super) fn stand(&mut self, chain: &[StepId]) -> Result<usize, CommandError> {
         let mut done = self.steps_done(chain);
+        self.tell_gone(self.steps_without_daemons(chain));
         if done > 0 && done < self.state.chain.len() {
             self.step_back(done)?;
             done = self.steps_done(chain);
@@ -39,6 +40,9 @@ impl Worker<'_> {
             Some(last) => self.sut.rewind_env_file(&self.shared.project.id, last)?,
             None => false,
         };
+        if kept {
+            self.end_daemons(steps)?;
+        }
         self.state.taint = before;
         if !kept {
             return self.forget_prepared();
@@ -47,8 +51,12 @@ impl Worker<'_> {
         self.save_state()
     }
 
-    /// Returns how many steps of a chain the SUT has done, as far as it is believed.
+    /// Returns how many steps of a chain the SUT has done, as far as it is believed. What a step has left running must still run.
     pub(crate) fn steps_done(&self, chain: &[StepId]) -> usize {
+        self.steps_without_daemons(chain).min(self.daemons.steps_standing())
+    }
+
+    fn steps_without_daemons(&self, chain: &[StepId]) -> usize {
         let options = self.shared.options;
         let distrusted = self.state.taint.is_some() && options.on_taint != OnTaint::Ignore;
         let anew = options.fresh && !self.prepared_here;
@@ -132,6 +140,7 @@ impl Worker<'_> {
         }
         self.state.unprepare();
         self.prepared_reads = Some(Paths::new());
-        self.save_state()
+        self.save_state()?;
+        self.end_daemons(0)
     }
 }

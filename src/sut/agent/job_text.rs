@@ -61,7 +61,7 @@ impl LeaseHolder {
 
 /// A job in the form in which a wrapper takes it.
 pub(crate) struct PackedJob {
-    mode: &'static str,
+    mode: String,
     holder: LeaseHolder,
     /// The machine's directory, the job's directory, the name of the job, and its three files.
     payloads: [Vec<u8>; 6],
@@ -99,9 +99,18 @@ pub(crate) fn pack(
             name, metadata, tty, ..
         } => (if *tty { "tty" } else { "test" }, name.as_str(), metadata.as_str()),
         JobKind::SendPlanData(_) => ("test", "", ""),
-        JobKind::Script { .. } => ("script", "", ""),
+        JobKind::Script { step: Some(step), .. } => ("prepare", step.name.as_str(), ""),
+        JobKind::Script { step: None, .. } => ("script", "", ""),
     };
-    let (called, prologue) = (called(name), prologue(job, data, can_reboot)?);
+    let mode = match &job.kind {
+        JobKind::Script { step: Some(step), .. } => format!("{mode}:{}", step.index),
+        _ => mode.to_owned(),
+    };
+    let called = match &job.kind {
+        JobKind::Script { step: Some(_), .. } => name.to_owned(),
+        _ => called(name),
+    };
+    let prologue = prologue(job, data, can_reboot)?;
     let texts = [
         ("the directory there", trimmed(dir)),
         ("the working directory", trimmed(&cwd)),
@@ -196,8 +205,10 @@ fn prologue(job: &Job, data: &Path, can_reboot: bool) -> Result<Vec<u8>, BadJob>
             text.0.extend(interface::send_plan_data(&around, data));
             return Ok(text.0);
         }
-        JobKind::Script { plan_data: Some(data) } => text.0.extend(interface::before_script(&around, data)),
-        JobKind::Test { tmt: None, .. } | JobKind::Script { plan_data: None } => text.0.extend(&environment),
+        JobKind::Script {
+            plan_data: Some(data), ..
+        } => text.0.extend(interface::before_script(&around, data)),
+        JobKind::Test { tmt: None, .. } | JobKind::Script { plan_data: None, .. } => text.0.extend(&environment),
     }
     // A write that nobody reads then fails without ending this shell. The programs that it starts still die of SIGPIPE, as
     // usual.

@@ -17,6 +17,8 @@ pub(crate) const AGENT: &str = concat!(
     include_str!("bash/agent/job.bash"),
     include_str!("bash/agent/facts.bash"),
     include_str!("bash/agent/state.bash"),
+    include_str!("bash/daemons.bash"),
+    include_str!("bash/agent/daemons.bash"),
     include_str!("bash/agent/environment.bash"),
     include_str!("bash/agent/plan_data.bash"),
     include_str!("bash/agent/tree/mounts.bash"),
@@ -28,7 +30,7 @@ pub(crate) const AGENT: &str = concat!(
 );
 
 /// The wrapper: the program that runs a job.
-pub(crate) const WRAPPER: &str = include_str!("bash/wrapper.bash");
+pub(crate) const WRAPPER: &str = concat!(include_str!("bash/daemons.bash"), include_str!("bash/wrapper.bash"));
 
 /// Returns what is sent to a bash that was just started, so that it becomes `program` and prints the line `marker` first.
 pub(crate) fn opening(program: &str, marker: &str) -> Vec<u8> {

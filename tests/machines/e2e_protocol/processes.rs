@@ -19,14 +19,27 @@ fn what_a_test_leaves_in_its_process_group_is_killed_when_it_ends() {
 }
 
 #[test]
-fn a_child_outside_of_the_group_that_holds_the_streams_does_not_hang_the_run() {
+fn a_child_outside_of_the_group_that_holds_the_streams_ends_with_the_test_and_does_not_hang_the_run() {
     let done = Case::new(
         r#"echo printed; setsid bash -c 'echo $$ > "$WORLD/pid"; exec sleep 600' &
         until [ -s "$WORLD/pid" ]; do sleep 0.05; done"#,
     )
     .run();
     let stray = done.pids("pid")[0];
-    assert!(lives(stray), "it is nobody's business but the test's");
+    assert!(!lives(stray), "{stray} outlived the test");
+    assert_eq!(done.output(), "printed\n");
+    assert_eq!(done.result()["status"], "pass");
+}
+
+#[test]
+fn a_child_that_hides_from_the_test_lives_on_and_does_not_hang_the_run() {
+    let done = Case::new(
+        r#"echo printed; W=$WORLD; setsid env -i "W=$W" bash -c 'echo $$ > "$W/pid"; exec sleep 600' &
+        until [ -s "$WORLD/pid" ]; do sleep 0.05; done"#,
+    )
+    .run();
+    let stray = done.pids("pid")[0];
+    assert!(lives(stray), "nothing tells whose it is");
     kill_process(Pid::from_raw(stray).unwrap(), Signal::KILL).unwrap();
     assert_eq!(done.output(), "printed\n");
     assert_eq!(done.result()["status"], "pass");

@@ -270,7 +270,10 @@ pub(crate) fn sync(sut: &mut dyn Sut, host: &Host, mode: SyncMode) -> Synced {
 /// Makes a job of a script.
 pub(crate) fn script(text: &str) -> Job {
     Job {
-        kind: JobKind::Script { plan_data: None },
+        kind: JobKind::Script {
+            plan_data: None,
+            step: None,
+        },
         script: text.into(),
         slot: "tree".into(),
         dir: String::new(),

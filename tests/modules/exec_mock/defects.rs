@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 use super::mock::Mock;
 use atex::event::NodeOutcome;
 use atex::sut::{
-    Cancel, Channel, EnvFile, Hello, Inventory, Job, JobKind, OnHeld, Reads, Room, Sut, SutState, SyncMode, Synced,
-    Trouble, Upload, Watch,
+    Cancel, Channel, Daemon, EnvFile, Hello, Inventory, Job, JobKind, OnHeld, Reads, Room, Sut, SutState, SyncMode,
+    Synced, Trouble, Upload, Watch,
 };
 
 use crate::exec_mock::bench::{Bench, Ended, bench};
@@ -93,6 +93,14 @@ impl Sut for Panics {
 
     fn unmount(&mut self) -> Result<String, Trouble> {
         self.inner.unmount()
+    }
+
+    fn daemons(&mut self) -> Result<Vec<Daemon>, Trouble> {
+        self.inner.daemons()
+    }
+
+    fn end_daemons(&mut self, from: usize) -> Result<(), Trouble> {
+        self.inner.end_daemons(from)
     }
 
     fn slots(&mut self) -> Result<Vec<(String, u64)>, Trouble> {

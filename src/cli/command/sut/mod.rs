@@ -28,7 +28,9 @@ use crate::report::text::harmless;
 use crate::report::{Exit, human};
 use crate::sut::kind::Peek;
 use crate::sut::project::of_slot;
-use crate::sut::{Cancel, Due, EnvFile, Facts, Hello, OnHeld, Sut, SutState, Trouble, TroubleKind};
+use crate::sut::{
+    Cancel, Daemon, DaemonCondition, Due, EnvFile, Facts, Hello, OnHeld, Sut, SutState, Trouble, TroubleKind,
+};
 
 /// Look at machines
 #[derive(Debug, Subcommand)]
@@ -134,7 +136,7 @@ fn look(spec: &SutSpec, cancel: &Cancel) -> Result<Seen, Trouble> {
         }),
         // The machine was never used, or it cannot be used; opening it shows which.
         _ => {
-            let (_free, Hello { facts, state }) = open(spec, OnHeld::Fail, cancel)?;
+            let (_free, Hello { facts, state, .. }) = open(spec, OnHeld::Fail, cancel)?;
             Ok(Seen { facts, state, lease })
         }
     }
@@ -219,7 +221,7 @@ struct Within {
 }
 
 fn show_one(spec: &SutSpec, hello: &Hello, seen: &Within, out: &mut Out) -> Result<(), CliError> {
-    let Hello { facts, state } = hello;
+    let Hello { facts, state, daemons } = hello;
     out.line(paint(out.palette.bold, harmless(&spec.name)))?;
     let lines = [
         ("system", system(facts)),
@@ -238,6 +240,10 @@ fn show_one(spec: &SutSpec, hello: &Hello, seen: &Within, out: &mut Out) -> Resu
     for (index, key) in state.chain.iter().enumerate() {
         let name = if index == 0 { "chain" } else { "" };
         out.line(format_args!("  {name:12}{}", harmless(key)))?;
+    }
+    for (index, daemon) in daemons.iter().enumerate() {
+        let name = if index == 0 { "daemons" } else { "" };
+        out.line(format_args!("  {name:12}{}", harmless(&daemon_words(daemon))))?;
     }
     for (index, (slot, used)) in seen.trees.iter().enumerate() {
         let name = if index == 0 { "trees" } else { "" };
@@ -266,6 +272,7 @@ fn reset(pool: &Pool, settings: &Settings, out: &mut Out) -> Result<Exit, CliErr
         state.unprepare();
         // The state is reset first, so that a chain is never trusted after its environment file is gone.
         machine.set_state(&state)?;
+        machine.end_daemons(0)?;
         for project in &state.projects {
             machine.reset_env_file(&project.id, EnvFile::Prepared)?;
             machine.reset_env_file(&project.id, EnvFile::Base)?;
@@ -290,7 +297,7 @@ fn remove(pool: &Pool, settings: &Settings, out: &mut Out) -> Result<Exit, CliEr
     let (cancel, _heeded) = cancel()?;
     for spec in &pool.suts {
         let mut machine = spec.machine(&cancel)?;
-        let Hello { facts, state } = machine.open(OnHeld::End, &mut |_| {})?;
+        let Hello { facts, state, .. } = machine.open(OnHeld::End, &mut |_| {})?;
         machine.remove()?;
         machines::forget(spec);
         if settings.json {
@@ -329,11 +336,31 @@ fn described(spec: &SutSpec, hello: &Hello, seen: &Within) -> Value {
         json!({"slot": slot, "project": of, "used": millis(*used)})
     };
     let trees: Vec<Value> = seen.trees.iter().map(tree).collect();
+    let daemon = |daemon: &Daemon| {
+        let Daemon {
+            pid, step, of, command, ..
+        } = daemon;
+        let (since, condition) = (millis(daemon.since), daemon.condition.word());
+        json!({"pid": pid, "condition": condition, "step": step, "of": of, "since": since, "command": command})
+    };
+    let daemons: Vec<Value> = hello.daemons.iter().map(daemon).collect();
     let reads = json!({"seen": seen.blind.is_none(), "mounted": seen.blind});
     json!({
         "name": spec.name, "base": spec.base, "facts": FactsJson::from(&hello.facts), "state": StateJson::from(&hello.state),
-        "reads": reads, "trees": trees,
+        "reads": reads, "trees": trees, "daemons": daemons,
     })
+}
+
+/// Returns a line on a process that a prepare step has left running.
+fn daemon_words(daemon: &Daemon) -> String {
+    let since = human::age(unix_now().saturating_sub(daemon.since));
+    let ended = match daemon.condition {
+        DaemonCondition::Runs => "",
+        DaemonCondition::Ended => "; it has ended",
+        DaemonCondition::Booted => "; it has ended with a boot",
+    };
+    let Daemon { pid, command, of, .. } = daemon;
+    format!("{pid}, left {since} by `{of}`: {command}{ended}")
 }
 
 /// Returns the plans whose finish is due, each with its project if that is known.

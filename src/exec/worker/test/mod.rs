@@ -184,6 +184,11 @@ impl Worker<'_> {
             started_there,
             mounted,
         } = self.attempt_made(made, attempt, part, &dir)?;
+        let gone = match after {
+            SutAfter::Usable(_) if started_there => self.daemon_gone()?,
+            _ => None,
+        };
+        let (daemon_doubt, daemon_taint) = gone.map_or((None, None), |gone| (gone.doubt, gone.taint));
         let is_written = summary.is_ok();
         let summary = summary.unwrap_or_else(|error| self.unwritten(attempt, error));
         let outcome = outcome_of(&summary);
@@ -199,7 +204,7 @@ impl Worker<'_> {
             }
             (SutAfter::Usable(After::Tainted), None) => SutCondition::Tainted(format!("`{node}` ended by {ended_by}")),
             _ if started_there && test.destructive => SutCondition::Tainted(format!("`{node}` is destructive")),
-            _ => SutCondition::Clean,
+            _ => daemon_taint.map_or(SutCondition::Clean, SutCondition::Tainted),
         };
         let tried = EndedTest {
             job,
@@ -218,7 +223,8 @@ impl Worker<'_> {
                 .clone()
                 .or(gave_up)
                 .or(dependence)
-                .filter(|_| outcome == NodeOutcome::Pass),
+                .filter(|_| outcome == NodeOutcome::Pass)
+                .or(daemon_doubt),
             key,
             summary,
             rest_of_plan,

@@ -4,7 +4,7 @@
 # Stdin: a marker line; a line `MODE BEAT SEAL AGENT BEGUN INIT LENGTH...`, followed by payloads of these lengths without NUL
 # bytes: the machine's directory, the job's directory, the name of the job, and the job's files `run`, `script`,
 # `metadata.yaml`; then words, one on each line: `terminate`, `overdue`, `detach`, or an empty line as a sign of life. MODE is
-# `test`, `tty` or `script`. BEAT is the number of seconds of silence after which the runner is taken for dead, 0 for never.
+# `test`, `tty`, `script` or `prepare:STEP`, whose daemons live on: STEP is the position of the prepare step in its chain. BEAT is the number of seconds of silence after which the runner is taken for dead, 0 for never.
 # SEAL is a word that only the runner and this program know; it is kept only in a variable of this shell. AGENT is the process
 # that holds the lease for this job, and BEGUN its start time; INIT is the start time of the first process, as AGENT sees it.
 # Nothing on the machine is touched before the job has arrived.
@@ -13,8 +13,9 @@
 # of the test, then `mounted SEAL` if the test left something mounted below the trees, and `exitcode N SEAL` last. Stderr: the
 # marker, then what the job prints.
 #
-# Descriptors: 4 the list of process groups, 5 control, 6 output, 8 commands, 9 run.lock. The job sees 0, 1, 2, and 7 for the
-# control stream; that has a single digit, because `>&$ATEX_TEST_CONTROL` takes no more in dash.
+# Descriptors: 4 the list of process groups, 5 control, 6 output, 8 commands, 9 run.lock; for a prepare step also 3 and 10, both
+# ends of the pipe that its scripts print to, and 7 to hear of the relay behind it. The job sees 0, 1, 2, and 7 for the control
+# stream; that has a single digit, because `>&$ATEX_TEST_CONTROL` takes no more in dash.
 #
 # The next test must start at little cost, so bash itself does what is done for each test, where it can.
 
@@ -69,6 +70,11 @@ take_job() {
     take script "${lengths[4]}"
     take metadata "${lengths[5]}"
     v=$base/v1 work=$base/v1/job
+    case $mode in
+        prepare:*) step=${mode#*:} mode=prepare ;;
+        script) step= ;;
+        *) step=test ;;
+    esac
 }
 
 # plain: whether nothing is mounted at or below the job's directory; otherwise `said` names the mount point.
@@ -114,6 +120,16 @@ put_job() {
     exec 4>>"$work/groups" && printf '%s\n' "$boot" >&4 && put_files || refuse_for "cannot write below \`$work\`" put_files
     env=${cwd#"$v/tree/"}
     env=$v/env/${env%%[-/]*}
+    IFS= read -r id <"$v/id"
+    [[ $mode != prepare ]] || put_relay
+    # What a test left that has let go of the runner is still to be ended with the test.
+    if [[ -e $v/detached ]]; then
+        rm -f -- "$v/detached"
+    elif [[ $step == test ]]; then
+        before=(/proc/[0-9]*)
+        before="${before[*]#/proc/} "
+        before=" $before"
+    fi
     [[ -e $env.base ]] || : >"$env.base"
     [[ -e $env.prepared ]] || : >"$env.prepared"
     [[ -L $cwd || $cwd == "$v"/tree/*/* || -d $cwd ]] || mkdir -p -- "$cwd"
@@ -260,6 +276,86 @@ watch() {
     end_groups
 }
 
+# put_relay: makes a pipe for what a prepare step prints, and a process that passes it on. A daemon that still prints to it when
+# nobody reads any more is not ended by that: the relay lives as long as somebody can print, and then drops what comes.
+put_relay() {
+    exec 3<> <(:)
+    exec 10</proc/self/fd/3
+    exec 7< <(exec setsid "$BASH" --noprofile --norc -c 'trap "" PIPE; cat >&6; exec cat >/dev/null 6>&-' \
+        </proc/self/fd/3 3>&- 4>&- 5>&- 8<&- 9>&- 10<&-)
+}
+
+# drain: waits until what the prepare step has printed was passed on. The relay ends if nobody can print any more.
+drain() {
+    local left word empty=0
+    exec 3>&-
+    for ((left = 100; left > 0 && empty < 2; left--)); do
+        IFS= read -r -t 0.05 word <&7
+        (($? > 128)) || return
+        if read -r -t 0 word <&10; then empty=0; else ((empty++)); fi
+    done
+}
+
+# keep_daemons: notes what the prepare step has left running, before its end is told. A process that is still becoming a daemon is
+# waited for. Of a process and its children only the process is noted.
+keep_daemons() {
+    local round seen=
+    for ((round = 0; round < 20; round++)); do
+        of_jobs "$step" "${pids[0]}" "$begin"
+        ((${#found[@]})) || return 0
+        [[ "${found[*]}" != "$seen" ]] || break
+        seen="${found[*]}"
+        sleep 0.1
+    done
+    note_daemons
+}
+
+# note_daemons: adds the processes in `found` to the list.
+note_daemons() {
+    local one pid parent since word command now list=$'\n' here boot= old=
+    this_boot
+    here=$REPLY
+    [[ ! -f $v/daemons || -L $v/daemons ]] || { IFS= read -r boot; IFS= read -r -d '' old; } <"$v/daemons"
+    [[ $boot == "$here" ]] || old=
+    printf -v now '%(%s)T' -1
+    for one in "${found[@]}"; do
+        one=($one)
+        pid=${one[0]} parent=${one[1]} since=${one[2]}
+        [[ $'\n'$old != *$'\n'"$pid"$'\t'"$since"$'\t'* && $'\n'$old != *$'\n'"$parent"$'\t'* ]] || continue
+        [[ " ${found[*]/#/|}" != *"|$parent "* ]] || continue
+        command=
+        while IFS= read -r -d '' word; do command+="$word "; done <"/proc/$pid/cmdline"
+        [[ $command ]] || IFS= read -r command <"/proc/$pid/comm"
+        command=${command:0:300}
+        list+="$pid"$'\t'"$since"$'\t'"$step"$'\t'"$now"$'\t'"${name//[[:cntrl:]]/ }"$'\t'"${command//[[:cntrl:]]/ }"$'\n'
+    done 2>/dev/null
+    { printf '%s\n%s%s' "$here" "$old" "${list#$'\n'}" >"$v/daemons.new" && mv -f -- "$v/daemons.new" "$v/daemons"; } || {
+        printf 'atex: what this step leaves running cannot be noted, and is ended\n' >&6
+        return 1
+    }
+}
+
+# end_job: ends what the job left, but for the daemons of a prepare step that went well. A test that lets go of the runner, since
+# its machine goes down or its connection is cut, comes back to what it has started outside of its group.
+end_job() {
+    read_list
+    if [[ $mode == prepare && $rc == 0 && ! $heard ]]; then
+        keep_daemons && kept=yes || rc=1
+    fi
+    if [[ ! $kept ]]; then
+        end_groups
+        case $mode in
+            script) ;;
+            prepare) end_jobs "$step" "${pids[0]}" "$begin" ;;
+            *)
+                read_list
+                if [[ $heard == detach ]]; then : >"$v/detached"; else end_jobs 9999999; fi
+                ;;
+        esac
+    fi
+    [[ $mode != prepare ]] || drain
+}
+
 # run: becomes the job. It runs in the foreground of the wrapper, because bash makes background jobs ignore SIGINT for good.
 run() {
     local job stat fields pid=$BASHPID
@@ -271,7 +367,9 @@ run() {
     IFS= read -r -n 1 stat <"$v/canary"
     unset -v LC_ALL
     [[ ! $locale ]] || export LC_ALL="${locale#is}"
+    [[ ! $step ]] || export ATEX_JOB="$id:$step:"
     case $mode in
+        prepare) exec setsid "$BASH" --noprofile --norc "$work/run" >&3 2>&3 3>&- 4>&- 5>&- 6>&- 7<&- 8<&- 9>&- 10<&- ;;
         test) exec setsid "$BASH" --noprofile --norc "$work/run" 7>&5 >&6 2>&6 4>&- 5>&- 6>&- 8<&- 9>&- ;;
         script) exec setsid "$BASH" --noprofile --norc "$work/run" >&6 2>&6 4>&- 5>&- 6>&- 8<&- 9>&- ;;
         tty)
@@ -300,7 +398,9 @@ has_mounts() {
 leave() {
     local told=
     read_list
-    [[ $heard == gone || $mode == script ]] || ! has_mounts || printf 'mounted %s\n' "$seal" >&5
+    # What is on the list of daemons is not of the job any more.
+    [[ ! $kept ]] || : >"$work/groups"
+    [[ $heard == gone || $mode == @(script|prepare) ]] || ! has_mounts || printf 'mounted %s\n' "$seal" >&5
     [[ $heard == gone ]] || printf 'exitcode %d %s\n' "$1" "$seal" >&5 && told=yes
     case $heard in
         terminate) told=yes ;;
@@ -308,20 +408,23 @@ leave() {
         *) told= ;;
     esac
     [[ ! $told ]] || { name=; put_name; }
-    exec 4>&- 5>&- 6>&- 8<&-
+    exec 4>&- 5>&- 6>&- 7<&- 8<&- 10<&-
     rm -f -- "$work"/{groups,run,script,metadata.yaml} &
     [[ $heard != gone ]]
     exit
 }
 
+step= id= before= kept= found=()
 take_job
 put_job
 printf 'started\n' >&5
 unset -v prologue script metadata
-watch >/dev/null 5>&- 6>&- &
+began $$
+begin=$REPLY
+watch >/dev/null 3>&- 5>&- 6>&- 7<&- 10<&- &
 watcher=$!
 (run)
 rc=$?
-end_groups
+end_job
 kill "$watcher"
 leave "$rc"

@@ -25,8 +25,8 @@ use crate::sut::agent::timeouts::WaitLimits;
 use crate::sut::agent::wrapper::Wrapper;
 use crate::sut::sync::{self, EarlyCheck};
 use crate::sut::{
-    Cancel, Channel, EnvFile, Hello, Inventory, Job, OnHeld, Reads, Room, Sut, SutState, SyncMode, Synced, Taint,
-    Trouble, TroubleKind, Upload, Urgency, Watch,
+    Cancel, Channel, Daemon, EnvFile, Hello, Inventory, Job, OnHeld, Reads, Room, Sut, SutState, SyncMode, Synced,
+    Taint, Trouble, TroubleKind, Upload, Urgency, Watch,
 };
 
 /// The version of everything below the machine's directory except for the locks. It is part of the paths there.
@@ -247,6 +247,23 @@ impl<L: Link> Sut for Machine<L> {
             let limits = Self::brief(cancel);
             agent.send(request.as_bytes(), &limits)?;
             Ok(agent.read_reply(MAX_REPLY, &limits)?.accept()?.word == "ok")
+        })
+    }
+
+    fn daemons(&mut self) -> Result<Vec<Daemon>, Trouble> {
+        self.with_session(|agent, cancel| {
+            let limits = Self::brief(cancel);
+            agent.send(b"daemons\n", &limits)?;
+            let reply = agent.read_reply(MAX_REPLY, &limits)?.accept()?;
+            Ok(reply.blobs.first().map_or_else(Vec::new, |told| Daemon::read_all(told)))
+        })
+    }
+
+    fn end_daemons(&mut self, from: usize) -> Result<(), Trouble> {
+        self.with_session(|agent, cancel| {
+            let limits = Self::brief(cancel);
+            agent.send(format!("end-daemons {from}\n").as_bytes(), &limits)?;
+            agent.read_reply(MAX_REPLY, &limits)?.accept().map(drop)
         })
     }
 

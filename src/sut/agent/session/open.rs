@@ -15,7 +15,7 @@ use crate::sut::agent::reply::{MAX_REPLY, Reply};
 use crate::sut::agent::session::{GOODBYE, Machine, Session, marker, taint};
 use crate::sut::agent::timeouts::WaitLimits;
 use crate::sut::sync::EarlyCheck;
-use crate::sut::{Hello, OnHeld, SutState, Trouble, TroubleKind, Urgency, facts};
+use crate::sut::{Daemon, Hello, OnHeld, SutState, Trouble, TroubleKind, Urgency, facts};
 
 /// The hint where a login takes too long.
 const STARTUP_FILES: &str =
@@ -204,9 +204,10 @@ impl<L: Link> Machine<L> {
         self.trouble(TroubleKind::Held, format!("held by {who}"))
     }
 
-    /// Reads what an agent tells: the directory, the facts, os-release, the state, and the name of a job that was cut off.
+    /// Reads what an agent tells: the directory, the facts, os-release, the state, the name of a job that was cut off, and the
+    /// daemons.
     fn told(&self, reply: &Reply) -> Result<Told, Trouble> {
-        let [dir, told, release, state, unended] = reply.blobs.as_slice() else {
+        let [dir, told, release, state, unended, daemons] = reply.blobs.as_slice() else {
             return Err(self.connection_trouble(reply.unexpected()));
         };
         let told = String::from_utf8_lossy(told);
@@ -216,7 +217,11 @@ impl<L: Link> Machine<L> {
         let job = String::from_utf8_lossy(&unended[..unended.len().min(LONGEST_NAME)]).into_owned();
         let cut_off = Some(job).filter(|job| !job.is_empty());
         Ok(Told {
-            hello: Hello { facts, state },
+            hello: Hello {
+                facts,
+                state,
+                daemons: Daemon::read_all(daemons),
+            },
             cut_off,
             dir: PathBuf::from(OsString::from_vec(dir.clone())),
             holder: LeaseHolder::of(&told),

@@ -155,19 +155,6 @@ pub(crate) fn machine_is_taken_only_when_the_last_job_is_gone(world: &mut World<
     }
 }
 
-pub(crate) fn what_leaves_the_group_neither_dies_nor_hangs_the_runner(world: &mut World<'_>) {
-    let mut sut = world.open();
-    let outcome = run(
-        &mut *sut,
-        &test("setsid sleep 1000 & echo $! >&7; sleep 0.1; echo printed"),
-    );
-    assert_eq!(outcome.output(), "printed\n");
-    let pids = pids(&outcome.control());
-    assert!(lives(&pids[0]));
-    let pid = rustix::process::Pid::from_raw(pids[0].parse().unwrap()).unwrap();
-    rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
-}
-
 pub(crate) fn wrapper_that_is_killed_is_a_broken_end_and_its_job_dies(world: &mut World<'_>) {
     let mut sut = world.open();
     // The job's parent is the wrapper.

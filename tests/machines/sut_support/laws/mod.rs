@@ -1,5 +1,6 @@
 //! The laws that hold for every kind of SUT, by topic.
 
+pub(crate) mod daemons;
 pub(crate) mod ending;
 pub(crate) mod jobs;
 pub(crate) mod lease;

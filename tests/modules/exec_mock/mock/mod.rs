@@ -13,7 +13,7 @@ use std::time::Instant;
 use rustix::event::{PollFd, PollFlags, poll};
 
 use atex::sut::{
-    Cancel, Channel, Cut, End, EnvFile, Facts, Hello, Inventory, Job, JobKind, OnHeld, Reads, Ready, Room, Sut,
+    Cancel, Channel, Cut, Daemon, End, EnvFile, Facts, Hello, Inventory, Job, JobKind, OnHeld, Reads, Ready, Room, Sut,
     SutState, SyncMode, Synced, Trouble, TroubleKind, Upload, Urgency, Watch,
 };
 
@@ -227,6 +227,7 @@ impl Mock {
         Hello {
             facts,
             state: self.lab.state(&self.name),
+            daemons: Vec::new(),
         }
     }
 }
@@ -296,6 +297,14 @@ impl Sut for Mock {
     fn unmount(&mut self) -> Result<String, Trouble> {
         self.note(Call::Unmount);
         Ok(String::new())
+    }
+
+    fn daemons(&mut self) -> Result<Vec<Daemon>, Trouble> {
+        Ok(Vec::new())
+    }
+
+    fn end_daemons(&mut self, _from: usize) -> Result<(), Trouble> {
+        Ok(())
     }
 
     fn slots(&mut self) -> Result<Vec<(String, u64)>, Trouble> {

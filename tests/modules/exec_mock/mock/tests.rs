@@ -9,7 +9,10 @@ use atex::sut::{
 
 fn job() -> Job {
     Job {
-        kind: JobKind::Script { plan_data: None },
+        kind: JobKind::Script {
+            plan_data: None,
+            step: None,
+        },
         script: "x".into(),
         slot: "tree".into(),
         dir: String::new(),

@@ -147,6 +147,7 @@ make_place() {
 agent_remove() {
     local made
     ours "$base" && [[ -f $base/$mark ]] || { say err "cannot remove \`$base\`: it does not carry the mark \`$mark\`"; return; }
+    end_jobs 0 || { say err "cannot remove \`$base\`: what a job has left running there cannot be ended"; return; }
     clear_mounts
     read_mounts "$real/v1"
     ((${#mounts[@]} == 0)) || { say err "cannot remove \`$base\`: mounted there: ${mounts[*]}"; return; }

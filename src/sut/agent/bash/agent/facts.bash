@@ -21,9 +21,9 @@ lacks() {
     [[ $REPLY ]]
 }
 
-# agent_facts: a reply with the directory, the facts, os-release, the state, and the name of a job that was cut off.
+# agent_facts: a reply with the directory, the facts, os-release, the state, the name of a job that was cut off, and the daemons.
 agent_facts() {
-    local name told release=/etc/os-release state
+    local name told release=/etc/os-release state cut_off
     user
     told="user=$REPLY"$'\n'"uid=$EUID"$'\n'
     content /proc/sys/kernel/arch
@@ -52,7 +52,9 @@ agent_facts() {
     content "$v/state"
     state=$REPLY
     unended
-    say ok "$base" "$told" "$release" "$state" "$REPLY"
+    cut_off=$REPLY
+    told_daemons
+    say ok "$base" "$told" "$release" "$state" "$cut_off" "$REPLY"
 }
 
 # peek DIR-LENGTH PULSE: tells what `open` tells, without taking the lease, and changes nothing.

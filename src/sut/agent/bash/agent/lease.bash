@@ -149,6 +149,10 @@ agent_open() {
     # before.
     { printf '%s\n' "$holder" 1<>"$base/lease"; } 2>/dev/null || { complain "cannot write \`$base/lease\`"; return; }
     settle "$4" || { say err "$said"; return; }
+    make_id || { complain "cannot write \`$v/id\`"; return; }
+    # A runner that comes back to its own test does not give up what the test left running.
+    unended
+    [[ ! $REPLY || $4 != 0 ]] || end_strays
     real=$(cd -P -- "$base" && pwd -P && printf .)
     real=${real%$'\n.'}
     leased=1

@@ -42,7 +42,7 @@ unread=1000000000
 longest_list=$((128 << 10)) too_long=$((128 + 25))
 # What is listed of everything in a tree, in the format of `find`.
 fields='%i.%s.%m.%T@\t%C@\t%p\0'
-mark=.atex base= v= real= seeing= sees= kind= finds= same= known= looked= records=() mounts=() marks=() kinds=() cleared= leased= said= emptied= beat= alive= silence=0 line= early=()
+mark=.atex base= v= id= before= real= seeing= sees= kind= finds= same= known= looked= records=() mounts=() found=() marks=() kinds=() cleared= leased= said= emptied= beat= alive= silence=0 line= early=()
 declare -A strange=()
 # A write that nobody reads then fails without ending this shell. Programs that are started here still die of SIGPIPE, as
 # usual.
