@@ -21,7 +21,7 @@ const PLANS: &str = "\
   execute: {how: tmt}
   extra-weight: .inf
   environment: {GREETING: hello}
-  prepare: {how: shell, script: echo one}
+  prepare: {how: shell, script: sleep 1000 &}
   finish: {how: shell, script: echo bye}
 /other:
   discover: {how: fmf, filter: 'tag:other'}
@@ -308,7 +308,9 @@ fn run_all(scene: &Scene, schema: &mut Schema) {
         .unwrap()["age"]
         .clone();
     assert!((HOUR..2 * HOUR).contains(&age.as_u64().unwrap()), "an hour is {age} ms");
-    schema.printed("atex sut show", &scene.on_sut(0, "sut show"));
+    let ran = scene.on_sut(0, "sut show");
+    assert_eq!(ran.json()[0]["daemons"][0]["command"], "sleep 1000");
+    schema.printed("atex sut show", &ran);
     schema.events(&scene.on_sut(0, "build /main --name pass").json());
     schema.printed("atex build --dry-run", &scene.on_sut(0, "build --dry-run"));
 }

@@ -153,7 +153,8 @@ fn a_flock_that_knows_no_w_is_good_enough() {
 #[test]
 fn a_zombie_that_a_test_leaves_in_its_group_is_not_waited_for() {
     // A process that left the group, and never asks for its child, which did not.
-    let parent = "(sleep 0 & echo $! > \"$COUNTER.zombie\"; exec setsid env -i sleep 1000) & echo $! > \"$COUNTER.parent\"";
+    let parent =
+        "(sleep 0 & echo $! > \"$COUNTER.zombie\"; exec setsid env -i sleep 1000) & echo $! > \"$COUNTER.parent\"";
     let zombie = "grep -qs ') Z' \"/proc/$(cat \"$COUNTER.zombie\" 2>/dev/null)/stat\"";
     let scene = beginning(&format!("{parent}\n    until {zombie}; do sleep 0.01; done"));
     let log = scene.world.path("slept");
