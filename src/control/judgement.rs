@@ -66,4 +66,6 @@ pub struct Judgement {
     pub parts: Vec<Judged>,
     /// What counts: a part that failed need not make its test fail.
     pub verdict: Verdict,
+    /// Whether a result fails, which a warning does not, although no test passes with one.
+    pub fails: bool,
 }

@@ -280,6 +280,9 @@ impl PendingWork {
 
     /// Notes for each test to run which further plans have it.
     pub(crate) fn note_plans(&mut self, work: &Workload) {
+        if work.plans.len() < 2 {
+            return;
+        }
         let job_of: HashMap<NodeId, usize> = self.jobs.iter().enumerate().map(|(at, job)| (job.node, at)).collect();
         for (index, plan) in work.plans.iter().enumerate() {
             for &test in &plan.tests {

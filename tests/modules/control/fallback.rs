@@ -163,6 +163,7 @@ fn what_was_judged_of_a_test_is_stored_whatever_was_said_of_it_before() {
             own: Judged::own(Status::Fail, "judged"),
             parts: part.into_iter().collect(),
             verdict: Verdict::Fail,
+            fails: true,
         })));
         assert_eq!(done.lines, lines, "{said}");
         let summary = done.summary;

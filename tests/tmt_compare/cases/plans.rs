@@ -159,6 +159,7 @@ discover:
                 r"
 /a: {test: 'tmt-report-result /x FAIL', result: info}
 /b: {test: 'printf ''- {name: /, result: pass}\n- {name: /x, result: fail}\n'' >$TMT_TEST_DATA/results.yaml', result: custom}
+/a-part: {test: 'printf ''- {name: /, result: pass, subresult: [{name: /x, result: fail}]}\n'' >$TMT_TEST_DATA/results.yaml', result: custom}
 /c: {test: 'true'}
 ",
             ),

@@ -71,14 +71,15 @@ impl Found {
     pub(super) fn into_parts(self) -> Vec<Judged> {
         let internal = self.told.into_iter().filter(|told| told.name.starts_with(INTERNAL));
         let internal = internal.map(|told| Judged {
-            name: Some(part_name(&told.name)),
+            name: Some(part_of(&told.name)),
             ..Judged::own(told.status, told.note)
         });
         self.parts.into_iter().map(|(_, part)| part).chain(internal).collect()
     }
 }
 
-fn part_name(check: &str) -> String {
+/// The name of a check as that of a part of its test.
+fn part_of(check: &str) -> String {
     format!("check/{check}")
 }
 
@@ -117,7 +118,7 @@ fn seen(check: &Check, told: &[Told], files: &Path) -> Judged {
         (Ok(_), None) => (status, note.to_owned()),
     };
     Judged {
-        name: Some(part_name(name)),
+        name: Some(part_of(name)),
         log: text.map(|_| found).into_iter().collect(),
         ..Judged::own(status, note)
     }

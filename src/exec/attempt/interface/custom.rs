@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde_json::{Map, Value};
 
-use super::{DATA, failed, items, part_name, severity, text_of, verdict};
+use super::{DATA, failed, fails, items, part_name, text_of, verdict, worst};
 use crate::control::{Judged, Judgement, Status, Verdict};
 
 /// Where the results are: the first of these files that is there.
@@ -60,12 +60,9 @@ pub(super) fn judge(data: &Path) -> Judgement {
 
 /// Judges a test by its results. One that has none for itself is as the worst of them.
 fn over(items: Vec<Item>) -> Judgement {
-    let results = || items.iter().map(|item| &item.result);
-    let verdict = results().map(|result| verdict(&result.status)).max();
-    let worst = results()
-        .map(|result| &result.status)
-        .max_by_key(|status| severity(status));
-    let worst = worst.cloned().unwrap_or(Status::Error);
+    let statuses = || items.iter().map(|item| &item.result.status);
+    let (worst, verdict) = (worst(statuses()), statuses().map(verdict).max());
+    let any_fails = statuses().any(fails);
     let all = items
         .into_iter()
         .flat_map(|item| std::iter::once(item.result).chain(item.parts));
@@ -74,6 +71,7 @@ fn over(items: Vec<Item>) -> Judgement {
         own: own.pop().unwrap_or_else(|| Judged::own(worst, "")),
         parts,
         verdict: verdict.unwrap_or(Verdict::Fail),
+        fails: any_fails,
     }
 }
 

@@ -87,27 +87,9 @@ impl TmtRules {
         if let Some(why) = broken {
             overrule(&mut judgement, &why);
         }
-        let rest = self.rest_of_plan(&judgement, test);
+        let rest = rest_of_plan(judgement.fails, test);
         judgement.parts.extend(found.into_parts());
         (judgement, rest)
-    }
-
-    /// Decides by the results of a test, without its checks. Where its parts are results of their own, each of them counts.
-    fn rest_of_plan(&self, judgement: &Judgement, test: &Path) -> RestOfPlan {
-        if files_dir(test).join(DATA).join(ABORT).exists() {
-            return RestOfPlan::GivenUp;
-        }
-        let parts = match self.interpretation {
-            Interpretation::Custom | Interpretation::Restraint => judgement.parts.as_slice(),
-            _ => &[],
-        };
-        let mut results = std::iter::once(&judgement.own).chain(parts);
-        let failed = results.any(|result| severity(&result.status) >= severity(&Status::Fail));
-        if failed {
-            RestOfPlan::EndsByExitFirst
-        } else {
-            RestOfPlan::Runs
-        }
     }
 
     fn judge_test(&self, code: i32, test: &Path, found: &checks::Found) -> Judgement {
@@ -123,11 +105,23 @@ impl TmtRules {
                 let own = interpreted(other, found.apply(outcome));
                 Judgement {
                     verdict: verdict(&own.status),
+                    fails: fails(&own.status),
                     own,
                     parts,
                 }
             }
         }
+    }
+}
+
+/// Decides what becomes of the tests after one that lies in the directory `test`.
+fn rest_of_plan(fails: bool, test: &Path) -> RestOfPlan {
+    if files_dir(test).join(DATA).join(ABORT).exists() {
+        RestOfPlan::GivenUp
+    } else if fails {
+        RestOfPlan::EndsByExitFirst
+    } else {
+        RestOfPlan::Runs
     }
 }
 
@@ -144,6 +138,7 @@ fn overrule(judgement: &mut Judgement, why: &str) {
         format!("{why}; {}", own.note)
     };
     judgement.verdict = judgement.verdict.max(Verdict::Fail);
+    judgement.fails = true;
 }
 
 /// What tmt makes of an exit code: only 0 and 1 are words of a test.
@@ -166,24 +161,18 @@ fn of_shell(code: i32, data: &Path) -> (Outcome, Vec<Judged>) {
 
 /// Under `result: restraint` each report is a result of its own, and the exit code never counts.
 fn restraint(data: &Path) -> Judgement {
-    match reports::read(data) {
-        Ok(parts) if parts.is_empty() => failed("the test reported no result, and `result: restraint` wants one"),
-        Ok(parts) => over_parts(parts),
-        Err(why) => failed(why),
-    }
-}
-
-/// What a test comes to whose parts are results of their own: the worst of them, by tmt's order.
-fn over_parts(parts: Vec<Judged>) -> Judgement {
-    let worst = parts
-        .iter()
-        .map(|part| &part.status)
-        .max_by_key(|status| severity(status));
-    let own = Judged::own(worst.cloned().unwrap_or(Status::Error), "");
-    let verdicts = parts.iter().map(|part| verdict(&part.status));
+    let parts = match reports::read(data) {
+        Ok(parts) if parts.is_empty() => {
+            return failed("the test reported no result, and `result: restraint` wants one");
+        }
+        Ok(parts) => parts,
+        Err(why) => return failed(why),
+    };
+    let statuses = || parts.iter().map(|part| &part.status);
     Judgement {
-        verdict: verdicts.max().unwrap_or(Verdict::Fail),
-        own,
+        verdict: statuses().map(verdict).max().unwrap_or(Verdict::Fail),
+        fails: statuses().any(fails),
+        own: Judged::own(worst(statuses()), ""),
         parts,
     }
 }
@@ -194,6 +183,7 @@ fn failed(note: impl Into<String>) -> Judgement {
         own: Judged::own(Status::Error, note),
         parts: Vec::new(),
         verdict: Verdict::Fail,
+        fails: true,
     }
 }
 
@@ -224,6 +214,17 @@ fn verdict(status: &Status) -> Verdict {
         Status::Infra => Verdict::Infra,
         Status::Fail | Status::Warn | Status::Error | Status::Other(_) | Status::Missing => Verdict::Fail,
     }
+}
+
+/// Returns whether a result fails: a warning does not, although no test passes with one.
+fn fails(status: &Status) -> bool {
+    matches!(status, Status::Fail | Status::Error)
+}
+
+/// The worst of several outcomes. A test without any is an error.
+fn worst<'s>(statuses: impl Iterator<Item = &'s Status>) -> Status {
+    let worst = statuses.max_by_key(|status| severity(status));
+    worst.cloned().unwrap_or(Status::Error)
 }
 
 /// tmt's order of outcomes, the worst last.

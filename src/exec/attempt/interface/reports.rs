@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use super::{DATA, Outcome, items, part_name, severity, text_of};
+use super::{DATA, Outcome, items, part_name, text_of, worst};
 use crate::control::{Judged, Status};
 
 /// The file that the command appends to.
@@ -39,9 +39,5 @@ pub(super) fn outcome(reports: &[Judged]) -> Outcome {
             "`/{name}` was reported as `{word}`: a part of a test can be `pass`, `fail`, `warn` or `skip`"
         ));
     }
-    let worst = reports
-        .iter()
-        .map(|report| &report.status)
-        .max_by_key(|status| severity(status));
-    Outcome::new(worst.cloned().unwrap_or(Status::Error), "")
+    Outcome::new(worst(reports.iter().map(|report| &report.status)), "")
 }

@@ -162,6 +162,15 @@ fn what_ends_a_plan_is_a_result_that_failed_and_not_a_warning_a_part_or_a_check(
         EndsByExitFirst
     );
     assert_eq!(custom("- {name: /, result: pass}\n- {name: /x, result: warn}\n"), Runs);
+    assert_eq!(
+        custom("- {name: /, subresult: [{name: /x, result: fail}]}\n"),
+        Runs,
+        "what is below an item is a part"
+    );
+    assert_eq!(
+        custom("- {name: /, result: pending}\n- {name: /x, result: fail}\n"),
+        EndsByExitFirst
+    );
     assert_eq!(rest("pass", 0, &[("data/abort", "")]), GivenUp);
     assert_eq!(rest("respect", 143, &[("data/abort", "")]), GivenUp);
 }
