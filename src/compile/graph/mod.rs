@@ -288,8 +288,9 @@ impl<'r> Assembler<'r> {
                 node,
                 label: phase.label.clone(),
                 action: phase.action.clone(),
-                env_before: environment::pairs(&part.plan.environment),
-                env_after: environment::pairs(&self.command_line),
+                // The plan environment file lies below both, as it does for tests of tmt's.
+                env_before: Vec::new(),
+                env_after: environment::pairs(&environment::merged(&part.plan.environment, &self.command_line)),
                 upload: part.upload,
                 origin: phase.origin.clone(),
             });

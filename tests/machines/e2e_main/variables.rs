@@ -54,13 +54,15 @@ fn the_test_wins_over_the_plan_and_the_command_line_over_both() {
     let plan = r#"
 environment: {A: plan, B: plan, C: plan, D: plan}
 prepare:
-    script: |
+  - script: |
         echo "$A $B $C $D" >> "$COUNTER"
         echo "B=file" >> "$TMT_PLAN_ENVIRONMENT_FILE"
         echo "C=file" >> "$TMT_PLAN_ENVIRONMENT_FILE"
         echo "D=file" >> "$TMT_PLAN_ENVIRONMENT_FILE"
+        echo "E=file" >> "$TMT_PLAN_ENVIRONMENT_FILE"
+  - script: echo "then $B $D $E" >> "$COUNTER"
 finish:
-    script: echo "finish $A $D" >> "$COUNTER"
+    script: echo "finish $A $B $D $E" >> "$COUNTER"
 "#;
     let scene = Scene::new([
         ("plan.fmf", format!("{PLAN}{plan}")),
@@ -71,7 +73,14 @@ finish:
     ]);
     scene.run(0, ["build", "-e", "D=line"]);
     assert_eq!(scene.output("/one"), "plan file test line\n");
-    assert_eq!(scene.ran_in_order(), ["plan plan plan line", "finish plan line"]);
+    assert_eq!(
+        scene.ran_in_order(),
+        [
+            "plan plan plan line",
+            "then plan line file",
+            "finish plan plan line file"
+        ]
+    );
 }
 
 #[test]
