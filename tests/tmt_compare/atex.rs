@@ -13,6 +13,7 @@ use super::{Choice, CompareError};
 
 const SCRIPT: &str = r#"
 atex=$1 tree=$2 out=$3; shift 3
+prepare_trees
 "$atex" -C "$tree" ls --json "$@" >"$out.tests"
 "$atex" -C "$tree" build --output "$out" "$@"
 code=$?
@@ -34,7 +35,10 @@ pub(crate) fn verdicts(
     let mut args: Vec<&str> = paths.iter().map(String::as_str).collect();
     args.extend(choice.args());
     let exit_code = namespace.run(SCRIPT, &args, &log).map_err(CompareError::Namespace)?;
-    let mut verdicts = Verdicts::default();
+    let mut verdicts = Verdicts {
+        exit_code: Some(exit_code),
+        ..Verdicts::default()
+    };
     let tests = lines(&namespace.shared("atex.tests"))?;
     for test in tests.iter().filter(|test| test["name"].is_string()) {
         let plan = verdicts.plans.entry(word(test, "plan")).or_default();
@@ -65,6 +69,14 @@ pub(crate) fn verdicts(
                 }
             });
             of_plan.for_each(|line| add(verdict, &line["result"]));
+            let of_plan = out.join(format!("tests{test}/@{}", plan[1..].replace('/', ":")));
+            let own = if of_plan.exists() {
+                of_plan
+            } else {
+                out.join(format!("tests{test}"))
+            };
+            let data = own.join("files/data");
+            verdict.files = super::files_below(&data).map_err(CompareError::Namespace)?;
         }
     }
     // The directory of a plan, from which its name is read on tmt's side, has no blanks.
@@ -87,7 +99,10 @@ fn add(verdict: &mut Verdict, result: &Value) {
         // Of tmt's, too, these are no parts but say how the test ended.
         Some(name) if name.starts_with("check/internal/") => {}
         Some(name) => verdict.parts.push((name.to_owned(), outcome)),
-        None => verdict.outcome = Some(outcome),
+        None => {
+            verdict.outcome = Some(outcome);
+            verdict.note = word(result, "note");
+        }
     }
 }
 

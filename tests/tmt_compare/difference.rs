@@ -1,13 +1,16 @@
 //! Where two runs of a tree say something different.
 //!
 //! Compared are, for each plan: which tests it has and in which order they are to run, and for each test its outcome and those of its
-//! parts. Whether a difference is meant, `meant.rs` says.
+//! parts, its notes, and the files that it left; and the exit codes. Whether a difference is meant, `meant.rs` says.
 
 use std::collections::BTreeSet;
 use std::fmt;
 
-use super::meant::{MEANT, Meant};
+use super::meant::{MEANT, Meant, exit_codes_agree};
 use super::verdict::{Outcome, Verdict, Verdicts};
+
+/// What tmt keeps in the data directory for itself: reports with the time of each, which the parts tell, and lines of failures.
+const OF_TMT: [&str; 2] = ["tmt-report-results.yaml", "failures.yaml"];
 
 /// One difference.
 #[derive(Clone, Debug)]
@@ -45,7 +48,20 @@ pub(crate) struct Sight<'a> {
 /// Compares two runs.
 pub(crate) fn differences(tmt: &Verdicts, atex: &Verdicts) -> Vec<Difference> {
     let plans: BTreeSet<&str> = tmt.plans.keys().chain(atex.plans.keys()).map(String::as_str).collect();
-    plans.into_iter().flat_map(|plan| of_plan(plan, tmt, atex)).collect()
+    let mut found: Vec<_> = plans.into_iter().flat_map(|plan| of_plan(plan, tmt, atex)).collect();
+    if let (Some(of_tmt), Some(of_atex)) = (tmt.exit_code, atex.exit_code)
+        && !exit_codes_agree(of_tmt, of_atex, atex)
+    {
+        found.push(Difference {
+            plan: "/".to_owned(),
+            test: "the whole run".to_owned(),
+            part: Some("exit code".to_owned()),
+            tmt: of_tmt.to_string(),
+            atex: of_atex.to_string(),
+            mark: Mark::Fault,
+        });
+    }
+    found
 }
 
 fn of_plan(plan: &str, tmt: &Verdicts, atex: &Verdicts) -> Vec<Difference> {
@@ -93,6 +109,20 @@ fn of_test(plan: &str, test: &str, sight: &Sight, found: &mut Vec<Difference>) {
     let names: BTreeSet<&str> = of_tmt.iter().chain(&of_atex).map(|(name, _)| name.as_str()).collect();
     for name in names {
         differ(Some(name), outcomes(&of_tmt, name), outcomes(&of_atex, name));
+    }
+    // Where the outcomes differ, so does what belongs to them.
+    if let (Some(of_tmt), Some(of_atex)) = (sight.tmt, sight.atex)
+        && of_tmt.outcome == of_atex.outcome
+    {
+        // Where tmt has nothing to say, atex may say why a test is an error.
+        if !of_atex.note.contains(&of_tmt.note) {
+            differ(Some("note"), of_tmt.note.clone(), of_atex.note.clone());
+        }
+        let names: BTreeSet<&String> = of_tmt.files.keys().chain(of_atex.files.keys()).collect();
+        for name in names.into_iter().filter(|name| !OF_TMT.contains(&name.as_str())) {
+            let told = |verdict: &Verdict| verdict.files.get(name).map_or("not there", String::as_str).to_owned();
+            differ(Some(&format!("file {name}")), told(of_tmt), told(of_atex));
+        }
     }
 }
 

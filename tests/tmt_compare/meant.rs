@@ -1,7 +1,7 @@
 //! The differences between tmt and atex that are meant: each with its reason, and the words in `docs/tmt.md` that tell users.
 
 use super::difference::{Difference, Sight};
-use super::verdict::{Outcome, Verdict};
+use super::verdict::{Outcome, Verdict, Verdicts};
 
 /// A difference that stays.
 #[derive(Debug)]
@@ -23,6 +23,31 @@ pub(crate) const MEANT: &[Meant] = &[
                     .tmt
                     .is_some_and(|tmt| tmt.internal.iter().any(|what| what == "timeout"))
         },
+    },
+    Meant {
+        reason: "only what the log of the kernel got during the test counts",
+        documented: "fails for what was in it before the test",
+        applies: |difference, sight| {
+            difference.atex == "pass"
+                && sight
+                    .tmt
+                    .is_some_and(|tmt| tmt.internal.iter().any(|what| what == "failed before the test"))
+        },
+    },
+    Meant {
+        reason: "prepare and tests share one tree",
+        documented: "what a prepare step leaves there, a test finds in its directory",
+        applies: |difference, _| difference.test == "/prepare-in-tree/t/own",
+    },
+    Meant {
+        reason: "`tty` is a terminal on each machine",
+        documented: "tmt gives none on `local`",
+        applies: |difference, _| difference.test == "/tty/t/with",
+    },
+    Meant {
+        reason: "of the modes of files only the right to execute is brought",
+        documented: "Of the mode of a file only the right to execute is brought, as by git",
+        applies: |difference, _| difference.test == "/modes/t/group",
     },
     Meant {
         reason: "a test has a result of its own beside those of its parts",
@@ -74,6 +99,22 @@ pub(crate) const MEANT: &[Meant] = &[
         applies: |_, sight| sight.knows_no_tests && sight.tmt.is_none() && sight.atex.is_some(),
     },
 ];
+
+/// Returns whether atex ends as it is to where tmt ends with this code: the table of `docs/from-tmt.md`.
+pub(crate) fn exit_codes_agree(tmt: i32, atex: i32, verdicts: &Verdicts) -> bool {
+    let has = |wanted: &Outcome| verdicts.has(|outcome| outcome == wanted);
+    match (tmt, atex) {
+        (0, 0) | (1, 1) | (2, 2) | (3, 4) | (4, 0) => true,
+        // An error of a test is a failed test.
+        (2, 1) => has(&Outcome::Error),
+        // What tmt calls an error, or a step that failed, is here a failure of the infrastructure.
+        (2, 3) => true,
+        (1, 3) => verdicts.has(|outcome| matches!(outcome, Outcome::Other(_))),
+        // Where all plans are disabled, there is nothing to run.
+        (2, 4) => verdicts.plans.is_empty(),
+        _ => false,
+    }
+}
 
 fn is_pending(verdict: Option<&Verdict>) -> bool {
     verdict.is_some_and(|verdict| verdict.outcome == Some(Outcome::Pending))

@@ -12,6 +12,7 @@ mod namespace;
 mod tmt;
 mod verdict;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::fs;
 use std::io;
@@ -161,13 +162,18 @@ fn compare_together(
     let options = &[];
     let found = compare(atex, tree.path(), Choice { options, tmt_run })?;
     report.tests += found.tests;
-    if found.atex_refused {
-        let [_, log] = found.logs;
-        return Err(CompareError::Run {
-            program: "atex",
-            exit_code: 2,
-            log,
-        });
+    // What spoils the tree for one of them says nothing of the others.
+    for (refused, program, log) in [
+        (found.tests == 0, "tmt", &found.logs[0]),
+        (found.atex_refused, "atex", &found.logs[1]),
+    ] {
+        if refused {
+            return Err(CompareError::Run {
+                program,
+                exit_code: 2,
+                log: log.clone(),
+            });
+        }
     }
     for case in cases {
         let prefix = format!("/{}/", case.name);
@@ -218,6 +224,27 @@ fn copy_tree(from: &Path, to: &Path) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+/// Returns the files below a directory, without links, with a digest each; none where the directory is not there.
+fn files_below(dir: &Path) -> io::Result<BTreeMap<String, String>> {
+    let mut found = BTreeMap::new();
+    let mut dirs = vec![dir.to_owned()];
+    while let Some(next) = dirs.pop() {
+        let Ok(entries) = fs::read_dir(&next) else { continue };
+        for entry in entries {
+            let entry = entry?;
+            let (path, kind) = (entry.path(), entry.file_type()?);
+            if kind.is_dir() {
+                dirs.push(path);
+            } else if kind.is_file() {
+                let name = path.strip_prefix(dir).expect("an entry of the directory");
+                let digest = blake3::hash(&fs::read(&path)?).to_hex()[..10].to_owned();
+                found.insert(name.to_string_lossy().into_owned(), digest);
+            }
+        }
+    }
+    Ok(found)
 }
 
 /// Returns the items of a list in a mapping, none where there is no list.

@@ -6,9 +6,23 @@ use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+/// So many namespaces were made.
+static MADE: AtomicU32 = AtomicU32::new(0);
 
 /// After so many seconds a program is ended that has not ended by itself.
 const PATIENCE: u32 = 1800;
+
+/// A small tree can bring a script, which makes what no text file can be: repositories, links, names that no file system of a developer has.
+const PREPARE_TREES: &str = r#"
+prepare_trees() {
+    local script
+    for script in "$tree"/tmt-compare.sh "$tree"/*/tmt-compare.sh; do
+        [ ! -e "$script" ] || (cd "${script%/*}" && bash -euo pipefail ./tmt-compare.sh) || exit 99
+    done
+}
+"#;
 
 /// A directory that programs in namespaces share with this machine, as long as this value lives.
 pub(crate) struct Namespace {
@@ -17,7 +31,13 @@ pub(crate) struct Namespace {
 
 impl Namespace {
     pub(crate) fn new() -> io::Result<Self> {
-        let dir = tempfile::tempdir()?;
+        // tmt looks for playbooks under their paths in small letters.
+        let name = format!(
+            "tmt-compare-{}-{}",
+            std::process::id(),
+            MADE.fetch_add(1, Ordering::Relaxed)
+        );
+        let dir = tempfile::Builder::new().prefix(&name).rand_bytes(0).tempdir()?;
         for name in ["scratch", "shared"] {
             std::fs::create_dir(dir.path().join(name))?;
         }
@@ -38,7 +58,7 @@ impl Namespace {
             .args(["unshare", "--mount", "--pid", "--fork", "--kill-child=KILL"])
             .args(["bash", "-c", include_str!("namespace.sh"), "namespace.sh"])
             .args([self.dir.path().join("scratch"), self.dir.path().join("shared")])
-            .args(["bash", "-c", script, "bash"])
+            .args(["bash", "-c", &format!("{PREPARE_TREES}{script}"), "bash"])
             .args(args)
             .current_dir(self.dir.path())
             .stdin(Stdio::null())

@@ -40,4 +40,10 @@ END
     chmod 755 "$root/usr/bin/apt" "$root/usr/bin/apt-file"
 fi
 
-exec chroot "$root" /usr/bin/env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/var/tmp/tmt-compare-home LANG=C.UTF-8 TZ=UTC "$@"
+# tmt calls Ansible through `sudo`, which looks in few places.
+if [ -x "${ATEX_ANSIBLE:-}/ansible-playbook" ]; then
+    ln -sf "$ATEX_ANSIBLE/ansible-playbook" "$root/usr/bin/ansible-playbook"
+fi
+
+exec chroot "$root" /usr/bin/env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/var/tmp/tmt-compare-home LANG=C.UTF-8 TZ=UTC \
+    ANSIBLE_PYTHON_INTERPRETER=/usr/bin/python3 "$@"

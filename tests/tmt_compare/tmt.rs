@@ -14,8 +14,12 @@ use super::{Choice, CompareError, json_at};
 /// The version whose rules atex follows.
 pub(crate) const VERSION: &str = "1.78.0";
 
+/// The file beside a run that is kept, with the exit code of tmt.
+const EXIT_CODE: &str = "tmt-compare-exit-code";
+
 const SCRIPT: &str = r#"
 tmt=$1 tree=$2 run=$3; shift 3
+prepare_trees
 context=() run_options=()
 while (($#)); do
     case $1 in
@@ -47,8 +51,9 @@ pub(crate) fn verdicts(namespace: &Namespace, tree: &Path, choice: Choice) -> Re
     let mut args = vec![text(&program), text(tree), text(&run)];
     args.extend(choice.args());
     let exit_code = namespace.run(SCRIPT, &args, &log).map_err(CompareError::Namespace)?;
-    let verdicts = read(&run)?;
-    if verdicts.plans.is_empty() {
+    let mut verdicts = read(&run)?;
+    verdicts.exit_code = Some(exit_code);
+    if verdicts.plans.is_empty() && !(2..=3).contains(&exit_code) {
         return Err(CompareError::Run {
             program: "tmt",
             exit_code,
@@ -57,6 +62,7 @@ pub(crate) fn verdicts(namespace: &Namespace, tree: &Path, choice: Choice) -> Re
     }
     if let Some(kept) = choice.tmt_run {
         super::copy_tree(&run, kept).map_err(CompareError::Namespace)?;
+        fs::write(kept.join(EXIT_CODE), exit_code.to_string()).map_err(CompareError::Namespace)?;
     }
     Ok(verdicts)
 }
@@ -65,7 +71,12 @@ pub(crate) fn verdicts(namespace: &Namespace, tree: &Path, choice: Choice) -> Re
 fn read(run: &Path) -> Result<Verdicts, CompareError> {
     let mut plans = Vec::new();
     plans_below(run, &mut plans);
-    let mut verdicts = Verdicts::default();
+    let mut verdicts = Verdicts {
+        exit_code: fs::read_to_string(run.join(EXIT_CODE))
+            .ok()
+            .and_then(|code| code.parse().ok()),
+        ..Verdicts::default()
+    };
     for plan in plans {
         let name = format!("/{}", text(plan.strip_prefix(run).expect("a plan of the run")));
         verdicts.plans.insert(name, plan_verdict(&plan)?);
@@ -118,7 +129,13 @@ fn plan_verdict(plan: &Path) -> Result<PlanVerdict, CompareError> {
         let outcome = outcome(&result)?;
         let mut above = String::new();
         match name.strip_prefix(test) {
-            Some("") => verdict.outcome = verdict.outcome.take().max(Some(outcome)),
+            Some("") => {
+                verdict.outcome = verdict.outcome.take().max(Some(outcome));
+                let notes = json_at(&result, "note").filter_map(Value::as_str);
+                verdict.note = notes.collect::<Vec<_>>().join("; ");
+                let data = plan.join("execute").join(json_text(&result, "data-path"));
+                verdict.files = super::files_below(&data).map_err(CompareError::Namespace)?;
+            }
             part => {
                 let part = bare(part.unwrap_or(name));
                 above = format!("{part}/");
@@ -146,6 +163,9 @@ fn add_checks(verdict: &mut Verdict, result: &Value) -> Result<(), CompareError>
             continue;
         }
         let (name, outcome) = (format!("check/{name}"), outcome(check)?);
+        if json_text(check, "event") == "before-test" && outcome >= Outcome::Fail {
+            verdict.internal.push("failed before the test".to_owned());
+        }
         match verdict.parts.iter_mut().find(|(known, _)| *known == name) {
             Some((_, worst)) => *worst = outcome.max(worst.clone()),
             None => verdict.parts.push((name, outcome)),

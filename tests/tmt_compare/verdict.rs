@@ -27,6 +27,10 @@ pub(crate) struct Verdict {
     pub(crate) outcome: Option<Outcome>,
     /// Names without the slash in front, in the order of reports.
     pub(crate) parts: Vec<(String, Outcome)>,
+    /// What is said of it in words, such as `test failed as expected`.
+    pub(crate) note: String,
+    /// What it left in its data directory, by path, with a digest of the content.
+    pub(crate) files: BTreeMap<String, String>,
     /// What tmt says of the way it ended: `timeout`, `abort`.
     pub(crate) internal: Vec<String>,
     /// Its framework is none that tmt knows.
@@ -46,6 +50,8 @@ pub(crate) struct PlanVerdict {
 #[derive(Debug, Default)]
 pub(crate) struct Verdicts {
     pub(crate) plans: BTreeMap<String, PlanVerdict>,
+    /// Of the program. Absent where a run was read that is over.
+    pub(crate) exit_code: Option<i32>,
 }
 
 impl Outcome {
@@ -84,6 +90,12 @@ impl Verdicts {
     pub(crate) fn of(&self, plan: &str, test: &str) -> Option<&Verdict> {
         let mut tests = self.plans.get(plan)?.tests.iter();
         tests.find(|(name, _)| name == test).map(|(_, verdict)| verdict)
+    }
+
+    /// Returns whether the outcome of a test is one of these.
+    pub(crate) fn has(&self, wanted: impl Fn(&Outcome) -> bool) -> bool {
+        let mut tests = self.plans.values().flat_map(|plan| &plan.tests);
+        tests.any(|(_, verdict)| verdict.outcome.as_ref().is_some_and(&wanted))
     }
 
     /// Returns the names of a plan's tests, in their order.

@@ -1,18 +1,24 @@
 //! Small trees that show one feature each, in files by subject.
 //!
 //! A run of tmt takes seconds before the first test, so most of them become directories of one tree, with a plan each. `CASE` in their files
-//! stands for that directory. A tree without a plan gets one that selects all of its tests.
+//! stands for that directory. A tree without a plan gets one that selects all of its tests. A file `tmt-compare.sh` is run in its directory
+//! before the tree is, in the namespace: there it can make repositories below `/var/tmp`.
 
 mod custom;
 mod ends;
+mod exits;
+mod git;
+mod libraries;
+mod names;
 mod outcomes;
+mod phases;
 mod plans;
 mod selection;
 mod variables;
 
 use std::fs;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// A small tree.
 pub(crate) struct Case {
@@ -23,6 +29,8 @@ pub(crate) struct Case {
     pub(crate) is_short: bool,
     /// It cannot share a tree: it needs options, a repository, or metadata that spoils the rest.
     pub(crate) alone: Option<&'static [&'static str]>,
+    /// It runs a playbook.
+    pub(crate) needs_ansible: bool,
     /// Somebody works on what it shows, under this name.
     pub(crate) waiting: Option<&'static str>,
 }
@@ -34,6 +42,7 @@ impl Case {
             files,
             is_short: false,
             alone: None,
+            needs_ansible: false,
             waiting: None,
         }
     }
@@ -45,6 +54,13 @@ impl Case {
     const fn alone(self, options: &'static [&'static str]) -> Self {
         Self {
             alone: Some(options),
+            ..self
+        }
+    }
+
+    const fn with_ansible(self) -> Self {
+        Self {
+            needs_ansible: true,
             ..self
         }
     }
@@ -64,7 +80,7 @@ impl Case {
             let path = dir.join(path);
             fs::create_dir_all(path.parent().expect("a file below a directory"))?;
             fs::write(&path, text.replace("/CASE", prefix))?;
-            has_plan |= self.name == "no-plan" || text.lines().any(|line| line.trim_start().starts_with("execute:"));
+            has_plan |= self.name.starts_with("no-plan") || text.lines().any(|line| line.contains("execute:"));
         }
         if !has_plan {
             let plan = format!("discover: {{how: fmf, test: [^{prefix}/]}}\nexecute: {{how: tmt}}\n");
@@ -74,16 +90,24 @@ impl Case {
     }
 }
 
-/// Returns all of them.
+/// Returns all of them that can run here.
 pub(crate) fn all() -> impl Iterator<Item = &'static Case> {
+    let ansible = std::env::var_os("ATEX_ANSIBLE").map(PathBuf::from);
+    let has_ansible = ansible.is_some_and(|bin| bin.join("ansible-playbook").exists());
     [
         outcomes::CASES,
         custom::CASES,
         variables::CASES,
         selection::CASES,
         plans::CASES,
+        phases::CASES,
+        names::CASES,
+        libraries::CASES,
+        git::CASES,
         ends::CASES,
+        exits::CASES,
     ]
     .into_iter()
     .flatten()
+    .filter(move |case| has_ansible || !case.needs_ansible)
 }
