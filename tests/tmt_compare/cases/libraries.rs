@@ -5,7 +5,7 @@ use super::Case;
 /// Makes the repository `/var/tmp/CASE/lib` with two libraries, of which one requires the other.
 const REPOSITORY: (&str, &str) = (
     "tmt-compare.sh",
-    r#"
+    r"
 mkdir -p /var/tmp/CASE/lib/{.fmf,one,two/deep}
 cd /var/tmp/CASE/lib
 echo 1 >.fmf/version
@@ -21,7 +21,7 @@ git checkout -q -b other
 echo 'echo other' >one/lib.sh
 git -c user.name=a -c user.email=a@example.org commit -q -a -m other
 git checkout -q main
-"#,
+",
 );
 
 /// Keeps the list of the files of these libraries, and their scripts. Under atex those of other plans can be beside them.
