@@ -115,7 +115,8 @@ fn of_test(plan: &str, test: &str, sight: &Sight, found: &mut Vec<Difference>) {
         && of_tmt.outcome == of_atex.outcome
     {
         // Where tmt has nothing to say, atex may say why a test is an error.
-        if !of_atex.note.contains(&of_tmt.note) {
+        let (wanted, said) = (notes(of_tmt), notes(of_atex));
+        if !wanted.is_subset(&said) {
             differ(Some("note"), of_tmt.note.clone(), of_atex.note.clone());
         }
         let names: BTreeSet<&String> = of_tmt.files.keys().chain(of_atex.files.keys()).collect();
@@ -124,6 +125,17 @@ fn of_test(plan: &str, test: &str, sight: &Sight, found: &mut Vec<Difference>) {
             differ(Some(&format!("file {name}")), told(of_tmt), told(of_atex));
         }
     }
+}
+
+/// Returns the notes of a test as they can be compared: without paths, in quotes of one kind, in no order. What the test came to at first is
+/// a value of its own.
+fn notes(verdict: &Verdict) -> BTreeSet<String> {
+    let notes = verdict
+        .note
+        .split("; ")
+        .filter(|note| !note.starts_with("original test result"));
+    let bare = |note: &str| note.split(" in ").next().unwrap_or_default().replace('`', "'");
+    notes.map(bare).filter(|note| !note.is_empty()).collect()
 }
 
 /// What is said of the test itself.

@@ -80,7 +80,11 @@ impl Case {
             let path = dir.join(path);
             fs::create_dir_all(path.parent().expect("a file below a directory"))?;
             fs::write(&path, text.replace("/CASE", prefix))?;
-            has_plan |= self.name.starts_with("no-plan") || text.lines().any(|line| line.contains("execute:"));
+            has_plan |= ["plan", "p", "a plan"]
+                .iter()
+                .any(|name| path.ends_with(format!("{name}.fmf")))
+                || path.ends_with("p/main.fmf")
+                || self.name.starts_with("no-plan");
         }
         if !has_plan {
             let plan = format!("discover: {{how: fmf, test: [^{prefix}/]}}\nexecute: {{how: tmt}}\n");
