@@ -49,15 +49,14 @@ pub(crate) struct Sight<'a> {
 pub(crate) fn differences(tmt: &Verdicts, atex: &Verdicts) -> Vec<Difference> {
     let plans: BTreeSet<&str> = tmt.plans.keys().chain(atex.plans.keys()).map(String::as_str).collect();
     let mut found: Vec<_> = plans.into_iter().flat_map(|plan| of_plan(plan, tmt, atex)).collect();
-    if let (Some(of_tmt), Some(of_atex)) = (tmt.exit_code, atex.exit_code)
-        && !exit_codes_agree(of_tmt, of_atex, atex)
-    {
+    if !exit_codes_agree(tmt, atex) {
+        let told = |code: Option<i32>| code.map(|code| code.to_string()).unwrap_or_default();
         found.push(Difference {
             plan: "/".to_owned(),
             test: "the whole run".to_owned(),
             part: Some("exit code".to_owned()),
-            tmt: of_tmt.to_string(),
-            atex: of_atex.to_string(),
+            tmt: told(tmt.exit_code),
+            atex: told(atex.exit_code),
             mark: Mark::Fault,
         });
     }
