@@ -152,6 +152,9 @@ pub enum MetadataProblem {
     /// A text that should be `KEY=VALUE`.
     #[error("`{0}` in `environment` is not of the form `KEY=VALUE`")]
     Assignment(String),
+    /// A plan requires a test that its section does not find.
+    #[error("the required test `{0}` is not found")]
+    RequiredTest(String),
     /// Two phases of a step, or two sections of discover, have the same name.
     #[error("two phases of `{step}` are named `{name}`")]
     SameName {
@@ -393,6 +396,7 @@ impl MetadataProblem {
             | Self::Interface(text)
             | Self::LeadsOut { text, .. }
             | Self::OpenQuote(text)
+            | Self::RequiredTest(text)
             | Self::NoMachine(text)
             | Self::Host(text) => text,
             Self::NoDirectory(_) => "path",

@@ -37,6 +37,7 @@ use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
 pub use error::{CompileError, MetadataProblem, ProbeProblem, TreeError};
+use fetch::Network;
 use graph::Assembler;
 use inputs::files::TreeFiles;
 use inputs::{git_ignored, links_outside};
@@ -69,14 +70,14 @@ pub type AskProbe<'a> = dyn FnMut(&Probe<'_>) -> Result<String, ProbeProblem> + 
 /// nothing runs.
 pub fn resolve(request: &Request) -> Result<ResolvedRequest, CompileError> {
     let mut resolved = ResolvedRequest::new(request)?;
-    resolved.fetch(request, |_| true)?;
+    resolved.fetch(request, Network::Used)?;
     Ok(resolved)
 }
 
 /// Loads the trees of a request for [`ResolvedRequest::list_plans`]. Nothing is fetched.
 pub fn resolve_plans(request: &Request) -> Result<ResolvedRequest, CompileError> {
     let mut resolved = ResolvedRequest::new(request)?;
-    resolved.fetch(request, |plan| !plan.is_remote())?;
+    resolved.fetch(request, Network::Unused)?;
     Ok(resolved)
 }
 
@@ -195,8 +196,9 @@ impl ResolvedRequest {
     }
 
     /// Puts imported plans in their places, and loads the trees of all sections of the plans that are wanted. A plan that has one
-    /// that cannot be loaded cannot be used.
-    fn fetch(&mut self, request: &Request, is_wanted: impl Fn(&Plan) -> bool) -> Result<(), CompileError> {
+    /// that cannot be loaded cannot be used. Without the network, plans that need it are left as they are.
+    fn fetch(&mut self, request: &Request, network: Network) -> Result<(), CompileError> {
+        let is_wanted = |plan: &Plan| network == Network::Used || !plan.is_remote();
         let Self {
             trees,
             plans,
@@ -210,7 +212,8 @@ impl ResolvedRequest {
                 continue;
             }
             let name = plan.name.clone();
-            match import::resolved(plan, trees, request, warnings) {
+            let read = plan::with_pages(trees.of_request(), plan, request, warnings).map_err(Arc::new);
+            match read.and_then(|plan| import::resolved(plan, trees, request, network, warnings)) {
                 Ok(resolved) => plans.extend(resolved),
                 Err(error) => unusable.push(Unusable::plan(&name, error)),
             }

@@ -440,7 +440,9 @@ pub struct TestSpec {
     pub restart: Restart,
     /// What is looked at before and after it where the interface is tmt's.
     pub checks: Checks,
-    /// The variables of the plan, which are set before the plan environment file is sourced.
+    /// Whether a skip is an error where the interface is tmt's: `require-test` of its plan names it.
+    pub is_required: bool,
+    /// Its number in the plan, from 1.
     pub serial: u32,
     /// Variables of the plan: set before the plan environment file is sourced.
     pub env_before: Vec<(String, String)>,

@@ -48,7 +48,7 @@ pub(crate) fn variable(text: &str) -> Result<(String, String), ValueError> {
 
 /// Reads the variables of a file whose path is relative to a directory. A later variable wins.
 pub(crate) fn environment_file(path: &str, from: &Path) -> Result<Vec<(String, String)>, ValueError> {
-    let read = environment_file::read(path, &from.join(path));
+    let read = environment_file::of_file(path, &from.join(path));
     let assignments = read.map_err(|error| {
         let hint = "a file has words `KEY=VALUE`, or with a name in `.yaml` or `.yml` a flat mapping";
         ValueError::new(error.to_string(), hint)

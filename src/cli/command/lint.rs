@@ -172,7 +172,7 @@ fn print(report: &LintReport, tmt: bool, settings: &Settings, out: &mut Out) -> 
     for url in &report.score.not_looked_at {
         let url = harmless(url);
         out.line(format_args!(
-            "not looked at, because they would have to be fetched: the tests of `{url}`"
+            "not looked at, because it would have to be fetched: what is at `{url}`"
         ))?;
     }
     Ok(())

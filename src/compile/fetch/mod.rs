@@ -21,6 +21,15 @@ use atex_cache::fetched::{LOCK, NO_LINK, REPOSITORY, UNFINISHED, used_file};
 
 use crate::host::program;
 
+/// Whether something may be fetched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Network {
+    /// What is needed is fetched.
+    Used,
+    /// Nothing is fetched, and what would be needed is left out.
+    Unused,
+}
+
 /// Why a remote tree cannot be fetched.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot fetch `{url}`: {problem}")]
@@ -440,7 +449,7 @@ impl<'a> Fetcher<'a> {
 }
 
 /// Removes the password of a URL from a text.
-fn without_secrets(url: &str, text: &str) -> String {
+pub(crate) fn without_secrets(url: &str, text: &str) -> String {
     let authority = url
         .split_once("://")
         .and_then(|(_, rest)| rest.split('/').next())

@@ -1,4 +1,4 @@
-//! Fetches a page of the web, for playbooks. The host's `curl` does the work, as git's own transport does for repositories.
+//! Fetches a page of the web, for playbooks and environment files. The host's `curl` does the work, as git's own transport does for repositories.
 
 use std::process::{Command, Stdio};
 use std::time::Duration;

@@ -31,6 +31,9 @@ const LIBRARIES: &str = "(libraries)";
 /// The variable that tells a test with tmt's interface whether its plan is `restraint-compatible`.
 const RESTRAINT: &str = "TMT_RESTRAINT_COMPATIBLE";
 
+/// The pseudo key that, in the keys of tests, says that a skip is an error: `require-test` of its plan names it.
+const REQUIRED: &str = "(required)";
+
 /// A test whose node does not exist yet, because its name depends on the other plans that hold the test.
 #[derive(Debug)]
 pub(super) struct Draft<'r> {
@@ -116,13 +119,21 @@ impl<'r> Assembler<'r> {
         if execute.restraint_compatible && interface == Interface::Tmt {
             environment.insert(RESTRAINT.to_owned(), EnvValue::from("1").into());
         }
+        let mut further = Vec::new();
+        if execute.ignore_duration {
+            // A pass says nothing of the duration then, so a word stands for it that no duration is.
+            further.push(("duration", "ignored".into()));
+        }
+        if interface == Interface::Tmt && selected.is_required() {
+            further.push((REQUIRED, true.into()));
+        }
         let inputs = TestInputs {
             base: base_of(last, self.request),
             name: selected.name.to_string(),
             dir: format!("{}{}", selected.prefix(), facts.dir)
                 .trim_end_matches('/')
                 .to_owned(),
-            metadata: metadata_of(&facts, needed.as_ref(), execute.ignore_duration),
+            metadata: metadata_of(&facts, needed.as_ref(), further),
             environment,
             files,
             observed: InputFiles::default(),
@@ -286,6 +297,7 @@ impl<'r> Assembler<'r> {
             framework,
             restart: facts.restart.clone(),
             checks: facts.checks.clone(),
+            is_required: selected.is_required(),
             serial: 0,
             env_before,
             env_after,
@@ -343,31 +355,24 @@ type Found<'r> = (
     Interface,
 );
 
-/// Returns the metadata that are part of the key of a test, with the commits of its libraries. Where durations are ignored, a pass says
-/// nothing of the duration, so a word stands for it that no duration is.
+/// Returns the metadata that are part of the key of a test, with the commits of its libraries, and with what its plan makes of them.
 fn metadata_of(
     facts: &TestMetadata,
     needed: Option<&Needed>,
-    ignore_duration: bool,
+    further: Vec<(&str, serde_json::Value)>,
 ) -> Arc<BTreeMap<String, Sourced<serde_json::Value>>> {
     let needed = needed.filter(|needed| !needed.libraries.is_empty());
-    if needed.is_none() && !ignore_duration {
+    if needed.is_none() && further.is_empty() {
         return Arc::clone(&facts.key);
     }
     let mut metadata = BTreeMap::clone(&facts.key);
     if let Some(needed) = needed {
-        let libraries = needed
-            .libraries
-            .iter()
-            .map(|(place, revision)| (escaped(place), revision.as_str().into()));
-        metadata.insert(
-            LIBRARIES.to_owned(),
-            serde_json::Value::Object(libraries.collect()).into(),
-        );
+        let libraries = needed.libraries.iter();
+        let libraries = libraries.map(|(place, revision)| (escaped(place), revision.as_str().into()));
+        let libraries = serde_json::Value::Object(libraries.collect());
+        metadata.insert(LIBRARIES.to_owned(), libraries.into());
     }
-    if ignore_duration {
-        metadata.insert("duration".to_owned(), serde_json::Value::from("ignored").into());
-    }
+    metadata.extend(further.into_iter().map(|(key, value)| (key.to_owned(), value.into())));
     Arc::new(metadata)
 }
 

@@ -14,6 +14,7 @@ use super::{LintCode, Linter};
 use crate::compile::metadata::names::{any_found, did_you_mean, nearest};
 use crate::compile::metadata::read::Scope;
 use crate::compile::metadata::test_defaults::{self, is_filled_in};
+use crate::compile::plan::sections::{REQUIRED, address};
 
 /// The usable parts of a section's selection.
 #[derive(Debug, Default)]
@@ -35,10 +36,8 @@ enum Match {
 
 /// Checks what a section selects in its tree.
 pub(super) fn check(linter: &mut Linter<'_>, section: &Scope<'_>, selector: &Selector) {
-    if let Some(url) = section.value("url").and_then(Value::as_str) {
-        if let Some(blockers) = &mut linter.findings.blockers {
-            blockers.note_remote(url);
-        }
+    if let Ok((Some(url), _)) = address(section) {
+        linter.note_remote(&[url]);
         return;
     }
     let Some(path) = section.text("path").ok().flatten() else {
@@ -73,6 +72,12 @@ fn check_tests(linter: &mut Linter<'_>, section: &Scope<'_>, selector: &Selector
         unmatched_filters(linter, section, &selector.filters, all),
         unmatched_conditions(linter, section, selector, all),
     ];
+    for name in section.texts(REQUIRED).unwrap_or_default() {
+        if !all.iter().any(|node| node.name() == name) {
+            let message = format!("the required test `{name}` is not found");
+            linter.add(LintCode::NameMatchesNothing, (section, REQUIRED), &name, message, None);
+        }
+    }
     let any = all.iter().any(|node| selector.matches(*node) != Match::No);
     if !any && !parts.contains(&true) {
         let message = "finds no tests: none matches all that it asks for";

@@ -206,6 +206,15 @@ impl<'t> Linter<'t> {
         self.findings.add(code, at, word, message.into(), hint);
     }
 
+    /// Notes what would have to be fetched to be checked.
+    fn note_remote(&mut self, urls: &[String]) {
+        if let Some(blockers) = &mut self.findings.blockers {
+            for url in urls {
+                blockers.note_remote(url);
+            }
+        }
+    }
+
     fn root(&self) -> &'t Path {
         self.tree.root()
     }

@@ -76,7 +76,9 @@ fn check_missing(linter: &mut Linter<'_>, phase: &Scope<'_>, key: &str, action: 
 /// Returns whether the scripts of a plan run in the root of its own tree. They do not if the sections lie side by side in the
 /// slot, or if the tests come from another tree.
 fn runs_in_tree(plan: &Map) -> bool {
-    let own = |section: &Map| !section.contains_key("url") && !section.contains_key("path");
+    let own = |section: &Map| {
+        !["repository", "url"].iter().any(|key| section.contains_key(key)) && !section.contains_key("path")
+    };
     match plan.get("discover") {
         None | Some(Value::Null) => true,
         Some(Value::Map(section)) => own(section),

@@ -21,7 +21,7 @@ pub struct Score {
     pub tests: Share,
     /// What keeps the others from it, the most frequent first.
     pub blockers: Vec<Blocker>,
-    /// The repositories whose tests were not looked at, because they would have to be fetched.
+    /// What was not looked at, because it would have to be fetched: repositories with tests, and environment files.
     pub not_looked_at: Vec<String>,
 }
 
@@ -67,7 +67,7 @@ impl Blockers {
         }
     }
 
-    /// Notes that the tests of a repository are not looked at.
+    /// Notes that what is at an address is not looked at.
     pub(super) fn note_remote(&mut self, url: &str) {
         self.not_looked_at.insert(url.to_owned());
     }

@@ -6,7 +6,7 @@ use super::coverage::{self, Selector};
 use super::{LintCode, Linter, expressions, keys, values};
 use crate::compile::metadata::read::Scope;
 use crate::compile::metadata::schema::{SECTION, SHELL_SECTION};
-use crate::compile::plan::sections::{How, rules, section_name, test_patterns};
+use crate::compile::plan::sections::{How, REQUIRED, address, rules, section_name, test_patterns};
 use crate::compile::plan::{inline_tests, modified, phase_names};
 
 /// Checks all sections of a plan.
@@ -144,10 +144,11 @@ fn check_inline(linter: &mut Linter<'_>, section: &Scope<'_>, has_scripts: bool)
 }
 
 fn check_source(linter: &mut Linter<'_>, section: &Scope<'_>) {
-    for key in ["url", "ref", "path"] {
+    for key in ["repository", "revision", "url", "ref", "path"] {
         values::refused(linter, section, section.text(key));
     }
-    if section.value("ref").is_some() && section.value("url").is_none() {
+    values::refused(linter, section, section.texts(REQUIRED));
+    if matches!(address(section), Ok((None, Some(_)))) {
         let message = "`ref` without `url` is not supported and ignored";
         linter.add(LintCode::IgnoredKey, (section, "ref"), "ref", message, None);
     }

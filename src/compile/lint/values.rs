@@ -7,6 +7,7 @@ use atex_fmf::Value;
 
 use super::{LintCode, Linter};
 use crate::compile::error::{CompileError, MetadataProblem};
+use crate::compile::fetch::Network;
 use crate::compile::library::requirement;
 use crate::compile::metadata::read::Scope;
 use crate::compile::metadata::schema::NodeKind;
@@ -30,8 +31,10 @@ pub(super) fn check(linter: &mut Linter<'_>, scope: &Scope<'_>, kind: NodeKind, 
     refused(linter, scope, interface::read(scope));
     if kind == NodeKind::Plan {
         refused(linter, scope, context::written(scope));
-        let files = environment_file::of_plan(scope, linter.root(), &mut Vec::new());
-        refused(linter, scope, files);
+        match environment_file::of_plan(scope, linter.root(), Network::Unused, &mut Vec::new()) {
+            Ok(files) => linter.note_remote(&files.left),
+            Err(error) => refused::<()>(linter, scope, Err(error)),
+        }
         refused(linter, scope, import::of_plan(scope, BTreeMap::new(), &mut Vec::new()));
         refused(linter, scope, execute::of_plan(scope));
         refused(linter, scope, scope.text("extra-atex-probe"));
@@ -76,14 +79,17 @@ pub(super) fn refused<T>(linter: &mut Linter<'_>, scope: &Scope<'_>, read: Resul
         MetadataProblem::Variable { .. } | MetadataProblem::Assignment(_) | MetadataProblem::Expansion => {
             LintCode::BadVariable
         }
-        MetadataProblem::EnvironmentFile(EnvironmentFileError::Read { .. }) => LintCode::MissingFile,
+        MetadataProblem::EnvironmentFile(EnvironmentFileError::Read { .. } | EnvironmentFileError::Page(_)) => {
+            LintCode::MissingFile
+        }
         MetadataProblem::EnvironmentFile(EnvironmentFileError::Content { .. }) => LintCode::BadVariable,
         MetadataProblem::Glob { .. } => LintCode::BadGlob,
-        MetadataProblem::EnvironmentFile(EnvironmentFileError::Outside(_) | EnvironmentFileError::Url(_))
+        MetadataProblem::EnvironmentFile(EnvironmentFileError::Outside(_))
         | MetadataProblem::Outside(_)
         | MetadataProblem::NoDirectory(_)
         | MetadataProblem::LeadsOut { .. } => LintCode::BadPath,
         MetadataProblem::SameName { .. } | MetadataProblem::SectionName(_) => LintCode::SectionName,
+        MetadataProblem::RequiredTest(_) => LintCode::NameMatchesNothing,
         MetadataProblem::Incomplete(_) | MetadataProblem::TestName(_) | MetadataProblem::ScriptBesideDiscover => {
             LintCode::BadDiscover
         }

@@ -190,6 +190,9 @@ pub(crate) const SECTION: Keys = Keys {
         "modified-url",
         "path",
         "ref",
+        "repository",
+        "require-test",
+        "revision",
         "test",
         "url",
     ],
@@ -205,9 +208,6 @@ pub(crate) const SECTION: Keys = Keys {
         "dist-git-type",
         "fmf-id",
         "prune",
-        "repository",
-        "require-test",
-        "revision",
         "sync-repo",
         "url-content-type",
     ],
@@ -215,7 +215,7 @@ pub(crate) const SECTION: Keys = Keys {
 
 /// The keys of a discover section with `how: shell`, whose tests are written in it.
 pub(crate) const SHELL_SECTION: Keys = Keys {
-    read: &["keep-git-metadata", "ref", "tests", "url"],
+    read: &["keep-git-metadata", "ref", "require-test", "tests", "url"],
     known: &[
         "dist-git-download-only",
         "dist-git-extract",

@@ -1,5 +1,5 @@
-//! Environment files: variables in a file of the tree (`environment-file` of a plan) or of the host (`--environment-file` and
-//! `-e @FILE`).
+//! Environment files: variables in a file of the tree or a page of the web (`environment-file` of a plan), or in a file of the
+//! host (`--environment-file` and `-e @FILE`).
 //!
 //! A file whose name ends in `.yaml` or `.yml` is a flat mapping. Any other is a list of words `NAME=VALUE`, split as tmt splits
 //! them, which is Python's `shlex` with comments: quotes and backslashes count, nothing is expanded, and a `#` begins a comment
@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use atex_fmf::Value;
 
 use crate::compile::error::{CompileError, MetadataProblem};
+use crate::compile::fetch::{self, FetchError, Network};
 use crate::compile::metadata::read::{Scope, scalar};
 use crate::compile::plan::environment::{Variable, Variables, unusable};
 use crate::compile::spec::Warning;
@@ -45,9 +46,9 @@ pub enum EnvironmentFileError {
     /// It lies outside the tree.
     #[error("environment file `{0}` is outside the tree")]
     Outside(String),
-    /// It is a URL.
-    #[error("environment file `{0}` is a URL, which is not fetched")]
-    Url(String),
+    /// It is a page that cannot be fetched.
+    #[error("environment file: {0}")]
+    Page(FetchError),
     /// A line of it is wrong.
     #[error("environment file `{path}`, line {line}: {problem}")]
     Content {
@@ -64,34 +65,74 @@ impl EnvironmentFileError {
     /// Returns the file as it is named.
     pub(crate) fn path(&self) -> &str {
         match self {
-            Self::Read { path, .. } | Self::Outside(path) | Self::Url(path) | Self::Content { path, .. } => path,
+            Self::Read { path, .. } | Self::Outside(path) | Self::Content { path, .. } => path,
+            Self::Page(error) => error.url(),
         }
     }
 }
 
+/// What the files that a plan names say.
+#[derive(Debug, Default)]
+pub(crate) struct FileVariables {
+    pub(crate) variables: Variables,
+    /// The pages that were not fetched, without passwords.
+    pub(crate) left: Vec<String>,
+}
+
 /// Reads the variables of all files that a plan names. A later file wins.
-pub(crate) fn of_plan(plan: &Scope<'_>, root: &Path, warnings: &mut Vec<Warning>) -> Result<Variables, CompileError> {
-    let mut variables = Variables::new();
+pub(crate) fn of_plan(
+    plan: &Scope<'_>,
+    root: &Path,
+    network: Network,
+    warnings: &mut Vec<Warning>,
+) -> Result<FileVariables, CompileError> {
+    let mut read = FileVariables::default();
     for path in plan.texts(KEY)? {
         let refused = |error| plan.error(KEY, MetadataProblem::EnvironmentFile(error));
-        let place = within(&path, root).map_err(refused)?;
-        let assignments = read(&path, &place).map_err(refused)?;
+        let path = path.trim();
+        let (path, assignments) = if is_url(path) {
+            let shown = fetch::without_secrets(path, path);
+            if network == Network::Unused {
+                read.left.push(shown);
+                continue;
+            }
+            let page = fetch::page::fetch(path).map_err(EnvironmentFileError::Page);
+            let assignments = page.and_then(|page| of_page(&shown, page)).map_err(refused)?;
+            (shown, assignments)
+        } else {
+            let place = within(path, root).map_err(refused)?;
+            (path.to_owned(), of_file(path, &place).map_err(refused)?)
+        };
         if assignments.is_empty() {
             warnings.push(plan.warning(KEY, &format!("environment file `{path}` is empty")));
         }
         for Assignment { name, value, line } in assignments {
             let origin = Some(format!("{path}:{line}"));
-            variables.insert(name, Variable::new(value, origin));
+            read.variables.insert(name, Variable::new(value, origin));
         }
     }
-    Ok(variables)
+    Ok(read)
+}
+
+fn is_url(path: &str) -> bool {
+    path.starts_with("http://") || path.starts_with("https://")
+}
+
+fn of_page(shown: &str, page: Vec<u8>) -> Result<Vec<Assignment>, EnvironmentFileError> {
+    let unreadable = |source| EnvironmentFileError::Read {
+        path: shown.to_owned(),
+        source,
+    };
+    let text =
+        String::from_utf8(page).map_err(|error| unreadable(io::Error::new(io::ErrorKind::InvalidData, error)))?;
+    if text.len() as u64 > LARGEST {
+        return Err(unreadable(too_large()));
+    }
+    parsed(shown, &text)
 }
 
 /// Returns the place of a file that must lie in the tree, also if symlinks lead to it.
 fn within(path: &str, root: &Path) -> Result<PathBuf, EnvironmentFileError> {
-    if path.starts_with("http://") || path.starts_with("https://") {
-        return Err(EnvironmentFileError::Url(path.to_owned()));
-    }
     let unreadable = |source| EnvironmentFileError::Read {
         path: path.to_owned(),
         source,
@@ -105,15 +146,19 @@ fn within(path: &str, root: &Path) -> Result<PathBuf, EnvironmentFileError> {
 }
 
 /// Reads the file at a place; `path` is how it is named.
-pub(crate) fn read(path: &str, place: &Path) -> Result<Vec<Assignment>, EnvironmentFileError> {
+pub(crate) fn of_file(path: &str, place: &Path) -> Result<Vec<Assignment>, EnvironmentFileError> {
     let text = text_of(place).map_err(|source| EnvironmentFileError::Read {
         path: path.to_owned(),
         source,
     })?;
+    parsed(path, &text)
+}
+
+fn parsed(path: &str, text: &str) -> Result<Vec<Assignment>, EnvironmentFileError> {
     let is_yaml = Path::new(path)
         .extension()
-        .is_some_and(|end| end == "yaml" || end == "yml");
-    let parsed = if is_yaml { of_yaml(&text) } else { of_words(&text) };
+        .is_some_and(|end| end.eq_ignore_ascii_case("yaml") || end.eq_ignore_ascii_case("yml"));
+    let parsed = if is_yaml { of_yaml(text) } else { of_words(text) };
     parsed.map_err(|(line, problem)| EnvironmentFileError::Content {
         path: path.to_owned(),
         line,
@@ -126,9 +171,13 @@ fn text_of(place: &Path) -> io::Result<String> {
     let mut text = String::new();
     file::open(place)?.take(LARGEST + 1).read_to_string(&mut text)?;
     if text.len() as u64 > LARGEST {
-        return Err(io::Error::new(io::ErrorKind::FileTooLarge, "it is larger than 1 MiB"));
+        return Err(too_large());
     }
     Ok(text)
+}
+
+fn too_large() -> io::Error {
+    io::Error::new(io::ErrorKind::FileTooLarge, "it is larger than 1 MiB")
 }
 
 /// A line, and what is wrong in it.

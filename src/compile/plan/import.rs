@@ -11,6 +11,7 @@ use atex_fmf::regex::Pattern;
 use atex_fmf::{Node, Value};
 
 use crate::compile::error::{CompileError, MetadataProblem, TreeError};
+use crate::compile::fetch::Network;
 use crate::compile::metadata::location::ValueOrigin;
 use crate::compile::metadata::read::{NodeReader, Scope};
 use crate::compile::metadata::trees::{Adjustment, TreeId, Trees, unmarked};
@@ -278,6 +279,7 @@ pub(crate) fn resolved(
     plan: Plan,
     trees: &mut Trees,
     request: &Request,
+    network: Network,
     warnings: &mut Vec<Warning>,
 ) -> Result<Vec<Plan>, Arc<CompileError>> {
     let Some(import) = &plan.import else {
@@ -333,7 +335,7 @@ pub(crate) fn resolved(
         if let Some(error) = within.failure(node) {
             return Err(error);
         }
-        let imported = read((within.tree, node), request, inherited, warnings)?;
+        let imported = read((within.tree, node), request, inherited, network, warnings)?;
         if imported.probe.is_some() {
             return Err(import.error(ImportError::Probe(node.name().to_owned())).into());
         }
@@ -342,7 +344,7 @@ pub(crate) fn resolved(
     warnings.extend(ignored.into_warnings());
     let mut all = Vec::with_capacity(plans.len());
     for plan in plans {
-        all.extend(resolved(plan, trees, request, warnings)?);
+        all.extend(resolved(plan, trees, request, network, warnings)?);
     }
     Ok(all)
 }

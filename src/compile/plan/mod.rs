@@ -22,6 +22,7 @@ use std::sync::Arc;
 use atex_fmf::{Map, Node, Tree, Value};
 
 use crate::compile::error::{CompileError, MetadataProblem};
+use crate::compile::fetch::Network;
 use crate::compile::how::{self, StepKind};
 use crate::compile::inputs::Globs;
 use crate::compile::metadata::location::ValueOrigin;
@@ -34,6 +35,7 @@ use crate::compile::test::interface;
 use crate::compile::unusable::Unusable;
 use context::Dimensions;
 use environment::{Variables, merged, of_command_line};
+use environment_file::FileVariables;
 use expansion::Expansion;
 use import::{Home, Import, Inherited};
 use phases::Phase;
@@ -54,6 +56,8 @@ pub(crate) struct Plan {
     pub(crate) import: Option<Import>,
     pub(crate) order: i64,
     pub(crate) enabled: bool,
+    /// Whether it has an environment file that would have to be fetched, and that was not.
+    pub(crate) lacks_pages: bool,
     /// By what the rules of its tests and phases are decided.
     pub(crate) context: Dimensions,
     pub(crate) environment: Variables,
@@ -78,7 +82,8 @@ impl Plan {
     /// Returns whether something of the plan must be fetched.
     pub(crate) fn is_remote(&self) -> bool {
         let mut phases = self.prepare.iter().chain(&self.finish);
-        self.import.as_ref().is_some_and(Import::is_remote)
+        self.lacks_pages
+            || self.import.as_ref().is_some_and(Import::is_remote)
             || self.sections.iter().any(Section::is_remote)
             || phases.any(|phase| how::is_remote(&phase.action))
     }
@@ -149,7 +154,7 @@ pub(crate) fn select(
         let known = warnings.len();
         let read = match own.failure(node) {
             Some(error) => Err(error),
-            None => read((tree, node), request, Inherited::nothing(), warnings).map_err(Arc::new),
+            None => read((tree, node), request, Inherited::nothing(), Network::Unused, warnings).map_err(Arc::new),
         };
         match read {
             Ok(plan) => plans.push(plan),
@@ -267,11 +272,35 @@ pub(crate) fn keep_asked_for(
     Ok(())
 }
 
+/// Reads a plan of the request's own tree again, with the pages that it lacks.
+pub(crate) fn with_pages(
+    own: AdjustedTree<'_>,
+    plan: Plan,
+    request: &Request,
+    warnings: &mut Vec<Warning>,
+) -> Result<Plan, CompileError> {
+    let Some(node) = own.tree.find(&plan.written_name).filter(|_| plan.lacks_pages) else {
+        return Ok(plan);
+    };
+    let mut said = Vec::new();
+    let read = read(
+        (own.tree, node),
+        request,
+        Inherited::nothing(),
+        Network::Used,
+        &mut said,
+    )?;
+    said.retain(|warning| !warnings.contains(warning));
+    warnings.append(&mut said);
+    Ok(read)
+}
+
 /// Reads a plan. What it inherits wins over what it says itself.
 fn read(
     (tree, node): (&Tree, Node<'_>),
     request: &Request,
     inherited: Inherited,
+    network: Network,
     warnings: &mut Vec<Warning>,
 ) -> Result<Plan, CompileError> {
     let written = NodeReader::new(tree, node).scope("plan");
@@ -279,7 +308,7 @@ fn read(
     let own_context = context::of_plan(&written, &inherited.context)?;
     let dimensions = context::beneath(&own_context, request);
     let context = context::for_rules(&dimensions);
-    let files = environment_file::of_plan(&written, tree.root(), warnings)?;
+    let FileVariables { variables: files, left } = environment_file::of_plan(&written, tree.root(), network, warnings)?;
     let own = environment::read(&written, true)?;
     let known = merged(&merged(&files, &own), &inherited.environment);
     let known = merged(&known, &of_command_line(&request.environment));
@@ -325,6 +354,7 @@ fn read(
         import,
         order,
         enabled: scope.flag("enabled", true),
+        lacks_pages: !left.is_empty(),
         context: dimensions,
         environment,
         prepare,
@@ -368,6 +398,7 @@ fn default_plan(request: &Request) -> Result<Vec<Plan>, CompileError> {
         import: None,
         order: ORDER,
         enabled: true,
+        lacks_pages: false,
         context: context::of_request(request),
         environment: Variables::new(),
         prepare: Vec::new(),

@@ -19,6 +19,9 @@ use crate::compile::spec::Warning;
 use atex_fmf::context::Context;
 use atex_fmf::{Map, Value};
 
+/// The key for tests that must be found.
+pub(crate) const REQUIRED: &str = "require-test";
+
 /// A section that is honoured.
 #[derive(Clone, Debug)]
 pub(crate) struct Section {
@@ -42,6 +45,8 @@ pub(crate) struct Section {
     pub(crate) modified_pattern: Option<String>,
     /// The tests that are written in the plan, if the section has such.
     pub(crate) inline: Vec<InlineTest>,
+    /// The names of tests that must be found, and that must not be skipped.
+    pub(crate) required: Vec<String>,
     /// A warning for the case that `test` selects a test more than once; tmt would run it as often.
     pub(crate) repeats: Option<Warning>,
     /// The section's text for messages; `None` for a section that no file contains.
@@ -208,6 +213,11 @@ impl Section {
         Ok(())
     }
 
+    /// Returns the error for a test that must be found and is not.
+    pub(crate) fn lacks(&self, required: &str) -> CompileError {
+        self.refused(REQUIRED, MetadataProblem::RequiredTest(required.to_owned()))
+    }
+
     fn refused(&self, key: &'static str, problem: MetadataProblem) -> CompileError {
         let written = self.written.as_ref();
         let cause = written.and_then(|written| written.causes.iter().find(|(known, _)| *known == key));
@@ -241,6 +251,7 @@ pub(crate) fn all_tests() -> Section {
         modified: None,
         modified_pattern: None,
         inline: Vec::new(),
+        required: Vec::new(),
         repeats: None,
         written: None,
     }
@@ -332,8 +343,7 @@ pub(crate) fn section_name(scope: &Scope<'_>, name: String) -> Result<String, Co
 
 fn read_section(scope: &Scope<'_>, name: Option<String>, warnings: &mut Vec<Warning>) -> Result<Section, CompileError> {
     unknown_keys(scope, SECTION.read, warnings);
-    let (url, path) = (scope.text("url")?, scope.text("path")?);
-    let reference = scope.text("ref")?;
+    let ((url, reference), path) = (address(scope)?, scope.text("path")?);
     if url.is_none() && reference.is_some() {
         warnings.push(scope.warning("ref", "`ref` without `url` is not supported and ignored"));
     }
@@ -360,6 +370,7 @@ fn read_section(scope: &Scope<'_>, name: Option<String>, warnings: &mut Vec<Warn
         modified: modified::of_section(scope)?,
         modified_pattern: None,
         inline: Vec::new(),
+        required: scope.texts(REQUIRED)?,
         repeats: Some(scope.warning(
             "test",
             "`test` selects tests more than once; each of them runs once, as it is selected first",
@@ -369,6 +380,12 @@ fn read_section(scope: &Scope<'_>, name: Option<String>, warnings: &mut Vec<Warn
             causes: given.map(|key| (key, scope.cause(key))).collect(),
         }),
     })
+}
+
+/// Returns the repository of a section and what is wanted of it, which once had other names.
+pub(crate) fn address(scope: &Scope<'_>) -> Result<(Option<String>, Option<String>), CompileError> {
+    let first = |old, new| Ok::<_, CompileError>(scope.text(old)?.filter(|text| !text.is_empty()).or(scope.text(new)?));
+    Ok((first("repository", "url")?, first("revision", "ref")?))
 }
 
 /// Reads a section whose tests are written in it.
@@ -402,6 +419,7 @@ fn read_inline(
             repository: url.map(|url| Repository { url, reference }),
         },
         inline,
+        required: scope.texts(REQUIRED)?,
         written: Some(Written {
             subject: scope.subject.clone(),
             causes: given.map(|key| (key, scope.cause(key))).collect(),

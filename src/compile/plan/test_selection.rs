@@ -47,6 +47,11 @@ impl<'t> Selected<'t> {
     pub(crate) fn prefix(&self) -> String {
         self.section.prefix()
     }
+
+    /// Returns whether its plan says that it must be found, and not be skipped.
+    pub(crate) fn is_required(&self) -> bool {
+        self.section.required.iter().any(|name| name == self.node.name())
+    }
 }
 
 /// Returns the tests of a plan, in the order in which tmt runs them. Of tests that share a tree, either all are selected or none.
@@ -57,10 +62,32 @@ pub(crate) fn of_plan<'t>(
     warnings: &mut Vec<Warning>,
 ) -> Result<(Vec<Selected<'t>>, Vec<Unusable>), CompileError> {
     let (selected, unusable) = narrowed(plan, trees, narrowing, warnings)?;
+    if plan.sections.iter().any(|section| !section.required.is_empty()) {
+        refuse_missing(plan, trees)?;
+    }
     if plan.shared_tree && !selected.is_empty() {
         return narrowed(plan, trees, &Narrowing::default(), &mut Vec::new());
     }
     Ok((selected, unusable))
+}
+
+/// Refuses a plan that lacks a required test. What the command line leaves out is there all the same.
+fn refuse_missing(plan: &Plan, trees: &Trees) -> Result<(), CompileError> {
+    let (selected, unusable) = narrowed(plan, trees, &Narrowing::default(), &mut Vec::new())?;
+    let selected = selected.iter().map(|test| &*test.name);
+    let found: HashSet<&str> = selected
+        .chain(unusable.iter().filter_map(|unusable| unusable.test.as_deref()))
+        .collect();
+    let required = plan
+        .sections
+        .iter()
+        .flat_map(|section| section.required.iter().map(move |name| (section, name)));
+    for (section, name) in required {
+        if !found.contains(&*section.test_name(name)) {
+            return Err(section.lacks(name));
+        }
+    }
+    Ok(())
 }
 
 fn narrowed<'t>(

@@ -224,7 +224,7 @@ fn the_score_says_how_much_behaves_as_under_tmt_and_what_keeps_the_rest_from_it(
             "      0        1  atex refuses it (`bad-duration`)",
             "      1        0  atex refuses it (`several-guests`)",
             "      0        1  tmt obeys `framework`, atex does not",
-            "not looked at, because they would have to be fetched: the tests of `https://nowhere.invalid/suite`",
+            "not looked at, because it would have to be fetched: what is at `https://nowhere.invalid/suite`",
         ]
     );
     let programs = lint(MOVED, &["--tmt", "--json", "--allow", "ignored-phase"]).json();

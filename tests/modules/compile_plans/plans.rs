@@ -670,3 +670,35 @@ fn a_listing_and_a_build_give_each_test_the_same_interface() {
         assert_eq!(of_atex.count(), workload.tests.iter().filter(doubted).count());
     }
 }
+
+/// Only under tmt's interface is a skip an error, so only there is it in the key.
+#[test]
+fn a_required_test_must_be_found_and_its_key_says_that_it_is_required() {
+    let trial = Trial::new(&[
+        ("t.fmf", "/a: {test: x}\n/off: {test: x, enabled: false}\n"),
+        ("plan.fmf", "discover: {how: fmf}\nexecute: {how: tmt}\n"),
+    ]);
+    let keys = |request: &Request| {
+        let work = compile(request).expect("it compiles");
+        work.tests
+            .iter()
+            .map(|test| (work.graph.node(test.node).key().to_string(), test.is_required))
+            .collect::<Vec<_>>()
+    };
+    let without = keys(&trial.request());
+    let plan = |required: &str| {
+        let text = format!("discover: {{how: fmf, require-test: {required}}}\nexecute: {{how: tmt}}\n");
+        trial.write("plan.fmf", &text);
+    };
+    plan("[/t/a]");
+    let with = keys(&trial.request());
+    assert_eq!((without[0].1, with[0].1), (false, true));
+    assert_ne!(without[0].0, with[0].0);
+    for lost in ["t/a", "/t/off", "/t"] {
+        plan(&format!("[/t/a, {lost}]"));
+        assert_eq!(
+            trial.refused().to_string(),
+            format!("plan.fmf:1: plan `/plan`, discover section 1: the required test `{lost}` is not found")
+        );
+    }
+}

@@ -1,9 +1,12 @@
 //! Tests of the variables of plans: environment files, which value wins, and expansion in the texts of a plan.
 
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::TcpListener;
 use std::os::unix::fs::symlink;
+use std::thread;
 
-use atex::compile::compile;
 use atex::compile::spec::{PhaseAction, Request, Secrets, Workload};
+use atex::compile::{compile, resolve_plans};
 
 use crate::compile_plans::trial::Trial;
 
@@ -68,9 +71,9 @@ fn a_bad_environment_file_is_refused_with_file_and_line() {
         ("/etc/hosts", "", "environment file `/etc/hosts` is outside the tree"),
         ("link", "", "environment file `link` is outside the tree"),
         (
-            "'https://x/env'",
+            "'http://x y/env'",
             "",
-            "environment file `https://x/env` is a URL, which is not fetched",
+            "environment file: cannot fetch `http://x y/env`: `http://x y/env` cannot be used as `url`",
         ),
         (
             "{a: b}",
@@ -86,6 +89,35 @@ fn a_bad_environment_file_is_refused_with_file_and_line() {
         let error = trial.refused().to_string();
         assert_eq!(error, format!("plan.fmf:3: plan `/plan`: {message}"));
     }
+}
+
+#[test]
+fn an_environment_file_may_be_a_page_and_its_variables_are_in_the_key() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("it has one");
+    let url = format!("http://{address}/vars.YAML");
+    let trial = trial(&format!("environment-file: {url}\nenvironment: {{B: x$A}}\n"), &[]);
+    let plans = resolve_plans(&trial.request()).expect("nothing is fetched");
+    assert!(plans.list_plans(&trial.request()).expect("listed").unusable.is_empty());
+    let server = thread::spawn(move || {
+        for body in ["A: one", "A: two"] {
+            let (mut stream, _) = listener.accept().expect("a client");
+            let mut lines = BufReader::new(stream.try_clone().expect("a copy")).lines();
+            while lines.next().is_some_and(|line| line.is_ok_and(|line| !line.is_empty())) {}
+            let head = format!("HTTP/1.0 200 OK\r\nContent-Length: {}\r\n\r\n", body.len());
+            stream.write_all(format!("{head}{body}").as_bytes()).expect("answered");
+        }
+    });
+    let first = compiled(&trial, &[]);
+    assert_eq!(environment(&first), "A=one B=xone");
+    let second = compiled(&trial, &[]);
+    let key = |work: &Workload| work.graph.node(work.tests[0].node).key().to_string();
+    assert_ne!(key(&first), key(&second));
+    server.join().expect("served");
+    // Nobody answers there any more.
+    let error = trial.refused().to_string();
+    let expected = format!("plan.fmf:3: plan `/plan`: environment file: cannot fetch `{url}`: ");
+    assert!(error.starts_with(&expected), "{error}");
 }
 
 #[test]

@@ -56,6 +56,7 @@ pub(crate) struct TmtRules {
     interpretation: Interpretation,
     restart: Restart,
     checks: Checks,
+    is_required: bool,
 }
 
 impl TmtRules {
@@ -66,6 +67,7 @@ impl TmtRules {
             interpretation: test.interpretation.clone(),
             restart: test.restart.clone(),
             checks: test.checks.clone(),
+            is_required: test.is_required,
         }
     }
 
@@ -82,6 +84,9 @@ impl TmtRules {
                 "exit code {code} came again after all restarts ({})",
                 self.restart.most
             )),
+            None if self.is_required && self.has_skipped(&judgement) => {
+                Some("the plan requires this test (`require-test`), and it was skipped".to_owned())
+            }
             None => None,
         };
         if let Some(why) = broken {
@@ -90,6 +95,15 @@ impl TmtRules {
         let rest = rest_of_plan(judgement.fails, test);
         judgement.parts.extend(found.into_parts());
         (judgement, rest)
+    }
+
+    /// Returns whether a result of the test is a skip. Parts are results of their own only where the test says so.
+    fn has_skipped(&self, judgement: &Judgement) -> bool {
+        let own_results = matches!(self.interpretation, Interpretation::Custom | Interpretation::Restraint);
+        let parts = judgement.parts.iter().filter(|_| own_results);
+        std::iter::once(&judgement.own)
+            .chain(parts)
+            .any(|result| result.status == Status::Skip)
     }
 
     fn judge_test(&self, code: i32, test: &Path, found: &checks::Found) -> Judgement {

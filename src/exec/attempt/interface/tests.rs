@@ -101,6 +101,32 @@ fn what_was_interpreted_is_told_with_what_it_was() {
 }
 
 #[test]
+fn a_skip_of_a_required_test_is_an_error() {
+    let required = |result: &str| TmtRules {
+        is_required: true,
+        ..rules(result)
+    };
+    let skip = [(
+        "data/tmt-report-results.yaml",
+        "- name: /x\n  result: skip\n- name: /y\n  result: skip\n",
+    )];
+    let some = [(
+        "data/tmt-report-results.yaml",
+        "- name: /x\n  result: skip\n- name: /y\n  result: pass\n",
+    )];
+    for (result, files, expected) in [
+        ("respect", &skip, Status::Error),
+        ("respect", &some, Status::Pass),
+        ("restraint", &some, Status::Error),
+        ("info", &skip, Status::Info),
+    ] {
+        assert_eq!(judged_by(&required(result), 0, files).own.status, expected, "{result}");
+    }
+    assert_eq!(judged_by(&rules("respect"), 0, &skip).own.status, Status::Skip);
+    assert_eq!(judged_by(&required("respect"), 0, &[]).own.status, Status::Pass);
+}
+
+#[test]
 fn reports_count_and_the_exit_code_does_not() {
     let cases: [(&[(&str, &str)], &str); 6] = [
         (&[("/x", "pass")], "pass"),
