@@ -94,6 +94,7 @@ fn behind(target: &str, dir: &Path, cancel: &Cancel) -> Box<dyn Sut> {
         dead_after: Duration::from_secs(30),
         trusts_target: true,
         trusts_ssh_config: true,
+        number: None,
         absolute: |path, beside| beside.join(path),
         warn: &mut |warning| panic!("{warning}"),
     };

@@ -171,8 +171,9 @@ impl<'a> Resolver<'a> {
             None => None,
         };
         let dir = match given.number {
-            None => dir,
-            Some(number) => Some(numbered(*kind, dir)?.join(number.to_string())),
+            // Machines of one target differ in their directory, where they are one machine otherwise.
+            Some(number) if kind.is_here() => Some(numbered(*kind, dir)?.join(number.to_string())),
+            _ => dir,
         };
         let is_ssh_configured = self.args.ssh_config.is_none() && self.settings.config.defaults.ssh_config.is_some();
         let (settings, told) = (self.settings, &mut self.told);
@@ -182,6 +183,7 @@ impl<'a> Resolver<'a> {
             dead_after: self.dead_after,
             trusts_target: meant.is_users,
             trusts_ssh_config: !is_ssh_configured,
+            number: given.number,
             absolute,
             warn: &mut |warning| {
                 if !told.contains(&warning) {

@@ -10,7 +10,7 @@ use crate::cli::args::shared::SutArgs;
 use crate::cli::config::directories::absolute;
 use crate::cli::config::settings::Settings;
 use crate::cli::error::CliError;
-use crate::sut::kind::KINDS;
+use crate::sut::kind::{KINDS, UsedMachine};
 
 /// A greater number of SUTs is taken for a typing error.
 const MOST: u32 = 1000;
@@ -119,26 +119,18 @@ fn spread(
     Ok(())
 }
 
-/// Returns the numbered machines (`local*4`) that were used before, in the default place or below `--sut-dir`.
+/// Returns the machines that atex made and used before: the numbered ones (`local*4`), in the default place or below
+/// `--sut-dir`, and containers.
 pub(crate) fn used(args: &SutArgs, settings: &Settings) -> Vec<Given> {
     let given = args.sut_dir.as_deref().map(|dir| absolute(dir, &settings.here));
-    let mut used = Vec::new();
-    for kind in KINDS {
-        let Some(below) = given.clone().or_else(|| kind.numbered_below()) else {
-            continue;
-        };
-        let numbers = kind.used_numbers(&below).into_iter();
-        used.extend(
-            numbers
-                .filter(|number| (1..=MOST).contains(number))
-                .map(|number| Given {
-                    text: kind.name().to_owned(),
-                    number: Some(number),
-                    is_users: true,
-                }),
-        );
-    }
-    used
+    let machines = KINDS.iter().flat_map(|kind| kind.used(given.as_deref()));
+    let in_range = machines.filter(|machine| machine.number.is_none_or(|number| (1..=MOST).contains(&number)));
+    let given = |machine: UsedMachine| Given {
+        text: machine.target,
+        number: machine.number,
+        is_users: true,
+    };
+    in_range.map(given).collect()
 }
 
 /// Reads the targets of a file, one per line. A `#` at the beginning of a line or after a blank begins a comment.

@@ -55,15 +55,26 @@ pub trait SutKind: Sync {
         None
     }
 
-    /// Returns the directory below which the machines of such a target have their directories by default.
+    /// Returns the directory below which the machines of such a target have their directories by default. `None` where the
+    /// machines differ in more than their directory.
     fn numbered_below(&self) -> Option<PathBuf> {
         None
     }
 
-    /// Returns which numbers below such a directory were used.
-    fn used_numbers(&self, _below: &Path) -> Vec<u32> {
+    /// Returns the machines that atex made and that no configuration names. Those that differ in their directory alone are
+    /// looked for below the given one, or else in the default place.
+    fn used(&self, _below: Option<&Path>) -> Vec<UsedMachine> {
         Vec::new()
     }
+}
+
+/// A machine that atex made and that was used before.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UsedMachine {
+    /// Its target, without the number.
+    pub target: String,
+    /// Its number, if the target stands for several machines.
+    pub number: Option<u32>,
 }
 
 /// A machine as a target names it, parsed but not yet looked up anywhere. It is displayed as the target without its
@@ -103,6 +114,8 @@ pub struct Means<'a> {
     pub trusts_target: bool,
     /// Whether the SSH configuration was named by the user in the same sense.
     pub trusts_ssh_config: bool,
+    /// The number of the machine, if the target stands for several.
+    pub number: Option<u32>,
     /// Makes a path of this host absolute: `~/` is the home directory, and any other relative path is below the given
     /// directory.
     pub absolute: fn(&Path, &Path) -> PathBuf,

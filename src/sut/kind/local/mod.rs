@@ -12,7 +12,7 @@ use std::process::Command;
 use std::sync::Arc;
 
 use super::target::TargetText;
-use super::{Access, Means, NoAccess, Peek, TargetError};
+use super::{Access, Means, NoAccess, Peek, TargetError, UsedMachine};
 use crate::host::ownership;
 use crate::sut::agent::link::child::ChildLink;
 use crate::sut::agent::session::{FORMAT, Machine};
@@ -60,15 +60,22 @@ impl super::SutKind for LocalKind {
         Some(default_dir()?.join("pool"))
     }
 
-    fn used_numbers(&self, below: &Path) -> Vec<u32> {
-        let entries = fs::read_dir(below).into_iter().flatten().flatten();
+    fn used(&self, below: Option<&Path>) -> Vec<UsedMachine> {
+        let Some(below) = below.map(Path::to_owned).or_else(|| self.numbered_below()) else {
+            return Vec::new();
+        };
+        let entries = fs::read_dir(&below).into_iter().flatten().flatten();
         let numbers = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
         let mut used: Vec<u32> = numbers
             .filter(|number: &u32| peek_state(Some(&below.join(number.to_string()))).is_some())
             .collect();
         used.sort_unstable();
         used.dedup();
-        used
+        let machine = |number| UsedMachine {
+            target: self.name().to_owned(),
+            number: Some(number),
+        };
+        used.into_iter().map(machine).collect()
     }
 }
 
