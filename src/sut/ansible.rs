@@ -11,6 +11,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 use crate::host::program::{self, Bounds};
+use crate::sut::{Trouble, TroubleKind};
 
 /// How long that command may take.
 const ENDING: Duration = Duration::from_secs(5);
@@ -25,6 +26,13 @@ pub struct Inventory {
 }
 
 impl Inventory {
+    /// Makes the trouble that Ansible has no way to a machine behind a command.
+    pub(crate) fn none(name: &str) -> Trouble {
+        let what = "Ansible cannot reach a machine behind a command";
+        let trouble = Trouble::new(TroubleKind::Setup, format!("`{name}`: {what}"));
+        trouble.with_hint("plans with `how: ansible` run on `local` and over SSH")
+    }
+
     /// Returns the inventory of this host.
     pub fn local() -> Self {
         Self {

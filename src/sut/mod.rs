@@ -196,6 +196,28 @@ pub trait Sut: Send {
     /// Writes the machine's state, atomically.
     fn set_state(&mut self, state: &SutState) -> Result<(), Trouble>;
 
+    /// Returns the names of the states that are kept of which the machine can be made anew. `None` for a machine that is not made
+    /// of an image, or whose image would not hold all of its state.
+    fn states(&mut self) -> Result<Option<Vec<String>>, Trouble> {
+        Ok(None)
+    }
+
+    /// Keeps what the machine holds now as a state of that name, if the machine is made of an image, and returns whether it is:
+    /// not where something was left running there. All files may have been read by that, so which ones a job reads is known only
+    /// after the next sync.
+    fn keep_state(&mut self, _name: &str) -> Result<bool, Trouble> {
+        Ok(false)
+    }
+
+    /// Throws the machine away and makes it anew: from a state, or from what it was first made of. Then opens it. A machine that
+    /// is not open, because it cannot be opened, must not be in use by another runner.
+    fn restore_state(&mut self, _name: Option<&str>) -> Result<Hello, Trouble> {
+        Err(Trouble::new(
+            TroubleKind::Setup,
+            format!("`{}` cannot be made anew", self.name()),
+        ))
+    }
+
     /// Tells the machine that the runner lives while nothing else is asked of it. It must be called at least every [`TEND`].
     fn tend(&mut self) {}
 

@@ -7,7 +7,7 @@ use crate::exec::options::{Mode, Until};
 use crate::exec::record::observed_inputs::MOST_FILES;
 use crate::exec::schedule::{Input, JobId, LaneId, Skip};
 use crate::exec::worker::sync::mode_of;
-use crate::exec::worker::{CommandError, Worker};
+use crate::exec::worker::{AccessTimes, CommandError, Worker};
 use crate::sut::{Due, EnvFile, TroubleKind};
 
 /// The reason that the user is told when prepare steps run again.
@@ -42,6 +42,7 @@ impl Worker<'_> {
     }
 
     fn bring_into(&mut self, lane: LaneId, waiting: &[JobId]) -> Result<Option<Skip>, CommandError> {
+        self.renew(self.shared.chain(lane))?;
         self.note_unfinished(lane)?;
         let done = self.bring_standing(lane)?;
         for (index, &step) in self.shared.chain(lane)[..done].iter().enumerate() {
@@ -86,6 +87,12 @@ impl Worker<'_> {
     pub(super) fn prepare_rest(&mut self, lane: LaneId, done: usize) -> Result<Option<Skip>, CommandError> {
         let chain = self.shared.chain(lane);
         for index in done..chain.len() {
+            if std::mem::replace(&mut self.access_times, AccessTimes::AsSynced) == AccessTimes::Stirred {
+                let upload = self.shared.lane(lane).upload;
+                let mut tree = self.shared.upload(upload);
+                tree.observed |= tree.files.files.len() <= MOST_FILES;
+                self.bring_tree(upload, &tree, mode_of(index))?;
+            }
             if let Some(reason) = self.prepare_step(chain, index)? {
                 return Ok(Some(Skip::Prepare(reason)));
             }

@@ -13,6 +13,7 @@ mod plan_data;
 mod playbook;
 mod prepare;
 mod prepared;
+mod renew;
 mod sync;
 mod test;
 
@@ -69,6 +70,15 @@ pub(crate) fn host(error: impl std::fmt::Display) -> CommandError {
     CommandError::Host(without_os_numbers(&error.to_string()))
 }
 
+/// What the times of last access in the trees of a machine tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum AccessTimes {
+    /// What jobs have read since the last sync.
+    AsSynced,
+    /// Nothing: all files were read when the state of the machine was kept.
+    Stirred,
+}
+
 /// A worker and its SUT.
 pub(crate) struct Worker<'a> {
     pub(crate) shared: &'a Shared<'a>,
@@ -92,6 +102,8 @@ pub(crate) struct Worker<'a> {
     pub(crate) records: RecorderHandle,
     /// The paths that the prepare chain of the machine was seen to read, or `None` if the reads of a step could not be seen.
     pub(crate) prepared_reads: Option<Paths>,
+    /// What the times of last access tell on the machine.
+    pub(crate) access_times: AccessTimes,
     /// Whether the user was warned that reads cannot be seen.
     pub(crate) told_unseen: bool,
     /// The lane that the machine is in, if it was entered.
@@ -125,6 +137,7 @@ impl<'a> Worker<'a> {
             records,
             unpaid: BTreeSet::new(),
             prepared_reads: Some(Paths::new()),
+            access_times: AccessTimes::AsSynced,
             told_unseen: false,
             entered: None,
             changed_data: HashMap::new(),
@@ -201,7 +214,8 @@ impl<'a> Worker<'a> {
             outbox.send(WorkerMessage::Held);
         };
         self.expect_tree();
-        let hello = self.sut.open(self.shared.options.on_held, &mut notice)?;
+        let opened = self.sut.open(self.shared.options.on_held, &mut notice);
+        let hello = opened.or_else(|trouble| self.open_anew(trouble))?;
         let found = hello.facts.base_identity(self.base.installation());
         if found != self.base {
             let message = format!("`{}` {}", self.sut.name(), difference(&self.base, &found));

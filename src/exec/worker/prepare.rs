@@ -65,7 +65,7 @@ impl Worker<'_> {
 
     /// Taints the SUT, on the SUT itself, before something begins that could be left half done there.
     pub(crate) fn doubt(&mut self, reason: String) -> Result<(), CommandError> {
-        self.state.taint = Some(Taint { reason, at: unix_now() });
+        self.state.taint = Some(taint_of(reason));
         self.save_state()
     }
 
@@ -74,7 +74,9 @@ impl Worker<'_> {
         let shared = self.shared;
         let node = self.observed_step(step)?;
         let spec = shared.work.step(step);
-        let key = match shared.unsettled(spec.upload, &[], &node) {
+        let unsettled = shared.unsettled(spec.upload, &[], &node);
+        let is_settled = unsettled.is_none();
+        let key = match unsettled {
             // This matches the key of no step, so the next run prepares again.
             Some(path) => format!("with another {path}"),
             None => node.key().to_string(),
@@ -92,7 +94,11 @@ impl Worker<'_> {
         self.state.done_at.push(now);
         self.state.prepared_at = Some(now);
         self.state.boot = self.facts.as_ref().map(|facts| facts.boot_id.clone());
-        self.save_state()
+        self.save_state()?;
+        if is_settled {
+            self.keep_state();
+        }
+        Ok(())
     }
 
     fn record_step(
@@ -115,4 +121,9 @@ impl Worker<'_> {
         };
         record::step(self.shared, ticket, ran, log)
     }
+}
+
+/// Makes a taint that begins now.
+pub(super) fn taint_of(reason: String) -> Taint {
+    Taint { reason, at: unix_now() }
 }

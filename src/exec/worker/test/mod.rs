@@ -20,6 +20,7 @@ use crate::exec::record::infra_result;
 use crate::exec::run::clock::stamp;
 use crate::exec::run::messages::{EndedAttempt, WorkerMessage};
 use crate::exec::schedule::{After, AttemptOutcome, Input, JobId, Skip, TestAttempt};
+use crate::exec::worker::prepare::taint_of;
 use crate::exec::worker::test::attempt::{Position, SutAttempt};
 use crate::exec::worker::test::claim::{Claimed, ClaimedTest};
 use crate::exec::worker::test::verdict::{end_by_error, end_of_attempt, note_of, outcome_of, worst};
@@ -80,7 +81,8 @@ impl Worker<'_> {
                 first: at == 0,
                 last: at + 1 == jobs.len(),
             };
-            let (one, after) = match self.try_test(TestAttempt { job, number: attempt }, part) {
+            let attempt = TestAttempt { job, number: attempt };
+            let (one, after) = match self.foresee(job).and_then(|()| self.try_test(attempt, part)) {
                 Ok(came) => came,
                 Err(error) => {
                     failed = Some(error);
@@ -156,9 +158,34 @@ impl Worker<'_> {
             SutCondition::Lost(reason) => Ok(self.gone(Skip::Unreachable(reason))),
             SutCondition::Tainted(reason) => {
                 self.tell(SutEvent::Tainted, reason.clone());
-                self.doubt(reason)?;
+                self.doubt_after(jobs, reason)?;
                 Ok(Input::Ended(After::Tainted))
             }
+        }
+    }
+
+    /// Makes the machine say that it is tainted before a destructive test starts there, since nothing may be left on it that could
+    /// say so afterwards.
+    fn foresee(&mut self, job: JobId) -> Result<(), CommandError> {
+        let test = self.shared.work.test(self.shared.job(job).test);
+        if !test.destructive {
+            return Ok(());
+        }
+        let mut state = self.state.clone();
+        let (node, _) = self.shared.identify(self.shared.job(job).node);
+        state.taint = Some(taint_of(format!("`{node}` is destructive")));
+        Ok(self.sut.set_state(&state)?)
+    }
+
+    /// Taints the machine after tests. One that is made of an image may have lost what writes its state, where one of them is
+    /// destructive: it says already that it is tainted, and is made anew before anything else runs there.
+    fn doubt_after(&mut self, jobs: &[JobId], reason: String) -> Result<(), CommandError> {
+        let is_foreseen = jobs
+            .iter()
+            .any(|&job| self.shared.work.test(self.shared.job(job).test).destructive);
+        match self.doubt(reason) {
+            Err(CommandError::Sut(_)) if is_foreseen && self.sut.states()?.is_some() => Ok(()),
+            written => written,
         }
     }
 

@@ -123,9 +123,7 @@ impl Link for ChildLink {
         if self.is_here {
             return Ok(Inventory::local());
         }
-        let what = "Ansible cannot reach a machine behind a command";
-        let trouble = Trouble::new(TroubleKind::Setup, format!("`{}`: {what}", self.name));
-        Err(trouble.with_hint("plans with `how: ansible` run on `local` and over SSH"))
+        Err(Inventory::none(&self.name))
     }
 
     fn disconnect(&mut self) {}

@@ -74,6 +74,33 @@ pub trait Link: Send {
 
     /// Drops the connection.
     fn disconnect(&mut self);
+
+    /// Returns the states of the machine, for a kind whose machines are made of images.
+    fn states(&mut self) -> Option<&mut dyn States> {
+        None
+    }
+
+    /// Removes what was made for the machine outside of it, such as its container, after everything that lies on it.
+    fn remove(&mut self) -> Result<(), Trouble> {
+        Ok(())
+    }
+}
+
+/// The states of a machine that is made of an image: what the machine holds can be kept under a name, and the machine can be
+/// made anew from that.
+pub trait States {
+    /// Returns the names under which states are kept of which this machine can be made.
+    fn names(&mut self) -> Result<Vec<String>, Trouble>;
+
+    /// Keeps what the machine holds now, and returns whether it is kept: not where something was left running there, which is no
+    /// part of a state. Where a state of that name is kept, it is replaced.
+    fn keep(&mut self, name: &str) -> Result<bool, Trouble>;
+
+    /// Returns whether programs of atex run on the machine. It is asked where none can be started there any more.
+    fn is_used(&mut self) -> Result<bool, Trouble>;
+
+    /// Throws the machine away and makes it anew: from a state, or from what it was first made of.
+    fn restore(&mut self, name: Option<&str>) -> Result<(), Trouble>;
 }
 
 /// The streams that a wait is for, or that it found ready.

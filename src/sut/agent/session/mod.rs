@@ -18,7 +18,7 @@ use crate::host::clock::unix_now;
 use crate::sut::agent::access_times;
 use crate::sut::agent::connection::Connection;
 use crate::sut::agent::job_text::{LeaseHolder, check_slot};
-use crate::sut::agent::link::Link;
+use crate::sut::agent::link::{Link, States};
 use crate::sut::agent::reply::MAX_REPLY;
 use crate::sut::agent::session::open::ENDING;
 use crate::sut::agent::timeouts::WaitLimits;
@@ -285,6 +285,29 @@ impl<L: Link> Sut for Machine<L> {
         Ok(())
     }
 
+    fn states(&mut self) -> Result<Option<Vec<String>>, Trouble> {
+        self.link.states().map(States::names).transpose()
+    }
+
+    fn keep_state(&mut self, name: &str) -> Result<bool, Trouble> {
+        let kept = self.link.states().map(|states| states.keep(name));
+        kept.transpose().map(Option::unwrap_or_default)
+    }
+
+    fn restore_state(&mut self, name: Option<&str>) -> Result<Hello, Trouble> {
+        let has_lease = self.session.is_some();
+        let Some(states) = self.link.states() else {
+            return Err(self.trouble(TroubleKind::Setup, "cannot be made anew"));
+        };
+        // The lease is held until the machine is gone, so nobody else begins to use it.
+        if !has_lease && states.is_used()? {
+            return Err(self.trouble(TroubleKind::Held, "is used by another runner"));
+        }
+        states.restore(name)?;
+        self.close();
+        self.open(OnHeld::Wait, &mut |_| {})
+    }
+
     fn tend(&mut self) {
         if let Some(session) = &mut self.session
             && self.link.heartbeat().is_some()
@@ -308,7 +331,7 @@ impl<L: Link> Sut for Machine<L> {
             agent.read_reply(MAX_REPLY, &limits)?.accept().map(drop)
         })?;
         self.close();
-        Ok(())
+        self.link.remove()
     }
 
     fn close(&mut self) {
