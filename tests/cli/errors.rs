@@ -217,11 +217,11 @@ fn a_target_that_is_none_says_so() {
     error: there is no SUT `loca`
     hint: did you mean `local`? `ssh://loca` names a host
     ");
-    insta::assert_debug_snapshot!(refused(atex(["build", "-s", "podman:fedora"])), @"
+    insta::assert_debug_snapshot!(refused(atex(["build", "-s", "lxc:fedora"])), @"
     exit 2
     --- stderr
-    error: target `podman:fedora` is of an unknown kind `podman`
-    hint: targets are `local`, `local*4`, `exec:COMMAND`, `[user@]host[:port]`, `ssh://[user@]host[:port]`, each with parameters as in `local?dir=/srv/atex&name=one`
+    error: target `lxc:fedora` is of an unknown kind `lxc`
+    hint: targets are `local`, `local*4`, `exec:COMMAND`, `podman:IMAGE`, `podman:IMAGE*4`, `[user@]host[:port]`, `ssh://[user@]host[:port]`, each with parameters as in `local?dir=/srv/atex&name=one`
     ");
     insta::assert_debug_snapshot!(refused(atex(["build", "-s", "local?dri=/x"])), @"
     exit 2

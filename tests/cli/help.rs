@@ -116,8 +116,9 @@ fn help_of_build_tells_all_options() {
 
     Machines:
       -s, --sut <TARGET>          Run on this machine: `local`, `local*4`, `[user@]host[:port]`,
-                                  `exec:COMMAND`, a name or group from the configuration, or `plan` for
-                                  what the plan's `provision` says (repeatable: a pool) [default: local]
+                                  `podman:IMAGE`, `exec:COMMAND`, a name or group from the
+                                  configuration, or `plan` for what the plan's `provision` says
+                                  (repeatable: a pool) [default: local]
           --sut-file <FILE>       Run also on the machines of this file, one a line; those that are
                                   added while the run goes on join it
           --sut-dir <DIR>         Where atex keeps its files on the machine

@@ -33,6 +33,7 @@ fn on(kind: &'static str, law: fn(&mut World<'_>)) {
         "ssh_odd" => Some(Sshd::start(&files, ODD)),
         _ => None,
     };
+    let _containers = (kind == "podman").then(|| Containers(home.path().to_owned()));
     let mut make = || machine(kind, dir.clone(), &cancel);
     law(&mut World {
         make: &mut make,
@@ -42,10 +43,30 @@ fn on(kind: &'static str, law: fn(&mut World<'_>)) {
     });
 }
 
+/// The containers of a law, which are removed when it ends.
+struct Containers(PathBuf);
+
+impl Drop for Containers {
+    fn drop(&mut self) {
+        let filter = format!("label=atex-test={}", self.0.display());
+        let found = Command::new("podman")
+            .args(["ps", "--all", "--quiet", "--filter", &filter])
+            .output()
+            .unwrap();
+        let ids = String::from_utf8(found.stdout).unwrap();
+        let removed = Command::new("podman")
+            .args(["rm", "--force"])
+            .args(ids.lines())
+            .output()
+            .unwrap();
+        assert!(std::thread::panicking() || removed.status.success(), "{removed:?}");
+    }
+}
+
 /// Makes a machine: `local`; `nobody`, the same as a user without rights; or `noisy`, where a login shell that is not bash prints
 /// before and the runner must give signs of life; `ssh`, this machine through an sshd with its files beside `dir`; or `ssh_odd`,
-/// the same with a banner, a login that prints, and a login shell that is not bash; or `exec`, behind a command that changes the
-/// environment.
+/// the same with a banner, a login that prints, and a login shell that is not bash; `exec`, behind a command that changes the
+/// environment; or `podman`, a container that sees the directory and the processes of this machine.
 fn machine(kind: &str, dir: PathBuf, cancel: &Cancel) -> Box<dyn Sut> {
     let through = |command: &[&str], heartbeat| {
         let link = ChildLink::through(kind, command.iter().map(OsString::from).collect(), heartbeat);
@@ -69,6 +90,12 @@ fn machine(kind: &str, dir: PathBuf, cancel: &Cancel) -> Box<dyn Sut> {
             Box::new(Machine::over(link, Some(dir), cancel.clone()))
         }
         "exec" => behind(COMMAND, &dir, cancel),
+        "podman" => {
+            let home = dir.parent().unwrap().display();
+            let run = format!("--pid=host%20--label=atex-test={home}");
+            let target = format!("podman:localhost/atex-test?pull=never&network=none&volume={home}:{home}&run={run}");
+            behind(&target, &dir, cancel)
+        }
         _ => panic!("there is no kind {kind}"),
     }
 }
@@ -98,7 +125,10 @@ fn behind(target: &str, dir: &Path, cancel: &Cancel) -> Box<dyn Sut> {
         absolute: |path, beside| beside.join(path),
         warn: &mut |warning| panic!("{warning}"),
     };
-    let access = target.address.access("exec", Path::new("/"), &mut means).unwrap();
+    let access = target
+        .address
+        .access(target.kind.name(), Path::new("/"), &mut means)
+        .unwrap();
     access.sut(Some(dir), cancel).unwrap()
 }
 
@@ -319,6 +349,7 @@ macro_rules! conformance {
         mod noisy { $(conformance!(@noisy $theme $laws);)* }
         mod ssh { $(conformance!(@laws "ssh" $theme $laws);)* }
         mod exec { $(conformance!(@laws "exec" $theme $laws);)* }
+        mod podman { $(conformance!(@laws "podman" $theme $laws);)* }
         mod ssh_odd { $(conformance!(@odd $theme $laws);)* }
     };
     // What the login prints and the signs of life concern these.

@@ -10,6 +10,7 @@
 pub mod exec;
 pub mod local;
 pub mod parameters;
+pub mod podman;
 pub mod ssh;
 pub mod target;
 
@@ -26,7 +27,7 @@ use super::{Cancel, Facts, Sut, SutState, Trouble};
 
 /// All kinds, in the order in which they are asked whether a target is theirs. The last one takes what no other kind has
 /// taken.
-pub static KINDS: &[&dyn SutKind] = &[&local::LocalKind, &exec::ExecKind, &ssh::SshKind];
+pub static KINDS: &[&dyn SutKind] = &[&local::LocalKind, &exec::ExecKind, &podman::PodmanKind, &ssh::SshKind];
 
 /// A kind of machine.
 pub trait SutKind: Sync {

@@ -216,10 +216,7 @@ mod tests {
             ("@host", "target `@host` names no machine"),
             ("not a target", "target `not a target` names no machine"),
             ("-oProxyCommand=x", "target `-oProxyCommand=x` names no machine"),
-            (
-                "podman:fedora:41",
-                "target `podman:fedora:41` is of an unknown kind `podman`",
-            ),
+            ("lxc:fedora:41", "target `lxc:fedora:41` is of an unknown kind `lxc`"),
             ("vm://x", "target `vm://x` is of an unknown kind `vm`"),
             ("host:99999", "target `host:99999` has a bad port `99999`"),
             ("host:0", "target `host:0` has a bad port `0`"),

@@ -5,6 +5,7 @@ mod audit;
 mod behind;
 mod boots;
 mod chains;
+mod containers;
 mod daemons;
 mod exit_codes;
 mod finish;

@@ -184,7 +184,7 @@ fn machine(target: &TargetText<'_>) -> Result<SshAddress, TargetError> {
     })
 }
 
-/// Parses a port. A text that is not a port is most likely of a target whose kind does not exist, as in `podman:fedora`,
+/// Parses a port. A text that is not a port is most likely of a target whose kind does not exist, as in `lxc:fedora`,
 /// where no user is named.
 fn port_number(target: &TargetText<'_>, kind: Option<&str>, port: &str) -> Result<u16, TargetError> {
     match (port.parse::<u16>(), kind) {

@@ -153,7 +153,11 @@ pub(crate) fn facts_tell_what_the_machine_is(world: &mut World<'_>) {
         (facts.os, facts.version, facts.arch),
         (here.os, here.version, here.arch)
     );
-    assert_eq!(facts.managers, here.managers);
+    if world.kind == "podman" {
+        assert_eq!(facts.managers, ["apt"], "the image is a small Debian");
+    } else {
+        assert_eq!(facts.managers, here.managers);
+    }
     if world.kind == "nobody" {
         assert_eq!((facts.root, facts.user.as_str()), (false, "nobody"));
     } else {
