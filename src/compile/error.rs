@@ -425,7 +425,7 @@ impl MetadataProblem {
         match self {
             Self::Duration(_) => Some("`90`, `5m`, `1h 30m`, `10m *2`"),
             Self::NoMachine(_) => {
-                Some("`-s TARGET` names a machine; `-s plan` takes `local` and `connect` from the plan")
+                Some("`-s TARGET` names a machine; `-s plan` takes `local`, `connect` and `container` from the plan")
             }
             Self::Password => Some("`-s 'HOST?password_env=NAME'` names a variable that holds it; a key needs none"),
             Self::SshOption | Self::SeveralKeys => Some("`~/.ssh/config` may say it, or `-s TARGET`"),

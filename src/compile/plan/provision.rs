@@ -11,6 +11,9 @@ use crate::compile::plan::guests::{self, PROVISION};
 /// The user as whom tmt connects where the plan names none.
 const USER: &str = "root";
 
+/// The image that tmt takes where the plan names none.
+const IMAGE: &str = "fedora";
+
 /// What a plan asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Provision {
@@ -34,6 +37,7 @@ pub(crate) fn of_plan(
     let target = match guest.text("how")?.as_deref() {
         Some("local") => "local".to_owned(),
         Some("connect") => connect(guest)?,
+        Some("container") => container(guest)?,
         Some(how) => return Err(none(guest, "how", how)),
         None => return Err(none(guest, PROVISION, "virtual")),
     };
@@ -77,6 +81,23 @@ fn connect(guest: &Scope<'_>) -> Result<String, CompileError> {
     }
     if guest.boolean("become", false)? {
         target.push_str("&become=sudo");
+    }
+    Ok(target)
+}
+
+/// Returns the target of a container of an image.
+fn container(guest: &Scope<'_>) -> Result<String, CompileError> {
+    let user = guest.text("user")?.unwrap_or_else(|| USER.to_owned());
+    if user != USER {
+        return Err(guest.error(
+            "user",
+            MetadataProblem::NoMachine(format!("container` as user `{user}")),
+        ));
+    }
+    let image = guest.text("image")?.unwrap_or_else(|| IMAGE.to_owned());
+    let mut target = format!("podman:{}", encoded(&image));
+    if guest.boolean("pull", false)? {
+        target.push_str("?pull=always");
     }
     Ok(target)
 }

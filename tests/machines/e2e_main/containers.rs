@@ -168,6 +168,36 @@ fn a_test_that_wrecks_its_container_costs_nobody_a_verdict() {
 }
 
 #[test]
+fn the_plan_may_ask_for_a_container() {
+    let Some(contained) = Contained::new("asked", TEST) else {
+        return;
+    };
+    let execute = "execute: {how: tmt}\n";
+    let asks = format!("{execute}provision: {{how: container, image: localhost/atex-test}}\n");
+    contained.scene.edit("plan.fmf", execute, &asks);
+    let conf = std::env::var_os("CONTAINERS_CONF").unwrap_or_default();
+    let atex = |args: &[&str]| {
+        contained
+            .scene
+            .world
+            .atex()
+            .env("CONTAINERS_CONF", &conf)
+            .args(args.iter().copied())
+    };
+    let ran = atex(&["build", "-s", "plan", "--dry-run"]).run().expect(0);
+    assert!(ran.said("test /t/one"), "{ran:?}");
+    atex(&["sut", "rm", "-s", "podman:localhost/atex-test"]).run().expect(0);
+    contained
+        .scene
+        .edit("plan.fmf", "{how: container,", "{how: container, user: somebody,");
+    let ran = atex(&["build", "-s", "plan"]).run().expect(2);
+    assert!(
+        ran.said("plan.fmf:3: plan `/plan`") && ran.said("as user `somebody`"),
+        "{ran:?}"
+    );
+}
+
+#[test]
 fn a_container_is_listed_and_removed_and_another_image_is_another_machine() {
     let Some(contained) = Contained::new("listed", TEST) else {
         return;
