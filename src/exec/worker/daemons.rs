@@ -35,6 +35,16 @@ impl Daemons {
         }
     }
 
+    /// Takes over what a machine tells that was made anew.
+    pub(super) fn made_anew(&mut self, listed: Vec<Daemon>) {
+        self.listed = listed;
+    }
+
+    /// Returns whether prepare steps have left anything running. A machine that is made of a state would lack it.
+    pub(super) fn are_any(&self) -> bool {
+        !self.listed.is_empty()
+    }
+
     /// Returns the daemon of the earliest step that does not run any more.
     fn gone(&self) -> Option<&Daemon> {
         let gone = self.listed.iter().filter(|daemon| !daemon.runs());

@@ -95,7 +95,7 @@ impl Worker<'_> {
         self.state.prepared_at = Some(now);
         self.state.boot = self.facts.as_ref().map(|facts| facts.boot_id.clone());
         self.save_state()?;
-        if is_settled {
+        if is_settled && !self.daemons.are_any() {
             self.keep_state();
         }
         Ok(())

@@ -82,6 +82,7 @@ impl Worker<'_> {
         self.state.projects = before.projects;
         self.state.boot = (!self.state.chain.is_empty()).then(|| hello.facts.boot_id.clone());
         self.facts = Some(hello.facts);
+        self.daemons.made_anew(hello.daemons);
         self.ignored = None;
         self.ran_here = None;
         self.changed_data.clear();
