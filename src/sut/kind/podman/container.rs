@@ -96,7 +96,16 @@ impl Container {
             match self.state()?.as_deref() {
                 Some("running") => return Ok(()),
                 Some("paused") => drop(self.tell(&["unpause", &self.name()])?),
-                Some(_) => drop(self.tell(&["start", &self.name()])?),
+                // An atex that was killed may have left one that is half made, or half removed, and never starts. It is not forced
+                // away, since another atex may have started it.
+                Some(_) => {
+                    if let Err(trouble) = self.tell(&["start", &self.name()])
+                        && self.tell(&["rm", "--volumes", &self.name()]).is_err()
+                        && self.state()?.as_deref() != Some("running")
+                    {
+                        return Err(trouble);
+                    }
+                }
                 // Another atex may make it at the same time. Then this fails, and the container is there.
                 None => {
                     if let Err(error) = self.make(&self.name(), &self.image)
