@@ -72,9 +72,9 @@ fn work(command: WorkCommand, settings: &Settings) -> Result<Exit, CliError> {
     threads::start()?;
     let mut out = Out::new(settings.palette());
     let exit = match command {
-        WorkCommand::Build(args) => command::run::run(&RunRequest::build(args, settings)?, settings, &mut out),
-        WorkCommand::Test(args) => command::run::run(&RunRequest::test(args, settings)?, settings, &mut out),
-        WorkCommand::Finish(args) => command::run::run(&RunRequest::finish(args, settings)?, settings, &mut out),
+        WorkCommand::Build(args) => command::run::run(RunRequest::build(args, settings)?, settings, &mut out),
+        WorkCommand::Test(args) => command::run::run(RunRequest::test(args, settings)?, settings, &mut out),
+        WorkCommand::Finish(args) => command::run::run(RunRequest::finish(args, settings)?, settings, &mut out),
         WorkCommand::Cache(command) => command::cache::run(&command, settings, &mut out),
         WorkCommand::Fmf(command) => command::fmf::run(&command, settings, &mut out),
         WorkCommand::Sut(command) => command::sut::run(&command, settings, &mut out),

@@ -221,7 +221,7 @@ fn a_target_that_is_none_says_so() {
     exit 2
     --- stderr
     error: target `lxc:fedora` is of an unknown kind `lxc`
-    hint: targets are `local`, `local*4`, `exec:COMMAND`, `podman:IMAGE`, `podman:IMAGE*4`, `[user@]host[:port]`, `ssh://[user@]host[:port]`, each with parameters as in `local?dir=/srv/atex&name=one`
+    hint: targets are `local`, `local*4`, `exec:COMMAND`, `podman:IMAGE`, `podman:IMAGE*4`, `provision:PROGRAM`, `provision:ssh-pool FILE*4`, `[user@]host[:port]`, `ssh://[user@]host[:port]`, each with parameters as in `local?dir=/srv/atex&name=one`
     ");
     insta::assert_debug_snapshot!(refused(atex(["build", "-s", "local?dri=/x"])), @"
     exit 2

@@ -116,8 +116,8 @@ fn help_of_build_tells_all_options() {
 
     Machines:
       -s, --sut <TARGET>          Run on this machine: `local`, `local*4`, `[user@]host[:port]`,
-                                  `podman:IMAGE`, `exec:COMMAND`, a name or group from the
-                                  configuration, or `plan` for what the plan's `provision` says
+                                  `podman:IMAGE`, `exec:COMMAND`, `provision:PROGRAM`, a name or group
+                                  from the configuration, or `plan` for what the plan's `provision` says
                                   (repeatable: a pool) [default: local]
           --sut-file <FILE>       Run also on the machines of this file, one a line; those that are
                                   added while the run goes on join it

@@ -374,7 +374,34 @@ fn every_output_has_the_fields_of_the_page() {
     schema.events(&scene.on_sut(3, "build /broken").json());
     schema.printed("atex sut reset", &scene.on_sut(0, "sut reset"));
     schema.printed("atex sut reset", &scene.on_sut(0, "sut rm"));
+    // A machine that is not given back is listed until it is.
+    let lab = |release: &str| {
+        let provide = r#"echo '{"target":"local","machine":"one"}'"#;
+        let text =
+            format!("while read -r line; do case $line in *'\"provision\"'*) {provide} ;; *) {release} ;; esac; done");
+        scene.0.write("lab.sh", text);
+    };
+    lab(r#"echo '{"error":"stuck"}'"#);
+    let path = scene.0.path("lab.sh");
+    scene.on_sut(
+        3,
+        &format!("build /other --rerun -s provision:bash%20{}", path.display()),
+    );
+    schema.printed(
+        "atex sut release",
+        &Ran {
+            stdout: last_line(&scene.run(0, "sut ls").stdout),
+            ..scene.run(0, "sut ls")
+        },
+    );
+    lab(r#"echo '{"done":true}'"#);
+    schema.printed("atex sut release", &scene.run(0, "sut release"));
     schema.finish();
+}
+
+/// Returns the last line of a text.
+fn last_line(text: &str) -> String {
+    text.lines().next_back().unwrap_or_default().to_owned()
 }
 
 #[test]

@@ -122,6 +122,7 @@ fn behind(target: &str, dir: &Path, cancel: &Cancel) -> Box<dyn Sut> {
         trusts_target: true,
         trusts_ssh_config: true,
         number: None,
+        state_dir: None,
         absolute: |path, beside| beside.join(path),
         warn: &mut |warning| panic!("{warning}"),
     };

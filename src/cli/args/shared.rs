@@ -58,8 +58,8 @@ pub(crate) struct CompileArgs {
 #[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = "Machines")]
 pub(crate) struct SutArgs {
-    /// Run on this machine: `local`, `local*4`, `[user@]host[:port]`, `podman:IMAGE`, `exec:COMMAND`, a name or group from
-    /// the configuration, or `plan` for what the plan's `provision` says (repeatable: a pool) [default: local]
+    /// Run on this machine: `local`, `local*4`, `[user@]host[:port]`, `podman:IMAGE`, `exec:COMMAND`, `provision:PROGRAM`, a
+    /// name or group from the configuration, or `plan` for what the plan's `provision` says (repeatable: a pool) [default: local]
     #[arg(short = 's', long = "sut", value_name = "TARGET")]
     pub(crate) suts: Vec<String>,
 

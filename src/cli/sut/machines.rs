@@ -4,6 +4,8 @@ use super::due_finishes::{self, DueFinishes};
 use super::pool::{Pool, SutSpec};
 use super::remembered_facts;
 use crate::cli::error::CliError;
+use crate::cli::output::messages;
+use crate::report::text::harmless;
 use crate::sut::{Cancel, Hello, Sut, SutState, Trouble, TroubleKind, Watch};
 
 /// How many machines are asked at once.
@@ -39,6 +41,14 @@ pub(super) fn look(suts: &[&SutSpec], cancel: &Cancel, purpose: Purpose) -> Vec<
             let hint = "name it with `-s` if that command may run, or build first: then what it is will be remembered";
             return Err(Trouble::new(TroubleKind::Setup, what).with_hint(hint));
         }
+        if purpose == Purpose::Look && sut.access.is_there_for_runs_only() {
+            let what = format!("`{}`: not asked what it is: it is provided for a run only", sut.name);
+            let hint = "build first, and what it is will be remembered";
+            return Err(Trouble::new(TroubleKind::Setup, what).with_hint(hint));
+        }
+        sut.access.provide(cancel, &mut |note| {
+            messages::say(&format!("{}: {}\n", harmless(&sut.name), harmless(&note)));
+        })?;
         let hello = sut.machine(cancel)?.look()?;
         remembered_facts::remember(sut, &hello.facts);
         Ok(hello)

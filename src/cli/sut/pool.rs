@@ -176,6 +176,7 @@ impl<'a> Resolver<'a> {
             _ => dir,
         };
         let is_ssh_configured = self.args.ssh_config.is_none() && self.settings.config.defaults.ssh_config.is_some();
+        let state_dir = directories::state().ok();
         let (settings, told) = (self.settings, &mut self.told);
         let mut means = Means {
             ssh_files: &self.ssh_files,
@@ -184,6 +185,7 @@ impl<'a> Resolver<'a> {
             trusts_target: meant.is_users,
             trusts_ssh_config: !is_ssh_configured,
             number: given.number,
+            state_dir: state_dir.as_deref(),
             absolute,
             warn: &mut |warning| {
                 if !told.contains(&warning) {

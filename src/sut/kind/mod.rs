@@ -11,6 +11,7 @@ pub mod exec;
 pub mod local;
 pub mod parameters;
 pub mod podman;
+pub mod provision;
 pub mod ssh;
 pub mod target;
 
@@ -27,7 +28,13 @@ use super::{Cancel, Facts, Sut, SutState, Trouble};
 
 /// All kinds, in the order in which they are asked whether a target is theirs. The last one takes what no other kind has
 /// taken.
-pub static KINDS: &[&dyn SutKind] = &[&local::LocalKind, &exec::ExecKind, &podman::PodmanKind, &ssh::SshKind];
+pub static KINDS: &[&dyn SutKind] = &[
+    &local::LocalKind,
+    &exec::ExecKind,
+    &podman::PodmanKind,
+    &provision::ProvisionKind,
+    &ssh::SshKind,
+];
 
 /// A kind of machine.
 pub trait SutKind: Sync {
@@ -117,6 +124,8 @@ pub struct Means<'a> {
     pub trusts_ssh_config: bool,
     /// The number of the machine, if the target stands for several.
     pub number: Option<u32>,
+    /// The directory in which this host remembers machines.
+    pub state_dir: Option<&'a Path>,
     /// Makes a path of this host absolute: `~/` is the home directory, and any other relative path is below the given
     /// directory.
     pub absolute: fn(&Path, &Path) -> PathBuf,
@@ -141,6 +150,17 @@ pub trait Access: fmt::Debug + Send + Sync {
 
     /// The command to run on this host to get a shell, or to run `command`, on the machine.
     fn shell(&self, command: &[String]) -> Command;
+
+    /// Returns whether the machine is provided for a run and is not there without one, so that nothing but a run asks for it.
+    fn is_there_for_runs_only(&self) -> bool {
+        false
+    }
+
+    /// Has the machine provided, where it is there for runs only. `notice` is told for what is waited. The run that follows uses
+    /// that machine.
+    fn provide(&self, _cancel: &Cancel, _notice: &mut dyn FnMut(String)) -> Result<(), Trouble> {
+        Ok(())
+    }
 
     /// The machine's facts, where they are known without asking the machine.
     fn facts(&self) -> Option<Facts> {

@@ -28,6 +28,7 @@ mod plan_ends;
 mod pool;
 mod projects;
 mod promises;
+mod provision;
 mod rebuild;
 mod restraint;
 mod running;

@@ -46,6 +46,7 @@ use crate::host::ownership;
 use crate::report::console::live::Size;
 use crate::report::{self, Console, Exit, Json, Recorder};
 use crate::rundir::{RunDir, RunDirError, RunInfo};
+use crate::sut::kind::provision::left_behind;
 use crate::sut::{Cancel, OnHeld, Project, Sut};
 use null_build::Tried;
 use sink::RunSink;
@@ -53,8 +54,24 @@ use sink::RunSink;
 /// How many machines are connected to in advance at most, so that no server has to drop other connections.
 const APPROACHED: usize = 4;
 
-/// Runs what the request asks for.
-pub(crate) fn run(request: &RunRequest, settings: &Settings, out: &mut Out) -> Result<Exit, CliError> {
+/// Runs what the request asks for. A provided machine that could not be given back is told, and is a failure of the
+/// infrastructure.
+pub(crate) fn run(request: RunRequest, settings: &Settings, out: &mut Out) -> Result<Exit, CliError> {
+    let ended = carry_out(&request, settings, out);
+    // The last machines are given back with the pool.
+    drop(request);
+    let left = left_behind();
+    for text in &left {
+        messages::warning(text, settings);
+        messages::hint("`atex sut release` asks its provisioner once more", settings);
+    }
+    match ended {
+        Ok(exit) if !left.is_empty() && exit != Exit::Interrupted => Ok(Exit::Infra),
+        ended => ended,
+    }
+}
+
+fn carry_out(request: &RunRequest, settings: &Settings, out: &mut Out) -> Result<Exit, CliError> {
     let store = open_cache(request, settings)?;
     let cancel = Cancel::new().map_err(|error| machines::no_descriptor(&error))?;
     let runs = (!request.dry_run).then_some(&cancel);

@@ -1,5 +1,6 @@
 //! `atex sut ls|show|shell|reset|rm`: shows the state of machines, and changes it outside of a run.
 
+mod release;
 mod shell;
 
 use std::collections::BTreeSet;
@@ -63,6 +64,13 @@ Examples:
     /// Forget what a machine was prepared for, and that it was tainted
     #[command(after_help = "Example: atex sut reset -s lab1")]
     Reset(SutArgs),
+    /// Give back machines that were provided to a run that was killed
+    #[command(after_help = "Example: atex sut release")]
+    Release {
+        /// Which machines, as `atex sut ls` names them (default: all whose run is gone)
+        #[arg(value_name = "MACHINE")]
+        machines: Vec<String>,
+    },
     /// Remove everything that atex keeps on a machine
     #[command(after_help = "Example: atex sut rm -s lab1")]
     Rm(SutArgs),
@@ -72,10 +80,11 @@ Examples:
 pub(crate) fn run(command: &SutCommand, settings: &Settings, out: &mut Out) -> Result<Exit, CliError> {
     match command {
         SutCommand::Ls(args) => ls(&listed(args, settings)?, settings, out),
-        SutCommand::Show(args) => show(&resolve(args, settings)?, settings, out),
-        SutCommand::Shell { command, sut } => shell::run(&resolve(sut, settings)?, command),
-        SutCommand::Reset(args) => reset(&resolve(args, settings)?, settings, out),
-        SutCommand::Rm(args) => remove(&resolve(args, settings)?, settings, out),
+        SutCommand::Show(args) => show(&there(args, settings)?, settings, out),
+        SutCommand::Shell { command, sut } => shell::run(&there(sut, settings)?, command),
+        SutCommand::Reset(args) => reset(&there(args, settings)?, settings, out),
+        SutCommand::Release { machines } => release::run(machines, settings, out),
+        SutCommand::Rm(args) => remove(&there(args, settings)?, settings, out),
     }
 }
 
@@ -84,6 +93,16 @@ fn resolve(args: &SutArgs, settings: &Settings) -> Result<Pool, CliError> {
     let selection = TestSelection::new(Vec::new(), SelectArgs::default(), settings);
     let values = Values::new(&CompileArgs::default(), settings)?;
     pool::resolve(&plan_target::settle(args, (&selection, &values), settings)?, settings)
+}
+
+/// Returns the machines that were asked for, which must be there without a run.
+fn there(args: &SutArgs, settings: &Settings) -> Result<Pool, CliError> {
+    let pool = resolve(args, settings)?;
+    match pool.suts.iter().find(|sut| sut.access.is_there_for_runs_only()) {
+        None => Ok(pool),
+        Some(sut) => Err(CliError::usage(format!("`{}` is provided for a run only", sut.name))
+            .hint("`atex sut ls` lists the machines that are provided now")),
+    }
 }
 
 /// Returns the machines that were asked for. If none were, the result includes the numbered ones (`local*4`) that were used
@@ -127,6 +146,10 @@ struct Seen {
 /// Looks at a machine without opening it if that is possible, so that nobody has to wait for its lease. Other machines are
 /// opened.
 fn look(spec: &SutSpec, cancel: &Cancel) -> Result<Seen, Trouble> {
+    if spec.access.is_there_for_runs_only() {
+        let what = format!("`{}` is provided for a run only", spec.name);
+        return Err(Trouble::new(TroubleKind::Held, what));
+    }
     let Peek { state, lease } = spec.access.peek(spec.dir.as_deref());
     match spec.access.facts() {
         Some(facts) if lease.is_some() || state.is_some() => Ok(Seen {
@@ -185,6 +208,7 @@ fn ls(pool: &Pool, settings: &Settings, out: &mut Out) -> Result<Exit, CliError>
             }
         });
     }
+    release::list(&mut rows, settings, out)?;
     table::print(out, Columns::new(["NAME", "SYSTEM", "USER", "STATE", "LEASE"]), &rows)?;
     if !settings.json {
         out.flush()?;
