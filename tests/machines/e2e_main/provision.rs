@@ -1,5 +1,6 @@
 //! Tests of machines that a program provides (`provision:PROGRAM`), with the real binary and real programs.
 
+use std::fmt::Write as _;
 use std::fs;
 use std::path::PathBuf;
 
@@ -288,12 +289,13 @@ impl SshPool {
         for number in 0..count {
             let (dir, known) = (pool.dir(number), pool.scene.world.path("known"));
             let (port, dir, known) = (port_of(&dir), dir.display(), known.display());
-            config += &format!(
+            let _infallible = write!(
+                config,
                 "Host lab{number}\nHostName 127.0.0.1\nPort {port}\nIdentityFile {dir}/key\nIdentitiesOnly yes\n\
                  UserKnownHostsFile {known}\nStrictHostKeyChecking accept-new\n"
             );
             let sut = pool.scene.world.path(format!("host-{number}"));
-            hosts += &format!("lab{number}?dir={}  # a comment\n", sut.display());
+            let _infallible = writeln!(hosts, "lab{number}?dir={}  # a comment", sut.display());
         }
         pool.scene.world.write("ssh_config", config);
         pool.scene.world.write("hosts", hosts);
