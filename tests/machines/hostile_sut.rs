@@ -33,7 +33,7 @@ const OPENED: &str = r#"echo "$marker"
 request() { read -r -a words; head -c "$1" >/dev/null; }
 read -r _ dir holder _; head -c "$((dir + holder))" >/dev/null
 told=$'user=x\nuid=0\narch=x\nboot=x\nmanagers='
-echo "ok 4 ${#told} 0 0 0"; printf '/tmp%s' "$told"
+echo "ok 4 ${#told} 0 0 0 0"; printf '/tmp%s' "$told"
 "#;
 
 fn machine(says: &Says<'_>) -> (Machine<ChildLink>, tempfile::TempDir) {
@@ -120,8 +120,8 @@ fn complaint_of_any_length_is_a_short_message() {
 #[test]
 fn state_that_is_nested_without_end_is_a_taint() {
     let agent = OPENED.replace("managers='", "managers=\\nstate=kept'").replace(
-        "0 0 0\"; printf '/tmp%s' \"$told\"",
-        "0 1000000 5000\"; printf '/tmp%s' \"$told\"; head -c 1000000 /dev/zero | tr '\\0' '['; head -c 5000 /dev/zero | tr '\\0' '\\033'\nread -r _ n; head -c $n >/dev/null; echo ok; cat >/dev/null",
+        "0 0 0 0\"; printf '/tmp%s' \"$told\"",
+        "0 1000000 5000 0\"; printf '/tmp%s' \"$told\"; head -c 1000000 /dev/zero | tr '\\0' '['; head -c 5000 /dev/zero | tr '\\0' '\\033'\nread -r _ n; head -c $n >/dev/null; echo ok; cat >/dev/null",
     );
     let (mut sut, _dir) = machine(&Says {
         agent: &agent,

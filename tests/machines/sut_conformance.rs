@@ -54,6 +54,10 @@ impl Drop for Containers {
             .output()
             .unwrap();
         let ids = String::from_utf8(found.stdout).unwrap();
+        if ids.is_empty() {
+            // The law has removed it.
+            return;
+        }
         let removed = Command::new("podman")
             .args(["rm", "--force"])
             .args(ids.lines())

@@ -68,7 +68,7 @@ fn an_unknown_key_shows_its_line_and_the_nearest_key() {
     error: unknown key `qqq` in `atex.toml:3:1`
       3 | qqq = 1
         | ^^^
-    hint: known keys here are `target`, `base`, `become`, `control_path`, `digest`, `dir`, `key`, `name`, `password_env`, `port`, `user`
+    hint: known keys here are `target`, `base`, `become`, `container`, `control_path`, `digest`, `dir`, `key`, `name`, `network`, `password_env`, `port`, `privileged`, `pull`, `run`, `silence`, `systemd`, `user`, `volume`, `wait`
     "#);
 }
 

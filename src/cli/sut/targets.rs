@@ -7,7 +7,7 @@ use std::fs;
 use std::path::Path;
 
 use crate::cli::args::shared::SutArgs;
-use crate::cli::config::directories::absolute;
+use crate::cli::config::directories::{self, absolute};
 use crate::cli::config::settings::Settings;
 use crate::cli::error::CliError;
 use crate::sut::kind::{KINDS, UsedMachine};
@@ -123,7 +123,10 @@ fn spread(
 /// `--sut-dir`, and containers.
 pub(crate) fn used(args: &SutArgs, settings: &Settings) -> Vec<Given> {
     let given = args.sut_dir.as_deref().map(|dir| absolute(dir, &settings.here));
-    let machines = KINDS.iter().flat_map(|kind| kind.used(given.as_deref()));
+    let state = directories::state().ok();
+    let machines = KINDS
+        .iter()
+        .flat_map(|kind| kind.used(given.as_deref(), state.as_deref()));
     let in_range = machines.filter(|machine| machine.number.is_none_or(|number| (1..=MOST).contains(&number)));
     let given = |machine: UsedMachine| Given {
         text: machine.target,

@@ -70,8 +70,9 @@ pub trait SutKind: Sync {
     }
 
     /// Returns the machines that atex made and that no configuration names. Those that differ in their directory alone are
-    /// looked for below the given one, or else in the default place.
-    fn used(&self, _below: Option<&Path>) -> Vec<UsedMachine> {
+    /// looked for below the given one, or else in the default place. `state_dir` is the directory in which this host remembers
+    /// machines.
+    fn used(&self, _below: Option<&Path>, _state_dir: Option<&Path>) -> Vec<UsedMachine> {
         Vec::new()
     }
 }

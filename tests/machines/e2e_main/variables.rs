@@ -104,7 +104,7 @@ tag: [one, two]
         .env("ATEX_LEAK", "x");
     call.run().expect(0);
     let output = scene.output("/suite/deep");
-    let names = "ATEX_TEST_CONTROL\nTMT_PLAN_ENVIRONMENT_FILE\nTMT_REBOOT_COUNT\nTMT_TEST_METADATA\nTMT_TEST_NAME\n\
+    let names = "ATEX_JOB\nATEX_TEST_CONTROL\nTMT_PLAN_ENVIRONMENT_FILE\nTMT_REBOOT_COUNT\nTMT_TEST_METADATA\nTMT_TEST_NAME\n\
                  TMT_TEST_RESTART_COUNT\nTMT_TREE\n";
     let rest = output
         .strip_prefix(names)

@@ -7,7 +7,7 @@ fn the_promised_variables_are_there_and_no_others_of_tmt() {
     let done = Case::new("env | grep -o '^TMT_[A-Z_]*\\|^ATEX_[A-Z_]*' | sort | tr '\\n' ' '").run();
     assert_eq!(
         done.output(),
-        "ATEX_TEST_CONTROL TMT_PLAN_ENVIRONMENT_FILE TMT_REBOOT_COUNT TMT_TEST_METADATA TMT_TEST_NAME \
+        "ATEX_JOB ATEX_TEST_CONTROL TMT_PLAN_ENVIRONMENT_FILE TMT_REBOOT_COUNT TMT_TEST_METADATA TMT_TEST_NAME \
          TMT_TEST_RESTART_COUNT TMT_TREE "
     );
 }

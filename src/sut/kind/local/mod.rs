@@ -60,7 +60,7 @@ impl super::SutKind for LocalKind {
         Some(default_dir()?.join("pool"))
     }
 
-    fn used(&self, below: Option<&Path>) -> Vec<UsedMachine> {
+    fn used(&self, below: Option<&Path>, _state_dir: Option<&Path>) -> Vec<UsedMachine> {
         let Some(below) = below.map(Path::to_owned).or_else(|| self.numbered_below()) else {
             return Vec::new();
         };

@@ -8,6 +8,9 @@ use crate::sut::{Trouble, TroubleKind};
 /// The label that holds the place of the SUT for which a container was made. A container without it is not atex's.
 const PLACE: &str = "atex.place";
 
+/// The label that holds the state directory of the atex that made the container: who looks for used machines sees only its own.
+const OF: &str = "atex.of";
+
 /// The label that holds the target, without the number of the SUT.
 const TARGET: &str = "atex.target";
 
@@ -38,6 +41,8 @@ pub(super) struct Container {
     /// The target, without the number.
     pub(super) target: String,
     pub(super) number: Option<u32>,
+    /// The directory in which this host remembers machines.
+    pub(super) of: Option<String>,
     /// The name that the user gives to it.
     pub(super) own_name: Option<String>,
 }
@@ -193,6 +198,7 @@ impl Container {
         let number = self.number.map(|number| number.to_string());
         let labels = [
             (PLACE, Some(self.place())),
+            (OF, self.of.clone()),
             (TARGET, Some(self.target.clone())),
             (NUMBER, number),
         ];
@@ -221,9 +227,9 @@ impl Container {
     }
 }
 
-/// Returns the containers that atex made on this host.
-pub(super) fn made(engine: Engine) -> Result<Vec<Made>, EngineError> {
-    let ids = engine.ask(&["ps", "--all", "--quiet", "--filter", &format!("label={PLACE}")])?;
+/// Returns the containers that atex made on this host, and that it remembers in the directory `of`.
+pub(super) fn made(engine: Engine, of: &str) -> Result<Vec<Made>, EngineError> {
+    let ids = engine.list(&["ps", "--all", "--quiet", "--filter", &format!("label={OF}={of}")])?;
     let mut made = Vec::new();
     for id in ids.lines() {
         let format = format!(

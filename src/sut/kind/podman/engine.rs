@@ -19,6 +19,12 @@ const COMMAND: Duration = Duration::from_mins(5);
 /// How long it may take to fetch an image.
 const PULL: Duration = Duration::from_hours(1);
 
+/// How often a list is asked for at most.
+const LISTINGS: u32 = 10;
+
+/// How long to wait before a list is asked for again.
+const PAUSE: Duration = Duration::from_millis(100);
+
 /// The most bytes that a command's output may have.
 const OUTPUT: usize = 4 * 1024 * 1024;
 
@@ -57,6 +63,18 @@ impl Engine {
         self.run(args, COMMAND)
     }
 
+    /// Makes a command of it that lists things. It fails where another process removes one of them at the same time, and is then
+    /// made again.
+    pub(super) fn list<S: AsRef<OsStr>>(self, args: &[S]) -> Result<String, EngineError> {
+        for _ in 1..LISTINGS {
+            if let Ok(told) = self.ask(args) {
+                return Ok(told);
+            }
+            std::thread::sleep(PAUSE);
+        }
+        self.ask(args)
+    }
+
     /// Makes a command of it that changes what it keeps.
     pub(super) fn tell<S: AsRef<OsStr>>(self, args: &[S]) -> Result<String, EngineError> {
         let _alone = CHANGES.lock().unwrap_or_else(PoisonError::into_inner);
@@ -82,7 +100,7 @@ impl Engine {
         if let Ok(told) = self.ask(&question) {
             return Ok(Some(told));
         }
-        self.ask(&list).map(|_| None)
+        self.list(&list).map(|_| None)
     }
 
     /// Returns whether an image says that some of its directories are volumes, which are no part of a container.

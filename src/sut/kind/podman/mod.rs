@@ -90,11 +90,11 @@ impl super::SutKind for PodmanKind {
         Some(number)
     }
 
-    fn used(&self, _below: Option<&Path>) -> Vec<UsedMachine> {
-        let Some(engine) = Engine::find() else {
+    fn used(&self, _below: Option<&Path>, state_dir: Option<&Path>) -> Vec<UsedMachine> {
+        let (Some(engine), Some(of)) = (Engine::find(), state_dir.map(Path::to_string_lossy)) else {
             return Vec::new();
         };
-        let made = container::made(engine).unwrap_or_default();
+        let made = container::made(engine, &of).unwrap_or_default();
         let used = |made: container::Made| {
             let parsed = made.target.parse::<super::Target>().ok()?;
             let now = engine.image(parsed.address.to_string().strip_prefix(PREFIX)?).ok()?;
@@ -234,6 +234,7 @@ impl super::Address for ImageAddress {
             has_volumes: !self.volumes.is_empty() || !self.run.is_empty() || volumes,
             target: self.target.clone(),
             number: means.number,
+            of: means.state_dir.map(|dir| dir.to_string_lossy().into_owned()),
             own_name: self.container.clone(),
         };
         Ok(Arc::new(ContainerAccess {

@@ -39,7 +39,7 @@ impl Container {
         let filter = format!("label={MADE_OF}={}", self.digest());
         let ids = self
             .engine
-            .ask(&["image", "ls", "--quiet", "--no-trunc", "--filter", &filter]);
+            .list(&["image", "ls", "--quiet", "--no-trunc", "--filter", &filter]);
         let ids = ids.map_err(|error| self.trouble(&error))?;
         let format = format!("{{{{index .Config.Labels \"{NAME}\"}}}}");
         let mut kept: Vec<State> = Vec::new();
